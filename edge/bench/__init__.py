@@ -1,0 +1,1 @@
+"""Benchmarks and evaluations: figures from recorded video and labelled images."""

@@ -1,0 +1,76 @@
+"""The command `facegate`: one file per group of commands, loaded only when called.
+
+Start-up time matters on a weak board, so nothing heavy is imported here. Exit codes: 0 done,
+1 the job failed, 2 wrong usage, 78 bad configuration (systemd then does not restart).
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from edge import __version__
+from edge.errors import ConfigError, FacegateError
+
+EXIT_FAILED = 1
+EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h; see RestartPreventExitStatus in systemd/
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (module:attribute, one line for the overview)
+    "models": ("edge.cli.models:models", "Install, list and verify the face models."),
+    "demo": ("edge.cli.demo:demo", "Watch the door work, with no hardware and no network."),
+    "run": ("edge.cli.run:run", "Run the door controller (the service)."),
+    "config": ("edge.cli.config:config", "Print the effective configuration, secrets masked."),
+    "enrol": ("edge.cli.enrol:enrol", "Add, list and remove residents' faces."),
+    "events": ("edge.cli.events:events", "Show, follow and verify the door journal."),
+    "replay": ("edge.cli.replay:replay", "Run the controller over a recording."),
+    "bench": ("edge.cli.bench:bench", "Measure speed on recorded video and galleries."),
+    "evaluate": ("edge.cli.evaluate:evaluate", "Measure error rates on labelled images."),
+    "matcher": ("edge.cli.matcher:matcher", "Show which matcher backend is used, and why."),
+    "relay-guard": ("edge.cli.relay_guard:relay_guard", "Own the relay line (a process of its own)."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when called (pattern of click's own documentation)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order above."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return one command, or None when there is no such name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101 - our own table above
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="facegate")
+def app() -> None:
+    """Open the gate for residents who walk up to the camera.
+
+    Example: facegate demo
+    """
+
+
+def main() -> None:
+    """Run the command line and turn our own errors into one clear line and an exit code."""
+    try:
+        app(standalone_mode=True)
+    except ConfigError as error:
+        click.echo(f"facegate: {error}", err=True)
+        sys.exit(EXIT_CONFIG)
+    except FacegateError as error:
+        click.echo(f"facegate: {error}", err=True)
+        sys.exit(EXIT_FAILED)

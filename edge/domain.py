@@ -1,0 +1,341 @@
+"""The vocabulary: frozen values that every package shares.
+
+Imports only numpy and the standard library. Words follow ISO/IEC 2382-37 (probe, template,
+gallery, similarity), ISO/IEC 30107 (presentation attack) and BACnet's access objects (denial
+reasons). One score convention everywhere: *similarity*, cosine, -1..1, higher is closer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003 - dataclass fields are read at run time
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image: TypeAlias = NDArray[np.uint8]
+"""(H, W, 3) uint8, BGR, contiguous."""
+
+Landmarks: TypeAlias = NDArray[np.float32]
+"""(5, 2) float32 pixels: subject's right eye, left eye, nose tip, right and left mouth corner."""
+
+Embedding: TypeAlias = NDArray[np.float32]
+"""(D,) float32 of unit length."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture and when it was taken; nothing downstream asks a clock.
+
+    `image` is (H, W, 3) uint8 BGR and must not be written to. `time` is monotonic seconds,
+    `at` is the same instant in UTC, `seq` counts frames of this camera from 0.
+    """
+
+    image: Image
+    seq: int
+    time: float
+    at: datetime
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape[:2]
+        return f"Frame(seq={self.seq}, time={self.time:.3f}, {width}x{height})"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels: left, top inclusive; right, bottom exclusive."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        """Width in pixels."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        """Height in pixels."""
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> float:
+        """Area in square pixels, 0 for an empty box."""
+        return max(self.width, 0.0) * max(self.height, 0.0)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(x, y) in pixels."""
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    def iou(self, other: Box) -> float:
+        """Return intersection over union with `other`, 0..1."""
+        width = min(self.right, other.right) - max(self.left, other.left)
+        height = min(self.bottom, other.bottom) - max(self.top, other.top)
+        if width <= 0 or height <= 0:
+            return 0.0
+        shared = width * height
+        return shared / (self.area + other.area - shared)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """What a detector saw. `score` is the detector's own, 0..1; nothing is added later."""
+
+    box: Box
+    landmarks: Landmarks
+    score: float
+
+    @property
+    def interocular_px(self) -> float:
+        """Distance between the eyes in pixels."""
+        right, left = self.landmarks[0], self.landmarks[1]
+        return float(np.hypot(left[0] - right[0], left[1] - right[1]))
+
+
+class Flaw(StrEnum):
+    """Why a face is not good enough to be compared."""
+
+    TOO_FAR = "too_far"
+    NOT_FACING = "not_facing"
+    BLURRED = "blurred"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    AT_EDGE = "at_edge"
+    OUTSIDE_ZONE = "outside_zone"
+    LOW_SCORE = "low_score"
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Measures of one face in one frame, and the flaws they add up to.
+
+    Angles in degrees: yaw positive = subject turned to the picture's right, pitch positive =
+    looking up, roll positive = clockwise in the picture. `sharpness` is unitless (see
+    `edge.faces.quality`), `brightness` the mean luminance of the face, 0..255.
+    """
+
+    interocular_px: float
+    sharpness: float
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    brightness: float
+    flaws: tuple[Flaw, ...] = ()
+
+    @property
+    def is_usable(self) -> bool:
+        """True when nothing speaks against comparing this face."""
+        return not self.flaws
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """Presentation-attack detection on one track. `score` 0..1, 1 = bona fide.
+
+    `passed` is the verdict of the configured mode; `reason` is set when it did not pass.
+    `cues` holds every number that made it, by name. A missing cue is a failure, never a skip.
+    """
+
+    passed: bool
+    score: float | None
+    reason: Reason | None = None
+    cues: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """One enrolled reference. `repr` hides the vector: it is biometric data.
+
+    `embedding` is (D,) float32 unit. `model_id` names network, weights and aligner together;
+    templates of another `model_id` are refused, never compared.
+    """
+
+    resident_id: str
+    embedding: Embedding
+    model_id: str
+    enrolled_at: datetime
+    kind: str = "shot"
+    """`shot` for one picture, `mean` for the normalised mean of a resident's shots."""
+    consent_id: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Template({self.resident_id!r}, model_id={self.model_id!r}, kind={self.kind!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """A person who may be let in. Times are UTC; None means no limit.
+
+    There is no field for arrears or any other debt: a home is not a debt lever.
+    """
+
+    id: str
+    name: str
+    access_levels: tuple[str, ...] = ("resident",)
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    extended_unlock: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The best resident for one probe, and the best *other* resident. None = empty gallery."""
+
+    resident_id: str | None
+    similarity: float
+    runner_up_id: str | None = None
+    runner_up_similarity: float = -1.0
+
+    @property
+    def margin(self) -> float:
+        """Similarity of the best resident minus that of the best other resident."""
+        return self.similarity - self.runner_up_similarity
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """The similarity a probe must reach now, and how that number came about.
+
+    `fpir` is the wanted false-positive identification rate per visit (None when an expert set
+    a bare similarity), `residents` the gallery size it was computed for, `margin` the least
+    lead over the best other resident, `basis` one line for people.
+    """
+
+    threshold: float
+    margin: float
+    fpir: float | None
+    residents: int
+    basis: str
+
+
+class Verdict(StrEnum):
+    """What to do about one track now."""
+
+    GRANT = "grant"
+    DENY = "deny"
+    WAIT = "wait"
+
+
+class Reason(StrEnum):
+    """Every reason a decision can carry: a closed list, in BACnet's words where it has one."""
+
+    GRANTED = "granted"
+    COLLECTING = "collecting"
+    """Not yet decided: more evidence is wanted (verdict WAIT)."""
+
+    UNKNOWN_CREDENTIAL = "unknown_credential"
+    AMBIGUOUS_MATCH = "ambiguous_match"
+    LOW_QUALITY = "low_quality"
+    NOT_FACING = "not_facing"
+    TOO_FAR = "too_far"
+    PRESENTATION_ATTACK = "presentation_attack"
+    PAD_UNAVAILABLE = "pad_unavailable"
+    PAD_NO_RESPONSE = "pad_no_response"
+    """Liveness could not be judged (light, distance, framing): guidance, not an accusation."""
+    CHALLENGE_FAILED = "challenge_failed"
+    CHALLENGE_REQUESTED = "challenge_requested"
+    AUTHENTICATION_UNAVAILABLE = "authentication_unavailable"
+    """No models, no gallery or no usable clock: nothing can be decided, the door stays shut."""
+    MODEL_MISMATCH = "model_mismatch"
+    CONSENT_MISSING = "consent_missing"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+
+    NO_ACCESS_RIGHTS = "no_access_rights"
+    OUT_OF_TIME_RANGE = "out_of_time_range"
+    CREDENTIAL_NOT_YET_ACTIVE = "credential_not_yet_active"
+    CREDENTIAL_EXPIRED = "credential_expired"
+    CREDENTIAL_MANUAL_DISABLE = "credential_manual_disable"
+    CREDENTIAL_MAX_USES = "credential_max_uses"
+    CREDENTIAL_LOCKOUT = "credential_lockout"
+    LOCKOUT_MAX_ATTEMPTS = "lockout_max_attempts"
+    INCORRECT_AUTHENTICATION_FACTOR = "incorrect_authentication_factor"
+    AUTHENTICATION_FACTOR_TIMEOUT = "authentication_factor_timeout"
+    SECOND_FACTOR_REQUIRED = "second_factor_required"
+    PASSBACK_DETECTED = "passback_detected"
+    THREAT_LEVEL = "threat_level"
+    """The door is locked down."""
+    CLOCK_UNTRUSTED = "clock_untrusted"
+    JOURNAL_UNAVAILABLE = "journal_unavailable"
+    """The event could not be stored and `journal.on_failure` is `deny`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One verdict about one track, with every number that made it.
+
+    Similarities and margin are those of the comparison that decided. `shots` is how many
+    embeddings of this track stand behind it, `faces_in_view` how many faces this frame showed.
+    """
+
+    verdict: Verdict
+    reason: Reason
+    track_id: int
+    frame_seq: int
+    time: float
+    at: datetime
+    faces_in_view: int
+    resident_id: str | None = None
+    similarity: float | None = None
+    runner_up_id: str | None = None
+    runner_up_similarity: float | None = None
+    threshold: float | None = None
+    margin: float | None = None
+    shots: int = 0
+    quality: Quality | None = None
+    liveness: Liveness | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """Whether an identified resident may pass this door now. `rule` names what decided."""
+
+    allowed: bool
+    reason: Reason
+    unlock_seconds: float
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventDraft:
+    """A door event before the journal numbers, stamps and chains it.
+
+    `kind` is dotted lower case (`access.granted`, `door.forced`, `health.camera`). `data` must
+    be JSON-serialisable and never holds an image or an embedding. `mono` is monotonic seconds.
+    """
+
+    kind: str
+    at: datetime
+    mono: float
+    resident_id: str | None = None
+    reason: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DoorEvent:
+    """One committed journal entry. `hash` covers this entry and `prev_hash` (hex SHA-256).
+
+    `stream` is new whenever the journal file is created, `seq` counts from 1 within it, `boot`
+    identifies the run, `clock` is `synced`, `restored` or `unknown`.
+    """
+
+    id: str
+    stream: str
+    seq: int
+    kind: str
+    at: datetime
+    boot: str
+    mono_ns: int
+    clock: str
+    door_id: str
+    resident_id: str | None
+    reason: str | None
+    data: dict[str, Any]
+    prev_hash: str
+    hash: str

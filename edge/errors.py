@@ -1,0 +1,64 @@
+"""Every error facegate raises on purpose: one line each, each also a builtin.
+
+A message names the thing, the value, the rule and the way out.
+"""
+
+
+class FacegateError(Exception):
+    """Anything facegate refuses or fails at, on purpose."""
+
+
+class ConfigError(FacegateError, ValueError):
+    """The configuration breaks a rule; the message lists every mistake."""
+
+
+class ModelMissing(FacegateError, FileNotFoundError):
+    """A model file is not installed; nothing can be matched."""
+
+
+class ModelCorrupt(FacegateError, ValueError):
+    """A model file is not the one the manifest names; nothing can be matched."""
+
+
+class ModelMismatch(FacegateError, ValueError):
+    """Embeddings of two different models were about to meet."""
+
+
+class InstallError(FacegateError, RuntimeError):
+    """A model could not be fetched, checked or prepared."""
+
+
+class CameraLost(FacegateError, OSError):
+    """The camera failed, stalled or could not be opened."""
+
+
+class FrameRefused(FacegateError, ValueError):
+    """A frame is stale, empty or not a picture."""
+
+
+class TemplateRefused(FacegateError, ValueError):
+    """A template is not fit for the gallery; the gallery is unchanged."""
+
+
+class EnrolmentRefused(FacegateError, ValueError):
+    """A picture or a person cannot be enrolled; nothing was stored."""
+
+
+class JournalUnavailable(FacegateError, OSError):
+    """An event could not be stored durably."""
+
+
+class JournalTampered(FacegateError, ValueError):
+    """The journal's hash chain does not hold; the message names the first bad entry."""
+
+
+class StoreError(FacegateError, RuntimeError):
+    """The resident store is missing, damaged or of another version."""
+
+
+class LockError(FacegateError, OSError):
+    """The relay line cannot be claimed or driven; the door stays at rest."""
+
+
+class SyncError(FacegateError, ConnectionError):
+    """The broker refused us or spoke nonsense; the message says which and what to do."""

@@ -1,0 +1,1 @@
+"""Exact identification in the gallery, and the threshold that an error rate asks for."""

@@ -1,0 +1,1 @@
+"""Evidence on a visit, and who may pass which door when."""

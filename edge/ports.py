@@ -1,0 +1,125 @@
+"""The seams: what the pipeline and the controller need from the outside world.
+
+Adapters implement these protocols and never import each other; only `edge.service`,
+`edge.replay` and the other composition roots know which one is behind which.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from edge.domain import (
+        Authorisation,
+        DoorEvent,
+        Embedding,
+        EventDraft,
+        Face,
+        Frame,
+        Image,
+        Landmarks,
+        Liveness,
+        Match,
+        OperatingPoint,
+    )
+
+
+class Clock(Protocol):
+    """Where time comes from when there is no frame to carry it."""
+
+    def monotonic(self) -> float:
+        """Return monotonic seconds, the same scale as `Frame.time`."""
+
+    def now(self) -> datetime:
+        """Return the current time in UTC, timezone-aware."""
+
+
+class Camera(Protocol):
+    """A source of frames, used from one thread."""
+
+    def read(self) -> Frame | None:
+        """Return the next frame, or None at the end of a recording.
+
+        Raises `CameraLost` when a live source fails or stalls; the caller closes and reopens.
+        """
+
+    def close(self) -> None:
+        """Release the device. Safe to call twice."""
+
+
+class Detector(Protocol):
+    """Finds faces."""
+
+    def detect(self, image: Image) -> Sequence[Face]:
+        """Return the faces in `image`, best score first, in its own pixel coordinates."""
+
+
+class Embedder(Protocol):
+    """Turns an aligned face into a template or a probe."""
+
+    @property
+    def model_id(self) -> str:
+        """Network, weights and aligner in one name; embeddings of two names never meet."""
+
+    def embed(self, image: Image, landmarks: Landmarks) -> Embedding:
+        """Return the unit embedding of the face with these landmarks in `image`."""
+
+
+class Identifier(Protocol):
+    """The gallery, searched."""
+
+    @property
+    def model_id(self) -> str:
+        """The model whose embeddings this gallery holds."""
+
+    def identify(self, probe: Embedding) -> Match:
+        """Return the best resident and the best other resident, exactly. Any thread."""
+
+    def operating_point(self) -> OperatingPoint:
+        """Return the threshold and margin for the gallery as it is now."""
+
+
+class LivenessCheck(Protocol):
+    """Presentation-attack detection, fed by the same frames and tracks that are recognised."""
+
+    def observe(self, frame: Frame, face: Face, track_id: int, alone: bool) -> None:  # noqa: FBT001
+        """Take one frame of a track; `alone` is False when another face is in view."""
+
+    def assess(self, track_id: int) -> Liveness | None:
+        """Return the verdict for this track, or None while more frames are wanted."""
+
+    def reset(self, track_id: int) -> None:
+        """Forget a track: it ended, jumped, or changed identity."""
+
+
+class Authoriser(Protocol):
+    """Access rules: asked about an identified resident, never to narrow the search."""
+
+    def authorise(self, resident_id: str, at: datetime, method: str) -> Authorisation:
+        """Say whether this resident may pass this door at `at` (UTC) by `method` (`face`, `pin`...)."""
+
+
+class Lock(Protocol):
+    """The strike or maglock."""
+
+    def unlock(self, seconds: float) -> None:
+        """Unlock now and relock by itself after `seconds`, whatever the caller does then."""
+
+    def lock(self) -> None:
+        """Relock now."""
+
+    def close(self) -> None:
+        """Leave the relay at rest and release the line. Safe to call twice."""
+
+
+class Journal(Protocol):
+    """The append-only record of door events; also the outbox that MQTT reads."""
+
+    def append(self, draft: EventDraft) -> DoorEvent:
+        """Commit `draft` durably and return it numbered and chained.
+
+        Raises `JournalUnavailable` when it cannot be stored.
+        """

@@ -1,0 +1,1 @@
+"""The lock, the process that guards it, and the door's sensors."""

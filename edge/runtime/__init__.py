@@ -1,0 +1,1 @@
+"""Threads, clocks, health and systemd: what carries frames to the controller."""

@@ -1,0 +1,1 @@
+"""Residents, templates and the append-only journal, in SQLite."""

@@ -1,0 +1,1 @@
+"""Events, roster and commands over MQTT; the only place that imports paho."""
