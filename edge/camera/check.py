@@ -1,0 +1,142 @@
+"""What makes a frame a picture, and a picture one that shows something."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from edge.errors import FrameRefused
+
+if TYPE_CHECKING:
+    from edge.domain import Frame, Image
+
+MIN_SIDE_PX = 32
+"""Smaller pictures cannot hold a face that the detector finds (its stride is 32 px)."""
+
+MAX_SIDE_PX = 8192
+"""8K (7680 x 4320) and a little; anything larger is damage or an attack on memory."""
+
+MAX_PIXELS = 7680 * 4320
+
+SAMPLE_SECONDS = 0.5
+"""Brightness and detail are looked at twice a second: 0.3 ms at 640x480, 7 ms at 1080p."""
+
+DARKEST_MEAN = 16.0
+"""Mean luminance of a picture without light; 16 is black in video range."""
+
+BRIGHTEST_MEAN = 240.0
+
+LEAST_DETAIL = 2.0
+"""Mean step between neighbours of the 64x48 thumbnail, grey levels.
+
+Measured: 3.6 was the least over 5,000 frames of 23 clips and 890 photos; a hand, a finger or a
+cloth on the lens, simulated with sensor noise of 8 grey levels, stayed below 1.3.
+"""
+
+
+def validate_frame(image: Any) -> Image:
+    """Return `image` as a contiguous (H, W, 3) uint8 BGR picture; grey and BGRA are converted.
+
+    Raises `FrameRefused` naming what is wrong: not an array, not uint8, a shape that is no
+    picture, a side under 32 px or over 8192 px, more pixels than 8K. Never raises anything else.
+    """
+    if not isinstance(image, np.ndarray):
+        raise FrameRefused(f"frame is {type(image).__name__}, must be an array of pixels")
+    if image.dtype != np.uint8:
+        raise FrameRefused(f"frame is {image.dtype}, must be uint8 (0..255 per channel)")
+    if image.ndim not in {2, 3} or (image.ndim == 3 and image.shape[2] not in {1, 3, 4}):
+        raise FrameRefused(f"frame has shape {image.shape}, must be (H, W) or (H, W, 1, 3 or 4)")
+    _check_size(image.shape[1], image.shape[0])
+    return _as_bgr(image)
+
+
+def _check_size(width: int, height: int) -> None:
+    if min(width, height) < MIN_SIDE_PX:
+        raise FrameRefused(f"frame is {width}x{height}, each side must be {MIN_SIDE_PX} px or more")
+    if max(width, height) > MAX_SIDE_PX or width * height > MAX_PIXELS:
+        raise FrameRefused(f"frame is {width}x{height}, must be 8K (7680x4320) or less")
+
+
+def _as_bgr(image: Image) -> Image:
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    if channels == 1:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
+    if channels == 4:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2BGR), dtype=np.uint8)
+    return np.ascontiguousarray(image)
+
+
+class PictureState(StrEnum):
+    """What the camera shows, judged over time."""
+
+    OK = "ok"
+    FROZEN = "frozen"
+    """The same picture, bit for bit: an unplugged or hung camera that still answers."""
+    BLACK = "black"
+    WHITE = "white"
+    COVERED = "covered"
+    """No detail although there is light: a hand, tape or spray on the lens."""
+
+
+def look(image: Image) -> PictureState:
+    """Return what one (H, W, 3) BGR picture shows; never FROZEN, which takes two."""
+    small = cv2.resize(image, (64, 48), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.int16)
+    if float(np.abs(np.diff(grey, axis=1)).mean()) >= LEAST_DETAIL:
+        return PictureState.OK
+    mean = float(grey.mean())
+    if mean <= DARKEST_MEAN:
+        return PictureState.BLACK
+    return PictureState.WHITE if mean >= BRIGHTEST_MEAN else PictureState.COVERED
+
+
+class PictureHealth:
+    """Notices a frozen, black, white or covered picture. One camera, one thread.
+
+    A state counts once it has held for `hold_seconds` (3 s: the alarm is due within 5 s);
+    OK counts at once. Keep it over a reopening: a hung camera shows the same picture again.
+    """
+
+    def __init__(self, hold_seconds: float = 3.0) -> None:
+        self.state = PictureState.OK
+        self.is_repeat = False
+        """True when the last frame equals the one before it in every pixel: it shows nothing new."""
+        self._hold_seconds = hold_seconds
+        self._last: Frame | None = None
+        self._shown = PictureState.OK
+        self._sampled_at = -np.inf
+        self._changed_at = 0.0
+        self._dull_since: float | None = None
+
+    def observe(self, frame: Frame) -> PictureState:
+        """Take the next validated frame and return the state that holds now."""
+        self.is_repeat = self._last is not None and _same_pixels(self._last.image, frame.image)
+        self._last = frame
+        if not self.is_repeat:
+            self._changed_at = frame.time
+        if not 0 <= frame.time - self._sampled_at < SAMPLE_SECONDS:
+            self._shown = look(frame.image)
+            self._sampled_at = frame.time
+        return self._settle(frame.time)
+
+    def _settle(self, time: float) -> PictureState:
+        # A frozen black picture is black: that says more about the cause.
+        if self._shown is not PictureState.OK:
+            self._dull_since = time if self._dull_since is None else self._dull_since
+            if time - self._dull_since >= self._hold_seconds:
+                self.state = self._shown
+            return self.state
+        self._dull_since = None
+        if time - self._changed_at >= self._hold_seconds:
+            self.state = PictureState.FROZEN
+        elif not self.is_repeat:
+            self.state = PictureState.OK
+        return self.state
+
+
+def _same_pixels(one: Image, other: Image) -> bool:
+    # 0.03 ms at 640x480, 0.16 ms at 1080p.
+    return one.shape == other.shape and cv2.norm(one, other, cv2.NORM_INF) == 0

@@ -1,0 +1,84 @@
+"""Encoded pictures: sizes come from the header, bombs are refused before decoding."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.camera.image import MAX_BYTES, decode_image, image_size
+from edge.errors import FrameRefused
+from tests.camera.scenes import scene
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp"])
+def test_every_format_tells_its_size_and_decodes(suffix: str) -> None:
+    data = cv2.imencode(suffix, scene(size=(200, 144)))[1].tobytes()
+    assert image_size(data) == (200, 144)
+    assert decode_image(data).shape == (144, 200, 3)
+
+
+@pytest.mark.parametrize("quality", [50, 101])
+def test_lossy_and_lossless_webp(quality: int) -> None:
+    data = cv2.imencode(".webp", scene(size=(200, 144)), [cv2.IMWRITE_WEBP_QUALITY, quality])[1].tobytes()
+    assert image_size(data) == (200, 144)
+
+
+def test_a_grey_picture_becomes_bgr() -> None:
+    data = cv2.imencode(".png", scene()[:, :, 0])[1].tobytes()
+    assert decode_image(data).shape == (120, 160, 3)
+
+
+def _png_announcing(width: int, height: int) -> bytes:
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+
+
+def test_a_png_bomb_is_refused_by_its_header() -> None:
+    with pytest.raises(FrameRefused, match="30000x30000, must be 8K"):
+        decode_image(_png_announcing(30000, 30000))
+
+
+def test_a_jpeg_that_announces_too_much_is_refused() -> None:
+    data = bytearray(cv2.imencode(".jpg", scene())[1].tobytes())
+    start = data.index(b"\xff\xc0")
+    data[start + 5 : start + 9] = struct.pack(">HH", 65000, 65000)
+    with pytest.raises(FrameRefused, match="65000x65000, must be 8K"):
+        decode_image(bytes(data))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"GIF89a",
+        b"\xff\xd8",
+        b"\xff\xd8\x00",
+        b"BM",
+        b"RIFF",
+        b"\x89PNG\r\n\x1a\n",
+        b"\xff\xd8" + b"\xff" * 100_000,
+    ],
+)
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(FrameRefused):
+        decode_image(data)
+
+
+def test_too_many_bytes_are_refused_unread() -> None:
+    with pytest.raises(FrameRefused, match="must be 33554432 or less"):
+        decode_image(bytes(MAX_BYTES + 1))
+
+
+@given(st.sampled_from([b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM", b"RIFF", b""]), st.binary(max_size=200))
+def test_any_bytes_are_a_picture_or_refused(magic: bytes, rest: bytes) -> None:
+    try:
+        picture = decode_image(magic + rest)
+    except FrameRefused:
+        return
+    assert picture.dtype == np.uint8
