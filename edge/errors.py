@@ -40,12 +40,20 @@ class TemplateRefused(FacegateError, ValueError):
     """A template is not fit for the gallery; the gallery is unchanged."""
 
 
+class ProbeRefused(FacegateError, ValueError):
+    """A probe is not a finite unit embedding of the gallery's dimension; nothing is compared."""
+
+
 class EnrolmentRefused(FacegateError, ValueError):
     """A picture or a person cannot be enrolled; nothing was stored."""
 
 
 class JournalUnavailable(FacegateError, OSError):
     """An event could not be stored durably."""
+
+
+class EventRefused(FacegateError, ValueError):
+    """An event draft holds what a journal must never hold; fix the caller."""
 
 
 class JournalTampered(FacegateError, ValueError):

@@ -1,1 +1,6 @@
-"""Exact identification in the gallery, and the threshold that an error rate asks for."""
+"""The gallery, searched exactly.
+
+Reading order: `exact` (what a similarity is), `admission` (what may enter), `arena` and `gallery`
+(where templates live while readers search without locks), `backends` (fast approximate scores with
+a proven error bound), `search` (how the bound becomes an exact answer), `matcher` (the port).
+"""

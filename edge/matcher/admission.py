@@ -1,0 +1,108 @@
+"""What may enter the gallery: one bad row must be impossible, not just unlikely.
+
+A row scaled by 1000 would match half of all strangers; a NaN row would be everybody's best match.
+So every template passes here, and a refused one leaves the gallery as it was.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge.errors import ModelMismatch, ProbeRefused, TemplateRefused
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from edge.matcher.exact import Probe64, Rows
+
+RESIDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}")
+"""ASCII only: ids are file names, MQTT topics and log fields elsewhere."""
+
+NORM_LOW, NORM_HIGH = 0.98, 1.02
+"""Outside this the vector is not a rounded unit embedding but something else."""
+
+UNIT_TOLERANCE = 1e-6
+"""Float32 rounding of a unit vector. Within it a row is kept bit for bit, so renormalising twice
+(before the store and after it) never moves a similarity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The rules of one gallery: its model, its dimension, its cap on templates per resident."""
+
+    model_id: str
+    dim: int
+    templates_per_resident: int
+
+    def templates(self, resident_id: str, embeddings: ArrayLike, model_id: str) -> Rows:
+        """Return `embeddings` as (k, D) float32 unit rows that nobody else holds.
+
+        Raises `ModelMismatch` for another model and `TemplateRefused` for anything else that does
+        not belong: id, shape, count, NaN, infinity, norm.
+        """
+        self._check_id(resident_id)
+        if model_id != self.model_id:
+            raise ModelMismatch(
+                f"templates of {resident_id!r} come from model {model_id!r}, this gallery holds "
+                f"{self.model_id!r}; enrol the resident again with the running model"
+            )
+        rows = _as_float32(resident_id, embeddings)
+        self._check_shape(resident_id, rows)
+        return _unit_rows(resident_id, rows)
+
+    def probe(self, probe: NDArray[np.float32]) -> Probe64:
+        """Return one (D,) float32 probe widened to float64; raises `ProbeRefused`."""
+        wide = np.asarray(probe).astype(np.float64)
+        if wide.shape != (self.dim,):
+            raise ProbeRefused(f"probe has shape {wide.shape}, this gallery compares ({self.dim},)")
+        norm = float(np.sqrt(wide.dot(wide)))
+        if not NORM_LOW <= norm <= NORM_HIGH:  # also catches NaN
+            raise ProbeRefused(f"probe has norm {norm:.4g}, expected 1; embed the face again")
+        return wide
+
+    def _check_id(self, resident_id: str) -> None:
+        if not (isinstance(resident_id, str) and RESIDENT_ID.fullmatch(resident_id)):
+            raise TemplateRefused(
+                f"resident id {resident_id!r} is not 1 to 64 of A-Z a-z 0-9 . _ : @ - "
+                "starting with a letter or digit; rename the resident"
+            )
+
+    def _check_shape(self, resident_id: str, rows: Rows) -> None:
+        if rows.ndim != 2 or rows.shape[1] != self.dim:
+            raise TemplateRefused(
+                f"templates of {resident_id!r} have shape {rows.shape}, expected (k, {self.dim})"
+            )
+        if not 1 <= len(rows) <= self.templates_per_resident:
+            raise TemplateRefused(
+                f"{resident_id!r} has {len(rows)} templates, allowed are 1 to "
+                f"{self.templates_per_resident}; keep the best ones"
+            )
+
+
+def _as_float32(resident_id: str, embeddings: ArrayLike) -> Rows:
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # infinities are named further down
+            return np.array(embeddings, dtype=np.float32, order="C")
+    except (ValueError, TypeError) as error:
+        raise TemplateRefused(f"templates of {resident_id!r} are not numbers: {error}") from error
+
+
+def _unit_rows(resident_id: str, rows: Rows) -> Rows:
+    """Refuse rows that are no unit vectors, renormalise those that nearly are, in place."""
+    wide = rows.astype(np.float64)
+    norms = np.sqrt((wide * wide).sum(axis=1))
+    bad = ~((norms >= NORM_LOW) & (norms <= NORM_HIGH))  # written so that NaN is bad
+    if bad.any():
+        first = int(bad.argmax())
+        raise TemplateRefused(
+            f"template {first} of {resident_id!r} has norm {norms[first]:.4g}, allowed is "
+            f"{NORM_LOW} to {NORM_HIGH}; the embedding is damaged, enrol again"
+        )
+    loose = np.abs(norms - 1.0) > UNIT_TOLERANCE
+    if loose.any():
+        rows[loose] = wide[loose] / norms[loose, None]
+    return rows

@@ -1,0 +1,228 @@
+"""The gallery that changes while it is searched."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge.errors import FacegateError, TemplateRefused
+from edge.matcher.admission import Admission
+from edge.matcher.arena import CODE_LIMIT, Arena, Grave, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import ArrayLike
+
+    from edge.domain import Template
+    from edge.matcher.exact import Rows
+
+TEMPLATES_PER_RESIDENT = 64
+"""Several times what guided enrolment stores; a flood of rows for one id is refused."""
+
+LEAST_CAPACITY = 1024
+GROWTH = 1.5
+FIRST_SCALE = CODE_LIMIT / 0.5
+"""For an empty gallery; components of face embeddings rarely pass 0.5, and clipping stays sound."""
+
+
+class LiveGallery:
+    """Residents' templates, changed by any thread and read without locks.
+
+    Readers take `snapshot` (one reference) and keep it for the whole search; writers take turns
+    behind a lock and publish a new snapshot by one assignment. Adding, replacing and removing cost
+    microseconds at any size; when the arena is full the writer rebuilds it while readers go on.
+    """
+
+    def __init__(
+        self, model_id: str, dim: int, *, templates_per_resident: int = TEMPLATES_PER_RESIDENT
+    ) -> None:
+        self.admission = Admission(model_id, dim, templates_per_resident)
+        self._writing = threading.Lock()
+        self._owners: dict[str, int] = {}
+        arena = Arena(LEAST_CAPACITY, dim, FIRST_SCALE)
+        self._snapshot = _view(arena, version=0, residents=0, templates=0)
+
+    @property
+    def model_id(self) -> str:
+        """The one model whose templates this gallery holds."""
+        return self.admission.model_id
+
+    @property
+    def dim(self) -> int:
+        """Length of every embedding."""
+        return self.admission.dim
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The gallery as it is now, unchanging for whoever holds it. Any thread."""
+        return self._snapshot
+
+    @property
+    def residents(self) -> int:
+        """How many residents are enrolled."""
+        return self._snapshot.residents
+
+    @property
+    def templates(self) -> int:
+        """How many templates all residents have together."""
+        return self._snapshot.templates
+
+    @property
+    def version(self) -> int:
+        """A number that grows with every change."""
+        return self._snapshot.version
+
+    def __contains__(self, resident_id: str) -> bool:
+        return resident_id in self._owners
+
+    def add(self, resident_id: str, embeddings: ArrayLike, model_id: str) -> None:
+        """Enrol a new resident; like `replace`, but refuses an id that is enrolled already."""
+        rows = self.admission.templates(resident_id, embeddings, model_id)
+        with self._writing:
+            if resident_id in self._owners:
+                raise TemplateRefused(
+                    f"resident id {resident_id!r} is enrolled already; replace or remove it first"
+                )
+            self._put(resident_id, rows)
+
+    def replace(self, resident_id: str, embeddings: ArrayLike, model_id: str) -> None:
+        """Give a resident exactly these templates, enrolling them if need be.
+
+        `embeddings` is (k, D) float32 of unit length, 1 to `templates_per_resident` of them.
+        Raises `TemplateRefused` or `ModelMismatch`; the gallery is then unchanged. Any thread.
+        """
+        rows = self.admission.templates(resident_id, embeddings, model_id)
+        with self._writing:
+            self._put(resident_id, rows)
+
+    def remove(self, resident_id: str) -> bool:
+        """Forget a resident and zero their templates; False when they were not enrolled.
+
+        The memory is zeroed as soon as the last search that had begun before has ended.
+        """
+        with self._writing:
+            owner = self._owners.pop(resident_id, None)
+            if owner is None:
+                return False
+            self._publish(self._snapshot.arena, dead=owner)
+            return True
+
+    def load(
+        self,
+        templates: Iterable[Template],
+        on_refused: Callable[[str, FacegateError], None] | None = None,
+    ) -> None:
+        """Make `templates` the whole content, in one step; several of one resident are grouped.
+
+        Without `on_refused` the first bad template raises and the gallery is unchanged. With it,
+        the resident concerned is left out and reported: one damaged record must not lock
+        everybody else out.
+        """
+        admitted = self._admit(templates, on_refused)
+        count = sum(len(rows) for rows in admitted.values())
+        peak = max((float(np.abs(rows).max()) for rows in admitted.values()), default=0.0)
+        arena = Arena(_capacity(count), self.dim, CODE_LIMIT / peak if peak else FIRST_SCALE)
+        owners = {resident_id: arena.append(resident_id, rows) for resident_id, rows in admitted.items()}
+        with self._writing:
+            self._owners = owners
+            self._move_to(arena, len(owners), count)
+
+    def compact(self) -> None:
+        """Rebuild the arena without the dead rows; for idle time, readers go on meanwhile."""
+        with self._writing:
+            self._rebuild(0)
+
+    def _admit(
+        self, templates: Iterable[Template], on_refused: Callable[[str, FacegateError], None] | None
+    ) -> dict[str, Rows]:
+        shots: dict[str, list[Template]] = {}
+        for template in templates:
+            shots.setdefault(template.resident_id, []).append(template)
+        admitted: dict[str, Rows] = {}
+        for resident_id, group in shots.items():
+            try:
+                admitted[resident_id] = self._admit_resident(resident_id, group)
+            except FacegateError as error:
+                if on_refused is None:
+                    raise
+                on_refused(resident_id, error)
+        return admitted
+
+    def _admit_resident(self, resident_id: str, group: list[Template]) -> Rows:
+        foreign = next((t.model_id for t in group if t.model_id != self.model_id), self.model_id)
+        return self.admission.templates(resident_id, [t.embedding for t in group], foreign)
+
+    def _put(self, resident_id: str, rows: Rows) -> None:
+        if not self._snapshot.arena.has_room(len(rows)):
+            self._rebuild(len(rows))
+        arena = self._snapshot.arena
+        dead = self._owners.get(resident_id)
+        self._owners[resident_id] = arena.append(resident_id, rows)
+        self._publish(arena, dead=dead, born=len(rows))
+
+    def _publish(self, arena: Arena, dead: int | None, born: int = 0) -> None:
+        """Make the next version visible in one assignment; then let the dead be buried."""
+        old = self._snapshot
+        start, stop = arena.spans[dead] if dead is not None else (0, 0)
+        if dead is not None:
+            arena.died[dead] = old.version + 1
+        new = _view(
+            arena,
+            old.version + 1,
+            old.residents + (born > 0) - (dead is not None),
+            old.templates + born - (stop - start),
+        )
+        if dead is not None:
+            old.grave.buried += [arena.originals[start:stop], arena.codes[start:stop]]
+        old.grave.later = new.grave
+        self._snapshot = new
+
+    def _move_to(self, arena: Arena, residents: int, templates: int) -> None:
+        """Publish another arena; the old one is zeroed whole when its last reader has gone."""
+        old = self._snapshot
+        new = _view(arena, old.version + 1, residents, templates)
+        old.grave.buried += [old.arena.originals[: old.arena.used], old.arena.codes[: old.arena.used]]
+        old.grave.later = new.grave
+        self._snapshot = new
+
+    def _rebuild(self, extra: int) -> None:
+        """Move the living into a new arena with room for `extra` rows and a scale that fits them."""
+        old = self._snapshot
+        arena = Arena(_capacity(old.templates + extra), self.dim, _scale(old))
+        owners = {name: arena.append(name, _rows_of(old, owner)) for name, owner in self._owners.items()}
+        self._owners = owners
+        self._move_to(arena, old.residents, old.templates)
+
+
+def _view(arena: Arena, version: int, residents: int, templates: int) -> Snapshot:
+    used = arena.used
+    return Snapshot(
+        arena,
+        arena.originals[:used],
+        arena.codes[:used],
+        arena.owner[:used],
+        arena.residual,
+        version,
+        residents,
+        templates,
+        Grave(),
+    )
+
+
+def _capacity(rows: int) -> int:
+    return max(LEAST_CAPACITY, int(rows * GROWTH) + 1)
+
+
+def _scale(snapshot: Snapshot) -> float:
+    """Return the scale at which no component of the living is clipped."""
+    rows = snapshot.originals[snapshot.live_rows()]
+    peak = max(float(rows.max(initial=0.0)), -float(rows.min(initial=0.0)))
+    return CODE_LIMIT / peak if peak else FIRST_SCALE
+
+
+def _rows_of(snapshot: Snapshot, owner: int) -> Rows:
+    start, stop = snapshot.arena.spans[owner]
+    return snapshot.originals[start:stop]
