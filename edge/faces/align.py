@@ -99,6 +99,7 @@ def align(image: Image, landmarks: Landmarks, to: Aligner) -> Image:
         raise FrameRefused(f"{len(points)} landmarks given, {len(target)} needed: the face cannot be aligned")
     transform = similarity_transform(points, target)
     image, points = _cut(image, points, transform, to.size_px)
+    transform = similarity_transform(points, target)
     while hypot(*transform[:, 0]) < HALVE_BELOW and min(image.shape[:2]) >= 2:
         image, points = _halve(image, points)
         transform = similarity_transform(points, target)
