@@ -1,0 +1,9 @@
+from datetime import UTC, datetime
+
+from edge.domain import Authorisation, Reason
+from edge.policy.allow import AllowEnrolled
+
+
+def test_everybody_enrolled_may_pass_at_any_time():
+    answer = AllowEnrolled(4.0).authorise("flat-12", datetime(2026, 3, 1, tzinfo=UTC), "face")
+    assert answer == Authorisation(True, Reason.GRANTED, 4.0, "everybody enrolled")
