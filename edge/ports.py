@@ -78,8 +78,11 @@ class Identifier(Protocol):
     def identify(self, probe: Embedding) -> Match:
         """Return the best resident and the best other resident, exactly. Any thread."""
 
-    def operating_point(self) -> OperatingPoint:
-        """Return the threshold and margin for the gallery as it is now."""
+    def operating_point(self, share: float = 1.0) -> OperatingPoint:
+        """Return threshold and margin for the gallery as it is now, at this share of the error rate.
+
+        `share` is in (0, 1]: the evidence rule spends the visit's rate over several looks.
+        """
 
 
 class LivenessCheck(Protocol):

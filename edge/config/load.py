@@ -1,0 +1,135 @@
+"""From a TOML file to `Settings`, or one message that lists every mistake."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from edge.config.settings import Settings
+from edge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+MASK = "********"
+
+
+def load_settings(path: Path) -> Settings:
+    """Return the settings in `path`.
+
+    Raises `ConfigError` that names the file and, for every mistake, the key, the value, the rule
+    and for an unknown key the nearest known one.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such file; see systemd/config.toml for an example") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        mistakes = [_mistake(detail) for detail in error.errors()]
+        raise ConfigError(f"{path}: {_count(mistakes)}\n" + "\n".join(f"  {m}" for m in mistakes)) from error
+
+
+def describe(settings: Settings) -> str:
+    """Return the effective settings as TOML-like text, secrets masked."""
+    lines: list[str] = []
+    for name, section in settings:
+        if section is None:
+            lines += [f"# [{name}] not configured", ""]
+            continue
+        lines += [f"[{name}]", *_lines(section), ""]
+    return "\n".join(lines)
+
+
+def _lines(section: BaseModel) -> list[str]:
+    shown = []
+    for key, value in section:
+        if value is None:
+            shown.append(f"# {key} is not set")
+        else:
+            shown.append(f"{key} = {_toml(_masked(value))}")
+    return shown
+
+
+def _masked(value: Any) -> Any:
+    """Return `value` without what must not be printed: secrets, and passwords inside URLs."""
+    if isinstance(value, SecretStr):
+        return MASK
+    if isinstance(value, str) and "://" in value and "@" in value:
+        scheme, _, rest = value.partition("://")
+        credentials, _, host = rest.rpartition("@")
+        user = credentials.partition(":")[0]
+        return f"{scheme}://{user}:{MASK}@{host}"
+    return value
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _mistake(detail: Any) -> str:
+    where = [str(part) for part in detail["loc"]]
+    key = ".".join(where) or "file"
+    kind, message = detail["type"], str(detail["msg"]).removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        return f"{key}: unknown{_suggestion(where)}"
+    if kind == "missing":
+        return f"{key}: missing; {_purpose(where)}"
+    if kind == "value_error":
+        return f"{key}.{message}" if where else message
+    shown = MASK if "password" in key else _toml(_masked(detail["input"]))
+    return f"{key} = {shown}: {message[0].lower()}{message[1:]}"
+
+
+def _section(where: Iterable[str]) -> type[BaseModel] | None:
+    """Return the model that holds the last part of `where`."""
+    model: type[BaseModel] = Settings
+    for part in where:
+        field = model.model_fields.get(part)
+        if field is None:
+            return model
+        found = [t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if _is_section(t)]
+        if not found:
+            return model
+        model = found[0]
+    return model
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _suggestion(where: list[str]) -> str:
+    model = _section(where[:-1])
+    known = list(model.model_fields) if model else []
+    near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}"
+
+
+def _purpose(where: list[str]) -> str:
+    model = _section(where[:-1])
+    field = model.model_fields.get(where[-1]) if model else None
+    if field is not None and field.description:
+        return field.description
+    return f"a table [{'.'.join(where)}] is needed"
+
+
+def _count(mistakes: list[str]) -> str:
+    return "1 mistake:" if len(mistakes) == 1 else f"{len(mistakes)} mistakes:"

@@ -1,0 +1,169 @@
+"""Every setting, its unit, its range and its default.
+
+What decides about safety has no default: which door this is, how the relay is wired.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+"""Goes into topics and file names: letters, digits, - and _, 64 at most."""
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are mistakes, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Door(Section):
+    """Which door this is."""
+
+    id: Identifier = Field(description="name of this door, also the MQTT device id")
+    timezone: str = Field("UTC", description="IANA name of the site's time zone, such as Asia/Shanghai")
+
+
+class CameraSection(Section):
+    """Where frames come from."""
+
+    kind: Literal["usb", "rtsp", "csi", "file"] = Field(description="usb, rtsp, csi or file")
+    source: str = Field("0", description="device number or path, RTSP URL, or path of a recording")
+    width: int = Field(640, ge=160, le=7680, description="pixels asked of a USB or CSI camera")
+    height: int = Field(480, ge=120, le=4320)
+    fps: float = Field(30, gt=0, le=120)
+    loop: bool = Field(False, description="play a recording again and again (trials only)")
+
+    @model_validator(mode="after")
+    def _source_fits_kind(self) -> CameraSection:
+        if self.kind == "rtsp" and not self.source.startswith(("rtsp://", "rtsps://")):
+            raise ValueError("source: must start with rtsp:// or rtsps:// when kind is rtsp")
+        return self
+
+
+class Recognition(Section):
+    """How sure the door must be, and who is near enough to mean it."""
+
+    model: Identifier = Field("sface", description="embedder of the manifest")
+    fpir: float = Field(
+        1e-3,
+        ge=1e-6,
+        le=0.05,
+        description="wanted false-positive identification rate: strangers let in per visit",
+    )
+    similarity: float | None = Field(
+        None, ge=0.2, le=0.95, description="experts: a bare threshold instead of fpir"
+    )
+    liveness: Literal["off", "passive", "strict"] = Field(
+        "passive", description="presentation-attack detection; off is warned at every start"
+    )
+    min_interocular_px: float = Field(20, ge=16, le=400, description="least eye distance: the intent gate")
+    max_yaw_deg: float = Field(35, ge=5, le=45)
+    zone: tuple[Fraction, Fraction, Fraction, Fraction] = Field(
+        (0, 0, 1, 1), description="left, top, right, bottom of the zone, as fractions of the picture"
+    )
+
+    @model_validator(mode="after")
+    def _zone_has_room(self) -> Recognition:
+        left, top, right, bottom = self.zone
+        if left >= right or top >= bottom:
+            raise ValueError("zone: left must be under right, top under bottom")
+        return self
+
+
+class LockSection(Section):
+    """The relay that moves the strike or maglock."""
+
+    driver: Literal["gpio", "dry-run"] = Field(description="gpio, or dry-run: nothing moves")
+    pin: int | None = Field(None, ge=2, le=27, description="BCM number of the relay's line")
+    active_high: bool | None = Field(None, description="true when a high level energises the relay")
+    lock_wiring: Literal["fail-secure", "fail-safe"] | None = Field(
+        None, description="fail-secure: locked without power (strike); fail-safe: unlocked (maglock)"
+    )
+    pin_factory: Literal["lgpio", "mock"] = Field("lgpio", description="mock moves nothing: trials only")
+    unlock_seconds: float = Field(5, ge=1, le=30)
+    extended_unlock_seconds: float = Field(15, ge=1, le=60)
+    max_unlock_seconds: float = Field(30, ge=1, le=60, description="the guard's own cap")
+    guard_socket: Path = Field(Path("/run/facegate/relay.sock"))
+
+    @model_validator(mode="after")
+    def _wired(self) -> LockSection:
+        if self.driver == "gpio":
+            missing = [n for n in ("pin", "active_high", "lock_wiring") if getattr(self, n) is None]
+            if missing:
+                raise ValueError(
+                    f"{', '.join(missing)}: must be set when driver is gpio: see docs/install.md"
+                )
+        if max(self.unlock_seconds, self.extended_unlock_seconds) > self.max_unlock_seconds:
+            raise ValueError(
+                "max_unlock_seconds: must not be under unlock_seconds or extended_unlock_seconds"
+            )
+        return self
+
+
+class JournalSection(Section):
+    """The record of events."""
+
+    on_failure: Literal["open", "deny"] = Field(
+        "open", description="what a grant does when the journal cannot be written"
+    )
+
+
+class Mqtt(Section):
+    """The broker of the property; the door works without."""
+
+    host: str = Field(min_length=1, max_length=253)
+    port: int = Field(8883, ge=1, le=65535)
+    username: str | None = None
+    password: SecretStr | None = Field(None, description="better: password_file")
+    password_file: Path | None = None
+    ca_file: Path | None = Field(None, description="the site's certificate authority")
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    tls: bool = True
+    ack: Literal["broker", "application"] = Field(
+        "broker", description="when an event counts as delivered: stored by the property, or by the broker"
+    )
+
+    @model_validator(mode="after")
+    def _not_anonymous_on_a_network(self) -> Mqtt:
+        local = self.host in {"localhost", "127.0.0.1", "::1"}
+        if not local and not self.tls:
+            raise ValueError("tls: must not be false for a broker on the network")
+        if not local and self.username is None and self.cert_file is None:
+            raise ValueError("cert_file or username: needed for a broker on the network; never anonymous")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file: give both or neither")
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("password and password_file: give one of them")
+        return self
+
+
+class Storage(Section):
+    """Where residents and journal live."""
+
+    directory: Path | None = Field(None, description="default: $STATE_DIRECTORY, else the user's data folder")
+
+
+class Access(Section):
+    """Who may pass when."""
+
+    rules: Path | None = Field(None, description="access rules (TOML); without: everybody enrolled, always")
+
+
+class Settings(Section):
+    """The whole file."""
+
+    door: Door
+    camera: CameraSection
+    lock: LockSection
+    recognition: Recognition = Recognition()  # type: ignore[call-arg]
+    journal: JournalSection = JournalSection()  # type: ignore[call-arg]
+    storage: Storage = Storage()  # type: ignore[call-arg]
+    access: Access = Access()  # type: ignore[call-arg]
+    mqtt: Mqtt | None = None

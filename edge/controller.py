@@ -1,0 +1,153 @@
+"""The door: `DoorController.handle(frame)` recognises, writes it down, then opens. In that order.
+
+Live service, replay, demo, benchmark and tests all call this one line. It runs on one thread
+and never waits for the network; the only thing it waits for is the journal's commit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from edge.domain import Authorisation, Decision, EventDraft, Reason, Verdict
+from edge.errors import FrameRefused, JournalUnavailable, LockError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.domain import DoorEvent, Frame
+    from edge.pipeline import Pipeline
+    from edge.ports import Authoriser, Journal, Lock
+
+MAX_UNSAVED = 10_000
+"""Events kept in memory while the journal cannot be written: hours of a busy gate, 10 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A decision after the access rules spoke, and the journal entry it left (None: not yet stored)."""
+
+    decision: Decision
+    event: DoorEvent | None
+    unlocked_seconds: float = 0.0
+
+
+class DoorController:
+    """Turns frames into openings of one door.
+
+    `on_failure` says what happens to a grant when the journal cannot be written: `open` (the
+    event waits in memory, `on_alarm` is called) or `deny` (no record, no entry).
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        authoriser: Authoriser,
+        journal: Journal,
+        lock: Lock,
+        on_failure: Literal["open", "deny"] = "open",
+        on_alarm: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._authoriser = authoriser
+        self._journal = journal
+        self._lock = lock
+        self._on_failure = on_failure
+        self._on_alarm = on_alarm or (lambda _kind, _text: None)
+        self._unsaved: list[EventDraft] = []
+
+    @property
+    def unsaved_events(self) -> int:
+        """How many events wait in memory for the journal to be writable again."""
+        return len(self._unsaved)
+
+    def handle(self, frame: Frame) -> list[Outcome]:
+        """Return what was decided on `frame`; doors named in a grant are open when this returns.
+
+        A frame that is no picture is refused by the pipeline and decides nothing.
+        """
+        try:
+            decisions = self._pipeline.observe(frame)
+        except FrameRefused as error:
+            self._on_alarm("health.frame", str(error))
+            return []
+        return [self._act(decision) for decision in decisions]
+
+    def record(self, draft: EventDraft) -> DoorEvent | None:
+        """Store an event; None when it has to wait in memory for the journal."""
+        try:
+            self._save_waiting()
+            return self._journal.append(draft)
+        except JournalUnavailable as error:
+            self._unsaved = [*self._unsaved, draft][-MAX_UNSAVED:]
+            self._on_alarm("health.journal", str(error))
+            return None
+
+    def _act(self, decision: Decision) -> Outcome:
+        rights = None
+        if decision.verdict is Verdict.GRANT and decision.resident_id is not None:
+            rights = self._authoriser.authorise(decision.resident_id, decision.at, "face")
+            if not rights.allowed:
+                decision = replace(decision, verdict=Verdict.DENY, reason=rights.reason)
+        event = self.record(_draft(decision, rights))
+        if decision.verdict is not Verdict.GRANT or rights is None:
+            return Outcome(decision, event)
+        if event is None and self._on_failure == "deny":
+            return Outcome(replace(decision, verdict=Verdict.DENY, reason=Reason.JOURNAL_UNAVAILABLE), event)
+        return self._open(decision, rights, event)
+
+    def _open(self, decision: Decision, rights: Authorisation, event: DoorEvent | None) -> Outcome:
+        try:
+            self._lock.unlock(rights.unlock_seconds)
+        except LockError as error:
+            self._on_alarm("health.lock", str(error))
+            self.record(EventDraft("health.lock", decision.at, decision.time, data={"error": str(error)}))
+            return Outcome(decision, event)
+        return Outcome(decision, event, rights.unlock_seconds)
+
+    def _save_waiting(self) -> None:
+        while self._unsaved:
+            self._journal.append(self._unsaved[0])
+            del self._unsaved[0]
+
+
+def _draft(decision: Decision, rights: Authorisation | None) -> EventDraft:
+    """Return the journal entry of a decision: every number that made it, no image, no embedding."""
+    data: dict[str, Any] = {
+        "method": "face",
+        "track": decision.track_id,
+        "frame": decision.frame_seq,
+        "faces_in_view": decision.faces_in_view,
+        "shots": decision.shots,
+        **{
+            name: round(value, 6)
+            for name in ("similarity", "runner_up_similarity", "threshold", "margin")
+            if (value := getattr(decision, name)) is not None
+        },
+        **decision.detail,
+    }
+    if decision.runner_up_id is not None:
+        data["runner_up"] = decision.runner_up_id
+    if decision.quality is not None:
+        data["quality"] = _quality(decision)
+    if decision.liveness is not None:
+        data["liveness"] = {"score": decision.liveness.score, **decision.liveness.cues}
+    if rights is not None:
+        data["rule"] = rights.rule
+        data["unlock_seconds"] = rights.unlock_seconds
+    granted = decision.verdict is Verdict.GRANT
+    return EventDraft(
+        "access.granted" if granted else "access.denied",
+        decision.at,
+        decision.time,
+        resident_id=decision.resident_id,
+        reason=str(decision.reason),
+        data=data,
+    )
+
+
+def _quality(decision: Decision) -> dict[str, float]:
+    quality = decision.quality
+    assert quality is not None  # noqa: S101 - the caller has looked
+    names = ("interocular_px", "sharpness", "yaw_deg", "pitch_deg", "roll_deg", "brightness")
+    return {name: round(float(getattr(quality, name)), 3) for name in names}

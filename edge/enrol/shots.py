@@ -1,0 +1,229 @@
+"""From pictures to a resident's templates, or a refusal that says what to do differently.
+
+The gates are those of a good reference: one face, near, facing, sharp, and shots that agree
+with each other. A poor template is refused here, because at the door it would let strangers in
+and keep its owner out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge.domain import Box, Face, Flaw
+from edge.errors import EnrolmentRefused
+from edge.faces.looking import Looker
+from edge.faces.quality import QualityLimits, face_scale_px, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from edge.domain import Embedding, Frame, Image, Quality
+    from edge.ports import Detector, Embedder
+
+ENROL_LIMITS = QualityLimits(
+    min_interocular_px=24.0, max_yaw_deg=30.0, max_pitch_deg=30.0, min_score=0.75, min_brightness=40.0
+)
+"""Stricter than at the door. 24 px between the eyes is a face of about 55 px; crops of 22 px gave
+another product 92 to 100 % false matches."""
+
+SECOND_FACE_RATIO = 0.6
+"""Another face at least this large beside the main one makes a picture ambiguous."""
+
+AGREEMENT = 0.45
+"""Least similarity of a shot to the mean of the others: far above strangers (under 0.35)."""
+
+CLIP_LOOKS_PER_SECOND = 5.0
+"""How often a clip is looked at for enrolment; neighbouring frames teach nothing new."""
+
+MAX_CLIP_SHOTS = 5
+"""Templates kept from a clip: the gain from three to five was within noise."""
+
+CANDIDATES_PER_SHOT = 3
+"""Pictures kept for choosing from, per template wanted."""
+
+ADVICE = {
+    Flaw.TOO_FAR: "come closer or use a larger picture",
+    Flaw.NOT_FACING: "look straight at the camera",
+    Flaw.BLURRED: "hold still or use a sharper picture",
+    Flaw.TOO_DARK: "put light in front of the face",
+    Flaw.TOO_BRIGHT: "reduce the light on the face",
+    Flaw.AT_EDGE: "move the whole face into the picture",
+    Flaw.OUTSIDE_ZONE: "stand in the marked zone",
+    Flaw.LOW_SCORE: "show the whole face, without mask or hand before it",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """One good reference picture, reduced to what is kept: embedding and quality."""
+
+    embedding: Embedding
+    quality: Quality
+    source: str
+
+
+@dataclass(slots=True)
+class Harvest:
+    """What a set of pictures gave: shots, and for every refused picture the reason."""
+
+    shots: list[Shot] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
+class ShotTaker:
+    """Takes reference shots from pictures with the door's own detector and embedder. One thread."""
+
+    def __init__(self, detector: Detector, embedder: Embedder, limits: QualityLimits = ENROL_LIMITS) -> None:
+        self._looker = Looker(detector, limits.min_interocular_px)
+        self._embedder = embedder
+        self._limits = limits
+
+    def from_image(self, image: Image, source: str) -> Shot:
+        """Return the shot of the one person in `image`.
+
+        Raises `EnrolmentRefused` naming `source` and the reason: no face, two faces, or a flaw.
+        """
+        face, quality = self._pick(image, source)
+        return Shot(self._embed(image, face), quality, source)
+
+    def from_clip(self, frames: Iterable[Frame], source: str) -> Harvest:
+        """Return up to five good, varied shots of the one person in a recording.
+
+        Raises `EnrolmentRefused` with the commonest reason when no frame was good enough.
+        """
+        candidates, refusals = self._candidates(frames, source)
+        if not candidates:
+            reason = max(sorted(set(refusals)), key=refusals.count, default=f"{source}: no frames")
+            raise EnrolmentRefused(
+                f"{reason} (no frame of {max(len(refusals), 1)} looked at was good enough)"
+            )
+        chosen = _spread(candidates, MAX_CLIP_SHOTS)
+        return Harvest([Shot(self._embed(image, face), quality, source) for image, face, quality in chosen])
+
+    def _candidates(
+        self, frames: Iterable[Frame], source: str
+    ) -> tuple[list[tuple[Image, Face, Quality]], list[str]]:
+        found: list[tuple[Image, Face, Quality]] = []
+        refusals: list[str] = []
+        next_look = float("-inf")
+        for frame in frames:
+            if frame.time < next_look:
+                continue
+            next_look = frame.time + 1 / CLIP_LOOKS_PER_SECOND
+            try:
+                face, quality = self._pick(frame.image, source)
+                found.append((*_cut_out(frame.image, face), quality))
+            except EnrolmentRefused as refusal:
+                refusals.append(str(refusal))
+            if len(found) >= 2 * CANDIDATES_PER_SHOT * MAX_CLIP_SHOTS:
+                found = found[::2]  # a long clip: thin out, keep the spread, bound the memory
+        return found, refusals
+
+    def _pick(self, image: Image, source: str) -> tuple[Face, Quality]:
+        faces = sorted(self._looker.glance(image), key=face_scale_px, reverse=True)
+        if not faces:
+            raise EnrolmentRefused(f"{source}: no face found: use a picture that shows the whole face")
+        if len(faces) > 1 and face_scale_px(faces[1]) >= SECOND_FACE_RATIO * face_scale_px(faces[0]):
+            raise EnrolmentRefused(
+                f"{source}: two faces of similar size: use a picture of one person, or cut it"
+            )
+        face = self._looker.close_up(image, faces[0])
+        if face is None:
+            raise EnrolmentRefused(f"{source}: no face when seen close up: use another picture")
+        quality = measure(image, face, self._limits)
+        if quality.flaws:
+            raise EnrolmentRefused(f"{source}: {_describe(quality, self._limits)}")
+        return face, quality
+
+    def _embed(self, image: Image, face: Face) -> Embedding:
+        """Return the embedding averaged with that of the mirrored picture: steadier, and free at the door."""
+        width = image.shape[1]
+        mirrored = face.landmarks.copy()
+        mirrored[:, 0] = width - 1 - mirrored[:, 0]
+        mirrored = mirrored[[1, 0, 2, 4, 3]]  # right and left change places
+        both = self._embedder.embed(image, face.landmarks) + self._embedder.embed(
+            np.ascontiguousarray(cv2.flip(image, 1)), mirrored
+        )
+        return np.asarray(both / np.linalg.norm(both), np.float32)
+
+
+def agreeing(harvest: Harvest) -> Harvest:
+    """Return `harvest` without the shots that do not resemble the others.
+
+    Raises `EnrolmentRefused` when nothing is left, or when no two of several shots agree: then
+    nobody can say which of them is the resident.
+    """
+    shots = list(harvest.shots)
+    refused = list(harvest.refused)
+    while len(shots) > 1:
+        scores = [_similarity_to_others(shots, index) for index in range(len(shots))]
+        worst = int(np.argmin(scores))
+        if scores[worst] >= AGREEMENT:
+            break
+        if len(shots) == 2:
+            raise EnrolmentRefused(
+                f"{shots[0].source} and {shots[1].source}: similarity {scores[0]:.2f}, at least {AGREEMENT}"
+                " is needed: these look like two people; use pictures of one person"
+            )
+        refused.append(f"{shots[worst].source}: does not resemble the other pictures ({scores[worst]:.2f})")
+        del shots[worst]
+    if not shots:
+        raise EnrolmentRefused("; ".join(refused) or "no pictures: give at least one")
+    return Harvest(shots, refused)
+
+
+def mean_embedding(shots: Sequence[Shot]) -> Embedding:
+    """Return the unit mean of the shots' embeddings, (D,) float32."""
+    total = np.sum(np.stack([shot.embedding for shot in shots]), axis=0, dtype=np.float64)
+    return np.asarray(total / np.linalg.norm(total), np.float32)
+
+
+def resident_rows(shots: Sequence[Shot]) -> list[Embedding]:
+    """Return what the gallery holds for one resident: every shot, and their mean when there are several."""
+    rows = [shot.embedding for shot in shots]
+    return rows if len(rows) == 1 else [*rows, mean_embedding(shots)]
+
+
+def _similarity_to_others(shots: Sequence[Shot], index: int) -> float:
+    others = [shot for position, shot in enumerate(shots) if position != index]
+    return float(mean_embedding(others) @ shots[index].embedding)
+
+
+def _cut_out(image: Image, face: Face) -> tuple[Image, Face]:
+    """Return a copy of the picture around `face`, and the face in it: thirty whole frames are much memory."""
+    height, width = image.shape[:2]
+    reach = 1.5 * max(face.box.width, face.box.height)
+    x, y = face.box.centre
+    left, top = max(int(x - reach), 0), max(int(y - reach), 0)
+    cut = image[top : min(int(y + reach), height), left : min(int(x + reach), width)].copy()
+    box = face.box
+    moved = Box(box.left - left, box.top - top, box.right - left, box.bottom - top)
+    return cut, Face(moved, face.landmarks - np.array((left, top), np.float32), face.score)
+
+
+def _spread(
+    candidates: Sequence[tuple[Image, Face, Quality]], count: int
+) -> list[tuple[Image, Face, Quality]]:
+    """Return `count` candidates spread over the head poses seen, the sharper of two alike."""
+    by_yaw = sorted(candidates, key=lambda row: row[2].yaw_deg)
+    groups = np.array_split(np.arange(len(by_yaw)), min(count, len(by_yaw)))
+    return [
+        max((by_yaw[index] for index in group), key=lambda row: row[2].sharpness * row[2].interocular_px)
+        for group in groups
+    ]
+
+
+def _describe(quality: Quality, limits: QualityLimits) -> str:
+    numbers = {
+        Flaw.TOO_FAR: f"{quality.interocular_px:.0f} px between the eyes, at least"
+        f" {limits.min_interocular_px:.0f} needed",
+        Flaw.NOT_FACING: f"turned (yaw {quality.yaw_deg:.0f}, pitch {quality.pitch_deg:.0f} degrees)",
+        Flaw.BLURRED: f"blurred (sharpness {quality.sharpness:.3f}, at least {limits.min_sharpness} needed)",
+        Flaw.TOO_DARK: f"too dark (brightness {quality.brightness:.0f} of 255)",
+        Flaw.TOO_BRIGHT: f"too bright (brightness {quality.brightness:.0f} of 255)",
+    }
+    return "; ".join(f"{numbers.get(flaw, str(flaw))}: {ADVICE[flaw]}" for flaw in quality.flaws)

@@ -1,0 +1,97 @@
+"""When is a visitor recognised: evidence over a visit, with one error rate for the whole of it.
+
+One very clear shot may be enough; weaker ones must add up. The rule is a sequential test: the
+k-th look at a visitor may spend the share 1 / (k (k + 1)) of the wanted false-positive
+identification rate. The shares of all looks sum to 1, so by the union bound a stranger's chance
+of ever being taken for a resident stays below that rate however long he stands there (alpha
+spending, Lan & DeMets, Biometrika 70, 1983). A look compares the mean of the recent shots; the
+newest shot must itself point to the same resident, so that a grant is never older than a frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge.domain import Reason, Verdict
+
+if TYPE_CHECKING:
+    from edge.domain import Embedding, Match, OperatingPoint
+
+MAX_SHOTS = 5
+"""Shots averaged at most: beyond five the mean gained nothing on the walking clips."""
+
+SHOT_LIFE_SECONDS = 2.5
+"""Older shots are dropped: a walking person has become a better picture since."""
+
+SAME_FACE_SIMILARITY = 0.4
+"""Least similarity of a new shot to the mean of the others. Neighbouring shots of one person
+gave 0.6 and more on every clip, shots of two people under 0.35."""
+
+SUPPORT_SLACK = 0.15
+"""The newest shot may fall this far below the threshold that the mean must reach."""
+
+HOPE_SLACK = 0.18
+"""A mean further below the threshold than this is a stranger's: 0.02 beyond the worst genuine
+mean seen on usable shots (see docs/accuracy.md)."""
+
+LOOKS_TO_REFUSE = 3
+"""Looks before a stranger is told so; the first may fall on a bad moment."""
+
+
+def share_of_look(look: int) -> float:
+    """Return the part of the visit's error rate that look number `look` (1, 2, ...) may spend."""
+    return 1.0 / (look * (look + 1))
+
+
+def weigh(shot: Match, mean: Match, point: OperatingPoint) -> tuple[Verdict, Reason]:
+    """Return the verdict of one look: GRANT, or WAIT with what stands in the way.
+
+    `shot` is the newest shot's match, `mean` that of the mean of the recent shots, `point` the
+    threshold at this look's share of the error rate.
+    """
+    if mean.resident_id is None or not mean.similarity >= point.threshold:
+        return Verdict.WAIT, Reason.UNKNOWN_CREDENTIAL
+    if shot.resident_id != mean.resident_id or shot.similarity < point.threshold - SUPPORT_SLACK:
+        return Verdict.WAIT, Reason.COLLECTING
+    if mean.margin < point.margin:
+        return Verdict.WAIT, Reason.AMBIGUOUS_MATCH
+    return Verdict.GRANT, Reason.GRANTED
+
+
+@dataclass(slots=True)
+class Evidence:
+    """The recent shots of one visitor, and how many looks were spent on him."""
+
+    looks: int = 0
+    shots: list[tuple[float, Embedding]] = field(default_factory=list)
+
+    def add(self, time: float, shot: Embedding) -> bool:
+        """Take one shot; return False when it is of another face, which starts the evidence anew.
+
+        The looks already spent stay spent.
+        """
+        self.looks += 1
+        self.shots = [(at, old) for at, old in self.shots if time - at <= SHOT_LIFE_SECONDS]
+        same = not self.shots or float(self.mean() @ shot) >= SAME_FACE_SIMILARITY
+        if not same:
+            self.shots.clear()
+        self.shots = [*self.shots, (time, shot)][-MAX_SHOTS:]
+        return same
+
+    def mean(self) -> Embedding:
+        """Return the unit mean of the shots, (D,) float32. There must be at least one."""
+        total = np.sum(np.stack([shot for _, shot in self.shots]), axis=0, dtype=np.float64)
+        return np.asarray(total / np.linalg.norm(total), np.float32)
+
+    def drop(self) -> None:
+        """Forget the shots (the face may be another one now) but not the looks."""
+        self.shots.clear()
+
+
+def is_hopeless(mean: Match, point: OperatingPoint, looks: int) -> bool:
+    """Say whether more shots would be wasted: a clear stranger, or shots used up."""
+    far_below = not mean.similarity >= point.threshold - HOPE_SLACK
+    return looks >= MAX_SHOTS or (far_below and looks >= LOOKS_TO_REFUSE)

@@ -1,0 +1,181 @@
+"""A whole door over a recording: real recognition, a lock that only writes down what it did."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from edge.camera.file import VideoFile
+from edge.controller import DoorController
+from edge.domain import DoorEvent, EventDraft, Verdict
+from edge.pipeline import Pipeline
+from edge.policy.allow import AllowEnrolled
+from edge.relay.dry_run import DryRunLock
+from edge.replay.timing import Stopwatch, TimedDetector, TimedEmbedder, TimedIdentifier
+from edge.runtime.clock import ManualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from edge.controller import Outcome
+    from edge.domain import Decision, Frame
+    from edge.faces.quality import QualityLimits
+    from edge.ports import Camera, Detector, Embedder, Identifier, LivenessCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What recognises: the ports a pipeline needs, made by whoever composes the replay."""
+
+    detector: Detector
+    embedder: Embedder
+    identifier: Identifier
+    liveness: LivenessCheck | None = None
+    limits: QualityLimits | None = None
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a replay measured. Seconds of CPU and wall clock cover analysis, not decoding."""
+
+    frames: int = 0
+    faces: int = 0
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    decode_cpu_s: float = 0.0
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    frame_cpu_s: list[float] = field(default_factory=list)
+    frame_wall_s: list[float] = field(default_factory=list)
+
+
+class MemoryJournal:
+    """A journal for replays: keeps entries in a list, numbers them, chains nothing."""
+
+    def __init__(self) -> None:
+        self.drafts: list[EventDraft] = []
+
+    def append(self, draft: EventDraft) -> DoorEvent:
+        """Return `draft` numbered; the entry is not stored anywhere."""
+        self.drafts.append(draft)
+        seq = len(self.drafts)
+        return DoorEvent(
+            id=f"replay-{seq}",
+            stream="replay",
+            seq=seq,
+            kind=draft.kind,
+            at=draft.at,
+            boot="replay",
+            mono_ns=round(draft.mono * 1e9),
+            clock="synced",
+            door_id="replay",
+            resident_id=draft.resident_id,
+            reason=draft.reason,
+            data=draft.data,
+            prev_hash="",
+            hash="",
+        )
+
+
+class ReplayDoor:
+    """The controller of the service, fed from a recording. One thread."""
+
+    def __init__(self, recognition: Recognition) -> None:
+        self.figures = Figures()
+        self.clock = ManualClock()
+        self.lock = DryRunLock(self.clock)
+        self.journal = MemoryJournal()
+        watch = self.figures.watch
+        pipeline = Pipeline(
+            TimedDetector(recognition.detector, watch),
+            TimedEmbedder(recognition.embedder, watch),
+            TimedIdentifier(recognition.identifier, watch),
+            recognition.liveness,
+            recognition.limits,
+        )
+        self._controller = DoorController(pipeline, AllowEnrolled(), self.journal, self.lock)
+        self._pipeline = pipeline
+
+    def play(self, camera: Camera) -> Iterator[tuple[Frame, list[Outcome]]]:
+        """Yield every frame of `camera` with what was decided on it."""
+        figures = self.figures
+        while True:
+            begun = time.process_time()
+            frame = camera.read()
+            figures.decode_cpu_s += time.process_time() - begun
+            if frame is None:
+                return
+            yield frame, self._handle(frame)
+
+    def _handle(self, frame: Frame) -> list[Outcome]:
+        figures = self.figures
+        cpu, wall = time.process_time(), time.perf_counter()
+        outcomes = self._controller.handle(frame)
+        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+        figures.frames += 1
+        figures.faces = self._pipeline.faces_seen
+        figures.cpu_s += cpu
+        figures.wall_s += wall
+        figures.frame_cpu_s.append(cpu)
+        figures.frame_wall_s.append(wall)
+        return outcomes
+
+
+def replay_clip(
+    clip: Path, recognition: Recognition, on_decision: Callable[[Decision], None]
+) -> tuple[Figures, list[Decision]]:
+    """Return the figures and all decisions of one recording; `on_decision` sees each as it falls."""
+    door = ReplayDoor(recognition)
+    decisions: list[Decision] = []
+    camera = VideoFile(clip, threads=1)
+    try:
+        for _, outcomes in door.play(camera):
+            for outcome in outcomes:
+                decisions.append(outcome.decision)
+                on_decision(outcome.decision)
+    finally:
+        camera.close()
+    return door.figures, decisions
+
+
+def decision_line(decision: Decision) -> dict[str, Any]:
+    """Return one decision as the JSON object of `facegate replay --json`."""
+    return {
+        "type": "decision",
+        "frame": decision.frame_seq,
+        "time_s": round(decision.time, 4),
+        "track": decision.track_id,
+        "verdict": str(decision.verdict),
+        "reason": str(decision.reason),
+        "resident": decision.resident_id if decision.verdict is Verdict.GRANT else None,
+        "similarity": _rounded(decision.similarity),
+        "runner_up": _rounded(decision.runner_up_similarity),
+        "threshold": _rounded(decision.threshold),
+        "faces_in_view": decision.faces_in_view,
+    }
+
+
+def summary_line(figures: Figures, decisions: list[Decision]) -> dict[str, Any]:
+    """Return the totals of a replay, but for what only the process knows."""
+    grants = [decision for decision in decisions if decision.verdict is Verdict.GRANT]
+    waited: dict[str, float] = {}
+    for grant in grants:
+        first_seen = float(grant.detail.get("first_seen", grant.time))
+        waited.setdefault(str(grant.resident_id), round(grant.time - first_seen, 4))
+    return {
+        "type": "summary",
+        "frames": figures.frames,
+        "faces": figures.faces,
+        "embeddings": figures.watch.count("embed"),
+        "grants": [str(grant.resident_id) for grant in grants],
+        "cpu_s": round(figures.cpu_s, 4),
+        "wall_s": round(figures.wall_s, 4),
+        "decode_cpu_s": round(figures.decode_cpu_s, 4),
+        "stage_cpu_ms_p50": figures.watch.median_ms(),
+        "time_to_grant_s": waited,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

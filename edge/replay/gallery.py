@@ -1,0 +1,181 @@
+"""Residents from folders: one folder each, with photos or clips, enrolled on the fly.
+
+What a file gave is kept in the user's cache, keyed by the content of the file, the model and the
+version of the enrolment rules, so that a gallery is embedded once. It holds embeddings, so it
+stays on this machine, readable by its owner only; `facegate replay --no-cache` does without.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge.camera.file import IMAGE_SUFFIXES, VideoFile
+from edge.camera.image import decode_image
+from edge.domain import Quality
+from edge.enrol.shots import Harvest, Shot, ShotTaker, agreeing, resident_rows
+from edge.errors import CameraLost, EnrolmentRefused, FrameRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from edge.domain import Embedding, Frame
+
+CLIP_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mjpeg", ".mjpg"})
+
+RULES_VERSION = 1
+"""Part of every cache key: raised whenever enrolment would give other shots for the same file."""
+
+
+@dataclass(slots=True)
+class FolderGallery:
+    """What the folders gave: rows per resident, and every refusal with its reason."""
+
+    residents: dict[str, list[Embedding]] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+
+
+def default_cache() -> Path:
+    """Return the cache folder (XDG), whether or not it exists yet."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "facegate" / "shots"
+
+
+def load_folders(
+    folders: Sequence[Path],
+    model_id: str,
+    taker: Callable[[], ShotTaker],
+    cache: Path | None,
+) -> FolderGallery:
+    """Return the residents found in `folders`, each sub-folder being one person.
+
+    `taker` is called only when something has to be embedded. A person in two folders is one
+    resident with the shots of both. Raises `EnrolmentRefused` when a folder does not exist or
+    nobody at all could be enrolled.
+    """
+    gallery = FolderGallery()
+    harvests: dict[str, Harvest] = {}
+    source = _Source(model_id, taker, cache)
+    for name, path in _people(folders):
+        harvest = harvests.setdefault(name, Harvest())
+        taken = source.harvest(path)
+        harvest.shots += taken.shots
+        harvest.refused += taken.refused
+    for name, harvest in harvests.items():
+        _enrol(gallery, name, harvest)
+    if not gallery.residents:
+        reasons = "; ".join(gallery.refused[:3]) or "no pictures or clips found"
+        raise EnrolmentRefused(f"--gallery {folders[0]}: nobody could be enrolled: {reasons}")
+    return gallery
+
+
+def _enrol(gallery: FolderGallery, name: str, harvest: Harvest) -> None:
+    gallery.refused += harvest.refused
+    if not harvest.shots:
+        return
+    try:
+        good = agreeing(Harvest(harvest.shots))
+    except EnrolmentRefused as refusal:
+        gallery.refused.append(f"{name}: {refusal}")
+        return
+    gallery.refused += good.refused
+    gallery.residents[name] = resident_rows(good.shots)
+
+
+def _people(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    for folder in folders:
+        if not folder.is_dir():
+            raise EnrolmentRefused(
+                f"--gallery {folder}: not a folder; give one with a sub-folder per resident"
+            )
+        for person in sorted(path for path in folder.iterdir() if path.is_dir()):
+            for path in sorted(person.iterdir()):
+                if path.suffix.lower() in IMAGE_SUFFIXES | CLIP_SUFFIXES:
+                    yield person.name, path
+
+
+class _Source:
+    """Shots of a file, from the cache when it knows the file's content."""
+
+    def __init__(self, model_id: str, taker: Callable[[], ShotTaker], cache: Path | None) -> None:
+        self._model_id = model_id
+        self._make_taker = taker
+        self._taker: ShotTaker | None = None
+        self._cache = cache
+
+    def harvest(self, path: Path) -> Harvest:
+        entry = None if self._cache is None else self._cache / f"{self._key(path)}.npz"
+        if entry is not None and (known := _read(entry, str(path))) is not None:
+            return known
+        harvest = self._take(path)
+        if entry is not None:
+            _write(entry, harvest)
+        return harvest
+
+    def _key(self, path: Path) -> str:
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.sha256(f"{RULES_VERSION} {self._model_id} {content}".encode()).hexdigest()
+
+    def _take(self, path: Path) -> Harvest:
+        if self._taker is None:
+            self._taker = self._make_taker()
+        try:
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                return Harvest([self._taker.from_image(decode_image(path.read_bytes()), str(path))])
+            return self._taker.from_clip(_frames(path), str(path))
+        except (EnrolmentRefused, FrameRefused, CameraLost) as refusal:
+            return Harvest(refused=[str(refusal)])
+
+
+def _frames(path: Path) -> Iterator[Frame]:
+    clip = VideoFile(path)
+    try:
+        while (frame := clip.read()) is not None:
+            yield frame
+    finally:
+        clip.close()
+
+
+def _read(entry: Path, source: str) -> Harvest | None:
+    """Return the cached harvest, or None when there is none or it is damaged."""
+    try:
+        with np.load(entry, allow_pickle=False) as stored:
+            embeddings, qualities = stored["embeddings"], stored["qualities"]
+            refused = json.loads(str(stored["refused"]))
+    except (OSError, ValueError, KeyError):
+        return None
+    shots = [
+        Shot(np.asarray(row, np.float32), _quality(numbers), source)
+        for row, numbers in zip(embeddings, qualities, strict=True)
+    ]
+    return Harvest(shots, list(refused))
+
+
+def _quality(numbers: Sequence[float]) -> Quality:
+    interocular_px, sharpness, yaw_deg, pitch_deg, roll_deg, brightness = (float(value) for value in numbers)
+    return Quality(interocular_px, sharpness, yaw_deg, pitch_deg, roll_deg, brightness)
+
+
+def _write(entry: Path, harvest: Harvest) -> None:
+    """Store a harvest, whole or not at all."""
+    entry.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    numbers = [
+        (q.interocular_px, q.sharpness, q.yaw_deg, q.pitch_deg, q.roll_deg, q.brightness)
+        for q in (shot.quality for shot in harvest.shots)
+    ]
+    with tempfile.NamedTemporaryFile(dir=entry.parent, suffix=".tmp", delete=False) as file:
+        np.savez(
+            file,
+            embeddings=np.array([shot.embedding for shot in harvest.shots], np.float32),
+            qualities=np.array(numbers, np.float64),
+            refused=json.dumps(harvest.refused),
+        )
+    Path(file.name).replace(entry)
