@@ -1,0 +1,150 @@
+"""The hash chain of the journal: what is hashed, and how the first bad entry is found.
+
+`body` is the canonical JSON of one entry and contains `prev`, the hash of the entry before it;
+`hash` is the SHA-256 of those bytes. Changing, removing or moving an entry breaks the chain
+there. Somebody who can rewrite the file can also compute a whole new chain, or cut off its
+end: only the other side, which has seen the old hashes, can notice that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from edge.domain import DoorEvent, EventDraft
+from edge.errors import EventRefused, JournalTampered
+from edge.store.payload import canonical, checked_data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ENVELOPE_VERSION = 1
+GENESIS = "0" * 64
+"""What the first entry of a stream follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place in the chain: the entry with this `seq` has this `hash`."""
+
+    seq: int = 0
+    hash: str = GENESIS
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One stored entry: `body` is canonical JSON, everything else must agree with it."""
+
+    seq: int
+    id: str
+    body: str
+    hash: str
+
+    @property
+    def envelope(self) -> str:
+        """The entry as it travels: its body with `hash` as the last key."""
+        return f'{self.body[:-1]},"hash":"{self.hash}"}}'
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the journal adds to every draft of one run."""
+
+    stream: str
+    boot: str
+    clock: str
+    door_id: str
+
+
+def forge(draft: EventDraft, identity: str, stamp: Stamp, prev: Link) -> Row:
+    """Return the row that follows `prev`. Raises `EventRefused` for a draft unfit to keep."""
+    if draft.at.tzinfo is None:
+        raise EventRefused(f"{draft.kind}: `at` has no time zone; give UTC")
+    seq = prev.seq + 1
+    body = canonical(
+        {
+            "v": ENVELOPE_VERSION,
+            "stream": stamp.stream,
+            "seq": seq,
+            "id": identity,
+            "boot": stamp.boot,
+            "mono": round(draft.mono * 1e9),
+            "ts": _to_text(draft.at),
+            "clock": stamp.clock,
+            "door": stamp.door_id,
+            "type": draft.kind,
+            "resident": draft.resident_id,
+            "reason": None if draft.reason is None else str(draft.reason),
+            "data": checked_data(draft.data),
+            "prev": prev.hash,
+        }
+    )
+    return Row(seq, identity, body, digest(body))
+
+
+def digest(body: str) -> str:
+    """Return the hash of a body, as the chain stores it."""
+    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def to_event(row: Row) -> DoorEvent:
+    """Return the row as a `DoorEvent`. Raises `JournalTampered` when it cannot be read at all."""
+    try:
+        fields = json.loads(row.body)
+        return DoorEvent(
+            id=fields["id"],
+            stream=fields["stream"],
+            seq=fields["seq"],
+            kind=fields["type"],
+            at=datetime.fromisoformat(fields["ts"]),
+            boot=fields["boot"],
+            mono_ns=fields["mono"],
+            clock=fields["clock"],
+            door_id=fields["door"],
+            resident_id=fields["resident"],
+            reason=fields["reason"],
+            data=fields["data"],
+            prev_hash=fields["prev"],
+            hash=row.hash,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalTampered(
+            f"entry {row.seq} cannot be read ({error}); run `facegate events verify`"
+        ) from error
+
+
+def check_chain(rows: Iterable[Row], stream: str, anchor: Link) -> Link:
+    """Return the last link after checking every row, which must come in order of `seq`.
+
+    `anchor` is the last entry that retention removed (`Link()` when none was). Raises
+    `JournalTampered` naming the first entry that is missing, edited, moved or of another stream.
+    """
+    link = anchor
+    for row in rows:
+        if row.seq != link.seq + 1:
+            raise JournalTampered(f"entry {link.seq + 1} is missing: {link.seq} is followed by {row.seq}")
+        if flaw := _flaw(row, stream, link):
+            raise JournalTampered(f"entry {row.seq} {flaw}")
+        link = Link(row.seq, row.hash)
+    return link
+
+
+def _flaw(row: Row, stream: str, before: Link) -> str:
+    """Return what is wrong with one row, or an empty string."""
+    if digest(row.body) != row.hash:
+        return "was edited: its hash does not fit its content"
+    fields: dict[str, Any] = json.loads(row.body)
+    if fields["seq"] != row.seq:
+        return f"was moved here: it was written as entry {fields['seq']}"
+    if fields["stream"] != stream or fields["id"] != row.id:
+        return "was put in from another journal"
+    if fields["prev"] != before.hash:
+        return f"does not follow entry {before.seq}: one of the two was rewritten"
+    return ""
+
+
+def _to_text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

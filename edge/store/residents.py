@@ -1,0 +1,283 @@
+"""Residents and their templates: written in one transaction, erased for good, followed by version."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from edge.domain import Resident, Template
+from edge.errors import StoreError
+from edge.store.database import Schema, open_database, transaction
+from edge.store.sealer import AesGcmSealer, Sealer, file_key
+from edge.store.vectors import checked_resident, checked_vector, context_of, to_vector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+LOG = logging.getLogger(__name__)
+
+Rows: TypeAlias = list[tuple[Any, ...]]
+
+RESIDENTS_FILE = "residents.db"
+"""Its name inside the data folder."""
+
+RESIDENTS = Schema(
+    name="resident store",
+    application_id=0x46475231,  # "FGR1"
+    migrations=(
+        (
+            """CREATE TABLE residents (
+                id TEXT PRIMARY KEY,
+                name TEXT NOT NULL,
+                access_levels TEXT NOT NULL,
+                valid_from TEXT,
+                valid_until TEXT,
+                extended_unlock INTEGER NOT NULL,
+                source TEXT NOT NULL,
+                version INTEGER NOT NULL)""",
+            """CREATE TABLE templates (
+                id INTEGER PRIMARY KEY,
+                resident_id TEXT NOT NULL REFERENCES residents (id) ON DELETE CASCADE,
+                model_id TEXT NOT NULL,
+                kind TEXT NOT NULL,
+                consent_id TEXT,
+                enrolled_at TEXT NOT NULL,
+                sealed BLOB NOT NULL)""",
+            "CREATE INDEX templates_by_resident ON templates (resident_id)",
+            "CREATE TABLE removals (resident_id TEXT PRIMARY KEY, version INTEGER NOT NULL)",
+            "CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL)",
+            "INSERT INTO head VALUES (1, 0)",
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happened since a version: resident ids put or removed, and the version now."""
+
+    version: int
+    put: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+class ResidentStore:
+    """The people of one door, in one SQLite file. Any thread, several processes.
+
+    Templates are sealed by `sealer`; by default with a key file beside the database, which
+    protects copies of the database but not a stolen card (see `edge.store.sealer`). Every
+    method raises `StoreError` when the file is missing, damaged or not ours.
+    """
+
+    def __init__(self, path: Path, sealer: Sealer | None = None) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._sealer = sealer or AesGcmSealer(file_key(path.with_suffix(".key")))
+        self._connection = open_database(path, RESIDENTS)
+        self._forget_old_pages()  # in case the process died between erasing and this
+
+    def put(self, resident: Resident, templates: Iterable[Template], source: str = "local") -> int:
+        """Store the resident with exactly these templates and return the new version.
+
+        What was stored for this id before is replaced, all or nothing. `source` says who keeps
+        the record (`local`, or the roster it came from). Raises `TemplateRefused` for a vector
+        that is not finite and of unit length, or of somebody else; nothing is changed then.
+        """
+        checked_resident(resident)
+        rows = [self._sealed(resident.id, template) for template in templates]
+        with self._writing() as (connection, version):
+            connection.execute("DELETE FROM residents WHERE id = ?", (resident.id,))
+            connection.execute("DELETE FROM removals WHERE resident_id = ?", (resident.id,))
+            connection.execute(
+                "INSERT INTO residents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*_columns(resident), source, version),
+            )
+            connection.executemany(
+                "INSERT INTO templates (resident_id, model_id, kind, consent_id, enrolled_at, sealed)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+        self._forget_old_pages()
+        return version
+
+    def remove(self, resident_id: str) -> bool:
+        """Erase a resident and every template, and say whether there was one.
+
+        The bytes are overwritten in the file and gone from its log when this returns. What a
+        flash card keeps in worn blocks is out of reach: only a key kept elsewhere covers that.
+        """
+        with self._writing() as (connection, version):
+            gone = connection.execute("DELETE FROM residents WHERE id = ?", (resident_id,)).rowcount > 0
+            if gone:
+                connection.execute("INSERT OR REPLACE INTO removals VALUES (?, ?)", (resident_id, version))
+        self._forget_old_pages()
+        return gone
+
+    def get(self, resident_id: str) -> Resident | None:
+        """Return one resident, or None."""
+        rows = self._query("SELECT * FROM residents WHERE id = ?", resident_id)
+        return _resident(rows[0]) if rows else None
+
+    def list(self) -> tuple[Resident, ...]:
+        """Return all residents, ordered by id."""
+        return tuple(_resident(row) for row in self._query("SELECT * FROM residents ORDER BY id"))
+
+    def templates(self, model_id: str) -> tuple[Template, ...]:
+        """Return every template of this model, ordered by resident: what a gallery is made of."""
+        sql = "SELECT * FROM templates WHERE model_id = ? ORDER BY resident_id, id"
+        return tuple(self._template(row) for row in self._query(sql, model_id))
+
+    def templates_of(self, resident_id: str) -> tuple[Template, ...]:
+        """Return one resident's templates, of every model, in the order they were stored."""
+        sql = "SELECT * FROM templates WHERE resident_id = ? ORDER BY id"
+        return tuple(self._template(row) for row in self._query(sql, resident_id))
+
+    def other_models(self, model_id: str) -> dict[str, tuple[str, ...]]:
+        """Return who must be enrolled again for `model_id`: resident id -> models there are.
+
+        Residents who were never enrolled with a face are not in it.
+        """
+        found: dict[str, set[str]] = {}
+        sql = "SELECT DISTINCT resident_id, model_id FROM templates ORDER BY resident_id, model_id"
+        for resident_id, other in self._query(sql):
+            found.setdefault(resident_id, set()).add(other)
+        return {key: tuple(sorted(models)) for key, models in found.items() if model_id not in models}
+
+    def version(self) -> int:
+        """Return a number that grows with every change; cheap enough to ask each second."""
+        return int(self._query("SELECT version FROM head")[0][0])
+
+    def changes_since(self, version: int) -> Changes:
+        """Return who was put or removed after `version`, so that a gallery can follow."""
+        with self._lock, self._refusals(), transaction(self._connection):
+            now = int(self._connection.execute("SELECT version FROM head").fetchone()[0])
+            put = self._connection.execute(
+                "SELECT id FROM residents WHERE version > ?", (version,)
+            ).fetchall()
+            removed = self._connection.execute(
+                "SELECT resident_id FROM removals WHERE version > ?", (version,)
+            ).fetchall()
+        return Changes(now, tuple(sorted(row[0] for row in put)), tuple(sorted(row[0] for row in removed)))
+
+    def export(self, resident_id: str) -> dict[str, Any] | None:
+        """Return all that is stored about one person, ready for JSON, or None.
+
+        This is what a person may ask for. Templates are listed as lists of numbers.
+        """
+        rows = self._query("SELECT * FROM residents WHERE id = ?", resident_id)
+        if not rows:
+            return None
+        return {**_exported(rows[0]), "templates": [_shown(item) for item in self.templates_of(resident_id)]}
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        with self._lock:
+            self._connection.close()
+
+    def _sealed(self, resident_id: str, template: Template) -> tuple[Any, ...]:
+        plain = checked_vector(resident_id, template)
+        return (
+            resident_id,
+            template.model_id,
+            template.kind,
+            template.consent_id,
+            _to_text(template.enrolled_at),
+            self._sealer.seal(plain, context_of(resident_id, template.model_id)),
+        )
+
+    def _template(self, row: tuple[Any, ...]) -> Template:
+        _, resident_id, model_id, kind, consent_id, enrolled_at, sealed = row
+        try:
+            plain = self._sealer.open(sealed, context_of(resident_id, model_id))
+        except StoreError as error:
+            raise StoreError(f"{self._path}: resident {resident_id!r}: {error}; enrol again") from error
+        at = datetime.fromisoformat(enrolled_at)
+        return Template(resident_id, to_vector(plain), model_id, at, kind=kind, consent_id=consent_id)
+
+    def _query(self, sql: str, *values: object) -> Rows:
+        with self._lock, self._refusals():
+            return self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _writing(self) -> Iterator[tuple[sqlite3.Connection, int]]:
+        with self._lock, self._refusals(), transaction(self._connection) as connection:
+            connection.execute("UPDATE head SET version = version + 1")
+            yield connection, int(connection.execute("SELECT version FROM head").fetchone()[0])
+
+    def _forget_old_pages(self) -> None:
+        """Empty the write-ahead log: it holds the pages as they were before the change."""
+        with self._lock, self._refusals():
+            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            LOG.warning(
+                "%s is being read elsewhere; erased pages leave its log at the next change", self._path
+            )
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: the resident store failed: {error}") from error
+
+
+def _columns(resident: Resident) -> tuple[Any, ...]:
+    return (
+        resident.id,
+        resident.name,
+        json.dumps(resident.access_levels),
+        _to_text(resident.valid_from),
+        _to_text(resident.valid_until),
+        int(resident.extended_unlock),
+    )
+
+
+def _resident(row: tuple[Any, ...]) -> Resident:
+    identity, name, levels, valid_from, valid_until, extended_unlock, *_ = row
+    return Resident(
+        id=identity,
+        name=name,
+        access_levels=tuple(json.loads(levels)),
+        valid_from=_to_time(valid_from),
+        valid_until=_to_time(valid_until),
+        extended_unlock=bool(extended_unlock),
+    )
+
+
+def _exported(row: tuple[Any, ...]) -> dict[str, Any]:
+    names = (
+        "id",
+        "name",
+        "access_levels",
+        "valid_from",
+        "valid_until",
+        "extended_unlock",
+        "source",
+        "version",
+    )
+    return {**dict(zip(names, row, strict=True)), "access_levels": json.loads(row[2])}
+
+
+def _shown(template: Template) -> dict[str, Any]:
+    return {
+        "model_id": template.model_id,
+        "kind": template.kind,
+        "consent_id": template.consent_id,
+        "enrolled_at": _to_text(template.enrolled_at),
+        "embedding": template.embedding.tolist(),
+    }
+
+
+def _to_text(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat()
+
+
+def _to_time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

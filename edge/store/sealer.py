@@ -1,0 +1,99 @@
+"""Templates at rest: sealed before they touch the disk, opened into memory only.
+
+What this protects against, and what not: a copied or backed-up database file alone is useless
+without the key. A stolen card that carries the key file as well is *not* protected; for that
+the key must come from elsewhere (a TPM, a systemd credential bound to one, a site server).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING, Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from edge.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+KEY_BYTES = 32
+NONCE_BYTES = 12  # what AES-GCM is specified for (NIST SP 800-38D, section 8.2)
+FORMAT_AES_GCM = b"\x01"
+
+
+class Sealer(Protocol):
+    """Turns template bytes into something worthless without a key, and back."""
+
+    def seal(self, plain: bytes, context: bytes) -> bytes:
+        """Return `plain` encrypted and bound to `context` (whose template this is)."""
+
+    def open(self, sealed: bytes, context: bytes) -> bytes:
+        """Return the plain bytes. Raises `StoreError` for another key, context or damage."""
+
+
+class AesGcmSealer:
+    """AES-256-GCM with one key: a format byte, a nonce, then ciphertext with its tag. Any thread.
+
+    Adds 29 bytes. Random nonces are safe for 2^32 templates under one key (same standard, 8.3).
+    """
+
+    def __init__(self, key: bytes, random: Callable[[int], bytes] = secrets.token_bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise StoreError(f"the template key has {len(key)} bytes; it must have {KEY_BYTES}")
+        self._cipher = AESGCM(key)
+        self._random = random
+
+    def seal(self, plain: bytes, context: bytes) -> bytes:
+        """Return format byte, fresh nonce and ciphertext."""
+        nonce = self._random(NONCE_BYTES)
+        return FORMAT_AES_GCM + nonce + self._cipher.encrypt(nonce, plain, context)
+
+    def open(self, sealed: bytes, context: bytes) -> bytes:
+        """Return the plain bytes, or raise `StoreError`."""
+        if sealed[:1] != FORMAT_AES_GCM:
+            raise StoreError("a template is sealed in a format this program does not know")
+        nonce, body = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
+        try:
+            return self._cipher.decrypt(nonce, body, context)
+        except (InvalidTag, ValueError) as error:
+            raise StoreError("a template cannot be opened: damaged, or sealed with another key") from error
+
+
+def file_key(path: Path) -> bytes:
+    """Return the key kept in `path`, made (mode 0600) when there is none yet.
+
+    Raises `StoreError` when the file is not a key. Keep it on another medium than the database
+    when you can; losing it means enrolling everybody again.
+    """
+    try:
+        return _read_key(path)
+    except FileNotFoundError:
+        _write_key(path)
+    return _read_key(path)
+
+
+def _read_key(path: Path) -> bytes:
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise StoreError(f"{path}: {len(key)} bytes are not a template key ({KEY_BYTES}); restore the file")
+    return key
+
+
+def _write_key(path: Path) -> None:
+    """Write a new key completely or not at all; whoever is first wins."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

@@ -1,0 +1,54 @@
+"""What may enter the resident store: sane names, and vectors that cannot upset the matcher."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge.errors import StoreError, TemplateRefused
+
+if TYPE_CHECKING:
+    from edge.domain import Embedding, Resident, Template
+
+MAX_ID = 128
+MAX_NAME = 200
+NORM_TOLERANCE = 0.02
+"""A row scaled a thousandfold matched half of all strangers in a trial; unit length is the rule."""
+
+
+def checked_resident(resident: Resident) -> None:
+    """Raise `StoreError` when the id or the name is empty, too long or not printable."""
+    for what, text, longest in (("id", resident.id, MAX_ID), ("name", resident.name, MAX_NAME)):
+        if not text or len(text) > longest or not text.isprintable():
+            raise StoreError(f"resident {what} {text[:40]!r}: give 1 to {longest} printable characters")
+    for at in (resident.valid_from, resident.valid_until):
+        if at is not None and at.tzinfo is None:
+            raise StoreError(f"resident {resident.id!r}: {at} has no time zone; give UTC")
+
+
+def checked_vector(resident_id: str, template: Template) -> bytes:
+    """Return the embedding as little-endian float32 bytes, or raise `TemplateRefused`."""
+    vector = np.asarray(template.embedding)
+    if template.resident_id != resident_id:
+        raise TemplateRefused(f"a template of {template.resident_id!r} was given for {resident_id!r}")
+    if vector.ndim != 1 or vector.size == 0 or not np.issubdtype(vector.dtype, np.floating):
+        raise TemplateRefused(f"{resident_id!r}: the template has shape {vector.shape} {vector.dtype}")
+    if not np.isfinite(vector).all():
+        raise TemplateRefused(f"{resident_id!r}: the template holds numbers that are not finite; enrol again")
+    length = float(np.linalg.norm(vector.astype(np.float64)))
+    if abs(length - 1) > NORM_TOLERANCE:
+        raise TemplateRefused(f"{resident_id!r}: the template has length {length:.3g}; it must be 1")
+    if template.enrolled_at.tzinfo is None:
+        raise TemplateRefused(f"{resident_id!r}: `enrolled_at` has no time zone; give UTC")
+    return vector.astype("<f4").tobytes()
+
+
+def context_of(resident_id: str, model_id: str) -> bytes:
+    """Return what a sealed template is bound to: moved to another resident it no longer opens."""
+    return f"facegate template\0{resident_id}\0{model_id}".encode()
+
+
+def to_vector(plain: bytes) -> Embedding:
+    """Return the stored bytes as a read-only (D,) float32 vector."""
+    return np.frombuffer(plain, dtype="<f4").astype(np.float32, copy=False)

@@ -1,0 +1,147 @@
+"""`facegate events` as a person types it."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edge.cli import app
+from edge.cli.data_dir import default_data_dir
+from edge.domain import EventDraft
+from edge.store.journal import SqliteJournal
+
+
+def draft(kind, minutes_ago=0, **fields):
+    return EventDraft(kind, datetime.now(UTC) - timedelta(minutes=minutes_ago), 1.0, **fields)
+
+
+@pytest.fixture
+def journal(tmp_path):
+    journal = SqliteJournal(tmp_path / "journal.db", "door-1", boot="b", clock_trust=lambda: "unknown")
+    journal.append(draft("access.denied", 180, reason="unknown_credential"))
+    journal.append(
+        draft("access.granted", 30, resident_id="anna", reason="granted", data={"similarity": 0.7})
+    )
+    journal.append(draft("door.forced", 1))
+    yield journal
+    journal.close()
+
+
+def run(*words):
+    result = CliRunner().invoke(app, ["events", *map(str, words)], catch_exceptions=False)
+    return result.exit_code, result.output.splitlines()
+
+
+def test_events_are_listed_newest_last(tmp_path, journal):
+    """With who, why, the numbers, and a warning when the clock cannot be trusted."""
+    code, lines = run("--data", tmp_path)
+    assert code == 0
+    assert [line.split()[0] for line in lines] == ["1", "2", "3"]
+    assert all(
+        part in lines[1] for part in ("(unknown clock)", "access.granted", "anna", '{"similarity": 0.7}')
+    )
+
+
+def test_events_can_be_chosen_by_kind_time_and_number(tmp_path, journal):
+    """A kind takes in what is below it; options combine."""
+    assert len(run("--data", tmp_path, "--kind", "access")[1]) == 2
+    assert len(run("--data", tmp_path, "--kind", "acc")[1]) == 0
+    assert len(run("--data", tmp_path, "--since", "1h")[1]) == 2
+    assert len(run("--data", tmp_path, "--since", "2001-01-01")[1]) == 3
+    assert [line.split()[0] for line in run("--data", tmp_path, "-n", 1)[1]] == ["3"]
+    assert [line.split()[0] for line in run("--data", tmp_path, "-n", 1, "--kind", "access")[1]] == ["2"]
+    assert len(run("--data", tmp_path, "-n", 0)[1]) == 3
+
+
+def test_a_time_that_is_none_is_refused(tmp_path, journal):
+    """With what may be written instead."""
+    code, lines = run("--data", tmp_path, "--since", "soon")
+    assert code == 2
+    assert "give 30m, 2h, 7d" in lines[-1]
+
+
+def test_json_lines_are_what_the_broker_gets(tmp_path, journal):
+    """One object a line, hash and all."""
+    _, lines = run("--data", tmp_path, "--json")
+    assert [json.loads(line)["seq"] for line in lines] == [1, 2, 3]
+    assert json.loads(lines[-1])["hash"] == journal.last().hash
+
+
+def test_verify_says_how_many_and_the_newest_hash(tmp_path, journal):
+    """The newest hash is what one writes down to notice a cut tail later."""
+    code, lines = run("verify", "--data", tmp_path)
+    assert code == 0
+    assert "3 entries, chain intact" in lines[0]
+    assert journal.last().hash in lines[1]
+
+
+def facegate(*words):
+    return subprocess.run(
+        [sys.executable, "-c", "from edge.cli import main; main()", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+    )
+
+
+def test_verify_fails_with_one_line_on_a_tampered_journal(tmp_path, journal):
+    """Exit code 1 and the first bad entry, for scripts and people."""
+    journal.close()
+    path = tmp_path / "journal.db"
+    path.write_bytes(path.read_bytes().replace(b'"anna"', b'"otto"'))
+    done = facegate("events", "--data", tmp_path, "verify")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["facegate: entry 2 was edited: its hash does not fit its content"]
+
+
+def test_a_missing_journal_is_one_clear_line(tmp_path):
+    """And nothing is created by looking."""
+    done = facegate("events", "--data", tmp_path / "none")
+    assert done.returncode == 1
+    assert "there is no journal yet" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_follow_prints_events_as_they_happen(tmp_path, journal):
+    """Another process commits, the line appears."""
+    follower = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "from edge.cli import main; main()",
+            "events",
+            "--data",
+            str(tmp_path),
+            "-f",
+            "-n1",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert "door.forced" in follower.stdout.readline()
+        journal.append(draft("door.held"))
+        assert "door.held" in follower.stdout.readline()
+    finally:
+        follower.kill()
+        follower.communicate(timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("environment", "folder"),
+    [
+        ({"STATE_DIRECTORY": "/var/lib/facegate:/x", "XDG_DATA_HOME": "/y"}, Path("/var/lib/facegate")),
+        ({"XDG_DATA_HOME": "/home/me/data"}, Path("/home/me/data/facegate")),
+        ({}, Path.home() / ".local/share/facegate"),
+    ],
+)
+def test_the_data_folder_follows_systemd_then_xdg(environment, folder):
+    """A service and a laptop both work without the option."""
+    assert default_data_dir(environment) == folder
