@@ -138,7 +138,7 @@ class Pipeline:
 
     def _is_due(self, time: float, track: Track, visit: Visit) -> bool:
         """Say whether to look now; who is recognised waits until liveness has an answer."""
-        if visit.claimed is not None and self._liveness is not None:
+        if visit.granted_to is None and visit.claimed is not None and self._liveness is not None:
             return self._liveness.assess(track.id) is not None
         return visit.is_due(time, face_scale_px(track.face))
 

@@ -22,7 +22,7 @@ STEADY_IOU = 0.4
 """Least overlap with the last box for evidence to carry over; a swap between neighbours in a
 crowd clip happened at 0.25."""
 
-ALONE_IOU = 0.2
+ALONE_IOU = 0.3
 """Enough while no other face is or was in view: a head that bobs between two slow looks."""
 
 STEADY_GAP_SECONDS = 0.45

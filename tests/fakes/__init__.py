@@ -1,0 +1,1 @@
+"""Stand-ins with honest state, for tests of logic."""
