@@ -6,6 +6,7 @@ and never waits for the network; the only thing it waits for is the journal's co
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -54,7 +55,7 @@ class DoorController:
         self._lock = lock
         self._on_failure = on_failure
         self._on_alarm = on_alarm or (lambda _kind, _text: None)
-        self._unsaved: list[EventDraft] = []
+        self._unsaved: deque[EventDraft] = deque(maxlen=MAX_UNSAVED)
 
     @property
     def unsaved_events(self) -> int:
@@ -76,12 +77,21 @@ class DoorController:
     def record(self, draft: EventDraft) -> DoorEvent | None:
         """Store an event; None when it has to wait in memory for the journal."""
         try:
-            self._save_waiting()
-            return self._journal.append(draft)
+            return self._store(draft)
         except JournalUnavailable as error:
-            self._unsaved = [*self._unsaved, draft][-MAX_UNSAVED:]
+            self._keep(draft)
             self._on_alarm("health.journal", str(error))
             return None
+
+    def _store(self, draft: EventDraft) -> DoorEvent:
+        """Commit what waits in memory, then `draft`: the order of events is kept."""
+        while self._unsaved:
+            self._journal.append(self._unsaved[0])
+            self._unsaved.popleft()
+        return self._journal.append(draft)
+
+    def _keep(self, draft: EventDraft) -> None:
+        self._unsaved.append(draft)
 
     def _act(self, decision: Decision) -> Outcome:
         rights = None
@@ -89,11 +99,22 @@ class DoorController:
             rights = self._authoriser.authorise(decision.resident_id, decision.at, "face")
             if not rights.allowed:
                 decision = replace(decision, verdict=Verdict.DENY, reason=rights.reason)
-        event = self.record(_draft(decision, rights))
         if decision.verdict is not Verdict.GRANT or rights is None:
-            return Outcome(decision, event)
-        if event is None and self._on_failure == "deny":
-            return Outcome(replace(decision, verdict=Verdict.DENY, reason=Reason.JOURNAL_UNAVAILABLE), event)
+            return Outcome(decision, self.record(_draft(decision, rights)))
+        return self._admit(decision, rights)
+
+    def _admit(self, decision: Decision, rights: Authorisation) -> Outcome:
+        """Commit first, then open; what a failed commit means is the site's choice."""
+        try:
+            event = self._store(_draft(decision, rights))
+        except JournalUnavailable as error:
+            self._on_alarm("health.journal", str(error))
+            if self._on_failure == "deny":
+                decision = replace(decision, verdict=Verdict.DENY, reason=Reason.JOURNAL_UNAVAILABLE)
+                self._keep(_draft(decision, rights))
+                return Outcome(decision, None)
+            self._keep(_draft(decision, rights))
+            event = None
         return self._open(decision, rights, event)
 
     def _open(self, decision: Decision, rights: Authorisation, event: DoorEvent | None) -> Outcome:
@@ -104,11 +125,6 @@ class DoorController:
             self.record(EventDraft("health.lock", decision.at, decision.time, data={"error": str(error)}))
             return Outcome(decision, event)
         return Outcome(decision, event, rights.unlock_seconds)
-
-    def _save_waiting(self) -> None:
-        while self._unsaved:
-            self._journal.append(self._unsaved[0])
-            del self._unsaved[0]
 
 
 def _draft(decision: Decision, rights: Authorisation | None) -> EventDraft:

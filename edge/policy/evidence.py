@@ -50,13 +50,13 @@ def weigh(shot: Match, mean: Match, point: OperatingPoint) -> tuple[Verdict, Rea
     """Return the verdict of one look: GRANT, or WAIT with what stands in the way.
 
     `shot` is the newest shot's match, `mean` that of the mean of the recent shots, `point` the
-    threshold at this look's share of the error rate.
+    threshold at this look's share of the error rate. Comparisons are written so that NaN waits.
     """
     if mean.resident_id is None or not mean.similarity >= point.threshold:
         return Verdict.WAIT, Reason.UNKNOWN_CREDENTIAL
-    if shot.resident_id != mean.resident_id or shot.similarity < point.threshold - SUPPORT_SLACK:
+    if shot.resident_id != mean.resident_id or not shot.similarity >= point.threshold - SUPPORT_SLACK:
         return Verdict.WAIT, Reason.COLLECTING
-    if mean.margin < point.margin:
+    if not mean.margin >= point.margin:
         return Verdict.WAIT, Reason.AMBIGUOUS_MATCH
     return Verdict.GRANT, Reason.GRANTED
 
