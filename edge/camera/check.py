@@ -111,6 +111,10 @@ class PictureHealth:
         self._changed_at = 0.0
         self._dull_since: float | None = None
 
+    def check(self, image: Any) -> Image:
+        """Return `image` as a picture, see `validate_frame`. Raises `FrameRefused`."""
+        return validate_frame(image)
+
     def observe(self, frame: Frame) -> PictureState:
         """Take the next validated frame and return the state that holds now."""
         self.is_repeat = self._last is not None and _same_pixels(self._last.image, frame.image)

@@ -1,0 +1,96 @@
+"""The Raspberry Pi's own camera, through picamera2 (Debian package python3-picamera2)."""
+
+from __future__ import annotations
+
+import importlib
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, Any
+
+from edge.domain import Frame
+from edge.errors import CameraLost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.ports import Clock
+
+READ_TIMEOUT_SECONDS = 2.0
+"""As for other cameras; a loose ribbon cable otherwise blocks for ever (picamera2 issue 336)."""
+
+STALE_SECONDS = 0.5
+
+
+class PiCamera:
+    """A CSI camera; each frame stamped when it arrives. One thread.
+
+    `size` is (width, height) in pixels. Raises `CameraLost` when picamera2 or the camera is
+    missing, and when a frame takes longer than 0.5 s. `load` returns the class `Picamera2`.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        size: tuple[int, int],
+        fps: float,
+        clock: Clock,
+        load: Callable[[], Callable[[int], Any]] | None = None,
+    ) -> None:
+        self.name = f"picamera:{index}"
+        self._clock = clock
+        self._seq = 0
+        self._device = self._start((load or picamera2_class)(), index, size, fps)
+
+    def read(self) -> Frame:
+        """Return the next frame, just arrived. Raises `CameraLost`."""
+        if self._device is None:
+            raise CameraLost(f"{self.name}: the camera is closed; open it again")
+        started = self._clock.monotonic()
+        try:
+            image = self._device.capture_array(wait=False).get_result(timeout=READ_TIMEOUT_SECONDS)
+        except (FutureTimeoutError, TimeoutError, RuntimeError, OSError) as error:
+            self.close()
+            raise CameraLost(
+                f"{self.name}: no frame within {READ_TIMEOUT_SECONDS} s; check the ribbon"
+            ) from error
+        now = self._clock.monotonic()
+        if now - started > STALE_SECONDS:
+            self.close()
+            raise CameraLost(f"{self.name}: stalled for {now - started:.1f} s")
+        frame = Frame(image, self._seq, now, self._clock.now())
+        self._seq += 1
+        return frame
+
+    def close(self) -> None:
+        """Stop and release the camera. Safe to call twice."""
+        device, self._device = self._device, None
+        if device is not None:
+            device.close()
+
+    def _start(self, picamera2: Callable[[int], Any], index: int, size: tuple[int, int], fps: float) -> Any:
+        try:
+            device = picamera2(index)
+            # libcamera calls BGR in memory "RGB888".
+            device.configure(
+                device.create_video_configuration(
+                    {"size": size, "format": "RGB888"}, controls={"FrameRate": fps}
+                )
+            )
+            device.start()
+        except (RuntimeError, IndexError, OSError) as error:
+            raise CameraLost(
+                f"{self.name}: cannot be started ({error}); see rpicam-hello --list-cameras"
+            ) from error
+        return device
+
+
+def picamera2_class() -> Callable[[int], Any]:
+    """Return picamera2's `Picamera2`. Raises `CameraLost` with the way out when it is missing."""
+    try:
+        module = importlib.import_module("picamera2")
+    except ImportError as error:
+        raise CameraLost(
+            "picamera2 is not installed: run `sudo apt install python3-picamera2` and make the "
+            "virtual environment with --system-site-packages, or use a USB or RTSP camera"
+        ) from error
+    camera: Callable[[int], Any] = module.Picamera2
+    return camera

@@ -1,0 +1,61 @@
+"""Which camera a setting means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.camera.file import open_recording
+from edge.camera.opencv import OpenCvCamera, public_name, rtsp_connector, v4l2_connector
+from edge.camera.picamera import PiCamera
+from edge.camera.playback import Playback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.ports import Camera, Clock
+
+_PICAMERA = re.compile(r"picamera(?::(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSpec:
+    """A camera in plain values.
+
+    `source` is `0` or `/dev/video0` (USB), `rtsp://...`, `picamera` or `picamera:1` (CSI), or
+    the path of a video, a picture or a folder of pictures, played as if live. `width`, `height`
+    (px) and `fps` are wishes to USB and CSI cameras; `loop` starts a recording over at its end.
+    """
+
+    source: str
+    width: int = 640
+    height: int = 480
+    fps: float = 15.0
+    loop: bool = False
+
+    def __repr__(self) -> str:
+        return f"CameraSpec({public_name(self.source)!r}, {self.width}x{self.height}, {self.fps} fps)"
+
+
+def camera_opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
+    """Return a function that opens the camera, again and again; it raises `CameraLost`.
+
+    Call this from the main thread, before others start (see `rtsp_connector`).
+    """
+    source, size, name = spec.source, (spec.width, spec.height), public_name(spec.source)
+    if source.startswith(("rtsp://", "rtsps://")):
+        return partial(OpenCvCamera, name, rtsp_connector(source), clock)
+    if source.isdecimal() or source.startswith("/dev/"):
+        device = int(source) if source.isdecimal() else source
+        return partial(OpenCvCamera, name, v4l2_connector(device, size, spec.fps), clock)
+    if match := _PICAMERA.fullmatch(source):
+        return partial(PiCamera, int(match[1] or 0), size, spec.fps, clock)
+    return partial(Playback, partial(open_recording, Path(source)), clock, loop=spec.loop)
+
+
+def open_camera(spec: CameraSpec, clock: Clock) -> Camera:
+    """Open the camera that `spec` means. Raises `CameraLost`."""
+    return camera_opener(spec, clock)()
