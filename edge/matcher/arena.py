@@ -8,12 +8,16 @@ space comes back when the arena is rebuilt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import contextlib
+import mmap
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from edge.matcher.exact import Rows
@@ -23,6 +27,18 @@ ALIVE = np.iinfo(np.int64).max
 
 CODE_LIMIT = 127
 """Codes are -127..127: symmetric, and the negation of a code is a code."""
+
+
+FIRST_SCALE = CODE_LIMIT / 0.5
+"""For an empty arena; components of face embeddings rarely pass 0.5, and clipping stays sound."""
+
+LEAST_CAPACITY = 1024
+GROWTH = 1.5
+ENCODED_AT_ONCE = 8192
+"""Rows per step when a whole arena is encoded: the float64 scratch stays at tens of megabytes."""
+
+FOLD_LIMIT = 4
+"""Codes may be viewed with up to this many rows side by side, so capacity is a multiple of it."""
 
 
 def quantise(rows: NDArray[np.floating], scale: float) -> tuple[NDArray[np.int8], float]:
@@ -39,6 +55,19 @@ def quantise(rows: NDArray[np.floating], scale: float) -> tuple[NDArray[np.int8]
     return codes.astype(np.int8), residual
 
 
+def pages(size: int) -> NDArray[np.uint8]:
+    """Return `size` zero bytes of their own pages: aligned, large where the kernel can.
+
+    Unused capacity costs no memory. They stay out of core dumps: this is biometric data. Aligned
+    codes scan up to a tenth faster than numpy's own (measured, AVX-512).
+    """
+    block = mmap.mmap(-1, max(size, 1))
+    for advice in (mmap.MADV_HUGEPAGE, mmap.MADV_DONTDUMP):
+        with contextlib.suppress(OSError):  # a kernel without large pages
+            block.madvise(advice)
+    return np.frombuffer(block, np.uint8)
+
+
 class Arena:
     """A block with room for `capacity` rows. Written by one writer, read by anybody.
 
@@ -46,30 +75,59 @@ class Arena:
     to owners; `names`, `spans` and `died` are indexed by owner.
     """
 
-    def __init__(self, capacity: int, dim: int, scale: float) -> None:
-        # np.zeros takes untouched pages from the kernel: unused capacity costs no memory.
-        self.originals: Rows = np.zeros((capacity, dim), np.float32)
-        self.codes: NDArray[np.int8] = np.zeros((capacity, dim), np.int8)
+    def __init__(self, capacity: int, dim: int) -> None:
+        capacity += -capacity % FOLD_LIMIT
+        self.originals: Rows = pages(capacity * dim * 4).view(np.float32).reshape(capacity, dim)
+        self.codes: NDArray[np.int8] = pages(capacity * dim).view(np.int8).reshape(capacity, dim)
         self.owner: NDArray[np.int32] = np.zeros(capacity, np.int32)
         self.died: NDArray[np.int64] = np.full(capacity, ALIVE, np.int64)
         self.names: list[str] = []
         self.spans: list[tuple[int, int]] = []
-        self.scale = scale
+        self.scale = FIRST_SCALE
         self.residual = 0.0
         self.used = 0
+
+    @classmethod
+    def holding(cls, residents: Mapping[str, Rows], dim: int, spare: int) -> Arena:
+        """Return an arena with these residents and room for `spare` rows more, plus half of all.
+
+        Its scale clips none of their components.
+        """
+        counts = [len(rows) for rows in residents.values()]
+        used, stops = sum(counts), np.cumsum(counts).tolist()
+        arena = cls(max(LEAST_CAPACITY, int((used + spare) * GROWTH)), dim)
+        if used:
+            np.concatenate(list(residents.values()), out=arena.originals[:used])
+        arena.owner[:used] = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        arena.names = list(residents)
+        arena.spans = list(zip([0, *stops[:-1]], stops, strict=True)) if counts else []
+        arena.used = used
+        arena.fit()
+        return arena
+
+    def fit(self) -> None:
+        """Choose the scale for the rows in use and encode them all, a few thousand at a time."""
+        rows = self.originals[: self.used]
+        peak = max(float(rows.max(initial=0.0)), -float(rows.min(initial=0.0)))
+        self.scale = CODE_LIMIT / peak if peak else FIRST_SCALE
+        for start in range(0, self.used, ENCODED_AT_ONCE):
+            self._encode(start, min(start + ENCODED_AT_ONCE, self.used))
 
     def append(self, resident_id: str, rows: Rows) -> int:
         """Write `rows` behind the last one and return their owner number. Room must be there."""
         owner, start, stop = len(self.names), self.used, self.used + len(rows)
-        codes, residual = quantise(rows, self.scale)
         self.originals[start:stop] = rows
-        self.codes[start:stop] = codes
         self.owner[start:stop] = owner
-        self.residual = max(self.residual, residual)
+        self._encode(start, stop)
         self.names.append(resident_id)
         self.spans.append((start, stop))
         self.used = stop
         return owner
+
+    def _encode(self, start: int, stop: int) -> None:
+        codes, residual = quantise(self.originals[start:stop], self.scale)
+        self.codes[start:stop] = codes
+        self.residual = max(self.residual, residual)
 
     def has_room(self, rows: int) -> bool:
         """Say whether `rows` more fit without moving the arena."""
@@ -112,6 +170,19 @@ class Snapshot:
     templates: int
     grave: Grave
 
+    def folded(self, fold: int) -> NDArray[np.int8]:
+        """Return the codes as (ceil(n / fold), fold * D).
+
+        The last row may reach into rows that this version does not have; ignore their scores.
+        """
+        codes = self.arena.codes
+        return codes.reshape(-1, fold * codes.shape[1])[: -(-len(self.codes) // fold)]
+
+    def first(self, rows: int) -> Snapshot:
+        """Return a view of the first `rows` rows, for measuring."""
+        cut = slice(0, rows)
+        return replace(self, originals=self.originals[cut], codes=self.codes[cut], owner=self.owner[cut])
+
     def is_live(self, row: int) -> bool:
         """Say whether the resident behind `row` is enrolled in this version."""
         return bool(self.arena.died[self.owner[row]] > self.version)
@@ -119,6 +190,10 @@ class Snapshot:
     def live(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Return (k,) bool: which of `rows` belong to a resident enrolled in this version."""
         return self.arena.died[self.owner[rows]] > self.version
+
+    def dead_rows(self) -> NDArray[np.bool_]:
+        """Return (n,) bool: which rows belong to nobody any more. O(n)."""
+        return self.arena.died[self.owner] <= self.version
 
     def live_rows(self) -> NDArray[np.intp]:
         """Return the indices of every row of this version, O(n)."""

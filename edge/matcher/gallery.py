@@ -5,11 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from edge.errors import FacegateError, TemplateRefused
 from edge.matcher.admission import Admission
-from edge.matcher.arena import CODE_LIMIT, Arena, Grave, Snapshot
+from edge.matcher.arena import Arena, Grave, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,11 +19,6 @@ if TYPE_CHECKING:
 
 TEMPLATES_PER_RESIDENT = 64
 """Several times what guided enrolment stores; a flood of rows for one id is refused."""
-
-LEAST_CAPACITY = 1024
-GROWTH = 1.5
-FIRST_SCALE = CODE_LIMIT / 0.5
-"""For an empty gallery; components of face embeddings rarely pass 0.5, and clipping stays sound."""
 
 
 class LiveGallery:
@@ -42,7 +35,7 @@ class LiveGallery:
         self.admission = Admission(model_id, dim, templates_per_resident)
         self._writing = threading.Lock()
         self._owners: dict[str, int] = {}
-        arena = Arena(LEAST_CAPACITY, dim, FIRST_SCALE)
+        arena = Arena.holding({}, dim, spare=0)
         self._snapshot = _view(arena, version=0, residents=0, templates=0)
 
     @property
@@ -121,14 +114,22 @@ class LiveGallery:
         the resident concerned is left out and reported: one damaged record must not lock
         everybody else out.
         """
-        admitted = self._admit(templates, on_refused)
-        count = sum(len(rows) for rows in admitted.values())
-        peak = max((float(np.abs(rows).max()) for rows in admitted.values()), default=0.0)
-        arena = Arena(_capacity(count), self.dim, CODE_LIMIT / peak if peak else FIRST_SCALE)
-        owners = {resident_id: arena.append(resident_id, rows) for resident_id, rows in admitted.items()}
+        self._become(self._admit(templates, on_refused))
+
+    def fill(self, residents: Iterable[tuple[str, ArrayLike]], model_id: str) -> None:
+        """Make `residents`, pairs of id and (k, D) rows, the whole content, in one step.
+
+        For benchmarks and imports that hold rows rather than templates. The first bad row raises
+        and the gallery is unchanged.
+        """
+        admit = self.admission.templates
+        self._become({resident_id: admit(resident_id, rows, model_id) for resident_id, rows in residents})
+
+    def _become(self, admitted: dict[str, Rows]) -> None:
+        arena = Arena.holding(admitted, self.dim, spare=0)
         with self._writing:
-            self._owners = owners
-            self._move_to(arena, len(owners), count)
+            self._owners = {name: owner for owner, name in enumerate(arena.names)}
+            self._move_to(arena, len(admitted), arena.used)
 
     def compact(self) -> None:
         """Rebuild the arena without the dead rows; for idle time, readers go on meanwhile."""
@@ -191,9 +192,9 @@ class LiveGallery:
     def _rebuild(self, extra: int) -> None:
         """Move the living into a new arena with room for `extra` rows and a scale that fits them."""
         old = self._snapshot
-        arena = Arena(_capacity(old.templates + extra), self.dim, _scale(old))
-        owners = {name: arena.append(name, _rows_of(old, owner)) for name, owner in self._owners.items()}
-        self._owners = owners
+        living = {name: _rows_of(old, owner) for name, owner in self._owners.items()}
+        arena = Arena.holding(living, self.dim, spare=extra)
+        self._owners = {name: owner for owner, name in enumerate(arena.names)}
         self._move_to(arena, old.residents, old.templates)
 
 
@@ -210,17 +211,6 @@ def _view(arena: Arena, version: int, residents: int, templates: int) -> Snapsho
         templates,
         Grave(),
     )
-
-
-def _capacity(rows: int) -> int:
-    return max(LEAST_CAPACITY, int(rows * GROWTH) + 1)
-
-
-def _scale(snapshot: Snapshot) -> float:
-    """Return the scale at which no component of the living is clipped."""
-    rows = snapshot.originals[snapshot.live_rows()]
-    peak = max(float(rows.max(initial=0.0)), -float(rows.min(initial=0.0)))
-    return CODE_LIMIT / peak if peak else FIRST_SCALE
 
 
 def _rows_of(snapshot: Snapshot, owner: int) -> Rows:

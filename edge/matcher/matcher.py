@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from edge.matcher.backends.float32 import Float32
-from edge.matcher.search import best_two
+import numpy as np
+
+from edge.matcher.choice import Choice
+from edge.matcher.search import NO_ONE_THERE, NOBODY, Finding, Search
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from edge.domain import Embedding, Match, OperatingPoint
-    from edge.matcher.backends import Backend
+    from edge.matcher.admission import Probes
+    from edge.matcher.arena import Snapshot
+    from edge.matcher.backends import Scan
     from edge.matcher.gallery import LiveGallery
-
-
-class Outcome(StrEnum):
-    """What a threshold and a margin make of a probe."""
-
-    IDENTITY = "identity"
-    STRANGER = "stranger"
-    AMBIGUOUS = "ambiguous"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A decision about one probe, reached with as little work as it allowed.
-
-    `resident_id` is the best resident, None for a stranger. `similarity` is exact for an identity
-    and an ambiguous probe; for a stranger it is a bound no resident exceeds. No other resident
-    exceeds `runner_up_at_most`.
-    """
-
-    outcome: Outcome
-    resident_id: str | None
-    similarity: float
-    runner_up_at_most: float
 
 
 class Matcher:
@@ -53,23 +31,25 @@ class Matcher:
     def __init__(
         self,
         gallery: LiveGallery,
-        operating_point: Callable[[int, int], OperatingPoint],
-        backend: Backend | None = None,
+        operating_point: Callable[[int, int, float], OperatingPoint],
+        choice: Choice | None = None,
     ) -> None:
-        """Take `operating_point(residents, templates)`, asked again whenever the gallery changed."""
+        """Take `operating_point(residents, templates)`; without `choice`, scan in float32."""
         self.gallery = gallery
+        self.choice = choice or Choice.forced("float32")
+        self.rescored = 0
+        """Rows compared in float64 so far; a few per probe, or the bound has become too wide."""
         self._operating_point = operating_point
-        self._backend = backend or Float32()
 
     @property
     def model_id(self) -> str:
         """The model whose embeddings this gallery holds."""
         return self.gallery.model_id
 
-    def operating_point(self) -> OperatingPoint:
-        """Return the threshold and margin for the gallery as it is now."""
+    def operating_point(self, share: float = 1.0) -> OperatingPoint:
+        """Return threshold and margin for the gallery as it is now, at this share of the error rate."""
         snapshot = self.gallery.snapshot
-        return self._operating_point(snapshot.residents, snapshot.templates)
+        return self._operating_point(snapshot.residents, snapshot.templates, share)
 
     def identify(self, probe: Embedding) -> Match:
         """Return the best resident and the best other resident, exactly.
@@ -77,27 +57,56 @@ class Matcher:
         `probe` is (D,) float32 of unit length; raises `ProbeRefused` for anything else. Equal
         similarities go to the smallest resident id.
         """
-        snapshot = self.gallery.snapshot
-        wide = self.gallery.admission.probe(probe)
-        return best_two(snapshot, self._backend.scan(snapshot, wide), wide)
+        return self.identify_batch(np.asarray(probe)[None])[0]
 
     def identify_batch(self, probes: NDArray[np.float32]) -> list[Match]:
         """Return one match per row of (Q, D) float32 `probes`, all from one gallery version."""
-        snapshot = self.gallery.snapshot
-        wide = [self.gallery.admission.probe(probe) for probe in probes]
-        return [best_two(snapshot, self._backend.scan(snapshot, probe), probe) for probe in wide]
+        checked, snapshot = self.gallery.admission.probes(probes), self.gallery.snapshot
+        if not snapshot.templates:
+            return [NOBODY] * len(probes)
+        scan = self._scan(snapshot, checked)
+        columns = np.ascontiguousarray(scan.scores.T)
+        searches = _searches(snapshot, checked, scan)
+        matches = [search.best_two(scores) for search, scores in zip(searches, columns, strict=True)]
+        self.rescored += sum(search.rescored for search in searches)
+        return matches
 
     def decide_batch(self, probes: NDArray[np.float32], threshold: float, margin: float) -> list[Finding]:
         """Return one decision per row of (Q, D) float32 `probes`, from one gallery version.
 
         Identity: similarity >= `threshold` and the lead over the best other resident >= `margin`.
         """
-        return [classify(match, threshold, margin) for match in self.identify_batch(probes)]
+        checked, snapshot = self.gallery.admission.probes(probes), self.gallery.snapshot
+        if not snapshot.templates:
+            return [NO_ONE_THERE] * len(probes)
+        scan = self._scan(snapshot, checked)
+        searches = _searches(snapshot, checked, scan)
+        if len(searches) == 1:
+            findings = [searches[0].decide(scan.scores[:, 0], threshold, margin)]
+        else:
+            findings = _decide_together(searches, scan.scores, threshold, margin)
+        self.rescored += sum(search.rescored for search in searches)
+        return findings
+
+    def _scan(self, snapshot: Snapshot, probes: Probes) -> Scan:
+        return self.choice.backend(len(snapshot.owner), len(probes.wide)).scan(snapshot, probes)
 
 
-def classify(match: Match, threshold: float, margin: float) -> Finding:
-    """Return what `threshold` and `margin` make of an exact match."""
-    if match.resident_id is None or match.similarity < threshold:
-        return Finding(Outcome.STRANGER, None, match.similarity, match.similarity)
-    outcome = Outcome.IDENTITY if match.margin >= margin else Outcome.AMBIGUOUS
-    return Finding(outcome, match.resident_id, match.similarity, match.runner_up_similarity)
+def _searches(snapshot: Snapshot, probes: Probes, scan: Scan) -> list[Search]:
+    return [
+        Search(snapshot, probe, unit, width)
+        for probe, unit, width in zip(probes.wide, scan.units, scan.widths, strict=True)
+    ]
+
+
+def _decide_together(
+    searches: list[Search], scores: NDArray[Any], threshold: float, margin: float
+) -> list[Finding]:
+    """Decide for all probes after one flat compare: columns one by one would cost as much as the scan."""
+    lowest = min(search.cut(threshold - margin, scores) for search in searches)
+    rows, columns = np.divmod(np.flatnonzero(scores.reshape(-1) >= lowest), len(searches))
+    findings = []
+    for column, search in enumerate(searches):
+        mine = rows[columns == column]
+        findings.append(search.decide_among(mine, scores[mine, column], threshold, margin))
+    return findings

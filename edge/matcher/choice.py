@@ -1,0 +1,178 @@
+"""Which backend scans: measured on this board, for the gallery's own size, or forced by a setting.
+
+The gain of int8 depends on the instruction set: without an int8 dot product (Raspberry Pi 4) the
+scan through numkong is slower than float32, and float32 must win here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge.errors import ConfigError
+from edge.matcher.admission import Admission
+from edge.matcher.backends.float32 import Float32
+from edge.matcher.gallery import LiveGallery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from edge.matcher.arena import Snapshot
+    from edge.matcher.backends import Backend
+
+AUTO = "auto"
+BATCHES = (1, 4)
+"""Probes per scan that are timed: one face, and a few at once."""
+
+SMALLEST_ROWS = 512
+STEP = 4
+"""Sizes timed are 512, 2048, ... up to the gallery's: neighbours differ too little to matter."""
+
+LARGEST_ROWS = 131_072
+"""Beyond this every backend is bound by memory and keeps its order."""
+
+HOPELESS = 3.0
+"""A backend this many times slower than the best is not timed at the next size, 4 times larger."""
+
+REPEATS = 5
+EVICT_BYTES = 8 << 20
+"""Written between timings, so that caches are as cold as after an embedder's run."""
+
+
+def _optional(module: str, name: str, *settings: int) -> Callable[[], Backend]:
+    """Return a constructor that imports only when called: its package may be missing."""
+
+    def build() -> Backend:
+        backend: Backend = getattr(importlib.import_module(module), name)(*settings)
+        return backend
+
+    return build
+
+
+BACKENDS: dict[str, Callable[[], Backend]] = {
+    "float32": Float32,
+    "int8-stream": _optional("edge.matcher.backends.int8", "Stream"),
+    "int8-fold1": _optional("edge.matcher.backends.int8", "Fold", 1),
+    "int8-fold2": _optional("edge.matcher.backends.int8", "Fold", 2),
+    "int8-fold4": _optional("edge.matcher.backends.int8", "Fold", 4),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long one scan took, in microseconds (median), on `rows` rows with `probes` probes."""
+
+    backend: str
+    rows: int
+    probes: int
+    scan_us: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """A table from gallery size and batch size to backend, with the timings behind it."""
+
+    sizes: list[int]
+    table: dict[int, list[Backend]]
+    timings: tuple[Timing, ...]
+    reason: str
+
+    @classmethod
+    def forced(cls, name: str) -> Choice:
+        """Return a choice that always takes backend `name`; raises `ConfigError` if it cannot."""
+        if name not in BACKENDS:
+            raise ConfigError(f"matcher.backend = {name!r}; choose one of {AUTO}, {', '.join(BACKENDS)}")
+        try:
+            backend = BACKENDS[name]()
+        except ImportError as error:
+            raise ConfigError(
+                f"matcher.backend = {name!r} needs a package: pip install 'facegate[fast]' ({error})"
+            ) from error
+        return cls([1], {batch: [backend] for batch in BATCHES}, (), "forced by matcher.backend")
+
+    def backend(self, rows: int, probes: int) -> Backend:
+        """Return the backend for a gallery of `rows` rows and `probes` probes at once."""
+        size = min(bisect_left(self.sizes, rows), len(self.sizes) - 1)
+        return self.table[BATCHES[0] if probes == 1 else BATCHES[1]][size]
+
+
+def choose(name: str, gallery: LiveGallery) -> Choice:
+    """Return the choice for setting `name`: `auto` measures (about 0.1 s), anything else forces.
+
+    Raises `ConfigError` for a name that is unknown or whose package is missing.
+    """
+    return measure(gallery) if name == AUTO else Choice.forced(name)
+
+
+def measure(gallery: LiveGallery) -> Choice:
+    """Time every available backend on this gallery, or on noise while it is nearly empty."""
+    snapshot = gallery.snapshot
+    if len(snapshot.owner) < SMALLEST_ROWS * STEP:
+        snapshot = _noise(gallery.dim).snapshot
+    backends, missing = _available()
+    sizes = _sizes(len(snapshot.owner))
+    timings: list[Timing] = []
+    table = {batch: _fastest(snapshot, sizes, backends, batch, timings) for batch in BATCHES}
+    reason = f"fastest of {len(backends)} measured up to {sizes[-1]} templates"
+    return Choice(sizes, table, tuple(timings), f"{reason}; {missing}" if missing else reason)
+
+
+def _available() -> tuple[list[Backend], str]:
+    try:
+        return [build() for build in BACKENDS.values()], ""
+    except ImportError:
+        return [Float32()], "int8 needs numkong: pip install 'facegate[fast]'"
+
+
+def _sizes(rows: int) -> list[int]:
+    sizes = [SMALLEST_ROWS]
+    while sizes[-1] < min(rows, LARGEST_ROWS):
+        sizes.append(min(sizes[-1] * STEP, rows, LARGEST_ROWS))
+    return sizes
+
+
+def _fastest(
+    snapshot: Snapshot, sizes: list[int], backends: Sequence[Backend], batch: int, timings: list[Timing]
+) -> list[Backend]:
+    """Return the fastest backend per size; the hopeless are not timed at larger sizes."""
+    winners = []
+    for rows in sizes:
+        times = {backend: _time(snapshot.first(rows), backend, batch) for backend in backends}
+        timings += [Timing(backend.name, rows, batch, us) for backend, us in times.items()]
+        winners.append(min(times, key=lambda backend: times[backend]))
+        backends = [backend for backend in backends if times[backend] <= HOPELESS * min(times.values())]
+    return winners
+
+
+def _time(snapshot: Snapshot, backend: Backend, batch: int) -> float:
+    """Return the median microseconds of one scan from cold caches."""
+    dim = snapshot.originals.shape[1]
+    probes = Admission("", dim, 1).probes(_unit_noise(batch, dim))
+    cold = np.empty(EVICT_BYTES, np.uint8)
+    taken = []
+    for _ in range(REPEATS):
+        cold.fill(1)
+        start = time.perf_counter()
+        backend.scan(snapshot, probes)
+        taken.append(time.perf_counter() - start)
+    return float(np.median(taken)) * 1e6
+
+
+def _noise(dim: int) -> LiveGallery:
+    """Return a gallery of random residents, just large enough to time small sizes."""
+    gallery = LiveGallery("noise", dim, templates_per_resident=SMALLEST_ROWS * STEP)
+    gallery.add("noise", _unit_noise(SMALLEST_ROWS * STEP, dim), "noise")
+    return gallery
+
+
+def _unit_noise(rows: int, dim: int) -> NDArray[np.float32]:
+    noise = np.random.default_rng(0).standard_normal((rows, dim), dtype=np.float32)
+    unit: NDArray[np.float32] = noise / np.linalg.norm(noise, axis=1, keepdims=True)
+    return unit
