@@ -179,9 +179,14 @@ def public_name(source: str) -> str:
     """
     if "://" not in source:
         return source
+    scheme, _, rest = source.partition("://")
+    authority, _, path = rest.partition("/")
     try:
-        parts = urlsplit(source)
-        host, port = parts.hostname or "?", parts.port
+        parts = urlsplit(f"{scheme}://{authority}")
+        host, port = parts.hostname, parts.port
     except ValueError:
-        return f"{source.partition('://')[0]}://?"
-    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+        host, port = None, None
+    # With an unescaped / or @ in the password, what looks like the host may be a part of it.
+    if not host or "@" in path or "@" in parts.query:
+        return f"{scheme}://?"
+    return f"{scheme}://{host}" + (f":{port}" if port else "")

@@ -12,6 +12,7 @@ from edge.errors import CameraLost
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge.domain import Image
     from edge.ports import Clock
 
 READ_TIMEOUT_SECONDS = 2.0
@@ -38,25 +39,21 @@ class PiCamera:
         self.name = f"picamera:{index}"
         self._clock = clock
         self._seq = 0
-        self._device = self._start((load or picamera2_class)(), index, size, fps)
+        self._read_at = clock.monotonic()
+        self._device = _start((load or picamera2_class)(), index, size, fps)
 
     def read(self) -> Frame:
         """Return the next frame, just arrived. Raises `CameraLost`."""
         if self._device is None:
             raise CameraLost(f"{self.name}: the camera is closed; open it again")
+        if self._clock.monotonic() - self._read_at > STALE_SECONDS:
+            self._grab()  # picamera2 keeps one finished frame for whoever comes next (its issue 426)
         started = self._clock.monotonic()
-        try:
-            image = self._device.capture_array(wait=False).get_result(timeout=READ_TIMEOUT_SECONDS)
-        except (FutureTimeoutError, TimeoutError, RuntimeError, OSError) as error:
+        image = self._grab()
+        if self._read_at - started > STALE_SECONDS:
             self.close()
-            raise CameraLost(
-                f"{self.name}: no frame within {READ_TIMEOUT_SECONDS} s; check the ribbon"
-            ) from error
-        now = self._clock.monotonic()
-        if now - started > STALE_SECONDS:
-            self.close()
-            raise CameraLost(f"{self.name}: stalled for {now - started:.1f} s")
-        frame = Frame(image, self._seq, now, self._clock.now())
+            raise CameraLost(f"{self.name}: stalled for {self._read_at - started:.1f} s")
+        frame = Frame(image, self._seq, self._read_at, self._clock.now())
         self._seq += 1
         return frame
 
@@ -66,21 +63,33 @@ class PiCamera:
         if device is not None:
             device.close()
 
-    def _start(self, picamera2: Callable[[int], Any], index: int, size: tuple[int, int], fps: float) -> Any:
+    def _grab(self) -> Image:
         try:
-            device = picamera2(index)
-            # libcamera calls BGR in memory "RGB888".
-            device.configure(
-                device.create_video_configuration(
-                    {"size": size, "format": "RGB888"}, controls={"FrameRate": fps}
-                )
-            )
-            device.start()
-        except (RuntimeError, IndexError, OSError) as error:
+            image: Image = self._device.capture_array(wait=False).get_result(timeout=READ_TIMEOUT_SECONDS)
+        except (FutureTimeoutError, RuntimeError, OSError) as error:
+            self.close()
             raise CameraLost(
-                f"{self.name}: cannot be started ({error}); see rpicam-hello --list-cameras"
+                f"{self.name}: no frame within {READ_TIMEOUT_SECONDS} s; check the ribbon cable"
             ) from error
-        return device
+        self._read_at = self._clock.monotonic()
+        return image
+
+
+def _start(picamera2: Callable[[int], Any], index: int, size: tuple[int, int], fps: float) -> Any:
+    device = None
+    try:
+        device = picamera2(index)
+        # libcamera calls BGR in memory "RGB888".
+        wanted = {"size": size, "format": "RGB888"}
+        device.configure(device.create_video_configuration(wanted, controls={"FrameRate": fps}))
+        device.start()
+    except (RuntimeError, IndexError, OSError) as error:
+        if device is not None:
+            device.close()  # else it stays acquired and no later attempt succeeds
+        raise CameraLost(
+            f"picamera:{index}: cannot be started ({error}); see `rpicam-hello --list-cameras`"
+        ) from error
+    return device
 
 
 def picamera2_class() -> Callable[[int], Any]:

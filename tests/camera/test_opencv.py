@@ -1,0 +1,161 @@
+"""OpenCV's documented misbehaviour, replayed by a scripted capture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import pytest
+
+from edge.camera.opencv import MOST_BACKLOG_FRAMES, OpenCvCamera, public_name
+from edge.errors import CameraLost
+from edge.runtime.clock import ManualClock
+from tests.camera.scenes import scene
+
+if TYPE_CHECKING:
+    from edge.domain import Image
+
+FRAME = 1 / 15
+
+
+class ScriptedCapture:
+    """A `cv2.VideoCapture` that answers from a script of (seconds it takes, answer)."""
+
+    def __init__(
+        self, clock: ManualClock, script: list[tuple[float, bool | Exception]], is_open: bool = True
+    ) -> None:
+        self.clock = clock
+        self.script = script
+        self.is_open = is_open
+        self.reads = 0
+        self.releases = 0
+
+    def isOpened(self) -> bool:
+        return self.is_open
+
+    def read(self) -> tuple[bool, Image | None]:
+        takes, answer = self.script[self.reads] if self.reads < len(self.script) else (FRAME, True)
+        self.reads += 1
+        self.clock.advance(takes)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer, scene(self.reads) if answer else None
+
+    def release(self) -> None:
+        self.releases += 1
+
+
+class Bench:
+    """A camera over scripted captures, one script per opening."""
+
+    def __init__(self, *scripts: list[tuple[float, bool | Exception]]) -> None:
+        self.clock = ManualClock()
+        self.scripts = list(scripts)
+        self.captures: list[ScriptedCapture] = []
+        self.camera = OpenCvCamera("usb 0", self.connect, self.clock)
+
+    def connect(self) -> ScriptedCapture:
+        self.captures.append(ScriptedCapture(self.clock, self.scripts.pop(0) if self.scripts else []))
+        return self.captures[-1]
+
+
+def test_frames_are_stamped_when_they_arrive() -> None:
+    bench = Bench()
+    first, second = bench.camera.read(), bench.camera.read()
+    assert (first.seq, second.seq) == (0, 1)
+    assert second.time == bench.clock.monotonic()
+    assert second.at == bench.clock.now()
+    assert second.time - first.time == pytest.approx(FRAME)
+
+
+def test_what_piled_up_while_opening_is_skipped() -> None:
+    """Five frames come at once, then one that had to be waited for: the next is the first."""
+    bench = Bench([(0.0005, True)] * 5)
+    assert bench.captures[0].reads == 6
+    bench.camera.read()
+    assert bench.captures[0].reads == 7
+
+
+def test_an_endless_backlog_does_not_hang() -> None:
+    bench = Bench([(0.0001, True)] * 500)
+    assert bench.captures[0].reads == MOST_BACKLOG_FRAMES
+    assert bench.camera.read().seq == 0
+
+
+def test_a_late_frame_is_never_returned() -> None:
+    """After a time-out OpenCV says True and shows the past: the read took 2 s."""
+    bench = Bench([(FRAME, True), (2.0, True), (FRAME, True)])
+    with pytest.raises(CameraLost, match=r"usb 0: stalled for 2\.0 s"):
+        bench.camera.read()
+    assert bench.captures[0].releases == 1
+    with pytest.raises(CameraLost, match="closed; open it again"):
+        bench.camera.read()
+
+
+def test_a_select_time_out_is_a_lost_camera() -> None:
+    bench = Bench([(FRAME, True), (2.0, False)])
+    with pytest.raises(CameraLost, match=r"no frame came for 2\.0 s"):
+        bench.camera.read()
+
+
+def test_an_exception_of_opencv_is_a_lost_camera() -> None:
+    bench = Bench([(FRAME, True), (0.1, cv2.error("bad"))])
+    with pytest.raises(CameraLost):
+        bench.camera.read()
+
+
+def test_a_reader_who_was_away_gets_a_new_connection() -> None:
+    bench = Bench()
+    bench.camera.read()
+    bench.clock.advance(5.0)
+    frame = bench.camera.read()
+    assert [capture.releases for capture in bench.captures] == [1, 0]
+    assert frame.seq == 1
+    assert bench.clock.monotonic() - frame.time == 0.0
+
+
+def test_a_slow_camera_is_not_a_stalled_one() -> None:
+    """A webcam in the dark drops to 5 fps."""
+    bench = Bench([(0.2, True)] * 20)
+    assert [bench.camera.read().seq for _ in range(15)] == list(range(15))
+
+
+def test_a_camera_that_does_not_open_is_released_and_named() -> None:
+    clock = ManualClock()
+    capture = ScriptedCapture(clock, [], is_open=False)
+    with pytest.raises(CameraLost, match="usb 0: cannot be opened; check that it is on"):
+        OpenCvCamera("usb 0", lambda: capture, clock)
+    assert capture.releases == 1
+
+
+def test_a_camera_that_opens_but_sends_nothing_is_lost_at_once() -> None:
+    with pytest.raises(CameraLost, match="no frame came"):
+        Bench([(2.0, False)])
+
+
+def test_close_can_be_called_twice() -> None:
+    bench = Bench()
+    bench.camera.close()
+    bench.camera.close()
+    assert bench.captures[0].releases == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("0", "0"),
+        ("/dev/video0", "/dev/video0"),
+        ("rtsp://10.0.0.8/cam", "rtsp://10.0.0.8"),
+        ("rtsp://keeper:secret@10.0.0.8:554/cam", "rtsp://10.0.0.8:554"),
+        ("rtsp://keeper:se@cr/et@10.0.0.8/cam?password=secret", "rtsp://?"),
+        ("rtsp://se/cret@10.0.0.8/cam", "rtsp://?"),
+        ("rtsp://10.0.0.8?password=p@ss", "rtsp://?"),
+        ("rtsp://keeper:s?c@10.0.0.8/cam", "rtsp://?"),
+        ("rtsp://10.0.0.8:554/user=keeper_password=secret", "rtsp://10.0.0.8:554"),
+        ("rtsp://keeper:secret@10.0.0.8:99999/cam", "rtsp://?"),
+        ("rtsp://keeper:secret@[::1/cam", "rtsp://?"),
+        ("rtsp://", "rtsp://?"),
+    ],
+)
+def test_only_the_host_of_a_camera_is_shown(source: str, shown: str) -> None:
+    assert public_name(source) == shown
