@@ -1,0 +1,122 @@
+"""Whether an identified resident may pass this door now, and which rule says so.
+
+Rules are asked after identification and never narrow the search: a face is compared with the
+whole gallery, so a person without rights is recognised and refused by name, not mistaken for a
+neighbour who has them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edge.domain import Authorisation, Reason
+from edge.policy.rulebook import Method, RuleBook, UntrustedClock
+from edge.policy.trust import Believe, Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from edge.domain import Resident
+    from edge.policy.rulebook import Group, Level
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not, and the rule that says so."""
+
+    reason: Reason
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRules:
+    """An `Authoriser` by roster, access levels and calendar. Any thread; keeps no state.
+
+    `find` returns the resident of an id as the roster has it now, or None.
+    """
+
+    book: RuleBook
+    door_id: str
+    find: Callable[[str], Resident | None]
+    trust: Trust = field(default_factory=Believe)
+
+    def authorise(self, resident_id: str, at: datetime, method: str) -> Authorisation:
+        """Return whether the resident may pass at `at` (UTC) by `method` (see `Method`)."""
+        resident = self.find(resident_id)
+        if resident is None:
+            return self._refuse(Refusal(Reason.NO_ACCESS_RIGHTS, "not on the roster"))
+        groups = self.groups_of(resident)
+        refusal = self._refuse_person(resident, at) or _refuse_method(groups, method)
+        answer = refusal or self._find_level(resident, groups, at, method)
+        if isinstance(answer, Refusal):
+            return self._refuse(answer)
+        extended = resident.extended_unlock or any(group.extended_unlock for group in groups)
+        seconds = self.book.extended_unlock_seconds if extended else self.book.unlock_seconds
+        rule = f"level {answer.name}, schedule {answer.schedule.name}"
+        return Authorisation(allowed=True, reason=Reason.GRANTED, unlock_seconds=seconds, rule=rule)
+
+    def groups_of(self, resident: Resident) -> tuple[Group, ...]:
+        """Return the groups this resident is in."""
+        return self.book.groups_of(resident.id, resident.access_levels)
+
+    def levels_here(self, resident: Resident, method: str) -> tuple[Level, ...]:
+        """Return the resident's levels that are about this door and method, open now or not."""
+        levels = self.book.levels_of(resident.access_levels, self.groups_of(resident))
+        return tuple(level for level in levels if level.covers(self.door_id, method))
+
+    def _refuse(self, refusal: Refusal) -> Authorisation:
+        return Authorisation(allowed=False, reason=refusal.reason, unlock_seconds=0.0, rule=refusal.rule)
+
+    def _refuse_person(self, resident: Resident, at: datetime) -> Refusal | None:
+        why = self.book.disabled.get(resident.id)
+        if why is not None:
+            return Refusal(Reason.CREDENTIAL_MANUAL_DISABLE, f"switched off: {why}")
+        return self._refuse_by_validity(resident, at)
+
+    def _refuse_by_validity(self, resident: Resident, at: datetime) -> Refusal | None:
+        floor = self.trust.floor
+        if resident.valid_until is not None and resident.valid_until <= max(at, floor):
+            rule = f"valid until {resident.valid_until:%Y-%m-%d %H:%M} UTC"
+            return Refusal(Reason.CREDENTIAL_EXPIRED, rule)
+        has_begun = resident.valid_from is None or resident.valid_from <= floor
+        if not self.trust.believes(at):
+            return self._refuse_without_time(is_bound=not has_begun or resident.valid_until is not None)
+        if resident.valid_from is not None and not has_begun and at < resident.valid_from:
+            rule = f"valid from {resident.valid_from:%Y-%m-%d %H:%M} UTC"
+            return Refusal(Reason.CREDENTIAL_NOT_YET_ACTIVE, rule)
+        return None
+
+    def _refuse_without_time(self, *, is_bound: bool) -> Refusal | None:
+        if self.book.untrusted_clock is UntrustedClock.NOBODY:
+            return Refusal(Reason.CLOCK_UNTRUSTED, "untrusted_clock = nobody")
+        return Refusal(Reason.CLOCK_UNTRUSTED, "validity needs the time") if is_bound else None
+
+    def _find_level(
+        self, resident: Resident, groups: tuple[Group, ...], at: datetime, method: str
+    ) -> Level | Refusal:
+        levels = self.levels_here(resident, method)
+        always = next((level for level in levels if level.schedule.is_always), None)
+        if always is not None:
+            return always
+        if not levels:
+            held = ", ".join(dict.fromkeys([*resident.access_levels, *(g.name for g in groups)])) or "none"
+            return Refusal(Reason.NO_ACCESS_RIGHTS, f"no level for this door by {method} (has: {held})")
+        if not self.trust.believes(at):
+            return Refusal(Reason.CLOCK_UNTRUSTED, f"schedule {levels[0].schedule.name} needs the time")
+        return self._find_open(levels, at)
+
+    def _find_open(self, levels: tuple[Level, ...], at: datetime) -> Level | Refusal:
+        for level in levels:
+            if self.book.calendar.is_open(level.schedule, at):
+                return level
+        shut = "; ".join(f"level {level.name}, schedule {level.schedule.name}" for level in levels)
+        return Refusal(Reason.OUT_OF_TIME_RANGE, shut)
+
+
+def _refuse_method(groups: tuple[Group, ...], method: str) -> Refusal | None:
+    strict = next((group for group in groups if group.needs_pin_with_face), None)
+    if strict is None or method != Method.FACE:
+        return None
+    return Refusal(Reason.SECOND_FACTOR_REQUIRED, f"group {strict.name} needs face and PIN")

@@ -1,0 +1,115 @@
+"""What the access rules of a door are made of: plain values, read from TOML or built by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from edge.policy.allow import UNLOCK_SECONDS
+from edge.policy.schedule import ALWAYS, Calendar, Schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ANY = "*"
+"""Stands for every door, or every method."""
+
+EXTENDED_UNLOCK_SECONDS = 15.0
+"""For people who need longer to walk through: BACnet's default extended pulse."""
+
+MAX_UNLOCK_SECONDS = 60.0
+"""Longer is a door held open: use the mode `unlocked`."""
+
+
+class Method(StrEnum):
+    """The ways to show who one is. `face+pin` is a face and then the PIN of the same person."""
+
+    FACE = "face"
+    FACE_PIN = "face+pin"
+    PIN = "pin"
+    CARD = "card"
+    PASS = "pass"  # noqa: S105 - a visitor pass, no secret
+
+
+class DisableReason(StrEnum):
+    """Why somebody's access is switched off: a closed list. Debts are no reason to lose a home."""
+
+    MOVED_OUT = "moved_out"
+    CREDENTIAL_LOST = "credential_lost"
+    OWN_REQUEST = "own_request"
+    COURT_ORDER = "court_order"
+    MISUSE_UNDER_REVIEW = "misuse_under_review"
+    DECEASED = "deceased"
+
+
+class UntrustedClock(StrEnum):
+    """Who may pass while the time is not known."""
+
+    UNRESTRICTED = "unrestricted"
+    """Residents without any limit in time; the others wait for the clock."""
+    NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """An access level: these doors, during this schedule, by these methods."""
+
+    name: str
+    doors: frozenset[str] = frozenset({ANY})
+    schedule: Schedule = ALWAYS
+    methods: frozenset[str] = frozenset({ANY})
+    passes_lockdown: bool = False
+    """Holders open the door even while it is locked down (rescue services)."""
+    is_first_person: bool = True
+    """Holders may start the day where a door stays unlocked after the first person is in."""
+
+    def covers(self, door_id: str, method: str) -> bool:
+        """Say whether this level is about `door_id` and `method` at all."""
+        on_door = ANY in self.doors or door_id in self.doors
+        return on_door and (ANY in self.methods or not self.methods.isdisjoint(_kinds(method)))
+
+
+def _kinds(method: str) -> tuple[str, ...]:
+    """Return what satisfies a level: a level open to faces is open to a face with a PIN as well."""
+    return (method, Method.FACE) if method == Method.FACE_PIN else (method,)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """People who share rights. Residents are in it by name, or are `members` by id."""
+
+    name: str
+    levels: tuple[str, ...] = ()
+    members: frozenset[str] = frozenset()
+    needs_pin_with_face: bool = False
+    """A face alone is not enough: siblings, look-alikes, minors. Other methods are unaffected."""
+    extended_unlock: bool = False
+    may_pass_back: bool = False
+    """Free of anti-passback: porters, movers, rescue services."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """The rules of a site. Without any, everybody of level `resident` may pass at any time."""
+
+    calendar: Calendar = field(default_factory=lambda: Calendar(ZoneInfo("UTC")))
+    levels: Mapping[str, Level] = field(
+        default_factory=lambda: MappingProxyType({"resident": Level("resident")})
+    )
+    groups: Mapping[str, Group] = field(default_factory=lambda: MappingProxyType({}))
+    disabled: Mapping[str, DisableReason] = field(default_factory=lambda: MappingProxyType({}))
+    unlock_seconds: float = UNLOCK_SECONDS
+    extended_unlock_seconds: float = EXTENDED_UNLOCK_SECONDS
+    untrusted_clock: UntrustedClock = UntrustedClock.UNRESTRICTED
+
+    def groups_of(self, resident_id: str, names: tuple[str, ...]) -> tuple[Group, ...]:
+        """Return the groups of a resident, given the names on the roster."""
+        return tuple(g for g in self.groups.values() if g.name in names or resident_id in g.members)
+
+    def levels_of(self, names: tuple[str, ...], groups: tuple[Group, ...]) -> Iterator[Level]:
+        """Yield each level once: those named on the roster, then those of the groups."""
+        wanted = dict.fromkeys([*names, *(level for group in groups for level in group.levels)])
+        yield from (self.levels[name] for name in wanted if name in self.levels)

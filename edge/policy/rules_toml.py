@@ -1,0 +1,226 @@
+"""Access rules from TOML: every mistake at once, each with its place and the way out."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from datetime import date  # noqa: TC003 - pydantic reads it at run time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge.errors import ConfigError
+from edge.policy.allow import UNLOCK_SECONDS
+from edge.policy.holidays import public_holidays
+from edge.policy.rulebook import (
+    ANY,
+    EXTENDED_UNLOCK_SECONDS,
+    MAX_UNLOCK_SECONDS,
+    DisableReason,
+    Group,
+    Level,
+    Method,
+    RuleBook,
+    UntrustedClock,
+)
+from edge.policy.schedule import ALWAYS, HOLIDAY, NEVER, WEEKDAYS, Calendar, Schedule, Span, no_holidays
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+GROUPS_OF_DAYS = {"daily": WEEKDAYS, "weekdays": WEEKDAYS[:5], "weekend": WEEKDAYS[5:]}
+"""Short names for several days at once."""
+
+Seconds = Annotated[float, Field(ge=1.0, le=MAX_UNLOCK_SECONDS)]
+Days = dict[str, list[str]]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Level(_Table):
+    doors: list[str] = Field(default=[ANY], min_length=1)
+    schedule: str = "always"
+    methods: list[Method] | None = Field(default=None, min_length=1)
+    passes_lockdown: bool = False
+    is_first_person: bool = True
+
+
+class _Group(_Table):
+    levels: list[str] = []
+    members: list[str] = []
+    needs_pin_with_face: bool = False
+    extended_unlock: bool = False
+    may_pass_back: bool = False
+
+
+class _Holidays(_Table):
+    country: str
+    subdivision: str | None = None
+
+
+class _Rules(_Table):
+    time_zone: str = "UTC"
+    unlock_seconds: Seconds = UNLOCK_SECONDS
+    extended_unlock_seconds: Seconds = EXTENDED_UNLOCK_SECONDS
+    untrusted_clock: UntrustedClock = UntrustedClock.UNRESTRICTED
+    holidays: _Holidays | None = None
+    special_days: dict[date, str] = {}
+    schedules: dict[str, Days] = {}
+    levels: dict[str, _Level] = {"resident": _Level()}
+    groups: dict[str, _Group] = {}
+    disabled: dict[str, DisableReason] = {}
+
+
+def parse_rules(text: str, source: str = "rules.toml") -> RuleBook:
+    """Return the rules written in `text`. Raises `ConfigError` listing every mistake at once."""
+    try:
+        rules = _Rules.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source}: {error}") from error
+    except ValidationError as error:
+        raise _refusal(source, [_mistake(item) for item in error.errors()]) from error
+    return _Builder(rules).build(source)
+
+
+def _refusal(source: str, mistakes: Iterable[str]) -> ConfigError:
+    return ConfigError("\n  ".join([f"{source}: the access rules were not loaded:", *mistakes]))
+
+
+def _mistake(item: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in item["loc"] if part != "[key]")
+    if item["type"] != "extra_forbidden":
+        return f"{place}: {item['msg']} (found: {item['input']!r})"
+    tables: dict[str, type[_Table]] = {"levels": _Level, "groups": _Group, "holidays": _Holidays}
+    table = tables.get(str(item["loc"][0]), _Rules) if len(item["loc"]) > 1 else _Rules
+    return f"{place}: there is no such setting{_did_you_mean(str(item['loc'][-1]), table.model_fields)}"
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(word, names, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(names) or 'none'}"
+
+
+class _Builder:
+    """Checks what goes across tables, collecting mistakes, and builds the values."""
+
+    def __init__(self, rules: _Rules) -> None:
+        self._rules = rules
+        self._mistakes: list[str] = []
+        self._schedules = {"always": ALWAYS, "never": NEVER}
+
+    def build(self, source: str) -> RuleBook:
+        rules = self._rules
+        self._schedules |= {name: self._schedule(name, days) for name, days in rules.schedules.items()}
+        calendar = Calendar(self._zone(), self._special_days(), self._holidays())
+        levels = {name: self._level(name, level) for name, level in rules.levels.items()}
+        groups = {name: self._group(name, group) for name, group in rules.groups.items()}
+        if rules.extended_unlock_seconds < rules.unlock_seconds:
+            self._mistakes.append(
+                f"extended_unlock_seconds: {rules.extended_unlock_seconds:g} is shorter than "
+                f"unlock_seconds, {rules.unlock_seconds:g}; it is for people who need longer"
+            )
+        if self._mistakes:
+            raise _refusal(source, self._mistakes)
+        return RuleBook(
+            calendar=calendar,
+            levels=MappingProxyType(levels),
+            groups=MappingProxyType(groups),
+            disabled=MappingProxyType(rules.disabled),
+            unlock_seconds=rules.unlock_seconds,
+            extended_unlock_seconds=rules.extended_unlock_seconds,
+            untrusted_clock=rules.untrusted_clock,
+        )
+
+    def _schedule(self, name: str, table: Days) -> Schedule:
+        if name in (ALWAYS.name, NEVER.name):
+            self._mistakes.append(
+                f"schedules.{name}: the name is taken by the built-in schedule; choose another"
+            )
+        days: dict[str, tuple[Span, ...]] = {}
+        for key, texts in table.items():
+            spans = tuple(self._spans(f"schedules.{name}.{key}", texts))
+            # A single day named beside a group of days wins, in whatever order they are written.
+            for day in GROUPS_OF_DAYS.get(key, (key,)):
+                if day == key or day not in table:
+                    days[day] = spans
+        return Schedule(name, MappingProxyType(days))
+
+    def _spans(self, place: str, texts: list[str]) -> Iterable[Span]:
+        for text in texts:
+            try:
+                yield Span.parse(text)
+            except ValueError as error:
+                self._mistakes.append(f"{place}: {error}")
+
+    def _zone(self) -> ZoneInfo:
+        try:
+            return ZoneInfo(self._rules.time_zone)
+        except (KeyError, ValueError, OSError):
+            self._mistakes.append(
+                f"time_zone: {self._rules.time_zone!r} is unknown here; use a name like Asia/Shanghai "
+                "(the package tzdata holds them)"
+            )
+            return ZoneInfo("UTC")
+
+    def _holidays(self) -> Callable[[date], bool]:
+        wanted = self._rules.holidays
+        if wanted is None:
+            return no_holidays
+        try:
+            return public_holidays(wanted.country, wanted.subdivision)
+        except ValueError as error:
+            self._mistakes.append(f"holidays: {error}")
+            return no_holidays
+
+    def _special_days(self) -> Mapping[date, str]:
+        used = {kind for schedule in self._schedules.values() for kind in schedule.days}
+        known = dict.fromkeys([*WEEKDAYS, HOLIDAY, *sorted(used)])
+        for day, kind in self._rules.special_days.items():
+            if kind not in known:
+                self._mistakes.append(
+                    f"special_days.{day}: no schedule speaks of {kind!r}{_did_you_mean(kind, known)}"
+                )
+        self._check_day_kinds()
+        return MappingProxyType(self._rules.special_days)
+
+    def _check_day_kinds(self) -> None:
+        named = {*WEEKDAYS, HOLIDAY, *self._rules.special_days.values()}
+        for schedule in self._schedules.values():
+            for kind in schedule.days:
+                if kind not in named:
+                    hint = _did_you_mean(kind, [*named, *GROUPS_OF_DAYS])
+                    self._mistakes.append(f"schedules.{schedule.name}.{kind}: no day is of this kind{hint}")
+
+    def _level(self, name: str, level: _Level) -> Level:
+        if level.schedule not in self._schedules:
+            hint = _did_you_mean(level.schedule, self._schedules)
+            self._mistakes.append(f"levels.{name}.schedule: there is no schedule {level.schedule!r}{hint}")
+        return Level(
+            name=name,
+            doors=frozenset(level.doors),
+            schedule=self._schedules.get(level.schedule, NEVER),
+            methods=frozenset(level.methods or {ANY}),
+            passes_lockdown=level.passes_lockdown,
+            is_first_person=level.is_first_person,
+        )
+
+    def _group(self, name: str, group: _Group) -> Group:
+        if name in self._rules.levels:
+            self._mistakes.append(f"groups.{name}: a level has this name too; residents could mean either")
+        for level in group.levels:
+            if level not in self._rules.levels:
+                hint = _did_you_mean(level, self._rules.levels)
+                self._mistakes.append(f"groups.{name}.levels: there is no level {level!r}{hint}")
+        return Group(
+            name=name,
+            levels=tuple(group.levels),
+            members=frozenset(group.members),
+            needs_pin_with_face=group.needs_pin_with_face,
+            extended_unlock=group.extended_unlock,
+            may_pass_back=group.may_pass_back,
+        )

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.errors import ConfigError
+from edge.policy.rulebook import DisableReason, Level, RuleBook, UntrustedClock
+from edge.policy.rules_toml import parse_rules
+from edge.policy.schedule import ALWAYS, Span
+
+FULL = """
+time_zone = "Asia/Shanghai"
+unlock_seconds = 4
+extended_unlock_seconds = 20
+untrusted_clock = "nobody"
+
+[holidays]
+country = "CN"
+
+[special_days]
+2026-10-10 = "fri"
+2026-12-24 = "early"
+
+[schedules.cleaning]
+weekdays = ["06:00-10:00", "22:00-02:00"]
+wed = []
+holiday = []
+early = ["06:00-08:00"]
+
+[levels.resident]
+
+[levels.cleaner]
+doors = ["north", "garage"]
+schedule = "cleaning"
+methods = ["card", "pin"]
+
+[levels.rescue]
+passes_lockdown = true
+
+[groups.family-12]
+levels = ["resident"]
+members = ["anna", "berta"]
+needs_pin_with_face = true
+
+[disabled]
+carl = "moved_out"
+"""
+
+
+def mistakes(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse_rules(text, "my.toml")
+    head, *rest = str(caught.value).splitlines()
+    assert head == "my.toml: the access rules were not loaded:"
+    return [line.strip() for line in rest]
+
+
+def test_an_empty_file_is_the_rules_of_a_house_without_rules():
+    book = parse_rules("")
+    assert book.levels == {"resident": Level("resident")}
+    assert book.unlock_seconds == RuleBook().unlock_seconds
+
+
+def test_everything_can_be_said():
+    book = parse_rules(FULL)
+    cleaner = book.levels["cleaner"]
+    assert cleaner.doors == {"north", "garage"}
+    assert cleaner.methods == {"card", "pin"}
+    assert cleaner.schedule.days["thu"] == (Span(360, 600), Span(1320, 120))
+    assert cleaner.schedule.days["wed"] == ()
+    assert book.levels["resident"].schedule is ALWAYS
+    assert book.levels["rescue"].passes_lockdown
+    assert book.groups["family-12"].members == {"anna", "berta"}
+    assert book.disabled == {"carl": DisableReason.MOVED_OUT}
+    assert book.untrusted_clock is UntrustedClock.NOBODY
+    assert book.calendar.special[date(2026, 10, 10)] == "fri"
+
+
+def test_public_holidays_come_from_the_library():
+    book = parse_rules(FULL)
+    plan = book.levels["cleaner"].schedule
+    assert book.calendar.is_holiday(date(2027, 1, 1))
+    assert book.calendar.is_open(plan, datetime(2026, 12, 30, 23, 0, tzinfo=UTC))  # Thursday 07:00 there
+    assert not book.calendar.is_open(plan, datetime(2026, 12, 31, 23, 0, tzinfo=UTC))  # New Year's Day
+
+
+def test_every_mistake_is_named_at_once():
+    text = """
+        time_zone = "Asia/Shangai"
+        unlock_seconds = 8
+        extended_unlock_seconds = 6
+        holidays = { country = "XX" }
+        [special_days]
+        2026-12-24 = "ealry"
+        [schedules.always]
+        mon = ["00:00-24:00"]
+        [schedules.day]
+        early = ["08:00-25:00"]
+        mond = []
+        [levels.cleaner]
+        schedule = "days"
+        [groups.cleaner]
+        levels = ["cleanr"]
+    """
+    found = mistakes(text)
+    assert [line.split(":")[0] for line in found] == [
+        "schedules.always",
+        "schedules.day.early",
+        "time_zone",
+        "special_days.2026-12-24",
+        "schedules.day.early",
+        "schedules.day.mond",
+        "holidays",
+        "levels.cleaner.schedule",
+        "groups.cleaner",
+        "groups.cleaner.levels",
+        "extended_unlock_seconds",
+    ]
+    assert "did you mean early?" in found[3]
+    assert "did you mean mon?" in found[5]
+    assert "did you mean day?" in found[7]
+    assert "did you mean cleaner?" in found[9]
+
+
+def test_unknown_settings_are_refused_with_a_hint():
+    found = mistakes("unlock_second = 5\n[levels.resident]\nshedule = 'always'\n[groups.g]\nmember = []\n")
+    assert found == [
+        "levels.resident.shedule: there is no such setting; did you mean schedule?",
+        "groups.g.member: there is no such setting; did you mean members?",
+        "unlock_second: there is no such setting; did you mean unlock_seconds?",
+    ]
+
+
+def test_arrears_are_not_accepted_as_a_reason():
+    (line,) = mistakes("[disabled]\nanna = 'arrears'")
+    assert line.startswith("disabled.anna: ")
+    assert "'arrears'" in line
+
+
+@pytest.mark.parametrize("value", ["0", "61", "-1", "nan", "'long'", "inf"])
+def test_unlock_times_are_bounded(value):
+    (line,) = mistakes(f"unlock_seconds = {value}\nextended_unlock_seconds = 60")
+    assert line.startswith("unlock_seconds: ")
+
+
+def test_a_level_for_no_method_or_no_door_is_a_mistake():
+    found = mistakes("[levels.a]\nmethods = []\n[levels.b]\ndoors = []\n[levels.c]\nmethods = ['iris']")
+    assert [line.split(":")[0] for line in found] == [
+        "levels.a.methods",
+        "levels.b.doors",
+        "levels.c.methods.0",
+    ]
+
+
+def test_broken_toml_names_the_file_and_the_line():
+    with pytest.raises(ConfigError, match=r"my\.toml: .*line 1"):
+        parse_rules("time_zone = \nx = 1", "my.toml")
+
+
+@given(st.text())
+def test_any_text_is_rules_or_a_config_error(text):
+    try:
+        parse_rules(text)
+    except ConfigError:
+        return
+
+
+KEYS = st.sampled_from(
+    (
+        "time_zone",
+        "levels",
+        "groups",
+        "schedules",
+        "disabled",
+        "holidays",
+        "special_days",
+        "mon",
+        "doors",
+        "x",
+    )
+)
+VALUES = st.recursive(
+    st.sampled_from(("'a'", "1", "true", "'08:00-09:00'", "2026-01-01", "nan")),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=2).map(lambda items: f"[{', '.join(items)}]"),
+        st.dictionaries(KEYS, inner, max_size=2).map(
+            lambda table: "{" + ", ".join(f"{key} = {value}" for key, value in table.items()) + "}"
+        ),
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=4))
+def test_any_toml_is_rules_or_a_config_error(table):
+    try:
+        parse_rules("\n".join(f"{key} = {value}" for key, value in table.items()))
+    except ConfigError:
+        return
