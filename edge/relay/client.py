@@ -1,0 +1,212 @@
+"""The caller's side of the relay guard: a `Lock` that never makes its caller wait."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import select
+import socket
+import subprocess
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import LockError
+from edge.relay.guard import BEAT, BUSY, MAX_PACKET_BYTES, OPEN, REST, SILENCE_SECONDS, STALE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+LOG = logging.getLogger(__name__)
+
+BEAT_SECONDS = 0.1
+"""A fifth of the silence the guard allows."""
+
+RETRY_SECONDS = 0.1
+"""Between attempts to reach a guard: a restarted one is found before a person notices."""
+
+GRACE_SECONDS = 1.5
+"""How long an order waits for a lost guard to come back: systemd restarts it within a second."""
+
+
+class GuardedLock:
+    """A `Lock` whose relay is moved by the guard listening at `path`.
+
+    `unlock` and `lock` hand one packet to the kernel and return; a thread of its own beats, hears
+    the answers and reconnects. `on_event(kind, data)` is called from that thread with
+    `lock.guard_lost`, `lock.guard_back` or `lock.unlock_failed` and must return soon. With
+    `command` the guard is started as a child when nobody listens (a desk, a demo); a service has
+    its own unit for it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        on_event: Callable[[str, dict[str, Any]], None],
+        command: Sequence[str] | None = None,
+    ) -> None:
+        self._path = path
+        self._on_event = on_event
+        self._command = command
+        self._child: subprocess.Popen[bytes] | None = None
+        self._guarding = threading.RLock()  # _socket, _order and _lost_at
+        self._socket: socket.socket | None = None
+        self._order: tuple[float, float] | None = None  # seconds, given at; not yet confirmed
+        self._lost_at: float | None = time.monotonic()
+        self._heard = 0.0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="relay-client", daemon=True)
+        self._thread.start()
+
+    @property
+    def connected(self) -> bool:
+        """True while the guard answers."""
+        return self._lost_at is None
+
+    def wait_connected(self, seconds: float) -> bool:
+        """Return True as soon as the guard answers, False when it has not after `seconds`."""
+        end = time.monotonic() + seconds
+        while not self.connected and time.monotonic() < end:
+            self._stopping.wait(0.01)
+        return self.connected
+
+    def unlock(self, seconds: float) -> None:
+        """Order the guard to unlock; it relocks by itself after `seconds` or its own cap.
+
+        A guard lost for less than 1.5 s is waited for by the thread; what becomes of the order is
+        then told through `on_event`. Raises `LockError` when it has been gone for longer.
+        """
+        now = time.monotonic()
+        with self._guarding:
+            if self._lost_at is not None and now - self._lost_at > GRACE_SECONDS:
+                raise LockError(
+                    f"no relay guard answers at {self._path}: the door stays locked; "
+                    "see systemctl status facegate-relay"
+                )
+            self._order = (seconds, now)
+            self._send_order()
+
+    def lock(self) -> None:
+        """Order the guard to relock now. Without a guard the relay is at rest already."""
+        with self._guarding:
+            self._order = None
+            self._send(REST)
+
+    def close(self) -> None:
+        """Let the relay fall and leave the guard. Safe to call twice."""
+        self.lock()
+        self._stopping.set()
+        self._thread.join(timeout=2.0)
+        self._disconnect()
+        if self._child is not None:
+            _stop(self._child)
+            self._child = None
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._reach() if self._socket is None else self._beat()
+                self._give_up_on_order()
+            except Exception:  # a failing `on_event` must not silence the beats
+                LOG.exception("relay client: an event could not be handed on")
+
+    def _reach(self) -> None:
+        attempt = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        attempt.setblocking(False)
+        try:
+            attempt.connect(str(self._path))
+        except OSError:
+            attempt.close()
+            self._start_child()
+            self._stopping.wait(RETRY_SECONDS)
+            return
+        with self._guarding:
+            self._socket, self._heard = attempt, time.monotonic()
+        self._beat()
+
+    def _start_child(self) -> None:
+        if self._command is not None and (self._child is None or self._child.poll() is not None):
+            self._child = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
+
+    def _beat(self) -> None:
+        self._send(BEAT)
+        end = time.monotonic() + BEAT_SECONDS
+        while (left := end - time.monotonic()) > 0 and not self._stopping.is_set():
+            if self._socket is None or not self._hear(left):
+                return
+        if self._socket is not None and time.monotonic() - self._heard > SILENCE_SECONDS:
+            self._lose("it is silent for 500 ms")
+
+    def _hear(self, seconds: float) -> bool:
+        """Wait for one answer; False when the guard is lost."""
+        listening = self._socket
+        assert listening is not None  # noqa: S101 - the caller has looked, and only we clear it
+        try:
+            if not select.select([listening], [], [], seconds)[0]:
+                return True
+            answer = listening.recv(MAX_PACKET_BYTES)
+        except OSError as error:
+            self._lose(str(error))
+            return False
+        if answer in (b"", BUSY):
+            self._lose("it has gone" if not answer else "it serves another caller")
+            self._stopping.wait(RETRY_SECONDS)
+            return False
+        self._take(answer)
+        return True
+
+    def _take(self, answer: bytes) -> None:
+        self._heard = time.monotonic()
+        with self._guarding:
+            back, self._lost_at = self._lost_at is not None, None
+            if answer == OPEN:
+                self._order = None
+            elif back or answer == STALE:
+                self._send_order()
+        if back:
+            self._on_event("lock.guard_back", {"socket": str(self._path)})
+
+    def _send_order(self) -> None:
+        if self._order is not None:
+            seconds, _ = self._order
+            self._send(b"%b %.3f %.6f" % (OPEN, seconds, time.monotonic()))
+
+    def _send(self, packet: bytes) -> None:
+        with self._guarding:
+            if self._socket is None:
+                return
+            # A failure shows as EOF or silence in the thread, which owns what to do about it.
+            with contextlib.suppress(OSError):
+                self._socket.send(packet)
+
+    def _lose(self, why: str) -> None:
+        with self._guarding:
+            self._disconnect()
+            known = self._lost_at is not None
+            self._lost_at = self._lost_at if known else time.monotonic()
+        if not known:
+            self._on_event("lock.guard_lost", {"socket": str(self._path), "why": why})
+
+    def _disconnect(self) -> None:
+        with self._guarding:
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
+
+    def _give_up_on_order(self) -> None:
+        with self._guarding:
+            order = self._order
+            if order is None or time.monotonic() - order[1] <= GRACE_SECONDS:
+                return
+            self._order = None
+        self._on_event("lock.unlock_failed", {"seconds": order[0], "why": "the relay guard did not confirm"})
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(timeout=2.0)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

@@ -1,0 +1,204 @@
+"""`GuardedLock`: the guard's caller, which waits for nobody and says when it is alone."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from relay_lines import GuardProcess, Lines, guard_command, until, write_config
+
+from edge.errors import LockError
+from edge.relay.client import GRACE_SECONDS, GuardedLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from edge.ports import Lock
+
+
+class Events:
+    """What the lock reported, in order."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, dict[str, Any]]] = []
+
+    def __call__(self, kind: str, data: dict[str, Any]) -> None:
+        self.seen.append((kind, data))
+
+    @property
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.seen]
+
+
+@contextlib.contextmanager
+def locked(guard: GuardProcess, events: Events) -> Iterator[GuardedLock]:
+    lock = GuardedLock(guard.socket, events)
+    try:
+        assert lock.wait_connected(20)
+        until(lambda: "lock.guard_back" in events.kinds, "the guard answers")
+        yield lock
+    finally:
+        lock.close()
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Lines:
+    return Lines(tmp_path)
+
+
+def test_it_is_a_lock(tmp_path: Path) -> None:
+    lock: Lock = GuardedLock(tmp_path / "nobody.sock", Events())
+    lock.close()
+    lock.close()
+
+
+def test_unlock_reaches_the_relay_and_beats_keep_it(tmp_path: Path, lines: Lines) -> None:
+    events = Events()
+    with GuardProcess(tmp_path, lines) as guard, locked(guard, events) as lock:
+        lock.unlock(1.2)  # longer than the silence the guard allows: the beats must be heard
+        until(lambda: lines.energised, "energised")
+        until(lambda: not lines.energised, "at rest again")
+        (pulse,) = lines.pulses()
+        assert pulse.end is not None
+        assert pulse.end - pulse.start >= 1.1
+    assert events.kinds == ["lock.guard_back"]
+
+
+def test_lock_relocks_now(tmp_path: Path, lines: Lines) -> None:
+    with GuardProcess(tmp_path, lines) as guard, locked(guard, Events()) as lock:
+        lock.unlock(20)
+        until(lambda: lines.energised, "energised")
+        lock.lock()
+        until(lambda: not lines.energised, "at rest again")
+        assert guard.process.poll() is None
+
+
+def test_close_leaves_the_relay_at_rest(tmp_path: Path, lines: Lines) -> None:
+    with GuardProcess(tmp_path, lines) as guard:
+        with locked(guard, Events()) as lock:
+            lock.unlock(20)
+            until(lambda: lines.energised, "energised")
+        until(lambda: not lines.energised, "at rest after close")
+
+
+def test_a_killed_guard_is_reported_and_found_again(tmp_path: Path, lines: Lines) -> None:
+    events = Events()
+    with GuardProcess(tmp_path, lines) as guard, locked(guard, events):
+        guard.process.kill()
+        until(lambda: "lock.guard_lost" in events.kinds, "the loss is noticed")
+        with GuardProcess(tmp_path, lines):
+            until(lambda: events.kinds[-1] == "lock.guard_back", "the new guard is found")
+                assert events.kinds == ["lock.guard_back", "lock.guard_lost", "lock.guard_back"]
+
+
+def test_a_hanging_guard_is_reported(tmp_path: Path, lines: Lines) -> None:
+    events = Events()
+    with GuardProcess(tmp_path, lines) as guard, locked(guard, events) as lock:
+        guard.process.send_signal(signal.SIGSTOP)
+        until(lambda: "lock.guard_lost" in events.kinds, "the hang is noticed")
+        assert events.seen[-1][1]["why"] == "it is silent for 500 ms"
+        assert not lock.connected
+        guard.process.send_signal(signal.SIGCONT)
+        until(lambda: events.kinds[-1] == "lock.guard_back", "the guard is used again")
+
+
+def test_an_order_given_while_the_guard_restarts_is_carried_out(tmp_path: Path, lines: Lines) -> None:
+    events = Events()
+    with GuardProcess(tmp_path, lines) as guard, locked(guard, events) as lock:
+        guard.process.kill()
+        until(lambda: not lock.connected, "the loss is noticed")
+        again = GuardProcess(tmp_path, lines)
+        lock.unlock(0.5)
+        with again:
+            until(lines.pulses, "the resident is let in after all")
+
+
+def test_an_order_nobody_takes_is_reported_and_not_carried_out_later(tmp_path: Path, lines: Lines) -> None:
+    events = Events()
+    with GuardProcess(tmp_path, lines) as guard, locked(guard, events) as lock:
+        guard.process.kill()
+        until(lambda: not lock.connected, "the loss is noticed")
+        lock.unlock(5)
+        until(lambda: "lock.unlock_failed" in events.kinds, "the order is given up")
+        with GuardProcess(tmp_path, lines):
+            until(lambda: events.kinds[-1] == "lock.guard_back", "the new guard is found")
+            assert lines.pulses() == []
+
+
+def test_without_a_guard_for_longer_unlock_is_refused(tmp_path: Path) -> None:
+    lock = GuardedLock(tmp_path / "nobody.sock", Events())
+    try:
+        time.sleep(GRACE_SECONDS + 0.1)  # the grace is real time: other processes live in it
+        with pytest.raises(LockError, match=r"no relay guard answers.*systemctl status facegate-relay"):
+            lock.unlock(5)
+        lock.lock()
+    finally:
+        lock.close()
+
+
+def test_a_second_lock_waits_for_its_turn(tmp_path: Path, lines: Lines) -> None:
+    events = Events()
+    with GuardProcess(tmp_path, lines) as guard:
+        with locked(guard, Events()):
+            second = GuardedLock(guard.socket, events)
+            until(lambda: "second caller refused" in guard.stderr(), "refused")
+        try:
+            until(lambda: events.kinds == ["lock.guard_back"], "served after the first has gone")
+        finally:
+            second.close()
+
+
+def test_the_caller_is_not_kept_waiting_by_a_hanging_guard(tmp_path: Path, lines: Lines) -> None:
+    with GuardProcess(tmp_path, lines) as guard, locked(guard, Events()) as lock:
+        guard.process.send_signal(signal.SIGSTOP)
+        done = threading.Event()
+
+        def use() -> None:
+            for _ in range(2000):  # far more than the socket's buffer takes
+                with contextlib.suppress(LockError):
+                    lock.unlock(5)
+                lock.lock()
+            done.set()
+
+        threading.Thread(target=use, daemon=True).start()
+        assert done.wait(20), "unlock blocked on a guard that does not read"
+
+
+def test_a_failing_listener_does_not_silence_the_beats(tmp_path: Path, lines: Lines) -> None:
+    def broken(kind: str, data: dict[str, Any]) -> None:
+        raise RuntimeError(kind)
+
+    with GuardProcess(tmp_path, lines) as guard:
+        lock = GuardedLock(guard.socket, broken)
+        try:
+            assert lock.wait_connected(20)
+            lock.unlock(1.5)
+            until(lambda: lines.energised, "energised")
+            until(lambda: not lines.energised, "at rest again")
+            (pulse,) = lines.pulses()
+            assert pulse.end is not None
+            assert pulse.end - pulse.start >= 1.4
+        finally:
+            lock.close()
+
+
+def test_it_can_start_its_own_guard(tmp_path: Path, lines: Lines) -> None:
+    config = write_config(tmp_path)
+    command = [
+        "/usr/bin/env",
+        *(f"{k}={v}" for k, v in lines.environment().items()),
+        *guard_command(config, "--once"),
+    ]
+    lock = GuardedLock(tmp_path / "relay.sock", Events(), command=command)
+    try:
+        assert lock.wait_connected(20)
+        lock.unlock(20)
+        until(lambda: lines.energised, "energised")
+    finally:
+        lock.close()
+    until(lambda: not lines.energised, "at rest after close")
