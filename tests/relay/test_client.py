@@ -93,7 +93,7 @@ def test_a_killed_guard_is_reported_and_found_again(tmp_path: Path, lines: Lines
         until(lambda: "lock.guard_lost" in events.kinds, "the loss is noticed")
         with GuardProcess(tmp_path, lines):
             until(lambda: events.kinds[-1] == "lock.guard_back", "the new guard is found")
-                assert events.kinds == ["lock.guard_back", "lock.guard_lost", "lock.guard_back"]
+            assert events.kinds == ["lock.guard_back", "lock.guard_lost", "lock.guard_back"]
 
 
 def test_a_hanging_guard_is_reported(tmp_path: Path, lines: Lines) -> None:
