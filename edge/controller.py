@@ -6,6 +6,7 @@ and never waits for the network; the only thing it waits for is the journal's co
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -55,6 +56,7 @@ class DoorController:
         self._lock = lock
         self._on_failure = on_failure
         self._on_alarm = on_alarm or (lambda _kind, _text: None)
+        self._storing = threading.Lock()
         self._unsaved: deque[EventDraft] = deque(maxlen=MAX_UNSAVED)
 
     @property
@@ -75,7 +77,7 @@ class DoorController:
         return [self._act(decision) for decision in decisions]
 
     def record(self, draft: EventDraft) -> DoorEvent | None:
-        """Store an event; None when it has to wait in memory for the journal."""
+        """Store an event; None when it has to wait in memory for the journal. Any thread."""
         try:
             return self._store(draft)
         except JournalUnavailable as error:
@@ -85,10 +87,11 @@ class DoorController:
 
     def _store(self, draft: EventDraft) -> DoorEvent:
         """Commit what waits in memory, then `draft`: the order of events is kept."""
-        while self._unsaved:
-            self._journal.append(self._unsaved[0])
-            self._unsaved.popleft()
-        return self._journal.append(draft)
+        with self._storing:
+            while self._unsaved:
+                self._journal.append(self._unsaved[0])
+                self._unsaved.popleft()
+            return self._journal.append(draft)
 
     def _keep(self, draft: EventDraft) -> None:
         self._unsaved.append(draft)

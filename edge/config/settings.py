@@ -32,18 +32,14 @@ class Door(Section):
 class CameraSection(Section):
     """Where frames come from."""
 
-    kind: Literal["usb", "rtsp", "csi", "file"] = Field(description="usb, rtsp, csi or file")
-    source: str = Field("0", description="device number or path, RTSP URL, or path of a recording")
+    source: str = Field(
+        min_length=1,
+        description="0 or /dev/video0 (USB), rtsp://..., picamera, or the path of a recording",
+    )
     width: int = Field(640, ge=160, le=7680, description="pixels asked of a USB or CSI camera")
     height: int = Field(480, ge=120, le=4320)
-    fps: float = Field(30, gt=0, le=120)
-    loop: bool = Field(False, description="play a recording again and again (trials only)")
-
-    @model_validator(mode="after")
-    def _source_fits_kind(self) -> CameraSection:
-        if self.kind == "rtsp" and not self.source.startswith(("rtsp://", "rtsps://")):
-            raise ValueError("source: must start with rtsp:// or rtsps:// when kind is rtsp")
-        return self
+    fps: float = Field(15, gt=0, le=120)
+    loop: bool = Field(False, description="start a recording over at its end (trials only)")
 
 
 class Recognition(Section):
@@ -85,6 +81,8 @@ class LockSection(Section):
     lock_wiring: Literal["fail-secure", "fail-safe"] | None = Field(
         None, description="fail-secure: locked without power (strike); fail-safe: unlocked (maglock)"
     )
+    relay_contact: Literal["no", "nc"] | None = Field(None, description="relay contact the lock is on")
+    gpio_chip: int | None = Field(None, ge=0, le=15, description="when the right chip is not found")
     pin_factory: Literal["lgpio", "mock"] = Field("lgpio", description="mock moves nothing: trials only")
     unlock_seconds: float = Field(5, ge=1, le=30)
     extended_unlock_seconds: float = Field(15, ge=1, le=60)

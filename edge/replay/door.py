@@ -110,6 +110,7 @@ class ReplayDoor:
 
     def _handle(self, frame: Frame) -> list[Outcome]:
         figures = self.figures
+        self.clock.advance(max(frame.time - self.clock.monotonic(), 0.0))
         cpu, wall = time.process_time(), time.perf_counter()
         outcomes = self._controller.handle(frame)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall

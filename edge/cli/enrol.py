@@ -1,0 +1,222 @@
+"""`facegate enrol`: residents' faces, from photos, a recording or a camera."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.cli.data_dir import data_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from edge.domain import Embedding, Frame, Resident, Template
+    from edge.enrol.shots import Harvest, ShotTaker
+    from edge.service.recognition import Models
+    from edge.store.residents import ResidentStore
+
+CAMERA_SECONDS = 10.0
+"""How long a camera is watched: turn the head a little meanwhile."""
+
+
+@click.group()
+def enrol() -> None:
+    """Add, list and remove residents' faces.
+
+    Example: facegate enrol add flat-1203 photo1.jpg photo2.jpg --name "Li Wei"
+    """
+
+
+@enrol.command()
+@click.argument("resident_id")
+@click.argument("pictures", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", default="", help="What to call the resident; the id when left out.")
+@click.option("--camera", default=None, help="0, /dev/video0, rtsp://..., picamera: watched for 10 s.")
+@click.option("--allow-look-alike", is_flag=True, help="Enrol although somebody enrolled looks alike.")
+@click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
+@data_option
+def add(
+    resident_id: str,
+    pictures: tuple[Path, ...],
+    name: str,
+    camera: str | None,
+    allow_look_alike: bool,
+    model: str,
+    data: Path,
+) -> None:
+    """Enrol RESIDENT_ID from PICTURES (photos or clips) and/or a camera; replaces his earlier faces.
+
+    A picture that is not good enough is refused with the reason. A running door uses the new
+    templates within a second.
+
+    Example: facegate enrol add flat-1203 photo1.jpg photo2.jpg walk-up.mp4
+    """
+    from edge.enrol.lookalike import refuse_lookalike
+    from edge.enrol.shots import ShotTaker, agreeing, resident_rows
+    from edge.service.recognition import Sureness, build_matcher, open_models
+
+    if not pictures and camera is None:
+        raise click.UsageError("give at least one picture or --camera")
+    models = open_models(model)
+    harvest = agreeing(_harvest(ShotTaker(models.detector, models.embedder), pictures, camera))
+    for refusal in harvest.refused:
+        click.echo(f"not used: {refusal}", err=True)
+    rows = resident_rows(harvest.shots)
+    with _open_store(data) as store:
+        if not allow_look_alike:
+            enrolled = _gallery(store, models.embedder.model_id)
+            refuse_lookalike(build_matcher(models, Sureness(), enrolled), resident_id, rows)
+        _put(store, resident_id, name, rows, models)
+    click.echo(f"{resident_id}: enrolled with {len(harvest.shots)} shots")
+
+
+@enrol.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+@data_option
+def list_(as_json: bool, data: Path) -> None:
+    """List the residents and how many templates of which model each has.
+
+    Example: facegate enrol list
+    """
+    with _open_store(data) as store:
+        for resident in store.list():
+            models: dict[str, int] = {}
+            for template in store.templates_of(resident.id):
+                models[template.model_id] = models.get(template.model_id, 0) + 1
+            click.echo(_line(resident, models, as_json))
+
+
+@enrol.command()
+@click.argument("resident_id")
+@data_option
+def remove(resident_id: str, data: Path) -> None:
+    """Remove RESIDENT_ID and erase the templates; a running door forgets them within a second.
+
+    Example: facegate enrol remove flat-1203
+    """
+    with _open_store(data) as store:
+        if not store.remove(resident_id):
+            raise click.ClickException(f"{resident_id}: no such resident; see facegate enrol list")
+    click.echo(f"{resident_id}: removed")
+
+
+@enrol.command("import-encodings")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@data_option
+def import_encodings(file: Path, data: Path) -> None:
+    """Import names and 128-D encodings made with face_recognition (npy, npz or JSON; never pickles).
+
+    They are templates of the model dlib-resnet and never compared with those of another.
+
+    Example: facegate enrol import-encodings residents.npz
+    """
+    from edge.enrol.encodings import read_encodings
+    from edge.enrol.shots import mean_of
+    from edge.faces.manifest import load_manifest
+
+    model_id = load_manifest().model("dlib-resnet").model_id
+    people: dict[str, list[Embedding]] = {}
+    for name, embedding in read_encodings(file):
+        people.setdefault(name, []).append(embedding)
+    with _open_store(data) as store:
+        for name, shots in people.items():
+            rows = shots if len(shots) == 1 else [*shots, mean_of(shots)]
+            store.put(_resident(store, name, name), _templates(name, rows, model_id), source="import")
+    click.echo(f"{len(people)} residents imported for {model_id}; run the door with --model dlib-resnet")
+
+
+def _harvest(taker: ShotTaker, pictures: tuple[Path, ...], camera: str | None) -> Harvest:
+    from edge.camera.file import IMAGE_SUFFIXES, VideoFile
+    from edge.camera.image import decode_image
+    from edge.enrol.shots import Harvest
+    from edge.errors import CameraLost, EnrolmentRefused, FrameRefused
+
+    harvest = Harvest()
+    for path in pictures:
+        try:
+            if path.suffix.lower() in IMAGE_SUFFIXES:
+                harvest.shots.append(taker.from_image(decode_image(path.read_bytes()), str(path)))
+            else:
+                harvest.shots += taker.from_clip(_frames(VideoFile(path)), str(path)).shots
+        except (EnrolmentRefused, FrameRefused, CameraLost) as refusal:
+            harvest.refused.append(str(refusal))
+    if camera is not None:
+        click.echo(f"look at the camera for {CAMERA_SECONDS:g} seconds and turn your head a little", err=True)
+        harvest.shots += taker.from_clip(_watch(camera), "camera").shots
+    return harvest
+
+
+def _frames(clip: object) -> Iterator[Frame]:
+    try:
+        while (frame := clip.read()) is not None:  # type: ignore[attr-defined]
+            yield frame
+    finally:
+        clip.close()  # type: ignore[attr-defined]
+
+
+def _watch(source: str) -> Iterator[Frame]:
+    from edge.camera.source import CameraSpec, open_camera
+    from edge.runtime.clock import SystemClock
+
+    begun = None
+    for frame in _frames(open_camera(CameraSpec(source), SystemClock())):
+        begun = frame.time if begun is None else begun
+        if frame.time - begun > CAMERA_SECONDS:
+            return
+        yield frame
+
+
+def _open_store(data: Path) -> AbstractContextManager[ResidentStore]:
+    from contextlib import closing
+
+    from edge.store.residents import ResidentStore
+
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return closing(ResidentStore(data / "residents.db"))
+
+
+def _gallery(store: ResidentStore, model_id: str) -> dict[str, list[Embedding]]:
+    gallery: dict[str, list[Embedding]] = {}
+    for template in store.templates(model_id):
+        gallery.setdefault(template.resident_id, []).append(template.embedding)
+    return gallery
+
+
+def _put(store: ResidentStore, resident_id: str, name: str, rows: list[Embedding], models: Models) -> None:
+    templates = _templates(resident_id, rows, models.embedder.model_id)
+    store.put(_resident(store, resident_id, name), templates)
+
+
+def _resident(store: ResidentStore, resident_id: str, name: str) -> Resident:
+    """Return the resident as stored, with a new name when one is given: rights outlive templates."""
+    from dataclasses import replace
+
+    from edge.domain import Resident
+
+    known = store.get(resident_id)
+    if known is None:
+        return Resident(resident_id, name or resident_id)
+    return replace(known, name=name) if name else known
+
+
+def _templates(resident_id: str, rows: list[Embedding], model_id: str) -> list[Template]:
+    from edge.domain import Template
+
+    now = datetime.now(UTC)
+    last = len(rows) - 1
+    return [
+        Template(resident_id, row, model_id, now, kind="mean" if 0 < last == n else "shot")
+        for n, row in enumerate(rows)
+    ]
+
+
+def _line(resident: Resident, models: dict[str, int], as_json: bool) -> str:
+    if as_json:
+        return json.dumps({"id": resident.id, "name": resident.name, "templates": models})
+    held = ", ".join(f"{count} of {model}" for model, count in models.items()) or "none: enrol again"
+    return f"{resident.id:20s} {resident.name:24s} templates: {held}"

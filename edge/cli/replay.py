@@ -1,0 +1,129 @@
+"""`facegate replay`: the door over a recording."""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from edge.domain import Decision
+    from edge.replay.door import Figures
+
+LIVENESS = click.Choice(["off"])
+
+
+@click.command()
+@click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--gallery",
+    "galleries",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder with one folder per resident, holding photos or clips. May be given several times.",
+)
+@click.option("--fpir", type=float, default=1e-3, show_default=True, help="Strangers let in per visit.")
+@click.option("--similarity", type=float, default=None, help="Experts: a bare threshold instead.")
+@click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
+@click.option("--liveness", type=LIVENESS, default="off", show_default=True, help="Attack detection.")
+@click.option("--cache/--no-cache", default=True, help="Keep enrolled shots for the next replay.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+def replay(
+    clip: Path,
+    galleries: tuple[Path, ...],
+    fpir: float,
+    similarity: float | None,
+    model: str,
+    liveness: str,
+    cache: bool,
+    as_json: bool,
+) -> None:
+    """Run the door's own controller over the recording CLIP; nothing is opened.
+
+    The same recording and gallery give the same decisions, bit for bit.
+
+    Example: facegate replay walk-up.mp4 --gallery residents/ --json
+    """
+    from edge.enrol.shots import ShotTaker
+    from edge.replay.door import Recognition, decision_line, replay_clip, summary_line
+    from edge.replay.gallery import default_cache, load_folders
+    from edge.service.recognition import Sureness, build_matcher, open_models
+
+    models = open_models(model)
+    folders = load_folders(
+        galleries,
+        models.embedder.model_id,
+        lambda: ShotTaker(models.detector, models.embedder),
+        default_cache() if cache else None,
+    )
+    matcher = build_matcher(models, Sureness(fpir, similarity), folders.residents)
+    first: list[float] = []
+
+    def show(decision: Decision) -> None:
+        first.append(seconds_since_start())
+        click.echo(json.dumps(decision_line(decision)) if as_json else _sentence(decision))
+
+    if not as_json:
+        point = matcher.operating_point()
+        click.echo(
+            f"{len(folders.residents)} residents, {len(folders.refused)} pictures refused;"
+            f" threshold {point.threshold:.3f}: {point.basis}; liveness {liveness}"
+        )
+        for refusal in folders.refused[:5]:
+            click.echo(f"  refused: {refusal}", err=True)
+    recognition = Recognition(models.detector, models.embedder, matcher)
+    figures, decisions = replay_clip(clip, recognition, show)
+    summary = summary_line(figures, decisions) | {
+        "residents": len(folders.residents),
+        "refused_pictures": len(folders.refused),
+        "liveness": liveness,
+        "first_decision_after_start_s": first[0] if first else None,
+        "peak_rss_mb": peak_rss_mb(),
+    }
+    click.echo(json.dumps(summary) if as_json else _report(summary, figures))
+
+
+def seconds_since_start() -> float:
+    """Return wall-clock seconds since this process started, imports included."""
+    ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    return round(uptime - int(ticks) / _ticks_per_second(), 3)
+
+
+def peak_rss_mb() -> float:
+    """Return the most memory this process ever held, in MiB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return round(int(line.split()[1]) / 1024, 1)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def _ticks_per_second() -> int:
+    import os
+
+    return os.sysconf("SC_CLK_TCK")
+
+
+def _sentence(decision: Decision) -> str:
+    who = decision.resident_id or "nobody"
+    numbers = ""
+    if decision.similarity is not None and decision.threshold is not None:
+        numbers = f" similarity {decision.similarity:.3f} (threshold {decision.threshold:.3f})"
+    return (
+        f"{decision.time:7.2f} s  frame {decision.frame_seq:5d}  track {decision.track_id:3d}"
+        f"  {decision.verdict.upper():5s} {who}: {decision.reason}{numbers}"
+    )
+
+
+def _report(summary: dict[str, Any], figures: Figures) -> str:
+    per_frame = 1e3 * figures.cpu_s / max(figures.frames, 1)
+    return (
+        f"{summary['frames']} frames, {summary['faces']} faces, {summary['embeddings']} embeddings;"
+        f" {per_frame:.2f} ms CPU a frame, {time.process_time():.1f} s in all;"
+        f" granted: {', '.join(summary['grants']) or 'nobody'}"
+    )

@@ -1,0 +1,57 @@
+"""`facegate run`: the service."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from edge.cli.data_dir import default_data_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEFAULT_CONFIG = Path("/etc/facegate/config.toml")
+
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def config_option(command: F) -> F:
+    """Add `--config FILE`; the command gets a `config: Path`."""
+    return click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        default=DEFAULT_CONFIG,
+        show_default=True,
+        help="Settings (TOML).",
+    )(command)
+
+
+@click.command()
+@config_option
+@click.option("--verbose", is_flag=True, help="Log more.")
+def run(config: Path, verbose: bool) -> None:
+    """Run the door until told to stop (SIGTERM): then the relay is at rest.
+
+    Example: facegate run --config /etc/facegate/config.toml
+    """
+    from edge.config import load_settings
+    from edge.service.door import DoorService
+
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    settings = load_settings(config)
+    data = settings.storage.directory or default_data_dir()
+    service = DoorService(settings, data, os.environ)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: service.stopping.set())
+    sys.exit(service.run())

@@ -1,0 +1,36 @@
+"""Is the new resident too much like somebody enrolled already? Asked before anything is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.errors import EnrolmentRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.domain import Embedding
+    from edge.ports import Identifier
+
+
+def refuse_lookalike(
+    identifier: Identifier, resident_id: str, rows: Sequence[Embedding], *, own_id_counts: bool = False
+) -> None:
+    """Raise `EnrolmentRefused` when one of `rows` would be taken for another resident.
+
+    The line is the door's own threshold for a full visit. A resident who is enrolled again may
+    resemble himself; `own_id_counts` says to refuse that, too (somebody enrolled under two ids).
+    """
+    point = identifier.operating_point()
+    for row in rows:
+        match = identifier.identify(row)
+        candidates = ((match.resident_id, match.similarity), (match.runner_up_id, match.runner_up_similarity))
+        for other, similarity in candidates:
+            if other is None or (other == resident_id and not own_id_counts):
+                continue
+            if similarity >= point.threshold:
+                raise EnrolmentRefused(
+                    f"{resident_id} looks like resident {other} (similarity {similarity:.2f}, the door's"
+                    f" threshold is {point.threshold:.2f}): the same person under another id? If not, take"
+                    " more and better pictures, or give both a second factor (face + PIN)"
+                )

@@ -1,0 +1,152 @@
+"""The living door: started in order, watched, and stopped with the relay at rest."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, Any
+
+from edge import __version__
+from edge.controller import DoorController
+from edge.domain import EventDraft
+from edge.errors import ModelCorrupt, ModelMissing
+from edge.policy.allow import AllowEnrolled
+from edge.runtime.clock import SystemClock
+from edge.runtime.notify import Notifier
+from edge.runtime.slot import FrameSlot
+from edge.runtime.supervisor import Supervisor
+from edge.runtime.worker import Worker
+from edge.service.journal import ReopeningJournal
+from edge.service.parts import make_capture, make_lock, make_recognition
+from edge.service.recognition import open_models
+from edge.store.journal import SqliteJournal
+from edge.store.residents import ResidentStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from edge.config.settings import Settings
+    from edge.domain import Decision, Frame
+    from edge.ports import Clock
+    from edge.service.recognition import Models
+    from edge.service.roster import RosterFollower
+
+logger = logging.getLogger(__name__)
+
+TAKE_SECONDS = 0.5
+"""How long the recogniser waits for a frame before it reports that it is alive."""
+
+EXIT_OK, EXIT_FAILED = 0, 1
+
+
+class NoRecognition:
+    """Stands in for the pipeline while the models are missing or wrong: recognises nobody."""
+
+    def observe(self, frame: Frame) -> list[Decision]:  # noqa: ARG002 - the pipeline's signature
+        """Return no decision."""
+        return []
+
+
+class DoorService:
+    """One door, composed from its settings; `run` lives until `stopping` is set.
+
+    Whatever fails, the door stays shut rather than open and says so: missing models, a lost
+    camera, a dead guard and a full card are events and log lines, not crashes.
+    """
+
+    def __init__(self, settings: Settings, data: Path, environ: Mapping[str, str]) -> None:
+        self.stopping = threading.Event()
+        self._settings = settings
+        self._data = data
+        self._clock: Clock = SystemClock()
+        self._notifier = Notifier(environ)
+        self._boot = str(uuid.uuid4())
+        self._alarm: dict[str, str] = {}
+
+    def run(self) -> int:
+        """Run the door; return the exit code, 1 when a thread gave up."""
+        with ExitStack() as stack:
+            failed = self._serve(stack)
+        if failed is None:
+            return EXIT_OK
+        logger.critical("thread %s gave up; exiting so that systemd starts afresh", failed)
+        return EXIT_FAILED
+
+    def _serve(self, stack: ExitStack) -> str | None:
+        self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        journal = stack.enter_context(closing(ReopeningJournal(self._open_journal)))
+        store = stack.enter_context(closing(ResidentStore(self._data / "residents.db")))
+        lock = make_lock(self._settings.lock, self._clock, self._on_lock_event)
+        stack.callback(lock.close)
+        pipeline, follower = self._recognition(store)
+        self._controller = DoorController(
+            pipeline, AllowEnrolled(), journal, lock, self._settings.journal.on_failure, self._on_alarm
+        )
+        self._note("service.started", version=__version__, recognition=follower is not None, **self._alarm)
+        stack.callback(self._note, "service.stopped")
+        workers = self._workers(follower)
+        for worker in workers:
+            stack.callback(worker.stop)
+            worker.start()
+        self._notifier.ready()
+        stack.callback(self._notifier.stopping)
+        return Supervisor(workers, self._notifier.watchdog, self._clock).run(self.stopping)
+
+    def _open_journal(self) -> SqliteJournal:
+        door_id = self._settings.door.id
+        return SqliteJournal(
+            self._data / "journal.db", door_id, boot=self._boot, clock_trust=lambda: "unknown"
+        )
+
+    def _recognition(self, store: ResidentStore) -> tuple[Any, RosterFollower | None]:
+        models = self._models()
+        if models is None:
+            return NoRecognition(), None
+        return make_recognition(self._settings.recognition, models, store, None)
+
+    def _models(self) -> Models | None:
+        try:
+            return open_models(self._settings.recognition.model)
+        except (ModelMissing, ModelCorrupt) as error:
+            logger.critical("no face will be recognised and the door stays shut for faces: %s", error)
+            self._alarm["models"] = str(error)
+            return None
+
+    def _workers(self, follower: RosterFollower | None) -> list[Worker]:
+        slot = FrameSlot(self._clock)
+        capture = make_capture(
+            self._settings.camera, slot, self._clock, self._controller.record, self.stopping.wait
+        )
+
+        def recognise() -> None:
+            frame = slot.take(TAKE_SECONDS)
+            if frame is not None:
+                self._controller.handle(frame)
+            elif slot.is_closed:
+                self.stopping.wait(TAKE_SECONDS)
+
+        workers = [capture, Worker("recognise", recognise)]
+        if follower is not None:
+            followed = follower
+
+            def follow() -> None:
+                self.stopping.wait(followed.poll_seconds)
+                followed.refresh()
+
+            workers.append(Worker("roster", follow))
+        return workers
+
+    def _on_lock_event(self, kind: str, data: dict[str, Any]) -> None:
+        self._note(kind, **data)
+
+    def _on_alarm(self, kind: str, text: str) -> None:
+        """Log an alarm when it is news: a full card would otherwise fill the log too."""
+        if self._alarm.get(kind) != text:
+            self._alarm[kind] = text
+            logger.error("%s: %s", kind, text)
+
+    def _note(self, kind: str, **data: Any) -> None:
+        self._controller.record(EventDraft(kind, self._clock.now(), self._clock.monotonic(), data=data))

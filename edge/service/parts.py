@@ -1,0 +1,67 @@
+"""Settings to parts: each function makes one adapter from its section of the configuration."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from edge.camera.check import PictureHealth
+from edge.camera.source import CameraSpec, camera_opener
+from edge.faces.quality import QualityLimits, Zone
+from edge.pipeline import Pipeline
+from edge.relay.client import GuardedLock
+from edge.relay.dry_run import DryRunLock
+from edge.runtime.capture import MAX_SILENCE_SECONDS, Capture
+from edge.runtime.worker import Worker
+from edge.service.recognition import Sureness, build_matcher
+from edge.service.roster import RosterFollower
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.config.settings import CameraSection, LockSection, Recognition
+    from edge.domain import EventDraft
+    from edge.ports import Clock, LivenessCheck, Lock
+    from edge.runtime.slot import FrameSlot
+    from edge.service.recognition import Models
+    from edge.store.residents import ResidentStore
+
+logger = logging.getLogger(__name__)
+
+
+def make_lock(section: LockSection, clock: Clock, on_event: Callable[[str, dict[str, Any]], None]) -> Lock:
+    """Return the lock: the guard's client, or a dry run that moves nothing and warns."""
+    if section.driver == "dry-run":
+        logger.warning('lock.driver = "dry-run": nothing will move; set it to "gpio" at a real door')
+        return DryRunLock(clock)
+    return GuardedLock(section.guard_socket, on_event)
+
+
+def make_capture(
+    section: CameraSection,
+    slot: FrameSlot,
+    clock: Clock,
+    emit: Callable[[EventDraft], object],
+    wait: Callable[[float], object],
+) -> Worker:
+    """Return the capture thread, not yet started. Call from the main thread."""
+    spec = CameraSpec(section.source, section.width, section.height, section.fps, section.loop)
+    capture = Capture(camera_opener(spec, clock), slot, clock, health=PictureHealth(), emit=emit, wait=wait)
+    return Worker("capture", capture.step, close=capture.close, max_silence_seconds=MAX_SILENCE_SECONDS)
+
+
+def make_recognition(
+    section: Recognition, models: Models, store: ResidentStore, liveness: LivenessCheck | None
+) -> tuple[Pipeline, RosterFollower]:
+    """Return the pipeline over the store's residents, and what keeps its gallery up to date."""
+    matcher = build_matcher(models, Sureness(section.fpir, section.similarity), {})
+    follower = RosterFollower(store, matcher.gallery)
+    follower.load()
+    point = matcher.operating_point()
+    logger.info("%d residents; threshold %.3f: %s", point.residents, point.threshold, point.basis)
+    limits = QualityLimits(
+        min_interocular_px=section.min_interocular_px,
+        max_yaw_deg=section.max_yaw_deg,
+        zone=Zone(*section.zone),
+    )
+    return Pipeline(models.detector, models.embedder, matcher, liveness, limits), follower
