@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from edge.runtime.clock import ManualClock
+import pytest
+
+from edge.runtime.clock import ManualClock, SystemClock
+from edge.runtime.notify import Notifier
 from edge.runtime.supervisor import Supervisor
+from edge.runtime.worker import Worker
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass
@@ -90,3 +100,35 @@ def test_a_wall_clock_step_is_no_silence() -> None:
     service = Service()
     service.clock.step_wall(86400.0)
     assert service.live(1) == [()]
+
+
+def test_a_real_hung_thread_stops_the_real_ping(tmp_path: Path) -> None:
+    """Worker, supervisor and sd_notify together, with a step that blocks as a hung driver does."""
+    hang, release = threading.Event(), threading.Event()
+
+    def step() -> None:
+        if hang.is_set():
+            release.wait(30)
+        time.sleep(0.005)
+
+    worker = Worker("capture", step, max_silence_seconds=0.2)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(5)
+        notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        supervisor = Supervisor([worker], notifier.watchdog, SystemClock())
+        worker.start()
+        time.sleep(0.1)
+        assert supervisor.tick() == ()
+        assert systemd.recv(100) == b"WATCHDOG=1"
+        hang.set()
+        deadline = time.monotonic() + 5
+        while not supervisor.tick():
+            assert time.monotonic() < deadline
+            systemd.recv(100)
+            time.sleep(0.02)
+        systemd.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            systemd.recv(100)
+    release.set()
+    assert worker.stop(5)
