@@ -126,3 +126,23 @@ class Journal(Protocol):
 
         Raises `JournalUnavailable` when it cannot be stored.
         """
+
+
+class Outbox(Protocol):
+    """The journal as a sender sees it: what was committed, and how much of it has arrived."""
+
+    @property
+    def stream(self) -> str:
+        """The journal's stream; an acknowledgement of another stream means nothing here."""
+
+    def newest(self) -> int:
+        """Return the highest committed `seq`, 0 for none."""
+
+    def done_upto(self) -> int:
+        """Return the `seq` up to which everything has arrived, 0 for nothing."""
+
+    def pending(self, after_seq: int, limit: int) -> Sequence[tuple[int, str]]:
+        """Return up to `limit` (seq, entry as JSON text) above `after_seq`, oldest first."""
+
+    def mark_done(self, upto: int) -> None:
+        """Remember that everything up to `upto` has arrived; never goes back."""

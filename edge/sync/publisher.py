@@ -1,0 +1,147 @@
+"""Sends the journal to the broker, in order, until every entry has arrived."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.errors import SyncError
+from edge.sync.client import LinkStatus, SyncClient
+from edge.sync.messages import MAX_BATCH_EVENTS, EventAck, batch
+from edge.sync.settings import Ack
+from edge.sync.window import Window
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Sequence
+
+    from edge.ports import Outbox
+    from edge.sync.client import Part
+    from edge.sync.messages import Message
+    from edge.sync.session import Session
+    from edge.sync.settings import BrokerSettings
+
+LOG = logging.getLogger(__name__)
+
+
+class EventPump:
+    """The part of sync that empties the outbox. Sync thread only, but for `problem` and `sent`.
+
+    With `Ack.APPLICATION` events travel in batches and are done when the hub says so on
+    `evt/ack`; with `Ack.BROKER` one by one, done at PUBACK. All that is unconfirmed is sent
+    again after a reconnect or a silence; receivers drop duplicates by (stream, seq) or id.
+    """
+
+    def __init__(self, outbox: Outbox, settings: BrokerSettings) -> None:
+        self._outbox = outbox
+        self._topic = settings.topic("evt")
+        self._batch_events = MAX_BATCH_EVENTS if settings.ack is Ack.APPLICATION else 1
+        self._window = Window(settings.ack, outbox.done_upto())
+        self.subscriptions: Sequence[str] = (
+            (settings.topic("evt", "ack"),) if settings.ack is Ack.APPLICATION else ()
+        )
+        self.problem: str | None = None
+        """What the other side has against our events, None while nothing."""
+
+    @property
+    def done(self) -> int:
+        """The number up to which everything has arrived."""
+        return self._window.done
+
+    def opened(self, session: Session, now: float) -> None:
+        """Begin again with the first event that has not arrived."""
+        self._window.start(now, session.receive_maximum)
+
+    def received(self, message: Message, now: float) -> None:
+        """Take the hub's acknowledgement. Raises `SyncError` for one that cannot be true."""
+        ack = EventAck.parse(message.payload)
+        if message.retained:
+            raise SyncError("evt/ack: retained; an old acknowledgement proves nothing")
+        if ack.stream != self._outbox.stream:
+            return  # of a journal that was replaced
+        if ack.upto > (newest := self._outbox.newest()):
+            self.problem = f"the hub has event {ack.upto}, this journal ends at {newest}: it lost its end"
+            raise SyncError(self.problem)
+        if self._window.hub_stored(ack.upto, now):
+            self._progress()
+
+    def taken(self, mid: int, problem: str | None, now: float) -> None:
+        """Take the broker's acknowledgement of one message."""
+        if problem is not None:
+            self.problem = f"the broker refused our events: {problem}; check its access list"
+            LOG.warning(self.problem)
+        elif self._window.broker_took(mid, now):
+            self._progress()
+
+    def step(self, session: Session, now: float) -> None:
+        """Send what there is room for; after a silence, send it again."""
+        if self._window.is_stalled(now):
+            self._rewind(now)
+        while room := self._window.room:
+            entries = self._outbox.pending(self._window.sent, min(room, self._batch_events))
+            if not entries:
+                return
+            upto, payload = batch(list(entries))
+            self._window.launched(session.publish(self._topic, payload), upto, now)
+
+    def _progress(self) -> None:
+        self._outbox.mark_done(self._window.done)
+        self.problem = None
+
+    def _rewind(self, now: float) -> None:
+        if self._window.unconfirmed and self.problem is None:
+            raise SyncError("the broker no longer acknowledges what it gets; connecting anew")
+        if self.problem is None:
+            self.problem = "nobody confirms our events; is the hub running?"
+        self._window.lose_patience(now)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncStatus:
+    """How the sending goes: the connection, what waits, and what is wrong (None: nothing)."""
+
+    link: LinkStatus
+    done_upto: int
+    waiting: int
+    problem: str | None
+
+
+class EventPublisher:
+    """Publishes a journal's events for as long as it is started; what a service needs to know.
+
+    `outbox` is the journal seen by a sender. The broker's absence never delays or fails
+    anything here. `others` are further parts that share the connection, `boot` names this run in
+    the availability message, `rng` spreads reconnects. All methods from any thread.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        settings: BrokerSettings,
+        *,
+        others: Sequence[Part] = (),
+        boot: str = "",
+        rng: random.Random | None = None,
+    ) -> None:
+        self._outbox = outbox
+        self._pump = EventPump(outbox, settings)
+        self.client = SyncClient(settings, (self._pump, *others), boot=boot, rng=rng)
+
+    def start(self) -> None:
+        """Begin sending."""
+        self.client.start()
+
+    def stop(self) -> None:
+        """Stop sending; what has not arrived is sent by the next run."""
+        self.client.stop()
+
+    def is_alive(self) -> bool:
+        """Say whether the sync thread still turns: what a watchdog asks."""
+        return self.client.is_alive()
+
+    def status(self) -> SyncStatus:
+        """Return how it goes. Raises `JournalUnavailable` when the journal cannot be read."""
+        link = self.client.status()
+        waiting = max(0, self._outbox.newest() - self._pump.done)
+        return SyncStatus(link, self._pump.done, waiting, link.problem or self._pump.problem)

@@ -1,0 +1,121 @@
+"""A real mosquitto on loopback: started, killed, stopped and started again by tests."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+DEADLINE = 10.0
+
+
+def mosquitto():
+    """Return the path of mosquitto, or skip; in CI its absence is a failure."""
+    found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        reason = "mosquitto is not installed (Debian package mosquitto)"
+        pytest.fail(reason) if os.environ.get("FACEGATE_CI") else pytest.skip(reason)
+    return found
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(condition, seconds=DEADLINE, what=""):
+    """Poll until `condition` is true, or fail."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"not within {seconds} s: {what or condition}")
+
+
+class Broker:
+    """One mosquitto of our own, with default persistence, killed by pid and nothing else."""
+
+    def __init__(self, folder: Path, extra: str = "", anonymous: bool = True, listener: str = ""):
+        self.port = free_port()
+        self.folder = folder
+        self.process = None
+        folder.mkdir(parents=True, exist_ok=True)
+        # Started as root it would drop to an account that cannot enter pytest's private folders.
+        user = "user root" if os.getuid() == 0 else ""
+        (folder / "mosquitto.conf").write_text(
+            f"listener {self.port} 127.0.0.1\n{listener}\n{user}\nallow_anonymous {str(anonymous).lower()}\n"
+            f"persistence true\npersistence_location {folder}/\n{extra}\n"
+        )
+
+    def start(self):
+        log = (self.folder / "log").open("ab")
+        self.process = subprocess.Popen(
+            [mosquitto(), "-c", str(self.folder / "mosquitto.conf")], stdout=log, stderr=log
+        )
+        log.close()
+        wait_until(self._accepts, what=f"mosquitto accepts; see {self.folder / 'log'}")
+        return self
+
+    def _accepts(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def send(self, number):
+        self.process.send_signal(number)
+
+    def kill(self, number=signal.SIGKILL):
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(number)
+            self.process.wait(10)
+            self.process = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill(signal.SIGTERM)
+
+
+class Listener:
+    """A plain client that remembers every message; the property's side in tests."""
+
+    def __init__(self, port, *topics, client_id="listener", prepare=lambda client: None):
+        self.messages = []
+        self.ready = False
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5)
+        self._topics = topics
+        self.client.on_connect = self._subscribe
+        self.client.on_subscribe = lambda *_: setattr(self, "ready", True)
+        self.client.on_message = lambda _c, _u, message: self.messages.append(message)
+        prepare(self.client)
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        wait_until(lambda: self.ready, what="subscribed")
+
+    def _subscribe(self, client, *_):
+        client.subscribe([(topic, 1) for topic in self._topics])
+
+    def payloads(self, topic):
+        return [message.payload for message in list(self.messages) if message.topic == topic]
+
+    def publish(self, topic, payload, **options):
+        self.client.publish(topic, payload, qos=1, **options).wait_for_publish(5)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.client.disconnect()
+        self.client.loop_stop()
