@@ -84,9 +84,9 @@ class Decide(Adapter):
         return [
             (
                 NOBODY if found.outcome is Outcome.STRANGER else number(found.resident_id),
-                found.similarity,
+                found.at_most,
                 NOBODY,
-                found.runner_up_at_most,
+                found.others_at_most,
             )
             for found in self.matcher.decide_batch(probes, THRESHOLD, MARGIN)
         ]

@@ -15,7 +15,7 @@ import numpy as np
 from edge.errors import ModelMismatch, ProbeRefused, TemplateRefused
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from edge.matcher.exact import Rows
 
@@ -28,18 +28,6 @@ NORM_LOW, NORM_HIGH = 0.98, 1.02
 UNIT_TOLERANCE = 1e-6
 """Float32 rounding of a unit vector. Within it a row is kept bit for bit, so renormalising twice
 (before the store and after it) never moves a similarity."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Probes:
-    """Q checked probes: `narrow` (Q, D) float32 as given, `wide` (Q, D) the same in float64.
-
-    `norms` (Q,) float64, all within `NORM_LOW`..`NORM_HIGH`.
-    """
-
-    narrow: Rows
-    wide: NDArray[np.float64]
-    norms: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +54,17 @@ class Admission:
         self._check_shape(resident_id, rows)
         return _unit_rows(resident_id, rows)
 
-    def probes(self, probes: Rows) -> Probes:
-        """Return (Q, D) float32 `probes`, checked. Raises `ProbeRefused` when one is no unit vector."""
+    def check_probes(self, probes: Rows) -> None:
+        """Raise `ProbeRefused` unless `probes` is (Q, D) float32 with every norm near 1."""
         if probes.ndim != 2 or probes.shape[1] != self.dim or probes.dtype != np.float32:
             raise ProbeRefused(
                 f"probes are {probes.dtype} of shape {probes.shape}, "
                 f"expected float32 of shape (Q, {self.dim})"
             )
-        wide = probes.astype(np.float64)
-        norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
-        for norm in norms.tolist():
-            if not NORM_LOW <= norm <= NORM_HIGH:  # written so that NaN is refused
-                raise ProbeRefused(f"probe has norm {norm:.4g}, expected 1; embed the face again")
-        return Probes(probes, wide, norms)
+        for probe in probes:
+            square = float(probe.dot(probe))
+            if not NORM_LOW**2 <= square <= NORM_HIGH**2:  # written so that NaN is refused
+                raise ProbeRefused(f"probe has squared norm {square:.4g}, expected 1; embed the face again")
 
     def _check_id(self, resident_id: str) -> None:
         if not (isinstance(resident_id, str) and RESIDENT_ID.fullmatch(resident_id)):

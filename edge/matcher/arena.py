@@ -191,6 +191,10 @@ class Snapshot:
         """Return (k,) bool: which of `rows` belong to a resident enrolled in this version."""
         return self.arena.died[self.owner[rows]] > self.version
 
+    def only_live(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return those of `rows` that belong to a resident enrolled in this version."""
+        return rows if self.templates == len(self.owner) else rows[self.live(rows)]
+
     def dead_rows(self) -> NDArray[np.bool_]:
         """Return (n,) bool: which rows belong to nobody any more. O(n)."""
         return self.arena.died[self.owner] <= self.version

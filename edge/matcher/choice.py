@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.errors import ConfigError
-from edge.matcher.admission import Admission
 from edge.matcher.backends.float32 import Float32
 from edge.matcher.gallery import LiveGallery
 
@@ -144,25 +143,25 @@ def _fastest(
     """Return the fastest backend per size; the hopeless are not timed at larger sizes."""
     winners = []
     for rows in sizes:
-        times = {backend: _time(snapshot.first(rows), backend, batch) for backend in backends}
+        times = _race(snapshot.first(rows), backends, batch)
         timings += [Timing(backend.name, rows, batch, us) for backend, us in times.items()]
         winners.append(min(times, key=lambda backend: times[backend]))
         backends = [backend for backend in backends if times[backend] <= HOPELESS * min(times.values())]
     return winners
 
 
-def _time(snapshot: Snapshot, backend: Backend, batch: int) -> float:
-    """Return the median microseconds of one scan from cold caches."""
-    dim = snapshot.originals.shape[1]
-    probes = Admission("", dim, 1).probes(_unit_noise(batch, dim))
+def _race(snapshot: Snapshot, backends: Sequence[Backend], batch: int) -> dict[Backend, float]:
+    """Return the median microseconds of one scan from cold caches, taking turns."""
+    probes = _unit_noise(batch, snapshot.originals.shape[1])
     cold = np.empty(EVICT_BYTES, np.uint8)
-    taken = []
+    taken: dict[Backend, list[float]] = {backend: [] for backend in backends}
     for _ in range(REPEATS):
-        cold.fill(1)
-        start = time.perf_counter()
-        backend.scan(snapshot, probes)
-        taken.append(time.perf_counter() - start)
-    return float(np.median(taken)) * 1e6
+        for backend in backends:
+            cold.fill(1)
+            start = time.perf_counter()
+            backend.scan(snapshot, probes)
+            taken[backend].append(time.perf_counter() - start)
+    return {backend: float(np.median(times)) * 1e6 for backend, times in taken.items()}
 
 
 def _noise(dim: int) -> LiveGallery:

@@ -13,27 +13,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.domain import Match
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 Rows = NDArray[np.float32]
 """(k, D) float32, unit rows."""
 
-Probe64 = NDArray[np.float64]
-"""(D,) float64, a float32 probe widened without rounding."""
 
-
-def exact_similarities(rows: Rows, probe: Probe64) -> NDArray[np.float64]:
-    """Return (k,) float64: the cosine similarity of each row with `probe`. Any thread."""
-    similarities: NDArray[np.float64] = np.multiply(rows, probe, dtype=np.float64).sum(axis=1)
+def exact_similarities(rows: Rows, probe: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return (k,) float64: the cosine similarity of each row with a (D,) float32 probe. Any thread."""
+    similarities: NDArray[np.float64] = (rows.astype(np.float64) * probe.astype(np.float64)).sum(axis=1)
     return similarities
 
 
-def first_by_name(similarities: NDArray[np.float64], names: Sequence[str]) -> int:
-    """Return the position of the highest similarity; equal ones go to the smallest resident id.
+def best_two(similarities: Iterable[float], owners: Iterable[int], names: Sequence[str]) -> Match:
+    """Return the best resident and the best other one; `names` maps owners to resident ids.
 
-    The smallest id in code-point order: unlike row order it survives removal, replacement,
-    compaction and a restart, so two boards with the same residents always agree.
+    Equal similarities go to the smaller resident id in code-point order: unlike row order that
+    survives removal, replacement, compaction and a restart, so two boards with the same residents
+    always agree.
     """
-    ties = np.flatnonzero(similarities == similarities.max())
-    return min(ties.tolist(), key=lambda position: names[position])
+    best: dict[int, float] = {}
+    for owner, similarity in zip(owners, similarities, strict=True):
+        if similarity > best.get(owner, -np.inf):
+            best[owner] = similarity
+    ranked = sorted(best.items(), key=lambda entry: (-entry[1], names[entry[0]]))
+    (first, similarity), *others = ranked
+    if not others:
+        return Match(names[first], similarity)
+    return Match(names[first], similarity, names[others[0][0]], others[0][1])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge.matcher.choice import Choice
-from edge.matcher.search import NO_ONE_THERE, NOBODY, Finding, Search
+from edge.matcher.search import NOBODY, Finding, Search, stranger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.domain import Embedding, Match, OperatingPoint
-    from edge.matcher.admission import Probes
     from edge.matcher.arena import Snapshot
-    from edge.matcher.backends import Scan
     from edge.matcher.gallery import LiveGallery
 
 
@@ -61,52 +59,50 @@ class Matcher:
 
     def identify_batch(self, probes: NDArray[np.float32]) -> list[Match]:
         """Return one match per row of (Q, D) float32 `probes`, all from one gallery version."""
-        checked, snapshot = self.gallery.admission.probes(probes), self.gallery.snapshot
+        self.gallery.admission.check_probes(probes)
+        snapshot = self.gallery.snapshot
         if not snapshot.templates:
             return [NOBODY] * len(probes)
-        scan = self._scan(snapshot, checked)
-        columns = np.ascontiguousarray(scan.scores.T)
-        searches = _searches(snapshot, checked, scan)
-        matches = [search.best_two(scores) for search, scores in zip(searches, columns, strict=True)]
-        self.rescored += sum(search.rescored for search in searches)
+        searches, scores = self._scan(snapshot, probes)
+        columns = np.ascontiguousarray(scores.reshape(-1, len(probes)).T)
+        matches = [search.best_two(column) for search, column in zip(searches, columns, strict=True)]
+        self.rescored += sum([search.rescored for search in searches])
         return matches
 
     def decide_batch(self, probes: NDArray[np.float32], threshold: float, margin: float) -> list[Finding]:
         """Return one decision per row of (Q, D) float32 `probes`, from one gallery version.
 
-        Identity: similarity >= `threshold` and the lead over the best other resident >= `margin`.
+        Identity: similarity >= `threshold` and the lead over the best other resident >= `margin`,
+        which is not negative.
         """
-        checked, snapshot = self.gallery.admission.probes(probes), self.gallery.snapshot
+        self.gallery.admission.check_probes(probes)
+        snapshot = self.gallery.snapshot
         if not snapshot.templates:
-            return [NO_ONE_THERE] * len(probes)
-        scan = self._scan(snapshot, checked)
-        searches = _searches(snapshot, checked, scan)
+            return [stranger(-1.0)] * len(probes)
+        searches, scores = self._scan(snapshot, probes)
         if len(searches) == 1:
-            findings = [searches[0].decide(scan.scores[:, 0], threshold, margin)]
+            findings = [searches[0].decide(scores, threshold, margin)]
         else:
-            findings = _decide_together(searches, scan.scores, threshold, margin)
-        self.rescored += sum(search.rescored for search in searches)
+            findings = _decide_together(searches, scores, threshold, margin)
+        self.rescored += sum([search.rescored for search in searches])
         return findings
 
-    def _scan(self, snapshot: Snapshot, probes: Probes) -> Scan:
-        return self.choice.backend(len(snapshot.owner), len(probes.wide)).scan(snapshot, probes)
-
-
-def _searches(snapshot: Snapshot, probes: Probes, scan: Scan) -> list[Search]:
-    return [
-        Search(snapshot, probe, unit, width)
-        for probe, unit, width in zip(probes.wide, scan.units, scan.widths, strict=True)
-    ]
+    def _scan(self, snapshot: Snapshot, probes: NDArray[np.float32]) -> tuple[list[Search], NDArray[Any]]:
+        backend = self.choice.backend(len(snapshot.owner), len(probes))
+        scores, units, widths = backend.scan(snapshot, probes)
+        searches = [Search(snapshot, *one) for one in zip(probes, units, widths, strict=True)]
+        return searches, scores
 
 
 def _decide_together(
     searches: list[Search], scores: NDArray[Any], threshold: float, margin: float
 ) -> list[Finding]:
-    """Decide for all probes after one flat compare: columns one by one would cost as much as the scan."""
+    """Decide for all probes after one flat compare: column by column would cost as much as the scan."""
     lowest = min(search.cut(threshold - margin, scores) for search in searches)
-    rows, columns = np.divmod(np.flatnonzero(scores.reshape(-1) >= lowest), len(searches))
+    hits = (scores >= lowest).nonzero()[0]
+    rows, columns = np.divmod(hits, len(searches))
     findings = []
     for column, search in enumerate(searches):
-        mine = rows[columns == column]
-        findings.append(search.decide_among(mine, scores[mine, column], threshold, margin))
+        mine = columns == column
+        findings.append(search.decide_among(rows[mine], scores[hits[mine]], threshold, margin))
     return findings

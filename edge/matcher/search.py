@@ -5,25 +5,24 @@ row with approximate score below b - w can be the best or the runner-up. What re
 rows, is compared in float64, so the result equals a float64 scan of everything, bit for bit.
 
 Rows of residents who died before this version are dropped *before* any lower bound is taken: a
-dead row's stale codes could otherwise lift the bound above the living best.
+dead row's stale codes could otherwise lift the bound above the living best. Upper bounds need no
+such care: the dead can only make them looser.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge.domain import Match
-from edge.matcher.exact import exact_similarities, first_by_name
+from edge.matcher.exact import best_two, exact_similarities
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from edge.matcher.arena import Snapshot
-    from edge.matcher.exact import Probe64
 
 HIDDEN = -2_000_000_000
 """Below every score; fits int32 and float32."""
@@ -39,34 +38,31 @@ class Outcome(StrEnum):
     AMBIGUOUS = "ambiguous"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A decision about one probe, reached with as little work as it allowed.
 
-    `resident_id` is the best resident, None for a stranger. `similarity` is exact for an identity
-    and for an ambiguous probe; for a stranger no resident exceeds it. No other resident exceeds
-    `runner_up_at_most`.
+    The best resident's similarity lies in `at_least`..`at_most`; for a stranger only the latter
+    means anything, and `resident_id` is None. No other resident exceeds `others_at_most`.
+    (A named tuple: one is made per probe, and a frozen dataclass takes three times as long.)
     """
 
     outcome: Outcome
     resident_id: str | None
-    similarity: float
-    runner_up_at_most: float
-
-
-NO_ONE_THERE = Finding(Outcome.STRANGER, None, -1.0, -1.0)
+    at_least: float
+    at_most: float
+    others_at_most: float
 
 
 @dataclass(slots=True, eq=False)
 class Search:
     """One probe in one snapshot: |similarity - scores[i] / unit| <= width for every row i.
 
-    Scores are contiguous float32 or int32 and get overwritten. `rescored` counts the rows compared
-    in float64, the price of the bound.
+    `probe` is (D,) float32. Scores are contiguous float32 or int32 and get overwritten. `rescored`
+    counts the rows compared in float64, the price of the bound.
     """
 
     snapshot: Snapshot
-    probe: Probe64
+    probe: NDArray[np.float32]
     unit: float
     width: float
     rescored: int = 0
@@ -83,15 +79,19 @@ class Search:
         scores[start:stop] = own
         seeds = [first] if second is None else [first, second]
         floor = float(self._exact(seeds).min())
-        rows = np.flatnonzero(scores >= self.cut(floor, scores))
-        return self._rank(rows[self.snapshot.live(rows)])
+        rows = (scores >= self.cut(floor, scores)).nonzero()[0]
+        return self._rank(self.snapshot.only_live(rows))
 
     def decide(self, scores: NDArray[Any], threshold: float, margin: float) -> Finding:
         """Return the decision at `threshold` and `margin`, stopping as soon as it is certain."""
-        bound = float(scores.max(initial=HIDDEN)) / self.unit + self.width
-        if bound < threshold:  # whoever is on top, even the dead
-            return Finding(Outcome.STRANGER, None, bound, bound)
-        rows = np.flatnonzero(scores >= self.cut(threshold - margin, scores))
+        top = int(scores.argmax())
+        at_most = scores.item(top) / self.unit + self.width
+        if at_most < threshold:
+            return stranger(at_most)
+        certain = self._certain(scores, top, at_most, threshold, margin)
+        if certain is not None:
+            return certain
+        rows = (scores >= self.cut(threshold - margin, scores)).nonzero()[0]
         return self.decide_among(rows, scores[rows], threshold, margin)
 
     def decide_among(
@@ -100,14 +100,16 @@ class Search:
         """Return the decision when only `rows` can reach `threshold - margin`; `scores` are theirs."""
         live = self.snapshot.live(rows)
         rows, scores = rows[live], scores[live]
-        if not len(rows):
-            return Finding(Outcome.STRANGER, None, threshold - margin, threshold - margin)
-        top = int(scores.argmax())
-        reached = float(self._exact(rows[top : top + 1])[0])
-        if reached >= threshold:
-            rows = self._contenders(rows, scores, top, reached, margin)
-        unseen = max(reached, threshold) - margin  # every row left out lies below
-        return _classify(self._rank(rows), threshold, margin, unseen)
+        able = scores >= self.cut(threshold, scores)
+        if not able.any():
+            return stranger(threshold)
+        similarities = self._exact(rows[able])
+        reached = float(similarities.max())
+        if reached < threshold:
+            return stranger(threshold)
+        top = int(able.nonzero()[0][similarities.argmax()])
+        match = self._rank(rows[self._contenders(rows, scores, top, reached - margin)])
+        return _classify(match, margin, unseen=reached - margin)
 
     def cut(self, similarity: float, scores: NDArray[Any]) -> Any:
         """Return the score, in the scan's own type, below which no row reaches `similarity`.
@@ -118,10 +120,26 @@ class Search:
         kind = scores.dtype.type
         return kind(score) if self.unit == 1.0 else kind(int(score) - 2)
 
+    def _certain(
+        self, scores: NDArray[Any], top: int, at_most: float, threshold: float, margin: float
+    ) -> Finding | None:
+        """Return the identity when intervals alone prove threshold and margin, else None."""
+        snapshot = self.snapshot
+        owner = snapshot.owner.item(top)
+        at_least = at_most - 2 * self.width
+        if at_least < threshold or snapshot.arena.died.item(owner) <= snapshot.version:
+            return None
+        start, stop = snapshot.arena.spans[owner]
+        own = scores[start:stop].copy()
+        scores[start:stop] = HIDDEN
+        others_at_most = max(-1.0, scores.item(scores.argmax()) / self.unit + self.width)
+        scores[start:stop] = own
+        if at_least - others_at_most <= margin:
+            return None
+        return Finding(Outcome.IDENTITY, snapshot.arena.names[owner], at_least, at_most, others_at_most)
+
     def _top_live(self, scores: NDArray[Any]) -> int | None:
         """Return the row with the highest score among the living, None when there is none."""
-        if not len(scores):
-            return None
         top = int(scores.argmax())
         if scores[top] > HIDDEN and not self.snapshot.is_live(top):
             scores[self.snapshot.dead_rows()] = HIDDEN  # rare, since zeroed rows score 0
@@ -129,16 +147,12 @@ class Search:
         return top if scores[top] > HIDDEN else None
 
     def _contenders(
-        self, rows: NDArray[np.intp], scores: NDArray[Any], top: int, reached: float, margin: float
-    ) -> NDArray[np.intp]:
-        """Return the rows that can still decide once `rows[top]` has `reached` its similarity.
-
-        The same resident's rows that can beat it, other residents' that can come within `margin`.
-        """
+        self, rows: NDArray[np.intp], scores: NDArray[Any], top: int, level: float
+    ) -> NDArray[np.bool_]:
+        """Say which rows count for the margin: the top one, and other residents' that reach `level`."""
         owners = self.snapshot.owner[rows]
-        own = (owners == owners[top]) & (scores >= self.cut(reached, scores))
-        others = (owners != owners[top]) & (scores >= self.cut(reached - margin, scores))
-        contenders: NDArray[np.intp] = rows[own | others]
+        contenders: NDArray[np.bool_] = (owners != owners[top]) & (scores >= self.cut(level, scores))
+        contenders[top] = True
         return contenders
 
     def _exact(self, rows: list[int] | NDArray[np.intp]) -> NDArray[np.float64]:
@@ -147,22 +161,17 @@ class Search:
 
     def _rank(self, rows: NDArray[np.intp]) -> Match:
         """Return the best two residents among `rows`, ties by the smaller id."""
-        similarities = self._exact(rows)
-        owners = self.snapshot.owner[rows]
-        names = [self.snapshot.arena.names[owner] for owner in owners.tolist()]
-        best = first_by_name(similarities, names)
-        others = np.flatnonzero(owners != owners[best])
-        if not len(others):
-            return Match(names[best], float(similarities[best]))
-        second = int(others[first_by_name(similarities[others], [names[i] for i in others.tolist()])])
-        return Match(names[best], float(similarities[best]), names[second], float(similarities[second]))
+        owners = self.snapshot.owner[rows].tolist()
+        return best_two(self._exact(rows).tolist(), owners, self.snapshot.arena.names)
 
 
-def _classify(match: Match, threshold: float, margin: float, unseen: float) -> Finding:
-    """Return what `threshold` and `margin` make of `match`; nobody outside it exceeds `unseen`."""
-    if match.similarity < threshold:
-        bound = max(match.similarity, unseen)
-        return Finding(Outcome.STRANGER, None, bound, bound)
+def stranger(at_most: float) -> Finding:
+    """Return the finding that no resident exceeds `at_most`, which is below the threshold."""
+    return Finding(Outcome.STRANGER, None, -1.0, at_most, at_most)
+
+
+def _classify(match: Match, margin: float, unseen: float) -> Finding:
+    """Return what `margin` makes of a match above the threshold; nobody outside it exceeds `unseen`."""
     outcome = Outcome.IDENTITY if match.margin >= margin else Outcome.AMBIGUOUS
-    runner_up = max(match.runner_up_similarity, unseen)
-    return Finding(outcome, match.resident_id, match.similarity, runner_up)
+    others_at_most = max(match.runner_up_similarity, unseen)
+    return Finding(outcome, match.resident_id, match.similarity, match.similarity, others_at_most)

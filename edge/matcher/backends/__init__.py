@@ -7,22 +7,20 @@ the snapshot they are given, so any thread may scan while a writer changes the g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge.matcher.admission import Probes
     from edge.matcher.arena import Snapshot
+    from edge.matcher.exact import Rows
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Scan:
+class Scan(NamedTuple):
     """Approximate scores of Q probes against the n rows of a snapshot.
 
-    For every row i and probe j: `|similarity - scores[i, j] / units[j]| <= widths[j]`. `scores` is
-    (n, Q), float32 or int32, and belongs to the caller until the same thread scans again.
+    For row i and probe j: `|similarity - scores[i * Q + j] / units[j]| <= widths[j]`. `scores` is
+    (n * Q,), float32 or int32, and belongs to the caller until the same thread scans again.
     """
 
     scores: NDArray[Any]
@@ -37,5 +35,5 @@ class Backend(Protocol):
     def name(self) -> str:
         """What settings and `facegate matcher info` call it."""
 
-    def scan(self, snapshot: Snapshot, probes: Probes) -> Scan:
-        """Return the scores of all `probes`. Any thread."""
+    def scan(self, snapshot: Snapshot, probes: Rows) -> Scan:
+        """Return the scores of (Q, D) float32 `probes`, checked before. Any thread."""

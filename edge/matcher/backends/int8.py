@@ -11,21 +11,22 @@ costs time, never an answer.
 
 from __future__ import annotations
 
+import math
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numkong
 import numpy as np
 
+from edge.matcher.admission import NORM_HIGH
 from edge.matcher.arena import CODE_LIMIT, FOLD_LIMIT
 from edge.matcher.backends import Scan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge.matcher.admission import Probes
     from edge.matcher.arena import Snapshot
+    from edge.matcher.exact import Rows
 
 EXACT_FLOAT32_DIM = 1040
 """Largest D for which float32 holds every dot product of codes: D * 127**2 < 2**24."""
@@ -37,30 +38,34 @@ SLACK = 1e-7
 """Covers the float64 rounding of this arithmetic (1e-15) many times over."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CodedProbes:
-    """(Q, D) int8 codes of the probes, their scales t and residual norms |eq|, both (Q,)."""
+class CodedProbes(NamedTuple):
+    """(Q, D) int8 codes of probes, and per probe its scale t and residual norm |eq|."""
 
     codes: NDArray[np.int8]
-    scales: NDArray[np.float64]
-    residuals: NDArray[np.float64]
+    scales: list[float]
+    residuals: list[float]
 
-    def intervals(self, snapshot: Snapshot, norms: NDArray[np.float64]) -> tuple[list[float], list[float]]:
-        """Return units s*t and widths of the intervals for probes of these norms."""
-        error = snapshot.residual
-        widths = norms * error + self.residuals * (ROW_NORM + error) + SLACK
-        return (self.scales * snapshot.arena.scale).tolist(), widths.tolist()
+    def scan(self, snapshot: Snapshot, scores: NDArray[Any]) -> Scan:
+        """Return `scores` with the intervals that the equation above gives."""
+        error, scale = snapshot.residual, snapshot.arena.scale
+        fixed = NORM_HIGH * error + SLACK
+        widths = [fixed + residual * (ROW_NORM + error) for residual in self.residuals]
+        return Scan(scores, [t * scale for t in self.scales], widths)
 
 
-def encode(probes: Probes) -> CodedProbes:
-    """Return int8 codes of `probes`, each with a scale of its own, from its largest component."""
-    wide = probes.wide
-    scales = CODE_LIMIT / np.abs(wide).max(axis=1)
-    scaled = wide * scales[:, None]
-    codes = np.rint(scaled)
-    scaled -= codes
-    residuals = np.sqrt(np.einsum("ij,ij->i", scaled, scaled)) / scales
-    return CodedProbes(codes.astype(np.int8), scales, residuals)
+def encode(probes: Rows) -> CodedProbes:
+    """Return int8 codes of (Q, D) float32 `probes`, each scaled by its own largest component."""
+    codes = np.empty(probes.shape, np.int8)
+    scales, residuals = [], []
+    for row, probe in zip(codes, probes.astype(np.float64), strict=True):
+        size = np.abs(probe)
+        scale = CODE_LIMIT / size.item(size.argmax())
+        scaled = probe * scale
+        row[:] = rounded = np.rint(scaled)
+        scaled -= rounded
+        scales.append(scale)
+        residuals.append(math.sqrt(scaled.dot(scaled)) / scale)
+    return CodedProbes(codes, scales, residuals)
 
 
 class Stream:
@@ -68,12 +73,12 @@ class Stream:
 
     name = "int8-stream"
 
-    def scan(self, snapshot: Snapshot, probes: Probes) -> Scan:
-        """Return the scores of all `probes`. Any thread."""
+    def scan(self, snapshot: Snapshot, probes: Rows) -> Scan:
+        """Return the scores of (Q, D) float32 `probes`. Any thread."""
         coded = encode(probes)
         # float32, not the kernel's own int32: that would take the packed route, 3x slower here.
         scores = numkong.cdist(snapshot.codes, coded.codes, "dot", out_dtype="f32")
-        return Scan(np.asarray(scores), *coded.intervals(snapshot, probes.norms))
+        return coded.scan(snapshot, np.asarray(scores).ravel())
 
 
 class Fold:
@@ -91,8 +96,8 @@ class Fold:
         self._columns = columns
         self._reused = threading.local()
 
-    def scan(self, snapshot: Snapshot, probes: Probes) -> Scan:
-        """Return the scores of all `probes`. Any thread."""
+    def scan(self, snapshot: Snapshot, probes: Rows) -> Scan:
+        """Return the scores of (Q, D) float32 `probes`. Any thread."""
         coded = encode(probes)
         count, rows = len(coded.codes), len(snapshot.codes)
         fold = max(1, self._columns // count)
@@ -100,7 +105,7 @@ class Fold:
         packed = numkong.dots_pack(_fold(coded.codes, fold))
         tensor, scores = self._buffer(len(codes), fold * count)
         numkong.dots_packed(codes, packed, out=tensor)
-        return Scan(scores.reshape(-1, count)[:rows], *coded.intervals(snapshot, probes.norms))
+        return coded.scan(snapshot, scores[: rows * count])
 
     def _buffer(self, rows: int, columns: int) -> tuple[Any, NDArray[np.int32]]:
         """Return this thread's result buffer: fresh pages would cost as much as half a scan."""
@@ -108,7 +113,7 @@ class Fold:
         if kept is None or kept[1].shape != (rows, columns):
             tensor = numkong.empty((rows, columns), dtype="int32")
             kept = self._reused.buffer = (tensor, np.asarray(tensor))
-        return kept
+        return kept[0], kept[1].ravel()
 
 
 def _fold(codes: NDArray[np.int8], fold: int) -> NDArray[np.int8]:
