@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.errors import ModelCorrupt, ModelMissing
+from edge.errors import InstallError, ModelCorrupt, ModelMissing
 from edge.faces.install import Installer
 from edge.faces.manifest import Artefact, Manifest, Model, load_manifest
 from edge.faces.weights import checked, models_directory
@@ -50,8 +50,21 @@ def install(names: tuple[str, ...], with_demo: bool, folder: Path | None) -> Non
     manifest = load_manifest()
     chosen = chosen_artefacts(manifest, names, with_demo=with_demo)
     directory = models_directory()
-    installed = _with_progress(chosen, directory, folder)
-    click.echo(f"{len(installed)} installed, {len(chosen) - len(installed)} in place already: {directory}")
+    spare = [] if names else [item for item in chosen if isinstance(item, Model) and item.role == "liveness"]
+    installed = _with_progress([item for item in chosen if item not in spare], directory, folder)
+    installed += _if_possible(spare, directory, folder)
+    click.echo(
+        f"{len(installed)} installed, {len(chosen) - len(installed)} in place already or not to be had: {directory}"
+    )
+
+
+def _if_possible(spare: list[Artefact], directory: Path, folder: Path | None) -> list[Artefact]:
+    """Install what recognition can do without; say what its absence means."""
+    try:
+        return _with_progress(spare, directory, folder)
+    except InstallError as error:
+        click.echo(f"{error}\nUntil then no face opens the door unless liveness is off.", err=True)
+        return []
 
 
 def chosen_artefacts(manifest: Manifest, names: Iterable[str], *, with_demo: bool) -> list[Artefact]:
@@ -72,7 +85,7 @@ def chosen_artefacts(manifest: Manifest, names: Iterable[str], *, with_demo: boo
 
 
 def _with_progress(chosen: list[Artefact], directory: Path, folder: Path | None) -> list[Artefact]:
-    from rich.console import Console  # noqa: PLC0415 - only a person who installs waits for it
+    from rich.console import Console
 
     console = Console(stderr=True)
     with console.status("models") as status:
@@ -110,7 +123,7 @@ def verify() -> None:
     wrong = 0
     for artefact in (*manifest.models.values(), *manifest.assets.values()):
         state = _state(artefact, directory)
-        needed = isinstance(artefact, Model) and artefact.default
+        needed = isinstance(artefact, Model) and artefact.default and artefact.role != "liveness"
         wrong += state == "wrong file" or (needed and state != "installed")
         click.echo(f"{artefact.name:22} {state:13} {artefact.sha256[:16]}")
     if wrong:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from edge.errors import InstallError, ModelCorrupt, ModelMissing
 from edge.faces.manifest import Artefact, Model
-from edge.faces.prepare import agreement, prepare, runnable
+from edge.faces.prepare import NOT_FROM_ONNX, agreement, prepare, runnable
 from edge.faces.sources import Carriers, from_folder
 from edge.faces.weights import checked
 
@@ -90,7 +90,8 @@ def _prepared(model: Model, source: bytes) -> bytes:
         raise InstallError(
             f"{model.name}: recipe {model.prepare!r} made another file here: {rule}; {way_out}"
         )
-    _check_agreement(model, source, content)
+    if model.prepare not in NOT_FROM_ONNX:
+        _check_agreement(model, source, content)
     return content
 
 

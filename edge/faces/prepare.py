@@ -60,11 +60,23 @@ def _sface(source: bytes) -> bytes:
     return _serialised(model)
 
 
+def _minifasnet(source: bytes) -> bytes:
+    """Read a checkpoint's tensors without running it, and build the graph around them."""
+    from edge.faces.liveness.minifasnet import minifasnet_graph  # noqa: PLC0415
+    from edge.faces.liveness.pth import read_tensors  # noqa: PLC0415
+
+    return _serialised(minifasnet_graph(read_tensors(source)))
+
+
 RECIPES: dict[str, Callable[[bytes], bytes]] = {
     "none": _untouched,
     "yunet": _yunet,
     "sface": _sface,
+    "minifasnet": _minifasnet,
 }
+
+NOT_FROM_ONNX = frozenset({"minifasnet"})
+"""Recipes whose source is no graph that could be run beside the prepared one: their digest must do."""
 
 
 def _parsed(source: bytes) -> Any:

@@ -1,0 +1,83 @@
+"""What a liveness network is shown: the face with its surroundings, cut from the full frame.
+
+The networks look at what lies around the face (a phone's border, a hand) as much as at the
+skin, and each was trained on crops of one exact kind. A crop of another size, another colour
+order or another detector's box makes them guess.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from edge.domain import Box
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge.domain import Image
+
+MAP_WIDTH, MAP_HEIGHT, MAP_DOWN = 1.17, 0.89, 0.05
+"""From YuNet's box to the nearly square one the context networks were trained with: read off
+about 30 frames where both detectors saw the face. A live clip scored .42 without it, .97 with."""
+
+TEXTURE_SCALE = 1.5
+"""The texture network's square, in longer sides of the detector's box (its authors' default)."""
+
+
+def mapped_box(box: Box) -> Box:
+    """Return YuNet's `box` as the context networks' own detector would have drawn it."""
+    x, y = box.centre
+    y += MAP_DOWN * box.height
+    half_width, half_height = MAP_WIDTH * box.width / 2, MAP_HEIGHT * box.height / 2
+    return Box(x - half_width, y - half_height, x + half_width, y + half_height)
+
+
+def context_window(box: Box, scale: float, width: int, height: int) -> tuple[int, int, int, int]:
+    """Return (left, top, right, bottom) of `box` grown `scale` times within a picture of this size.
+
+    The window keeps the box's proportions, is made smaller until it fits, then shifted inside:
+    no padding, because the networks never saw any.
+    """
+    scale = min((height - 1) / box.height, (width - 1) / box.width, scale)
+    left, right = _inside(box.left, box.right, scale, width)
+    top, bottom = _inside(box.top, box.bottom, scale, height)
+    return left, top, right, bottom
+
+
+def _inside(low: float, high: float, scale: float, limit: int) -> tuple[int, int]:
+    """Grow one side about its middle, then shift it into 0..`limit`."""
+    middle, half = (low + high) / 2, (high - low) * scale / 2
+    low, high = middle - half, middle + half
+    shift = max(-low, 0.0) or min(limit - high, 0.0)
+    return int(low + shift), int(high + shift)
+
+
+def context_chip(image: Image, box: Box, scale: float, side_px: int) -> Image:
+    """Return (side, side, 3) uint8 BGR: `image` around the detector's `box`, squeezed to a square."""
+    left, top, right, bottom = context_window(mapped_box(box), scale, image.shape[1], image.shape[0])
+    return cv2.resize(image[top:bottom, left:right], (side_px, side_px))  # type: ignore[return-value]
+
+
+def texture_chip(image: Image, box: Box, side_px: int) -> Image:
+    """Return (side, side, 3) uint8 BGR: a square 1.5 times the detector's `box`, mirrored at the edges."""
+    longer = max(box.width, box.height)
+    x, y = box.centre
+    side = max(int(longer * TEXTURE_SCALE), 2)
+    left, top = int(x - longer * TEXTURE_SCALE / 2), int(y - longer * TEXTURE_SCALE / 2)
+    square = _mirrored(image, left, top, side)
+    interpolation = cv2.INTER_LANCZOS4 if side < side_px else cv2.INTER_AREA
+    return cv2.resize(square, (side_px, side_px), interpolation=interpolation)  # type: ignore[return-value]
+
+
+def _mirrored(image: Image, left: int, top: int, side: int) -> NDArray[np.uint8]:
+    """Return the square at (left, top); what lies outside the picture mirrors what lies inside."""
+    height, width = image.shape[:2]
+    right, bottom = left + side, top + side
+    inside = image[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
+    borders = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
+    if not any(borders):
+        return inside
+    return np.asarray(cv2.copyMakeBorder(inside, *borders, cv2.BORDER_REFLECT_101), np.uint8)

@@ -1,0 +1,63 @@
+"""The one place where cue scores become a verdict.
+
+There are two opinions with one vote each: the Silent-Face pair, published to be averaged, which
+looks at what surrounds the face; and every other network, averaged, which looks more at the
+skin. Their plain mean must reach one half, and so must the pair by itself (of four still
+attacks it refused all, the mean of both opinions three). Nothing is weighted or tuned: half is
+where the networks' own authors put the line, and five recorded attacks cannot support a finer
+one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+THRESHOLD = 0.5
+DOUBT = 0.7
+"""A pass below this is asked for a challenge where there is a screen to ask on."""
+
+PAIR = ("silentface-2.7", "silentface-4.0")
+ALLOWED_SETS = (
+    ("faceplugin",),
+    PAIR,
+    ("faceplugin", *PAIR),
+    (*PAIR, "texture"),
+    ("faceplugin", *PAIR, "texture"),
+)
+"""Sets of networks with measured figures (docs/pad.md). The texture network alone is not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """`score` 0..1, 1 = a living face; `is_live` is the verdict, `is_doubtful` a narrow pass."""
+
+    score: float
+    is_live: bool
+    is_doubtful: bool
+
+
+def fuse(means: Mapping[str, float]) -> Fused:
+    """Return the verdict on the mean score of each network over a track, by network name.
+
+    `means` must be one of `ALLOWED_SETS`; anything else, and any number that is not within
+    0..1 (NaN too), raises `ValueError`: a missing cue is never skipped.
+    """
+    if not all(0.0 <= value <= 1.0 for value in means.values()):
+        raise ValueError(f"liveness scores must be within 0..1: {dict(means)}")
+    if not is_allowed(means):
+        raise ValueError(f"no rule for the liveness networks {', '.join(means) or 'none'}")
+    pair = [means[name] for name in PAIR if name in means]
+    others = [value for name, value in means.items() if name not in PAIR]
+    score = fmean(fmean(opinion) for opinion in (pair, others) if opinion)
+    is_live = score >= THRESHOLD and (not pair or fmean(pair) >= THRESHOLD)
+    return Fused(score, is_live, is_live and score < DOUBT)
+
+
+def is_allowed(names: Iterable[str]) -> bool:
+    """Say whether there is a measured rule for this set of networks."""
+    return any(set(names) == set(allowed) for allowed in ALLOWED_SETS)

@@ -1,0 +1,71 @@
+"""From the installed files to a liveness check, or to one that lets nobody pass and says why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from edge.errors import ModelCorrupt, ModelMissing
+from edge.faces.liveness.check import PassiveCheck, Unavailable
+from edge.faces.liveness.fusion import ALLOWED_SETS, is_allowed
+from edge.faces.liveness.nets import SPECS, PassiveNet
+from edge.faces.manifest import Manifest, load_manifest
+from edge.faces.weights import checked, models_directory, open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from edge.ports import Embedder, LivenessCheck
+
+Mode = Literal["off", "passive", "strict"]
+OFF_WARNING = "liveness is OFF: a photo or a phone with a resident's face opens this door"
+
+
+def load_nets(
+    names: Sequence[str] | None = None, directory: Path | None = None, manifest: Manifest | None = None
+) -> list[PassiveNet]:
+    """Return the networks called `names`, by default every one that is installed, files checked.
+
+    Raises `ModelMissing` when one is not there or none is, and `ModelCorrupt` when a file is not
+    the one the manifest names or there is no rule for this set.
+    """
+    manifest = manifest or load_manifest()
+    directory = directory or models_directory()
+    chosen = [name for name in SPECS if name in (names or _installed(manifest, directory))]
+    if names and set(names) != set(chosen):
+        raise ModelMissing(f"liveness networks are {', '.join(SPECS)}; asked for {', '.join(names)}")
+    if not chosen:
+        raise ModelMissing(f"no liveness network is installed in {directory}; run: facegate models install")
+    if not is_allowed(chosen):
+        rules = "; ".join(" + ".join(allowed) for allowed in ALLOWED_SETS)
+        raise ModelCorrupt(f"no rule for the liveness networks {' + '.join(chosen)}: there are {rules}")
+    return [_opened(name, manifest, directory) for name in chosen]
+
+
+def _installed(manifest: Manifest, directory: Path) -> list[str]:
+    """Return the networks whose file is there, whatever it holds: a wrong file must not be skipped."""
+    return [name for name in SPECS if (directory / manifest.model(name).file).exists()]
+
+
+def _opened(name: str, manifest: Manifest, directory: Path) -> PassiveNet:
+    return PassiveNet(SPECS[name], open_session(checked(manifest.model(name), directory)))
+
+
+def load_liveness(
+    mode: Mode, embedder: Embedder, report: Callable[[str], None], directory: Path | None = None
+) -> LivenessCheck | None:
+    """Return what the pipeline needs for `mode`; None only for `off`, which is warned about.
+
+    `report` is told in one line which networks judge, or why nobody will pass. When the files
+    are missing or wrong the answer is a check that refuses everybody with `PAD_UNAVAILABLE`.
+    """
+    if mode == "off":
+        report(OFF_WARNING)
+        return None
+    try:
+        nets = load_nets(directory=directory)
+    except (ModelMissing, ModelCorrupt) as error:
+        report(f"liveness {mode} cannot be judged, so no face opens this door: {error}")
+        return Unavailable(str(error))
+    report(f"liveness {mode}: {' + '.join(net.spec.name for net in nets)}")
+    return PassiveCheck(nets, embedder)
