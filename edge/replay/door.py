@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge.controller import Outcome
     from edge.domain import Decision, Frame
     from edge.faces.quality import QualityLimits
-    from edge.ports import Camera, Detector, Embedder, Identifier, LivenessCheck
+    from edge.ports import Camera, Detector, Embedder, Identifier, Journal, LivenessCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,16 @@ class MemoryJournal:
 
 
 class ReplayDoor:
-    """The controller of the service, fed from a recording. One thread."""
+    """The controller of the service, fed from a recording. One thread.
 
-    def __init__(self, recognition: Recognition) -> None:
+    The relay is dry; entries go to `journal`, by default one that only lives in memory.
+    """
+
+    def __init__(self, recognition: Recognition, journal: Journal | None = None) -> None:
         self.figures = Figures()
         self.clock = ManualClock()
         self.lock = DryRunLock(self.clock)
-        self.journal = MemoryJournal()
+        self.journal = journal or MemoryJournal()
         watch = self.figures.watch
         pipeline = Pipeline(
             TimedDetector(recognition.detector, watch),

@@ -1,0 +1,161 @@
+"""`facegate demo`: the door at work, with no hardware, no broker and no network."""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from contextlib import closing
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.demo.show import Recording
+    from edge.domain import Embedding
+    from edge.ports import Camera
+    from edge.replay.door import ReplayDoor
+    from edge.service.recognition import Models
+    from edge.store.journal import SqliteJournal
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("demo-out"), show_default=True
+)
+@click.option("--camera", default=None, help="Live instead: 0, /dev/video0, rtsp://... (60 seconds).")
+@click.option(
+    "--video", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Your own recording."
+)
+@click.option(
+    "--gallery",
+    "galleries",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Your residents: a folder with one folder per person (with --camera or --video).",
+)
+@click.option("--seconds", default=60.0, show_default=True, help="How long a live camera is watched.")
+@click.option("--liveness", type=click.Choice(["off"]), default="off", show_default=True)
+def demo(
+    out: Path,
+    camera: str | None,
+    video: Path | None,
+    galleries: tuple[Path, ...],
+    seconds: float,
+    liveness: str,
+) -> None:
+    """Watch a stranger and a resident walk up: real models, real decisions, a relay that only reports.
+
+    Writes an annotated video and a contact sheet. The people are public-domain portraits,
+    rendered into walk-up clips; a photograph walks up, so liveness is off.
+
+    Example: facegate demo
+    """
+    from edge.replay.door import Recognition, ReplayDoor
+    from edge.service.recognition import Sureness, build_matcher, open_models
+
+    if (camera or video) and not galleries:
+        raise click.UsageError("--camera and --video need --gallery: who may come in?")
+    models = open_models()
+    residents, source, title_at, expected = _programme(models, camera, video, galleries, seconds)
+    matcher = build_matcher(models, Sureness(), residents)
+    point = matcher.operating_point()
+    click.echo(f"liveness {liveness}; {len(residents)} enrolled: {', '.join(list(residents)[:5])}")
+    click.echo(f"threshold {point.threshold:.3f}: {point.basis}")
+    out.mkdir(parents=True, exist_ok=True)
+    journal_path = out / f"journal-{uuid.uuid4().hex[:8]}.db"
+    with closing(_journal(journal_path)) as journal, closing(source):
+        door = ReplayDoor(Recognition(models.detector, models.embedder, matcher), journal)
+        recording = _show(door, models, source, title_at, out)
+        checked = journal.verify()
+    click.echo(f"\njournal {journal_path}: {checked} entries, hash chain intact")
+    _figures(door)
+    click.echo(f"look at {out / 'walk-ups.mp4'} and {out / 'contact-sheet.png'}")
+    if expected is not None:
+        _judge(recording, expected)
+
+
+def _programme(
+    models: Models, camera: str | None, video: Path | None, galleries: tuple[Path, ...], seconds: float
+) -> tuple[dict[str, list[Embedding]], Camera, Callable[[float], str], list[str] | None]:
+    """Return who is enrolled, what plays, its titles, and who must be let in (None: unknown)."""
+    from edge.demo.render import Stage
+    from edge.demo.story import acts, enrol_resident
+    from edge.enrol.shots import ShotTaker
+    from edge.replay.gallery import default_cache, load_folders
+
+    taker = ShotTaker(models.detector, models.embedder)
+    if camera is None and video is None:
+        programme = acts(models.detector)
+        stage = Stage(programme)
+
+        def title_at(at: float) -> str:
+            number = stage.act_at(at)
+            return "" if number is None else f"act {number + 1}: {programme[number].title}"
+
+        return enrol_resident(taker), stage, title_at, [who for act in programme for who in act.expected]
+    folders = load_folders(galleries, models.embedder.model_id, lambda: taker, default_cache())
+    title = str(video or camera)
+    return folders.residents, _own_camera(camera, video, seconds), lambda _: title, None
+
+
+def _own_camera(camera: str | None, video: Path | None, seconds: float) -> Camera:
+    from edge.camera.file import VideoFile
+    from edge.camera.source import CameraSpec, open_camera
+    from edge.demo.live import ForAWhile
+    from edge.runtime.clock import SystemClock
+
+    if video is not None:
+        return VideoFile(video, threads=1)
+    assert camera is not None  # noqa: S101 - the caller has asked
+    return ForAWhile(open_camera(CameraSpec(camera), SystemClock()), seconds)
+
+
+def _journal(path: Path) -> SqliteJournal:
+    from edge.store.journal import SqliteJournal
+
+    return SqliteJournal(path, "demo", boot=str(uuid.uuid4()), clock_trust=lambda: "unknown")
+
+
+def _show(
+    door: ReplayDoor, models: Models, source: Camera, title_at: Callable[[float], str], out: Path
+) -> Recording:
+    from edge.demo.annotate import VideoSink
+    from edge.demo.render import FPS, HEIGHT, WIDTH
+    from edge.demo.show import Show, save_sheet
+
+    size = getattr(source, "size", (WIDTH, HEIGHT))
+    with closing(VideoSink(out / "walk-ups.mp4", size, getattr(source, "fps", FPS))) as sink:
+        recording = Show(door, models.detector, title_at, click.echo).play(source, sink)
+    save_sheet(out / "contact-sheet.png", recording.moments)
+    return recording
+
+
+def _figures(door: ReplayDoor) -> None:
+    """Say what the decisions cost: CPU of the recognition alone, drawing not included."""
+    figures = door.figures
+    busy = [spent for spent in figures.frame_cpu_s if spent > 0.3e-3]
+    stages = ", ".join(f"{stage} {ms:.2f}" for stage, ms in figures.watch.median_ms().items())
+    mean_ms, busy_ms = 1e3 * figures.cpu_s / max(figures.frames, 1), 1e3 * median(busy or [0])
+    click.echo(
+        f"{figures.frames} frames: {mean_ms:.2f} ms CPU a frame on average, {busy_ms:.1f} ms"
+        f" on frames looked at, {1e3 * max(figures.frame_cpu_s, default=0):.1f} ms at most"
+    )
+    click.echo(
+        f"per call (median CPU ms): {stages}; {figures.watch.count('embed')} embeddings in all;"
+        f" process CPU {time.process_time():.1f} s"
+    )
+
+
+def _judge(recording: Recording, expected: list[str]) -> None:
+    """Fail loudly when the demo did not show what it is there to show."""
+    granted = [o.decision.resident_id for o in recording.outcomes if o.unlocked_seconds > 0]
+    if granted == expected:
+        click.echo(f"the gate opened {len(granted)} times, for {granted[0]} only: as it should")
+        return
+    click.echo(f"NOT as it should: let in {granted}, expected {expected}", err=True)
+    sys.exit(1)

@@ -1,0 +1,60 @@
+"""The demo's cast and acts: who is enrolled, who walks up, and what must come of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.camera.image import decode_image
+from edge.demo.render import Act, Cutout, Walk, cut_out
+from edge.enrol.shots import Harvest, agreeing, resident_rows
+from edge.errors import ModelCorrupt
+from edge.faces.manifest import load_manifest
+from edge.faces.quality import face_scale_px
+from edge.faces.weights import checked
+
+if TYPE_CHECKING:
+    from edge.domain import Embedding, Image
+    from edge.enrol.shots import ShotTaker
+    from edge.ports import Detector
+
+RESIDENT = "Obama"
+STRANGER = "Biden"
+SECOND_STRANGER = "Collins"
+
+
+def enrol_resident(taker: ShotTaker) -> dict[str, list[Embedding]]:
+    """Return the gallery of the demo: one resident, from two photos that do not walk up."""
+    shots = [taker.from_image(photo(name), name) for name in ("obama", "obama2")]
+    return {RESIDENT: resident_rows(agreeing(Harvest(shots)).shots)}
+
+
+def acts(detector: Detector) -> list[Act]:
+    """Return the acts: a stranger, the resident, both together, and another stranger."""
+    resident = cast(detector, "obama3")
+    stranger = cast(detector, "biden")
+    collins = cast(detector, "astronaut")
+    return [
+        Act("a stranger walks up", (Walk(STRANGER, stranger),), 8.5, ()),
+        Act("the resident walks up", (Walk(RESIDENT, resident),), 8.5, (RESIDENT,)),
+        Act(
+            "both walk up together",
+            (Walk(STRANGER, stranger, lane=-0.75), Walk(RESIDENT, resident, lane=0.75, enters_s=0.8)),
+            8.5,
+            (RESIDENT,),
+        ),
+        Act("another stranger walks up", (Walk(SECOND_STRANGER, collins),), 8.5, ()),
+    ]
+
+
+def photo(name: str) -> Image:
+    """Return an installed demo photo. Raises `ModelMissing` with the command that installs it."""
+    return decode_image(checked(load_manifest().asset(name)).read_bytes())
+
+
+def cast(detector: Detector, name: str) -> Cutout:
+    """Return the person in a demo photo, cut out around the largest face."""
+    picture = photo(name)
+    faces = detector.detect(picture)
+    if not faces:
+        raise ModelCorrupt(f"demo photo {name}: no face found in it; run: facegate models install --demo")
+    return cut_out(picture, max(faces, key=face_scale_px).box)
