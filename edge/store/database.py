@@ -114,6 +114,8 @@ def _create_private(path: Path) -> None:
 
 
 def _configure(connection: sqlite3.Connection, synchronous: str) -> None:
+    # Only a new file takes this: space of removed rows can be given back on a full disk.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")

@@ -24,7 +24,8 @@ class SqliteJournal:
     """The journal of one door, in one SQLite file. Implements `ports.Journal`; any thread.
 
     `boot` names this run, `clock_trust` answers `synced`, `restored` or `unknown` at the moment
-    of an event, `new_id` makes an id for an instant. A new file starts a new `stream`, so a
+    of an event, `new_id` makes an id for an instant, `relief` is asked to make room on a full disk
+    (see `Retention.make_room`) and says whether to try again. A new file starts a new `stream`, so a
     replaced card can never repeat a number. Several processes may append to one file.
 
     One commit with its fsync took 4.0 ms p50, 9.6 ms p99 (2,000 events, a busy two-core virtual machine).
@@ -39,12 +40,14 @@ class SqliteJournal:
         boot: str,
         clock_trust: Callable[[], str],
         new_id: Callable[[datetime], str] = uuid7,
+        relief: Callable[[], bool] = lambda: False,
     ) -> None:
         self._path = path
         self._door_id = door_id
         self._boot = boot
         self._clock_trust = clock_trust
         self._new_id = new_id
+        self._relief = relief
         self._lock = threading.Lock()
         self._connection = open_database(path, JOURNAL)
         self._begin_stream()
@@ -58,17 +61,11 @@ class SqliteJournal:
         another process for two seconds), `EventRefused` when it must not be.
         """
         try:
-            with self._lock, transaction(self._connection):
-                row = self._forge(draft)
-                self._connection.execute(
-                    "INSERT INTO events (seq, id, body, hash) VALUES (?, ?, ?, ?)",
-                    (row.seq, row.id, row.body, row.hash),
-                )
-                # Checked before COMMIT: rows in a file that nobody can find any more are lost.
-                self._require_file()
+            return self._commit(draft)
         except sqlite3.Error as error:
-            raise JournalUnavailable(f"{self._path}: cannot store {draft.kind}: {error}") from error
-        return to_event(row)
+            if _is_full(error) and self._relief():
+                return self._commit_at_last(draft)
+            raise self._unavailable(draft, error) from error
 
     def read(self, after_seq: int = 0, limit: int = 100) -> list[DoorEvent]:
         """Return up to `limit` events with `seq` above `after_seq`, oldest first."""
@@ -87,6 +84,26 @@ class SqliteJournal:
         self._reader.close()
         with self._lock:
             self._connection.close()  # the last one to close folds the log into the file
+
+    def _commit(self, draft: EventDraft) -> DoorEvent:
+        with self._lock, transaction(self._connection):
+            row = self._forge(draft)
+            self._connection.execute(
+                "INSERT INTO events (seq, id, body, hash) VALUES (?, ?, ?, ?)",
+                (row.seq, row.id, row.body, row.hash),
+            )
+            # Checked before COMMIT: rows in a file that nobody can find any more are lost.
+            self._require_file()
+        return to_event(row)
+
+    def _commit_at_last(self, draft: EventDraft) -> DoorEvent:
+        try:
+            return self._commit(draft)
+        except sqlite3.Error as error:
+            raise self._unavailable(draft, error) from error
+
+    def _unavailable(self, draft: EventDraft, error: sqlite3.Error) -> JournalUnavailable:
+        return JournalUnavailable(f"{self._path}: cannot store {draft.kind}: {error}")
 
     def _begin_stream(self) -> None:
         stream = self._new_id(datetime.now(UTC))
@@ -110,3 +127,8 @@ class SqliteJournal:
     def _require_file(self) -> None:
         if not self._path.exists():
             raise sqlite3.OperationalError("the file was removed; restart facegate to begin a new journal")
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    """Say whether room on the disk may be what is missing; without it the log cannot grow either."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}

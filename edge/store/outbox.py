@@ -39,6 +39,9 @@ class SqliteOutbox:
         if found is None:
             raise JournalUnavailable(f"{path}: no journal has been begun here; open SqliteJournal first")
         self.stream: str = found[0]
+        # From now on nothing is removed from the journal that this consumer has not got.
+        with self._using() as connection:
+            connection.execute("INSERT OR IGNORE INTO delivery VALUES (?, 0)", (consumer,))
 
     def newest(self) -> int:
         """Return the highest committed `seq`, 0 for none."""
