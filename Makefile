@@ -20,7 +20,7 @@ $(BIN)/.installed: pyproject.toml
 install-dev: $(BIN)/.installed
 
 models: $(BIN)/.installed
-	$(BIN)/facegate models install
+	$(BIN)/facegate models install --demo
 
 demo: models
 	$(BIN)/facegate demo

@@ -13,20 +13,17 @@ if TYPE_CHECKING:
     from edge.ports import Identifier
 
 
-def refuse_lookalike(
-    identifier: Identifier, resident_id: str, rows: Sequence[Embedding], *, own_id_counts: bool = False
-) -> None:
+def refuse_lookalike(identifier: Identifier, resident_id: str, rows: Sequence[Embedding]) -> None:
     """Raise `EnrolmentRefused` when one of `rows` would be taken for another resident.
 
-    The line is the door's own threshold for a full visit. A resident who is enrolled again may
-    resemble himself; `own_id_counts` says to refuse that, too (somebody enrolled under two ids).
+    The line is the door's own threshold for a full visit. Who is enrolled again resembles himself.
     """
     point = identifier.operating_point()
     for row in rows:
         match = identifier.identify(row)
         candidates = ((match.resident_id, match.similarity), (match.runner_up_id, match.runner_up_similarity))
         for other, similarity in candidates:
-            if other is None or (other == resident_id and not own_id_counts):
+            if other is None or other == resident_id:
                 continue
             if similarity >= point.threshold:
                 raise EnrolmentRefused(

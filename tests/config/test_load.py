@@ -1,0 +1,133 @@
+"""Settings: every mistake at once, each with the key, the value, the rule and a way out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.config import describe, load_settings
+from edge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = """
+[door]
+id = "north-gate"
+
+[camera]
+source = "rtsp://cam:sesame@127.0.0.1/live"
+
+[lock]
+driver = "gpio"
+pin = 17
+active_high = true
+lock_wiring = "fail-secure"
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    def write(text: str) -> Path:
+        path = tmp_path / "config.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    return str(caught.value)
+
+
+def test_a_small_file_is_enough_and_the_rest_has_defaults(written):
+    settings = load_settings(written(GOOD))
+
+    assert settings.door.id == "north-gate"
+    assert settings.recognition.fpir == 1e-3
+    assert settings.recognition.liveness == "passive"
+    assert settings.journal.on_failure == "open"
+    assert settings.mqtt is None
+
+
+def test_every_mistake_is_listed_at_once(written):
+    text = refusal(
+        written(
+            """
+            [door]
+            id = "no spaces please"
+            [camera]
+            sourc = "0"
+            [lock]
+            driver = "gpio"
+            pin = 99
+            [recognition]
+            fpir = 0.5
+            """
+        )
+    )
+
+    assert "config.toml: 5 mistakes:" in text
+    assert "camera.source: missing" in text
+    assert "camera.sourc: unknown; did you mean source?" in text
+    assert "lock.pin = 99" in text
+    assert "recognition.fpir = 0.5" in text
+    assert "door.id" in text
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ("[recognition]\nsimilarity = 0.1", "recognition.similarity = 0.1"),
+        ("[recognition]\nzone = [0.9, 0, 0.1, 1]", "left must be under right"),
+        ("[recognition]\nfpir = nan", "recognition.fpir"),
+        ('[mqtt]\nhost = "10.0.0.2"', "never anonymous"),
+        ('[mqtt]\nhost = "10.0.0.2"\nusername = "x"\ntls = false', "tls: must not be false"),
+        ('[mqtt]\nhost = "10.0.0.2"\ncert_file = "a.crt"', "cert_file and key_file"),
+        ('[mqtt]\nhost = "localhost"\npassword = "p"\npassword_file = "f"', "give one of them"),
+    ],
+)
+def test_absurd_or_dangerous_settings_are_refused(written, extra, words):
+    assert words in refusal(written(GOOD + extra))
+
+
+def test_the_wiring_of_a_real_relay_has_no_default(written):
+    text = refusal(written(GOOD.replace("active_high = true\n", "")))
+
+    assert "active_high" in text
+    assert "docs/install.md" in text
+
+
+def test_a_missing_file_and_broken_toml_are_clear(tmp_path, written):
+    assert "no such file" in refusal(tmp_path / "nowhere.toml")
+    assert "not valid TOML" in refusal(written("[door"))
+
+
+def test_secrets_are_masked(written):
+    shown = describe(load_settings(written(GOOD + '[mqtt]\nhost = "localhost"\npassword = "geheim"\n')))
+
+    assert "geheim" not in shown
+    assert "sesame" not in shown
+    assert 'source = "rtsp://cam:********@127.0.0.1/live"' in shown
+
+
+def test_what_is_printed_can_be_loaded_again(written):
+    settings = load_settings(written(GOOD.replace("cam:sesame@", "")))
+
+    again = load_settings(written(describe(settings)))
+
+    assert again == settings
+
+
+@given(st.text(max_size=300))
+def test_no_text_gets_through_as_anything_but_settings_or_a_clear_error(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("fuzz") / "config.toml"
+    path.write_text(text, encoding="utf-8", errors="replace")
+
+    with pytest.raises(ConfigError):
+        load_settings(path)
