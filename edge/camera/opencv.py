@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 import cv2
 
+from edge.camera.lag import LIVE_WAIT_SECONDS, LagMeter
 from edge.domain import Frame
 from edge.errors import CameraLost
 
@@ -42,10 +44,6 @@ FFMPEG_OPTIONS = "rtsp_transport;tcp|analyzeduration;200000|probesize;100000"
 V4L_SELECT_TIMEOUT_SECONDS = "2"
 """OpenCV waits 10 s for a USB camera that went silent unless told otherwise."""
 
-LIVE_WAIT_SECONDS = 0.008
-"""A read that waits this long has no backlog left: faster than any camera up to 60 fps and the
-decoding of its frame."""
-
 MOST_BACKLOG_FRAMES = 90
 
 
@@ -58,6 +56,9 @@ class Capture(Protocol):
     def read(self) -> tuple[bool, Image | None]:
         """Return (True, picture), or (False, None)."""
 
+    def get(self, propId: int) -> float:  # noqa: N803 - OpenCV's name
+        """Return a property; `CAP_PROP_POS_MSEC` is the last frame's own time stamp."""
+
     def release(self) -> None:
         """Close the device."""
 
@@ -66,16 +67,25 @@ class OpenCvCamera:
     """A live camera: each frame stamped when it arrives, nothing older than half a second.
 
     Opens at once. A stall, an error or an end raises `CameraLost` and closes the capture: only a
-    new one helps. When the reader itself was away for 0.5 s, what waited is thrown away by
-    connecting anew. One thread; `read` returns or raises within about 2 s, opening within 4 s.
-    `name` is used in messages and must not hold credentials.
+    new one helps. When the reader was away for 0.5 s, or reader and decoder together are so slow
+    that frames queue up for that long, what waited is thrown away by connecting anew. One
+    thread; `read` returns or raises within about 2 s, opening within 4 s. `name` is used in
+    messages and must not hold credentials. `busy_seconds` tells the thread's CPU time.
     """
 
-    def __init__(self, name: str, connect: Callable[[], Capture], clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        connect: Callable[[], Capture],
+        clock: Clock,
+        busy_seconds: Callable[[], float] = time.thread_time,
+    ) -> None:
         self.name = name
         self._connect = connect
         self._clock = clock
+        self._busy_seconds = busy_seconds
         self._seq = 0
+        self._lag = LagMeter()
         self._capture: Capture | None = None
         self._read_at = 0.0
         self._open()
@@ -85,9 +95,11 @@ class OpenCvCamera:
         if self._capture is None:
             raise CameraLost(f"{self.name}: the camera is closed; open it again")
         if self._clock.monotonic() - self._read_at > STALE_SECONDS:
-            self.close()
-            self._open()
+            self._reconnect()
         image, took = self._grab()
+        if self._lag.seconds > STALE_SECONDS:
+            self._reconnect()
+            image, took = self._grab()
         if took > STALE_SECONDS:
             self.close()
             raise CameraLost(f"{self.name}: stalled for {took:.1f} s; the late frame was thrown away")
@@ -101,6 +113,16 @@ class OpenCvCamera:
             self._capture.release()
             self._capture = None
 
+    def _reconnect(self) -> None:
+        if self._lag.seconds > STALE_SECONDS:
+            logger.warning(
+                "%s: frames come in faster than they are read and decoded, %.1f s behind; "
+                "choose a smaller picture or fewer frames per second in the camera",
+                *(self.name, self._lag.seconds),
+            )
+        self.close()
+        self._open()
+
     def _open(self) -> None:
         try:
             capture = self._connect()
@@ -108,9 +130,10 @@ class OpenCvCamera:
             raise CameraLost(f"{self.name}: OpenCV cannot open the camera") from error
         if not capture.isOpened():
             capture.release()
-            raise CameraLost(f"{self.name}: cannot be opened; check that it is on, connected and free")
+            raise CameraLost(f"{self.name}: cannot be opened; {_way_out(self.name)}")
         self._capture = capture
         self._skip_backlog()
+        self._lag = LagMeter()
 
     def _skip_backlog(self) -> None:
         """Throw away what piled up while the stream was being probed."""
@@ -121,7 +144,7 @@ class OpenCvCamera:
 
     def _grab(self) -> tuple[Image, float]:
         assert self._capture is not None  # noqa: S101 - both callers have just seen to it
-        started = self._clock.monotonic()
+        started, busy = self._clock.monotonic(), self._busy_seconds()
         try:
             ok, image = self._capture.read()
         except cv2.error:
@@ -132,7 +155,10 @@ class OpenCvCamera:
             raise CameraLost(
                 f"{self.name}: no frame came for {self._read_at - started:.1f} s, or the stream ended"
             )
-        return image, self._read_at - started
+        took = self._read_at - started
+        stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+        self._lag.observe(stamp, self._read_at, took - (self._busy_seconds() - busy))
+        return image, took
 
 
 def rtsp_connector(url: str) -> Callable[[], Capture]:
@@ -170,6 +196,12 @@ def v4l2_connector(device: int | str, size: tuple[int, int], fps: float) -> Call
         return capture
 
     return connect
+
+
+def _way_out(name: str) -> str:
+    if "://" in name:
+        return "check that it is on and reachable, and its path, user and password"
+    return "check that it is connected, that no other program uses it, and the group `video`"
 
 
 def public_name(source: str) -> str:

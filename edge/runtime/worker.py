@@ -21,6 +21,7 @@ class Worker:
     `step` must return within `max_silence_seconds`, waiting for work included; each return counts
     as progress, which the supervisor's watchdog watches. An exception is logged and counted;
     after ten in a row the thread ends and `has_failed` is True. `close` runs last, in the thread.
+    Several workers may share one `stopping`: setting it ends them all.
 
     A `step` that never returns (FFmpeg can hang in a system call, and Python cannot end a thread)
     leaves a daemon thread behind: progress stops, the watchdog is no longer fed and systemd
@@ -34,6 +35,7 @@ class Worker:
         *,
         close: Callable[[], None] | None = None,
         max_silence_seconds: float = 5.0,
+        stopping: threading.Event | None = None,
     ) -> None:
         self.name = name
         self.max_silence_seconds = max_silence_seconds
@@ -43,7 +45,7 @@ class Worker:
         self._step = step
         self._close = close
         self._failures_in_a_row = 0
-        self._stopping = threading.Event()
+        self._stopping = stopping or threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -59,13 +61,13 @@ class Worker:
 
     def _run(self) -> None:
         while not self._stopping.is_set() and not self.has_failed:
-            self._guarded_step()
+            self._guarded(self._step)
         if self._close is not None:
-            self._close()
+            self._guarded(self._close)
 
-    def _guarded_step(self) -> None:
+    def _guarded(self, action: Callable[[], None]) -> None:
         try:
-            self._step()
+            action()
         except Exception:
             self.failures += 1
             self._failures_in_a_row += 1

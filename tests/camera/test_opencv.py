@@ -41,6 +41,9 @@ class ScriptedCapture:
             raise answer
         return answer, scene(self.reads) if answer else None
 
+    def get(self, propId: int) -> float:  # noqa: N803 - OpenCV's name
+        return self.reads * FRAME * 1000
+
     def release(self) -> None:
         self.releases += 1
 
@@ -50,9 +53,10 @@ class Bench:
 
     def __init__(self, *scripts: list[tuple[float, bool | Exception]]) -> None:
         self.clock = ManualClock()
+        self.busy = 0.0
         self.scripts = list(scripts)
         self.captures: list[ScriptedCapture] = []
-        self.camera = OpenCvCamera("usb 0", self.connect, self.clock)
+        self.camera = OpenCvCamera("usb 0", self.connect, self.clock, lambda: self.busy)
 
     def connect(self) -> ScriptedCapture:
         self.captures.append(ScriptedCapture(self.clock, self.scripts.pop(0) if self.scripts else []))
@@ -114,6 +118,25 @@ def test_a_reader_who_was_away_gets_a_new_connection() -> None:
     assert bench.clock.monotonic() - frame.time == 0.0
 
 
+def test_a_reader_who_is_too_slow_is_brought_back_to_the_present(caplog: pytest.LogCaptureFixture) -> None:
+    """He takes 0.1 s per frame of a 15 fps camera: after 0.5 s of backlog it is thrown away."""
+    bench = Bench(*[[(FRAME, True)] + [(0.001, True)] * 500] * 3)
+    for _ in range(40):
+        bench.camera.read()
+        bench.clock.advance(0.1)
+    assert len(bench.captures) == 3
+    assert bench.captures[0].releases == bench.captures[1].releases == 1
+    assert "usb 0: frames come in faster than they are read and decoded" in caplog.text
+
+
+def test_a_camera_that_stamps_nonsense_is_believed_by_its_pace() -> None:
+    """Stamps of 15 fps on frames that come at 10: no backlog, because each one is waited for."""
+    bench = Bench([(0.1, True)] * 300)
+    for _ in range(250):
+        bench.camera.read()
+    assert len(bench.captures) == 1
+
+
 def test_a_slow_camera_is_not_a_stalled_one() -> None:
     """A webcam in the dark drops to 5 fps."""
     bench = Bench([(0.2, True)] * 20)
@@ -123,7 +146,7 @@ def test_a_slow_camera_is_not_a_stalled_one() -> None:
 def test_a_camera_that_does_not_open_is_released_and_named() -> None:
     clock = ManualClock()
     capture = ScriptedCapture(clock, [], is_open=False)
-    with pytest.raises(CameraLost, match="usb 0: cannot be opened; check that it is on"):
+    with pytest.raises(CameraLost, match="usb 0: cannot be opened; check that it is connected"):
         OpenCvCamera("usb 0", lambda: capture, clock)
     assert capture.releases == 1
 

@@ -161,6 +161,19 @@ def test_a_paused_camera_reader_gets_the_present(rtsp: RtspCamera) -> None:
     assert age(frame) < FRESH_SECONDS
 
 
+def test_a_slow_camera_reader_gets_the_present(rtsp: RtspCamera) -> None:
+    """He takes 0.15 s per frame of a 15 fps camera and would be four seconds behind after seven."""
+    camera = open_camera(CameraSpec(rtsp.url()), SystemClock())
+    ages = []
+    for _ in range(45):
+        frame = camera.read()
+        assert frame is not None
+        ages.append(age(frame))
+        time.sleep(0.15)
+    camera.close()
+    assert max(ages) < FRESH_SECONDS
+
+
 def test_a_still_picture_is_frozen_and_not_handed_on(rtsp: RtspCamera) -> None:
     door = Door(rtsp.url("still"))
     door.worker.start()

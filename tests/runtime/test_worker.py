@@ -85,3 +85,23 @@ def test_a_step_that_hangs_shows_as_no_progress_and_does_not_hold_up_the_stop() 
 
 def test_a_worker_that_never_started_stops() -> None:
     assert Worker("capture", lambda: None).stop()
+
+
+def test_one_event_stops_all_workers() -> None:
+    stopping = threading.Event()
+    workers = [Worker(name, Steps(), stopping=stopping) for name in ("capture", "recognise")]
+    for worker in workers:
+        worker.start()
+    stopping.set()
+    assert [worker.stop(5) for worker in workers] == [True, True]
+
+
+def test_a_close_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def close() -> None:
+        raise OSError("the device is gone")
+
+    worker = Worker("capture", Steps(), close=close)
+    worker.start()
+    assert worker.stop(5)
+    assert worker.failures == 1
+    assert "the device is gone" in caplog.text
