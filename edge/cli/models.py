@@ -13,7 +13,7 @@ from edge.faces.manifest import Artefact, Manifest, Model, load_manifest
 from edge.faces.weights import checked, models_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 DEMO_PHOTOS = "demo-photos"
 
@@ -53,15 +53,14 @@ def install(names: tuple[str, ...], with_demo: bool, folder: Path | None) -> Non
     spare = [] if names else [item for item in chosen if isinstance(item, Model) and item.role == "liveness"]
     installed = _with_progress([item for item in chosen if item not in spare], directory, folder)
     installed += _if_possible(spare, directory, folder)
-    click.echo(
-        f"{len(installed)} installed, {len(chosen) - len(installed)} in place already or not to be had: {directory}"
-    )
+    left = len(chosen) - len(installed)
+    click.echo(f"{len(installed)} installed, {left} in place already or not to be had: {directory}")
 
 
-def _if_possible(spare: list[Artefact], directory: Path, folder: Path | None) -> list[Artefact]:
+def _if_possible(spare: Sequence[Artefact], directory: Path, folder: Path | None) -> list[Artefact]:
     """Install what recognition can do without; say what its absence means."""
     try:
-        return _with_progress(spare, directory, folder)
+        return _with_progress(list(spare), directory, folder)
     except InstallError as error:
         click.echo(f"{error}\nUntil then no face opens the door unless liveness is off.", err=True)
         return []

@@ -58,7 +58,7 @@ def _inside(low: float, high: float, scale: float, limit: int) -> tuple[int, int
 def context_chip(image: Image, box: Box, scale: float, side_px: int) -> Image:
     """Return (side, side, 3) uint8 BGR: `image` around the detector's `box`, squeezed to a square."""
     left, top, right, bottom = context_window(mapped_box(box), scale, image.shape[1], image.shape[0])
-    return cv2.resize(image[top:bottom, left:right], (side_px, side_px))  # type: ignore[return-value]
+    return cv2.resize(image[top:bottom, left:right], (side_px, side_px))  # type: ignore[no-any-return]
 
 
 def texture_chip(image: Image, box: Box, side_px: int) -> Image:
@@ -69,7 +69,7 @@ def texture_chip(image: Image, box: Box, side_px: int) -> Image:
     left, top = int(x - longer * TEXTURE_SCALE / 2), int(y - longer * TEXTURE_SCALE / 2)
     square = _mirrored(image, left, top, side)
     interpolation = cv2.INTER_LANCZOS4 if side < side_px else cv2.INTER_AREA
-    return cv2.resize(square, (side_px, side_px), interpolation=interpolation)  # type: ignore[return-value]
+    return cv2.resize(square, (side_px, side_px), interpolation=interpolation)  # type: ignore[no-any-return]
 
 
 def _mirrored(image: Image, left: int, top: int, side: int) -> NDArray[np.uint8]:

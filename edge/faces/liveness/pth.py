@@ -27,7 +27,10 @@ MAGIC = 0x1950A86A20F9469CFC6C  # torch.serialization.MAGIC_NUMBER
 PROTOCOL = 1001  # torch.serialization.PROTOCOL_VERSION
 MOST_OPCODES = 100_000  # the two known files have 18,000
 MOST_DIMENSIONS = 8
-STORAGES = {"torch FloatStorage": np.dtype("<f4"), "torch LongStorage": np.dtype("<i8")}
+STORAGES: dict[str, np.dtype[Any]] = {
+    "torch FloatStorage": np.dtype("<f4"),
+    "torch LongStorage": np.dtype("<i8"),
+}
 ORDERED = "collections OrderedDict"
 REBUILD = "torch._utils _rebuild_tensor_v2"
 

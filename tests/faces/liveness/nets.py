@@ -1,0 +1,68 @@
+"""Networks whose answer a test decides, and a check made of them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from edge.errors import FrameRefused
+from edge.faces.liveness.check import PassiveCheck
+from edge.faces.liveness.nets import SPECS
+from tests.fakes.scene import COLOURS, START, Actor, Scene
+
+if TYPE_CHECKING:
+    from edge.domain import Box, Face, Frame, Image
+
+
+class Eye:
+    """A network that looks at the colour under the box: some actors are alive, some are phones."""
+
+    def __init__(self, alive: dict[int, float], name: str = "faceplugin") -> None:
+        self.spec = SPECS[name]
+        self.alive = alive
+        self.calls = 0
+        self.is_broken = False
+
+    def score(self, image: Image, box: Box) -> float:
+        self.calls += 1
+        if self.is_broken:
+            raise FrameRefused("not finite")
+        x, y = box.centre
+        pixel = image[int(y), int(x)].astype(int)
+        for colour, score in self.alive.items():
+            if abs(pixel - COLOURS[colour]).max() < 45:
+                return score
+        return 0.0
+
+
+class Visit:
+    """One track before one check: frames at `fps`, each seen and shown by an actor."""
+
+    def __init__(self, check: PassiveCheck, scene: Scene, track_id: int = 1, fps: float = 15.0) -> None:
+        self.check, self.scene, self.track_id, self.fps = check, scene, track_id, fps
+        self.seq = 0
+
+    def show(
+        self, actor: Actor, frames: int, *, width: float = 130, alone: bool = True, left: float = 250
+    ) -> None:
+        for _ in range(frames):
+            frame = self.scene.frame(self.seq, (actor, left + self.seq % 3, 120, width))
+            self.seq += 1
+            self.check.observe(frame, self.face(frame, actor), self.track_id, alone)
+
+    def face(self, frame: Frame, actor: Actor) -> Face:
+        (face,) = Scene([actor]).detect(frame.image)
+        return face
+
+    def away(self, seconds: float) -> None:
+        self.seq += round(seconds * self.fps)
+
+    def assess(self):
+        return self.check.assess(self.track_id)
+
+
+def setup(alive: dict[int, float], actors: list[Actor], **kwargs) -> SimpleNamespace:
+    scene = Scene(actors)
+    eye = Eye(alive)
+    check = PassiveCheck([eye], scene, **kwargs)
+    return SimpleNamespace(scene=scene, eye=eye, check=check, visit=Visit(check, scene), start=START)

@@ -1,0 +1,122 @@
+"""Which networks judge, and what happens when a file is missing, wrong or swapped."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from edge.domain import Box, Reason
+from edge.errors import FrameRefused, ModelCorrupt, ModelMissing
+from edge.faces.install import Installer
+from edge.faces.liveness.check import PassiveCheck
+from edge.faces.liveness.load import OFF_WARNING, load_liveness, load_nets
+from edge.faces.liveness.nets import live_probability
+from edge.faces.manifest import load_manifest
+from tests.faces.liveness.places import installed, shared_weights
+from tests.fakes.scene import Scene
+
+PAIR = ["silentface-2.7", "silentface-4.0"]
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A model directory with only the packaged network."""
+    target = tmp_path / load_manifest().model("faceplugin").file
+    target.parent.mkdir()
+    shutil.copy(installed("faceplugin"), target)
+    return tmp_path
+
+
+def add(store, *names: str) -> None:
+    manifest = load_manifest()
+    Installer(store, shared_weights()).install([manifest.model(name) for name in names])
+
+
+class Log(list[str]):
+    def __call__(self, line: str) -> None:
+        self.append(line)
+
+
+class TestModes:
+    def test_off_is_no_check_and_a_warning(self):
+        log = Log()
+
+        assert load_liveness("off", Scene([]), log) is None
+        assert log == [OFF_WARNING]
+
+    @pytest.mark.models
+    def test_passive_uses_what_is_installed_and_says_so(self, store):
+        log = Log()
+
+        assert isinstance(load_liveness("passive", Scene([]), log, store), PassiveCheck)
+        assert log == ["liveness passive: faceplugin"]
+
+    @pytest.mark.parametrize("mode", ["passive", "strict"])
+    def test_without_files_nobody_passes_and_the_reason_is_told(self, tmp_path, mode):
+        log = Log()
+
+        check = load_liveness(mode, Scene([]), log, tmp_path)
+
+        assert check.assess(1).reason is Reason.PAD_UNAVAILABLE
+        assert "no face opens this door" in log[0]
+        assert "facegate models install" in log[0]
+
+
+@pytest.mark.models
+class TestFiles:
+    @pytest.mark.parametrize("damage", [b"", b"swapped", None], ids=["emptied", "swapped", "one bit"])
+    def test_a_swapped_file_refuses_everybody(self, store, damage):
+        path = store / load_manifest().model("faceplugin").file
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(bytes(content) if damage is None else damage)
+
+        with pytest.raises(ModelCorrupt):
+            load_nets(directory=store)
+        assert load_liveness("passive", Scene([]), Log(), store).assess(1).reason is Reason.PAD_UNAVAILABLE
+
+    def test_a_wrong_file_beside_a_good_one_is_not_skipped(self, store):
+        (store / load_manifest().model("silentface-2.7").file).write_bytes(b"another network")
+
+        with pytest.raises(ModelCorrupt):
+            load_nets(directory=store)
+
+    def test_a_network_asked_for_by_name_must_be_there(self, store):
+        with pytest.raises(ModelMissing):
+            load_nets(["faceplugin", *PAIR], store)
+        with pytest.raises(ModelMissing, match="nosuchnet"):
+            load_nets(["nosuchnet"], store)
+
+    @pytest.mark.shared
+    def test_every_set_that_can_be_installed_loads_in_a_fixed_order(self, store):
+        add(store, *PAIR)
+        assert [net.spec.name for net in load_nets(directory=store)] == [*PAIR, "faceplugin"]
+        add(store, "texture")
+        assert [net.spec.name for net in load_nets(directory=store)] == [*PAIR, "faceplugin", "texture"]
+
+    @pytest.mark.shared
+    def test_half_a_pair_has_no_rule(self, store):
+        add(store, PAIR[0])
+
+        with pytest.raises(ModelCorrupt, match="no rule"):
+            load_nets(directory=store)
+
+
+@pytest.mark.models
+class TestScores:
+    def test_a_network_gives_one_number_for_any_box(self, store):
+        (net,) = load_nets(directory=store)
+        image = np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)
+
+        for box in (Box(100, 60, 200, 180), Box(0, 0, 320, 240), Box(-20, -20, 60, 90)):
+            assert 0.0 <= net.score(image, box) <= 1.0
+
+    @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+    def test_numbers_that_are_not_finite_are_refused(self, wrong):
+        with pytest.raises(FrameRefused):
+            live_probability(np.array([[0.0, wrong, 1.0]], np.float32), 0)
+
+    def test_softmax_of_huge_numbers_does_not_overflow(self):
+        assert live_probability(np.array([[3e38, -3e38, 0]], np.float32), 0) == 1.0
