@@ -32,7 +32,7 @@ BATCHES = (1, 4)
 
 SMALLEST_ROWS = 512
 STEP = 4
-"""Sizes timed are 512, 2048, ... up to the gallery's: neighbours differ too little to matter."""
+"""Sizes timed are 512, 2048, ... up to the gallery's; a gallery between two takes the nearer."""
 
 LARGEST_ROWS = 131_072
 """Beyond this every backend is bound by memory and keeps its order."""
@@ -40,9 +40,11 @@ LARGEST_ROWS = 131_072
 HOPELESS = 3.0
 """A backend this many times slower than the best is not timed at the next size, 4 times larger."""
 
-REPEATS = 5
+REPEATS = 7
+OWN_CACHE_BYTES = 1 << 20
 EVICT_BYTES = 8 << 20
-"""Written between timings, so that caches are as cold as after an embedder's run."""
+"""Originals beyond a core's own cache have left it by the time the next face has been embedded, so
+this much is written between timings."""
 
 
 def _optional(module: str, name: str, *settings: int) -> Callable[[], Backend]:
@@ -66,7 +68,7 @@ BACKENDS: dict[str, Callable[[], Backend]] = {
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long one scan took, in microseconds (median), on `rows` rows with `probes` probes."""
+    """How long one scan took, in microseconds, on `rows` rows with `probes` probes."""
 
     backend: str
     rows: int
@@ -76,9 +78,12 @@ class Timing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """A table from gallery size and batch size to backend, with the timings behind it."""
+    """A table from gallery size and batch size to backend, with the timings behind it.
 
-    sizes: list[int]
+    `table[batch]` holds one backend more than `limits`, the row counts up to which each is taken.
+    """
+
+    limits: list[int]
     table: dict[int, list[Backend]]
     timings: tuple[Timing, ...]
     reason: str
@@ -94,12 +99,12 @@ class Choice:
             raise ConfigError(
                 f"matcher.backend = {name!r} needs a package: pip install 'facegate[fast]' ({error})"
             ) from error
-        return cls([1], {batch: [backend] for batch in BATCHES}, (), "forced by matcher.backend")
+        return cls([], {batch: [backend] for batch in BATCHES}, (), "forced by matcher.backend")
 
     def backend(self, rows: int, probes: int) -> Backend:
         """Return the backend for a gallery of `rows` rows and `probes` probes at once."""
-        size = min(bisect_left(self.sizes, rows), len(self.sizes) - 1)
-        return self.table[BATCHES[0] if probes == 1 else BATCHES[1]][size]
+        backends = self.table[BATCHES[0] if probes == 1 else BATCHES[1]]
+        return backends[bisect_left(self.limits, rows)]
 
 
 def choose(name: str, gallery: LiveGallery) -> Choice:
@@ -120,7 +125,8 @@ def measure(gallery: LiveGallery) -> Choice:
     timings: list[Timing] = []
     table = {batch: _fastest(snapshot, sizes, backends, batch, timings) for batch in BATCHES}
     reason = f"fastest of {len(backends)} measured up to {sizes[-1]} templates"
-    return Choice(sizes, table, tuple(timings), f"{reason}; {missing}" if missing else reason)
+    limits = [size * STEP // 2 for size in sizes[:-1]]
+    return Choice(limits, table, tuple(timings), f"{reason}; {missing}" if missing else reason)
 
 
 def _available() -> tuple[list[Backend], str]:
@@ -132,8 +138,8 @@ def _available() -> tuple[list[Backend], str]:
 
 def _sizes(rows: int) -> list[int]:
     sizes = [SMALLEST_ROWS]
-    while sizes[-1] < min(rows, LARGEST_ROWS):
-        sizes.append(min(sizes[-1] * STEP, rows, LARGEST_ROWS))
+    while sizes[-1] * STEP <= min(rows, LARGEST_ROWS):
+        sizes.append(sizes[-1] * STEP)
     return sizes
 
 
@@ -151,17 +157,17 @@ def _fastest(
 
 
 def _race(snapshot: Snapshot, backends: Sequence[Backend], batch: int) -> dict[Backend, float]:
-    """Return the median microseconds of one scan from cold caches, taking turns."""
+    """Return the microseconds of one scan, the least of several: taking turns, disturbed the least."""
     probes = _unit_noise(batch, snapshot.originals.shape[1])
-    cold = np.empty(EVICT_BYTES, np.uint8)
-    taken: dict[Backend, list[float]] = {backend: [] for backend in backends}
+    evict = np.empty(EVICT_BYTES if snapshot.originals.nbytes > OWN_CACHE_BYTES else 0, np.uint8)
+    best = dict.fromkeys(backends, np.inf)
     for _ in range(REPEATS):
         for backend in backends:
-            cold.fill(1)
+            evict.fill(1)
             start = time.perf_counter()
             backend.scan(snapshot, probes)
-            taken[backend].append(time.perf_counter() - start)
-    return {backend: float(np.median(times)) * 1e6 for backend, times in taken.items()}
+            best[backend] = min(best[backend], (time.perf_counter() - start) * 1e6)
+    return best
 
 
 def _noise(dim: int) -> LiveGallery:

@@ -66,7 +66,8 @@ class Matcher:
         searches, scores = self._scan(snapshot, probes)
         columns = np.ascontiguousarray(scores.reshape(-1, len(probes)).T)
         matches = [search.best_two(column) for search, column in zip(searches, columns, strict=True)]
-        self.rescored += sum([search.rescored for search in searches])
+        for search in searches:
+            self.rescored += search.rescored
         return matches
 
     def decide_batch(self, probes: NDArray[np.float32], threshold: float, margin: float) -> list[Finding]:
@@ -80,18 +81,18 @@ class Matcher:
         if not snapshot.templates:
             return [stranger(-1.0)] * len(probes)
         searches, scores = self._scan(snapshot, probes)
-        if len(searches) == 1:
-            findings = [searches[0].decide(scores, threshold, margin)]
-        else:
+        if len(searches) > 1:
             findings = _decide_together(searches, scores, threshold, margin)
-        self.rescored += sum([search.rescored for search in searches])
+        else:
+            findings = [searches[0].decide(scores, threshold, margin)]
+        for search in searches:
+            self.rescored += search.rescored
         return findings
 
     def _scan(self, snapshot: Snapshot, probes: NDArray[np.float32]) -> tuple[list[Search], NDArray[Any]]:
         backend = self.choice.backend(len(snapshot.owner), len(probes))
         scores, units, widths = backend.scan(snapshot, probes)
-        searches = [Search(snapshot, *one) for one in zip(probes, units, widths, strict=True)]
-        return searches, scores
+        return [Search(snapshot, *one) for one in zip(probes, units, widths, strict=True)], scores
 
 
 def _decide_together(

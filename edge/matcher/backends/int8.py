@@ -19,7 +19,7 @@ import numkong
 import numpy as np
 
 from edge.matcher.admission import NORM_HIGH
-from edge.matcher.arena import CODE_LIMIT, FOLD_LIMIT
+from edge.matcher.arena import CODE_LIMIT
 from edge.matcher.backends import Scan
 
 if TYPE_CHECKING:
@@ -34,8 +34,11 @@ EXACT_FLOAT32_DIM = 1040
 ROW_NORM = 1.000002
 """No row in the gallery is longer: `UNIT_TOLERANCE` and float32 rounding."""
 
-SLACK = 1e-7
-"""Covers the float64 rounding of this arithmetic (1e-15) many times over."""
+SLACK = 2e-6
+"""Covers float32 rounding while encoding: 127 * 6e-8 * sqrt(D) / t < 1e-6 up to D = 1040."""
+
+WIDEST_RESIDUAL = 0.05
+"""A probe that fits the gallery's scale leaves 0.02 at most; beyond this it gets its own scale."""
 
 
 class CodedProbes(NamedTuple):
@@ -48,24 +51,37 @@ class CodedProbes(NamedTuple):
     def scan(self, snapshot: Snapshot, scores: NDArray[Any]) -> Scan:
         """Return `scores` with the intervals that the equation above gives."""
         error, scale = snapshot.residual, snapshot.arena.scale
-        fixed = NORM_HIGH * error + SLACK
-        widths = [fixed + residual * (ROW_NORM + error) for residual in self.residuals]
+        fixed, weight = NORM_HIGH * error + SLACK, ROW_NORM + error
+        widths = [fixed + residual * weight for residual in self.residuals]
         return Scan(scores, [t * scale for t in self.scales], widths)
 
 
-def encode(probes: Rows) -> CodedProbes:
-    """Return int8 codes of (Q, D) float32 `probes`, each scaled by its own largest component."""
+def encode(probes: Rows, scale: float) -> CodedProbes:
+    """Return int8 codes of (Q, D) float32 `probes`: the gallery's `scale` where it fits, else their own.
+
+    Few numpy calls on purpose: between two faces the caches are cold and each costs microseconds.
+    """
     codes = np.empty(probes.shape, np.int8)
     scales, residuals = [], []
-    for row, probe in zip(codes, probes.astype(np.float64), strict=True):
-        size = np.abs(probe)
-        scale = CODE_LIMIT / size.item(size.argmax())
-        scaled = probe * scale
-        row[:] = rounded = np.rint(scaled)
-        scaled -= rounded
-        scales.append(scale)
-        residuals.append(math.sqrt(scaled.dot(scaled)) / scale)
+    for row, probe in zip(codes, probes, strict=True):
+        own, residual = scale, _encode_one(row, probe, scale)
+        if residual > WIDEST_RESIDUAL:
+            own = CODE_LIMIT / float(np.abs(probe).max())
+            residual = _encode_one(row, probe, own)
+        scales.append(own)
+        residuals.append(residual)
     return CodedProbes(codes, scales, residuals)
+
+
+def _encode_one(row: NDArray[np.int8], probe: NDArray[np.float32], scale: float) -> float:
+    """Write the codes of `probe` into `row` and return the residual norm, measured on those codes.
+
+    A component beyond the scale wraps around; that shows as an enormous residual.
+    """
+    scaled = probe * np.float32(scale)
+    row[:] = np.rint(scaled)
+    scaled -= row
+    return math.sqrt(scaled.dot(scaled)) / scale
 
 
 class Stream:
@@ -75,7 +91,7 @@ class Stream:
 
     def scan(self, snapshot: Snapshot, probes: Rows) -> Scan:
         """Return the scores of (Q, D) float32 `probes`. Any thread."""
-        coded = encode(probes)
+        coded = encode(probes, snapshot.arena.scale)
         # float32, not the kernel's own int32: that would take the packed route, 3x slower here.
         scores = numkong.cdist(snapshot.codes, coded.codes, "dot", out_dtype="f32")
         return coded.scan(snapshot, np.asarray(scores).ravel())
@@ -91,37 +107,49 @@ class Fold:
     """
 
     def __init__(self, columns: int) -> None:
-        assert columns <= FOLD_LIMIT  # noqa: S101 - constants of this package
         self.name = f"int8-fold{columns}"
         self._columns = columns
-        self._reused = threading.local()
+        self._scratch = threading.local()
 
     def scan(self, snapshot: Snapshot, probes: Rows) -> Scan:
         """Return the scores of (Q, D) float32 `probes`. Any thread."""
-        coded = encode(probes)
-        count, rows = len(coded.codes), len(snapshot.codes)
+        coded = encode(probes, snapshot.arena.scale)
+        count = len(probes)
         fold = max(1, self._columns // count)
         codes = snapshot.folded(fold)
-        packed = numkong.dots_pack(_fold(coded.codes, fold))
-        tensor, scores = self._buffer(len(codes), fold * count)
-        numkong.dots_packed(codes, packed, out=tensor)
-        return coded.scan(snapshot, scores[: rows * count])
+        scratch = self._reused(len(codes), fold, coded.codes.shape)
+        scratch.blocks[:] = coded.codes
+        packed = numkong.dots_pack(scratch.columns)
+        numkong.dots_packed(codes, packed, out=scratch.tensor)
+        return coded.scan(snapshot, scratch.scores[: len(snapshot.owner) * count])
 
-    def _buffer(self, rows: int, columns: int) -> tuple[Any, NDArray[np.int32]]:
-        """Return this thread's result buffer: fresh pages would cost as much as half a scan."""
-        kept: tuple[Any, NDArray[np.int32]] | None = getattr(self._reused, "buffer", None)
-        if kept is None or kept[1].shape != (rows, columns):
-            tensor = numkong.empty((rows, columns), dtype="int32")
-            kept = self._reused.buffer = (tensor, np.asarray(tensor))
-        return kept[0], kept[1].ravel()
+    def _reused(self, rows: int, fold: int, shape: tuple[int, ...]) -> Scratch:
+        """Return this thread's scratch: fresh pages would cost as much as half a scan."""
+        kept: Scratch | None = getattr(self._scratch, "kept", None)
+        key = (rows, fold, *shape)
+        if kept is None or kept.key != key:
+            kept = self._scratch.kept = _scratch(key, rows, fold, shape)
+        return kept
 
 
-def _fold(codes: NDArray[np.int8], fold: int) -> NDArray[np.int8]:
-    """Return (fold * Q, fold * D): block k holds the probes in columns k*D..(k+1)*D, else zeros."""
-    if fold == 1:
-        return codes
-    count, dim = codes.shape
-    folded = np.zeros((fold, count, fold, dim), np.int8)
-    for k in range(fold):
-        folded[k, :, k] = codes
-    return folded.reshape(fold * count, fold * dim)
+class Scratch(NamedTuple):
+    """One thread's buffers for scans of one shape.
+
+    `columns` (fold * Q, fold * D) int8 is zero outside `blocks`, a (fold, Q, D) view of it in which
+    block k lies in columns k*D..(k+1)*D. `scores` is the flat view of numkong's int32 `tensor`.
+    """
+
+    key: tuple[int, ...]
+    columns: NDArray[np.int8]
+    blocks: NDArray[np.int8]
+    tensor: Any
+    scores: NDArray[np.int32]
+
+
+def _scratch(key: tuple[int, ...], rows: int, fold: int, shape: tuple[int, ...]) -> Scratch:
+    count, dim = shape
+    columns = np.zeros((fold, count, fold, dim), np.int8)
+    blocks = np.einsum("kqkd->kqd", columns)
+    tensor = numkong.empty((rows, fold * count), dtype="int32")
+    flat = columns.reshape(fold * count, fold * dim)
+    return Scratch(key, flat, blocks, tensor, np.asarray(tensor).ravel())
