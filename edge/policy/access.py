@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge.domain import Authorisation, Reason
-from edge.policy.rulebook import Method, RuleBook, UntrustedClock
+from edge.policy.methods import Method
+from edge.policy.rulebook import RuleBook, UntrustedClock
 from edge.policy.trust import Believe, Trust
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ class AccessRules:
         levels = self.book.levels_of(resident.access_levels, self.groups_of(resident))
         return tuple(level for level in levels if level.covers(self.door_id, method))
 
+    def open_levels(self, resident: Resident, at: datetime, method: str) -> tuple[Level, ...]:
+        """Return those of them that are open at `at` (UTC)."""
+        return tuple(level for level in self.levels_here(resident, method) if self._is_open(level, at))
+
     def _refuse(self, refusal: Refusal) -> Authorisation:
         return Authorisation(allowed=False, reason=refusal.reason, unlock_seconds=0.0, rule=refusal.rule)
 
@@ -97,22 +102,20 @@ class AccessRules:
         self, resident: Resident, groups: tuple[Group, ...], at: datetime, method: str
     ) -> Level | Refusal:
         levels = self.levels_here(resident, method)
-        always = next((level for level in levels if level.schedule.is_always), None)
-        if always is not None:
-            return always
         if not levels:
             held = ", ".join(dict.fromkeys([*resident.access_levels, *(g.name for g in groups)])) or "none"
             return Refusal(Reason.NO_ACCESS_RIGHTS, f"no level for this door by {method} (has: {held})")
+        for level in levels:
+            if self._is_open(level, at):
+                return level
         if not self.trust.believes(at):
             return Refusal(Reason.CLOCK_UNTRUSTED, f"schedule {levels[0].schedule.name} needs the time")
-        return self._find_open(levels, at)
-
-    def _find_open(self, levels: tuple[Level, ...], at: datetime) -> Level | Refusal:
-        for level in levels:
-            if self.book.calendar.is_open(level.schedule, at):
-                return level
         shut = "; ".join(f"level {level.name}, schedule {level.schedule.name}" for level in levels)
         return Refusal(Reason.OUT_OF_TIME_RANGE, shut)
+
+    def _is_open(self, level: Level, at: datetime) -> bool:
+        known = self.trust.believes(at) and self.book.calendar.is_open(level.schedule, at)
+        return level.schedule.is_always or known
 
 
 def _refuse_method(groups: tuple[Group, ...], method: str) -> Refusal | None:

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from edge.policy.allow import UNLOCK_SECONDS
+from edge.policy.lockout import LockoutRule
+from edge.policy.methods import Method
+from edge.policy.modes import Mode
+from edge.policy.passback import PassbackRule
 from edge.policy.schedule import ALWAYS, Calendar, Schedule
 
 if TYPE_CHECKING:
@@ -19,19 +23,6 @@ ANY = "*"
 
 EXTENDED_UNLOCK_SECONDS = 15.0
 """For people who need longer to walk through: BACnet's default extended pulse."""
-
-MAX_UNLOCK_SECONDS = 60.0
-"""Longer is a door held open: use the mode `unlocked`."""
-
-
-class Method(StrEnum):
-    """The ways to show who one is. `face+pin` is a face and then the PIN of the same person."""
-
-    FACE = "face"
-    FACE_PIN = "face+pin"
-    PIN = "pin"
-    CARD = "card"
-    PASS = "pass"  # noqa: S105 - a visitor pass, no secret
 
 
 class DisableReason(StrEnum):
@@ -92,6 +83,14 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class UsualMode:
+    """How a door stands when nobody commanded otherwise, and the schedule of its open hours."""
+
+    mode: Mode = Mode.NORMAL
+    schedule: Schedule = ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
 class RuleBook:
     """The rules of a site. Without any, everybody of level `resident` may pass at any time."""
 
@@ -101,6 +100,10 @@ class RuleBook:
     )
     groups: Mapping[str, Group] = field(default_factory=lambda: MappingProxyType({}))
     disabled: Mapping[str, DisableReason] = field(default_factory=lambda: MappingProxyType({}))
+    usual_modes: Mapping[str, UsualMode] = field(default_factory=lambda: MappingProxyType({}))
+    """By door; a door not named is `normal`."""
+    passback: PassbackRule = field(default_factory=PassbackRule)
+    lockout: LockoutRule = field(default_factory=LockoutRule)
     unlock_seconds: float = UNLOCK_SECONDS
     extended_unlock_seconds: float = EXTENDED_UNLOCK_SECONDS
     untrusted_clock: UntrustedClock = UntrustedClock.UNRESTRICTED

@@ -6,25 +6,18 @@ import difflib
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic reads it at run time
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.errors import ConfigError
-from edge.policy.allow import UNLOCK_SECONDS
 from edge.policy.holidays import public_holidays
-from edge.policy.rulebook import (
-    ANY,
-    EXTENDED_UNLOCK_SECONDS,
-    MAX_UNLOCK_SECONDS,
-    DisableReason,
-    Group,
-    Level,
-    Method,
-    RuleBook,
-    UntrustedClock,
-)
+from edge.policy.lockout import FAILURES_BEFORE_ALARM, FAILURES_BEFORE_PAUSE, PAUSE_SECONDS, LockoutRule
+from edge.policy.methods import Method  # noqa: TC001 - pydantic reads it at run time
+from edge.policy.modes import Mode
+from edge.policy.passback import DEFAULT_SECONDS, PassbackKind, PassbackRule
+from edge.policy.rulebook import ANY, DisableReason, Group, Level, RuleBook, UntrustedClock, UsualMode
 from edge.policy.schedule import ALWAYS, HOLIDAY, NEVER, WEEKDAYS, Calendar, Schedule, Span, no_holidays
 
 if TYPE_CHECKING:
@@ -33,7 +26,6 @@ if TYPE_CHECKING:
 GROUPS_OF_DAYS = {"daily": WEEKDAYS, "weekdays": WEEKDAYS[:5], "weekend": WEEKDAYS[5:]}
 """Short names for several days at once."""
 
-Seconds = Annotated[float, Field(ge=1.0, le=MAX_UNLOCK_SECONDS)]
 Days = dict[str, list[str]]
 
 
@@ -62,10 +54,28 @@ class _Holidays(_Table):
     subdivision: str | None = None
 
 
+class _Door(_Table):
+    mode: Mode
+    schedule: str = "always"
+
+
+class _Passback(_Table):
+    kind: PassbackKind
+    seconds: float = Field(default=DEFAULT_SECONDS, ge=1.0, le=86_400.0)
+    methods: list[Method] | None = Field(default=None, min_length=1)
+
+
+class _Lockout(_Table):
+    """NIST SP 800-63B-4 bounds them: at most 10 free failures, at least 30 s, at most 100 in all."""
+
+    pause_after: int = Field(default=FAILURES_BEFORE_PAUSE, ge=1, le=10)
+    pause_seconds: float = Field(default=PAUSE_SECONDS, ge=30.0, le=600.0)
+    alarm_after: int = Field(default=FAILURES_BEFORE_ALARM, ge=1, le=100)
+    switch_off: bool = False
+
+
 class _Rules(_Table):
     time_zone: str = "UTC"
-    unlock_seconds: Seconds = UNLOCK_SECONDS
-    extended_unlock_seconds: Seconds = EXTENDED_UNLOCK_SECONDS
     untrusted_clock: UntrustedClock = UntrustedClock.UNRESTRICTED
     holidays: _Holidays | None = None
     special_days: dict[date, str] = {}
@@ -73,6 +83,9 @@ class _Rules(_Table):
     levels: dict[str, _Level] = {"resident": _Level()}
     groups: dict[str, _Group] = {}
     disabled: dict[str, DisableReason] = {}
+    doors: dict[str, _Door] = {}
+    passback: _Passback | None = None
+    lockout: _Lockout = _Lockout()
 
 
 def parse_rules(text: str, source: str = "rules.toml") -> RuleBook:
@@ -94,15 +107,31 @@ def _mistake(item: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in item["loc"] if part != "[key]")
     if item["type"] != "extra_forbidden":
         return f"{place}: {item['msg']} (found: {item['input']!r})"
-    tables: dict[str, type[_Table]] = {"levels": _Level, "groups": _Group, "holidays": _Holidays}
-    table = tables.get(str(item["loc"][0]), _Rules) if len(item["loc"]) > 1 else _Rules
+    table = _TABLES.get(str(item["loc"][0]), _Rules) if len(item["loc"]) > 1 else _Rules
     return f"{place}: there is no such setting{_did_you_mean(str(item['loc'][-1]), table.model_fields)}"
+
+
+_TABLES: dict[str, type[_Table]] = {
+    "levels": _Level,
+    "groups": _Group,
+    "doors": _Door,
+    "holidays": _Holidays,
+    "passback": _Passback,
+    "lockout": _Lockout,
+}
 
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
     names = list(known)
     near = difflib.get_close_matches(word, names, n=1)
     return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(names) or 'none'}"
+
+
+def _passback(table: _Passback | None) -> PassbackRule:
+    if table is None:
+        return PassbackRule()
+    methods = frozenset(table.methods) if table.methods else PassbackRule().methods
+    return PassbackRule(table.kind, table.seconds, methods)
 
 
 class _Builder:
@@ -119,11 +148,7 @@ class _Builder:
         calendar = Calendar(self._zone(), self._special_days(), self._holidays())
         levels = {name: self._level(name, level) for name, level in rules.levels.items()}
         groups = {name: self._group(name, group) for name, group in rules.groups.items()}
-        if rules.extended_unlock_seconds < rules.unlock_seconds:
-            self._mistakes.append(
-                f"extended_unlock_seconds: {rules.extended_unlock_seconds:g} is shorter than "
-                f"unlock_seconds, {rules.unlock_seconds:g}; it is for people who need longer"
-            )
+        usual = {name: self._usual(name, door) for name, door in rules.doors.items()}
         if self._mistakes:
             raise _refusal(source, self._mistakes)
         return RuleBook(
@@ -131,8 +156,9 @@ class _Builder:
             levels=MappingProxyType(levels),
             groups=MappingProxyType(groups),
             disabled=MappingProxyType(rules.disabled),
-            unlock_seconds=rules.unlock_seconds,
-            extended_unlock_seconds=rules.extended_unlock_seconds,
+            usual_modes=MappingProxyType(usual),
+            passback=_passback(rules.passback),
+            lockout=LockoutRule(**rules.lockout.model_dump()),
             untrusted_clock=rules.untrusted_clock,
         )
 
@@ -196,14 +222,24 @@ class _Builder:
                     hint = _did_you_mean(kind, [*named, *GROUPS_OF_DAYS])
                     self._mistakes.append(f"schedules.{schedule.name}.{kind}: no day is of this kind{hint}")
 
+    def _find_schedule(self, place: str, name: str) -> Schedule:
+        if name not in self._schedules:
+            hint = _did_you_mean(name, self._schedules)
+            self._mistakes.append(f"{place}.schedule: there is no schedule {name!r}{hint}")
+        return self._schedules.get(name, NEVER)
+
+    def _usual(self, name: str, door: _Door) -> UsualMode:
+        if door.mode in (Mode.LOCKED_DOWN, Mode.EVACUATION):
+            self._mistakes.append(
+                f"doors.{name}.mode: {door.mode} is an emergency; command it, it is no usual mode"
+            )
+        return UsualMode(door.mode, self._find_schedule(f"doors.{name}", door.schedule))
+
     def _level(self, name: str, level: _Level) -> Level:
-        if level.schedule not in self._schedules:
-            hint = _did_you_mean(level.schedule, self._schedules)
-            self._mistakes.append(f"levels.{name}.schedule: there is no schedule {level.schedule!r}{hint}")
         return Level(
             name=name,
             doors=frozenset(level.doors),
-            schedule=self._schedules.get(level.schedule, NEVER),
+            schedule=self._find_schedule(f"levels.{name}", level.schedule),
             methods=frozenset(level.methods or {ANY}),
             passes_lockdown=level.passes_lockdown,
             is_first_person=level.is_first_person,

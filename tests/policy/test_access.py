@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from edge.domain import Reason, Resident
 from edge.policy.access import AccessRules
-from edge.policy.rulebook import DisableReason, Group, Level, Method, RuleBook, UntrustedClock
+from edge.policy.methods import Method
+from edge.policy.rulebook import DisableReason, Group, Level, RuleBook, UntrustedClock
 from edge.policy.schedule import ALWAYS, NEVER, Calendar, Schedule, Span
 from edge.policy.trust import EPOCH, Believe
 

@@ -1,0 +1,117 @@
+"""The policy of one running door: rules, modes, pauses and anti-passback in one `Authoriser`.
+
+Asked in this order: evacuation, pause after failures, access rules, lock-down, anti-passback.
+Nothing here opens anything; it says who may, and remembers who came in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from edge.domain import Authorisation, Reason
+from edge.policy.attempts import Attempts, reader_of
+from edge.policy.modes import DoorModes, Mode
+from edge.policy.passback import Passback, PassbackKind
+from edge.policy.rulebook import UsualMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from edge.policy.access import AccessRules
+
+
+def refused(reason: Reason, rule: str) -> Authorisation:
+    """Return a refusal."""
+    return Authorisation(allowed=False, reason=reason, unlock_seconds=0.0, rule=rule)
+
+
+@dataclass(slots=True)
+class DoorPolicy:
+    """Who may pass this door now. Any thread.
+
+    With `has_contact` the door says when somebody really came in (`note_entry`); without, whoever
+    was let in is taken to have come in. `on_alarm` gets `access.passback`.
+    """
+
+    rules: AccessRules
+    modes: DoorModes
+    passback: Passback
+    attempts: Attempts
+    has_contact: bool = False
+    on_alarm: Callable[[str, dict[str, Any]], None] = lambda _kind, _data: None
+
+    @classmethod
+    def for_door(
+        cls,
+        rules: AccessRules,
+        mono: Callable[[], float],
+        on_alarm: Callable[[str, dict[str, Any]], None] = lambda _kind, _data: None,
+        *,
+        has_contact: bool = False,
+    ) -> DoorPolicy:
+        """Return the policy that `rules.book` describes for `rules.door_id`."""
+        book = rules.book
+        usual = book.usual_modes.get(rules.door_id, UsualMode())
+        modes = DoorModes(book.calendar, usual.schedule, usual.mode, rules.trust)
+        attempts = Attempts(book.lockout, mono, on_alarm)
+        return cls(rules, modes, Passback(book.passback, mono), attempts, has_contact, on_alarm)
+
+    def authorise(self, resident_id: str, at: datetime, method: str) -> Authorisation:
+        """Return whether the resident may pass at `at` (UTC) by `method`, and note that he did."""
+        if self.modes.mode(at) is Mode.EVACUATION:
+            seconds = self.rules.book.unlock_seconds
+            return Authorisation(
+                allowed=True, reason=Reason.GRANTED, unlock_seconds=seconds, rule="mode evacuation"
+            )
+        reader = reader_of(method)
+        pause = self.attempts.refuse(reader, resident_id, is_proven=True)
+        answer = pause or self._ask_rules(resident_id, at, method)
+        if answer.allowed:
+            self.attempts.forgive(reader, resident_id)
+            if not self.has_contact:
+                self.note_entry(resident_id, at, method)
+        return answer
+
+    def refuse_by_mode(self, at: datetime) -> Authorisation | None:
+        """Return the refusal of a locked-down door, for those who hold no access level."""
+        if self.modes.mode(at) is not Mode.LOCKED_DOWN:
+            return None
+        return refused(Reason.THREAT_LEVEL, "mode locked_down")
+
+    def note_entry(self, resident_id: str, at: datetime, method: str) -> None:
+        """Take note that this resident came in at `at` (UTC)."""
+        self.passback.note_entry(resident_id)
+        resident = self.rules.find(resident_id)
+        levels = () if resident is None else self.rules.open_levels(resident, at, method)
+        if any(level.is_first_person for level in levels):
+            self.modes.note_entry(at)
+
+    def note_no_entry(self, resident_id: str) -> None:
+        """Take note that the door was unlocked for this resident and never opened."""
+        self.passback.forget(resident_id)
+
+    def _ask_rules(self, resident_id: str, at: datetime, method: str) -> Authorisation:
+        answer = self.rules.authorise(resident_id, at, method)
+        if not answer.allowed:
+            return answer
+        if self.modes.mode(at) is Mode.LOCKED_DOWN and not self._passes_lockdown(resident_id, at, method):
+            return refused(Reason.THREAT_LEVEL, "mode locked_down")
+        return self._ask_passback(resident_id, method, answer)
+
+    def _passes_lockdown(self, resident_id: str, at: datetime, method: str) -> bool:
+        resident = self.rules.find(resident_id)
+        levels = () if resident is None else self.rules.open_levels(resident, at, method)
+        return any(level.passes_lockdown for level in levels)
+
+    def _ask_passback(self, resident_id: str, method: str, answer: Authorisation) -> Authorisation:
+        resident = self.rules.find(resident_id)
+        exempt = resident is not None and any(g.may_pass_back for g in self.rules.groups_of(resident))
+        if exempt or not self.passback.is_too_soon(resident_id, method):
+            return answer
+        rule = f"passback {self.passback.rule.kind}, {self.passback.rule.seconds:g} s"
+        self.on_alarm("access.passback", {"resident_id": resident_id, "method": method, "rule": rule})
+        if self.passback.rule.kind is PassbackKind.SOFT:
+            return replace(answer, rule=f"{answer.rule}; {rule}")
+        return refused(Reason.PASSBACK_DETECTED, rule)
