@@ -62,6 +62,7 @@ class Worker:
     def _run(self) -> None:
         while not self._stopping.is_set() and not self.has_failed:
             self._guarded(self._step)
+            self.progress += 1
         if self._close is not None:
             self._guarded(self._close)
 
@@ -76,4 +77,3 @@ class Worker:
             self._stopping.wait(0.05)  # a failing step must not eat a whole core
         else:
             self._failures_in_a_row = 0
-        self.progress += 1
