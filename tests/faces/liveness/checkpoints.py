@@ -80,50 +80,56 @@ def checkpoint(arrays: dict[str, np.ndarray], body: bytes | None = None) -> byte
     )
 
 
+class Weights(dict[str, np.ndarray]):
+    """Random weights, added layer by layer under the names of the published network."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+
+    def norm(self, label: str, channels: int) -> None:
+        for part in ("weight", "running_var"):
+            self[f"{label}.{part}"] = self.rng.uniform(0.5, 1.5, channels).astype(np.float32)
+        for part in ("bias", "running_mean"):
+            self[f"{label}.{part}"] = self.rng.normal(0, 0.3, channels).astype(np.float32)
+        self[f"{label}.num_batches_tracked"] = np.array(7, np.int64)
+
+    def conv(self, label: str, shape: tuple[int, ...], bn: str) -> None:
+        spread = np.sqrt(2 / np.prod(shape[1:]))
+        self[f"{label}.weight"] = self.rng.normal(0, spread, shape).astype(np.float32)
+        self.norm(bn, shape[0])
+
+    def layer(self, label: str, shape: tuple[int, ...], *, active: bool = True) -> None:
+        self.conv(f"{label}.conv", shape, f"{label}.bn")
+        if active:
+            self[f"{label}.prelu.weight"] = self.rng.uniform(0, 0.5, shape[0]).astype(np.float32)
+
+    def block(self, label: str, before: int, inside: int, after: int) -> None:
+        self.layer(f"{label}.conv", (inside, before, 1, 1))
+        self.layer(f"{label}.conv_dw", (inside, 1, 3, 3))
+        self.layer(f"{label}.project", (after, inside, 1, 1), active=False)
+
+    def excitation(self, label: str, channels: int) -> None:
+        self.conv(f"{label}.fc1", (2, channels, 1, 1), f"{label}.bn1")
+        self.conv(f"{label}.fc2", (channels, 2, 1, 1), f"{label}.bn2")
+
+
+STAGES = (("conv_23", "conv_3", 4, 4, 4), ("conv_34", "conv_4", 6, 4, 6), ("conv_45", "conv_5", 2, 6, 6))
+
+
 def random_weights(seed: int, *, excited: bool) -> dict[str, np.ndarray]:
     """Weights of a MiniFASNet with very few channels; the names and the chain are the real ones."""
-    rng = np.random.default_rng(seed)
-    weights: dict[str, np.ndarray] = {}
-
-    def norm(label: str, channels: int) -> None:
-        for part in ("weight", "running_var"):
-            weights[f"{label}.{part}"] = rng.uniform(0.5, 1.5, channels).astype(np.float32)
-        for part in ("bias", "running_mean"):
-            weights[f"{label}.{part}"] = rng.normal(0, 0.3, channels).astype(np.float32)
-        weights[f"{label}.num_batches_tracked"] = np.array(7, np.int64)
-
-    def conv(label: str, shape: tuple[int, ...], bn: str) -> None:
-        weights[f"{label}.weight"] = rng.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
-        norm(bn, shape[0])
-
-    def layer(label: str, shape: tuple[int, ...], *, active: bool = True) -> None:
-        conv(f"{label}.conv", shape, f"{label}.bn")
-        if active:
-            weights[f"{label}.prelu.weight"] = rng.uniform(0, 0.5, shape[0]).astype(np.float32)
-
-    def block(label: str, before: int, inside: int, after: int) -> None:
-        layer(f"{label}.conv", (inside, before, 1, 1))
-        layer(f"{label}.conv_dw", (inside, 1, 3, 3))
-        layer(f"{label}.project", (after, inside, 1, 1), active=False)
-
-    layer("conv1", (4, 3, 3, 3))
-    layer("conv2_dw", (4, 1, 3, 3))
-    for entry, stage, count, channels in (
-        ("conv_23", "conv_3", 4, 4),
-        ("conv_34", "conv_4", 6, 6),
-        ("conv_45", "conv_5", 2, 6),
-    ):
-        block(entry, 6 if entry == "conv_45" else 4, 5, channels)
+    weights = Weights(seed)
+    weights.layer("conv1", (4, 3, 3, 3))
+    weights.layer("conv2_dw", (4, 1, 3, 3))
+    for entry, stage, count, before, channels in STAGES:
+        weights.block(entry, before, 5, channels)
         for index in range(count):
-            label = f"{stage}.model.{index}"
-            block(label, channels, 3, channels)
+            weights.block(f"{stage}.model.{index}", channels, 3, channels)
         if excited:
-            module = f"{stage}.model.{count - 1}.se_module"
-            conv(f"{module}.fc1", (2, channels, 1, 1), f"{module}.bn1")
-            conv(f"{module}.fc2", (channels, 2, 1, 1), f"{module}.bn2")
-    layer("conv_6_sep", (8, 6, 1, 1))
-    layer("conv_6_dw", (8, 1, 5, 5), active=False)
-    weights["linear.weight"] = rng.normal(0, 0.3, (7, 8)).astype(np.float32)
-    norm("bn", 7)
-    weights["prob.weight"] = rng.normal(0, 0.3, (3, 7)).astype(np.float32)
+            weights.excitation(f"{stage}.model.{count - 1}.se_module", channels)
+    weights.layer("conv_6_sep", (8, 6, 1, 1))
+    weights.layer("conv_6_dw", (8, 1, 5, 5), active=False)
+    weights["linear.weight"] = weights.rng.normal(0, 0.3, (7, 8)).astype(np.float32)
+    weights.norm("bn", 7)
+    weights["prob.weight"] = weights.rng.normal(0, 0.3, (3, 7)).astype(np.float32)
     return {f"module.{label}": value for label, value in weights.items()}
