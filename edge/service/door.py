@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edge import __version__
 from edge.controller import DoorController
 from edge.domain import EventDraft
-from edge.errors import ModelCorrupt, ModelMissing
+from edge.errors import ModelCorrupt, ModelMissing, StoreError
 from edge.policy.allow import AllowEnrolled
 from edge.runtime.clock import SystemClock
 from edge.runtime.notify import Notifier
@@ -19,9 +19,10 @@ from edge.runtime.slot import FrameSlot
 from edge.runtime.supervisor import Supervisor
 from edge.runtime.worker import Worker
 from edge.service.journal import ReopeningJournal
-from edge.service.parts import make_capture, make_lock, make_recognition
+from edge.service.parts import make_capture, make_lock, make_publisher, make_recognition
 from edge.service.recognition import open_models
 from edge.store.journal import SqliteJournal
+from edge.store.outbox import SqliteOutbox
 from edge.store.residents import ResidentStore
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class DoorService:
         )
         self._note("service.started", version=__version__, recognition=follower is not None, **self._alarm)
         stack.callback(self._note, "service.stopped")
+        self._publish(stack)
         workers = self._workers(follower)
         for worker in workers:
             stack.callback(worker.stop)
@@ -94,6 +96,19 @@ class DoorService:
         self._notifier.ready()
         stack.callback(self._notifier.stopping)
         return Supervisor(workers, self._notifier.watchdog, self._clock).run(self.stopping)
+
+    def _publish(self, stack: ExitStack) -> None:
+        """Send the journal's events on, when there is a broker; the door never waits for it."""
+        if self._settings.mqtt is None:
+            return
+        try:
+            outbox = SqliteOutbox(self._data / "journal.db")
+        except StoreError as error:
+            logger.error("events are not sent to the broker: %s", error)  # noqa: TRY400 - one clear line
+            return
+        publisher = make_publisher(self._settings.mqtt, self._settings.door.id, outbox, self._boot)
+        stack.callback(publisher.stop)
+        publisher.start()
 
     def _open_journal(self) -> SqliteJournal:
         door_id = self._settings.door.id
