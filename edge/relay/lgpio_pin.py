@@ -62,18 +62,22 @@ class RestingPin(LocalPiPin):  # type: ignore[misc]  # gpiozero has no types
         lgpio.gpio_write(self._chip_handle(), self._number, int(value))
 
 
-class RestingFactory(LGPIOFactory):  # type: ignore[misc]  # gpiozero has no types
-    """Makes `RestingPin`s on one gpiochip, on a Raspberry Pi or on any Linux machine."""
-
-    def __init__(self, chip: int) -> None:
-        super().__init__(chip=chip)
-        self.pin_class = RestingPin
+class InputFactory(LGPIOFactory):  # type: ignore[misc]  # gpiozero has no types
+    """Makes gpiozero's own pins on one gpiochip, on a Raspberry Pi or on any Linux machine."""
 
     def _get_revision(self) -> int:
         try:
             return int(super()._get_revision())
         except (PinUnknownPi, OSError):
             return PI_4B_REVISION
+
+
+class RestingFactory(InputFactory):
+    """Makes `RestingPin`s."""
+
+    def __init__(self, chip: int) -> None:
+        super().__init__(chip=chip)
+        self.pin_class = RestingPin
 
 
 def header_chip(device_directory: Path = Path("/dev")) -> int:

@@ -109,17 +109,19 @@ class RelayLine:
         self._device.close()
 
 
-def lgpio_factory(chip: int | None = None) -> Any:
+def lgpio_factory(chip: int | None = None, *, inputs: bool = False) -> Any:
     """Return a pin factory on the real lines of gpiochip `chip` (None: the Raspberry Pi's header).
 
-    Raises `LockError` when lgpio is not installed or there is no such chip.
+    It makes relay lines, or with `inputs` the pins of sensors. Raises `LockError` when lgpio is not
+    installed or there is no such chip.
     """
     try:
-        from edge.relay.lgpio_pin import RestingFactory, header_chip  # noqa: PLC0415 - the extra `pi`
+        from edge.relay.lgpio_pin import InputFactory, RestingFactory, header_chip  # noqa: PLC0415 - the extra `pi`
     except ImportError as error:
         raise LockError(f"lgpio is not installed ({error}): pip install 'facegate[pi]'") from error
     try:
-        return RestingFactory(header_chip() if chip is None else chip)
+        number = header_chip() if chip is None else chip
+        return InputFactory(chip=number) if inputs else RestingFactory(number)
     except Exception as error:  # lgpio.error derives from it
         raise LockError(
             f"gpiochip {'of the header' if chip is None else chip} cannot be opened: {error}; "

@@ -76,3 +76,12 @@ def gpio_write(handle: int, gpio: int, level: int) -> None:
 def gpio_read(handle: int, gpio: int) -> int:
     levels = [line.split()[-1] for line in LOG.read_text().splitlines() if f" {gpio} " in line]
     return int(levels[-1])
+
+
+def gpio_get_mode(handle: int, gpio: int) -> int:
+    return 0
+
+
+def gpio_free(handle: int, gpio: int) -> None:
+    os.close(_held.pop(gpio))
+    _record("gpio_free", gpio)

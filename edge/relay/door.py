@@ -1,0 +1,125 @@
+"""The door's words: states, alarms, inputs and settings. Names are BACnet's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from edge.relay.held import HeldSettings
+
+
+class DoorStatus(StrEnum):
+    """What the door contact says."""
+
+    CLOSED = "closed"
+    OPENED = "opened"
+    UNKNOWN = "unknown"
+
+
+class LockStatus(StrEnum):
+    """What was last ordered of the lock, or that it cannot be ordered."""
+
+    LOCKED = "locked"
+    UNLOCKED = "unlocked"
+    LOCK_FAULT = "lock_fault"
+
+
+class Secured(StrEnum):
+    """Closed, locked and no alarm: three facts in one word."""
+
+    SECURED = "secured"
+    UNSECURED = "unsecured"
+    UNKNOWN = "unknown"
+
+
+class Alarm(StrEnum):
+    """What is wrong with the door now."""
+
+    DOOR_OPEN_TOO_LONG = "door_open_too_long"
+    FORCED_OPEN = "forced_open"
+    TAMPER = "tamper"
+    DOOR_FAULT = "door_fault"
+
+
+class Sensor(StrEnum):
+    """The wired inputs. `contact` is active while the door is open, the others when they fire."""
+
+    CONTACT = "contact"
+    REX = "rex"
+    TAMPER = "tamper"
+    FIRE = "fire"
+    BELL = "bell"
+
+
+class Phase(StrEnum):
+    """Where the door is in its story."""
+
+    UNREAD = "unread"
+    """No contact, or not read yet."""
+    SHUT = "shut"
+    RELEASED = "released"
+    """Shut, and a grant lets it be opened: an entry is expected."""
+    EXIT = "exit"
+    """Shut, and it may be opened though nobody must: exit button, free access, time left of a grant."""
+    PASSING = "passing"
+    """Open with permission."""
+    HELD = "held"
+    FORCED = "forced"
+
+
+class Command(StrEnum):
+    """What the door wants done: relock now; sound the chime at the door; silence it."""
+
+    LOCK = "lock"
+    CHIME = "chime"
+    HUSH = "hush"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An event for the journal: `kind` as in `EventDraft`, `data` JSON-serialisable."""
+
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What came of one stimulus, in order."""
+
+    notes: tuple[Note, ...] = ()
+    commands: tuple[Command, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DoorState:
+    """The door now. `secured` follows from the rest."""
+
+    door: DoorStatus
+    lock: LockStatus
+    alarms: frozenset[Alarm]
+    phase: Phase
+
+    @property
+    def secured(self) -> Secured:
+        """Closed, locked and without alarm; `unknown` when only the contact is not known."""
+        if self.lock is not LockStatus.LOCKED or self.alarms or self.door is DoorStatus.OPENED:
+            return Secured.UNSECURED
+        return Secured.SECURED if self.door is DoorStatus.CLOSED else Secured.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class DoorSettings:
+    """How this door behaves. Seconds; `unlock_seconds` is the normal opening, longer is extended.
+
+    `exit_seconds` is how long after the exit button an opening is no break-in. `grace_seconds`
+    lets a person who pulled at the last moment be no break-in either: contact and debouncing
+    are slower than a lock.
+    """
+
+    unlock_seconds: float = 5.0
+    exit_seconds: float = 10.0
+    grace_seconds: float = 1.0
+    relock_on_close: bool = True
+    held: HeldSettings = field(default_factory=HeldSettings)

@@ -1,0 +1,156 @@
+"""The door in service: the lock, its sensors and the state machine on one thread.
+
+`SupervisedDoor` is itself a `Lock`, so a grant by any method is known to the state machine and
+an opening without one is an alarm.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+from edge.errors import LockError
+from edge.relay.door import Command, DoorState, Note, Sensor, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.relay.machine import DoorMachine
+    from edge.relay.sensors import Change, Sensors
+
+LOG = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.02
+
+
+class AnyLock(Protocol):
+    """`edge.ports.Lock`, said again because its module needs numpy."""
+
+    def unlock(self, seconds: float) -> None:
+        """Unlock now, relock after `seconds`."""
+
+    def lock(self) -> None:
+        """Relock now."""
+
+    def close(self) -> None:
+        """Relock and release."""
+
+
+class SupervisedDoor:
+    """A `Lock` that knows what its door does. Any thread may call it.
+
+    `on_note` is called with each journal event and `on_chime` with True or False, both from the
+    door's own thread. `quiet` says whether these are quiet hours. Nothing runs before `start`;
+    tests call `poll` themselves.
+    """
+
+    def __init__(
+        self,
+        lock: AnyLock,
+        sensors: Sensors,
+        machine: DoorMachine,
+        monotonic: Callable[[], float],
+        on_note: Callable[[Note], None],
+    ) -> None:
+        self._lock = lock
+        self._sensors = sensors
+        self._machine = machine
+        self._monotonic = monotonic
+        self._on_note = on_note
+        self.on_chime: Callable[[bool], None] = lambda _on: None
+        self.quiet: Callable[[], bool] = lambda: False
+        self._guarding = threading.Lock()  # the machine and the notes that wait
+        self._waiting: deque[Note] = deque()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._seen_at = monotonic()
+
+    @property
+    def state(self) -> DoorState:
+        """The door now."""
+        with self._guarding:
+            return self._machine.state
+
+    @property
+    def polled_at(self) -> float:
+        """Monotonic seconds of the last poll: the watchdog's proof that this thread lives."""
+        return self._seen_at
+
+    def start(self) -> None:
+        """Begin to poll the sensors on a thread of its own."""
+        self._thread = threading.Thread(target=self._run, name="door", daemon=True)
+        self._thread.start()
+
+    def unlock(self, seconds: float) -> None:
+        """Unlock now and relock by itself. Raises `LockError`; then nothing was granted."""
+        # The machine first: on a fast strike the contact may open before this returns.
+        self._take(lambda now: self._machine.granted(seconds, now))
+        try:
+            self._lock.unlock(seconds)
+        except LockError:
+            self._take(self._machine.withdrawn)
+            raise
+
+    def lock(self) -> None:
+        """Relock now."""
+        self._lock.lock()
+        self._take(self._machine.relocked)
+
+    def close(self) -> None:
+        """Stop the thread, leave the relay at rest and release the pins. Safe to call twice."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=2.0)
+        self._lock.close()
+        self._sensors.close()
+
+    def acknowledge(self, by: str) -> None:
+        """Say that `by` has the alarm in hand."""
+        self._take(lambda now: self._machine.acknowledge(by, now))
+
+    def free_access(self, on: bool) -> None:  # noqa: FBT001 - a mode
+        """Say that the door is meant to stand unlocked, or no longer."""
+        self._take(lambda now: self._machine.free_access(on, now))
+
+    def lock_event(self, kind: str, data: dict[str, Any]) -> None:
+        """Take what `GuardedLock` reports: give this as its `on_event`."""
+        if kind == "lock.unlock_failed":
+            self._take(self._machine.withdrawn)
+        else:
+            why = str(data.get("why", "")) if kind == "lock.guard_lost" else None
+            self._take(lambda now: self._machine.fault("lock", why, now))
+        with self._guarding:
+            self._waiting.append(Note(kind, data))
+
+    def poll(self) -> None:
+        """Read the sensors once, let time pass, and hand on what came of it."""
+        self._seen_at = now = self._monotonic()
+        for change in self._sensors.poll(now):
+            self._take(lambda now, change=change: self._sensed(change, now))  # type: ignore[misc]
+        self._take(lambda now: self._machine.tick(now, quiet=self.quiet()))
+        while self._waiting:
+            self._on_note(self._waiting.popleft())
+
+    def _run(self) -> None:
+        while not self._stopping.wait(POLL_SECONDS):
+            try:
+                self.poll()
+            except Exception:  # a journal that fails must not blind the door
+                LOG.exception("door: an event could not be handed on")
+
+    def _sensed(self, change: Change, now: float) -> Step:
+        if change.active is None:
+            return self._machine.fault(change.sensor, change.fault or None, now)
+        return self._machine.sensed(Sensor(change.sensor), change.active, now)
+
+    def _take(self, what: Callable[[float], Step]) -> None:
+        with self._guarding:
+            step = what(self._monotonic())
+            self._waiting.extend(step.notes)
+        for command in step.commands:
+            if command is Command.LOCK:
+                self._lock.lock()
+            else:
+                self.on_chime(command is Command.CHIME)

@@ -1,0 +1,231 @@
+"""The door in service: lock, sensors and state machine together, on a clock that a test moves."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from relay_lines import until
+
+from edge.errors import LockError
+from edge.relay.door import Alarm, DoorSettings, DoorStatus, Note, Secured, Sensor
+from edge.relay.dry_run import DryRunLock
+from edge.relay.machine import DoorMachine
+from edge.relay.sensors import Sensors, SensorWiring, SimulatedLevels
+from edge.relay.supervised import SupervisedDoor
+from edge.runtime.clock import ManualClock, SystemClock
+
+WIRINGS = [
+    SensorWiring(Sensor.CONTACT, 22, "nc"),
+    SensorWiring(Sensor.REX, 23, "no"),
+    SensorWiring(Sensor.TAMPER, 24, "nc"),
+    SensorWiring(Sensor.FIRE, 25, "nc"),
+    SensorWiring(Sensor.BELL, 26, "no"),
+]
+
+
+class Site:
+    """A door with a hand on every wire."""
+
+    def __init__(self, lock: Any = None) -> None:
+        self.clock = ManualClock(monotonic=5000.0)
+        self.lock = lock or DryRunLock(self.clock)
+        self.levels = SimulatedLevels(WIRINGS)
+        self.notes: list[Note] = []
+        self.chimes: list[bool] = []
+        machine = DoorMachine(DoorSettings(), self.clock.monotonic())
+        self.door = SupervisedDoor(
+            self.lock, Sensors(WIRINGS, self.levels), machine, self.clock.monotonic, self.notes.append
+        )
+        self.door.on_chime = self.chimes.append
+        self.wait(0.1)
+
+    def wait(self, seconds: float) -> None:
+        for _ in range(max(1, round(seconds / 0.02))):
+            self.clock.advance(0.02)
+            self.door.poll()
+
+    def set(self, sensor: Sensor, active: bool) -> None:
+        self.levels.set(sensor, active)
+        self.wait(0.1)
+
+    @property
+    def kinds(self) -> list[str]:
+        return [note.kind for note in self.notes]
+
+
+class BrokenLock:
+    """A lock whose guard is gone."""
+
+    def unlock(self, seconds: float) -> None:
+        raise LockError("no relay guard answers")
+
+    def lock(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_pass_from_grant_to_relock() -> None:
+    site = Site()
+    site.door.unlock(5)
+    site.wait(1)
+    site.set(Sensor.CONTACT, True)
+    site.wait(1)
+    site.set(Sensor.CONTACT, False)
+    assert site.kinds == ["door.opened", "door.closed"]
+    assert [move.action for move in site.lock.history] == ["unlock", "lock"]
+    assert site.door.state.secured is Secured.SECURED
+
+
+def test_no_entry_after_a_grant() -> None:
+    site = Site()
+    site.door.unlock(5)
+    site.wait(7)
+    assert site.kinds == ["door.no_entry_after_granted"]
+    assert [move.action for move in site.lock.history] == ["unlock", "relock"]
+
+
+def test_a_break_in_and_its_end() -> None:
+    site = Site()
+    site.set(Sensor.CONTACT, True)
+    assert site.kinds == ["door.forced"]
+    assert site.door.state.alarms == {Alarm.FORCED_OPEN}
+    site.set(Sensor.CONTACT, False)
+    assert site.door.state.secured is Secured.SECURED
+
+
+def test_a_propped_door_chimes_alarms_and_is_acknowledged() -> None:
+    site = Site()
+    site.door.unlock(5)
+    site.set(Sensor.CONTACT, True)
+    site.wait(31)
+    assert site.kinds == ["door.opened", "door.held"]
+    assert site.chimes == [True, True]
+    site.door.acknowledge("concierge")
+    site.wait(0.1)
+    assert site.kinds[-1] == "door.acknowledged"
+    assert site.chimes == [True, True, False]
+
+
+def test_quiet_hours_are_asked_for_at_the_time() -> None:
+    site = Site()
+    site.door.quiet = lambda: True
+    site.door.unlock(5)
+    site.set(Sensor.CONTACT, True)
+    site.wait(31)
+    assert site.chimes == []
+    assert site.kinds == ["door.opened", "door.held_warning", "door.held"]
+
+
+def test_a_wall_clock_that_jumps_loses_no_alarm() -> None:
+    site = Site()
+    site.door.unlock(5)
+    site.set(Sensor.CONTACT, True)
+    for jump in (-86_400, 365 * 86_400, -3600):
+        site.wait(8)
+        site.clock.step_wall(jump)
+    assert "door.held" not in site.kinds
+    site.wait(8)
+    assert site.kinds[-1] == "door.held"
+
+
+@pytest.mark.parametrize(
+    ("sensor", "kinds"),
+    [
+        (Sensor.REX, ["door.rex"]),
+        (Sensor.BELL, ["door.bell"]),
+        (Sensor.TAMPER, ["door.tamper", "door.tamper_cleared"]),
+        (Sensor.FIRE, ["door.fire_alarm", "door.fire_alarm_cleared"]),
+    ],
+)
+def test_every_other_wire_is_written_down_and_moves_nothing(sensor: Sensor, kinds: list[str]) -> None:
+    site = Site()
+    site.set(sensor, True)
+    site.set(sensor, False)
+    assert site.kinds == kinds
+    assert site.lock.history == ()
+
+
+def test_a_cut_wire_of_the_contact_is_a_fault_and_the_lock_still_works() -> None:
+    site = Site()
+    site.levels.cut(Sensor.CONTACT)
+    site.wait(0.1)
+    assert site.door.state.door is DoorStatus.UNKNOWN
+    assert site.door.state.alarms == {Alarm.DOOR_FAULT}
+    site.door.unlock(5)
+    assert site.lock.unlocked
+
+
+def test_a_lock_that_cannot_be_moved_is_no_grant() -> None:
+    site = Site(BrokenLock())
+    with pytest.raises(LockError):
+        site.door.unlock(5)
+    site.wait(2)
+    site.set(Sensor.CONTACT, True)
+    assert site.kinds == ["door.forced"]
+
+
+def test_a_lost_guard_is_a_fault_of_the_door_until_it_is_back() -> None:
+    site = Site()
+    site.door.lock_event("lock.guard_back", {})
+    site.wait(0.1)
+    assert site.kinds == ["lock.guard_back"]
+    site.door.lock_event("lock.guard_lost", {"why": "it has gone"})
+    site.wait(0.1)
+    assert site.kinds[1:] == ["door.fault", "lock.guard_lost"]
+    assert site.door.state.alarms == {Alarm.DOOR_FAULT}
+    site.door.lock_event("lock.guard_back", {})
+    site.door.unlock(5)
+    site.door.lock_event("lock.unlock_failed", {"why": "not confirmed"})
+    site.wait(7)
+    assert site.kinds[3:] == ["door.fault_cleared", "lock.guard_back", "lock.unlock_failed"]
+
+
+def test_free_access_lets_the_door_stand_open() -> None:
+    site = Site()
+    site.door.free_access(True)
+    site.set(Sensor.CONTACT, True)
+    site.wait(60)
+    assert site.door.state.alarms == frozenset()
+    site.door.free_access(False)
+    site.wait(31)
+    assert site.kinds[-1] == "door.held"
+
+
+def test_lock_relocks_and_the_machine_knows() -> None:
+    site = Site()
+    site.door.unlock(5)
+    site.door.lock()
+    site.wait(2)
+    site.set(Sensor.CONTACT, True)
+    assert site.kinds[-1] == "door.forced"
+
+
+def test_the_thread_survives_a_journal_that_fails() -> None:
+    clock = SystemClock()
+    levels = SimulatedLevels(WIRINGS)
+    seen: list[str] = []
+    failing = threading.Event()
+
+    def journal(note: Note) -> None:
+        seen.append(note.kind)
+        if not failing.is_set():
+            failing.set()
+            raise RuntimeError("disk full")
+
+    machine = DoorMachine(DoorSettings(), clock.monotonic())
+    door = SupervisedDoor(DryRunLock(clock), Sensors(WIRINGS, levels), machine, clock.monotonic, journal)
+    door.start()
+    try:
+        levels.set(Sensor.BELL, True)
+        until(lambda: seen == ["door.bell"], "the bell")
+        levels.set(Sensor.CONTACT, True)
+        until(lambda: seen[1:] in (["door.forced"], ["door.found_open"]), "the door still sees")
+        before = door.polled_at
+        until(lambda: door.polled_at > before, "the thread lives")
+    finally:
+        door.close()
+        door.close()
