@@ -63,6 +63,7 @@ BACKENDS: dict[str, Callable[[], Backend]] = {
     "int8-fold1": _optional("edge.matcher.backends.int8", "Fold", 1),
     "int8-fold2": _optional("edge.matcher.backends.int8", "Fold", 2),
     "int8-fold4": _optional("edge.matcher.backends.int8", "Fold", 4),
+    "int8-touch4": _optional("edge.matcher.backends.int8", "TouchedFold", 4),
 }
 
 

@@ -21,11 +21,22 @@ if TYPE_CHECKING:
 Rows = NDArray[np.float32]
 """(k, D) float32, unit rows."""
 
+COMPARED_AT_ONCE = 4096
+"""Rows widened together: even if every row of a huge gallery must be compared, memory stays small."""
+
 
 def exact_similarities(rows: Rows, probe: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return (k,) float64: the cosine similarity of each row with a (D,) float32 probe. Any thread."""
     similarities: NDArray[np.float64] = (rows.astype(np.float64) * probe.astype(np.float64)).sum(axis=1)
     return similarities
+
+
+def exact_at(originals: Rows, indices: NDArray[np.intp], probe: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return (k,) float64: the similarities of `originals[indices]`, a bounded number at a time."""
+    if len(indices) <= COMPARED_AT_ONCE:
+        return exact_similarities(originals[indices], probe)
+    parts = np.array_split(indices, -(-len(indices) // COMPARED_AT_ONCE))
+    return np.concatenate([exact_similarities(originals[part], probe) for part in parts])
 
 
 def best_two(similarities: Iterable[float], owners: Iterable[int], names: Sequence[str]) -> Match:

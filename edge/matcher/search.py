@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from edge.domain import Match
-from edge.matcher.exact import best_two, exact_similarities
+from edge.matcher.exact import best_two, exact_at
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from edge.matcher.arena import Snapshot
@@ -78,7 +79,7 @@ class Search:
         second = self._top_live(scores)
         scores[start:stop] = own
         seeds = [first] if second is None else [first, second]
-        floor = float(self._exact(seeds).min())
+        floor = float(self._exact(np.array(seeds)).min())
         rows = (scores >= self.cut(floor, scores)).nonzero()[0]
         return self._rank(self.snapshot.only_live(rows))
 
@@ -155,9 +156,9 @@ class Search:
         contenders[top] = True
         return contenders
 
-    def _exact(self, rows: list[int] | NDArray[np.intp]) -> NDArray[np.float64]:
+    def _exact(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         self.rescored += len(rows)
-        return exact_similarities(self.snapshot.originals[rows], self.probe)
+        return exact_at(self.snapshot.originals, rows, self.probe)
 
     def _rank(self, rows: NDArray[np.intp]) -> Match:
         """Return the best two residents among `rows`, ties by the smaller id."""

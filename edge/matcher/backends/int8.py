@@ -37,6 +37,9 @@ ROW_NORM = 1.000002
 SLACK = 2e-6
 """Covers float32 rounding while encoding: 127 * 6e-8 * sqrt(D) / t < 1e-6 up to D = 1040."""
 
+TOUCHED_BYTES = 256 << 10
+"""A quarter of a core's own cache; 128 kB and 512 kB measured slower or the same."""
+
 WIDEST_RESIDUAL = 0.05
 """A probe that fits the gallery's scale leaves 0.02 at most; beyond this it gets its own scale."""
 
@@ -120,8 +123,11 @@ class Fold:
         scratch = self._reused(len(codes), fold, coded.codes.shape)
         scratch.blocks[:] = coded.codes
         packed = numkong.dots_pack(scratch.columns)
-        numkong.dots_packed(codes, packed, out=scratch.tensor)
+        self._multiply(codes, packed, scratch.tensor)
         return coded.scan(snapshot, scratch.scores[: len(snapshot.owner) * count])
+
+    def _multiply(self, codes: NDArray[np.int8], packed: Any, out: Any) -> None:
+        numkong.dots_packed(codes, packed, out=out)
 
     def _reused(self, rows: int, fold: int, shape: tuple[int, ...]) -> Scratch:
         """Return this thread's scratch: fresh pages would cost as much as half a scan."""
@@ -130,6 +136,26 @@ class Fold:
         if kept is None or kept.key != key:
             kept = self._scratch.kept = _scratch(key, rows, fold, shape)
         return kept
+
+
+class TouchedFold(Fold):
+    """The same, a block at a time, each read once before: the kernel alone reads memory slowly.
+
+    It walks many rows at once, which defeats the hardware's prefetching; a plain maximum over the
+    block brings it into the core's cache at full memory speed. Pays for long rows beyond the
+    caches (1.5 times faster at 100,000 x 512 and four probes).
+    """
+
+    def __init__(self, columns: int) -> None:
+        super().__init__(columns)
+        self.name = f"int8-touch{columns}"
+
+    def _multiply(self, codes: NDArray[np.int8], packed: Any, out: Any) -> None:
+        step = max(1, TOUCHED_BYTES // codes.shape[1])
+        for start in range(0, len(codes), step):
+            stop = min(start + step, len(codes))
+            codes[start:stop].max()
+            numkong.dots_packed(codes, packed, out=out, start_row=start, end_row=stop)
 
 
 class Scratch(NamedTuple):
