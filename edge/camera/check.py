@@ -96,20 +96,23 @@ def look(image: Image) -> PictureState:
 class PictureHealth:
     """Notices a frozen, black, white or covered picture. One camera, one thread.
 
-    A state counts once it has held for `hold_seconds` (3 s: the alarm is due within 5 s);
-    OK counts at once. Keep it over a reopening: a hung camera shows the same picture again.
+    An alarm counts once its cause has held for `hold_seconds` (3 s: it is due within 5 s) and ends
+    after `recover_seconds` without one, so that a scene on the edge does not flood the journal.
+    Keep it over a reopening: a hung camera shows the same picture again.
     """
 
-    def __init__(self, hold_seconds: float = 3.0) -> None:
+    def __init__(self, hold_seconds: float = 3.0, recover_seconds: float = 10.0) -> None:
         self.state = PictureState.OK
         self.is_repeat = False
         """True when the last frame equals the one before it in every pixel: it shows nothing new."""
         self._hold_seconds = hold_seconds
+        self._recover_seconds = recover_seconds
         self._last: Frame | None = None
         self._shown = PictureState.OK
         self._sampled_at = -np.inf
         self._changed_at = 0.0
         self._dull_since: float | None = None
+        self._well_since: float | None = None
 
     def check(self, image: Any) -> Image:
         """Return `image` as a picture, see `validate_frame`. Raises `FrameRefused`."""
@@ -126,19 +129,30 @@ class PictureHealth:
             self._sampled_at = frame.time
         return self._settle(frame.time)
 
+    def restart(self) -> None:
+        """End any alarm: the camera was lost. The same picture as before is still a repeat."""
+        self.state = self._shown = PictureState.OK
+        self._sampled_at = -np.inf
+        self._dull_since = self._well_since = None
+
     def _settle(self, time: float) -> PictureState:
-        # A frozen black picture is black: that says more about the cause.
-        if self._shown is not PictureState.OK:
-            self._dull_since = time if self._dull_since is None else self._dull_since
-            if time - self._dull_since >= self._hold_seconds:
-                self.state = self._shown
-            return self.state
-        self._dull_since = None
-        if time - self._changed_at >= self._hold_seconds:
-            self.state = PictureState.FROZEN
-        elif not self.is_repeat:
+        alarm = self._alarm(time)
+        if alarm is not PictureState.OK:
+            self.state, self._well_since = alarm, None
+        elif self._dull_since is not None or self._well_since is None:
+            self._well_since = time
+        elif time - self._well_since >= self._recover_seconds:
             self.state = PictureState.OK
         return self.state
+
+    def _alarm(self, time: float) -> PictureState:
+        if self._shown is PictureState.OK:
+            self._dull_since = None
+            is_frozen = time - self._changed_at >= self._hold_seconds
+            return PictureState.FROZEN if is_frozen else PictureState.OK
+        # A frozen black picture is black: that says more about the cause.
+        self._dull_since = time if self._dull_since is None else self._dull_since
+        return self._shown if time - self._dull_since >= self._hold_seconds else PictureState.OK
 
 
 def _same_pixels(one: Image, other: Image) -> bool:

@@ -47,7 +47,7 @@ V4L_SELECT_TIMEOUT_SECONDS = "2"
 MOST_BACKLOG_FRAMES = 90
 
 
-class Capture(Protocol):
+class VideoSource(Protocol):
     """What is used of `cv2.VideoCapture`."""
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
@@ -76,7 +76,7 @@ class OpenCvCamera:
     def __init__(
         self,
         name: str,
-        connect: Callable[[], Capture],
+        connect: Callable[[], VideoSource],
         clock: Clock,
         busy_seconds: Callable[[], float] = time.thread_time,
     ) -> None:
@@ -86,7 +86,7 @@ class OpenCvCamera:
         self._busy_seconds = busy_seconds
         self._seq = 0
         self._lag = LagMeter()
-        self._capture: Capture | None = None
+        self._capture: VideoSource | None = None
         self._read_at = 0.0
         self._open()
 
@@ -161,7 +161,7 @@ class OpenCvCamera:
         return image, took
 
 
-def rtsp_connector(url: str) -> Callable[[], Capture]:
+def rtsp_connector(url: str) -> Callable[[], VideoSource]:
     """Return a function that opens the RTSP stream at `url` with all time-outs set.
 
     Call this from the main thread before others start: FFmpeg's options can only be given
@@ -177,16 +177,16 @@ def rtsp_connector(url: str) -> Callable[[], Capture]:
     return lambda: cv2.VideoCapture(url, cv2.CAP_FFMPEG, parameters)
 
 
-def v4l2_connector(device: int | str, size: tuple[int, int], fps: float) -> Callable[[], Capture]:
+def v4l2_connector(device: int | str, size: tuple[int, int], fps: float) -> Callable[[], VideoSource]:
     """Return a function that opens a USB camera by number or path, asking for MJPG.
 
-    Uncompressed video at 640x480 fills half of a USB 2 bus, at 1280x720 it drops to 10 fps.
+    Uncompressed, 640x480 at 30 fps is 18 MB/s of the 40 or so that USB 2 carries.
     `size` is (width, height) in pixels; the camera may choose its nearest mode. Call this from
     the main thread: the time-out can only be given through the environment.
     """
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", V4L_SELECT_TIMEOUT_SECONDS)
 
-    def connect() -> Capture:
+    def connect() -> VideoSource:
         # Set one by one: as open parameters, a single unsupported one makes opening fail.
         capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))

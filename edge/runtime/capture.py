@@ -53,6 +53,9 @@ class PictureWatch(Protocol):
     def observe(self, frame: Frame) -> str:
         """Take a frame and return `ok`, `frozen`, `black`, `white` or `covered`."""
 
+    def restart(self) -> None:
+        """End any alarm: the camera was lost."""
+
 
 class Capture:
     """One camera's life: open, read, notice, reopen. `step` is for a `Worker`.
@@ -135,7 +138,7 @@ class Capture:
 
     def _hand_on(self, frame: Frame) -> None:
         frame.image.setflags(write=False)
-        self._good_at = frame.time
+        self._good_at = self._clock.monotonic()
         picture = self._health.observe(frame)
         if self._health.is_repeat:
             self.repeated += 1
@@ -166,6 +169,7 @@ class Capture:
 
     def _lose(self, error: CameraLost) -> None:
         self._drop_camera()
+        self._health.restart()
         self._retry_at = self._clock.monotonic() + self._retry_seconds
         self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
         if self.state != "lost":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -158,10 +159,27 @@ def test_one_changed_pixel_is_not_a_repeat() -> None:
     assert not health.is_repeat
 
 
-def test_a_thawed_picture_is_well_at_once() -> None:
+def test_an_alarm_ends_after_ten_good_seconds() -> None:
     health = PictureHealth()
     run(health, [scene()] * 40)
-    assert run(health, [scene(1)], start=4.0) == [PictureState.OK]
+    states = run(health, [scene(seed) for seed in range(1, 121)], start=4.0)
+    assert states[:100] == [PictureState.FROZEN] * 100
+    assert states[101:] == [PictureState.OK] * 19
+
+
+def test_a_camera_that_was_lost_starts_afresh_but_not_with_the_old_picture() -> None:
+    health = PictureHealth()
+    run(health, [scene()] * 40)
+    health.restart()
+    assert run(health, [scene()], start=9.0) == [PictureState.FROZEN]
+    health.restart()
+    assert run(health, [scene(1)], start=12.0) == [PictureState.OK]
+
+
+def test_a_scene_that_often_stands_still_is_one_alarm() -> None:
+    """A strongly compressed stream at night changes only with its key frames, every four seconds."""
+    states = run(PictureHealth(), [scene(index // 40) for index in range(600)])
+    assert sum(now is not before for before, now in pairwise(states)) == 1
 
 
 @pytest.mark.parametrize(
@@ -173,7 +191,7 @@ def test_a_lens_that_shows_nothing_is_noticed_within_five_seconds(level: int, st
     states = run(health, [plain(level, seed=seed) for seed in range(50)], start=2.0)
     assert states[20] is PictureState.OK
     assert states[40:] == [state] * 10
-    assert run(health, [scene(seed) for seed in range(10)], start=7.0)[-1] is PictureState.OK
+    assert run(health, [scene(seed) for seed in range(120)], start=7.0)[-1] is PictureState.OK
 
 
 def test_a_passing_hand_is_no_alarm() -> None:

@@ -197,7 +197,7 @@ def test_a_scene_that_really_stands_still_is_reopened_once_a_minute(world: World
 
 def test_life_after_frozen_is_ok(world: World) -> None:
     world.content = lambda n: noisy(0 if n < 100 else n)
-    world.run(15)
+    world.run(20)
     assert world.states() == ["frozen", "ok"]
 
 
@@ -209,7 +209,7 @@ def test_a_lens_that_shows_nothing_is_told(world: World, level: int, state: str)
         return image
 
     world.content = lambda n: dull(n) if 30 <= n < 130 else noisy(n)
-    world.run(15)
+    world.run(22)
     assert world.states() == [state, "ok"]
     assert world.events[0].mono - 30 * FRAME_SECONDS < 5.0
     assert len(world.cameras) == 1
