@@ -1,4 +1,4 @@
-"""The door in service: the lock, its sensors and the state machine on one thread.
+"""The door in service: the lock, its sensors and the state machine together.
 
 `SupervisedDoor` is itself a `Lock`, so a grant by any method is known to the state machine and
 an opening without one is an alarm.
@@ -6,7 +6,6 @@ an opening without one is an alarm.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
 
     from edge.relay.machine import DoorMachine
     from edge.relay.sensors import Change, Sensors
-
-LOG = logging.getLogger(__name__)
-
-POLL_SECONDS = 0.02
 
 
 class AnyLock(Protocol):
@@ -41,9 +36,9 @@ class AnyLock(Protocol):
 class SupervisedDoor:
     """A `Lock` that knows what its door does. Any thread may call it.
 
-    `on_note` is called with each journal event and `on_chime` with True or False, both from the
-    door's own thread. `quiet` says whether these are quiet hours. Nothing runs before `start`;
-    tests call `poll` themselves.
+    Somebody calls `poll` about every 20 ms from one thread; there `on_note` gets each journal
+    event, in order. `on_chime` gets True or False, from any thread. `quiet` says whether these are
+    quiet hours.
     """
 
     def __init__(
@@ -63,25 +58,12 @@ class SupervisedDoor:
         self.quiet: Callable[[], bool] = lambda: False
         self._guarding = threading.Lock()  # the machine and the notes that wait
         self._waiting: deque[Note] = deque()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._seen_at = monotonic()
 
     @property
     def state(self) -> DoorState:
         """The door now."""
         with self._guarding:
             return self._machine.state
-
-    @property
-    def polled_at(self) -> float:
-        """Monotonic seconds of the last poll: the watchdog's proof that this thread lives."""
-        return self._seen_at
-
-    def start(self) -> None:
-        """Begin to poll the sensors on a thread of its own."""
-        self._thread = threading.Thread(target=self._run, name="door", daemon=True)
-        self._thread.start()
 
     def unlock(self, seconds: float) -> None:
         """Unlock now and relock by itself. Raises `LockError`; then nothing was granted."""
@@ -99,10 +81,7 @@ class SupervisedDoor:
         self._take(self._machine.relocked)
 
     def close(self) -> None:
-        """Stop the thread, leave the relay at rest and release the pins. Safe to call twice."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout=2.0)
+        """Leave the relay at rest and release the pins; poll no more. Safe to call twice."""
         self._lock.close()
         self._sensors.close()
 
@@ -125,20 +104,16 @@ class SupervisedDoor:
             self._waiting.append(Note(kind, data))
 
     def poll(self) -> None:
-        """Read the sensors once, let time pass, and hand on what came of it."""
-        self._seen_at = now = self._monotonic()
-        for change in self._sensors.poll(now):
+        """Read the sensors once, let time pass, and hand on what came of it.
+
+        An event that `on_note` raises for is handed on again by the next call.
+        """
+        for change in self._sensors.poll(self._monotonic()):
             self._take(lambda now, change=change: self._sensed(change, now))  # type: ignore[misc]
         self._take(lambda now: self._machine.tick(now, quiet=self.quiet()))
         while self._waiting:
-            self._on_note(self._waiting.popleft())
-
-    def _run(self) -> None:
-        while not self._stopping.wait(POLL_SECONDS):
-            try:
-                self.poll()
-            except Exception:  # a journal that fails must not blind the door
-                LOG.exception("door: an event could not be handed on")
+            self._on_note(self._waiting[0])
+            self._waiting.popleft()
 
     def _sensed(self, change: Change, now: float) -> Step:
         if change.active is None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
-from relay_lines import until
 
 from edge.errors import LockError
 from edge.relay.door import Alarm, DoorSettings, DoorStatus, Note, Secured, Sensor
@@ -14,7 +12,7 @@ from edge.relay.dry_run import DryRunLock
 from edge.relay.machine import DoorMachine
 from edge.relay.sensors import Sensors, SensorWiring, SimulatedLevels
 from edge.relay.supervised import SupervisedDoor
-from edge.runtime.clock import ManualClock, SystemClock
+from edge.runtime.clock import ManualClock
 
 WIRINGS = [
     SensorWiring(Sensor.CONTACT, 22, "nc"),
@@ -204,28 +202,27 @@ def test_lock_relocks_and_the_machine_knows() -> None:
     assert site.kinds[-1] == "door.forced"
 
 
-def test_the_thread_survives_a_journal_that_fails() -> None:
-    clock = SystemClock()
-    levels = SimulatedLevels(WIRINGS)
-    seen: list[str] = []
-    failing = threading.Event()
+def test_an_event_the_journal_refused_is_handed_on_again() -> None:
+    site = Site()
+    refusing = True
 
     def journal(note: Note) -> None:
-        seen.append(note.kind)
-        if not failing.is_set():
-            failing.set()
+        if refusing:
             raise RuntimeError("disk full")
+        site.notes.append(note)
 
-    machine = DoorMachine(DoorSettings(), clock.monotonic())
-    door = SupervisedDoor(DryRunLock(clock), Sensors(WIRINGS, levels), machine, clock.monotonic, journal)
-    door.start()
-    try:
-        levels.set(Sensor.BELL, True)
-        until(lambda: seen == ["door.bell"], "the bell")
-        levels.set(Sensor.CONTACT, True)
-        until(lambda: seen[1:] in (["door.forced"], ["door.found_open"]), "the door still sees")
-        before = door.polled_at
-        until(lambda: door.polled_at > before, "the thread lives")
-    finally:
-        door.close()
-        door.close()
+    site.door._on_note = journal
+    site.levels.set(Sensor.CONTACT, True)
+    with pytest.raises(RuntimeError):
+        site.wait(1)
+    refusing = False
+    site.wait(0.1)
+    assert site.kinds == ["door.forced"]
+
+
+def test_close_leaves_the_lock_locked() -> None:
+    site = Site()
+    site.door.unlock(5)
+    site.door.close()
+    site.door.close()
+    assert not site.lock.unlocked
