@@ -146,3 +146,13 @@ class Outbox(Protocol):
 
     def mark_done(self, upto: int) -> None:
         """Remember that everything up to `upto` has arrived; never goes back."""
+
+
+class CommandLedger(Protocol):
+    """Remembers remote commands across restarts, so that each is executed at most once."""
+
+    def is_known(self, command_id: str) -> bool:
+        """Say whether this command was claimed before."""
+
+    def claim(self, command_id: str, at: datetime) -> bool:
+        """Durably take this id before acting on it; False when it was taken already."""

@@ -1,0 +1,72 @@
+"""Which remote commands were taken: written before acting, so that none is executed twice."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from edge.errors import JournalUnavailable
+from edge.store.database import Schema, open_database, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LEDGER_FILE = "commands.db"
+"""Its name inside the data folder."""
+KEEP = timedelta(days=30)
+"""Longer than any command's validity by far; a replay after that fails on its nonce or its age."""
+
+LEDGER = Schema(
+    name="command ledger",
+    application_id=0x4647434C,  # "FGCL"
+    migrations=(
+        (
+            "CREATE TABLE taken (id TEXT PRIMARY KEY, at TEXT NOT NULL)",
+            "CREATE INDEX taken_by_time ON taken (at)",
+        ),
+    ),
+)
+
+
+class SqliteLedger:
+    """The commands this door has taken. Implements `ports.CommandLedger`; any thread.
+
+    Raises `StoreError` when the file is damaged, `JournalUnavailable` when it cannot be used now.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection = open_database(path, LEDGER)
+
+    def is_known(self, command_id: str) -> bool:
+        """Say whether this id was claimed within the last 30 days."""
+        with self._using() as connection:
+            return (
+                connection.execute("SELECT 1 FROM taken WHERE id = ?", (command_id,)).fetchone() is not None
+            )
+
+    def claim(self, command_id: str, at: datetime) -> bool:
+        """Take an id for good; False when somebody already did. Forgets ids older than 30 days."""
+        now = at.astimezone(UTC)
+        with self._using() as connection, transaction(connection):
+            connection.execute("DELETE FROM taken WHERE at < ?", ((now - KEEP).isoformat(),))
+            sql = "INSERT OR IGNORE INTO taken VALUES (?, ?)"
+            return connection.execute(sql, (command_id, now.isoformat())).rowcount == 1
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock:
+                yield self._connection
+        except sqlite3.Error as error:
+            raise JournalUnavailable(f"{self._path}: the command ledger failed: {error}") from error

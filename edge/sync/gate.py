@@ -1,0 +1,116 @@
+"""The judge of remote commands: signature, address, freshness, rate, and at most once."""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from edge.errors import SyncError
+from edge.sync.commands import (
+    MAX_COMMAND_BYTES,
+    PURPOSE,
+    WITHOUT_NONCE,
+    Command,
+    CommandRefused,
+    CommandType,
+    Refused,
+    parse_command,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.ports import Clock, CommandLedger
+    from edge.sync.messages import Message
+    from edge.sync.signing import TrustedKeys
+
+NONCE_SECONDS = 10.0
+MOST_NONCES = 8
+UNLOCKS_PER_MINUTE = 6
+CLOCK_SKEW = timedelta(seconds=60)
+"""How far the hub's clock may be off, for commands without a nonce."""
+
+
+class CommandGate:
+    """Lets a command through once, or raises `CommandRefused`. One thread.
+
+    Nonces are valid for ten seconds of the monotonic clock and for one command, so that neither
+    a recording nor a wrong clock opens the door. `clock_trust` says whether the wall time may be
+    used to refuse old commands; nonces do not need it.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        keys: TrustedKeys,
+        ledger: CommandLedger,
+        clock: Clock,
+        clock_trust: Callable[[], str],
+        new_nonce: Callable[[], str] = secrets.token_urlsafe,
+    ) -> None:
+        self._device = device
+        self._keys = keys
+        self._ledger = ledger
+        self._clock = clock
+        self._clock_trust = clock_trust
+        self._new_nonce = new_nonce
+        self._nonces: dict[str, float] = {}
+        self._unlocks: deque[float] = deque(maxlen=UNLOCKS_PER_MINUTE)
+
+    def admit(self, message: Message) -> Command:
+        """Return the command to execute now; its id is taken for good."""
+        command = self._authentic(message)
+        if command.device != self._device:
+            raise CommandRefused(Refused.OTHER_DEVICE, f"it is for {command.device}", command.id)
+        if self._ledger.is_known(command.id):
+            raise CommandRefused(Refused.DUPLICATE, "it was taken before", command.id)
+        self._require_fresh(command)
+        self._require_rate(command)
+        if not self._ledger.claim(command.id, self._clock.now()):
+            raise CommandRefused(Refused.DUPLICATE, "it was taken before", command.id)
+        return command
+
+    def hand_out_nonce(self) -> str:
+        """Return a new nonce for one command within ten seconds."""
+        now = self._clock.monotonic()
+        self._nonces = {nonce: until for nonce, until in self._nonces.items() if until > now}
+        while len(self._nonces) >= MOST_NONCES:
+            del self._nonces[next(iter(self._nonces))]
+        nonce = self._new_nonce()
+        self._nonces[nonce] = now + NONCE_SECONDS
+        return nonce
+
+    def _authentic(self, message: Message) -> Command:
+        if message.retained:
+            raise CommandRefused(Refused.RETAINED, "a command must be sent, not left lying at the broker")
+        if len(message.payload) > MAX_COMMAND_BYTES:
+            raise CommandRefused(Refused.MALFORMED, f"{len(message.payload)} bytes")
+        try:
+            body = self._keys.open(message.payload, PURPOSE)
+        except SyncError as error:
+            raise CommandRefused(Refused.SIGNATURE, str(error)) from error
+        return parse_command(body)
+
+    def _require_fresh(self, command: Command) -> None:
+        if command.type not in WITHOUT_NONCE:
+            until = self._nonces.pop(command.nonce or "", 0.0)
+            if until <= self._clock.monotonic():
+                raise CommandRefused(
+                    Refused.NONCE, "ask for a challenge first, answer within 10 s", command.id
+                )
+        elif self._clock_trust() == "synced":
+            age = self._clock.now() - command.issued
+            if not -CLOCK_SKEW <= age <= command.ttl + CLOCK_SKEW:
+                raise CommandRefused(Refused.EXPIRED, f"issued at {command.issued}", command.id)
+
+    def _require_rate(self, command: Command) -> None:
+        if command.type is not CommandType.UNLOCK:
+            return
+        now = self._clock.monotonic()
+        if len(self._unlocks) == UNLOCKS_PER_MINUTE and now - self._unlocks[0] < 60:
+            raise CommandRefused(
+                Refused.TOO_MANY, f"{UNLOCKS_PER_MINUTE} remote unlocks a minute", command.id
+            )
+        self._unlocks.append(now)

@@ -1,0 +1,77 @@
+"""The property's side of commands: keys, signed wishes, replays."""
+
+import json
+from dataclasses import dataclass, field
+
+from edge.runtime.clock import ManualClock
+from edge.sync.messages import Message
+from edge.sync.signing import Signer, TrustedKeys
+
+SIGNER = Signer("site-1", bytes(range(32)))
+KEYS = TrustedKeys({"site-1": SIGNER.public})
+STRANGER = Signer("site-1", bytes(32))
+TOPIC = "facegate/v1/door-1/cmd"
+
+
+def wish(clock, kind="unlock", number=1, **changes):
+    """Return the fields of a command issued now."""
+    return {
+        "v": 1,
+        "id": f"command-{number:06}",
+        "device": "door-1",
+        "type": kind,
+        "issued": clock.now().isoformat(),
+        "ttl": 10,
+        "by": "Front desk",
+        **changes,
+    }
+
+
+def signed(fields, signer=SIGNER, purpose="cmd"):
+    return signer.sign(json.dumps(fields).encode(), purpose)
+
+
+def message(payload, retained=False):
+    return Message(TOPIC, payload, retained)
+
+
+@dataclass
+class MemoryLedger:
+    """Remembers ids while the test runs."""
+
+    taken: set = field(default_factory=set)
+
+    def is_known(self, command_id):
+        return command_id in self.taken
+
+    def claim(self, command_id, at):
+        fresh = command_id not in self.taken
+        self.taken.add(command_id)
+        return fresh
+
+
+@dataclass
+class MemoryJournal:
+    """Keeps the drafts it was given."""
+
+    drafts: list = field(default_factory=list)
+
+    def append(self, draft):
+        self.drafts.append(draft)
+
+    def kinds(self):
+        return [(draft.kind, draft.reason) for draft in self.drafts]
+
+
+__all__ = [
+    "KEYS",
+    "SIGNER",
+    "STRANGER",
+    "TOPIC",
+    "ManualClock",
+    "MemoryJournal",
+    "MemoryLedger",
+    "message",
+    "signed",
+    "wish",
+]

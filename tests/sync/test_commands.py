@@ -1,0 +1,318 @@
+"""Remote commands: what is let through, and everything that is not."""
+
+import json
+import random
+from datetime import timedelta
+
+import pytest
+from hubside import KEYS, SIGNER, STRANGER, ManualClock, MemoryJournal, MemoryLedger, message, signed, wish
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.errors import ConfigError, LockError, SyncError
+from edge.store.ledger import SqliteLedger
+from edge.sync.commands import CommandRefused, CommandType, Outcome, Refused
+from edge.sync.desk import REFUSALS_PER_MINUTE, CommandDesk
+from edge.sync.gate import UNLOCKS_PER_MINUTE, CommandGate
+from edge.sync.settings import BrokerSettings
+from edge.sync.signing import Signer, TrustedKeys
+
+
+class Site:
+    """A door's gate and desk with everything around them in memory."""
+
+    def __init__(self, trust="synced", ledger=None):
+        self.clock = ManualClock()
+        self.ledger = ledger or MemoryLedger()
+        self.journal = MemoryJournal()
+        self.gate = CommandGate("door-1", KEYS, self.ledger, self.clock, lambda: trust)
+        self.executed = []
+        settings = BrokerSettings("localhost", "door-1")
+        self.desk = CommandDesk(settings, self.gate, self.execute, self.journal, self.clock)
+
+    def execute(self, command, reply):
+        self.executed.append(command)
+        reply(Outcome("done", "unlocked, opened after 2.1 s"))
+
+    def nonce(self):
+        return self.gate.hand_out_nonce()
+
+    def unlock(self, number=1, **changes):
+        return signed(wish(self.clock, "unlock", number, nonce=self.nonce(), **changes))
+
+    def refusal(self, payload, retained=False):
+        with pytest.raises(CommandRefused) as caught:
+            self.gate.admit(message(payload, retained))
+        assert self.executed == []
+        return caught.value.refused
+
+    def answers(self):
+        return [(answer["id"], answer["status"]) for answer in self.desk._answers]
+
+
+def test_a_signed_unlock_with_a_fresh_nonce_is_let_through():
+    """With who wants it and for how long."""
+    site = Site()
+    command = site.gate.admit(message(site.unlock(args={"seconds": 7})))
+    assert (command.type, command.by, command.args) == (CommandType.UNLOCK, "Front desk", {"seconds": 7.0})
+
+
+def test_a_replayed_unlock_is_refused():
+    """The same bytes; a new id with the old nonce; an hour later; after the nonce's ten seconds."""
+    site = Site()
+    nonce = site.nonce()
+    payload = signed(wish(site.clock, nonce=nonce))
+    site.gate.admit(message(payload))
+    assert site.refusal(payload) is Refused.DUPLICATE
+    assert site.refusal(signed(wish(site.clock, number=2, nonce=nonce))) is Refused.NONCE
+    late = signed(wish(site.clock, number=3, nonce=site.nonce()))
+    site.clock.advance(10)
+    assert site.refusal(late) is Refused.NONCE
+    site.clock.advance(3600)
+    assert site.refusal(payload) is Refused.DUPLICATE
+    site.ledger.taken.clear()
+    assert site.refusal(payload) is Refused.NONCE
+
+
+@pytest.mark.parametrize("kind", ["unlock", "evacuation", "normal", "reload", "enrol_window"])
+def test_whatever_loosens_the_door_needs_a_nonce(kind):
+    """None, an invented one, or an empty one."""
+    site = Site()
+    for number, nonce in enumerate([{}, {"nonce": None}, {"nonce": "invented"}]):
+        assert site.refusal(signed(wish(site.clock, kind, number, **nonce))) is Refused.NONCE
+
+
+def test_a_lockdown_needs_no_second_message():
+    """It only makes the door safer, and it must be quick, with or without a good clock."""
+    for trust in ("synced", "unknown"):
+        site = Site(trust)
+        assert site.gate.admit(message(signed(wish(site.clock, "lockdown")))).type is CommandType.LOCKDOWN
+
+
+def test_an_old_command_is_refused_when_the_clock_can_tell():
+    """Beyond its time to live and a minute of skew; also one from the future."""
+    site = Site()
+    old = signed(wish(site.clock, "lockdown"))
+    ahead = signed(
+        wish(site.clock, "diagnostics", 2, issued=(site.clock.now() + timedelta(minutes=5)).isoformat())
+    )
+    site.clock.advance(71)
+    assert site.refusal(old) is Refused.EXPIRED
+    assert site.refusal(ahead) is Refused.EXPIRED
+
+
+def test_a_wrong_clock_does_not_stop_an_unlock():
+    """Freshness of an unlock is the nonce's affair alone."""
+    site = Site()
+    payload = site.unlock(issued="2001-01-01T00:00:00+00:00")
+    assert site.gate.admit(message(payload)).type is CommandType.UNLOCK
+
+
+def test_forgeries_and_strays_are_refused():
+    """Another key, another purpose, another door, a changed byte, retained."""
+    site = Site()
+    fields = wish(site.clock, nonce=site.nonce())
+    assert site.refusal(signed(fields, STRANGER)) is Refused.SIGNATURE
+    assert site.refusal(signed(fields, Signer("site-9", bytes(range(32))))) is Refused.SIGNATURE
+    assert site.refusal(signed(fields, purpose="roster")) is Refused.SIGNATURE
+    assert site.refusal(signed(fields | {"device": "door-2"})) is Refused.OTHER_DEVICE
+    assert site.refusal(signed(fields), retained=True) is Refused.RETAINED
+    tampered = json.loads(signed(fields))
+    tampered["p"] = json.loads(signed(fields | {"args": {"seconds": 30}}))["p"]
+    assert site.refusal(json.dumps(tampered).encode()) is Refused.SIGNATURE
+    assert site.refusal(json.dumps(fields).encode()) is Refused.SIGNATURE
+    assert site.gate.admit(message(signed(fields))).id == fields["id"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"v": 2}, Refused.MALFORMED),
+        ({"v": True}, Refused.MALFORMED),
+        ({"surprise": 1}, Refused.MALFORMED),
+        ({"id": "../../etc"}, Refused.MALFORMED),
+        ({"id": 7}, Refused.MALFORMED),
+        ({"type": "open_sesame"}, Refused.UNKNOWN_TYPE),
+        ({"type": ["unlock"]}, Refused.UNKNOWN_TYPE),
+        ({"issued": "yesterday"}, Refused.MALFORMED),
+        ({"issued": "2026-01-01T00:00:00"}, Refused.MALFORMED),
+        ({"issued": None}, Refused.MALFORMED),
+        ({"ttl": 0}, Refused.MALFORMED),
+        ({"ttl": 3600}, Refused.MALFORMED),
+        ({"ttl": float("nan")}, Refused.MALFORMED),
+        ({"by": "x" * 65}, Refused.MALFORMED),
+        ({"by": "a\nb"}, Refused.MALFORMED),
+        ({"args": {"seconds": 31}}, Refused.MALFORMED),
+        ({"args": {"seconds": "7"}}, Refused.MALFORMED),
+        ({"args": {"minutes": 7}}, Refused.MALFORMED),
+        ({"args": []}, Refused.MALFORMED),
+    ],
+)
+def test_a_signed_command_that_is_not_exactly_right_is_refused(changes, refused):
+    """Also our own hub may have bugs: nothing is guessed."""
+    site = Site()
+    assert site.refusal(site.unlock(**changes)) is refused
+    assert site.ledger.taken == set()
+
+
+def test_at_most_six_remote_unlocks_a_minute():
+    """The seventh waits; other commands do not."""
+    site = Site()
+    for number in range(UNLOCKS_PER_MINUTE):
+        site.gate.admit(message(site.unlock(number)))
+    assert site.refusal(site.unlock(99)) is Refused.TOO_MANY
+    site.gate.admit(message(signed(wish(site.clock, "lockdown", 100))))
+    site.clock.advance(60)
+    site.gate.admit(message(site.unlock(101)))
+
+
+def test_nonces_are_few_short_and_for_once():
+    """A ninth pushes out the first; each serves one command."""
+    site = Site()
+    nonces = [site.nonce() for _ in range(9)]
+    assert len(set(nonces)) == 9
+    assert site.refusal(signed(wish(site.clock, nonce=nonces[0]))) is Refused.NONCE
+    site.gate.admit(message(signed(wish(site.clock, number=2, nonce=nonces[1]))))
+    assert site.refusal(signed(wish(site.clock, number=3, nonce=nonces[1]))) is Refused.NONCE
+
+
+def test_a_command_is_taken_once_across_restarts(tmp_path):
+    """The ledger is on disk before anything moves; ids are forgotten after thirty days."""
+    payload, runs = None, []
+    for _run in range(2):
+        ledger = SqliteLedger(tmp_path / "commands.db")
+        site = Site(ledger=ledger)
+        payload = payload or signed(wish(site.clock, "lockdown"))
+        site.desk.handle(message(payload))
+        runs.append((len(site.executed), site.answers()))
+        ledger.close()
+    assert runs == [(1, [("command-000001", "done")]), (0, [("command-000001", "duplicate")])]
+    ledger = SqliteLedger(tmp_path / "commands.db")
+    assert ledger.claim("command-000001", site.clock.now() + timedelta(days=29)) is False
+    assert ledger.claim("command-000001", site.clock.now() + timedelta(days=31)) is True
+    ledger.close()
+
+
+def test_a_challenge_is_answered_with_a_nonce_that_works():
+    """The two steps of a remote unlock, at the desk."""
+    site = Site()
+    site.desk.handle(message(signed(wish(site.clock, "challenge"))))
+    nonce = site.desk._answers[0]["data"]["nonce"]
+    site.desk.handle(message(signed(wish(site.clock, "unlock", 2, nonce=nonce))))
+    assert site.answers() == [("command-000001", "done"), ("command-000002", "done")]
+    assert [command.type for command in site.executed] == [CommandType.UNLOCK]
+    assert site.journal.kinds() == [("command.taken", None), ("command.done", None)]
+    assert site.journal.drafts[1].data["text"] == "unlocked, opened after 2.1 s"
+
+
+def test_a_failing_lock_is_reported_not_hidden():
+    """The physical outcome is what staff get to see."""
+
+    def stuck(command, reply):
+        raise LockError("the relay does not answer")
+
+    site = Site()
+    site.desk._execute = stuck
+    site.desk.handle(message(site.unlock()))
+    assert site.answers() == [("command-000001", "failed")]
+    assert site.journal.kinds() == [("command.taken", None), ("command.failed", None)]
+
+
+def test_every_refusal_is_an_event_but_a_flood_is_counted():
+    """A thousand forgeries cannot fill the disk; the count is not lost."""
+    site = Site()
+    for _ in range(1000):
+        site.desk.handle(message(b"rubbish"))
+    assert site.journal.kinds() == [("command.refused", "signature")] * REFUSALS_PER_MINUTE
+    site.clock.advance(61)
+    site.desk.handle(message(b"rubbish"))
+    assert site.journal.drafts[-1].data["unreported"] == 1000 - REFUSALS_PER_MINUTE
+    assert site.answers() == []
+
+
+def test_without_a_ledger_nothing_is_executed():
+    """When taking an id cannot be written down, a restart could do it twice."""
+
+    class Broken(MemoryLedger):
+        def claim(self, command_id, at):
+            raise LockError("disk full")
+
+    site = Site(ledger=Broken())
+    site.desk.handle(message(site.unlock()))
+    assert site.executed == []
+    assert site.journal.kinds() == [("command.refused", "unavailable")]
+
+
+def test_two_keys_serve_while_changing_them():
+    """The old and the new one; never none, never three, never a short one."""
+    new = Signer("site-2", bytes(range(1, 33)))
+    keys = TrustedKeys({"site-1": SIGNER.public, "site-2": new.public})
+    assert keys.open(new.sign(b"x", "cmd"), "cmd") == keys.open(SIGNER.sign(b"x", "cmd"), "cmd") == b"x"
+    for wrong in ({}, {"a": b"short"}, dict.fromkeys("abc", SIGNER.public)):
+        with pytest.raises(ConfigError):
+            TrustedKeys(wrong)
+
+
+def mutations(rng, good):
+    """Yield damaged versions of a good message, and plain rubbish, for ever."""
+    while True:
+        raw = bytearray(good)
+        for _ in range(rng.randint(1, 4)):
+            match rng.randrange(4):
+                case 0:
+                    raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
+                case 1:
+                    del raw[rng.randrange(len(raw)) :][:1]
+                case 2:
+                    raw.insert(rng.randrange(len(raw)), rng.randrange(256))
+                case 3:
+                    raw = bytearray(rng.randbytes(rng.randrange(200))) or bytearray(b"{")
+        if bytes(raw) != good:
+            yield bytes(raw)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_damaged_messages_move_nothing():
+    """Flipped, cut, stretched or random bytes: each refused, no other exception, nothing taken."""
+    seed = random.SystemRandom().randrange(10**9)
+    site, rng, admitted = Site(), random.Random(seed), 0
+    good = site.unlock()
+    fuzz = mutations(rng, good)
+    for _ in range(100_000):
+        payload = next(fuzz)
+        try:
+            site.gate.admit(message(payload))
+        except CommandRefused:
+            continue
+        # A blank more is the same JSON; whatever is admitted carries exactly the signed bytes.
+        assert json.loads(payload) == json.loads(good), (seed, payload)
+        admitted += 1
+        good = site.unlock(admitted + 1)
+        fuzz = mutations(rng, good)
+        site.clock.advance(11)
+    assert site.executed == []
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+        lambda s: (
+            st.lists(s)
+            | st.dictionaries(
+                st.sampled_from(["v", "id", "device", "type", "issued", "ttl", "by", "args", "nonce", "x"]), s
+            )
+        ),
+    )
+)
+def test_any_signed_json_is_a_command_or_a_refusal(value):
+    """Even a hub gone mad cannot raise anything else."""
+    site = Site()
+    with pytest.raises(CommandRefused):
+        site.gate.admit(message(signed(value)))
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_refused_by_the_keys(payload):
+    """Never another exception than ours."""
+    with pytest.raises(SyncError):
+        KEYS.open(payload, "cmd")
