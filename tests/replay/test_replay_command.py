@@ -1,0 +1,113 @@
+"""`facegate replay --json`: the contract of every line, and the same lines every time."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from edge.cli import app
+from edge.demo.annotate import VideoSink
+from edge.demo.render import FPS, HEIGHT, WIDTH, Stage
+from edge.demo.story import acts
+from edge.faces.detector import load_detector
+from edge.faces.manifest import load_manifest
+from edge.faces.weights import checked
+from tests.places import need_models
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.models
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> tuple[Path, Path]:
+    """A recording of a stranger and a resident, and a gallery folder."""
+    need_models("yunet", "sface", "obama", "obama2", "obama3", "biden", "astronaut")
+    folder = tmp_path_factory.mktemp("site")
+    clip = folder / "evening.avi"
+    sink = VideoSink(clip, (WIDTH, HEIGHT), FPS)
+    stage = Stage(acts(load_detector())[:2])
+    while (frame := stage.read()) is not None:
+        sink.add(frame.image)
+    sink.close()
+    person = folder / "gallery" / "flat-1203"
+    person.mkdir(parents=True)
+    for name in ("obama", "obama2"):
+        target = person / f"{name}.jpg"
+        target.write_bytes(checked(load_manifest().asset(name)).read_bytes())
+    return clip, folder / "gallery"
+
+
+def replay(site: tuple[Path, Path], tmp_path: Path, *more: str) -> list[dict]:
+    clip, gallery = site
+    result = CliRunner(env={"XDG_CACHE_HOME": str(tmp_path)}).invoke(
+        app, ["replay", str(clip), "--gallery", str(gallery), "--json", *more]
+    )
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.output.splitlines() if line.startswith("{")]
+
+
+def test_the_stranger_is_denied_and_the_resident_granted(site, tmp_path):
+    *decisions, summary = replay(site, tmp_path)
+
+    assert [(d["verdict"], d["resident"]) for d in decisions] == [("deny", None), ("grant", "flat-1203")]
+    assert summary["grants"] == ["flat-1203"]
+
+
+def test_every_decision_has_the_agreed_keys(site, tmp_path):
+    *decisions, _ = replay(site, tmp_path)
+
+    keys = {"type", "frame", "time_s", "track", "verdict", "reason", "resident", "similarity", "runner_up"}
+    for decision in decisions:
+        assert decision["type"] == "decision"
+        assert keys | {"threshold", "faces_in_view"} <= decision.keys()
+
+
+def test_the_summary_has_the_agreed_keys(site, tmp_path):
+    summary = replay(site, tmp_path)[-1]
+
+    assert summary["type"] == "summary"
+    keys = {"frames", "faces", "embeddings", "grants", "cpu_s", "wall_s", "stage_cpu_ms_p50"}
+    assert keys | {"time_to_grant_s", "first_decision_after_start_s", "peak_rss_mb"} <= summary.keys()
+    assert summary["frames"] == 255
+    assert set(summary["time_to_grant_s"]) == {"flat-1203"}
+    assert set(summary["stage_cpu_ms_p50"]) == {"detect", "embed", "match"}
+
+
+def test_the_same_recording_gives_the_same_decisions_bit_for_bit(site, tmp_path):
+    first, *again = [replay(site, tmp_path, *more)[:-1] for more in ((), (), ("--no-cache",))]
+
+    assert all(lines == first for lines in again)
+
+
+def test_a_gallery_may_be_given_several_times(site, tmp_path):
+    summary = replay(site, tmp_path, "--gallery", str(site[1]))[-1]
+
+    assert summary["residents"] == 1
+
+
+def test_a_gallery_without_anybody_is_a_clear_error(site, tmp_path):
+    result = CliRunner().invoke(app, ["replay", str(site[0]), "--gallery", str(tmp_path)])
+
+    assert "nobody could be enrolled" in str(result.exception)
+
+
+def test_a_stricter_rate_asks_for_more_similarity(site, tmp_path):
+    usual, strict = (replay(site, tmp_path, "--fpir", rate)[0] for rate in ("1e-3", "1e-5"))
+
+    assert strict["threshold"] > usual["threshold"]
+
+
+@pytest.mark.parametrize("rate", ["0", "1", "-1", "nan"])
+def test_an_absurd_rate_is_refused(site, tmp_path, rate):
+    clip, gallery = site
+    result = CliRunner(env={"XDG_CACHE_HOME": str(tmp_path)}).invoke(
+        app, ["replay", str(clip), "--gallery", str(gallery), "--fpir", rate]
+    )
+
+    assert result.exit_code != 0
+    assert "fpir" in str(result.exception or result.output)
