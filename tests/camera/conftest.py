@@ -23,3 +23,11 @@ def rtsp(_rtsp_installed: None) -> Iterator[RtspCamera]:
     camera = RtspCamera()
     yield camera
     camera.kill()
+
+
+@pytest.fixture
+def locked_rtsp(_rtsp_installed: None) -> Iterator[RtspCamera]:
+    """The same, for user keeper with password hunter2 only."""
+    camera = RtspCamera(is_locked=True)
+    yield camera
+    camera.kill()

@@ -22,12 +22,13 @@ PROBE = "import gi; gi.require_version('GstRtspServer', '1.0')"
 class RtspCamera:
     """`rtsp_server.py` in a process of its own, on a free port that survives a restart."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_locked: bool = False) -> None:
         self.port = "0"
+        self.options = ["locked"] if is_locked else []
         self.start()
 
     def start(self) -> None:
-        command = [DEBIAN_PYTHON, str(SERVER), self.port]
+        command = [DEBIAN_PYTHON, str(SERVER), self.port, *self.options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         assert self.process.stdout is not None
         self.port = self.process.stdout.readline().strip()

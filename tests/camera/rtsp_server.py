@@ -1,8 +1,8 @@
-"""An RTSP camera on loopback for tests, run by Debian's Python: `python3 rtsp_server.py [PORT]`.
+"""An RTSP camera on loopback for tests, for Debian's Python: `python3 rtsp_server.py [PORT] [locked]`.
 
 Prints the port it listens on. `/cam` is live H.264, 320x240 at 15 fps, each frame carrying the
 CLOCK_MONOTONIC milliseconds of its making as 32 black or white blocks; `/still` repeats one
-picture without noise.
+picture without noise. When `locked`, only user `keeper` with password `hunter2` sees anything.
 """
 
 import sys
@@ -54,13 +54,32 @@ class Camera(GstRtspServer.RTSPMediaFactory):
         return source.emit("push-buffer", Gst.Buffer.new_wrapped(picture(number))) == Gst.FlowReturn.OK
 
 
+def open_to_keeper(factory):
+    role = Gst.Structure.new_empty("keeper")
+    for permission in ("media.factory.access", "media.factory.construct"):
+        role.set_value(permission, True)
+    factory.add_role_from_structure(role)
+    return factory
+
+
+def authentication():
+    keeper = GstRtspServer.RTSPToken()
+    keeper.set_string("media.factory.role", "keeper")
+    auth = GstRtspServer.RTSPAuth.new()
+    auth.add_basic(GstRtspServer.RTSPAuth.make_basic("keeper", "hunter2"), keeper)
+    return auth
+
+
 def main():
     Gst.init(None)
     server = GstRtspServer.RTSPServer.new()
     server.set_address("127.0.0.1")
     server.set_service(sys.argv[1] if len(sys.argv) > 1 else "0")
-    server.get_mount_points().add_factory("/cam", Camera(is_still=False))
-    server.get_mount_points().add_factory("/still", Camera(is_still=True))
+    if "locked" in sys.argv:
+        server.set_auth(authentication())
+    points = server.get_mount_points()
+    points.add_factory("/cam", open_to_keeper(Camera(is_still=False)))
+    points.add_factory("/still", open_to_keeper(Camera(is_still=True)))
     if not server.attach(None):
         sys.exit("cannot listen")
     sys.stdout.write(f"{server.get_bound_port()}\n")
