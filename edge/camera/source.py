@@ -12,6 +12,7 @@ from edge.camera.file import open_recording
 from edge.camera.opencv import OpenCvCamera, public_name, rtsp_connector, v4l2_connector
 from edge.camera.picamera import PiCamera
 from edge.camera.playback import Playback
+from edge.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,8 @@ class CameraSpec:
 def camera_opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
     """Return a function that opens the camera, again and again; it raises `CameraLost`.
 
-    Call this from the main thread, before others start (see `rtsp_connector`).
+    Call this from the main thread, before others start (see `rtsp_connector`). Raises
+    `ConfigError` for an address that no camera here understands.
     """
     source, size, name = spec.source, (spec.width, spec.height), public_name(spec.source)
     if source.startswith(("rtsp://", "rtsps://")):
@@ -53,6 +55,8 @@ def camera_opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
         return partial(OpenCvCamera, name, v4l2_connector(device, size, spec.fps), clock)
     if match := _PICAMERA.fullmatch(source):
         return partial(PiCamera, int(match[1] or 0), size, spec.fps, clock)
+    if "://" in source:
+        raise ConfigError(f"camera {name}: must be rtsp://, rtsps://, a device, picamera or a file")
     return partial(Playback, partial(open_recording, Path(source)), clock, loop=spec.loop)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import random
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from edge.camera.file import (
 )
 from edge.errors import CameraLost
 from tests.camera.scenes import scene, write_clip
+from tests.places import shared_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,3 +189,18 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
         open_recording(tmp_path)
     with pytest.raises(CameraLost, match="no such file or folder"):
         ImageFolder(tmp_path / "missing")
+
+
+@pytest.mark.shared
+def test_real_clips_give_the_frames_that_are_in_them() -> None:
+    """Every clip of up to 100 frames: as many frames as the set's own count, at its rate."""
+    with shared_data("videos.csv").open(encoding="utf-8") as listed:
+        rows = [row for row in csv.DictReader(listed) if int(row["frames"]) <= 100]
+    assert rows
+    for row in rows:
+        camera = VideoFile(shared_data(row["path"]))
+        assert f"{camera.size[0]}x{camera.size[1]}" == row["size"]
+        assert camera.fps == pytest.approx(float(row["fps"]), abs=0.01)
+        frames = drain(camera)
+        assert len(frames) == int(row["frames"]), row["path"]
+        assert frames[-1].time == pytest.approx((len(frames) - 1) / camera.fps, abs=2 / camera.fps)

@@ -10,7 +10,7 @@ import pytest
 from edge.camera.file import VideoFile
 from edge.camera.playback import Playback
 from edge.camera.source import CameraSpec, open_camera
-from edge.errors import CameraLost
+from edge.errors import CameraLost, ConfigError
 from edge.runtime.clock import ManualClock
 from tests.camera.scenes import write_clip
 
@@ -36,6 +36,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_kind_of_source_finds_its_camera(source: str, message: str) -> None:
     with pytest.raises(CameraLost, match=message):
         open_camera(CameraSpec(source), ManualClock())
+
+
+def test_an_address_of_another_kind_is_refused_without_its_password() -> None:
+    with pytest.raises(ConfigError, match=r"camera rtps://10\.0\.0\.8: must be rtsp://"):
+        open_camera(CameraSpec("rtps://keeper:secret@10.0.0.8/cam"), ManualClock())
 
 
 def test_a_spec_hides_credentials() -> None:
