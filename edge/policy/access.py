@@ -58,6 +58,11 @@ class AccessRules:
         rule = f"level {answer.name}, schedule {answer.schedule.name}"
         return Authorisation(allowed=True, reason=Reason.GRANTED, unlock_seconds=seconds, rule=rule)
 
+    def is_current(self, resident_id: str, at: datetime) -> bool:
+        """Say whether this person is on the roster, switched on and valid at `at` (UTC)."""
+        resident = self.find(resident_id)
+        return resident is not None and self._refuse_person(resident, at) is None
+
     def groups_of(self, resident: Resident) -> tuple[Group, ...]:
         """Return the groups this resident is in."""
         return self.book.groups_of(resident.id, resident.access_levels)

@@ -246,7 +246,7 @@ def slow_answer(site: RuleBook, person: Resident, at: datetime, method: str, tru
     return Reason.GRANTED if is_open else Reason.OUT_OF_TIME_RANGE
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     site=sites(),
     names=st.lists(st.sampled_from("abcdxy"), max_size=3).map(tuple),

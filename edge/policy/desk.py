@@ -1,0 +1,178 @@
+"""Ways in beside the face: what a keypad, a card reader and a shown pass come to.
+
+Everything here works without camera, models, broker and network. Each call returns what to write
+into the journal and then what to do, in that order; nothing here opens anything.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edge.domain import Authorisation, EventDraft, Reason
+from edge.policy.methods import Method
+from edge.policy.passes import PREFIX, read_pass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edge.policy.door import DoorPolicy
+    from edge.policy.pass_gate import PassGate
+    from edge.policy.passes import Pass
+    from edge.policy.pin import PinBook, PinMatch
+    from edge.ports import Clock
+
+FACTOR_SECONDS = 20.0
+"""How long a recognised face waits for its PIN: to read the prompt and type twelve keys."""
+
+SAME_SHOWING_SECONDS = 10.0
+"""A pass seen again within this time is still held before the camera: one use, not thirty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Commit `draft`, then unlock for `rights.unlock_seconds` if allowed. `silent` is a duress alarm.
+
+    Nothing at the door may show that there is a `silent`.
+    """
+
+    rights: Authorisation
+    draft: EventDraft
+    silent: EventDraft | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Who holds which credential: PINs, cards by `Card.id`, and the public keys that sign passes."""
+
+    pins: PinBook
+    cards: Mapping[str, str]
+    pass_keys: tuple[bytes, ...] = ()
+
+
+class CredentialDesk:
+    """Answers PINs, cards and passes at one door. Any thread.
+
+    `register` returns the credentials as they are now.
+    """
+
+    def __init__(
+        self, policy: DoorPolicy, register: Callable[[], Register], gate: PassGate, clock: Clock
+    ) -> None:
+        self._policy = policy
+        self._register = register
+        self._gate = gate
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._awaited: tuple[str, float] | None = None
+        self._shown: dict[bytes, float] = {}
+
+    def expect_pin(self, resident_id: str) -> None:
+        """Take note that this face was recognised and needs its PIN now (`SECOND_FACTOR_REQUIRED`)."""
+        with self._lock:
+            self._awaited = resident_id, self._clock.monotonic() + FACTOR_SECONDS
+
+    def check_timeout(self) -> Answer | None:
+        """Return the refusal of a face whose PIN never came, once; ask every second."""
+        with self._lock:
+            if self._awaited is None or self._clock.monotonic() < self._awaited[1]:
+                return None
+            resident_id = self._awaited[0]
+            self._awaited = None
+        rule = f"no PIN within {FACTOR_SECONDS:g} s"
+        rights = _refused(Reason.AUTHENTICATION_FACTOR_TIMEOUT, rule)
+        return self._answer(rights, Method.FACE_PIN, resident_id)
+
+    def type_pin(self, number: str, pin: str) -> Answer:
+        """Return the answer to `number * pin #`. Takes about 70 ms, whatever was typed."""
+        book = self._register().pins
+        # A number nobody has is not written down: it may be a PIN typed in the wrong place.
+        known = {"number": number} if book.owners_of(number) else {}
+        pause = self._policy.attempts.refuse(Method.PIN, number)
+        if pause is not None:
+            return self._answer(pause, Method.PIN, None, **known)
+        match = book.match(number, pin)
+        if match is None:
+            self._policy.attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, Method.PIN, number)
+            rights = _refused(Reason.INCORRECT_AUTHENTICATION_FACTOR, "number and PIN do not belong together")
+            return self._answer(rights, Method.PIN, None, **known)
+        self._policy.attempts.forgive(Method.PIN, number)
+        return self._admit_pin(match, known)
+
+    def present_card(self, card_id: str) -> Answer:
+        """Return the answer to a card. A card's number is no secret: it can be copied."""
+        resident_id = self._register().cards.get(card_id)
+        pause = self._policy.attempts.refuse(Method.CARD)
+        if resident_id is not None:
+            rights = self._policy.authorise(resident_id, self._clock.now(), Method.CARD)
+        else:
+            rights = pause or _refused(Reason.UNKNOWN_CREDENTIAL, "unknown card")
+            self._policy.attempts.note(rights.reason, Method.CARD)
+        return self._answer(rights, Method.CARD, resident_id, card=card_id)
+
+    def show_pass(self, text: str) -> Answer | None:
+        """Return the answer to a QR code's text, or None when it is no pass or still the same showing."""
+        if not text.startswith(PREFIX):
+            return None
+        shown = read_pass(text, self._register().pass_keys)
+        if self._is_still_shown(shown.id if shown else text.encode()[:128]):
+            return None
+        pause = self._policy.attempts.refuse(Method.PASS)
+        if pause is not None:
+            return self._answer(pause, Method.PASS, None)
+        if shown is None:
+            self._policy.attempts.note(Reason.UNKNOWN_CREDENTIAL, Method.PASS)
+            return self._answer(
+                _refused(Reason.UNKNOWN_CREDENTIAL, "no key here signed it"), Method.PASS, None
+            )
+        return self._admit_pass(shown)
+
+    def _admit_pass(self, shown: Pass) -> Answer:
+        at = self._clock.now()
+        rights = self._policy.refuse_by_mode(at) or self._gate.authorise(shown, at)
+        if rights.allowed:
+            self._policy.attempts.forgive(Method.PASS, shown.id.hex())
+        kind = shown.kind.name.lower()
+        return self._answer(rights, Method.PASS, None, host=shown.host_id, pass_id=shown.id.hex(), kind=kind)
+
+    def _admit_pin(self, match: PinMatch, known: dict[str, str]) -> Answer:
+        method = Method.FACE_PIN if self._take_awaited(match.resident_id) else Method.PIN
+        rights = self._policy.authorise(match.resident_id, self._clock.now(), method)
+        answer = self._answer(rights, method, match.resident_id, **known)
+        if not match.is_duress:
+            return answer
+        data = {"method": str(method), "opened": rights.allowed}
+        alarm = self._draft("alarm.duress", match.resident_id, None, data)
+        return Answer(answer.rights, answer.draft, alarm)
+
+    def _take_awaited(self, resident_id: str) -> bool:
+        """Say whether this person's face waits for the PIN, and stop waiting if so."""
+        with self._lock:
+            waits = self._awaited is not None and self._awaited[0] == resident_id
+            in_time = self._awaited is not None and self._clock.monotonic() < self._awaited[1]
+            if waits:
+                self._awaited = None
+            return waits and in_time
+
+    def _is_still_shown(self, mark: bytes) -> bool:
+        now = self._clock.monotonic()
+        with self._lock:
+            self._shown = {m: at for m, at in self._shown.items() if now - at < SAME_SHOWING_SECONDS}
+            was_shown = mark in self._shown
+            self._shown[mark] = now
+            return was_shown
+
+    def _answer(self, rights: Authorisation, method: Method, resident_id: str | None, **more: str) -> Answer:
+        kind = "access.granted" if rights.allowed else "access.denied"
+        data = {"method": str(method), "rule": rights.rule, "unlock_seconds": rights.unlock_seconds, **more}
+        return Answer(rights, self._draft(kind, resident_id, str(rights.reason), data))
+
+    def _draft(
+        self, kind: str, resident_id: str | None, reason: str | None, data: dict[str, Any]
+    ) -> EventDraft:
+        return EventDraft(kind, self._clock.now(), self._clock.monotonic(), resident_id, reason, data)
+
+
+def _refused(reason: Reason, rule: str) -> Authorisation:
+    return Authorisation(allowed=False, reason=reason, unlock_seconds=0.0, rule=rule)

@@ -1,0 +1,63 @@
+"""Whether a visitor pass opens this door now. Works offline; uses are counted on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from edge.domain import Authorisation, Reason
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from edge.policy.access import AccessRules
+    from edge.policy.passes import Pass
+
+
+class PassLedger(Protocol):
+    """Remembers how often each pass was used, across restarts. Any thread."""
+
+    def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
+        """Count one use durably and return its number (1, 2, ...), or None when none is left.
+
+        `max_uses` 0 means any number; the record may be dropped after `until`.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class PassGate:
+    """Rules for passes at the door of `rules`.
+
+    A pass is bound to its times, so it waits while the clock is not trusted; it ends with its
+    host's own right to be here.
+    """
+
+    rules: AccessRules
+    ledger: PassLedger
+
+    def authorise(self, shown: Pass, at: datetime) -> Authorisation:
+        """Return whether `shown` (its signature was checked) opens at `at` (UTC); counts the use if so."""
+        name = f"pass {shown.id.hex()} of {shown.host_id}"
+        refusal = self._refuse_by_time(shown, at) or self._refuse_by_place(shown, at)
+        if refusal is not None:
+            return _answer(refusal, name)
+        use = self.ledger.take(shown.id, shown.max_uses, shown.valid_until)
+        if use is None:
+            return _answer(Reason.CREDENTIAL_MAX_USES, f"{name}, {shown.max_uses} uses")
+        of = f" of {shown.max_uses}" if shown.max_uses else ""
+        return _answer(Reason.GRANTED, f"{name}, use {use}{of}", self.rules.book.unlock_seconds)
+
+    def _refuse_by_time(self, shown: Pass, at: datetime) -> Reason | None:
+        if shown.valid_until <= max(at, self.rules.trust.floor):
+            return Reason.CREDENTIAL_EXPIRED
+        if not self.rules.trust.believes(at):
+            return Reason.CLOCK_UNTRUSTED
+        return Reason.CREDENTIAL_NOT_YET_ACTIVE if at < shown.valid_from else None
+
+    def _refuse_by_place(self, shown: Pass, at: datetime) -> Reason | None:
+        is_welcome = shown.opens(self.rules.door_id) and self.rules.is_current(shown.host_id, at)
+        return None if is_welcome else Reason.NO_ACCESS_RIGHTS
+
+
+def _answer(reason: Reason, rule: str, unlock_seconds: float = 0.0) -> Authorisation:
+    return Authorisation(reason is Reason.GRANTED, reason, unlock_seconds, rule)

@@ -1,0 +1,167 @@
+"""Signed visitor passes: a fixed-size token, shown as a QR code, valid without any network.
+
+135 bytes, Base32 behind `FG1:` (220 characters of QR's alphanumeric set: a version 8 code). The
+length is checked, then the signature over the whole body; only what is signed is ever parsed.
+
+    offset  bytes  field
+    0       1      version, 1
+    1       1      kind: 0 visitor, 1 courier, 2 cleaner, 3 worker
+    2       8      pass id, random
+    10      4      valid from, seconds since 1970 UTC, big-endian
+    14      4      valid until (exclusive)
+    18      1      how often it may be used, 0: any number
+    19      24     up to six doors, 4 bytes each: SHA-256 of the door's name cut short; 0: none
+    43      28     host: the inviting resident's id, UTF-8, padded with zeros
+    71      64     Ed25519 signature of b"facegate pass 1" and the body
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import struct
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+PREFIX = "FG1:"
+BODY = struct.Struct(">BB8sIIB24s28s")
+SIGNATURE_BYTES = 64
+TEXT_LENGTH = len(PREFIX) + (BODY.size + SIGNATURE_BYTES) * 8 // 5
+CONTEXT = b"facegate pass 1"
+VERSION = 1
+DOOR_BYTES, MAX_DOORS, HOST_BYTES = 4, 6, 28
+ALL_DOORS = b"\xff" * DOOR_BYTES
+NO_DOOR = bytes(DOOR_BYTES)
+MAX_TIME = datetime.fromtimestamp(2**32 - 1, UTC)
+
+
+class PassKind(IntEnum):
+    """Whom a pass is for."""
+
+    VISITOR = 0
+    COURIER = 1
+    CLEANER = 2
+    WORKER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a visitor may do. Times are UTC in whole seconds, `valid_until` exclusive.
+
+    `id` is 8 random bytes, `max_uses` 0..255 (0: any number). The names of doors do not travel,
+    only their marks (see `door_marks`).
+    """
+
+    id: bytes
+    host_id: str
+    valid_from: datetime
+    valid_until: datetime
+    max_uses: int = 1
+    kind: PassKind = PassKind.VISITOR
+    door_marks: tuple[bytes, ...] = (ALL_DOORS,)
+
+    def opens(self, door_id: str) -> bool:
+        """Say whether this pass is for the door of that name."""
+        return ALL_DOORS in self.door_marks or door_mark(door_id) in self.door_marks
+
+
+def door_mark(door_id: str) -> bytes:
+    """Return the 4 bytes that stand for a door's name on a pass."""
+    return hashlib.sha256(door_id.encode()).digest()[:DOOR_BYTES]
+
+
+def door_marks(door_ids: Iterable[str]) -> tuple[bytes, ...]:
+    """Return the marks of these doors, or the mark of every door when there are none."""
+    return tuple(map(door_mark, door_ids)) or (ALL_DOORS,)
+
+
+def issue(granted: Pass, private_key: bytes) -> str:
+    """Return the text of the QR code, signed with a raw Ed25519 private key (32 bytes).
+
+    Raises `ValueError` naming the field that does not fit.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+
+    body = _encode(granted)
+    signature = Ed25519PrivateKey.from_private_bytes(private_key).sign(CONTEXT + body)
+    return PREFIX + base64.b32encode(body + signature).decode()
+
+
+def read_pass(text: str, public_keys: Iterable[bytes]) -> Pass | None:
+    """Return the pass written in `text` when one of `public_keys` (raw, 32 bytes) signed it, else None.
+
+    Whatever else a QR code says is not looked at.
+    """
+    token = _unwrap(text)
+    if token is None:
+        return None
+    body, signature = token[: BODY.size], token[BODY.size :]
+    if not any(_is_signed(body, signature, key) for key in public_keys):
+        return None
+    return _decode(body)
+
+
+def _unwrap(text: str) -> bytes | None:
+    if len(text) != TEXT_LENGTH or not text.startswith(PREFIX):
+        return None
+    try:
+        return base64.b32decode(text[len(PREFIX) :])
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _is_signed(body: bytes, signature: bytes, public_key: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - only who shows a pass pays
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, CONTEXT + body)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _encode(granted: Pass) -> bytes:
+    host = granted.host_id.encode()
+    _require(len(granted.id) == 8, f"pass id: 8 bytes are wanted, not {len(granted.id)}")
+    _require(0 < len(host) <= HOST_BYTES and b"\0" not in host, f"host: 1 to {HOST_BYTES} bytes of UTF-8")
+    _require(granted.valid_from < granted.valid_until <= MAX_TIME, "valid_until: must be after valid_from")
+    _require(0 <= granted.max_uses <= 255, f"max_uses: {granted.max_uses} is not in 0..255")
+    _require(1 <= len(granted.door_marks) <= MAX_DOORS, f"doors: at most {MAX_DOORS}, or none for every door")
+    return BODY.pack(
+        VERSION,
+        granted.kind,
+        granted.id,
+        int(granted.valid_from.timestamp()),
+        int(granted.valid_until.timestamp()),
+        granted.max_uses,
+        b"".join(granted.door_marks),
+        host,
+    )
+
+
+def _require(holds: bool, complaint: str) -> None:  # noqa: FBT001
+    if not holds:
+        raise ValueError(complaint)
+
+
+def _decode(body: bytes) -> Pass | None:
+    version, kind, pass_id, begin, end, max_uses, doors, host = BODY.unpack(body)
+    if version != VERSION or kind > max(PassKind):
+        return None
+    marks = (doors[n : n + DOOR_BYTES] for n in range(0, len(doors), DOOR_BYTES))
+    return Pass(
+        id=pass_id,
+        host_id=host.rstrip(b"\0").decode(errors="replace"),
+        valid_from=datetime.fromtimestamp(begin, UTC),
+        valid_until=datetime.fromtimestamp(end, UTC),
+        max_uses=max_uses,
+        kind=PassKind(kind),
+        door_marks=tuple(mark for mark in marks if mark != NO_DOOR),
+    )

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge.domain import Reason, Resident
+from edge.policy.access import AccessRules
+from edge.policy.desk import FACTOR_SECONDS, SAME_SHOWING_SECONDS, CredentialDesk, Register
+from edge.policy.door import DoorPolicy
+from edge.policy.modes import DoorState, Mode
+from edge.policy.pass_gate import PassGate
+from edge.policy.passes import Pass, issue
+from edge.policy.pin import PinBook
+from edge.policy.rulebook import Group, Level, RuleBook
+from edge.runtime.clock import ManualClock
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+ROSTER = {name: Resident(name, name.title()) for name in ("anna", "berta")}
+PINS = (
+    PinBook(b"k" * 16)
+    .with_pin("12", "anna", "483920")
+    .with_pin("12", "anna", "771204", is_duress=True)
+    .with_pin("12", "berta", "338827")
+)
+REGISTER = Register(PINS, {"w26:1:2": "anna"}, (KEY.public_key().public_bytes_raw(),))
+
+
+class Ledger:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
+        self.count += 1
+        return self.count if self.count <= max_uses else None
+
+
+@dataclass
+class Desk:
+    """A desk with its clock, alarms and policy at hand."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    alarms: list = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        twins = Group("twins", members=frozenset(ROSTER), needs_pin_with_face=True)
+        book = RuleBook(levels={"resident": Level("resident")}, groups={"twins": twins})
+        rules = AccessRules(book, "gate", ROSTER.get)
+        self.policy = DoorPolicy.for_door(
+            rules, self.clock.monotonic, lambda *alarm: self.alarms.append(alarm)
+        )
+        gate = PassGate(rules, Ledger())
+        self.desk = CredentialDesk(self.policy, lambda: REGISTER, gate, self.clock)
+
+    def pass_text(self, pass_id: bytes = b"12345678", max_uses: int = 1) -> str:
+        now = self.clock.now()
+        return issue(Pass(pass_id, "anna", now, now + timedelta(hours=1), max_uses), KEY.private_bytes_raw())
+
+
+@pytest.fixture
+def door() -> Desk:
+    return Desk()
+
+
+class TestPin:
+    def test_the_right_pin_opens_and_is_written_down(self, door):
+        answer = door.desk.type_pin("12", "338827")
+        assert (answer.rights.allowed, answer.silent) == (True, None)
+        assert (answer.draft.kind, answer.draft.resident_id, answer.draft.reason) == (
+            "access.granted",
+            "berta",
+            "granted",
+        )
+        assert answer.draft.data == {
+            "method": "pin",
+            "rule": "level resident, schedule always",
+            "unlock_seconds": 5.0,
+            "number": "12",
+        }
+
+    def test_a_wrong_pin_and_an_unknown_number_get_the_same_answer(self, door):
+        wrong, unknown = door.desk.type_pin("12", "000001"), door.desk.type_pin("99", "000001")
+        assert wrong.rights == unknown.rights
+        assert wrong.rights.reason is Reason.INCORRECT_AUTHENTICATION_FACTOR
+
+    def test_a_pin_typed_as_the_number_is_not_written_down(self, door):
+        assert "338827" not in repr(door.desk.type_pin("338827", "12").draft)
+
+    def test_duress_opens_as_ever_and_alarms_silently(self, door):
+        ordinary = door.desk.type_pin("12", "483920")
+        forced = door.desk.type_pin("12", "771204")
+        assert forced.rights == ordinary.rights
+        assert forced.draft == ordinary.draft
+        assert forced.silent.kind == "alarm.duress"
+        assert (forced.silent.resident_id, forced.silent.data) == ("anna", {"method": "pin", "opened": True})
+
+    def test_guessing_is_paused_and_a_neighbour_waits_no_longer_than_the_pause(self, door):
+        for n in range(5):
+            door.desk.type_pin("12", f"00000{n}")
+        assert door.desk.type_pin("12", "338827").rights.reason is Reason.LOCKOUT_MAX_ATTEMPTS
+        door.clock.advance(30.0)
+        assert door.desk.type_pin("12", "338827").rights.allowed
+
+    def test_fifty_guesses_alarm_the_staff(self, door):
+        for _ in range(50):
+            door.desk.type_pin("12", "000000")
+            door.clock.advance(31.0)
+        assert {data["subject"] for _, data in door.alarms} == {"pin", "pin 12"}
+
+
+class TestSecondFactor:
+    def test_a_face_that_needs_its_pin_and_gets_it(self, door):
+        refused = door.policy.authorise("anna", door.clock.now(), "face")
+        assert refused.reason is Reason.SECOND_FACTOR_REQUIRED
+        door.desk.expect_pin("anna")
+        answer = door.desk.type_pin("12", "483920")
+        assert (answer.rights.allowed, answer.draft.data["method"]) == (True, "face+pin")
+        assert door.desk.check_timeout() is None
+
+    def test_the_other_twin_s_pin_is_only_her_own_way_in(self, door):
+        door.desk.expect_pin("anna")
+        answer = door.desk.type_pin("12", "338827")
+        assert (answer.draft.resident_id, answer.draft.data["method"]) == ("berta", "pin")
+
+    def test_a_pin_that_never_comes_is_a_timeout_once(self, door):
+        door.desk.expect_pin("anna")
+        door.clock.advance(FACTOR_SECONDS - 0.1)
+        assert door.desk.check_timeout() is None
+        door.clock.advance(0.1)
+        answer = door.desk.check_timeout()
+        assert (answer.rights.reason, answer.draft.resident_id) == (
+            Reason.AUTHENTICATION_FACTOR_TIMEOUT,
+            "anna",
+        )
+        assert door.desk.check_timeout() is None
+
+    def test_after_the_time_the_pin_stands_alone(self, door):
+        door.desk.expect_pin("anna")
+        door.clock.advance(FACTOR_SECONDS)
+        assert door.desk.type_pin("12", "483920").draft.data["method"] == "pin"
+
+
+class TestCard:
+    def test_a_known_card_opens_and_an_unknown_one_does_not(self, door):
+        answer = door.desk.present_card("w26:1:2")
+        assert (answer.rights.allowed, answer.draft.data["card"]) == (True, "w26:1:2")
+        unknown = door.desk.present_card("w26:9:9")
+        assert (unknown.rights.reason, unknown.draft.kind) == (Reason.UNKNOWN_CREDENTIAL, "access.denied")
+
+    def test_a_heap_of_unknown_cards_pauses_the_reader(self, door):
+        reasons = [door.desk.present_card(str(n)).rights.reason for n in range(7)]
+        assert reasons == [Reason.UNKNOWN_CREDENTIAL] * 5 + [Reason.LOCKOUT_MAX_ATTEMPTS] * 2
+
+
+class TestPass:
+    def test_a_pass_held_before_the_camera_is_one_use(self, door):
+        text = door.pass_text()
+        answer = door.desk.show_pass(text)
+        assert answer.rights.allowed
+        assert answer.draft.data["host"] == "anna"
+        assert answer.draft.data["kind"] == "visitor"
+        for _ in range(50):
+            door.clock.advance(0.1)
+            assert door.desk.show_pass(text) is None
+        door.clock.advance(SAME_SHOWING_SECONDS)
+        assert door.desk.show_pass(text).rights.reason is Reason.CREDENTIAL_MAX_USES
+
+    def test_other_codes_are_not_even_looked_at(self, door):
+        assert door.desk.show_pass("https://example.org/menu") is None
+
+    def test_a_forged_pass_is_refused_once_per_showing(self, door):
+        forged = door.pass_text()[:-1] + "A"
+        assert door.desk.show_pass(forged).rights.reason is Reason.UNKNOWN_CREDENTIAL
+        assert door.desk.show_pass(forged) is None
+
+    def test_forgeries_pause_the_passes(self, door):
+        for n in range(5):
+            door.desk.show_pass(f"FG1:{n}")
+        assert door.desk.show_pass(door.pass_text()).rights.reason is Reason.LOCKOUT_MAX_ATTEMPTS
+
+    def test_a_locked_down_door_takes_no_pass(self, door):
+        door.policy.modes.set(DoorState(Mode.LOCKED_DOWN))
+        assert door.desk.show_pass(door.pass_text()).rights.reason is Reason.THREAT_LEVEL
