@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint install-dev debian clean help
+.PHONY: demo test lint install install-files install-dev debian clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   see the door work: no hardware, no broker, no network after install"
 	@echo "make test   lint, types, import rules and every test, with a real broker and real models"
+	@echo "make install  put the service on this Debian or Raspberry Pi OS board (as root; docs/install.md)"
 	@echo "make lint   ruff, mypy, import-linter"
 
 $(BIN)/.installed: pyproject.toml
@@ -27,6 +28,31 @@ demo: models
 
 debian:
 	tools/debian-packages
+
+# The door as a service. DESTDIR is for packages and tests.
+PREFIX ?= /opt/facegate
+SYSTEMD := systemd
+
+install: install-files
+	$(PYTHON) -m venv $(VENV_FLAGS) $(PREFIX)
+	$(PREFIX)/bin/pip install --quiet --upgrade ".[pi,models]"
+	systemd-sysusers $(DESTDIR)/usr/lib/sysusers.d/facegate.conf
+	systemd-tmpfiles --create $(DESTDIR)/usr/lib/tmpfiles.d/facegate.conf
+	install -d -o facegate -g facegate -m 0700 /var/lib/facegate
+	STATE_DIRECTORY=/var/lib/facegate $(PREFIX)/bin/facegate models install
+	chown -R facegate:facegate /var/lib/facegate
+	systemctl daemon-reload
+	udevadm control --reload && udevadm trigger --subsystem-match=gpio
+	@echo "edit /etc/facegate/config.toml, then follow docs/install.md: the first hour"
+
+install-files:
+	install -D -m 0644 -t $(DESTDIR)/etc/systemd/system $(SYSTEMD)/facegate.service $(SYSTEMD)/facegate-relay.service
+	install -D -m 0644 $(SYSTEMD)/sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/facegate.conf
+	install -D -m 0644 $(SYSTEMD)/tmpfiles.conf $(DESTDIR)/usr/lib/tmpfiles.d/facegate.conf
+	install -D -m 0644 $(SYSTEMD)/modules-load.conf $(DESTDIR)/usr/lib/modules-load.d/facegate.conf
+	install -D -m 0644 -t $(DESTDIR)/etc/udev/rules.d $(SYSTEMD)/60-facegate.rules
+	test -e $(DESTDIR)/etc/facegate/config.toml || \
+	  install -D -m 0640 $(SYSTEMD)/config.toml $(DESTDIR)/etc/facegate/config.toml
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check .

@@ -48,8 +48,16 @@ def describe(settings: Settings) -> str:
         if section is None:
             lines += [f"# [{name}] not configured", ""]
             continue
-        lines += [f"[{name}]", *_lines(section), ""]
+        lines += _table(name, section)
     return "\n".join(lines)
+
+
+def _table(name: str, section: BaseModel) -> list[str]:
+    inner = [(key, value) for key, value in section if isinstance(value, BaseModel)]
+    lines = [f"[{name}]", *_lines(section), ""]
+    for key, value in inner:
+        lines += _table(f"{name}.{key}", value)
+    return lines
 
 
 def _lines(section: BaseModel) -> list[str]:
@@ -57,7 +65,7 @@ def _lines(section: BaseModel) -> list[str]:
     for key, value in section:
         if value is None:
             shown.append(f"# {key} is not set")
-        else:
+        elif not isinstance(value, BaseModel):
             shown.append(f"{key} = {_toml(_masked(value))}")
     return shown
 

@@ -104,6 +104,61 @@ class LockSection(Section):
         return self
 
 
+class SensorSection(Section):
+    """One wired input of the door."""
+
+    pin: int = Field(ge=2, le=27, description="BCM number")
+    contact: Literal["no", "nc"] = Field(description="nc: circuit closed at rest, a cut wire alarms")
+    pull: Literal["up", "down", "none"] = "up"
+    debounce_seconds: float = Field(0.05, ge=0, le=1)
+    action: str = Field("observe", description="observe; there is no other")
+
+    @model_validator(mode="after")
+    def _observed_only(self) -> SensorSection:
+        if self.action != "observe":
+            raise ValueError(
+                "action: inputs are only observed; way out and fire release are wired to the lock and "
+                "work without software: see docs/install.md"
+            )
+        return self
+
+
+class SensorsSection(Section):
+    """What is wired to the door; leave out what is not there."""
+
+    contact: SensorSection | None = Field(None, description="door contact: nc is closed while shut")
+    rex: SensorSection | None = Field(None, description="exit button, observed")
+    tamper: SensorSection | None = Field(None, description="case opened")
+    fire: SensorSection | None = Field(None, description="fire alarm, observed")
+    bell: SensorSection | None = None
+    exit_seconds: float = Field(10, ge=1, le=120, description="an opening this soon after rex is not forced")
+    relock_on_close: bool = True
+
+
+ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class Held(Section):
+    """What happens when the door stays open; needs sensors.contact."""
+
+    warning_seconds: float = Field(5, ge=0, le=60, description="chime at the door this long before the alarm")
+    alarm_seconds: float = Field(30, ge=5, le=3600)
+    extended_seconds: float = Field(60, ge=5, le=3600, description="the limit after an extended opening")
+    repeat_seconds: float = Field(120, ge=10, le=3600)
+    snooze_seconds: float = Field(900, ge=10, le=86_400, description="silence after an acknowledgement")
+    escalate_after: int = Field(3, ge=1, le=100, description="repeats until the level grows")
+    quiet_from: ClockTime | None = Field(None, description="no chime from here, local time, such as 22:00")
+    quiet_to: ClockTime | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Held:
+        if not self.warning_seconds < self.alarm_seconds <= self.extended_seconds:
+            raise ValueError("warning_seconds must be under alarm_seconds, that not over extended_seconds")
+        if (self.quiet_from is None) != (self.quiet_to is None):
+            raise ValueError("quiet_from and quiet_to: give both or neither")
+        return self
+
+
 class JournalSection(Section):
     """The record of events."""
 
@@ -160,6 +215,8 @@ class Settings(Section):
     door: Door
     camera: CameraSection
     lock: LockSection
+    sensors: SensorsSection = SensorsSection()  # type: ignore[call-arg]
+    held: Held = Held()  # type: ignore[call-arg]
     recognition: Recognition = Recognition()  # type: ignore[call-arg]
     journal: JournalSection = JournalSection()  # type: ignore[call-arg]
     storage: Storage = Storage()  # type: ignore[call-arg]

@@ -1,0 +1,165 @@
+"""The units: hardened, without a word of complaint from systemd, and what they promise the door."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge.cli import EXIT_CONFIG
+from edge.config import load_settings
+
+ROOT = Path(__file__).parents[2]
+UNITS = ROOT / "systemd"
+EXAMPLE = UNITS / "config.toml"
+NAMES = ("facegate.service", "facegate-relay.service")
+GOAL = 2.0
+
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed: apt install systemd"
+)
+
+
+class Unit(configparser.RawConfigParser):
+    """A unit file; the last of repeated keys wins, which is all these tests ask for."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(strict=False, comment_prefixes=("#",), interpolation=None)
+        self.optionxform = str  # type: ignore[assignment,method-assign]
+        self.read(UNITS / name)
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=120)
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", NAMES)
+def test_the_sandbox_is_at_least_as_tight_as_promised(name: str) -> None:
+    done = run("systemd-analyze", "security", "--offline=true", "--no-pager", UNITS / name)
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+    assert found is not None, done.stdout + done.stderr
+    assert float(found[1]) <= GOAL
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", NAMES)
+def test_systemd_finds_nothing_to_say(name: str, tmp_path: Path) -> None:
+    """Unknown keys are only said on stderr: the exit code stays 0."""
+    for unit in NAMES:
+        text = (UNITS / unit).read_text()
+        (tmp_path / unit).write_text(text.replace("/opt/facegate/bin/facegate", sys.executable))
+    done = run("systemd-analyze", "verify", tmp_path / name)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@needs_systemd
+def test_the_check_would_notice_a_misspelt_key(tmp_path: Path) -> None:
+    text = (UNITS / NAMES[1]).read_text().replace("/opt/facegate/bin/facegate", sys.executable)
+    (tmp_path / NAMES[1]).write_text(text.replace("NoNewPrivileges=", "NoNewPrivilege="))
+    assert "NoNewPrivilege" in run("systemd-analyze", "verify", tmp_path / NAMES[1]).stderr
+
+
+def test_whatever_stops_the_guard_the_relay_is_put_at_rest() -> None:
+    service = Unit("facegate-relay.service")["Service"]
+    assert service["ExecStopPost"] == service["ExecStart"].replace("relay-guard", "relay-guard --rest")
+    assert service["RuntimeDirectory"] == "facegate"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_unit_restarts_for_ever_but_not_with_a_broken_configuration(name: str) -> None:
+    unit = Unit(name)
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+    assert unit["Service"]["Restart"] == "always"
+    assert unit["Service"]["RestartPreventExitStatus"] == str(EXIT_CONFIG)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_hang_ends_with_the_watchdog(name: str) -> None:
+    service = Unit(name)["Service"]
+    assert service["Type"] == "notify"
+    assert float(service["WatchdogSec"].removesuffix("s")) <= 10
+    assert service["WatchdogSignal"] == "SIGKILL"
+
+
+def test_door_and_guard_are_two_users_who_share_a_group() -> None:
+    door, guard = (Unit(name)["Service"] for name in NAMES)
+    assert door["User"] != guard["User"]
+    assert door["Group"] == guard["Group"]
+    declared = (UNITS / "sysusers.conf").read_text()
+    for user in (door["User"], guard["User"]):
+        assert f"u {user} " in declared
+    for group in {*door["SupplementaryGroups"].split(), *guard["SupplementaryGroups"].split()}:
+        assert f"g {group} " in declared
+
+
+def test_the_guard_has_no_network_and_no_camera() -> None:
+    guard = Unit("facegate-relay.service")["Service"]
+    assert guard["RestrictAddressFamilies"] == "AF_UNIX"
+    assert guard["PrivateNetwork"] == "yes"
+    assert guard["DeviceAllow"] == "char-gpiochip rw"
+
+
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed")
+def test_sysusers_makes_both_users(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    done = run("systemd-sysusers", f"--root={tmp_path}", UNITS / "sysusers.conf")
+    assert done.returncode == 0, done.stderr
+    users = (tmp_path / "etc/passwd").read_text()
+    assert "facegate:" in users
+    assert "facegate-relay:" in users
+
+
+def test_the_example_configuration_is_one(tmp_path: Path) -> None:
+    settings = load_settings(EXAMPLE)
+    assert settings.lock.driver == "gpio"
+    assert settings.mqtt is None
+
+
+def test_every_commented_setting_of_the_example_is_one_too(tmp_path: Path) -> None:
+    text = (EXAMPLE).read_text()
+    everything = tmp_path / "config.toml"
+    everything.write_text(re.sub(r"^#(?=\[|[a-z_]+ = )", "", text, flags=re.MULTILINE))
+    settings = load_settings(everything)
+    assert settings.sensors.contact is not None
+    assert settings.held.quiet_from == "22:00"
+    assert settings.mqtt is not None
+
+
+def test_a_default_shown_in_the_example_is_the_default(tmp_path: Path) -> None:
+    """What is commented out of the tables that are in use, switched on, changes nothing."""
+    in_use = re.sub(
+        r"^#\[(sensors|mqtt).*?(?=^$|^\[)", "", EXAMPLE.read_text(), flags=re.DOTALL | re.MULTILINE
+    )
+    switched_on = tmp_path / "config.toml"
+    switched_on.write_text(re.sub(r"^#(?=(?!quiet)[a-z_]+ = )", "", in_use, flags=re.MULTILINE))
+    assert "\nunlock_seconds = 5" in switched_on.read_text()
+    assert load_settings(switched_on) == load_settings(EXAMPLE)
+
+
+def test_install_puts_every_file_in_its_place(tmp_path: Path) -> None:
+    done = run("make", "-C", ROOT, "--no-print-directory", "install-files", f"DESTDIR={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    placed = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert placed == {
+        "etc/facegate/config.toml",
+        "etc/systemd/system/facegate.service",
+        "etc/systemd/system/facegate-relay.service",
+        "etc/udev/rules.d/60-facegate.rules",
+        "usr/lib/modules-load.d/facegate.conf",
+        "usr/lib/sysusers.d/facegate.conf",
+        "usr/lib/tmpfiles.d/facegate.conf",
+    }
+
+
+def test_install_again_keeps_the_configuration(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert run("make", "-C", ROOT, "install-files", f"DESTDIR={tmp_path}").returncode == 0
+        (tmp_path / "etc/facegate/config.toml").write_text("# edited\n")
+    assert run("make", "-C", ROOT, "install-files", f"DESTDIR={tmp_path}").returncode == 0
+    assert (tmp_path / "etc/facegate/config.toml").read_text() == "# edited\n"
