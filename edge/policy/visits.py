@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge.policy.evidence import MAX_SHOTS, Evidence
+from edge.policy.evidence import LOOKS_TO_REFUSE, MAX_SHOTS, Evidence
 
 if TYPE_CHECKING:
     from edge.domain import Reason
@@ -65,7 +65,7 @@ class Visit:
     def rest_after_look(self, time: float, *, is_near: bool) -> None:
         """Set the next look: at once while close to a match, then ever more seldom."""
         self.last_look = time
-        extra = max(self.evidence.looks - MAX_SHOTS, 0)
+        extra = max(self.evidence.looks - (MAX_SHOTS if is_near else LOOKS_TO_REFUSE), 0)
         spacing = 0.0 if is_near and not extra else FAR_SPACING_SECONDS
         self.next_look = time + min(spacing * 2.0**extra, MAX_SPACING_SECONDS)
         self.misses = 0
