@@ -32,6 +32,10 @@ class CameraLost(FacegateError, OSError):
     """The camera failed, stalled or could not be opened."""
 
 
+class ReaderLost(FacegateError, OSError):
+    """A keypad or card reader was unplugged or cannot be opened; the other ways in still work."""
+
+
 class FrameRefused(FacegateError, ValueError):
     """A frame is stale, empty or not a picture."""
 
@@ -62,6 +66,10 @@ class JournalTampered(FacegateError, ValueError):
 
 class StoreError(FacegateError, RuntimeError):
     """The resident store is missing, damaged or of another version."""
+
+
+class RosterDrift(FacegateError, ValueError):
+    """A change would not lead to the roster that was announced; nothing was changed."""
 
 
 class LockError(FacegateError, OSError):

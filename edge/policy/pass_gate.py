@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from edge.domain import Authorisation, Reason
+from edge.errors import StoreError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +21,8 @@ class PassLedger(Protocol):
     def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
         """Count one use durably and return its number (1, 2, ...), or None when none is left.
 
-        `max_uses` 0 means any number; the record may be dropped after `until`.
+        `max_uses` 0 means any number; the record may be dropped after `until`. Raises
+        `StoreError` when it cannot be written down: an uncounted pass would open for ever.
         """
 
 
@@ -41,7 +43,10 @@ class PassGate:
         refusal = self._refuse_by_time(shown, at) or self._refuse_by_place(shown, at)
         if refusal is not None:
             return _answer(refusal, name)
-        use = self.ledger.take(shown.id, shown.max_uses, shown.valid_until)
+        try:
+            use = self.ledger.take(shown.id, shown.max_uses, shown.valid_until)
+        except StoreError as error:
+            return _answer(Reason.AUTHENTICATION_UNAVAILABLE, f"{name}: uses cannot be counted: {error}")
         if use is None:
             return _answer(Reason.CREDENTIAL_MAX_USES, f"{name}, {shown.max_uses} uses")
         of = f" of {shown.max_uses}" if shown.max_uses else ""

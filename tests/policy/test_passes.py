@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.domain import Reason, Resident
+from edge.errors import StoreError
 from edge.policy.access import AccessRules
 from edge.policy.pass_gate import PassGate
 from edge.policy.passes import ALL_DOORS, PREFIX, TEXT_LENGTH, Pass, PassKind, door_marks, issue, read_pass
@@ -161,6 +162,15 @@ class TestGate:
         assert off.authorise(PASS, NOON).reason is Reason.NO_ACCESS_RIGHTS
         later = replace(PASS, valid_until=NOON + 99 * HOUR)
         assert gate().authorise(later, NOON + 31 * HOUR).reason is Reason.NO_ACCESS_RIGHTS
+
+    def test_a_full_card_makes_passes_wait_and_nothing_else(self):
+        class Full(MemoryLedger):
+            def take(self, pass_id, max_uses, until):
+                raise StoreError("credentials.db: disk full")
+
+        answer = PassGate(gate().rules, Full()).authorise(PASS, NOON)
+        assert answer.reason is Reason.AUTHENTICATION_UNAVAILABLE
+        assert "disk full" in answer.rule
 
     def test_without_the_time_a_pass_waits_and_an_expired_one_stays_expired(self):
         assert gate(Doubt()).authorise(PASS, NOON).reason is Reason.CLOCK_UNTRUSTED

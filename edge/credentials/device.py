@@ -1,0 +1,106 @@
+"""Keys from a USB keypad or card reader: Linux input events, read without any library.
+
+The device is grabbed, so that what is typed at the door reaches nothing else on the board. The
+user running facegate needs the group `input`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import struct
+from typing import TYPE_CHECKING
+
+from edge.credentials.keypad import CLEAR, ENTER, SEPARATOR
+from edge.errors import ReaderLost
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVENT = struct.Struct("@llHHi")
+"""struct input_event of linux/input.h: seconds, microseconds, type, code, value; native sizes."""
+
+EV_KEY, PRESSED, RELEASED = 1, 1, 0
+EVIOCGRAB = 0x40044590
+"""_IOW('E', 0x90, int) of linux/input.h."""
+
+SHIFTS = frozenset({42, 54})
+_DIGITS = dict(zip((2, 3, 4, 5, 6, 7, 8, 9, 10, 11), "1234567890", strict=True))
+_KEYPAD_DIGITS = dict(zip((79, 80, 81, 75, 76, 77, 71, 72, 73, 82), "1234567890", strict=True))
+KEYS = {
+    **_DIGITS,
+    **_KEYPAD_DIGITS,
+    55: SEPARATOR,  # keypad *
+    98: SEPARATOR,  # keypad /, on pads without *
+    28: ENTER,
+    96: ENTER,
+    14: CLEAR,  # backspace
+    1: CLEAR,  # escape
+}
+"""Codes of linux/input-event-codes.h."""
+SHIFTED = {9: SEPARATOR, 4: ENTER}
+"""Shift 8 and shift 3: door keypads that pretend to be a US keyboard."""
+
+
+class KeyDevice:
+    """Keys of one input device, e.g. `/dev/input/by-id/usb-...-event-kbd`. One thread.
+
+    Raises `ReaderLost` when it cannot be opened, and from `read` once it is unplugged.
+    """
+
+    def __init__(self, path: Path, *, grab: bool = True) -> None:
+        self._path = path
+        self._shifts: set[int] = set()
+        self._waiting: list[str] = []
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise self._lost(error) from error
+        if grab:
+            self._grab()
+
+    def read(self, timeout_seconds: float) -> str | None:
+        """Return the next key (`0`..`9`, `*`, `#`, `clear`), or None when none came in time."""
+        if not self._waiting and select.select([self._fd], [], [], timeout_seconds)[0]:
+            self._waiting = self._keys()
+        return self._waiting.pop(0) if self._waiting else None
+
+    def close(self) -> None:
+        """Release the device. Safe to call twice."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _grab(self) -> None:
+        try:
+            fcntl.ioctl(self._fd, EVIOCGRAB, 1)
+        except OSError as error:
+            self.close()
+            raise self._lost(error) from error
+
+    def _keys(self) -> list[str]:
+        try:
+            data = os.read(self._fd, EVENT.size * 64)
+        except OSError as error:
+            raise self._lost(error) from error
+        if not data:
+            raise self._lost("it was closed")
+        whole = len(data) - len(data) % EVENT.size
+        keys = (self._key(*fields[2:]) for fields in EVENT.iter_unpack(data[:whole]))
+        return [key for key in keys if key is not None]
+
+    def _key(self, kind: int, code: int, value: int) -> str | None:
+        if kind != EV_KEY:
+            return None
+        if code in SHIFTS:
+            (self._shifts.discard if value == RELEASED else self._shifts.add)(code)
+        if value != PRESSED:
+            return None
+        return SHIFTED.get(code) if self._shifts else KEYS.get(code)
+
+    def _lost(self, why: object) -> ReaderLost:
+        return ReaderLost(
+            f"{self._path}: the keypad or card reader is not there ({why}); check the cable, the path "
+            "under /dev/input/by-id, and that the user is in the group input"
+        )

@@ -1,0 +1,125 @@
+"""PINs, cards and the uses of visitor passes: what must be known without network or camera."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from edge.errors import StoreError
+from edge.store.database import Schema, open_database, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+CREDENTIALS_FILE = "credentials.db"
+"""Its name inside the data folder."""
+
+KEEP_USES = timedelta(days=7)
+"""How long the uses of an expired pass stay: a clock set back by less revives nothing."""
+
+CREDENTIALS = Schema(
+    name="credential store",
+    application_id=0x46474344,  # "FGCD"
+    migrations=(
+        (
+            """CREATE TABLE pins (
+                number TEXT NOT NULL,
+                resident_id TEXT NOT NULL,
+                is_duress INTEGER NOT NULL,
+                digest BLOB NOT NULL,
+                PRIMARY KEY (resident_id, is_duress))""",
+            "CREATE TABLE cards (id TEXT PRIMARY KEY, resident_id TEXT NOT NULL)",
+            "CREATE TABLE pass_uses (id BLOB PRIMARY KEY, uses INTEGER NOT NULL, until TEXT NOT NULL)",
+        ),
+    ),
+)
+
+
+class PinRow(NamedTuple):
+    """One stored PIN; `digest` is useless without the site's key, which is kept elsewhere."""
+
+    number: str
+    resident_id: str
+    is_duress: bool
+    digest: bytes
+
+
+class CredentialStore:
+    """The credentials of one door's data folder. Any thread.
+
+    Raises `StoreError` when the file is damaged or cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection = open_database(path, CREDENTIALS)
+
+    def pins(self) -> list[PinRow]:
+        """Return every PIN."""
+        sql = "SELECT number, resident_id, is_duress, digest FROM pins ORDER BY number, resident_id"
+        with self._using() as connection:
+            rows = connection.execute(sql).fetchall()
+        return [PinRow(number, who, bool(duress), digest) for number, who, duress, digest in rows]
+
+    def replace_pins(self, rows: Iterable[PinRow]) -> None:
+        """Store these PINs and no others."""
+        with self._using() as connection, transaction(connection):
+            connection.execute("DELETE FROM pins")
+            connection.executemany(
+                "INSERT INTO pins (number, resident_id, is_duress, digest) VALUES (?, ?, ?, ?)", rows
+            )
+
+    def cards(self) -> dict[str, str]:
+        """Return the resident of every card."""
+        with self._using() as connection:
+            return dict(connection.execute("SELECT id, resident_id FROM cards").fetchall())
+
+    def put_card(self, card_id: str, resident_id: str) -> None:
+        """Give a card to a resident, taking it from whoever had it."""
+        with self._using() as connection, transaction(connection):
+            connection.execute("INSERT OR REPLACE INTO cards VALUES (?, ?)", (card_id, resident_id))
+
+    def remove(self, resident_id: str) -> int:
+        """Remove every PIN and card of a resident; return how many there were."""
+        with self._using() as connection, transaction(connection):
+            pins = connection.execute("DELETE FROM pins WHERE resident_id = ?", (resident_id,))
+            cards = connection.execute("DELETE FROM cards WHERE resident_id = ?", (resident_id,))
+            return pins.rowcount + cards.rowcount
+
+    def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
+        """Count one use of a pass durably; return its number (1, 2, ...), or None when none is left.
+
+        `max_uses` 0 means any number. Uses are forgotten some days after `until`.
+        """
+        with self._using() as connection, transaction(connection):
+            row = connection.execute("SELECT uses FROM pass_uses WHERE id = ?", (pass_id,)).fetchone()
+            use = (row[0] if row else 0) + 1
+            if max_uses and use > max_uses:
+                return None
+            last = until.astimezone(UTC).isoformat()
+            connection.execute("INSERT OR REPLACE INTO pass_uses VALUES (?, ?, ?)", (pass_id, use, last))
+            return int(use)
+
+    def forget_uses(self, now: datetime) -> None:
+        """Drop the uses of passes that expired long before `now`, a trusted time."""
+        before = (now.astimezone(UTC) - KEEP_USES).isoformat()
+        with self._using() as connection, transaction(connection):
+            connection.execute("DELETE FROM pass_uses WHERE until < ?", (before,))
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock:
+                yield self._connection
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: cannot use the credentials: {error}") from error

@@ -1,0 +1,86 @@
+"""A pass is drawn, held before a camera at an angle and in bad light, read, and verified."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import cv2
+import numpy as np
+import pytest
+import segno
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edge.credentials.qr import LOOK_EVERY_SECONDS, QrReader
+from edge.domain import Frame
+from edge.policy.passes import Pass, issue, read_pass
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+PASS = Pass(b"12345678", "anna", NOON, NOON + timedelta(hours=4), 1)
+TEXT = issue(PASS, KEY.private_bytes_raw())
+
+
+def drawn(text: str, module_px: int = 8):
+    matrix = np.array([list(row) for row in segno.make(text, error="m", boost_error=False).matrix], np.uint8)
+    bordered = np.pad(1 - matrix, 4, constant_values=1) * 255
+    return cv2.cvtColor(np.kron(bordered, np.ones((module_px, module_px), np.uint8)), cv2.COLOR_GRAY2BGR)
+
+
+def held(
+    code, *, tilt: float = 0.0, size: int = 380, brightness: float = 1.0, noise: float = 4.0, seed: int = 1
+):
+    """Return a 1280x720 frame of a phone showing `code`, tilted, dim and noisy."""
+    scene = np.full((720, 1280, 3), 90, np.uint8)
+    side = code.shape[0]
+    shrink = tilt * size / 2
+    square = np.float32([[0, 0], [size, shrink], [size, size - shrink], [0, size]])
+    corners = square + np.float32([430, 170])
+    warp = cv2.getPerspectiveTransform(np.float32([[0, 0], [side, 0], [side, side], [0, side]]), corners)
+    cv2.warpPerspective(code, warp, (1280, 720), scene, cv2.INTER_AREA, cv2.BORDER_TRANSPARENT)
+    grain = np.random.default_rng(seed).normal(0, noise, scene.shape)
+    return np.clip(scene * brightness + grain, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        {},
+        {"tilt": 0.15},
+        {"size": 300},
+        {"brightness": 0.35},
+        {"noise": 12.0},
+        {"tilt": 0.1, "size": 340, "brightness": 0.6, "noise": 8.0},
+    ],
+)
+def test_a_pass_shown_to_the_camera_is_read_and_verified(scene):
+    text = QrReader().decode(held(drawn(TEXT), **scene))
+    assert read_pass(text, [KEY.public_key().public_bytes_raw()]) == PASS
+
+
+def test_faces_walls_and_noise_are_no_code():
+    reader = QrReader()
+    rng = np.random.default_rng(7)
+    assert reader.decode(np.full((720, 1280, 3), 90, np.uint8)) is None
+    for _ in range(5):
+        assert reader.decode(rng.integers(0, 256, (240, 320, 3), np.uint8)) is None
+
+
+def test_damaged_codes_never_raise():
+    rng = np.random.default_rng(11)
+    code, reader = held(drawn(TEXT), size=300), QrReader()
+    for _ in range(40):
+        image = code.copy()
+        for x, y, w, h in rng.integers(0, 300, (4, 4)):
+            image[170 + y : 170 + y + h, 430 + x : 430 + x + w] = rng.integers(0, 256, 3)
+        text = reader.decode(image)
+        assert text is None or text == TEXT
+
+
+def test_a_long_code_of_somebody_else_is_ignored():
+    assert QrReader().decode(held(drawn("x" * 600, 4), size=700)) is None
+
+
+def test_it_looks_a_few_times_a_second():
+    reader, image = QrReader(), held(drawn(TEXT))
+    answers = [reader.read(Frame(image, n, n * LOOK_EVERY_SECONDS / 4, NOON)) for n in range(9)]
+    assert [answer is not None for answer in answers] == [True, False, False, False] * 2 + [True]

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from edge.errors import StoreError
+from edge.store.credentials import KEEP_USES, CredentialStore, PinRow
+
+UNTIL = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+PINS = [PinRow("12", "anna", False, b"a" * 32), PinRow("12", "anna", True, b"b" * 32)]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "credentials.db"
+
+
+@pytest.fixture
+def reopen(path):
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(closing(CredentialStore(path)))
+
+
+def test_everything_is_there_after_a_restart(reopen):
+    store = reopen()
+    store.replace_pins(PINS)
+    store.put_card("w26:1:2", "anna")
+    assert store.take(b"12345678", 2, UNTIL) == 1
+    store.close()
+    store = reopen()
+    assert store.pins() == PINS
+    assert store.cards() == {"w26:1:2": "anna"}
+    assert store.take(b"12345678", 2, UNTIL) == 2
+    assert store.take(b"12345678", 2, UNTIL) is None
+    store.close()
+    store.close()
+
+
+def test_a_use_survives_a_process_that_never_closed(reopen):
+    reopen().take(b"12345678", 1, UNTIL)
+    assert reopen().take(b"12345678", 1, UNTIL) is None
+
+
+def test_two_readers_at_once_never_share_a_use(reopen):
+    stores = [reopen(), reopen()]
+    with ThreadPoolExecutor(8) as pool:
+        uses = list(pool.map(lambda n: stores[n % 2].take(b"12345678", 10, UNTIL), range(40)))
+    assert sorted(use for use in uses if use) == list(range(1, 11))
+
+
+def test_a_person_s_credentials_go_together(reopen):
+    store = reopen()
+    store.replace_pins([*PINS, PinRow("7", "carl", False, b"c" * 32)])
+    store.put_card("w26:1:2", "anna")
+    assert store.remove("anna") == 3
+    assert [pin.resident_id for pin in store.pins()] == ["carl"]
+    assert store.cards() == {}
+
+
+def test_a_card_handed_on_belongs_to_its_new_holder(reopen):
+    store = reopen()
+    store.put_card("w26:1:2", "anna")
+    store.put_card("w26:1:2", "berta")
+    assert store.cards() == {"w26:1:2": "berta"}
+
+
+def test_uses_are_kept_for_some_days_after_the_pass_ended(reopen):
+    store = reopen()
+    store.take(b"12345678", 1, UNTIL)
+    store.forget_uses(UNTIL + KEEP_USES)
+    assert store.take(b"12345678", 1, UNTIL) is None
+    store.forget_uses(UNTIL + KEEP_USES + timedelta(seconds=1))
+    assert store.take(b"12345678", 1, UNTIL) == 1
+
+
+def test_a_closed_or_locked_file_is_a_store_error(reopen):
+    store = reopen()
+    store.close()
+    with pytest.raises(StoreError, match="cannot use the credentials"):
+        store.take(b"12345678", 1, UNTIL)
+
+
+def test_a_failed_change_changes_nothing(reopen):
+    store = reopen()
+    store.replace_pins(PINS)
+    with pytest.raises(StoreError):
+        store.replace_pins([PINS[0], PINS[0]])
+    assert store.pins() == PINS
+
+
+def test_the_file_is_private(path, reopen):
+    reopen()
+    assert path.stat().st_mode & 0o077 == 0
