@@ -110,11 +110,26 @@ class PassiveCheck:
 
     def _is_one_face(self, window: Window) -> bool:
         samples = window.samples
-        chosen = (samples[0], samples[len(samples) // 2], samples[-1])
+        chosen = [one.witness for one in (samples[0], samples[len(samples) // 2], samples[-1])]
         try:
-            return is_one_face([one.witness for one in chosen], self._embedder)
+            return is_one_face([*window.before, *chosen], self._embedder)
         except FrameRefused:
             return False
+
+    def remember(self, track_id: int) -> None:
+        """Keep the newest judged frame of a track: a later pass must show the same face.
+
+        Used while a challenge runs, so that who answers is who was there before and after.
+        """
+        window = self._windows.get(track_id)
+        if window is not None and window.samples:
+            window.before.append(window.samples[-1].witness)
+
+    def restart(self, track_id: int, time: float) -> None:
+        """Judge a track anew from `time` on, by the frames from there and those remembered."""
+        old = self._windows.get(track_id)
+        if old is not None:
+            self._windows[track_id] = Window(time, time, is_wanted=True, before=old.before)
 
     def reset(self, track_id: int) -> None:
         """Forget a track: it ended, jumped, or changed identity."""

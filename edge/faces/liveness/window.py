@@ -53,6 +53,8 @@ class Window:
     started: float
     last_seen: float
     samples: list[Sample] = field(default_factory=list)
+    before: list[Witness] = field(default_factory=list)
+    """What this track looked like before a challenge."""
     hindrances: Counter[Hindrance] = field(default_factory=Counter)
     refusal: Liveness | None = None
     """Set once refused; only forgetting the track takes it back."""

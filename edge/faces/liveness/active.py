@@ -1,0 +1,191 @@
+"""Liveness that asks: a random challenge on top of the passive check, behind the same port."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from edge.domain import Liveness, Reason
+from edge.faces.liveness.challenge import STEP_SECONDS, Progress, Step, new_challenge
+from edge.faces.liveness.fusion import DOUBT
+from edge.faces.liveness.lockout import Lockout
+from edge.faces.liveness.planarity import FLAT_RESIDUAL, TurnFollower
+from edge.faces.liveness.prompts import Prompt
+from edge.faces.quality import face_scale_px, pose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from random import Random
+
+    from edge.domain import Box, Face, Frame, Image
+    from edge.faces.liveness.challenge import Challenge
+    from edge.faces.liveness.check import PassiveCheck
+    from edge.faces.liveness.planarity import Relief
+
+STRICT_STEPS = 3
+DOUBT_STEPS = 2
+TRIES = 2
+"""Tries before the pause; see docs/pad.md for what recordings achieve in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """When and how the visitor is asked.
+
+    `is_strict` says of a moment (UTC) whether everybody is asked then, or only who passed
+    narrowly. `show` is given each prompt, None to clear the screen; it must return at once.
+    `relief` follows a turn.
+    """
+
+    is_strict: Callable[[datetime], bool]
+    show: Callable[[Prompt | None], None]
+    random: Random
+    relief: Callable[[Image, Box], Relief] = TurnFollower
+
+
+@dataclass(slots=True)
+class _Session:
+    """The challenge of one track, and the flatness of each of its turns."""
+
+    challenge: Challenge
+    is_flat: bool = False
+    residuals: list[float] = field(default_factory=list)
+    follower: Relief | None = None
+    is_over: bool = False
+
+
+class ActiveCheck:
+    """The passive check, then a challenge for those who must or had better answer one.
+
+    The visitor passes when he answered, no turn of his was flat, and the passive check passes
+    again on frames taken after the challenge and showing the same face. One thread.
+    """
+
+    def __init__(self, passive: PassiveCheck, asking: Asking, lockout: Lockout | None = None) -> None:
+        self._passive = passive
+        self._asking = asking
+        self._lockout = lockout or Lockout(TRIES)
+        self._sessions: dict[int, _Session] = {}
+        self._refused: dict[int, Liveness] = {}
+        self._yaws: dict[int, float] = {}
+        self._time = float("-inf")
+        self._at: datetime | None = None
+
+    def observe(self, frame: Frame, face: Face, track_id: int, alone: bool) -> None:  # noqa: FBT001
+        """Take one frame of a track; a second face in view fails a running challenge."""
+        self._time, self._at = frame.time, frame.at
+        self._passive.observe(frame, face, track_id, alone)
+        yaw = pose(face.landmarks)[0]
+        old = self._yaws.get(track_id, yaw)
+        self._yaws[track_id] = old + (yaw - old) / 4
+        session = self._sessions.get(track_id)
+        if session is not None and not session.is_over:
+            self._step(frame, face, track_id, session)
+            if not alone:
+                session.challenge.fail("another face in view")
+
+    def _step(self, frame: Frame, face: Face, track_id: int, session: _Session) -> None:
+        challenge = session.challenge
+        before = challenge.progress, challenge.done
+        if session.follower is not None:
+            session.follower.follow(frame.image)
+        challenge.feed(frame.time, pose(face.landmarks)[0], face_scale_px(face))
+        if challenge.done > before[1]:
+            _end_turn(session)
+        if challenge.step in {Step.LEFT, Step.RIGHT} and session.follower is None:
+            session.follower = self._asking.relief(frame.image, face.box)
+        if (challenge.progress, challenge.done) != before:
+            if challenge.progress is Progress.ASKING:
+                self._passive.remember(track_id)
+            self._show(track_id, challenge)
+
+    def assess(self, track_id: int) -> Liveness | None:
+        """Return the verdict on this track now, or None while frames or answers are wanted."""
+        if track_id in self._refused:
+            return self._refused[track_id]
+        if self._lockout.is_locked(self._time):
+            return Liveness(False, None, Reason.LOCKOUT_MAX_ATTEMPTS)
+        session = self._sessions.get(track_id)
+        if session is None:
+            return self._first(track_id)
+        if session.challenge.progress is Progress.FAILED or session.is_flat:
+            return self._failed(track_id, session)
+        if session.challenge.progress is not Progress.PASSED:
+            return None
+        return self._last(track_id, session)
+
+    def _first(self, track_id: int) -> Liveness | None:
+        """Return the passive verdict, unless this visitor is to be asked."""
+        verdict = self._passive.assess(track_id)
+        if verdict is None or not verdict.passed or not self._asks(verdict):
+            return verdict
+        self._begin(track_id, self._yaws[track_id])
+        return None
+
+    def _asks(self, verdict: Liveness) -> bool:
+        in_doubt = verdict.score is None or verdict.score < DOUBT
+        return self._at is None or in_doubt or self._asking.is_strict(self._at)
+
+    def _begin(self, track_id: int, rest_yaw_deg: float) -> None:
+        strict = self._at is None or self._asking.is_strict(self._at)
+        count = STRICT_STEPS if strict else DOUBT_STEPS
+        challenge = new_challenge(count, rest_yaw_deg, self._time, self._asking.random)
+        self._sessions[track_id] = _Session(challenge)
+        self._passive.remember(track_id)
+        self._show(track_id, challenge)
+
+    def _last(self, track_id: int, session: _Session) -> Liveness | None:
+        """After the challenge, let the passive check begin again and decide."""
+        if not session.is_over:
+            session.is_over = True
+            self._passive.restart(track_id, self._time)
+            self._asking.show(Prompt(track_id, "thanks"))
+        verdict = self._passive.assess(track_id)
+        if verdict is None or not verdict.passed:
+            return verdict
+        self._lockout.succeed()
+        flatness = min(session.residuals)
+        return replace(
+            verdict, cues={**verdict.cues, "steps": float(session.challenge.done), "relief": flatness}
+        )
+
+    def _failed(self, track_id: int, session: _Session) -> Liveness | None:
+        """Count the try; ask once more, or refuse."""
+        self._lockout.fail(self._time)
+        if not self._lockout.is_locked(self._time):
+            self._asking.show(Prompt(track_id, "again"))
+            self._begin(track_id, session.challenge.rest_yaw_deg)
+            return None
+        self._asking.show(Prompt(track_id, "failed"))
+        cues = {"steps": float(session.challenge.done), "flat": float(session.is_flat)}
+        self._refused[track_id] = Liveness(False, None, Reason.CHALLENGE_FAILED, cues)
+        return self._refused[track_id]
+
+    def _show(self, track_id: int, challenge: Challenge) -> None:
+        if challenge.progress is Progress.RESTING:
+            self._asking.show(Prompt(track_id, "look", challenge.done + 1, len(challenge.steps)))
+        elif challenge.step is not None:
+            number, count = challenge.done + 1, len(challenge.steps)
+            self._asking.show(Prompt(track_id, challenge.step.value, number, count, STEP_SECONDS))
+
+    def reset(self, track_id: int) -> None:
+        """Forget a track, and what it was asked. An unfinished challenge counts as a failed try."""
+        session = self._sessions.pop(track_id, None)
+        if session is not None:
+            if not session.is_over and track_id not in self._refused:
+                self._lockout.fail(self._time)
+            self._asking.show(None)
+        self._refused.pop(track_id, None)
+        self._yaws.pop(track_id, None)
+        self._passive.reset(track_id)
+
+
+def _end_turn(session: _Session) -> None:
+    """Judge the turn that was just made; one that cannot be judged counts as flat."""
+    if session.follower is None:
+        return
+    residual = session.follower.residual()
+    session.follower = None
+    session.residuals.append(0.0 if residual is None else residual)
+    session.is_flat |= session.residuals[-1] < FLAT_RESIDUAL

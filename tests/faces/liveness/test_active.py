@@ -1,0 +1,219 @@
+"""Liveness that asks: who is asked, who passes, and attacks on the asking."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge.domain import Reason
+from edge.faces.liveness.active import STRICT_STEPS, TRIES, ActiveCheck, Asking
+from edge.faces.liveness.challenge import Step
+from edge.faces.liveness.lockout import PAUSE_SECONDS
+from tests.faces.liveness.nets import Visit, setup
+from tests.fakes.scene import Actor, axis
+
+if TYPE_CHECKING:
+    from edge.faces.liveness.prompts import Prompt
+
+TURNED = {"turn_left": 0.31, "turn_right": -0.31}
+
+
+class Depth:
+    """What the camera would see of a turning head, or of paper."""
+
+    def __init__(self, residual: float | None) -> None:
+        self.value = residual
+
+    def follow(self, image) -> None:
+        """Nothing to learn from a coloured card."""
+
+    def residual(self) -> float | None:
+        return self.value
+
+
+class Door:
+    """A check that asks, and the screen in front of it."""
+
+    def __init__(
+        self, *, strict: bool = True, seed: int = 1, depth: float | None = 0.05, score: float = 0.95
+    ) -> None:
+        self.anna, self.phone, self.mallory = Actor(0, axis(0)), Actor(1, axis(0)), Actor(2, axis(2))
+        world = setup({0: score, 1: 0.9, 2: 0.95}, [self.anna, self.phone, self.mallory])
+        self.shown: list[Prompt | None] = []
+        asking = Asking(lambda at: strict, self.shown.append, Random(seed), lambda image, box: Depth(depth))
+        self.check = ActiveCheck(world.check, asking)
+        self.visit = Visit(self.check, world.scene)
+        self.width = 130.0
+
+    @property
+    def prompt(self) -> str | None:
+        last = self.shown[-1] if self.shown else None
+        return None if last is None else last.name
+
+    def frame(self, actor: Actor, **kwargs) -> object:
+        self.visit.show(actor, 1, width=self.width, **kwargs)
+        return self.visit.assess()
+
+    def answer(self, actor: Actor, *, wrongly: bool = False, seconds: float = 40) -> object:
+        """Do as the screen says, half a second after it says so."""
+        since, last = 0, None
+        for index in range(int(seconds * 15)):
+            if self.prompt != last:
+                since, last = index, self.prompt
+            actor.turned = 0.0
+            if last in TURNED and index - since > 8:
+                actor.turned = TURNED[last] * (-1 if wrongly else 1)
+            if last == Step.CLOSER and index - since > 8:
+                self.width = 170.0 if not wrongly else 130.0
+            verdict = self.frame(actor)
+            if verdict is not None:
+                return verdict
+        return None
+
+
+class TestWhoIsAsked:
+    def test_strict_asks_everybody_and_passes_who_answers(self):
+        door = Door()
+
+        verdict = door.answer(door.anna)
+
+        assert verdict.passed
+        assert verdict.cues["steps"] == STRICT_STEPS
+        assert verdict.cues["relief"] == pytest.approx(0.05)
+        names = Counter(prompt.name for prompt in door.shown if prompt)
+        assert sum(names[step] for step in Step) == STRICT_STEPS
+        assert names["thanks"] == 1
+
+    def test_otherwise_a_clear_pass_is_not_asked(self):
+        door = Door(strict=False)
+
+        assert door.answer(door.anna).passed
+        assert door.shown == []
+
+    def test_a_narrow_pass_is_asked_instead_of_refused(self):
+        door = Door(strict=False, score=0.6)
+
+        verdict = door.answer(door.anna)
+
+        assert verdict.passed
+        assert verdict.cues["steps"] == 2
+
+    def test_who_fails_the_passive_check_is_not_asked_at_all(self):
+        door = Door(score=0.2)
+
+        assert door.answer(door.anna).reason is Reason.PRESENTATION_ATTACK
+        assert door.shown == []
+
+    def test_the_steps_differ_from_door_to_door(self):
+        asked = set()
+        for seed in range(12):
+            door = Door(seed=seed)
+            door.answer(door.anna)
+            asked.add(tuple(prompt.name for prompt in door.shown if prompt and prompt.name in set(Step)))
+        assert len(asked) > 6
+
+
+class TestFailedChallenges:
+    def test_two_wrong_answers_end_in_a_refusal_and_a_pause(self):
+        door = Door()
+
+        verdict = door.answer(door.anna, wrongly=True)
+
+        assert (verdict.passed, verdict.reason) == (False, Reason.CHALLENGE_FAILED)
+        assert [prompt.name for prompt in door.shown if prompt].count("again") == TRIES - 1
+        assert door.prompt == "failed"
+
+    def test_during_the_pause_nobody_may_try_afterwards_everybody(self):
+        door = Door()
+        door.answer(door.anna, wrongly=True)
+        door.check.reset(1)
+
+        door.width = 130.0
+        assert door.answer(door.anna, seconds=5).reason is Reason.LOCKOUT_MAX_ATTEMPTS
+        door.check.reset(1)
+        door.visit.away(PAUSE_SECONDS)
+
+        assert door.answer(door.anna).passed
+
+    def test_a_new_track_does_not_bring_new_tries(self):
+        door = Door()
+        for track_id in range(1, 1 + TRIES):
+            door.visit.track_id = track_id
+            while door.prompt not in set(Step):
+                assert door.frame(door.anna) is None
+            door.check.reset(track_id)
+
+        door.visit.track_id = 9
+        assert door.answer(door.anna, seconds=5).reason is Reason.LOCKOUT_MAX_ATTEMPTS
+
+    def test_who_does_nothing_fails(self):
+        door = Door()
+
+        verdict = None
+        for _ in range(15 * 30):
+            verdict = verdict or door.frame(door.anna)
+
+        assert verdict.reason is Reason.CHALLENGE_FAILED
+
+
+class TestAttacks:
+    @pytest.mark.parametrize("depth", [0.0, 0.019, None], ids=["flat", "nearly flat", "cannot say"])
+    def test_a_flat_turn_fails_however_right_it_was(self, depth):
+        door = Door(depth=depth)
+
+        verdict = door.answer(door.anna)
+
+        assert verdict.reason is Reason.CHALLENGE_FAILED
+        assert verdict.cues["flat"] == 1.0
+
+    def test_another_face_entering_fails_the_try(self):
+        door = Door()
+        while door.prompt not in set(Step):
+            door.frame(door.anna)
+
+        door.frame(door.anna, alone=False)
+
+        assert door.prompt == "look"
+        assert [prompt.name for prompt in door.shown if prompt].count("again") == 1
+
+    def test_somebody_else_answering_for_the_picture_does_not_pass(self):
+        """Anna's picture, Mallory's living head for the steps, and the picture again."""
+        door = Door()
+        verdict = None
+        since, last = 0, None
+        for index in range(15 * 40):
+            if door.prompt != last:
+                since, last = index, door.prompt
+            during = any(prompt for prompt in door.shown) and door.prompt != "thanks"
+            actor = door.mallory if during else door.phone
+            actor.turned = TURNED.get(last or "", 0.0) if index - since > 8 else 0.0
+            if last == Step.CLOSER and index - since > 8:
+                door.width = 170.0
+            verdict = door.frame(actor)
+            if verdict is not None:
+                break
+        assert verdict is not None
+        assert not verdict.passed
+
+    def test_a_track_break_in_the_middle_starts_everything_anew(self):
+        door = Door()
+        while door.prompt not in set(Step):
+            door.frame(door.anna)
+
+        door.check.reset(1)
+
+        assert door.shown[-1] is None
+        assert door.frame(door.anna) is None
+
+    def test_frames_withheld_in_the_middle_never_pass(self):
+        door = Door()
+        while door.prompt not in set(Step):
+            door.frame(door.anna)
+
+        assert [door.visit.assess() for _ in range(500)] == [None] * 500
+        door.visit.away(4.0)
+        assert door.frame(door.anna) is None
+        assert door.prompt == "look"
