@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint install install-files install-dev debian clean help
+.PHONY: demo test lint install install-files kill-trials install-dev debian clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -62,6 +62,10 @@ lint: $(BIN)/.installed
 
 test: debian lint models
 	$(BIN)/python -m pytest
+
+# Eight minutes: caller and guard killed and hung while the relay is energised, 240 times.
+kill-trials: $(BIN)/.installed
+	PYTHONPATH=tests/relay $(BIN)/python tests/hardware/kill_trials.py --trials 240
 
 clean:
 	rm -rf $(VENV) demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis
