@@ -339,3 +339,29 @@ class DoorEvent:
     data: dict[str, Any]
     prev_hash: str
     hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class RosterState:
+    """How far a roster is: `rev` counts its changes, `digest` (hex SHA-256) covers every record.
+
+    `epoch` grows when the property starts its log anew; (epoch, rev) never goes back.
+    """
+
+    epoch: int = 0
+    rev: int = 0
+    digest: str = ""
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RosterChange:
+    """One revision of the roster; `resident` is None for a removal.
+
+    `text` is the record exactly as the property signed it (canonical JSON), empty for a removal.
+    """
+
+    rev: int
+    id: str
+    resident: Resident | None = None
+    text: str = ""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         Liveness,
         Match,
         OperatingPoint,
+        RosterChange,
+        RosterState,
     )
 
 
@@ -156,3 +158,22 @@ class CommandLedger(Protocol):
 
     def claim(self, command_id: str, at: datetime) -> bool:
         """Durably take this id before acting on it; False when it was taken already."""
+
+
+class Roster(Protocol):
+    """The people the property says may enter, kept at the door."""
+
+    def state(self) -> RosterState:
+        """Return how far it is."""
+
+    def apply(self, changes: Sequence[RosterChange], target: RosterState) -> None:
+        """Make these changes and reach `target`, or change nothing.
+
+        Raises `RosterDrift` when they lead elsewhere.
+        """
+
+    def replace(self, records: Sequence[RosterChange], target: RosterState) -> None:
+        """Have exactly these records and be at `target`, or change nothing. Raises `RosterDrift`."""
+
+    def confirm(self, at: datetime) -> None:
+        """Remember when the property last said that we are up to date."""

@@ -55,6 +55,15 @@ RESIDENTS = Schema(
             "CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL)",
             "INSERT INTO head VALUES (1, 0)",
         ),
+        (
+            "CREATE TABLE roster (id TEXT PRIMARY KEY, rev INTEGER NOT NULL, text TEXT NOT NULL)",
+            """CREATE TABLE roster_head (
+                one INTEGER PRIMARY KEY CHECK (one = 1),
+                epoch INTEGER NOT NULL,
+                rev INTEGER NOT NULL,
+                digest TEXT NOT NULL,
+                confirmed_at TEXT)""",
+        ),
     ),
 )
 
@@ -81,7 +90,7 @@ class ResidentStore:
         self._lock = threading.Lock()
         self._sealer = sealer or AesGcmSealer(file_key(path.with_suffix(".key")))
         self._connection = open_database(path, RESIDENTS)
-        self._forget_old_pages()  # in case the process died between erasing and this
+        self.forget_old_pages()  # in case the process died between erasing and this
 
     def put(self, resident: Resident, templates: Iterable[Template], source: str = "local") -> int:
         """Store the resident with exactly these templates and return the new version.
@@ -92,19 +101,19 @@ class ResidentStore:
         """
         checked_resident(resident)
         rows = [self._sealed(resident.id, template) for template in templates]
-        with self._writing() as (connection, version):
+        with self.writing() as (connection, version):
             connection.execute("DELETE FROM residents WHERE id = ?", (resident.id,))
             connection.execute("DELETE FROM removals WHERE resident_id = ?", (resident.id,))
             connection.execute(
                 "INSERT INTO residents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*_columns(resident), source, version),
+                (*columns_of(resident), source, version),
             )
             connection.executemany(
                 "INSERT INTO templates (resident_id, model_id, kind, consent_id, enrolled_at, sealed)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 rows,
             )
-        self._forget_old_pages()
+        self.forget_old_pages()
         return version
 
     def remove(self, resident_id: str) -> bool:
@@ -113,31 +122,31 @@ class ResidentStore:
         The bytes are overwritten in the file and gone from its log when this returns. What a
         flash card keeps in worn blocks is out of reach: only a key kept elsewhere covers that.
         """
-        with self._writing() as (connection, version):
+        with self.writing() as (connection, version):
             gone = connection.execute("DELETE FROM residents WHERE id = ?", (resident_id,)).rowcount > 0
             if gone:
                 connection.execute("INSERT OR REPLACE INTO removals VALUES (?, ?)", (resident_id, version))
-        self._forget_old_pages()
+        self.forget_old_pages()
         return gone
 
     def get(self, resident_id: str) -> Resident | None:
         """Return one resident, or None."""
-        rows = self._query("SELECT * FROM residents WHERE id = ?", resident_id)
+        rows = self.query("SELECT * FROM residents WHERE id = ?", resident_id)
         return _resident(rows[0]) if rows else None
 
     def list(self) -> tuple[Resident, ...]:
         """Return all residents, ordered by id."""
-        return tuple(_resident(row) for row in self._query("SELECT * FROM residents ORDER BY id"))
+        return tuple(_resident(row) for row in self.query("SELECT * FROM residents ORDER BY id"))
 
     def templates(self, model_id: str) -> tuple[Template, ...]:
         """Return every template of this model, ordered by resident: what a gallery is made of."""
         sql = "SELECT * FROM templates WHERE model_id = ? ORDER BY resident_id, id"
-        return tuple(self._template(row) for row in self._query(sql, model_id))
+        return tuple(self._template(row) for row in self.query(sql, model_id))
 
     def templates_of(self, resident_id: str) -> tuple[Template, ...]:
         """Return one resident's templates, of every model, in the order they were stored."""
         sql = "SELECT * FROM templates WHERE resident_id = ? ORDER BY id"
-        return tuple(self._template(row) for row in self._query(sql, resident_id))
+        return tuple(self._template(row) for row in self.query(sql, resident_id))
 
     def other_models(self, model_id: str) -> dict[str, tuple[str, ...]]:
         """Return who must be enrolled again for `model_id`: resident id -> models there are.
@@ -146,13 +155,13 @@ class ResidentStore:
         """
         found: dict[str, set[str]] = {}
         sql = "SELECT DISTINCT resident_id, model_id FROM templates ORDER BY resident_id, model_id"
-        for resident_id, other in self._query(sql):
+        for resident_id, other in self.query(sql):
             found.setdefault(resident_id, set()).add(other)
         return {key: tuple(sorted(models)) for key, models in found.items() if model_id not in models}
 
     def version(self) -> int:
         """Return a number that grows with every change; cheap enough to ask each second."""
-        return int(self._query("SELECT version FROM head")[0][0])
+        return int(self.query("SELECT version FROM head")[0][0])
 
     def changes_since(self, version: int) -> Changes:
         """Return who was put or removed after `version`, so that a gallery can follow."""
@@ -171,10 +180,31 @@ class ResidentStore:
 
         This is what a person may ask for. Templates are listed as lists of numbers.
         """
-        rows = self._query("SELECT * FROM residents WHERE id = ?", resident_id)
+        rows = self.query("SELECT * FROM residents WHERE id = ?", resident_id)
         if not rows:
             return None
         return {**_exported(rows[0]), "templates": [_shown(item) for item in self.templates_of(resident_id)]}
+
+    @contextmanager
+    def writing(self) -> Iterator[tuple[sqlite3.Connection, int]]:
+        """Run the block as one change and give it (connection, new version). For `edge.store` only."""
+        with self._lock, self._refusals(), transaction(self._connection) as connection:
+            connection.execute("UPDATE head SET version = version + 1")
+            yield connection, int(connection.execute("SELECT version FROM head").fetchone()[0])
+
+    def query(self, sql: str, *values: object) -> Rows:
+        """Return the rows of one SELECT. For `edge.store` only."""
+        with self._lock, self._refusals():
+            return self._connection.execute(sql, values).fetchall()
+
+    def forget_old_pages(self) -> None:
+        """Empty the write-ahead log: it holds the pages as they were before the change."""
+        with self._lock, self._refusals():
+            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            LOG.warning(
+                "%s is being read elsewhere; erased pages leave its log at the next change", self._path
+            )
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
@@ -201,25 +231,6 @@ class ResidentStore:
         at = datetime.fromisoformat(enrolled_at)
         return Template(resident_id, to_vector(plain), model_id, at, kind=kind, consent_id=consent_id)
 
-    def _query(self, sql: str, *values: object) -> Rows:
-        with self._lock, self._refusals():
-            return self._connection.execute(sql, values).fetchall()
-
-    @contextmanager
-    def _writing(self) -> Iterator[tuple[sqlite3.Connection, int]]:
-        with self._lock, self._refusals(), transaction(self._connection) as connection:
-            connection.execute("UPDATE head SET version = version + 1")
-            yield connection, int(connection.execute("SELECT version FROM head").fetchone()[0])
-
-    def _forget_old_pages(self) -> None:
-        """Empty the write-ahead log: it holds the pages as they were before the change."""
-        with self._lock, self._refusals():
-            busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            LOG.warning(
-                "%s is being read elsewhere; erased pages leave its log at the next change", self._path
-            )
-
     @contextmanager
     def _refusals(self) -> Iterator[None]:
         try:
@@ -228,7 +239,8 @@ class ResidentStore:
             raise StoreError(f"{self._path}: the resident store failed: {error}") from error
 
 
-def _columns(resident: Resident) -> tuple[Any, ...]:
+def columns_of(resident: Resident) -> tuple[Any, ...]:
+    """Return a resident as the first columns of its row."""
     return (
         resident.id,
         resident.name,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge.errors import FacegateError, SyncError
 from edge.sync.backoff import Backoff
-from edge.sync.session import Session
+from edge.sync.session import Session, topic_matches_sub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ class Part(Protocol):
 
     @property
     def subscriptions(self) -> Sequence[str]:
-        """The exact topics this part wants."""
+        """The topics this part wants; `+` stands for one level."""
 
     def opened(self, session: Session, now: float) -> None:
         """Start over on a new connection; `now` is monotonic seconds."""
@@ -177,7 +177,7 @@ class SyncClient:
 
     def _dispatch(self, message: Message, now: float) -> None:
         for part in self._parts:
-            if message.topic in part.subscriptions:
+            if any(topic_matches_sub(topic, message.topic) for topic in part.subscriptions):
                 try:
                     part.received(message, now)
                 except SyncError as error:

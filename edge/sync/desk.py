@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-import queue
-import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.domain import EventDraft
-from edge.errors import FacegateError, SyncError
+from edge.errors import FacegateError
+from edge.sync.clerk import Clerk
 from edge.sync.commands import Command, CommandRefused, CommandType, Outcome, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from edge.ports import Clock, Journal
     from edge.sync.gate import CommandGate
     from edge.sync.messages import Message
-    from edge.sync.session import Session
     from edge.sync.settings import BrokerSettings
 
     Reply: TypeAlias = Callable[[Outcome], None]
@@ -27,13 +25,12 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-MOST_WAITING = 100
 REFUSALS_PER_MINUTE = 10
 """Refusals journaled one by one; a flood is counted, so that it cannot fill the disk."""
 
 
-class CommandDesk:
-    """The part of sync that takes commands. `start` and `stop` it with the publisher.
+class CommandDesk(Clerk):
+    """The part of sync that takes commands; has a thread of its own (see `Clerk`).
 
     `execute` is called on the desk's thread for each admitted command; it must return soon and
     call `reply` once, from any thread, when the physical outcome is known. Each command and each
@@ -44,55 +41,17 @@ class CommandDesk:
     def __init__(
         self, settings: BrokerSettings, gate: CommandGate, execute: Execute, journal: Journal, clock: Clock
     ) -> None:
+        super().__init__("commands", (settings.topic("cmd"),))
         self._gate = gate
         self._execute = execute
         self._journal = journal
         self._clock = clock
         self._answer_topic = settings.topic("cmd", "ack")
-        self._waiting: queue.Queue[Message | None] = queue.Queue(MOST_WAITING)
-        self._answers: deque[dict[str, Any]] = deque(maxlen=MOST_WAITING)
         self._refusals: deque[float] = deque(maxlen=REFUSALS_PER_MINUTE)
         self._unreported = 0
-        self._thread = threading.Thread(target=self._run, name="commands", daemon=True)
-        self.subscriptions: Sequence[str] = (settings.topic("cmd"),)
-
-    def start(self) -> None:
-        """Begin taking commands. Once."""
-        self._thread.start()
-
-    def stop(self, timeout_seconds: float = 5.0) -> None:
-        """Take no more commands. Safe to call twice."""
-        if self._thread.is_alive():
-            self._waiting.put(None)
-            self._thread.join(timeout_seconds)
-
-    def opened(self, session: Session, now: float) -> None:
-        """Nothing is carried over from the last connection."""
-
-    def received(self, message: Message, now: float) -> None:  # noqa: ARG002 - the part's signature
-        """Queue a message for the desk's thread. Raises `SyncError` when too many wait."""
-        try:
-            self._waiting.put_nowait(message)
-        except queue.Full:
-            raise SyncError("too many commands at once") from None
-
-    def taken(self, mid: int, problem: str | None, now: float) -> None:
-        """Answers are sent once; the events are what counts."""
-
-    def step(self, session: Session, now: float) -> None:  # noqa: ARG002 - the part's signature
-        """Send what was answered."""
-        while self._answers:
-            session.publish(self._answer_topic, json.dumps(self._answers.popleft()).encode())
-
-    def _run(self) -> None:
-        while (message := self._waiting.get()) is not None:
-            try:
-                self.handle(message)
-            except Exception:  # the thread's outermost loop: a command that breaks us is not repeated
-                LOG.exception("a remote command failed in a way nobody expected")
 
     def handle(self, message: Message) -> None:
-        """Judge and execute one message; what the desk's thread does with each."""
+        """Judge and execute one message; what the thread does with each."""
         try:
             command = self._gate.admit(message)
         except CommandRefused as refusal:
@@ -149,4 +108,5 @@ class CommandDesk:
             LOG.error("%s could not be journaled: %s", kind, error)  # noqa: TRY400 - one line is enough
 
     def _answer(self, command_id: str, status: str, text: str, data: dict[str, Any]) -> None:
-        self._answers.append({"v": 1, "id": command_id, "status": status, "reason": text, "data": data})
+        answer = {"v": 1, "id": command_id, "status": status, "reason": text, "data": data}
+        self.send(self._answer_topic, json.dumps(answer).encode())

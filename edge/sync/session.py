@@ -14,6 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.client import topic_matches_sub
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
     from edge.sync.settings import BrokerSettings, Tls
+
+__all__ = ["Session", "topic_matches_sub"]
 
 CONNECT_SECONDS = 5.0
 """For name, TCP and TLS each; then again for the broker's answer. A LAN broker takes 5 ms."""

@@ -138,7 +138,7 @@ def test_erasing_interrupted_by_a_kill_is_finished_at_the_next_start(tmp_path):
     store = ResidentStore(tmp_path / "residents.db", PlainSealer())
     shot = template(seed=3)
     store.put(ANNA, [shot])
-    with store._writing() as (connection, _version):  # the commit happened, the clean-up did not
+    with store.writing() as (connection, _version):  # the commit happened, the clean-up did not
         connection.execute("DELETE FROM residents")
     copy = tmp_path / "after the kill"
     copy.mkdir()

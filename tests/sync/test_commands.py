@@ -47,7 +47,10 @@ class Site:
         return caught.value.refused
 
     def answers(self):
-        return [(answer["id"], answer["status"]) for answer in self.desk._answers]
+        return [(answer["id"], answer["status"]) for answer in self.replies()]
+
+    def replies(self):
+        return [json.loads(payload) for _topic, payload in self.desk._answers]
 
 
 def test_a_signed_unlock_with_a_fresh_nonce_is_let_through():
@@ -197,7 +200,7 @@ def test_a_challenge_is_answered_with_a_nonce_that_works():
     """The two steps of a remote unlock, at the desk."""
     site = Site()
     site.desk.handle(message(signed(wish(site.clock, "challenge"))))
-    nonce = site.desk._answers[0]["data"]["nonce"]
+    nonce = site.replies()[0]["data"]["nonce"]
     site.desk.handle(message(signed(wish(site.clock, "unlock", 2, nonce=nonce))))
     assert site.answers() == [("command-000001", "done"), ("command-000002", "done")]
     assert [command.type for command in site.executed] == [CommandType.UNLOCK]

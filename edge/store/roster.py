@@ -1,0 +1,122 @@
+"""The roster at the door: records the property signed, applied in one transaction or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from edge.domain import RosterState
+from edge.errors import RosterDrift
+from edge.store.residents import columns_of
+from edge.store.vectors import checked_resident
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from edge.domain import RosterChange
+    from edge.store.residents import ResidentStore
+
+SOURCE = "roster"
+
+
+def roster_digest(records: Iterable[tuple[str, int, str]]) -> str:
+    """Return the digest of (id, rev, record text): SHA-256 over one line for each, sorted by id."""
+    total = hashlib.sha256()
+    for identity, rev, text in sorted(records):
+        line = json.dumps([identity, rev, hashlib.sha256(text.encode()).hexdigest()], ensure_ascii=False)
+        total.update(line.encode() + b"\n")
+    return total.hexdigest()
+
+
+class SqliteRoster:
+    """The property's part of a resident store. Implements `ports.Roster`; any thread.
+
+    The roster says who may enter; faces are enrolled here and stay when a record changes. A
+    record that goes takes its templates with it, erased. Residents enrolled at the door that the
+    property has not confirmed are left alone (`pending`).
+    """
+
+    def __init__(self, store: ResidentStore) -> None:
+        self._store = store
+
+    def state(self) -> RosterState:
+        """Return how far the roster is."""
+        rows = self._store.query("SELECT epoch, rev, digest, (SELECT count(*) FROM roster) FROM roster_head")
+        return RosterState(*rows[0]) if rows else RosterState(digest=roster_digest([]))
+
+    def apply(self, changes: Sequence[RosterChange], target: RosterState) -> None:
+        """Make these changes in their order and reach `target`, or raise `RosterDrift`."""
+        with self._store.writing() as (connection, version):
+            for change in changes:
+                _apply(connection, change, version)
+            _arrive(connection, target)
+        self._store.forget_old_pages()
+
+    def replace(self, records: Sequence[RosterChange], target: RosterState) -> None:
+        """Have exactly these records: whoever is not among them is erased."""
+        with self._store.writing() as (connection, version):
+            gone = {row[0] for row in connection.execute("SELECT id FROM roster")} - {
+                item.id for item in records
+            }
+            for identity in sorted(gone):
+                _remove(connection, identity, version)
+            connection.execute("DELETE FROM roster")
+            for record in records:
+                _apply(connection, record, version)
+            _arrive(connection, target)
+        self._store.forget_old_pages()
+
+    def confirm(self, at: datetime) -> None:
+        """Remember that the property said at `at` that this roster is up to date."""
+        with self._store.writing() as (connection, _version):
+            connection.execute("UPDATE roster_head SET confirmed_at = ?", (at.isoformat(),))
+
+    def confirmed_at(self) -> datetime | None:
+        """Return when the property last confirmed the roster: what a lease is counted from."""
+        rows = self._store.query("SELECT confirmed_at FROM roster_head")
+        return datetime.fromisoformat(rows[0][0]) if rows and rows[0][0] else None
+
+    def pending(self) -> tuple[str, ...]:
+        """Return who was enrolled at this door and is not (yet) in the property's roster."""
+        rows = self._store.query("SELECT id FROM residents WHERE source != ? ORDER BY id", SOURCE)
+        return tuple(row[0] for row in rows)
+
+
+def _apply(connection: sqlite3.Connection, change: RosterChange, version: int) -> None:
+    if change.resident is None:
+        connection.execute("DELETE FROM roster WHERE id = ?", (change.id,))
+        _remove(connection, change.id, version)
+        return
+    checked_resident(change.resident)
+    connection.execute("INSERT OR REPLACE INTO roster VALUES (?, ?, ?)", (change.id, change.rev, change.text))
+    connection.execute("DELETE FROM removals WHERE resident_id = ?", (change.id,))
+    connection.execute(
+        "INSERT INTO residents VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+        " name = excluded.name, access_levels = excluded.access_levels, valid_from = excluded.valid_from,"
+        " valid_until = excluded.valid_until, extended_unlock = excluded.extended_unlock,"
+        " source = excluded.source, version = excluded.version",
+        (*columns_of(change.resident), SOURCE, version),
+    )
+
+
+def _remove(connection: sqlite3.Connection, identity: str, version: int) -> None:
+    if connection.execute("DELETE FROM residents WHERE id = ?", (identity,)).rowcount:
+        connection.execute("INSERT OR REPLACE INTO removals VALUES (?, ?)", (identity, version))
+
+
+def _arrive(connection: sqlite3.Connection, target: RosterState) -> None:
+    """Write the new state, after looking whether it is the one that was announced."""
+    records = connection.execute("SELECT id, rev, text FROM roster").fetchall()
+    if (len(records), roster_digest(records)) != (target.count, target.digest):
+        raise RosterDrift(
+            f"roster: {len(records)} records after revision {target.rev}, but not the announced "
+            f"{target.count} with digest {target.digest[:12]}; asking for all of it"
+        )
+    connection.execute(
+        "INSERT INTO roster_head (one, epoch, rev, digest) VALUES (1, ?, ?, ?) ON CONFLICT (one) DO UPDATE"
+        " SET epoch = excluded.epoch, rev = excluded.rev, digest = excluded.digest",
+        (target.epoch, target.rev, target.digest),
+    )

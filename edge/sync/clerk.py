@@ -1,0 +1,105 @@
+"""A part of sync with a thread of its own: for messages whose handling touches a disk or a door."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections import deque
+from typing import TYPE_CHECKING
+
+from edge.errors import SyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.sync.messages import Message
+    from edge.sync.session import Session
+
+LOG = logging.getLogger(__name__)
+
+MOST_WAITING = 1000
+MOST_WAITING_BYTES = 64 * 1024 * 1024
+"""What may wait: a roster snapshot of 20,000 people is about 6 MB; more is rejected, not kept."""
+TICK_SECONDS = 1.0
+
+
+class Clerk:
+    """Takes messages from the sync thread, handles them one by one, and hands answers back.
+
+    Subclasses define `handle`; `idle` is called at least about once a second. `start` and `stop`
+    it beside the connection. An exception in `handle` is logged and ends nothing.
+    """
+
+    def __init__(self, name: str, subscriptions: Sequence[str]) -> None:
+        self.subscriptions = subscriptions
+        self._waiting: queue.Queue[Message | None] = queue.Queue(MOST_WAITING)
+        self._waiting_bytes = 0
+        self._bytes_lock = threading.Lock()
+        self._answers: deque[tuple[str, bytes]] = deque(maxlen=MOST_WAITING)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin handling. Once."""
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        """Handle no more. Safe to call twice."""
+        if self._thread.is_alive():
+            self._waiting.put(None)
+            self._thread.join(timeout_seconds)
+
+    def handle(self, message: Message) -> None:
+        """Do what one message asks for. Clerk's thread."""
+        raise NotImplementedError
+
+    def idle(self) -> None:
+        """Do what time asks for. Clerk's thread."""
+
+    def send(self, topic: str, payload: bytes) -> None:
+        """Queue an answer; it leaves with the next turn while there is a connection. Any thread."""
+        self._answers.append((topic, payload))
+
+    def opened(self, session: Session, now: float) -> None:
+        """Carry nothing over from the last connection."""
+
+    def received(self, message: Message, now: float) -> None:  # noqa: ARG002 - the part's signature
+        """Queue a message for the clerk's thread. Raises `SyncError` when too much waits."""
+        with self._bytes_lock:
+            if self._waiting_bytes + len(message.payload) > MOST_WAITING_BYTES:
+                raise SyncError("too many bytes at once")
+            try:
+                self._waiting.put_nowait(message)
+            except queue.Full:
+                raise SyncError("too many messages at once") from None
+            self._waiting_bytes += len(message.payload)
+
+    def taken(self, mid: int, problem: str | None, now: float) -> None:
+        """Answers are sent once; what must not be lost is an event."""
+
+    def step(self, session: Session, now: float) -> None:  # noqa: ARG002 - the part's signature
+        """Send what was answered."""
+        while self._answers:
+            topic, payload = self._answers.popleft()
+            session.publish(topic, payload)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                message = self._waiting.get(timeout=TICK_SECONDS)
+                if message is None:
+                    return
+                with self._bytes_lock:
+                    self._waiting_bytes -= len(message.payload)
+                self.handle(message)
+            except queue.Empty:
+                pass
+            except Exception:  # the thread's outermost loop: a message that breaks us is not repeated
+                LOG.exception("a message was handled in a way nobody expected")
+            self._idle()
+
+    def _idle(self) -> None:
+        try:
+            self.idle()
+        except Exception:  # the other half of the outermost loop
+            LOG.exception("waiting went wrong in a way nobody expected")

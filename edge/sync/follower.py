@@ -1,0 +1,198 @@
+"""Keeps the door's roster equal to the property's: compare with the head, ask, apply, compare again."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+from edge.domain import EventDraft, RosterChange, RosterState
+from edge.errors import FacegateError, RosterDrift, SyncError
+from edge.sync.clerk import Clerk
+from edge.sync.roster_messages import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, parse_part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.ports import Clock, Journal, Roster
+    from edge.sync.messages import Message
+    from edge.sync.settings import BrokerSettings
+    from edge.sync.signing import TrustedKeys
+
+LOG = logging.getLogger(__name__)
+
+FIRST_PATIENCE_SECONDS = 10.0
+MOST_PATIENCE_SECONDS = 300.0
+"""Wait for an answer, doubled each time; also after a change that had to be refused."""
+
+
+class RosterFollower(Clerk):
+    """The part of sync that follows the roster; has a thread of its own (see `Clerk`).
+
+    A change is applied whole or not at all, and only from exactly where we are; what is signed
+    but older than what we have is refused; whatever does not add up ends in a full snapshot.
+    `changed` is called after each change, on this thread, so that the gallery can follow.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        keys: TrustedKeys,
+        roster: Roster,
+        journal: Journal,
+        clock: Clock,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._head_topic = settings.topic("sync", "head")
+        self._delta_topic = settings.topic("sync", "delta")
+        self._parts_topic = settings.topic("sync", "snap", "+", "+")
+        super().__init__("roster", (self._head_topic, self._delta_topic, self._parts_topic))
+        self._device = settings.device_id
+        self._request_topic = settings.topic("sync", "req")
+        self._keys = keys
+        self._roster = roster
+        self._journal = journal
+        self._clock = clock
+        self._changed = changed
+        self._head: RosterState | None = None
+        self._manifest: Manifest | None = None
+        self._parts: dict[int, list[RosterChange]] = {}
+        self._asked_at: float | None = None
+        self._patience = FIRST_PATIENCE_SECONDS
+        self._refused = ""
+
+    @property
+    def behind(self) -> int:
+        """How many revisions the last known head is ahead of us. Any thread."""
+        head = self._head
+        return max(0, head.rev - self._roster.state().rev) if head else 0
+
+    def handle(self, message: Message) -> None:
+        """Take a head, a delta or a piece of a snapshot."""
+        try:
+            if message.topic == self._head_topic:
+                self._take_head(message)
+            elif message.retained:
+                raise SyncError(f"{message.topic}: retained; only the head is kept at the broker")
+            elif message.topic == self._delta_topic:
+                self._take_delta(message.payload)
+            else:
+                self._take_piece(message)
+        except RosterDrift as error:
+            self._refuse(error)
+            self._ask("snapshot", str(error))
+        except FacegateError as error:
+            self._refuse(error)
+
+    def idle(self) -> None:
+        """Ask again when an answer is overdue."""
+        if self._asked_at is not None and self._clock.monotonic() - self._asked_at > self._patience:
+            self._patience = min(MOST_PATIENCE_SECONDS, 2 * self._patience)
+            self._compare()
+
+    def _take_head(self, message: Message) -> None:
+        head = Head.parse(self._keys.open(message.payload, HEAD))
+        self._require_device(head.device)
+        self._require_not_older(head.state)
+        self._head = head.state
+        self._patience = FIRST_PATIENCE_SECONDS
+        self._compare()
+
+    def _take_delta(self, payload: bytes) -> None:
+        body = self._keys.open(payload, DELTA)
+        try:
+            delta = Delta.parse(body)
+        except SyncError as error:  # signed, but with something in it that must not get in
+            self._patience = MOST_PATIENCE_SECONDS
+            self._ask("delta", str(error))
+            raise
+        self._require_device(delta.device)
+        have = self._roster.state()
+        if (delta.target.epoch, delta.start) != (have.epoch, have.rev):
+            if delta.target.rev > have.rev or delta.target.epoch > have.epoch:
+                self._compare()
+            return
+        self._roster.apply(delta.changes, delta.target)
+        self._arrived(len(delta.changes))
+
+    def _take_piece(self, message: Message) -> None:
+        rev, _, number = message.topic.removeprefix(self._parts_topic[:-3]).partition("/")
+        if number == "0":
+            self._take_manifest(message.payload)
+        elif self._manifest and rev == str(self._manifest.state.rev) and number.isdecimal():
+            self._take_part(int(number), message.payload)
+
+    def _take_manifest(self, payload: bytes) -> None:
+        manifest = Manifest.parse(self._keys.open(payload, SNAPSHOT))
+        self._require_device(manifest.device)
+        self._require_not_older(manifest.state)
+        self._manifest, self._parts = manifest, {}
+        self._asked_at = self._clock.monotonic()
+
+    def _take_part(self, number: int, payload: bytes) -> None:
+        manifest = self._manifest
+        if manifest is None or not 1 <= number <= len(manifest.parts):
+            raise SyncError(f"snapshot: there is no part {number}")
+        self._parts[number] = parse_part(payload, manifest.parts[number - 1])
+        if sum(map(len, self._parts.values())) > manifest.state.count:
+            self._manifest, self._parts = None, {}
+            raise SyncError("snapshot: more records than announced")
+        if len(self._parts) == len(manifest.parts):
+            records = [record for place in sorted(self._parts) for record in self._parts[place]]
+            self._manifest, self._parts = None, {}
+            self._roster.replace(records, manifest.state)
+            self._arrived(len(records))
+
+    def _arrived(self, count: int) -> None:
+        state = self._roster.state()
+        LOG.info("roster: %d records changed, now revision %d with %d people", count, state.rev, state.count)
+        self._refused = ""
+        self._note("roster.changed", None, {"rev": state.rev, "count": state.count, "changed": count})
+        self._changed()
+        self._compare()
+
+    def _compare(self) -> None:
+        """Be content when we are where the head is, else ask for what is missing."""
+        have, head = self._roster.state(), self._head
+        if head is None or (have.epoch, have.rev) > (head.epoch, head.rev):
+            self._asked_at = None
+        elif (have.epoch, have.rev, have.digest) == (head.epoch, head.rev, head.digest):
+            self._asked_at = None
+            self._roster.confirm(self._clock.now())
+        else:
+            same_place = (have.epoch, have.rev) == (head.epoch, head.rev)
+            self._ask("snapshot" if same_place or have.epoch != head.epoch else "delta")
+
+    def _ask(self, want: str, problem: str | None = None) -> None:
+        have = self._roster.state()
+        self._asked_at = self._clock.monotonic()
+        question = {"v": 1, "epoch": have.epoch, "have": have.rev, "digest": have.digest, "want": want}
+        if problem:
+            question["problem"] = problem[:200]
+        self.send(self._request_topic, json.dumps(question).encode())
+
+    def _require_device(self, device: str) -> None:
+        if device != self._device:
+            raise SyncError(f"roster: signed for {device[:64]!r}, not for this door")
+
+    def _require_not_older(self, state: RosterState) -> None:
+        have = self._roster.state()
+        if (state.epoch, state.rev) < (have.epoch, have.rev):
+            raise SyncError(
+                f"roster: epoch {state.epoch} revision {state.rev} is older than ours "
+                f"({have.epoch}, {have.rev}); somebody may be playing back an old roster"
+            )
+
+    def _refuse(self, error: FacegateError) -> None:
+        """Journal a refusal once until something else happens: the same one may come every minute."""
+        LOG.warning("roster message refused: %s", error)
+        if str(error) != self._refused:
+            self._refused = str(error)
+            self._note("roster.refused", None, {"detail": str(error)[:200]})
+
+    def _note(self, kind: str, reason: str | None, data: dict[str, Any]) -> None:
+        draft = EventDraft(kind, self._clock.now(), self._clock.monotonic(), reason=reason, data=data)
+        try:
+            self._journal.append(draft)
+        except FacegateError as error:
+            LOG.error("%s could not be journaled: %s", kind, error)  # noqa: TRY400 - one line is enough
