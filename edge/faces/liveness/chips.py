@@ -48,11 +48,11 @@ def context_window(box: Box, scale: float, width: int, height: int) -> tuple[int
 
 
 def _inside(low: float, high: float, scale: float, limit: int) -> tuple[int, int]:
-    """Grow one side about its middle, then shift it into 0..`limit`."""
+    """Grow one side about its middle, shift it into 0..`limit`; at least one pixel is left."""
     middle, half = (low + high) / 2, (high - low) * scale / 2
     low, high = middle - half, middle + half
     shift = max(-low, 0.0) or min(limit - high, 0.0)
-    return int(low + shift), int(high + shift)
+    return int(low + shift), max(int(high + shift), int(low + shift) + 1)
 
 
 def context_chip(image: Image, box: Box, scale: float, side_px: int) -> Image:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from random import SystemRandom
 from typing import TYPE_CHECKING, Literal
 
 from edge.errors import ModelCorrupt, ModelMissing
+from edge.faces.liveness.active import ActiveCheck, Asking
 from edge.faces.liveness.check import PassiveCheck, Unavailable
 from edge.faces.liveness.fusion import ALLOWED_SETS, is_allowed
 from edge.faces.liveness.nets import SPECS, PassiveNet
@@ -52,12 +55,19 @@ def _opened(name: str, manifest: Manifest, directory: Path) -> PassiveNet:
 
 
 def load_liveness(
-    mode: Mode, embedder: Embedder, report: Callable[[str], None], directory: Path | None = None
+    mode: Mode,
+    embedder: Embedder,
+    report: Callable[[str], None],
+    *,
+    directory: Path | None = None,
+    asking: Asking | None = None,
 ) -> LivenessCheck | None:
     """Return what the pipeline needs for `mode`; None only for `off`, which is warned about.
 
-    `report` is told in one line which networks judge, or why nobody will pass. When the files
-    are missing or wrong the answer is a check that refuses everybody with `PAD_UNAVAILABLE`.
+    `report` is told in one line which networks judge, or why nobody will pass. `asking` is the
+    screen and the random source of a door that can ask; without it `strict` asks into the void
+    and `passive` decides alone. When the files are missing or wrong the answer is a check that
+    refuses everybody with `PAD_UNAVAILABLE`.
     """
     if mode == "off":
         report(OFF_WARNING)
@@ -68,4 +78,12 @@ def load_liveness(
         report(f"liveness {mode} cannot be judged, so no face opens this door: {error}")
         return Unavailable(str(error))
     report(f"liveness {mode}: {' + '.join(net.spec.name for net in nets)}")
-    return PassiveCheck(nets, embedder)
+    passive = PassiveCheck(nets, embedder)
+    if mode == "strict":
+        return ActiveCheck(passive, replace(asking or _nobody_listens(), is_strict=lambda _: True))
+    return ActiveCheck(passive, asking) if asking else passive
+
+
+def _nobody_listens() -> Asking:
+    """Return a screen that nobody sees: recordings are judged strictly, and cannot answer."""
+    return Asking(lambda _: True, lambda _: None, SystemRandom())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from random import Random
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from edge.domain import Box, Reason
 from edge.errors import FrameRefused, ModelCorrupt, ModelMissing
 from edge.faces.install import Installer
+from edge.faces.liveness.active import ActiveCheck, Asking
 from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.load import OFF_WARNING, load_liveness, load_nets
 from edge.faces.liveness.nets import live_probability
@@ -50,14 +52,24 @@ class TestModes:
     def test_passive_uses_what_is_installed_and_says_so(self, store):
         log = Log()
 
-        assert isinstance(load_liveness("passive", Scene([]), log, store), PassiveCheck)
+        assert isinstance(load_liveness("passive", Scene([]), log, directory=store), PassiveCheck)
         assert log == ["liveness passive: faceplugin"]
+
+    @pytest.mark.models
+    def test_strict_asks_always_and_passive_only_where_there_is_a_screen(self, store):
+        asking = Asking(lambda at: False, lambda prompt: None, Random(1))
+
+        strict = load_liveness("strict", Scene([]), Log(), directory=store)
+        asked = load_liveness("passive", Scene([]), Log(), directory=store, asking=asking)
+
+        assert isinstance(strict, ActiveCheck)
+        assert isinstance(asked, ActiveCheck)
 
     @pytest.mark.parametrize("mode", ["passive", "strict"])
     def test_without_files_nobody_passes_and_the_reason_is_told(self, tmp_path, mode):
         log = Log()
 
-        check = load_liveness(mode, Scene([]), log, tmp_path)
+        check = load_liveness(mode, Scene([]), log, directory=tmp_path)
 
         assert check.assess(1).reason is Reason.PAD_UNAVAILABLE
         assert "no face opens this door" in log[0]
@@ -75,7 +87,10 @@ class TestFiles:
 
         with pytest.raises(ModelCorrupt):
             load_nets(directory=store)
-        assert load_liveness("passive", Scene([]), Log(), store).assess(1).reason is Reason.PAD_UNAVAILABLE
+        assert (
+            load_liveness("passive", Scene([]), Log(), directory=store).assess(1).reason
+            is Reason.PAD_UNAVAILABLE
+        )
 
     def test_a_wrong_file_beside_a_good_one_is_not_skipped(self, store):
         (store / load_manifest().model("silentface-2.7").file).write_bytes(b"another network")
