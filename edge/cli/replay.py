@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +51,7 @@ def replay(
     from edge.enrol.shots import ShotTaker
     from edge.replay.door import Recognition, decision_line, replay_clip, summary_line
     from edge.replay.gallery import default_cache, load_folders
+    from edge.replay.process import memory_mb, seconds_since_start
     from edge.service.recognition import Sureness, build_matcher, open_models
 
     models = open_models(model)
@@ -83,30 +83,9 @@ def replay(
         "refused_pictures": len(folders.refused),
         "liveness": liveness,
         "first_decision_after_start_s": first[0] if first else None,
-        "peak_rss_mb": peak_rss_mb(),
+        "peak_rss_mb": memory_mb()[1],
     }
     click.echo(json.dumps(summary) if as_json else _report(summary, figures))
-
-
-def seconds_since_start() -> float:
-    """Return wall-clock seconds since this process started, imports included."""
-    ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
-    uptime = float(Path("/proc/uptime").read_text().split()[0])
-    return round(uptime - int(ticks) / _ticks_per_second(), 3)
-
-
-def peak_rss_mb() -> float:
-    """Return the most memory this process ever held, in MiB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return round(int(line.split()[1]) / 1024, 1)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
-
-
-def _ticks_per_second() -> int:
-    import os
-
-    return os.sysconf("SC_CLK_TCK")
 
 
 def _sentence(decision: Decision) -> str:

@@ -48,6 +48,7 @@ class Figures:
     watch: Stopwatch = field(default_factory=Stopwatch)
     frame_cpu_s: list[float] = field(default_factory=list)
     frame_wall_s: list[float] = field(default_factory=list)
+    frame_faces: list[int] = field(default_factory=list)
 
 
 class MemoryJournal:
@@ -118,6 +119,7 @@ class ReplayDoor:
         outcomes = self._controller.handle(frame)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         figures.frames += 1
+        figures.frame_faces.append(self._pipeline.faces_seen - figures.faces)
         figures.faces = self._pipeline.faces_seen
         figures.cpu_s += cpu
         figures.wall_s += wall

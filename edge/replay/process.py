@@ -1,0 +1,25 @@
+"""What this process has taken so far: memory and time, as the kernel counts them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+STARTTIME = 19  # field 22 of /proc/self/stat, counted after the name (man 5 proc)
+
+
+def memory_mb() -> tuple[float, float]:
+    """Return (resident memory now, the most there ever was), in MiB."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return _mib(lines["VmRSS"]), _mib(lines["VmHWM"])
+
+
+def seconds_since_start() -> float:
+    """Return wall-clock seconds since this process started, imports included."""
+    ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[STARTTIME]
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    return round(uptime - int(ticks) / os.sysconf("SC_CLK_TCK"), 3)
+
+
+def _mib(kilobytes: str) -> float:
+    return round(int(kilobytes.split(maxsplit=1)[0]) / 1024, 1)
