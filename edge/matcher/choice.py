@@ -120,7 +120,7 @@ def measure(gallery: LiveGallery) -> Choice:
     """Time every available backend on this gallery, or on noise while it is nearly empty."""
     snapshot = gallery.snapshot
     if len(snapshot.owner) < SMALLEST_ROWS * STEP:
-        snapshot = _noise(gallery.dim).snapshot
+        snapshot = noise_gallery(SMALLEST_ROWS * STEP, gallery.dim).snapshot
     backends, missing = _available()
     sizes = _sizes(len(snapshot.owner))
     timings: list[Timing] = []
@@ -171,10 +171,11 @@ def _race(snapshot: Snapshot, backends: Sequence[Backend], batch: int) -> dict[B
     return best
 
 
-def _noise(dim: int) -> LiveGallery:
-    """Return a gallery of random residents, just large enough to time small sizes."""
-    gallery = LiveGallery("noise", dim, templates_per_resident=SMALLEST_ROWS * STEP)
-    gallery.add("noise", _unit_noise(SMALLEST_ROWS * STEP, dim), "noise")
+def noise_gallery(templates: int, dim: int) -> LiveGallery:
+    """Return a gallery of random residents, one template each, for measuring."""
+    gallery = LiveGallery("noise", dim)
+    rows = _unit_noise(templates, dim)
+    gallery.fill(((f"{i:09d}", rows[i : i + 1]) for i in range(templates)), "noise")
     return gallery
 
 
