@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("edge.cli.bench:bench", "Measure speed on recorded video and galleries."),
     "evaluate": ("edge.cli.evaluate:evaluate", "Measure error rates on labelled images."),
     "matcher": ("edge.cli.matcher:matcher", "Show which matcher backend is used, and why."),
+    "simulate": ("edge.cli.simulate:simulate", "Rehearse the door in the terminal, without hardware."),
     "relay-guard": ("edge.cli.relay_guard:relay_guard", "Own the relay line (a process of its own)."),
 }
 

@@ -149,7 +149,7 @@ class DoorMachine:
             self._note("door.fault_cleared", part=part)
         else:
             self._faults[part] = why
-            self._note("door.fault", part=part, why=why, alarm=Alarm.DOOR_FAULT)
+            self._note("door.fault", part=part, why=why, alarm=str(Alarm.DOOR_FAULT))
         if part == Sensor.CONTACT:
             self._phase = Phase.UNREAD
         self._mark(Alarm.DOOR_FAULT, bool(self._faults))
@@ -167,7 +167,7 @@ class DoorMachine:
         if self._alarms:
             self._ladder.acknowledge(now)
             self._hush()
-            self._note("door.acknowledged", by=by, alarms=sorted(self._alarms))
+            self._note("door.acknowledged", by=by, alarms=sorted(map(str, self._alarms)))
         return self._step()
 
     def tick(self, now: float, *, quiet: bool = False) -> Step:
@@ -187,7 +187,7 @@ class DoorMachine:
 
     def _do_force(self) -> None:
         self._mark(Alarm.FORCED_OPEN, True)
-        self._note("door.forced", alarm=Alarm.FORCED_OPEN)
+        self._note("door.forced", alarm=str(Alarm.FORCED_OPEN))
 
     def _do_close(self) -> None:
         self._note("door.closed", open_seconds=round(self._ladder.open_seconds(self._now), 3))
@@ -277,7 +277,7 @@ class DoorMachine:
     def _note_held(self, kind: str) -> None:
         self._note(
             kind,
-            alarms=sorted(self._alarms),
+            alarms=sorted(map(str, self._alarms)),
             open_seconds=round(self._ladder.open_seconds(self._now), 3),
             level=self._ladder.level,
             count_week=self._ladder.count_week(self._now),
