@@ -68,6 +68,10 @@ class StoreError(FacegateError, RuntimeError):
     """The resident store is missing, damaged or of another version."""
 
 
+class StoreDamaged(StoreError):
+    """The bytes of a store are not a database any more; it can be moved away and begun anew."""
+
+
 class RosterDrift(FacegateError, ValueError):
     """A change would not lead to the roster that was announced; nothing was changed."""
 
@@ -78,3 +82,7 @@ class LockError(FacegateError, OSError):
 
 class SyncError(FacegateError, ConnectionError):
     """The broker refused us or spoke nonsense; the message says which and what to do."""
+
+
+class EvaluationRefused(FacegateError, ValueError):
+    """Evaluation material is missing or not laid out as needed; nothing was measured."""

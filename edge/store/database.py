@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.errors import StoreError
+from edge.errors import StoreDamaged, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,8 @@ def open_database(path: Path, schema: Schema, synchronous: str = "FULL") -> sqli
     WAL with `synchronous=FULL` survives a power cut at any moment once a commit returned; a
     caller passes `NORMAL` only where losing the last commits is harmless. Transactions are
     explicit (see `transaction`); the connection may be handed between threads under a lock.
-    Raises `StoreError` when the file is damaged, foreign, or written by a newer facegate.
+    Raises `StoreDamaged` when the file is damaged, `StoreError` when it is foreign, or written by
+    a newer facegate.
     """
     with _refusals(path, schema):
         _create_private(path)
@@ -163,6 +164,6 @@ def _refusals(path: Path, schema: Schema) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise StoreError(f"{path}: cannot open the {schema.name}: {error}") from error
     except sqlite3.DatabaseError as error:
-        raise StoreError(f"{path}: the {schema.name} is damaged ({error}); restore or remove it") from error
+        raise StoreDamaged(f"{path}: the {schema.name} is damaged ({error}); restore or remove it") from error
     except OSError as error:
         raise StoreError(f"{path}: cannot open the {schema.name}: {error.strerror}") from error

@@ -33,15 +33,17 @@ class SqliteOutbox:
         self._path = path
         self._consumer = consumer
         self._lock = threading.Lock()
-        self._connection = open_database(path, JOURNAL, synchronous="NORMAL")
-        with self._using() as connection:
-            found = connection.execute("SELECT stream FROM origin").fetchone()
-        if found is None:
-            raise JournalUnavailable(f"{path}: no journal has been begun here; open SqliteJournal first")
-        self.stream: str = found[0]
-        # From now on nothing is removed from the journal that this consumer has not got.
-        with self._using() as connection:
-            connection.execute("INSERT OR IGNORE INTO delivery VALUES (?, 0)", (consumer,))
+        self._inode = 0
+        self._stream = ""
+        self._connection: sqlite3.Connection | None = None
+        with self._using():
+            pass
+
+    @property
+    def stream(self) -> str:
+        """The journal's stream; another one after a damaged file was replaced."""
+        with self._using():
+            return self._stream
 
     def newest(self) -> int:
         """Return the highest committed `seq`, 0 for none."""
@@ -72,14 +74,37 @@ class SqliteOutbox:
             connection.execute(sql, (self._consumer, upto))
 
     def close(self) -> None:
-        """Close the file. Safe to call twice."""
+        """Close the file; the next use opens it again."""
         with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._connection is not None:
             self._connection.close()
+        self._connection, self._inode = None, 0
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
         try:
             with self._lock:
-                yield self._connection
-        except sqlite3.Error as error:
+                yield self._current()
+        except (sqlite3.Error, OSError) as error:
             raise JournalUnavailable(f"{self._path}: the outbox failed: {error}") from error
+
+    def _current(self) -> sqlite3.Connection:
+        """Return a connection to the file that has the name now: a damaged one was moved away."""
+        if self._connection is not None and self._path.stat().st_ino == self._inode:
+            return self._connection
+        self._close()
+        connection = open_database(self._path, JOURNAL, synchronous="NORMAL")
+        found = connection.execute("SELECT stream FROM origin").fetchone()
+        if found is None:
+            connection.close()
+            raise JournalUnavailable(
+                f"{self._path}: no journal has been begun here; open SqliteJournal first"
+            )
+        # From now on nothing is removed from the journal that this consumer has not got.
+        connection.execute("INSERT OR IGNORE INTO delivery VALUES (?, 0)", (self._consumer,))
+        self._stream = found[0]
+        self._connection, self._inode = connection, self._path.stat().st_ino
+        return connection

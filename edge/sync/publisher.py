@@ -37,6 +37,8 @@ class EventPump:
         self._outbox = outbox
         self._topic = settings.topic("evt")
         self._batch_events = MAX_BATCH_EVENTS if settings.ack is Ack.APPLICATION else 1
+        self._policy = settings.ack
+        self._stream = outbox.stream
         self._window = Window(settings.ack, outbox.done_upto())
         self.subscriptions: Sequence[str] = (
             (settings.topic("evt", "ack"),) if settings.ack is Ack.APPLICATION else ()
@@ -58,7 +60,7 @@ class EventPump:
         ack = EventAck.parse(message.payload)
         if message.retained:
             raise SyncError("evt/ack: retained; an old acknowledgement proves nothing")
-        if ack.stream != self._outbox.stream:
+        if ack.stream != self._stream:
             return  # of a journal that was replaced
         if ack.upto > (newest := self._outbox.newest()):
             self.problem = f"the hub has event {ack.upto}, this journal ends at {newest}: it lost its end"
@@ -76,6 +78,8 @@ class EventPump:
 
     def step(self, session: Session, now: float) -> None:
         """Send what there is room for; after a silence, send it again."""
+        if self._outbox.stream != self._stream:
+            self._begin_stream(session, now)
         if self._window.is_stalled(now):
             self._rewind(now)
         while room := self._window.room:
@@ -84,6 +88,12 @@ class EventPump:
                 return
             upto, payload = batch(list(entries))
             self._window.launched(session.publish(self._topic, payload), upto, now)
+
+    def _begin_stream(self, session: Session, now: float) -> None:
+        """Follow a journal that was begun anew: its numbers start at 1 again."""
+        self._stream = self._outbox.stream
+        self._window = Window(self._policy, self._outbox.done_upto())
+        self._window.start(now, session.receive_maximum)
 
     def _progress(self) -> None:
         self._outbox.mark_done(self._window.done)

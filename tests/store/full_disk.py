@@ -8,12 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from drafts import draft
-
 from edge.errors import JournalUnavailable
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from edge.store.retention import Retention
+from tests.store.drafts import draft
 
 BALLAST = 1024 * 1024
 

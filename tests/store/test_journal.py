@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import signal
 import sqlite3
 import subprocess
@@ -11,14 +12,17 @@ import uuid
 from pathlib import Path
 
 import pytest
-from drafts import START, draft, filled, open_journal
 
 from edge.domain import EventDraft
 from edge.errors import EventRefused, JournalTampered, JournalUnavailable, StoreError
 from edge.store.chain import GENESIS, digest
 from edge.store.ids import uuid7
+from edge.store.outbox import SqliteOutbox
 from edge.store.payload import canonical
 from edge.store.reader import JournalReader
+from tests.store.drafts import START, draft, filled, open_journal
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -213,10 +217,10 @@ def test_many_threads_and_two_processes_share_one_chain(path):
     """Eight threads here and another process append at once: no gap, no fork."""
     journal = open_journal(path)
     script = (
-        "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; from drafts import *\n"
+        "import sys; from pathlib import Path; from tests.store.drafts import *\n"
         "j = open_journal(Path(sys.argv[1]), seed=77)\nfor n in range(40): j.append(draft(n))\nj.close()"
     )
-    other = subprocess.Popen([sys.executable, "-c", script, str(path), str(Path(__file__).parent)])
+    other = subprocess.Popen([sys.executable, "-c", script, str(path)], cwd=ROOT)
     threads = [
         threading.Thread(target=lambda: [journal.append(draft(n)) for n in range(20)], name=f"append-{i}")
         for i in range(8)
@@ -233,13 +237,14 @@ def test_many_threads_and_two_processes_share_one_chain(path):
 def test_what_was_committed_survives_a_kill(path):
     """A process killed while appending loses nothing it was told is stored."""
     script = (
-        "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; from drafts import *\n"
-        "j = open_journal(Path(sys.argv[1]), seed=int(sys.argv[3]))\nn = 0\n"
+        "import sys; from pathlib import Path; from tests.store.drafts import *\n"
+        "j = open_journal(Path(sys.argv[1]), seed=int(sys.argv[2]))\nn = 0\n"
         "while True:\n n += 1; print(j.append(draft(n)).seq, flush=True)"
     )
     for kill in range(3):
         child = subprocess.Popen(
-            [sys.executable, "-c", script, str(path), str(Path(__file__).parent), str(kill)],
+            [sys.executable, "-c", script, str(path), str(kill)],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -308,3 +313,59 @@ def test_reading_works_while_another_process_writes(path):
             event = journal.append(draft(number))
             assert reader.last() == event
         reader.close()
+
+
+def damage(path):
+    """Overwrite everything after the header page, as a dying card does."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xa5" * (size - 100))
+
+
+def test_a_journal_damaged_between_runs_is_kept_aside_and_begun_anew(path):
+    """The door starts; the old file is still there for whoever can read it; the first event says so."""
+    first = filled(path, 50)
+    first.close()
+    damage(path)
+    with open_journal_closing(path, seed=5) as journal:
+        assert journal.stream != first.stream
+        assert journal.read()[0].kind == "journal.quarantined"
+        kept = path.with_name(journal.read()[0].data["kept"])
+        assert kept.exists()
+        assert journal.append(draft(1)).seq == 2
+        assert journal.verify() == 2
+
+
+def test_a_journal_damaged_while_running_loses_no_new_event(path):
+    """The event that met the damage is stored in the new journal; a sender follows."""
+    journal = filled(path, 400)
+    outbox = SqliteOutbox(path)
+    old_stream = outbox.stream
+    journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    journal._connection.execute("PRAGMA cache_size = 0")
+    damage(path)
+    event = journal.append(draft(401))
+    assert event.seq == 2
+    assert outbox.stream == journal.stream != old_stream
+    assert [seq for seq, _ in outbox.pending(outbox.done_upto(), 10)] == [1, 2]
+    outbox.close()
+    journal.close()
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_a_torn_log_never_costs_more_than_its_torn_end(path, seed, tmp_path):
+    """The log cut at a random byte, with or without garbage after it: opens, no gap, chain whole."""
+    rng = random.Random(seed)
+    journal = filled(path, 30)
+    copy = tmp_path / "after the power cut"
+    copy.mkdir()
+    (copy / "journal.db").write_bytes(path.read_bytes())
+    log = path.with_name("journal.db-wal").read_bytes()
+    cut = rng.randrange(len(log) // 2, len(log))
+    (copy / "journal.db-wal").write_bytes(log[:cut] + rng.randbytes(rng.choice([0, 5000])))
+    journal.close()
+    with open_journal_closing(copy / "journal.db", seed=seed + 1000) as again:
+        count = again.verify()
+        assert [event.seq for event in again.read()] == list(range(1, count + 1))
+        assert again.append(draft(99)).seq == count + 1

@@ -4,10 +4,10 @@ import json
 import sqlite3
 
 import pytest
-from drafts import draft, filled, open_journal
 
 from edge.errors import JournalUnavailable
 from edge.store.outbox import SqliteOutbox
+from tests.store.drafts import draft, filled, open_journal
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from drafts import START, draft, filled
 
 from edge.errors import JournalTampered
 from edge.store.outbox import SqliteOutbox
 from edge.store.retention import Retention
+from tests.store.drafts import START, draft, filled
 
 DAY = timedelta(days=1)
 
@@ -93,9 +93,19 @@ def test_the_ballast_is_real_and_goes_first(path):
 
 
 def on_a_tiny_disk(folder, *words):
-    script = str(Path(__file__).with_name("full_disk.py"))
-    command = ["unshare", "--mount", "--map-root-user", sys.executable, script, str(folder), *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    command = [
+        "unshare",
+        "--mount",
+        "--map-root-user",
+        sys.executable,
+        "-m",
+        "tests.store.full_disk",
+        str(folder),
+        *words,
+    ]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=120, check=False
+    )
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"no private mounts here: {done.stderr.strip()[:100]}")
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,6 @@
 """Random SIGKILLs of door, broker and hub; in the end every committed event must be at the hub, once.
 
-As a command: python tests/sync/chaos.py --kills 200 [--seed N]
+As a command: python -m tests.sync.chaos --kills 200 [--seed N]
 """
 
 import argparse
@@ -15,12 +15,10 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+from edge.store.reader import JournalReader
+from tests.sync.broker import Broker, wait_until
 
-from broker import Broker, wait_until  # noqa: E402 - as a command, the folder must be on the path first
-
-from edge.store.reader import JournalReader  # noqa: E402
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass
@@ -67,11 +65,13 @@ class Chaos:
 
     def start(self, name):
         script, target = (
-            ("chaos_door.py", self.folder) if name == "door" else ("chaos_sink.py", self.hub_file)
+            ("tests.sync.chaos_door", self.folder)
+            if name == "door"
+            else ("tests.sync.chaos_sink", self.hub_file)
         )
-        command = [sys.executable, str(HERE / script), str(target), str(self.broker.port)]
+        command = [sys.executable, "-m", script, str(target), str(self.broker.port)]
         with (self.folder / f"{name}.log").open("a") as log:
-            self.processes[name] = subprocess.Popen(command, stderr=log)
+            self.processes[name] = subprocess.Popen(command, stderr=log, cwd=ROOT)
 
     def kill(self, name):
         if name == "broker":

@@ -6,9 +6,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from doors import Door
-
 from edge.domain import EventDraft
+from tests.sync.doors import Door
 
 
 def main(folder, port):

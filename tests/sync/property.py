@@ -3,14 +3,13 @@
 import hashlib
 import json
 
-from hubside import SIGNER
-
 from edge.domain import RosterChange, RosterState
 from edge.store.roster import roster_digest
 from edge.sync.messages import Message
 from edge.sync.records import parse_record
 from edge.sync.roster_messages import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, encode_parts
 from edge.sync.settings import BrokerSettings
+from tests.sync.hubside import SIGNER
 
 
 class Property:

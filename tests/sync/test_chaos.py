@@ -1,9 +1,10 @@
-"""A short run of the kill harness; the long one is `python tests/sync/chaos.py --kills 200`."""
+"""A short run of the kill harness; the long one is `python -m tests.sync.chaos --kills 200`."""
 
 import random
 
 import pytest
-from chaos import Chaos
+
+from tests.sync.chaos import Chaos
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 

@@ -5,7 +5,6 @@ import random
 from datetime import timedelta
 
 import pytest
-from hubside import KEYS, SIGNER, STRANGER, ManualClock, MemoryJournal, MemoryLedger, message, signed, wish
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,17 @@ from edge.sync.desk import REFUSALS_PER_MINUTE, CommandDesk
 from edge.sync.gate import UNLOCKS_PER_MINUTE, CommandGate
 from edge.sync.settings import BrokerSettings
 from edge.sync.signing import Signer, TrustedKeys
+from tests.sync.hubside import (
+    KEYS,
+    SIGNER,
+    STRANGER,
+    ManualClock,
+    MemoryJournal,
+    MemoryLedger,
+    message,
+    signed,
+    wish,
+)
 
 
 class Site:

@@ -4,9 +4,6 @@ import json
 import random
 
 import pytest
-from broker import Broker, Listener, wait_until
-from doors import Door
-from hubside import KEYS, TOPIC, signed, wish
 
 from edge.runtime.clock import SystemClock
 from edge.store.ledger import SqliteLedger
@@ -14,6 +11,9 @@ from edge.sync.commands import Outcome
 from edge.sync.desk import CommandDesk
 from edge.sync.gate import CommandGate
 from edge.sync.settings import BrokerSettings
+from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.doors import Door
+from tests.sync.hubside import KEYS, TOPIC, signed, wish
 
 pytestmark = pytest.mark.broker
 CLOCK = SystemClock()

@@ -9,11 +9,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from broker import Broker, Listener, free_port, wait_until
-from doors import Door, MemoryHub
 
 from edge.errors import SyncError
 from edge.sync.settings import Ack
+from tests.sync.broker import Broker, Listener, free_port, wait_until
+from tests.sync.doors import Door, MemoryHub
 
 pytestmark = pytest.mark.broker
 
@@ -128,12 +128,12 @@ def test_availability_is_retained_and_a_clean_stop_says_offline(tmp_path, broker
 def test_the_last_will_speaks_for_a_killed_door(tmp_path, broker):
     """SIGKILL leaves no time for goodbyes; the broker says it."""
     script = (
-        "import sys, time; sys.path.insert(0, sys.argv[1])\nfrom pathlib import Path\n"
-        "from doors import Door\nwith Door(Path(sys.argv[2]), int(sys.argv[3])): time.sleep(60)"
+        "import sys, time\nfrom pathlib import Path\n"
+        "from tests.sync.doors import Door\nwith Door(Path(sys.argv[1]), int(sys.argv[2])): time.sleep(60)"
     )
-    words = [sys.executable, "-c", script, str(Path(__file__).parent), str(tmp_path), str(broker.port)]
+    words = [sys.executable, "-c", script, str(tmp_path), str(broker.port)]
     with Listener(broker.port, "facegate/v1/+/avail") as listener:
-        door = subprocess.Popen(words)
+        door = subprocess.Popen(words, cwd=Path(__file__).parents[2])
         wait_until(lambda: avail(listener) == ["online"])
         door.kill()
         door.wait(10)

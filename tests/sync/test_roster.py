@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hubside import KEYS, STRANGER, ManualClock, MemoryJournal
-from property import Property
 
 from edge.domain import Resident, RosterState, Template
 from edge.errors import RosterDrift, SyncError
@@ -17,6 +15,8 @@ from edge.store.roster import SqliteRoster, roster_digest
 from edge.sync.follower import FIRST_PATIENCE_SECONDS, RosterFollower
 from edge.sync.records import parse_record
 from edge.sync.settings import BrokerSettings
+from tests.sync.hubside import KEYS, STRANGER, ManualClock, MemoryJournal
+from tests.sync.property import Property
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 

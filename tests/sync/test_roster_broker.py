@@ -6,16 +6,16 @@ import threading
 import time
 
 import pytest
-from broker import Broker, Listener, wait_until
-from doors import Door
-from hubside import KEYS
-from property import Property
 
 from edge.runtime.clock import SystemClock
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster
 from edge.sync.follower import RosterFollower
 from edge.sync.settings import BrokerSettings
+from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.doors import Door
+from tests.sync.hubside import KEYS
+from tests.sync.property import Property
 
 pytestmark = pytest.mark.broker
 SETTINGS = BrokerSettings("127.0.0.1", "door-1")
