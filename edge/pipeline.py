@@ -42,7 +42,7 @@ class Pace:
 
     busy: float = 15.0
     idle: float = 5.0
-    settled: float = 5.0
+    settled: float = 4.0
     still: float = 1.0
 
 

@@ -90,13 +90,13 @@ class TestOnePerson:
         assert [d.verdict for d in decisions] == [Verdict.GRANT]
         assert decisions[0].shots == 3
 
-    def test_each_look_spends_a_smaller_share_of_the_error_rate(self):
+    def test_all_looks_at_a_stranger_share_one_error_rate(self):
         scene = Scene([STRANGER])
         gallery = residents()
 
-        watch(scene, gallery, standing(scene, STRANGER, 10))
+        watch(scene, gallery, standing(scene, STRANGER, 60))
 
-        assert gallery.shares[:3] == [1 / 2, 1 / 6, 1 / 12]
+        assert len(gallery.shares) == len(scene.embedded)
         assert sum(gallery.shares) <= 1.0
 
     def test_too_close_to_call_is_ambiguous_not_a_grant(self):

@@ -1,10 +1,10 @@
 """When is a visitor recognised: evidence over a visit, with one error rate for the whole of it.
 
-One very clear shot may be enough; weaker ones must add up. The rule is a sequential test: the
-k-th look at a visitor may spend the share 1 / (k (k + 1)) of the wanted false-positive
-identification rate. The shares of all looks sum to 1, so by the union bound a stranger's chance
-of ever being taken for a resident stays below that rate however long he stands there (alpha
-spending, Lan & DeMets, Biometrika 70, 1983). A look compares the mean of the recent shots; the
+One very clear shot may be enough; weaker ones must add up. The rule is a sequential test: each
+look at a visitor may spend a share of the wanted false-positive identification rate. The shares
+of all looks sum to 1, so by the union bound a stranger's chance of ever being taken for a
+resident stays below that rate however long he stands there (alpha spending, Lan & DeMets,
+Biometrika 70, 1983). A look compares the mean of the recent shots; the
 newest shot must itself point to the same resident, so that a grant is never older than a frame.
 """
 
@@ -41,9 +41,21 @@ LOOKS_TO_REFUSE = 3
 """Looks before a stranger is told so; the first may fall on a bad moment."""
 
 
+EQUAL_LOOKS = 6
+EQUAL_SHARE = 1 / 8
+"""The first six looks may spend as much each: a visitor who comes nearer gives better shots, and a
+threshold that rose from look to look would run ahead of him. An eighth costs 0.05 of similarity."""
+
+
 def share_of_look(look: int) -> float:
-    """Return the part of the visit's error rate that look number `look` (1, 2, ...) may spend."""
-    return 1.0 / (look * (look + 1))
+    """Return the part of the visit's error rate that look number `look` (1, 2, ...) may spend.
+
+    After six looks the rest is spread over ever more of them: the sum over all is exactly 1.
+    """
+    if look <= EQUAL_LOOKS:
+        return EQUAL_SHARE
+    later = look - EQUAL_LOOKS
+    return (1 - EQUAL_LOOKS * EQUAL_SHARE) / (later * (later + 1))
 
 
 def weigh(shot: Match, mean: Match, point: OperatingPoint) -> tuple[Verdict, Reason]:
