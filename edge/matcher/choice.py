@@ -10,6 +10,7 @@ import importlib
 import time
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,9 @@ BATCHES = (1, 4)
 SMALLEST_ROWS = 512
 STEP = 4
 """Sizes timed are 512, 2048, ... up to the gallery's; a gallery between two takes the nearer."""
+
+ROWS_TO_GROW_TO = 8192
+"""A smaller gallery is measured with noise of this size: it may grow before the next start."""
 
 LARGEST_ROWS = 131_072
 """Beyond this every backend is bound by memory and keeps its order."""
@@ -119,14 +123,14 @@ def choose(name: str, gallery: LiveGallery) -> Choice:
 def measure(gallery: LiveGallery) -> Choice:
     """Time every available backend on this gallery, or on noise while it is nearly empty."""
     snapshot = gallery.snapshot
-    if len(snapshot.owner) < SMALLEST_ROWS * STEP:
-        snapshot = noise_gallery(SMALLEST_ROWS * STEP, gallery.dim).snapshot
+    if len(snapshot.owner) < ROWS_TO_GROW_TO:
+        snapshot = noise_gallery(ROWS_TO_GROW_TO, gallery.dim).snapshot
     backends, missing = _available()
     sizes = _sizes(len(snapshot.owner))
     timings: list[Timing] = []
     table = {batch: _fastest(snapshot, sizes, backends, batch, timings) for batch in BATCHES}
     reason = f"fastest of {len(backends)} measured up to {sizes[-1]} templates"
-    limits = [size * STEP // 2 for size in sizes[:-1]]
+    limits = [int((small * large) ** 0.5) for small, large in pairwise(sizes)]
     return Choice(limits, table, tuple(timings), f"{reason}; {missing}" if missing else reason)
 
 
@@ -138,9 +142,9 @@ def _available() -> tuple[list[Backend], str]:
 
 
 def _sizes(rows: int) -> list[int]:
-    sizes = [SMALLEST_ROWS]
-    while sizes[-1] * STEP <= min(rows, LARGEST_ROWS):
-        sizes.append(sizes[-1] * STEP)
+    largest, sizes = min(rows, LARGEST_ROWS), [SMALLEST_ROWS]
+    while sizes[-1] < largest:
+        sizes.append(min(sizes[-1] * STEP, largest))
     return sizes
 
 

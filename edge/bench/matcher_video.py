@@ -1,0 +1,93 @@
+"""The matcher inside recorded video: its share of the work, and the probes as they really come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge.camera.file import VideoFile
+from edge.enrol.shots import ShotTaker
+from edge.errors import EnrolmentRefused
+from edge.replay.door import Recognition, ReplayDoor
+from edge.replay.gallery import default_cache, load_folders
+from edge.service.recognition import Models, Sureness, build_matcher, open_models
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge.domain import Embedding, Match, OperatingPoint
+    from edge.ports import Identifier
+    from edge.replay.door import Figures
+
+
+class Listener:
+    """An identifier that keeps the probes it was asked about."""
+
+    def __init__(self, identifier: Identifier) -> None:
+        self._identifier = identifier
+        self.probes: list[Embedding] = []
+
+    @property
+    def model_id(self) -> str:
+        """The model whose embeddings this gallery holds."""
+        return self._identifier.model_id
+
+    def identify(self, probe: Embedding) -> Match:
+        """Return the wrapped identifier's answer."""
+        self.probes.append(probe)
+        return self._identifier.identify(probe)
+
+    def operating_point(self, share: float = 1.0) -> OperatingPoint:
+        """Return the wrapped identifier's operating point."""
+        return self._identifier.operating_point(share)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recognised:
+    """A clip played through the door: its (P, D) probes and where the time went."""
+
+    clip: str
+    probes: NDArray[np.float32]
+    figures: Figures
+
+    def costs(self) -> dict[str, Any]:
+        """Return the matcher's part as JSON."""
+        watch = self.figures.watch
+        spent = watch.calls.get("identify", [])
+        whole = sum(self.figures.frame_cpu_s)
+        return {
+            "clip": self.clip,
+            "frames": self.figures.frames,
+            "searches": len(spent),
+            "identify_us_median": round(float(np.median(spent)) * 1e6, 1) if spent else None,
+            "share_percent": round(100 * sum(spent) / whole, 3) if whole else None,
+        }
+
+
+def people(gallery: Path) -> tuple[Models, dict[str, list[Embedding]]]:
+    """Return the models and the residents enrolled from `gallery`, a folder per person."""
+    models = open_models()
+    found = load_folders(
+        [gallery],
+        models.embedder.model_id,
+        lambda: ShotTaker(models.detector, models.embedder),
+        default_cache(),
+    )
+    return models, found.residents
+
+
+def recognised(models: Models, residents: dict[str, list[Embedding]], clip: Path) -> Recognised:
+    """Play `clip` through the door once. Raises `EnrolmentRefused` when it never asked the matcher."""
+    listener = Listener(build_matcher(models, Sureness(), residents))
+    door = ReplayDoor(Recognition(models.detector, models.embedder, listener))
+    camera = VideoFile(clip, threads=1)
+    for _ in door.play(camera):
+        pass
+    camera.close()
+    if not listener.probes:
+        raise EnrolmentRefused(f"{clip.name}: nobody came close enough to be compared; take another clip")
+    return Recognised(clip.name, np.stack(listener.probes), door.figures)
