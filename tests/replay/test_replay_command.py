@@ -9,13 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
-from edge.demo.annotate import VideoSink
-from edge.demo.render import FPS, HEIGHT, WIDTH, Stage
-from edge.demo.story import acts
-from edge.faces.detector import load_detector
-from edge.faces.manifest import load_manifest
-from edge.faces.weights import checked
-from tests.places import need_models
+from tests.fakes.site import copy_photos, record_walk_ups
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,19 +20,9 @@ pytestmark = pytest.mark.models
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> tuple[Path, Path]:
     """A recording of a stranger and a resident, and a gallery folder."""
-    need_models("yunet", "sface", "obama", "obama2", "obama3", "biden", "astronaut")
     folder = tmp_path_factory.mktemp("site")
-    clip = folder / "evening.avi"
-    sink = VideoSink(clip, (WIDTH, HEIGHT), FPS)
-    stage = Stage(acts(load_detector())[:2])
-    while (frame := stage.read()) is not None:
-        sink.add(frame.image)
-    sink.close()
-    person = folder / "gallery" / "flat-1203"
-    person.mkdir(parents=True)
-    for name in ("obama", "obama2"):
-        target = person / f"{name}.jpg"
-        target.write_bytes(checked(load_manifest().asset(name)).read_bytes())
+    clip = record_walk_ups(folder / "evening.avi", 0, 2)
+    copy_photos(folder / "gallery" / "flat-1203", "obama", "obama2")
     return clip, folder / "gallery"
 
 

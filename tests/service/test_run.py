@@ -1,0 +1,166 @@
+"""`facegate run` as a process: it opens, follows the roster, survives missing parts, stops cleanly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fakes.site import copy_photos, record_walk_ups
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.models
+DEADLINE_SECONDS = 40.0
+
+
+class Door:
+    """A running service and what its journal says."""
+
+    def __init__(self, home: Path, config: str, **environ: str):
+        self.home = home
+        self.environ = os.environ | {"PYTHONUNBUFFERED": "1", **environ}
+        path = home / "config.toml"
+        path.write_text(config + f'\n[storage]\ndirectory = "{home / "data"}"\n')
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "edge.cli", "run", "--config", str(path)],
+            env=self.environ,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def facegate(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "edge.cli", *arguments, "--data", str(self.home / "data")],
+            env=self.environ,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    def events(self) -> list[dict[str, Any]]:
+        if not (self.home / "data" / "journal.db").exists():
+            return []
+        return [json.loads(line) for line in self.facegate("events", "--json").splitlines()]
+
+    def wait_for(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            found = [event for event in self.events() if wanted(event)]
+            if found:
+                return found[0]
+            assert self.process.poll() is None, self.process.stderr.read()
+            time.sleep(0.3)
+        pytest.fail(f"nothing of the kind within {DEADLINE_SECONDS} s: {self.events()}")
+
+    def stop(self) -> tuple[int, str]:
+        self.process.send_signal(signal.SIGTERM)
+        _, log = self.process.communicate(timeout=20)
+        return self.process.returncode, log
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> Path:
+    return record_walk_ups(tmp_path_factory.mktemp("clip") / "walk-up.avi", 1, 2)
+
+
+def settings(clip: Path, more: str = "") -> str:
+    return f"""
+[door]
+id = "north"
+[camera]
+source = "{clip}"
+loop = true
+[lock]
+driver = "dry-run"
+[recognition]
+liveness = "off"
+{more}"""
+
+
+@pytest.fixture
+def start(tmp_path) -> Iterator[Callable[..., Door]]:
+    doors: list[Door] = []
+
+    def begin(config: str, **environ: str) -> Door:
+        doors.append(Door(tmp_path, config, **environ))
+        return doors[-1]
+
+    yield begin
+    for door in doors:
+        if door.process.poll() is None:
+            door.process.kill()
+            door.process.communicate()
+
+
+def is_kind(kind: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda event: event["type"] == kind
+
+
+def test_a_resident_enrolled_while_the_door_runs_is_let_in_and_a_removed_one_is_not(start, clip):
+    door = start(settings(clip))
+    door.wait_for(is_kind("access.denied"))
+    pictures = copy_photos(door.home / "photos", "obama", "obama2")
+
+    door.facegate("enrol", "add", "flat-1203", *map(str, pictures))
+    granted = door.wait_for(is_kind("access.granted"))
+    door.facegate("enrol", "remove", "flat-1203")
+    after = door.events()[-1]["seq"]
+    denied = door.wait_for(lambda e: e["type"] == "access.denied" and e["seq"] > after)
+
+    assert granted["resident"] == "flat-1203"
+    assert denied["reason"] == "unknown_credential"
+    code, log = door.stop()
+    assert code == 0, log
+    assert [event["type"] for event in door.events()][:: len(door.events()) - 1] == [
+        "service.started",
+        "service.stopped",
+    ]
+    assert "entries" in door.facegate("events", "verify")
+
+
+def test_without_models_the_door_runs_shut_and_says_what_to_do(start, clip, tmp_path):
+    door = start(settings(clip), FACEGATE_MODELS=str(tmp_path / "empty"))
+
+    started = door.wait_for(is_kind("service.started"))
+    code, log = door.stop()
+
+    assert started["data"]["recognition"] is False
+    assert "facegate models install" in started["data"]["models"]
+    assert code == 0
+    assert "run: facegate models install" in log
+
+
+def test_a_camera_that_is_not_there_is_an_event_not_a_crash(start, tmp_path):
+    door = start(settings(tmp_path / "no-such-clip.mp4"))
+
+    lost = door.wait_for(is_kind("health.camera"))
+    code, _ = door.stop()
+
+    assert lost["data"]["state"] == "lost"
+    assert code == 0
+
+
+def test_a_broken_configuration_ends_with_78_so_that_systemd_does_not_loop(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("[door]\nidd = 'x'\n")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "edge.cli", "run", "--config", str(path)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 78
+    assert "did you mean id?" in done.stderr
+    assert "Traceback" not in done.stderr
