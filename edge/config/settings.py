@@ -149,6 +149,8 @@ class Held(Section):
     escalate_after: int = Field(3, ge=1, le=100, description="repeats until the level grows")
     quiet_from: ClockTime | None = Field(None, description="no chime from here, local time, such as 22:00")
     quiet_to: ClockTime | None = None
+    chime_pin: int | None = Field(None, ge=2, le=27, description="BCM number of a buzzer at the door")
+    chime_active_high: bool = True
 
     @model_validator(mode="after")
     def _in_order(self) -> Held:

@@ -18,8 +18,9 @@ from edge.runtime.notify import Notifier
 from edge.runtime.slot import FrameSlot
 from edge.runtime.supervisor import Supervisor
 from edge.runtime.worker import Worker
+from edge.service.hardware import DoorHardware
 from edge.service.journal import ReopeningJournal
-from edge.service.parts import make_capture, make_lock, make_publisher, make_recognition
+from edge.service.parts import make_capture, make_publisher, make_recognition
 from edge.service.recognition import open_models
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
@@ -39,6 +40,9 @@ logger = logging.getLogger(__name__)
 
 TAKE_SECONDS = 0.5
 """How long the recogniser waits for a frame before it reports that it is alive."""
+
+POLL_SECONDS = 0.02
+"""Between two looks at the door's inputs."""
 
 EXIT_OK, EXIT_FAILED = 0, 1
 
@@ -63,6 +67,7 @@ class DoorService:
         self._settings = settings
         self._data = data
         self._clock: Clock = SystemClock()
+        self._environ = environ
         self._notifier = Notifier(environ)
         self._boot = str(uuid.uuid4())
         self._alarm: dict[str, str] = {}
@@ -80,16 +85,21 @@ class DoorService:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         journal = stack.enter_context(closing(ReopeningJournal(self._open_journal)))
         store = stack.enter_context(closing(ResidentStore(self._data / "residents.db")))
-        lock = make_lock(self._settings.lock, self._clock, self._on_lock_event)
-        stack.callback(lock.close)
+        hardware = DoorHardware(self._settings, self._clock, self._record, self._environ)
+        stack.callback(hardware.close)
         pipeline, follower = self._recognition(store)
         self._controller = DoorController(
-            pipeline, AllowEnrolled(), journal, lock, self._settings.journal.on_failure, self._on_alarm
+            pipeline,
+            AllowEnrolled(),
+            journal,
+            hardware.door,
+            self._settings.journal.on_failure,
+            self._on_alarm,
         )
         self._note("service.started", version=__version__, recognition=follower is not None, **self._alarm)
         stack.callback(self._note, "service.stopped")
         self._publish(stack)
-        workers = self._workers(follower)
+        workers = [self._door_worker(hardware), *self._workers(follower)]
         for worker in workers:
             stack.callback(worker.stop)
             worker.start()
@@ -130,6 +140,13 @@ class DoorService:
             self._alarm["models"] = str(error)
             return None
 
+    def _door_worker(self, hardware: DoorHardware) -> Worker:
+        def look() -> None:
+            self.stopping.wait(POLL_SECONDS)
+            hardware.step()
+
+        return Worker("door", look)
+
     def _workers(self, follower: RosterFollower | None) -> list[Worker]:
         slot = FrameSlot(self._clock)
         capture = make_capture(
@@ -154,8 +171,8 @@ class DoorService:
             workers.append(Worker("roster", follow))
         return workers
 
-    def _on_lock_event(self, kind: str, data: dict[str, Any]) -> None:
-        self._note(kind, **data)
+    def _record(self, draft: EventDraft) -> None:
+        self._controller.record(draft)
 
     def _on_alarm(self, kind: str, text: str) -> None:
         """Log an alarm when it is news: a full card would otherwise fill the log too."""
