@@ -7,6 +7,7 @@ Start-up time matters on a weak board, so nothing heavy is imported here. Exit c
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ from edge.errors import ConfigError, FacegateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# Before numpy loads: a second thread of a small matrix product only waits for a core that embeds.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 EXIT_FAILED = 1
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h; see RestartPreventExitStatus in systemd/
@@ -29,6 +33,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("edge.cli.config:config", "Print the effective configuration, secrets masked."),
     "enrol": ("edge.cli.enrol:enrol", "Add, list and remove residents' faces."),
     "events": ("edge.cli.events:events", "Show, follow and verify the door journal."),
+    "explain": ("edge.cli.explain:explain", "Say why the door did what it did, with every number."),
+    "pass": ("edge.cli.passes:passes", "Make and check signed visitor passes."),
+    "pin": ("edge.cli.credentials:pin", "Give, list and take back PINs."),
+    "card": ("edge.cli.credentials:card", "Give, list and take back cards."),
+    "policy": ("edge.cli.policy:policy", "Check access rules and try them on past events."),
+    "provision": ("edge.cli.provision:provision", "Make a site's keys, certificates and broker setup."),
     "replay": ("edge.cli.replay:replay", "Run the controller over a recording."),
     "bench": ("edge.cli.bench:bench", "Measure speed on recorded video and galleries."),
     "evaluate": ("edge.cli.evaluate:evaluate", "Measure error rates on labelled images."),

@@ -161,10 +161,22 @@ class Session:
         self.taken.append((mid, str(reason) if reason.is_failure else None))
 
 
+class _ClosingSocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails; paho would leave that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001 - the base's signature
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 def _context(tls: Tls) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.sslsocket_class = _ClosingSocket
         if tls.cert_file is not None:
             context.load_cert_chain(tls.cert_file, tls.key_file)
     except (OSError, ssl.SSLError) as error:
@@ -177,15 +189,17 @@ def _explain(error: Exception) -> str:
     """Return what went wrong in words an installer can act on."""
     match error:
         case ssl.SSLCertVerificationError():
-            return (
-                f"its certificate is not to be trusted: {error.verify_message}; check ca_file and the clock"
-            )
+            why = f"its certificate is not to be trusted: {error.verify_message}; check ca_file and the clock"
         case ssl.SSLError():
-            return f"TLS failed: {error.reason}; check that this port speaks TLS"
+            why = f"TLS failed: {error.reason}; check that this port speaks TLS"
         case socket.gaierror():
-            return f"the name is not known: {error.strerror}"
+            why = f"the name is not known: {error.strerror}"
+        case ConnectionResetError():
+            why = "the connection was cut at once; check that this port speaks TLS if `tls` is on"
         case ConnectionRefusedError():
-            return "connection refused; is the broker running, and on this port?"
+            why = "connection refused; is the broker running, and on this port?"
         case TimeoutError():
-            return f"no answer within {CONNECT_SECONDS:g} s; check network and firewall"
-    return str(error)
+            why = f"no answer within {CONNECT_SECONDS:g} s; check network and firewall"
+        case _:
+            why = str(error)
+    return why

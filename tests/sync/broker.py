@@ -55,6 +55,16 @@ class Broker:
             f"persistence true\npersistence_location {folder}/\n{extra}\n"
         )
 
+    @classmethod
+    def of_site(cls, site, port):
+        """Return the broker that `facegate provision` configured in this folder."""
+        broker = cls(site / "run")
+        broker.port = port
+        user = "user root\n" if os.getuid() == 0 else ""
+        conf = f"{(site / 'broker' / 'mosquitto.conf').read_text()}{user}persistence_location {site}/run/\n"
+        (broker.folder / "mosquitto.conf").write_text(conf)
+        return broker
+
     def start(self):
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(

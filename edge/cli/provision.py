@@ -1,0 +1,76 @@
+"""`facegate provision`: keys, certificates and broker configuration of a site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge.sync.site import Site
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.group()
+def provision() -> None:
+    """Make the keys and certificates of a site: its authority, broker, hub and doors.
+
+    Example: facegate provision site ./site --broker 192.168.1.10 --door front --door back
+    """
+
+
+@provision.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--broker", required=True, help="Name or address at which doors reach the broker.")
+@click.option("--port", default=8883, show_default=True, help="The broker's TLS port.")
+@click.option("--name", default="site", show_default=True, help="Shown in the authority's certificate.")
+@click.option("--door", "doors", multiple=True, help="Also make this door's bundle; may be repeated.")
+def site(folder: Path, broker: str, port: int, name: str, doors: tuple[str, ...]) -> None:
+    """Make a new site in FOLDER.
+
+    Example: facegate provision site ./site --broker broker.example.lan --door front
+    """
+    made = Site.create(folder, name, broker, port)
+    click.echo(f"broker: mosquitto -c {folder / 'broker' / 'mosquitto.conf'}")
+    click.echo(f"hub:    {folder / 'hub'} (signs commands and roster: guard it)")
+    for door_id in doors:
+        _show_door(made.add_door(door_id))
+    click.echo(f"keep {folder / 'ca'} offline; it is needed to add or revoke doors")
+
+
+@provision.command()
+@click.argument("folder", type=FOLDER)
+@click.argument("door_id")
+def door(folder: Path, door_id: str) -> None:
+    """Make the bundle of one more door.
+
+    Example: facegate provision door ./site garage
+    """
+    _show_door(Site(folder).add_door(door_id))
+
+
+@provision.command()
+@click.argument("folder", type=FOLDER)
+@click.argument("door_id")
+def revoke(folder: Path, door_id: str) -> None:
+    """Make a lost or stolen door's certificate worthless.
+
+    Example: facegate provision revoke ./site garage
+    """
+    revoked = Site(folder).revoke_door(door_id)
+    click.echo(f"revoked; copy {revoked} to the broker and restart it")
+
+
+@provision.command(name="list")
+@click.argument("folder", type=FOLDER)
+def list_(folder: Path) -> None:
+    """List the doors that have a valid bundle.
+
+    Example: facegate provision list ./site
+    """
+    for door_id in Site(folder).doors():
+        click.echo(door_id)
+
+
+def _show_door(bundle: Path) -> None:
+    click.echo(f"door:   {bundle} (copy to the door; add its mqtt.toml to the door's config.toml)")

@@ -1,0 +1,191 @@
+"""A site's own certificate authority: keys and certificates for broker, hub and doors.
+
+EC P-256 everywhere: what TLS stacks on small boards handle fast. Private keys are written with
+mode 0600 and never leave the folder they are made in.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from edge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
+"""A board without a battery clock starts in the past; its first connection must not fail on that."""
+VALID_FOR = timedelta(days=20 * 365)
+"""A door is in the wall for decades; what ends a certificate early is the revocation list."""
+
+
+class Authority:
+    """The key that vouches for everybody at a site, in `folder` (ca.crt, ca.key, crl.pem).
+
+    Raises `ConfigError` when the folder holds something else.
+    """
+
+    def __init__(self, folder: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+        self._folder = folder
+        self._certificate = certificate
+        self._key = key
+
+    @classmethod
+    def create(cls, folder: Path, site: str) -> Authority:
+        """Make a new authority. Raises `ConfigError` when there is one already."""
+        if (folder / "ca.key").exists():
+            raise ConfigError(f"{folder}: has an authority already; every door trusts it, so it stays")
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"facegate {site}")])
+        certificate = (
+            _builder(name, name, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_usage(signs_certificates=True), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        write_private(folder / "ca.key", _private_pem(key))
+        (folder / "ca.crt").write_bytes(_pem(certificate))
+        authority = cls(folder, certificate, key)
+        authority._write_revoked([])
+        return authority
+
+    @classmethod
+    def open(cls, folder: Path) -> Authority:
+        """Return the authority in `folder`."""
+        try:
+            certificate = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
+            key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"{folder}: no authority here ({error}); run `facegate provision site` first"
+            ) from error
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ConfigError(f"{folder}: ca.key is not the kind of key we made")
+        return cls(folder, certificate, key)
+
+    @property
+    def certificate_pem(self) -> bytes:
+        """What everybody must trust."""
+        return _pem(self._certificate)
+
+    @property
+    def revoked_pem(self) -> bytes:
+        """The revocation list for the broker."""
+        return (self._folder / "crl.pem").read_bytes()
+
+    def issue(self, name: str, certificate: Path, key: Path, hosts: Iterable[str] = ()) -> None:
+        """Write a certificate for `name` and its private key; with `hosts` it is a server's."""
+        private = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        names = [_host(host) for host in hosts]
+        purpose = ExtendedKeyUsageOID.SERVER_AUTH if names else ExtendedKeyUsageOID.CLIENT_AUTH
+        builder = (
+            _builder(subject, self._certificate.subject, private.public_key())
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+            )
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        write_private(key, _private_pem(private))
+        certificate.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
+
+    def revoke(self, certificate: Path) -> None:
+        """Put a certificate on the revocation list; the broker must be reloaded to see it."""
+        serial = x509.load_pem_x509_certificate(certificate.read_bytes()).serial_number
+        old = list(x509.load_pem_x509_crl(self.revoked_pem))
+        if any(entry.serial_number == serial for entry in old):
+            return
+        entry = (
+            x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(datetime.now(UTC)).build()
+        )
+        self._write_revoked([*old, entry])
+
+    def is_revoked(self, certificate: Path) -> bool:
+        """Say whether a certificate is on the list."""
+        serial = x509.load_pem_x509_certificate(certificate.read_bytes()).serial_number
+        return (
+            x509.load_pem_x509_crl(self.revoked_pem).get_revoked_certificate_by_serial_number(serial)
+            is not None
+        )
+
+    def _write_revoked(self, entries: list[x509.RevokedCertificate]) -> None:
+        # Valid for as long as the authority: an expired list makes mosquitto refuse everybody.
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._certificate.subject)
+            .last_update(VALID_FROM)
+            .next_update(VALID_FROM + VALID_FOR)
+        )
+        for entry in entries:
+            builder = builder.add_revoked_certificate(entry)
+        crl = builder.sign(self._key, hashes.SHA256())
+        (self._folder / "crl.pem").write_bytes(crl.public_bytes(serialization.Encoding.PEM))
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new secret file with mode 0600. Raises `ConfigError` when there is one already."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise ConfigError(f"{path}: exists; a key is never overwritten") from None
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(VALID_FROM)
+        .not_valid_after(VALID_FROM + VALID_FOR)
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
