@@ -30,7 +30,7 @@ def bench() -> None:
 @click.option("--gallery", "galleries", multiple=True, required=True, type=click.Path(path_type=Path))
 @click.option("--fpir", type=float, default=1e-3, show_default=True)
 @click.option("--rounds", default=3, show_default=True, help="Fresh processes, ours and theirs in turn.")
-@click.option("--liveness", type=click.Choice(["off"]), default="off", show_default=True)
+@click.option("--liveness", type=click.Choice(["off", "passive", "strict"]), default="off", show_default=True)
 @click.option("--peer-script", type=click.Path(exists=True, path_type=Path), help="A script of peers to run.")
 @click.option("--peer-models", type=click.Path(exists=True, path_type=Path), help="Their model files.")
 @click.option("--peer-pad", type=click.Path(exists=True, path_type=Path), help="People to pad theirs with.")

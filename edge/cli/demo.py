@@ -8,7 +8,7 @@ import uuid
 from contextlib import closing
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     help="Your residents: a folder with one folder per person (with --camera or --video).",
 )
 @click.option("--seconds", default=60.0, show_default=True, help="How long a live camera is watched.")
-@click.option("--liveness", type=click.Choice(["off"]), default="off", show_default=True)
+@click.option("--liveness", type=click.Choice(["off", "passive", "strict"]), default="off", show_default=True)
 def demo(
     out: Path,
     camera: str | None,
     video: Path | None,
     galleries: tuple[Path, ...],
     seconds: float,
-    liveness: str,
+    liveness: Literal["off", "passive", "strict"],
 ) -> None:
     """Watch a stranger and a resident walk up: real models, real decisions, a relay that only reports.
 
@@ -55,6 +55,7 @@ def demo(
 
     Example: facegate demo
     """
+    from edge.faces.liveness.load import load_liveness
     from edge.replay.door import Recognition, ReplayDoor
     from edge.service.recognition import Sureness, build_matcher, open_models
 
@@ -69,7 +70,8 @@ def demo(
     out.mkdir(parents=True, exist_ok=True)
     journal_path = out / f"journal-{uuid.uuid4().hex[:8]}.db"
     with closing(_journal(journal_path)) as journal, closing(source):
-        door = ReplayDoor(Recognition(models.detector, models.embedder, matcher), journal)
+        check = load_liveness(liveness, models.embedder, click.echo)
+        door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, check), journal)
         recording = _show(door, models, source, title_at, out)
         checked = journal.verify()
     click.echo(f"\njournal {journal_path}: {checked} entries, hash chain intact")

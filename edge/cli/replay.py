@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edge.domain import Decision
     from edge.replay.door import Figures
 
-LIVENESS = click.Choice(["off"])
+LIVENESS = click.Choice(["off", "passive", "strict"])
 
 
 @click.command()
@@ -38,7 +38,7 @@ def replay(
     fpir: float,
     similarity: float | None,
     model: str,
-    liveness: str,
+    liveness: Literal["off", "passive", "strict"],
     cache: bool,
     as_json: bool,
 ) -> None:
@@ -49,6 +49,7 @@ def replay(
     Example: facegate replay walk-up.mp4 --gallery residents/ --json
     """
     from edge.enrol.shots import ShotTaker
+    from edge.faces.liveness.load import load_liveness
     from edge.replay.door import Recognition, decision_line, replay_clip, summary_line
     from edge.replay.gallery import default_cache, load_folders
     from edge.replay.process import memory_mb, seconds_since_start
@@ -76,7 +77,8 @@ def replay(
         )
         for refusal in folders.refused[:5]:
             click.echo(f"  refused: {refusal}", err=True)
-    recognition = Recognition(models.detector, models.embedder, matcher)
+    check = load_liveness(liveness, models.embedder, lambda line: click.echo(line, err=True))
+    recognition = Recognition(models.detector, models.embedder, matcher, check)
     figures, decisions = replay_clip(clip, recognition, show)
     summary = summary_line(figures, decisions) | {
         "residents": len(folders.residents),

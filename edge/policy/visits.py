@@ -122,7 +122,11 @@ class Visits:
 
     def next_look(self) -> float:
         """Return when the first of the undecided wants a look; infinity when all were let in."""
-        waiting = (visit.next_look for visit in self._by_track.values() if visit.granted_to is None)
+        waiting = (
+            visit.next_look if visit.claimed is None else float("-inf")
+            for visit in self._by_track.values()
+            if visit.granted_to is None
+        )
         return min(waiting, default=float("inf"))
 
     def __len__(self) -> int:

@@ -12,8 +12,10 @@ from edge import __version__
 from edge.controller import DoorController
 from edge.domain import EventDraft
 from edge.errors import ModelCorrupt, ModelMissing, StoreError
+from edge.faces.liveness.load import load_liveness
 from edge.policy.allow import AllowEnrolled
 from edge.runtime.clock import SystemClock
+from edge.runtime.clock_trust import TrustedTime, system_is_synchronised
 from edge.runtime.notify import Notifier
 from edge.runtime.slot import FrameSlot
 from edge.runtime.supervisor import Supervisor
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from edge.service.roster import RosterFollower
 
 logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.02
+"""Between reads of the door's inputs: a button pressed for 50 ms is seen."""
 
 TAKE_SECONDS = 0.5
 """How long the recogniser waits for a frame before it reports that it is alive."""
@@ -66,7 +71,9 @@ class DoorService:
         self.stopping = threading.Event()
         self._settings = settings
         self._data = data
+        self._environ = environ
         self._clock: Clock = SystemClock()
+        self._time = TrustedTime(self._clock, data / "clock-floor", system_is_synchronised)
         self._environ = environ
         self._notifier = Notifier(environ)
         self._boot = str(uuid.uuid4())
@@ -123,14 +130,16 @@ class DoorService:
     def _open_journal(self) -> SqliteJournal:
         door_id = self._settings.door.id
         return SqliteJournal(
-            self._data / "journal.db", door_id, boot=self._boot, clock_trust=lambda: "unknown"
+            self._data / "journal.db", door_id, boot=self._boot, clock_trust=lambda: str(self._time.trust())
         )
 
     def _recognition(self, store: ResidentStore) -> tuple[Any, RosterFollower | None]:
         models = self._models()
         if models is None:
             return NoRecognition(), None
-        return make_recognition(self._settings.recognition, models, store, None)
+        section = self._settings.recognition
+        liveness = load_liveness(section.liveness, models.embedder, logger.warning)
+        return make_recognition(section, models, store, liveness)
 
     def _models(self) -> Models | None:
         try:
@@ -160,15 +169,16 @@ class DoorService:
             elif slot.is_closed:
                 self.stopping.wait(TAKE_SECONDS)
 
-        workers = [capture, Worker("recognise", recognise)]
+        workers = [capture, Worker("recognise", recognise, stopping=self.stopping)]
         if follower is not None:
             followed = follower
 
             def follow() -> None:
                 self.stopping.wait(followed.poll_seconds)
                 followed.refresh()
+                self._time.checkpoint()
 
-            workers.append(Worker("roster", follow))
+            workers.append(Worker("roster", follow, stopping=self.stopping))
         return workers
 
     def _record(self, draft: EventDraft) -> None:
