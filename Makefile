@@ -65,7 +65,7 @@ test: debian lint models
 
 # Eight minutes: caller and guard killed and hung while the relay is energised, 240 times.
 kill-trials: $(BIN)/.installed
-	PYTHONPATH=tests/relay $(BIN)/python tests/hardware/kill_trials.py --trials 240
+	$(BIN)/python -m tests.hardware.kill_trials --trials 240
 
 clean:
 	rm -rf $(VENV) demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis

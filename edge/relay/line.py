@@ -116,7 +116,8 @@ def lgpio_factory(chip: int | None = None, *, inputs: bool = False) -> Any:
     installed or there is no such chip.
     """
     try:
-        from edge.relay.lgpio_pin import InputFactory, RestingFactory, header_chip  # noqa: PLC0415 - the extra `pi`
+        from edge.relay.chip import header_chip  # noqa: PLC0415 - the extra `pi`
+        from edge.relay.lgpio_pin import InputFactory, RestingFactory  # noqa: PLC0415
     except ImportError as error:
         raise LockError(f"lgpio is not installed ({error}): pip install 'facegate[pi]'") from error
     try:

@@ -1,6 +1,6 @@
 """Kill and hang the caller, the guard, and both, while the relay is energised, again and again.
 
-    make kill-trials        (or: PYTHONPATH=tests/relay python tests/hardware/kill_trials.py --seed 1)
+    make kill-trials        (or: python -m tests.hardware.kill_trials --seed 1)
 
 prints how long the relay stayed energised after each kind of blow. The line is a file that
 outlives the processes and, like a Raspberry Pi kernel without strict_gpiod, keeps its level when
@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from mini_systemd import MiniSystemd
-from relay_lines import Lines, until, write_config
+
+from tests.hardware.mini_systemd import MiniSystemd
+from tests.relay.relay_lines import Lines, until, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -53,8 +53,11 @@ class MiniSystemd:
 
     def _command(self, key: str) -> list[str]:
         words = shlex.split(self._service[key].replace("/etc/facegate/config.toml", str(self._config)))
-        assert words[0] == "/opt/facegate/bin/facegate"
-        return [sys.executable, "-c", "from edge.cli import main; main()", *words[1:]]
+        programs = {
+            "/opt/facegate/bin/facegate": [sys.executable, "-c", "from edge.cli import main; main()"],
+            "/opt/facegate/bin/python": [sys.executable],
+        }
+        return [*programs[words[0]], *words[1:]]
 
     def _keep(self) -> None:
         while not self._stopping.is_set():

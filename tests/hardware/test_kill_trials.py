@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from kill_trials import KINDS, Range, unordered_pulses
-from mini_systemd import UNIT, seconds
+
+from tests.hardware.kill_trials import KINDS, Range, unordered_pulses
+from tests.hardware.mini_systemd import UNIT, seconds
 
 if TYPE_CHECKING:
     from pathlib import Path

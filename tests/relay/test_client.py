@@ -9,10 +9,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from relay_lines import GuardProcess, Lines, guard_command, until, write_config
 
 from edge.errors import LockError
 from edge.relay.client import GRACE_SECONDS, GuardedLock
+from tests.relay.relay_lines import GuardProcess, Lines, guard_command, until, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,10 +12,19 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from relay_lines import GuardProcess, Lines, RecordingLine, ask, guard_command, order, until, write_config
 
 from edge.errors import LockError
 from edge.relay.guard import MAX_PACKET_BYTES, SILENCE_SECONDS, Nonsense, Pulse
+from tests.relay.relay_lines import (
+    GuardProcess,
+    Lines,
+    RecordingLine,
+    ask,
+    guard_command,
+    order,
+    until,
+    write_config,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -290,6 +299,33 @@ def test_rest_puts_a_line_that_was_left_energised_at_rest(tmp_path: Path, lines:
         assert lines.energised, "the kernel keeps it: that is why the unit has ExecStopPost"
         subprocess.run(guard_command(guard.config, "--rest"), env=lines.environment(), check=True, timeout=60)
         assert not lines.energised
+
+
+def test_what_systemd_runs_after_the_guard_loads_next_to_nothing(tmp_path: Path, lines: Lines) -> None:
+    config = write_config(tmp_path, active_high=False)
+    command = [sys.executable, "-X", "importtime", "-m", "edge.relay.rest", str(config)]
+    done = subprocess.run(
+        command, env=lines.environment(), capture_output=True, text=True, check=True, timeout=60
+    )
+    assert [(call.name, call.arguments) for call in lines.calls()] == [
+        ("gpiochip_open", (0,)),
+        ("gpio_claim_output", (17, 1)),
+        ("gpiochip_close", (7,)),
+    ]
+    assert "lgpio" in done.stderr
+    for heavy in ("gpiozero", "click", "numpy", "pydantic", "importlib.metadata"):
+        assert f" {heavy}\n" not in done.stderr
+
+
+def test_a_line_that_cannot_be_put_at_rest_is_said(tmp_path: Path, lines: Lines) -> None:
+    config = write_config(tmp_path)
+    config.write_text(config.read_text().replace("gpio_chip = 0", "gpio_chip = 5"))
+    command = [sys.executable, "-m", "edge.relay.rest", str(config)]
+    done = subprocess.run(
+        command, env=lines.environment(), capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, lines.calls()) == (1, [])
+    assert "GPIO17 could not be put at rest: can not open gpiochip" in done.stderr
 
 
 def test_the_socket_is_for_the_user_and_the_group_alone(tmp_path: Path, lines: Lines) -> None:

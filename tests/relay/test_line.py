@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from relay_lines import PIN, Lines
 
 from edge.errors import ConfigError, LockError
 from edge.relay.line import (
@@ -17,6 +16,7 @@ from edge.relay.line import (
     mock_factory,
     strict_gpiod_warning,
 )
+from tests.relay.relay_lines import PIN, Lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +92,7 @@ def test_the_chip_is_found_by_its_label(tmp_path: Path) -> None:
     (tmp_path / "gpiochip0").touch()
     code = f"""
 from pathlib import Path
-from edge.relay.lgpio_pin import header_chip
+from edge.relay.chip import header_chip
 print(header_chip(Path({str(tmp_path)!r})))
 """
     assert run(code, lines, FACEGATE_TEST_CHIP_LABEL="pinctrl-rp1").stdout == "0\n"

@@ -10,12 +10,12 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 from hypothesis import given
 from hypothesis import strategies as st
-from relay_lines import Lines
 
 from edge.errors import ConfigError, LockError
 from edge.relay.door import Sensor
 from edge.relay.held import HeldSettings
 from edge.relay.sensors import Change, Debouncer, GpioLevels, Sensors, SensorWiring, SimulatedLevels
+from tests.relay.relay_lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,41 @@
+"""The GPIO chip behind the header, found by its label.
+
+Imported only where a real line is wanted: the module `lgpio` is the extra `pi`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+# lgpio opens a FIFO named .lgd-nfy0 in the current directory when it is imported, which fails
+# in a read-only one (a service) and litters any other.
+with tempfile.TemporaryDirectory() as _scratch, contextlib.chdir(_scratch):
+    import lgpio as lgpio  # noqa: PLC0414 - for those who need the library itself
+
+HEADER_CHIPS = ("pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1")
+"""Labels of the 40-pin header's chip: Pi 3 and Zero 2, Pi 4, Pi 5 (their kernel drivers' names)."""
+
+
+def header_chip(device_directory: Path = Path("/dev")) -> int:
+    """Return the number of the gpiochip behind the 40-pin header, found by its label.
+
+    Numbers move between kernels (the Pi 5's header has been gpiochip4 and gpiochip0). Raises
+    `LookupError` when no chip has one of the known labels.
+    """
+    labels: dict[int, str] = {}
+    for device in sorted(device_directory.glob("gpiochip*")):
+        number = int(device.name.removeprefix("gpiochip"))
+        labels[number] = _label(number)
+        if labels[number] in HEADER_CHIPS:
+            return number
+    raise LookupError(f"no gpiochip of a Raspberry Pi header among {labels or 'none at all'}")
+
+
+def _label(number: int) -> str:
+    handle = lgpio.gpiochip_open(number)
+    try:
+        return str(lgpio.gpio_get_chip_info(handle)[3])
+    finally:
+        lgpio.gpiochip_close(handle)
