@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +28,12 @@ ALIVE = np.iinfo(np.int64).max
 CODE_LIMIT = 127
 """Codes are -127..127: symmetric, and the negation of a code is a code."""
 
+
+MOST_DIM = 1040
+"""Largest D for which float32 holds every dot product of codes exactly: D * 127**2 < 2**24."""
+
+SHIFTED_ZERO = 128
+"""Code 0 in the unsigned form FAISS reads: code + 128."""
 
 FIRST_SCALE = CODE_LIMIT / 0.5
 """For an empty arena; components of face embeddings rarely pass 0.5, and clipping stays sound."""
@@ -72,13 +78,17 @@ class Arena:
     """A block with room for `capacity` rows. Written by one writer, read by anybody.
 
     An *owner* is one generation of one resident: a number that is never reused. `owner` maps rows
-    to owners; `names`, `spans` and `died` are indexed by owner.
+    to owners; `names`, `spans` and `died` are indexed by owner. `shifted` are the codes once more,
+    as FAISS reads them, when a backend asked for that.
     """
 
-    def __init__(self, capacity: int, dim: int) -> None:
+    def __init__(self, capacity: int, dim: int, *, shifted: bool) -> None:
         capacity += -capacity % FOLD_LIMIT
         self.originals: Rows = pages(capacity * dim * 4).view(np.float32).reshape(capacity, dim)
         self.codes: NDArray[np.int8] = pages(capacity * dim).view(np.int8).reshape(capacity, dim)
+        self.shifted: NDArray[np.uint8] | None = None
+        if shifted:
+            self.shifted = pages(capacity * dim).reshape(capacity, dim)
         self.owner: NDArray[np.int32] = np.zeros(capacity, np.int32)
         self.died: NDArray[np.int64] = np.full(capacity, ALIVE, np.int64)
         self.names: list[str] = []
@@ -88,14 +98,14 @@ class Arena:
         self.used = 0
 
     @classmethod
-    def holding(cls, residents: Mapping[str, Rows], dim: int, spare: int) -> Arena:
+    def holding(cls, residents: Mapping[str, Rows], dim: int, spare: int, *, shifted: bool) -> Arena:
         """Return an arena with these residents and room for `spare` rows more, plus half of all.
 
         Its scale clips none of their components.
         """
         counts = [len(rows) for rows in residents.values()]
         used, stops = sum(counts), np.cumsum(counts).tolist()
-        arena = cls(max(LEAST_CAPACITY, int((used + spare) * GROWTH)), dim)
+        arena = cls(max(LEAST_CAPACITY, int((used + spare) * GROWTH)), dim, shifted=shifted)
         if used:
             np.concatenate(list(residents.values()), out=arena.originals[:used])
         arena.owner[:used] = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
@@ -127,7 +137,16 @@ class Arena:
     def _encode(self, start: int, stop: int) -> None:
         codes, residual = quantise(self.originals[start:stop], self.scale)
         self.codes[start:stop] = codes
+        if self.shifted is not None:
+            np.bitwise_xor(codes.view(np.uint8), SHIFTED_ZERO, out=self.shifted[start:stop])
         self.residual = max(self.residual, residual)
+
+    def erase(self, start: int, stop: int) -> None:
+        """Zero the originals and codes of rows start..stop. Nobody may be reading them."""
+        self.originals[start:stop] = 0
+        self.codes[start:stop] = 0
+        if self.shifted is not None:
+            self.shifted[start:stop] = SHIFTED_ZERO
 
     def has_room(self, rows: int) -> bool:
         """Say whether `rows` more fit without moving the arena."""
@@ -144,12 +163,13 @@ class Grave:
     in the writer at once, else in the last reader.
     """
 
-    buried: list[NDArray[np.generic]] = field(default_factory=list)
+    buried: tuple[Arena, int, int] | None = None
     later: Grave | None = None
 
     def __del__(self) -> None:
-        for block in self.buried:
-            block.fill(0)
+        if self.buried is not None:
+            arena, start, stop = self.buried
+            arena.erase(start, stop)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,7 @@ import numpy as np
 from edge.errors import ConfigError
 from edge.matcher.backends.float32 import Float32
 from edge.matcher.gallery import LiveGallery
+from edge.matcher.nearest import FIRST_K
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,6 +69,7 @@ BACKENDS: dict[str, Callable[[], Backend]] = {
     "int8-fold2": _optional("edge.matcher.backends.int8", "Fold", 2),
     "int8-fold4": _optional("edge.matcher.backends.int8", "Fold", 4),
     "int8-touch4": _optional("edge.matcher.backends.int8", "TouchedFold", 4),
+    "faiss-sq8": _optional("edge.matcher.backends.faiss_sq", "FaissNearest"),
 }
 
 
@@ -111,6 +113,11 @@ class Choice:
         backends = self.table[BATCHES[0] if probes == 1 else BATCHES[1]]
         return backends[bisect_left(self.limits, rows)]
 
+    @property
+    def needs_shifted(self) -> bool:
+        """Whether any of the backends reads shifted codes."""
+        return any(backend.ranks for backends in self.table.values() for backend in backends)
+
 
 def choose(name: str, gallery: LiveGallery) -> Choice:
     """Return the choice for setting `name`: `auto` measures (about 0.1 s), anything else forces.
@@ -121,24 +128,35 @@ def choose(name: str, gallery: LiveGallery) -> Choice:
 
 
 def measure(gallery: LiveGallery) -> Choice:
-    """Time every available backend on this gallery, or on noise while it is nearly empty."""
-    snapshot = gallery.snapshot
-    if len(snapshot.owner) < ROWS_TO_GROW_TO:
-        snapshot = noise_gallery(ROWS_TO_GROW_TO, gallery.dim).snapshot
+    """Time every available backend on this gallery, or on noise while it is small.
+
+    Leaves the gallery with the codes that the chosen backends read.
+    """
     backends, missing = _available()
-    sizes = _sizes(len(snapshot.owner))
+    measured = (
+        gallery if gallery.templates >= ROWS_TO_GROW_TO else noise_gallery(ROWS_TO_GROW_TO, gallery.dim)
+    )
+    measured.keep_shifted(any(backend.ranks for backend in backends))
+    sizes = _sizes(len(measured.snapshot.owner))
     timings: list[Timing] = []
-    table = {batch: _fastest(snapshot, sizes, backends, batch, timings) for batch in BATCHES}
-    reason = f"fastest of {len(backends)} measured up to {sizes[-1]} templates"
+    table = {batch: _fastest(measured.snapshot, sizes, backends, batch, timings) for batch in BATCHES}
     limits = [int((small * large) ** 0.5) for small, large in pairwise(sizes)]
-    return Choice(limits, table, tuple(timings), f"{reason}; {missing}" if missing else reason)
+    reason = "; ".join([f"fastest of {len(backends)} measured up to {sizes[-1]} templates", *missing])
+    choice = Choice(limits, table, tuple(timings), reason)
+    gallery.keep_shifted(choice.needs_shifted)
+    return choice
 
 
-def _available() -> tuple[list[Backend], str]:
-    try:
-        return [build() for build in BACKENDS.values()], ""
-    except ImportError:
-        return [Float32()], "int8 needs numkong: pip install 'facegate[fast]'"
+def _available() -> tuple[list[Backend], list[str]]:
+    """Return the backends whose packages are here, and a line for each package that is not."""
+    found: list[Backend] = []
+    missing: dict[str, None] = {}
+    for name, build in BACKENDS.items():
+        try:
+            found.append(build())
+        except ImportError as error:
+            missing[f"{name.split('-')[0]} not tried: {error} (pip install 'facegate[fast]')"] = None
+    return found, list(missing)
 
 
 def _sizes(rows: int) -> list[int]:
@@ -170,9 +188,17 @@ def _race(snapshot: Snapshot, backends: Sequence[Backend], batch: int) -> dict[B
         for backend in backends:
             evict.fill(1)
             start = time.perf_counter()
-            backend.scan(snapshot, probes)
+            _search(backend, snapshot, probes)
             best[backend] = min(best[backend], (time.perf_counter() - start) * 1e6)
     return best
+
+
+def _search(backend: Backend, snapshot: Snapshot, probes: NDArray[np.float32]) -> None:
+    if backend.ranks:
+        for probe in probes:
+            backend.rank(snapshot, probe).nearest(FIRST_K)
+    else:
+        backend.scan(snapshot, probes)
 
 
 def noise_gallery(templates: int, dim: int) -> LiveGallery:

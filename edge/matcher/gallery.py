@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edge.errors import FacegateError, TemplateRefused
 from edge.matcher.admission import Admission
-from edge.matcher.arena import Arena, Grave, Snapshot
+from edge.matcher.arena import MOST_DIM, Arena, Grave, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,10 +32,13 @@ class LiveGallery:
     def __init__(
         self, model_id: str, dim: int, *, templates_per_resident: int = TEMPLATES_PER_RESIDENT
     ) -> None:
+        if not 1 <= dim <= MOST_DIM:
+            raise ValueError(f"dim = {dim}; embeddings of 1 to {MOST_DIM} numbers can be searched exactly")
         self.admission = Admission(model_id, dim, templates_per_resident)
         self._writing = threading.Lock()
         self._owners: dict[str, int] = {}
-        arena = Arena.holding({}, dim, spare=0)
+        self._shifted = False
+        arena = Arena.holding({}, dim, spare=0, shifted=False)
         self._snapshot = _view(arena, version=0, residents=0, templates=0)
 
     @property
@@ -126,7 +129,7 @@ class LiveGallery:
         self._become({resident_id: admit(resident_id, rows, model_id) for resident_id, rows in residents})
 
     def _become(self, admitted: dict[str, Rows]) -> None:
-        arena = Arena.holding(admitted, self.dim, spare=0)
+        arena = Arena.holding(admitted, self.dim, spare=0, shifted=self._shifted)
         with self._writing:
             self._owners = {name: owner for owner, name in enumerate(arena.names)}
             self._move_to(arena, len(admitted), arena.used)
@@ -135,6 +138,13 @@ class LiveGallery:
         """Rebuild the arena without the dead rows; for idle time, readers go on meanwhile."""
         with self._writing:
             self._rebuild(0)
+
+    def keep_shifted(self, wanted: bool) -> None:  # noqa: FBT001 - a switch
+        """Keep, or stop keeping, the codes in FAISS's form as well: D bytes more per template."""
+        with self._writing:
+            if wanted != self._shifted:
+                self._shifted = wanted
+                self._rebuild(0)
 
     def _admit(
         self, templates: Iterable[Template], on_refused: Callable[[str, FacegateError], None] | None
@@ -177,7 +187,7 @@ class LiveGallery:
             old.templates + born - (stop - start),
         )
         if dead is not None:
-            old.grave.buried += [arena.originals[start:stop], arena.codes[start:stop]]
+            old.grave.buried = (arena, start, stop)
         old.grave.later = new.grave
         self._snapshot = new
 
@@ -185,7 +195,7 @@ class LiveGallery:
         """Publish another arena; the old one is zeroed whole when its last reader has gone."""
         old = self._snapshot
         new = _view(arena, old.version + 1, residents, templates)
-        old.grave.buried += [old.arena.originals[: old.arena.used], old.arena.codes[: old.arena.used]]
+        old.grave.buried = (old.arena, 0, old.arena.used)
         old.grave.later = new.grave
         self._snapshot = new
 
@@ -193,7 +203,7 @@ class LiveGallery:
         """Move the living into a new arena with room for `extra` rows and a scale that fits them."""
         old = self._snapshot
         living = {name: _rows_of(old, owner) for name, owner in self._owners.items()}
-        arena = Arena.holding(living, self.dim, spare=extra)
+        arena = Arena.holding(living, self.dim, spare=extra, shifted=self._shifted)
         self._owners = {name: owner for owner, name in enumerate(arena.names)}
         self._move_to(arena, old.residents, old.templates)
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from edge.matcher.choice import Choice
+from edge.matcher.nearest import NearestSearch
 from edge.matcher.search import NOBODY, Finding, Search, stranger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from edge.domain import Embedding, Match, OperatingPoint
     from edge.matcher.arena import Snapshot
+    from edge.matcher.backends import Ranker, Scanner
     from edge.matcher.gallery import LiveGallery
+
+A = TypeVar("A")
 
 
 class Matcher:
@@ -34,7 +38,7 @@ class Matcher:
     ) -> None:
         """Take `operating_point(residents, templates)`; without `choice`, scan in float32."""
         self.gallery = gallery
-        self.choice = choice or Choice.forced("float32")
+        self.use(choice or Choice.forced("float32"))
         self.rescored = 0
         """Rows compared in float64 so far; a few per probe, or the bound has become too wide."""
         self._operating_point = operating_point
@@ -57,18 +61,26 @@ class Matcher:
         """
         return self.identify_batch(np.asarray(probe)[None])[0]
 
+    def use(self, choice: Choice) -> None:
+        """Search with `choice` from now on; a matter of speed, never of answers."""
+        if choice.needs_shifted:
+            self.gallery.keep_shifted(True)
+        self.choice = choice
+
     def identify_batch(self, probes: NDArray[np.float32]) -> list[Match]:
         """Return one match per row of (Q, D) float32 `probes`, all from one gallery version."""
         self.gallery.admission.check_probes(probes)
         snapshot = self.gallery.snapshot
         if not snapshot.templates:
             return [NOBODY] * len(probes)
-        searches, scores = self._scan(snapshot, probes)
+        backend = self.choice.backend(len(snapshot.owner), len(probes))
+        if backend.ranks:
+            near = [_near(backend, snapshot, probe) for probe in probes]
+            return self._counted(near, [search.best_two_near() for search in near])
+        searches, scores = _scan(backend, snapshot, probes)
         columns = np.ascontiguousarray(scores.reshape(-1, len(probes)).T)
         matches = [search.best_two(column) for search, column in zip(searches, columns, strict=True)]
-        for search in searches:
-            self.rescored += search.rescored
-        return matches
+        return self._counted(searches, matches)
 
     def decide_batch(self, probes: NDArray[np.float32], threshold: float, margin: float) -> list[Finding]:
         """Return one decision per row of (Q, D) float32 `probes`, from one gallery version.
@@ -80,19 +92,31 @@ class Matcher:
         snapshot = self.gallery.snapshot
         if not snapshot.templates:
             return [stranger(-1.0)] * len(probes)
-        searches, scores = self._scan(snapshot, probes)
+        backend = self.choice.backend(len(snapshot.owner), len(probes))
+        if backend.ranks:
+            near = [_near(backend, snapshot, probe) for probe in probes]
+            return self._counted(near, [search.decide_near(threshold, margin) for search in near])
+        searches, scores = _scan(backend, snapshot, probes)
         if len(searches) > 1:
-            findings = _decide_together(searches, scores, threshold, margin)
-        else:
-            findings = [searches[0].decide(scores, threshold, margin)]
+            return self._counted(searches, _decide_together(searches, scores, threshold, margin))
+        return self._counted(searches, [searches[0].decide(scores, threshold, margin)])
+
+    def _counted(self, searches: Sequence[Search], answers: list[A]) -> list[A]:
         for search in searches:
             self.rescored += search.rescored
-        return findings
+        return answers
 
-    def _scan(self, snapshot: Snapshot, probes: NDArray[np.float32]) -> tuple[list[Search], NDArray[Any]]:
-        backend = self.choice.backend(len(snapshot.owner), len(probes))
-        scores, units, widths = backend.scan(snapshot, probes)
-        return [Search(snapshot, *one) for one in zip(probes, units, widths, strict=True)], scores
+
+def _near(backend: Ranker, snapshot: Snapshot, probe: NDArray[np.float32]) -> NearestSearch:
+    unit, width, nearest = backend.rank(snapshot, probe)
+    return NearestSearch(snapshot, probe, unit, width, nearest=nearest)
+
+
+def _scan(
+    backend: Scanner, snapshot: Snapshot, probes: NDArray[np.float32]
+) -> tuple[list[Search], NDArray[Any]]:
+    scores, units, widths = backend.scan(snapshot, probes)
+    return [Search(snapshot, *one) for one in zip(probes, units, widths, strict=True)], scores
 
 
 def _decide_together(

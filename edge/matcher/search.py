@@ -127,17 +127,25 @@ class Search:
         """Return the identity when intervals alone prove threshold and margin, else None."""
         snapshot = self.snapshot
         owner = snapshot.owner.item(top)
-        at_least = at_most - 2 * self.width
-        if at_least < threshold or snapshot.arena.died.item(owner) <= snapshot.version:
+        if at_most - 2 * self.width < threshold:
             return None
         start, stop = snapshot.arena.spans[owner]
         own = scores[start:stop].copy()
         scores[start:stop] = HIDDEN
         others_at_most = max(-1.0, scores.item(scores.argmax()) / self.unit + self.width)
         scores[start:stop] = own
-        if at_least - others_at_most <= margin:
+        return self._identity(owner, at_most, others_at_most, threshold, margin)
+
+    def _identity(
+        self, owner: int, at_most: float, others_at_most: float, threshold: float, margin: float
+    ) -> Finding | None:
+        """Return `owner` as identity when they live and the intervals alone prove it, else None."""
+        arena, at_least = self.snapshot.arena, at_most - 2 * self.width
+        if at_least < threshold or at_least - others_at_most <= margin:
             return None
-        return Finding(Outcome.IDENTITY, snapshot.arena.names[owner], at_least, at_most, others_at_most)
+        if arena.died.item(owner) <= self.snapshot.version:
+            return None
+        return Finding(Outcome.IDENTITY, arena.names[owner], at_least, at_most, others_at_most)
 
     def _top_live(self, scores: NDArray[Any]) -> int | None:
         """Return the row with the highest score among the living, None when there is none."""

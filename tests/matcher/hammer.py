@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from galleries import MARGIN, MODEL, THRESHOLD, Residents, crowd, noise, outcome, unit
 
 from edge.domain import Match
+from tests.matcher.galleries import MARGIN, MODEL, THRESHOLD, Residents, crowd, noise, outcome, unit
 
 if TYPE_CHECKING:
     from edge.matcher.matcher import Matcher

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from galleries import MODEL, forced, noise, point
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -15,6 +14,7 @@ from edge.domain import Template
 from edge.errors import FacegateError, ModelMismatch, ProbeRefused, TemplateRefused
 from edge.matcher.gallery import LiveGallery
 from edge.matcher.matcher import Matcher
+from tests.matcher.galleries import MODEL, forced, noise, point
 
 DIM = 16
 RNG = np.random.default_rng(0)

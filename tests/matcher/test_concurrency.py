@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
-from galleries import forced, gallery_of, point
-from hammer import Hammer
 
 from edge.matcher.matcher import Matcher
+from tests.matcher.galleries import forced, gallery_of, point
+from tests.matcher.hammer import Hammer
 
 SECONDS = float(os.environ.get("FACEGATE_HAMMER_SECONDS", "12"))
 """All backends together; minutes by hand, seconds in the suite."""

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from galleries import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge.domain import Match
+from edge.matcher.matcher import Matcher
+from tests.matcher.galleries import (
     MARGIN,
     MODEL,
     THRESHOLD,
@@ -23,11 +28,6 @@ from galleries import (
     skewed,
     unit,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from edge.domain import Match
-from edge.matcher.matcher import Matcher
 
 every_backend = pytest.mark.parametrize("backend", backend_names())
 both_dims = pytest.mark.parametrize("dim", [128, 512])

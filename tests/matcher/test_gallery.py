@@ -6,12 +6,12 @@ import weakref
 from typing import TYPE_CHECKING
 
 import numpy as np
-from galleries import MODEL, assert_exact, crowd, gallery_of, matcher_of, noise, probes_near
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from edge.matcher.search import Search
+from tests.matcher.galleries import MODEL, assert_exact, crowd, gallery_of, matcher_of, noise, probes_near
 
 if TYPE_CHECKING:
     from edge.matcher.arena import Arena

@@ -7,9 +7,12 @@ the snapshot they are given, so any thread may scan while a writer changes the g
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
     from numpy.typing import NDArray
 
     from edge.matcher.arena import Snapshot
@@ -28,12 +31,36 @@ class Scan(NamedTuple):
     widths: list[float]
 
 
-class Backend(Protocol):
-    """One way to scan."""
+class Scanner(Protocol):
+    """Scores every row."""
 
-    @property
-    def name(self) -> str:
-        """What settings and `facegate matcher info` call it."""
+    ranks: Literal[False]
+    name: str
+    """What settings and `facegate matcher info` call it."""
 
     def scan(self, snapshot: Snapshot, probes: Rows) -> Scan:
         """Return the scores of (Q, D) float32 `probes`, checked before. Any thread."""
+
+
+class Ranking(NamedTuple):
+    """One probe against a snapshot, best rows only: |similarity - score / unit| <= width.
+
+    `nearest(k)` gives the k rows of highest score and these scores, best first; at most n.
+    """
+
+    unit: float
+    width: float
+    nearest: Callable[[int], tuple[NDArray[np.int64], NDArray[np.float32]]]
+
+
+class Ranker(Protocol):
+    """Returns only the best rows, from the gallery's shifted codes."""
+
+    ranks: Literal[True]
+    name: str
+
+    def rank(self, snapshot: Snapshot, probe: NDArray[np.float32]) -> Ranking:
+        """Return the ranking of a (D,) float32 probe, checked before. Any thread."""
+
+
+Backend = Scanner | Ranker

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from edge.matcher.backends import Scan
 
@@ -26,6 +26,7 @@ def error_bound(dim: int) -> float:
 class Float32:
     """Scans the originals themselves."""
 
+    ranks: Literal[False] = False
     name = "float32"
 
     def scan(self, snapshot: Snapshot, probes: Rows) -> Scan:
