@@ -139,7 +139,7 @@ class Pipeline:
     def _is_due(self, time: float, track: Track, visit: Visit) -> bool:
         """Say whether to look now; who is recognised waits until liveness has an answer."""
         if visit.granted_to is None and visit.claimed is not None and self._liveness is not None:
-            return self._liveness.assess(track.id) is not None
+            return time >= visit.next_look and self._liveness.assess(track.id) is not None
         return visit.is_due(time, face_scale_px(track.face))
 
     def _examine(self, frame: Frame, track: Track, visit: Visit, faces: int) -> list[Decision]:
@@ -155,6 +155,9 @@ class Pipeline:
         visit.rest_after_look(frame.time, is_near=is_near)
         if look.verdict is Verdict.GRANT:
             return self._grant(frame, visit, look, faces)
+        visit.claimed = None
+        if is_near and self._visits.is_present(look.mean.resident_id, frame.time):
+            return []  # let in a moment ago, and turning his head
         if is_hopeless(look.mean, look.point, visit.evidence.looks):
             reason = look.reason if look.reason is Reason.AMBIGUOUS_MATCH else Reason.UNKNOWN_CREDENTIAL
             return self._deny(frame, visit, reason, faces, look)
@@ -164,11 +167,14 @@ class Pipeline:
         """Embed the face as it is now, compare, and weigh it with the visit's earlier shots."""
         shot = self._embedder.embed(frame.image, face.landmarks)
         if not visit.evidence.add(frame.time, shot):
+            visit.claimed = None
             self._doubt_liveness(visit)
         shot_match = self._identifier.identify(shot)
         mean = shot_match
         if len(visit.evidence.shots) > 1:
             mean = self._identifier.identify(visit.evidence.mean())
+        if visit.claimed is None or visit.claimed != mean.resident_id:
+            visit.evidence.looks += 1
         point = self._identifier.operating_point(share_of_look(visit.evidence.looks))
         verdict, reason = weigh(shot_match, mean, point)
         return _Look(quality, mean, point, verdict, reason)
@@ -181,18 +187,23 @@ class Pipeline:
         if self._liveness is not None:
             if visit.claimed not in {None, resident_id}:
                 self._doubt_liveness(visit)
-            visit.claimed = resident_id
+            visit.claimed, visit.next_look = resident_id, frame.time
             liveness = self._liveness.assess(visit.track_id)
             if liveness is None:
                 return []
             if not liveness.passed:
-                self._doubt_liveness(visit)
-                return self._deny(
-                    frame, visit, liveness.reason or Reason.PAD_UNAVAILABLE, faces, look, liveness
-                )
+                return self._refuse_attack(frame, visit, look, faces, liveness)
         if not self._visits.grant(visit, resident_id, frame.time):
             return []
         return [_decision(frame, visit, Verdict.GRANT, Reason.GRANTED, faces, look, liveness)]
+
+    def _refuse_attack(
+        self, frame: Frame, visit: Visit, look: _Look, faces: int, liveness: Liveness
+    ) -> list[Decision]:
+        """Refuse who is recognised but not live; after a rest he is judged anew."""
+        self._doubt_liveness(visit)
+        visit.rest_after_attack(frame.time)
+        return self._deny(frame, visit, liveness.reason or Reason.PAD_UNAVAILABLE, faces, look, liveness)
 
     def _deny(
         self,

@@ -75,7 +75,11 @@ def weigh(shot: Match, mean: Match, point: OperatingPoint) -> tuple[Verdict, Rea
 
 @dataclass(slots=True)
 class Evidence:
-    """The recent shots of one visitor, and how many looks were spent on him."""
+    """The recent shots of one visitor, and how many looks were spent on him.
+
+    A look is spent by every comparison that could take a stranger for a resident. Confirming
+    with a fresh shot somebody who is recognised already spends none: that error was paid for.
+    """
 
     looks: int = 0
     shots: list[tuple[float, Embedding]] = field(default_factory=list)
@@ -83,9 +87,8 @@ class Evidence:
     def add(self, time: float, shot: Embedding) -> bool:
         """Take one shot; return False when it is of another face, which starts the evidence anew.
 
-        The looks already spent stay spent.
+        The looks already spent stay spent; whether this shot spends one is the caller's to say.
         """
-        self.looks += 1
         self.shots = [(at, old) for at, old in self.shots if time - at <= SHOT_LIFE_SECONDS]
         same = not self.shots or float(self.mean() @ shot) >= SAME_FACE_SIMILARITY
         if not same:

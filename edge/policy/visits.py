@@ -55,6 +55,7 @@ class Visit:
     told: set[Reason] = field(default_factory=set)
     near_since: float | None = None
     misses: int = 0
+    attacks: int = 0
 
     def is_due(self, time: float, scale_px: float) -> bool:
         """Say whether a look is wanted now: undecided, and rested or come much nearer."""
@@ -74,6 +75,11 @@ class Visit:
         """Set the next look after a close-up that showed no usable face."""
         self.misses += 1
         self.next_look = time + min(0.05 * 2.0**self.misses, 1.0)
+
+    def rest_after_attack(self, time: float) -> None:
+        """Set the next look after liveness refused; the claim to be recognised stands."""
+        self.attacks += 1
+        self.next_look = time + min(0.5 * 2.0**self.attacks, MAX_SPACING_SECONDS)
 
     def doubt(self) -> None:
         """Take back what was concluded: this may be another face now."""
@@ -114,14 +120,23 @@ class Visits:
 
     def grant(self, visit: Visit, resident_id: str, time: float) -> bool:
         """Note that `resident_id` was recognised; return False when this visit was opened before."""
-        last = self._present.get(resident_id, float("-inf"))
+        is_new = not self.is_present(resident_id, time)
         self._present = {who: at for who, at in self._present.items() if time - at <= VISIT_GAP_SECONDS}
         self._present[resident_id] = time
         visit.granted_to, visit.was_granted = resident_id, True
-        return time - last > VISIT_GAP_SECONDS
+        return is_new
+
+    def is_present(self, resident_id: str | None, time: float) -> bool:
+        """Say whether this resident was let in on the visit that is still going on."""
+        return resident_id is not None and time - self._present.get(resident_id, float("-inf")) <= (
+            VISIT_GAP_SECONDS
+        )
 
     def next_look(self) -> float:
-        """Return when the first of the undecided wants a look; infinity when all were let in."""
+        """Return when the first of the undecided wants a look; infinity when all were let in.
+
+        Liveness wants every frame of somebody who is recognised.
+        """
         waiting = (
             visit.next_look if visit.claimed is None else float("-inf")
             for visit in self._by_track.values()
