@@ -10,6 +10,7 @@ its process is killed: what lets the relay fall then is ExecStopPost, run by `Mi
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import os
 import random
@@ -21,7 +22,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -69,23 +70,41 @@ class Trial:
         return LIMIT_SECONDS[self.victim, self.blow]
 
 
-class Range:
-    """A guard under `MiniSystemd`, a caller, and the line between them."""
+class Supervisor(Protocol):
+    """Who keeps the guard alive: `MiniSystemd`, or the real one in a booted container."""
 
-    def __init__(self, directory: Path, seed: int) -> None:
-        self.lines = Lines(directory, active_high=False)
+    @property
+    def is_ready(self) -> bool: ...
+
+    @property
+    def starts(self) -> int: ...
+
+    def strike_guard(self, blow: signal.Signals) -> None: ...
+
+
+class Range:
+    """A guard that `supervisor` keeps alive, a caller, and the line between them."""
+
+    def __init__(
+        self,
+        directory: Path,
+        lines: Lines,
+        socket: Path,
+        supervisor: Supervisor,
+        seed: int,
+        caller_prefix: tuple[str, ...] = (),
+    ) -> None:
+        self.lines = lines
+        self.supervisor = supervisor
         self._random = random.Random(seed)
-        self._socket = directory / "relay.sock"
-        config = write_config(directory, active_high=False)
-        self._log = (directory / "caller.log").open("a")
+        self._socket = socket
         self._directory = directory
-        self.systemd = MiniSystemd(config, self.lines.environment(), directory)
+        self._caller_prefix = caller_prefix
+        self._log = (directory / "caller.log").open("a")
         self._caller = self._start_caller()
 
     def close(self) -> None:
-        self._caller.kill()
-        self._caller.wait()
-        self.systemd.close()
+        self._end_caller()
         self._log.close()
 
     def trials(self, count: int) -> Iterator[Trial]:
@@ -98,26 +117,31 @@ class Range:
         self._order(20)
         until(lambda: self.lines.energised, "the relay is energised")
         time.sleep(self._random.uniform(0, 0.7))
-        guard = self.systemd.process
-        assert guard is not None
-        victims = {"caller": [self._caller], "guard": [guard], "both": [guard, self._caller]}[victim]
         assert self.lines.energised
         struck_at = time.monotonic()
-        for process in victims:
-            process.send_signal(blow)
+        if victim != "caller":
+            self.supervisor.strike_guard(blow)
+        if victim != "guard":
+            self._caller.send_signal(blow)
         until(lambda: not self.lines.energised, f"at rest after {blow.name} of {victim}", 60)
         end = self.lines.pulses()[-1].end
         assert end is not None
-        if self._caller in victims:
+        if victim != "guard":
             self._caller.send_signal(signal.SIGCONT)
             if blow is signal.SIGKILL:
-                self._caller.wait()
+                self._end_caller()
                 self._caller = self._start_caller()
         return Trial(victim, blow, end - struck_at)
 
     def _start_caller(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", CALLER, str(self._socket)]
+        command = [*self._caller_prefix, sys.executable, "-c", CALLER, str(self._socket)]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self._log, text=True)
+
+    def _end_caller(self) -> None:
+        self._caller.kill()
+        self._caller.wait()
+        assert self._caller.stdin is not None
+        self._caller.stdin.close()
 
     def _order(self, seconds: float) -> None:
         assert self._caller.stdin is not None
@@ -126,10 +150,10 @@ class Range:
 
     def _settle(self) -> None:
         """Wait until guard and caller talk to each other: the last word in the caller's log."""
-        until(self.systemd.ready.is_set, "the guard is ready")
+        until(lambda: self.supervisor.is_ready, "the guard is ready")
         until(lambda: self._said().endswith("lock.guard_back"), "the caller has the guard")
         time.sleep(0.6)  # a loss that the caller is about to notice
-        until(self.systemd.ready.is_set, "the guard is still ready")
+        until(lambda: self.supervisor.is_ready, "the guard is still ready")
         until(lambda: self._said().endswith("lock.guard_back"), "the caller still has the guard")
 
     def _said(self) -> str:
@@ -147,20 +171,35 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3)))
     options = parser.parse_args()
     click.echo(f"{options.trials} trials, seed {options.seed}")
+    with tempfile.TemporaryDirectory() as name, small_range(Path(name), options.seed) as field:
+        sys.exit(judge(field, options.trials))
+
+
+@contextlib.contextmanager
+def small_range(directory: Path, seed: int) -> Iterator[Range]:
+    """Yield a range under `MiniSystemd` in `directory`."""
+    lines = Lines(directory, active_high=False)
+    config = write_config(directory, active_high=False)
+    systemd = MiniSystemd(config, lines.environment(), directory)
+    field = Range(directory, lines, directory / "relay.sock", systemd, seed)
+    try:
+        yield field
+    finally:
+        field.close()
+        systemd.close()
+
+
+def judge(field: Range, count: int) -> int:
+    """Run and report `count` trials; return 1 when a goal was missed."""
     found: dict[tuple[str, signal.Signals], list[Trial]] = defaultdict(list)
-    with tempfile.TemporaryDirectory() as directory:
-        field = Range(Path(directory), options.seed)
-        try:
-            for trial in field.trials(options.trials):
-                found[trial.victim, trial.blow].append(trial)
-        finally:
-            field.close()
-        pulses, starts = unordered_pulses(field.lines, options.trials), field.systemd.starts
-    late = report(found)
+    for trial in field.trials(count):
+        found[trial.victim, trial.blow].append(trial)
+    pulses, late = unordered_pulses(field.lines, count), report(found)
     click.echo(
-        f"guard started {starts} times; pulses that nobody ordered: {pulses}; trials over the limit: {late}"
+        f"guard started {field.supervisor.starts} times; pulses that nobody ordered: {pulses}; "
+        f"trials over the limit: {late}"
     )
-    sys.exit(1 if late or pulses else 0)
+    return 1 if late or pulses else 0
 
 
 def report(found: dict[tuple[str, signal.Signals], list[Trial]]) -> int:

@@ -14,6 +14,10 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import signal
 
 UNIT = Path(__file__).parents[2] / "systemd" / "facegate-relay.service"
 
@@ -43,6 +47,14 @@ class MiniSystemd:
         self.starts = 0
         self._thread = threading.Thread(target=self._keep, name="mini-systemd", daemon=True)
         self._thread.start()
+
+    @property
+    def is_ready(self) -> bool:
+        return self.ready.is_set()
+
+    def strike_guard(self, blow: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(blow)
 
     def close(self) -> None:
         """Stop the service and wait for it."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.hardware.kill_trials import KINDS, Range, unordered_pulses
+from tests.hardware.kill_trials import KINDS, small_range, unordered_pulses
 from tests.hardware.mini_systemd import UNIT, seconds
 
 if TYPE_CHECKING:
@@ -19,14 +19,11 @@ BUSY_MACHINE = 4.0
 @pytest.mark.slow
 def test_whoever_dies_or_hangs_the_relay_falls_and_no_start_moves_it(tmp_path: Path) -> None:
     count = 2 * len(KINDS)
-    field = Range(tmp_path, seed=7)
-    try:
+    with small_range(tmp_path, seed=7) as field:
         trials = list(field.trials(count))
-    finally:
-        field.close()
     late = [trial for trial in trials if trial.seconds > BUSY_MACHINE * trial.limit_seconds]
     assert late == []
-    assert field.systemd.starts > count // 2
+    assert field.supervisor.starts > count // 2
     assert unordered_pulses(field.lines, orders=count) == 0
     assert not field.lines.energised
 
