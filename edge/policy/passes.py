@@ -1,6 +1,6 @@
 """Signed visitor passes: a fixed-size token, shown as a QR code, valid without any network.
 
-135 bytes, Base32 behind `FG1:` (220 characters of QR's alphanumeric set: a version 8 code). The
+135 bytes, Base32 behind `FG1:` (220 characters of QR's alphanumeric set: a version 7 code). The
 length is checked, then the signature over the whole body; only what is signed is ever parsed.
 
     offset  bytes  field

@@ -21,7 +21,7 @@ TEXT = issue(PASS, KEY.private_bytes_raw())
 
 
 def drawn(text: str, module_px: int = 8):
-    matrix = np.array([list(row) for row in segno.make(text, error="m", boost_error=False).matrix], np.uint8)
+    matrix = np.array([list(row) for row in segno.make(text, error="l", boost_error=False).matrix], np.uint8)
     bordered = np.pad(1 - matrix, 4, constant_values=1) * 255
     return cv2.cvtColor(np.kron(bordered, np.ones((module_px, module_px), np.uint8)), cv2.COLOR_GRAY2BGR)
 

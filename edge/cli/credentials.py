@@ -1,0 +1,141 @@
+"""`facegate pin` and `facegate card`: the ways in beside the face."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.cli.data_dir import data_option
+from edge.errors import EnrolmentRefused
+from edge.policy.pin import MIN_DIGITS, PinBook, PinEntry, check_pin
+from edge.store.credentials import CREDENTIALS_FILE, CredentialStore, PinRow
+from edge.store.sealer import file_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PIN_KEY_FILE = "pin.key"
+"""The site's secret behind every PIN, beside the database unless systemd hands over another."""
+
+
+@contextmanager
+def opened(data: Path) -> Iterator[CredentialStore]:
+    """Open the credentials in the data folder `data`."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with closing(CredentialStore(data / CREDENTIALS_FILE)) as store:
+        yield store
+
+
+def read_pins(store: CredentialStore, data: Path) -> PinBook:
+    """Return all PINs as the door uses them."""
+    entries = [PinEntry(row.number, row.resident_id, row.digest, row.is_duress) for row in store.pins()]
+    return PinBook(file_key(data / PIN_KEY_FILE), entries)
+
+
+def write_pins(store: CredentialStore, book: PinBook) -> None:
+    """Store all PINs of `book`."""
+    store.replace_pins(PinRow(e.number, e.resident_id, e.is_duress, e.digest) for e in book.entries)
+
+
+def random_pin(number: str) -> str:
+    """Return a PIN that nobody chose, so nobody guesses it."""
+    while True:
+        pin = f"{secrets.randbelow(10**MIN_DIGITS):0{MIN_DIGITS}}"
+        try:
+            check_pin(number, pin)
+        except ValueError:
+            continue
+        return pin
+
+
+@click.group()
+def pin() -> None:
+    """Give, list and take back PINs: typed as NUMBER * PIN # at the door.
+
+    Example: facegate pin set flat-1203-anna --number 1203
+    """
+
+
+@pin.command("set")
+@click.argument("resident_id")
+@click.option("--number", required=True, help="What is typed before the PIN: the flat number, say.")
+@click.option("--duress", is_flag=True, help="A second PIN that opens as ever and alarms silently.")
+@click.option("--ask", is_flag=True, help="Type the PIN instead of getting a random one.")
+@data_option
+def set_(resident_id: str, number: str, duress: bool, ask: bool, data: Path) -> None:
+    """Give RESIDENT_ID a PIN in place of his former one, and show it once.
+
+    Example: facegate pin set flat-1203-anna --number 1203
+    """
+    try:
+        check_pin(number, "483920")
+        typed = click.prompt("PIN", hide_input=True, confirmation_prompt=True) if ask else random_pin(number)
+        with opened(data) as store:
+            write_pins(store, read_pins(store, data).with_pin(number, resident_id, typed, is_duress=duress))
+    except ValueError as error:
+        raise EnrolmentRefused(f"{resident_id}: {error}") from error
+    click.echo(f"{resident_id}: {number} * {'(as typed)' if ask else typed} #")
+
+
+@pin.command("list")
+@data_option
+def list_pins(data: Path) -> None:
+    """Show who has a PIN, and under which number; never the PIN.
+
+    Example: facegate pin list
+    """
+    with opened(data) as store:
+        for row in store.pins():
+            click.echo(f"{row.number:>8}  {row.resident_id}{'  (duress)' if row.is_duress else ''}")
+
+
+@click.group()
+def card() -> None:
+    """Give and list cards.
+
+    Example: facegate card add w26:17:4711 flat-1203-anna
+    """
+
+
+@card.command()
+@click.argument("card_id")
+@click.argument("resident_id")
+@data_option
+def add(card_id: str, resident_id: str, data: Path) -> None:
+    """Give CARD_ID to RESIDENT_ID; a refused card's id is in `facegate events`.
+
+    Example: facegate card add w26:17:4711 flat-1203-anna
+    """
+    with opened(data) as store:
+        store.put_card(card_id, resident_id)
+    click.echo(f"{card_id}: {resident_id}")
+
+
+@card.command("list")
+@data_option
+def list_cards(data: Path) -> None:
+    """Show every card and its holder.
+
+    Example: facegate card list
+    """
+    with opened(data) as store:
+        for card_id, resident_id in sorted(store.cards().items()):
+            click.echo(f"{card_id}  {resident_id}")
+
+
+def _remove(resident_id: str, data: Path) -> None:
+    """Take every PIN and card back from RESIDENT_ID.
+
+    Example: facegate pin remove flat-1203-anna
+    """
+    with opened(data) as store:
+        count = store.remove(resident_id)
+    click.echo(f"{resident_id}: {count} PIN(s) and card(s) removed")
+
+
+for group in (pin, card):
+    group.command("remove")(click.argument("resident_id")(data_option(_remove)))

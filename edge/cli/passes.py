@@ -1,0 +1,203 @@
+"""`facegate pass`: signed visitor passes, made and checked without any network."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.errors import ConfigError
+from edge.policy.passes import Pass, PassKind, door_marks, read_pass
+from edge.policy.passes import issue as signed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KINDS = [kind.name.lower() for kind in PassKind]
+KEY_BYTES = 32
+MAX_DRAWINGS = 20
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def moment(ctx: click.Context, param: click.Parameter, value: str) -> datetime:
+    """Return `now`, an ISO time (local when it names no zone) or a span from now (`8h`), UTC."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    try:
+        if value == "now":
+            return now
+        if value[-1:] in UNITS and value[:-1].isdigit():
+            return now + timedelta(**{UNITS[value[-1]]: int(value[:-1])})
+        return datetime.fromisoformat(value).astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{value!r}: give now, 90m, 8h, 2d or 2026-01-31T08:00", ctx, param
+        ) from None
+
+
+@click.group("pass")
+def passes() -> None:
+    """Make and check signed visitor passes (QR codes shown to the door's camera).
+
+    Example: facegate pass issue --key pass.key --host flat-1203 --until 8h --out visitor.png
+    """
+
+
+@passes.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def key(file: Path) -> None:
+    """Make a signing key in FILE and print the public key that doors must know.
+
+    Whoever has FILE can let people in: keep it off the door.
+
+    Example: facegate pass key pass.key
+    """
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise ConfigError(f"{file}: there is a file already; choose another name") from error
+    private = secrets.token_bytes(KEY_BYTES)
+    with os.fdopen(descriptor, "wb") as handle:
+        handle.write(private)
+    click.echo(base64.b64encode(public_of(private)).decode())
+
+
+@passes.command()
+@click.option("--key", "key_file", type=click.Path(path_type=Path), required=True, help="The signing key.")
+@click.option("--host", required=True, help="Who invites: a resident's id, up to 28 bytes.")
+@click.option("--from", "begin", callback=moment, metavar="TIME", default="now", show_default=True)
+@click.option(
+    "--until", "end", callback=moment, metavar="TIME", required=True, help="8h, 2d, or an ISO time."
+)
+@click.option("--uses", type=click.IntRange(0, 255), default=1, show_default=True, help="0: any number.")
+@click.option("--door", "doors", multiple=True, help="A door's id, up to six; every door when left out.")
+@click.option("--kind", type=click.Choice(KINDS), default="visitor", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Write the QR code as PNG.")
+def issue(
+    key_file: Path,
+    host: str,
+    begin: datetime,
+    end: datetime,
+    uses: int,
+    doors: tuple[str, ...],
+    kind: str,
+    out: Path | None,
+) -> None:
+    """Make a pass; print its text, and draw it with --out.
+
+    Example: facegate pass issue --key pass.key --host flat-1203 --until 8h --out visitor.png
+    """
+    private = read_key(key_file)
+
+    def fresh() -> str:
+        marks = door_marks(doors)
+        return signed(
+            Pass(secrets.token_bytes(8), host, begin, end, uses, PassKind[kind.upper()], marks), private
+        )
+
+    try:
+        text = fresh() if out is None else draw_readable(fresh, out)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(text)
+
+
+@passes.command()
+@click.argument("text")
+@click.option("--public-key", "keys", multiple=True, required=True, help="As printed by `facegate pass key`.")
+@click.option("--door", help="Also say whether it is for this door.")
+def verify(text: str, keys: tuple[str, ...], door: str | None) -> None:
+    """Check the TEXT of a pass, or a picture of it (a file name), and print what it allows.
+
+    Example: facegate pass verify visitor.png --public-key "$(cat pass.pub)"
+    """
+    shown = read_pass(text_in(text), [decode_public(encoded) for encoded in keys])
+    if shown is None:
+        raise click.ClickException("this is no pass signed by that key")
+    click.echo(f"pass {shown.id.hex()}: {shown.kind.name.lower()} of {shown.host_id}")
+    click.echo(f"valid {shown.valid_from:%Y-%m-%d %H:%M:%S} to {shown.valid_until:%Y-%m-%d %H:%M:%S} UTC")
+    click.echo(f"uses: {shown.max_uses or 'any number'}")
+    if door is not None:
+        click.echo(f"door {door}: {'yes' if shown.opens(door) else 'no'}")
+
+
+def text_in(text_or_file: str) -> str:
+    """Return the text itself, or what a picture of the code says."""
+    path = Path(text_or_file)
+    if len(text_or_file) > 200 or not path.is_file():
+        return text_or_file
+    found = picture_text(path)
+    if found is None:
+        raise click.ClickException(f"{path}: no readable code in this picture")
+    return found
+
+
+def picture_text(path: Path) -> str | None:
+    """Return what the code in a picture says, or None."""
+    import cv2
+
+    from edge.credentials.qr import QrReader
+
+    image = cv2.imread(str(path))
+    return None if image is None else QrReader().decode(image)
+
+
+def draw_readable(fresh: Callable[[], str], out: Path) -> str:
+    """Draw passes until the door's own reader can read one, and return that one's text.
+
+    OpenCV's reader failed on 4 of 100 perfect drawings; another random id draws another code.
+    """
+    for _ in range(MAX_DRAWINGS):
+        text = fresh()
+        draw(text, out)
+        if picture_text(out) == text:
+            return text
+    raise click.ClickException(f"{out}: none of {MAX_DRAWINGS} drawings could be read back")
+
+
+def draw(text: str, out: Path) -> None:
+    """Write the QR code as PNG: 8 pixels a module, a quiet zone of 4.
+
+    Error correction L, the least: larger modules were worth more before a camera (at 300 px, 96 %
+    of codes read at first sight, against 76 % with M and 8 % with Q).
+    """
+    try:
+        import segno
+    except ImportError as error:
+        raise ConfigError("drawing needs the package segno: pip install 'facegate[passes]'") from error
+    segno.make(text, error="l", boost_error=False, micro=False).save(str(out), kind="png", scale=8, border=4)
+
+
+def read_key(file: Path) -> bytes:
+    """Return the raw private key. Raises `ConfigError` when FILE is not one."""
+    try:
+        private = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}; make one with: facegate pass key {file}") from error
+    if len(private) != KEY_BYTES:
+        raise ConfigError(
+            f"{file}: {len(private)} bytes are no signing key ({KEY_BYTES}); is it the right file?"
+        )
+    return private
+
+
+def decode_public(encoded: str) -> bytes:
+    """Return the raw public key of its Base64 text."""
+    try:
+        public = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        public = b""
+    if len(public) != KEY_BYTES:
+        raise click.UsageError(f"{encoded!r} is no public key; it is what `facegate pass key` printed")
+    return public
+
+
+def public_of(private: bytes) -> bytes:
+    """Return the raw public key that belongs to a private one."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()

@@ -1,0 +1,125 @@
+"""`facegate pass`, `pin` and `card` as a person types them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from edge.cli import app
+from edge.cli.credentials import opened, read_pins
+from edge.cli.passes import draw_readable
+from edge.errors import ConfigError, EnrolmentRefused
+from edge.policy.pin import PinMatch
+
+
+def run(*words, keys: str | None = None, code: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(word) for word in words], input=keys, catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result.output.strip()
+
+
+@pytest.fixture
+def site(tmp_path):
+    public = run("pass", "key", tmp_path / "pass.key")
+    return tmp_path, tmp_path / "pass.key", public
+
+
+class TestPass:
+    def test_a_pass_is_made_drawn_and_read_back_from_its_picture(self, site):
+        folder, key, public = site
+        picture = folder / "visitor.png"
+        text = run(
+            "pass", "issue", "--key", key, "--host", "anna", "--until", "8h", "--uses", 3, "--door", "north",
+            "--kind", "courier", "--out", picture,
+        )  # fmt: skip
+        for shown in (text, picture):
+            output = run("pass", "verify", shown, "--public-key", public, "--door", "north")
+            assert "courier of anna" in output
+            assert "uses: 3" in output
+            assert "door north: yes" in output
+        assert "door south: no" in run("pass", "verify", text, "--public-key", public, "--door", "south")
+
+    def test_a_code_that_the_door_cannot_read_is_drawn_again(self, tmp_path):
+        texts = iter(["FG1:" + "A" * 3000, "FG1:" + "B" * 3000, "FG1:GOOD"])
+        assert draw_readable(lambda: next(texts), tmp_path / "code.png") == "FG1:GOOD"
+
+    def test_another_site_s_key_does_not_count(self, site):
+        folder, key, _ = site
+        text = run("pass", "issue", "--key", key, "--host", "anna", "--until", "2d", "--uses", 0)
+        other = run("pass", "key", folder / "other.key")
+        assert "no pass signed by that key" in run("pass", "verify", text, "--public-key", other, code=1)
+
+    def test_a_key_is_private_and_never_overwritten(self, site):
+        folder, key, _ = site
+        assert key.stat().st_mode & 0o077 == 0
+        with pytest.raises(ConfigError, match="a file already"):
+            run("pass", "key", key)
+        assert folder
+
+    @pytest.mark.parametrize(
+        ("words", "complaint"),
+        [
+            (("--host", "anna", "--until", "soon"), "give now, 90m"),
+            (("--host", "x" * 29, "--until", "8h"), "host: 1 to 28 bytes"),
+            (("--host", "anna", "--until", "2020-01-01"), "must be after"),
+            (("--host", "anna", "--until", "99999999d"), "give now, 90m"),
+        ],
+    )
+    def test_what_cannot_be_issued_says_why(self, site, words, complaint):
+        assert complaint in run("pass", "issue", "--key", site[1], *words, code=2)
+
+    def test_a_wrong_key_file_says_so(self, site):
+        (site[0] / "short").write_bytes(b"x")
+        for name, complaint in (("short", "1 bytes are no signing key"), ("gone", "facegate pass key")):
+            with pytest.raises(ConfigError, match=complaint):
+                run("pass", "issue", "--key", site[0] / name, "--host", "anna", "--until", "8h")
+
+    def test_rubbish_is_no_public_key_and_no_picture(self, site):
+        assert "is no public key" in run("pass", "verify", "FG1:", "--public-key", "abc", code=2)
+        (site[0] / "wall.png").write_bytes(b"no picture")
+        assert "no readable code" in run(
+            "pass", "verify", site[0] / "wall.png", "--public-key", site[2], code=1
+        )
+
+
+class TestPinAndCard:
+    def test_a_random_pin_is_shown_once_and_opens(self, tmp_path):
+        output = run("pin", "set", "anna", "--number", "1203", "--data", tmp_path)
+        pin = re.fullmatch(r"anna: 1203 \* (\d{6}) #", output)[1]
+        with opened(tmp_path) as store:
+            assert read_pins(store, tmp_path).match("1203", pin) == PinMatch("anna", is_duress=False)
+        assert run("pin", "list", "--data", tmp_path) == "1203  anna"
+        assert pin.encode() not in (tmp_path / "credentials.db").read_bytes()
+
+    def test_a_chosen_duress_pin(self, tmp_path):
+        run(
+            "pin",
+            "set",
+            "anna",
+            "--number",
+            "7",
+            "--duress",
+            "--ask",
+            "--data",
+            tmp_path,
+            keys="771204\n771204\n",
+        )
+        with opened(tmp_path) as store:
+            assert read_pins(store, tmp_path).match("7", "771204") == PinMatch("anna", is_duress=True)
+        assert run("pin", "list", "--data", tmp_path) == "7  anna  (duress)"
+
+    def test_weak_pins_are_refused(self, tmp_path):
+        with pytest.raises(EnrolmentRefused, match="a run or one digit"):
+            run("pin", "set", "anna", "--number", "7", "--ask", "--data", tmp_path, keys="111111\n111111\n")
+        with pytest.raises(EnrolmentRefused, match="number '7a'"):
+            run("pin", "set", "anna", "--number", "7a", "--data", tmp_path)
+
+    def test_cards_are_given_and_everything_is_taken_back(self, tmp_path):
+        run("pin", "set", "anna", "--number", "7", "--data", tmp_path)
+        run("card", "add", "w26:17:4711", "anna", "--data", tmp_path)
+        assert run("card", "list", "--data", tmp_path) == "w26:17:4711  anna"
+        assert "2 PIN(s) and card(s) removed" in run("card", "remove", "anna", "--data", tmp_path)
+        assert run("card", "list", "--data", tmp_path) == ""
+        assert run("pin", "list", "--data", tmp_path) == ""

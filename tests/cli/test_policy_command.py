@@ -1,0 +1,98 @@
+"""`facegate policy` and `facegate explain` as a person types them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+
+from edge.cli import app
+from edge.domain import EventDraft, Resident
+from edge.errors import ConfigError, StoreError
+from edge.store.journal import SqliteJournal
+from edge.store.residents import ResidentStore
+
+NOW = datetime.now(UTC)
+STRICT = """
+[schedules.shut]
+mon = []
+[levels.resident]
+schedule = "shut"
+"""
+
+
+@pytest.fixture
+def data(tmp_path):
+    with closing(ResidentStore(tmp_path / "residents.db")) as store:
+        store.put(Resident("anna", "Anna"), [])
+    with closing(
+        SqliteJournal(tmp_path / "journal.db", "north", boot="b", clock_trust=lambda: "synced")
+    ) as journal:
+        numbers = {"method": "face", "similarity": 0.71, "threshold": 0.52}
+        for days in (30, 2, 1):
+            at = NOW - timedelta(days=days)
+            journal.append(EventDraft("access.granted", at, 1.0, "anna", "granted", numbers))
+        journal.append(EventDraft("access.denied", NOW, 2.0, None, "unknown_credential", {"method": "face"}))
+        journal.append(EventDraft("door.closed", NOW, 3.0))
+    return tmp_path
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False).output
+
+
+def rules(folder, text):
+    (folder / "rules.toml").write_text(text)
+    return folder / "rules.toml"
+
+
+def test_rules_are_tried_on_the_last_days(data):
+    lines = run("policy", "simulate", "--data", data, "--rules", rules(data, STRICT)).splitlines()
+    assert len(lines) == 3
+    assert lines[0].endswith("anna  face  granted -> out_of_time_range (level resident, schedule shut)")
+    assert lines[-1].startswith(
+        "2 of 2 openings would have been refused (2 out_of_time_range); 0 of 1 refusals"
+    )
+
+
+def test_since_reaches_further_back(data):
+    lines = run("policy", "simulate", "--data", data, "--rules", rules(data, STRICT), "--since", "60d")
+    assert "3 of 3 openings" in lines
+
+
+def test_the_present_rules_change_nothing(data):
+    output = run("policy", "simulate", "--data", data, "--rules", rules(data, ""), "--strict-clock")
+    assert output.startswith("0 of 2 openings")
+
+
+def test_check_lists_what_was_understood_or_every_mistake(data):
+    assert "resident: doors *; schedule shut; methods *" in run(
+        "policy", "check", "--rules", rules(data, STRICT)
+    )
+    with pytest.raises(ConfigError, match=r"levels\.a\.schedule"):
+        run("policy", "check", "--rules", rules(data, "[levels.a]\nschedule = 'x'"))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        run("policy", "check", "--rules", data / "missing.toml")
+
+
+def test_nobody_enrolled_is_said_plainly(tmp_path):
+    with pytest.raises(StoreError, match="no residents yet"):
+        run("policy", "simulate", "--data", tmp_path, "--rules", rules(tmp_path, ""))
+
+
+def test_an_event_is_explained_by_number_id_or_as_the_last(data):
+    by_number = run("explain", "--data", data, "3")
+    assert "let in anna by face" in by_number
+    assert "similarity of 0.71; 0.52 was needed" in by_number
+    assert "refused somebody it could not name" in run("explain", "--data", data, "last")
+    assert "北" not in run("explain", "--data", data, "last")
+    assert "拒绝了" in run("explain", "--data", data, "last", "-l", "zh")
+
+
+def test_an_event_that_is_not_there_says_where_to_look(data):
+    with pytest.raises(StoreError, match="no event of that name"):
+        run("explain", "--data", data, "99")
+    with pytest.raises(StoreError, match="facegate events"):
+        run("explain", "--data", data, "zzzz")
