@@ -90,7 +90,7 @@ class ShotTaker:
         Raises `EnrolmentRefused` naming `source` and the reason: no face, two faces, or a flaw.
         """
         face, quality = self._pick(image, source)
-        return Shot(self._embed(image, face), quality, source)
+        return Shot(reference_embedding(self._embedder, image, face), quality, source)
 
     def from_clip(self, frames: Iterable[Frame], source: str) -> Harvest:
         """Return up to five good, varied shots of the one person in a recording.
@@ -104,7 +104,12 @@ class ShotTaker:
                 f"{reason} (no frame of {max(len(refusals), 1)} looked at was good enough)"
             )
         chosen = _spread(candidates, MAX_CLIP_SHOTS)
-        return Harvest([Shot(self._embed(image, face), quality, source) for image, face, quality in chosen])
+        return Harvest(
+            [
+                Shot(reference_embedding(self._embedder, image, face), quality, source)
+                for image, face, quality in chosen
+            ]
+        )
 
     def _candidates(
         self, frames: Iterable[Frame], source: str
@@ -126,7 +131,7 @@ class ShotTaker:
         return found, refusals
 
     def _pick(self, image: Image, source: str) -> tuple[Face, Quality]:
-        ranked = sorted(((_prominence(face, image), face) for face in self._looker.glance(image)), key=_first)
+        ranked = sorted(((prominence(face, image), face) for face in self._looker.glance(image)), key=_first)
         faces = [face for _, face in reversed(ranked)]
         if not faces:
             raise EnrolmentRefused(f"{source}: no face found: use a picture that shows the whole face")
@@ -142,16 +147,17 @@ class ShotTaker:
             raise EnrolmentRefused(f"{source}: {_describe(quality, self._limits)}")
         return face, quality
 
-    def _embed(self, image: Image, face: Face) -> Embedding:
-        """Return the embedding averaged with that of the mirrored picture: steadier, and free at the door."""
-        width = image.shape[1]
-        mirrored = face.landmarks.copy()
-        mirrored[:, 0] = width - 1 - mirrored[:, 0]
-        mirrored = mirrored[[1, 0, 2, 4, 3]]  # right and left change places
-        both = self._embedder.embed(image, face.landmarks) + self._embedder.embed(
-            np.ascontiguousarray(cv2.flip(image, 1)), mirrored
-        )
-        return np.asarray(both / np.linalg.norm(both), np.float32)
+
+def reference_embedding(embedder: Embedder, image: Image, face: Face) -> Embedding:
+    """Return the embedding averaged with that of the mirrored picture: steadier, and free at the door."""
+    width = image.shape[1]
+    mirrored = face.landmarks.copy()
+    mirrored[:, 0] = width - 1 - mirrored[:, 0]
+    mirrored = mirrored[[1, 0, 2, 4, 3]]  # right and left change places
+    both = embedder.embed(image, face.landmarks) + embedder.embed(
+        np.ascontiguousarray(cv2.flip(image, 1)), mirrored
+    )
+    return np.asarray(both / np.linalg.norm(both), np.float32)
 
 
 def agreeing(harvest: Harvest) -> Harvest:
@@ -196,7 +202,7 @@ def _similarity_to_others(shots: Sequence[Shot], index: int) -> float:
     return float(mean_of(others) @ shots[index].embedding)
 
 
-def _prominence(face: Face, image: Image) -> float:
+def prominence(face: Face, image: Image) -> float:
     """Return how much a picture is about `face`: its size, less the farther it is from the centre."""
     height, width = image.shape[:2]
     x, y = face.box.centre
