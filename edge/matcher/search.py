@@ -101,15 +101,17 @@ class Search:
         """Return the decision when only `rows` can reach `threshold - margin`; `scores` are theirs."""
         live = self.snapshot.live(rows)
         rows, scores = rows[live], scores[live]
-        able = scores >= self.cut(threshold, scores)
-        if not able.any():
+        if not len(rows):
             return stranger(threshold)
-        similarities = self._exact(rows[able])
-        reached = float(similarities.max())
+        top = int(scores.argmax())
+        reached = float(self._exact(rows[top : top + 1])[0])
         if reached < threshold:
-            return stranger(threshold)
-        top = int(able.nonzero()[0][similarities.argmax()])
-        match = self._rank(rows[self._contenders(rows, scores, top, reached - margin)])
+            able = (scores >= self.cut(threshold, scores)).nonzero()[0]
+            similarities = self._exact(rows[able])
+            if not len(able) or float(similarities.max()) < threshold:
+                return stranger(threshold)
+            top, reached = int(able[similarities.argmax()]), float(similarities.max())
+        match = self._rank(rows[self._contenders(rows, scores, top, reached, margin)])
         return _classify(match, margin, unseen=reached - margin)
 
     def cut(self, similarity: float, scores: NDArray[Any]) -> Any:
@@ -156,12 +158,16 @@ class Search:
         return top if scores[top] > HIDDEN else None
 
     def _contenders(
-        self, rows: NDArray[np.intp], scores: NDArray[Any], top: int, level: float
+        self, rows: NDArray[np.intp], scores: NDArray[Any], top: int, reached: float, margin: float
     ) -> NDArray[np.bool_]:
-        """Say which rows count for the margin: the top one, and other residents' that reach `level`."""
+        """Say which rows can still decide once `rows[top]` has `reached` its similarity.
+
+        The same resident's rows that can beat it, other residents' that can come within `margin`.
+        """
         owners = self.snapshot.owner[rows]
-        contenders: NDArray[np.bool_] = (owners != owners[top]) & (scores >= self.cut(level, scores))
-        contenders[top] = True
+        own = (owners == owners[top]) & (scores >= self.cut(reached, scores))
+        others = (owners != owners[top]) & (scores >= self.cut(reached - margin, scores))
+        contenders: NDArray[np.bool_] = own | others
         return contenders
 
     def _exact(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
