@@ -68,14 +68,21 @@ def _minifasnet(source: bytes) -> bytes:
     return _serialised(minifasnet_graph(read_tensors(source)))
 
 
+def _dlib(source: bytes) -> bytes:
+    from edge.faces.dlib_graph import dlib_resnet  # noqa: PLC0415 - only one model needs it
+
+    return dlib_resnet(source)
+
+
 RECIPES: dict[str, Callable[[bytes], bytes]] = {
     "none": _untouched,
+    "dlib-resnet": _dlib,
     "yunet": _yunet,
     "sface": _sface,
     "minifasnet": _minifasnet,
 }
 
-NOT_FROM_ONNX = frozenset({"minifasnet"})
+NOT_FROM_ONNX = frozenset({"minifasnet", "dlib-resnet"})
 """Recipes whose source is no graph that could be run beside the prepared one: their digest must do."""
 
 
