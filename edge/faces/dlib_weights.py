@@ -74,9 +74,7 @@ class _Cursor:
 
     def take(self, count: int) -> bytes:
         if count < 0 or self.at + count > len(self.data):
-            raise InstallError(
-                f"the dlib file ends within a record at byte {self.at}: it is cut short or damaged"
-            )
+            raise InstallError(f"the dlib file ends within a record at byte {self.at}: it is damaged")
         taken = self.data[self.at : self.at + count]
         self.at += count
         return taken
@@ -110,7 +108,7 @@ class _Cursor:
         return values
 
     def alias(self) -> tuple[int, ...]:
-        """The shape of a part of a tensor: four sizes."""
+        """Return the shape of a part of a tensor: four sizes."""
         _, *shape = self.integers(5)
         return tuple(shape)
 

@@ -82,8 +82,14 @@ class OnnxEmbedder:
                 raise FrameRefused(f"a chip is {chip.shape[1]}x{chip.shape[0]}, {side}x{side} is needed")
         if not chips:
             return np.empty((0, self._dim), dtype=np.float32)
-        blob = cv2.dnn.blobFromImages(chips, swapRB=True)  # (n, 3, side, side) float32 RGB 0..255
-        return self._finish(self._session.run(None, {self._input: blob})[0])
+        # One by one: a batch is no faster here, and would be quantised together, so that a face's
+        # embedding would depend on its neighbours.
+        return self._finish(np.concatenate([self._run(chip) for chip in chips]))
+
+    def _run(self, chip: Image) -> NDArray[np.float32]:
+        blob = cv2.dnn.blobFromImage(chip, swapRB=True)  # (1, 3, side, side) float32 RGB 0..255
+        row: NDArray[np.float32] = self._session.run(None, {self._input: blob})[0]
+        return row
 
     def _finish(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
         rows = unit(raw.reshape(-1, self._dim))

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 
 from edge.errors import InstallError, ModelCorrupt, ModelMissing
 from edge.faces.manifest import Artefact, Model
-from edge.faces.prepare import NOT_FROM_ONNX, agreement, prepare, runnable
+from edge.faces.prepare import agreement, prepare, runnable
 from edge.faces.sources import Carriers, from_folder
 from edge.faces.weights import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-LARGEST_DIFFERENCE = 1e-4  # relative; folding the weights moves an output by 2e-6 at most
+LARGEST_DIFFERENCE = {"yunet": 1e-4, "sface": 0.03}
+"""Of an output on a noise picture, relative, by recipe. Measured: 2e-6 where weights are only
+dequantised, 0.010 where the last layer's input is quantised too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def _prepared(model: Model, source: bytes) -> bytes:
         raise InstallError(
             f"{model.name}: recipe {model.prepare!r} made another file here: {rule}; {way_out}"
         )
-    if model.prepare not in NOT_FROM_ONNX:
+    if model.prepare in LARGEST_DIFFERENCE:  # else its source is no graph: the digest must do
         _check_agreement(model, source, content)
     return content
 
@@ -101,8 +103,9 @@ def _check_agreement(model: Model, source: bytes, content: bytes) -> None:
         original.write_bytes(runnable(source))
         made.write_bytes(content)
         difference = agreement(original, made)
-    if not difference <= LARGEST_DIFFERENCE:
-        rule = f"outputs differ by {difference:.1e}, at most {LARGEST_DIFFERENCE:.0e} is allowed"
+    most = LARGEST_DIFFERENCE[model.prepare]
+    if not difference <= most:
+        rule = f"outputs differ by {difference:.1e}, at most {most:.0e} is allowed"
         raise InstallError(
             f"{model.name}: the prepared file does not compute the same: {rule}; nothing installed"
         )

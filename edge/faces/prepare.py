@@ -53,10 +53,11 @@ def _yunet(source: bytes) -> bytes:
 
 
 def _sface(source: bytes) -> bytes:
-    """Dequantise; free the batch size."""
+    """Dequantise, fold the normalisations, keep the last layer in eight bits. One face at a time."""
+    from edge.faces.sface_graph import shrink  # noqa: PLC0415 - only while installing
+
     model = _dequantised(source)
-    _name_dimensions(model.graph.input[0], {0: "faces"})
-    _name_dimensions(model.graph.output[0], {0: "faces"})
+    shrink(model)
     return _serialised(model)
 
 
@@ -81,9 +82,6 @@ RECIPES: dict[str, Callable[[bytes], bytes]] = {
     "sface": _sface,
     "minifasnet": _minifasnet,
 }
-
-NOT_FROM_ONNX = frozenset({"minifasnet", "dlib-resnet"})
-"""Recipes whose source is no graph that could be run beside the prepared one: their digest must do."""
 
 
 def _parsed(source: bytes) -> Any:
