@@ -52,6 +52,10 @@ class EnrolmentRefused(FacegateError, ValueError):
     """A picture or a person cannot be enrolled; nothing was stored."""
 
 
+class ConsentRefused(FacegateError, ValueError):
+    """A consent breaks a rule (no guardian, unknown notice); nothing was recorded."""
+
+
 class JournalUnavailable(FacegateError, OSError):
     """An event could not be stored durably."""
 

@@ -17,7 +17,7 @@ from edge.faces.liveness.window import Witness
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.domain import Face, Image
+    from edge.domain import Embedding, Face, Image
     from edge.ports import Embedder
 
 SAME_FACE_SIMILARITY = 0.4
@@ -41,5 +41,12 @@ def is_one_face(witnesses: Sequence[Witness], embedder: Embedder) -> bool:
 
     Raises `FrameRefused` when one of them cannot be embedded.
     """
-    embeddings = np.stack([embedder.embed(one.cut, one.landmarks) for one in witnesses])
+    embeddings = np.stack([embedded(one, embedder) for one in witnesses])
     return bool((embeddings @ embeddings[-1] >= SAME_FACE_SIMILARITY).all())
+
+
+def embedded(one: Witness, embedder: Embedder) -> Embedding:
+    """Return the embedding of a witness, worked out at most once. Raises `FrameRefused`."""
+    if one.embedding is None:
+        one.embedding = embedder.embed(one.cut, one.landmarks)
+    return one.embedding

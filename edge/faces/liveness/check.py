@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from edge.domain import Liveness, Reason
 from edge.errors import FrameRefused
-from edge.faces.liveness.binding import is_one_face, witness
+from edge.faces.liveness.binding import embedded, is_one_face, witness
 from edge.faces.liveness.fusion import THRESHOLD, fuse
 from edge.faces.liveness.gate import GateLimits, Hindrance, hindrance, is_badly_lit
 from edge.faces.liveness.lockout import Lockout
@@ -78,10 +79,19 @@ class PassiveCheck:
         if self._lockout.is_locked(window.last_seen):
             return Liveness(False, None, Reason.LOCKOUT_MAX_ATTEMPTS)
         if not window.is_full():
+            self._use_the_wait(window)
             return self._unanswered(window)
         if window.judged_at != window.samples[-1].time:
             window.judged_at, window.judged = window.samples[-1].time, self._verdict(window)
         return window.judged
+
+    def _use_the_wait(self, window: Window) -> None:
+        """Embed one witness now rather than all when the verdict is due: an embedding takes long."""
+        waiting = [window.samples[index].witness for index in (0, 4) if index < len(window.samples)]
+        missing = next((one for one in waiting if one.embedding is None), None)
+        if missing is not None:
+            with suppress(FrameRefused):  # the verdict will meet the same witness, and fail
+                embedded(missing, self._embedder)
 
     def _unanswered(self, window: Window) -> Liveness | None:
         if window.last_seen - window.started <= ANSWER_SECONDS:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from edge.domain import Image, Landmarks, Liveness
+    from edge.domain import Embedding, Image, Landmarks, Liveness
     from edge.faces.liveness.gate import Hindrance
 
 LEAST_FRAMES = 8
@@ -28,12 +28,16 @@ GAP_SECONDS = 0.5
 """A track unseen for longer proves nothing about what was there before."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Witness:
-    """The face as it was at one moment, to be compared with the one let in. `cut` is BGR."""
+    """The face as it was at one moment, to be compared with the one let in. `cut` is BGR.
+
+    `embedding` is kept once it was worked out, which is done while waiting for more frames.
+    """
 
     cut: Image
     landmarks: Landmarks
+    embedding: Embedding | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,150 @@
+"""The whole door over every presentation: who was let in, by which picture, and how long it took.
+
+IAPAR (attack accepted and matched; IAPMR in the older edition) is what a resident fears: his own
+picture opening his door. Everybody is enrolled from his own living clips, so it is a test of
+attack detection and says nothing about recognition.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from edge.bench.pad_rates import clopper_pearson
+from edge.camera.file import VideoFile
+from edge.domain import Reason, Verdict
+from edge.enrol.shots import ShotTaker, agreeing, resident_rows
+from edge.errors import EnrolmentRefused
+from edge.replay.door import Recognition, ReplayDoor
+from edge.service.recognition import Sureness, build_matcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from edge.bench.pad_set import Presentation
+    from edge.domain import Embedding, Frame
+    from edge.ports import Identifier, LivenessCheck
+    from edge.service.recognition import Models
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One presentation at the whole door. `seconds` from first sight to the opening, None if none.
+
+    `residents` were let in; `cpu_s` is what the whole clip cost, decoding left out, `reasons` why
+    not.
+    """
+
+    presentation: Presentation
+    residents: tuple[str, ...]
+    reasons: tuple[str, ...]
+    seconds: float | None
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DoorResult:
+    """Visits of all presentations whose person is enrolled, with one kind of liveness check."""
+
+    mode: str
+    visits: tuple[Visit, ...]
+
+    @property
+    def attacks(self) -> tuple[int, int, tuple[float, float]]:
+        """Return (opened, presented, 95 % interval of IAPAR)."""
+        attacks = [one for one in self.visits if one.presentation.is_attack]
+        opened = sum(bool(one.residents) for one in attacks)
+        return opened, len(attacks), clopper_pearson(opened, len(attacks))
+
+    @property
+    def living(self) -> tuple[int, int]:
+        """Return (let in as themselves, presented)."""
+        living = [one for one in self.visits if not one.presentation.is_attack]
+        return sum(one.presentation.person in one.residents for one in living), len(living)
+
+    @property
+    def unjudged(self) -> int:
+        """How many living people were told that they could not be judged, and never let in."""
+        living = [one for one in self.visits if not one.presentation.is_attack and not one.residents]
+        return sum(str(Reason.PAD_NO_RESPONSE) in one.reasons or not one.reasons for one in living)
+
+    @property
+    def seconds_to_grant(self) -> tuple[float, float]:
+        """Return (median, worst) over living people who were let in; zeros when nobody was."""
+        waits = [v.seconds for v in self.visits if v.seconds is not None and not v.presentation.is_attack]
+        return (median(waits), max(waits)) if waits else (0.0, 0.0)
+
+
+class Part:
+    """The part of a recording that a presentation is; a camera."""
+
+    def __init__(self, presentation: Presentation) -> None:
+        self._camera = VideoFile(presentation.path)
+        self._presentation = presentation
+
+    def read(self) -> Frame | None:
+        """Return the next frame within the presentation, or None at its end."""
+        while (frame := self._camera.read()) is not None and frame.time < self._presentation.start:
+            pass
+        return frame if frame is not None and frame.time <= self._presentation.end else None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._camera.close()
+
+
+def enrol_living(models: Models, presentations: Sequence[Presentation]) -> dict[str, list[Embedding]]:
+    """Return rows per person from his living clips; who cannot be enrolled is left out."""
+    taker = ShotTaker(models.detector, models.embedder)
+    residents: dict[str, list[Embedding]] = {}
+    for one in presentations:
+        if one.is_attack or one.person in residents:
+            continue
+        try:
+            harvest = agreeing(taker.from_clip(_frames(one), one.person))
+        except EnrolmentRefused:
+            continue
+        residents[one.person] = resident_rows(harvest.shots)
+    return residents
+
+
+def _frames(presentation: Presentation) -> Iterator[Frame]:
+    camera = Part(presentation)
+    try:
+        while (frame := camera.read()) is not None:
+            yield frame
+    finally:
+        camera.close()
+
+
+def run_door(
+    models: Models,
+    presentations: Sequence[Presentation],
+    mode: str,
+    make_check: Callable[[], LivenessCheck | None],
+) -> DoorResult:
+    """Return what the whole door did on every presentation of an enrolled person."""
+    residents = enrol_living(models, presentations)
+    matcher = build_matcher(models, Sureness(), residents)
+    shown = [one for one in presentations if one.person in residents]
+    return DoorResult(mode, tuple(_visit(models, matcher, one, make_check()) for one in shown))
+
+
+def _visit(
+    models: Models, matcher: Identifier, presentation: Presentation, check: LivenessCheck | None
+) -> Visit:
+    door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, check))
+    camera = Part(presentation)
+    begun = time.process_time()
+    try:
+        outcomes = [outcome for _, found in door.play(camera) for outcome in found]
+    finally:
+        camera.close()
+    cpu_s = time.process_time() - begun - door.figures.decode_cpu_s
+    decisions = [outcome.decision for outcome in outcomes]
+    grants = [one for one in decisions if one.verdict is Verdict.GRANT]
+    seconds = grants[0].time - float(grants[0].detail["first_seen"]) if grants else None
+    reasons = tuple(str(one.reason) for one in decisions if one.verdict is Verdict.DENY)
+    return Visit(presentation, tuple(str(one.resident_id) for one in grants), reasons, seconds, cpu_s)

@@ -1,0 +1,91 @@
+"""`facegate pad`: collect material for a test of attack detection at this very door."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from edge.bench.pad_set import Presentation
+
+
+@click.group()
+def pad() -> None:
+    """Test attack detection at this door with your own presentations.
+
+    Example: facegate pad record --species phone --person 07
+    """
+
+
+@pad.command()
+@click.option("--species", required=True, help="live, or the instrument: phone, tablet, print, ...")
+@click.option("--person", required=True, help="Whose face is shown: a number is enough.")
+@click.option(
+    "--camera", default="0", show_default=True, help="0, /dev/video0, rtsp://..., picamera, a file."
+)
+@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(1, 60))
+@click.option(
+    "--folder",
+    default="pad-recordings",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+)
+@click.option(
+    "--size", default="640x480", show_default=True, help="Wanted width x height of a USB or CSI camera."
+)
+def record(species: str, person: str, camera: str, seconds: float, folder: Path, size: str) -> None:
+    """Record one labelled presentation; says how many more each claim needs.
+
+    The recordings show faces: ask the people first, keep them off the door, delete them afterwards.
+
+    Example: facegate pad record --species phone --person 07 --camera 0
+    """
+    from datetime import UTC, datetime
+
+    from edge.bench.pad_record import place
+    from edge.bench.pad_record import record as write
+    from edge.camera.source import CameraSpec, open_camera
+    from edge.runtime.clock import SystemClock
+
+    width, _, height = size.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise click.BadParameter(f"{size!r} is not like 640x480", param_hint="--size")
+    path = place(folder, species, person, datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f"))
+    source = open_camera(CameraSpec(camera, int(width), int(height)), SystemClock())
+    try:
+        frames = write(source, path, seconds, lambda _: None)
+    finally:
+        source.close()
+    click.echo(f"{path}: {frames} frames")
+    click.echo(_missing(folder))
+
+
+@pad.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def missing(folder: Path) -> None:
+    """Say how many presentations per species are there, and how many more each claim needs.
+
+    Example: facegate pad missing pad-recordings
+    """
+    click.echo(_missing(folder))
+
+
+def _missing(folder: Path) -> str:
+    from edge.bench.pad_rates import trials_for_claim
+    from edge.bench.pad_set import load_presentations
+
+    found = load_presentations(folder)
+    needs = {rate: trials_for_claim(rate) for rate in (0.05, 0.01)}
+    return "\n".join(_line(species, found, needs) for species in sorted({one.species for one in found}))
+
+
+def _line(species: str, found: list[Presentation], needs: dict[float, int]) -> str:
+    people = Counter(one.person for one in found if one.species == species)
+    count = people.total()
+    claims = ", ".join(
+        f"{max(need - count, 0)} more for at most {100 * rate:.0f} %" for rate, need in needs.items()
+    )
+    return f"{species}: {count} presentations of {len(people)} people; without an error, {claims}"
