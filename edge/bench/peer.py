@@ -43,7 +43,7 @@ class Adapter:
         self.gallery = LiveGallery(MODEL, rows.shape[1], templates_per_resident=most)
         residents = ((name(ident[start]), rows[start:stop]) for start, stop in pairwise(edges))
         self.gallery.fill(residents, MODEL)
-        self.matcher = Matcher(self.gallery, _point, choose(self.backend, self.gallery))
+        self.matcher = Matcher(self.gallery, point, choose(self.backend, self.gallery))
         self.asked = 0
 
     @property
@@ -102,5 +102,6 @@ def number(resident_id: str | None) -> int:
     return NOBODY if resident_id is None else int(resident_id)
 
 
-def _point(residents: int, templates: int, share: float) -> OperatingPoint:  # noqa: ARG001 - the port's signature
+def point(residents: int, templates: int, share: float) -> OperatingPoint:  # noqa: ARG001 - the port's signature
+    """Return the fixed operating point of peer benchmarks."""
     return OperatingPoint(THRESHOLD, MARGIN, None, residents, "benchmark")

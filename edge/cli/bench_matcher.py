@@ -23,6 +23,7 @@ SIZES = (500, 10_000, 100_000)
 @click.option("--video", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Real probes.")
 @click.option("--seconds", default=5.0, show_default=True, help="Time per size and batch.")
 @click.option("--plot", "picture", type=click.Path(dir_okay=False, path_type=Path), help="PNG over the size.")
+@click.option("--scale", is_flag=True, help="Only ours: load, memory, and changes during searches.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def matcher(
     sizes: tuple[int, ...],
@@ -32,6 +33,7 @@ def matcher(
     video: Path | None,
     seconds: float,
     picture: Path | None,
+    scale: bool,
     as_json: bool,
 ) -> None:
     """Measure the matcher beside numpy, FAISS, usearch and the face_recognition loop.
@@ -40,8 +42,13 @@ def matcher(
     people of the same statistics. With --video CLIP as well, CLIP is recognised first: its probes
     are what is asked, and the matcher's share of the frame is reported.
 
+    Example: facegate bench matcher --templates 1000000 --scale
+
     Example: facegate bench matcher --templates 10000 --plot matcher.png
     """
+    if scale:
+        _echo_scale(sizes, dim, as_json)
+        return
     from edge.bench.matcher import plot, race, report, table
 
     if video and not gallery:
@@ -58,6 +65,16 @@ def matcher(
     if picture:
         plot(found, str(picture))
     click.echo(json.dumps(found) if as_json else "\n".join([table(found), *_share_line(share)]))
+
+
+def _echo_scale(sizes: tuple[int, ...], dim: int, as_json: bool) -> None:
+    from edge.bench.matcher_scale import scale
+
+    for size in sizes:
+        found = scale(size, dim)
+        click.echo(
+            json.dumps(found) if as_json else ", ".join(f"{key} {value}" for key, value in found.items())
+        )
 
 
 def _real(gallery: Path, video: Path | None, share: dict[str, Any]) -> tuple[dict[str, list[Embedding]], Any]:

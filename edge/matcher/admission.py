@@ -96,7 +96,7 @@ def _as_float32(resident_id: str, embeddings: ArrayLike) -> Rows:
 def _unit_rows(resident_id: str, rows: Rows) -> Rows:
     """Refuse rows that are no unit vectors, renormalise those that nearly are, in place."""
     wide = rows.astype(np.float64)
-    norms = np.sqrt((wide * wide).sum(axis=1))
+    norms = np.sqrt(np.einsum("ij,ij->i", wide, wide))
     bad = ~((norms >= NORM_LOW) & (norms <= NORM_HIGH))  # written so that NaN is bad
     if bad.any():
         first = int(bad.argmax())

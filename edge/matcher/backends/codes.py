@@ -30,7 +30,7 @@ ROW_NORM = 1.000002
 """No row in the gallery is longer: `UNIT_TOLERANCE` and float32 rounding."""
 
 SLACK = 2e-6
-"""Covers float32 rounding while encoding: 127 * 6e-8 * sqrt(D) / t < 1e-6 up to D = 1040."""
+"""Covers float32 rounding while encoding, at most D * 6e-8 of a residual below 0.02 and 6e-8 of the probe."""
 
 WIDEST_RESIDUAL = 0.05
 """A probe that fits the gallery's scale leaves 0.02 at most; beyond this it gets its own scale."""
