@@ -183,6 +183,26 @@ class Resident:
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """One person's consent to the use of his face at this door. Times are UTC.
+
+    `notice` is the version of the text that was read, `language` the one it was read in, `guardian`
+    who consented for a person under 14, `recorded_by` the account that took it down.
+    """
+
+    id: str
+    resident_id: str
+    given_at: datetime
+    notice: str
+    language: str
+    purpose: str
+    recorded_by: str
+    is_minor: bool = False
+    guardian: str | None = None
+    withdrawn_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """The best resident for one probe, and the best *other* resident. None = empty gallery."""
 

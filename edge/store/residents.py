@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from edge.domain import Resident, Template
 from edge.errors import StoreError
 from edge.store.database import Schema, open_database, transaction
-from edge.store.sealer import AesGcmSealer, Sealer, file_key
+from edge.store.keyring import KEYS_FILE, Keyring
+from edge.store.site_key import KeyFile
 from edge.store.vectors import checked_resident, checked_vector, context_of, to_vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from edge.store.sealer import Sealer
 
 LOG = logging.getLogger(__name__)
 
@@ -80,15 +83,15 @@ class Changes:
 class ResidentStore:
     """The people of one door, in one SQLite file. Any thread, several processes.
 
-    Templates are sealed by `sealer`; by default with a key file beside the database, which
-    protects copies of the database but not a stolen card (see `edge.store.sealer`). Every
-    method raises `StoreError` when the file is missing, damaged or not ours.
+    Templates are sealed by `sealer`; by default with a key for each person, wrapped by a key file
+    beside the database: that protects copies of the database but not a stolen card (see
+    `edge.store.site_key`). Every method raises `StoreError` when a file is missing, damaged or not ours.
     """
 
     def __init__(self, path: Path, sealer: Sealer | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._sealer = sealer or AesGcmSealer(file_key(path.with_suffix(".key")))
+        self.sealer = sealer or Keyring(path.with_name(KEYS_FILE), KeyFile(path.with_suffix(".key")))
         self._connection = open_database(path, RESIDENTS)
         self.forget_old_pages()  # in case the process died between erasing and this
 
@@ -127,6 +130,7 @@ class ResidentStore:
             if gone:
                 connection.execute("INSERT OR REPLACE INTO removals VALUES (?, ?)", (resident_id, version))
         self.forget_old_pages()
+        self.sealer.forget(resident_id)
         return gone
 
     def get(self, resident_id: str) -> Resident | None:
@@ -208,6 +212,7 @@ class ResidentStore:
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
+        self.sealer.close()
         with self._lock:
             self._connection.close()
 
@@ -219,13 +224,13 @@ class ResidentStore:
             template.kind,
             template.consent_id,
             _to_text(template.enrolled_at),
-            self._sealer.seal(plain, context_of(resident_id, template.model_id)),
+            self.sealer.seal(plain, context_of(resident_id, template.model_id)),
         )
 
     def _template(self, row: tuple[Any, ...]) -> Template:
         _, resident_id, model_id, kind, consent_id, enrolled_at, sealed = row
         try:
-            plain = self._sealer.open(sealed, context_of(resident_id, model_id))
+            plain = self.sealer.open(sealed, context_of(resident_id, model_id))
         except StoreError as error:
             raise StoreError(f"{self._path}: resident {resident_id!r}: {error}; enrol again") from error
         at = datetime.fromisoformat(enrolled_at)

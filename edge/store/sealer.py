@@ -34,6 +34,12 @@ class Sealer(Protocol):
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """Return the plain bytes. Raises `StoreError` for another key, context or damage."""
 
+    def forget(self, person: str) -> str | None:
+        """Destroy what only this person's templates are sealed with; return its fingerprint, or None."""
+
+    def close(self) -> None:
+        """Let go of files. Safe to call twice."""
+
 
 class AesGcmSealer:
     """AES-256-GCM with one key: a format byte, a nonce, then ciphertext with its tag. Any thread.
@@ -61,6 +67,13 @@ class AesGcmSealer:
             return self._cipher.decrypt(nonce, body, context)
         except (InvalidTag, ValueError) as error:
             raise StoreError("a template cannot be opened: damaged, or sealed with another key") from error
+
+    def forget(self, person: str) -> str | None:  # noqa: ARG002 - the protocol's signature
+        """Return None: one key for all cannot be destroyed for one."""
+        return None
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 def file_key(path: Path) -> bytes:

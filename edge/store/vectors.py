@@ -49,6 +49,11 @@ def context_of(resident_id: str, model_id: str) -> bytes:
     return f"facegate template\0{resident_id}\0{model_id}".encode()
 
 
+def person_of(context: bytes) -> str:
+    """Return the resident id that `context_of` put into a context."""
+    return context.split(b"\0")[1].decode()
+
+
 def to_vector(plain: bytes) -> Embedding:
     """Return the stored bytes as a read-only (D,) float32 vector."""
     return np.frombuffer(plain, dtype="<f4").astype(np.float32, copy=False)

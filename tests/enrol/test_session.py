@@ -14,6 +14,7 @@ from edge.enrol.guidance import GUIDANCE, REFUSALS, Guidance, Refusal
 from edge.enrol.poses import Plan, Pose
 from edge.enrol.session import GuidedSession
 from edge.enrol.verdict import measured, objection_to
+from edge.service.recognition import Sureness, build_matcher, open_models
 from tests.fakes.scene import Actor, Residents, Scene, axis, leaning
 from tests.places import need_models, shared_data
 
@@ -232,8 +233,6 @@ def test_every_code_has_words_in_both_languages():
 @pytest.mark.models
 @pytest.mark.shared
 def test_real_people_are_enrolled_within_a_minute_and_not_taken_for_others():
-    from edge.service.recognition import Sureness, build_matcher, open_models
-
     need_models()
     path, stranger = shared_data("video", "zub_live.mov"), shared_data("video", "lp_d9.mp4")
     models = open_models()

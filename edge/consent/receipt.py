@@ -1,0 +1,75 @@
+"""The receipt of a withdrawal: signed by the door, kept by the resident, checked by anybody."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from edge.errors import ConsentRefused
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+PREFIX = "FGR1"
+"""Version of the receipt's form, and what tells its QR code from a visitor pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was destroyed. `withdrawn_at` is ISO 8601 UTC, `key` the destroyed key's fingerprint."""
+
+    door: str
+    resident_id: str
+    withdrawn_at: str
+    templates: int
+    consents: int
+    key: str
+
+
+def signed(receipt: Receipt, key: Ed25519PrivateKey) -> str:
+    """Return the receipt as one line of ASCII: prefix, content and Ed25519 signature, dot-separated."""
+    body = json.dumps(asdict(receipt), sort_keys=True, separators=(",", ":")).encode()
+    return ".".join((PREFIX, _text(body), _text(key.sign(PREFIX.encode() + body))))
+
+
+def verified(line: str, key: Ed25519PublicKey) -> Receipt:
+    """Return the receipt in `line`. Raises `ConsentRefused` unless this door signed exactly this."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - only when one is checked
+
+    try:
+        prefix, body_text, signature = line.strip().split(".")
+        body = _bytes(body_text)
+        key.verify(_bytes(signature), prefix.encode() + body)
+        return Receipt(**json.loads(body))
+    except (InvalidSignature, ValueError, TypeError) as error:
+        raise ConsentRefused("not a receipt that this door signed; compare it with the paper") from error
+
+
+TEXTS = {
+    "en": (
+        "RECEIPT OF ERASURE\n\nDoor: {door}\nPerson: {resident_id}\nTime: {withdrawn_at}\n"
+        "Templates erased: {templates}\nConsents ended: {consents}\nKey destroyed: {key}\n\n"
+        "The key that your face template was encrypted with was destroyed. The template cannot be read any "
+        "more, in this device or in any backup of it. Keep this receipt.\n\n{line}\n"
+    ),
+    "zh": (
+        "删除回执\n\n门：{door}\n人员：{resident_id}\n时间：{withdrawn_at}\n"
+        "已删除模板：{templates}\n已终止同意：{consents}\n已销毁密钥：{key}\n\n"
+        "加密您人脸模板的密钥已销毁。本设备及其任何备份中的模板均无法再被读取。请保存此回执。\n\n{line}\n"
+    ),
+}
+
+
+def printed(receipt: Receipt, line: str, language: str = "en") -> str:
+    """Return the receipt as a page of text, the signed line below."""
+    return TEXTS.get(language, TEXTS["en"]).format(**asdict(receipt), line=line)
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

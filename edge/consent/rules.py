@@ -1,0 +1,91 @@
+"""No record, no match; no guardian, no minor."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.consent.notice import CURRENT, NOTICES
+from edge.domain import Consent, Reason
+from edge.errors import ConsentRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from edge.domain import Template
+
+PURPOSE = "door"
+
+FILING_LIMIT = 100_000
+"""Stored faces from which an operator in China has to file with the authority (rules of 2025-06-01)."""
+
+FILING_WARNING = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a person, or a guardian for a minor, declared before being enrolled."""
+
+    resident_id: str
+    agrees: bool
+    language: str = "en"
+    notice: str = CURRENT
+    is_minor: bool = False
+    guardian: str = ""
+
+
+def consent_from(
+    statement: Statement, recorded_by: str, at: datetime, *, minors_allowed: bool = False
+) -> Consent:
+    """Return the consent to record. Raises `ConsentRefused` naming the rule that is broken."""
+    who = statement.resident_id
+    if not statement.agrees:
+        raise ConsentRefused(
+            f"{who}: no consent was given; the face is not enrolled, PIN and card work as well"
+        )
+    if statement.language not in NOTICES.get(statement.notice, {}):
+        raise ConsentRefused(f"notice {statement.notice} in {statement.language!r} does not exist")
+    guardian = statement.guardian.strip()
+    if statement.is_minor and not minors_allowed:
+        raise ConsentRefused(f"{who}: under 14 and this site does not enrol minors; use PIN or card")
+    if statement.is_minor and not guardian:
+        raise ConsentRefused(
+            f"{who}: under 14: the consent of a guardian is needed; give the guardian's name"
+        )
+    return Consent(
+        str(uuid.uuid4()),
+        who,
+        at,
+        statement.notice,
+        statement.language,
+        PURPOSE,
+        recorded_by,
+        is_minor=statement.is_minor,
+        guardian=guardian or None,
+    )
+
+
+def objection_to_match(template: Template, in_force: Mapping[str, Consent]) -> Reason | None:
+    """Return why this template must not be matched, or None. Asked where a gallery is filled.
+
+    `in_force` holds the consents that were not withdrawn, by id. A consent of somebody else is none.
+    """
+    if template.consent_id is None:
+        return Reason.CONSENT_MISSING
+    consent = in_force.get(template.consent_id)
+    if consent is None or consent.withdrawn_at is not None:
+        return Reason.CONSENT_WITHDRAWN
+    if consent.resident_id != template.resident_id or consent.purpose != PURPOSE:
+        return Reason.CONSENT_MISSING
+    return None
+
+
+def filing_notice(people: int) -> str | None:
+    """Return what to tell the operator about the duty to file, or None while it is far off."""
+    if people >= FILING_LIMIT:
+        return f"{people} people enrolled: filing with the authority is due within 30 working days"
+    if people >= FILING_WARNING * FILING_LIMIT:
+        return f"{people} people enrolled: filing is due from {FILING_LIMIT}; prepare it now"
+    return None

@@ -1,0 +1,95 @@
+"""No record, no match; no guardian, no minor; time runs out; people are counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from edge.consent.notice import CURRENT, NOTICES
+from edge.consent.retention import Expiry, due
+from edge.consent.rules import Statement, consent_from, filing_notice, objection_to_match
+from edge.domain import Reason, Resident, Template
+from edge.errors import ConsentRefused
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+YES = Statement("anna", agrees=True)
+
+
+def template(resident_id="anna", consent_id=None, enrolled_at=NOW):
+    return Template(resident_id, np.zeros(4, np.float32), "m", enrolled_at, consent_id=consent_id)
+
+
+def test_without_a_record_nobody_is_matched():
+    assert objection_to_match(template(), {}) is Reason.CONSENT_MISSING
+
+
+def test_with_a_record_in_force_he_is():
+    consent = consent_from(YES, "installer", NOW)
+    assert objection_to_match(template(consent_id=consent.id), {consent.id: consent}) is None
+
+
+def test_a_withdrawn_or_unknown_consent_is_none():
+    consent = consent_from(YES, "installer", NOW)
+    mine = template(consent_id=consent.id)
+    assert objection_to_match(mine, {}) is Reason.CONSENT_WITHDRAWN
+    gone = replace(consent, withdrawn_at=NOW)
+    assert objection_to_match(mine, {gone.id: gone}) is Reason.CONSENT_WITHDRAWN
+
+
+def test_the_consent_of_another_person_or_purpose_is_none():
+    consent = consent_from(YES, "installer", NOW)
+    in_force = {consent.id: consent}
+    assert objection_to_match(template("otto", consent.id), in_force) is Reason.CONSENT_MISSING
+    marketing = {consent.id: replace(consent, purpose="marketing")}
+    assert objection_to_match(template("anna", consent.id), marketing) is Reason.CONSENT_MISSING
+
+
+@pytest.mark.parametrize(
+    ("statement", "minors_allowed", "words"),
+    [
+        (replace(YES, agrees=False), False, "no consent was given"),
+        (replace(YES, language="fr"), False, "does not exist"),
+        (replace(YES, notice="1999-1"), False, "does not exist"),
+        (replace(YES, is_minor=True, guardian="Li Mei"), False, "does not enrol minors"),
+        (replace(YES, is_minor=True, guardian="  "), True, "guardian"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_with_the_rule(statement, minors_allowed, words):
+    with pytest.raises(ConsentRefused, match=words):
+        consent_from(statement, "installer", NOW, minors_allowed=minors_allowed)
+
+
+def test_a_guardian_may_agree_where_minors_are_enrolled():
+    statement = replace(YES, is_minor=True, guardian=" Li Mei ")
+    assert consent_from(statement, "installer", NOW, minors_allowed=True).guardian == "Li Mei"
+
+
+def test_every_notice_is_there_in_both_languages():
+    assert CURRENT in NOTICES
+    assert all(set(texts) == {"en", "zh"} for texts in NOTICES.values())
+
+
+def test_unused_and_expired_templates_are_due_and_used_ones_are_not():
+    old = NOW - timedelta(days=400)
+    people = [
+        Resident("unused", "a"),
+        Resident("used", "b"),
+        Resident("visitor", "c", valid_until=NOW - timedelta(hours=1)),
+        Resident("no-face", "d", valid_until=NOW - timedelta(hours=1)),
+        Resident("fresh", "e"),
+    ]
+    templates = [template("unused", None, old), template("used", None, old), template("visitor")]
+    templates += [template("fresh", None, old), template("fresh")]
+
+    found = due(people, templates, {"used": NOW - timedelta(days=3)}, NOW)
+
+    assert found == [Expiry("unused", "unused"), Expiry("visitor", "validity_ended")]
+
+
+def test_the_duty_to_file_is_announced_in_time():
+    assert filing_notice(79_999) is None
+    assert "prepare" in filing_notice(80_000)
+    assert "30 working days" in filing_notice(100_000)

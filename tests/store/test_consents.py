@@ -1,0 +1,49 @@
+"""The consent ledger: recorded, withdrawn, never lost."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from edge.domain import Consent
+from edge.errors import StoreError
+from edge.store.consents import ConsentLedger
+
+AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+def consent(number, resident_id="anna", **fields):
+    at = AT + timedelta(days=number)
+    return Consent(f"c{number}", resident_id, at, "2026-1", "zh", "door", "installer", **fields)
+
+
+def test_a_consent_comes_back_as_it_was_given(tmp_path):
+    given = consent(1, is_minor=True, guardian="李梅")
+    with closing(ConsentLedger(tmp_path / "consents.db")) as ledger:
+        ledger.record(given)
+    with closing(ConsentLedger(tmp_path / "consents.db")) as ledger:
+        assert ledger.get("c1") == given
+        assert ledger.get("c2") is None
+
+
+def test_a_withdrawal_ends_every_consent_of_that_person_alone(tmp_path):
+    with closing(ConsentLedger(tmp_path / "consents.db")) as ledger:
+        for one in (consent(1), consent(2), consent(3, "otto")):
+            ledger.record(one)
+
+        assert ledger.withdraw("anna", AT) == 2
+        assert ledger.withdraw("anna", AT) == 0
+        assert set(ledger.in_force()) == {"c3"}
+        assert [one.withdrawn_at for one in ledger.of("anna")] == [AT, AT]
+        ledger.keep_receipt("anna", "FGR1.x.y")
+        assert ledger.receipt_of("anna") == "FGR1.x.y"
+        assert ledger.receipt_of("otto") is None
+
+
+def test_an_id_is_given_once(tmp_path):
+    with closing(ConsentLedger(tmp_path / "consents.db")) as ledger:
+        ledger.record(consent(1))
+        with pytest.raises(StoreError, match="UNIQUE"):
+            ledger.record(consent(1, "otto"))

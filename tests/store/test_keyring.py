@@ -1,0 +1,159 @@
+"""One key per person: sealed templates, destroyed keys, changed site keys, stolen files."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from edge.domain import Resident, Template
+from edge.errors import StoreError
+from edge.store.consents import erase_face
+from edge.store.keyring import Keyring, rotate
+from edge.store.residents import ResidentStore
+from edge.store.site_key import CREDENTIAL, NEW_CREDENTIAL, CredentialKey, KeyFile
+from edge.store.vectors import context_of
+
+AT = datetime(2026, 1, 5, tzinfo=UTC)
+ANNA = context_of("anna", "m1")
+OTTO = context_of("otto", "m1")
+
+
+def keyring(folder):
+    return Keyring(folder / "keys.db", KeyFile(folder / "site.key"))
+
+
+def template(resident_id, seed=0):
+    vector = np.random.default_rng(seed).normal(size=128).astype(np.float32)
+    return Template(resident_id, vector / np.linalg.norm(vector), "m1", AT, consent_id="c1")
+
+
+def on_disk(folder):
+    return b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+
+
+def test_what_is_sealed_opens_again_after_a_restart(tmp_path):
+    with closing(keyring(tmp_path)) as ring:
+        sealed = ring.seal(b"secret", ANNA)
+    with closing(keyring(tmp_path)) as ring:
+        assert ring.open(sealed, ANNA) == b"secret"
+        assert ring.people() == ("anna",)
+
+
+def test_a_persons_key_opens_nobody_elses_templates(tmp_path):
+    with closing(keyring(tmp_path)) as ring:
+        ring.seal(b"x", OTTO)
+        with pytest.raises(StoreError, match="cannot be opened"):
+            ring.open(ring.seal(b"secret", ANNA), OTTO)
+
+
+def test_a_destroyed_key_is_gone_from_the_raw_files_and_opens_nothing(tmp_path):
+    with closing(keyring(tmp_path)) as ring:
+        sealed = ring.seal(b"secret", ANNA)
+        ring.seal(b"other", OTTO)
+        wrapped = ring._wrapped("anna")
+        assert wrapped in on_disk(tmp_path)
+
+        assert len(ring.forget("anna")) == 16
+        assert ring.forget("anna") is None
+        assert wrapped not in on_disk(tmp_path)
+        with pytest.raises(StoreError, match="destroyed"):
+            ring.open(sealed, ANNA)
+        ring.seal(b"new", ANNA)
+        with pytest.raises(StoreError, match="cannot be opened"):
+            ring.open(sealed, ANNA)
+
+
+def test_an_old_backup_of_the_residents_is_beyond_reach_after_erasure(tmp_path):
+    store = ResidentStore(tmp_path / "residents.db")
+    store.put(Resident("anna", "Anna"), [template("anna")])
+    store.put(Resident("otto", "Otto"), [template("otto", 1)])
+    backup = shutil.copy(tmp_path / "residents.db", tmp_path / "backup.db")
+
+    erasure = erase_face(store, "anna")
+    store.close()
+    shutil.copy(backup, tmp_path / "residents.db")
+
+    assert erasure.templates == 1
+    assert erasure.key_fingerprint
+    with closing(ResidentStore(tmp_path / "residents.db")) as restored:
+        assert np.array_equal(restored.templates_of("otto")[0].embedding, template("otto", 1).embedding)
+        with pytest.raises(StoreError, match="destroyed"):
+            restored.templates_of("anna")
+
+
+def test_erasing_the_face_keeps_the_person_and_is_followed(tmp_path):
+    with closing(ResidentStore(tmp_path / "residents.db")) as store:
+        seen = store.put(Resident("anna", "Anna"), [template("anna")])
+        erase_face(store, "anna")
+
+        assert store.get("anna").name == "Anna"
+        assert store.templates_of("anna") == ()
+        assert store.changes_since(seen).put == ("anna",)
+
+
+def test_a_stolen_card_without_the_key_shows_no_vector(tmp_path):
+    with closing(ResidentStore(tmp_path / "residents.db")) as store:
+        shots = [template("anna", n) for n in range(5)]
+        store.put(Resident("anna", "Anna"), shots)
+        raw = on_disk(tmp_path)
+    for shot in shots:
+        plain = shot.embedding.tobytes()
+        assert not any(plain[n : n + 8] in raw for n in range(0, len(plain), 8))
+
+
+def test_the_site_key_changes_without_enrolling_anybody_again(tmp_path):
+    file = KeyFile(tmp_path / "site.key")
+    before = (tmp_path / "site.key").read_bytes() if (tmp_path / "site.key").exists() else file.keys()[0]
+    with closing(keyring(tmp_path)) as ring:
+        sealed = ring.seal(b"secret", ANNA)
+        assert rotate(ring, file) == 1
+        assert ring.open(sealed, ANNA) == b"secret"
+    assert (tmp_path / "site.key").read_bytes() != before
+    with closing(keyring(tmp_path)) as ring:
+        assert ring.open(sealed, ANNA) == b"secret"
+
+
+@pytest.mark.parametrize("cut", ["staged", "wrapped"])
+def test_a_power_cut_while_the_site_key_changes_loses_nothing(tmp_path, cut):
+    file = KeyFile(tmp_path / "site.key")
+    with closing(keyring(tmp_path)) as ring:
+        sealed = ring.seal(b"secret", ANNA)
+        new_key = file.stage()
+        if cut == "wrapped":
+            ring.rewrap(new_key)
+    with closing(keyring(tmp_path)) as ring:
+        assert ring.open(sealed, ANNA) == b"secret"
+        rotate(ring, file)
+    with closing(keyring(tmp_path)) as ring:
+        assert ring.open(sealed, ANNA) == b"secret"
+    assert not (tmp_path / "site.key.new").exists()
+
+
+def test_another_site_key_is_refused_with_the_way_out(tmp_path):
+    keyring(tmp_path).close()
+    (tmp_path / "site.key").write_bytes(bytes(32))
+    with pytest.raises(StoreError, match="restore that key"):
+        keyring(tmp_path)
+
+
+def test_a_systemd_credential_is_used_and_changed(tmp_path):
+    (tmp_path / CREDENTIAL).write_bytes(b"a" * 32)
+    with closing(Keyring(tmp_path / "keys.db", CredentialKey(tmp_path))) as ring:
+        sealed = ring.seal(b"secret", ANNA)
+        (tmp_path / NEW_CREDENTIAL).write_bytes(b"b" * 32)
+        ring.rewrap(b"b" * 32)
+    with closing(Keyring(tmp_path / "keys.db", CredentialKey(tmp_path))) as ring:
+        assert ring.open(sealed, ANNA) == b"secret"
+        assert "TPM" in ring.protection
+
+
+@pytest.mark.parametrize("content", [None, b"short"])
+def test_a_credential_that_is_missing_or_short_is_refused(tmp_path, content):
+    if content is not None:
+        (tmp_path / CREDENTIAL).write_bytes(content)
+    with pytest.raises(StoreError, match="LoadCredentialEncrypted"):
+        CredentialKey(tmp_path).keys()
