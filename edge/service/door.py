@@ -23,6 +23,7 @@ from edge.runtime.worker import Worker
 from edge.service.hardware import DoorHardware
 from edge.service.journal import ReopeningJournal
 from edge.service.parts import make_capture, make_publisher, make_recognition
+from edge.service.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
 from edge.service.recognition import open_models
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
@@ -92,7 +93,11 @@ class DoorService:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         journal = stack.enter_context(closing(ReopeningJournal(self._open_journal)))
         store = stack.enter_context(closing(ResidentStore(self._data / "residents.db")))
-        hardware = DoorHardware(self._settings, self._clock, self._record, self._environ)
+        before = self._data / "journal.db", self._clock.now()
+        starts = restarts(*before) + 1
+        hardware = DoorHardware(
+            self._settings, self._clock, self._record, self._environ, held_ages_seconds(*before)
+        )
         stack.callback(hardware.close)
         pipeline, follower = self._recognition(store)
         self._controller = DoorController(
@@ -104,6 +109,8 @@ class DoorService:
             self._on_alarm,
         )
         self._note("service.started", version=__version__, recognition=follower is not None, **self._alarm)
+        if starts >= MANY_RESTARTS:
+            self._note("health.restarts", starts=starts, within_seconds=RESTARTS_SECONDS)
         stack.callback(self._note, "service.stopped")
         self._publish(stack)
         workers = [self._door_worker(hardware), *self._workers(follower)]

@@ -76,6 +76,16 @@ class JournalReader:
             found: Rows = self._connection.execute(sql, (after_seq, limit)).fetchall()
         return [Row(*columns) for columns in found]
 
+    def of_kind(self, kind: str, limit: int = 100) -> list[DoorEvent]:
+        """Return the newest `limit` events of `kind`, oldest first. Reads the whole journal."""
+        sql = (
+            "SELECT seq, id, body, hash FROM events WHERE json_extract(body, '$.type') = ?"
+            " ORDER BY seq DESC LIMIT ?"
+        )
+        with self._lock, self._unavailable():
+            found: Rows = self._connection.execute(sql, (kind, limit)).fetchall()
+        return [to_event(Row(*columns)) for columns in reversed(found)]
+
     def last(self) -> DoorEvent | None:
         """Return the newest event, or None while there is none."""
         with self._lock, self._unavailable():

@@ -1,0 +1,42 @@
+"""What the journal remembers of the time before this start."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from edge.errors import JournalTampered, JournalUnavailable, StoreError
+from edge.store.reader import JournalReader
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+RESTARTS_SECONDS, MANY_RESTARTS = 600.0, 5
+"""Five starts in ten minutes are a restart loop: the door works in between, but somebody must look."""
+
+WEEK_SECONDS = 7 * 86_400.0
+
+
+def ages_seconds(journal: Path, kind: str, now: datetime, within_seconds: float) -> list[float]:
+    """Return the ages of the events of `kind` that are not older than `within_seconds`.
+
+    Empty when there is no readable journal: a count for people is no reason to stay down.
+    """
+    try:
+        with closing(JournalReader(journal)) as reader:
+            events = reader.of_kind(kind)
+    except (StoreError, JournalUnavailable, JournalTampered):
+        return []
+    ages = [(now - event.at).total_seconds() for event in events]
+    return [age for age in ages if 0 <= age <= within_seconds]
+
+
+def held_ages_seconds(journal: Path, now: datetime) -> list[float]:
+    """Return the ages of the week's held-open alarms, for the count in the next one."""
+    return ages_seconds(journal, "door.held", now, WEEK_SECONDS)
+
+
+def restarts(journal: Path, now: datetime) -> int:
+    """Return how often the service started within the last ten minutes, this start not counted."""
+    return len(ages_seconds(journal, "service.started", now, RESTARTS_SECONDS))
