@@ -27,16 +27,17 @@ TICK_SECONDS = 1.0
 class Clerk:
     """Takes messages from the sync thread, handles them one by one, and hands answers back.
 
-    Subclasses define `handle`; `idle` is called at least about once a second. `start` and `stop`
+    Subclasses define `handle`; `idle` is called at least every `tick_seconds`. `start` and `stop`
     it beside the connection. An exception in `handle` is logged and ends nothing.
     """
 
-    def __init__(self, name: str, subscriptions: Sequence[str]) -> None:
+    def __init__(self, name: str, subscriptions: Sequence[str], tick_seconds: float = TICK_SECONDS) -> None:
         self.subscriptions = subscriptions
+        self._tick = tick_seconds
         self._waiting: queue.Queue[Message | None] = queue.Queue(MOST_WAITING)
         self._waiting_bytes = 0
         self._bytes_lock = threading.Lock()
-        self._answers: deque[tuple[str, bytes]] = deque(maxlen=MOST_WAITING)
+        self._answers: deque[tuple[str, bytes, bool]] = deque(maxlen=MOST_WAITING)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -56,9 +57,9 @@ class Clerk:
     def idle(self) -> None:
         """Do what time asks for. Clerk's thread."""
 
-    def send(self, topic: str, payload: bytes) -> None:
+    def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Queue an answer; it leaves with the next turn while there is a connection. Any thread."""
-        self._answers.append((topic, payload))
+        self._answers.append((topic, payload, retain))
 
     def opened(self, session: Session, now: float) -> None:
         """Carry nothing over from the last connection."""
@@ -80,13 +81,13 @@ class Clerk:
     def step(self, session: Session, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Send what was answered."""
         while self._answers:
-            topic, payload = self._answers.popleft()
-            session.publish(topic, payload)
+            topic, payload, retain = self._answers.popleft()
+            session.publish(topic, payload, retain=retain)
 
     def _run(self) -> None:
         while True:
             try:
-                message = self._waiting.get(timeout=TICK_SECONDS)
+                message = self._waiting.get(timeout=self._tick)
                 if message is None:
                     return
                 with self._bytes_lock:

@@ -16,11 +16,12 @@ MAX_BATCH_EVENTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message from the broker."""
+    """One message from the broker. `done` is what an event sender says has arrived before."""
 
     topic: str
     payload: bytes
     retained: bool
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,8 @@ class EventPump:
             if not entries:
                 return
             upto, payload = batch(list(entries))
-            self._window.launched(session.publish(self._topic, payload), upto, now)
+            mid = session.publish(self._topic, payload, done=self._window.done)
+            self._window.launched(mid, upto, now)
 
     def _begin_stream(self, session: Session, now: float) -> None:
         """Follow a journal that was begun anew: its numbers start at 1 again."""

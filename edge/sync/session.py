@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "topic_matches_sub"]
 
+DONE = "done"
 CONNECT_SECONDS = 5.0
 """For name, TCP and TLS each; then again for the broker's answer. A LAN broker takes 5 ms."""
 
@@ -69,9 +70,16 @@ class Session:
             code, _ = self._client.subscribe(topic, qos=1)
             self._check(code)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
-        """Hand one QoS 1 message to the connection and return its message id."""
-        info = self._client.publish(topic, payload, qos=1, retain=retain)
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, done: int = 0) -> int:
+        """Hand one QoS 1 message to the connection and return its message id.
+
+        `done` above 0 travels as a user property: up to where earlier events have arrived.
+        """
+        properties = None
+        if done:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.UserProperty = (DONE, str(done))
+        info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         self._check(info.rc)
         return info.mid
 
@@ -155,10 +163,20 @@ class Session:
         self._ended = f"{self._settings.address}: connection ended: {reason}"
 
     def _on_message(self, _c: Any, _u: Any, message: mqtt.MQTTMessage) -> None:
-        self.messages.append(Message(message.topic, bytes(message.payload), message.retain))
+        self.messages.append(
+            Message(message.topic, bytes(message.payload), message.retain, _done(message.properties))
+        )
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
         self.taken.append((mid, str(reason) if reason.is_failure else None))
+
+
+def _done(properties: Properties | None) -> int:
+    """Return the sender's `done`, 0 when it says none or nonsense."""
+    for name, value in getattr(properties, "UserProperty", []):
+        if name == DONE and value.isascii() and value.isdecimal() and len(value) < 16:
+            return int(value)
+    return 0
 
 
 class _ClosingSocket(ssl.SSLSocket):

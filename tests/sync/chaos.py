@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Outcome:
-    """What a run did; `lost` and `foreign` must be 0."""
+    """What a run did; `lost`, `foreign` and `doubts` must be 0."""
 
     seed: int
     kills: dict[str, int]
@@ -32,7 +33,7 @@ class Outcome:
     at_hub: int
     lost: int
     foreign: int
-    duplicates_absorbed: int
+    doubts: int
     seconds: float
 
 
@@ -102,10 +103,9 @@ class Chaos:
         reader.verify()
         committed = {(row.seq, row.hash) for row in reader.rows(0, 10_000_000)}
         reader.close()
-        hub = sqlite3.connect(self.hub_file)
-        arrived = set(hub.execute("SELECT seq, hash FROM events"))
-        (again,) = hub.execute("SELECT count(*) FROM again").fetchone()
-        hub.close()
+        with closing(sqlite3.connect(self.hub_file)) as hub:
+            arrived = set(hub.execute("SELECT seq, hash FROM events"))
+            doubts = hub.execute("SELECT seq, what FROM doubts").fetchall()
         told = [int(line) for line in (self.folder / "told.log").read_text().split()]
         never_committed = set(told) - {seq for seq, _ in committed}
         return Outcome(
@@ -116,7 +116,7 @@ class Chaos:
             len(arrived),
             lost=len(committed - arrived) + len(never_committed),
             foreign=len(arrived - committed),
-            duplicates_absorbed=again,
+            doubts=len(doubts),
             seconds=round(seconds, 1),
         )
 
@@ -130,7 +130,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         outcome = Chaos(Path(folder), options.seed).run(options.kills)
     sys.stdout.write(json.dumps(asdict(outcome), indent=1) + "\n")
-    return 1 if outcome.lost or outcome.foreign else 0
+    return 1 if outcome.lost or outcome.foreign or outcome.doubts else 0
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class Site:
         return [(answer["id"], answer["status"]) for answer in self.replies()]
 
     def replies(self):
-        return [json.loads(payload) for _topic, payload in self.desk._answers]
+        return [json.loads(payload) for _topic, payload, _retain in self.desk._answers]
 
 
 def test_a_signed_unlock_with_a_fresh_nonce_is_let_through():

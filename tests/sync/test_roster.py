@@ -52,7 +52,7 @@ class Follower:
             self.clerk.handle(message)
 
     def questions(self):
-        asked = [payload for topic, payload in self.clerk._answers if topic.endswith("sync/req")]
+        asked = [payload for topic, payload, _ in self.clerk._answers if topic.endswith("sync/req")]
         self.clerk._answers.clear()
         return asked
 

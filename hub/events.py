@@ -1,0 +1,139 @@
+"""The event sink: each event is stored once, and a door is told how far there is no gap."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from edge.errors import SyncError
+from hub.tables import DOUBTS, EVENTS, STREAMS, insert_new, put
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
+
+STEP = 1000
+
+
+class EventSink:
+    """Stores what doors send. Any thread; several hubs may share one PostgreSQL.
+
+    The guarantee is in the database: an event is acknowledged only after it was committed, and
+    only up to the first gap. What does not fit the hash chain is stored all the same and noted
+    as a doubt: refusing it would lose the evidence.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def store(self, device: str, payload: bytes, floor: int = 0) -> dict[str, Any]:
+        """Commit the events in one message and return the acknowledgement to send.
+
+        `floor` is up to where the door was told, before, that everything has arrived. Raises
+        `SyncError` when the message is not one of events, all of one stream.
+        """
+        rows = [_row(device, event) for event in _events(payload)]
+        if len({row["stream"] for row in rows}) != 1:
+            raise SyncError("evt: the events of one message must be of one stream")
+        stream = rows[0]["stream"]
+        with self._engine.begin() as connection:
+            insert_new(connection, STREAMS, {"device": device, "stream": stream, "upto": 0, "hash": "0" * 64})
+            upto, last_hash = self._lock(connection, device, stream)
+            for row in rows:
+                self._insert(connection, row)
+            if floor > upto:
+                _doubt(connection, device, stream, floor, f"{upto + 1} to {floor} went to another hub")
+                upto, last_hash = floor, None
+            upto = self._advance(connection, device, stream, upto, last_hash)
+        return {"stream": stream, "upto": upto}
+
+    def _lock(self, connection: Connection, device: str, stream: str) -> tuple[int, str | None]:
+        query = (
+            sa.select(STREAMS.c.upto, STREAMS.c.hash)
+            .where(STREAMS.c.device == device, STREAMS.c.stream == stream)
+            .with_for_update()
+        )
+        row = connection.execute(query).one()
+        return int(row[0]), row[1]
+
+    def _insert(self, connection: Connection, row: dict[str, Any]) -> None:
+        if insert_new(connection, EVENTS, row):
+            if _digest(row["body"]) != row["hash"]:
+                _doubt(connection, row["device"], row["stream"], row["seq"], "its hash does not fit")
+            return
+        key = [EVENTS.c[name] == row[name] for name in ("device", "stream", "seq")]
+        if connection.execute(sa.select(EVENTS.c.hash).where(*key)).scalar_one() != row["hash"]:
+            _doubt(connection, row["device"], row["stream"], row["seq"], f"came again as {row['hash']}")
+
+    def _advance(
+        self, connection: Connection, device: str, stream: str, upto: int, last_hash: str | None
+    ) -> int:
+        """Walk to the first gap, looking at each link of the chain on the way."""
+        columns = (EVENTS.c.seq, EVENTS.c.prev, EVENTS.c.hash)
+        mine = (EVENTS.c.device == device, EVENTS.c.stream == stream)
+        while True:
+            query = sa.select(*columns).where(*mine, EVENTS.c.seq > upto).order_by(EVENTS.c.seq).limit(STEP)
+            before = upto
+            for seq, prev, found_hash in connection.execute(query):
+                if seq != upto + 1:
+                    break
+                if last_hash is not None and prev != last_hash:
+                    _doubt(connection, device, stream, seq, f"does not follow {upto}")
+                upto, last_hash = seq, found_hash
+            if upto - before < STEP:
+                break
+        put(connection, STREAMS, {"device": device, "stream": stream, "upto": upto, "hash": last_hash})
+        return upto
+
+
+def _events(payload: bytes) -> list[Any]:
+    try:
+        found = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise SyncError(f"evt: not JSON: {error}"[:200]) from error
+    events = found if isinstance(found, list) else [found]
+    if not events:
+        raise SyncError("evt: an empty batch")
+    return events
+
+
+def _row(device: str, event: Any) -> dict[str, Any]:
+    if not isinstance(event, dict) or event.get("v") != 1:
+        raise SyncError("evt: version 1 is an object")
+    fields = dict(event)
+    found_hash, seq = fields.pop("hash", None), fields.get("seq")
+    texts = [fields.get(name) for name in ("stream", "type", "prev")]
+    if type(seq) is not int or not 0 < seq < 2**53:
+        raise SyncError("evt: seq must be a whole number from 1")
+    if not all(isinstance(text, str) and 0 < len(text) <= 64 for text in [*texts, found_hash]):
+        raise SyncError("evt: stream, type, prev and hash must be text")
+    return {
+        "device": device,
+        "stream": fields["stream"],
+        "seq": seq,
+        "at": _short(fields.get("ts"), 40),
+        "kind": fields["type"],
+        "resident": _short(fields.get("resident"), 128),
+        "reason": _short(fields.get("reason"), 64),
+        "prev": fields["prev"],
+        "hash": found_hash,
+        "body": _canonical(fields),
+    }
+
+
+def _canonical(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _digest(body: str) -> str:
+    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _short(value: Any, longest: int) -> str | None:
+    return value[:longest] if isinstance(value, str) else None
+
+
+def _doubt(connection: Connection, device: str, stream: str, seq: int, what: str) -> None:
+    connection.execute(sa.insert(DOUBTS).values(device=device, stream=stream, seq=seq, what=what))

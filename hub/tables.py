@@ -1,0 +1,136 @@
+"""What the hub remembers: SQLite by default, PostgreSQL for big sites, through one set of tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from edge.errors import StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
+
+METADATA = sa.MetaData()
+
+EVENTS = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("stream", sa.String(64), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True),
+    sa.Column("at", sa.String(40)),
+    sa.Column("kind", sa.String(64), index=True),
+    sa.Column("resident", sa.String(128)),
+    sa.Column("reason", sa.String(64)),
+    sa.Column("prev", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+STREAMS = sa.Table(
+    "streams",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("stream", sa.String(64), primary_key=True),
+    sa.Column("upto", sa.BigInteger, nullable=False),
+    sa.Column("hash", sa.String(64)),
+)
+"""How far each stream is stored without a gap, and the hash there (None: not known)."""
+
+DOUBTS = sa.Table(
+    "doubts",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("stream", sa.String(64), nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+)
+"""Signs of tampering or loss, for people to look at."""
+
+DEVICES = sa.Table(
+    "devices",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("avail", sa.String(16)),
+    sa.Column("epoch", sa.BigInteger),
+    sa.Column("rev", sa.BigInteger),
+    sa.Column("problem", sa.Text),
+    sa.Column("seen_at", sa.String(40)),
+)
+ROSTER_LOG = sa.Table(
+    "roster_log",
+    METADATA,
+    sa.Column("rev", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(128), nullable=False),
+    sa.Column("text", sa.Text),
+)
+"""Every change in order; `text` is None for a removal."""
+
+ROSTER = sa.Table(
+    "roster",
+    METADATA,
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("rev", sa.BigInteger, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+REQUESTS = sa.Table(
+    "requests",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("args", sa.Text, nullable=False),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("asked_at", sa.Float, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("answer", sa.Text),
+)
+"""Commands staff asked for, and what became of them."""
+
+
+def open_tables(url: str) -> Engine:
+    """Return an engine with all tables in place. Raises `StoreError` when that cannot be.
+
+    `url` is SQLAlchemy's: `sqlite:////var/lib/facegate/hub.db` or `postgresql+psycopg://...`.
+    """
+    try:
+        engine = sa.create_engine(url)
+        if engine.dialect.name == "sqlite":
+            _prepare_sqlite(engine)
+        METADATA.create_all(engine)
+    except (sa.exc.SQLAlchemyError, ImportError) as error:
+        raise StoreError(f"hub database: {str(error).splitlines()[0]}") from error
+    return engine
+
+
+def insert_new(connection: Connection, table: sa.Table, row: dict[str, Any]) -> bool:
+    """Insert a row unless its key is there already; say whether it was new."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).values(row).on_conflict_do_nothing()
+    # What came back, not how many rows: drivers disagree about the count of a skipped insert.
+    return connection.execute(statement.returning(*table.primary_key)).first() is not None
+
+
+def put(connection: Connection, table: sa.Table, row: dict[str, Any]) -> None:
+    """Insert a row, or change the given columns of the one with its key."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    keys = [column.name for column in table.primary_key]
+    statement = dialect.insert(table).values(row)
+    changed = {name: statement.excluded[name] for name in row if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Make SQLite durable, and its transactions exclusive from the start (SQLAlchemy's own recipe)."""
+
+    @sa.event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+
+    @sa.event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,180 @@
+"""The event sink: stored once, acknowledged up to the first gap, doubts noted; on both databases."""
+
+import json
+import random
+import threading
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+
+from edge.domain import EventDraft
+from edge.errors import StoreError, SyncError
+from edge.store.journal import SqliteJournal
+from edge.store.outbox import SqliteOutbox
+from hub.events import EventSink
+from hub.roster import read_csv
+from hub.tables import DOUBTS, EVENTS, METADATA, open_tables
+from tests.hub.postgres import running
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with running() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request, tmp_path):
+    url = f"sqlite:///{tmp_path}/hub.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
+    engine = open_tables(url)
+    yield engine
+    METADATA.drop_all(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def entries(tmp_path_factory):
+    """Thirty entries of a real journal, as they travel."""
+    path = tmp_path_factory.mktemp("door") / "journal.db"
+    journal = SqliteJournal(path, "front", boot="b", clock_trust=lambda: "synced")
+    for number in range(30):
+        data = {"n": number, "name": "安娜", "similarity": 0.1 + number / 7}
+        journal.append(EventDraft("access.granted", datetime.now(UTC), 1.5 * number, "anna", "granted", data))
+    outbox = SqliteOutbox(path)
+    found = [text for _, text in outbox.pending(0, 100)]
+    outbox.close()
+    journal.close()
+    return found
+
+
+def pack(entries, *numbers):
+    return f"[{','.join(entries[number - 1] for number in numbers)}]".encode()
+
+
+def stored(engine):
+    with engine.connect() as connection:
+        return list(connection.execute(sa.select(EVENTS.c.seq).order_by(EVENTS.c.seq)).scalars())
+
+
+def doubts(engine):
+    with engine.connect() as connection:
+        return [
+            tuple(row)
+            for row in connection.execute(sa.select(DOUBTS.c.seq, DOUBTS.c.what).order_by(DOUBTS.c.id))
+        ]
+
+
+def test_events_are_acknowledged_up_to_the_first_gap(engine, entries):
+    """In any order, in any batches; a duplicate changes nothing."""
+    sink = EventSink(engine)
+    assert sink.store("front", pack(entries, 1, 2))["upto"] == 2
+    assert sink.store("front", pack(entries, 5, 6))["upto"] == 2
+    assert sink.store("front", pack(entries, 2, 3))["upto"] == 3
+    assert sink.store("front", entries[3].encode())["upto"] == 6
+    assert stored(engine) == [1, 2, 3, 4, 5, 6]
+    assert doubts(engine) == []
+
+
+def test_doors_and_streams_are_counted_apart(engine, entries):
+    """The same numbers from another door are other events."""
+    sink = EventSink(engine)
+    assert sink.store("front", pack(entries, 1, 2))["upto"] == 2
+    assert sink.store("back", pack(entries, 1))["upto"] == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_the_order_all_arrive_once(engine, entries, seed):
+    """Random batches, repeated and shuffled, by two workers at once."""
+    rng, sink = random.Random(seed), EventSink(engine)
+    batches = [sorted(rng.sample(range(1, 31), rng.randrange(1, 9))) for _ in range(30)] + [
+        list(range(1, 31))
+    ]
+    rng.shuffle(batches)
+    halves = [batches[::2], batches[1::2]]
+    workers = [
+        threading.Thread(target=lambda part=part: [sink.store("front", pack(entries, *one)) for one in part])
+        for part in halves
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert sink.store("front", pack(entries, 30))["upto"] == 30
+    assert stored(engine) == list(range(1, 31))
+    assert doubts(engine) == []
+
+
+def test_a_rewritten_entry_is_kept_and_doubted(engine, entries):
+    """A wrong hash; another entry under a number that is taken; a broken link."""
+    sink = EventSink(engine)
+    sink.store("front", pack(entries, 1, 2))
+    forged = json.loads(entries[2]) | {"resident": "otto"}
+    sink.store("front", json.dumps(forged).encode())
+    other = json.loads(entries[1]) | {"hash": "f" * 64}
+    sink.store("front", json.dumps(other).encode())
+    broken = json.loads(entries[3]) | {"prev": "e" * 64}
+    assert sink.store("front", json.dumps(broken).encode())["upto"] == 4
+    found = doubts(engine)
+    assert (3, "its hash does not fit") in found
+    assert (2, f"came again as {'f' * 64}") in found
+    assert (4, "does not follow 3") in found
+
+
+def test_a_new_hub_takes_over_where_the_last_one_was_told_everything(engine, entries):
+    """The door says what has arrived before; what this hub never saw is noted, not waited for."""
+    sink = EventSink(engine)
+    assert sink.store("front", pack(entries, 21, 22))["upto"] == 0
+    assert sink.store("front", pack(entries, 21, 22), floor=20)["upto"] == 22
+    assert doubts(engine) == [(20, "1 to 20 went to another hub")]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b"7",
+        b'[{"v":1}]',
+        b'{"v":2,"seq":1}',
+        b"[" * 100_000,
+        b'{"v":1,"seq":true}',
+    ],
+)
+def test_rubbish_is_refused_and_stores_nothing(engine, payload):
+    """One clear error, whatever it is."""
+    with pytest.raises(SyncError):
+        EventSink(engine).store("front", payload)
+    assert stored(engine) == []
+
+
+def test_a_batch_of_two_streams_or_one_bad_entry_is_refused_whole(engine, entries):
+    """No half batch is stored."""
+    sink = EventSink(engine)
+    foreign = json.dumps(json.loads(entries[1]) | {"stream": "other"})
+    for bad in (foreign, '{"v":1}'):
+        with pytest.raises(SyncError):
+            sink.store("front", f"[{entries[0]},{bad}]".encode())
+    assert stored(engine) == []
+
+
+def test_a_database_that_cannot_be_opened_is_named(tmp_path):
+    """Not a traceback out of a driver."""
+    for url in (f"sqlite:///{tmp_path}/no/such/folder/hub.db", "nonsense://x", "oracle://x"):
+        with pytest.raises(StoreError, match="hub database"):
+            open_tables(url)
+
+
+def test_people_are_read_from_csv_with_the_line_of_each_mistake():
+    """Spreadsheets are what properties have."""
+    people = read_csv(
+        ["id,name,access_levels,extended_unlock\n", "a1,Anna 安娜,resident gym,yes\n", "b2,Bob,,\n"]
+    )
+    assert people == [
+        {"id": "a1", "name": "Anna 安娜", "access_levels": ["resident", "gym"], "extended_unlock": True},
+        {"id": "b2", "name": "Bob"},
+    ]
+    with pytest.raises(SyncError, match="line 3: record: valid_until"):
+        read_csv(["id,name,valid_until\n", "a,A,\n", "b,B,soon\n"])
