@@ -116,7 +116,8 @@ def _quantised(nodes: list[Any], weights: Weights) -> list[Any]:
         "dense_scale": scale.astype(np.float32),
         "dense_bias": weights[last.input[2]],
     }
-    return nodes[:-1] + [
+    return [
+        *nodes[:-1],
         helper.make_node("Flatten", [nodes[-2].output[0]], ["flat"]),
         helper.make_node("DynamicQuantizeLinear", ["flat"], ["flat_codes", "flat_scale", "flat_zero"]),
         helper.make_node("MatMulInteger", ["flat_codes", "dense_codes", "flat_zero", "dense_zero"], ["sums"]),

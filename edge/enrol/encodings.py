@@ -1,0 +1,138 @@
+"""Galleries made with `face_recognition`: names and 128 numbers each, read from a plain file.
+
+Nothing is ever unpickled: a pickle runs whatever its author wrote. Export it once, where it was
+made, for example with `json.dump({name: encoding.tolist() for ...})`.
+
+The encodings are dlib's own and not of unit length (1.28 to 1.62 on 40 faces); here they are
+made unit, because similarity is the cosine everywhere. They belong to the model `dlib-resnet`.
+dlib cuts the face out by its own landmarks; beside an embedding of the same photo cut out by
+ours the cosine is .993 in the median of 100 faces, .983 at the fifth percentile, .964 at worst.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge.errors import EnrolmentRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge.domain import Embedding
+
+MODEL = "dlib-resnet"
+"""The manifest's name of the model these encodings are compared with."""
+
+DIMENSIONS = 128
+MOST_BYTES = 64 << 20  # a hundred thousand encodings; more is not a gallery of a house
+LEAST_NORM, MOST_NORM = 0.5, 3.0  # unit vectors and dlib's own (1.28 to 1.62) pass, garbage does not
+SHAPES = (
+    'JSON {"name": [128 numbers] or a list of those}, or {"names": [...], "encodings": [...]}; '
+    "npz with arrays names and encodings; npy with fields name and encoding, or (n, 128) numbers "
+    "beside a .txt of the same name with one name a line"
+)
+
+
+def read_encodings(path: Path) -> list[tuple[str, Embedding]]:
+    """Return (name, unit embedding) pairs in the order of the file; a name may come repeatedly.
+
+    Reads .json, .npz and .npy, told apart by the suffix. Raises `EnrolmentRefused` when the file
+    is of another kind, damaged, holds pickled objects, or an entry is not a 128-D encoding.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        pickled = path.suffix.lower() in {".pkl", ".pickle", ".dat"}
+        rule = "pickles are never opened: they run code" if pickled else "unknown kind of file"
+        raise EnrolmentRefused(f"{path.name}: {rule}; give {SHAPES}")
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise EnrolmentRefused(f"{path.name}: larger than {MOST_BYTES >> 20} MB; split it")
+        pairs = [(str(name), value) for name, value in reader(path)]
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError, zipfile.BadZipFile) as error:
+        if isinstance(error, EnrolmentRefused):
+            raise
+        raise EnrolmentRefused(f"{path.name} cannot be read: {error}; give {SHAPES}") from error
+    if not pairs:
+        raise EnrolmentRefused(f"{path.name} holds no encodings; give {SHAPES}")
+    return [(_name(path, name), _unit(path, name, value)) for name, value in pairs]
+
+
+def _name(path: Path, name: str) -> str:
+    name = name.strip()
+    if not name or not name.isprintable():
+        raise EnrolmentRefused(f"{path.name}: {name!r} is no name; every encoding needs a printable one")
+    return name
+
+
+def _unit(path: Path, name: str, value: Any) -> Embedding:
+    try:
+        vector = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise EnrolmentRefused(f"{path.name}: the encoding of {name!r} is not numbers: {error}") from error
+    if vector.shape != (DIMENSIONS,):
+        raise EnrolmentRefused(f"{path.name}: the encoding of {name!r} has shape {vector.shape}, not (128,)")
+    with np.errstate(over="ignore"):
+        norm = float(np.linalg.norm(vector))
+    if not LEAST_NORM <= norm <= MOST_NORM:
+        rule = f"its length is {norm:.3g}, dlib's are {LEAST_NORM} to {MOST_NORM}"
+        raise EnrolmentRefused(f"{path.name}: the encoding of {name!r} is not dlib's: {rule}")
+    return np.asarray(vector / norm, dtype=np.float32)
+
+
+def _json(path: Path) -> Iterator[tuple[Any, Any]]:
+    data = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(data, dict):
+        raise EnrolmentRefused(f"{path.name}: a JSON object is needed, this is a {type(data).__name__}")
+    if set(data) == {"names", "encodings"}:
+        yield from zip(data["names"], data["encodings"], strict=True)
+        return
+    for name, value in data.items():
+        nested = isinstance(value, list) and value and isinstance(value[0], list)
+        yield from ((name, one) for one in (value if nested else [value]))
+
+
+def _npz(path: Path) -> Iterator[tuple[Any, Any]]:
+    with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
+            raise EnrolmentRefused(f"{path.name}: unpacks to more than {MOST_BYTES >> 20} MB; split it")
+        names, encodings = (_array(path, archive.read(f"{key}.npy")) for key in ("names", "encodings"))
+    yield from zip(names.tolist(), encodings, strict=True)
+
+
+def _npy(path: Path) -> Iterator[tuple[Any, Any]]:
+    array = _array(path, path.read_bytes())
+    if array.dtype.names:
+        yield from zip(array["name"].tolist(), array["encoding"], strict=True)
+        return
+    beside = path.with_suffix(".txt")
+    if not beside.is_file():
+        raise EnrolmentRefused(f"{path.name} holds no names: put {beside.name} beside it, one name a line")
+    yield from zip(beside.read_text(encoding="utf-8").splitlines(), array, strict=True)
+
+
+def _array(path: Path, data: bytes) -> NDArray[Any]:
+    """Return one array; its header is checked first, so that it cannot claim more than is there."""
+    stream = io.BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(stream)
+    if dtype.hasobject:
+        rule = "which are never opened: they run code"
+        raise EnrolmentRefused(f"{path.name} holds pickled objects, {rule}; give {SHAPES}")
+    if prod(shape) * dtype.itemsize > len(data) or min(shape, default=0) < 0:
+        raise EnrolmentRefused(f"{path.name} is cut short: it claims an array of {shape}")
+    stream.seek(0)
+    array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    return array
+
+
+READERS: dict[str, Callable[[Path], Iterator[tuple[Any, Any]]]] = {".json": _json, ".npz": _npz, ".npy": _npy}
