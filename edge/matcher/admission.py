@@ -25,6 +25,8 @@ RESIDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}")
 NORM_LOW, NORM_HIGH = 0.98, 1.02
 """Outside this the vector is not a rounded unit embedding but something else."""
 
+LEAST_SQUARE, MOST_SQUARE = NORM_LOW**2, NORM_HIGH**2
+
 UNIT_TOLERANCE = 1e-6
 """Float32 rounding of a unit vector. Within it a row is kept bit for bit, so renormalising twice
 (before the store and after it) never moves a similarity."""
@@ -56,15 +58,20 @@ class Admission:
 
     def check_probes(self, probes: Rows) -> None:
         """Raise `ProbeRefused` unless `probes` is (Q, D) float32 with every norm near 1."""
-        if probes.ndim != 2 or probes.shape[1] != self.dim or probes.dtype != np.float32:
-            raise ProbeRefused(
-                f"probes are {probes.dtype} of shape {probes.shape}, "
-                f"expected float32 of shape (Q, {self.dim})"
-            )
+        if probes.ndim != 2:
+            raise ProbeRefused(f"probes have shape {probes.shape}, expected (Q, {self.dim})")
         for probe in probes:
-            square = float(probe.dot(probe))
-            if not NORM_LOW**2 <= square <= NORM_HIGH**2:  # written so that NaN is refused
-                raise ProbeRefused(f"probe has squared norm {square:.4g}, expected 1; embed the face again")
+            self.check_probe(probe)
+
+    def check_probe(self, probe: Rows) -> None:
+        """Raise `ProbeRefused` unless `probe` is (D,) float32 with a norm near 1."""
+        if probe.shape != (self.dim,) or probe.dtype.char != "f":
+            raise ProbeRefused(
+                f"probe is {probe.dtype} of shape {probe.shape}, expected float32 of shape ({self.dim},)"
+            )
+        square = probe.dot(probe).item()
+        if not LEAST_SQUARE <= square <= MOST_SQUARE:  # written so that NaN is refused
+            raise ProbeRefused(f"probe has squared norm {square:.4g}, expected 1; embed the face again")
 
     def _check_id(self, resident_id: str) -> None:
         if not (isinstance(resident_id, str) and RESIDENT_ID.fullmatch(resident_id)):

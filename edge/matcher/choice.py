@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from edge.matcher.backends import Backend
 
 AUTO = "auto"
-BATCHES = (1, 4)
+SEVERAL = 4
+BATCHES = (1, SEVERAL)
 """Probes per scan that are timed: one face, and a few at once."""
 
 SMALLEST_ROWS = 512
@@ -110,8 +111,7 @@ class Choice:
 
     def backend(self, rows: int, probes: int) -> Backend:
         """Return the backend for a gallery of `rows` rows and `probes` probes at once."""
-        backends = self.table[BATCHES[0] if probes == 1 else BATCHES[1]]
-        return backends[bisect_left(self.limits, rows)]
+        return self.table[1 if probes == 1 else SEVERAL][bisect_left(self.limits, rows)]
 
     @property
     def needs_shifted(self) -> bool:

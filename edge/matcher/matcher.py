@@ -82,12 +82,33 @@ class Matcher:
         matches = [search.best_two(column) for search, column in zip(searches, columns, strict=True)]
         return self._counted(searches, matches)
 
-    def decide_batch(self, probes: NDArray[np.float32], threshold: float, margin: float) -> list[Finding]:
-        """Return one decision per row of (Q, D) float32 `probes`, from one gallery version.
+    def decide(self, probe: Embedding, threshold: float, margin: float) -> Finding:
+        """Return the decision about one (D,) float32 probe, with as little work as it allows.
 
         Identity: similarity >= `threshold` and the lead over the best other resident >= `margin`,
-        which is not negative.
+        which is not negative. Raises `ProbeRefused`. Any thread.
         """
+        gallery = self.gallery
+        gallery.admission.check_probe(probe)
+        snapshot = gallery.snapshot
+        if not snapshot.templates:
+            return stranger(-1.0)
+        backend = self.choice.backend(len(snapshot.owner), 1)
+        if backend.ranks:
+            near = _near(backend, snapshot, probe)
+            finding = near.decide_near(threshold, margin)
+            self.rescored += near.rescored
+            return finding
+        scores, (unit,), (width,) = backend.scan(snapshot, probe[None])
+        search = Search(snapshot, probe, unit, width)
+        finding = search.decide(scores, threshold, margin)
+        self.rescored += search.rescored
+        return finding
+
+    def decide_batch(self, probes: NDArray[np.float32], threshold: float, margin: float) -> list[Finding]:
+        """Return one decision per row of (Q, D) float32 `probes`, from one gallery version."""
+        if len(probes) == 1:
+            return [self.decide(probes[0], threshold, margin)]
         self.gallery.admission.check_probes(probes)
         snapshot = self.gallery.snapshot
         if not snapshot.templates:
@@ -97,9 +118,7 @@ class Matcher:
             near = [_near(backend, snapshot, probe) for probe in probes]
             return self._counted(near, [search.decide_near(threshold, margin) for search in near])
         searches, scores = _scan(backend, snapshot, probes)
-        if len(searches) > 1:
-            return self._counted(searches, _decide_together(searches, scores, threshold, margin))
-        return self._counted(searches, [searches[0].decide(scores, threshold, margin)])
+        return self._counted(searches, _decide_together(searches, scores, threshold, margin))
 
     def _counted(self, searches: Sequence[Search], answers: list[A]) -> list[A]:
         for search in searches:

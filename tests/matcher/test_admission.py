@@ -142,9 +142,9 @@ PROBES = {
     "infinite": (with_component(np.inf)[1], "norm inf"),
     "zero": (np.zeros(DIM, np.float32), "norm 0"),
     "scaled": (GOOD[0] * 2, "norm 4"),
-    "wrong dimension": (noise(RNG, DIM + 1), "(1, 17)"),
+    "wrong dimension": (noise(RNG, DIM + 1), "(17,)"),
     "float64": (GOOD[0].astype(np.float64), "float64"),
-    "a stack": (GOOD, "(1, 2, 16)"),
+    "a stack": (GOOD, "2, 16)"),
 }
 
 
