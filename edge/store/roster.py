@@ -53,7 +53,7 @@ class SqliteRoster:
             for change in changes:
                 _apply(connection, change, version)
             _arrive(connection, target)
-        self._store.forget_old_pages()
+        self._forget([change.id for change in changes if change.resident is None])
 
     def replace(self, records: Sequence[RosterChange], target: RosterState) -> None:
         """Have exactly these records: whoever is not among them is erased."""
@@ -67,6 +67,13 @@ class SqliteRoster:
             for record in records:
                 _apply(connection, record, version)
             _arrive(connection, target)
+        self._forget(sorted(gone))
+
+    def _forget(self, removed: Iterable[str]) -> None:
+        """Destroy what opens the templates of those who are really gone, and their old pages."""
+        for identity in removed:
+            if self._store.get(identity) is None:  # put again later in the same delta: the key stays
+                self._store.sealer.forget(identity)
         self._store.forget_old_pages()
 
     def confirm(self, at: datetime) -> None:

@@ -24,6 +24,15 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 class Key:
     """Seals without sealing: these tests are about people, not about bytes."""
 
+    def __init__(self):
+        self.forgotten = []
+
+    def forget(self, person):
+        self.forgotten.append(person)
+
+    def close(self):
+        pass
+
     def seal(self, plain, context):
         return plain
 
@@ -121,6 +130,7 @@ def test_a_removed_resident_is_gone_with_the_face(door, site):
     door.take(site.delta(3))
     assert door.store.templates("m1") == ()
     assert door.store.changes_since(before).removed == ("bob",)
+    assert door.store.sealer.forgotten == ["bob"]
 
 
 def template(identity):
