@@ -73,7 +73,8 @@ class PassiveCheck:
         window = self._windows.get(track_id)
         if window is None:
             return None
-        window.is_wanted = True
+        if window.wanted_since is None:
+            window.wanted_since = window.last_seen
         if window.refusal is not None:
             return window.refusal
         if self._lockout.is_locked(window.last_seen):
@@ -81,8 +82,8 @@ class PassiveCheck:
         if not window.is_full():
             self._use_the_wait(window)
             return self._unanswered(window)
-        if window.judged_at != window.samples[-1].time:
-            window.judged_at, window.judged = window.samples[-1].time, self._verdict(window)
+        if window.judged_at != window.last_seen:
+            window.judged_at, window.judged = window.last_seen, self._verdict(window)
         return window.judged
 
     def _use_the_wait(self, window: Window) -> None:
@@ -105,6 +106,9 @@ class PassiveCheck:
         cues = {**means, "frames": float(len(window.samples)), "threshold": THRESHOLD}
         if not fused.is_live:
             return self._refuse(window, fused.score, cues)
+        latest = window.latest()
+        if latest is None or not all(fuse(one.scores).is_live for one in latest):
+            return None
         if not self._is_one_face(window):
             window.restart()
             return None
@@ -139,7 +143,7 @@ class PassiveCheck:
         """Judge a track anew from `time` on, by the frames from there and those remembered."""
         old = self._windows.get(track_id)
         if old is not None:
-            self._windows[track_id] = Window(time, time, is_wanted=True, before=old.before)
+            self._windows[track_id] = Window(time, time, wanted_since=time, before=old.before)
 
     def reset(self, track_id: int) -> None:
         """Forget a track: it ended, jumped, or changed identity."""

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 LEAST_FRAMES = 8
 MOST_FRAMES = 10
+NEWEST_FRAMES = 3
+"""The latest frames, taken since the verdict was first asked for, must each look alive: what
+recognition sees now cannot borrow the score of a living face that was shown in between."""
+
 WINDOW_SECONDS = 1.5
 """Ten frames in up to 1.5 s, at least eight valid: from ten on a longer mean gained nothing."""
 
@@ -62,10 +66,10 @@ class Window:
     hindrances: Counter[Hindrance] = field(default_factory=Counter)
     refusal: Liveness | None = None
     """Set once refused; only forgetting the track takes it back."""
-    is_wanted: bool = False
-    """True once somebody asked for a verdict."""
+    wanted_since: float | None = None
+    """When somebody first asked for a verdict."""
     judged: Liveness | None = None
-    """The verdict on the samples up to `judged_at`: asked for twice a frame, worked out once."""
+    """The verdict at `judged_at`: asked for twice a frame, worked out once."""
     judged_at: float | None = None
 
     def see(self, time: float) -> None:
@@ -82,7 +86,7 @@ class Window:
         """Say whether a frame at `time` is worth scoring."""
         if self.refusal is not None:
             return False
-        rested = len(self.samples) >= LEAST_FRAMES and not self.is_wanted
+        rested = len(self.samples) >= LEAST_FRAMES and self.wanted_since is None
         spacing = RESTING_SPACING_SECONDS if rested else SPACING_SECONDS
         return not self.samples or time - self.samples[-1].time >= spacing
 
@@ -95,6 +99,13 @@ class Window:
         """Say whether there are enough judged frames for a verdict, none of them stale."""
         recent = [one for one in self.samples if self.last_seen - one.time <= WINDOW_SECONDS]
         return len(recent) >= LEAST_FRAMES
+
+    def latest(self) -> list[Sample] | None:
+        """Return the samples a pass rests on: from now back to when it was asked for, or None if too few."""
+        latest = self.samples[-NEWEST_FRAMES:]
+        if self.wanted_since is None or latest[0].time < self.wanted_since:
+            return None
+        return latest if self.last_seen - latest[-1].time < SPACING_SECONDS else None
 
     def means(self) -> dict[str, float]:
         """Return each network's mean over the window. There must be at least one sample."""

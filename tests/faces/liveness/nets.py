@@ -43,12 +43,22 @@ class Visit:
         self.seq = 0
 
     def show(
-        self, actor: Actor, frames: int, *, width: float = 130, alone: bool = True, left: float = 250
+        self,
+        actor: Actor,
+        frames: int,
+        *,
+        width: float = 130,
+        alone: bool = True,
+        left: float = 250,
+        asked: bool = True,
     ) -> None:
+        """Show an actor for some frames; `asked` says whether a verdict is wanted meanwhile."""
         for _ in range(frames):
             frame = self.scene.frame(self.seq, (actor, left + self.seq % 3, 120, width))
             self.seq += 1
             self.check.observe(frame, self.face(frame, actor), self.track_id, alone)
+            if asked:
+                self.check.assess(self.track_id)
 
     def face(self, frame: Frame, actor: Actor) -> Face:
         (face,) = Scene([actor]).detect(frame.image)

@@ -82,7 +82,7 @@ class TestVerdict:
 
     def test_the_window_is_kept_warm_at_half_the_cost_until_somebody_asks(self):
         world = scene()
-        world.visit.show(ANNA, 60)
+        world.visit.show(ANNA, 60, asked=False)
         warm = world.eye.calls
 
         world.visit.assess()
@@ -112,7 +112,7 @@ class TestGuidance:
 
         verdict = world.visit.assess()
         assert (verdict.passed, verdict.reason) == (False, Reason.PAD_NO_RESPONSE)
-        assert verdict.cues == {cue: 48.0}
+        assert verdict.cues == {cue: 47.0}
         assert world.eye.calls == 0
 
     def test_a_face_turned_away_is_not_judged(self):
@@ -120,7 +120,7 @@ class TestGuidance:
 
         world.visit.show(world.scene.actors[0], 60)
 
-        assert world.visit.assess().cues == {"frames_turned": 60.0}
+        assert world.visit.assess().cues == {"frames_turned": 47.0}
 
     def test_coming_closer_is_enough(self):
         world = scene()
@@ -159,6 +159,22 @@ class TestClosed:
 
         verdict = world.visit.assess()
         assert (verdict.passed, verdict.reason) == (False, Reason.PAD_UNAVAILABLE)
+
+    def test_what_was_seen_before_anybody_asked_is_not_enough(self):
+        world = scene()
+        world.visit.show(ANNA, 60, asked=False)
+
+        assert world.visit.assess() is None
+        world.visit.show(ANNA, 3)
+        assert world.visit.assess().passed
+
+    def test_a_face_that_cannot_be_judged_now_does_not_pass_on_what_it_was(self):
+        world = scene()
+        world.visit.show(ANNA, 20)
+
+        world.visit.show(ANNA, 1, width=60)
+
+        assert world.visit.assess() is None
 
     def test_a_track_never_seen_never_passes(self):
         assert scene().check.assess(99) is None
@@ -213,6 +229,15 @@ class TestAttacksOnTheLogic:
         for _ in range(10):
             world.visit.show(PHONE, 3)
             world.visit.show(MALLORY, 4)
+            world.visit.show(PHONE, 3)
+            verdict = world.visit.assess()
+            assert verdict is None or not verdict.passed
+
+    def test_a_picture_cannot_borrow_the_score_of_a_living_face_that_looks_the_same(self):
+        """Were the resident's own face and his picture exchanged, only what is there now counts."""
+        world = scene()
+        for _ in range(6):
+            world.visit.show(ANNA, 6)
             world.visit.show(PHONE, 3)
             verdict = world.visit.assess()
             assert verdict is None or not verdict.passed

@@ -1,0 +1,136 @@
+"""Liveness inside the whole recognition: who is let in when pictures of residents come along."""
+
+from __future__ import annotations
+
+from edge.domain import Decision, Frame, Verdict
+from edge.faces.liveness.check import PassiveCheck, Unavailable
+from edge.faces.liveness.lockout import MAX_FAILURES
+from edge.pipeline import Pipeline
+from tests.faces.liveness.nets import Eye
+from tests.fakes.scene import Actor, Residents, Scene, axis
+
+ANNA, PHONE, MALLORY = Actor(0, axis(0)), Actor(1, axis(0)), Actor(2, axis(2))
+ALIVE = {0: 0.95, 1: 0.05, 2: 0.95}
+
+
+class Door:
+    """A pipeline with liveness before a scene in which people and phones come and go."""
+
+    def __init__(self, liveness=None) -> None:
+        self.scene = Scene([ANNA, PHONE, MALLORY])
+        self.eye = Eye(ALIVE)
+        check = liveness or PassiveCheck([self.eye], self.scene)
+        self.pipeline = Pipeline(self.scene, self.scene, Residents({"anna": axis(0)}), check)
+        self.seq = 0
+        self.decisions: list[Decision] = []
+
+    def show(self, seconds: float, *placed: tuple[Actor, float]) -> None:
+        for _ in range(round(seconds * self.scene.fps)):
+            shake = self.seq % 3
+            people = [(actor, left + shake, 150.0, 130.0) for actor, left in placed]
+            self.pipeline_takes(self.scene.frame(self.seq, *people))
+
+    def pipeline_takes(self, frame: Frame) -> None:
+        self.seq += 1
+        self.decisions += self.pipeline.observe(frame)
+
+    @property
+    def grants(self) -> list[str | None]:
+        return [one.resident_id for one in self.decisions if one.verdict is Verdict.GRANT]
+
+    @property
+    def reasons(self) -> list[str]:
+        return [str(one.reason) for one in self.decisions]
+
+
+class TestHonestVisits:
+    def test_a_resident_is_let_in_within_a_second_with_the_cues_in_the_decision(self):
+        door = Door()
+
+        door.show(3, (ANNA, 250))
+
+        (decision,) = door.decisions
+        assert (decision.verdict, decision.resident_id) == (Verdict.GRANT, "anna")
+        assert decision.time < 1.0
+        assert decision.liveness is not None
+        assert decision.liveness.cues["faceplugin"] > 0.9
+
+    def test_a_living_stranger_is_still_a_stranger(self):
+        door = Door()
+
+        door.show(5, (MALLORY, 250))
+
+        assert door.reasons == ["unknown_credential"]
+
+    def test_a_resident_after_an_attack_is_let_in(self):
+        door = Door()
+        door.show(1.5, (PHONE, 250))
+        door.show(2)
+
+        door.show(3, (ANNA, 250))
+
+        assert door.grants == ["anna"]
+
+
+class TestAttacks:
+    def test_a_phone_is_refused_as_an_attack_however_long_it_stays(self):
+        door = Door()
+
+        door.show(60, (PHONE, 250))
+
+        assert door.grants == []
+        assert door.reasons[0] == "presentation_attack"
+        assert "lockout_max_attempts" in door.reasons
+
+    def test_a_phone_slid_over_a_living_face_is_refused(self):
+        for wait in range(1, 30, 2):
+            door = Door()
+            door.show(2 + wait / 15, (MALLORY, 250))
+
+            door.show(4, (PHONE, 250))
+
+            assert door.grants == [], wait
+
+    def test_a_phone_taken_away_for_the_check_and_held_up_for_the_match_is_refused(self):
+        for mine, shown in ((0.3, 0.3), (0.2, 0.3), (0.4, 0.2), (0.5, 0.15), (0.15, 0.1)):
+            door = Door()
+
+            for _ in range(30):
+                door.show(mine, (MALLORY, 250))
+                door.show(shown, (PHONE, 250))
+
+            assert door.grants == [], (mine, shown)
+
+    def test_an_attacker_beside_the_residents_photo_is_refused(self):
+        door = Door()
+
+        door.show(10, (MALLORY, 120), (PHONE, 400))
+
+        assert door.grants == []
+
+    def test_a_flickering_phone_gets_no_more_tries_than_a_steady_one(self):
+        door = Door()
+
+        for _ in range(12):
+            door.show(1.0, (PHONE, 250))
+            door.show(0.8)
+
+        assert door.grants == []
+        assert door.reasons.count("presentation_attack") <= MAX_FAILURES
+
+    def test_without_networks_nobody_is_let_in(self):
+        door = Door(Unavailable("no file"))
+
+        door.show(5, (ANNA, 250))
+
+        assert door.grants == []
+        assert door.reasons == ["pad_unavailable"]
+
+    def test_a_network_that_breaks_in_service_lets_nobody_in(self):
+        door = Door()
+        door.eye.is_broken = True
+
+        door.show(5, (ANNA, 250))
+
+        assert door.grants == []
+        assert door.reasons == ["pad_unavailable"]
