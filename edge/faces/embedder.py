@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -96,12 +96,13 @@ class OnnxEmbedder:
         return rows if self._centre is None else unit(rows - self._centre)
 
 
-def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit(rows: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Return (n, D) rows scaled to length 1.
 
     Raises `FrameRefused` for a row that is not finite or has no length: it must never be
     compared, because a comparison with NaN is false whichever way it is asked.
     """
+    rows = rows.astype(np.float64)  # squares of large float32 would overflow
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     if not (np.isfinite(norms).all() and (norms > LEAST_NORM).all()):
         raise FrameRefused("the network gave no usable embedding for this face: not finite or zero")

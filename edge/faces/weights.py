@@ -85,6 +85,6 @@ def open_session(path: Path, threads: int = 1) -> Session:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session: Session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # onnxruntime's errors share no other base class
         raise ModelCorrupt(f"{path} cannot be opened by onnxruntime: {error}; {REPAIR}") from error
     return session

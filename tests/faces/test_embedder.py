@@ -1,0 +1,140 @@
+"""Embeddings: always finite, always of unit length, never of a mixture of models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.errors import FrameRefused, InstallError, ModelCorrupt, ModelMissing
+from edge.faces.align import align
+from edge.faces.detector import load_detector
+from edge.faces.embedder import OnnxEmbedder, load_embedder, unit
+from edge.faces.manifest import load_manifest
+from edge.faces.weights import checked
+from tests.places import need_models
+
+SFACE = replace(load_manifest().model("sface"), dim=4, centre=())
+POINTS = np.array([(38, 52), (74, 52), (56, 72), (42, 92), (71, 92)], np.float32)
+PICTURE = np.random.default_rng(3).integers(0, 256, (112, 112, 3), dtype=np.uint8)
+
+
+class ScriptedSession:
+    """Answers with one fixed row and keeps what it was fed."""
+
+    def __init__(self, row) -> None:
+        self.row = np.asarray([row], np.float32)
+        self.fed: list[np.ndarray] = []
+
+    def get_inputs(self):
+        return [SimpleNamespace(name="data", shape=[1, 3, 112, 112])]
+
+    def get_outputs(self):
+        return [SimpleNamespace(name="fc1", shape=[1, self.row.shape[1]])]
+
+    def run(self, outputs, feed):
+        self.fed.append(feed["data"])
+        return [self.row]
+
+
+def test_the_network_is_fed_rgb_from_0_to_255_and_its_answer_is_made_unit() -> None:
+    session = ScriptedSession([3, 0, 4, 0])
+    chip = np.zeros((112, 112, 3), np.uint8)
+    chip[..., 0] = 255  # blue
+    assert OnnxEmbedder(session, SFACE).embed_aligned([chip])[0].tolist() == pytest.approx([0.6, 0, 0.8, 0])
+    assert session.fed[0].shape == (1, 3, 112, 112)
+    assert session.fed[0][0, :, 0, 0].tolist() == [0, 0, 255]
+
+
+def test_a_centre_is_subtracted_between_two_normalisations() -> None:
+    model = replace(SFACE, centre=(0.6, 0.0, 0.0, 0.0))
+    found = OnnxEmbedder(ScriptedSession([3, 0, 4, 0]), model).embed_aligned([PICTURE])
+    assert found[0].tolist() == pytest.approx([0, 0, 1, 0])
+
+
+@pytest.mark.parametrize("row", [[0.0] * 4, [np.nan, 1, 1, 1], [np.inf, 1, 1, 1], [1e-30] * 4])
+def test_an_answer_without_direction_is_refused_not_compared(row) -> None:
+    with pytest.raises(FrameRefused, match="no usable embedding"):
+        OnnxEmbedder(ScriptedSession(row), SFACE).embed(PICTURE, POINTS)
+
+
+def test_an_embedding_that_equals_the_centre_is_refused() -> None:
+    model = replace(SFACE, centre=(1.0, 0.0, 0.0, 0.0))
+    with pytest.raises(FrameRefused):
+        OnnxEmbedder(ScriptedSession([5, 0, 0, 0]), model).embed(PICTURE, POINTS)
+
+
+@given(st.lists(st.floats(width=32), min_size=4, max_size=4))
+def test_whatever_the_network_says_an_embedding_is_finite_and_unit_or_refused(row: list[float]) -> None:
+    try:
+        found = unit(np.array([row], np.float32))
+    except FrameRefused:
+        return
+    assert np.linalg.norm(found) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_chip_of_another_size_is_refused() -> None:
+    with pytest.raises(FrameRefused, match="112x112"):
+        OnnxEmbedder(ScriptedSession([1, 0, 0, 0]), SFACE).embed_aligned([PICTURE[:100]])
+
+
+def test_no_chips_give_no_embeddings() -> None:
+    assert OnnxEmbedder(ScriptedSession([1, 0, 0, 0]), SFACE).embed_aligned([]).shape == (0, 4)
+
+
+def test_a_network_of_another_length_is_refused() -> None:
+    with pytest.raises(ModelCorrupt, match="5 numbers"):
+        OnnxEmbedder(ScriptedSession([1] * 5), SFACE)
+
+
+def test_what_changes_an_embedding_changes_the_model_id() -> None:
+    ids = {
+        SFACE.model_id,
+        replace(SFACE, sha256="0" * 64).model_id,
+        replace(SFACE, aligner="dlib150").model_id,
+        replace(SFACE, name="other").model_id,
+        replace(SFACE, centre=(0.1, 0.0, 0.0, 0.0)).model_id,
+        replace(SFACE, centre=(0.2, 0.0, 0.0, 0.0)).model_id,
+    }
+    assert len(ids) == 6
+
+
+def test_a_detector_is_not_an_embedder_and_an_unknown_name_is_none(tmp_path) -> None:
+    with pytest.raises(ModelCorrupt, match="is a detector"):
+        load_embedder("yunet", tmp_path)
+    with pytest.raises(InstallError, match="sface, "):
+        load_embedder("arcface", tmp_path)
+    with pytest.raises(ModelMissing, match="facegate models install"):
+        load_embedder("sface", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def faces() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    names = ("obama", "obama2", "obama3", "biden", "astronaut")
+    need_models("yunet", "sface", *names)
+    detector, manifest = load_detector(), load_manifest()
+    images = {name: cv2.imread(str(checked(manifest.asset(name)))) for name in names}
+    return {name: (image, detector.detect(image)[0].landmarks) for name, image in images.items()}
+
+
+@pytest.mark.models
+def test_one_person_is_more_alike_than_two_by_a_wide_margin(faces) -> None:
+    embedder = load_embedder()
+    found = {name: embedder.embed(*face) for name, face in faces.items()}
+    same = [found[a] @ found[b] for a, b in (("obama", "obama2"), ("obama", "obama3"), ("obama2", "obama3"))]
+    other = [found[a] @ found[b] for a in ("obama", "obama2", "obama3") for b in ("biden", "astronaut")]
+    assert min(same) > max(other) + 0.3
+
+
+@pytest.mark.models
+def test_an_embedding_does_not_depend_on_its_neighbours(faces) -> None:
+    embedder = load_embedder()
+    chips = [align(*face, embedder.aligner) for face in faces.values()]
+    together = embedder.embed_aligned(chips)
+    alone = np.concatenate([embedder.embed_aligned([chip]) for chip in chips])
+    assert np.array_equal(together, alone)
