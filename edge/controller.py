@@ -16,6 +16,7 @@ from edge.errors import FrameRefused, JournalUnavailable, LockError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from edge.domain import DoorEvent, Frame
     from edge.pipeline import Pipeline
@@ -76,6 +77,26 @@ class DoorController:
             return []
         return [self._act(decision) for decision in decisions]
 
+    def enter(self, draft: EventDraft, rights: Authorisation) -> DoorEvent | None:
+        """Store what another reader than the camera decided, then open if it allows. Any thread.
+
+        Returns the journal entry, None when it has to wait in memory.
+        """
+        if not rights.allowed:
+            return self.record(draft)
+        try:
+            event = self._store(draft)
+        except JournalUnavailable as error:
+            self._on_alarm("health.journal", str(error))
+            if self._on_failure == "deny":
+                reason = str(Reason.JOURNAL_UNAVAILABLE)
+                self._keep(replace(draft, kind="access.denied", reason=reason))
+                return None
+            self._keep(draft)
+            event = None
+        self._unlock(rights.unlock_seconds, draft.at, draft.mono)
+        return event
+
     def record(self, draft: EventDraft) -> DoorEvent | None:
         """Store an event; None when it has to wait in memory for the journal. Any thread."""
         try:
@@ -121,13 +142,17 @@ class DoorController:
         return self._open(decision, rights, event)
 
     def _open(self, decision: Decision, rights: Authorisation, event: DoorEvent | None) -> Outcome:
+        is_open = self._unlock(rights.unlock_seconds, decision.at, decision.time)
+        return Outcome(decision, event, rights.unlock_seconds if is_open else 0.0)
+
+    def _unlock(self, seconds: float, at: datetime, mono: float) -> bool:
         try:
-            self._lock.unlock(rights.unlock_seconds)
+            self._lock.unlock(seconds)
         except LockError as error:
             self._on_alarm("health.lock", str(error))
-            self.record(EventDraft("health.lock", decision.at, decision.time, data={"error": str(error)}))
-            return Outcome(decision, event)
-        return Outcome(decision, event, rights.unlock_seconds)
+            self.record(EventDraft("health.lock", at, mono, data={"error": str(error)}))
+            return False
+        return True
 
 
 def _draft(decision: Decision, rights: Authorisation | None) -> EventDraft:

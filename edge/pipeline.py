@@ -105,6 +105,11 @@ class Pipeline:
         self._schedule(frame.time)
         return decisions
 
+    def reconsider(self, decision: Decision, seconds: float) -> None:
+        """Decide anew about somebody recognised whom a pause turned away, `seconds` from then on."""
+        if decision.resident_id is not None:
+            self._visits.reconsider(decision.track_id, decision.resident_id, decision.time + seconds)
+
     def _follow(self, frame: Frame) -> list[Track]:
         """Return the faces in view, each with its track; nothing when nothing moved."""
         motion = self._motion.observe(frame.image)

@@ -11,15 +11,12 @@ import click
 from edge.cli.data_dir import data_option
 from edge.errors import EnrolmentRefused
 from edge.policy.pin import MIN_DIGITS, PinBook, PinEntry, check_pin
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore, PinRow
+from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore, PinRow
 from edge.store.sealer import file_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-PIN_KEY_FILE = "pin.key"
-"""The site's secret behind every PIN, beside the database unless systemd hands over another."""
 
 
 @contextmanager

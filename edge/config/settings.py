@@ -209,6 +209,14 @@ class Access(Section):
     """Who may pass when."""
 
     rules: Path | None = Field(None, description="access rules (TOML); without: everybody enrolled, always")
+    keypad: Path | None = Field(None, description="input device of a keypad: /dev/input/by-id/...-event-kbd")
+    card_reader: Path | None = Field(
+        None, description="input device of a card reader that types like a keyboard"
+    )
+    pass_keys: tuple[str, ...] = Field(
+        (), description="public keys of visitor passes, from facegate pass key"
+    )
+    has_rtc: bool = Field(False, description="true when a battery keeps the clock: then it counts before NTP")
 
 
 class Settings(Section):

@@ -53,6 +53,11 @@ class Attempts:
         ]
         return refusals[0] if refusals else None
 
+    def seconds_left(self, reader: str, claim: str) -> float:
+        """Return how long the pauses of `reader` and of this resident still last, 0 for none."""
+        now = self._mono()
+        return max(lockout.seconds_left(subject, now) for lockout, subject in self._subjects(reader, claim))
+
     def note(self, reason: Reason, reader: str, claim: str | None = None) -> bool:
         """Count a refusal at `reader`; return True when staff was alarmed.
 

@@ -122,6 +122,8 @@ KINDS: dict[str, Words] = {
     "door.found_open": Words("the door was found open at start", "启动时发现门是开着的"),
     "door.forced": Words("the door was opened without permission", "门在未获许可的情况下被打开"),
     "door.held": Words("the door stood open too long", "门开启时间过长"),
+    "door.held_unlocked": Words("the door's mode began to hold it unlocked", "门的模式开始保持解锁"),
+    "door.mode_ended": Words("the door is no longer held unlocked", "门不再保持解锁"),
     "door.tamper": Words("the case was opened or moved", "设备外壳被打开或移动"),
     "door.fault": Words("a sensor of the door contradicts itself", "门的传感器状态自相矛盾"),
     "door.fault_cleared": Words("the door's sensors agree again", "门的传感器恢复正常"),

@@ -75,7 +75,7 @@ class _Lockout(_Table):
 
 
 class _Rules(_Table):
-    time_zone: str = "UTC"
+    time_zone: str | None = None
     untrusted_clock: UntrustedClock = UntrustedClock.UNRESTRICTED
     holidays: _Holidays | None = None
     special_days: dict[date, str] = {}
@@ -88,15 +88,18 @@ class _Rules(_Table):
     lockout: _Lockout = _Lockout()
 
 
-def parse_rules(text: str, source: str = "rules.toml") -> RuleBook:
-    """Return the rules written in `text`. Raises `ConfigError` listing every mistake at once."""
+def parse_rules(text: str, source: str = "rules.toml", time_zone: str = "UTC") -> RuleBook:
+    """Return the rules written in `text`; `time_zone` is the site's where the text names none.
+
+    Raises `ConfigError` listing every mistake at once.
+    """
     try:
         rules = _Rules.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{source}: {error}") from error
     except ValidationError as error:
         raise _refusal(source, [_mistake(item) for item in error.errors()]) from error
-    return _Builder(rules).build(source)
+    return _Builder(rules, time_zone).build(source)
 
 
 def _refusal(source: str, mistakes: Iterable[str]) -> ConfigError:
@@ -137,8 +140,9 @@ def _passback(table: _Passback | None) -> PassbackRule:
 class _Builder:
     """Checks what goes across tables, collecting mistakes, and builds the values."""
 
-    def __init__(self, rules: _Rules) -> None:
+    def __init__(self, rules: _Rules, time_zone: str) -> None:
         self._rules = rules
+        self._zone_name = rules.time_zone or time_zone
         self._mistakes: list[str] = []
         self._schedules = {"always": ALWAYS, "never": NEVER}
 
@@ -185,10 +189,10 @@ class _Builder:
 
     def _zone(self) -> ZoneInfo:
         try:
-            return ZoneInfo(self._rules.time_zone)
+            return ZoneInfo(self._zone_name)
         except (KeyError, ValueError, OSError):
             self._mistakes.append(
-                f"time_zone: {self._rules.time_zone!r} is unknown here; use a name like Asia/Shanghai "
+                f"time_zone: {self._zone_name!r} is unknown here; use a name like Asia/Shanghai "
                 "(the package tzdata holds them)"
             )
             return ZoneInfo("UTC")

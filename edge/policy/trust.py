@@ -9,10 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from typing import Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -27,9 +24,6 @@ somebody. Longer than any leap second or smear; UTC knows no summer time."""
 REANCHOR_SECONDS = 86_400.0
 """How long leaps are measured from one reference, so that many small ones are not free either. A
 board's crystal drifts seconds in that time, not minutes."""
-
-SAVE_EVERY = timedelta(minutes=15)
-"""How much of the floor a power cut may cost: 100 small writes a day on the card."""
 
 
 class Trust(Protocol):
@@ -57,18 +51,16 @@ class Believe:
 class ClockGuard:
     """Watches the clock of a running door. Any thread.
 
-    `floor` is what was saved last, `save` stores a new one. `trusted_states` are those of
+    `floor` is the latest trusted time of earlier runs. `trusted_states` are those of
     `DoorEvent.clock` that count: add `restored` where a battery-backed clock is fitted.
     """
 
     def __init__(
         self,
         floor: datetime = EPOCH,
-        save: Callable[[datetime], None] = lambda _floor: None,
         trusted_states: frozenset[str] = frozenset({"synced"}),
     ) -> None:
-        self._floor = self._saved = floor
-        self._save = save
+        self._floor = floor
         self._trusted_states = trusted_states
         self._lock = threading.Lock()
         self._is_trusted = False
@@ -91,12 +83,7 @@ class ClockGuard:
             self._is_trusted = state in self._trusted_states and self._is_plausible(at, mono)
             if self._is_trusted:
                 self._believe(at, mono)
-            due = self._floor - self._saved >= SAVE_EVERY
-            self._saved = self._floor if due else self._saved
-            floor = self._floor
-        if due:
-            self._save(floor)
-        return self._is_trusted
+            return self._is_trusted
 
     def believes(self, at: datetime) -> bool:
         """Say whether `at` (UTC) may be used to open a door for somebody bound to a time."""
@@ -107,10 +94,9 @@ class ClockGuard:
     def accept(self, at: datetime, mono: float) -> None:
         """Take `at` for the truth, whatever was believed before: a person has checked it."""
         with self._lock:
-            self._floor = self._saved = at
+            self._floor = at
             self._anchor, self._last = (at, mono), at
             self._is_trusted = True
-        self._save(at)
 
     def _believe(self, at: datetime, mono: float) -> None:
         self._last = at

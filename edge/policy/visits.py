@@ -126,6 +126,14 @@ class Visits:
         visit.granted_to, visit.was_granted = resident_id, True
         return is_new
 
+    def reconsider(self, track_id: int, resident_id: str, time: float) -> None:
+        """Look at this visitor again from `time` on: he was recognised, but turned away for a while."""
+        self._present.pop(resident_id, None)
+        visit = self._by_track.get(track_id)
+        if visit is not None and visit.granted_to == resident_id:
+            visit.granted_to = None
+            visit.next_look = time
+
     def is_present(self, resident_id: str | None, time: float) -> bool:
         """Say whether this resident was let in on the visit that is still going on."""
         return resident_id is not None and time - self._present.get(resident_id, float("-inf")) <= (

@@ -61,6 +61,11 @@ class TrustedTime:
         self._floor = _read_floor(floor_file)
         self._written_at: float | None = None
 
+    @property
+    def floor(self) -> datetime | None:
+        """The highest trusted time so far (UTC), None when nothing is known."""
+        return self._floor
+
     def trust(self) -> ClockTrust:
         """Return how far the wall clock can be believed now."""
         if self._floor is not None and self._clock.now() < self._floor - TOLERATED_STEP_BACK:

@@ -13,13 +13,13 @@ from edge.controller import DoorController
 from edge.domain import EventDraft
 from edge.errors import ModelCorrupt, ModelMissing, StoreError
 from edge.faces.liveness.load import load_liveness
-from edge.policy.allow import AllowEnrolled
 from edge.runtime.clock import SystemClock
 from edge.runtime.clock_trust import TrustedTime, system_is_synchronised
 from edge.runtime.notify import Notifier
 from edge.runtime.slot import FrameSlot
 from edge.runtime.supervisor import Supervisor
 from edge.runtime.worker import Worker
+from edge.service.access import DoorAccess
 from edge.service.hardware import DoorHardware
 from edge.service.journal import ReopeningJournal
 from edge.service.parts import make_capture, make_publisher, make_recognition
@@ -50,6 +50,9 @@ TAKE_SECONDS = 0.5
 POLL_SECONDS = 0.02
 """Between two looks at the door's inputs."""
 
+TICK_SECONDS = 1.0
+"""Between two looks at the door's mode, the clock and a PIN that is waited for."""
+
 EXIT_OK, EXIT_FAILED = 0, 1
 
 
@@ -59,6 +62,9 @@ class NoRecognition:
     def observe(self, frame: Frame) -> list[Decision]:  # noqa: ARG002 - the pipeline's signature
         """Return no decision."""
         return []
+
+    def reconsider(self, decision: Decision, seconds: float) -> None:
+        """Do nothing: nobody was recognised."""
 
 
 class DoorService:
@@ -100,20 +106,28 @@ class DoorService:
         )
         stack.callback(hardware.close)
         pipeline, follower = self._recognition(store)
+        self._access = DoorAccess(self._settings, self._data, self._clock, self._time, store)
+        stack.callback(self._access.close)
         self._controller = DoorController(
             pipeline,
-            AllowEnrolled(),
+            self._access.policy,
             journal,
             hardware.door,
             self._settings.journal.on_failure,
             self._on_alarm,
         )
+        self._access.connect(self._controller)
         self._note("service.started", version=__version__, recognition=follower is not None, **self._alarm)
         if starts >= MANY_RESTARTS:
             self._note("health.restarts", starts=starts, within_seconds=RESTARTS_SECONDS)
         stack.callback(self._note, "service.stopped")
         self._publish(stack)
-        workers = [self._door_worker(hardware), *self._workers(follower)]
+        workers = [
+            self._door_worker(hardware),
+            self._access_worker(hardware),
+            *self._access.workers(self.stopping),
+            *self._workers(follower, pipeline),
+        ]
         for worker in workers:
             stack.callback(worker.stop)
             worker.start()
@@ -163,7 +177,14 @@ class DoorService:
 
         return Worker("door", look)
 
-    def _workers(self, follower: RosterFollower | None) -> list[Worker]:
+    def _access_worker(self, hardware: DoorHardware) -> Worker:
+        def tick() -> None:
+            hardware.hold(self._access.tick())
+            self.stopping.wait(TICK_SECONDS)
+
+        return Worker("access", tick, stopping=self.stopping)
+
+    def _workers(self, follower: RosterFollower | None, pipeline: Any) -> list[Worker]:
         slot = FrameSlot(self._clock)
         capture = make_capture(
             self._settings.camera, slot, self._clock, self._controller.record, self.stopping.wait
@@ -172,7 +193,9 @@ class DoorService:
         def recognise() -> None:
             frame = slot.take(TAKE_SECONDS)
             if frame is not None:
-                self._controller.handle(frame)
+                for outcome in self._controller.handle(frame):
+                    self._access.heard(outcome, pipeline.reconsider)
+                self._access.look(frame)
             elif slot.is_closed:
                 self.stopping.wait(TAKE_SECONDS)
 
@@ -183,7 +206,6 @@ class DoorService:
             def follow() -> None:
                 self.stopping.wait(followed.poll_seconds)
                 followed.refresh()
-                self._time.checkpoint()
 
             workers.append(Worker("roster", follow, stopping=self.stopping))
         return workers

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+HOLD_SECONDS = 3.0
+"""Longer than two of the one-second looks at the mode that renew it."""
+
+
 class DeadLevels:
     """Stands in for pins that could not be claimed: every read fails, so every input is a fault."""
 
@@ -68,6 +72,7 @@ class DoorHardware:
         self.door = SupervisedDoor(lock, self._pins.sensors(), machine, clock.monotonic, self._take)
         self.door.quiet = lambda: is_quiet(settings.held, settings.door.timezone, clock.now())
         self._chime = self._pins.chime()
+        self._is_held = False
         self.door.on_chime = self._ring
 
     def step(self) -> None:
@@ -77,6 +82,27 @@ class DoorHardware:
         self.door.poll()
         if self._chime is not None:
             self._chime.tick(self._clock.monotonic())
+
+    def hold(self, is_held: bool) -> None:  # noqa: FBT001 - a level
+        """Keep the door unlocked while the mode says so; call it once a second.
+
+        Each call orders a short opening: whatever dies, the door is shut `HOLD_SECONDS` later.
+        """
+        if is_held != self._is_held:
+            self.door.free_access(is_held)
+            kind = "door.held_unlocked" if is_held else "door.mode_ended"
+            self._take(Note(kind, {}))
+        if is_held:
+            self._unlock_on()
+        elif self._is_held:
+            self.door.lock()
+        self._is_held = is_held
+
+    def _unlock_on(self) -> None:
+        try:
+            self.door.unlock(HOLD_SECONDS)
+        except LockError as error:
+            logger.error("the door cannot be held unlocked: %s", error)  # noqa: TRY400 - one clear line
 
     def close(self) -> None:
         """Leave relay and chime at rest and give every pin up. Safe to call twice."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CREDENTIALS_FILE = "credentials.db"
 """Its name inside the data folder."""
 
+PIN_KEY_FILE = "pin.key"
+"""Beside it: the site's secret behind every PIN. Keep it on another medium where you can."""
+
 KEEP_USES = timedelta(days=7)
 """How long the uses of an expired pass stay: a clock set back by less revives nothing."""
 

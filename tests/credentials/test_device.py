@@ -17,7 +17,7 @@ class Wire:
 
     def __init__(self, path) -> None:
         os.mkfifo(path)
-        self.device = KeyDevice(path, grab=False)
+        self.device = KeyDevice(path)
         self._fd = os.open(path, os.O_WRONLY)
 
     def send(self, *events: tuple[int, int, int]) -> None:

@@ -78,6 +78,11 @@ def test_an_empty_file_is_the_rules_of_a_house_without_rules():
     assert (book.passback, book.lockout) == (RuleBook().passback, RuleBook().lockout)
 
 
+def test_the_site_s_time_zone_counts_where_the_rules_name_none():
+    assert parse_rules("", time_zone="Asia/Shanghai").calendar.zone.key == "Asia/Shanghai"
+    assert parse_rules(FULL, time_zone="UTC").calendar.zone.key == "Asia/Shanghai"
+
+
 def test_everything_can_be_said():
     book = parse_rules(FULL)
     cleaner = book.levels["cleaner"]

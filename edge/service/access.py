@@ -1,0 +1,260 @@
+"""Who may pass and how, at a running door: rules, clock, PINs, cards and passes put together."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from edge.credentials.device import KeyDevice
+from edge.credentials.keypad import Keypad, Wedge
+from edge.credentials.qr import QrReader
+from edge.domain import EventDraft, Reason, Verdict
+from edge.errors import ConfigError, ReaderLost, StoreError
+from edge.policy.access import AccessRules
+from edge.policy.desk import CredentialDesk, Register
+from edge.policy.door import DoorPolicy
+from edge.policy.lockout import WITH_PAD, LockoutRule
+from edge.policy.pass_gate import PassGate
+from edge.policy.pin import PinBook, PinEntry
+from edge.policy.rulebook import RuleBook
+from edge.policy.trust import EPOCH, ClockGuard
+from edge.runtime.worker import Worker
+from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore
+from edge.store.sealer import file_key
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+    from typing import Any
+
+    from edge.config.settings import Settings
+    from edge.controller import DoorController, Outcome
+    from edge.domain import Frame, Resident
+    from edge.policy.desk import Answer
+    from edge.ports import Clock
+    from edge.runtime.clock_trust import TrustedTime
+    from edge.store.residents import ResidentStore
+
+logger = logging.getLogger(__name__)
+
+READ_SECONDS = 0.5
+"""How long a reader is waited for before the thread reports that it is alive."""
+
+REOPEN_SECONDS = 2.0
+"""Between two tries to open a keypad or card reader that was unplugged."""
+
+
+class Credentials:
+    """The credential file, opened when first needed and again after it failed. Any thread.
+
+    Raises `StoreError` while it cannot be used; PINs and cards then answer as last read.
+    """
+
+    def __init__(self, data: Path, pass_keys: tuple[bytes, ...]) -> None:
+        self._data = data
+        self._pass_keys = pass_keys
+        self._store: CredentialStore | None = None
+        self._register: Register | None = None
+
+    def register(self) -> Register:
+        """Return who holds what, as it is now or, on a bad card, as it was last."""
+        try:
+            self._register = self._read()
+        except (StoreError, OSError) as error:
+            logger.error("PINs and cards answer as last read: %s", error)  # noqa: TRY400 - one clear line
+        return self._register or Register(PinBook(bytes(32)), {}, self._pass_keys)
+
+    def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
+        """Count one use of a pass; see `CredentialStore.take`."""
+        return self._open().take(pass_id, max_uses, until)
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        if self._store is not None:
+            self._store.close()
+
+    def _open(self) -> CredentialStore:
+        if self._store is None:
+            self._store = CredentialStore(self._data / CREDENTIALS_FILE)
+        return self._store
+
+    def _read(self) -> Register:
+        store = self._open()
+        entries = [PinEntry(row.number, row.resident_id, row.digest, row.is_duress) for row in store.pins()]
+        pins = PinBook(file_key(self._data / PIN_KEY_FILE), entries)
+        return Register(pins, store.cards(), self._pass_keys)
+
+
+class Roster:
+    """Residents by id; on a bad card as they were last read. Any thread."""
+
+    def __init__(self, store: ResidentStore) -> None:
+        self._store = store
+        self._last: dict[str, Resident | None] = {}
+
+    def find(self, resident_id: str) -> Resident | None:
+        """Return the resident, or None when there is none of that id."""
+        try:
+            self._last[resident_id] = self._store.get(resident_id)
+        except StoreError as error:
+            logger.error("%s is taken from memory: %s", resident_id, error)  # noqa: TRY400 - one clear line
+        return self._last.get(resident_id)
+
+
+def load_book(settings: Settings) -> RuleBook:
+    """Return the rules of the site. Raises `ConfigError` listing every mistake in the rules file."""
+    path, lock = settings.access.rules, settings.lock
+    book = RuleBook()
+    if path is not None:
+        from edge.policy.rules_toml import parse_rules  # noqa: PLC0415 - only doors with rules pay for it
+
+        try:
+            book = parse_rules(path.read_text(encoding="utf-8"), str(path), settings.door.timezone)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"access.rules: {path} cannot be read: {error}") from error
+    has_pad = settings.recognition.liveness != "off"
+    lockout = WITH_PAD if has_pad and book.lockout == LockoutRule() else book.lockout
+    return replace(
+        book,
+        lockout=lockout,
+        unlock_seconds=lock.unlock_seconds,
+        extended_unlock_seconds=lock.extended_unlock_seconds,
+    )
+
+
+def decode_keys(texts: tuple[str, ...]) -> tuple[bytes, ...]:
+    """Return raw public keys of their Base64 texts. Raises `ConfigError`."""
+    keys = tuple(_decoded(text) for text in texts)
+    if any(len(key) != 32 for key in keys):
+        raise ConfigError("access.pass_keys: each must be what `facegate pass key` printed")
+    return keys
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
+
+
+class DoorAccess:
+    """The policy of the door, and the readers beside its camera.
+
+    Give `policy` to the controller; call `tick` once a second, `look` with every frame and
+    `heard` with what the controller made of it.
+    """
+
+    def __init__(
+        self, settings: Settings, data: Path, clock: Clock, time: TrustedTime, store: ResidentStore
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._time = time
+        self._credentials = Credentials(data, decode_keys(settings.access.pass_keys))
+        states = {"synced", "restored"} if settings.access.has_rtc else {"synced"}
+        self._guard = ClockGuard(time.floor or EPOCH, frozenset(states))
+        rules = AccessRules(load_book(settings), settings.door.id, Roster(store).find, self._guard)
+        self.policy = DoorPolicy.for_door(rules, clock.monotonic, self._alarm)
+        gate = PassGate(rules, self._credentials)
+        self.desk = CredentialDesk(self.policy, self._credentials.register, gate, clock)
+        self._codes = QrReader() if settings.access.pass_keys else None
+        self._controller: DoorController | None = None
+        self.tick()
+
+    def connect(self, controller: DoorController) -> None:
+        """Say whom to tell what the readers decide."""
+        self._controller = controller
+
+    def tick(self) -> bool:
+        """Look at the clock; return whether the mode holds the door unlocked now."""
+        now = self._clock.now()
+        if self._guard.observe(now, self._clock.monotonic(), str(self._time.trust())):
+            self._time.checkpoint()
+        self._enter(self.desk.check_timeout())
+        return self.policy.modes.is_held_unlocked(now)
+
+    def look(self, frame: Frame) -> None:
+        """Read a visitor pass held before the camera."""
+        text = self._codes.read(frame) if self._codes is not None else None
+        if text is not None:
+            self._enter(self.desk.show_pass(text))
+
+    def heard(self, outcome: Outcome, reconsider: Callable[[Any, float], None]) -> None:
+        """Count a refusal at the camera; prepare for the PIN, or for the end of a pause."""
+        decision = outcome.decision
+        if decision.verdict is not Verdict.DENY:
+            return
+        self.policy.attempts.note(decision.reason, "face", decision.resident_id)
+        if decision.resident_id is None:
+            return
+        if decision.reason is Reason.SECOND_FACTOR_REQUIRED:
+            self.desk.expect_pin(decision.resident_id)
+        elif decision.reason is Reason.LOCKOUT_MAX_ATTEMPTS:
+            reconsider(decision, self.policy.attempts.seconds_left("face", decision.resident_id))
+
+    def workers(self, stopping: threading.Event) -> list[Worker]:
+        """Return the threads of the readers that are configured, not yet started."""
+        keypad, wedge = Keypad(), Wedge()
+
+        def key(pressed: str) -> None:
+            typed = keypad.press(pressed, self._clock.monotonic())
+            if typed is not None:
+                self._enter(self.desk.type_pin(typed.number, typed.pin))
+
+        def card(pressed: str) -> None:
+            shown = wedge.press(pressed, self._clock.monotonic())
+            if shown is not None:
+                self._enter(self.desk.present_card(shown.id))
+
+        access = self._settings.access
+        wanted = (("keypad", access.keypad, key), ("card", access.card_reader, card))
+        return [reader(name, path, take, stopping) for name, path, take in wanted if path is not None]
+
+    def close(self) -> None:
+        """Close the credential file. Safe to call twice."""
+        self._credentials.close()
+
+    def _enter(self, answer: Answer | None) -> None:
+        if answer is None or self._controller is None:
+            return
+        self._controller.enter(answer.draft, answer.rights)
+        if answer.silent is not None:
+            self._controller.record(answer.silent)
+
+    def _alarm(self, kind: str, data: dict[str, Any]) -> None:
+        if self._controller is not None:
+            now = self._clock
+            self._controller.record(EventDraft(kind, now.now(), now.monotonic(), data=data))
+
+
+def reader(name: str, path: Path, take: Callable[[str], None], stopping: threading.Event) -> Worker:
+    """Return the thread of one key device; unplugged, it is waited for and the door goes on."""
+    state: dict[str, Any] = {"device": None, "told": ""}
+
+    def step() -> None:
+        try:
+            if state["device"] is None:
+                state["device"], state["told"] = KeyDevice(path), ""
+            pressed = state["device"].read(READ_SECONDS)
+            if pressed is not None:
+                take(pressed)
+        except ReaderLost as error:
+            _give_up(state, str(error))
+            stopping.wait(REOPEN_SECONDS)
+
+    return Worker(name, step, close=lambda: _give_up(state, ""), stopping=stopping)
+
+
+def _give_up(state: dict[str, Any], why: str) -> None:
+    device, state["device"] = state["device"], None
+    if device is not None:
+        with closing(device):
+            pass
+    if why and state["told"] != why:
+        state["told"] = why
+        logger.error("%s", why)

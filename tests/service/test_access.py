@@ -1,0 +1,164 @@
+"""PIN, card and rules at a running door whose camera, models and broker are all dead."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from edge.credentials.device import EV_KEY, EVENT, KEYS
+from edge.domain import Resident
+from edge.store.residents import ResidentStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+DEADLINE_SECONDS = 40.0
+CODES = {key: code for code, key in reversed(KEYS.items())}
+CONFIG = """
+[door]
+id = "north"
+[camera]
+source = "{home}/no-camera.avi"
+[lock]
+driver = "dry-run"
+[storage]
+directory = "{home}/data"
+[access]
+keypad = "{home}/keypad"
+card_reader = "{home}/cards"
+{rules}
+[mqtt]
+host = "127.0.0.1"
+port = 9
+tls = false
+"""
+
+
+class Keys:
+    """The far end of a keypad: a named pipe that speaks the kernel's events."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self._fd = os.open(path, os.O_RDWR)
+
+    def type(self, text: str) -> None:
+        codes = [CODES[key] for key in text]
+        events = [(EV_KEY, code, value) for code in codes for value in (1, 0)]
+        os.write(self._fd, b"".join(EVENT.pack(0, 0, *event) for event in events))
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class Door:
+    """A running service with nothing but its keypad and its card reader."""
+
+    def __init__(self, home: Path, rules: str = "") -> None:
+        self.home, self.data = home, home / "data"
+        self.data.mkdir()
+        with closing(ResidentStore(self.data / "residents.db")) as store:
+            store.put(Resident("anna", "Anna"), [])
+        self.pin = re.search(r"\* (\d+) #", self.facegate("pin", "set", "anna", "--number", "12"))[1]
+        self.facegate("card", "add", "hid:4711", "anna")
+        self.keypad, self.cards = Keys(home / "keypad"), Keys(home / "cards")
+        config = home / "config.toml"
+        config.write_text(CONFIG.format(home=home, rules=rules))
+        self.environ = os.environ | {"FACEGATE_MODELS": str(home / "no-models")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "edge.cli", "run", "--config", str(config)],
+            env=self.environ,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def facegate(self, *arguments: str) -> str:
+        words = [sys.executable, "-m", "edge.cli", *arguments, "--data", str(self.data)]
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+    def wait_for(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.process.stderr.read()
+            events = self.events()
+            if found := [event for event in events if wanted(event)]:
+                return found[0]
+            time.sleep(0.2)
+        pytest.fail(f"nothing of the kind: {self.events()}")
+
+    def events(self) -> list[dict[str, Any]]:
+        if not (self.data / "journal.db").exists():
+            return []
+        return [json.loads(line) for line in self.facegate("events", "--json", "-n", "0").splitlines()]
+
+    def close(self) -> None:
+        self.keypad.close()
+        self.cards.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def start(tmp_path) -> Iterator[Callable[..., Door]]:
+    doors: list[Door] = []
+
+    def begin(rules: str = "") -> Door:
+        doors.append(Door(tmp_path, rules))
+        doors[-1].wait_for(lambda event: event["type"] == "service.started")
+        return doors[-1]
+
+    yield begin
+    for door in doors:
+        door.close()
+
+
+def by(method: str, kind: str = "access.granted") -> Callable[[dict[str, Any]], bool]:
+    return lambda event: event["type"] == kind and event["data"]["method"] == method
+
+
+def test_pin_and_card_open_while_camera_models_and_broker_are_dead(start):
+    door = start()
+    door.keypad.type("12*000000#")
+    refused = door.wait_for(by("pin", "access.denied"))
+    door.keypad.type(f"12*{door.pin}#")
+    opened = door.wait_for(by("pin"))
+    door.cards.type("4711#")
+    by_card = door.wait_for(by("card"))
+
+    assert refused["reason"] == "incorrect_authentication_factor"
+    assert (opened["resident"], by_card["resident"]) == ("anna", "anna")
+    assert opened["data"]["rule"] == "level resident, schedule always"
+    door.process.send_signal(signal.SIGTERM)
+    _, log = door.process.communicate(timeout=20)
+    assert door.process.returncode == 0, log
+    assert door.pin not in log
+
+
+def test_the_rules_of_the_site_are_asked(start, tmp_path):
+    (tmp_path / "rules.toml").write_text('[disabled]\nanna = "own_request"')
+    door = start(f'rules = "{tmp_path}/rules.toml"')
+    door.keypad.type(f"12*{door.pin}#")
+    refused = door.wait_for(by("pin", "access.denied"))
+    assert refused["reason"] == "credential_manual_disable"
+    assert refused["data"]["rule"] == "switched off: own_request"
+
+
+def test_broken_rules_stop_the_start_and_name_the_mistake(tmp_path):
+    (tmp_path / "rules.toml").write_text('[levels.a]\nschedule = "x"')
+    door = Door(tmp_path, f'rules = "{tmp_path}/rules.toml"')
+    try:
+        _, log = door.process.communicate(timeout=DEADLINE_SECONDS)
+        assert door.process.returncode == 78
+        assert "levels.a.schedule: there is no schedule 'x'" in log
+    finally:
+        door.close()

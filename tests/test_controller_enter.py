@@ -1,0 +1,71 @@
+"""The other ways in go through the same order: commit, then open."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.controller import DoorController
+from edge.domain import Authorisation, EventDraft, Reason
+from edge.pipeline import Pipeline
+from edge.policy.visits import Visits
+from tests.test_controller import NOON, Rules, Sees, Wire
+
+YES = Authorisation(True, Reason.GRANTED, 4.0, "level resident, schedule always")
+NO = Authorisation(False, Reason.OUT_OF_TIME_RANGE, 0.0, "level cleaner, schedule mornings")
+
+
+def draft(rights: Authorisation) -> EventDraft:
+    kind = "access.granted" if rights.allowed else "access.denied"
+    return EventDraft(kind, NOON, 1.0, "anna", str(rights.reason), {"method": "pin"})
+
+
+def controller(wire: Wire, on_failure: str = "open") -> DoorController:
+    return DoorController(Sees(), Rules(), wire, wire, on_failure)
+
+
+def test_a_pin_is_written_down_before_the_lock_moves():
+    wire = Wire()
+    assert controller(wire).enter(draft(YES), YES) is not None
+    assert wire.history == ["journal access.granted granted", "unlock 4"]
+
+
+def test_a_refusal_is_written_down_and_moves_nothing():
+    wire = Wire()
+    controller(wire).enter(draft(NO), NO)
+    assert wire.history == ["journal access.denied out_of_time_range"]
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "history"),
+    [("open", ["unlock 4"]), ("deny", [])],
+)
+def test_a_journal_that_fails_does_what_the_site_chose(on_failure, history):
+    wire = Wire()
+    wire.journal_fails = True
+    door = controller(wire, on_failure)
+    assert door.enter(draft(YES), YES) is None
+    assert (wire.history, door.unsaved_events) == (history, 1)
+    wire.journal_fails = False
+    door.enter(draft(NO), NO)
+    expected = {"open": "access.granted granted", "deny": "access.denied journal_unavailable"}[on_failure]
+    assert wire.history[len(history)] == f"journal {expected}"
+
+
+def test_a_lock_that_fails_is_an_event():
+    wire = Wire()
+    wire.lock_fails = True
+    controller(wire).enter(draft(YES), YES)
+    assert wire.history == ["journal access.granted granted", "journal health.lock None"]
+
+
+def test_whoever_a_pause_turned_away_is_looked_at_again_when_it_ends():
+    visits = Visits()
+    visit = visits.of(3, 0.0)
+    visits.grant(visit, "anna", 1.0)
+    assert not visit.is_due(20.0, 0.0)
+    visits.reconsider(3, "anna", 31.0)
+    assert not visit.is_due(30.9, 0.0)
+    assert visit.is_due(31.0, 0.0)
+    assert visits.grant(visit, "anna", 31.0)
+    visits.reconsider(99, "anna", 40.0)
+    assert hasattr(Pipeline, "reconsider")
