@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge.bench.peer import point
 from edge.camera.file import VideoFile
 from edge.enrol.shots import ShotTaker
 from edge.errors import EnrolmentRefused
+from edge.faces.detector import load_detector
+from edge.faces.embedder import load_embedder
+from edge.matcher.choice import AUTO, choose
+from edge.matcher.gallery import LiveGallery
+from edge.matcher.matcher import Matcher
 from edge.replay.door import Recognition, ReplayDoor
 from edge.replay.gallery import default_cache, load_folders
-from edge.service.recognition import Models, Sureness, build_matcher, open_models
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.domain import Embedding, Match, OperatingPoint
+    from edge.faces.detector import YuNet
+    from edge.faces.embedder import OnnxEmbedder
     from edge.ports import Identifier
     from edge.replay.door import Figures
 
@@ -68,22 +75,21 @@ class Recognised:
         }
 
 
-def people(gallery: Path) -> tuple[Models, dict[str, list[Embedding]]]:
-    """Return the models and the residents enrolled from `gallery`, a folder per person."""
-    models = open_models()
-    found = load_folders(
-        [gallery],
-        models.embedder.model_id,
-        lambda: ShotTaker(models.detector, models.embedder),
-        default_cache(),
-    )
-    return models, found.residents
+def people(gallery: Path) -> tuple[YuNet, OnnxEmbedder, dict[str, list[Embedding]]]:
+    """Return detector, embedder and the residents enrolled from `gallery`, a folder per person."""
+    detector, embedder = load_detector(), load_embedder()
+    found = load_folders([gallery], embedder.model_id, lambda: ShotTaker(detector, embedder), default_cache())
+    return detector, embedder, found.residents
 
 
-def recognised(models: Models, residents: dict[str, list[Embedding]], clip: Path) -> Recognised:
+def recognised(
+    detector: YuNet, embedder: OnnxEmbedder, residents: dict[str, list[Embedding]], clip: Path
+) -> Recognised:
     """Play `clip` through the door once. Raises `EnrolmentRefused` when it never asked the matcher."""
-    listener = Listener(build_matcher(models, Sureness(), residents))
-    door = ReplayDoor(Recognition(models.detector, models.embedder, listener))
+    gallery = LiveGallery(embedder.model_id, embedder.dim)
+    gallery.fill(residents.items(), embedder.model_id)
+    listener = Listener(Matcher(gallery, point, choose(AUTO, gallery)))
+    door = ReplayDoor(Recognition(detector, embedder, listener))
     camera = VideoFile(clip, threads=1)
     for _ in door.play(camera):
         pass

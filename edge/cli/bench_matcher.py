@@ -80,10 +80,10 @@ def _echo_scale(sizes: tuple[int, ...], dim: int, as_json: bool) -> None:
 def _real(gallery: Path, video: Path | None, share: dict[str, Any]) -> tuple[dict[str, list[Embedding]], Any]:
     from edge.bench.matcher_video import people, recognised
 
-    models, residents = people(gallery)
+    detector, embedder, residents = people(gallery)
     if video is None:
         return residents, None
-    found = recognised(models, residents, video)
+    found = recognised(detector, embedder, residents, video)
     share |= {"video": found.costs()}
     return residents, found.probes
 
