@@ -150,14 +150,16 @@ class ShotTaker:
 
 def reference_embedding(embedder: Embedder, image: Image, face: Face) -> Embedding:
     """Return the embedding averaged with that of the mirrored picture: steadier, and free at the door."""
-    width = image.shape[1]
-    mirrored = face.landmarks.copy()
-    mirrored[:, 0] = width - 1 - mirrored[:, 0]
-    mirrored = mirrored[[1, 0, 2, 4, 3]]  # right and left change places
-    both = embedder.embed(image, face.landmarks) + embedder.embed(
-        np.ascontiguousarray(cv2.flip(image, 1)), mirrored
-    )
+    both = embedder.embed(image, face.landmarks) + mirrored_embedding(embedder, image, face)
     return np.asarray(both / np.linalg.norm(both), np.float32)
+
+
+def mirrored_embedding(embedder: Embedder, image: Image, face: Face) -> Embedding:
+    """Return the embedding of the face as a mirror would show it."""
+    landmarks = face.landmarks.copy()
+    landmarks[:, 0] = image.shape[1] - 1 - landmarks[:, 0]
+    landmarks = landmarks[[1, 0, 2, 4, 3]]  # right and left change places
+    return embedder.embed(np.ascontiguousarray(cv2.flip(image, 1)), landmarks)
 
 
 def agreeing(harvest: Harvest) -> Harvest:

@@ -2,9 +2,10 @@
 
 The similarities of strangers beyond a high quantile are taken as exponential. That is heavier
 than what was fitted (generalised Pareto shapes of -0.06 to -0.2), so thresholds err on the strict
-side. The slope is the upper end of its 95 % interval, so the further a threshold lies beyond the
-measured comparisons the stricter it gets. The numbers come from `facegate evaluate calibrate`
-and stand in the model manifest; docs/accuracy.md says how well they hold on other people.
+side. As far as pairs of people were measured the slope is the fitted one; beyond, it is the upper
+end of its 95 % interval, so the further a threshold is extrapolated the stricter it gets. The
+numbers come from `facegate evaluate calibrate` and stand in the model manifest; docs/accuracy.md
+says how well they hold on other people.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ class Calibration:
 
     `above` is the similarity where the tail begins and `fraction` the share of comparisons of
     different people above it. `scale` is the similarity by which a threshold rises when the rate
-    falls by a factor of e (upper 95 %). `spread` is how many times greater the true rate at
-    `above` may be (upper 95 %, bootstrap over people). `people`, `pairs` and `comparisons` stand
-    behind the fit, `data` says of what. `margin` is the least lead over the best other resident.
+    falls by a factor of e, `scale_beyond` the same where nothing was measured (upper 95 %).
+    `spread` is how many times greater the true rate at `above` may be (upper 95 %, bootstrap over
+    people). `people`, `pairs` and `comparisons` stand behind the fit, `data` says of what.
+    `margin` is the least lead over the best other resident.
     """
 
     data: str
@@ -49,6 +51,7 @@ class Calibration:
     above: float
     fraction: float
     scale: float
+    scale_beyond: float
     spread: float
     margin: float
 
@@ -83,11 +86,19 @@ class Calibration:
         """
         _check_fpir(fpir)
         wanted = rate_per_comparison(fpir, templates)
-        return self.above + self.scale * math.log(max(self.fraction / wanted, 1.0))
+        measured = max(wanted, self.measured_rate)
+        return (
+            self.above
+            + self.scale * math.log(max(self.fraction / measured, 1.0))
+            + self.scale_beyond * math.log(max(measured / wanted, 1.0))
+        )
 
     def false_match_rate(self, similarity: float) -> float:
         """Return the share of comparisons with strangers above `similarity`; at most `fraction`."""
-        return self.fraction * math.exp(min(self.above - similarity, 0.0) / self.scale)
+        kink = self.above + self.scale * math.log(self.fraction / self.measured_rate)
+        if similarity <= kink:
+            return self.fraction * math.exp(min(self.above - similarity, 0.0) / self.scale)
+        return self.measured_rate * math.exp((kink - similarity) / self.scale_beyond)
 
     def operating_point(self, fpir: float, residents: int, templates: int) -> OperatingPoint:
         """Return the threshold for one look that may spend the rate `fpir`.
@@ -138,6 +149,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "above": (0.0, MOST_SIMILARITY),
     "fraction": (1e-9, 0.01),
     "scale": (0.001, 0.5),
+    "scale_beyond": (0.001, 0.5),
     "spread": (1.0, 100.0),
     "margin": (0.0, 0.5),
 }

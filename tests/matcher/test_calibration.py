@@ -17,7 +17,8 @@ TABLE: dict[str, Any] = {
     "comparisons": 5_653_570,
     "above": 0.352,
     "fraction": 1e-4,
-    "scale": 0.028,
+    "scale": 0.022,
+    "scale_beyond": 0.028,
     "spread": 1.5,
     "margin": 0.05,
 }
@@ -57,8 +58,10 @@ def test_no_threshold_is_lower_than_where_the_tail_begins(fpir: float, templates
 def test_a_threshold_worked_out_by_hand(calibration: Calibration) -> None:
     # 1 % over 100 templates is 1.005e-4 a comparison: just the beginning of the tail.
     assert calibration.threshold(0.01, 100) == pytest.approx(0.352)
-    # A hundredfold gallery: two factors of ten, 0.028 x ln 100 higher, less a hair.
-    assert calibration.threshold(0.01, 10_000) == pytest.approx(0.352 + 0.028 * math.log(100), abs=2e-4)
+    # Measured down to 10 of 355,746 pairs, then extrapolated with the steeper slope.
+    measured = 10 / 355_746
+    expected = 0.352 + 0.022 * math.log(1e-4 / measured) + 0.028 * math.log(measured / 1.005e-6)
+    assert calibration.threshold(0.01, 10_000) == pytest.approx(expected, abs=1e-4)
     assert rate_per_comparison(0.5, 1) == pytest.approx(0.5)
 
 
