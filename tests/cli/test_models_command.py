@@ -1,0 +1,80 @@
+"""`facegate models` as a person uses it."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edge.cli.models import chosen_artefacts, models
+from edge.errors import InstallError, ModelCorrupt
+from edge.faces.manifest import load_manifest
+from edge.faces.weights import models_directory
+from tests.places import need_models
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def facegate_models(directory: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(models, arguments, env={"FACEGATE_MODELS": str(directory)})
+
+
+def test_without_names_the_needed_models_are_chosen_and_demo_adds_the_photos() -> None:
+    manifest = load_manifest()
+    names = [item.name for item in chosen_artefacts(manifest, (), with_demo=False)]
+    assert names[:2] == ["yunet", "sface"]
+    assert "dlib-resnet" not in names
+    both = [item.name for item in chosen_artefacts(manifest, (), with_demo=True)]
+    assert both == [*names, *manifest.assets]
+
+
+def test_names_choose_models_single_photos_and_all_photos_each_once() -> None:
+    manifest = load_manifest()
+    found = chosen_artefacts(manifest, ("dlib-resnet", "biden", "demo-photos"), with_demo=True)
+    assert sorted(item.name for item in found) == sorted(["dlib-resnet", *manifest.assets])
+    with pytest.raises(InstallError, match="no model is called 'facenet'"):
+        chosen_artefacts(manifest, ("facenet",), with_demo=False)
+
+
+def test_an_empty_directory_is_listed_and_fails_verification(tmp_path: Path) -> None:
+    listed = facegate_models(tmp_path, "list")
+    assert listed.exit_code == 0
+    assert listed.output.count("not installed") >= 8
+    assert "Apache-2.0" in listed.output
+    verified = facegate_models(tmp_path, "verify")
+    assert isinstance(verified.exception, ModelCorrupt)
+    assert "facegate models install" in str(verified.exception)
+
+
+@pytest.mark.models
+def test_installed_models_verify_until_one_byte_changes(tmp_path: Path) -> None:
+    need_models("yunet", "sface")
+    result = facegate_models(tmp_path, "install", "yunet", "sface", "--from", str(models_directory()))
+    assert "2 installed" in result.output
+    assert facegate_models(tmp_path, "verify").output.count("wrong file") == 0
+    path = tmp_path / load_manifest().model("sface").file
+    data = bytearray(path.read_bytes())
+    data[1000] ^= 1
+    path.write_bytes(data)
+    broken = facegate_models(tmp_path, "verify")
+    assert "wrong file" in broken.output
+    assert isinstance(broken.exception, ModelCorrupt)
+
+
+@pytest.mark.models
+def test_install_repairs_what_is_damaged_and_leaves_the_rest(tmp_path: Path) -> None:
+    need_models("yunet", "obama")
+    shutil.copytree(models_directory() / "demo", tmp_path / "demo")
+    (tmp_path / "demo" / "obama.jpg").write_bytes(b"torn")
+    arguments = ("install", "obama", "obama2", "--from", str(models_directory()))
+    assert "1 installed" in facegate_models(tmp_path, *arguments).output
+    assert "0 installed" in facegate_models(tmp_path, *arguments).output
+
+
+@pytest.mark.parametrize("command", [[], ["install"], ["list"], ["verify"]])
+def test_every_help_ends_with_an_example(command: list[str]) -> None:
+    output = CliRunner().invoke(models, [*command, "--help"]).output
+    assert "Example: facegate models" in output
