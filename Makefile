@@ -61,6 +61,7 @@ lint: $(BIN)/.installed
 	$(BIN)/lint-imports
 
 test: debian lint models
+	$(BIN)/facegate models install dlib-resnet
 	$(BIN)/python -m pytest
 
 # Eight minutes: caller and guard killed and hung while the relay is energised, 240 times.
