@@ -47,7 +47,7 @@ class TestClosed:
             fuse({**LIVE, name: wrong})
 
     @pytest.mark.parametrize(
-        "names", [(), ("texture",), PAIR[:1], ("faceplugin", "texture"), ("other",), (*LIVE, "x")]
+        "names", [(), ("texture",), PAIR, PAIR[:1], ("faceplugin", "texture"), ("other",), (*LIVE, "x")]
     )
     def test_a_set_without_a_measured_rule_is_an_error(self, names):
         with pytest.raises(ValueError, match="no rule"):
