@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from edge.bench.pad_result import CLAIMS, PadResult, Species
+from edge.errors import EvaluationRefused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,9 +92,14 @@ def still_needed(result: PadResult) -> str:
 
 
 def draw(results: Sequence[PadResult], path: Path) -> None:
-    """Write a plot of every species' APCER with its interval, and of BPCER, to `path`."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - a second that only a plot costs
+    """Write a plot of every species' APCER with its interval, and of BPCER, to `path`.
 
+    Raises `EvaluationRefused` without matplotlib.
+    """
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - a second that only a plot costs
+    except ImportError as error:
+        raise EvaluationRefused("a plot needs matplotlib: pip install 'facegate[eval]'") from error
     figure = Figure(
         figsize=(8, 1.5 + 0.5 * sum(len(one.species) + 1 for one in results)), layout="constrained"
     )
