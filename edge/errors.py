@@ -56,6 +56,10 @@ class ConsentRefused(FacegateError, ValueError):
     """A consent breaks a rule (no guardian, unknown notice); nothing was recorded."""
 
 
+class PanelRefused(FacegateError, ValueError):
+    """The panel refuses what was asked for; the message is shown to the person who asked."""
+
+
 class JournalUnavailable(FacegateError, OSError):
     """An event could not be stored durably."""
 

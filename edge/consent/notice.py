@@ -14,12 +14,12 @@ NOTICES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "2026-1": {
             "en": (
-                "This door can recognise your face to open for you. Purpose: opening this door, nothing "
-                "else. Your picture is not kept; a numeric template of it is kept in this device, encrypted with "
-                "a key of its own. It is not sent anywhere. You need not agree: PIN, card and visitor code "
-                "open the same door. You may withdraw at any time at the door's office; the key is destroyed "
-                "at once and you get a signed receipt. An unused template is erased after a year. For a child "
-                "under 14 a guardian must agree."
+                "This door can recognise your face to open for you. Purpose: opening this door, "
+                "nothing else. Your picture is not kept; a numeric template of it is kept in this "
+                "device, encrypted with a key of its own. It is not sent anywhere. You need not agree: "
+                "PIN, card and visitor code open the same door. You may withdraw at any time at the "
+                "door's office; the key is destroyed at once and you get a signed receipt. An unused "
+                "template is erased after a year. For a child under 14 a guardian must agree."
             ),
             "zh": (
                 "此门可以识别您的人脸并为您开门。用途：仅用于开启此门。您的照片不会保存；仅在本设备内保存由其生成的"

@@ -1,0 +1,140 @@
+"""Who may use the panel: named accounts with a role, no default password, a one-time code at first."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import sqlite3
+import threading
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from edge.errors import PanelRefused, StoreError
+from edge.store.database import Schema, open_database, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ACCOUNTS_FILE = "panel.db"
+"""Its name inside the data folder."""
+
+LEAST_PASSWORD = 10
+"""Characters. With the login's back-off, guessing ten characters is out of reach."""
+
+MOST_PASSWORD = 256
+SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 1
+"""71 ms and 16 MiB on the machine it was chosen on: dear for a guesser, bearable for a small board."""
+
+CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that is mistaken for something else
+CODE_LETTERS = 10  # 50 bits
+
+ACCOUNTS = Schema(
+    name="panel accounts",
+    application_id=0x46475031,  # "FGP1"
+    migrations=(
+        (
+            """CREATE TABLE accounts (
+                name TEXT PRIMARY KEY,
+                role TEXT NOT NULL,
+                salt BLOB NOT NULL,
+                digest BLOB NOT NULL)""",
+        ),
+    ),
+)
+
+
+class Role(StrEnum):
+    """What an account may do: everything, people, or look."""
+
+    INSTALLER = "installer"
+    STAFF = "staff"
+    AUDITOR = "auditor"
+
+
+class Accounts:
+    """The accounts of one door, in one file. Any thread.
+
+    While there is none, `first_code` is what the device prints; it dies with the first account.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._connection = open_database(path, ACCOUNTS)
+        self.first_code = None if self.all() else new_code()
+
+    def all(self) -> dict[str, Role]:
+        """Return every account's role."""
+        with self._using() as connection:
+            rows = connection.execute("SELECT name, role FROM accounts ORDER BY name").fetchall()
+        return {name: Role(role) for name, role in rows}
+
+    def claim(self, code: str, name: str, password: str) -> bool:
+        """Make the first installer for the holder of the printed code; False for a wrong code.
+
+        Raises `PanelRefused` for a name or password that cannot be.
+        """
+        wanted = self.first_code
+        given = code.strip().upper().replace("-", "").replace(" ", "")
+        if wanted is None or not hmac.compare_digest(given.encode(), wanted.replace("-", "").encode()):
+            return False
+        self.put(name, Role.INSTALLER, password)
+        self.first_code = None
+        return True
+
+    def put(self, name: str, role: Role, password: str) -> None:
+        """Make an account or change it. Raises `PanelRefused` naming the rule that is broken."""
+        if not (0 < len(name) <= 64) or not name.isprintable() or name != name.strip():
+            raise PanelRefused(f"account name {name[:40]!r}: give 1 to 64 printable characters")
+        if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
+            raise PanelRefused(f"the password has {len(password)} characters; give {LEAST_PASSWORD} or more")
+        if name.lower() in password.lower():
+            raise PanelRefused("the password contains the account's name; choose another")
+        salt = secrets.token_bytes(16)
+        row = (name, role.value, salt, _digest(password, salt))
+        with self._using() as connection, transaction(connection):
+            connection.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", row)
+
+    def remove(self, name: str) -> None:
+        """Remove an account. Raises `PanelRefused` for the last installer: nobody could get in."""
+        roles = self.all()
+        installers = [other for other, role in roles.items() if role is Role.INSTALLER]
+        if installers == [name]:
+            raise PanelRefused(f"{name} is the last installer; make another one first")
+        with self._using() as connection, transaction(connection):
+            connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
+
+    def check(self, name: str, password: str) -> Role | None:
+        """Return the role when name and password belong together; takes as long when they do not."""
+        with self._using() as connection:
+            sql = "SELECT role, salt, digest FROM accounts WHERE name = ?"
+            row = connection.execute(sql, (name,)).fetchone()
+        role, salt, wanted = row or ("", b"no such account.", b"")
+        given = _digest(password[: MOST_PASSWORD + 1], salt)
+        return Role(role) if hmac.compare_digest(given, wanted) else None
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock:
+                yield self._connection
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: cannot use the accounts: {error}") from error
+
+
+def new_code() -> str:
+    """Return a one-time code for people to copy, such as `7KQ2M-XW9AB`."""
+    letters = "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LETTERS))
+    return f"{letters[:5]}-{letters[5:]}"
+
+
+def _digest(password: str, salt: bytes) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, dklen=32)

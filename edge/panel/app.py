@@ -1,0 +1,81 @@
+"""The panel as one ASGI application: every page, who may see it, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from edge.panel import views_door, views_enrol, views_entry, views_people
+from edge.panel.asking import ALL, INSTALLER, PEOPLE, Ask, view
+from edge.panel.desk import Office
+from edge.panel.guard import RequestGuard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from edge.panel.accounts import Role
+    from edge.panel.desk import Desk
+
+GET, POST = ("GET",), ("POST",)
+BOTH = ("GET", "POST")
+
+PAGES: tuple[tuple[str, tuple[str, ...], frozenset[Role] | None, Callable[[Ask], Response]], ...] = (
+    # path, methods, who (None: nobody needs to be logged in), view
+    ("/", GET, ALL, views_entry.home),
+    ("/first", BOTH, None, views_entry.first),
+    ("/login", BOTH, None, views_entry.login),
+    ("/logout", POST, ALL, views_entry.logout),
+    ("/language/{code}", GET, None, views_entry.language),
+    ("/accounts", BOTH, INSTALLER, views_entry.accounts),
+    ("/enrol", GET, PEOPLE, views_enrol.form),
+    ("/enrol/start", POST, PEOPLE, views_enrol.start),
+    ("/enrol/photos", POST, PEOPLE, views_enrol.photos),
+    ("/enrol/now", GET, PEOPLE, views_enrol.now),
+    ("/enrol/state", GET, PEOPLE, views_enrol.state),
+    ("/enrol/save", POST, PEOPLE, views_enrol.save),
+    ("/enrol/discard", POST, PEOPLE, views_enrol.discard),
+    ("/live", GET, PEOPLE, views_enrol.live),
+    ("/live.jpg", GET, PEOPLE, views_enrol.live_jpeg),
+    ("/residents", GET, ALL, views_people.residents),
+    ("/residents/{resident_id}", GET, ALL, views_people.resident),
+    ("/residents/{resident_id}/change", POST, PEOPLE, views_people.change),
+    ("/residents/{resident_id}/withdraw", POST, PEOPLE, views_people.withdraw),
+    ("/residents/{resident_id}/export", POST, PEOPLE, views_people.export),
+    ("/events", GET, ALL, views_door.events),
+    ("/test", GET, PEOPLE, views_door.test),
+    ("/test/pulse", POST, INSTALLER, views_door.pulse),
+    ("/health", GET, ALL, views_door.health),
+    ("/models", GET, ALL, views_door.models),
+    ("/about", GET, ALL, views_door.about),
+    ("/screen", GET, None, views_door.screen),
+    ("/screen/state", GET, None, views_door.screen_state),
+)
+
+
+def make_app(desk: Desk) -> Starlette:
+    """Return the panel of one door. Views run in worker threads; stores must allow any thread."""
+    office = Office.of(desk)
+    routes = [
+        Route(path, view(act, office, roles), methods=list(methods)) for path, methods, roles, act in PAGES
+    ]
+    static = Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+
+    def missing(ask: Ask) -> Response:
+        return ask.page("message.html", 404, title=ask.say("failed"), text=ask.say("not_found"))
+
+    nowhere = view(missing, office, None)
+
+    async def not_found(request: Request, _: Exception) -> Response:
+        return await nowhere(request)
+
+    return Starlette(
+        routes=[*routes, static], middleware=[Middleware(RequestGuard)], exception_handlers={404: not_found}
+    )

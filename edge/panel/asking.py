@@ -1,0 +1,147 @@
+"""One request, checked before a view sees it: session, role, form and its token."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from edge.errors import FacegateError
+from edge.panel.accounts import Role
+from edge.panel.words import say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from starlette.requests import Request
+
+    from edge.panel.desk import Desk, Office
+    from edge.panel.sessions import Session
+
+COOKIE = "__Host-facegate"
+LANGUAGE_COOKIE = "facegate-language"
+ALL = frozenset(Role)
+PEOPLE = frozenset({Role.INSTALLER, Role.STAFF})
+INSTALLER = frozenset({Role.INSTALLER})
+MOST_FILES, MOST_FIELDS = 8, 20
+
+PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
+)
+
+
+@dataclass(slots=True)
+class Ask:
+    """What a view gets. `form` holds text fields, `files` (name, bytes) of uploads."""
+
+    request: Request
+    office: Office
+    session: Session
+    form: dict[str, str] = field(default_factory=dict)
+    files: list[tuple[str, bytes]] = field(default_factory=list)
+
+    @property
+    def desk(self) -> Desk:
+        """The door."""
+        return self.office.desk
+
+    @property
+    def language(self) -> str:
+        """`en` or `zh`: the cookie's, else the browser's first wish."""
+        chosen = self.request.cookies.get(LANGUAGE_COOKIE)
+        wish = chosen or self.request.headers.get("accept-language", "")
+        return "zh" if wish.startswith("zh") else "en"
+
+    @property
+    def address(self) -> str:
+        """The other end's address."""
+        return self.request.client.host if self.request.client else "?"
+
+    def say(self, name: str, **values: object) -> str:
+        """Return a text in the reader's language."""
+        return say(name, self.language, **values)
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        """Return a rendered page."""
+        role = self.session.role
+        text = PAGES.get_template(template).render(
+            ask=self, say=self.say, role=role.value if role else "", csrf=self.session.csrf, **values
+        )
+        return self.keep(HTMLResponse(text, status))
+
+    def to(self, path: str) -> Response:
+        """Return the way to another page."""
+        return self.keep(RedirectResponse(path, 303))
+
+    def keep(self, response: Response) -> Response:
+        """Return `response` with the session's cookie."""
+        response.set_cookie(
+            COOKIE, self.session.token, path="/", secure=True, httponly=True, samesite="strict"
+        )
+        return response
+
+
+def view(
+    act: Callable[[Ask], Response], office: Office, roles: frozenset[Role] | None
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Return the endpoint for `act`; `roles` None means that nobody needs to be logged in."""
+
+    async def endpoint(request: Request) -> Response:
+        session = office.sessions.get(request.cookies.get(COOKIE)) or office.sessions.begin()
+        ask = Ask(request, office, session)
+        if (refusal := _refused_entry(ask, roles)) is not None:
+            return refusal
+        if request.method == "POST":
+            try:
+                await _read_form(ask)
+            except MultiPartException as error:
+                return ask.page("message.html", 400, title=ask.say("failed"), text=str(error))
+            if not _is_own_form(ask):
+                return ask.page("message.html", 403, title=ask.say("failed"), text=ask.say("not_allowed"))
+        return await run_in_threadpool(_acting, act, ask)
+
+    return endpoint
+
+
+def _refused_entry(ask: Ask, roles: frozenset[Role] | None) -> Response | None:
+    if roles is None:
+        return None
+    if ask.session.role is None:
+        return ask.to("/first" if ask.desk.accounts.first_code else "/login")
+    if ask.session.role not in roles:
+        return ask.page("message.html", 403, title=ask.say("failed"), text=ask.say("not_allowed"))
+    return None
+
+
+async def _read_form(ask: Ask) -> None:
+    form: FormData
+    async with ask.request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS) as form:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                if value.filename:
+                    ask.files.append((value.filename[:80], await value.read()))
+            else:
+                ask.form[name] = value
+
+
+def _is_own_form(ask: Ask) -> bool:
+    """Say whether a form comes from a page of ours, shown in this very session."""
+    origin = ask.request.headers.get("origin")
+    host = ask.request.headers.get("host", "")
+    if origin not in {None, f"https://{host}"}:
+        return False
+    return hmac.compare_digest(ask.form.get("csrf", "").encode(), ask.session.csrf.encode())
+
+
+def _acting(act: Callable[[Ask], Response], ask: Ask) -> Response:
+    try:
+        return act(ask)
+    except FacegateError as error:
+        return ask.page("message.html", 422, title=ask.say("failed"), text=str(error))

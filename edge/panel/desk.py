@@ -1,0 +1,78 @@
+"""What the panel works with: everything it needs from the door, in one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from edge.domain import EventDraft
+from edge.panel.logins import LoginGuard
+from edge.panel.sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from edge.domain import DoorEvent, Image, OperatingPoint
+    from edge.enrol.session import Outcome
+    from edge.panel.accounts import Accounts
+    from edge.panel.studio import Studio
+    from edge.ports import Clock
+    from edge.store.consents import ConsentLedger
+    from edge.store.residents import ResidentStore
+
+
+@dataclass(frozen=True, slots=True)
+class Recogniser:
+    """The parts of recognition that the panel asks.
+
+    `judge` (resident id, pictures) -> outcome, raising `EnrolmentRefused`; `point` (residents) is the
+    operating point a gallery of that many would have.
+    """
+
+    model_id: str
+    judge: Callable[[str, Sequence[tuple[str, Image]]], Outcome]
+    point: Callable[[int], OperatingPoint]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One door as seen from the panel.
+
+    `record` commits an event; `events` (before seq or None, count) returns the newest first; `pulse`
+    opens once, None when the relay is out of reach; `facts` are lines for the about page.
+    """
+
+    door_id: str
+    clock: Clock
+    accounts: Accounts
+    residents: ResidentStore
+    consents: ConsentLedger
+    studio: Studio
+    recogniser: Recogniser
+    receipt_key: Ed25519PrivateKey
+    record: Callable[[EventDraft], object]
+    events: Callable[[int | None, int], Sequence[DoorEvent]]
+    pulse: Callable[[], object] | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    minors_allowed: bool = False
+
+    def note(self, kind: str, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
+        """Commit an event of the panel. Raises `JournalUnavailable`: what is not logged is not done."""
+        clock = self.clock
+        self.record(EventDraft(kind, clock.now(), clock.monotonic(), about, reason, data))
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The desk, and who sits at it: sessions and the guard of the login."""
+
+    desk: Desk
+    sessions: Sessions
+    logins: LoginGuard
+
+    @classmethod
+    def of(cls, desk: Desk) -> Office:
+        """Return an office where nobody is logged in yet."""
+        return cls(desk, Sessions(desk.clock), LoginGuard(desk.clock))

@@ -1,0 +1,112 @@
+"""Enrolment mode: one person at a time, begun by somebody, limited in time, ended by itself."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.domain import Resident, Template
+from edge.errors import PanelRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge.consent.rules import Statement
+    from edge.domain import Consent, Embedding
+    from edge.enrol.session import GuidedSession, Outcome, Progress
+    from edge.panel.feed import Feed
+    from edge.ports import Clock
+
+WINDOW_SECONDS = 180.0
+"""How long an enrolment may take from opening it to saving; then everything is forgotten."""
+
+POLL_SECONDS = 0.02
+
+
+@dataclass(slots=True, eq=False)
+class Enrolment:
+    """One enrolment under way. `progress` and `outcome` are written by the studio's thread."""
+
+    statement: Statement
+    name: str
+    by: str
+    begun: float
+    progress: Progress | None = None
+    outcome: Outcome | None = None
+
+
+class Studio:
+    """Runs one guided session over the feed. Any thread may ask; one thread observes.
+
+    `new_session` (resident id) -> session: with the gallery as it is then.
+    """
+
+    def __init__(self, feed: Feed, new_session: Callable[[str], GuidedSession], clock: Clock) -> None:
+        self.feed = feed
+        self._new_session = new_session
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._now: Enrolment | None = None
+
+    @property
+    def now(self) -> Enrolment | None:
+        """The enrolment under way; None when there is none or its window has closed."""
+        with self._lock:
+            enrolment = self._now
+            if enrolment is not None and self._clock.monotonic() - enrolment.begun > WINDOW_SECONDS:
+                self._now = enrolment = None
+            return enrolment
+
+    def begin(self, statement: Statement, name: str, by: str) -> Enrolment:
+        """Begin an enrolment. Raises `PanelRefused` while another one is under way."""
+        enrolment = self._take_place(statement, name, by)
+        session = self._new_session(statement.resident_id)
+        self.feed.lease()
+        threading.Thread(target=self._watch, args=(enrolment, session), daemon=True, name="studio").start()
+        return enrolment
+
+    def begin_judged(self, statement: Statement, name: str, by: str, outcome: Outcome) -> Enrolment:
+        """Take in an outcome that came of photos; it is saved or dropped like that of a session."""
+        enrolment = self._take_place(statement, name, by)
+        enrolment.outcome = outcome
+        return enrolment
+
+    def end(self) -> None:
+        """Forget the enrolment under way."""
+        with self._lock:
+            self._now = None
+
+    def _take_place(self, statement: Statement, name: str, by: str) -> Enrolment:
+        if (other := self.now) is not None:
+            raise PanelRefused(f"{other.by} is enrolling {other.statement.resident_id}; end that first")
+        enrolment = Enrolment(statement, name, by, self._clock.monotonic())
+        with self._lock:
+            self._now = enrolment
+        return enrolment
+
+    def _watch(self, enrolment: Enrolment, session: GuidedSession) -> None:
+        pause = threading.Event()
+        seen = -1
+        while self.now is enrolment and enrolment.outcome is None:
+            self.feed.lease()
+            frame = self.feed.newest()
+            if frame is None or frame.seq == seen:
+                pause.wait(POLL_SECONDS)
+                continue
+            seen = frame.seq
+            enrolment.progress = session.observe(frame)
+            enrolment.outcome = session.outcome
+
+
+def templates_of(
+    resident: Resident, rows: Sequence[Embedding], model_id: str, consent: Consent
+) -> list[Template]:
+    """Return the rows of an outcome as templates under a consent: shots, then their mean."""
+    last = len(rows) - 1
+    return [
+        Template(
+            resident.id, row, model_id, consent.given_at, "mean" if 0 < last == n else "shot", consent.id
+        )
+        for n, row in enumerate(rows)
+    ]

@@ -1,0 +1,85 @@
+"""The panel's own certificate: self-signed, its fingerprint printed on the device to compare."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.x509.oid import NameOID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+VALID_DAYS = 825
+"""The longest that current browsers accept of a certificate somebody installed by hand."""
+
+
+def own_certificate(folder: Path, names: Iterable[str]) -> tuple[Path, Path, str]:
+    """Return (certificate, key, SHA-256 fingerprint), made anew when missing or about to expire.
+
+    `names` are host names and addresses under which the panel is reached.
+    """
+    certificate, key = folder / "panel.crt", folder / "panel.key"
+    if not (certificate.exists() and key.exists() and _is_fresh(certificate)):
+        _make(certificate, key, list(names))
+    return certificate, key, _fingerprint(certificate)
+
+
+def signing_key(path: Path) -> ed25519.Ed25519PrivateKey:
+    """Return the door's key for receipts, made (mode 0600) when there is none."""
+    if not path.exists():
+        _write(path, ed25519.Ed25519PrivateKey.generate().private_bytes_raw())
+    return ed25519.Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+
+
+def _make(certificate: Path, key_file: Path, names: list[str]) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "facegate panel")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))  # a board without a clock may be behind
+        .not_valid_after(now + timedelta(days=VALID_DAYS))
+        .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    _write(key_file, private)
+    _write(certificate, signed.public_bytes(serialization.Encoding.PEM))
+
+
+def _write(path: Path, data: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _is_fresh(certificate: Path) -> bool:
+    loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
+    return loaded.not_valid_after_utc - datetime.now(UTC) > timedelta(days=30)
+
+
+def _fingerprint(certificate: Path) -> str:
+    loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
+    return loaded.fingerprint(hashes.SHA256()).hex(":").upper()
+
+
+def _name(text: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(text))
+    except ValueError:
+        return x509.DNSName(text)

@@ -1,0 +1,191 @@
+"""Enrolment in the browser: a form, live guidance, a result, and the decision to keep it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+from starlette.responses import JSONResponse, Response
+
+from edge.camera.image import decode_image
+from edge.consent.notice import CURRENT, NOTICES
+from edge.consent.rules import Statement, consent_from
+from edge.domain import Resident
+from edge.enrol.guidance import GUIDANCE
+from edge.errors import PanelRefused
+from edge.panel.accounts import Role
+from edge.panel.studio import templates_of
+
+if TYPE_CHECKING:
+    from edge.domain import Image
+    from edge.panel.asking import Ask
+    from edge.panel.studio import Enrolment
+
+PREVIEW_WIDTH_PX = 480
+JPEG_QUALITY = 70
+
+
+def form(ask: Ask) -> Response:
+    """Return the form that begins an enrolment, or the one under way."""
+    if ask.desk.studio.now is not None:
+        return ask.to("/enrol/now")
+    return ask.page("enrol.html", notice=NOTICES[CURRENT][ask.language], wanted=ask.request.query_params)
+
+
+def start(ask: Ask) -> Response:
+    """Begin an enrolment at the camera."""
+    statement, name = _stated(ask)
+    ask.desk.note("enrol.opened", about=statement.resident_id, by=ask.session.user, source="camera")
+    ask.desk.studio.begin(statement, name, ask.session.user)
+    return ask.to("/enrol/now")
+
+
+def photos(ask: Ask) -> Response:
+    """Judge uploaded photos with the same gates."""
+    statement, name = _stated(ask)
+    pictures = [(f"photo {number}", decode_image(data)) for number, (_, data) in enumerate(ask.files, 1)]
+    ask.desk.note("enrol.opened", about=statement.resident_id, by=ask.session.user, source="photos")
+    outcome = ask.desk.recogniser.judge(statement.resident_id, pictures)
+    ask.desk.studio.begin_judged(statement, name, ask.session.user, outcome)
+    return ask.to("/enrol/now")
+
+
+def now(ask: Ask) -> Response:
+    """Return the page with the camera's picture and the guidance, or with the result."""
+    enrolment = ask.desk.studio.now
+    if enrolment is None:
+        return ask.to("/enrol")
+    if enrolment.outcome is None:
+        return ask.page("enrol_live.html", enrolment=enrolment)
+    return ask.page("enrol_result.html", enrolment=enrolment, miss=_miss(ask, enrolment))
+
+
+def state(ask: Ask) -> Response:
+    """Return what to show now, as JSON."""
+    enrolment = ask.desk.studio.now
+    if enrolment is None or enrolment.outcome is not None:
+        return JSONResponse({"over": True})
+    progress = enrolment.progress
+    if progress is None:
+        problem = ask.desk.studio.feed.problem
+        return JSONResponse({"over": False, "text": ask.say("no_camera", problem=problem or "…"), "share": 0})
+    text = GUIDANCE[progress.guidance].in_(ask.language)
+    return JSONResponse(
+        {"over": False, "code": progress.guidance.value, "text": text, "share": round(progress.share, 3)}
+    )
+
+
+def save(ask: Ask) -> Response:
+    """Store the templates under a recorded consent."""
+    enrolment = ask.desk.studio.now
+    outcome = enrolment.outcome if enrolment else None
+    if enrolment is None or outcome is None:
+        raise PanelRefused("there is no finished enrolment to save; begin a new one")
+    override = _override(ask, enrolment)
+    statement = enrolment.statement
+    consent = consent_from(
+        statement, enrolment.by, ask.desk.clock.now(), minors_allowed=ask.desk.minors_allowed
+    )
+    resident = _resident(ask, enrolment)
+    facts: dict[str, Any] = {"by": ask.session.user, "templates": len(outcome.rows), "consent": consent.id}
+    if outcome.report is not None:
+        facts["expected_miss_rate"] = round(outcome.report.miss_rate, 6)
+    ask.desk.note("enrol.saved", about=resident.id, **facts, **override)
+    ask.desk.consents.record(consent)
+    rows = templates_of(resident, outcome.rows, ask.desk.recogniser.model_id, consent)
+    ask.desk.residents.put(resident, rows)
+    ask.desk.studio.end()
+    return ask.page("message.html", title=ask.say("enrol"), text=ask.say("saved", who=resident.name))
+
+
+def discard(ask: Ask) -> Response:
+    """Forget the enrolment under way."""
+    if (enrolment := ask.desk.studio.now) is not None:
+        objection = enrolment.outcome.objection if enrolment.outcome else None
+        why = objection.refusal.value if objection else "cancelled"
+        ask.desk.note("enrol.dropped", about=enrolment.statement.resident_id, by=ask.session.user, why=why)
+    ask.desk.studio.end()
+    return ask.to("/enrol")
+
+
+def live(ask: Ask) -> Response:
+    """Return the page with the camera's picture."""
+    return ask.page("live.html")
+
+
+def live_jpeg(ask: Ask) -> Response:
+    """Return the newest frame, small, as JPEG with the face's box; 204 while there is none."""
+    feed = ask.desk.studio.feed
+    feed.lease()
+    frame = feed.newest()
+    if frame is None:
+        return Response(status_code=204)
+    return Response(_preview(frame.image, ask.desk.studio.now), media_type="image/jpeg")
+
+
+def _preview(image: Image, enrolment: Enrolment | None) -> bytes:
+    scale = min(1.0, PREVIEW_WIDTH_PX / image.shape[1])
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    box = enrolment.progress.box if enrolment and enrolment.progress else None
+    if box is not None:
+        corners = [round(value * scale) for value in (box.left, box.top, box.right, box.bottom)]
+        cv2.rectangle(small, corners[:2], corners[2:], (255, 255, 255), 4)
+        cv2.rectangle(small, corners[:2], corners[2:], (150, 80, 0), 2)
+    _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return bytes(jpeg)
+
+
+def _stated(ask: Ask) -> tuple[Statement, str]:
+    """Return what the form declares. Raises `ConsentRefused` before the camera is even opened."""
+    resident_id = ask.form.get("resident_id", "").strip()
+    if not (0 < len(resident_id) <= 64) or not resident_id.isprintable() or "/" in resident_id:
+        raise PanelRefused(f"resident number {resident_id[:40]!r}: give 1 to 64 printable characters, no /")
+    statement = Statement(
+        resident_id,
+        agrees="agrees" in ask.form,
+        language=ask.language,
+        is_minor="minor" in ask.form,
+        guardian=ask.form.get("guardian", "")[:200],
+    )
+    desk = ask.desk
+    consent_from(statement, ask.session.user, desk.clock.now(), minors_allowed=desk.minors_allowed)
+    return statement, ask.form.get("name", "").strip()[:200]
+
+
+def _override(ask: Ask, enrolment: Enrolment) -> dict[str, Any]:
+    """Return what to log about an override; nothing when none is needed. Raises `PanelRefused`."""
+    objection = enrolment.outcome.objection if enrolment.outcome else None
+    if objection is None:
+        return {}
+    reason = ask.form.get("reason", "").strip()[:200]
+    if not objection.is_overridable:
+        raise PanelRefused(objection.text(ask.language))
+    if ask.session.role is not Role.INSTALLER or not reason:
+        raise PanelRefused("only an installer may override this, and with a reason")
+    return {"override": objection.refusal.value, "override_reason": reason, **objection.numbers}
+
+
+def _resident(ask: Ask, enrolment: Enrolment) -> Resident:
+    """Return the resident as stored, with a new name when one is given."""
+    identity = enrolment.statement.resident_id
+    known = ask.desk.residents.get(identity)
+    name = enrolment.name or (known.name if known else identity)
+    if known is None:
+        return Resident(identity, name)
+    return Resident(
+        identity, name, known.access_levels, known.valid_from, known.valid_until, known.extended_unlock
+    )
+
+
+def _miss(ask: Ask, enrolment: Enrolment) -> str:
+    report = enrolment.outcome.report if enrolment.outcome else None
+    if report is None:
+        return ""
+    miss = "< 0.1 %" if report.miss_rate < 0.001 else f"{report.miss_rate:.1%}"
+    return ask.say(
+        "miss",
+        miss=miss,
+        shots=len(report.similarities),
+        lowest=f"{report.lowest:.2f}",
+        threshold=f"{report.threshold:.2f}",
+    )

@@ -1,0 +1,108 @@
+"""First start, login, logout, accounts, language, and the overview."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from starlette.responses import RedirectResponse, Response
+
+from edge.consent.rules import filing_notice
+from edge.errors import PanelRefused
+from edge.panel.accounts import Role
+from edge.panel.asking import LANGUAGE_COOKIE
+
+if TYPE_CHECKING:
+    from edge.panel.asking import Ask
+
+
+def home(ask: Ask) -> Response:
+    """Return the overview: the newest events and how many are enrolled."""
+    count = len(ask.desk.residents.list())
+    events = ask.desk.events(None, 8)
+    return ask.page("home.html", count=count, filing=filing_notice(count), events=events)
+
+
+def first(ask: Ask) -> Response:
+    """Return the form of the first start, or make the first account."""
+    if ask.desk.accounts.first_code is None:
+        return ask.to("/login")
+    if ask.request.method == "GET":
+        return ask.page("first.html", wrong="")
+    if (waiting := _waiting(ask)) is not None:
+        return ask.page("first.html", 429, wrong=waiting)
+    name = ask.form.get("name", "").strip()
+    if not ask.desk.accounts.claim(ask.form.get("code", ""), name, ask.form.get("password", "")):
+        unheard = ask.office.logins.failed(ask.address)
+        ask.desk.note("panel.login_failed", step="first", address=ask.address, unheard=unheard)
+        return ask.page("first.html", 403, wrong=ask.say("wrong_code"))
+    ask.desk.note("panel.claimed", by=name, address=ask.address)
+    return _enter(ask, name, Role.INSTALLER)
+
+
+def login(ask: Ask) -> Response:
+    """Return the login form, or let somebody in."""
+    if ask.desk.accounts.first_code is not None:
+        return ask.to("/first")
+    if ask.request.method == "GET":
+        return ask.page("login.html", wrong="")
+    if (waiting := _waiting(ask)) is not None:
+        return ask.page("login.html", 429, wrong=waiting)
+    name = ask.form.get("name", "")[:64]
+    role = ask.desk.accounts.check(name, ask.form.get("password", ""))
+    if role is None:
+        unheard = ask.office.logins.failed(ask.address)
+        ask.desk.note("panel.login_failed", address=ask.address, unheard=unheard)
+        return ask.page("login.html", 403, wrong=ask.say("wrong_login"))
+    ask.office.logins.succeeded(ask.address)
+    ask.desk.note("panel.login", by=name, role=role.value, address=ask.address)
+    return _enter(ask, name, role)
+
+
+def logout(ask: Ask) -> Response:
+    """End the session."""
+    ask.office.sessions.end(ask.session.token)
+    ask.session = ask.office.sessions.begin()
+    return ask.to("/login")
+
+
+def accounts(ask: Ask) -> Response:
+    """Return the accounts, or add, change or remove one."""
+    if ask.request.method == "POST":
+        _change_account(ask, ask.form.get("name", "").strip())
+        return ask.to("/accounts")
+    return ask.page("accounts.html", accounts=ask.desk.accounts.all(), roles=list(Role))
+
+
+def language(ask: Ask) -> Response:
+    """Change the language and go to the overview."""
+    code = "zh" if ask.request.path_params["code"] == "zh" else "en"
+    response = RedirectResponse("/", 303)
+    response.set_cookie(LANGUAGE_COOKIE, code, max_age=31_536_000, secure=True, samesite="strict")
+    return response
+
+
+def _change_account(ask: Ask, name: str) -> None:
+    if ask.form.get("do") == "remove":
+        ask.desk.accounts.remove(name)
+        ask.desk.note("panel.account_removed", by=ask.session.user, account=name)
+    else:
+        role = ask.form.get("role", "")
+        if role not in set(Role):
+            raise PanelRefused(f"role {role[:20]!r}: choose installer, staff or auditor")
+        ask.desk.accounts.put(name, Role(role), ask.form.get("password", ""))
+        ask.desk.note("panel.account_changed", by=ask.session.user, account=name, role=role)
+    if name != ask.session.user:
+        ask.office.sessions.end_all(name)
+
+
+def _waiting(ask: Ask) -> str | None:
+    seconds = ask.office.logins.wait_seconds(ask.address)
+    return ask.say("wait", seconds=math.ceil(seconds)) if seconds > 0 else None
+
+
+def _enter(ask: Ask, name: str, role: Role) -> Response:
+    """Begin a session of somebody's own: the token from before the login is worth nothing."""
+    ask.office.sessions.end(ask.session.token)
+    ask.session = ask.office.sessions.begin(name, role)
+    return ask.to("/")
