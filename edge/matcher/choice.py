@@ -43,14 +43,15 @@ ROWS_TO_GROW_TO = 8192
 LARGEST_ROWS = 131_072
 """Beyond this every backend is bound by memory and keeps its order."""
 
-HOPELESS = 3.0
+HOPELESS = 2.5
 """A backend this many times slower than the best is not timed at the next size, 4 times larger."""
 
-REPEATS = 7
+REPEATS = 4
 OWN_CACHE_BYTES = 1 << 20
-EVICT_BYTES = 8 << 20
-"""Originals beyond a core's own cache have left it by the time the next face has been embedded, so
-this much is written between timings."""
+EVICT_BYTES = 24 << 20
+"""What is larger than a core's own cache has left all of them by the time the next face has been
+embedded (37 MB of weights), so this much is written between timings. With 8 MB a backend won that
+was 1.5 times slower in use (10,000 x 512)."""
 
 
 def _optional(module: str, name: str, *settings: int) -> Callable[[], Backend]:
@@ -120,7 +121,7 @@ class Choice:
 
 
 def choose(name: str, gallery: LiveGallery) -> Choice:
-    """Return the choice for setting `name`: `auto` measures (about 0.1 s), anything else forces.
+    """Return the choice for setting `name`: `auto` measures (about half a second), anything else forces.
 
     Raises `ConfigError` for a name that is unknown or whose package is missing.
     """
