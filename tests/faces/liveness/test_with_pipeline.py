@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from random import Random
+
 from edge.domain import Decision, Frame, Verdict
+from edge.faces.liveness.active import ActiveCheck, Asking
+from edge.faces.liveness.challenge import Step
 from edge.faces.liveness.check import PassiveCheck, Unavailable
 from edge.faces.liveness.lockout import MAX_FAILURES
 from edge.pipeline import Pipeline
 from tests.faces.liveness.nets import Eye
+from tests.faces.liveness.test_active import TURNED, Depth
 from tests.fakes.scene import Actor, Residents, Scene, axis
 
 ANNA, PHONE, MALLORY = Actor(0, axis(0)), Actor(1, axis(0)), Actor(2, axis(2))
@@ -16,10 +21,12 @@ ALIVE = {0: 0.95, 1: 0.05, 2: 0.95}
 class Door:
     """A pipeline with liveness before a scene in which people and phones come and go."""
 
-    def __init__(self, liveness=None) -> None:
-        self.scene = Scene([ANNA, PHONE, MALLORY])
+    def __init__(self, liveness=None, asking: Asking | None = None, actors=(ANNA, PHONE, MALLORY)) -> None:
+        self.scene = Scene(list(actors))
         self.eye = Eye(ALIVE)
         check = liveness or PassiveCheck([self.eye], self.scene)
+        if asking is not None:
+            check = ActiveCheck(check, asking)
         self.pipeline = Pipeline(self.scene, self.scene, Residents({"anna": axis(0)}), check)
         self.seq = 0
         self.decisions: list[Decision] = []
@@ -134,3 +141,33 @@ class TestAttacks:
 
         assert door.grants == []
         assert door.reasons == ["pad_unavailable"]
+
+
+class TestStrict:
+    def visit(self, *, answers: bool) -> Door:
+        """Anna before a door that asks everybody; she does as the screen says, or looks at it."""
+        anna, shown = Actor(0, axis(0)), []
+        asking = Asking(lambda at: True, shown.append, Random(3), lambda image, box: Depth(0.05))
+        door = Door(asking=asking, actors=(anna, PHONE, MALLORY))
+        width, since, last = 130.0, 0, None
+        for index in range(15 * 30):
+            prompt = shown[-1].name if shown and shown[-1] else None
+            if prompt != last:
+                since, last = index, prompt
+            is_answering = answers and index - since > 8
+            anna.turned = TURNED.get(prompt or "", 0.0) if is_answering else 0.0
+            width = 170.0 if is_answering and prompt == Step.CLOSER else width
+            door.pipeline_takes(door.scene.frame(door.seq, (anna, 250 + index % 3, 150, width)))
+        return door
+
+    def test_a_resident_who_answers_is_let_in_once(self):
+        door = self.visit(answers=True)
+
+        assert door.grants == ["anna"]
+        assert door.decisions[-1].liveness.cues["steps"] == 3
+
+    def test_a_resident_who_does_not_answer_is_not(self):
+        door = self.visit(answers=False)
+
+        assert door.grants == []
+        assert door.reasons == ["challenge_failed", "lockout_max_attempts"][: len(door.reasons)]
