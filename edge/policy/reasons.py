@@ -122,6 +122,7 @@ KINDS: dict[str, Words] = {
     "door.found_open": Words("the door was found open at start", "启动时发现门是开着的"),
     "door.forced": Words("the door was opened without permission", "门在未获许可的情况下被打开"),
     "door.held": Words("the door stood open too long", "门开启时间过长"),
+    "door.mode": Words("the door's mode was commanded", "门的模式已被设置"),
     "door.held_unlocked": Words("the door's mode began to hold it unlocked", "门的模式开始保持解锁"),
     "door.mode_ended": Words("the door is no longer held unlocked", "门不再保持解锁"),
     "door.tamper": Words("the case was opened or moved", "设备外壳被打开或移动"),

@@ -3,107 +3,38 @@
 from __future__ import annotations
 
 import base64
-import logging
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edge.credentials.device import KeyDevice
 from edge.credentials.keypad import Keypad, Wedge
 from edge.credentials.qr import QrReader
 from edge.domain import EventDraft, Reason, Verdict
-from edge.errors import ConfigError, ReaderLost, StoreError
+from edge.errors import ConfigError
 from edge.policy.access import AccessRules
-from edge.policy.desk import CredentialDesk, Register
+from edge.policy.desk import CredentialDesk
 from edge.policy.door import DoorPolicy
 from edge.policy.lockout import WITH_PAD, LockoutRule
 from edge.policy.pass_gate import PassGate
-from edge.policy.pin import PinBook, PinEntry
 from edge.policy.rulebook import RuleBook
 from edge.policy.trust import EPOCH, ClockGuard
-from edge.runtime.worker import Worker
-from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore
-from edge.store.sealer import file_key
+from edge.service.kept import Credentials, ModeFile, Roster
+from edge.service.readers import reader
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
-    from datetime import datetime
     from pathlib import Path
     from typing import Any
 
     from edge.config.settings import Settings
     from edge.controller import DoorController, Outcome
-    from edge.domain import Frame, Resident
+    from edge.domain import Frame
     from edge.policy.desk import Answer
+    from edge.policy.modes import DoorState
     from edge.ports import Clock
     from edge.runtime.clock_trust import TrustedTime
+    from edge.runtime.worker import Worker
     from edge.store.residents import ResidentStore
-
-logger = logging.getLogger(__name__)
-
-READ_SECONDS = 0.5
-"""How long a reader is waited for before the thread reports that it is alive."""
-
-REOPEN_SECONDS = 2.0
-"""Between two tries to open a keypad or card reader that was unplugged."""
-
-
-class Credentials:
-    """The credential file, opened when first needed and again after it failed. Any thread.
-
-    Raises `StoreError` while it cannot be used; PINs and cards then answer as last read.
-    """
-
-    def __init__(self, data: Path, pass_keys: tuple[bytes, ...]) -> None:
-        self._data = data
-        self._pass_keys = pass_keys
-        self._store: CredentialStore | None = None
-        self._register: Register | None = None
-
-    def register(self) -> Register:
-        """Return who holds what, as it is now or, on a bad card, as it was last."""
-        try:
-            self._register = self._read()
-        except (StoreError, OSError) as error:
-            logger.error("PINs and cards answer as last read: %s", error)  # noqa: TRY400 - one clear line
-        return self._register or Register(PinBook(bytes(32)), {}, self._pass_keys)
-
-    def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
-        """Count one use of a pass; see `CredentialStore.take`."""
-        return self._open().take(pass_id, max_uses, until)
-
-    def close(self) -> None:
-        """Close the file. Safe to call twice."""
-        if self._store is not None:
-            self._store.close()
-
-    def _open(self) -> CredentialStore:
-        if self._store is None:
-            self._store = CredentialStore(self._data / CREDENTIALS_FILE)
-        return self._store
-
-    def _read(self) -> Register:
-        store = self._open()
-        entries = [PinEntry(row.number, row.resident_id, row.digest, row.is_duress) for row in store.pins()]
-        pins = PinBook(file_key(self._data / PIN_KEY_FILE), entries)
-        return Register(pins, store.cards(), self._pass_keys)
-
-
-class Roster:
-    """Residents by id; on a bad card as they were last read. Any thread."""
-
-    def __init__(self, store: ResidentStore) -> None:
-        self._store = store
-        self._last: dict[str, Resident | None] = {}
-
-    def find(self, resident_id: str) -> Resident | None:
-        """Return the resident, or None when there is none of that id."""
-        try:
-            self._last[resident_id] = self._store.get(resident_id)
-        except StoreError as error:
-            logger.error("%s is taken from memory: %s", resident_id, error)  # noqa: TRY400 - one clear line
-        return self._last.get(resident_id)
 
 
 def load_book(settings: Settings) -> RuleBook:
@@ -164,11 +95,25 @@ class DoorAccess:
         self.desk = CredentialDesk(self.policy, self._credentials.register, gate, clock)
         self._codes = QrReader() if settings.access.pass_keys else None
         self._controller: DoorController | None = None
+        self._mode_file = ModeFile(data / "mode.json")
+        kept = self._mode_file.load()
+        if kept is not None:
+            self.policy.modes.set(kept)
         self.tick()
 
     def connect(self, controller: DoorController) -> None:
         """Say whom to tell what the readers decide."""
         self._controller = controller
+
+    def set_mode(self, state: DoorState | None) -> None:
+        """Command a mode, or None for the usual one. Whoever may do so was checked by the caller."""
+        if state is None:
+            self.policy.modes.resume()
+        else:
+            self.policy.modes.set(state)
+        now = self.policy.modes.state
+        self._mode_file.save(now)
+        self._alarm("door.mode", {"mode": str(now.mode), "by": now.by if state else "resumed"})
 
     def tick(self) -> bool:
         """Look at the clock; return whether the mode holds the door unlocked now."""
@@ -230,31 +175,3 @@ class DoorAccess:
         if self._controller is not None:
             now = self._clock
             self._controller.record(EventDraft(kind, now.now(), now.monotonic(), data=data))
-
-
-def reader(name: str, path: Path, take: Callable[[str], None], stopping: threading.Event) -> Worker:
-    """Return the thread of one key device; unplugged, it is waited for and the door goes on."""
-    state: dict[str, Any] = {"device": None, "told": ""}
-
-    def step() -> None:
-        try:
-            if state["device"] is None:
-                state["device"], state["told"] = KeyDevice(path), ""
-            pressed = state["device"].read(READ_SECONDS)
-            if pressed is not None:
-                take(pressed)
-        except ReaderLost as error:
-            _give_up(state, str(error))
-            stopping.wait(REOPEN_SECONDS)
-
-    return Worker(name, step, close=lambda: _give_up(state, ""), stopping=stopping)
-
-
-def _give_up(state: dict[str, Any], why: str) -> None:
-    device, state["device"] = state["device"], None
-    if device is not None:
-        with closing(device):
-            pass
-    if why and state["told"] != why:
-        state["told"] = why
-        logger.error("%s", why)

@@ -1,0 +1,242 @@
+"""Rules, clock, PINs and passes put together, with a clock that moves when told."""
+
+from __future__ import annotations
+
+import base64
+from contextlib import ExitStack, closing
+from datetime import timedelta
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.cli.passes import draw_readable, public_of
+from edge.config import load_settings
+from edge.controller import DoorController
+from edge.domain import Frame, Reason, Resident
+from edge.errors import ConfigError
+from edge.policy.modes import DoorState, Mode
+from edge.policy.passes import Pass, issue
+from edge.policy.pin import PinBook
+from edge.runtime.clock import ManualClock
+from edge.runtime.clock_trust import TrustedTime
+from edge.service.access import DoorAccess
+from edge.service.hardware import DoorHardware
+from edge.service.kept import ModeFile
+from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore, PinRow
+from edge.store.residents import ResidentStore
+from edge.store.sealer import file_key
+from tests.test_controller import Sees, Wire, grant
+
+PRIVATE = bytes(range(32))
+PUBLIC = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
+CONFIG = """
+[door]
+id = "north"
+[camera]
+source = "0"
+[lock]
+driver = "dry-run"
+extended_unlock_seconds = 20
+[access]
+pass_keys = ["{public}"]
+rules = "{rules}"
+"""
+RULES = """
+[levels.resident]
+[levels.cleaner]
+schedule = "mornings"
+[schedules.mornings]
+daily = ["06:00-13:00"]
+[groups.twins]
+members = ["anna"]
+needs_pin_with_face = true
+"""
+
+
+class Site:
+    """A door's access with a clock to move and a history of what was written and opened."""
+
+    def __init__(self, folder, stack: ExitStack, rules: str = RULES, *, synced: bool = True) -> None:
+        self.folder, self.wire, self.clock = folder, Wire(), ManualClock()
+        (folder / "rules.toml").write_text(rules)
+        config = folder / "config.toml"
+        config.write_text(CONFIG.format(rules=folder / "rules.toml", public=PUBLIC))
+        self.settings = load_settings(config)
+        self.store = stack.enter_context(closing(ResidentStore(folder / "residents.db")))
+        for resident in (
+            Resident("anna", "Anna"),
+            Resident("bert", "Bert", extended_unlock=True),
+            Resident("carl", "Carl", ("cleaner",)),
+        ):
+            self.store.put(resident, [])
+        time = TrustedTime(self.clock, folder / "floor", lambda: synced)
+        self.access = DoorAccess(self.settings, folder, self.clock, time, self.store)
+        stack.callback(self.access.close)
+        self.later: list[float] = []
+
+    def sees(self, *decisions: Any) -> list[Any]:
+        """Let the camera conclude something; return what became of it."""
+        controller = DoorController(Sees(*decisions), self.access.policy, self.wire, self.wire)
+        self.access.connect(controller)
+        outcomes = controller.handle(None)
+        for outcome in outcomes:
+            self.access.heard(outcome, lambda _decision, seconds: self.later.append(seconds))
+        return outcomes
+
+    def set_pin(self, resident: str, number: str, pin: str, *, is_duress: bool = False) -> None:
+        book = PinBook(file_key(self.folder / PIN_KEY_FILE)).with_pin(
+            number, resident, pin, is_duress=is_duress
+        )
+        with closing(CredentialStore(self.folder / CREDENTIALS_FILE)) as store:
+            rows = [PinRow(e.number, e.resident_id, e.is_duress, e.digest) for e in book.entries]
+            store.replace_pins([*store.pins(), *rows])
+
+
+@pytest.fixture
+def begin(tmp_path):
+    with ExitStack() as stack:
+        yield lambda *args, **more: Site(tmp_path, stack, *args, **more)
+
+
+def test_the_key_of_these_tests_is_a_pair():
+    assert base64.b64encode(public_of(PRIVATE)).decode() == PUBLIC
+
+
+def test_an_enrolled_resident_is_let_in_for_as_long_as_the_site_says(begin):
+    site = begin()
+    site.sees(grant("bert"))
+    assert site.wire.history == ["journal access.granted granted", "unlock 20"]
+
+
+def test_a_twin_s_face_waits_for_her_pin(begin):
+    site = begin()
+    site.set_pin("anna", "12", "483920")
+    (outcome,) = site.sees(grant("anna"))
+    assert outcome.decision.reason is Reason.SECOND_FACTOR_REQUIRED
+    answer = site.access.desk.type_pin("12", "483920")
+    assert (answer.rights.allowed, answer.draft.data["method"]) == (True, "face+pin")
+
+
+def test_a_pin_that_never_comes_is_written_down(begin):
+    site = begin()
+    site.sees(grant("anna"))
+    site.clock.advance(30.0)
+    site.access.tick()
+    assert site.wire.history[-1] == "journal access.denied authentication_factor_timeout"
+
+
+def test_strangers_delay_a_resident_by_one_pause_at_most(begin):
+    site = begin()
+    for _ in range(10):
+        site.access.policy.attempts.note(Reason.UNKNOWN_CREDENTIAL, "face")
+    (outcome,) = site.sees(grant("bert"))
+    assert outcome.decision.reason is Reason.LOCKOUT_MAX_ATTEMPTS
+    assert site.later == [30.0]
+    site.clock.advance(30.0)
+    site.sees(grant("bert"))
+    assert site.wire.history[-1] == "unlock 20"
+
+
+def test_a_pass_before_the_camera_opens_once_even_across_a_restart(begin, tmp_path):
+    site = begin()
+    now = site.clock.now()
+    host = Pass(b"x" * 8, "bert", now, now + timedelta(hours=1))
+    ids = iter(range(99))
+    text = draw_readable(
+        lambda: issue(Pass(bytes([next(ids)] * 8), "bert", host.valid_from, host.valid_until), PRIVATE),
+        tmp_path / "pass.png",
+    )
+    site.sees()
+    site.access.look(scene(tmp_path / "pass.png"))
+    assert site.wire.history == ["journal access.granted granted", "unlock 5"]
+
+    again = begin()
+    again.sees()
+    again.access.look(scene(tmp_path / "pass.png"))
+    assert again.wire.history == ["journal access.denied credential_max_uses"]
+    assert text.startswith("FG1:")
+
+
+def scene(picture) -> Frame:
+    image = np.full((720, 1280, 3), 90, np.uint8)
+    code = cv2.imread(str(picture))
+    image[100 : 100 + code.shape[0], 300 : 300 + code.shape[1]] = code
+    return Frame(image, 0, 0.0, ManualClock().now())
+
+
+def test_without_the_time_residents_come_home_and_cleaners_wait(begin):
+    site = begin(synced=False)
+    site.sees(grant("bert"), grant("carl"))
+    assert site.wire.history == [
+        "journal access.granted granted",
+        "unlock 20",
+        "journal access.denied clock_untrusted",
+    ]
+
+
+def test_a_clock_set_back_revives_nobody_and_keeps_the_floor(begin):
+    site = begin()
+    site.store.put(Resident("dora", "Dora", valid_until=site.clock.now() + timedelta(hours=1)), [])
+    site.clock.advance(7200.0)
+    site.access.tick()
+    site.clock.step_wall(-86_400.0)
+    site.access.tick()
+    (outcome,) = site.sees(grant("dora"))
+    assert outcome.decision.reason is Reason.CREDENTIAL_EXPIRED
+
+
+def test_a_clock_set_ahead_is_not_believed_and_does_not_poison_the_floor(begin):
+    site = begin()
+    site.clock.step_wall(9e7)
+    site.access.tick()
+    (outcome,) = site.sees(grant("carl"))
+    assert outcome.decision.reason is Reason.CLOCK_UNTRUSTED
+    site.clock.step_wall(-9e7)
+    site.access.tick()
+    (outcome,) = site.sees(grant("carl"))
+    assert outcome.decision.reason is Reason.GRANTED
+
+
+def test_a_lock_down_outlives_a_restart(begin):
+    site = begin()
+    site.sees()
+    site.access.set_mode(DoorState(Mode.LOCKED_DOWN, by="staff"))
+    again = begin()
+    (outcome,) = again.sees(grant("bert"))
+    assert outcome.decision.reason is Reason.THREAT_LEVEL
+    again.access.set_mode(None)
+    (outcome,) = begin().sees(grant("bert"))
+    assert outcome.decision.reason is Reason.GRANTED
+
+
+def test_a_mode_file_that_cannot_be_read_is_no_reason_to_stay_down(tmp_path):
+    for text in ("", "{}", "[]", '{"mode": "ajar", "until": null, "by": "x"}'):
+        (tmp_path / "mode.json").write_text(text)
+        assert ModeFile(tmp_path / "mode.json").load() is None
+
+
+def test_a_held_door_is_unlocked_again_and_again_and_relocked_at_the_end(begin):
+    site = begin()
+    drafts: list[Any] = []
+    hardware = DoorHardware(site.settings, site.clock, drafts.append, {})
+    try:
+        for is_held in (False, True, True, True, False, False):
+            hardware.hold(is_held)
+            site.clock.advance(1.0)
+            hardware.step()
+    finally:
+        hardware.close()
+    kinds = [draft.kind for draft in drafts]
+    assert [kind for kind in kinds if kind.startswith("door.")] == ["door.held_unlocked", "door.mode_ended"]
+
+
+@pytest.mark.parametrize("key", ["", "abc", "!!!!"])
+def test_a_wrong_pass_key_stops_the_start(begin, key, tmp_path):
+    site = begin()
+    access = site.settings.access.model_copy(update={"pass_keys": (key,)})
+    settings = site.settings.model_copy(update={"access": access})
+    time = TrustedTime(site.clock, tmp_path / "floor", lambda: True)
+    with pytest.raises(ConfigError, match="facegate pass key"):
+        DoorAccess(settings, tmp_path, site.clock, time, site.store)
