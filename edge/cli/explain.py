@@ -34,14 +34,17 @@ def explain(data: Path, event: str, language: Language) -> None:
 
 def find_event(data: Path, wanted: str) -> DoorEvent:
     """Return the event meant by `wanted`. Raises `StoreError` when there is none, or several."""
-    events = list(all_events(data))
-    if wanted == "last":
-        found = [event for event in events if event.kind.startswith("access.")][-1:]
-    elif wanted.isdigit():
-        found = [event for event in events if event.seq == int(wanted)]
-    else:
-        found = [event for event in events if event.id.startswith(wanted)]
+    found: list[DoorEvent] = []
+    for event in all_events(data):
+        if wanted == "last" and event.kind.startswith("access."):
+            found = [event]
+        elif _is_named(event, wanted):
+            found.append(event)
     if len(found) != 1:
         count = "no event" if not found else f"{len(found)} events"
         raise StoreError(f"{wanted}: {count} of that name; `facegate events` shows numbers and ids")
     return found[0]
+
+
+def _is_named(event: DoorEvent, wanted: str) -> bool:
+    return event.seq == int(wanted) if wanted.isdecimal() else event.id.startswith(wanted)
