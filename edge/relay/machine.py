@@ -61,7 +61,7 @@ TRANSITIONS: dict[tuple[Phase, Stimulus], tuple[Phase, tuple[str, ...]]] = {
     (P.PASSING, S.CLOSED): (P.EXIT, ("close", "clear", "relock")),
     (P.PASSING, S.HELD): (P.HELD, ("hold",)),
     (P.HELD, S.CLOSED): (P.EXIT, ("close", "clear", "relock")),
-    (P.FORCED, S.CLOSED): (P.SHUT, ("close", "clear", "relock")),
+    (P.FORCED, S.CLOSED): (P.EXIT, ("close", "clear", "relock")),
     (P.FORCED, S.HELD): (P.FORCED, ("hold",)),
 }
 """Every pair that changes something; a pair that is not here leaves the door as it is."""

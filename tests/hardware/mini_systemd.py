@@ -1,6 +1,6 @@
 """As much of systemd as the relay's unit relies on, read from the unit file itself.
 
-ExecStart, the watchdog with SIGKILL, ExecStopPost after every end, Restart=always after
+ExecStart, Nice, the watchdog with SIGKILL, ExecStopPost after every end, Restart=always after
 RestartSec.
 """
 
@@ -69,7 +69,8 @@ class MiniSystemd:
             "/opt/facegate/bin/facegate": [sys.executable, "-c", "from edge.cli import main; main()"],
             "/opt/facegate/bin/python": [sys.executable],
         }
-        return [*programs[words[0]], *words[1:]]
+        nice = ["nice", "-n", self._service["Nice"]]  # without the right to, it only complains
+        return [*nice, *programs[words[0]], *words[1:]]
 
     def _keep(self) -> None:
         while not self._stopping.is_set():

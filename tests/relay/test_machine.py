@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge.relay.door import (
@@ -170,7 +170,7 @@ STORY: dict[Phase, dict[str, tuple[Phase, list[str], list[str]]]] = {
         "granted": (Phase.FORCED, *NOTHING),
         "rex": (Phase.FORCED, ["door.rex"], []),
         "opened": (Phase.FORCED, *NOTHING),
-        "closed": (Phase.SHUT, ["door.closed"], []),
+        "closed": (Phase.EXIT, ["door.closed"], []),
         "withdrawn": (Phase.FORCED, *NOTHING),
         "31 s": (Phase.FORCED, ["door.held"], ["chime", "chime"]),
     },
@@ -432,7 +432,9 @@ MOVES = st.lists(
 )
 
 
+@example(moves=[("opened", 0.0), ("granted", 0.0), ("closed", 0.0), ("opened", 0.0)], tick=0.1)
 @given(moves=MOVES, tick=st.sampled_from([0.1, 0.5, 7.0]))
+@settings(max_examples=400)
 def test_forced_and_held_against_the_plain_reading(moves: list[tuple[str, float]], tick: float) -> None:
     """Forced: opened with no permission in force. Held: open past the limit since the last permission."""
     door = Door()("closed")
