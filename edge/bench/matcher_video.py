@@ -64,7 +64,7 @@ class Recognised:
     def costs(self) -> dict[str, Any]:
         """Return the matcher's part as JSON."""
         watch = self.figures.watch
-        spent = watch.calls.get("identify", [])
+        spent = watch.calls.get("match", [])
         whole = sum(self.figures.frame_cpu_s)
         return {
             "clip": self.clip,

@@ -14,6 +14,7 @@ from edge.bench.peer import Adapter, Decide
 from edge.cli.bench_matcher import matcher as bench_command
 from edge.cli.matcher import matcher as matcher_command
 from tests.matcher.galleries import MARGIN, THRESHOLD, Outcome, brute_force, noise, outcome, unit
+from tests.places import need_models, shared_data
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,6 +101,28 @@ def test_video_without_people_is_a_wrong_use() -> None:
     done = CliRunner().invoke(bench_command, ["--video", __file__])
     assert done.exit_code == 2
     assert "--gallery" in done.output
+
+
+@pytest.mark.shared
+@pytest.mark.models
+def test_the_probes_and_the_share_come_from_a_real_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = shared_data("video", "intel_headpose_male.mp4")
+    need_models()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "people").mkdir()
+    for person in sorted(shared_data("lfw").iterdir())[:3]:
+        (tmp_path / "people" / person.name).symlink_to(person)
+    command = ["--gallery", str(tmp_path / "people"), "--video", str(clip)]
+    size = ["--templates", "300", "--probes", "1", "--seconds", "0.05", "--json"]
+    done = CliRunner().invoke(bench_command, [*command, *size])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)
+    assert found["gallery"].startswith("3 real people")
+    assert found["video"]["frames"] == 62
+    assert found["video"]["searches"] > 0
+    assert 0 < found["video"]["share_percent"] < 50
 
 
 def test_info_names_the_backend_and_the_reason() -> None:
