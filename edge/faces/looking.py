@@ -75,7 +75,7 @@ class Looker:
     def _scale(self, image: Image) -> float:
         """Return how much a glance shrinks this picture: 1 for not at all."""
         longer_side = max(image.shape[0], image.shape[1])
-        return min(1.0, max(self._scale_needed, MIN_WIDTH_PX / longer_side))
+        return float(min(1.0, max(self._scale_needed, MIN_WIDTH_PX / longer_side)))
 
 
 def _moved(face: Face, origin: tuple[float, float], factor: float) -> Face:

@@ -41,14 +41,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.02
-"""Between reads of the door's inputs: a button pressed for 50 ms is seen."""
-
 TAKE_SECONDS = 0.5
 """How long the recogniser waits for a frame before it reports that it is alive."""
 
 POLL_SECONDS = 0.02
-"""Between two looks at the door's inputs."""
+"""Between two looks at the door's inputs: a button pressed for 50 ms is seen."""
 
 TICK_SECONDS = 1.0
 """Between two looks at the door's mode, the clock and a PIN that is waited for."""
@@ -78,7 +75,6 @@ class DoorService:
         self.stopping = threading.Event()
         self._settings = settings
         self._data = data
-        self._environ = environ
         self._clock: Clock = SystemClock()
         self._time = TrustedTime(self._clock, data / "clock-floor", system_is_synchronised)
         self._environ = environ
