@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
 STEP = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The events of one message, ready to be stored; `floor` as in `EventSink.store`."""
+
+    device: str
+    stream: str
+    rows: list[dict[str, Any]]
+    floor: int
 
 
 class EventSink:
@@ -34,20 +45,33 @@ class EventSink:
         `floor` is up to where the door was told, before, that everything has arrived. Raises
         `SyncError` when the message is not one of events, all of one stream.
         """
-        rows = [_row(device, event) for event in _events(payload)]
-        if len({row["stream"] for row in rows}) != 1:
-            raise SyncError("evt: the events of one message must be of one stream")
-        stream = rows[0]["stream"]
+        return self.commit([parse_batch(device, payload, floor)])[0][1]
+
+    def commit(self, batches: list[Batch]) -> list[tuple[str, dict[str, Any]]]:
+        """Commit several messages at once; return (device, acknowledgement) for each stream in them.
+
+        One commit for a burst of doors costs little more than one for a single event.
+        """
+        streams: dict[tuple[str, str], list[Batch]] = {}
+        for batch in batches:
+            streams.setdefault((batch.device, batch.stream), []).append(batch)
         with self._engine.begin() as connection:
-            insert_new(connection, STREAMS, {"device": device, "stream": stream, "upto": 0, "hash": "0" * 64})
-            upto, last_hash = self._lock(connection, device, stream)
-            for row in rows:
+            # Sorted: two hubs on one database must take their locks in one order.
+            uptos = [(key, self._store(connection, *key, streams[key])) for key in sorted(streams)]
+        return [(device, {"stream": stream, "upto": upto}) for (device, stream), upto in uptos]
+
+    def _store(self, connection: Connection, device: str, stream: str, batches: list[Batch]) -> int:
+        new = {"device": device, "stream": stream, "upto": 0, "hash": "0" * 64}
+        insert_new(connection, STREAMS, new)
+        upto, last_hash = self._lock(connection, device, stream)
+        for batch in batches:
+            for row in batch.rows:
                 self._insert(connection, row)
-            if floor > upto:
-                _doubt(connection, device, stream, floor, f"{upto + 1} to {floor} went to another hub")
-                upto, last_hash = floor, None
-            upto = self._advance(connection, device, stream, upto, last_hash)
-        return {"stream": stream, "upto": upto}
+        floor = max(batch.floor for batch in batches)
+        if floor > upto:
+            _doubt(connection, device, stream, floor, f"{upto + 1} to {floor} went to another hub")
+            upto, last_hash = floor, None
+        return self._advance(connection, device, stream, upto, last_hash)
 
     def _lock(self, connection: Connection, device: str, stream: str) -> tuple[int, str | None]:
         query = (
@@ -86,6 +110,14 @@ class EventSink:
                 break
         put(connection, STREAMS, {"device": device, "stream": stream, "upto": upto, "hash": last_hash})
         return upto
+
+
+def parse_batch(device: str, payload: bytes, floor: int = 0) -> Batch:
+    """Return what is in one message, or raise `SyncError`."""
+    rows = [_row(device, event) for event in _events(payload)]
+    if len({row["stream"] for row in rows}) != 1:
+        raise SyncError("evt: the events of one message must be of one stream")
+    return Batch(device, rows[0]["stream"], rows, floor)
 
 
 def _events(payload: bytes) -> list[Any]:

@@ -16,7 +16,7 @@ from edge.sync.messages import parse_object
 from edge.sync.settings import DEVICE_ID, ROOT, BrokerSettings, Tls
 from edge.sync.site import HUB, Site
 from hub.commands import Commander
-from hub.events import EventSink
+from hub.events import Batch, EventSink, parse_batch
 from hub.roster import RosterLog
 from hub.tables import DEVICES, open_tables, put
 
@@ -30,32 +30,49 @@ if TYPE_CHECKING:
     from edge.sync.messages import Message
     from hub.roster import Messages
 
+MOST_WAITING = 50_000
+"""Messages of doors that may wait: beyond it they are rejected, and doors send them again."""
+
 LOG = logging.getLogger(__name__)
 
 
 class Ingest(Clerk):
-    """Stores events and availability, and acknowledges what is stored."""
+    """Stores events and availability, and acknowledges what is stored.
+
+    What waits is committed together: a hub takes bursts from hundreds of doors on one disk.
+    """
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__("hub-events", (f"{ROOT}/+/evt", f"{ROOT}/+/avail"))
+        super().__init__("hub-events", (f"{ROOT}/+/evt", f"{ROOT}/+/avail"), most_waiting=MOST_WAITING)
         self._engine = engine
         self._sink = EventSink(engine)
 
     def handle(self, message: Message) -> None:
         """Take one message of a door."""
+        self.handle_all([message])
+
+    def handle_all(self, messages: list[Message]) -> None:
+        """Take what doors sent: availability at once, events in one commit."""
+        batches = [batch for message in messages if (batch := self._read(message)) is not None]
+        if not batches:
+            return
+        for device, ack in self._sink.commit(batches):
+            self.send(f"{ROOT}/{device}/evt/ack", json.dumps(ack).encode())
+        for batch in batches:
+            if (rev := _revision(batch)) is not None:
+                _note(self._engine, batch.device, rev=rev, problem=None)
+
+    def _read(self, message: Message) -> Batch | None:
+        """Return the events in a message; note availability and rubbish."""
         device, kind = _place(message.topic)
         try:
-            if kind == "avail":
-                _note(self._engine, device, avail=_availability(message.payload))
-                return
-            ack = self._sink.store(device, message.payload, message.done)
+            if kind == "evt":
+                return parse_batch(device, message.payload, message.done)
+            _note(self._engine, device, avail=_availability(message.payload))
         except SyncError as error:
-            LOG.warning("%s: %s", device, error)
+            LOG.debug("%s: %s", device, error)
             _note(self._engine, device, problem=str(error)[:200])
-            return
-        self.send(f"{ROOT}/{device}/evt/ack", json.dumps(ack).encode())
-        if b'"roster.changed"' in message.payload:
-            _note(self._engine, device, rev=_revision(message.payload), problem=None)
+        return None
 
 
 class RosterServer(Clerk):
@@ -156,12 +173,11 @@ def _availability(payload: bytes) -> str:
     return str(state)
 
 
-def _revision(payload: bytes) -> int:
+def _revision(batch: Batch) -> int | None:
     """Return the newest roster revision that these stored events tell of."""
-    found = json.loads(payload)
-    events = found if isinstance(found, list) else [found]
-    told = [event["data"].get("rev") for event in events if event.get("type") == "roster.changed"]
-    return max((rev for rev in told if type(rev) is int), default=0)
+    told = [json.loads(row["body"]).get("data") for row in batch.rows if row["kind"] == "roster.changed"]
+    revs = [data.get("rev") for data in told if isinstance(data, dict)]
+    return max((rev for rev in revs if type(rev) is int), default=None)
 
 
 def _place(topic: str) -> tuple[str, str]:

@@ -21,6 +21,7 @@ LOG = logging.getLogger(__name__)
 MOST_WAITING = 1000
 MOST_WAITING_BYTES = 64 * 1024 * 1024
 """What may wait: a roster snapshot of 20,000 people is about 6 MB; more is rejected, not kept."""
+MOST_AT_ONCE = 200
 TICK_SECONDS = 1.0
 
 
@@ -31,13 +32,19 @@ class Clerk:
     it beside the connection. An exception in `handle` is logged and ends nothing.
     """
 
-    def __init__(self, name: str, subscriptions: Sequence[str], tick_seconds: float = TICK_SECONDS) -> None:
+    def __init__(
+        self,
+        name: str,
+        subscriptions: Sequence[str],
+        tick_seconds: float = TICK_SECONDS,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
         self.subscriptions = subscriptions
         self._tick = tick_seconds
-        self._waiting: queue.Queue[Message | None] = queue.Queue(MOST_WAITING)
+        self._waiting: queue.Queue[Message | None] = queue.Queue(most_waiting)
         self._waiting_bytes = 0
         self._bytes_lock = threading.Lock()
-        self._answers: deque[tuple[str, bytes, bool]] = deque(maxlen=MOST_WAITING)
+        self._answers: deque[tuple[str, bytes, bool]] = deque(maxlen=most_waiting)
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -53,6 +60,14 @@ class Clerk:
     def handle(self, message: Message) -> None:
         """Do what one message asks for. Clerk's thread."""
         raise NotImplementedError
+
+    def handle_all(self, messages: list[Message]) -> None:
+        """Do what several messages ask for; together where that is cheaper. Clerk's thread."""
+        for message in messages:
+            try:
+                self.handle(message)
+            except Exception:  # outermost for this message: one that breaks us is not repeated
+                LOG.exception("a message was handled in a way nobody expected")
 
     def idle(self) -> None:
         """Do what time asks for. Clerk's thread."""
@@ -85,22 +100,31 @@ class Clerk:
             session.publish(topic, payload, retain=retain)
 
     def _run(self) -> None:
-        while True:
+        while (messages := self._gather()) is not None:
             try:
-                message = self._waiting.get(timeout=self._tick)
-                if message is None:
-                    return
-                with self._bytes_lock:
-                    self._waiting_bytes -= len(message.payload)
-                self.handle(message)
-            except queue.Empty:
-                pass
-            except Exception:  # the thread's outermost loop: a message that breaks us is not repeated
-                LOG.exception("a message was handled in a way nobody expected")
-            self._idle()
+                if messages:
+                    self.handle_all(messages)
+                self.idle()
+            except Exception:  # the thread's outermost loop
+                LOG.exception("messages were handled in a way nobody expected")
 
-    def _idle(self) -> None:
+    def _gather(self) -> list[Message] | None:
+        """Wait for a message and return it with what came behind it; None at the end."""
+        found: list[Message] = []
         try:
-            self.idle()
-        except Exception:  # the other half of the outermost loop
-            LOG.exception("waiting went wrong in a way nobody expected")
+            found.append(self._take(wait=True))
+            while len(found) < MOST_AT_ONCE:
+                found.append(self._take(wait=False))
+        except queue.Empty:
+            pass
+        except StopIteration:
+            return None
+        return found
+
+    def _take(self, *, wait: bool) -> Message:
+        message = self._waiting.get(wait, self._tick if wait else None)
+        if message is None:
+            raise StopIteration
+        with self._bytes_lock:
+            self._waiting_bytes -= len(message.payload)
+        return message

@@ -28,6 +28,7 @@ TURN_SECONDS = 0.1
 STABLE_SECONDS = 10.0
 """A connection that lasted this long worked; a shorter one counts as one more failure."""
 MOST_QUEUED = 1000
+QUIET_SECONDS = 60.0
 
 
 class Part(Protocol):
@@ -91,6 +92,7 @@ class SyncClient:
         self._stop = threading.Event()
         self._outgoing: queue.Queue[tuple[str, bytes, bool]] = queue.Queue(MOST_QUEUED)
         self._status = LinkStatus()
+        self._quiet_until = 0.0
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
 
     def start(self) -> None:
@@ -181,8 +183,15 @@ class SyncClient:
                 try:
                     part.received(message, now)
                 except SyncError as error:
-                    LOG.warning("rejected a message on %s: %s", message.topic, error)
-                    self._note(rejected=self._status.rejected + 1)
+                    self._reject(message, error, now)
+
+    def _reject(self, message: Message, error: SyncError, now: float) -> None:
+        """Count a rejected message; say so once a minute, however many there are."""
+        count = self._status.rejected + 1
+        self._note(rejected=count)
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET_SECONDS
+            LOG.warning("rejected a message on %s: %s (%d so far)", message.topic, error, count)
 
     def _availability(self, state: str) -> tuple[str, bytes]:
         text = json.dumps({"v": 1, "state": state, "boot": self._boot})

@@ -77,7 +77,6 @@ class CommandDesk(Clerk):
             reply(Outcome("failed", str(error)))
 
     def _refuse(self, refusal: CommandRefused) -> None:
-        LOG.warning("remote command refused: %s", refusal)
         if refusal.command_id is not None:
             status = "duplicate" if refusal.refused is Refused.DUPLICATE else "rejected"
             self._answer(refusal.command_id, status, str(refusal), {})
@@ -86,6 +85,7 @@ class CommandDesk(Clerk):
             self._unreported += 1
             return
         self._refusals.append(now)
+        LOG.warning("remote command refused: %s", refusal)
         data = {"command": refusal.command_id, "detail": str(refusal)[:200], "unreported": self._unreported}
         self._unreported = 0
         self._note("command.refused", refusal.refused, data)

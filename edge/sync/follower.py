@@ -185,9 +185,9 @@ class RosterFollower(Clerk):
 
     def _refuse(self, error: FacegateError) -> None:
         """Journal a refusal once until something else happens: the same one may come every minute."""
-        LOG.warning("roster message refused: %s", error)
         if str(error) != self._refused:
             self._refused = str(error)
+            LOG.warning("roster message refused: %s", error)
             self._note("roster.refused", None, {"detail": str(error)[:200]})
 
     def _note(self, kind: str, reason: str | None, data: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The hub's event part to be killed, without TLS. Arguments: database file, port."""
+"""The hub's event part to be killed, without TLS. Arguments: database file or URL, port."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from tests.sync.doors import Eager
 
 
 def main(path, port):
-    ingest = Ingest(open_tables(f"sqlite:///{path}"))
+    ingest = Ingest(open_tables(path if "://" in path else f"sqlite:///{path}"))
     client = SyncClient(BrokerSettings("127.0.0.1", "hub", port), [ingest], rng=Eager())
     ingest.start()
     client.start()

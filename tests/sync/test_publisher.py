@@ -85,8 +85,11 @@ def test_the_door_does_not_need_the_broker(tmp_path):
 
 def test_nothing_is_lost_when_the_broker_is_killed_again_and_again(tmp_path):
     """Default persistence, SIGKILL in the middle of traffic: all events arrive."""
-    broker = Broker(tmp_path / "broker").start()
-    with Door(tmp_path, broker.port) as door, MemoryHub(broker.port) as hub:
+    with (
+        Broker(tmp_path / "broker") as broker,
+        Door(tmp_path, broker.port) as door,
+        MemoryHub(broker.port) as hub,
+    ):
         for _kill in range(4):
             connected(door)
             door.happen(60)
@@ -95,7 +98,6 @@ def test_nothing_is_lost_when_the_broker_is_killed_again_and_again(tmp_path):
             broker.start()
         delivered(door, 320)
         assert sorted(seq for _stream, seq in hub.events) == list(range(1, 321))
-    broker.kill()
 
 
 def test_a_second_run_sends_what_the_first_could_not(tmp_path, broker):
