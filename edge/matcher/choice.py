@@ -43,7 +43,7 @@ ROWS_TO_GROW_TO = 8192
 LARGEST_ROWS = 131_072
 """Beyond this every backend is bound by memory and keeps its order."""
 
-HOPELESS = 2.5
+HOPELESS = 4.0
 """A backend this many times slower than the best is not timed at the next size, 4 times larger."""
 
 REPEATS = 4

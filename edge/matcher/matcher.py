@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from edge.matcher.backends.float32 import Float32
 from edge.matcher.choice import Choice
 from edge.matcher.nearest import NearestSearch
 from edge.matcher.search import NOBODY, Finding, Search, stranger
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
 
     from edge.domain import Embedding, Match, OperatingPoint
     from edge.matcher.arena import Snapshot
-    from edge.matcher.backends import Ranker, Scanner
+    from edge.matcher.backends import Backend, Ranker, Scanner
     from edge.matcher.gallery import LiveGallery
 
 A = TypeVar("A")
+
+PLAIN = Float32()
 
 FEW_ROWS = 2048
 """Up to here probes are decided one by one: sorting out a common scan costs more (46 us a probe
@@ -75,9 +78,9 @@ class Matcher:
         """Return one match per row of (Q, D) float32 `probes`, all from one gallery version."""
         self.gallery.admission.check_probes(probes)
         snapshot = self.gallery.snapshot
-        if not snapshot.templates:
+        if not snapshot.templates or not len(probes):
             return [NOBODY] * len(probes)
-        backend = self.choice.backend(len(snapshot.owner), len(probes))
+        backend = self._backend(snapshot, len(probes))
         if backend.ranks:
             near = [_near(backend, snapshot, probe) for probe in probes]
             return self._counted(near, [search.best_two_near() for search in near])
@@ -100,7 +103,7 @@ class Matcher:
     ) -> Finding:
         if not snapshot.templates:
             return stranger(-1.0)
-        backend = self.choice.backend(len(snapshot.owner), 1)
+        backend = self._backend(snapshot, 1)
         if backend.ranks:
             near = _near(backend, snapshot, probe)
             finding = near.decide_near(threshold, margin)
@@ -116,12 +119,16 @@ class Matcher:
         """Return one decision per row of (Q, D) float32 `probes`, from one gallery version."""
         self.gallery.admission.check_probes(probes)
         snapshot = self.gallery.snapshot
-        rows = len(snapshot.owner)
-        backend = self.choice.backend(rows, len(probes))
-        if backend.ranks or len(probes) == 1 or rows <= FEW_ROWS:
+        backend = self._backend(snapshot, len(probes))
+        if backend.ranks or len(probes) <= 1 or len(snapshot.owner) <= FEW_ROWS:
             return [self._decide(snapshot, probe, threshold, margin) for probe in probes]
         searches, scores = _scan(backend, snapshot, probes)
         return self._counted(searches, _decide_together(searches, scores, threshold, margin))
+
+    def _backend(self, snapshot: Snapshot, probes: int) -> Backend:
+        """Return the chosen backend, or float32 while the gallery is just changing its codes' form."""
+        backend = self.choice.backend(len(snapshot.owner), probes)
+        return PLAIN if backend.ranks and snapshot.arena.shifted is None else backend
 
     def _counted(self, searches: Sequence[Search], answers: list[A]) -> list[A]:
         for search in searches:

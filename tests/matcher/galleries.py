@@ -102,7 +102,8 @@ def assert_exact(
         for found, match in zip(findings, truth, strict=True):
             assert found.outcome is outcome(match, threshold, margin)
             assert found.at_most >= match.similarity
-            assert found.others_at_most >= match.runner_up_similarity
+            if match.runner_up_id is not None:
+                assert found.others_at_most >= match.runner_up_similarity
             if found.outcome is not Outcome.STRANGER:
                 assert found.resident_id == match.resident_id
                 assert found.at_least <= match.similarity

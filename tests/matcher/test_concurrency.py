@@ -15,11 +15,11 @@ SECONDS = float(os.environ.get("FACEGATE_HAMMER_SECONDS", "12"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["float32", "int8-stream", "int8-fold4"])
+@pytest.mark.parametrize("backend", ["float32", "int8-stream", "int8-fold4", "faiss-sq8"])
 def test_every_answer_is_that_of_some_version(backend: str) -> None:
     hammer = Hammer.build(seed=1)
     matcher = Matcher(gallery_of(hammer.static), point, forced(backend))
-    hammer.run(matcher, SECONDS / 3)
+    hammer.run(matcher, SECONDS / 4)
     assert hammer.failures == []
     assert len(hammer.answers) > 50
     assert len(hammer.versions) > 50

@@ -131,6 +131,22 @@ def test_an_empty_gallery_knows_nobody(backend: str) -> None:
     assert [found.resident_id for found in matcher.decide_batch(probes, -1.0, 0.0)] == [None, None]
 
 
+@every_backend
+def test_no_probes_no_answers(backend: str) -> None:
+    rng = np.random.default_rng(11)
+    matcher = matcher_of(crowd(rng, 64, 2000), backend)
+    nothing = np.empty((0, 64), np.float32)
+    assert matcher.identify_batch(nothing) == matcher.decide_batch(nothing, THRESHOLD, MARGIN) == []
+
+
+def test_a_backend_whose_codes_are_not_kept_yet_is_stood_in_for() -> None:
+    rng = np.random.default_rng(12)
+    residents = crowd(rng, 64, 200)
+    matcher = matcher_of(residents, "faiss-sq8")
+    matcher.gallery.keep_shifted(False)
+    assert_exact(matcher, residents, probes_near(rng, residents, 10))
+
+
 def test_an_int8_bound_spares_almost_every_row() -> None:
     rng = np.random.default_rng(10)
     residents = crowd(rng, 512, 3000)
