@@ -61,12 +61,8 @@ class EventSink:
         return [(device, {"stream": stream, "upto": upto}) for (device, stream), upto in uptos]
 
     def _store(self, connection: Connection, device: str, stream: str, batches: list[Batch]) -> int:
-        new = {"device": device, "stream": stream, "upto": 0, "hash": "0" * 64}
-        insert_new(connection, STREAMS, new)
         upto, last_hash = self._lock(connection, device, stream)
-        for batch in batches:
-            for row in batch.rows:
-                self._insert(connection, row)
+        self._insert(connection, device, stream, [row for batch in batches for row in batch.rows])
         floor = max(batch.floor for batch in batches)
         if floor > upto:
             _doubt(connection, device, stream, floor, f"{upto + 1} to {floor} went to another hub")
@@ -74,22 +70,40 @@ class EventSink:
         return self._advance(connection, device, stream, upto, last_hash)
 
     def _lock(self, connection: Connection, device: str, stream: str) -> tuple[int, str | None]:
-        query = (
-            sa.select(STREAMS.c.upto, STREAMS.c.hash)
-            .where(STREAMS.c.device == device, STREAMS.c.stream == stream)
-            .with_for_update()
-        )
-        row = connection.execute(query).one()
+        """Return how far the stream is, and keep other hubs off it until the commit."""
+        mine = (STREAMS.c.device == device, STREAMS.c.stream == stream)
+        query = sa.select(STREAMS.c.upto, STREAMS.c.hash).where(*mine).with_for_update()
+        row = connection.execute(query).first()
+        if row is None:
+            insert_new(connection, STREAMS, {"device": device, "stream": stream, "upto": 0, "hash": "0" * 64})
+            row = connection.execute(query).one()
         return int(row[0]), row[1]
 
-    def _insert(self, connection: Connection, row: dict[str, Any]) -> None:
-        if insert_new(connection, EVENTS, row):
+    def _insert(self, connection: Connection, device: str, stream: str, rows: list[dict[str, Any]]) -> None:
+        """Insert what is new in one statement; note what does not fit."""
+        known = self._known(connection, device, stream, [row["seq"] for row in rows])
+        new = []
+        for row in rows:
+            if row["seq"] in known:
+                if known[row["seq"]] != row["hash"]:
+                    _doubt(connection, device, stream, row["seq"], f"came again as {row['hash']}")
+                continue
             if _digest(row["body"]) != row["hash"]:
-                _doubt(connection, row["device"], row["stream"], row["seq"], "its hash does not fit")
-            return
-        key = [EVENTS.c[name] == row[name] for name in ("device", "stream", "seq")]
-        if connection.execute(sa.select(EVENTS.c.hash).where(*key)).scalar_one() != row["hash"]:
-            _doubt(connection, row["device"], row["stream"], row["seq"], f"came again as {row['hash']}")
+                _doubt(connection, device, stream, row["seq"], "its hash does not fit")
+            known[row["seq"]] = row["hash"]
+            new.append(row)
+        if new:
+            connection.execute(sa.insert(EVENTS), new)
+
+    def _known(self, connection: Connection, device: str, stream: str, seqs: list[int]) -> dict[int, str]:
+        """Return the hash of each of these entries that is stored already."""
+        mine = (EVENTS.c.device == device, EVENTS.c.stream == stream)
+        found: dict[int, str] = {}
+        for start in range(0, len(seqs), STEP):
+            chosen = EVENTS.c.seq.in_(seqs[start : start + STEP])
+            query = sa.select(EVENTS.c.seq, EVENTS.c.hash).where(*mine, chosen)
+            found.update({row.seq: row.hash for row in connection.execute(query)})
+        return found
 
     def _advance(
         self, connection: Connection, device: str, stream: str, upto: int, last_hash: str | None

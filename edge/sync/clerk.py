@@ -21,7 +21,7 @@ LOG = logging.getLogger(__name__)
 MOST_WAITING = 1000
 MOST_WAITING_BYTES = 64 * 1024 * 1024
 """What may wait: a roster snapshot of 20,000 people is about 6 MB; more is rejected, not kept."""
-MOST_AT_ONCE = 200
+MOST_AT_ONCE = 1000
 TICK_SECONDS = 1.0
 
 
