@@ -28,7 +28,6 @@ ALIVE = np.iinfo(np.int64).max
 CODE_LIMIT = 127
 """Codes are -127..127: symmetric, and the negation of a code is a code."""
 
-
 MOST_DIM = 1040
 """Largest D for which float32 holds every dot product of codes exactly: D * 127**2 < 2**24."""
 
@@ -41,7 +40,7 @@ FIRST_SCALE = CODE_LIMIT / 0.5
 LEAST_CAPACITY = 1024
 GROWTH = 1.5
 ENCODED_AT_ONCE = 8192
-"""Rows per step when a whole arena is encoded: the float64 scratch stays at tens of megabytes."""
+"""Rows per step when a whole arena is encoded: the scratch stays at tens of megabytes."""
 
 FOLD_LIMIT = 4
 """Codes may be viewed with up to this many rows side by side, so capacity is a multiple of it."""
@@ -155,7 +154,7 @@ class Arena:
         return self.used + rows <= len(self.originals)
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
+@dataclass(slots=True, eq=False)
 class Grave:
     """Zeroes biometric data when the last reader that could see it has gone.
 
