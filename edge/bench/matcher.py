@@ -20,7 +20,7 @@ from edge.bench.matcher_peers import PEERS
 from edge.bench.peer import Adapter, Decide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from edge.bench.matcher_data import Crowd
     from edge.bench.matcher_peers import Query
@@ -161,7 +161,7 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def plot(found: dict[str, Any], target: str, show: Callable[[str], object] = lambda _: None) -> None:
+def plot(found: dict[str, Any], target: str) -> None:
     """Draw time over gallery size for one probe at a time into the file `target` (PNG)."""
     import matplotlib as mpl  # noqa: PLC0415 - optional and slow to import
 
@@ -180,4 +180,3 @@ def plot(found: dict[str, Any], target: str, show: Callable[[str], object] = lam
     axes.legend()
     figure.savefig(target, dpi=120, bbox_inches="tight")
     plt.close(figure)
-    show(target)

@@ -49,22 +49,35 @@ def matcher(
     if scale:
         _echo_scale(sizes, dim, as_json)
         return
-    from edge.bench.matcher import plot, race, report, table
-
     if video and not gallery:
         raise click.UsageError("--video needs --gallery: the people to recognise")
+    found = _race(sizes, dim, batches, seconds, gallery, video)
+    if picture:
+        from edge.bench.matcher import plot
+
+        plot(found, str(picture))
+    click.echo(json.dumps(found) if as_json else _text(found))
+
+
+def _race(
+    sizes: tuple[int, ...],
+    dim: int,
+    batches: tuple[int, ...],
+    seconds: float,
+    gallery: Path | None,
+    video: Path | None,
+) -> dict[str, Any]:
+    from edge.bench.matcher import race, report
+
     share: dict[str, Any] = {}
-    figures, origin = [], ""
     residents, probes = _real(gallery, video, share) if gallery else ({}, None)
+    figures, origin = [], ""
     for size in sizes:
         crowd = _crowd(size, dim, residents, probes)
         origin = crowd.origin
         for batch in batches:
             figures += race(crowd, batch, seconds)
-    found = report(figures, origin) | share
-    if picture:
-        plot(found, str(picture))
-    click.echo(json.dumps(found) if as_json else "\n".join([table(found), *_share_line(share)]))
+    return report(figures, origin) | share
 
 
 def _echo_scale(sizes: tuple[int, ...], dim: int, as_json: bool) -> None:
@@ -99,9 +112,13 @@ def _crowd(size: int, dim: int, residents: dict[str, list[Embedding]], probes: A
     return crowd if probes is None else replace(crowd, probes=probes)
 
 
-def _share_line(share: dict[str, Any]) -> list[str]:
-    return [
-        f"\n{found['clip']}: {found['searches']} searches in {found['frames']} frames,"
-        f" {found['identify_us_median']} us each (median), {found['share_percent']} % of the CPU"
-        for found in share.values()
-    ]
+def _text(found: dict[str, Any]) -> str:
+    from edge.bench.matcher import table
+
+    if "video" not in found:
+        return table(found)
+    video = found["video"]
+    return (
+        f"{table(found)}\n\n{video['clip']}: {video['searches']} searches in {video['frames']} frames,"
+        f" {video['identify_us_median']} us each (median), {video['share_percent']} % of the CPU"
+    )
