@@ -48,6 +48,11 @@ def test_a_leap_back_while_running_is_not_believed_at_once():
     assert guard.floor == NOW
 
 
+def test_a_step_back_of_half_a_minute_is_not_believed_before_the_next_tick():
+    assert not running().believes(NOW - 30 * SECOND)
+    assert running().believes(NOW - SLACK)
+
+
 def test_a_leap_ahead_while_running_neither_counts_nor_raises_the_floor():
     guard = running()
     future = NOW + timedelta(days=3000)
