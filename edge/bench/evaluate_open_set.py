@@ -108,7 +108,7 @@ def _figures(
 
 
 def _enrol(photos: Iterable[Photo], embedder: PhotoEmbedder) -> tuple[dict[str, list[Embedding]], int]:
-    from edge.enrol.shots import mean_of  # noqa: PLC0415 - beside its only use
+    from edge.enrol.shots import matched_row  # noqa: PLC0415 - beside its only use
 
     shots: dict[str, list[Embedding]] = {}
     unacquired = 0
@@ -120,7 +120,7 @@ def _enrol(photos: Iterable[Photo], embedder: PhotoEmbedder) -> tuple[dict[str, 
             unacquired += 1
         else:
             shots.setdefault(photo.identity, []).append(embedded.reference)
-    rows = {who: own if len(own) == 1 else [*own, mean_of(own)] for who, own in shots.items()}
+    rows = {who: [matched_row(own)] for who, own in shots.items()}
     if not rows:
         raise EvaluationRefused("nobody could be enrolled: the protocol has no usable enrol photo")
     return rows, unacquired

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from edge.bench.pad_rates import clopper_pearson
 from edge.camera.file import VideoFile
 from edge.domain import Reason, Verdict
-from edge.enrol.shots import ShotTaker, agreeing, resident_rows
+from edge.enrol.shots import ShotTaker, agreeing, matched_row
 from edge.errors import EnrolmentRefused
 from edge.replay.door import Recognition, ReplayDoor
 from edge.service.recognition import Sureness, build_matcher
@@ -106,7 +106,7 @@ def enrol_living(models: Models, presentations: Sequence[Presentation]) -> dict[
             harvest = agreeing(taker.from_clip(_frames(one), one.person))
         except EnrolmentRefused:
             continue
-        residents[one.person] = resident_rows(harvest.shots)
+        residents[one.person] = [matched_row([shot.embedding for shot in harvest.shots])]
     return residents
 
 

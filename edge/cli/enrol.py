@@ -181,10 +181,10 @@ def _open_store(data: Path) -> AbstractContextManager[ResidentStore]:
 
 
 def _gallery(store: ResidentStore, model_id: str) -> dict[str, list[Embedding]]:
-    gallery: dict[str, list[Embedding]] = {}
-    for template in store.templates(model_id):
-        gallery.setdefault(template.resident_id, []).append(template.embedding)
-    return gallery
+    from edge.service.roster import door_rows
+
+    found = {resident.id: door_rows(store.templates_of(resident.id), model_id) for resident in store.list()}
+    return {resident_id: rows for resident_id, rows in found.items() if rows}
 
 
 def _put(store: ResidentStore, resident_id: str, name: str, rows: list[Embedding], models: Models) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge.camera.image import decode_image
 from edge.demo.render import Act, Cutout, Walk, cut_out
-from edge.enrol.shots import Harvest, agreeing, resident_rows
+from edge.enrol.shots import Harvest, agreeing, matched_row
 from edge.errors import ModelCorrupt
 from edge.faces.manifest import load_manifest
 from edge.faces.quality import face_scale_px
@@ -25,7 +25,8 @@ SECOND_STRANGER = "Collins"
 def enrol_resident(taker: ShotTaker) -> dict[str, list[Embedding]]:
     """Return the gallery of the demo: one resident, from two photos that do not walk up."""
     shots = [taker.from_image(photo(name), name) for name in ("obama", "obama2")]
-    return {RESIDENT: resident_rows(agreeing(Harvest(shots)).shots)}
+    good = agreeing(Harvest(shots)).shots
+    return {RESIDENT: [matched_row([shot.embedding for shot in good])]}
 
 
 def acts(detector: Detector) -> list[Act]:

@@ -194,9 +194,19 @@ def mean_of(embeddings: Sequence[Embedding]) -> Embedding:
 
 
 def resident_rows(shots: Sequence[Shot]) -> list[Embedding]:
-    """Return what the gallery holds for one resident: every shot, and their mean when there are several."""
+    """Return what is stored of one resident: every shot, and their mean when there are several."""
     rows = [shot.embedding for shot in shots]
     return rows if len(rows) == 1 else [*rows, mean_of(rows)]
+
+
+def matched_row(rows: Sequence[Embedding]) -> Embedding:
+    """Return what probes are compared with for one resident: the mean of the stored shots.
+
+    One row instead of the best of several: of 69 people with three photos each, the lowest 1 % of
+    residents then scored .468 against .430, the threshold was .353 against .372, and fewer
+    templates lower it by another .03.
+    """
+    return mean_of(rows)
 
 
 def _similarity_to_others(shots: Sequence[Shot], index: int) -> float:

@@ -20,7 +20,7 @@ import numpy as np
 from edge.camera.file import IMAGE_SUFFIXES, VideoFile
 from edge.camera.image import decode_image
 from edge.domain import Quality
-from edge.enrol.shots import Harvest, Shot, ShotTaker, agreeing, resident_rows
+from edge.enrol.shots import Harvest, Shot, ShotTaker, agreeing, matched_row
 from edge.errors import CameraLost, EnrolmentRefused, FrameRefused
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ RULES_VERSION = 3
 
 @dataclass(slots=True)
 class FolderGallery:
-    """What the folders gave: rows per resident, and every refusal with its reason."""
+    """What the folders gave: the row of each resident, and every refusal with its reason."""
 
     residents: dict[str, list[Embedding]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
@@ -86,7 +86,7 @@ def _enrol(gallery: FolderGallery, name: str, harvest: Harvest) -> None:
         gallery.refused.append(f"{name}: {refusal}")
         return
     gallery.refused += good.refused
-    gallery.residents[name] = resident_rows(good.shots)
+    gallery.residents[name] = [matched_row([shot.embedding for shot in good.shots])]
 
 
 def _people(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:

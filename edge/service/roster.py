@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from edge.errors import TemplateRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from edge.domain import Embedding, Template
     from edge.matcher.gallery import LiveGallery
     from edge.store.residents import ResidentStore
 
@@ -17,8 +20,16 @@ POLL_SECONDS = 0.5
 """Asking costs one indexed read; a removed resident is refused within this time."""
 
 
+def door_rows(templates: Iterable[Template], model_id: str) -> list[Embedding]:
+    """Return what the door compares probes with, of one resident's templates of this model."""
+    own = [template for template in templates if template.model_id == model_id]
+    return [t.embedding for t in own if t.kind == "mean"] or [t.embedding for t in own]
+
+
 class RosterFollower:
     """Keeps a `LiveGallery` equal to the store's templates of its model. One thread.
+
+    Probes are compared with a resident's mean; the single shots stay in the store.
 
     One bad resident is reported and left out; the others stay.
     """
@@ -46,7 +57,7 @@ class RosterFollower:
 
     def _replace(self, resident_id: str) -> None:
         model_id = self._gallery.model_id
-        rows = [t.embedding for t in self._store.templates_of(resident_id) if t.model_id == model_id]
+        rows = door_rows(self._store.templates_of(resident_id), model_id)
         try:
             if rows:
                 self._gallery.replace(resident_id, rows, model_id)
