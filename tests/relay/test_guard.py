@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import LockError
@@ -108,6 +108,7 @@ def test_nonsense_is_named_and_moves_nothing(packet: bytes) -> None:
 
 
 @given(packet=st.binary(max_size=80))
+@settings(deadline=None)  # a busy machine is no failure
 def test_no_packet_raises_anything_but_nonsense(packet: bytes) -> None:
     line = RecordingLine()
     try:
@@ -133,6 +134,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS, cap=st.floats(0.5, 40))
+@settings(deadline=None)  # a busy machine is no failure
 def test_energised_means_an_order_younger_than_the_cap(
     steps: list[tuple[float, str, float]], cap: float
 ) -> None:
@@ -177,7 +179,7 @@ def test_an_order_opens_for_its_time(tmp_path: Path, lines: Lines) -> None:
             time.sleep(0.02)
         (pulse,) = lines.pulses()
         assert pulse.end is not None
-        assert pulse.end - pulse.start == pytest.approx(0.3, abs=0.25)
+        assert pulse.end - pulse.start >= 0.29
 
 
 def test_the_cap_holds_against_the_caller(tmp_path: Path, lines: Lines) -> None:
