@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.shared, pytest.mark.models, pytest.mark.slow]
 
-SECONDS = 2.5
+SECONDS = 2.0
 """Of each clip: enough for several verdicts, and for a suite that must stay quick."""
 
 
