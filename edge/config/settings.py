@@ -55,6 +55,10 @@ class Recognition(Section):
     similarity: float | None = Field(
         None, ge=0.2, le=0.95, description="experts: a bare threshold instead of fpir"
     )
+    matcher: str = Field(
+        "auto",
+        description="backend of the search: auto measures in a large gallery; see facegate matcher info",
+    )
     liveness: Literal["off", "passive", "strict"] = Field(
         "passive", description="presentation-attack detection; off is warned at every start"
     )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import json
+import tokenize
 import zipfile
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,19 @@ SHAPES = (
 )
 
 
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RecursionError,
+    SyntaxError,
+    tokenize.TokenError,  # numpy parses the header of an npy file as a Python literal
+    zipfile.BadZipFile,
+)
+
+
 def read_encodings(path: Path) -> list[tuple[str, Embedding]]:
     """Return (name, unit embedding) pairs in the order of the file; a name may come repeatedly.
 
@@ -57,7 +71,7 @@ def read_encodings(path: Path) -> list[tuple[str, Embedding]]:
         if path.stat().st_size > MOST_BYTES:
             raise EnrolmentRefused(f"{path.name}: larger than {MOST_BYTES >> 20} MB; split it")
         pairs = [(str(name), value) for name, value in reader(path)]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         if isinstance(error, EnrolmentRefused):
             raise
         raise EnrolmentRefused(f"{path.name} cannot be read: {error}; give {SHAPES}") from error

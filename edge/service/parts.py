@@ -9,6 +9,7 @@ from edge.camera.check import PictureHealth
 from edge.camera.source import CameraSpec, camera_opener
 from edge.errors import ConfigError
 from edge.faces.quality import QualityLimits, Zone
+from edge.matcher.choice import AUTO, choose
 from edge.pipeline import Pipeline
 from edge.relay.client import GuardedLock
 from edge.relay.dry_run import DryRunLock
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from edge.sync.publisher import EventPublisher
 
 logger = logging.getLogger(__name__)
+
+TEMPLATES_WORTH_MEASURING = 1000
+"""Below, a search takes some ten microseconds whatever does it; choosing takes half a second."""
 
 
 def make_lock(section: LockSection, clock: Clock, on_event: Callable[[str, dict[str, Any]], None]) -> Lock:
@@ -89,6 +93,8 @@ def make_recognition(
     matcher = build_matcher(models, Sureness(section.fpir, section.similarity), {})
     follower = RosterFollower(store, matcher.gallery)
     follower.load()
+    if section.matcher != AUTO or matcher.gallery.templates >= TEMPLATES_WORTH_MEASURING:
+        matcher.use(choose(section.matcher, matcher.gallery))
     point = matcher.operating_point()
     logger.info("%d residents; threshold %.3f: %s", point.residents, point.threshold, point.basis)
     limits = QualityLimits(

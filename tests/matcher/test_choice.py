@@ -39,7 +39,7 @@ def test_the_gallery_keeps_shifted_codes_only_for_a_backend_that_reads_them() ->
 def test_a_setting_forces_a_backend_at_every_size(name: str) -> None:
     choice = forced(name)
     assert {choice.backend(rows, probes).name for rows in (1, 10**6) for probes in (1, 4)} == {name}
-    assert choice.reason == "forced by matcher.backend"
+    assert choice.reason == "forced by recognition.matcher"
 
 
 def test_an_unknown_backend_is_refused_with_the_names_there_are() -> None:
