@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.errors import ConfigError
-from edge.recognition.matchers.float32 import Float32
+from edge.matcher.backends.float32 import Float32
 from edge.matcher.gallery import LiveGallery
 from edge.matcher.nearest import FIRST_K
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.matcher.arena import Snapshot
-    from edge.recognition.matchers import Backend
+    from edge.matcher.backends import Backend
 
 AUTO = "auto"
 SEVERAL = 4
@@ -66,12 +66,12 @@ def _optional(module: str, name: str, *settings: int) -> Callable[[], Backend]:
 
 BACKENDS: dict[str, Callable[[], Backend]] = {
     "float32": Float32,
-    "int8-stream": _optional("edge.recognition.matchers.int8", "Stream"),
-    "int8-fold1": _optional("edge.recognition.matchers.int8", "Fold", 1),
-    "int8-fold2": _optional("edge.recognition.matchers.int8", "Fold", 2),
-    "int8-fold4": _optional("edge.recognition.matchers.int8", "Fold", 4),
-    "int8-touch4": _optional("edge.recognition.matchers.int8", "TouchedFold", 4),
-    "faiss-sq8": _optional("edge.recognition.matchers.faiss_sq", "FaissNearest"),
+    "int8-stream": _optional("edge.matcher.backends.int8", "Stream"),
+    "int8-fold1": _optional("edge.matcher.backends.int8", "Fold", 1),
+    "int8-fold2": _optional("edge.matcher.backends.int8", "Fold", 2),
+    "int8-fold4": _optional("edge.matcher.backends.int8", "Fold", 4),
+    "int8-touch4": _optional("edge.matcher.backends.int8", "TouchedFold", 4),
+    "faiss-sq8": _optional("edge.matcher.backends.faiss_sq", "FaissNearest"),
 }
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from edge.matcher.admission import NORM_HIGH
 from edge.matcher.arena import CODE_LIMIT
-from edge.recognition.matchers import Scan
+from edge.matcher.backends import Scan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

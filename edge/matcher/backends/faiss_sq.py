@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import faiss
 import numpy as np
 
-from edge.recognition.matchers import Ranking
-from edge.recognition.matchers.codes import encode
+from edge.matcher.backends import Ranking
+from edge.matcher.backends.codes import encode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from edge.recognition.matchers import Scan
+from edge.matcher.backends import Scan
 
 if TYPE_CHECKING:
     from edge.matcher.arena import Snapshot

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numkong
 import numpy as np
 
-from edge.recognition.matchers.codes import encode
+from edge.matcher.backends.codes import encode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.matcher.arena import Snapshot
-    from edge.recognition.matchers import Scan
+    from edge.matcher.backends import Scan
     from edge.matcher.exact import Rows
 
 TOUCHED_BYTES = 256 << 10
