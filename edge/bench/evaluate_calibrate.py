@@ -45,11 +45,14 @@ class People:
     names: tuple[str, ...]
 
     @classmethod
-    def gather(cls, photos: Mapping[str, Sequence[Embedded]]) -> People:
-        """Return the people who have at least one usable photo. Raises `EvaluationRefused`."""
+    def gather(cls, photos: Mapping[str, Sequence[Embedded]], least: int = LEAST_PEOPLE) -> People:
+        """Return the people who have at least one usable photo, in the order of their names.
+
+        Raises `EvaluationRefused` when they are fewer than `least`.
+        """
         names = tuple(sorted(name for name, own in photos.items() if own))
-        if len(names) < LEAST_PEOPLE:
-            raise EvaluationRefused(f"{len(names)} people have a usable photo, {LEAST_PEOPLE} are needed")
+        if len(names) < least:
+            raise EvaluationRefused(f"{len(names)} people have a usable photo, {least} are needed")
         rows = [(number, shot) for number, name in enumerate(names) for shot in photos[name]]
         return cls(
             np.array([shot.probe for _, shot in rows], np.float64),
@@ -57,6 +60,24 @@ class People:
             np.array([number for number, _ in rows]),
             names,
         )
+
+    def some(self, chosen: NDArray[np.bool_]) -> People:
+        """Return only the chosen people, numbered anew. `chosen` is (people,)."""
+        kept = chosen[self.owner]
+        owner = (np.cumsum(chosen) - 1)[self.owner[kept]]
+        names = tuple(name for name, is_kept in zip(self.names, chosen, strict=True) if is_kept)
+        return People(self.probes[kept], self.mirrored[kept], owner, names)
+
+    def less(self, centre: Sequence[float]) -> People:
+        """Return the same people with `centre` subtracted from each row; empty leaves them as they are."""
+        if not len(centre):
+            return self
+        probes, mirrored = _unit(self.probes - centre), _unit(self.mirrored - centre)
+        return People(probes, mirrored, self.owner, self.names)
+
+    def references(self) -> NDArray[np.float64]:
+        """Return each photo as it would be enrolled, (n, D): averaged with its mirror image."""
+        return _unit(self.probes + self.mirrored)
 
     def centre(self, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the mean embedding of the chosen people, each counting once."""

@@ -52,14 +52,15 @@ def verify(pairs: Sequence[Pair], embedder: PhotoEmbedder) -> dict[str, Any]:
     """Return accuracy over folds, AUC and true accept rates; pairs without a face count as failures.
 
     The threshold of a fold is the best one on the other folds; with a single fold it is the best
-    one on itself, which is said in `folds`.
+    one on itself. Raises `EvaluationRefused` unless pairs of both kinds could be compared.
     """
     scored = [(pair, _similarity(pair, embedder)) for pair in pairs]
     usable = [(pair, score) for pair, score in scored if score is not None]
-    if not usable:
-        raise EvaluationRefused("no pair could be compared: no face was found in any of the photos")
     scores = np.array([score for _, score in usable])
-    same = np.array([pair.is_same for pair, _ in usable])
+    same = np.array([pair.is_same for pair, _ in usable], bool)
+    if same.all() or not same.any():
+        rule = "pairs of one person and pairs of two are both needed, with a face in each photo"
+        raise EvaluationRefused(f"{same.sum()} and {(~same).sum()} of {len(pairs)} pairs are usable: {rule}")
     folds = np.array([pair.fold for pair, _ in usable])
     accuracies = _accuracies(scores, same, folds)
     return {
@@ -73,24 +74,20 @@ def verify(pairs: Sequence[Pair], embedder: PhotoEmbedder) -> dict[str, Any]:
 
 
 def auc(genuine: NDArray[np.float64], impostor: NDArray[np.float64]) -> float:
-    """Return the area under the ROC curve: the chance that a genuine pair scores higher."""
-    if not len(genuine) or not len(impostor):
-        return float("nan")
+    """Return the area under the ROC curve: the chance that a genuine pair scores higher; ties half."""
     ordered = np.sort(impostor)
     below = np.searchsorted(ordered, genuine, side="left")
     ties = np.searchsorted(ordered, genuine, side="right") - below
     return float(np.mean(below + ties / 2) / len(impostor))
 
 
-def tar_at(genuine: NDArray[np.float64], impostor: NDArray[np.float64], rate: float) -> float | None:
+def tar_at(genuine: NDArray[np.float64], impostor: NDArray[np.float64], rate: float) -> float:
     """Return the share of genuine pairs above the similarity that `rate` of impostors exceed.
 
-    None when there are too few impostor pairs for that rate to be measured at all.
+    Below one in the number of impostor pairs it is the share above the highest of them: the
+    strictest that these pairs can show, not a measurement at that rate.
     """
-    allowed = int(rate * len(impostor))
-    if rate * len(impostor) < 1 or not len(genuine):
-        return None
-    line = np.sort(impostor)[::-1][allowed]
+    line = np.sort(impostor)[::-1][int(rate * len(impostor))]
     return round(float(np.mean(genuine > line)), 5)
 
 
@@ -138,7 +135,8 @@ def best_threshold(scores: NDArray[np.float64], same: NDArray[np.bool_]) -> floa
     ranked, truth = scores[order], same[order]
     # Right answers when everything from position k on is called "same".
     right = np.concatenate([[truth.sum()], truth.sum() + np.cumsum(np.where(truth, -1, 1))])
-    best = int(np.argmax(right))
+    parts = np.concatenate([[True], ranked[1:] > ranked[:-1], [True]])  # no line runs through a tie
+    best = int(np.argmax(np.where(parts, right, -1)))
     low = ranked[best - 1] if best else ranked[0] - 1e-3
     high = ranked[best] if best < len(ranked) else ranked[-1] + 1e-3
     return float((low + high) / 2)

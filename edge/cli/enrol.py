@@ -119,15 +119,17 @@ def import_encodings(file: Path, data: Path) -> None:
     from edge.enrol.shots import mean_of
     from edge.faces.manifest import load_manifest
 
-    model_id = load_manifest().model("dlib-resnet").model_id
+    model = load_manifest().model("dlib-resnet")
     people: dict[str, list[Embedding]] = {}
-    for name, embedding in read_encodings(file):
+    for name, embedding in read_encodings(file, model.centre):
         people.setdefault(name, []).append(embedding)
     with _open_store(data) as store:
         for name, shots in people.items():
             rows = shots if len(shots) == 1 else [*shots, mean_of(shots)]
-            store.put(_resident(store, name, name), _templates(name, rows, model_id), source="import")
-    click.echo(f"{len(people)} residents imported for {model_id}; run the door with --model dlib-resnet")
+            store.put(_resident(store, name, name), _templates(name, rows, model.model_id), source="import")
+    click.echo(
+        f"{len(people)} residents imported for {model.model_id}; run the door with --model dlib-resnet"
+    )
 
 
 def _harvest(taker: ShotTaker, pictures: tuple[Path, ...], camera: str | None) -> Harvest:

@@ -61,7 +61,8 @@ def verification(images: Path, pairs: Path, model: str, as_json: bool) -> None:
         f" area under the ROC curve {found['auc']:.5f}"
     )
     for rate, share in found["tar"].items():
-        click.echo(f"  at a false match rate of {rate}: {'too few pairs' if share is None else share}")
+        click.echo(f"  true accept rate at a false match rate of {rate}: {share:.4f}")
+    click.echo("  (a rate below one in the number of strangers' pairs: above the most alike of them)")
 
 
 @click.command("open-set")

@@ -39,6 +39,13 @@ def saved(folder: Path, kind: str) -> Path:
     return path
 
 
+def test_the_centre_is_subtracted_from_the_unit_encoding_as_the_embedder_does(tmp_path: Path) -> None:
+    centre = np.full(128, 0.05)
+    (_, alice), _ = read_encodings(saved(tmp_path, "npz"), tuple(centre))
+    wanted = ALICE / np.linalg.norm(ALICE) - centre
+    assert alice == pytest.approx(wanted / np.linalg.norm(wanted), abs=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["json", "npz", "npy"])
 def test_names_and_unit_embeddings_come_back_in_order(tmp_path: Path, kind: str) -> None:
     (first, alice), (second, bob) = read_encodings(saved(tmp_path, kind))
