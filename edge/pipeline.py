@@ -98,7 +98,7 @@ class Pipeline:
         due: list[tuple[Track, Visit]] = []
         for track in tracks:
             visit = self._visits.of(track.id, frame.time)
-            decisions += self._meet(frame, track, visit, len(tracks), due)
+            decisions += self._meet(frame, track, visit, tracks, due)
         if due:
             track, visit = max(due, key=_urgency)
             decisions += self._examine(frame, track, visit, len(tracks))
@@ -125,7 +125,12 @@ class Pipeline:
         return tracks
 
     def _meet(
-        self, frame: Frame, track: Track, visit: Visit, faces: int, due: list[tuple[Track, Visit]]
+        self,
+        frame: Frame,
+        track: Track,
+        visit: Visit,
+        tracks: Sequence[Track],
+        due: list[tuple[Track, Visit]],
     ) -> list[Decision]:
         """Update one visit; line it up for a close look, or say why it is not fit for one."""
         if not track.is_steady:
@@ -134,9 +139,9 @@ class Pipeline:
         flaws = intent_flaws(track.face, self._limits, width, height)
         if flaws:
             visit.rest_while_unfit(frame.time)
-            return self._refuse_unusable(frame, visit, flaws, faces)
+            return self._refuse_unusable(frame, visit, flaws, len(tracks))
         if self._liveness is not None:
-            self._liveness.observe(frame, track.face, track.id, faces == 1)
+            self._liveness.observe(frame, track.face, track.id, _is_alone(track, tracks))
         if self._is_due(frame.time, track, visit):
             due.append((track, visit))
         return []
@@ -258,6 +263,12 @@ class Pipeline:
         else:
             wanted = time + 1 / self._pace.idle
         self._next_look = wanted - PACE_TOLERANCE_SECONDS
+
+
+def _is_alone(track: Track, tracks: Sequence[Track]) -> bool:
+    """Say whether nobody else is near: faces under half as wide stand twice as far off."""
+    width = track.face.box.width
+    return not any(other.id != track.id and other.face.box.width >= width / 2 for other in tracks)
 
 
 def _urgency(candidate: tuple[Track, Visit]) -> tuple[bool, float, int]:

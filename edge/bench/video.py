@@ -35,6 +35,8 @@ class Case:
     clip: Path
     galleries: tuple[Path, ...]
     fpir: float = 1e-3
+    people: tuple[str, ...] = ()
+    """Who is where, in the peer script's words (NAME or NAME@FRAME:X,Y), so that it knows wrong names."""
 
 
 def clip_figures(figures: Figures, decisions: Sequence[Decision]) -> dict[str, Any]:
@@ -82,6 +84,7 @@ def run_peer(script: Path, models: Path, case: Case, peer: str, pad: Path | None
     command = [sys.executable, str(script), "--models", str(models), "--cache", str(models / "peer-cache")]
     command += ["--clip", str(case.clip), "--gallery", str(case.galleries[0]), "--peer", peer]
     command += ["--pad", str(pad)] if pad else []
+    command += ["--person", *case.people] if case.people else []
     command += ["--json", str(target)]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | ONE_THREAD)
     try:

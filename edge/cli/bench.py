@@ -13,6 +13,7 @@ from edge.cli import LazyGroup
 
 COMMANDS = {
     "video": ("edge.cli.bench:video", "What recognising a recording costs, peers beside it."),
+    "soak": ("edge.cli.bench:soak", "Hours of a looped recording: does anything grow or differ?"),
     "matcher": ("edge.cli.bench_matcher:matcher", "What searching a gallery costs, peers beside it."),
 }
 
@@ -34,6 +35,7 @@ def bench() -> None:
 @click.option("--peer-script", type=click.Path(exists=True, path_type=Path), help="A script of peers to run.")
 @click.option("--peer-models", type=click.Path(exists=True, path_type=Path), help="Their model files.")
 @click.option("--peer-pad", type=click.Path(exists=True, path_type=Path), help="People to pad theirs with.")
+@click.option("--peer-person", "people", multiple=True, help="NAME or NAME@FRAME:X,Y: who is where.")
 @click.option("--peer", "peers", multiple=True, default=("P3",), show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def video(
@@ -45,6 +47,7 @@ def video(
     peer_script: Path | None,
     peer_models: Path | None,
     peer_pad: Path | None,
+    people: tuple[str, ...],
     peers: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -56,7 +59,7 @@ def video(
     """
     from edge.bench.video import Case, ratios, run_ours, run_peer
 
-    case = Case(clip, galleries, fpir)
+    case = Case(clip, galleries, fpir, people)
     run_ours(case, cold=False)  # fills the caches of files and shots; not counted
     ours, cold = [], []
     theirs: dict[str, list[dict[str, Any]]] = {peer: [] for peer in peers if peer_script and peer_models}
@@ -86,6 +89,35 @@ def video(
         },
     }
     click.echo(json.dumps(report) if as_json else _table(report))
+
+
+@click.command()
+@click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--gallery", "galleries", multiple=True, required=True, type=click.Path(path_type=Path))
+@click.option("--minutes", default=30.0, show_default=True, help="Minutes of recording to show.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def soak(clip: Path, galleries: tuple[Path, ...], minutes: float, as_json: bool) -> None:
+    """Play CLIP in a loop, as fast as it goes: memory, open files and decisions of every loop.
+
+    Example: facegate bench soak walk-up.mp4 --gallery residents/ --minutes 30
+    """
+    from edge.bench.soak import soak as run
+    from edge.enrol.shots import ShotTaker
+    from edge.replay.door import Recognition
+    from edge.replay.gallery import default_cache, load_folders
+    from edge.service.recognition import Sureness, build_matcher, open_models
+
+    models = open_models()
+    folders = load_folders(
+        galleries,
+        models.embedder.model_id,
+        lambda: ShotTaker(models.detector, models.embedder),
+        default_cache(),
+    )
+    matcher = build_matcher(models, Sureness(), folders.residents)
+    recognition = Recognition(models.detector, models.embedder, matcher)
+    found = run(clip, recognition, minutes * 60, lambda line: click.echo(line, err=True))
+    click.echo(json.dumps(found) if as_json else "\n".join(f"{key}: {value}" for key, value in found.items()))
 
 
 def _table(report: dict[str, Any]) -> str:

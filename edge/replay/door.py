@@ -110,9 +110,10 @@ class ReplayDoor:
             figures.decode_cpu_s += time.process_time() - begun
             if frame is None:
                 return
-            yield frame, self._handle(frame)
+            yield frame, self.handle(frame)
 
-    def _handle(self, frame: Frame) -> list[Outcome]:
+    def handle(self, frame: Frame) -> list[Outcome]:
+        """Return what was decided on one frame, and note what it cost."""
         figures = self.figures
         self.clock.advance(max(frame.time - self.clock.monotonic(), 0.0))
         cpu, wall = time.process_time(), time.perf_counter()

@@ -14,6 +14,11 @@ def memory_mb() -> tuple[float, float]:
     return _mib(lines["VmRSS"]), _mib(lines["VmHWM"])
 
 
+def open_files() -> int:
+    """Return how many files this process has open."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 def seconds_since_start() -> float:
     """Return wall-clock seconds since this process started, imports included."""
     ticks = Path("/proc/self/stat").read_text().rpartition(")")[2].split()[STARTTIME]

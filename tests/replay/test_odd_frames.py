@@ -80,7 +80,7 @@ def test_nothing_breaks_and_nobody_is_let_in(door):
         except FrameRefused:
             continue
         frame = Frame(image, n, n / 15, RECORDING_START + timedelta(seconds=n / 15))
-        outcomes = door._handle(frame)
+        outcomes = door.handle(frame)
         handled += 1
         assert not [o for o in outcomes if o.decision.verdict is Verdict.GRANT]
     assert handled > FRAMES // 3
