@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse, Response
 
+from edge.domain import Reason
+from edge.enrol.guidance import GUIDANCE, Guidance
 from edge.errors import PanelRefused
 from edge.panel.picture import picture_facts
-from edge.policy.explain import explain, explain_reason
+from edge.policy.explain import explain
 
 if TYPE_CHECKING:
     from edge.domain import DoorEvent
@@ -19,6 +21,14 @@ PAGE_ROWS = 50
 LOOK_BACK = 20
 SCREEN_SECONDS = 5.0
 """How long the screen at the gate shows what was decided."""
+
+ADVICE = {
+    Reason.NOT_FACING: Guidance.LOOK_HERE,
+    Reason.TOO_FAR: Guidance.COME_CLOSER,
+    Reason.LOW_QUALITY: Guidance.HOLD_STILL,
+    Reason.PAD_NO_RESPONSE: Guidance.UNCOVER,
+}
+"""What helps at once, by reason; everything else is told to use another way in."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 GALLERY_SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
@@ -105,8 +115,9 @@ def _shown_now(ask: Ask) -> dict[str, str]:
 
 
 def _what_next(ask: Ask, event: DoorEvent) -> str:
-    reason = explain_reason(event.reason, ask.language) if event.reason else ""  # type: ignore[arg-type]
-    return f"{reason} {ask.say('screen_next')}".strip()
+    """Return what to do now: one short sentence that is read in passing."""
+    guidance = ADVICE.get(Reason(event.reason)) if event.reason in set(Reason) else None
+    return GUIDANCE[guidance].in_(ask.language) if guidance else ask.say("screen_next")
 
 
 def _place(size: int, threshold: float) -> tuple[float, float]:

@@ -1,0 +1,156 @@
+"""A real Chromium before a real HTTPS server, with a film played as the camera."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import uvicorn
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+
+from edge.enrol.poses import Pose
+from edge.panel.tls import own_certificate
+from tests.fakes.scene import Actor
+from tests.places import REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync --ignore-certificate-errors --disable-dev-shm-usage"
+)
+PHONE, DESKTOP = (390, 844), (1280, 900)
+
+
+def need(reason):
+    """Skip for this reason; fail in CI, where it must be there."""
+    if os.environ.get("FACEGATE_CI") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@contextmanager
+def chromium(profile: Path):
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not binary or not driver:
+        need("Chromium is not installed; run: tools/debian-packages")
+    options = Options()
+    options.binary_location = binary
+    for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
+        options.add_argument(flag)
+    browser = webdriver.Chrome(options=options, service=Service(driver))
+    browser.set_page_load_timeout(30)
+    try:
+        yield browser
+    finally:
+        browser.quit()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def served(app, folder: Path):
+    certificate, key, _ = own_certificate(folder, {"localhost", "127.0.0.1"})
+    port = free_port()
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=port,
+        ssl_certfile=str(certificate),
+        ssl_keyfile=str(key),
+        log_level="error",
+        timeout_graceful_shutdown=2,
+        lifespan="off",
+        ws="none",
+        http="h11",
+    )
+    server = uvicorn.Server(config)
+    stop = threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(_serve(server, stop)), daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.02)
+        assert thread.is_alive(), "the server did not start"
+    try:
+        yield f"https://127.0.0.1:{port}"
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+async def _serve(server, stop):
+    """Serve until told to stop; browsers keep connections open, so these are cut, not waited for."""
+    serving = asyncio.create_task(server.serve())
+    while not stop.is_set():
+        await asyncio.sleep(0.02)
+    for connection in list(server.server_state.connections):
+        connection.transport.abort()
+    server.should_exit = True
+    await serving
+    await asyncio.sleep(0.05)
+
+
+class Film:
+    """A camera in which an actor does what the guidance asks for. Frames come faster than real ones."""
+
+    problem = None
+
+    def __init__(self, panel, actor, side=0.18):
+        self.panel, self.actor, self.side = panel, actor, side
+        self.others = ()
+        self.seq = 0
+
+    def lease(self):
+        pass
+
+    def newest(self):
+        self.seq += 1
+        now = self.panel.desk.studio.now
+        wanted = now.progress.wanted if now and now.progress else None
+        self.actor.turned = {Pose.LEFT: self.side, Pose.RIGHT: -self.side}.get(wanted, 0.0)
+        placed = [(Actor(self.actor.colour, self.actor.embedding), 260, 150, 120), *self.others]
+        return replace(self.panel.scene.frame(self.seq, *placed), seq=self.seq)
+
+
+def axe_source() -> str:
+    """Return axe-core from npm, installed once beside pytest's cache."""
+    folder = REPOSITORY / ".pytest_cache" / "npm"
+    source = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not source.exists():
+        if not shutil.which("npm"):
+            need("npm is not installed: axe-core comes from there")
+        folder.mkdir(parents=True, exist_ok=True)
+        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), "axe-core@4"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            need(f"axe-core could not be installed: {done.stderr[-300:]}")
+    return source.read_text(encoding="utf-8")
+
+
+def accessibility_faults(browser, source: str) -> list[str]:
+    """Return what axe finds wrong with the page shown now."""
+    browser.execute_script(source)
+    found = browser.execute_async_script(
+        "const done = arguments[0];"
+        "axe.run(document, {resultTypes: ['violations']}).then("
+        "  r => done(JSON.stringify(r.violations.map("
+        "    v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ')))),"
+        "  e => done(JSON.stringify(['axe failed: ' + e])));"
+    )
+    return json.loads(found)

@@ -1,0 +1,137 @@
+"""A panel over the small visible world, and a browser without a screen that speaks to it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import cv2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from starlette.testclient import TestClient
+
+from edge.domain import OperatingPoint
+from edge.enrol.session import GuidedSession, judged
+from edge.enrol.shots import Harvest, ShotTaker, agreeing
+from edge.panel.accounts import Accounts, Role
+from edge.panel.app import make_app
+from edge.panel.desk import Desk, Recogniser
+from edge.panel.studio import Studio
+from edge.runtime.clock import ManualClock
+from edge.service.panel import newest_events
+from edge.store.consents import ConsentLedger
+from edge.store.journal import SqliteJournal
+from edge.store.residents import ResidentStore
+from tests.fakes.scene import Actor, Residents, Scene, axis
+
+PASSWORD = "correct horse 9"
+ANNA = Actor(0, axis(0))
+
+
+@dataclass
+class Feed:
+    """A camera whose newest frame a test puts there."""
+
+    frame: object = None
+    problem: str | None = None
+    leases: int = 0
+
+    def lease(self):
+        self.leases += 1
+
+    def newest(self):
+        return self.frame
+
+
+@dataclass
+class PanelUnderTest:
+    """Everything behind one panel, at hand for looking."""
+
+    desk: Desk
+    app: object
+    clock: ManualClock
+    feed: Feed
+    scene: Scene
+    gallery: Residents
+    journal: SqliteJournal
+    pulses: list = field(default_factory=list)
+
+    def browser(self, address="192.0.2.7"):
+        return Browser(TestClient(self.app, base_url="https://door", client=(address, 5000)))
+
+    def logged_in(self, name="ines", role=Role.INSTALLER):
+        if self.desk.accounts.first_code:
+            code = self.desk.accounts.first_code
+            assert self.desk.accounts.claim(code, "first", "another good one")
+        self.desk.accounts.put(name, role, PASSWORD)
+        browser = self.browser()
+        browser.get("/login")
+        assert browser.post("/login", name=name, password=PASSWORD).status_code == 200
+        return browser
+
+    def kinds(self):
+        return [event.kind for event in self.journal.read(0, 100_000)]
+
+    def events(self, kind):
+        return [event for event in self.journal.read(0, 100_000) if event.kind == kind]
+
+
+class Browser:
+    """Follows redirects, keeps cookies, and brings the form token of the page it was last shown."""
+
+    def __init__(self, client):
+        self.client = client
+        self.csrf = ""
+
+    def get(self, path, **options):
+        return self._seen(self.client.get(path, **options))
+
+    def post(self, path, files=None, headers=None, **fields):
+        data = {"csrf": self.csrf, **fields}
+        return self._seen(self.client.post(path, data=data, files=files, headers=headers))
+
+    def _seen(self, answer):
+        found = re.search(r'name="csrf" value="([^"]+)"', answer.text)
+        if found:
+            self.csrf = found[1]
+        return answer
+
+
+def open_panel(folder, stack: ExitStack, minors_allowed=False) -> PanelUnderTest:
+    clock, feed, scene, gallery = ManualClock(), Feed(), Scene([ANNA]), Residents({})
+    journal = stack.enter_context(
+        closing(
+            SqliteJournal(folder / "journal.db", "gate", boot=str(uuid.uuid4()), clock_trust=lambda: "synced")
+        )
+    )
+    pulses = []
+
+    def judge(resident_id, pictures):
+        taker = ShotTaker(scene, scene)
+        shots = agreeing(Harvest([taker.from_image(image, name) for name, image in pictures])).shots
+        rows = [shot.embedding for shot in shots]
+        return judged(resident_id, rows[:1], rows[1:], gallery)
+
+    desk = Desk(
+        "gate",
+        clock,
+        stack.enter_context(closing(Accounts(folder / "panel.db"))),
+        stack.enter_context(closing(ResidentStore(folder / "residents.db"))),
+        stack.enter_context(closing(ConsentLedger(folder / "consents.db"))),
+        Studio(feed, lambda who: GuidedSession(who, (scene, scene), gallery), clock),
+        Recogniser("scene", judge, lambda n: OperatingPoint(0.3 + n * 1e-6, 0.05, 1e-3, n, "a test")),
+        Ed25519PrivateKey.generate(),
+        journal.append,
+        lambda before, count: newest_events(journal, before, count),
+        pulse=lambda: pulses.append(datetime.now(UTC)),
+        facts={"facegate": "test"},
+        minors_allowed=minors_allowed,
+    )
+    return PanelUnderTest(desk, make_app(desk), clock, feed, scene, gallery, journal, pulses)
+
+
+def photo(scene, width=120, actor=ANNA):
+    _, data = cv2.imencode(".png", scene.frame(0, (actor, 260, 150, width)).image)
+    return data.tobytes()

@@ -1,0 +1,278 @@
+"""First start, login and everything that keeps strangers out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from urllib.parse import urlencode
+
+import pytest
+
+from edge.errors import PanelRefused
+from edge.panel.accounts import Role
+from edge.panel.app import PAGES
+from edge.panel.logins import LoginGuard
+from edge.panel.sessions import IDLE_SECONDS, LONGEST_SECONDS, MOST_SESSIONS, Sessions
+from edge.runtime.clock import ManualClock
+from tests.panel.office import PASSWORD
+
+
+def claim(panel, browser, code=None, password=PASSWORD):
+    browser.get("/first")
+    return browser.post("/first", code=code or panel.desk.accounts.first_code, name="ines", password=password)
+
+
+def test_the_first_start_needs_the_printed_code_and_happens_once(panel):
+    browser = panel.browser()
+    assert "one-time code" in browser.get("/").text
+    assert claim(panel, browser, code="AAAAA-AAAAA").status_code == 403
+    code = panel.desk.accounts.first_code
+    assert claim(panel, browser, code=code.lower().replace("-", " ")).status_code == 200
+    assert panel.desk.accounts.all() == {"ines": Role.INSTALLER}
+    assert panel.desk.accounts.first_code is None
+    assert claim(panel, panel.browser(), code=code).url.path == "/login"
+    assert panel.kinds() == ["panel.login_failed", "panel.claimed"]
+
+
+@pytest.mark.parametrize("password", ["short", "ines-and-more", "x" * 300])
+def test_a_poor_first_password_is_refused_and_the_code_lives_on(panel, password):
+    answer = claim(panel, panel.browser(), password=password)
+
+    assert answer.status_code == 422
+    assert panel.desk.accounts.first_code
+    assert not panel.desk.accounts.all()
+
+
+def test_login_and_logout_are_events_and_the_token_changes(panel):
+    browser = panel.logged_in()
+    before = browser.client.cookies["__Host-facegate"]
+
+    assert browser.get("/residents").status_code == 200
+    assert browser.post("/logout").url.path == "/login"
+    assert browser.client.cookies["__Host-facegate"] != before
+    assert browser.get("/residents").url.path == "/login"
+    assert panel.events("panel.login")[0].data["by"] == "ines"
+
+
+def test_the_cookie_is_bound_and_nothing_is_cached(panel):
+    answer = panel.browser().client.get("/login")
+
+    cookie = answer.headers["set-cookie"].lower()
+    assert all(word in cookie for word in ("httponly", "samesite=strict", "secure", "__host-"))
+    assert answer.headers["cache-control"] == "no-store"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert "<script>" not in answer.text
+    assert "style=" not in answer.text
+
+
+def test_ten_thousand_wrong_logins_get_nowhere_and_nothing_is_lost(panel):
+    panel.logged_in()
+    tries = [attacker(panel, f"198.51.100.{n}") for n in range(4)]
+
+    async def attack():
+        codes = Counter()
+        for n in range(10_000):
+            codes[await tries[n % 4](f"guess {n:08d}")] += 1
+            panel.clock.advance(0.5)
+        return codes
+
+    codes = asyncio.run(attack())
+    panel.clock.advance(31)
+    codes[asyncio.run(attacker(panel, "198.51.100.9")("one more"))] += 1
+    assert codes[403] < 200  # of 10,001 in 83 minutes: the others were not even looked at
+    assert codes[403] + codes[429] == 10_001
+    failed = panel.events("panel.login_failed")
+    assert len(failed) == codes[403]
+    assert sum(event.data["unheard"] for event in failed) == codes[429]
+    assert all("guess" not in str(event.data) for event in failed)
+    panel.clock.advance(31)
+    assert panel.logged_in().get("/").status_code == 200  # the installer is not locked out
+
+
+def attacker(panel, address):
+    """Who posts logins straight at the application, from a page he was shown once."""
+    browser = panel.browser(address)
+    browser.get("/login")
+    cookie = f"__Host-facegate={browser.client.cookies['__Host-facegate']}"
+
+    async def guess(password):
+        body = urlencode({"csrf": browser.csrf, "name": "ines", "password": password}).encode()
+        fields = {
+            "host": "door",
+            "cookie": cookie,
+            "content-type": "application/x-www-form-urlencoded",
+            "content-length": str(len(body)),
+        }
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/login",
+            "query_string": b"",
+            "headers": [(name.encode(), value.encode()) for name, value in fields.items()],
+            "client": (address, 5000),
+            "server": ("door", 443),
+            "scheme": "https",
+            "root_path": "",
+        }
+        sent = []
+
+        async def receive():
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message):
+            sent.append(message)
+
+        await panel.app(scope, receive, send)
+        return sent[0]["status"]
+
+    return guess
+
+
+def test_waiting_grows_with_failures_and_ends(panel):
+    clock = ManualClock()
+    guard = LoginGuard(clock)
+    waits = []
+    for _ in range(12):
+        clock.advance(guard.wait_seconds("a") + 0.1)
+        guard.failed("a")
+        waits.append(guard.wait_seconds("a"))
+
+    assert waits[:4] == [0.0] * 4
+    assert waits[4:] == sorted(waits[4:])
+    assert guard.wait_seconds("b") == 0
+    clock.advance(2 * 3600)
+    assert guard.wait_seconds("a") == 0
+    guard.succeeded("a")
+
+
+def test_the_memory_for_addresses_is_bounded():
+    guard = LoginGuard(ManualClock())
+    for n in range(10_000):
+        guard.failed(f"10.0.{n // 256}.{n % 256}")
+
+    assert len(guard._addresses) <= 4096
+
+
+def test_sessions_end_when_idle_and_after_a_day_of_work():
+    clock = ManualClock()
+    sessions = Sessions(clock)
+    session = sessions.begin("ines", Role.INSTALLER)
+    clock.advance(IDLE_SECONDS - 1)
+    assert sessions.get(session.token) is session
+    clock.advance(IDLE_SECONDS + 1)
+    assert sessions.get(session.token) is None
+
+    session = sessions.begin("ines", Role.INSTALLER)
+    for _ in range(int(LONGEST_SECONDS // 600)):
+        clock.advance(600)
+        sessions.get(session.token)
+    clock.advance(600)
+    assert sessions.get(session.token) is None
+
+
+def test_strangers_at_the_login_page_throw_nobody_out():
+    sessions = Sessions(ManualClock())
+    mine = sessions.begin("ines", Role.INSTALLER)
+    for _ in range(MOST_SESSIONS + 10):
+        sessions.begin()
+
+    assert sessions.get(mine.token) is mine
+
+
+POSTS = [path for path, methods, roles, _ in PAGES if "POST" in methods and roles]
+
+
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize("token", ["", "forged"])
+def test_a_form_without_the_sessions_token_does_nothing(panel, path, token):
+    browser = panel.logged_in()
+    before = panel.kinds()
+
+    answer = browser.post(path.replace("{resident_id}", "anna"), csrf=token, resident_id="anna", agrees="yes")
+
+    assert answer.status_code == 403
+    assert panel.kinds() == before
+
+
+def test_a_form_from_another_site_does_nothing(panel):
+    browser = panel.logged_in()
+
+    answer = browser.post("/test/pulse", headers={"Origin": "https://evil.example"})
+
+    assert answer.status_code == 403
+    assert not panel.pulses
+
+
+def allowed(panel, role):
+    browser = panel.logged_in("somebody", role)
+    paths = [path for path, methods, roles, _ in PAGES if "GET" in methods and roles and "{" not in path]
+    return {path for path in paths if browser.get(path).status_code != 403}
+
+
+def test_each_role_sees_its_pages_and_no_others(panel):
+    auditor, staff, installer = (allowed(panel, role) for role in (Role.AUDITOR, Role.STAFF, Role.INSTALLER))
+
+    assert auditor < staff < installer
+    assert "/events" in auditor
+    assert not {"/enrol", "/live", "/live.jpg", "/accounts"} & auditor
+    assert installer - staff == {"/accounts"}
+
+
+def test_every_page_but_the_entry_wants_a_login(panel):
+    panel.logged_in()
+    stranger = panel.browser()
+    for path, methods, roles, _ in PAGES:
+        if roles is None:
+            continue
+        answer = stranger.get(path) if "GET" in methods else stranger.post(path)
+        assert answer.url.path == "/login", path
+
+
+def test_a_changed_password_ends_the_sessions_of_that_account(panel):
+    theirs = panel.logged_in("sam", Role.STAFF)
+    mine = panel.logged_in("ines")
+    mine.get("/accounts")
+    mine.post("/accounts", name="sam", role="staff", password="a brand new one")
+
+    assert theirs.get("/").url.path == "/login"
+    assert panel.events("panel.account_changed")[-1].data == {"by": "ines", "account": "sam", "role": "staff"}
+
+
+def test_the_last_installer_stays(panel):
+    browser = panel.logged_in("ines")
+    browser.get("/accounts")
+    browser.post("/accounts", do="remove", name="first")
+    answer = browser.post("/accounts", do="remove", name="ines")
+
+    assert answer.status_code == 422
+    assert "last installer" in answer.text
+    with pytest.raises(PanelRefused):
+        panel.desk.accounts.remove("ines")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../accounts.py",
+        "/static/%2e%2e/accounts.py",
+        "/static/..%2f..%2fdomain.py",
+        "/static//etc/passwd",
+        "/residents/..%2f..%2fetc%2fpasswd",
+        "/%00",
+        "/nothing",
+    ],
+)
+def test_no_path_leads_out_of_the_panel(panel, path):
+    answer = panel.logged_in().get(path)
+
+    assert answer.status_code in {404, 422}
+    assert "root:" not in answer.text
+    assert "import" not in answer.text
+
+
+def test_the_language_follows_the_browser_and_the_choice(panel):
+    browser = panel.browser()
+    assert "首次启动" in browser.get("/first", headers={"Accept-Language": "zh-CN,zh;q=0.9"}).text
+    browser.get("/language/zh")
+    assert "首次启动" in browser.get("/first").text

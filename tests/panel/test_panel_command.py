@@ -1,0 +1,109 @@
+"""`facegate panel` as an installer starts it: real models, a clip as the camera, a real browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager
+
+import pytest
+from click.testing import CliRunner
+from selenium.webdriver.common.by import By
+
+from edge.camera.file import VideoFile
+from edge.cli import app
+from edge.consent.rules import objection_to_match
+from edge.domain import Verdict
+from edge.pipeline import Pipeline
+from edge.service.recognition import Sureness, build_matcher, open_models
+from edge.store.consents import ConsentLedger
+from edge.store.residents import ResidentStore
+from tests.panel.chromium import chromium, free_port
+from tests.panel.office import PASSWORD
+from tests.panel.test_browser import Person
+from tests.places import need_models, shared_data
+
+
+@contextmanager
+def running_panel(data, clip):
+    """The command in a process of its own; gives (url, one-time code)."""
+    port = free_port()
+    words = ["panel", "--camera", str(clip), "--data", str(data), "--port", str(port), "--door", "gate-1"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from edge.cli import main; main()", *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "default"},
+    )
+    try:
+        lines = [process.stdout.readline() for _ in range(3)]
+        assert "certificate SHA-256" in lines[1]
+        yield f"https://127.0.0.1:{port}", re.search(r"account: (\S+)", lines[2])[1]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=15)
+
+
+def walk_up(data, clip):
+    """Play a clip to the door's own pipeline over the templates that may be matched; who is let in?"""
+    models = open_models()
+    rows = {}
+    with closing(ResidentStore(data / "residents.db")) as store:
+        with closing(ConsentLedger(data / "consents.db")) as ledger:
+            in_force = ledger.in_force()
+        for template in store.templates(models.embedder.model_id):
+            if objection_to_match(template, in_force) is None:
+                rows.setdefault(template.resident_id, []).append(template.embedding)
+    pipeline = Pipeline(models.detector, models.embedder, build_matcher(models, Sureness(), rows))
+    video, granted = VideoFile(clip), set()
+    while (frame := video.read()) is not None:
+        granted |= {one.resident_id for one in pipeline.observe(frame) if one.verdict is Verdict.GRANT}
+    video.close()
+    return granted
+
+
+@pytest.mark.browser
+@pytest.mark.models
+@pytest.mark.shared
+@pytest.mark.slow
+def test_a_new_user_enrols_himself_from_a_clip_and_is_let_in_until_he_withdraws(tmp_path):
+    need_models()
+    clip, stranger = shared_data("video", "lp_d9.mp4"), shared_data("video", "lp_d0.mp4")
+    data = tmp_path / "door"
+    with running_panel(data, clip) as (url, code), chromium(tmp_path / "profile") as browser:
+        person = Person(browser, url, None, None)
+        person.go("/")
+        person.fill(code=code, name="ines", password=PASSWORD)
+        person.press("Create account")
+        person.wait_for("enrolled residents")
+        begun = time.monotonic()
+        person.enrol("flat-1203", "Li Wei")
+        person.picture("clip-enrolling")
+        person.wait_for("The templates are good", 60)
+        person.picture("clip-good")
+        person.press("Save")
+        person.wait_for("is enrolled")
+        assert time.monotonic() - begun < 60  # what is promised to a person, not a benchmark
+        assert walk_up(data, clip) == {"flat-1203"}
+        assert walk_up(data, stranger) == set()
+
+        person.go("/models")
+        person.picture("clip-threshold")
+        person.go("/residents/flat-1203")
+        person.press("Withdraw consent")
+        person.wait_for("RECEIPT OF ERASURE")
+        assert walk_up(data, clip) == set()
+        assert browser.find_elements(By.CSS_SELECTOR, "img.qr")
+    raw = b"".join(path.read_bytes() for path in data.iterdir() if path.is_file())
+    assert b"\xff\xd8\xff" not in raw  # no picture anywhere in the door's folder
+
+
+def test_the_command_says_how_it_is_used():
+    help_text = CliRunner().invoke(app, ["panel", "--help"]).output
+
+    assert "Example: facegate panel" in help_text
+    assert "fingerprint" in help_text
