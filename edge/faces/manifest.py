@@ -10,6 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping  # noqa: TC003 - dataclass fields are read at run time
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -128,6 +129,7 @@ def manifest_path() -> Path:
     return Path(__file__).resolve().parents[2] / "models" / "manifest.toml"
 
 
+@cache
 def load_manifest(path: Path | None = None) -> Manifest:
     """Return the manifest at `path`, by default the one facegate came with.
 

@@ -8,7 +8,6 @@ stays on this machine, readable by its owner only; `facegate replay --no-cache` 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import tempfile
 from dataclasses import dataclass, field
@@ -26,11 +25,13 @@ from edge.errors import CameraLost, EnrolmentRefused, FrameRefused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from edge.domain import Embedding, Frame
 
 CLIP_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mjpeg", ".mjpg"})
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Part of every cache key: raised whenever enrolment would give other shots for the same file."""
 
 
@@ -111,7 +112,7 @@ class _Source:
         self._cache = cache
 
     def harvest(self, path: Path) -> Harvest:
-        entry = None if self._cache is None else self._cache / f"{self._key(path)}.npz"
+        entry = None if self._cache is None else self._cache / self._key(path)
         if entry is not None and (known := _read(entry, str(path))) is not None:
             return known
         harvest = self._take(path)
@@ -145,37 +146,43 @@ def _frames(path: Path) -> Iterator[Frame]:
 
 
 def _read(entry: Path, source: str) -> Harvest | None:
-    """Return the cached harvest, or None when there is none or it is damaged."""
+    """Return the cached harvest, or None when there is none or it is damaged.
+
+    Shots are rows of numbers in `entry`.npy, a refusal is text in `entry`.txt: reading three
+    hundred of the former takes 30 ms, archives took 150.
+    """
     try:
-        with np.load(entry, allow_pickle=False) as stored:
-            embeddings, qualities = stored["embeddings"], stored["qualities"]
-            refused = json.loads(str(stored["refused"]))
-    except (OSError, ValueError, KeyError):
+        rows = np.load(entry.with_suffix(".npy"), allow_pickle=False)
+        return Harvest([_shot(row, source) for row in rows])
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, EOFError):
         return None
-    shots = [
-        Shot(np.asarray(row, np.float32), _quality(numbers), source)
-        for row, numbers in zip(embeddings, qualities, strict=True)
-    ]
-    return Harvest(shots, list(refused))
+    try:
+        return Harvest(refused=entry.with_suffix(".txt").read_text(encoding="utf-8").splitlines())
+    except OSError:
+        return None
 
 
-def _quality(numbers: Sequence[float]) -> Quality:
-    interocular_px, sharpness, yaw_deg, pitch_deg, roll_deg, brightness = (float(value) for value in numbers)
-    return Quality(interocular_px, sharpness, yaw_deg, pitch_deg, roll_deg, brightness)
+def _shot(row: NDArray[np.float64], source: str) -> Shot:
+    """Return the shot in one row: six measures of quality, then the embedding."""
+    interocular_px, sharpness, yaw_deg, pitch_deg, roll_deg, brightness = (float(value) for value in row[:6])
+    quality = Quality(interocular_px, sharpness, yaw_deg, pitch_deg, roll_deg, brightness)
+    return Shot(np.asarray(row[6:], np.float32), quality, source)
+
+
+def _row(shot: Shot) -> NDArray[np.float64]:
+    q = shot.quality
+    measures = (q.interocular_px, q.sharpness, q.yaw_deg, q.pitch_deg, q.roll_deg, q.brightness)
+    return np.concatenate([np.array(measures), shot.embedding.astype(np.float64)])
 
 
 def _write(entry: Path, harvest: Harvest) -> None:
     """Store a harvest, whole or not at all."""
     entry.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    numbers = [
-        (q.interocular_px, q.sharpness, q.yaw_deg, q.pitch_deg, q.roll_deg, q.brightness)
-        for q in (shot.quality for shot in harvest.shots)
-    ]
     with tempfile.NamedTemporaryFile(dir=entry.parent, suffix=".tmp", delete=False) as file:
-        np.savez(
-            file,
-            embeddings=np.array([shot.embedding for shot in harvest.shots], np.float32),
-            qualities=np.array(numbers, np.float64),
-            refused=json.dumps(harvest.refused),
-        )
-    Path(file.name).replace(entry)
+        if harvest.shots:
+            np.save(file, np.stack([_row(shot) for shot in harvest.shots]))
+        else:
+            file.write("\n".join(harvest.refused).encode())
+    Path(file.name).replace(entry.with_suffix(".npy" if harvest.shots else ".txt"))
