@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -25,10 +25,25 @@ if TYPE_CHECKING:
 @click.option(
     "--fpir", default=1e-3, show_default=True, help="Strangers let in per visit, as the door has it."
 )
+@click.option(
+    "--liveness",
+    type=click.Choice(["passive", "off"]),
+    default="passive",
+    show_default=True,
+    help="Enrol only living people at the camera; off: somebody must watch.",
+)
 @click.option("--minors", is_flag=True, help="Enrol people under 14 when a guardian agrees.")
 @data_option
 def panel(
-    camera: str, door: str, host: str, port: int, model: str, fpir: float, minors: bool, data: Path
+    camera: str,
+    door: str,
+    host: str,
+    port: int,
+    model: str,
+    fpir: float,
+    liveness: Literal["passive", "off"],
+    minors: bool,
+    data: Path,
 ) -> None:
     """Serve the panel over HTTPS: enrol, look, withdraw. Prints a one-time code at the first start.
 
@@ -44,15 +59,17 @@ def panel(
     from edge.panel.server import serve
     from edge.panel.tls import own_certificate
     from edge.runtime.clock import SystemClock
-    from edge.service.panel import PanelWish, open_desk
+    from edge.service.panel import PanelWish, liveness_maker, open_desk
     from edge.service.recognition import Sureness, open_models
 
     clock = SystemClock()
     feed = CameraFeed(camera_opener(CameraSpec(camera, loop=True), clock), clock)
     with ExitStack() as stack:
         stack.callback(feed.close)
-        wish = PanelWish(door, data, Sureness(fpir), minors)
-        desk = open_desk(wish, open_models(model), feed, clock, stack)
+        models = open_models(model)
+        watch = liveness_maker(liveness, models, lambda line: click.echo(line, err=True))
+        wish = PanelWish(door, data, Sureness(fpir), minors, watch)
+        desk = open_desk(wish, models, feed, clock, stack)
         certificate, key, fingerprint = own_certificate(data, {host, "localhost", "127.0.0.1"} - {"0.0.0.0"})  # noqa: S104 - left out
         click.echo(f"panel: https://{host}:{port}/")
         click.echo(f"certificate SHA-256: {fingerprint}")

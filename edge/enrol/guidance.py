@@ -49,6 +49,8 @@ class Refusal(StrEnum):
     TIMED_OUT = "timed_out"
     NOT_ONE_PERSON = "not_one_person"
     NOT_LIVE = "not_live"
+    LIVENESS_UNCLEAR = "liveness_unclear"
+    LIVENESS_UNAVAILABLE = "liveness_unavailable"
     LOOK_ALIKE = "look_alike"
     TOO_WEAK = "too_weak"
 
@@ -79,7 +81,7 @@ GUIDANCE: Mapping[Guidance, Words] = MappingProxyType(
         Guidance.ONE_PERSON: Words("One person only, please.", "请只留一个人在画面中。"),
         Guidance.NOBODY: Words("Step in front of the camera.", "请站到摄像头前。"),
         Guidance.SAME_PERSON: Words("This looks like another person.", "画面中似乎换了人。"),
-        Guidance.WAIT: Words("One moment: checking.", "请稍候，正在检查。"),
+        Guidance.WAIT: Words("One moment: look at the camera.", "请稍候，请正对摄像头。"),
         Guidance.DONE: Words("Done, thank you.", "完成，谢谢。"),
     }
 )
@@ -97,6 +99,15 @@ REFUSALS: Mapping[Refusal, Words] = MappingProxyType(
         Refusal.NOT_LIVE: Words(
             "It could not be shown that a living person stands here, not a picture or a screen.",
             "无法确认面前是真人，而非照片或屏幕。",
+        ),
+        Refusal.LIVENESS_UNCLEAR: Words(
+            "Whether a living person stands here could not be judged; no suspicion. Begin again: closer, "
+            "in even light, and look at the camera between the turns.",
+            "无法判断是否为真人，并非怀疑。请靠近一些，在均匀的光线下重新开始，转头之间请正对摄像头。",
+        ),
+        Refusal.LIVENESS_UNAVAILABLE: Words(
+            "The check for living persons is not installed here, so nobody is enrolled at the camera.",
+            "此设备未安装活体检测，因此无法在摄像头前登记。",
         ),
         Refusal.LOOK_ALIKE: Words(
             "Too close to {other} (similarity {similarity}, the door's threshold is {threshold}): "

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.domain import Flaw
+from edge.domain import Flaw, Reason
 from edge.enrol.guidance import GUIDANCE, Guidance, Refusal
 from edge.enrol.poses import Plan, Pose
 from edge.enrol.shots import (
@@ -52,6 +52,12 @@ HINDRANCES = {
     Flaw.LOW_SCORE: Guidance.UNCOVER,
 }
 """In order of weight: the first flaw that applies is the one that is told."""
+
+UNLIVELY: dict[Reason | None, Refusal] = {
+    Reason.PAD_NO_RESPONSE: Refusal.LIVENESS_UNCLEAR,
+    Reason.PAD_UNAVAILABLE: Refusal.LIVENESS_UNAVAILABLE,
+}
+"""What a failed liveness check means here; every other reason is an attack."""
 
 ODD_SHOTS = 4
 """So many shots in a row that are not the first person: somebody else stands here now."""
@@ -232,7 +238,8 @@ class GuidedSession:
             return
         verdict = self._verdict()
         if self._liveness is not None and (verdict is None or not verdict.passed):
-            self.outcome = Outcome((), None, Objection(Refusal.NOT_LIVE))
+            why = UNLIVELY.get(verdict.reason, Refusal.NOT_LIVE) if verdict else Refusal.LIVENESS_UNCLEAR
+            self.outcome = Outcome((), None, Objection(why))
             return
         kept = [shot for shots in self._shots.values() for shot in shots[::2]]
         held_out = [shot for shots in self._shots.values() for shot in shots[1::2]]

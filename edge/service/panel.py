@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from edge import __version__
 from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
 from edge.errors import EnrolmentRefused
+from edge.faces.liveness.load import load_liveness
 from edge.faces.manifest import load_manifest
 from edge.panel.accounts import ACCOUNTS_FILE, Accounts
 from edge.panel.desk import Desk, Recogniser
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from edge.ports import Clock, LivenessCheck
     from edge.service.recognition import Models
 
+logger = logging.getLogger(__name__)
+
 RECEIPT_KEY_FILE = "receipt.key"
 LEAST_PHOTOS = 2
 """One photo is a template, another one is held out to measure it."""
@@ -47,7 +51,7 @@ class PanelWish:
     data: Path
     sureness: Sureness = field(default_factory=Sureness)
     minors_allowed: bool = False
-    new_liveness: Callable[[], LivenessCheck] | None = None
+    new_liveness: Callable[[], LivenessCheck | None] | None = None
 
 
 def open_desk(wish: PanelWish, models: Models, feed: Feed, clock: Clock, stack: ExitStack) -> Desk:
@@ -79,6 +83,14 @@ def open_desk(wish: PanelWish, models: Models, feed: Feed, clock: Clock, stack: 
         facts=_facts(models, store),
         minors_allowed=wish.minors_allowed,
     )
+
+
+def liveness_maker(
+    mode: Literal["off", "passive"], models: Models, report: Callable[[str], None]
+) -> Callable[[], LivenessCheck | None]:
+    """Return what makes a fresh liveness check for every enrolment; `report` hears of it once."""
+    load_liveness(mode, models.embedder, report)
+    return lambda: load_liveness(mode, models.embedder, logger.debug)
 
 
 def finish_withdrawals(store: ResidentStore, consents: ConsentLedger) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge.camera.file import VideoFile
-from edge.domain import Liveness
+from edge.domain import Liveness, Reason
 from edge.enrol.guidance import GUIDANCE, REFUSALS, Guidance, Refusal
 from edge.enrol.poses import Plan, Pose
 from edge.enrol.session import GuidedSession
@@ -209,8 +209,26 @@ def test_liveness_that_never_answers_refuses():
     booth = Booth(liveness=Watch(None))
     booth.obey()
 
-    assert booth.session.outcome.objection.refusal is Refusal.NOT_LIVE
+    assert booth.session.outcome.objection.refusal is Refusal.LIVENESS_UNCLEAR
     assert Guidance.WAIT in booth.told
+
+
+@pytest.mark.parametrize(
+    ("reason", "refusal"),
+    [
+        (Reason.PRESENTATION_ATTACK, Refusal.NOT_LIVE),
+        (Reason.PAD_NO_RESPONSE, Refusal.LIVENESS_UNCLEAR),
+        (Reason.PAD_UNAVAILABLE, Refusal.LIVENESS_UNAVAILABLE),
+        (None, Refusal.NOT_LIVE),
+    ],
+)
+def test_who_could_not_be_judged_is_not_accused_but_not_enrolled_either(reason, refusal):
+    booth = Booth(liveness=Watch(Liveness(passed=False, score=None, reason=reason)))
+    booth.obey()
+
+    assert booth.session.outcome.objection.refusal is refusal
+    assert not booth.session.outcome.objection.is_overridable
+    assert not booth.session.outcome.rows
 
 
 def test_liveness_begins_anew_when_the_person_leaves():

@@ -71,7 +71,7 @@ def walk_up(data, clip):
 @pytest.mark.shared
 @pytest.mark.slow
 def test_a_new_user_enrols_himself_from_a_clip_and_is_let_in_until_he_withdraws(tmp_path):
-    need_models()
+    need_models("yunet", "sface", "faceplugin")
     clip, stranger = shared_data("video", "lp_d9.mp4"), shared_data("video", "lp_d0.mp4")
     data = tmp_path / "door"
     with running_panel(data, clip) as (url, code), chromium(tmp_path / "profile") as browser:
