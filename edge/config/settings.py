@@ -6,7 +6,7 @@ What decides about safety has no default: which door this is, how the relay is w
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -171,6 +171,9 @@ class JournalSection(Section):
     on_failure: Literal["open", "deny"] = Field(
         "open", description="what a grant does when the journal cannot be written"
     )
+    keep_days: int = Field(
+        90, ge=1, le=3650, description="events that have arrived are removed at this age; others never"
+    )
 
 
 class Mqtt(Section):
@@ -185,9 +188,23 @@ class Mqtt(Section):
     cert_file: Path | None = None
     key_file: Path | None = None
     tls: bool = True
-    ack: Literal["broker", "application"] = Field(
-        "broker", description="when an event counts as delivered: stored by the property, or by the broker"
+    trusted_keys: Path | None = Field(
+        None,
+        description="trusted-keys.json of the door's bundle; with it the door follows the property's"
+        " roster and obeys its signed commands",
     )
+    ack: Literal["broker", "application"] = Field(
+        "broker",
+        description="when an event counts as delivered: stored by the property (application), or by the"
+        " broker; default: application when trusted_keys is set, else broker",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whose_word_counts(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("trusted_keys") is not None:
+            return {"ack": "application"} | given
+        return given
 
     @model_validator(mode="after")
     def _not_anonymous_on_a_network(self) -> Mqtt:

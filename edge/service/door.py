@@ -21,6 +21,7 @@ from edge.runtime.supervisor import Supervisor
 from edge.runtime.worker import Worker
 from edge.service.access import DoorAccess
 from edge.service.hardware import DoorHardware
+from edge.service.housekeeping import Housekeeping
 from edge.service.journal import ReopeningJournal
 from edge.service.parts import make_capture, make_publisher, make_recognition
 from edge.service.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
@@ -28,6 +29,7 @@ from edge.service.recognition import open_models
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from edge.store.residents import ResidentStore
+from edge.store.retention import Retention
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +83,7 @@ class DoorService:
         self._notifier = Notifier(environ)
         self._boot = str(uuid.uuid4())
         self._alarm: dict[str, str] = {}
+        self._retention = Retention(data / "journal.db", settings.journal.keep_days)
 
     def run(self) -> int:
         """Run the door; return the exit code, 1 when a thread gave up."""
@@ -122,6 +125,7 @@ class DoorService:
             self._door_worker(hardware),
             self._access_worker(hardware),
             *self._access.workers(self.stopping),
+            Housekeeping(self._retention, self._clock, self._time.trust).worker(self.stopping),
             *self._workers(follower, pipeline),
         ]
         for worker in workers:
@@ -147,7 +151,11 @@ class DoorService:
     def _open_journal(self) -> SqliteJournal:
         door_id = self._settings.door.id
         return SqliteJournal(
-            self._data / "journal.db", door_id, boot=self._boot, clock_trust=lambda: str(self._time.trust())
+            self._data / "journal.db",
+            door_id,
+            boot=self._boot,
+            clock_trust=lambda: str(self._time.trust()),
+            relief=self._retention.make_room,
         )
 
     def _recognition(self, store: ResidentStore) -> tuple[Any, RosterFollower | None]:

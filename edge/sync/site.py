@@ -72,6 +72,7 @@ tls = true
 ca_file = "{folder}/ca.crt"
 cert_file = "{folder}/door.crt"
 key_file = "{folder}/door.key"
+trusted_keys = "{folder}/trusted-keys.json"
 ack = "application"
 """
 

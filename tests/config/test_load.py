@@ -131,3 +131,18 @@ def test_no_text_gets_through_as_anything_but_settings_or_a_clear_error(tmp_path
 
     with pytest.raises(ConfigError):
         load_settings(path)
+
+
+@pytest.mark.parametrize(
+    ("more", "ack"),
+    [
+        ("", "broker"),
+        ('trusted_keys = "keys.json"', "application"),
+        ('trusted_keys = "keys.json"\nack = "broker"', "broker"),
+    ],
+)
+def test_with_the_property_s_keys_its_word_counts_unless_said_otherwise(written, more, ack):
+    mqtt = load_settings(written(f'{GOOD}[mqtt]\nhost = "localhost"\n{more}\n')).mqtt
+
+    assert mqtt is not None
+    assert mqtt.ack == ack

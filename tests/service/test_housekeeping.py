@@ -1,0 +1,61 @@
+"""Daily chores: what is old and has arrived goes, and nothing on the word of a clock that is not set."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+
+from edge.domain import EventDraft
+from edge.runtime.clock import ManualClock
+from edge.runtime.clock_trust import ClockTrust
+from edge.service.housekeeping import DAY_SECONDS, Housekeeping
+from edge.store.journal import SqliteJournal
+from edge.store.outbox import SqliteOutbox
+from edge.store.retention import Retention
+
+
+class Broken:
+    """Remembers when it was asked, and fails."""
+
+    def __init__(self):
+        self.asked = []
+
+    def prune(self, now):
+        self.asked.append(now)
+        raise sqlite3.OperationalError("database is locked")
+
+
+def test_old_events_that_have_arrived_go_and_others_stay(tmp_path):
+    clock, path = ManualClock(), tmp_path / "journal.db"
+    old = clock.now() - timedelta(days=100)
+    with closing(SqliteJournal(path, "north", boot="b", clock_trust=lambda: "synced")) as journal:
+        for at in (old, old, clock.now()):
+            journal.append(EventDraft("access.granted", at, 0.0))
+        with closing(SqliteOutbox(path)) as outbox:
+            outbox.mark_done(1)
+
+        Housekeeping(Retention(path, 90, ballast_bytes=4096), clock, lambda: ClockTrust.SYNCED).step()
+
+        assert [event.seq for event in journal.read()] == [2, 3]
+        assert journal.verify() == 2
+
+
+def test_it_is_done_once_a_day_and_a_failure_waits_for_the_next():
+    clock, broken = ManualClock(), Broken()
+    chores = Housekeeping(broken, clock, lambda: ClockTrust.RESTORED)
+    for _ in range(3):
+        chores.step()
+    clock.advance(DAY_SECONDS)
+    chores.step()
+    assert len(broken.asked) == 2
+
+
+def test_an_unknown_time_removes_nothing_and_a_known_one_does_it_at_once():
+    clock, broken, trust = ManualClock(), Broken(), [ClockTrust.UNKNOWN]
+    chores = Housekeeping(broken, clock, lambda: trust[0])
+    chores.step()
+    assert broken.asked == []
+    trust[0] = ClockTrust.SYNCED
+    chores.step()
+    assert len(broken.asked) == 1
