@@ -15,8 +15,10 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge.demo.annotate import VideoSink
     from edge.demo.show import Recording
     from edge.domain import Embedding
+    from edge.matcher.matcher import Matcher
     from edge.ports import Camera
     from edge.replay.door import ReplayDoor
     from edge.service.recognition import Models
@@ -51,10 +53,12 @@ def demo(
     """Watch a stranger and a resident walk up: real models, real decisions, a relay that only reports.
 
     Writes an annotated video and a contact sheet. The people are public-domain portraits,
-    rendered into walk-up clips; a photograph walks up, so liveness is off.
+    rendered into walk-up clips. Photographs walk up, so liveness is off in the first acts; in the
+    last it is on, and a phone with the resident's photo stays outside.
 
     Example: facegate demo
     """
+    from edge.demo.show import Show, save_sheet
     from edge.faces.liveness.load import load_liveness
     from edge.replay.door import Recognition, ReplayDoor
     from edge.service.recognition import Sureness, build_matcher, open_models
@@ -72,13 +76,31 @@ def demo(
     with closing(_journal(journal_path)) as journal, closing(source):
         check = load_liveness(liveness, models.embedder, click.echo)
         door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, check), journal)
-        recording = _show(door, models, source, title_at, out)
+        with closing(_sink(source, out)) as sink:
+            recording = Show(door, models.detector, title_at, click.echo).play(source, sink)
+            if expected is not None and liveness == "off":
+                recording.extend(_attack(models, matcher, journal, sink))
+        save_sheet(out / "contact-sheet.png", recording.moments)
         checked = journal.verify()
     click.echo(f"\njournal {journal_path}: {checked} entries, hash chain intact")
     _figures(door)
     click.echo(f"look at {out / 'walk-ups.mp4'} and {out / 'contact-sheet.png'}")
-    if expected is not None:
+    if expected is not None and liveness == "off":
         _judge(recording, expected)
+
+
+def _attack(models: Models, matcher: Matcher, journal: SqliteJournal, sink: VideoSink) -> Recording:
+    """Play one more act with liveness on: a phone with the resident's photo must stay outside."""
+    from edge.demo.render import Stage
+    from edge.demo.show import Show
+    from edge.demo.story import attack
+    from edge.faces.liveness.load import load_liveness
+    from edge.replay.door import Recognition, ReplayDoor
+
+    act = attack(models.detector)
+    check = load_liveness("passive", models.embedder, lambda line: click.echo(f"\n{line}"))
+    door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, check), journal)
+    return Show(door, models.detector, lambda _: f"act 5: {act.title}", click.echo).play(Stage([act]), sink)
 
 
 def _programme(
@@ -123,18 +145,12 @@ def _journal(path: Path) -> SqliteJournal:
     return SqliteJournal(path, "demo", boot=str(uuid.uuid4()), clock_trust=lambda: "unknown")
 
 
-def _show(
-    door: ReplayDoor, models: Models, source: Camera, title_at: Callable[[float], str], out: Path
-) -> Recording:
+def _sink(source: Camera, out: Path) -> VideoSink:
     from edge.demo.annotate import VideoSink
     from edge.demo.render import FPS, HEIGHT, WIDTH
-    from edge.demo.show import Show, save_sheet
 
     size = getattr(source, "size", (WIDTH, HEIGHT))
-    with closing(VideoSink(out / "walk-ups.mp4", size, getattr(source, "fps", FPS))) as sink:
-        recording = Show(door, models.detector, title_at, click.echo).play(source, sink)
-    save_sheet(out / "contact-sheet.png", recording.moments)
-    return recording
+    return VideoSink(out / "walk-ups.mp4", size, getattr(source, "fps", FPS))
 
 
 def _figures(door: ReplayDoor) -> None:

@@ -40,7 +40,8 @@ def annotate(
 
 
 def contact_sheet(pictures: Sequence[Image], columns: int = 4) -> Image:
-    """Return all pictures, equally large, in one: (rows * H, columns * W, 3) uint8."""
+    """Return all pictures at half size in one: (rows * H / 2, columns * W / 2, 3) uint8."""
+    pictures = [cv2.resize(one, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for one in pictures]
     blank = np.zeros_like(pictures[0])
     padded = [*pictures, *[blank] * (-len(pictures) % columns)]
     rows = [np.hstack(padded[start : start + columns]) for start in range(0, len(padded), columns)]

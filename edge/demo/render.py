@@ -39,6 +39,10 @@ EXPOSURE_SWING = 0.12
 """The camera's automatic exposure hunts by this share while somebody fills the picture."""
 
 
+SCREEN_CONTRAST, SCREEN_BLACK = 0.75, 60.0
+"""A screen shows less contrast than paper and its black is not black."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Cutout:
     """A person cut from a portrait: picture, soft mask (0..1) and where the face is in it."""
@@ -94,6 +98,20 @@ def cut_out(photo: Image, face: Box) -> Cutout:
     mask = np.minimum(np.clip(across, 0, 1)[None, :], np.clip(down, 0, 1)[:, None])
     smooth = (mask * mask * (3 - 2 * mask)).astype(np.float32)
     return Cutout(image, smooth, face.width, (x - left, y - top))
+
+
+def on_phone(photo: Image, face: Box) -> Cutout:
+    """Return `face` as a phone held to the camera would show it: bezel, glow, weak blacks."""
+    height, width = photo.shape[:2]
+    x, y = face.centre
+    left, right = max(int(x - 0.9 * face.width), 0), min(int(x + 0.9 * face.width), width)
+    top, bottom = max(int(y - 1.2 * face.height), 0), min(int(y + 1.4 * face.height), height)
+    glowing = np.clip(photo[top:bottom, left:right] * SCREEN_CONTRAST + SCREEN_BLACK, 0, 255).astype(np.uint8)
+    bezel = int(0.12 * (right - left))
+    border = (2 * bezel, 2 * bezel, bezel, bezel)
+    image = cv2.copyMakeBorder(glowing, *border, cv2.BORDER_CONSTANT, value=(18, 18, 18))
+    mask = np.ones(image.shape[:2], np.float32)
+    return Cutout(image, mask, face.width, (x - left + bezel, y - top + 2 * bezel))
 
 
 class Stage:

@@ -27,6 +27,11 @@ class Recording:
     outcomes: list[Outcome] = field(default_factory=list)
     moments: list[Image] = field(default_factory=list)
 
+    def extend(self, other: Recording) -> None:
+        """Add what a further act left behind."""
+        self.outcomes += other.outcomes
+        self.moments += other.moments
+
 
 class Show:
     """One run of the demo. `title_at(seconds)` names what plays; `say` prints a line."""

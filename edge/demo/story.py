@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.camera.image import decode_image
-from edge.demo.render import Act, Cutout, Walk, cut_out
+from edge.demo.render import Act, Cutout, Walk, cut_out, on_phone
 from edge.enrol.shots import Harvest, agreeing, matched_row
 from edge.errors import ModelCorrupt
 from edge.faces.manifest import load_manifest
@@ -13,7 +13,7 @@ from edge.faces.quality import face_scale_px
 from edge.faces.weights import checked
 
 if TYPE_CHECKING:
-    from edge.domain import Embedding, Image
+    from edge.domain import Embedding, Face, Image
     from edge.enrol.shots import ShotTaker
     from edge.ports import Detector
 
@@ -47,6 +47,13 @@ def acts(detector: Detector) -> list[Act]:
     ]
 
 
+def attack(detector: Detector) -> Act:
+    """Return the act of somebody who holds up a phone with the resident's photo."""
+    picture = photo("obama3")
+    phone = on_phone(picture, _largest(detector, "obama3", picture).box)
+    return Act("a phone with the resident's photo, liveness passive", (Walk("phone", phone),), 6.5, ())
+
+
 def photo(name: str) -> Image:
     """Return an installed demo photo. Raises `ModelMissing` with the command that installs it."""
     return decode_image(checked(load_manifest().asset(name)).read_bytes())
@@ -55,7 +62,11 @@ def photo(name: str) -> Image:
 def cast(detector: Detector, name: str) -> Cutout:
     """Return the person in a demo photo, cut out around the largest face."""
     picture = photo(name)
+    return cut_out(picture, _largest(detector, name, picture).box)
+
+
+def _largest(detector: Detector, name: str, picture: Image) -> Face:
     faces = detector.detect(picture)
     if not faces:
         raise ModelCorrupt(f"demo photo {name}: no face found in it; run: facegate models install --demo")
-    return cut_out(picture, max(faces, key=face_scale_px).box)
+    return max(faces, key=face_scale_px)

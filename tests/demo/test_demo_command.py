@@ -13,7 +13,7 @@ pytestmark = pytest.mark.models
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
-    need_models("yunet", "sface", "obama", "obama2", "obama3", "biden", "astronaut")
+    need_models("yunet", "sface", "obama", "obama2", "obama3", "biden", "astronaut", "faceplugin")
     out = tmp_path_factory.mktemp("demo")
     return CliRunner().invoke(app, ["demo", "--out", str(out)]), out
 
@@ -26,6 +26,14 @@ def test_the_gate_opens_for_the_resident_and_nobody_else(shown):
     assert result.output.count("GRANT") == 2
     assert result.output.count("RELAY energised") == 2
     assert result.output.count("RELAY at rest") == 2
+
+
+def test_a_phone_with_the_residents_photo_stays_outside(shown):
+    result, _ = shown
+
+    last_act = result.output[result.output.index("act 5") :]
+    assert "DENY  nobody: presentation_attack" in last_act
+    assert "GRANT" not in last_act
 
 
 def test_the_journal_is_written_and_verified(shown):
