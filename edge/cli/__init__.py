@@ -41,6 +41,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("edge.cli.policy:policy", "Check access rules and try them on past events."),
     "provision": ("edge.cli.provision:provision", "Make a site's keys, certificates and broker setup."),
     "hub": ("edge.cli.hub:hub", "Run the property's side: roster, events, commands."),
+    "backup": ("edge.cli.backup:backup", "Write the door into one encrypted file."),
+    "restore": ("edge.cli.backup:restore", "Make a door out of a backup."),
     "replay": ("edge.cli.replay:replay", "Run the controller over a recording."),
     "bench": ("edge.cli.bench:bench", "Measure speed on recorded video and galleries."),
     "evaluate": ("edge.cli.evaluate:evaluate", "Measure error rates on labelled images."),

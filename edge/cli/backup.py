@@ -1,0 +1,138 @@
+"""`facegate backup` and `facegate restore`: a door in one encrypted file, and out of it again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from edge import __version__
+from edge.cli.data_dir import data_option
+from edge.cli.run import DEFAULT_CONFIG
+from edge.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.config import Settings
+    from edge.store.database import Schema
+    from edge.store.restore import Restored
+
+F = TypeVar("F", bound="Callable[..., Any]")
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def passphrase_option(command: F) -> F:
+    """Add `--passphrase-file FILE`; the command gets a `passphrase_file: Path | None`."""
+    return click.option(
+        "--passphrase-file", type=FILE, help="Its first line is the passphrase; asked for without."
+    )(command)
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@data_option
+@click.option("--config", type=FILE, help=f"Settings to take along. [default: {DEFAULT_CONFIG} if there]")
+@click.option("--with-secrets", is_flag=True, help="Take passwords and keys of the settings along too.")
+@passphrase_option
+def backup(
+    file: Path, data: Path, config: Path | None, with_secrets: bool, passphrase_file: Path | None
+) -> None:
+    """Write residents, templates, keys, journal and settings into one encrypted FILE.
+
+    The door may run meanwhile. Whoever has the file and the passphrase has every template: keep
+    the two apart, and keep no backup for longer than you may keep faces.
+
+    Example: facegate backup door-1.fgb --passphrase-file /root/passphrase
+    """
+    from edge.store.backup import BackupWish, back_up
+
+    if config is None and DEFAULT_CONFIG.exists():
+        config = DEFAULT_CONFIG
+    taken = {} if config is None else config_files(config, with_secrets=with_secrets)
+    passphrase = _passphrase(passphrase_file, is_new=True)
+    wish = BackupWish(__version__, taken, all_databases())
+    manifest = back_up(data, file, passphrase, datetime.now(UTC), wish)
+    click.echo(f"{file}: {len(manifest.files)} files, {file.stat().st_size:,} bytes, encrypted")
+    if config is None:
+        click.echo(f"no settings in it: there is no {DEFAULT_CONFIG}; name yours with --config")
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@data_option
+@click.option("--replace", is_flag=True, help="Keep a folder that is not empty under another name.")
+@passphrase_option
+def restore(file: Path, data: Path, replace: bool, passphrase_file: Path | None) -> None:
+    """Make the data folder what it was when FILE was written. Stop the door first.
+
+    The door begins a new journal; the old one can be read beside it.
+
+    Example: facegate restore door-1.fgb --data /var/lib/facegate
+    """
+    from edge.store.restore import restore as put_back
+
+    if not file.exists():
+        raise StoreError(f"{file}: no such file")
+    passphrase = _passphrase(passphrase_file, is_new=False)
+    _report(put_back(file, data, passphrase, datetime.now(UTC), all_databases(), replace=replace), data)
+
+
+def all_databases() -> dict[str, Schema]:
+    """Return every database a data folder may hold."""
+    from edge.panel.accounts import ACCOUNTS, ACCOUNTS_FILE
+    from edge.store.backup import DATABASES
+
+    return {**DATABASES, ACCOUNTS_FILE: ACCOUNTS}
+
+
+def config_files(config: Path, *, with_secrets: bool) -> dict[str, bytes]:
+    """Return the settings and the rules they name; secrets are masked, or taken along with their files.
+
+    Raises `ConfigError` when the settings are not valid.
+    """
+    from edge.config import describe, load_settings
+
+    settings = load_settings(config)
+    wanted: list[Path | None] = [settings.access.rules]
+    if with_secrets:
+        files = {"config.toml": config.read_bytes()}
+        wanted += _secret_files(settings)
+    else:
+        files = {"config.toml": describe(settings).encode()}
+    for path in wanted:
+        if path is not None and path.exists():
+            files[path.name] = path.read_bytes()
+    return files
+
+
+def _secret_files(settings: Settings) -> list[Path | None]:
+    mqtt = settings.mqtt
+    return [] if mqtt is None else [mqtt.password_file, mqtt.ca_file, mqtt.cert_file, mqtt.key_file]
+
+
+def _passphrase(file: Path | None, *, is_new: bool) -> str:
+    if file is None:
+        return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=is_new))
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{file}: the passphrase cannot be read: {error}") from error
+    return lines[0] if lines else ""
+
+
+def _report(restored: Restored, data: Path) -> None:
+    click.echo(f"{data}: as it was at {restored.manifest.created_at}")
+    if restored.set_aside is not None:
+        click.echo(f"what was there is kept in {restored.set_aside}, with events the backup does not have")
+    if (old := restored.journal) is not None:
+        click.echo(f"a new journal begins; the old one: facegate events --data {data / old.folder}")
+        if old.unsent:
+            click.echo(f"{old.unsent} of its events had not arrived at the broker when the backup was made")
+    if (data / "restored-config").exists():
+        click.echo(f"settings are in {data / 'restored-config'}: compare, copy, fill in what is masked")
+    if restored.back_again:
+        click.echo(f"back again, though removed since: {', '.join(restored.back_again)}")
+        click.echo("take out who must not enter: facegate enrol remove ID")

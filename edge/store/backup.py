@@ -1,0 +1,234 @@
+"""A door's data folder in one encrypted file, taken while the door runs.
+
+Each database is copied by SQLite's own backup, so it is whole as of one moment; the keys of the
+templates are copied after the templates, and checked to fit. Left out on purpose: the commanded
+mode (an evacuation of last week must not open the door of today) and what can be made anew.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import secrets
+import shutil
+import sqlite3
+import tarfile
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, cast
+
+from edge.errors import StoreError
+from edge.store.consents import CONSENTS, CONSENTS_FILE
+from edge.store.credentials import CREDENTIALS, CREDENTIALS_FILE, PIN_KEY_FILE
+from edge.store.database import open_read_only
+from edge.store.keyring import KEYS, KEYS_FILE, Keyring
+from edge.store.ledger import LEDGER, LEDGER_FILE
+from edge.store.reader import JOURNAL, JOURNAL_FILE
+from edge.store.residents import RESIDENTS, RESIDENTS_FILE
+from edge.store.sealed_file import Cost, SealedWriter
+from edge.store.site_key import KeyFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from edge.store.database import Schema
+
+DATABASES: Mapping[str, Schema] = {
+    # The keyring after the residents: it then has a key for everybody who has a template.
+    RESIDENTS_FILE: RESIDENTS,
+    KEYS_FILE: KEYS,
+    JOURNAL_FILE: JOURNAL,
+    CONSENTS_FILE: CONSENTS,
+    CREDENTIALS_FILE: CREDENTIALS,
+    LEDGER_FILE: LEDGER,
+}
+"""The databases of a data folder, by name."""
+
+SITE_KEY_FILE = "residents.key"
+FILES = (
+    SITE_KEY_FILE,
+    SITE_KEY_FILE + ".new",
+    PIN_KEY_FILE,
+    "receipt.key",
+    "panel.crt",
+    "panel.key",
+    "clock-floor",
+)
+"""Small files of a data folder that are copied as they are."""
+
+MANIFEST = "manifest.json"
+OLD_JOURNALS = "old-journals"
+"""Folder of journals this door got by being restored: one folder each, named after its stream."""
+
+CONFIG = "config"
+"""Folder of the configuration inside a backup, and beside the data after restoring."""
+
+NAME = re.compile(rf"(?:{OLD_JOURNALS}/[0-9a-f-]{{36}}/|{CONFIG}/)?[A-Za-z0-9][A-Za-z0-9._-]{{0,63}}")
+"""What a file in a backup may be called: nothing leads out of the folder."""
+
+TRIES = 3
+"""Somebody may be erased between the copies of residents and keys; thrice in a row means damage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup says of itself. `created_at` is ISO 8601 in UTC."""
+
+    program: str
+    created_at: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BackupWish:
+    """What goes into a backup beside the data: `config` is file name -> content.
+
+    `program` is the version of facegate, `databases` what else than `DATABASES` there may be.
+    """
+
+    program: str
+    config: Mapping[str, bytes] = field(default_factory=dict)
+    databases: Mapping[str, Schema] = field(default_factory=lambda: dict(DATABASES))
+    cost: Cost = field(default_factory=Cost)
+
+
+def back_up(data: Path, file: Path, passphrase: str, now: datetime, wish: BackupWish) -> Manifest:
+    """Write the data folder into `file` (mode 0600), completely or not at all. The door may run.
+
+    Raises `StoreError` when there is nothing to back up, when a database is damaged, and when
+    keys and templates do not belong together.
+    """
+    if not (data / RESIDENTS_FILE).exists() and not (data / JOURNAL_FILE).exists():
+        raise StoreError(f"{data}: no residents and no journal here; name the door's folder with --data")
+    try:
+        with _snapshot(data, wish.databases) as folder, _written(file) as out:
+            _add_config(folder, wish.config)
+            names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+            manifest = Manifest(wish.program, now.isoformat(), tuple(names))
+            sealed = SealedWriter(out, passphrase, wish.cost)
+            _pack(folder, manifest, sealed)
+            sealed.finish()
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{file}: the backup was not written: {error}") from error
+    return manifest
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _snapshot(data: Path, databases: Mapping[str, Schema]) -> Iterator[Path]:
+    """Give a folder with copies that belong together; it is gone afterwards.
+
+    It lies in the data folder: what is copied there is no less protected than before.
+    """
+    folder = data / f".backup-{secrets.token_hex(4)}"
+    try:
+        for left in range(TRIES - 1, -1, -1):
+            folder.mkdir(mode=0o700)
+            _copy_all(data, folder, databases)
+            if _keys_fit(folder, is_last_try=not left):
+                break
+            shutil.rmtree(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy_all(data: Path, folder: Path, databases: Mapping[str, Schema]) -> None:
+    for name, schema in databases.items():
+        if (data / name).exists():
+            _copy_database(data / name, folder / name, schema)
+    for old in sorted((data / OLD_JOURNALS).glob(f"*/{JOURNAL_FILE}")):
+        target = folder / old.relative_to(data)
+        target.parent.mkdir(mode=0o700, parents=True)
+        _copy_database(old, target, JOURNAL)
+    for name in FILES:
+        if (data / name).exists():
+            shutil.copyfile(data / name, folder / name)
+
+
+def _copy_database(source: Path, target: Path, schema: Schema) -> None:
+    """Copy one database as of one moment, whoever writes meanwhile."""
+    with closing(open_read_only(source, schema)) as original, closing(sqlite3.connect(target)) as copy:
+        original.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a log beside it
+        (verdict,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise StoreError(f"{source}: the {schema.name} is damaged ({verdict}); nothing was backed up")
+
+
+def _keys_fit(folder: Path, *, is_last_try: bool) -> bool:
+    """Say whether everybody who has a template has a key here. Raises `StoreError` on the last try."""
+    if not (folder / KEYS_FILE).exists() or not (folder / RESIDENTS_FILE).exists():
+        return True
+    try:
+        _require_keys(folder)
+    except StoreError:
+        if is_last_try:
+            raise
+        return False
+    return True
+
+
+def _require_keys(folder: Path) -> None:
+    with closing(Keyring(folder / KEYS_FILE, KeyFile(folder / SITE_KEY_FILE))) as keyring:
+        missing = _with_templates(folder / RESIDENTS_FILE) - set(keyring.people())
+    if missing:
+        raise StoreError(f"the keys of {', '.join(sorted(missing))} are missing; enrol them again first")
+
+
+def _with_templates(path: Path) -> set[str]:
+    with closing(open_read_only(path, RESIDENTS)) as connection:
+        return {row[0] for row in connection.execute("SELECT DISTINCT resident_id FROM templates")}
+
+
+def _add_config(folder: Path, config: Mapping[str, bytes]) -> None:
+    if config:
+        (folder / CONFIG).mkdir(mode=0o700)
+    for name, content in config.items():
+        (folder / CONFIG / name).write_bytes(content)
+
+
+def _pack(folder: Path, manifest: Manifest, out: SealedWriter) -> None:
+    """Write the manifest, then the files it names."""
+    fields = {"program": manifest.program, "created_at": manifest.created_at, "files": manifest.files}
+    text = json.dumps(fields).encode()
+    stream = cast("IO[bytes]", out)  # a stream of tar only writes
+    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(_entry(MANIFEST, len(text)), io.BytesIO(text))
+        for name in manifest.files:
+            with (folder / name).open("rb") as file:
+                archive.addfile(_entry(name, os.fstat(file.fileno()).st_size), file)
+
+
+def _entry(name: str, size: int) -> tarfile.TarInfo:
+    """Return a header without owner, mode and time: they are the restored folder's own affair."""
+    entry = tarfile.TarInfo(name)
+    entry.size = size
+    return entry
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[io.BufferedWriter]:
+    """Give a file that gets its name when it is complete and on the disk."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+        sync_folder(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,244 @@
+"""A data folder out of a backup: proven to its last byte first, then put in place in one step.
+
+A restored door never goes on with the journal of the backup: two devices, or one device twice,
+would give the same numbers to different events. The old journal stays readable in a folder of
+its own, and the first event of the new one names it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sqlite3
+import tarfile
+import time
+import uuid
+from contextlib import closing
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, cast
+
+from edge.domain import EventDraft
+from edge.errors import StoreError
+from edge.store.backup import CONFIG, MANIFEST, NAME, OLD_JOURNALS, Manifest, sync_folder
+from edge.store.database import open_read_only
+from edge.store.journal import SqliteJournal
+from edge.store.reader import JOURNAL, JOURNAL_FILE, JournalReader, last_given
+from edge.store.residents import RESIDENTS, RESIDENTS_FILE
+from edge.store.sealed_file import SealedReader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from edge.store.database import Schema
+
+CARRIED = ("mode.json", "clock-floor")
+"""Kept from the folder that is replaced: a lock-down stays, and the clock is not believed less."""
+
+
+@dataclass(frozen=True, slots=True)
+class OldJournal:
+    """The journal that came with a backup. `unsent` entries had not arrived at every receiver."""
+
+    stream: str
+    last_seq: int
+    last_hash: str
+    unsent: int
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came of it. `back_again` are residents the replaced folder no longer had."""
+
+    manifest: Manifest
+    journal: OldJournal | None
+    set_aside: Path | None
+    back_again: tuple[str, ...]
+
+
+def restore(
+    file: Path,
+    data: Path,
+    passphrase: str,
+    now: datetime,
+    databases: Mapping[str, Schema],
+    *,
+    replace: bool = False,
+) -> Restored:
+    """Make `data` what it was when `file` was written; nothing is changed when this raises.
+
+    With `replace` a folder that holds something is kept under another name; the door must not be
+    running. Raises `StoreError` for a damaged, foreign or newer file, a wrong passphrase, a
+    folder that is in use, or one that is not empty without `replace`.
+    """
+    data = data.absolute()
+    is_taken = data.exists() and any(data.iterdir())
+    if is_taken and not replace:
+        raise StoreError(f"{data}: the folder is not empty; --replace keeps it under another name")
+    if is_taken:
+        _require_unused(data)
+    stage = data.with_name(f".{data.name}.{secrets.token_hex(4)}")
+    try:
+        stage.mkdir(mode=0o700, parents=True)
+        manifest = _unpack(file, stage, passphrase)
+        _check(stage, manifest, databases)
+        back_again = _back_again(stage, data) if is_taken else ()
+        journal = _begin_stream(stage, manifest, now)
+        set_aside = _put_in_place(stage, data, now, is_taken=is_taken)
+    except (OSError, sqlite3.Error, tarfile.TarError) as error:
+        raise StoreError(f"{data}: nothing was restored: {error}") from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+    return Restored(manifest, journal, set_aside, back_again)
+
+
+def _require_unused(data: Path) -> None:
+    """Refuse while another process has the folder's databases open: it would write on into the old ones."""
+    for name in (JOURNAL_FILE, RESIDENTS_FILE):
+        if not (data / name).exists():
+            continue
+        try:
+            with closing(sqlite3.connect(data / name, timeout=0)) as connection:
+                connection.execute("PRAGMA journal_mode = DELETE").fetchone()  # needs to be alone
+        except sqlite3.OperationalError as error:
+            raise StoreError(
+                f"{data}: in use ({error}); stop the door and the panel first: systemctl stop facegate"
+            ) from error
+        except sqlite3.DatabaseError:
+            continue  # damaged: a reason to restore
+
+
+def _unpack(file: Path, stage: Path, passphrase: str) -> Manifest:
+    with file.open("rb") as sealed:
+        reader = SealedReader(sealed, passphrase, file)
+        stream = cast("IO[bytes]", reader)  # a stream of tar only reads
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            manifest = _read_manifest(archive, file)
+            while (entry := archive.next()) is not None:
+                _extract(archive, entry, stage, file)
+        while reader.read(tarfile.RECORDSIZE):
+            pass  # only now it is known that nothing was cut off
+    return manifest
+
+
+def _read_manifest(archive: tarfile.TarFile, file: Path) -> Manifest:
+    entry = archive.next()
+    content = archive.extractfile(entry) if entry is not None and entry.name == MANIFEST else None
+    if content is None:
+        raise StoreError(f"{file}: the backup has no table of contents; it was not made by facegate backup")
+    fields = json.loads(content.read())
+    return Manifest(fields["program"], fields["created_at"], tuple(fields["files"]))
+
+
+def _extract(archive: tarfile.TarFile, entry: tarfile.TarInfo, stage: Path, file: Path) -> None:
+    content = archive.extractfile(entry) if entry.isreg() and NAME.fullmatch(entry.name) else None
+    if content is None:
+        raise StoreError(f"{file}: the backup holds {entry.name[:80]!r}, which no facegate puts there")
+    target = stage / entry.name
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+        shutil.copyfileobj(content, out)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _check(stage: Path, manifest: Manifest, databases: Mapping[str, Schema]) -> None:
+    """Refuse what this program cannot use, before anything is put in place."""
+    for name in manifest.files:
+        if not (stage / name).exists():
+            raise StoreError(f"{name}: the backup names it but does not hold it")
+    for name, schema in databases.items():
+        if (stage / name).exists():
+            open_read_only(stage / name, schema).close()
+
+
+def _back_again(stage: Path, data: Path) -> tuple[str, ...]:
+    """Return who comes back by restoring: removed since, as far as the old folder can tell."""
+    try:
+        return tuple(sorted(_ids(stage) - _ids(data)))
+    except (StoreError, sqlite3.Error):
+        return ()
+
+
+def _ids(folder: Path) -> set[str]:
+    with closing(open_read_only(folder / RESIDENTS_FILE, RESIDENTS)) as connection:
+        return {row[0] for row in connection.execute("SELECT id FROM residents")}
+
+
+def _begin_stream(stage: Path, manifest: Manifest, now: datetime) -> OldJournal | None:
+    """Move the old journal into a folder of its own and begin a new one that says so."""
+    path = stage / JOURNAL_FILE
+    if not path.exists():
+        return None
+    with closing(JournalReader(path)) as reader:
+        stream, last = reader.stream, reader.last()
+    unsent = _unsent(path)
+    folder = stage / OLD_JOURNALS / stream
+    folder.mkdir(mode=0o700, parents=True)
+    path.rename(folder / JOURNAL_FILE)
+    if last is None:
+        return None
+    old = OldJournal(stream, last.seq, last.hash, unsent, folder.relative_to(stage))
+    _note(path, old, last.door_id, manifest, now)
+    return old
+
+
+def _note(path: Path, old: OldJournal, door_id: str, manifest: Manifest, now: datetime) -> None:
+    journal = SqliteJournal(path, door_id, boot=str(uuid.uuid4()), clock_trust=lambda: "unknown")
+    data = {
+        "old_stream": old.stream,
+        "old_seq": old.last_seq,
+        "old_hash": old.last_hash,
+        "unsent": old.unsent,
+        "backup_of": manifest.created_at,
+    }
+    with closing(journal):
+        journal.append(EventDraft("journal.restored", now, time.monotonic(), data=data))
+
+
+def _unsent(path: Path) -> int:
+    """Return how many entries the slowest receiver had not got; 0 when there is no receiver."""
+    with closing(open_read_only(path, JOURNAL)) as connection:
+        (done,) = connection.execute("SELECT min(done_upto) FROM delivery").fetchone()
+        return 0 if done is None else last_given(connection) - int(done)
+
+
+def _put_in_place(stage: Path, data: Path, now: datetime, *, is_taken: bool) -> Path | None:
+    """Give the finished folder its name; an old one keeps its content under another name."""
+    if is_taken:
+        for name in CARRIED:
+            if (data / name).exists():
+                shutil.copyfile(data / name, stage / name)
+    if (stage / CONFIG).exists():
+        (stage / CONFIG).rename(stage / f"restored-{CONFIG}")
+    if data.exists():
+        _give_to_owner(stage, data.stat())
+    _sync_tree(stage)
+    aside = data.with_name(f"{data.name}.replaced-{now:%Y%m%dT%H%M%SZ}") if is_taken else None
+    if aside is not None:
+        data.rename(aside)
+    try:
+        stage.rename(data)  # also takes the place of an empty folder
+    except OSError:
+        if aside is not None:
+            aside.rename(data)
+        raise
+    sync_folder(data.parent)
+    return aside
+
+
+def _give_to_owner(stage: Path, owner: os.stat_result) -> None:
+    """Let the service's user own what root restored."""
+    if os.geteuid() != 0:
+        return
+    for path in (stage, *stage.rglob("*")):
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        sync_folder(path)

@@ -1,0 +1,361 @@
+"""Backup and restore: taken while the door works, whole or refused, and never two of one journal."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import threading
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge.cli.backup import backup as backup_command
+from edge.cli.backup import restore as restore_command
+from edge.errors import StoreError
+from edge.store.backup import DATABASES, FILES, OLD_JOURNALS, BackupWish, back_up
+from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore
+from edge.store.journal import SqliteJournal
+from edge.store.outbox import SqliteOutbox
+from edge.store.reader import JournalReader
+from edge.store.residents import ResidentStore
+from edge.store.restore import restore
+from edge.store.sealed_file import CHUNK_BYTES, HEADER, Cost, SealedReader, SealedWriter
+from tests.store.drafts import draft, filled
+from tests.store.test_residents import ANNA, OTTO, template
+
+NOW = datetime(2026, 3, 8, 9, 30, tzinfo=UTC)
+WORDS = "correct horse battery"
+CHEAP = Cost(log_n=8, p=1)
+WISH = BackupWish("1.2.3", cost=CHEAP)
+
+
+def furnish(data: Path, events: int = 5) -> None:
+    """Make a data folder as a door has it."""
+    with closing(ResidentStore(data / "residents.db")) as store:
+        store.put(ANNA, [template(seed=1), template(seed=2, kind="mean")])
+        store.put(OTTO, [template("otto", seed=3)])
+    filled(data / "journal.db", events).close()
+    with closing(CredentialStore(data / CREDENTIALS_FILE)) as credentials:
+        credentials.put_card("card-1", "anna")
+    (data / PIN_KEY_FILE).write_bytes(bytes(range(32)))
+    (data / "clock-floor").write_text("2026-03-08T09:00:00+00:00\n")
+    (data / "mode.json").write_text('{"mode": "evacuation"}')
+
+
+def put_back(file: Path, data: Path, words: str = WORDS, **options):
+    return restore(file, data, words, NOW, DATABASES, **options)
+
+
+@pytest.fixture
+def door(tmp_path):
+    furnish(tmp_path / "door")
+    return tmp_path / "door"
+
+
+@pytest.fixture
+def file(door, tmp_path):
+    back_up(door, tmp_path / "door.fgb", WORDS, NOW, WISH)
+    return tmp_path / "door.fgb"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_another_device_knows_the_same_people_by_the_same_templates(file, door, tmp_path):
+    """Residents, vectors bit for bit, cards and keys; files for the owner alone."""
+    other = tmp_path / "other" / "facegate"
+    put_back(file, other)
+    with (
+        closing(ResidentStore(door / "residents.db")) as old,
+        closing(ResidentStore(other / "residents.db")) as new,
+    ):
+        assert new.list() == old.list() == (ANNA, OTTO)
+        for before, after in zip(old.templates("m1"), new.templates("m1"), strict=True):
+            np.testing.assert_array_equal(before.embedding, after.embedding)
+            assert (before.resident_id, before.kind) == (after.resident_id, after.kind)
+    with closing(CredentialStore(other / CREDENTIALS_FILE)) as credentials:
+        assert credentials.cards() == {"card-1": "anna"}
+    assert (other / PIN_KEY_FILE).read_bytes() == bytes(range(32))
+    assert (other.stat().st_mode & 0o777, (other / PIN_KEY_FILE).stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_a_mode_of_last_week_does_not_come_back(file, tmp_path):
+    """An evacuation in the backup must not open the restored door."""
+    put_back(file, tmp_path / "other")
+    assert not (tmp_path / "other" / "mode.json").exists()
+
+
+def test_a_restored_door_begins_a_journal_of_its_own_and_keeps_the_old_one(file, door, tmp_path):
+    """Two devices from one backup, and the first one going on: three streams, no number twice."""
+    streams = set()
+    for name in ("a", "b"):
+        restored = put_back(file, tmp_path / name)
+        with closing(JournalReader(tmp_path / name / restored.journal.folder / "journal.db")) as old:
+            assert old.verify() == 5
+            end = old.last()
+        assert (restored.journal.stream, restored.journal.last_seq) == (end.stream, 5)
+        with closing(
+            SqliteJournal(tmp_path / name / "journal.db", "door-1", boot="b", clock_trust=str)
+        ) as new:
+            (first,) = new.read()
+            new.append(draft(1))
+            assert new.verify() == 2
+        assert (first.kind, first.door_id) == ("journal.restored", "door-1")
+        assert (first.data["old_stream"], first.data["old_hash"]) == (end.stream, end.hash)
+        streams.add(first.stream)
+    with closing(JournalReader(door / "journal.db")) as reader:
+        streams.add(reader.stream)
+    assert len(streams) == 3
+
+
+def test_old_journals_survive_a_second_backup(file, tmp_path):
+    """A backup of a restored door still holds the events from before."""
+    put_back(file, tmp_path / "b")
+    back_up(tmp_path / "b", tmp_path / "b.fgb", WORDS, NOW, WISH)
+    put_back(tmp_path / "b.fgb", tmp_path / "c")
+    kept = sorted((tmp_path / "c" / OLD_JOURNALS).glob("*/journal.db"))
+    found = []
+    for path in kept:
+        with closing(JournalReader(path)) as reader:
+            found.append(reader.verify())
+    assert sorted(found) == [1, 5]
+
+
+def test_events_that_had_not_arrived_are_counted(door, tmp_path):
+    with closing(SqliteOutbox(door / "journal.db")) as outbox:
+        outbox.mark_done(2)
+    back_up(door, tmp_path / "f", WORDS, NOW, WISH)
+    assert put_back(tmp_path / "f", tmp_path / "other").journal.unsent == 3
+
+
+def test_a_door_at_work_is_copied_as_of_one_moment(door, tmp_path):
+    """Enrolling, erasing and journaling go on meanwhile; every copy opens and fits together."""
+    stopping = threading.Event()
+
+    def work() -> None:
+        with (
+            closing(ResidentStore(door / "residents.db")) as store,
+            closing(SqliteJournal(door / "journal.db", "door-1", boot="x", clock_trust=str)) as journal,
+        ):
+            number = 100
+            while not stopping.is_set():
+                number += 1
+                store.put(replace(OTTO, id=f"guest-{number}"), [template(f"guest-{number}", seed=number)])
+                journal.append(draft(number))
+                store.remove(f"guest-{number - 1}")
+
+    writer = threading.Thread(target=work)
+    writer.start()
+    try:
+        for name in "abc":
+            back_up(door, tmp_path / f"{name}.fgb", WORDS, NOW, WISH)
+    finally:
+        stopping.set()
+        writer.join()
+    for name in "abc":
+        restored = put_back(tmp_path / f"{name}.fgb", tmp_path / name)
+        with closing(JournalReader(tmp_path / name / restored.journal.folder / "journal.db")) as old:
+            assert old.verify() >= 5
+        with closing(ResidentStore(tmp_path / name / "residents.db")) as store:
+            assert {"anna", "otto"} <= {found.resident_id for found in store.templates("m1")}
+
+
+def test_nothing_of_a_person_can_be_read_in_the_file(file):
+    content = file.read_bytes()
+    vector = template(seed=1).embedding.tobytes()
+    for secret in (ANNA.name.encode(), b"anna", b"card-1", b"SQLite", bytes(range(32)), vector[:16]):
+        assert secret not in content
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_is_left_in_the_door_s_folder(file, door):
+    assert not list(door.glob(".backup-*"))
+
+
+@pytest.mark.parametrize("words", ["correct horse batterz", "", WORDS + " "])
+def test_another_passphrase_is_refused(file, tmp_path, words):
+    with pytest.raises(StoreError, match="passphrase is wrong"):
+        put_back(file, tmp_path / "other", words)
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_short_passphrase_is_refused(door, tmp_path):
+    with pytest.raises(StoreError, match="at least 10"):
+        back_up(door, tmp_path / "f", "short", NOW, WISH)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["door"]
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_flipped_bit_anywhere_or_a_cut_is_refused_and_changes_nothing(file, tmp_path, data):
+    whole = file.read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    if data.draw(st.booleans()):
+        bad = whole[:at]
+    else:
+        bad = whole[:at] + bytes([whole[at] ^ 1 << data.draw(st.integers(0, 7))]) + whole[at + 1 :]
+    (tmp_path / "bad.fgb").write_bytes(bad)
+    with pytest.raises(StoreError):
+        put_back(tmp_path / "bad.fgb", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def sealed(plain: bytes) -> bytes:
+    out = io.BytesIO()
+    writer = SealedWriter(out, WORDS, CHEAP)
+    writer.write(plain)
+    writer.finish()
+    return out.getvalue()
+
+
+def opened(content: bytes) -> bytes:
+    reader = SealedReader(io.BytesIO(content), WORDS, Path("x"))
+    return b"".join(iter(lambda: reader.read(1000), b""))
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES])
+def test_a_stream_of_any_length_comes_back(size):
+    plain = os.urandom(size)
+    assert opened(sealed(plain)) == plain
+
+
+def test_every_byte_of_a_small_file_counts():
+    """One bit wrong in any byte, one byte less, one byte more."""
+    whole = sealed(b"forty-two people live here")
+    for at in range(len(whole)):
+        bad = bytearray(whole)
+        bad[at] ^= 0x01
+        with pytest.raises(StoreError):
+            opened(bytes(bad))
+        with pytest.raises(StoreError):
+            opened(whole[:at])
+    with pytest.raises(StoreError):
+        opened(whole + b"\0")
+
+
+def test_chunks_cannot_be_dropped_or_exchanged():
+    whole = sealed(bytes(3 * CHUNK_BYTES))
+    size = CHUNK_BYTES + 16
+    head, chunks = whole[: HEADER.size], [whole[HEADER.size + n * size :][:size] for n in range(3)]
+    for order in ((0, 1), (1, 0, 2), (0, 2), (0, 1, 2, 2)):
+        with pytest.raises(StoreError):
+            opened(head + b"".join(chunks[n] for n in order))
+
+
+def test_a_newer_file_and_a_foreign_one_are_refused_by_name(file, tmp_path):
+    newer = bytearray(file.read_bytes())
+    newer[8] = 2
+    for content, word in ((bytes(newer), "newer"), (b"PK\3\4 something", "not a facegate backup")):
+        (tmp_path / "f").write_bytes(content)
+        with pytest.raises(StoreError, match=word):
+            put_back(tmp_path / "f", tmp_path / "other")
+
+
+def test_a_newer_database_inside_is_refused(file, tmp_path):
+    older = {name: replace(schema, migrations=schema.migrations[:-1]) for name, schema in DATABASES.items()}
+    with pytest.raises(StoreError, match="newer"):
+        restore(file, tmp_path / "other", WORDS, NOW, older)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["door", "door.fgb"]
+
+
+def test_a_folder_that_holds_something_is_kept(file, door, tmp_path):
+    """Refused without a word; kept aside with one, and who comes back by it is named."""
+    before = contents(door)
+    with pytest.raises(StoreError, match="--replace"):
+        put_back(file, door)
+    assert contents(door) == before
+    with closing(ResidentStore(door / "residents.db")) as store:
+        store.remove("otto")
+    (door / "mode.json").write_text('{"mode": "locked_down"}')
+    restored = put_back(file, door, replace=True)
+    assert restored.back_again == ("otto",)
+    assert restored.set_aside.name == "door.replaced-20260308T093000Z"
+    with closing(JournalReader(restored.set_aside / "journal.db")) as reader:
+        assert reader.verify() == 5
+    assert "locked_down" in (door / "mode.json").read_text()
+
+
+def test_a_door_that_runs_is_not_replaced(file, door):
+    with closing(ResidentStore(door / "residents.db")), pytest.raises(StoreError, match="in use"):
+        put_back(file, door, replace=True)
+    with closing(ResidentStore(door / "residents.db")) as store:
+        assert store.list() == (ANNA, OTTO)
+
+
+def test_a_damaged_folder_can_be_replaced(file, door):
+    (door / "residents.db").write_bytes(b"worn out" * 1000)
+    put_back(file, door, replace=True)
+    with closing(ResidentStore(door / "residents.db")) as store:
+        assert store.list() == (ANNA, OTTO)
+
+
+def test_a_damaged_database_or_a_lost_key_is_no_backup(door, tmp_path):
+    """What could not be restored is refused when there is still time to do something about it."""
+    (door / "residents.key").unlink()
+    with pytest.raises(StoreError, match="site key"):
+        back_up(door, tmp_path / "f", WORDS, NOW, WISH)
+    (door / "residents.db").write_bytes(b"worn out" * 1000)
+    with pytest.raises(StoreError, match="damaged"):
+        back_up(door, tmp_path / "f", WORDS, NOW, WISH)
+    with pytest.raises(StoreError, match="--data"):
+        back_up(tmp_path / "nowhere", tmp_path / "f", WORDS, NOW, WISH)
+    assert not (tmp_path / "f").exists()
+
+
+def test_a_backup_that_cannot_be_finished_leaves_the_older_one(door, file, tmp_path):
+    before = file.read_bytes()
+    shutil.rmtree(door)
+    with pytest.raises(StoreError):
+        back_up(door, file, WORDS, NOW, WISH)
+    assert file.read_bytes() == before
+
+
+def test_every_file_a_door_makes_is_in_the_list():
+    assert {"residents.key", PIN_KEY_FILE, "receipt.key", "clock-floor"} <= set(FILES)
+
+
+CONFIG = """
+[door]
+id = "door-1"
+[camera]
+source = "rtsp://admin:hunter2@10.0.0.5/live"
+[lock]
+driver = "dry-run"
+[access]
+rules = "{rules}"
+[mqtt]
+host = "localhost"
+tls = false
+username = "door-1"
+password = "broker-secret"
+"""
+
+
+@pytest.mark.parametrize("with_secrets", [False, True])
+def test_the_commands_take_the_settings_along_with_secrets_only_when_told(door, tmp_path, with_secrets):
+    (tmp_path / "rules.toml").write_text("[levels.resident]\n")
+    (tmp_path / "c.toml").write_text(CONFIG.format(rules=tmp_path / "rules.toml"))
+    (tmp_path / "words").write_text(WORDS + "\n")
+    words = ["--passphrase-file", str(tmp_path / "words")]
+    file, other = str(tmp_path / "f"), tmp_path / "other"
+    more = ["--with-secrets"] if with_secrets else []
+    run = CliRunner().invoke
+    done = run(
+        backup_command, [file, "--data", str(door), "--config", str(tmp_path / "c.toml"), *words, *more]
+    )
+    assert done.exit_code == 0, done.output
+    done = run(restore_command, [file, "--data", str(other), *words])
+    assert done.exit_code == 0, done.output
+    assert "facegate events --data" in done.output
+    taken = (other / "restored-config" / "config.toml").read_text()
+    assert ("broker-secret" in taken, "hunter2" in taken) == (with_secrets, with_secrets)
+    assert (other / "restored-config" / "rules.toml").read_text() == "[levels.resident]\n"
