@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edge import __version__
 from edge.controller import DoorController
 from edge.domain import EventDraft
-from edge.errors import ModelCorrupt, ModelMissing, StoreError
+from edge.errors import FacegateError, ModelCorrupt, ModelMissing
 from edge.faces.liveness.load import load_liveness
 from edge.runtime.clock import SystemClock
 from edge.runtime.clock_trust import TrustedTime, system_is_synchronised
@@ -20,14 +20,15 @@ from edge.runtime.slot import FrameSlot
 from edge.runtime.supervisor import Supervisor
 from edge.runtime.worker import Worker
 from edge.service.access import DoorAccess
+from edge.service.commands import RemoteCommands
 from edge.service.hardware import DoorHardware
 from edge.service.housekeeping import Housekeeping
 from edge.service.journal import ReopeningJournal
-from edge.service.parts import make_capture, make_publisher, make_recognition
+from edge.service.parts import make_capture, make_recognition
 from edge.service.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
 from edge.service.recognition import open_models
+from edge.service.report import DoorReport
 from edge.store.journal import SqliteJournal
-from edge.store.outbox import SqliteOutbox
 from edge.store.residents import ResidentStore
 from edge.store.retention import Retention
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.config.settings import Settings
-    from edge.domain import Decision, Frame
+    from edge.domain import Decision, DoorEvent, Frame
     from edge.ports import Clock
     from edge.service.recognition import Models
     from edge.service.roster import RosterFollower
@@ -116,11 +117,12 @@ class DoorService:
             self._on_alarm,
         )
         self._access.connect(self._controller)
+        self._attend(hardware, follower)
         self._note("service.started", version=__version__, recognition=follower is not None, **self._alarm)
         if starts >= MANY_RESTARTS:
             self._note("health.restarts", starts=starts, within_seconds=RESTARTS_SECONDS)
         stack.callback(self._note, "service.stopped")
-        self._publish(stack)
+        self._join(stack, store)
         workers = [
             self._door_worker(hardware),
             self._access_worker(hardware),
@@ -135,18 +137,50 @@ class DoorService:
         stack.callback(self._notifier.stopping)
         return Supervisor(workers, self._notifier.watchdog, self._clock).run(self.stopping)
 
-    def _publish(self, stack: ExitStack) -> None:
-        """Send the journal's events on, when there is a broker; the door never waits for it."""
-        if self._settings.mqtt is None:
+    def _attend(self, hardware: DoorHardware, follower: RosterFollower | None) -> None:
+        """Make what answers for the door: its commands and its report."""
+        self._commands = RemoteCommands(
+            self._controller,
+            self._access,
+            hardware.door,
+            self._clock,
+            self._settings.lock.unlock_seconds,
+        )
+        self._report = DoorReport(
+            follower.gallery if follower is not None else None,
+            lambda: hardware.door.state,
+            lambda: str(self._time.trust()),
+            lambda: str(self._access.policy.modes.mode(self._clock.now())),
+        )
+        self._commands.report = self._report.read
+
+    def _join(self, stack: ExitStack, store: ResidentStore) -> None:
+        """Join the property, when there is a broker; the door never waits for it and lives without."""
+        section = self._settings.mqtt
+        if section is None:
             return
+        from edge.service.link import DoorSide, PropertyLink  # noqa: PLC0415 - others need no paho
+
+        side = DoorSide(
+            self._settings.door.id,
+            self._data,
+            self._boot,
+            self._clock,
+            lambda: str(self._time.trust()),
+            store,
+            self._record,
+            self._commands.execute,
+            self._report.read,
+        )
         try:
-            outbox = SqliteOutbox(self._data / "journal.db")
-        except StoreError as error:
-            logger.error("events are not sent to the broker: %s", error)  # noqa: TRY400 - one clear line
+            link = PropertyLink(section, side)
+        except FacegateError as error:
+            logger.error("nothing is sent to the broker: %s", error)  # noqa: TRY400 - one clear line
+            self._note("health.sync", error=str(error)[:200])
             return
-        publisher = make_publisher(self._settings.mqtt, self._settings.door.id, outbox, self._boot)
-        stack.callback(publisher.stop)
-        publisher.start()
+        self._commands.report = link.state
+        stack.callback(link.stop)
+        link.start()
 
     def _open_journal(self) -> SqliteJournal:
         door_id = self._settings.door.id
@@ -184,15 +218,14 @@ class DoorService:
     def _access_worker(self, hardware: DoorHardware) -> Worker:
         def tick() -> None:
             hardware.hold(self._access.tick())
+            self._commands.tick()
             self.stopping.wait(TICK_SECONDS)
 
         return Worker("access", tick, stopping=self.stopping)
 
     def _workers(self, follower: RosterFollower | None, pipeline: Any) -> list[Worker]:
         slot = FrameSlot(self._clock)
-        capture = make_capture(
-            self._settings.camera, slot, self._clock, self._controller.record, self.stopping.wait
-        )
+        capture = make_capture(self._settings.camera, slot, self._clock, self._record, self.stopping.wait)
 
         def recognise() -> None:
             frame = slot.take(TAKE_SECONDS)
@@ -214,8 +247,12 @@ class DoorService:
             workers.append(Worker("roster", follow, stopping=self.stopping))
         return workers
 
-    def _record(self, draft: EventDraft) -> None:
-        self._controller.record(draft)
+    def _record(self, draft: EventDraft) -> DoorEvent | None:
+        """Store an event of the door, then tell those who wait for it."""
+        event = self._controller.record(draft)
+        self._report.heard(draft)
+        self._commands.heard(draft)
+        return event
 
     def _on_alarm(self, kind: str, text: str) -> None:
         """Log an alarm when it is news: a full card would otherwise fill the log too."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from edge.camera.check import PictureHealth
 from edge.camera.source import CameraSpec, camera_opener
-from edge.errors import ConfigError
 from edge.faces.quality import QualityLimits, Zone
 from edge.matcher.choice import AUTO, choose
 from edge.pipeline import Pipeline
@@ -21,13 +20,12 @@ from edge.service.roster import RosterFollower
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.config.settings import CameraSection, LockSection, Mqtt, Recognition
+    from edge.config.settings import CameraSection, LockSection, Recognition
     from edge.domain import EventDraft
-    from edge.ports import Clock, LivenessCheck, Lock, Outbox
+    from edge.ports import Clock, LivenessCheck, Lock
     from edge.runtime.slot import FrameSlot
     from edge.service.recognition import Models
     from edge.store.residents import ResidentStore
-    from edge.sync.publisher import EventPublisher
 
 logger = logging.getLogger(__name__)
 
@@ -54,36 +52,6 @@ def make_capture(
     spec = CameraSpec(section.source, section.width, section.height, section.fps, section.loop)
     capture = Capture(camera_opener(spec, clock), slot, clock, health=PictureHealth(), emit=emit, wait=wait)
     return Worker("capture", capture.step, close=capture.close, max_silence_seconds=MAX_SILENCE_SECONDS)
-
-
-def make_publisher(section: Mqtt, device_id: str, outbox: Outbox, boot: str) -> EventPublisher:
-    """Return what carries the journal's events to the broker, not yet started.
-
-    Raises `ConfigError` when the password file cannot be read.
-    """
-    from edge.sync.publisher import EventPublisher  # noqa: PLC0415 - only doors with a broker pay for paho
-    from edge.sync.settings import Ack, BrokerSettings, Tls  # noqa: PLC0415
-
-    tls = Tls(section.ca_file, section.cert_file, section.key_file) if section.tls else None
-    settings = BrokerSettings(
-        section.host,
-        device_id,
-        port=section.port,
-        username=section.username,
-        password=_password(section),
-        tls=tls,
-        ack=Ack(section.ack),
-    )
-    return EventPublisher(outbox, settings, boot=boot)
-
-
-def _password(section: Mqtt) -> str | None:
-    if section.password_file is None:
-        return section.password.get_secret_value() if section.password else None
-    try:
-        return section.password_file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigError(f"mqtt.password_file = {section.password_file}: cannot be read: {error}") from error
 
 
 def make_recognition(

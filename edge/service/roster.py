@@ -41,6 +41,11 @@ class RosterFollower:
         self._gallery = gallery
         self._version = 0
 
+    @property
+    def gallery(self) -> LiveGallery:
+        """The gallery that is kept."""
+        return self._gallery
+
     def refresh(self) -> None:
         """Load what changed since the last time, if anything did."""
         if self._store.version() != self._version:

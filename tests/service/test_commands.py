@@ -1,0 +1,191 @@
+"""What a remote command does at the door, and that the answer is what its contact said."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import timedelta
+
+import pytest
+
+from edge.controller import DoorController
+from edge.domain import EventDraft
+from edge.policy.modes import Mode
+from edge.relay.door import DoorSettings, Sensor
+from edge.relay.machine import DoorMachine
+from edge.relay.sensors import Change
+from edge.relay.supervised import SupervisedDoor
+from edge.service.commands import SETTLE_SECONDS, RemoteCommands
+from edge.sync.commands import Command, CommandType
+from tests.service.test_door_access import Site
+from tests.test_controller import Sees
+
+
+class Inputs:
+    """The door's sensors: a test says what they read next."""
+
+    def __init__(self):
+        self.changes = []
+
+    def poll(self, now):
+        found, self.changes = self.changes, []
+        return found
+
+    def close(self):
+        pass
+
+
+class Door:
+    """A door with access rules, a lock that only notes, and a contact when `contact` is True."""
+
+    def __init__(self, folder, stack, contact=True, on_failure="open"):
+        self.site = Site(folder, stack)
+        self.clock, self.wire = self.site.clock, self.site.wire
+        self.inputs = Inputs()
+        machine = DoorMachine(DoorSettings(), self.clock.monotonic())
+        self.door = SupervisedDoor(self.wire, self.inputs, machine, self.clock.monotonic, self._note)
+        self.controller = DoorController(Sees(), self.site.access.policy, self.wire, self.door, on_failure)
+        self.site.access.connect(self.controller)
+        self.commands = RemoteCommands(self.controller, self.site.access, self.door, self.clock, 5.0)
+        self.outcomes = []
+        if contact:
+            self.contact(False)
+
+    def _note(self, note):
+        draft = EventDraft(note.kind, self.clock.now(), self.clock.monotonic(), data=note.data)
+        self.controller.record(draft)
+        self.commands.heard(draft)
+
+    def contact(self, is_open):
+        self.inputs.changes.append(Change(Sensor.CONTACT, is_open))
+        self.door.poll()
+
+    def wait(self, seconds):
+        for _ in range(round(seconds * 10)):
+            self.clock.advance(0.1)
+            self.door.poll()
+            self.commands.tick()
+
+    def ask(self, kind, **args):
+        command = Command(
+            "command-1",
+            CommandType(kind),
+            "north",
+            self.clock.now(),
+            timedelta(seconds=10),
+            "Desk",
+            None,
+            args,
+        )
+        self.commands.execute(command, self.outcomes.append)
+
+    @property
+    def texts(self):
+        return [(outcome.status, outcome.text) for outcome in self.outcomes]
+
+
+@pytest.fixture
+def begin(tmp_path):
+    with ExitStack() as stack:
+        yield lambda **more: Door(tmp_path, stack, **more)
+
+
+def test_an_unlock_is_written_down_first_and_answered_when_somebody_came_in(begin):
+    door = begin()
+    door.ask("unlock", seconds=7.0)
+    assert door.wire.history == ["journal access.granted granted", "unlock 7"]
+    assert door.outcomes == []
+    door.wait(2.1)
+    door.contact(True)
+    assert door.texts == [("done", "unlocked, opened after 2.1 s")]
+    assert door.outcomes[0].data == {"opened": True, "after_seconds": 2.1}
+    door.wait(60)
+    assert len(door.outcomes) == 1
+    assert door.wire.inner.drafts[0].data["by"] == "Desk"
+
+
+def test_an_unlock_nobody_used_says_so(begin):
+    door = begin()
+    door.ask("unlock")
+    door.wait(8)
+    assert door.texts == [("done", "unlocked, never opened")]
+
+
+def test_without_a_contact_nobody_claims_to_know(begin):
+    door = begin(contact=False)
+    door.ask("unlock")
+    door.wait(SETTLE_SECONDS)
+    assert door.texts == [("done", "unlocked; no contact tells whether it was opened")]
+    assert door.outcomes[0].data == {"opened": None}
+
+
+def test_a_door_that_stands_open_is_not_called_opened(begin):
+    door = begin()
+    door.ask("unlock")
+    door.contact(True)
+    door.ask("unlock")
+    door.wait(SETTLE_SECONDS)
+    assert door.texts[1] == ("done", "unlocked; the door stood open already")
+
+
+def test_a_lock_that_does_not_move_is_a_failure_at_once_or_when_the_guard_says_so(begin):
+    door = begin()
+    door.wire.lock_fails = True
+    door.ask("unlock")
+    assert [status for status, _ in door.texts] == ["failed"]
+    door.wire.lock_fails = False
+    door.ask("unlock")
+    door.door.lock_event("lock.unlock_failed", {"why": "no guard"})
+    door.door.poll()
+    assert [status for status, _ in door.texts] == ["failed", "failed"]
+
+
+def test_no_record_no_remote_entry_where_the_site_says_so(begin):
+    door = begin(on_failure="deny")
+    door.wire.journal_fails = True
+    door.ask("unlock")
+    assert [status for status, _ in door.texts] == ["failed"]
+    assert not any(line.startswith("unlock") for line in door.wire.history)
+
+
+def test_a_lockdown_relocks_and_a_remote_unlock_is_refused_until_it_ends(begin):
+    door = begin()
+    door.ask("unlock")
+    door.ask("lockdown")
+    door.ask("unlock")
+    assert door.wire.history.count("unlock 5") == 1
+    assert door.wire.history[-1] == "journal access.denied threat_level"
+    assert "lock" in door.wire.history
+    assert door.texts[-1] == ("failed", "the door is locked down; end that first")
+    door.ask("normal")
+    door.ask("unlock")
+    assert door.wire.history[-1] == "unlock 5"
+
+
+def test_an_evacuation_holds_the_door_and_normal_ends_it(begin):
+    door = begin()
+    door.ask("evacuation")
+    assert door.site.access.tick() is True
+    assert door.site.access.policy.modes.state.by == "Desk"
+    door.ask("normal")
+    assert door.site.access.tick() is False
+    assert [outcome.data["mode"] for outcome in door.outcomes] == [Mode.EVACUATION, Mode.NORMAL]
+
+
+def test_an_alarm_is_acknowledged_by_name(begin):
+    door = begin()
+    door.ask("acknowledge_alarm")
+    door.contact(True)  # forced: nobody was granted
+    door.ask("acknowledge_alarm")
+    door.door.poll()
+    assert door.texts == [("done", "there is no alarm"), ("done", "acknowledged: forced_open")]
+    assert door.wire.inner.drafts[-1].kind == "door.acknowledged"
+
+
+def test_diagnostics_is_the_report_and_what_a_door_cannot_do_says_the_way_out(begin):
+    door = begin()
+    door.commands.report = lambda: {"camera": "ok"}
+    for kind in ("diagnostics", "reload", "enrol_window"):
+        door.ask(kind)
+    assert door.outcomes[0].data == {"camera": "ok"}
+    assert [status for status, _ in door.texts] == ["done", "failed", "failed"]
+    assert "restart" in door.texts[1][1]

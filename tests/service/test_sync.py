@@ -1,0 +1,165 @@
+"""`facegate run` as a process with a real broker: events out, state, roster and commands in."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from contextlib import closing
+
+import pytest
+
+from edge.runtime.clock import SystemClock
+from edge.store.ledger import LEDGER_FILE
+from edge.store.residents import ResidentStore
+from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.hubside import SIGNER, STRANGER, signed, wish
+from tests.sync.property import Property
+
+pytestmark = pytest.mark.broker
+TOPIC = "facegate/v1/door-1"
+SECONDS = 40.0
+CONFIG = """
+[door]
+id = "door-1"
+[camera]
+source = "{home}/no-such-clip.mp4"
+[lock]
+driver = "dry-run"
+[storage]
+directory = "{home}/data"
+[mqtt]
+host = "127.0.0.1"
+port = {port}
+tls = false
+trusted_keys = "{home}/keys.json"
+"""
+GOOD_KEYS = json.dumps({"site-1": base64.b64encode(SIGNER.public).decode()})
+
+
+class Hub:
+    """A running door and the property's side of its topics, answered by hand."""
+
+    def __init__(self, home, port, keys=GOOD_KEYS):
+        self.site, self.home = Property(), home
+        text = CONFIG.format(home=home, port=port)
+        (home / "keys.json").write_text(keys)
+        (home / "config.toml").write_text(text)
+        self.listener = Listener(port, f"{TOPIC}/#", client_id="hub")
+        self.listener.client.on_message = self._hear
+        self.events, self.answers, self.states = [], [], []
+        command = [sys.executable, "-m", "edge.cli", "run", "--config", str(home / "config.toml")]
+        environ = os.environ | {"FACEGATE_MODELS": str(home / "none")}
+        with (home / "log").open("wb") as log:
+            self.process = subprocess.Popen(command, env=environ, stderr=log)
+
+    def _hear(self, client, _userdata, message):
+        kind = message.topic.removeprefix(f"{TOPIC}/")
+        if kind == "evt":
+            found = json.loads(message.payload)
+            self.events += found if isinstance(found, list) else [found]
+            ack = {"stream": self.events[-1]["stream"], "upto": self.events[-1]["seq"]}
+            client.publish(f"{TOPIC}/evt/ack", json.dumps(ack), qos=1)
+        elif kind == "state":
+            self.states.append(json.loads(message.payload))
+        elif kind == "cmd/ack":
+            self.answers.append(json.loads(message.payload))
+        elif kind == "sync/req":
+            self.tell(*self.site.answer(message.payload))
+
+    def tell(self, *messages):
+        for message in messages:
+            self.listener.client.publish(message.topic, message.payload, qos=1, retain=message.retained)
+
+    def command(self, kind, signer=SIGNER, **more):
+        fields = wish(SystemClock(), kind, id=str(uuid.uuid4()), **more)
+        self.listener.publish(f"{TOPIC}/cmd", signed(fields, signer))
+        return fields["id"]
+
+    def answer(self, command_id):
+        return self.until(lambda: next((a for a in self.answers if a["id"] == command_id), None))
+
+    def event(self, kind):
+        return self.until(lambda: next((e for e in self.events if e["type"] == kind), None))
+
+    def until(self, condition):
+        return wait_until(condition, SECONDS, (self.home / "log").read_text())
+
+    def ids(self):
+        if not (self.home / "data" / "residents.db").exists():
+            return set()
+        with closing(ResidentStore(self.home / "data" / "residents.db")) as store:
+            return {row[0] for row in store.query("SELECT id FROM residents")}
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        self.listener.__exit__()
+
+
+@pytest.fixture
+def broker(tmp_path):
+    with Broker(tmp_path / "broker") as running:
+        yield running
+
+
+def test_the_roster_commands_and_state_of_a_running_door(tmp_path, broker):
+    with Hub(tmp_path, broker.port) as hub:
+        started = hub.event("service.started")
+        first = hub.until(lambda: hub.states and hub.states[-1])
+        assert first["software"] == started["data"]["version"]
+        assert {"camera", "clock", "mode", "model", "gallery", "door", "outbox"} <= set(first)
+
+        for name in ("anna", "bert"):
+            hub.site.put(name, name.title(), access_levels=["resident"])
+        hub.tell(hub.site.head())
+        hub.until(lambda: hub.ids() == {"anna", "bert"})
+        hub.until(lambda: hub.states[-1]["roster"]["digest"] == hub.site.state().digest)
+        hub.site.remove("bert")
+        hub.tell(hub.site.delta(2))
+        hub.until(lambda: hub.ids() == {"anna"})
+
+        nonce = hub.answer(hub.command("challenge"))["data"]["nonce"]
+        done = hub.answer(hub.command("unlock", nonce=nonce, args={"seconds": 2}))
+        assert (done["status"], done["data"]) == ("done", {"opened": None})
+        assert hub.event("access.granted")["data"]["method"] == "remote"
+
+        assert hub.answer(hub.command("lockdown"))["status"] == "done"
+        hub.until(lambda: hub.states[-1]["mode"] == "locked_down")
+        nonce = hub.answer(hub.command("challenge"))["data"]["nonce"]
+        assert hub.answer(hub.command("unlock", nonce=nonce))["status"] == "failed"
+        assert hub.event("access.denied")["reason"] == "threat_level"
+        assert hub.answer(hub.command("diagnostics"))["data"]["roster"]["count"] == 1
+
+        assert hub.answer(hub.command("unlock", nonce=nonce))["status"] == "rejected"
+        hub.command("evacuation", STRANGER)
+        hub.until(
+            lambda: (
+                {"nonce", "signature"}
+                <= {event["reason"] for event in hub.events if event["type"] == "command.refused"}
+            )
+        )
+        assert hub.stop() == 0
+
+
+def test_bad_keys_cost_the_commands_not_the_events_and_the_state_stays_at_the_broker(tmp_path, broker):
+    with Hub(tmp_path, broker.port, keys="{}") as hub:
+        assert "0 trusted keys" in hub.event("health.sync")["data"]["error"]
+        hub.until(lambda: hub.states)
+        assert not (tmp_path / "data" / LEDGER_FILE).exists()
+        with Listener(broker.port, f"{TOPIC}/state", client_id="late") as late:
+            wait_until(lambda: late.messages)
+            assert late.messages[0].retain
+        assert hub.stop() == 0
