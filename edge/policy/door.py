@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, Reason
 from edge.policy.attempts import Attempts, reader_of
+from edge.policy.entries import Entry, ExpectedEntries
 from edge.policy.modes import DoorModes, Mode
 from edge.policy.passback import Passback, PassbackKind
 from edge.policy.rulebook import UsualMode
@@ -31,16 +32,19 @@ def refused(reason: Reason, rule: str) -> Authorisation:
 class DoorPolicy:
     """Who may pass this door now. Any thread.
 
-    With `has_contact` the door says when somebody really came in (`note_entry`); without, whoever
-    was let in is taken to have come in. `on_alarm` gets `access.passback`.
+    With `has_contact` somebody says what the door does (`note_opened`, `note_not_opened`): only who
+    opened it came in. Without, whoever was let in is taken to have come in; so is whoever is let in
+    while it stands open (`is_open`). `on_alarm` gets `access.passback`.
     """
 
     rules: AccessRules
     modes: DoorModes
     passback: Passback
     attempts: Attempts
+    expected: ExpectedEntries
     has_contact: bool = False
     on_alarm: Callable[[str, dict[str, Any]], None] = lambda _kind, _data: None
+    is_open: bool = False
 
     @classmethod
     def for_door(
@@ -56,7 +60,8 @@ class DoorPolicy:
         usual = book.usual_modes.get(rules.door_id, UsualMode())
         modes = DoorModes(book.calendar, usual.schedule, usual.mode, rules.trust)
         attempts = Attempts(book.lockout, mono, on_alarm)
-        return cls(rules, modes, Passback(book.passback, mono), attempts, has_contact, on_alarm)
+        passback = Passback(book.passback, mono)
+        return cls(rules, modes, passback, attempts, ExpectedEntries(mono), has_contact, on_alarm)
 
     def authorise(self, resident_id: str, at: datetime, method: str) -> Authorisation:
         """Return whether the resident may pass at `at` (UTC) by `method`, and note that he did."""
@@ -70,7 +75,9 @@ class DoorPolicy:
         answer = pause or self._ask_rules(resident_id, at, method)
         if answer.allowed:
             self.attempts.forgive(reader, resident_id)
-            if not self.has_contact:
+            if self.has_contact and not self.is_open:
+                self.expected.add(Entry(resident_id, at, method), answer.unlock_seconds)
+            else:
                 self.note_entry(resident_id, at, method)
         return answer
 
@@ -87,6 +94,23 @@ class DoorPolicy:
         levels = () if resident is None else self.rules.open_levels(resident, at, method)
         if any(level.is_first_person for level in levels):
             self.modes.note_entry(at)
+
+    def note_opened(self) -> None:
+        """Take note that the door was opened with permission: who was let in comes in."""
+        self.is_open = True
+        for entry in self.expected.take():
+            self.note_entry(entry.resident_id, entry.at, entry.method)
+
+    def note_not_opened(self) -> None:
+        """Take note that nobody used the permission."""
+        for entry in self.expected.take():
+            self.note_no_entry(entry.resident_id)
+
+    def note_contact(self, works: bool) -> None:  # noqa: FBT001 - a level
+        """Take note that the door contact broke or works again; who was let in is taken to have come in."""
+        if not works:
+            self.note_opened()
+        self.has_contact, self.is_open = works, False
 
     def note_no_entry(self, resident_id: str) -> None:
         """Take note that the door was unlocked for this resident and never opened."""

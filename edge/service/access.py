@@ -22,7 +22,7 @@ from edge.service.readers import reader
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import Any
 
@@ -76,8 +76,8 @@ def _decoded(text: str) -> bytes:
 class DoorAccess:
     """The policy of the door, and the readers beside its camera.
 
-    Give `policy` to the controller; call `tick` once a second, `look` with every frame and
-    `heard` with what the controller made of it.
+    Give `policy` to the controller; call `tick` once a second, `look` with every frame, `heard`
+    with what the controller made of it and `door_noted` with what the door did.
     """
 
     def __init__(
@@ -90,7 +90,8 @@ class DoorAccess:
         states = {"synced", "restored"} if settings.access.has_rtc else {"synced"}
         self._guard = ClockGuard(time.floor or EPOCH, frozenset(states))
         rules = AccessRules(load_book(settings), settings.door.id, Roster(store).find, self._guard)
-        self.policy = DoorPolicy.for_door(rules, clock.monotonic, self._alarm)
+        has_contact = settings.sensors.contact is not None
+        self.policy = DoorPolicy.for_door(rules, clock.monotonic, self._alarm, has_contact=has_contact)
         gate = PassGate(rules, self._credentials)
         self.desk = CredentialDesk(self.policy, self._credentials.register, gate, clock)
         self._codes = QrReader() if settings.access.pass_keys else None
@@ -141,6 +142,18 @@ class DoorAccess:
             self.desk.expect_pin(decision.resident_id)
         elif decision.reason is Reason.LOCKOUT_MAX_ATTEMPTS:
             reconsider(decision, self.policy.attempts.seconds_left("face", decision.resident_id))
+
+    def door_noted(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Take what the door's contact told: who was let in came in, or did not."""
+        match kind:
+            case "door.opened":
+                self.policy.note_opened()
+            case "door.no_entry_after_granted":
+                self.policy.note_not_opened()
+            case "door.forced" | "door.found_open" | "door.closed":
+                self.policy.is_open = kind != "door.closed"
+            case "door.fault" | "door.fault_cleared" if data.get("part") == "contact":
+                self.policy.note_contact(kind == "door.fault_cleared")
 
     def workers(self, stopping: threading.Event) -> list[Worker]:
         """Return the threads of the readers that are configured, not yet started."""

@@ -250,6 +250,7 @@ class DoorService:
     def _record(self, draft: EventDraft) -> DoorEvent | None:
         """Store an event of the door, then tell those who wait for it."""
         event = self._controller.record(draft)
+        self._access.door_noted(draft.kind, draft.data)
         self._report.heard(draft)
         self._commands.heard(draft)
         return event

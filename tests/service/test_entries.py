@@ -1,0 +1,177 @@
+"""A grant becomes an entry when the door is opened: policy, controller, door and contact together."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from edge.config import load_settings
+from edge.controller import DoorController
+from edge.domain import EventDraft, Reason, Resident
+from edge.relay.door import Sensor
+from edge.runtime.clock import ManualClock
+from edge.runtime.clock_trust import TrustedTime
+from edge.service.access import DoorAccess
+from edge.service.hardware import DoorHardware
+from edge.store.residents import ResidentStore
+from tests.test_controller import Sees, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+CONFIG = """
+[door]
+id = "gate"
+[camera]
+source = "0"
+[lock]
+driver = "dry-run"
+pin_factory = "{factory}"
+gpio_chip = 15
+[access]
+rules = "{rules}"
+{sensors}
+"""
+CONTACT = '[sensors.contact]\npin = 22\ncontact = "no"\n[sensors.rex]\npin = 23\ncontact = "no"\n'
+TIMED = '[passback]\nkind = "timed"\nseconds = 60\n'
+FIRST_IN = """
+[levels.resident]
+[doors.gate]
+mode = "first_person_in"
+"""
+
+
+class Gate:
+    """A door put together as the service does, with a clock and a contact that a test moves."""
+
+    def __init__(self, folder: Path, stack: ExitStack, rules: str, sensors: str, factory: str) -> None:
+        (folder / "rules.toml").write_text(rules)
+        config = CONFIG.format(rules=folder / "rules.toml", sensors=sensors, factory=factory)
+        (folder / "config.toml").write_text(config)
+        settings = load_settings(folder / "config.toml")
+        self.clock = ManualClock(datetime(2026, 3, 2, 12, tzinfo=UTC))
+        store = stack.enter_context(closing(ResidentStore(folder / "residents.db")))
+        store.put(Resident("anna", "Anna"), [])
+        time = TrustedTime(self.clock, folder / "floor", lambda: True)
+        self.access = stack.enter_context(closing(DoorAccess(settings, folder, self.clock, time, store)))
+        self.hardware = stack.enter_context(closing(DoorHardware(settings, self.clock, self.record, {})))
+        self.wire = Wire()
+        self.controller = DoorController(Sees(), self.access.policy, self.wire, self.hardware.door)
+        self.access.connect(self.controller)
+        self.wait(0.5)
+
+    def record(self, draft: EventDraft) -> None:
+        self.controller.record(draft)
+        self.access.door_noted(draft.kind, draft.data)
+
+    def wait(self, seconds: float) -> None:
+        for _ in range(round(seconds / 0.02)):
+            self.clock.advance(0.02)
+            self.hardware.step()
+
+    def move(self, *, is_open: bool, sensor: Sensor = Sensor.CONTACT) -> None:
+        pin = self.hardware.door._sensors._levels._devices[sensor].pin
+        (pin.drive_low if is_open else pin.drive_high)()
+        self.wait(0.2)
+
+    def walk_in(self) -> None:
+        self.move(is_open=True)
+        self.move(is_open=False)
+
+    def card(self) -> Reason:
+        """Let Anna's card be shown; return what came of it."""
+        rights = self.access.policy.authorise("anna", self.clock.now(), "card")
+        kind = "access.granted" if rights.allowed else "access.denied"
+        draft = EventDraft(kind, self.clock.now(), self.clock.monotonic(), reason=rights.reason)
+        self.controller.enter(draft, rights)
+        return rights.reason
+
+    @property
+    def is_held(self) -> bool:
+        return self.access.tick()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Callable[..., Gate]]:
+    def begin(rules: str = TIMED, sensors: str = CONTACT, factory: str = "mock") -> Gate:
+        return Gate(tmp_path, stack, rules, sensors, factory)
+
+    with ExitStack() as stack:
+        yield begin
+
+
+def test_a_card_counts_as_used_when_the_door_was_opened(gate: Any) -> None:
+    site = gate()
+    assert site.card() is Reason.GRANTED
+    site.walk_in()
+    assert site.card() is Reason.PASSBACK_DETECTED
+    site.wait(61)
+    assert site.card() is Reason.GRANTED
+
+
+def test_who_did_not_open_the_door_in_time_may_try_again(gate: Any) -> None:
+    """She fumbled with the bags: her card is not held against her."""
+    site = gate()
+    assert site.card() is Reason.GRANTED
+    site.wait(7)
+    assert site.wire.history[-1].startswith("journal door.no_entry_after_granted")
+    assert site.card() is Reason.GRANTED
+    site.walk_in()
+    assert site.card() is Reason.PASSBACK_DETECTED
+
+
+def test_somebody_leaving_later_is_not_the_resident_s_entry(gate: Any) -> None:
+    site = gate(FIRST_IN)
+    site.card()
+    site.wait(10)
+    site.move(is_open=True, sensor=Sensor.REX)
+    site.walk_in()
+    assert "journal door.opened None" in site.wire.history
+    assert not site.is_held
+
+
+def test_the_first_person_in_unlocks_the_day_by_coming_in_not_by_being_recognised(gate: Any) -> None:
+    site = gate(FIRST_IN)
+    site.card()
+    assert not site.is_held
+    site.move(is_open=True)
+    assert site.is_held
+
+
+def test_a_door_that_stands_open_lets_in_at_once(gate: Any) -> None:
+    site = gate()
+    site.card()
+    site.move(is_open=True)
+    site.access.policy.passback.forget("anna")
+    assert site.card() is Reason.GRANTED
+    assert site.card() is Reason.PASSBACK_DETECTED
+
+
+def test_a_forced_door_is_nobody_s_entry(gate: Any) -> None:
+    site = gate(FIRST_IN)
+    site.move(is_open=True)
+    assert site.wire.history[-1].startswith("journal door.forced")
+    assert not site.is_held
+
+
+@pytest.mark.parametrize(("sensors", "factory"), [("", "mock"), (CONTACT, "lgpio")])
+def test_without_a_contact_or_with_a_dead_one_a_grant_is_an_entry(
+    gate: Any, sensors: str, factory: str
+) -> None:
+    site = gate(TIMED, sensors, factory)
+    assert site.card() is Reason.GRANTED
+    assert site.card() is Reason.PASSBACK_DETECTED
+
+
+def test_a_contact_that_dies_leaves_no_grant_hanging(gate: Any) -> None:
+    site = gate()
+    site.card()
+    site.access.door_noted("door.fault", {"part": "contact"})
+    assert site.card() is Reason.PASSBACK_DETECTED
+    site.access.door_noted("door.fault_cleared", {"part": "contact"})
+    site.wait(61)
+    assert (site.card(), site.card()) == (Reason.GRANTED, Reason.GRANTED)
