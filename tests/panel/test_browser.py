@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -56,8 +57,12 @@ class Person:
     def text(self):
         return self.browser.execute_script("return document.body ? document.body.innerText : ''")
 
-    def wait_for(self, words, seconds=20):
-        WebDriverWait(self.browser, seconds, poll_frequency=0.1).until(lambda _: words in self.text, words)
+    def wait_for(self, words, seconds=40):
+        waiting = WebDriverWait(self.browser, seconds, poll_frequency=0.1)
+        try:
+            waiting.until(lambda _: words in self.text)
+        except TimeoutException:
+            pytest.fail(f"{words!r} never came; {self.browser.current_url} shows: {self.text}")
 
     def picture(self, name):
         """Keep a screenshot where FACEGATE_SCREENSHOTS says, for people to look at."""
