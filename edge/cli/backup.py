@@ -133,6 +133,8 @@ def _report(restored: Restored, data: Path) -> None:
             click.echo(f"{old.unsent} of its events had not arrived at the broker when the backup was made")
     if (data / "restored-config").exists():
         click.echo(f"settings are in {data / 'restored-config'}: compare, copy, fill in what is masked")
+    if restored.erased:
+        click.echo(f"withdrawn since, so their faces are erased here too: {', '.join(restored.erased)}")
     if restored.back_again:
         click.echo(f"back again, though removed since: {', '.join(restored.back_again)}")
         click.echo("take out who must not enter: facegate enrol remove ID")

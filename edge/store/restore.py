@@ -26,6 +26,7 @@ from edge.store.database import open_read_only
 from edge.store.journal import SqliteJournal
 from edge.store.reader import JOURNAL, JOURNAL_FILE, JournalReader, last_given
 from edge.store.residents import RESIDENTS, RESIDENTS_FILE
+from edge.store.restore_carry import carry_pass_uses, carry_withdrawals
 from edge.store.sealed_file import SealedReader
 
 if TYPE_CHECKING:
@@ -52,12 +53,16 @@ class OldJournal:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came of it. `back_again` are residents the replaced folder no longer had."""
+    """What came of it. `back_again` are residents the replaced folder no longer had.
+
+    `erased` withdrew their consent since: they are residents still, without a face.
+    """
 
     manifest: Manifest
     journal: OldJournal | None
     set_aside: Path | None
     back_again: tuple[str, ...]
+    erased: tuple[str, ...]
 
 
 def restore(
@@ -87,13 +92,15 @@ def restore(
         manifest = _unpack(file, stage, passphrase)
         _check(stage, manifest, databases)
         back_again = _back_again(stage, data) if is_taken else ()
+        erased = carry_withdrawals(data, stage)
+        carry_pass_uses(data, stage)
         journal = _begin_stream(stage, manifest, now)
         set_aside = _put_in_place(stage, data, now, is_taken=is_taken)
     except (OSError, sqlite3.Error, tarfile.TarError) as error:
         raise StoreError(f"{data}: nothing was restored: {error}") from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    return Restored(manifest, journal, set_aside, back_again)
+    return Restored(manifest, journal, set_aside, back_again, erased)
 
 
 def _require_unused(data: Path) -> None:

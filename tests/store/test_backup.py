@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 
 from edge.cli.backup import backup as backup_command
 from edge.cli.backup import restore as restore_command
+from edge.domain import Consent
 from edge.errors import StoreError
 from edge.store.backup import DATABASES, FILES, OLD_JOURNALS, BackupWish, back_up
+from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
@@ -282,6 +284,28 @@ def test_a_folder_that_holds_something_is_kept(file, door, tmp_path):
     with closing(JournalReader(restored.set_aside / "journal.db")) as reader:
         assert reader.verify() == 5
     assert "locked_down" in (door / "mode.json").read_text()
+
+
+def test_what_was_withdrawn_or_used_up_since_stays_so_on_the_same_device(door, tmp_path):
+    """Anna withdrew after the backup, Otto did not; a visitor used up the pass."""
+    until = datetime(2026, 4, 1, tzinfo=UTC)
+    with closing(ConsentLedger(door / CONSENTS_FILE)) as ledger:
+        for who in ("anna", "otto"):
+            ledger.record(Consent(who, who, NOW, "2026-1", "zh", "door", "installer"))
+        back_up(door, tmp_path / "f", WORDS, NOW, WISH)
+        ledger.withdraw("anna", NOW)
+    with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
+        assert credentials.take(b"pass", 1, until) == 1
+
+    assert put_back(tmp_path / "f", door, replace=True).erased == ("anna",)
+
+    with closing(ResidentStore(door / "residents.db")) as store:
+        assert {found.resident_id for found in store.templates("m1")} == {"otto"}
+        assert store.list() == (ANNA, OTTO)
+    with closing(ConsentLedger(door / CONSENTS_FILE)) as ledger:
+        assert set(ledger.in_force()) == {"otto"}
+    with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
+        assert credentials.take(b"pass", 1, until) is None
 
 
 def test_a_door_that_runs_is_not_replaced(file, door):
