@@ -23,7 +23,7 @@ except ImportError as error:
 
 from edge.sync.commands import CommandType
 from edge.sync.site import Site
-from hub.commands import ask, outcome
+from hub.commands import ANSWER_SECONDS, ask, outcome
 from hub.roster import RosterLog, read_csv
 from hub.service import Hub, database_url
 from hub.tables import DEVICES, DOUBTS, EVENTS, open_tables
@@ -224,7 +224,7 @@ def _events(engine: Engine) -> list[Any]:
 def _command(engine: Engine, door: str, kind: CommandType, by: str, args: dict[str, float]) -> None:
     request_id = ask(engine, door, kind, by, args)
     status, text = "asked", ""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + ANSWER_SECONDS + 5  # later than the hub itself gives up
     while status not in FINAL:
         if time.monotonic() > deadline:
             raise SyncError(f"{door}: the hub did not take the request; is `facegate hub run` running?")

@@ -198,6 +198,7 @@ class Mqtt(Section):
         description="when an event counts as delivered: stored by the property (application), or by the"
         " broker; default: application when trusted_keys is set, else broker",
     )
+    home_assistant: bool = Field(False, description="true: tell Home Assistant about this door (discovery)")
 
     @model_validator(mode="before")
     @classmethod

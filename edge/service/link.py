@@ -9,12 +9,14 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edge import __version__
 from edge.domain import DoorEvent, EventDraft
 from edge.errors import ConfigError, FacegateError, JournalUnavailable
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.outbox import SqliteOutbox
 from edge.store.roster import SqliteRoster
 from edge.sync.desk import CommandDesk
+from edge.sync.discovery import Announcer, discovery
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
 from edge.sync.publisher import EventPublisher
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from edge.ports import Clock
     from edge.store.residents import ResidentStore
     from edge.sync.clerk import Clerk
+    from edge.sync.client import Part
     from edge.sync.desk import Execute
     from edge.sync.signing import TrustedKeys
 
@@ -72,10 +75,10 @@ class PropertyLink:
         if section.trusted_keys is not None:
             self._listen(section.trusted_keys)
         self._outbox = SqliteOutbox(door.data / JOURNAL_FILE)
-        reporter = StateReporter(self._settings, self.state, volatile=("outbox",))
-        self._publisher = EventPublisher(
-            self._outbox, self._settings, others=(*self._clerks, reporter), boot=door.boot
-        )
+        others: list[Part] = [*self._clerks, StateReporter(self._settings, self.state, ("outbox",))]
+        if section.home_assistant:
+            others.append(Announcer(discovery(self._settings, __version__)))
+        self._publisher = EventPublisher(self._outbox, self._settings, others=others, boot=door.boot)
 
     def start(self) -> None:
         """Begin: those who handle messages first, then the connection that brings them."""

@@ -69,7 +69,9 @@ class EventPump:
             self._progress()
 
     def taken(self, mid: int, problem: str | None, now: float) -> None:
-        """Take the broker's acknowledgement of one message."""
+        """Take the broker's acknowledgement of one message; other parts' are none of our business."""
+        if not self._window.is_under_way(mid):
+            return
         if problem is not None:
             self.problem = f"the broker refused our events: {problem}; check its access list"
             LOG.warning(self.problem)

@@ -53,6 +53,10 @@ class Window:
         """How many messages the broker has not taken yet."""
         return sum(not flight.taken for flight in self._flights)
 
+    def is_under_way(self, mid: int) -> bool:
+        """Say whether this message is one of ours that is not done."""
+        return any(flight.mid == mid for flight in self._flights)
+
     def start(self, now: float, receive_maximum: int) -> None:
         """Begin on a new connection: nothing that was under way is trusted to arrive."""
         self._most_messages = max(1, min(MOST_MESSAGES, receive_maximum))
