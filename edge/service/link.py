@@ -68,13 +68,13 @@ class PropertyLink:
     def __init__(self, section: Mqtt, door: DoorSide) -> None:
         self._door = door
         self._settings = broker_settings(section, door.device_id)
+        self._outbox = SqliteOutbox(door.data / JOURNAL_FILE)
         self._journal = ControllersJournal(door.record)
         self._roster = SqliteRoster(door.store)
         self._ledger: SqliteLedger | None = None
         self._clerks: list[Clerk] = []
         if section.trusted_keys is not None:
             self._listen(section.trusted_keys)
-        self._outbox = SqliteOutbox(door.data / JOURNAL_FILE)
         others: list[Part] = [*self._clerks, StateReporter(self._settings, self.state, ("outbox",))]
         if section.home_assistant:
             others.append(Announcer(discovery(self._settings, __version__)))

@@ -37,6 +37,7 @@ host = "127.0.0.1"
 port = {port}
 tls = false
 trusted_keys = "{home}/keys.json"
+home_assistant = true
 """
 GOOD_KEYS = json.dumps({"site-1": base64.b64encode(SIGNER.public).decode()})
 
@@ -159,7 +160,7 @@ def test_bad_keys_cost_the_commands_not_the_events_and_the_state_stays_at_the_br
         assert "0 trusted keys" in hub.event("health.sync")["data"]["error"]
         hub.until(lambda: hub.states)
         assert not (tmp_path / "data" / LEDGER_FILE).exists()
-        with Listener(broker.port, f"{TOPIC}/state", client_id="late") as late:
-            wait_until(lambda: late.messages)
-            assert late.messages[0].retain
+        with Listener(broker.port, f"{TOPIC}/state", "homeassistant/#", client_id="late") as late:
+            wait_until(lambda: len(late.messages) == 6)
+            assert all(message.retain for message in late.messages)
         assert hub.stop() == 0
