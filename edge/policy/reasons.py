@@ -143,6 +143,22 @@ KINDS: dict[str, Words] = {
         "the camera delivered something that is no picture", "摄像头送来的数据不是有效画面"
     ),
     "health.journal": Words("the journal could not be written", "日志无法写入"),
+    "door.bell": Words("somebody rang the bell", "有人按门铃"),
+    "door.rex": Words("the exit button was pressed", "有人按下出门按钮"),
+    "door.held_warning": Words("the door is open and will soon be an alarm", "门未关，即将报警"),
+    "door.held_repeat": Words("the door is still open after the alarm", "报警后门仍未关闭"),
+    "door.tamper_cleared": Words("the case is closed again", "外壳已重新闭合"),
+    "command.done": Words("a remote command was carried out", "远程命令已执行"),
+    "command.failed": Words("a remote command could not be carried out", "远程命令执行失败"),
+    "health.restarts": Words("facegate was started again and again", "facegate 反复重启"),
+    "health.sync": Words("the property cannot be joined", "无法连接物业系统"),
+    "journal.quarantined": Words(
+        "the journal was damaged; it is kept aside and a new one began",
+        "日志已损坏；旧日志已另存，新日志开始",
+    ),
+    "journal.restored": Words(
+        "the door was restored from a backup and a new journal began", "门禁已从备份恢复，新日志开始"
+    ),
     "service.started": Words("facegate started", "facegate 已启动"),
     "service.stopped": Words("facegate stopped", "facegate 已停止"),
     "roster.changed": Words("the roster changed", "名册已变更"),
