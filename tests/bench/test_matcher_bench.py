@@ -132,4 +132,4 @@ def test_info_names_the_backend_and_the_reason() -> None:
     assert found["one_probe"] in {timing["backend"] for timing in found["timings"]}
     assert "fastest of" in found["reason"]
     forced = CliRunner().invoke(matcher_command, ["info", "--backend", "float32"])
-    assert "forced by matcher.backend" in forced.output
+    assert "forced by recognition.matcher" in forced.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,9 +11,9 @@ import numpy as np
 import pytest
 
 from edge.faces.detector import load_detector
-from edge.faces.embedder import load_embedder
+from edge.faces.embedder import OnnxEmbedder
 from edge.faces.manifest import load_manifest
-from edge.faces.weights import checked
+from edge.faces.weights import checked, open_session
 from tests.places import need_models
 
 PHOTOS = ("obama", "obama2", "obama3", "biden", "astronaut")
@@ -22,7 +23,9 @@ pytestmark = pytest.mark.models
 @pytest.fixture(scope="module")
 def found() -> dict[str, np.ndarray]:
     need_models("yunet", "dlib-resnet", *PHOTOS)
-    detector, embedder = load_detector(), load_embedder("dlib-resnet")
+    detector = load_detector()
+    network = replace(load_manifest().model("dlib-resnet"), centre=())  # what dlib computes has none
+    embedder = OnnxEmbedder(open_session(checked(network)), network)
     rows = {}
     for name in PHOTOS:
         image = cv2.imread(str(checked(load_manifest().asset(name))))
