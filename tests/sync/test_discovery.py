@@ -111,7 +111,7 @@ def test_the_event_entity_takes_one_event_or_the_last_of_several_and_no_unknown_
 
 
 @pytest.mark.broker
-def test_a_broker_that_refuses_them_takes_the_events_all_the_same(tmp_path):
+def test_a_broker_that_refuses_them_takes_the_events_all_the_same(tmp_path, caplog):
     (tmp_path / "acl").write_text("topic readwrite facegate/#\n")
     announcer = Announcer(discovery(SETTINGS, "1.2"))
     with (
@@ -121,6 +121,7 @@ def test_a_broker_that_refuses_them_takes_the_events_all_the_same(tmp_path):
         door.happen(3)
         wait_until(lambda: door.outbox.done_upto() == 3)
         assert door.publisher.status().problem is None
+    assert "refused our events" not in caplog.text
 
 
 @pytest.mark.broker
