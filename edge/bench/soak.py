@@ -61,6 +61,7 @@ def soak(clip: Path, recognition: Recognition, seconds: float, say: Callable[[st
             loops.append([])
             memory.append(memory_mb()[0])
             files.append(open_files())
+            door.figures.forget_frames()
             say(f"loop {len(loops)}: {memory[-1]:.1f} MB, {files[-1]} files")
         loops[-1] += [_essence(outcome.decision, looped.starts[-1]) for outcome in door.handle(frame)]
     warm = min(WARM_LOOPS, len(loops) - 1)

@@ -50,6 +50,12 @@ class Figures:
     frame_wall_s: list[float] = field(default_factory=list)
     frame_faces: list[int] = field(default_factory=list)
 
+    def forget_frames(self) -> None:
+        """Drop what is kept per frame and per call: hours of it would look like a leak."""
+        self.frame_faces.clear()
+        for spent in (self.frame_cpu_s, self.frame_wall_s, *self.watch.calls.values()):
+            spent.clear()
+
 
 class MemoryJournal:
     """A journal for replays: keeps entries in a list, numbers them, chains nothing."""
