@@ -24,7 +24,6 @@ SCREEN_SECONDS = 5.0
 
 ADVICE = {
     Reason.NOT_FACING: Guidance.LOOK_HERE,
-    Reason.TOO_FAR: Guidance.COME_CLOSER,
     Reason.LOW_QUALITY: Guidance.HOLD_STILL,
     Reason.PAD_NO_RESPONSE: Guidance.UNCOVER,
 }

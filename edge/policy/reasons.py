@@ -32,7 +32,6 @@ REASONS: dict[Reason, Words] = {
         "人脸画面质量不足，无法比对（模糊、光线或大小）。",
     ),
     Reason.NOT_FACING: Words("The visitor did not look towards the door.", "来人没有面向门口。"),
-    Reason.TOO_FAR: Words("The visitor stood too far away.", "来人距离过远。"),
     Reason.PRESENTATION_ATTACK: Words(
         "The face looked like a picture or a screen and not like a person.",
         "人脸疑似照片或屏幕，而非真人。",
@@ -46,16 +45,9 @@ REASONS: dict[Reason, Words] = {
         "当前光线、距离或取景下无法判断是否为真人；并非怀疑。",
     ),
     Reason.CHALLENGE_FAILED: Words("The movement that was asked for was not made.", "未完成所要求的动作。"),
-    Reason.CHALLENGE_REQUESTED: Words(
-        "A movement was asked for and had not been made yet.", "已要求作出动作，尚未完成。"
-    ),
     Reason.AUTHENTICATION_UNAVAILABLE: Words(
         "Nothing could be decided (models, gallery or records not available), so the door stayed shut.",
         "无法作出判定（模型、底库或记录不可用），门保持关闭。",
-    ),
-    Reason.MODEL_MISMATCH: Words(
-        "The enrolled template was made with another model; the resident has to be enrolled again.",
-        "登记的人脸模板由其他模型生成；需要重新登记。",
     ),
     Reason.CONSENT_MISSING: Words(
         "There is no recorded consent to use this person's face.", "没有使用此人人脸的同意记录。"
