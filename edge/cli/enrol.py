@@ -128,7 +128,7 @@ def import_encodings(file: Path, data: Path) -> None:
             rows = shots if len(shots) == 1 else [*shots, mean_of(shots)]
             store.put(_resident(store, name, name), _templates(name, rows, model.model_id), source="import")
     click.echo(
-        f"{len(people)} residents imported for {model.model_id}; run the door with --model dlib-resnet"
+        f'{len(people)} residents imported for {model.model_id}; set recognition.model = "dlib-resnet"'
     )
 
 
