@@ -12,11 +12,12 @@ import click
 from edge.cli import LazyGroup
 
 if TYPE_CHECKING:
-    from edge.bench.evaluate_images import PhotoEmbedder
+    from edge.bench.evaluate_images import Embedded, PhotoEmbedder
 
 COMMANDS = {
     "verification": ("edge.cli.evaluate:verification", "One-to-one accuracy on labelled pairs."),
     "open-set": ("edge.cli.evaluate:open_set", "Who is let in and who is missed, strangers included."),
+    "rates": ("edge.cli.evaluate:rates", "Error rates with intervals, and against gallery size."),
     "calibrate": ("edge.cli.evaluate:calibrate", "Fit a model's calibration to labelled people."),
     "pad": ("edge.cli.evaluate_pad:pad", "How often attacks pass and real people are refused."),
 }
@@ -99,6 +100,38 @@ def open_set(images: Path, protocol: Path, fpir: float, model: str, as_json: boo
 
 @click.command()
 @IMAGES
+@click.option("--plots", type=click.Path(file_okay=False, path_type=Path), help="Write PNG plots here.")
+@click.option(
+    "--draws", default=200, show_default=True, type=click.IntRange(1), help="Galleries of each size."
+)
+@MODEL
+@JSON
+def rates(images: Path, plots: Path | None, draws: int, model: str, as_json: bool) -> None:
+    """Tell MODEL's error rates on labelled people, and whether a wanted FPIR holds at each gallery size.
+
+    Intervals are 95 %, from drawing people again. Galleries are drawn at random from the people with
+    enough photos, with one photo each and with three; everybody else is a stranger.
+
+    Example: facegate evaluate rates --images lfw/ --plots plots/
+    """
+    from edge.bench import evaluate_report
+    from edge.bench.evaluate_calibrate import People
+    from edge.faces.manifest import load_manifest
+    from edge.matcher.calibration import Calibration
+
+    own = load_manifest().model(model)
+    calibration = Calibration.from_mapping(own.calibration)
+    photos, unacquired = _photos(images, model)
+    people = People.gather(photos, least=2)
+    found = evaluate_report.measure(people, own.centre, calibration, unacquired=unacquired, draws=draws)
+    if plots is not None:
+        for path in evaluate_report.draw(found, plots):
+            click.echo(f"written: {path}", err=True)
+    click.echo(json.dumps(evaluate_report.as_json(found)) if as_json else evaluate_report.text(found))
+
+
+@click.command()
+@IMAGES
 @click.option("--centre/--no-centre", default=True, help="Also learn the mean embedding to subtract.")
 @MODEL
 @JSON
@@ -109,18 +142,24 @@ def calibrate(images: Path, centre: bool, model: str, as_json: bool) -> None:
     """
     from edge.bench.evaluate_calibrate import People, fit, table
 
-    embedder = _embedder(model, raw=True)
-    photos = {
-        person.name: [shot for path in sorted(person.glob("*.jpg")) if (shot := embedder.embed(path))]
-        for person in sorted(images.iterdir())
-        if person.is_dir()
-    }
+    photos, _ = _photos(images, model)
     mean, calibration = fit(People.gather(photos), with_centre=centre)
     if as_json:
         found: dict[str, Any] = {"centre": mean, **asdict(calibration)}
         click.echo(json.dumps(found))
         return
     click.echo(table(mean, calibration, model))
+
+
+def _photos(images: Path, model: str) -> tuple[dict[str, list[Embedded]], int]:
+    """Return the embeddings by person, without a centre, and how many photos have no face."""
+    embedder = _embedder(model, raw=True)
+    folders = [person for person in sorted(images.iterdir()) if person.is_dir()]
+    shots = {
+        person.name: [embedder.embed(path) for path in sorted(person.glob("*.jpg"))] for person in folders
+    }
+    usable = {name: [shot for shot in own if shot is not None] for name, own in shots.items()}
+    return usable, sum(shot is None for own in shots.values() for shot in own)
 
 
 def _embedder(model: str, *, raw: bool = False) -> PhotoEmbedder:
