@@ -37,3 +37,17 @@ class ReopeningJournal:
         """Close the file. Safe to call twice."""
         if self._journal is not None:
             self._journal.close()
+
+
+class ControllersJournal:
+    """The journal through the controller, which keeps what cannot be stored now. Any thread."""
+
+    def __init__(self, record: Callable[[EventDraft], DoorEvent | None]) -> None:
+        self._record = record
+
+    def append(self, draft: EventDraft) -> DoorEvent:
+        """Store `draft`. Raises `JournalUnavailable` when it has to wait in memory."""
+        event = self._record(draft)
+        if event is None:
+            raise JournalUnavailable(f"{draft.kind} waits in memory until the journal can be written")
+        return event

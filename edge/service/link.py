@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge import __version__
-from edge.domain import DoorEvent, EventDraft
-from edge.errors import ConfigError, FacegateError, JournalUnavailable
+from edge.domain import EventDraft
+from edge.errors import ConfigError, FacegateError
+from edge.service.journal import ControllersJournal
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.outbox import SqliteOutbox
 from edge.store.roster import SqliteRoster
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.config.settings import Mqtt
+    from edge.domain import DoorEvent
     from edge.ports import Clock
     from edge.store.residents import ResidentStore
     from edge.sync.clerk import Clerk
@@ -131,20 +133,6 @@ class PropertyLink:
         self._ledger = SqliteLedger(door.data / LEDGER_FILE)
         gate = CommandGate(door.device_id, keys, self._ledger, door.clock, door.clock_trust)
         return CommandDesk(self._settings, gate, door.execute, self._journal, door.clock)
-
-
-class ControllersJournal:
-    """The journal through the controller, which keeps what cannot be stored now. Any thread."""
-
-    def __init__(self, record: Callable[[EventDraft], DoorEvent | None]) -> None:
-        self._record = record
-
-    def append(self, draft: EventDraft) -> DoorEvent:
-        """Store `draft`. Raises `JournalUnavailable` when it has to wait in memory."""
-        event = self._record(draft)
-        if event is None:
-            raise JournalUnavailable(f"{draft.kind} waits in memory until the journal can be written")
-        return event
 
 
 def broker_settings(section: Mqtt, device_id: str) -> BrokerSettings:
