@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edge.domain import DoorEvent, Image, OperatingPoint
     from edge.enrol.session import Outcome
     from edge.panel.accounts import Accounts
+    from edge.panel.gate_screen import GateScreen
     from edge.panel.studio import Studio
     from edge.ports import Clock
     from edge.store.consents import ConsentLedger
@@ -41,7 +42,8 @@ class Desk:
     """One door as seen from the panel.
 
     `record` commits an event; `events` (before seq or None, count) returns the newest first; `pulse`
-    opens once, None when the relay is out of reach; `facts` are lines for the about page.
+    opens once, None when the relay is out of reach; `facts` are lines for the about page; `screen` is
+    what the display at the gate shows, None where the panel runs without the door.
     """
 
     door_id: str
@@ -57,6 +59,7 @@ class Desk:
     pulse: Callable[[], object] | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     minors_allowed: bool = False
+    screen: GateScreen | None = None
 
     def note(self, kind: str, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
         """Commit an event of the panel. Raises `JournalUnavailable`: what is not logged is not done."""

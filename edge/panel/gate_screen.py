@@ -1,0 +1,141 @@
+"""What the small display at the gate shows now: told by the door, asked by its page.
+
+Light on purpose: the recognising thread calls in here, so nothing waits and no web library loads.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from edge.domain import Flaw, Reason
+from edge.policy.desk import FACTOR_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.faces.liveness.prompts import Prompt
+    from edge.ports import Clock
+
+DECIDED_SECONDS = 5.0
+"""As long as the shortest usual opening: whoever is let in walks on."""
+
+PROMPT_SECONDS = 15.0
+"""Longer than any step of a challenge: a prompt that nobody cleared does not stay."""
+
+GUIDED_SECONDS = 1.5
+"""A visitor in view is looked at four times a second; then he is gone."""
+
+WATCHED_SECONDS = 5.0
+"""The page asks several times a second; after this silence there is no display."""
+
+
+class Stage(StrEnum):
+    """What kind of thing is shown."""
+
+    IDLE = "idle"
+    GUIDE = "guide"
+    """Somebody is in view who cannot be recognised yet; `flaw` says why: "come closer"."""
+    PROMPT = "prompt"
+    """A liveness challenge asks for something; `prompt` says what."""
+    GRANTED = "granted"
+    REFUSED = "refused"
+    PIN_WANTED = "pin_wanted"
+    """The face was recognised and its PIN is needed as well."""
+    RUNG = "rung"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One state of the display. `seq` is new whenever something is to be shown (and spoken) anew.
+
+    `reason` is that of a refusal, `name` whom to welcome: None unless the resident wishes it.
+    """
+
+    stage: Stage = Stage.IDLE
+    seq: int = 0
+    reason: Reason | None = None
+    prompt: Prompt | None = None
+    flaw: Flaw | None = None
+    name: str | None = None
+
+
+class GateScreen:
+    """Holds what the display shows. Any thread; no call waits.
+
+    `name_of` (resident id) answers whom to welcome by name, None for nobody. `type_pin` (number,
+    PIN) and `ring` are the ways of the keypad and the bell; None where they are not connected. An
+    answer to a PIN comes back as a decision, as it does for the keypad.
+    """
+
+    def __init__(self, clock: Clock, name_of: Callable[[str], str | None] = lambda _: None) -> None:
+        self.type_pin: Callable[[str, str], None] | None = None
+        self.ring: Callable[[], None] | None = None
+        self._clock = clock
+        self._name_of = name_of
+        self._lock = threading.Lock()
+        self._shown = Shown()
+        self._until = float("-inf")
+        self._watched_until = float("-inf")
+
+    @property
+    def shown(self) -> Shown:
+        """What is shown now."""
+        with self._lock:
+            return self._now()
+
+    @property
+    def is_watched(self) -> bool:
+        """True while a display asks: only then can a challenge be answered."""
+        return self._clock.monotonic() < self._watched_until
+
+    def look(self) -> Shown:
+        """Return what is shown now, and take note that a display is there."""
+        self._watched_until = self._clock.monotonic() + WATCHED_SECONDS
+        return self.shown
+
+    def prompt(self, prompt: Prompt | None) -> None:
+        """Show what a challenge asks for; None when it asks for nothing any more."""
+        if prompt is not None:
+            self._show(Shown(Stage.PROMPT, prompt=prompt), PROMPT_SECONDS)
+            return
+        with self._lock:
+            if self._shown.stage is Stage.PROMPT:
+                self._until = float("-inf")
+
+    def guide(self, flaw: Flaw | None) -> None:
+        """Show what stands between somebody in view and being recognised; anything else goes first."""
+        with self._lock:
+            now = self._now()
+            if now.stage not in {Stage.IDLE, Stage.GUIDE}:
+                return
+        if flaw is not None:
+            self._show(Shown(Stage.GUIDE, flaw=flaw), GUIDED_SECONDS)
+
+    def decided(self, allowed: bool, reason: Reason, resident_id: str | None = None) -> None:  # noqa: FBT001
+        """Show a grant, a refusal or that the PIN is wanted; `resident_id` is who was recognised."""
+        if allowed:
+            name = None if resident_id is None else self._name_of(resident_id)
+            self._show(Shown(Stage.GRANTED, name=name), DECIDED_SECONDS)
+        elif reason is Reason.SECOND_FACTOR_REQUIRED:
+            self._show(Shown(Stage.PIN_WANTED, reason=reason), FACTOR_SECONDS)
+        else:
+            self._show(Shown(Stage.REFUSED, reason=reason), DECIDED_SECONDS)
+
+    def rung(self) -> None:
+        """Show that the bell was heard."""
+        self._show(Shown(Stage.RUNG), DECIDED_SECONDS)
+
+    def _show(self, shown: Shown, seconds: float) -> None:
+        with self._lock:
+            before = self._now()
+            is_news = replace(before, seq=0) != shown
+            self._shown = replace(shown, seq=self._shown.seq + is_news)
+            self._until = self._clock.monotonic() + seconds
+
+    def _now(self) -> Shown:
+        if self._clock.monotonic() < self._until:
+            return self._shown
+        return Shown(seq=self._shown.seq)

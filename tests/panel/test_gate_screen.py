@@ -1,0 +1,103 @@
+"""The display at the gate: the newest thing wins, and nothing stays longer than it is true."""
+
+import pytest
+
+from edge.domain import Flaw, Reason
+from edge.faces.liveness.prompts import Prompt
+from edge.panel.gate_screen import DECIDED_SECONDS, WATCHED_SECONDS, GateScreen, Stage
+from edge.runtime.clock import ManualClock
+
+LOOK = Prompt(1, "look", 1, 3, 4.0)
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def screen(clock):
+    return GateScreen(clock, {"flat-1": "Li Wei"}.get)
+
+
+def test_a_grant_is_shown_for_some_seconds_and_then_nothing(screen, clock):
+    screen.decided(True, Reason.GRANTED, "flat-1")
+    granted = screen.shown
+    clock.advance(DECIDED_SECONDS)
+
+    assert (granted.stage, granted.name) == (Stage.GRANTED, "Li Wei")
+    assert screen.shown.stage is Stage.IDLE
+
+
+def test_nobody_is_named_who_does_not_wish_it_nor_when_refused(screen):
+    screen.decided(True, Reason.GRANTED, "flat-2")
+    assert screen.shown.name is None
+    screen.decided(False, Reason.OUT_OF_TIME_RANGE, "flat-1")
+    assert (screen.shown.stage, screen.shown.name) == (Stage.REFUSED, None)
+    assert screen.shown.reason is Reason.OUT_OF_TIME_RANGE
+
+
+def test_a_recognised_face_that_needs_its_pin_is_asked_for_it_as_long_as_the_door_waits(screen, clock):
+    screen.decided(False, Reason.SECOND_FACTOR_REQUIRED, "flat-1")
+    clock.advance(19)
+    assert screen.shown.stage is Stage.PIN_WANTED
+    clock.advance(1)
+    assert screen.shown.stage is Stage.IDLE
+
+
+def test_a_prompt_stays_until_it_is_cleared_and_clearing_leaves_a_decision_alone(screen):
+    screen.prompt(LOOK)
+    assert screen.shown.prompt == LOOK
+    screen.decided(False, Reason.CHALLENGE_FAILED)
+    screen.prompt(None)
+    assert screen.shown.stage is Stage.REFUSED
+    screen.prompt(LOOK)
+    screen.prompt(None)
+    assert screen.shown.stage is Stage.IDLE
+
+
+def test_a_prompt_that_nobody_clears_goes_by_itself(screen, clock):
+    screen.prompt(LOOK)
+    clock.advance(60)
+    assert screen.shown.stage is Stage.IDLE
+
+
+@pytest.mark.parametrize("busy", [lambda s: s.prompt(LOOK), lambda s: s.decided(True, Reason.GRANTED)])
+def test_guidance_never_covers_anything_else(screen, busy):
+    busy(screen)
+    before = screen.shown
+    screen.guide(Flaw.TOO_FAR)
+    assert screen.shown == before
+
+
+def test_guidance_goes_when_nobody_is_in_view(screen, clock):
+    screen.guide(Flaw.TOO_FAR)
+    assert screen.shown.flaw is Flaw.TOO_FAR
+    clock.advance(2)
+    screen.guide(None)
+    assert screen.shown.stage is Stage.IDLE
+
+
+def test_the_same_thing_told_again_is_no_news_to_speak(screen, clock):
+    screen.guide(Flaw.TOO_FAR)
+    first = screen.shown.seq
+    clock.advance(1)
+    screen.guide(Flaw.TOO_FAR)
+    assert screen.shown.seq == first
+    screen.decided(False, Reason.UNKNOWN_CREDENTIAL)
+    clock.advance(DECIDED_SECONDS)
+    screen.decided(False, Reason.UNKNOWN_CREDENTIAL)
+    assert screen.shown.seq == first + 2
+
+
+def test_a_display_is_there_while_it_asks(screen, clock):
+    assert not screen.is_watched
+    screen.look()
+    assert screen.is_watched
+    clock.advance(WATCHED_SECONDS)
+    assert not screen.is_watched
+
+
+def test_the_bell_is_confirmed(screen):
+    screen.rung()
+    assert screen.shown.stage is Stage.RUNG
