@@ -11,6 +11,7 @@ from edge.panel.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from edge.enrol.session import Outcome
     from edge.panel.accounts import Accounts
     from edge.panel.gate_screen import GateScreen
+    from edge.panel.gate_words import GateWords
+    from edge.panel.network import NetworkState
     from edge.panel.studio import Studio
     from edge.ports import Clock
     from edge.store.consents import ConsentLedger
@@ -43,7 +46,10 @@ class Desk:
 
     `record` commits an event; `events` (before seq or None, count) returns the newest first; `pulse`
     opens once, None when the relay is out of reach; `facts` are lines for the about page; `screen` is
-    what the display at the gate shows, None where the panel runs without the door.
+    what the display at the gate shows, None where the panel runs without the door, and `words` what
+    the staff have it say. `door` returns the door's state in words (`contact`, `lock`, `secured`,
+    `alarms`). `back_up` (passphrase) makes an encrypted backup, which the caller deletes. What is
+    None is not connected, and its page says so.
     """
 
     door_id: str
@@ -60,6 +66,10 @@ class Desk:
     facts: Mapping[str, str] = field(default_factory=dict)
     minors_allowed: bool = False
     screen: GateScreen | None = None
+    words: GateWords | None = None
+    door: Callable[[], Mapping[str, Any]] | None = None
+    network: Callable[[], NetworkState] | None = None
+    back_up: Callable[[str], Path] | None = None
 
     def note(self, kind: str, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
         """Commit an event of the panel. Raises `JournalUnavailable`: what is not logged is not done."""
