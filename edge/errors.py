@@ -76,6 +76,10 @@ class StoreError(FacegateError, RuntimeError):
     """The resident store is missing, damaged or of another version."""
 
 
+class KeyUnavailable(StoreError):
+    """The key that opens faces cannot be had just now; PIN, card and pass go on."""
+
+
 class StoreDamaged(StoreError):
     """The bytes of a store are not a database any more; it can be moved away and begun anew."""
 

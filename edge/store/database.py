@@ -6,17 +6,23 @@ import os
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edge.errors import StoreDamaged, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
 BUSY_TIMEOUT_MS = 2000
 """How long a writer waits for another process; a visitor at the door waits no longer than that."""
+
+COMPACT = ("VACUUM",)
+"""A migration of its own: cut short by a kill it is simply done again, like every other."""
+
+NO_FUNCTIONS: Mapping[str, Callable[..., str | bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,8 @@ class Schema:
     """What a file of one kind looks like.
 
     `application_id` is stored in the file header and tells our files from others. Migration n
-    (a tuple of statements) brings a file from version n to n + 1, in one transaction.
+    (a tuple of statements) brings a file from version n to n + 1, in one transaction; `COMPACT` is
+    one that rewrites the file, so that nothing of its former content is left in it.
     """
 
     name: str
@@ -37,8 +44,15 @@ class Schema:
         return len(self.migrations)
 
 
-def open_database(path: Path, schema: Schema, synchronous: str = "FULL") -> sqlite3.Connection:
+def open_database(
+    path: Path,
+    schema: Schema,
+    synchronous: str = "FULL",
+    functions: Mapping[str, Callable[..., str | bytes]] = NO_FUNCTIONS,
+) -> sqlite3.Connection:
     """Return a connection to `path`, created or migrated to the current version.
+
+    `functions` are what migrations may call: name -> function of column values.
 
     WAL with `synchronous=FULL` survives a power cut at any moment once a commit returned; a
     caller passes `NORMAL` only where losing the last commits is harmless. Transactions are
@@ -51,6 +65,8 @@ def open_database(path: Path, schema: Schema, synchronous: str = "FULL") -> sqli
         connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
         try:
             _configure(connection, synchronous)
+            for name, function in functions.items():
+                connection.create_function(name, -1, function)
             _migrate(connection, path, schema)
         except BaseException:
             connection.close()
@@ -58,17 +74,18 @@ def open_database(path: Path, schema: Schema, synchronous: str = "FULL") -> sqli
         return connection
 
 
-def open_read_only(path: Path, schema: Schema) -> sqlite3.Connection:
+def open_read_only(path: Path, schema: Schema, *, older: bool = False) -> sqlite3.Connection:
     """Return a connection that cannot write, for looking at a file another process owns.
 
-    Raises `StoreError` when the file is missing, damaged, foreign or of another version.
+    `older` takes a file of an earlier version as it is. Raises `StoreError` when the file is
+    missing, damaged, foreign or of another version.
     """
     if not path.exists():
         raise StoreError(f"{path}: there is no {schema.name} yet; it appears when the door first runs")
     with _refusals(path, schema):
         connection = _connect(f"{path.absolute().as_uri()}?mode=ro")
         try:
-            _require_current(connection, path, schema)
+            _require_known(connection, path, schema, older=older)
         except BaseException:
             connection.close()
             raise
@@ -125,20 +142,36 @@ def _configure(connection: sqlite3.Connection, synchronous: str) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
-    if _checked_version(connection, path, schema) == schema.version:
-        return
+    begun = _checked_version(connection, path, schema)
+    for version, statements in enumerate(schema.migrations[begun:], start=begun):
+        if statements == COMPACT:
+            _compact(connection, version, is_new=not begun)
+        else:
+            _step(connection, path, schema, version)
+
+
+def _step(connection: sqlite3.Connection, path: Path, schema: Schema, version: int) -> None:
+    """Bring the file from `version` to the next, all or nothing."""
     with transaction(connection):
         # Asked again under the lock: another process may have just done it.
-        version = _checked_version(connection, path, schema)
-        for statements in schema.migrations[version:]:
-            for statement in statements:
-                connection.execute(statement)
+        if _checked_version(connection, path, schema) != version:
+            return
+        for statement in schema.migrations[version]:
+            connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {schema.application_id}")
-        connection.execute(f"PRAGMA user_version = {schema.version}")
+        connection.execute(f"PRAGMA user_version = {version + 1}")
 
 
-def _require_current(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
-    if _checked_version(connection, path, schema) != schema.version:
+def _compact(connection: sqlite3.Connection, version: int, *, is_new: bool) -> None:
+    """Write the file anew without its free space, then note that it was done."""
+    if not is_new:
+        connection.execute(*COMPACT)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    connection.execute(f"PRAGMA user_version = {version + 1}")
+
+
+def _require_known(connection: sqlite3.Connection, path: Path, schema: Schema, *, older: bool) -> None:
+    if _checked_version(connection, path, schema) != schema.version and not older:
         raise StoreError(f"{path}: an older {schema.name}; start the door once to upgrade it")
 
 

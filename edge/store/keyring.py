@@ -1,28 +1,32 @@
-"""One key per person: destroying it destroys every copy of the templates, backups included.
+"""One key per person, and one for the door's records: destroyed keys destroy every copy of what they sealed.
 
-The keys lie in a file of their own, each wrapped by the site's key. Back up `residents.db`, not
-this file: then a withdrawn person is beyond reach in every backup ever made.
+The keys lie in a file of their own. Each person's is wrapped by the site's key; the one that seals
+names and consents by the local key, which is the same unless the site's key comes over the network:
+who may enter with PIN or card must be known without any network.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from edge.errors import StoreError
+from edge.errors import KeyUnavailable, StoreError
+from edge.store.contexts import RECORDS, person_of
 from edge.store.database import Schema, open_database, transaction
 from edge.store.sealer import KEY_BYTES, AesGcmSealer
-from edge.store.vectors import person_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from edge.store.site_key import KeyFile, SiteKey
+
+LOG = logging.getLogger(__name__)
 
 KEYS_FILE = "keys.db"
 """Its name inside the data folder."""
@@ -42,94 +46,154 @@ KEYS = Schema(
 class Keyring:
     """Seals each person's templates with a key of his own. A `Sealer`; any thread, several processes.
 
-    Raises `StoreError` when the file is damaged or the site's key is not the one it was wrapped with.
+    `local_key` wraps the key of the records; by default it is the site's key. Raises
+    `StoreError` when the file is damaged or the site's key is not the one it was wrapped with,
+    `KeyUnavailable` from `seal`, `open` and `rewrap` while the site's key cannot be had.
     """
 
-    def __init__(self, path: Path, site_key: SiteKey) -> None:
+    def __init__(self, path: Path, site_key: SiteKey, local_key: SiteKey | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._connection = open_database(path, KEYS)
-        self._wrap = AesGcmSealer(self._current(site_key))
+        self._site_key, self._local_key = site_key, local_key
+        self._wrap: tuple[str, AesGcmSealer] | None = None
+        self._records: AesGcmSealer | None = None
         self.protection = site_key.protection
+        self._connection = open_database(path, KEYS)
+        with suppress(KeyUnavailable), self._using():
+            self._site_wrap()  # another site's key is better found at the start than at a visitor
 
     def seal(self, plain: bytes, context: bytes) -> bytes:
-        """Return `plain` sealed with the key of the person `context` names, made when there is none."""
+        """Return `plain` sealed with the key `context` asks for, made when there is none."""
         person = person_of(context)
+        if person == RECORDS:
+            return self._record_sealer().seal(plain, context)
         with self._using() as connection, transaction(connection):
-            wrapped = self._wrapped(person)
-            if wrapped is None:
-                wrapped = self._wrap.seal(secrets.token_bytes(KEY_BYTES), _context(person))
-                connection.execute("INSERT INTO person_keys VALUES (?, ?)", (person, wrapped))
-        return self._unwrapped(person, wrapped).seal(plain, context)
+            sealer = self._sealer_of(person) or self._new_sealer(person, self._site_wrap())
+        return sealer.seal(plain, context)
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """Return the plain bytes. Raises `StoreError` when the person's key was destroyed."""
         person = person_of(context)
+        if person == RECORDS:
+            return self._record_sealer().open(sealed, context)
         with self._using():
-            wrapped = self._wrapped(person)
-        if wrapped is None:
+            sealer = self._sealer_of(person)
+        if sealer is None:
             raise StoreError("the key of this person was destroyed")
-        return self._unwrapped(person, wrapped).open(sealed, context)
+        return sealer.open(sealed, context)
 
     def forget(self, person: str) -> str | None:
         """Destroy a person's key for good; return its fingerprint, or None when there was none.
 
-        The bytes are overwritten in the file and gone from its log when this returns.
+        The bytes are overwritten in the file and gone from its log when this returns. Needs no key.
         """
         with self._using() as connection:
             with transaction(connection):
                 wrapped = self._wrapped(person)
                 connection.execute("DELETE FROM person_keys WHERE resident_id = ?", (person,))
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._forget_old_pages(connection)
         return None if wrapped is None else hashlib.sha256(wrapped).hexdigest()[:16]
 
     def people(self) -> tuple[str, ...]:
-        """Return who has a key."""
+        """Return who has a key. Needs no site key."""
         with self._using() as connection:
             rows = connection.execute("SELECT resident_id FROM person_keys ORDER BY 1").fetchall()
-        return tuple(row[0] for row in rows)
+        return tuple(row[0] for row in rows if row[0] != RECORDS)
 
-    def rewrap(self, new_key: bytes) -> int:
-        """Wrap every key with `new_key` in one step and return how many; nobody is enrolled again."""
-        wrap = AesGcmSealer(new_key)
+    def rewrap(self, site_key: bytes, local_key: bytes | None = None) -> int:
+        """Wrap every person's key with `site_key` in one step and return how many; nobody is enrolled again.
+
+        The key of the records is wrapped with `local_key`, by default the same.
+        """
+        wrap, local = AesGcmSealer(site_key), AesGcmSealer(local_key or site_key)
+        self._record_sealer()
         with self._using() as connection, transaction(connection):
-            rows = connection.execute("SELECT resident_id, wrapped FROM person_keys").fetchall()
-            for person, wrapped in rows:
-                plain = self._wrap.open(wrapped, _context(person))
-                again = wrap.seal(plain, _context(person))
-                connection.execute(
-                    "UPDATE person_keys SET wrapped = ? WHERE resident_id = ?", (again, person)
-                )
-            connection.execute("UPDATE head SET key_id = ?", (_key_id(new_key),))
-            self._wrap = wrap
-        return len(rows)
+            count = self._rewrap_all(connection, wrap, local)
+            connection.execute("UPDATE head SET key_id = ?", (key_id(site_key),))
+        with self._using() as connection:
+            self._forget_old_pages(connection)
+        return count
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
         with self._lock:
             self._connection.close()
 
-    def _current(self, site_key: SiteKey) -> bytes:
+    def _forget_old_pages(self, connection: sqlite3.Connection) -> None:
+        """Write the file anew: pages that were filled or split keep copies of old rows in their gaps."""
+        try:
+            connection.execute("VACUUM")
+        except sqlite3.OperationalError as error:
+            LOG.warning("%s: old pages leave it at the next change: %s", self._path, error)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+    def _rewrap_all(self, connection: sqlite3.Connection, wrap: AesGcmSealer, local: AesGcmSealer) -> int:
+        rows = connection.execute("SELECT resident_id, wrapped FROM person_keys").fetchall()
+        for person, wrapped in rows:
+            old, new = (self._local_wrap(wrapped), local) if person == RECORDS else (self._site_wrap(), wrap)
+            again = new.seal(old.open(wrapped, _context(person)), _context(person))
+            connection.execute("UPDATE person_keys SET wrapped = ? WHERE resident_id = ?", (again, person))
+        return sum(person != RECORDS for person, _ in rows)
+
+    def _site_wrap(self) -> AesGcmSealer:
+        """Return what opens persons' keys now: another process may have changed the site's key."""
+        row = self._connection.execute("SELECT key_id FROM head").fetchone()
+        if row is None or self._wrap is None or self._wrap[0] != row[0]:
+            keys = self._site_key.keys()
+            if row is None:
+                row = (key_id(keys[0]),)
+                self._connection.execute("INSERT OR IGNORE INTO head VALUES (1, ?)", row)
+            self._wrap = (row[0], AesGcmSealer(self._current(row[0], keys)))
+        return self._wrap[1]
+
+    def _current(self, wanted: str, keys: Sequence[bytes]) -> bytes:
         """Return the key this file is wrapped with, out of those the site offers."""
-        keys = site_key.keys()
-        with self._using() as connection:
-            connection.execute("INSERT OR IGNORE INTO head VALUES (1, ?)", (_key_id(keys[0]),))
-            (wanted,) = connection.execute("SELECT key_id FROM head").fetchone()
         for key in keys:
-            if _key_id(key) == wanted:
+            if key_id(key) == wanted:
                 return key
         raise StoreError(
             f"{self._path}: wrapped with another site key ({wanted}); restore that key, or remove the file"
             " and enrol everybody again"
         )
 
+    def _record_sealer(self) -> AesGcmSealer:
+        if self._records is None:
+            with self._using() as connection, transaction(connection):
+                wrapped = self._wrapped(RECORDS)
+                if wrapped is None:
+                    self._records = self._new_sealer(RECORDS, AesGcmSealer(self._local_keys()[0]))
+                else:
+                    self._records = _unwrapped(self._local_wrap(wrapped), RECORDS, wrapped)
+        return self._records
+
+    def _local_wrap(self, wrapped: bytes) -> AesGcmSealer:
+        """Return the first of the local keys that opens the records' key."""
+        for key in self._local_keys():
+            wrap = AesGcmSealer(key)
+            with suppress(StoreError):
+                wrap.open(wrapped, _context(RECORDS))
+                return wrap
+        raise StoreError(
+            f"{self._path}: the key of the records is wrapped with another key; restore that one"
+        )
+
+    def _local_keys(self) -> Sequence[bytes]:
+        return (self._local_key or self._site_key).keys()
+
+    def _new_sealer(self, person: str, wrap: AesGcmSealer) -> AesGcmSealer:
+        key = secrets.token_bytes(KEY_BYTES)
+        row = (person, wrap.seal(key, _context(person)))
+        self._connection.execute("INSERT INTO person_keys VALUES (?, ?)", row)
+        return AesGcmSealer(key)
+
+    def _sealer_of(self, person: str) -> AesGcmSealer | None:
+        wrapped = self._wrapped(person)
+        return None if wrapped is None else _unwrapped(self._site_wrap(), person, wrapped)
+
     def _wrapped(self, person: str) -> bytes | None:
         sql = "SELECT wrapped FROM person_keys WHERE resident_id = ?"
         row = self._connection.execute(sql, (person,)).fetchone()
         return None if row is None else bytes(row[0])
-
-    def _unwrapped(self, person: str, wrapped: bytes) -> AesGcmSealer:
-        return AesGcmSealer(self._wrap.open(wrapped, _context(person)))
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
@@ -138,6 +202,11 @@ class Keyring:
                 yield self._connection
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: cannot use the keyring: {error}") from error
+
+
+def key_id(key: bytes) -> str:
+    """Return the name of a site key: tells keys apart and gives nothing away."""
+    return hashlib.sha256(b"facegate site key\0" + key).hexdigest()[:16]
 
 
 def rotate(keyring: Keyring, file: KeyFile) -> int:
@@ -154,5 +223,5 @@ def _context(person: str) -> bytes:
     return f"facegate person key\0{person}".encode()
 
 
-def _key_id(key: bytes) -> str:
-    return hashlib.sha256(b"facegate site key\0" + key).hexdigest()[:16]
+def _unwrapped(wrap: AesGcmSealer, person: str, wrapped: bytes) -> AesGcmSealer:
+    return AesGcmSealer(wrap.open(wrapped, _context(person)))

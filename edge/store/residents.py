@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.domain import Resident, Template
 from edge.errors import StoreError
+from edge.store.contexts import context_of
 from edge.store.database import Schema, open_database, transaction
 from edge.store.keyring import KEYS_FILE, Keyring
 from edge.store.site_key import KeyFile
-from edge.store.vectors import checked_resident, checked_vector, context_of, to_vector
+from edge.store.vectors import checked_resident, checked_vector, to_vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

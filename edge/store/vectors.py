@@ -44,16 +44,6 @@ def checked_vector(resident_id: str, template: Template) -> bytes:
     return vector.astype("<f4").tobytes()
 
 
-def context_of(resident_id: str, model_id: str) -> bytes:
-    """Return what a sealed template is bound to: moved to another resident it no longer opens."""
-    return f"facegate template\0{resident_id}\0{model_id}".encode()
-
-
-def person_of(context: bytes) -> str:
-    """Return the resident id that `context_of` put into a context."""
-    return context.split(b"\0")[1].decode()
-
-
 def to_vector(plain: bytes) -> Embedding:
     """Return the stored bytes as a read-only (D,) float32 vector."""
     return np.frombuffer(plain, dtype="<f4").astype(np.float32, copy=False)

@@ -12,10 +12,10 @@ import pytest
 from edge.domain import Resident, Template
 from edge.errors import StoreError
 from edge.store.consents import erase_face
+from edge.store.contexts import context_of
 from edge.store.keyring import Keyring, rotate
 from edge.store.residents import ResidentStore
 from edge.store.site_key import CREDENTIAL, NEW_CREDENTIAL, CredentialKey, KeyFile
-from edge.store.vectors import context_of
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 ANNA = context_of("anna", "m1")
