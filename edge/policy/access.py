@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from edge.domain import Authorisation, Reason
 from edge.policy.methods import Method
 from edge.policy.rulebook import RuleBook, UntrustedClock
+from edge.policy.schedule import NEVER
 from edge.policy.trust import Believe, Trust
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from edge.domain import Resident
     from edge.policy.rulebook import Group, Level
+    from edge.policy.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,20 @@ class AccessRules:
         """Say whether this person is on the roster, switched on and valid at `at` (UTC)."""
         resident = self.find(resident_id)
         return resident is not None and self._refuse_person(resident, at) is None
+
+    def needs_challenge(self, resident_id: str | None, at: datetime) -> bool:
+        """Say whether a face taken for this resident must answer a liveness challenge at `at` (UTC).
+
+        The strictest of his open levels counts, whatever else he holds. While the time is not known
+        every schedule is taken for open, and a person who is not known is asked.
+        """
+        if not self.book.is_ever_strict:
+            return False
+        resident = None if resident_id is None else self.find(resident_id)
+        if resident is None or self._may_be_open(self.book.strict_liveness, at):
+            return True
+        levels = self.levels_here(resident, Method.FACE_PIN)  # holds those for a face alone, too
+        return any(level.is_strict and self._may_be_open(level.schedule, at) for level in levels)
 
     def groups_of(self, resident: Resident) -> tuple[Group, ...]:
         """Return the groups this resident is in."""
@@ -117,6 +133,10 @@ class AccessRules:
             return Refusal(Reason.CLOCK_UNTRUSTED, f"schedule {levels[0].schedule.name} needs the time")
         shut = "; ".join(f"level {level.name}, schedule {level.schedule.name}" for level in levels)
         return Refusal(Reason.OUT_OF_TIME_RANGE, shut)
+
+    def _may_be_open(self, schedule: Schedule, at: datetime) -> bool:
+        unknown = not self.trust.believes(at) and schedule != NEVER
+        return unknown or self.book.calendar.is_open(schedule, at)
 
     def _is_open(self, level: Level, at: datetime) -> bool:
         known = self.trust.believes(at) and self.book.calendar.is_open(level.schedule, at)

@@ -13,7 +13,7 @@ from edge.policy.lockout import LockoutRule
 from edge.policy.methods import Method
 from edge.policy.modes import Mode
 from edge.policy.passback import PassbackRule
-from edge.policy.schedule import ALWAYS, Calendar, Schedule
+from edge.policy.schedule import ALWAYS, NEVER, Calendar, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,6 +56,8 @@ class Level:
     """Holders open the door even while it is locked down (rescue services)."""
     is_first_person: bool = True
     """Holders may start the day where a door stays unlocked after the first person is in."""
+    is_strict: bool = False
+    """Holders answer a liveness challenge before their face counts."""
 
     def covers(self, door_id: str, method: str) -> bool:
         """Say whether this level is about `door_id` and `method` at all."""
@@ -107,6 +109,13 @@ class RuleBook:
     unlock_seconds: float = UNLOCK_SECONDS
     extended_unlock_seconds: float = EXTENDED_UNLOCK_SECONDS
     untrusted_clock: UntrustedClock = UntrustedClock.UNRESTRICTED
+    strict_liveness: Schedule = NEVER
+    """While it is open everybody answers a liveness challenge: at night, say."""
+
+    @property
+    def is_ever_strict(self) -> bool:
+        """True when somebody has to answer a liveness challenge at some time."""
+        return self.strict_liveness != NEVER or any(level.is_strict for level in self.levels.values())
 
     def groups_of(self, resident_id: str, names: tuple[str, ...]) -> tuple[Group, ...]:
         """Return the groups of a resident, given the names on the roster."""

@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic reads it at run time
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -39,6 +39,7 @@ class _Level(_Table):
     methods: list[Method] | None = Field(default=None, min_length=1)
     passes_lockdown: bool = False
     is_first_person: bool = True
+    liveness: Literal["passive", "strict"] = "passive"
 
 
 class _Group(_Table):
@@ -77,6 +78,7 @@ class _Lockout(_Table):
 class _Rules(_Table):
     time_zone: str | None = None
     untrusted_clock: UntrustedClock = UntrustedClock.UNRESTRICTED
+    strict_liveness: str = NEVER.name
     holidays: _Holidays | None = None
     special_days: dict[date, str] = {}
     schedules: dict[str, Days] = {}
@@ -153,6 +155,7 @@ class _Builder:
         levels = {name: self._level(name, level) for name, level in rules.levels.items()}
         groups = {name: self._group(name, group) for name, group in rules.groups.items()}
         usual = {name: self._usual(name, door) for name, door in rules.doors.items()}
+        strict_liveness = self._named("strict_liveness", rules.strict_liveness)
         if self._mistakes:
             raise _refusal(source, self._mistakes)
         return RuleBook(
@@ -164,6 +167,7 @@ class _Builder:
             passback=_passback(rules.passback),
             lockout=LockoutRule(**rules.lockout.model_dump()),
             untrusted_clock=rules.untrusted_clock,
+            strict_liveness=strict_liveness,
         )
 
     def _schedule(self, name: str, table: Days) -> Schedule:
@@ -227,9 +231,12 @@ class _Builder:
                     self._mistakes.append(f"schedules.{schedule.name}.{kind}: no day is of this kind{hint}")
 
     def _find_schedule(self, place: str, name: str) -> Schedule:
+        return self._named(f"{place}.schedule", name)
+
+    def _named(self, place: str, name: str) -> Schedule:
         if name not in self._schedules:
             hint = _did_you_mean(name, self._schedules)
-            self._mistakes.append(f"{place}.schedule: there is no schedule {name!r}{hint}")
+            self._mistakes.append(f"{place}: there is no schedule {name!r}{hint}")
         return self._schedules.get(name, NEVER)
 
     def _usual(self, name: str, door: _Door) -> UsualMode:
@@ -247,6 +254,7 @@ class _Builder:
             methods=frozenset(level.methods or {ANY}),
             passes_lockdown=level.passes_lockdown,
             is_first_person=level.is_first_person,
+            is_strict=level.liveness == "strict",
         )
 
     def _group(self, name: str, group: _Group) -> Group:

@@ -262,3 +262,54 @@ def test_rules_agree_with_a_slow_restatement(site, names, validity, at, method, 
     assert answer.allowed == (answer.reason is Reason.GRANTED)
     assert (answer.unlock_seconds > 0) == answer.allowed
     assert answer.rule
+
+
+class TestChallenge:
+    """Who answers a liveness challenge: the strictest of the open levels counts."""
+
+    NIGHT = Schedule("night", {"mon": (Span.parse("22:00-06:00"),)})
+    MIDNIGHT = MONDAY_NOON + timedelta(hours=12)
+
+    def test_without_a_word_about_it_nobody_is_asked(self):
+        assert not rules().needs_challenge("anna", MONDAY_NOON)
+        assert not rules().needs_challenge(None, MONDAY_NOON)
+
+    def test_a_strict_level_asks_its_holders_and_nobody_else(self):
+        site = book(Level("resident"), Level("vault", is_strict=True))
+        berta = replace(ANNA, id="berta", access_levels=("resident", "vault"))
+        door = rules(ANNA, berta, book=site)
+
+        assert not door.needs_challenge("anna", MONDAY_NOON)
+        assert door.needs_challenge("berta", MONDAY_NOON)
+
+    def test_who_is_not_known_is_asked(self):
+        door = rules(book=book(Level("resident"), Level("vault", is_strict=True)))
+
+        assert door.needs_challenge(None, MONDAY_NOON)
+        assert door.needs_challenge("ghost", MONDAY_NOON)
+
+    def test_a_strict_level_asks_only_while_it_is_open_and_only_at_its_door(self):
+        level = Level("resident", schedule=self.NIGHT, is_strict=True)
+
+        assert not rules(book=book(level)).needs_challenge("anna", MONDAY_NOON)
+        assert rules(book=book(level)).needs_challenge("anna", self.MIDNIGHT)
+        elsewhere = book(replace(level, doors=frozenset({"garage"})))
+        assert not rules(book=elsewhere).needs_challenge("anna", self.MIDNIGHT)
+
+    def test_at_night_everybody_is_asked(self):
+        door = rules(book=book(Level("resident"), strict_liveness=self.NIGHT))
+
+        assert not door.needs_challenge("anna", MONDAY_NOON)
+        assert door.needs_challenge("anna", self.MIDNIGHT)
+
+    def test_while_the_time_is_unknown_it_may_be_night(self):
+        by_hour = book(Level("resident"), strict_liveness=self.NIGHT)
+        by_level = book(Level("resident", schedule=self.NIGHT, is_strict=True))
+
+        assert rules(book=by_hour, trust=Doubt()).needs_challenge("anna", MONDAY_NOON)
+        assert rules(book=by_level, trust=Doubt()).needs_challenge("anna", MONDAY_NOON)
+
+    def test_a_level_for_face_and_pin_counts_too(self):
+        level = Level("resident", methods=frozenset({Method.FACE_PIN}), is_strict=True)
+
+        assert rules(book=book(level)).needs_challenge("anna", MONDAY_NOON)

@@ -227,3 +227,33 @@ def test_any_toml_is_rules_or_a_config_error(table):
         parse_rules("\n".join(f"{key} = {value}" for key, value in table.items()))
     except ConfigError:
         return
+
+
+def test_strict_liveness_is_read_by_level_and_by_schedule():
+    book = parse_rules(
+        """
+        strict_liveness = "night"
+        [schedules.night]
+        daily = ["22:00-06:00"]
+        [levels.resident]
+        [levels.vault]
+        liveness = "strict"
+        """
+    )
+
+    assert book.strict_liveness.name == "night"
+    assert [name for name, level in book.levels.items() if level.is_strict] == ["vault"]
+    assert book.is_ever_strict
+    assert not parse_rules("").is_ever_strict
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('strict_liveness = "nite"', "strict_liveness: there is no schedule 'nite'"),
+        ('[levels.resident]\nliveness = "off"', "levels.resident.liveness"),
+    ],
+)
+def test_a_mistake_about_liveness_is_named(text, said):
+    with pytest.raises(ConfigError, match=said):
+        parse_rules(text)
