@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
 
 from edge.domain import RosterChange, RosterState
 from edge.errors import SyncError
-from edge.sync.messages import parse_object
-from edge.sync.records import parse_record
+from edge.sync.compound import Either, Listing, Table
+from edge.sync.messages import VERSION, parse_shaped
+from edge.sync.records import RECORD, parse_record
+from edge.sync.shapes import Exactly, Text, Whole, Word, require
 
 HEAD, DELTA, SNAPSHOT = "roster-head", "roster-delta", "roster-snapshot"
 """Purposes of signatures."""
@@ -21,7 +23,28 @@ MOST_RECORDS = 20_000
 MOST_CHANGES = 5_000
 MOST_PARTS = 512
 MAX_PART_BYTES = 256 * 1024
-HEX64 = set("0123456789abcdef")
+DIGEST = Text(64, 64, "[0-9a-f]{64}", about="SHA-256 in hex")
+DEVICE = Text(128, about="the door it was made for")
+
+HEAD_SHAPE = Table(
+    {
+        "v": Exactly(VERSION),
+        "device": DEVICE,
+        "epoch": Whole(about="grows when the property begins its log anew"),
+        "rev": Whole(about="revision of the whole roster; never goes back within an epoch"),
+        "digest": replace(DIGEST, about="of the whole roster: SHA-256 over one line per person"),
+        "count": Whole(most=MOST_RECORDS, about="people in the roster"),
+    },
+    about="where the property's roster is now",
+)
+CHANGE = Either(
+    "op",
+    {
+        "put": Table({"rev": Whole(), "op": Word(("put",)), "record": RECORD}),
+        "del": Table({"rev": Whole(), "op": Word(("del",)), "id": Text(128)}),
+    },
+)
+PART = Listing(CHANGE.tables["put"], MOST_RECORDS, about=f"records; at most {MAX_PART_BYTES} bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +54,8 @@ class Head:
     device: str
     state: RosterState
 
+    SHAPE: ClassVar = HEAD_SHAPE
+
     def encode(self) -> bytes:
         """Return the bytes to sign."""
         return _dump({"v": 1, "device": self.device, **_state_fields(self.state)})
@@ -38,8 +63,8 @@ class Head:
     @classmethod
     def parse(cls, body: bytes) -> Head:
         """Return the head in these signed bytes, or raise `SyncError`."""
-        fields = _fields(body, {"v", "device", "epoch", "rev", "digest", "count"})
-        return cls(_text(fields, "device"), _state(fields))
+        fields = parse_shaped(cls.SHAPE, body, "roster")
+        return cls(fields["device"], _state(fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +76,11 @@ class Delta:
     target: RosterState
     changes: tuple[RosterChange, ...]
 
+    SHAPE: ClassVar = HEAD_SHAPE.extended(
+        {"from": Whole(about="the revision these changes start at"), "ops": Listing(CHANGE, MOST_CHANGES)},
+        "changes from one revision to another, without a gap, and the state they lead to",
+    )
+
     def encode(self) -> bytes:
         """Return the bytes to sign."""
         ops = [_op(change) for change in self.changes]
@@ -61,15 +91,12 @@ class Delta:
     @classmethod
     def parse(cls, body: bytes) -> Delta:
         """Return the delta; one bad record or a gap in its revisions refuses all of it."""
-        fields = _fields(body, {"v", "device", "from", "ops", "epoch", "rev", "digest", "count"})
-        start, target = _number(fields, "from"), _state(fields)
-        ops = fields["ops"]
-        if not isinstance(ops, list) or len(ops) > MOST_CHANGES:
-            raise SyncError(f"delta: ops must be a list of at most {MOST_CHANGES}")
-        changes = tuple(_change(op) for op in ops)
+        fields = parse_shaped(cls.SHAPE, body, "delta")
+        start, target = fields["from"], _state(fields)
+        changes = tuple(_change(op) for op in fields["ops"])
         if [change.rev for change in changes] != list(range(start + 1, target.rev + 1)):
             raise SyncError("delta: its revisions are not one after the other")
-        return cls(_text(fields, "device"), start, target, changes)
+        return cls(fields["device"], start, target, changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +107,11 @@ class Manifest:
     state: RosterState
     parts: tuple[str, ...]
 
+    SHAPE: ClassVar = HEAD_SHAPE.extended(
+        {"parts": Listing(DIGEST, MOST_PARTS)},
+        "what a snapshot consists of: the state it makes, and the SHA-256 of each part in order",
+    )
+
     def encode(self) -> bytes:
         """Return the bytes to sign."""
         return _dump({"v": 1, "device": self.device, "parts": list(self.parts), **_state_fields(self.state)})
@@ -87,11 +119,45 @@ class Manifest:
     @classmethod
     def parse(cls, body: bytes) -> Manifest:
         """Return the manifest in these signed bytes, or raise `SyncError`."""
-        fields = _fields(body, {"v", "device", "parts", "epoch", "rev", "digest", "count"})
-        parts = fields["parts"]
-        if not isinstance(parts, list) or len(parts) > MOST_PARTS or not all(map(_is_digest, parts)):
-            raise SyncError(f"snapshot: parts must be at most {MOST_PARTS} SHA-256 digests")
-        return cls(_text(fields, "device"), _state(fields), tuple(parts))
+        fields = parse_shaped(cls.SHAPE, body, "snapshot")
+        return cls(fields["device"], _state(fields), tuple(fields["parts"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A door's question for what it lacks. `problem` is why it could not take the last answer."""
+
+    epoch: int
+    have: int
+    digest: str = ""
+    want: str = "delta"
+    problem: str | None = None
+
+    SHAPE: ClassVar = Table(
+        {
+            "v": Exactly(VERSION),
+            "epoch": Whole(),
+            "have": Whole(about="the revision the door is at"),
+            "digest": replace(DIGEST, about="of the door's roster"),
+            "want": Word(("delta", "snapshot")),
+            "problem": Text(200, is_free=True, about="why the last answer was refused"),
+        },
+        optional=frozenset({"problem"}),
+        is_open=True,
+    )
+
+    def encode(self) -> bytes:
+        """Return the payload of `sync/req`."""
+        fields = {"v": VERSION, **asdict(self)}
+        if self.problem is None:
+            del fields["problem"]
+        return _dump(fields)
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Question:
+        """Return what a door asks, or raise `SyncError`."""
+        fields = parse_shaped(cls.SHAPE, payload, "sync/req")
+        return cls(fields["epoch"], fields["have"], fields["digest"], fields["want"], fields.get("problem"))
 
 
 def encode_parts(records: list[RosterChange]) -> list[bytes]:
@@ -116,12 +182,8 @@ def parse_part(payload: bytes, digest: str) -> list[RosterChange]:
         ops = json.loads(payload)
     except (ValueError, RecursionError) as error:
         raise SyncError(f"snapshot: a part is not JSON: {error}"[:200]) from error
-    if not isinstance(ops, list):
-        raise SyncError("snapshot: a part must be a list of records")
-    records = [_change(op) for op in ops]
-    if any(record.resident is None for record in records):
-        raise SyncError("snapshot: a removal has no place in it")
-    return records
+    require(PART, ops, "snapshot")
+    return [_change(op) for op in ops]
 
 
 def _op(change: RosterChange) -> dict[str, Any]:
@@ -130,15 +192,11 @@ def _op(change: RosterChange) -> dict[str, Any]:
     return {"rev": change.rev, "op": "put", "record": json.loads(change.text)}
 
 
-def _change(op: Any) -> RosterChange:
-    if not isinstance(op, dict) or op.get("op") not in {"put", "del"}:
-        raise SyncError("roster: a change must be a put or a del")
-    if op["op"] == "put" and set(op) == {"rev", "op", "record"}:
-        resident, text = parse_record(op["record"])
-        return RosterChange(_number(op, "rev"), resident.id, resident, text)
-    if op["op"] == "del" and set(op) == {"rev", "op", "id"}:
-        return RosterChange(_number(op, "rev"), _text(op, "id"))
-    raise SyncError(f"roster: a {op['op']} with unknown or missing fields")
+def _change(op: dict[str, Any]) -> RosterChange:
+    if op["op"] == "del":
+        return RosterChange(op["rev"], op["id"])
+    resident, text = parse_record(op["record"])
+    return RosterChange(op["rev"], resident.id, resident, text)
 
 
 def _state_fields(state: RosterState) -> dict[str, Any]:
@@ -146,37 +204,7 @@ def _state_fields(state: RosterState) -> dict[str, Any]:
 
 
 def _state(fields: dict[str, Any]) -> RosterState:
-    if not _is_digest(fields["digest"]):
-        raise SyncError("roster: digest must be a SHA-256 in hex")
-    count = _number(fields, "count")
-    if count > MOST_RECORDS:
-        raise SyncError(f"roster: {count} records; this door takes at most {MOST_RECORDS}")
-    return RosterState(_number(fields, "epoch"), _number(fields, "rev"), fields["digest"], count)
-
-
-def _fields(body: bytes, known: set[str]) -> dict[str, Any]:
-    fields = parse_object(body)
-    if set(fields) != known or type(fields["v"]) is not int or fields["v"] != 1:
-        raise SyncError(f"roster: version 1 has the fields {', '.join(sorted(known))}, all of them")
-    return fields
-
-
-def _number(fields: dict[str, Any], name: str) -> int:
-    value = fields[name]
-    if type(value) is not int or not 0 <= value < 2**53:
-        raise SyncError(f"roster: {name} must be a whole number")
-    return value
-
-
-def _text(fields: dict[str, Any], name: str) -> str:
-    value = fields[name]
-    if not isinstance(value, str) or not 1 <= len(value) <= 128:
-        raise SyncError(f"roster: {name} must be 1 to 128 characters")
-    return value
-
-
-def _is_digest(value: Any) -> bool:
-    return isinstance(value, str) and len(value) == 64 and set(value) <= HEX64
+    return RosterState(fields["epoch"], fields["rev"], fields["digest"], fields["count"])
 
 
 def _dump(fields: dict[str, Any]) -> bytes:
