@@ -26,7 +26,8 @@ from edge.store.database import open_read_only
 from edge.store.keyring import KEYS, KEYS_FILE, Keyring
 from edge.store.ledger import LEDGER, LEDGER_FILE
 from edge.store.reader import JOURNAL, JOURNAL_FILE
-from edge.store.residents import RESIDENTS, RESIDENTS_FILE
+from edge.store.resident_rows import RESIDENTS
+from edge.store.residents import RESIDENTS_FILE
 from edge.store.sealed_file import Cost, SealedWriter
 from edge.store.site_key import KeyFile
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from edge.domain import Resident, Template
+from edge.domain import Template
 from edge.errors import StoreError
 from edge.store.contexts import context_of
-from edge.store.database import Schema, open_database, transaction
+from edge.store.database import open_database, transaction
 from edge.store.keyring import KEYS_FILE, Keyring
+from edge.store.resident_rows import (
+    RESIDENTS,
+    columns_of,
+    exported_template,
+    migrating,
+    resident_of,
+    to_text,
+)
 from edge.store.site_key import KeyFile
 from edge.store.vectors import checked_resident, checked_vector, to_vector
 
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from edge.domain import Resident
     from edge.store.sealer import Sealer
 
 LOG = logging.getLogger(__name__)
@@ -31,45 +39,6 @@ Rows: TypeAlias = list[tuple[Any, ...]]
 
 RESIDENTS_FILE = "residents.db"
 """Its name inside the data folder."""
-
-RESIDENTS = Schema(
-    name="resident store",
-    application_id=0x46475231,  # "FGR1"
-    migrations=(
-        (
-            """CREATE TABLE residents (
-                id TEXT PRIMARY KEY,
-                name TEXT NOT NULL,
-                access_levels TEXT NOT NULL,
-                valid_from TEXT,
-                valid_until TEXT,
-                extended_unlock INTEGER NOT NULL,
-                source TEXT NOT NULL,
-                version INTEGER NOT NULL)""",
-            """CREATE TABLE templates (
-                id INTEGER PRIMARY KEY,
-                resident_id TEXT NOT NULL REFERENCES residents (id) ON DELETE CASCADE,
-                model_id TEXT NOT NULL,
-                kind TEXT NOT NULL,
-                consent_id TEXT,
-                enrolled_at TEXT NOT NULL,
-                sealed BLOB NOT NULL)""",
-            "CREATE INDEX templates_by_resident ON templates (resident_id)",
-            "CREATE TABLE removals (resident_id TEXT PRIMARY KEY, version INTEGER NOT NULL)",
-            "CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL)",
-            "INSERT INTO head VALUES (1, 0)",
-        ),
-        (
-            "CREATE TABLE roster (id TEXT PRIMARY KEY, rev INTEGER NOT NULL, text TEXT NOT NULL)",
-            """CREATE TABLE roster_head (
-                one INTEGER PRIMARY KEY CHECK (one = 1),
-                epoch INTEGER NOT NULL,
-                rev INTEGER NOT NULL,
-                digest TEXT NOT NULL,
-                confirmed_at TEXT)""",
-        ),
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +53,8 @@ class Changes:
 class ResidentStore:
     """The people of one door, in one SQLite file. Any thread, several processes.
 
-    Templates are sealed by `sealer`; by default with a key for each person, wrapped by a key file
-    beside the database: that protects copies of the database but not a stolen card (see
+    Templates and names are sealed by `sealer`; by default templates with a key for each person, wrapped
+    by a key file beside the database: that protects copies of the database but not a stolen card (see
     `edge.store.site_key`). Every method raises `StoreError` when a file is missing, damaged or not ours.
     """
 
@@ -93,7 +62,7 @@ class ResidentStore:
         self._path = path
         self._lock = threading.Lock()
         self.sealer = sealer or Keyring(path.with_name(KEYS_FILE), KeyFile(path.with_suffix(".key")))
-        self._connection = open_database(path, RESIDENTS)
+        self._connection = open_database(path, RESIDENTS, functions=migrating(self.sealer))
         self.forget_old_pages()  # in case the process died between erasing and this
 
     def put(self, resident: Resident, templates: Iterable[Template], source: str = "local") -> int:
@@ -110,7 +79,7 @@ class ResidentStore:
             connection.execute("DELETE FROM removals WHERE resident_id = ?", (resident.id,))
             connection.execute(
                 "INSERT INTO residents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*columns_of(resident), source, version),
+                (*columns_of(resident, self.sealer), source, version),
             )
             connection.executemany(
                 "INSERT INTO templates (resident_id, model_id, kind, consent_id, enrolled_at, sealed)"
@@ -137,11 +106,12 @@ class ResidentStore:
     def get(self, resident_id: str) -> Resident | None:
         """Return one resident, or None."""
         rows = self.query("SELECT * FROM residents WHERE id = ?", resident_id)
-        return _resident(rows[0]) if rows else None
+        return resident_of(rows[0], self.sealer) if rows else None
 
     def list(self) -> tuple[Resident, ...]:
         """Return all residents, ordered by id."""
-        return tuple(_resident(row) for row in self.query("SELECT * FROM residents ORDER BY id"))
+        rows = self.query("SELECT * FROM residents ORDER BY id")
+        return tuple(resident_of(row, self.sealer) for row in rows)
 
     def templates(self, model_id: str) -> tuple[Template, ...]:
         """Return every template of this model, ordered by resident: what a gallery is made of."""
@@ -188,7 +158,15 @@ class ResidentStore:
         rows = self.query("SELECT * FROM residents WHERE id = ?", resident_id)
         if not rows:
             return None
-        return {**_exported(rows[0]), "templates": [_shown(item) for item in self.templates_of(resident_id)]}
+        person, (source, version) = resident_of(rows[0], self.sealer), rows[0][-2:]
+        return {
+            **asdict(person),
+            "valid_from": to_text(person.valid_from),
+            "valid_until": to_text(person.valid_until),
+            "source": source,
+            "version": version,
+            "templates": [exported_template(item) for item in self.templates_of(resident_id)],
+        }
 
     @contextmanager
     def writing(self) -> Iterator[tuple[sqlite3.Connection, int]]:
@@ -224,7 +202,7 @@ class ResidentStore:
             template.model_id,
             template.kind,
             template.consent_id,
-            _to_text(template.enrolled_at),
+            to_text(template.enrolled_at),
             self.sealer.seal(plain, context_of(resident_id, template.model_id)),
         )
 
@@ -243,59 +221,3 @@ class ResidentStore:
             yield
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: the resident store failed: {error}") from error
-
-
-def columns_of(resident: Resident) -> tuple[Any, ...]:
-    """Return a resident as the first columns of its row."""
-    return (
-        resident.id,
-        resident.name,
-        json.dumps(resident.access_levels),
-        _to_text(resident.valid_from),
-        _to_text(resident.valid_until),
-        int(resident.extended_unlock),
-    )
-
-
-def _resident(row: tuple[Any, ...]) -> Resident:
-    identity, name, levels, valid_from, valid_until, extended_unlock, *_ = row
-    return Resident(
-        id=identity,
-        name=name,
-        access_levels=tuple(json.loads(levels)),
-        valid_from=_to_time(valid_from),
-        valid_until=_to_time(valid_until),
-        extended_unlock=bool(extended_unlock),
-    )
-
-
-def _exported(row: tuple[Any, ...]) -> dict[str, Any]:
-    names = (
-        "id",
-        "name",
-        "access_levels",
-        "valid_from",
-        "valid_until",
-        "extended_unlock",
-        "source",
-        "version",
-    )
-    return {**dict(zip(names, row, strict=True)), "access_levels": json.loads(row[2])}
-
-
-def _shown(template: Template) -> dict[str, Any]:
-    return {
-        "model_id": template.model_id,
-        "kind": template.kind,
-        "consent_id": template.consent_id,
-        "enrolled_at": _to_text(template.enrolled_at),
-        "embedding": template.embedding.tolist(),
-    }
-
-
-def _to_text(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).isoformat()
-
-
-def _to_time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

@@ -25,7 +25,8 @@ from edge.store.backup import CONFIG, MANIFEST, NAME, OLD_JOURNALS, Manifest, sy
 from edge.store.database import open_read_only
 from edge.store.journal import SqliteJournal
 from edge.store.reader import JOURNAL, JOURNAL_FILE, JournalReader, last_given
-from edge.store.residents import RESIDENTS, RESIDENTS_FILE
+from edge.store.resident_rows import RESIDENTS
+from edge.store.residents import RESIDENTS_FILE
 from edge.store.restore_carry import carry_pass_uses, carry_withdrawals
 from edge.store.sealed_file import SealedReader
 

@@ -1,0 +1,144 @@
+"""A resident as rows of the store: who he is sealed, what he may do readable.
+
+Rights stay readable on purpose: they name nobody, and who may enter with PIN or card must be known
+even while no key can be had. Names and the property's records are sealed with the records' key.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from edge.domain import Resident
+from edge.errors import StoreError
+from edge.store.contexts import record_context
+from edge.store.database import COMPACT, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edge.domain import Template
+    from edge.store.sealer import Sealer
+
+LOG = logging.getLogger(__name__)
+
+RESIDENTS = Schema(
+    name="resident store",
+    application_id=0x46475231,  # "FGR1"
+    migrations=(
+        (
+            """CREATE TABLE residents (
+                id TEXT PRIMARY KEY,
+                name TEXT NOT NULL,
+                access_levels TEXT NOT NULL,
+                valid_from TEXT,
+                valid_until TEXT,
+                extended_unlock INTEGER NOT NULL,
+                source TEXT NOT NULL,
+                version INTEGER NOT NULL)""",
+            """CREATE TABLE templates (
+                id INTEGER PRIMARY KEY,
+                resident_id TEXT NOT NULL REFERENCES residents (id) ON DELETE CASCADE,
+                model_id TEXT NOT NULL,
+                kind TEXT NOT NULL,
+                consent_id TEXT,
+                enrolled_at TEXT NOT NULL,
+                sealed BLOB NOT NULL)""",
+            "CREATE INDEX templates_by_resident ON templates (resident_id)",
+            "CREATE TABLE removals (resident_id TEXT PRIMARY KEY, version INTEGER NOT NULL)",
+            "CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL)",
+            "INSERT INTO head VALUES (1, 0)",
+        ),
+        (
+            "CREATE TABLE roster (id TEXT PRIMARY KEY, rev INTEGER NOT NULL, text TEXT NOT NULL)",
+            """CREATE TABLE roster_head (
+                one INTEGER PRIMARY KEY CHECK (one = 1),
+                epoch INTEGER NOT NULL,
+                rev INTEGER NOT NULL,
+                digest TEXT NOT NULL,
+                confirmed_at TEXT)""",
+        ),
+        (
+            # Both columns hold sealed bytes from here on.
+            "UPDATE residents SET name = sealed_name(id, name)",
+            "UPDATE roster SET text = sealed_record(id, text)",
+        ),
+        COMPACT,
+    ),
+)
+
+NAME, RECORD = "name", "roster"
+
+
+def sealed_text(sealer: Sealer, kind: str, identity: str, text: str) -> bytes:
+    """Return a `NAME` or `RECORD` as it is stored."""
+    return sealer.seal(text.encode(), record_context(kind, identity))
+
+
+def opened_text(sealer: Sealer, kind: str, identity: str, sealed: bytes) -> str:
+    """Return what was sealed. Raises `StoreError` when it cannot be opened."""
+    return sealer.open(sealed, record_context(kind, identity)).decode()
+
+
+def migrating(sealer: Sealer) -> Mapping[str, Callable[..., bytes]]:
+    """Return what the migrations of `RESIDENTS` call."""
+    return {
+        "sealed_name": lambda identity, name: sealed_text(sealer, NAME, identity, name),
+        "sealed_record": lambda identity, text: sealed_text(sealer, RECORD, identity, text),
+    }
+
+
+def columns_of(resident: Resident, sealer: Sealer) -> tuple[Any, ...]:
+    """Return a resident as the first columns of its row."""
+    return (
+        resident.id,
+        sealed_text(sealer, NAME, resident.id, resident.name),
+        json.dumps(resident.access_levels),
+        to_text(resident.valid_from),
+        to_text(resident.valid_until),
+        int(resident.extended_unlock),
+    )
+
+
+def resident_of(row: tuple[Any, ...], sealer: Sealer) -> Resident:
+    """Return the resident in a row; one whose name cannot be opened is called by the id.
+
+    A lost key must not lock out who has a PIN or a card.
+    """
+    identity, name, levels, valid_from, valid_until, extended_unlock, *_ = row
+    try:
+        shown = opened_text(sealer, NAME, identity, name)
+    except StoreError as error:
+        LOG.warning("the name of %s is not known: %s", identity, error)
+        shown = identity
+    return Resident(
+        id=identity,
+        name=shown,
+        access_levels=tuple(json.loads(levels)),
+        valid_from=to_time(valid_from),
+        valid_until=to_time(valid_until),
+        extended_unlock=bool(extended_unlock),
+    )
+
+
+def exported_template(template: Template) -> dict[str, Any]:
+    """Return a template as its person may have it, ready for JSON."""
+    return {
+        "model_id": template.model_id,
+        "kind": template.kind,
+        "consent_id": template.consent_id,
+        "enrolled_at": to_text(template.enrolled_at),
+        "embedding": template.embedding.tolist(),
+    }
+
+
+def to_text(at: datetime | None) -> str | None:
+    """Return a time as it is stored: ISO 8601 in UTC."""
+    return None if at is None else at.astimezone(UTC).isoformat()
+
+
+def to_time(text: str | None) -> datetime | None:
+    """Return a stored time."""
+    return None if text is None else datetime.fromisoformat(text)
