@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from edge.errors import SyncError
+from edge.sync.envelope import STORABLES
+from edge.sync.shapes import require
 from hub.tables import DOUBTS, EVENTS, STREAMS, insert_new, put
 
 if TYPE_CHECKING:
@@ -134,38 +136,34 @@ def parse_batch(device: str, payload: bytes, floor: int = 0) -> Batch:
     return Batch(device, rows[0]["stream"], rows, floor)
 
 
-def _events(payload: bytes) -> list[Any]:
+def _events(payload: bytes) -> list[dict[str, Any]]:
     try:
         found = json.loads(payload)
     except (ValueError, RecursionError) as error:
         raise SyncError(f"evt: not JSON: {error}"[:200]) from error
-    events = found if isinstance(found, list) else [found]
-    if not events:
-        raise SyncError("evt: an empty batch")
+    events: list[dict[str, Any]] = found if isinstance(found, list) else [found]
+    require(STORABLES, events, "evt")
     return events
 
 
-def _row(device: str, event: Any) -> dict[str, Any]:
-    if not isinstance(event, dict) or event.get("v") != 1:
-        raise SyncError("evt: version 1 is an object")
+def _row(device: str, event: dict[str, Any]) -> dict[str, Any]:
     fields = dict(event)
-    found_hash, seq = fields.pop("hash", None), fields.get("seq")
-    texts = [fields.get(name) for name in ("stream", "type", "prev")]
-    if type(seq) is not int or not 0 < seq < 2**53:
-        raise SyncError("evt: seq must be a whole number from 1")
-    if not all(isinstance(text, str) and 0 < len(text) <= 64 for text in [*texts, found_hash]):
-        raise SyncError("evt: stream, type, prev and hash must be text")
+    found_hash, body = fields.pop("hash"), _canonical(fields)
+    try:
+        body.encode()
+    except UnicodeEncodeError as error:  # half a character: no database takes it
+        raise SyncError(f"evt: {fields['seq']}: {error}"[:200]) from error
     return {
         "device": device,
         "stream": fields["stream"],
-        "seq": seq,
+        "seq": fields["seq"],
         "at": _short(fields.get("ts"), 40),
         "kind": fields["type"],
         "resident": _short(fields.get("resident"), 128),
         "reason": _short(fields.get("reason"), 64),
         "prev": fields["prev"],
         "hash": found_hash,
-        "body": _canonical(fields),
+        "body": body,
     }
 
 
@@ -178,7 +176,8 @@ def _digest(body: str) -> str:
 
 
 def _short(value: Any, longest: int) -> str | None:
-    return value[:longest] if isinstance(value, str) else None
+    """Return the beginning of a text, None of what no column takes: PostgreSQL has no NUL."""
+    return value[:longest] if isinstance(value, str) and value.isprintable() else None
 
 
 def _doubt(connection: Connection, device: str, stream: str, seq: int, what: str) -> None:
