@@ -6,9 +6,12 @@ What decides about safety has no default: which door this is, how the relay is w
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 """Goes into topics and file names: letters, digits, - and _, 64 at most."""
@@ -227,6 +230,16 @@ class Storage(Section):
     directory: Path | None = Field(None, description="default: $STATE_DIRECTORY, else the user's data folder")
 
 
+class WiegandSection(Section):
+    """A card reader on two GPIO lines, behind a level shifter to 3.3 V."""
+
+    d0: int = Field(ge=2, le=27, description="BCM number of the line DATA0")
+    d1: int = Field(ge=2, le=27, description="BCM number of the line DATA1")
+    bits: tuple[Literal[26, 34, 37], ...] = Field(
+        (26, 34, 37), min_length=1, description="lengths of the site's cards; other frames are refused"
+    )
+
+
 class Access(Section):
     """Who may pass when."""
 
@@ -235,6 +248,7 @@ class Access(Section):
     card_reader: Path | None = Field(
         None, description="input device of a card reader that types like a keyboard"
     )
+    wiegand: WiegandSection | None = Field(None, description="card reader on two GPIO lines")
     pass_keys: tuple[str, ...] = Field(
         (), description="public keys of visitor passes, from facegate pass key"
     )
@@ -254,3 +268,26 @@ class Settings(Section):
     storage: Storage = Storage()  # type: ignore[call-arg]
     access: Access = Access()  # type: ignore[call-arg]
     mqtt: Mqtt | None = None
+
+    @model_validator(mode="after")
+    def _pins_are_used_once(self) -> Settings:
+        users: dict[int, list[str]] = {}
+        for key, pin in self._pins():
+            users.setdefault(pin, []).append(key)
+        twice = [f"{' and '.join(keys)}: both are GPIO{pin}" for pin, keys in users.items() if len(keys) > 1]
+        if twice:
+            raise ValueError(f"{'; '.join(twice)}; give each its own pin")
+        return self
+
+    def _pins(self) -> Iterator[tuple[str, int]]:
+        """Every header pin that the file names, by its key."""
+        wiegand = self.access.wiegand
+        sensors = {f"sensors.{name}.pin": getattr(value, "pin", None) for name, value in self.sensors}
+        named = {
+            "lock.pin": self.lock.pin,
+            **sensors,
+            "held.chime_pin": self.held.chime_pin,
+            "access.wiegand.d0": wiegand.d0 if wiegand else None,
+            "access.wiegand.d1": wiegand.d1 if wiegand else None,
+        }
+        return ((key, pin) for key, pin in named.items() if pin is not None)

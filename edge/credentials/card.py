@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WIEGAND_FORMATS = {26: (8, 16), 34: (16, 16)}
+WIEGAND_FORMATS = {26: (8, 16), 34: (16, 16), 37: (16, 19)}
 """Bits on the wire -> bits of facility code and card number, between two parity bits (SIA AC-01 is
-the 26-bit one; 34 is the common longer one)."""
+the 26-bit one, 34 the common longer one, 37 is HID's H10304)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card by `id`: `w26:FACILITY:NUMBER`, `w34:FACILITY:NUMBER` or `hid:DIGITS`.
+    """A card by `id`: `w26:FACILITY:NUMBER` (or `w34`, `w37`), or `hid:DIGITS` of a USB reader.
 
     It is a name, not a secret: whoever reads a card once can copy it.
     """
@@ -37,16 +37,16 @@ class CardReader(Protocol):
 
 
 def parse_wiegand(bits: Sequence[int]) -> Card | None:
-    """Return the card of 26 or 34 Wiegand bits (0 or 1, in the order of the wire), or None.
+    """Return the card of 26, 34 or 37 Wiegand bits (0 or 1, in the order of the wire), or None.
 
-    The first bit makes the first half even, the last one the second half odd; a frame that breaks
-    this, or of another length, is noise or a cut wire.
+    The first bit makes the first half even, the last one the second half odd; of 37 bits the middle
+    one counts in both halves. A frame that breaks this, or of another length, is noise or a cut wire.
     """
     fields = WIEGAND_FORMATS.get(len(bits))
     if fields is None or any(bit not in (0, 1) for bit in bits):
         return None
-    half = len(bits) // 2
-    if sum(bits[:half]) % 2 != 0 or sum(bits[half:]) % 2 != 1:
+    half = (len(bits) + 1) // 2
+    if sum(bits[:half]) % 2 != 0 or sum(bits[-half:]) % 2 != 1:
         return None
     end = 1 + fields[0]
     return Card(f"w{len(bits)}:{_number(bits[1:end])}:{_number(bits[end:-1])}")

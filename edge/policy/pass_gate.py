@@ -26,9 +26,9 @@ class PassLedger(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PassGate:
-    """Rules for passes at the door of `rules`.
+    """Rules for passes at the door of `rules`, which may be replaced as a whole.
 
     A pass is bound to its times, so it waits while the clock is not trusted; it ends with its
     host's own right to be here.

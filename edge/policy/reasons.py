@@ -134,6 +134,7 @@ KINDS: dict[str, Words] = {
     "health.frame": Words(
         "the camera delivered something that is no picture", "摄像头送来的数据不是有效画面"
     ),
+    "health.reader": Words("a keypad's or card reader's state changed", "键盘或读卡器的状态发生变化"),
     "health.journal": Words("the journal could not be written", "日志无法写入"),
     "door.bell": Words("somebody rang the bell", "有人按门铃"),
     "door.rex": Words("the exit button was pressed", "有人按下出门按钮"),
@@ -142,6 +143,10 @@ KINDS: dict[str, Words] = {
     "door.tamper_cleared": Words("the case is closed again", "外壳已重新闭合"),
     "command.done": Words("a remote command was carried out", "远程命令已执行"),
     "command.failed": Words("a remote command could not be carried out", "远程命令执行失败"),
+    "health.consent": Words(
+        "residents are not matched for want of a consent on record", "因缺少同意记录，部分住户不参与人脸比对"
+    ),
+    "health.panel": Words("the panel cannot be served as set up", "面板无法按设置提供服务"),
     "health.restarts": Words("facegate was started again and again", "facegate 反复重启"),
     "health.sync": Words("the property cannot be joined", "无法连接物业系统"),
     "journal.quarantined": Words(
@@ -166,6 +171,8 @@ KINDS: dict[str, Words] = {
     "enrol.dropped": Words("an enrolment ended without templates", "登记结束，未保存模板"),
     "resident.changed": Words("a resident's rights were changed", "住户权限已变更"),
     "resident.exported": Words("a resident's data was exported", "已导出住户数据"),
+    "resident.removed": Words("a resident was removed", "已移除住户"),
+    "consent.recorded": Words("a consent was recorded", "已记录同意"),
     "consent.withdrawn": Words("a consent was withdrawn", "已撤回同意"),
     "face.erased": Words("a face template and its key were destroyed", "人脸模板及其密钥已销毁"),
     "command.taken": Words("a remote command was carried out", "远程命令已执行"),

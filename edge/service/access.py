@@ -15,10 +15,10 @@ from edge.policy.desk import CredentialDesk
 from edge.policy.door import DoorPolicy
 from edge.policy.lockout import WITH_PAD, LockoutRule
 from edge.policy.pass_gate import PassGate
-from edge.policy.rulebook import RuleBook
+from edge.policy.rulebook import RuleBook, UsualMode
 from edge.policy.trust import EPOCH, ClockGuard
 from edge.service.kept import Credentials, ModeFile, Roster
-from edge.service.readers import reader
+from edge.service.readers import Surroundings, key_reader, wiegand_reader
 
 if TYPE_CHECKING:
     import threading
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from edge.config.settings import Settings
     from edge.controller import DoorController, Outcome
+    from edge.credentials.card import Card
     from edge.domain import Frame
     from edge.policy.desk import Answer
     from edge.policy.modes import DoorState
@@ -89,11 +90,12 @@ class DoorAccess:
         self._credentials = Credentials(data, decode_keys(settings.access.pass_keys))
         states = {"synced", "restored"} if settings.access.has_rtc else {"synced"}
         self._guard = ClockGuard(time.floor or EPOCH, frozenset(states))
-        rules = AccessRules(load_book(settings), settings.door.id, Roster(store).find, self._guard)
+        self._began = load_book(settings)
+        rules = AccessRules(self._began, settings.door.id, Roster(store).find, self._guard)
         has_contact = settings.sensors.contact is not None
         self.policy = DoorPolicy.for_door(rules, clock.monotonic, self._alarm, has_contact=has_contact)
-        gate = PassGate(rules, self._credentials)
-        self.desk = CredentialDesk(self.policy, self._credentials.register, gate, clock)
+        self._gate = PassGate(rules, self._credentials)
+        self.desk = CredentialDesk(self.policy, self._credentials.register, self._gate, clock)
         self._codes = QrReader() if settings.access.pass_keys else None
         self._controller: DoorController | None = None
         self._mode_file = ModeFile(data / "mode.json")
@@ -105,6 +107,33 @@ class DoorAccess:
     def connect(self, controller: DoorController) -> None:
         """Say whom to tell what the readers decide."""
         self._controller = controller
+
+    def use(self, book: RuleBook) -> bool:
+        """Go by these rules from the next person on; False when some of them need a new start.
+
+        The calendar, the usual mode, anti-passback and the pauses after failures are built at the
+        start and keep a history; levels, groups, who is switched off and opening times count now.
+        """
+        rules = replace(self.policy.rules, book=book)
+        fixed = [self._of_the_start(one) for one in (self._began, book)]
+        self.policy.rules = self._gate.rules = rules
+        return fixed[0] == fixed[1]
+
+    def use_times(self, settings: Settings) -> None:
+        """Open for as long as `settings` say from the next person on; the other rules stay."""
+        lock = settings.lock
+        book = self.policy.rules.book
+        self.use(
+            replace(
+                book,
+                unlock_seconds=lock.unlock_seconds,
+                extended_unlock_seconds=lock.extended_unlock_seconds,
+            )
+        )
+
+    def _of_the_start(self, book: RuleBook) -> tuple[object, ...]:
+        usual = book.usual_modes.get(self._settings.door.id, UsualMode())
+        return book.calendar, usual, book.passback, book.lockout
 
     def set_mode(self, state: DoorState | None) -> None:
         """Command a mode, or None for the usual one. Whoever may do so was checked by the caller."""
@@ -155,23 +184,29 @@ class DoorAccess:
             case "door.fault" | "door.fault_cleared" if data.get("part") == "contact":
                 self.policy.note_contact(kind == "door.fault_cleared")
 
-    def workers(self, stopping: threading.Event) -> list[Worker]:
+    def workers(self, stopping: threading.Event, environ: Mapping[str, str]) -> list[Worker]:
         """Return the threads of the readers that are configured, not yet started."""
         keypad, wedge = Keypad(), Wedge()
+        access, lock = self._settings.access, self._settings.lock
+        around = Surroundings(self._clock.monotonic, self._alarm, stopping)
 
         def key(pressed: str) -> None:
             typed = keypad.press(pressed, self._clock.monotonic())
             if typed is not None:
                 self._enter(self.desk.type_pin(typed.number, typed.pin))
 
-        def card(pressed: str) -> None:
-            shown = wedge.press(pressed, self._clock.monotonic())
+        def card(shown: Card | None) -> None:
             if shown is not None:
                 self._enter(self.desk.present_card(shown.id))
 
-        access = self._settings.access
-        wanted = (("keypad", access.keypad, key), ("card", access.card_reader, card))
-        return [reader(name, path, take, stopping) for name, path, take in wanted if path is not None]
+        def wedged(pressed: str) -> None:
+            card(wedge.press(pressed, self._clock.monotonic()))
+
+        keys = (("keypad", access.keypad, key), ("card", access.card_reader, wedged))
+        workers = [key_reader(name, path, take, around) for name, path, take in keys if path is not None]
+        if access.wiegand is not None:
+            workers.append(wiegand_reader(access.wiegand, lock, environ, card, around))
+        return workers
 
     def close(self) -> None:
         """Close the credential file. Safe to call twice."""

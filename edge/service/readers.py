@@ -1,18 +1,24 @@
-"""Threads that read a keypad or card reader, and wait for it when it is unplugged."""
+"""Threads that read keypads and card readers, and wait for one that is unplugged or noisy."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from edge.credentials.device import KeyDevice
-from edge.errors import ReaderLost
+from edge.credentials.wiegand import WiegandReader, WiegandWiring
+from edge.errors import LockError, ReaderLost
+from edge.relay.line import lgpio_factory, mock_factory
 from edge.runtime.worker import Worker
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from edge.config.settings import LockSection, WiegandSection
+    from edge.credentials.card import Card
 
 logger = logging.getLogger(__name__)
 
@@ -20,49 +26,143 @@ READ_SECONDS = 0.5
 """How long a reader is waited for before the thread reports that it is alive."""
 
 REOPEN_SECONDS = 2.0
-"""Between two tries to open a keypad or card reader that was unplugged."""
+"""Between two tries to open a reader that was lost."""
+
+STEADY_SECONDS = 5.0
+"""A reader that stays open this long is back; one that flaps stays lost in the journal."""
+
+NOISE_SECONDS = 60.0
+"""At most one event about noise in this time, with a count: anybody can touch wires outside."""
+
+Heard = TypeVar("Heard")
+Heard_co = TypeVar("Heard_co", covariant=True)
 
 
-def reader(name: str, path: Path, take: Callable[[str], None], stopping: threading.Event) -> Worker:
+class Source(Protocol[Heard_co]):
+    """A device that is read: `edge.credentials.card.CardReader`, or keys of a `KeyDevice`."""
+
+    def read(self, timeout_seconds: float) -> Heard_co | None:
+        """Return what came next, or None. Raises `ReaderLost`."""
+
+    def close(self) -> None:
+        """Release the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every reader's thread needs: `report` gets a `health.reader` event's kind and data."""
+
+    monotonic: Callable[[], float]
+    report: Callable[[str, dict[str, Any]], None]
+    stopping: threading.Event
+
+
+def key_reader(name: str, path: Path, take: Callable[[str], None], around: Surroundings) -> Worker:
     """Return the thread of one key device, not yet started; `take` gets each key."""
-    keys = _Keys(path, take, stopping)
-    return Worker(name, keys.step, close=keys.close, stopping=stopping)
+    return _worker(_Reader(name, lambda: KeyDevice(path), take, around))
 
 
-class _Keys:
-    """One key device: opened, read, and opened again after it was lost. One thread."""
+def wiegand_reader(
+    section: WiegandSection,
+    lock: LockSection,
+    environ: Mapping[str, str],
+    take: Callable[[Card], None],
+    around: Surroundings,
+) -> Worker:
+    """Return the thread of a reader on two GPIO lines, not yet started; `take` gets each card."""
+    wiring = WiegandWiring(section.d0, section.d1, frozenset(section.bits))
+    noise = _Noise("wiegand", around)
 
-    def __init__(self, path: Path, take: Callable[[str], None], stopping: threading.Event) -> None:
-        self._path = path
+    def opened() -> WiegandReader:
+        try:
+            factory = _factory(lock, environ)
+        except LockError as error:
+            raise ReaderLost(f"card reader: {error}") from error
+        return WiegandReader(wiring, factory, noise.heard)
+
+    return _worker(_Reader("wiegand", opened, take, around))
+
+
+def _factory(lock: LockSection, environ: Mapping[str, str]) -> Any:
+    if lock.pin_factory == "mock":
+        return mock_factory(environ)
+    return lgpio_factory(lock.gpio_chip, inputs=True)
+
+
+def _worker(reader: _Reader[Any]) -> Worker:
+    return Worker(reader.name, reader.step, close=reader.close, stopping=reader.stopping)
+
+
+class _Reader(Generic[Heard]):
+    """One device: opened, read, and opened again after it was lost. One thread."""
+
+    def __init__(
+        self,
+        name: str,
+        open_source: Callable[[], Source[Heard]],
+        take: Callable[[Heard], None],
+        around: Surroundings,
+    ) -> None:
+        self.name = name
+        self.stopping = around.stopping
+        self._open_source = open_source
         self._take = take
-        self._stopping = stopping
-        self._device: KeyDevice | None = None
-        self._told = ""
+        self._around = around
+        self._source: Source[Heard] | None = None
+        self._opened_at = 0.0
+        self._is_lost = False
 
     def step(self) -> None:
         try:
-            pressed = self._opened().read(READ_SECONDS)
+            heard = self._opened().read(READ_SECONDS)
         except ReaderLost as error:
             self._lose(str(error))
             return
-        if pressed is not None:
-            self._take(pressed)
+        if heard is not None:
+            self._take(heard)
+        if self._is_lost and self._around.monotonic() - self._opened_at >= STEADY_SECONDS:
+            self._is_lost = False
+            self._tell("back")
 
     def close(self) -> None:
-        if self._device is not None:
-            self._device.close()
-            self._device = None
+        if self._source is not None:
+            self._source.close()
+            self._source = None
 
-    def _opened(self) -> KeyDevice:
-        if self._device is None:
-            self._device = KeyDevice(self._path)
-            self._told = ""
-        return self._device
+    def _opened(self) -> Source[Heard]:
+        if self._source is None:
+            self._source = self._open_source()
+            self._opened_at = self._around.monotonic()
+        return self._source
 
     def _lose(self, why: str) -> None:
         """Say so once, not every two seconds; the other ways in go on."""
         self.close()
-        if self._told != why:
-            self._told = why
+        if not self._is_lost:
+            self._is_lost = True
             logger.error("%s", why)
-        self._stopping.wait(REOPEN_SECONDS)
+            self._tell("lost", why=why)
+        self.stopping.wait(REOPEN_SECONDS)
+
+    def _tell(self, state: str, **data: Any) -> None:
+        self._around.report("health.reader", {"reader": self.name, "state": state, **data})
+
+
+class _Noise:
+    """Counts refused frames of one reader and tells of them now and then. One thread."""
+
+    def __init__(self, name: str, around: Surroundings) -> None:
+        self._name = name
+        self._around = around
+        self._count = 0
+        self._told_at = float("-inf")
+
+    def heard(self, why: str) -> None:
+        self._count += 1
+        now = self._around.monotonic()
+        if now - self._told_at < NOISE_SECONDS:
+            return
+        self._told_at, frames, self._count = now, self._count, 0
+        logger.warning("%s: %d frame(s) refused, the last: %s", self._name, frames, why)
+        data = {"reader": self._name, "state": "noise", "frames": frames, "why": why}
+        self._around.report("health.reader", data)

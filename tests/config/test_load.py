@@ -146,3 +146,52 @@ def test_with_the_property_s_keys_its_word_counts_unless_said_otherwise(written,
 
     assert mqtt is not None
     assert mqtt.ack == ack
+
+
+PINS = """
+[sensors.contact]
+pin = {contact}
+contact = "nc"
+[held]
+chime_pin = {chime}
+[access]
+wiegand = {{d0 = {d0}, d1 = {d1}}}
+"""
+OWN_PINS = {"contact": 22, "chime": 27, "d0": 5, "d1": 6}
+
+
+def test_every_pin_has_one_use(written):
+    settings = load_settings(written(GOOD + PINS.format(**OWN_PINS)))
+    assert settings.access.wiegand is not None
+    assert settings.access.wiegand.bits == (26, 34, 37)
+
+
+KEYS = {
+    "contact": "sensors.contact.pin",
+    "chime": "held.chime_pin",
+    "d0": "access.wiegand.d0",
+    "d1": "access.wiegand.d1",
+}
+
+
+@pytest.mark.parametrize("first", ["lock", *KEYS])
+@pytest.mark.parametrize("second", KEYS)
+def test_a_pin_used_twice_is_refused_and_both_keys_are_named(written, first, second):
+    if first == second:
+        return
+    pin = {"lock": 17, **OWN_PINS}[first]
+    text = refusal(written(GOOD + PINS.format(**OWN_PINS | {second: pin})))
+    named = {KEYS.get(first, "lock.pin"), KEYS[second]}
+    assert all(key in text for key in named)
+    assert f"both are GPIO{pin}; give each its own pin" in text
+
+
+@pytest.mark.parametrize("sensor", ["contact", "rex", "tamper", "fire", "bell"])
+def test_no_input_may_sit_on_the_relay_s_pin(written, sensor):
+    text = refusal(written(GOOD + f'[sensors.{sensor}]\npin = 17\ncontact = "no"\n'))
+    assert f"lock.pin and sensors.{sensor}.pin: both are GPIO17" in text
+
+
+def test_card_lengths_that_nobody_checks_are_refused(written):
+    text = refusal(written(GOOD + "[access]\nwiegand = {d0 = 5, d1 = 6, bits = [35]}\n"))
+    assert "access.wiegand.bits.0 = 35" in text

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 STAND_IN = Path(__file__).parent / "stand_in"
 PIN = 17
@@ -57,6 +57,13 @@ class Lines:
             when, pid, name, *arguments = line.split()
             found.append(Call(float(when), int(pid), name, tuple(map(int, arguments))))
         return found
+
+    def send(self, timed_bits: Iterable[tuple[int, float]], numbers: tuple[int, int]) -> None:
+        """Pulse the data lines `numbers` to ground: (bit, seconds) each, with the kernel's time."""
+        pulses = ((at, numbers[bit], level) for bit, at in timed_bits for level in (0, 1))
+        text = "".join(f"{at:.6f} 0 set {number} {level}\n" for at, number, level in pulses)
+        with self.log.open("a") as log:
+            log.write(text)
 
     def levels(self) -> list[tuple[float, int]]:
         """Every level the relay's line was driven to, in order."""

@@ -17,9 +17,11 @@ import pytest
 from edge.credentials.device import EV_KEY, EVENT, KEYS
 from edge.domain import Resident
 from edge.store.residents import ResidentStore
+from tests.credentials.wires import pulses, wire
+from tests.relay.relay_lines import Lines, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 DEADLINE_SECONDS = 40.0
@@ -31,6 +33,7 @@ id = "north"
 source = "{home}/no-camera.avi"
 [lock]
 driver = "dry-run"
+{lock}
 [storage]
 directory = "{home}/data"
 [access]
@@ -63,7 +66,9 @@ class Keys:
 class Door:
     """A running service with nothing but its keypad and its card reader."""
 
-    def __init__(self, home: Path, rules: str = "") -> None:
+    def __init__(
+        self, home: Path, rules: str = "", lock: str = "", environ: Mapping[str, str] | None = None
+    ) -> None:
         self.home, self.data = home, home / "data"
         self.data.mkdir()
         with closing(ResidentStore(self.data / "residents.db")) as store:
@@ -72,8 +77,8 @@ class Door:
         self.facegate("card", "add", "hid:4711", "anna")
         self.keypad, self.cards = Keys(home / "keypad"), Keys(home / "cards")
         config = home / "config.toml"
-        config.write_text(CONFIG.format(home=home, rules=rules))
-        self.environ = os.environ | {"FACEGATE_MODELS": str(home / "no-models")}
+        config.write_text(CONFIG.format(home=home, rules=rules, lock=lock))
+        self.environ = dict(environ or os.environ) | {"FACEGATE_MODELS": str(home / "no-models")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "edge.cli", "run", "--config", str(config)],
             env=self.environ,
@@ -112,8 +117,8 @@ class Door:
 def start(tmp_path) -> Iterator[Callable[..., Door]]:
     doors: list[Door] = []
 
-    def begin(rules: str = "") -> Door:
-        doors.append(Door(tmp_path, rules))
+    def begin(rules: str = "", **rest: Any) -> Door:
+        doors.append(Door(tmp_path, rules, **rest))
         doors[-1].wait_for(lambda event: event["type"] == "service.started")
         return doors[-1]
 
@@ -142,6 +147,25 @@ def test_pin_and_card_open_while_camera_models_and_broker_are_dead(start):
     _, log = door.process.communicate(timeout=20)
     assert door.process.returncode == 0, log
     assert door.pin not in log
+
+
+def test_a_wiegand_card_opens_and_noise_on_its_wires_is_told(start, tmp_path):
+    lines = Lines(tmp_path)
+    door = start("wiegand = {d0 = 5, d1 = 6}", lock="gpio_chip = 0", environ=lines.environment())
+    door.facegate("card", "add", "w26:17:4711", "anna")
+    until(lambda: [c for c in lines.calls() if c.name == "gpio_claim_alert"][1:], "both lines are watched")
+    card = wire(26, 17, 4711)
+    lines.send(pulses(card[:9]), (5, 6))
+    noise = door.wait_for(lambda event: event["type"] == "health.reader" and "frames" in event["data"])
+    lines.send(pulses(wire(34, 1, 2), start=2.0), (5, 6))
+    refused = door.wait_for(by("card", "access.denied"))
+    lines.send(pulses(card, start=3.0), (5, 6))
+    opened = door.wait_for(by("card"))
+
+    assert noise["data"]["state"] == "noise"
+    assert "9 bits" in noise["data"]["why"]
+    assert (refused["reason"], refused["data"]["card"]) == ("unknown_credential", "w34:1:2")
+    assert (opened["resident"], opened["data"]["card"]) == ("anna", "w26:17:4711")
 
 
 def test_the_rules_of_the_site_are_asked(start, tmp_path):

@@ -1,4 +1,4 @@
-"""A keypad that is unplugged and plugged in again; the thread lives through it."""
+"""A keypad unplugged and plugged in again, wires that carry noise: the threads live through it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,50 @@ import logging
 import os
 import threading
 
+from edge.config.settings import LockSection, WiegandSection
 from edge.credentials.device import EV_KEY, EVENT
-from edge.service.readers import reader
+from edge.errors import ReaderLost
+from edge.service.readers import (
+    NOISE_SECONDS,
+    STEADY_SECONDS,
+    Surroundings,
+    _Noise,
+    _Reader,
+    key_reader,
+    wiegand_reader,
+)
 
 
 def press(fd: int, code: int) -> None:
     os.write(fd, EVENT.pack(0, 0, EV_KEY, code, 1))
 
 
+class Site:
+    """Surroundings with a clock to move and a history of what was reported."""
+
+    def __init__(self, stopping: threading.Event | None = None) -> None:
+        self.now = 100.0
+        self.events: list[dict[str, object]] = []
+        self.around = Surroundings(lambda: self.now, self._report, stopping or Impatient())
+
+    @property
+    def states(self) -> list[object]:
+        return [event["state"] for event in self.events]
+
+    def _report(self, kind: str, data: dict[str, object]) -> None:
+        assert kind == "health.reader"
+        self.events.append(data)
+
+
 def test_keys_arrive_again_after_the_keypad_was_away(tmp_path, caplog):
     path, keys, arrived, stopping = tmp_path / "keypad", [], threading.Event(), Impatient()
+    site = Site(stopping)
 
     def take(key: str) -> None:
         keys.append(key)
         arrived.set()
 
-    worker = reader("keypad", path, take, stopping)
+    worker = key_reader("keypad", path, take, site.around)
     with caplog.at_level(logging.ERROR):
         worker.start()
         assert stopping.waited.wait(10)  # it is not there yet
@@ -40,8 +68,68 @@ def test_keys_arrive_again_after_the_keypad_was_away(tmp_path, caplog):
     assert worker.stop(10)
     assert worker.failures == 0
     told = [record.getMessage() for record in caplog.records]
-    assert all("check the cable" in text for text in told)
-    assert len(told) <= 6  # said at each change, not every two seconds
+    assert len(told) == 1  # it never stayed for long: said once, not every two seconds
+    assert "check the cable" in told[0]
+    assert site.states == ["lost"]
+
+
+class Flaky:
+    """A source that is lost whenever it is told to be."""
+
+    def __init__(self) -> None:
+        self.is_there = False
+
+    def read(self, timeout_seconds: float) -> str | None:
+        if not self.is_there:
+            raise ReaderLost("reader: gone")
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+def test_lost_and_back_are_events_once_each_and_a_flapping_reader_stays_lost():
+    site, source = Site(), Flaky()
+    reader = _Reader("keypad", lambda: source, print, site.around)
+    for is_there in (False, True, False, True):
+        source.is_there = is_there
+        reader.step()
+        site.now += 1
+    assert site.events == [{"reader": "keypad", "state": "lost", "why": "reader: gone"}]
+    site.now += STEADY_SECONDS
+    reader.step()
+    reader.step()
+    assert site.states == ["lost", "back"]
+    source.is_there = False
+    reader.step()
+    assert site.states == ["lost", "back", "lost"]
+
+
+def test_noise_is_told_once_a_minute_with_a_count():
+    site = Site()
+    noise = _Noise("wiegand", site.around)
+    for _ in range(50):
+        noise.heard("13 bits")
+        site.now += 0.5
+    site.now += NOISE_SECONDS
+    noise.heard("wrong parity")
+    assert [(event["frames"], event["why"]) for event in site.events] == [
+        (1, "13 bits"),
+        (50, "wrong parity"),
+    ]
+
+
+def test_without_gpio_a_wiegand_reader_is_lost_and_the_rest_goes_on():
+    stopping = Impatient()
+    site = Site(stopping)
+    section = WiegandSection(d0=5, d1=6)
+    lock = LockSection(driver="dry-run", gpio_chip=15)
+    worker = wiegand_reader(section, lock, {}, print, site.around)
+    worker.start()
+    assert stopping.waited.wait(10)
+    assert worker.stop(10)
+    assert worker.failures == 0
+    assert site.states == ["lost"]
 
 
 class Impatient(threading.Event):
