@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any
@@ -126,26 +125,6 @@ class RosterLog:
         query = sa.select(ROSTER.c.id, ROSTER.c.rev, ROSTER.c.text)
         records = [(row.id, row.rev, row.text) for row in connection.execute(query)]
         return RosterState(self._epoch, _last_rev(connection), roster_digest(records), len(records))
-
-
-def read_csv(lines: Iterable[str]) -> list[dict[str, Any]]:
-    """Return records from CSV with a header: id, name, and optionally the other fields.
-
-    `access_levels` are separated by blanks. Raises `SyncError` naming the line.
-    """
-    records = []
-    for number, row in enumerate(csv.DictReader(lines), 2):
-        fields: dict[str, Any] = {name: value for name, value in row.items() if value}
-        if "access_levels" in fields:
-            fields["access_levels"] = fields["access_levels"].split()
-        if "extended_unlock" in fields:
-            fields["extended_unlock"] = fields["extended_unlock"].lower() in {"1", "yes", "true"}
-        try:
-            parse_record(fields)
-        except SyncError as error:
-            raise SyncError(f"line {number}: {error}") from error
-        records.append(fields)
-    return records
 
 
 def _change(rev: int, identity: str, text: str | None) -> RosterChange:

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
 METADATA = sa.MetaData()
+BUSY_MS = 30_000
+"""How long SQLite waits for another process's commit: a disk that hangs longer is an error."""
+
+MAKING_TABLES = 0x66616365
+"""Key of PostgreSQL's advisory lock; any number that no other program on this database uses."""
 
 EVENTS = sa.Table(
     "events",
@@ -35,8 +40,10 @@ STREAMS = sa.Table(
     sa.Column("stream", sa.String(64), primary_key=True),
     sa.Column("upto", sa.BigInteger, nullable=False),
     sa.Column("hash", sa.String(64)),
+    sa.Column("top", sa.BigInteger),
 )
-"""How far each stream is stored without a gap, and the hash there (None: not known)."""
+"""How far each stream is stored without a gap, the hash there (None: not known), and the highest
+number stored at all (None: not known)."""
 
 DOUBTS = sa.Table(
     "doubts",
@@ -96,13 +103,19 @@ def open_tables(url: str) -> Engine:
     `url` is SQLAlchemy's: `sqlite:////var/lib/facegate/hub.db` or `postgresql+psycopg://...`.
     """
     try:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(url, pool_pre_ping=True)
         if engine.dialect.name == "sqlite":
             _prepare_sqlite(engine)
-        METADATA.create_all(engine)
+        with engine.begin() as connection:
+            _make_tables(connection)
     except (sa.exc.SQLAlchemyError, ImportError) as error:
         raise StoreError(f"hub database: {str(error).splitlines()[0]}") from error
     return engine
+
+
+def reading(engine: Engine) -> Connection:
+    """Return a connection for looking only, as a context: it keeps nobody from writing, however long."""
+    return engine.connect().execution_options(looking=True)
 
 
 def insert_new(connection: Connection, table: sa.Table, row: dict[str, Any]) -> bool:
@@ -122,15 +135,31 @@ def put(connection: Connection, table: sa.Table, row: dict[str, Any]) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
 
 
+def _make_tables(connection: Connection) -> None:
+    """Make what is missing; one hub at a time, however many start at once."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING_TABLES)))
+    METADATA.create_all(connection)
+    inspector = sa.inspect(connection)
+    for table in METADATA.sorted_tables:
+        known = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:  # a table of an older version: new columns are nullable
+                kind = column.type.compile(connection.dialect)
+                connection.exec_driver_sql(f'ALTER TABLE {table.name} ADD COLUMN "{column.name}" {kind}')
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     """Make SQLite durable, and its transactions exclusive from the start (SQLAlchemy's own recipe)."""
 
     @sa.event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
 
     @sa.event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        looking = connection.get_execution_options().get("looking", False)
+        connection.exec_driver_sql("BEGIN" if looking else "BEGIN IMMEDIATE")

@@ -13,7 +13,6 @@ from edge.errors import StoreError, SyncError
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from hub.events import EventSink
-from hub.roster import read_csv
 from hub.tables import DOUBTS, EVENTS, METADATA, open_tables
 from tests.hub.postgres import running
 
@@ -165,16 +164,3 @@ def test_a_database_that_cannot_be_opened_is_named(tmp_path):
     for url in (f"sqlite:///{tmp_path}/no/such/folder/hub.db", "nonsense://x", "oracle://x"):
         with pytest.raises(StoreError, match="hub database"):
             open_tables(url)
-
-
-def test_people_are_read_from_csv_with_the_line_of_each_mistake():
-    """Spreadsheets are what properties have."""
-    people = read_csv(
-        ["id,name,access_levels,extended_unlock\n", "a1,Anna 安娜,resident gym,yes\n", "b2,Bob,,\n"]
-    )
-    assert people == [
-        {"id": "a1", "name": "Anna 安娜", "access_levels": ["resident", "gym"], "extended_unlock": True},
-        {"id": "b2", "name": "Bob"},
-    ]
-    with pytest.raises(SyncError, match="line 3: record: valid_until"):
-        read_csv(["id,name,valid_until\n", "a,A,\n", "b,B,soon\n"])

@@ -113,17 +113,17 @@ def test_events_of_every_door_arrive_and_can_be_exported(tmp_path, place, hub, f
         front.door.happen(30)
         back.door.happen(20)
         wait_until(lambda: front.door.outbox.done_upto() >= 30 and back.door.outbox.done_upto() >= 20)
-    rows = list(csv.DictReader(io.StringIO(staff(place, "export")[1])))
+    rows = list(csv.DictReader(io.StringIO(staff(place, "events", "export")[1])))
     granted = [row["device"] for row in rows if row["kind"] == "access.granted"]
     assert (granted.count("front"), granted.count("back")) == (30, 20)
-    lines = staff(place, "watch", "--json")[1].splitlines()
+    lines = staff(place, "staff", "watch", "--json")[1].splitlines()
     assert len(lines) == len(rows)
-    assert staff(place, "doubts") == (0, "")
+    assert staff(place, "events", "doubts") == (0, "")
 
 
 def test_staff_open_a_door_and_learn_what_happened(place, hub, front):
     """Two signed steps, one line for people, an event at the door that names who asked."""
-    code, text = staff(place, "open", "front", "--seconds", "7", "--by", "Night desk")
+    code, text = staff(place, "staff", "open", "front", "--seconds", "7", "--by", "Night desk")
     assert (code, text.strip()) == (0, "front: unlocked, opened after 2.1 s")
     assert front.executed == [("unlock", "Night desk", {"seconds": 7.0})]
     kinds = [event.kind for event in front.door.journal.read()]
@@ -135,7 +135,7 @@ def test_staff_open_a_door_and_learn_what_happened(place, hub, front):
 def test_a_door_that_is_away_is_said_to_be(place, hub):
     """No silent success."""
     hub._parts[2]._now = lambda: 1e12  # the commander's clock: its patience is over at once
-    code, text = staff(place, "open", "back")
+    code, text = staff(place, "staff", "open", "back")
     assert code == 1
     assert "may be offline" in text
 
@@ -208,7 +208,7 @@ def test_rubbish_from_a_door_is_noted_and_ends_nothing(place, hub, front):
     for topic in ("evt", "sync/req", "cmd/ack", "avail"):
         for payload in (b"\xff", b"[]", b'{"have": "x"}', json.dumps({"epoch": 1, "have": -5}).encode()):
             client.publish(f"facegate/v1/front/{topic}", payload)
-    wait_until(lambda: "avail: state must be online or offline" in staff(place, "doors")[1])
+    wait_until(lambda: "avail: needs state" in staff(place, "doors")[1])
     front.door.happen(2)
     wait_until(lambda: front.door.outbox.done_upto() >= 2)
-    assert staff(place, "open", "front")[0] == 0
+    assert staff(place, "staff", "open", "front")[0] == 0

@@ -1,0 +1,27 @@
+"""Events as doors send them: chained and hashed, without a disk."""
+
+from datetime import UTC, datetime
+
+from edge.domain import EventDraft
+from edge.store.chain import Link, Stamp, forge
+from edge.store.ids import uuid7
+
+
+def chain(door, count, day=1, stream=None):
+    """Return `count` entries of a new journal of this door."""
+    at = datetime(2026, 3, day, 8, 0, tzinfo=UTC)
+    stamp, link = Stamp(stream or uuid7(at), "boot", "synced", door), Link()
+    entries = []
+    for n in range(count):
+        data = {"similarity": 0.71, "n": n}
+        row = forge(
+            EventDraft("access.granted", at, float(n), "anna", "granted", data), uuid7(at), stamp, link
+        )
+        link = Link(row.seq, row.hash)
+        entries.append(row.envelope)
+    return entries
+
+
+def pack(entries):
+    """Return one message with these entries."""
+    return f"[{','.join(entries)}]".encode()

@@ -1,0 +1,137 @@
+"""Spreadsheets of the kind properties have, and of the kind attackers make."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.errors import SyncError
+from edge.sync.records import parse_record
+from hub.reading import StoredEvent
+from hub.sheets import COLUMNS, read_people, write_events
+
+NOTE = '{"v":1}'
+
+
+def event(**changes):
+    fields = {
+        "device": "front",
+        "stream": "s",
+        "seq": 1,
+        "at": "2026-03-01T08:00:00Z",
+        "kind": "access.granted",
+        "resident": "anna",
+        "reason": None,
+        "body": NOTE,
+    }
+    return StoredEvent(**{**fields, **changes})
+
+
+def refusal(data, encoding="utf-8"):
+    with pytest.raises(SyncError) as caught:
+        read_people(data, encoding)
+    return str(caught.value)
+
+
+def test_people_are_read_with_every_field():
+    text = "id,name,access_levels,extended_unlock\na1,Anna 安娜,resident gym,yes\nb2,Bob,,\n"
+    assert read_people(text.encode()) == [
+        {"id": "a1", "name": "Anna 安娜", "access_levels": ["resident", "gym"], "extended_unlock": True},
+        {"id": "b2", "name": "Bob"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "\ufeffid,name\r\na1,安娜\r\n".encode(),
+        "id;name\na1;安娜\n".encode(),
+        "id\tname\na1\t安娜".encode(),
+        'name,"id"\n"安娜","a1"\n,\n\n'.encode(),
+        " id , name ,valid_until\n a1 , 安娜\n".encode(),
+    ],
+    ids=["excel utf-8", "european excel", "tabs", "quoted, empty lines", "blanks, short line"],
+)
+def test_what_spreadsheets_write_is_understood(data):
+    assert read_people(data) == [{"id": "a1", "name": "安娜"}]
+
+
+def test_a_file_of_excel_in_china_is_refused_with_the_way_out_and_read_when_told():
+    """Guessing would garble names: many bytes are valid in several encodings."""
+    data = "id,name\na1,Bob\na2,安娜\n".encode("gb18030")
+    assert "line 3: not utf-8" in refusal(data)
+    assert "--encoding gb18030" in refusal(data)
+    assert read_people(data, "gb18030")[1]["name"] == "安娜"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "line 1: the first line must name the columns, and lacks id and name"),
+        ("a1,Anna\n", "lacks id and name"),
+        ("id,name,password\na,A,x\n", "column 'password' is unknown"),
+        ("id,name,name\na,A,B\n", "named twice"),
+        ("id,name\na,A\na,B\n", "line 3: id 'a' is on line 2 already"),
+        ("id,name\na,A,B\n", "line 2: 3 cells, but 2 columns"),
+        ("id,name\n,A\n", "line 2: "),
+        ("id,name,extended_unlock\na,A,maybe\n", "line 2: extended_unlock must be yes or no"),
+        ("id,name\na,A\x00\n", "line 2: "),
+        ("id,name\na," + "A" * 200_000 + "\n", "line 2: field larger"),
+        ('id,name\na,"A\nb,B\n', "unexpected end of data"),
+        ('id,name\n"two\nlines",A\nb,\n', "line 2: "),
+    ],
+)
+def test_mistakes_are_named_with_their_line(text, said):
+    assert said in refusal(text.encode())
+
+
+def test_every_bad_line_is_named_up_to_ten():
+    text = "id,name,valid_until\n" + "".join(f"p{n},P,soon\n" for n in range(14)) + "ok,O,\n"
+    said = refusal(text.encode())
+    assert said.count("valid_until") == 10
+    assert said.endswith("and 4 more")
+
+
+def test_a_line_number_counts_lines_inside_quotes():
+    assert "line 4: " in refusal(b'id,name,valid_until\n"a",A,"2026-01-01T00:00:00\n+00:00"\nb,B,soon\n')
+
+
+@pytest.mark.parametrize("data", ["id,name\n".encode("utf-16"), b"id,name\na,\x81\x82\n", b"\xff"])
+def test_other_encodings_are_refused_in_words(data):
+    assert "CSV UTF-8" in refusal(data)
+    assert "there is no such encoding" in refusal(b"id,name\n", "klingon")
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: f"id,name\n{text}".encode()))
+def test_whatever_the_file_it_is_read_or_refused(data):
+    """Nothing but a `SyncError`, and what is read is fit for the roster."""
+    try:
+        people = read_people(data)
+    except SyncError:
+        return
+    for record in people:
+        parse_record(record)
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")'])
+def test_no_exported_cell_is_a_formula(cell):
+    """A resident's id, or whatever a stolen door claims, is opened by staff in a spreadsheet."""
+    out = io.StringIO()
+    assert write_events([event(resident=cell, kind=cell, at=cell, reason=cell)], out) == 1
+    _, row = csv.reader(io.StringIO(out.getvalue()))
+    assert [row[COLUMNS.index(name)] for name in ("resident", "kind", "at", "reason")] == [f"'{cell}"] * 4
+
+
+def test_harmless_cells_are_exported_as_they_are():
+    out = io.StringIO()
+    write_events([event(resident='Anna, "安娜"\n2')], out)
+    assert next(iter(csv.DictReader(io.StringIO(out.getvalue())))) == {
+        "device": "front",
+        "seq": "1",
+        "at": "2026-03-01T08:00:00Z",
+        "kind": "access.granted",
+        "resident": 'Anna, "安娜"\n2',
+        "reason": "",
+    }

@@ -1,0 +1,130 @@
+"""What a web console would call: doors, events, people, without a broker."""
+
+import pytest
+import sqlalchemy as sa
+
+from edge.errors import SyncError
+from edge.sync.commands import CommandType
+from edge.sync.site import Site
+from hub.events import EventSink
+from hub.reading import Wanted
+from hub.staff import Staff
+from hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables, put, reading
+from tests.hub.entries import chain, pack
+
+
+@pytest.fixture
+def place(tmp_path):
+    Site.create(tmp_path / "site", "Hill House", "127.0.0.1", 8883)
+    return tmp_path / "site", f"sqlite:///{tmp_path}/hub.db"
+
+
+@pytest.fixture
+def engine(place):
+    engine = open_tables(place[1])
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def desk(place):
+    desk = Staff(*place)
+    yield desk
+    desk.close()
+
+
+def people(count):
+    return [{"id": f"p{n:03}", "name": "P"} for n in range(count)]
+
+
+def test_doors_say_how_far_behind_they_are(desk, engine):
+    desk.import_people(people(5))
+    with engine.begin() as connection:
+        put(connection, DEVICES, {"id": "front", "avail": "online", "rev": 5})
+        put(connection, DEVICES, {"id": "back", "avail": "offline", "rev": 2, "problem": "?"})
+        put(connection, DEVICES, {"id": "new", "avail": None})
+    assert [(door.id, door.availability, door.behind, door.problem) for door in desk.doors()] == [
+        ("back", "offline", 3, "?"),
+        ("front", "online", 0, None),
+        ("new", None, 5, None),
+    ]
+
+
+def test_events_are_found_by_door_kind_and_day(desk, engine):
+    sink = EventSink(engine)
+    sink.store("front", pack(chain("front", 3, day=1)))
+    sink.store("back", pack(chain("back", 2, day=2)))
+    assert [(event.device, event.seq) for event in desk.events()] == [
+        ("front", 1),
+        ("front", 2),
+        ("front", 3),
+        ("back", 1),
+        ("back", 2),
+    ]
+    assert len(list(desk.events(Wanted(device="back", kind="access.granted")))) == 2
+    assert len(list(desk.events(Wanted(until="2026-03-02")))) == 3
+    assert [event.device for event in desk.events(Wanted(since="2026-03-02"))] == ["back", "back"]
+    assert list(desk.events(Wanted(kind="door.forced"))) == []
+
+
+def test_news_are_each_seen_once_and_never_before_a_gap_is_filled(desk, engine):
+    entries, sink, news = chain("front", 5), EventSink(engine), desk.news()
+    sink.store("front", pack(entries[:1] + entries[2:3]))
+    assert [event.seq for event in news.look()] == [1]
+    sink.store("front", pack(entries[1:2] + entries[3:]))
+    assert [event.seq for event in news.look()] == [2, 3, 4, 5]
+    assert news.look() == []
+    assert [event.seq for event in desk.news().look()] == []
+
+
+def test_who_only_looks_keeps_nobody_from_storing(desk, engine):
+    """A long export must not stop the doors' acknowledgements."""
+    entries, sink = chain("front", 4), EventSink(engine)
+    sink.store("front", pack(entries[:2]))
+    looking = desk.events()
+    next(looking)
+    with reading(engine) as connection:
+        connection.execute(sa.select(DOUBTS)).all()
+        assert sink.store("front", pack(entries[2:]))["upto"] == 4
+    assert len(list(looking)) == 1  # what was there when the looking began
+
+
+def test_a_file_with_the_wrong_content_does_not_empty_the_house(desk):
+    """Replacing most people must be meant; then it works."""
+    desk.import_people(people(100))
+    for wrong in ([], people(20)):
+        with pytest.raises(SyncError, match=f"remove {100 - len(wrong)} of 100 people"):
+            desk.import_people(wrong, replace=True)
+        with pytest.raises(SyncError, match="say so"):
+            desk.import_people(wrong, replace=True, removing=7)
+    assert desk.roster().count == 100
+    assert desk.import_people(people(60), replace=True).removed == 40
+    assert desk.import_people(people(20), replace=True, removing=40).removed == 40
+    assert desk.roster().count == 20
+
+
+def test_nobody_is_removed_when_one_id_is_wrong(desk):
+    desk.import_people(people(3))
+    with pytest.raises(SyncError, match="not in the roster: anna"):
+        desk.remove(["p000", "anna"])
+    assert desk.roster().count == 3
+    assert desk.remove(["p000"]) == 4
+
+
+def test_a_refused_command_is_an_error_with_the_doors_reason(desk, engine):
+    """`sleep` stands for the hub's work while we wait."""
+
+    def answer(_seconds):
+        with engine.begin() as connection:
+            connection.execute(sa.update(REQUESTS).values(status="rejected", answer="six a minute"))
+
+    with pytest.raises(SyncError, match="front: rejected: six a minute"):
+        desk.command("front", CommandType.UNLOCK, "desk", sleep=answer)
+
+
+def test_an_answer_is_returned_as_the_door_gave_it(desk, engine):
+    def answer(_seconds):
+        with engine.begin() as connection:
+            connection.execute(sa.update(REQUESTS).values(status="done", answer="unlocked, never opened"))
+
+    assert desk.command("front", CommandType.UNLOCK, "desk", sleep=answer) == "unlocked, never opened"
