@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from edge.errors import SyncError
 from edge.sync.clerk import Clerk
 from edge.sync.commands import PURPOSE, WITHOUT_NONCE, CommandType
-from edge.sync.messages import parse_object
+from edge.sync.messages import Answer
 from edge.sync.settings import ROOT
 from hub.tables import REQUESTS
 
@@ -75,18 +75,16 @@ class Commander(Clerk):
         """Take a door's answer: to a challenge, or the physical outcome."""
         device = message.topic.split("/")[2]
         try:
-            answer = parse_object(message.payload)
+            answer = Answer.parse(message.payload)
         except SyncError:
             return
-        command_id, status = str(answer.get("id")), answer.get("status")
-        challenged = self._challenges.pop(command_id, None)
+        challenged = self._challenges.pop(answer.id, None)
         if challenged is None:
-            self._finish(command_id, device, str(status), str(answer.get("reason")))
-        elif challenged.device == device and status == "done":
-            nonce = (answer.get("data") or {}).get("nonce")
-            self._give(challenged, challenged.type, challenged.id, nonce)
+            self._finish(answer.id, device, answer)
+        elif challenged.device == device and answer.status == "done":
+            self._give(challenged, challenged.type, challenged.id, answer.data.get("nonce"))
         else:
-            self._finish(challenged.id, device, str(status), str(answer.get("reason")))
+            self._finish(challenged.id, device, answer)
 
     def idle(self) -> None:
         """Send what was asked for meanwhile, and give up on what was never answered."""
@@ -132,11 +130,10 @@ class Commander(Clerk):
         payload = self._signer.sign(json.dumps(fields).encode(), PURPOSE)
         self.send(f"{ROOT}/{request.device}/cmd", payload)
 
-    def _finish(self, request_id: str, device: str, status: str, text: str) -> None:
-        final = status if status in {"done", "failed", "rejected", "duplicate"} else "failed"
+    def _finish(self, request_id: str, device: str, answer: Answer) -> None:
         with self._engine.begin() as connection:
             connection.execute(
                 sa.update(REQUESTS)
                 .where(REQUESTS.c.id == request_id, REQUESTS.c.device == device, REQUESTS.c.status == "sent")
-                .values(status=final, answer=text[:500])
+                .values(status=answer.status, answer=answer.reason[:500])
             )

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from edge.errors import ConfigError, SyncError
 from edge.sync.clerk import Clerk
 from edge.sync.client import SyncClient
-from edge.sync.messages import parse_object
+from edge.sync.messages import Availability, parse_object
 from edge.sync.settings import DEVICE_ID, ROOT, BrokerSettings, Tls
 from edge.sync.site import HUB, Site
 from hub.commands import Commander
@@ -68,7 +68,7 @@ class Ingest(Clerk):
         try:
             if kind == "evt":
                 return parse_batch(device, message.payload, message.done)
-            _note(self._engine, device, avail=_availability(message.payload))
+            _note(self._engine, device, avail=Availability.parse(message.payload).state)
         except SyncError as error:
             LOG.debug("%s: %s", device, error)
             _note(self._engine, device, problem=str(error)[:200])
@@ -164,13 +164,6 @@ def broker_settings(folder: Path) -> BrokerSettings:
 def database_url(folder: Path) -> str:
     """Return the default database: SQLite in the hub's own folder."""
     return f"sqlite:///{(folder / HUB / 'hub.db').absolute()}"
-
-
-def _availability(payload: bytes) -> str:
-    state = parse_object(payload).get("state")
-    if state not in {"online", "offline"}:
-        raise SyncError("avail: state must be online or offline")
-    return str(state)
 
 
 def _revision(batch: Batch) -> int | None:

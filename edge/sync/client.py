@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import queue
 import random
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge.errors import FacegateError, SyncError
 from edge.sync.backoff import Backoff
+from edge.sync.messages import Availability
 from edge.sync.session import Session, topic_matches_sub
 
 if TYPE_CHECKING:
@@ -194,8 +194,7 @@ class SyncClient:
             LOG.warning("rejected a message on %s: %s (%d so far)", message.topic, error, count)
 
     def _availability(self, state: str) -> tuple[str, bytes]:
-        text = json.dumps({"v": 1, "state": state, "boot": self._boot})
-        return self._settings.topic("avail"), text.encode()
+        return self._settings.topic("avail"), Availability(state, self._boot).encode()
 
     def _failed(self, problem: str) -> None:
         if problem != self._status.problem:  # said once, not at every attempt
