@@ -37,8 +37,13 @@ def load_settings(path: Path) -> Settings:
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        mistakes = [_mistake(detail) for detail in error.errors()]
+        mistakes = mistakes_of(error)
         raise ConfigError(f"{path}: {_count(mistakes)}\n" + "\n".join(f"  {m}" for m in mistakes)) from error
+
+
+def mistakes_of(error: ValidationError) -> list[str]:
+    """Return one line for every mistake: key, value, rule, and the nearest known key."""
+    return [_mistake(detail) for detail in error.errors()]
 
 
 def describe(settings: Settings) -> str:

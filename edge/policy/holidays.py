@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 
+@cache
 def public_holidays(country: str, subdivision: str | None = None) -> Callable[[date], bool]:
     """Return a function that says whether a local date is a public holiday there.
 

@@ -74,6 +74,10 @@ class HeldLadder:
         self._next_repeat: float | None = None
         self._repeats = 0
 
+    def use(self, settings: HeldSettings) -> None:
+        """Go by `settings` from the next opening on; one that is timed already keeps its limit."""
+        self._settings = settings
+
     @property
     def alarming(self) -> bool:
         """True from the alarm until `stop`."""

@@ -91,6 +91,12 @@ class DoorMachine:
         self._commands: list[Command] = []
         self._now = now
 
+    def use(self, settings: DoorSettings) -> Step:
+        """Go by `settings` from now on; what was granted before stays as it was."""
+        self._settings = settings
+        self._ladder.use(settings.held)
+        return Step()
+
     @property
     def state(self) -> DoorState:
         """The door as of the last call."""

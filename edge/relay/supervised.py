@@ -16,6 +16,7 @@ from edge.relay.door import Command, DoorState, Note, Sensor, Step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge.relay.door import DoorSettings
     from edge.relay.machine import DoorMachine
     from edge.relay.sensors import Change, Sensors
 
@@ -88,6 +89,10 @@ class SupervisedDoor:
     def acknowledge(self, by: str) -> None:
         """Say that `by` has the alarm in hand."""
         self._take(lambda now: self._machine.acknowledge(by, now))
+
+    def use(self, settings: DoorSettings) -> None:
+        """Go by `settings` from now on."""
+        self._take(lambda _now: self._machine.use(settings))
 
     def free_access(self, on: bool) -> None:  # noqa: FBT001 - a mode
         """Say that the door is meant to stand unlocked, or no longer."""

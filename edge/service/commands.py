@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edge.ports import Clock
     from edge.relay.supervised import SupervisedDoor
     from edge.service.access import DoorAccess
+    from edge.service.enrol_window import EnrolWindow
     from edge.sync.desk import Reply
 
 SETTLE_SECONDS = 2.0
@@ -29,10 +30,8 @@ MODES = {
     CommandType.NORMAL: None,
 }
 
-NOT_HERE = {
-    CommandType.RELOAD: "settings are read at the start only: restart facegate.service at the door",
-    CommandType.ENROL_WINDOW: "residents are enrolled with the door's panel or `facegate enrol`",
-}
+WINDOW_MINUTES = 10.0
+"""How long staff may enrol when the command does not say."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,15 +57,15 @@ class RemoteCommands:
         access: DoorAccess,
         door: SupervisedDoor,
         clock: Clock,
-        unlock_seconds: float,
     ) -> None:
         self.report: Callable[[], dict[str, Any]] = dict
         """What `diagnostics` answers."""
+        self.reload: Callable[[], Outcome] = lambda: Outcome("failed", "this door cannot do that")
+        self.window: EnrolWindow | None = None
         self._controller = controller
         self._access = access
         self._door = door
         self._clock = clock
-        self._unlock_seconds = unlock_seconds
         self._guarding = threading.Lock()
         self._waiting: list[_Waiting] = []
 
@@ -80,8 +79,10 @@ class RemoteCommands:
             reply(self._acknowledge(command))
         elif command.type is CommandType.DIAGNOSTICS:
             reply(Outcome("done", "as of now", self.report()))
+        elif command.type is CommandType.RELOAD:
+            reply(self.reload())
         else:
-            reply(Outcome("failed", NOT_HERE.get(command.type, "this door cannot do that")))
+            reply(self._open_window(command))
 
     def heard(self, draft: EventDraft) -> None:
         """Take an event of the door: it may be what an unlocking waits for."""
@@ -103,7 +104,7 @@ class RemoteCommands:
             self._controller.record(self._draft(command, "access.denied", Reason.THREAT_LEVEL))
             reply(Outcome("failed", "the door is locked down; end that first"))
             return
-        seconds = command.args.get("seconds", self._unlock_seconds)
+        seconds = command.args.get("seconds", self._access.policy.rules.book.unlock_seconds)
         waiting = self._expect(seconds, reply)
         draft = self._draft(command, "access.granted", Reason.GRANTED, unlock_seconds=seconds)
         self._controller.enter(draft, Authorisation(True, Reason.GRANTED, seconds, "remote"))
@@ -128,6 +129,14 @@ class RemoteCommands:
         held = self._access.policy.modes.is_held_unlocked(self._clock.now())
         text = f"{now}; the door is {'held unlocked' if held else 'locked'} within a second"
         return Outcome("done", text, {"mode": str(now)})
+
+    def _open_window(self, command: Command) -> Outcome:
+        if self.window is None:
+            return Outcome("failed", "this door has no panel; enrol with `facegate enrol`")
+        minutes = command.args.get("minutes", WINDOW_MINUTES)
+        seconds = self.window.open(minutes * 60, command.by)
+        text = f"staff may enrol at the door's panel for {minutes:g} min"
+        return Outcome("done", text, {"seconds": seconds})
 
     def _acknowledge(self, command: Command) -> Outcome:
         alarms = sorted(str(alarm) for alarm in self._door.state.alarms)

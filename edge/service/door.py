@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edge import __version__
 from edge.controller import DoorController
 from edge.domain import EventDraft
-from edge.errors import FacegateError, ModelCorrupt, ModelMissing
+from edge.errors import ModelCorrupt, ModelMissing
 from edge.faces.liveness.load import load_liveness
 from edge.runtime.clock import SystemClock
 from edge.runtime.clock_trust import TrustedTime, system_is_synchronised
@@ -20,20 +20,20 @@ from edge.runtime.slot import FrameSlot
 from edge.runtime.supervisor import Supervisor
 from edge.runtime.worker import Worker
 from edge.service.access import DoorAccess
-from edge.service.commands import RemoteCommands
+from edge.service.configuration import CONFIGURATION_FILE, Configuration
 from edge.service.hardware import DoorHardware
 from edge.service.housekeeping import Housekeeping
 from edge.service.journal import ReopeningJournal
 from edge.service.parts import make_capture, make_recognition
 from edge.service.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
+from edge.service.property_side import PropertySide, RunningDoor
 from edge.service.recognition import open_models
-from edge.service.report import DoorReport
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
 from edge.store.retention import Retention
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from edge.config.settings import Settings
@@ -54,6 +54,8 @@ TICK_SECONDS = 1.0
 """Between two looks at the door's mode, the clock and a PIN that is waited for."""
 
 EXIT_OK, EXIT_FAILED = 0, 1
+EXIT_RESTART = 75
+"""EX_TEMPFAIL of sysexits.h: stopped cleanly, on order, to be started again."""
 
 
 class NoRecognition:
@@ -76,7 +78,9 @@ class DoorService:
 
     def __init__(self, settings: Settings, data: Path, environ: Mapping[str, str]) -> None:
         self.stopping = threading.Event()
-        self._settings = settings
+        self._configuration = Configuration(settings, data / CONFIGURATION_FILE)
+        self._settings = self._configuration.now
+        self._exit = EXIT_OK
         self._data = data
         self._clock: Clock = SystemClock()
         self._time = TrustedTime(self._clock, data / "clock-floor", system_is_synchronised)
@@ -84,14 +88,14 @@ class DoorService:
         self._notifier = Notifier(environ)
         self._boot = str(uuid.uuid4())
         self._alarm: dict[str, str] = {}
-        self._retention = Retention(data / "journal.db", settings.journal.keep_days)
+        self._retention = Retention(data / "journal.db", self._settings.journal.keep_days)
 
     def run(self) -> int:
-        """Run the door; return the exit code, 1 when a thread gave up."""
+        """Run the door; return the exit code: 1 when a thread gave up, 75 to be started again."""
         with ExitStack() as stack:
             failed = self._serve(stack)
         if failed is None:
-            return EXIT_OK
+            return self._exit
         logger.critical("thread %s gave up; exiting so that systemd starts afresh", failed)
         return EXIT_FAILED
 
@@ -117,12 +121,13 @@ class DoorService:
             self._on_alarm,
         )
         self._access.connect(self._controller)
-        self._attend(hardware, follower)
+        gallery = follower.gallery if follower is not None else None
+        self._property = PropertySide(self._answering(store, hardware), gallery, self._restarter())
         self._note("service.started", version=__version__, recognition=follower is not None, **self._alarm)
         if starts >= MANY_RESTARTS:
             self._note("health.restarts", starts=starts, within_seconds=RESTARTS_SECONDS)
         stack.callback(self._note, "service.stopped")
-        self._join(stack, store)
+        self._property.join(stack)
         workers = [
             self._door_worker(hardware),
             self._access_worker(hardware),
@@ -137,50 +142,31 @@ class DoorService:
         stack.callback(self._notifier.stopping)
         return Supervisor(workers, self._notifier.watchdog, self._clock).run(self.stopping)
 
-    def _attend(self, hardware: DoorHardware, follower: RosterFollower | None) -> None:
-        """Make what answers for the door: its commands and its report."""
-        self._commands = RemoteCommands(
-            self._controller,
-            self._access,
-            hardware.door,
-            self._clock,
-            self._settings.lock.unlock_seconds,
-        )
-        self._report = DoorReport(
-            follower.gallery if follower is not None else None,
-            lambda: hardware.door.state,
-            lambda: str(self._time.trust()),
-            lambda: str(self._access.policy.modes.mode(self._clock.now())),
-        )
-        self._commands.report = self._report.read
-
-    def _join(self, stack: ExitStack, store: ResidentStore) -> None:
-        """Join the property, when there is a broker; the door never waits for it and lives without."""
-        section = self._settings.mqtt
-        if section is None:
-            return
-        from edge.service.link import DoorSide, PropertyLink  # noqa: PLC0415 - others need no paho
-
-        side = DoorSide(
-            self._settings.door.id,
+    def _answering(self, store: ResidentStore, hardware: DoorHardware) -> RunningDoor:
+        return RunningDoor(
             self._data,
             self._boot,
             self._clock,
             lambda: str(self._time.trust()),
             store,
+            self._controller,
+            self._access,
+            hardware,
+            self._retention,
+            self._configuration,
             self._record,
-            self._commands.execute,
-            self._report.read,
         )
-        try:
-            link = PropertyLink(section, side)
-        except FacegateError as error:
-            logger.error("nothing is sent to the broker: %s", error)  # noqa: TRY400 - one clear line
-            self._note("health.sync", error=str(error)[:200])
-            return
-        self._commands.report = link.state
-        stack.callback(link.stop)
-        link.start()
+
+    def _restarter(self) -> Callable[[], None] | None:
+        """Return what stops this process so that systemd starts it again; None without systemd."""
+        if "NOTIFY_SOCKET" not in self._environ:
+            return None
+
+        def restart() -> None:
+            self._exit = EXIT_RESTART
+            self.stopping.set()
+
+        return restart
 
     def _open_journal(self) -> SqliteJournal:
         door_id = self._settings.door.id
@@ -218,7 +204,7 @@ class DoorService:
     def _access_worker(self, hardware: DoorHardware) -> Worker:
         def tick() -> None:
             hardware.hold(self._access.tick())
-            self._commands.tick()
+            self._property.tick()
             self.stopping.wait(TICK_SECONDS)
 
         return Worker("access", tick, stopping=self.stopping)
@@ -251,8 +237,7 @@ class DoorService:
         """Store an event of the door, then tell those who wait for it."""
         event = self._controller.record(draft)
         self._access.door_noted(draft.kind, draft.data)
-        self._report.heard(draft)
-        self._commands.heard(draft)
+        self._property.heard(draft)
         return event
 
     def _on_alarm(self, kind: str, text: str) -> None:

@@ -70,10 +70,16 @@ class DoorHardware:
         lock = make_lock(settings.lock, clock, lambda kind, data: self._reported.append((kind, data)))
         machine = DoorMachine(door_settings(settings), clock.monotonic(), held_ages_seconds)
         self.door = SupervisedDoor(lock, self._pins.sensors(), machine, clock.monotonic, self._take)
-        self.door.quiet = lambda: is_quiet(settings.held, settings.door.timezone, clock.now())
+        self._held = settings.held
+        self.door.quiet = lambda: is_quiet(self._held, settings.door.timezone, clock.now())
         self._chime = self._pins.chime()
         self._is_held = False
         self.door.on_chime = self._ring
+
+    def use(self, settings: Settings) -> None:
+        """Go by these opening times, held-open limits and quiet hours from now on. Any thread."""
+        self._held = settings.held
+        self.door.use(door_settings(settings))
 
     def step(self) -> None:
         """Hear the lock, read the inputs, let time pass."""

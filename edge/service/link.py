@@ -16,6 +16,7 @@ from edge.service.journal import ControllersJournal
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.outbox import SqliteOutbox
 from edge.store.roster import SqliteRoster
+from edge.sync.configuration import ConfigurationClerk
 from edge.sync.desk import CommandDesk
 from edge.sync.discovery import Announcer, discovery
 from edge.sync.follower import RosterFollower
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from edge.store.residents import ResidentStore
     from edge.sync.clerk import Clerk
     from edge.sync.client import Part
+    from edge.sync.configuration import Keeper
     from edge.sync.desk import Execute
     from edge.sync.signing import TrustedKeys
 
@@ -56,6 +58,8 @@ class DoorSide:
     record: Callable[[EventDraft], DoorEvent | None]
     execute: Execute
     report: Callable[[], dict[str, Any]]
+    configuration: Keeper | None = None
+    """None: the property changes no settings here."""
 
 
 class PropertyLink:
@@ -103,6 +107,7 @@ class PropertyLink:
         Raises `StoreError` or `JournalUnavailable` when it cannot be read now.
         """
         roster, status = self._roster.state(), self._publisher.status()
+        confirmed = self._roster.confirmed_at()
         return {
             **self._door.report(),
             "roster": {
@@ -110,6 +115,7 @@ class PropertyLink:
                 "rev": roster.rev,
                 "digest": roster.digest,
                 "count": roster.count,
+                "confirmed": confirmed.isoformat() if confirmed else None,
             },
             "outbox": {"waiting": status.waiting, "problem": status.problem},
         }
@@ -118,6 +124,8 @@ class PropertyLink:
         try:
             keys = load_trusted_keys(path)
             self._clerks.append(self._follower(keys))
+            if (keeper := self._door.configuration) is not None:
+                self._clerks.append(self._wishes(keys, keeper))
             self._clerks.append(self._desk(keys))
         except FacegateError as error:
             logger.error("the property is not heard in full: %s", error)  # noqa: TRY400 - one clear line
@@ -127,6 +135,9 @@ class PropertyLink:
 
     def _follower(self, keys: TrustedKeys) -> RosterFollower:
         return RosterFollower(self._settings, keys, self._roster, self._journal, self._door.clock)
+
+    def _wishes(self, keys: TrustedKeys, keeper: Keeper) -> ConfigurationClerk:
+        return ConfigurationClerk(self._settings, keys, keeper, self._journal, self._door.clock)
 
     def _desk(self, keys: TrustedKeys) -> CommandDesk:
         door = self._door

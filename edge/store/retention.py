@@ -46,6 +46,10 @@ class Retention:
         self._ballast = path.with_name(BALLAST_FILE)
         self._ballast_bytes = ballast_bytes
 
+    def keep(self, days: int) -> None:
+        """Remove at this age from now on."""
+        self._keep = timedelta(days=days)
+
     def prune(self, now: datetime) -> int:
         """Remove what has arrived and is older than the limit; return how many entries.
 

@@ -55,6 +55,7 @@ pattern write {ROOT}/%u/state
 pattern write {ROOT}/%u/avail
 pattern write {ROOT}/%u/sync/req
 pattern write {ROOT}/%u/cmd/ack
+pattern write {ROOT}/%u/cfg/reported
 pattern read {ROOT}/%u/evt/ack
 pattern read {ROOT}/%u/sync/#
 pattern read {ROOT}/%u/cmd

@@ -14,7 +14,8 @@ from edge.relay.door import DoorSettings, Sensor
 from edge.relay.machine import DoorMachine
 from edge.relay.sensors import Change
 from edge.relay.supervised import SupervisedDoor
-from edge.service.commands import SETTLE_SECONDS, RemoteCommands
+from edge.service.commands import SETTLE_SECONDS, WINDOW_MINUTES, RemoteCommands
+from edge.service.enrol_window import EnrolWindow
 from edge.sync.commands import Command, CommandType
 from tests.service.test_door_access import Site
 from tests.test_controller import Sees
@@ -45,7 +46,7 @@ class Door:
         self.door = SupervisedDoor(self.wire, self.inputs, machine, self.clock.monotonic, self._note)
         self.controller = DoorController(Sees(), self.site.access.policy, self.wire, self.door, on_failure)
         self.site.access.connect(self.controller)
-        self.commands = RemoteCommands(self.controller, self.site.access, self.door, self.clock, 5.0)
+        self.commands = RemoteCommands(self.controller, self.site.access, self.door, self.clock)
         self.outcomes = []
         if contact:
             self.contact(False)
@@ -181,11 +182,22 @@ def test_an_alarm_is_acknowledged_by_name(begin):
     assert door.wire.inner.drafts[-1].kind == "door.acknowledged"
 
 
-def test_diagnostics_is_the_report_and_what_a_door_cannot_do_says_the_way_out(begin):
+def test_diagnostics_is_the_report_and_what_a_door_cannot_do_is_said(begin):
     door = begin()
     door.commands.report = lambda: {"camera": "ok"}
     for kind in ("diagnostics", "reload", "enrol_window"):
         door.ask(kind)
     assert door.outcomes[0].data == {"camera": "ok"}
     assert [status for status, _ in door.texts] == ["done", "failed", "failed"]
-    assert "restart" in door.texts[1][1]
+    assert "facegate enrol" in door.texts[2][1]
+
+
+def test_the_enrolment_window_opens_for_the_time_that_was_asked_for(begin):
+    door = begin()
+    door.commands.window = EnrolWindow(door.clock, door.wire)
+    door.ask("enrol_window", minutes=2.0)
+    assert door.texts == [("done", "staff may enrol at the door's panel for 2 min")]
+    assert door.commands.window.seconds_left == 120
+    assert door.wire.inner.drafts[-1].data == {"by": "Desk", "seconds": 120.0}
+    door.ask("enrol_window")
+    assert door.commands.window.seconds_left == WINDOW_MINUTES * 60
