@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("edge.cli.run:run", "Run the door controller (the service)."),
     "config": ("edge.cli.config:config", "Print the effective configuration, secrets masked."),
     "enrol": ("edge.cli.enrol:enrol", "Add, list and remove residents' faces."),
+    "consent": ("edge.cli.consent:consent", "Record, list and withdraw consents to face matching."),
     "panel": ("edge.cli.panel:panel", "Serve the web page: enrol, look, withdraw."),
     "events": ("edge.cli.events:events", "Show, follow and verify the door journal."),
     "explain": ("edge.cli.explain:explain", "Say why the door did what it did, with every number."),

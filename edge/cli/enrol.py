@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.cli.agreement import Agreement, agreement_options, recorded
 from edge.cli.data_dir import data_option
+from edge.cli.door_files import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
     from edge.domain import Embedding, Frame, Resident, Template
     from edge.enrol.shots import Harvest, ShotTaker
-    from edge.service.recognition import Models
+    from edge.store.consents import ConsentLedger
     from edge.store.residents import ResidentStore
 
 CAMERA_SECONDS = 10.0
@@ -28,7 +30,7 @@ CAMERA_SECONDS = 10.0
 def enrol() -> None:
     """Add, list and remove residents' faces.
 
-    Example: facegate enrol add flat-1203 photo1.jpg photo2.jpg --name "Li Wei"
+    Example: facegate enrol add flat-1203 li.jpg li2.jpg --name "Li Wei" --consent signed-paper-2026-03
     """
 
 
@@ -39,39 +41,48 @@ def enrol() -> None:
 @click.option("--camera", default=None, help="0, /dev/video0, rtsp://..., picamera: watched for 10 s.")
 @click.option("--allow-look-alike", is_flag=True, help="Enrol although somebody enrolled looks alike.")
 @click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
+@agreement_options
 @data_option
 def add(
+    *,
     resident_id: str,
     pictures: tuple[Path, ...],
     name: str,
     camera: str | None,
     allow_look_alike: bool,
     model: str,
+    agreement: Agreement,
     data: Path,
 ) -> None:
     """Enrol RESIDENT_ID from PICTURES (photos or clips) and/or a camera; replaces his earlier faces.
 
     A picture that is not good enough is refused with the reason. A running door uses the new
-    templates within a second.
+    templates within a second. The person must have agreed: say with --consent where that is kept.
 
-    Example: facegate enrol add flat-1203 photo1.jpg photo2.jpg walk-up.mp4
+    Example: facegate enrol add flat-1203 photo1.jpg walk-up.mp4 --consent signed-paper-2026-03
     """
     from edge.enrol.lookalike import refuse_lookalike
     from edge.enrol.shots import ShotTaker, agreeing, resident_rows
+    from edge.enrol.templates import templates_under
     from edge.service.recognition import Sureness, build_matcher, open_models
 
     if not pictures and camera is None:
         raise click.UsageError("give at least one picture or --camera")
+    with opened(data) as (_, ledger, _):
+        consent = agreement.settle(resident_id, ledger)
     models = open_models(model)
     harvest = agreeing(_harvest(ShotTaker(models.detector, models.embedder), pictures, camera))
     for refusal in harvest.refused:
         click.echo(f"not used: {refusal}", err=True)
     rows = resident_rows(harvest.shots)
-    with _open_store(data) as store:
+    with opened(data) as (store, ledger, note):
         if not allow_look_alike:
-            enrolled = _gallery(store, models.embedder.model_id)
+            enrolled = _gallery(store, ledger, models.embedder.model_id)
             refuse_lookalike(build_matcher(models, Sureness(), enrolled), resident_id, rows)
-        _put(store, resident_id, name, rows, models)
+        given, now = recorded(consent, ledger), datetime.now(UTC)
+        templates = templates_under(given, rows, models.embedder.model_id, now)
+        note("enrol.saved", resident_id, by=agreement.by, templates=len(rows), consent=given.id)
+        store.put(_resident(store, resident_id, name), templates)
     click.echo(f"{resident_id}: enrolled with {len(harvest.shots)} shots")
 
 
@@ -83,7 +94,7 @@ def list_(as_json: bool, data: Path) -> None:
 
     Example: facegate enrol list
     """
-    with _open_store(data) as store:
+    with opened(data) as (store, _, _):
         for resident in store.list():
             models: dict[str, int] = {}
             for template in store.templates_of(resident.id):
@@ -95,38 +106,48 @@ def list_(as_json: bool, data: Path) -> None:
 @click.argument("resident_id")
 @data_option
 def remove(resident_id: str, data: Path) -> None:
-    """Remove RESIDENT_ID and erase the templates; a running door forgets them within a second.
+    """Remove RESIDENT_ID, erase the templates, end the consents; a running door follows within a second.
 
     Example: facegate enrol remove flat-1203
     """
-    with _open_store(data) as store:
-        if not store.remove(resident_id):
+    with opened(data) as (store, ledger, note):
+        if store.get(resident_id) is None:
             raise click.ClickException(f"{resident_id}: no such resident; see facegate enrol list")
+        note("resident.removed", resident_id, by=getpass.getuser())
+        ledger.withdraw(resident_id, datetime.now(UTC))
+        store.remove(resident_id)
     click.echo(f"{resident_id}: removed")
 
 
 @enrol.command("import-encodings")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@agreement_options
 @data_option
-def import_encodings(file: Path, data: Path) -> None:
+def import_encodings(*, file: Path, agreement: Agreement, data: Path) -> None:
     """Import names and 128-D encodings made with face_recognition (npy, npz or JSON; never pickles).
 
-    They are templates of the model dlib-resnet and never compared with those of another.
+    They are templates of the model dlib-resnet and never compared with those of another. Everybody
+    in the file must have agreed: say with --consent where that is kept.
 
-    Example: facegate enrol import-encodings residents.npz
+    Example: facegate enrol import-encodings residents.npz --consent signed-papers-2026-03
     """
     from edge.enrol.encodings import read_encodings
     from edge.enrol.shots import mean_of
+    from edge.enrol.templates import templates_under
     from edge.faces.manifest import load_manifest
 
     model = load_manifest().model("dlib-resnet")
     people: dict[str, list[Embedding]] = {}
     for name, embedding in read_encodings(file, model.centre):
         people.setdefault(name, []).append(embedding)
-    with _open_store(data) as store:
+    with opened(data) as (store, ledger, note):
+        consents = {name: agreement.settle(name, ledger) for name in people}
         for name, shots in people.items():
             rows = shots if len(shots) == 1 else [*shots, mean_of(shots)]
-            store.put(_resident(store, name, name), _templates(name, rows, model.model_id), source="import")
+            given = recorded(consents[name], ledger)
+            templates = templates_under(given, rows, model.model_id, datetime.now(UTC))
+            note("enrol.saved", name, by=agreement.by, templates=len(rows), consent=given.id)
+            store.put(_resident(store, name, name), templates, source="import")
     click.echo(
         f'{len(people)} residents imported for {model.model_id}; set recognition.model = "dlib-resnet"'
     )
@@ -173,25 +194,15 @@ def _watch(source: str) -> Iterator[Frame]:
         yield frame
 
 
-def _open_store(data: Path) -> AbstractContextManager[ResidentStore]:
-    from contextlib import closing
-
-    from edge.store.residents import ResidentStore
-
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return closing(ResidentStore(data / "residents.db"))
-
-
-def _gallery(store: ResidentStore, model_id: str) -> dict[str, list[Embedding]]:
+def _gallery(store: ResidentStore, ledger: ConsentLedger, model_id: str) -> dict[str, list[Embedding]]:
+    """Return the rows a door would compare with: nobody is compared who did not agree."""
+    from edge.service.consent import ConsentGate
     from edge.service.roster import door_rows
 
-    found = {resident.id: door_rows(store.templates_of(resident.id), model_id) for resident in store.list()}
-    return {resident_id: rows for resident_id, rows in found.items() if rows}
-
-
-def _put(store: ResidentStore, resident_id: str, name: str, rows: list[Embedding], models: Models) -> None:
-    templates = _templates(resident_id, rows, models.embedder.model_id)
-    store.put(_resident(store, resident_id, name), templates)
+    own: dict[str, list[Template]] = {}
+    for template in ConsentGate(ledger).permitted(store.templates(model_id)):
+        own.setdefault(template.resident_id, []).append(template)
+    return {resident_id: door_rows(templates, model_id) for resident_id, templates in own.items()}
 
 
 def _resident(store: ResidentStore, resident_id: str, name: str) -> Resident:
@@ -204,17 +215,6 @@ def _resident(store: ResidentStore, resident_id: str, name: str) -> Resident:
     if known is None:
         return Resident(resident_id, name or resident_id)
     return replace(known, name=name) if name else known
-
-
-def _templates(resident_id: str, rows: list[Embedding], model_id: str) -> list[Template]:
-    from edge.domain import Template
-
-    now = datetime.now(UTC)
-    last = len(rows) - 1
-    return [
-        Template(resident_id, row, model_id, now, kind="mean" if 0 < last == n else "shot")
-        for n, row in enumerate(rows)
-    ]
 
 
 def _line(resident: Resident, models: dict[str, int], as_json: bool) -> str:

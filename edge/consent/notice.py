@@ -28,6 +28,17 @@ NOTICES: Mapping[str, Mapping[str, str]] = MappingProxyType(
                 "未满十四周岁的儿童须由监护人同意。"
             ),
         },
+        "greeting-2026-1": {
+            "en": (
+                "The display at this door may show your name when it opens for you. Whoever stands beside "
+                "you can read it. You need not agree: the door opens all the same. You may withdraw at any "
+                "time at the door's office."
+            ),
+            "zh": (
+                "此门为您开启时，门口的屏幕可以显示您的姓名，旁边的人也能看到。"
+                "您可以不同意：门照常为您开启。您可随时到管理处撤回同意。"
+            ),
+        },
     }
 )
 """By version, then by language."""

@@ -11,12 +11,17 @@ from edge.domain import Consent, Reason
 from edge.errors import ConsentRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from edge.domain import Template
 
 PURPOSE = "door"
+
+GREETING = "greeting"
+"""The other purpose: the display at the gate may show the name when the door opens."""
+
+GREETING_NOTICE = "greeting-2026-1"
 
 FILING_LIMIT = 100_000
 """Stored faces from which an operator in China has to file with the authority (rules of 2025-06-01)."""
@@ -34,6 +39,7 @@ class Statement:
     notice: str = CURRENT
     is_minor: bool = False
     guardian: str = ""
+    purpose: str = PURPOSE
 
 
 def consent_from(
@@ -60,7 +66,7 @@ def consent_from(
         at,
         statement.notice,
         statement.language,
-        PURPOSE,
+        statement.purpose,
         recorded_by,
         is_minor=statement.is_minor,
         guardian=guardian or None,
@@ -80,6 +86,23 @@ def objection_to_match(template: Template, in_force: Mapping[str, Consent]) -> R
     if consent.resident_id != template.resident_id or consent.purpose != PURPOSE:
         return Reason.CONSENT_MISSING
     return None
+
+
+def matchable(
+    templates: Iterable[Template], in_force: Mapping[str, Consent]
+) -> tuple[list[Template], dict[str, Reason]]:
+    """Return the templates that may be matched, in their order, and who has none of them and why."""
+    kept: list[Template] = []
+    objections: dict[str, Reason] = {}
+    for template in templates:
+        reason = objection_to_match(template, in_force)
+        if reason is None:
+            kept.append(template)
+        else:
+            objections[template.resident_id] = reason
+    for template in kept:
+        objections.pop(template.resident_id, None)
+    return kept, objections
 
 
 def filing_notice(people: int) -> str | None:

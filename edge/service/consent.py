@@ -3,38 +3,94 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from edge.consent.rules import objection_to_match
+from edge.consent.rules import matchable
+from edge.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from edge.domain import Template
+    from edge.domain import Consent, Reason, Template
     from edge.store.consents import ConsentLedger
 
 logger = logging.getLogger(__name__)
+
+MOST_NAMED = 20
+"""Residents named in one event or line; the others are counted and listed by `facegate consent list`."""
+
+WAY_OUT = "have each sign the notice, then: facegate consent record RESIDENT... --consent WHERE-IT-IS-KEPT"
 
 
 class ConsentGate:
     """Lets those templates through whose consent is in force. Any thread.
 
-    Asks the ledger each time: a withdrawal counts at the next filling of the gallery, and it is
-    followed at once because it changes the resident store as well. Raises `StoreError` when the
-    ledger cannot be read: then nothing may be matched.
+    Asks the ledger each time. Raises `StoreError` when it cannot be read: then nothing may be matched.
     """
 
     def __init__(self, ledger: ConsentLedger) -> None:
         self._ledger = ledger
 
     def permitted(self, templates: Iterable[Template]) -> list[Template]:
-        """Return the templates that may be matched, in their order; says who is left out, and why."""
-        in_force = self._ledger.in_force()
-        kept = []
-        for template in templates:
-            reason = objection_to_match(template, in_force)
-            if reason is None:
-                kept.append(template)
-            else:
-                logger.warning("resident %s is not matched: %s", template.resident_id, reason.value)
+        """Return the templates that may be matched, in their order; the log says who is left out."""
+        kept, objections = matchable(templates, self._ledger.in_force())
+        if objections:
+            logger.warning("%s", in_words(objections))
         return kept
+
+
+class FollowedConsents:
+    """The consents in force, kept up to date. One thread.
+
+    `open_ledger` is called when the ledger is first needed, and again after it could not be read.
+    """
+
+    def __init__(self, open_ledger: Callable[[], ConsentLedger]) -> None:
+        self.in_force: Mapping[str, Consent] = {}
+        self._open = open_ledger
+        self._ledger: ConsentLedger | None = None
+        self._mark: tuple[int, int] | None = None
+
+    def follow(self) -> frozenset[str]:
+        """Return the residents whose consents changed since the last call; cheap when none did.
+
+        Raises `StoreError` while the ledger cannot be read; no consent is in force then.
+        """
+        try:
+            return self._read()
+        except StoreError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Forget everything and close the file; the next `follow` begins anew."""
+        self.in_force, self._mark = {}, None
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
+
+    def _read(self) -> frozenset[str]:
+        if self._ledger is None:
+            self._ledger = self._open()
+        mark = self._ledger.mark()
+        if mark == self._mark:
+            return frozenset()
+        before, now = self.in_force, self._ledger.in_force()
+        changed = before.keys() ^ now.keys()
+        self.in_force, self._mark = now, mark
+        return frozenset((now.get(one) or before[one]).resident_id for one in changed)
+
+
+def in_words(objections: Mapping[str, Reason]) -> str:
+    """Return one line: who is not matched, why, and what to do about it."""
+    named = ", ".join(f"{who} ({reason.value})" for who, reason in sorted(objections.items())[:MOST_NAMED])
+    more = f" and {len(objections) - MOST_NAMED} more" if len(objections) > MOST_NAMED else ""
+    return f"{len(objections)} resident(s) not matched for want of a consent: {named}{more}; {WAY_OUT}"
+
+
+def health_data(objections: Collection[str]) -> dict[str, Any]:
+    """Return the data of a `health.consent` event about residents who are not matched."""
+    if not objections:
+        return {"state": "ok"}
+    named = sorted(objections)[:MOST_NAMED]
+    return {"state": "missing", "residents": len(objections), "who": named, "way_out": WAY_OUT}

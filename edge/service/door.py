@@ -21,6 +21,7 @@ from edge.runtime.supervisor import Supervisor
 from edge.runtime.worker import Worker
 from edge.service.access import DoorAccess
 from edge.service.configuration import CONFIGURATION_FILE, Configuration
+from edge.service.consent import FollowedConsents
 from edge.service.hardware import DoorHardware
 from edge.service.housekeeping import Housekeeping
 from edge.service.journal import ReopeningJournal
@@ -28,6 +29,7 @@ from edge.service.parts import make_capture, make_recognition
 from edge.service.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
 from edge.service.property_side import PropertySide, RunningDoor
 from edge.service.recognition import open_models
+from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
 from edge.store.retention import Retention
@@ -131,7 +133,7 @@ class DoorService:
         workers = [
             self._door_worker(hardware),
             self._access_worker(hardware),
-            *self._access.workers(self.stopping),
+            *self._access.workers(self.stopping, self._environ),
             Housekeeping(self._retention, self._clock, self._time.trust).worker(self.stopping),
             *self._workers(follower, pipeline),
         ]
@@ -184,7 +186,8 @@ class DoorService:
             return NoRecognition(), None
         section = self._settings.recognition
         liveness = load_liveness(section.liveness, models.embedder, logger.warning)
-        return make_recognition(section, models, store, liveness)
+        consents = FollowedConsents(lambda: ConsentLedger(self._data / CONSENTS_FILE))
+        return make_recognition(section, models, store, consents, liveness)
 
     def _models(self) -> Models | None:
         try:
@@ -225,6 +228,7 @@ class DoorService:
         workers = [capture, Worker("recognise", recognise, stopping=self.stopping)]
         if follower is not None:
             followed = follower
+            followed.on_health = lambda kind, data: self._note(kind, **data)
 
             def follow() -> None:
                 self.stopping.wait(followed.poll_seconds)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edge.domain import EventDraft
     from edge.ports import Clock, LivenessCheck, Lock
     from edge.runtime.slot import FrameSlot
+    from edge.service.consent import FollowedConsents
     from edge.service.recognition import Models
     from edge.store.residents import ResidentStore
 
@@ -55,11 +56,15 @@ def make_capture(
 
 
 def make_recognition(
-    section: Recognition, models: Models, store: ResidentStore, liveness: LivenessCheck | None
+    section: Recognition,
+    models: Models,
+    store: ResidentStore,
+    consents: FollowedConsents,
+    liveness: LivenessCheck | None,
 ) -> tuple[Pipeline, RosterFollower]:
-    """Return the pipeline over the store's residents, and what keeps its gallery up to date."""
+    """Return the pipeline over the residents who consented, and what keeps its gallery up to date."""
     matcher = build_matcher(models, Sureness(section.fpir, section.similarity), {})
-    follower = RosterFollower(store, matcher.gallery)
+    follower = RosterFollower(store, matcher.gallery, consents)
     follower.load()
     if section.matcher != AUTO or matcher.gallery.templates >= TEMPLATES_WORTH_MEASURING:
         matcher.use(choose(section.matcher, matcher.gallery))

@@ -14,7 +14,7 @@ from edge.errors import StoreError
 from edge.store.database import Schema, open_database, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from edge.store.residents import ResidentStore
@@ -41,6 +41,8 @@ CONSENTS = Schema(
                 receipt TEXT)""",
             "CREATE INDEX consents_by_resident ON consents (resident_id)",
         ),
+        # When a face was last let in: journal entries go sooner than the year a face may be unused.
+        ("CREATE TABLE uses (resident_id TEXT PRIMARY KEY, last_used TEXT NOT NULL)",),
     ),
 )
 
@@ -94,11 +96,33 @@ class ConsentLedger:
         """Return every consent that was not withdrawn, by id."""
         return {consent.id: consent for consent in self._select("WHERE withdrawn_at IS NULL")}
 
+    def mark(self) -> tuple[int, int]:
+        """Return what changes with every change, by this process or another; costs microseconds."""
+        with self._using() as connection:
+            (others,) = connection.execute("PRAGMA data_version").fetchone()
+            return int(others), connection.total_changes
+
     def withdraw(self, resident_id: str, at: datetime) -> int:
         """Mark every consent of a resident as withdrawn; return how many were in force."""
         sql = "UPDATE consents SET withdrawn_at = ? WHERE resident_id = ? AND withdrawn_at IS NULL"
         with self._using() as connection, transaction(connection):
+            connection.execute("DELETE FROM uses WHERE resident_id = ?", (resident_id,))
             return int(connection.execute(sql, (_to_text(at), resident_id)).rowcount)
+
+    def note_uses(self, last_used: Mapping[str, datetime]) -> None:
+        """Remember when each face was last let in; an earlier time than is known changes nothing."""
+        sql = (
+            "INSERT INTO uses VALUES (?, ?)"
+            " ON CONFLICT (resident_id) DO UPDATE SET last_used = max(last_used, excluded.last_used)"
+        )
+        with self._using() as connection, transaction(connection):
+            connection.executemany(sql, [(who, _to_text(at)) for who, at in last_used.items()])
+
+    def last_used(self) -> dict[str, datetime]:
+        """Return when each face was last let in, by resident id."""
+        with self._using() as connection:
+            rows = connection.execute("SELECT resident_id, last_used FROM uses").fetchall()
+        return {who: datetime.fromisoformat(at) for who, at in rows}
 
     def keep_receipt(self, resident_id: str, receipt: str) -> None:
         """Store the receipt of a withdrawal beside the consents it ended."""
@@ -136,6 +160,15 @@ class ConsentLedger:
                 yield self._connection
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: cannot use the consent ledger: {error}") from error
+
+
+def bind_consent(store: ResidentStore, consent: Consent) -> int:
+    """Put a resident's templates under this consent and return how many; a running door follows."""
+    sql = "UPDATE templates SET consent_id = ? WHERE resident_id = ?"
+    with store.writing() as (connection, version):
+        bound = connection.execute(sql, (consent.id, consent.resident_id)).rowcount
+        connection.execute("UPDATE residents SET version = ? WHERE id = ?", (version, consent.resident_id))
+    return int(bound)
 
 
 def erase_face(store: ResidentStore, resident_id: str) -> Erasure:

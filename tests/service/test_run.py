@@ -111,7 +111,7 @@ def test_a_resident_enrolled_while_the_door_runs_is_let_in_and_a_removed_one_is_
     door.wait_for(is_kind("access.denied"))
     pictures = copy_photos(door.home / "photos", "obama", "obama2")
 
-    door.facegate("enrol", "add", "flat-1203", *map(str, pictures))
+    door.facegate("enrol", "add", "flat-1203", *map(str, pictures), "--consent", "signed-paper")
     granted = door.wait_for(is_kind("access.granted"))
     door.facegate("enrol", "remove", "flat-1203")
     after = door.events()[-1]["seq"]

@@ -47,3 +47,25 @@ def test_an_id_is_given_once(tmp_path):
         ledger.record(consent(1))
         with pytest.raises(StoreError, match="UNIQUE"):
             ledger.record(consent(1, "otto"))
+
+
+def test_the_mark_changes_with_every_change_by_whomever(tmp_path):
+    path = tmp_path / "consents.db"
+    with closing(ConsentLedger(path)) as ledger, closing(ConsentLedger(path)) as other:
+        marks = [ledger.mark(), ledger.mark()]
+        ledger.record(consent(1))
+        marks.append(ledger.mark())
+        other.withdraw("anna", AT)
+        marks.append(ledger.mark())
+
+    assert marks[0] == marks[1]
+    assert len(set(marks)) == 3
+
+
+def test_the_last_use_of_a_face_never_goes_back_and_goes_with_the_consent(tmp_path):
+    with closing(ConsentLedger(tmp_path / "consents.db")) as ledger:
+        ledger.note_uses({"anna": AT, "otto": AT})
+        ledger.note_uses({"anna": AT - timedelta(days=1), "otto": AT + timedelta(days=1)})
+        assert ledger.last_used() == {"anna": AT, "otto": AT + timedelta(days=1)}
+        ledger.withdraw("anna", AT)
+        assert set(ledger.last_used()) == {"otto"}

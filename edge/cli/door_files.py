@@ -1,0 +1,73 @@
+"""What a command changes at a door, beside the running service: residents, consents and the journal."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from edge.domain import EventDraft
+    from edge.store.consents import ConsentLedger
+    from edge.store.journal import SqliteJournal
+    from edge.store.residents import ResidentStore
+
+
+class Notes:
+    """Writes events into the door's journal, in the door's name. One thread.
+
+    Before its first start a door has no journal; then nothing is written.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.door_id = "door"
+        self._journal: SqliteJournal | None = None
+        from edge.store.reader import JOURNAL_FILE, JournalReader
+
+        path = data / JOURNAL_FILE
+        if not path.exists():
+            return
+        with closing(JournalReader(path)) as reader:
+            last = reader.last()
+        from edge.store.journal import SqliteJournal
+
+        self.door_id = last.door_id if last is not None else self.door_id
+        # A command has no proof of the time; the service has.
+        boot = str(uuid.uuid4())
+        self._journal = SqliteJournal(path, self.door_id, boot=boot, clock_trust=lambda: "unknown")
+
+    def record(self, draft: EventDraft) -> None:
+        """Commit an event. Raises `JournalUnavailable`."""
+        if self._journal is not None:
+            self._journal.append(draft)
+
+    def __call__(self, kind: str, resident_id: str, **data: Any) -> None:
+        """Commit an event about a resident. Raises `JournalUnavailable`."""
+        from edge.domain import EventDraft
+
+        self.record(EventDraft(kind, datetime.now(UTC), time.monotonic(), resident_id, None, data))
+
+    def close(self) -> None:
+        """Close the journal."""
+        if self._journal is not None:
+            self._journal.close()
+
+
+@contextmanager
+def opened(data: Path) -> Iterator[tuple[ResidentStore, ConsentLedger, Notes]]:
+    """Give the door's residents, consents and journal; all are closed at the end."""
+    from edge.store.consents import CONSENTS_FILE, ConsentLedger
+    from edge.store.residents import RESIDENTS_FILE, ResidentStore
+
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (
+        closing(ResidentStore(data / RESIDENTS_FILE)) as store,
+        closing(ConsentLedger(data / CONSENTS_FILE)) as ledger,
+        closing(Notes(data)) as note,
+    ):
+        yield store, ledger, note

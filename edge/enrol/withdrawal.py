@@ -1,0 +1,52 @@
+"""The end of an enrolment: consents ended, templates erased, key destroyed, receipt signed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.consent.receipt import Receipt, signed
+from edge.domain import EventDraft
+from edge.store.consents import erase_face
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from edge.ports import Clock
+    from edge.store.consents import ConsentLedger
+    from edge.store.residents import ResidentStore
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalDesk:
+    """Where a consent is withdrawn: one door's records. `record` commits an event of the journal."""
+
+    door_id: str
+    store: ResidentStore
+    consents: ConsentLedger
+    key: Ed25519PrivateKey
+    clock: Clock
+    record: Callable[[EventDraft], object]
+
+    def withdraw(self, resident_id: str, by: str) -> tuple[Receipt, str]:
+        """End every consent of a resident; return the receipt and its signed line.
+
+        Logged first: what cannot be recorded is not done (`JournalUnavailable`). After a power cut
+        in between, `edge.service.panel.finish_withdrawals` erases what is left. PIN and card go on.
+        """
+        at = self.clock.now()
+        self._note("consent.withdrawn", resident_id, by=by)
+        ended = self.consents.withdraw(resident_id, at)
+        erasure = erase_face(self.store, resident_id)
+        key = erasure.key_fingerprint or "-"
+        receipt = Receipt(self.door_id, resident_id, at.isoformat(), erasure.templates, ended, key)
+        line = signed(receipt, self.key)
+        self.consents.keep_receipt(resident_id, line)
+        self._note("face.erased", resident_id, templates=erasure.templates, key=key)
+        return receipt, line
+
+    def _note(self, kind: str, resident_id: str, **data: object) -> None:
+        clock = self.clock
+        self.record(EventDraft(kind, clock.now(), clock.monotonic(), resident_id, None, data))
