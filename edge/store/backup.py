@@ -23,13 +23,15 @@ from edge.errors import StoreError
 from edge.store.consents import CONSENTS, CONSENTS_FILE
 from edge.store.credentials import CREDENTIALS, CREDENTIALS_FILE, PIN_KEY_FILE
 from edge.store.database import open_read_only
-from edge.store.keyring import KEYS, KEYS_FILE, Keyring
+from edge.store.key_source import KEY_SOURCE_FILE, keyring_of
+from edge.store.keyring import KEYS, KEYS_FILE
 from edge.store.ledger import LEDGER, LEDGER_FILE
 from edge.store.reader import JOURNAL, JOURNAL_FILE
 from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE
 from edge.store.sealed_file import Cost, SealedWriter
-from edge.store.site_key import KeyFile
+from edge.store.site_key import SITE_KEY_FILE
+from edge.store.small_file import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,8 +51,8 @@ DATABASES: Mapping[str, Schema] = {
 }
 """The databases of a data folder, by name."""
 
-SITE_KEY_FILE = "residents.key"
 FILES = (
+    KEY_SOURCE_FILE,
     SITE_KEY_FILE,
     SITE_KEY_FILE + ".new",
     PIN_KEY_FILE,
@@ -118,15 +120,6 @@ def back_up(data: Path, file: Path, passphrase: str, now: datetime, wish: Backup
     return manifest
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def _snapshot(data: Path, databases: Mapping[str, Schema]) -> Iterator[Path]:
     """Give a folder with copies that belong together; it is gone afterwards.
@@ -183,7 +176,7 @@ def _keys_fit(folder: Path, *, is_last_try: bool) -> bool:
 
 
 def _require_keys(folder: Path) -> None:
-    with closing(Keyring(folder / KEYS_FILE, KeyFile(folder / SITE_KEY_FILE))) as keyring:
+    with closing(keyring_of(folder)) as keyring:
         missing = _with_templates(folder / RESIDENTS_FILE) - set(keyring.people())
     if missing:
         raise StoreError(f"the keys of {', '.join(sorted(missing))} are missing; enrol them again first")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from edge.store.site_key import KeyFile, SiteKey
+    from edge.store.site_key import SiteKey
 
 LOG = logging.getLogger(__name__)
 
@@ -114,6 +114,12 @@ class Keyring:
             self._forget_old_pages(connection)
         return count
 
+    def is_wrapped_with(self, site_key: bytes) -> bool:
+        """Say whether this key is the one in use."""
+        with self._using() as connection:
+            row = connection.execute("SELECT key_id FROM head").fetchone()
+        return row is not None and row[0] == key_id(site_key)
+
     def close(self) -> None:
         """Close the file. Safe to call twice."""
         with self._lock:
@@ -138,19 +144,19 @@ class Keyring:
     def _site_wrap(self) -> AesGcmSealer:
         """Return what opens persons' keys now: another process may have changed the site's key."""
         row = self._connection.execute("SELECT key_id FROM head").fetchone()
-        if row is None or self._wrap is None or self._wrap[0] != row[0]:
-            keys = self._site_key.keys()
-            if row is None:
-                row = (key_id(keys[0]),)
-                self._connection.execute("INSERT OR IGNORE INTO head VALUES (1, ?)", row)
-            self._wrap = (row[0], AesGcmSealer(self._current(row[0], keys)))
+        if row is None:
+            row = (key_id(self._site_key.keys()[0]),)
+            self._connection.execute("INSERT OR IGNORE INTO head VALUES (1, ?)", row)
+        if self._wrap is None or self._wrap[0] != row[0]:
+            self._wrap = (row[0], AesGcmSealer(self._current(row[0])))
         return self._wrap[1]
 
-    def _current(self, wanted: str, keys: Sequence[bytes]) -> bytes:
-        """Return the key this file is wrapped with, out of those the site offers."""
-        for key in keys:
-            if key_id(key) == wanted:
-                return key
+    def _current(self, wanted: str) -> bytes:
+        """Return the key this file is wrapped with, out of those the site offers when asked twice."""
+        for _ in range(2):
+            for key in self._site_key.keys():  # noqa: SIM118 - not a mapping
+                if key_id(key) == wanted:
+                    return key
         raise StoreError(
             f"{self._path}: wrapped with another site key ({wanted}); restore that key, or remove the file"
             " and enrol everybody again"
@@ -207,16 +213,6 @@ class Keyring:
 def key_id(key: bytes) -> str:
     """Return the name of a site key: tells keys apart and gives nothing away."""
     return hashlib.sha256(b"facegate site key\0" + key).hexdigest()[:16]
-
-
-def rotate(keyring: Keyring, file: KeyFile) -> int:
-    """Change the site key in `file` and return how many keys were wrapped anew.
-
-    A power cut at any moment leaves a key on disk that opens the keyring.
-    """
-    count = keyring.rewrap(file.stage())
-    file.settle()
-    return count
 
 
 def _context(person: str) -> bytes:

@@ -14,7 +14,7 @@ from edge.domain import Template
 from edge.errors import StoreError
 from edge.store.contexts import context_of
 from edge.store.database import open_database, transaction
-from edge.store.keyring import KEYS_FILE, Keyring
+from edge.store.key_source import keyring_of
 from edge.store.resident_rows import (
     RESIDENTS,
     columns_of,
@@ -23,7 +23,6 @@ from edge.store.resident_rows import (
     resident_of,
     to_text,
 )
-from edge.store.site_key import KeyFile
 from edge.store.vectors import checked_resident, checked_vector, to_vector
 
 if TYPE_CHECKING:
@@ -54,14 +53,15 @@ class ResidentStore:
     """The people of one door, in one SQLite file. Any thread, several processes.
 
     Templates and names are sealed by `sealer`; by default templates with a key for each person, wrapped
-    by a key file beside the database: that protects copies of the database but not a stolen card (see
-    `edge.store.site_key`). Every method raises `StoreError` when a file is missing, damaged or not ours.
+    by the site key noted for the folder: a key file there protects copies of the database but not a
+    stolen card (see `edge.store.key_source`). Every method raises `StoreError` when a file is
+    missing, damaged or not ours.
     """
 
     def __init__(self, path: Path, sealer: Sealer | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self.sealer = sealer or Keyring(path.with_name(KEYS_FILE), KeyFile(path.with_suffix(".key")))
+        self.sealer = sealer or keyring_of(path.parent)
         self._connection = open_database(path, RESIDENTS, functions=migrating(self.sealer))
         self.forget_old_pages()  # in case the process died between erasing and this
 

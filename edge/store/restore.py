@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from edge.domain import EventDraft
 from edge.errors import StoreError
-from edge.store.backup import CONFIG, MANIFEST, NAME, OLD_JOURNALS, Manifest, sync_folder
+from edge.store.backup import CONFIG, MANIFEST, NAME, OLD_JOURNALS, Manifest
 from edge.store.database import open_read_only
 from edge.store.journal import SqliteJournal
 from edge.store.reader import JOURNAL, JOURNAL_FILE, JournalReader, last_given
@@ -29,6 +29,7 @@ from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE
 from edge.store.restore_carry import carry_pass_uses, carry_withdrawals
 from edge.store.sealed_file import SealedReader
+from edge.store.small_file import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

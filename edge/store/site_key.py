@@ -1,22 +1,27 @@
 """Where the key that wraps all the others comes from. Named by what it protects against.
 
 `KeyFile` is obfuscation: whoever has the card has the key. `CredentialKey` is as good as what
-systemd decrypts it with: `systemd-creds encrypt --with-key=tpm2` binds it to the board's TPM,
-and a board without one can be handed the credential at start by the site's server. Any other
-source is a class with these two members.
+systemd decrypts it with: `systemd-creds encrypt --with-key=tpm2` binds it to the board's TPM.
+`edge.store.remote_key.RemoteKey` is handed over by the site's server. Any other source is a class
+with these two members.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from edge.errors import StoreError
+from edge.errors import KeyUnavailable, StoreError
 from edge.store.sealer import KEY_BYTES, file_key
+from edge.store.small_file import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+SITE_KEY_FILE = "residents.key"
+"""Name of the key file inside the data folder."""
 
 CREDENTIAL = "facegate.key"
 NEW_CREDENTIAL = "facegate-new.key"
@@ -54,11 +59,21 @@ class KeyFile:
         """Make the next key durable beside the current one and return it."""
         return file_key(self._staged)
 
+    def destroy(self) -> None:
+        """Overwrite and remove the key; what a flash card keeps in worn blocks is out of reach."""
+        for path in (self._path, self._staged):
+            with suppress(FileNotFoundError), path.open("r+b") as file:
+                file.write(bytes(KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+                path.unlink()
+        sync_folder(self._path.parent)
+
     def settle(self) -> None:
         """Make the staged key the current one; safe to repeat after a power cut."""
         if self._staged.exists():
             os.replace(self._staged, self._path)  # noqa: PTH105 - one atomic step
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
 
 
 class CredentialKey:
@@ -66,11 +81,19 @@ class CredentialKey:
 
     protection = "systemd credential: as strong as what encrypted it (a TPM: a stolen card is useless)"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
     def keys(self) -> Sequence[bytes]:
-        """Return the credentials `facegate.key` and, while keys are changed, `facegate-new.key`."""
+        """Return the credentials `facegate.key` and, while keys are changed, `facegate-new.key`.
+
+        Raises `KeyUnavailable` outside a unit that is given them.
+        """
+        if self._folder is None:
+            raise KeyUnavailable(
+                f"the credential {CREDENTIAL} is only handed to the unit: run this with systemd-run and"
+                " the unit's LoadCredentialEncrypted="
+            )
         paths = [self._folder / name for name in (CREDENTIAL, NEW_CREDENTIAL)]
         keys = [path.read_bytes() for path in paths if path.exists()]
         if not keys or any(len(key) != KEY_BYTES for key in keys):
@@ -81,9 +104,19 @@ class CredentialKey:
         return keys
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+class EitherKey:
+    """Two sources of which one wrapped the keyring: used while the source is being changed."""
+
+    def __init__(self, new: SiteKey, old: SiteKey) -> None:
+        self._sources = new, old
+        self.protection = new.protection
+
+    def keys(self) -> Sequence[bytes]:
+        """Return the keys of both, the new one's first. Raises `KeyUnavailable` when neither has any."""
+        found: list[bytes] = []
+        for source in self._sources:
+            with suppress(StoreError):
+                found += source.keys()
+        if not found:
+            raise KeyUnavailable("the key's source is being changed, and neither source gives a key")
+        return found

@@ -12,18 +12,20 @@ import pytest
 from edge.domain import Resident, Template
 from edge.errors import StoreError
 from edge.store.consents import erase_face
-from edge.store.contexts import context_of
-from edge.store.keyring import Keyring, rotate
+from edge.store.contexts import context_of, record_context
+from edge.store.key_source import change_key
+from edge.store.keyring import Keyring
 from edge.store.residents import ResidentStore
-from edge.store.site_key import CREDENTIAL, NEW_CREDENTIAL, CredentialKey, KeyFile
+from edge.store.site_key import CREDENTIAL, NEW_CREDENTIAL, SITE_KEY_FILE, CredentialKey, KeyFile
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 ANNA = context_of("anna", "m1")
 OTTO = context_of("otto", "m1")
+NAME = record_context("name", "anna")
 
 
 def keyring(folder):
-    return Keyring(folder / "keys.db", KeyFile(folder / "site.key"))
+    return Keyring(folder / "keys.db", KeyFile(folder / SITE_KEY_FILE))
 
 
 def template(resident_id, seed=0):
@@ -106,20 +108,21 @@ def test_a_stolen_card_without_the_key_shows_no_vector(tmp_path):
 
 
 def test_the_site_key_changes_without_enrolling_anybody_again(tmp_path):
-    file = KeyFile(tmp_path / "site.key")
-    before = (tmp_path / "site.key").read_bytes() if (tmp_path / "site.key").exists() else file.keys()[0]
+    file = tmp_path / SITE_KEY_FILE
     with closing(keyring(tmp_path)) as ring:
-        sealed = ring.seal(b"secret", ANNA)
-        assert rotate(ring, file) == 1
-        assert ring.open(sealed, ANNA) == b"secret"
-    assert (tmp_path / "site.key").read_bytes() != before
+        sealed, name = ring.seal(b"secret", ANNA), ring.seal(b"Anna", NAME)
+        before = file.read_bytes()
+        assert change_key(tmp_path) == 1
+        assert ring.open(sealed, ANNA) == b"secret", "a running door goes on"
+        assert ring.open(ring.seal(b"new", OTTO), OTTO) == b"new"
+    assert file.read_bytes() != before
     with closing(keyring(tmp_path)) as ring:
-        assert ring.open(sealed, ANNA) == b"secret"
+        assert (ring.open(sealed, ANNA), ring.open(name, NAME)) == (b"secret", b"Anna")
 
 
 @pytest.mark.parametrize("cut", ["staged", "wrapped"])
 def test_a_power_cut_while_the_site_key_changes_loses_nothing(tmp_path, cut):
-    file = KeyFile(tmp_path / "site.key")
+    file = KeyFile(tmp_path / SITE_KEY_FILE)
     with closing(keyring(tmp_path)) as ring:
         sealed = ring.seal(b"secret", ANNA)
         new_key = file.stage()
@@ -127,15 +130,15 @@ def test_a_power_cut_while_the_site_key_changes_loses_nothing(tmp_path, cut):
             ring.rewrap(new_key)
     with closing(keyring(tmp_path)) as ring:
         assert ring.open(sealed, ANNA) == b"secret"
-        rotate(ring, file)
+    change_key(tmp_path)
     with closing(keyring(tmp_path)) as ring:
         assert ring.open(sealed, ANNA) == b"secret"
-    assert not (tmp_path / "site.key.new").exists()
+    assert not (tmp_path / "residents.key.new").exists()
 
 
 def test_another_site_key_is_refused_with_the_way_out(tmp_path):
     keyring(tmp_path).close()
-    (tmp_path / "site.key").write_bytes(bytes(32))
+    (tmp_path / SITE_KEY_FILE).write_bytes(bytes(32))
     with pytest.raises(StoreError, match="restore that key"):
         keyring(tmp_path)
 

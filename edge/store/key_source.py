@@ -1,0 +1,155 @@
+"""Which site key a data folder uses, noted in the folder: door, panel and commands all ask here.
+
+The note holds no secret. A change of source is safe against a power cut at any moment: while it
+lasts the note names both sources, and whichever wrapped the keyring opens it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from edge.errors import StoreError
+from edge.store.keyring import KEYS_FILE, Keyring
+from edge.store.remote_key import RemoteKey
+from edge.store.site_key import SITE_KEY_FILE, CredentialKey, EitherKey, KeyFile
+from edge.store.small_file import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge.store.site_key import SiteKey
+
+KEY_SOURCE_FILE = "key-source.json"
+"""Its name inside the data folder; without it the key is in a file there."""
+
+Kind: TypeAlias = Literal["file", "credential", "site"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeySource:
+    """Where the site key comes from.
+
+    `site` asks `server` (https://host:port) and shows `cert_file`; with `cache_hours` above 0 a key
+    is kept that long in memory-backed `$RUNTIME_DIRECTORY`. `former` is set while a change lasts.
+    """
+
+    kind: Kind = "file"
+    server: str = ""
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    cache_hours: float = 0
+    former: KeySource | None = None
+
+    def site_key(self, folder: Path, environ: Mapping[str, str]) -> SiteKey:
+        """Return what wraps the keys of persons."""
+        if self.former is not None:
+            now = replace(self, former=None)
+            return EitherKey(now.site_key(folder, environ), self.former.site_key(folder, environ))
+        if self.kind == "credential":
+            given = environ.get("CREDENTIALS_DIRECTORY")
+            return CredentialKey(Path(given) if given else None)
+        if self.kind == "site":
+            return self._remote(environ)
+        return KeyFile(folder / SITE_KEY_FILE)
+
+    def local_key(self, folder: Path, environ: Mapping[str, str]) -> SiteKey:
+        """Return what wraps the key of the records: never anything behind a network."""
+        if self.former is not None:
+            now = replace(self, former=None)
+            return EitherKey(now.local_key(folder, environ), self.former.local_key(folder, environ))
+        return KeyFile(folder / SITE_KEY_FILE) if self.kind == "site" else self.site_key(folder, environ)
+
+    def _remote(self, environ: Mapping[str, str]) -> RemoteKey:
+        if self.ca_file is None or self.cert_file is None or self.key_file is None:
+            raise StoreError(
+                "the site's key server needs ca_file, cert_file and key_file of the door's bundle"
+            )
+        runtime = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+        cache = Path(runtime) / "site-key" if runtime and self.cache_hours else None
+        identity = (self.ca_file, self.cert_file, self.key_file)
+        return RemoteKey(self.server, identity, cache, self.cache_hours * 3600)
+
+
+def read_source(folder: Path) -> KeySource:
+    """Return the noted source of a data folder. Raises `StoreError` for a note that is not one."""
+    path = folder / KEY_SOURCE_FILE
+    try:
+        return _source(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return KeySource()
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{path}: not a note of where the key is ({error}); restore it") from error
+
+
+def keyring_of(folder: Path, environ: Mapping[str, str] = os.environ) -> Keyring:
+    """Return the keyring of a data folder, opened with the source noted there."""
+    source = read_source(folder)
+    site_key, local_key = source.site_key(folder, environ), source.local_key(folder, environ)
+    return Keyring(folder / KEYS_FILE, site_key, local_key)
+
+
+def use_source(folder: Path, wanted: KeySource, environ: Mapping[str, str] = os.environ) -> bool:
+    """Make `wanted` the source and wrap all keys anew; say whether anything changed.
+
+    Raises `StoreError` when the new key or the present one cannot be had; nothing is changed then.
+    """
+    now = read_source(folder)
+    if now == wanted:
+        return False
+    site_key = wanted.site_key(folder, environ).keys()[0]
+    local_key = wanted.local_key(folder, environ).keys()[0]
+    _write_source(folder, replace(wanted, former=now.former or now))
+    with closing(keyring_of(folder, environ)) as keyring:
+        keyring.rewrap(site_key, local_key)
+    _write_source(folder, wanted)
+    if wanted.kind == "credential":
+        KeyFile(folder / SITE_KEY_FILE).destroy()
+    return True
+
+
+def change_key(folder: Path, environ: Mapping[str, str] = os.environ) -> int:
+    """Change the site key and return how many persons' keys were wrapped anew; nobody enrols again.
+
+    A file gets a new key; a credential and the site's server must offer one beside the present.
+    A power cut at any moment leaves a key that opens the keyring.
+    """
+    source = read_source(folder)
+    with closing(keyring_of(folder, environ)) as keyring:
+        if source.kind == "credential":
+            return keyring.rewrap(_next_key(keyring, source.site_key(folder, environ)))
+        file = KeyFile(folder / SITE_KEY_FILE)
+        staged = file.stage()
+        site_key = staged if source.kind == "file" else source.site_key(folder, environ).keys()[0]
+        count = keyring.rewrap(site_key, staged)
+    file.settle()
+    return count
+
+
+def _next_key(keyring: Keyring, site_key: SiteKey) -> bytes:
+    offered = site_key.keys()
+    for key in offered:
+        if not keyring.is_wrapped_with(key):
+            return key
+    raise StoreError(
+        "there is no other credential: give the new key as facegate-new.key in LoadCredentialEncrypted="
+    )
+
+
+def _source(fields: dict[str, Any]) -> KeySource:
+    if fields["kind"] not in ("file", "credential", "site"):
+        raise ValueError(f"kind {fields['kind']!r}")
+    paths = {name: Path(fields[name]) for name in ("ca_file", "cert_file", "key_file") if fields.get(name)}
+    former = _source(fields["former"]) if fields.get("former") else None
+    rest = {name: value for name, value in fields.items() if name not in paths and value is not None}
+    return KeySource(**{**rest, **paths, "former": former})
+
+
+def _write_source(folder: Path, source: KeySource) -> None:
+    text = json.dumps(asdict(source), default=str)
+    write_whole(folder / KEY_SOURCE_FILE, text.encode())
