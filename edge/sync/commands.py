@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,14 +9,14 @@ from enum import StrEnum
 from typing import Any
 
 from edge.errors import SyncError
-from edge.sync.messages import parse_object
+from edge.sync.compound import Either, Maybe, Table
+from edge.sync.messages import VERSION, parse_object
+from edge.sync.shapes import Exactly, Number, Text, Time, Word
 
-VERSION = 1
 PURPOSE = "cmd"
 ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 MAX_COMMAND_BYTES = 8 * 1024
 MOST_TTL_SECONDS = 60
-FIELDS = {"v", "id", "device", "type", "issued", "ttl", "by", "args", "nonce"}
 
 
 class CommandType(StrEnum):
@@ -49,6 +48,27 @@ ARGUMENTS: dict[CommandType, dict[str, tuple[float, float]]] = {
     CommandType.ENROL_WINDOW: {"minutes": (1, 60)},
 }
 """Numbers a command may carry, each optional, with the least and the most."""
+
+
+def _shape(kind: CommandType) -> Table:
+    arguments = {name: Number(*limits) for name, limits in ARGUMENTS.get(kind, {}).items()}
+    return Table(
+        {
+            "v": Exactly(VERSION),
+            "id": Text(64, 8, ID.pattern, about="executed at most once"),
+            "device": Text(64, about="the door it is for"),
+            "type": Word((kind,)),
+            "issued": Time("the sender's clock"),
+            "ttl": Number(1, MOST_TTL_SECONDS, "seconds"),
+            "by": Text(64, about="who asks; journaled at the door"),
+            "args": Table(arguments, optional=frozenset(arguments)),
+            "nonce": Maybe(Text(64, about="what the door answered to a challenge")),
+        },
+        optional=frozenset({"args", "nonce"}),
+    )
+
+
+COMMAND = Either("type", {str(kind): _shape(kind) for kind in CommandType})
 
 
 class Refused(StrEnum):
@@ -110,55 +130,18 @@ def parse_command(body: bytes) -> Command:
     command_id = fields.get("id")
     if not isinstance(command_id, str) or not ID.fullmatch(command_id):
         raise CommandRefused(Refused.MALFORMED, "id: 8 to 64 letters, digits and dashes")
-    if type(fields.get("v")) is not int or fields["v"] != VERSION or not set(fields) <= FIELDS:
-        raise CommandRefused(
-            Refused.MALFORMED, f"only version {VERSION} and its fields are known", command_id
-        )
-    try:
-        return _command(fields, command_id)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, CommandRefused):
-            raise
-        raise CommandRefused(Refused.MALFORMED, f"{error!r}"[:200], command_id) from error
-
-
-def _command(fields: dict[str, Any], command_id: str) -> Command:
-    try:
-        kind = CommandType(fields["type"])
-    except ValueError:
-        raise CommandRefused(Refused.UNKNOWN_TYPE, repr(fields["type"])[:60], command_id) from None
-    issued = datetime.fromisoformat(fields["issued"])
-    if issued.tzinfo is None:
-        raise ValueError("issued: needs a time zone")
+    kind = fields.get("type")
+    if "type" in fields and (not isinstance(kind, str) or kind not in COMMAND.tables):
+        raise CommandRefused(Refused.UNKNOWN_TYPE, repr(kind)[:60], command_id)
+    if flaw := COMMAND.flaw(fields):
+        raise CommandRefused(Refused.MALFORMED, f"command{flaw}"[:200], command_id)
     return Command(
         id=command_id,
-        type=kind,
-        device=_text(fields, "device"),
-        issued=issued,
-        ttl=timedelta(seconds=_number(fields["ttl"], 1, MOST_TTL_SECONDS, "ttl")),
-        by=_text(fields, "by"),
-        nonce=_text(fields, "nonce") if fields.get("nonce") is not None else None,
-        args=_arguments(kind, fields.get("args", {})),
+        type=CommandType(fields["type"]),
+        device=fields["device"],
+        issued=datetime.fromisoformat(fields["issued"]),
+        ttl=timedelta(seconds=fields["ttl"]),
+        by=fields["by"],
+        nonce=fields.get("nonce"),
+        args={name: float(value) for name, value in fields.get("args", {}).items()},
     )
-
-
-def _arguments(kind: CommandType, given: Any) -> dict[str, float]:
-    known = ARGUMENTS.get(kind, {})
-    if not isinstance(given, dict) or not set(known) >= set(given):
-        raise ValueError(f"args: {kind} takes {sorted(known) or 'none'}")
-    return {name: _number(value, *known[name], name) for name, value in given.items()}
-
-
-def _number(value: Any, least: float, most: float, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{name}: must be a number")
-    if not least <= value <= most:
-        raise ValueError(f"{name}: must be {least:g} to {most:g}")
-    return float(value)
-
-
-def _text(fields: dict[str, Any], name: str) -> str:
-    value = fields[name]
-    if not isinstance(value, str) or not 1 <= len(value) <= 64 or not value.isprintable():
-        raise ValueError(f"{name}: 1 to 64 printable characters")
-    return value

@@ -128,7 +128,11 @@ class Number:
 
     def flaw(self, value: Any) -> str | None:
         """See `Shape`."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or (isinstance(value, float) and math.isnan(value))
+        ):
             return " must be a number"
         if not self.least <= value <= self.most:
             return f" must be {self.least:g} to {self.most:g}"
