@@ -138,18 +138,23 @@ class Pipeline:
         height, width = frame.image.shape[:2]
         flaws = intent_flaws(track.face, self._limits, width, height)
         if flaws:
+            if visit.claimed is not None and flaws == (Flaw.NOT_FACING,):
+                self._watch_liveness(frame, track, tracks)  # he was asked to turn, and turned far
             visit.rest_while_unfit(frame.time)
             return self._refuse_unusable(frame, visit, flaws, len(tracks))
-        if self._liveness is not None:
-            self._liveness.observe(frame, track.face, track.id, _is_alone(track, tracks))
+        self._watch_liveness(frame, track, tracks)
         if self._is_due(frame.time, track, visit):
             due.append((track, visit))
         return []
 
+    def _watch_liveness(self, frame: Frame, track: Track, tracks: Sequence[Track]) -> None:
+        if self._liveness is not None:
+            self._liveness.observe(frame, track.face, track.id, _is_alone(track, tracks))
+
     def _is_due(self, time: float, track: Track, visit: Visit) -> bool:
         """Say whether to look now; who is recognised waits until liveness has an answer."""
         if visit.granted_to is None and visit.claimed is not None and self._liveness is not None:
-            return time >= visit.next_look and self._liveness.assess(track.id) is not None
+            return time >= visit.next_look and self._liveness.assess(track.id, visit.claimed) is not None
         return visit.is_due(time, face_scale_px(track.face))
 
     def _examine(self, frame: Frame, track: Track, visit: Visit, faces: int) -> list[Decision]:
@@ -198,7 +203,7 @@ class Pipeline:
             if visit.claimed not in {None, resident_id}:
                 self._doubt_liveness(visit)
             visit.claimed, visit.next_look = resident_id, frame.time
-            liveness = self._liveness.assess(visit.track_id)
+            liveness = self._liveness.assess(visit.track_id, resident_id)
             if liveness is None:
                 return []
             if not liveness.passed:

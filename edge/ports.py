@@ -93,8 +93,11 @@ class LivenessCheck(Protocol):
     def observe(self, frame: Frame, face: Face, track_id: int, alone: bool) -> None:  # noqa: FBT001
         """Take one frame of a track; `alone` is False when another face is in view."""
 
-    def assess(self, track_id: int) -> Liveness | None:
-        """Return the verdict for this track, or None while more frames are wanted."""
+    def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:
+        """Return the verdict for this track, or None while more frames are wanted.
+
+        `resident_id` is whom recognition takes the face for: more may be asked of some.
+        """
 
     def reset(self, track_id: int) -> None:
         """Forget a track: it ended, jumped, or changed identity."""

@@ -269,11 +269,13 @@ class Scripted:
         self.answers = list(answers)
         self.seen: list[tuple[int, int]] = []
         self.resets: list[int] = []
+        self.asked_for: list[str | None] = []
 
     def observe(self, frame, face, track_id, alone):
         self.seen.append((frame.seq, track_id))
 
-    def assess(self, track_id):
+    def assess(self, track_id, resident_id=None):
+        self.asked_for.append(resident_id)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     def reset(self, track_id):
@@ -303,6 +305,33 @@ class TestLiveness:
         assert decisions[0].frame_seq > 0
         assert len(scene.embedded) == 2
         assert decisions[0].liveness == Liveness(True, 0.9)
+
+    def test_liveness_is_told_for_whom_it_is_asked(self):
+        scene = Scene([ANNA, BELA])
+        check = Scripted(None)
+        frames = [scene.frame(n, (BELA, 280 + n % 3, 150, 90)) for n in range(15)]
+
+        watch(scene, residents(), frames, check)
+
+        assert set(check.asked_for) == {"bela"}
+
+    def test_somebody_recognised_who_turns_far_to_the_side_is_still_watched(self):
+        anna = Actor(0, axis(0))
+        scene, check = Scene([anna]), Scripted(None)
+        pipeline = Pipeline(scene, scene, residents(), check)
+
+        for frame in standing(scene, anna, 2):
+            anna.turned = 0.5 if frame.seq >= 15 else 0.0  # 42 degrees: beyond the intent gate
+            pipeline.observe(frame)
+
+        assert [seq for seq, _ in check.seen] == list(range(30))
+
+    def test_a_passer_by_who_looks_away_is_not(self):
+        scene, check = Scene([Actor(0, axis(0), turned=0.5)]), Scripted(None)
+
+        watch(scene, residents(), standing(scene, scene.actors[0], 2), check)
+
+        assert check.seen == []
 
     def test_an_attack_is_refused_with_its_reason_and_forgotten(self):
         scene = Scene([ANNA])

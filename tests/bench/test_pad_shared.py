@@ -96,7 +96,7 @@ class TestWholeDoor:
 
     def test_in_strict_mode_no_recording_opens_not_even_of_the_living(self, store, models, people):
         nets = load_nets(directory=store)
-        asking = Asking(lambda _: True, lambda _: None, Random(1))
+        asking = Asking(lambda who, at: True, lambda _: None, Random(1))
 
         door = run_door(
             models, people, "strict", lambda: ActiveCheck(PassiveCheck(nets, models.embedder), asking)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edge.domain import Liveness, Reason
 from edge.faces.liveness.challenge import STEP_SECONDS, Progress, Step, new_challenge
-from edge.faces.liveness.fusion import DOUBT
+from edge.faces.liveness.fusion import DOUBT, NEAR_MISS
 from edge.faces.liveness.lockout import Lockout
 from edge.faces.liveness.planarity import FLAT_RESIDUAL, TurnFollower
 from edge.faces.liveness.prompts import Prompt
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edge.domain import Box, Face, Frame, Image
     from edge.faces.liveness.challenge import Challenge
     from edge.faces.liveness.check import PassiveCheck
+    from edge.faces.liveness.gate import Hindrance
     from edge.faces.liveness.planarity import Relief
 
 STRICT_STEPS = 3
@@ -33,22 +34,25 @@ TRIES = 2
 class Asking:
     """When and how the visitor is asked.
 
-    `is_strict` says of a moment (UTC) whether everybody is asked then, or only who passed
-    narrowly. `show` is given each prompt, None to clear the screen; it must return at once.
-    `relief` follows a turn.
+    `is_strict` says of a resident (by id, None for nobody known) and a moment (UTC) whether he
+    must answer however clearly he passed. `show` is given each prompt, None to clear the screen;
+    it must return at once. `relief` follows a turn. `can_ask` says whether a visitor sees a
+    screen now: without one nobody is asked, and who must answer is refused.
     """
 
-    is_strict: Callable[[datetime], bool]
+    is_strict: Callable[[str | None, datetime], bool]
     show: Callable[[Prompt | None], None]
     random: Random
     relief: Callable[[Image, Box], Relief] = TurnFollower
+    can_ask: Callable[[], bool] = lambda: True
 
 
 @dataclass(slots=True)
 class _Session:
-    """The challenge of one track, and the flatness of each of its turns."""
+    """The challenge of one track, for whom it was made, and the flatness of each of its turns."""
 
     challenge: Challenge
+    resident_id: str | None
     is_flat: bool = False
     residuals: list[float] = field(default_factory=list)
     follower: Relief | None = None
@@ -69,6 +73,7 @@ class ActiveCheck:
         self._sessions: dict[int, _Session] = {}
         self._refused: dict[int, Liveness] = {}
         self._yaws: dict[int, float] = {}
+        self._advised: dict[int, Hindrance] = {}
         self._time = float("-inf")
         self._at: datetime | None = None
 
@@ -100,38 +105,72 @@ class ActiveCheck:
                 self._passive.remember(track_id)
             self._show(track_id, challenge)
 
-    def assess(self, track_id: int) -> Liveness | None:
-        """Return the verdict on this track now, or None while frames or answers are wanted."""
+    def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:
+        """Return the verdict on this track now, or None while frames or answers are wanted.
+
+        What `resident_id` must answer is asked about each time: a challenge that was made for
+        somebody else, or while less was wanted, counts for nothing.
+        """
         if track_id in self._refused:
             return self._refused[track_id]
-        if self._lockout.is_locked(self._time):
-            return Liveness(False, None, Reason.LOCKOUT_MAX_ATTEMPTS)
         session = self._sessions.get(track_id)
         if session is None:
-            return self._first(track_id)
+            return self._first(track_id, resident_id)
+        if self._is_too_little(session, resident_id):
+            self.reset(track_id)
+            return None
+        return self._answered(track_id, session)
+
+    def _answered(self, track_id: int, session: _Session) -> Liveness | None:
+        """Return what the challenge of this track has come to by now."""
+        if self._lockout.is_locked(self._time):
+            return Liveness(False, None, Reason.LOCKOUT_MAX_ATTEMPTS)
         if session.challenge.progress is Progress.FAILED or session.is_flat:
             return self._failed(track_id, session)
         if session.challenge.progress is not Progress.PASSED:
             return None
         return self._last(track_id, session)
 
-    def _first(self, track_id: int) -> Liveness | None:
+    def _is_too_little(self, session: _Session, resident_id: str | None) -> bool:
+        is_short = len(session.challenge.steps) < STRICT_STEPS
+        return session.resident_id != resident_id or (is_short and self._is_strict(resident_id))
+
+    def _is_strict(self, resident_id: str | None) -> bool:
+        return self._at is None or self._asking.is_strict(resident_id, self._at)
+
+    def _first(self, track_id: int, resident_id: str | None) -> Liveness | None:
         """Return the passive verdict, unless this visitor is to be asked."""
         verdict = self._passive.assess(track_id)
-        if verdict is None or not verdict.passed or not self._asks(verdict):
+        self._advise(track_id)
+        if verdict is None:
+            return None
+        must_answer = verdict.passed and self._is_strict(resident_id)
+        if not must_answer and not (_is_in_doubt(verdict) and self._asking.can_ask()):
             return verdict
-        self._begin(track_id, self._yaws[track_id])
+        if not self._asking.can_ask():
+            return Liveness(False, verdict.score, Reason.PAD_UNAVAILABLE, {**verdict.cues, "screen": 0.0})
+        if self._lockout.is_locked(self._time):
+            return Liveness(False, verdict.score, Reason.LOCKOUT_MAX_ATTEMPTS, verdict.cues)
+        if not verdict.passed:
+            self._passive.restart(track_id, self._time)
+        is_strict = not verdict.passed or self._is_strict(resident_id)
+        count = STRICT_STEPS if is_strict else DOUBT_STEPS
+        self._begin(track_id, resident_id, count, self._yaws[track_id])
         return None
 
-    def _asks(self, verdict: Liveness) -> bool:
-        in_doubt = verdict.score is None or verdict.score < DOUBT
-        return self._at is None or in_doubt or self._asking.is_strict(self._at)
+    def _advise(self, track_id: int) -> None:
+        """Tell who waits in vain what to do; take it back when it was done."""
+        hindered = self._passive.hindered(track_id)
+        if hindered is None:
+            if self._advised.pop(track_id, None) is not None:
+                self._asking.show(None)
+        elif self._advised.get(track_id) is not hindered:
+            self._advised[track_id] = hindered
+            self._asking.show(Prompt(track_id, hindered.value))
 
-    def _begin(self, track_id: int, rest_yaw_deg: float) -> None:
-        strict = self._at is None or self._asking.is_strict(self._at)
-        count = STRICT_STEPS if strict else DOUBT_STEPS
+    def _begin(self, track_id: int, resident_id: str | None, count: int, rest_yaw_deg: float) -> None:
         challenge = new_challenge(count, rest_yaw_deg, self._time, self._asking.random)
-        self._sessions[track_id] = _Session(challenge)
+        self._sessions[track_id] = _Session(challenge, resident_id)
         self._passive.remember(track_id)
         self._show(track_id, challenge)
 
@@ -155,7 +194,8 @@ class ActiveCheck:
         self._lockout.fail(self._time)
         if not self._lockout.is_locked(self._time):
             self._asking.show(Prompt(track_id, "again"))
-            self._begin(track_id, session.challenge.rest_yaw_deg)
+            challenge = session.challenge
+            self._begin(track_id, session.resident_id, len(challenge.steps), challenge.rest_yaw_deg)
             return None
         self._asking.show(Prompt(track_id, "failed"))
         cues = {"steps": float(session.challenge.done), "flat": float(session.is_flat)}
@@ -172,13 +212,19 @@ class ActiveCheck:
     def reset(self, track_id: int) -> None:
         """Forget a track, and what it was asked. An unfinished challenge counts as a failed try."""
         session = self._sessions.pop(track_id, None)
-        if session is not None:
-            if not session.is_over and track_id not in self._refused:
-                self._lockout.fail(self._time)
+        is_open = session is not None and not session.is_over and track_id not in self._refused
+        if is_open and not self._lockout.is_locked(self._time):
+            self._lockout.fail(self._time)
+        if session is not None or self._advised.pop(track_id, None) is not None:
             self._asking.show(None)
         self._refused.pop(track_id, None)
         self._yaws.pop(track_id, None)
         self._passive.reset(track_id)
+
+
+def _is_in_doubt(verdict: Liveness) -> bool:
+    """Say whether the networks were undecided: a narrow pass, or a narrow refusal."""
+    return verdict.score is not None and NEAR_MISS <= verdict.score < DOUBT
 
 
 def _end_turn(session: _Session) -> None:

@@ -65,10 +65,11 @@ class PassiveCheck:
         badly_lit = is_badly_lit(frame.image, face.box, self._limits)
         window.add(Sample(frame.time, scores, witness(frame.image, face), badly_lit))
 
-    def assess(self, track_id: int) -> Liveness | None:
+    def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:  # noqa: ARG002
         """Return the verdict on this track now, or None while more frames are wanted.
 
-        A refusal stands until the track is reset; a pass is worked out anew each time.
+        Nothing more is asked of one resident than of another. A refusal stands until the track is
+        reset; a pass is worked out anew each time.
         """
         window = self._windows.get(track_id)
         if window is None:
@@ -130,6 +131,11 @@ class PassiveCheck:
         except FrameRefused:
             return False
 
+    def hindered(self, track_id: int) -> Hindrance | None:
+        """Return what keeps a waiting visitor from being judged, None when nothing does."""
+        window = self._windows.get(track_id)
+        return None if window is None else window.hindered()
+
     def remember(self, track_id: int) -> None:
         """Keep the newest judged frame of a track: a later pass must show the same face.
 
@@ -164,7 +170,7 @@ class Unavailable:
     def observe(self, frame: Frame, face: Face, track_id: int, alone: bool) -> None:  # noqa: FBT001
         """Look at nothing."""
 
-    def assess(self, track_id: int) -> Liveness | None:  # noqa: ARG002 - the port's signature
+    def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:  # noqa: ARG002
         """Refuse with `PAD_UNAVAILABLE`."""
         return Liveness(False, None, Reason.PAD_UNAVAILABLE)
 

@@ -21,6 +21,10 @@ THRESHOLD = 0.5
 DOUBT = 0.7
 """A pass below this is asked for a challenge where there is a screen to ask on."""
 
+NEAR_MISS = 0.3
+"""A refusal above this is asked too, as far under the line as `DOUBT` is over it. Nothing is given
+away: after the challenge the networks must say yes by the same line."""
+
 PAIR = ("silentface-2.7", "silentface-4.0")
 ALLOWED_SETS = (
     ("faceplugin",),

@@ -16,6 +16,7 @@ from edge.faces.weights import checked, models_directory, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from edge.ports import Embedder, LivenessCheck
@@ -80,10 +81,14 @@ def load_liveness(
     report(f"liveness {mode}: {' + '.join(net.spec.name for net in nets)}")
     passive = PassiveCheck(nets, embedder)
     if mode == "strict":
-        return ActiveCheck(passive, replace(asking or _nobody_listens(), is_strict=lambda _: True))
+        return ActiveCheck(passive, replace(asking or _nobody_listens(), is_strict=_always))
     return ActiveCheck(passive, asking) if asking else passive
 
 
 def _nobody_listens() -> Asking:
     """Return a screen that nobody sees: recordings are judged strictly, and cannot answer."""
-    return Asking(lambda _: True, lambda _: None, SystemRandom())
+    return Asking(_always, lambda _: None, SystemRandom())
+
+
+def _always(_resident_id: str | None, _at: datetime) -> bool:
+    return True

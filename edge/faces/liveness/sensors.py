@@ -152,9 +152,9 @@ class SensorCheck:
         for sensor in self._sensors:
             readings.add(sensor.evidence(frame, face), frame.time)
 
-    def assess(self, track_id: int) -> Liveness | None:
+    def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:
         """Return the inner verdict, and a pass only when every sensor passes too."""
-        verdict = self._inner.assess(track_id)
+        verdict = self._inner.assess(track_id, resident_id)
         readings = self._readings.get(track_id)
         if verdict is None or readings is None or not verdict.passed:
             return verdict

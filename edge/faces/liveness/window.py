@@ -28,6 +28,9 @@ SPACING_SECONDS = 0.06
 RESTING_SPACING_SECONDS = 0.12
 """While nobody has been recognised the window is kept warm at half the cost."""
 
+ADVICE_SECONDS = 1.0
+"""A visitor who has been recognised and cannot be judged for this long is told what to do."""
+
 GAP_SECONDS = 0.5
 """A track unseen for longer proves nothing about what was there before."""
 
@@ -106,6 +109,13 @@ class Window:
         if self.wanted_since is None or latest[0].time < self.wanted_since:
             return None
         return latest if self.last_seen - latest[-1].time < SPACING_SECONDS else None
+
+    def hindered(self) -> Hindrance | None:
+        """Return what keeps hindering a visitor who has been waiting, None when nothing does."""
+        waited = self.wanted_since is not None and self.last_seen - self.wanted_since >= ADVICE_SECONDS
+        if not waited or not self.hindrances or self.is_full():
+            return None
+        return self.hindrances.most_common(1)[0][0]
 
     def means(self) -> dict[str, float]:
         """Return each network's mean over the window. There must be at least one sample."""

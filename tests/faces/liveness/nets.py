@@ -41,6 +41,7 @@ class Visit:
     def __init__(self, check: PassiveCheck, scene: Scene, track_id: int = 1, fps: float = 15.0) -> None:
         self.check, self.scene, self.track_id, self.fps = check, scene, track_id, fps
         self.seq = 0
+        self.resident_id: str | None = None
 
     def show(
         self,
@@ -58,7 +59,7 @@ class Visit:
             self.seq += 1
             self.check.observe(frame, self.face(frame, actor), self.track_id, alone)
             if asked:
-                self.check.assess(self.track_id)
+                self.assess()
 
     def face(self, frame: Frame, actor: Actor) -> Face:
         (face,) = Scene([actor]).detect(frame.image)
@@ -68,7 +69,7 @@ class Visit:
         self.seq += round(seconds * self.fps)
 
     def assess(self):
-        return self.check.assess(self.track_id)
+        return self.check.assess(self.track_id, self.resident_id)
 
 
 def setup(alive: dict[int, float], actors: list[Actor], **kwargs) -> SimpleNamespace:

@@ -57,7 +57,7 @@ class TestModes:
 
     @pytest.mark.models
     def test_strict_asks_always_and_passive_only_where_there_is_a_screen(self, store):
-        asking = Asking(lambda at: False, lambda prompt: None, Random(1))
+        asking = Asking(lambda who, at: False, lambda prompt: None, Random(1))
 
         strict = load_liveness("strict", Scene([]), Log(), directory=store)
         asked = load_liveness("passive", Scene([]), Log(), directory=store, asking=asking)

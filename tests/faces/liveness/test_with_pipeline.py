@@ -147,7 +147,7 @@ class TestStrict:
     def visit(self, *, answers: bool) -> Door:
         """Anna before a door that asks everybody; she does as the screen says, or looks at it."""
         anna, shown = Actor(0, axis(0)), []
-        asking = Asking(lambda at: True, shown.append, Random(3), lambda image, box: Depth(0.05))
+        asking = Asking(lambda who, at: True, shown.append, Random(3), lambda image, box: Depth(0.05))
         door = Door(asking=asking, actors=(anna, PHONE, MALLORY))
         width, since, last = 130.0, 0, None
         for index in range(15 * 30):
