@@ -69,11 +69,10 @@ def try_galleries(
 ) -> list[Trial]:
     """Return one trial per rate of `WANTED` for random galleries of this size.
 
-    With several shots a resident's rows are those and their mean, as at enrolment.
+    A resident is the mean of his shots, one row in the gallery, as at the door.
     """
     rng = np.random.default_rng([residents, shots])
-    rows = shots + (shots > 1)
-    lines = [calibration.threshold(rate, residents * rows) for rate in WANTED]
+    lines = [calibration.threshold(rate, residents) for rate in WANTED]
     decide = _Door(people, shots, calibration.margin, lines)
     found = [decide.draw(rng, residents) for _ in range(draws)]
     return [
@@ -123,16 +122,11 @@ class _Door:
         self, probes: NDArray[np.intp], enrolled: NDArray[np.intp]
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
         """Return (position of the best resident, his similarity, his lead over the second)."""
-        rows = self._references[enrolled]
-        if self._shots > 1:
-            mean = rows.sum(axis=1, keepdims=True)
-            rows = np.concatenate([rows, mean / np.linalg.norm(mean, axis=2, keepdims=True)], axis=1)
-        scores = (self._people.probes[probes] @ rows.reshape(-1, rows.shape[2]).T).reshape(
-            len(probes), len(rows), -1
-        )
-        best_of_each = scores.max(axis=2)
-        best = best_of_each.argmax(axis=1)
-        top_two = np.partition(best_of_each, -2, axis=1)[:, -2:]
+        mean = self._references[enrolled].sum(axis=1)
+        rows = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+        scores = self._people.probes[probes] @ rows.T
+        best = scores.argmax(axis=1)
+        top_two = np.partition(scores, -2, axis=1)[:, -2:]
         return best, top_two[:, 1], top_two[:, 1] - top_two[:, 0]
 
     def _by_person(self, outcome: NDArray[np.bool_], owner: NDArray[np.intp]) -> NDArray[np.float64]:

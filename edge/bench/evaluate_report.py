@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 SHOTS = (1, 3)
 """Photos enrolled per resident: the least, and what the documentation advises."""
 
-SHIPPED, HELD_OUT = "as shipped", "fitted to others"
+SHIPPED = "as shipped"
+HELD_OUT = ("fitted to the second half", "fitted to the first half")
+"""What the calibration was fitted to; the last two are tried on the other half of the people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ def measure(
     tried = [(SHIPPED, trial) for trial in _galleries(people, calibration, draws)]
     if len(raw.names) >= 2 * LEAST_PEOPLE:
         halves = held_out(raw, lambda half: fit(half, with_centre=bool(centre)))
-        tried += [(HELD_OUT, trial) for half, own in halves for trial in _galleries(half, own, draws)]
+        for fitted, (half, own) in zip(HELD_OUT, halves, strict=True):
+            tried += [(fitted, trial) for trial in _galleries(half, own, draws)]
     return Report(len(raw.names), len(raw.owner), unacquired, drawn, lines(scores, drawn), tried)
 
 

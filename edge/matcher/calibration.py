@@ -2,10 +2,12 @@
 
 The similarities of strangers beyond a high quantile are taken as exponential. That is heavier
 than what was fitted (generalised Pareto shapes of -0.06 to -0.2), so thresholds err on the strict
-side. As far as pairs of people were measured the slope is the fitted one; beyond, it is the upper
-end of its 95 % interval, so the further a threshold is extrapolated the stricter it gets. The
-numbers come from `facegate evaluate calibrate` and stand in the model manifest; docs/accuracy.md
-says how well they hold on other people.
+side. The tail begins at the upper end of its rate's 95 % interval: a promise has to hold on other
+people too, and the mean of a resident's three photos is taken for a stranger 1.1 to 1.4 times as
+often as one photo is (121 people of LFW). As far as pairs of people were measured the slope is the
+fitted one; beyond, it is the upper end of its interval, so the further a threshold is extrapolated
+the stricter it gets. The numbers come from `facegate evaluate calibrate` and stand in the model
+manifest; docs/accuracy.md says how well they hold on other people.
 """
 
 from __future__ import annotations
@@ -40,8 +42,8 @@ class Calibration:
     different people above it. `scale` is the similarity by which a threshold rises when the rate
     falls by a factor of e, `scale_beyond` the same where nothing was measured (upper 95 %).
     `spread` is how many times greater the true rate at `above` may be (upper 95 %, bootstrap over
-    people). `people`, `pairs` and `comparisons` stand behind the fit, `data` says of what.
-    `margin` is the least lead over the best other resident.
+    people): thresholds are set as if it were. `people`, `pairs` and `comparisons` stand behind the
+    fit, `data` says of what. `margin` is the least lead over the best other resident.
     """
 
     data: str
@@ -76,6 +78,11 @@ class Calibration:
         """The least false-match rate that enough pairs of people stand behind; below is extrapolated."""
         return min(self.fraction, PAIRS_TO_COUNT / self.pairs)
 
+    @property
+    def _upper_fraction(self) -> float:
+        """The share of comparisons with strangers that may lie above `above`, upper 95 %."""
+        return self.fraction * self.spread
+
     def threshold(self, fpir: float, templates: int) -> float:
         """Return the similarity that a stranger's one look exceeds at rate `fpir` in this gallery.
 
@@ -89,15 +96,15 @@ class Calibration:
         measured = max(wanted, self.measured_rate)
         return (
             self.above
-            + self.scale * math.log(max(self.fraction / measured, 1.0))
+            + self.scale * math.log(max(self._upper_fraction / measured, 1.0))
             + self.scale_beyond * math.log(max(measured / wanted, 1.0))
         )
 
     def false_match_rate(self, similarity: float) -> float:
-        """Return the share of comparisons with strangers above `similarity`; at most `fraction`."""
-        kink = self.above + self.scale * math.log(self.fraction / self.measured_rate)
+        """Return the share of comparisons with strangers above `similarity`, the inverse of `threshold`."""
+        kink = self.above + self.scale * math.log(self._upper_fraction / self.measured_rate)
         if similarity <= kink:
-            return self.fraction * math.exp(min(self.above - similarity, 0.0) / self.scale)
+            return self._upper_fraction * math.exp(min(self.above - similarity, 0.0) / self.scale)
         return self.measured_rate * math.exp((kink - similarity) / self.scale_beyond)
 
     def operating_point(self, fpir: float, residents: int, templates: int) -> OperatingPoint:
@@ -127,10 +134,10 @@ class Calibration:
 
     def _basis(self, fpir: float, templates: int) -> str:
         wanted = rate_per_comparison(fpir, templates)
-        if wanted >= self.fraction:
-            how = f"the strictness of {self.fraction:.0e} is kept although less would do"
+        if wanted >= self._upper_fraction:
+            how = f"the strictness of {self._upper_fraction:.0e} is kept although less would do"
         elif wanted >= self.measured_rate:
-            how = f"measured, the true rate may be up to {self.spread:.1f} times that"
+            how = f"measured, taken {self.spread:.1f} times as high (upper 95 %)"
         else:
             how = f"extrapolated {self.measured_rate / wanted:.0f}-fold by an upper 95 % slope"
         stand = f"{self.comparisons:,} comparisons of {self.people:,} people"

@@ -9,8 +9,11 @@ from edge.bench.evaluate_calibrate import People, fit
 from edge.bench.evaluate_galleries import WANTED, held_out, sizes_for, try_galleries, wilson
 from edge.bench.evaluate_images import Embedded
 from edge.bench.evaluate_rates import Scores, curve, lines
+from edge.enrol.shots import matched_row
 from edge.errors import EvaluationRefused
 from edge.matcher.calibration import Calibration
+from edge.matcher.gallery import LiveGallery
+from edge.matcher.matcher import Matcher
 
 CALIBRATION = Calibration("made up", 100, 4950, 9900, 0.35, 3e-4, 0.03, 0.04, 1.2, 0.02)
 
@@ -107,6 +110,29 @@ def test_a_stranger_who_is_enrolled_under_another_name_is_a_false_accept() -> No
     trial = try_galleries(twice, CALIBRATION, 30, 1, draws=3)[0]
     assert trial.fpir.value == 1
     assert trial.fnir.value == 0
+
+
+def test_the_galleries_decide_as_the_doors_own_matcher() -> None:
+    """Everybody's photos are alike, so that it does not matter which of them are drawn for enrolment."""
+    people = crowd([1] * 60, noise=0.9)
+    residents = [f"p{n:04d}" for n in range(30)]
+    shots = [Embedded(people.probes[n], people.mirrored[n]) for n in range(60)]
+    named = {f"p{n:04d}": [shot] * (4 if n < 30 else 1) for n, shot in enumerate(shots)}
+    trials = try_galleries(People.gather(named, least=2), CALIBRATION, 30, 3, draws=2)
+    gallery = LiveGallery("made-up", 32)
+    for n, resident in enumerate(residents):
+        gallery.replace(resident, [matched_row([people.references()[n].astype(np.float32)] * 3)], "made-up")
+    found = Matcher(
+        gallery, lambda count, rows, share: CALIBRATION.operating_point(share, count, rows)
+    ).identify_batch(people.probes.astype(np.float32))
+    for trial in trials:
+        let_in = [m.similarity >= trial.threshold and m.margin >= CALIBRATION.margin for m in found]
+        right = [
+            ok and m.resident_id == f"p{n:04d}" for n, (ok, m) in enumerate(zip(let_in, found, strict=True))
+        ]
+        assert trial.fpir.value == pytest.approx(np.mean(let_in[30:]))
+        assert trial.fnir.value == pytest.approx(1 - np.mean(right[:30]))
+    assert 0 < trials[0].fpir.value < 1, "a crowd of which nobody or everybody is let in would prove nothing"
 
 
 @given(st.integers(0, 50), st.integers(1, 500))
