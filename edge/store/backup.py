@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, cast
 
 from edge.errors import StoreError
-from edge.store.consents import CONSENTS, CONSENTS_FILE
+from edge.store.consent_rows import CONSENTS
+from edge.store.consents import CONSENTS_FILE
 from edge.store.credentials import CREDENTIALS, CREDENTIALS_FILE, PIN_KEY_FILE
 from edge.store.database import open_read_only
 from edge.store.key_source import KEY_SOURCE_FILE, keyring_of

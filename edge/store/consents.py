@@ -6,49 +6,24 @@ import sqlite3
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from edge.domain import Consent
 from edge.errors import StoreError
-from edge.store.database import Schema, open_database, transaction
+from edge.store.consent_rows import COLUMNS, CONSENTS, columns_of, consent_of, migrating
+from edge.store.database import open_database, transaction
+from edge.store.key_source import keyring_of
+from edge.store.resident_rows import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from edge.domain import Consent
     from edge.store.residents import ResidentStore
 
 CONSENTS_FILE = "consents.db"
 """Its name inside the data folder."""
-
-CONSENTS = Schema(
-    name="consent ledger",
-    application_id=0x46474C31,  # "FGL1"
-    migrations=(
-        (
-            """CREATE TABLE consents (
-                id TEXT PRIMARY KEY,
-                resident_id TEXT NOT NULL,
-                given_at TEXT NOT NULL,
-                notice TEXT NOT NULL,
-                language TEXT NOT NULL,
-                purpose TEXT NOT NULL,
-                recorded_by TEXT NOT NULL,
-                is_minor INTEGER NOT NULL,
-                guardian TEXT,
-                withdrawn_at TEXT,
-                receipt TEXT)""",
-            "CREATE INDEX consents_by_resident ON consents (resident_id)",
-        ),
-        # When a face was last let in: journal entries go sooner than the year a face may be unused.
-        ("CREATE TABLE uses (resident_id TEXT PRIMARY KEY, last_used TEXT NOT NULL)",),
-    ),
-)
-
-COLUMNS = (
-    "id, resident_id, given_at, notice, language, purpose, recorded_by, is_minor, guardian, withdrawn_at"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +35,23 @@ class Erasure:
 
 
 class ConsentLedger:
-    """The consents of one door. Any thread, several processes. Raises `StoreError` when damaged."""
+    """The consents of one door. Any thread, several processes.
+
+    What a consent says is sealed with the key of the records in the same folder. Raises `StoreError`
+    when the file is damaged or the key cannot be had.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._connection = open_database(path, CONSENTS)
+        self._sealer = keyring_of(path.parent)
+        self._connection = open_database(path, CONSENTS, functions=migrating(self._sealer))
 
     def record(self, consent: Consent) -> None:
         """Store a new consent durably. Raises `StoreError` for an id that is taken."""
-        row = (
-            consent.id,
-            consent.resident_id,
-            _to_text(consent.given_at),
-            consent.notice,
-            consent.language,
-            consent.purpose,
-            consent.recorded_by,
-            int(consent.is_minor),
-            consent.guardian,
-        )
+        row = columns_of(consent, self._sealer)
         with self._using() as connection, transaction(connection):
-            connection.execute("INSERT INTO consents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)", row)
+            connection.execute(f"INSERT INTO consents ({COLUMNS}) VALUES (?, ?, ?, ?, ?)", row)  # noqa: S608
 
     def get(self, consent_id: str) -> Consent | None:
         """Return one consent, or None."""
@@ -107,7 +77,7 @@ class ConsentLedger:
         sql = "UPDATE consents SET withdrawn_at = ? WHERE resident_id = ? AND withdrawn_at IS NULL"
         with self._using() as connection, transaction(connection):
             connection.execute("DELETE FROM uses WHERE resident_id = ?", (resident_id,))
-            return int(connection.execute(sql, (_to_text(at), resident_id)).rowcount)
+            return int(connection.execute(sql, (to_text(at), resident_id)).rowcount)
 
     def note_uses(self, last_used: Mapping[str, datetime]) -> None:
         """Remember when each face was last let in; an earlier time than is known changes nothing."""
@@ -116,7 +86,7 @@ class ConsentLedger:
             " ON CONFLICT (resident_id) DO UPDATE SET last_used = max(last_used, excluded.last_used)"
         )
         with self._using() as connection, transaction(connection):
-            connection.executemany(sql, [(who, _to_text(at)) for who, at in last_used.items()])
+            connection.executemany(sql, [(who, to_text(at)) for who, at in last_used.items()])
 
     def last_used(self) -> dict[str, datetime]:
         """Return when each face was last let in, by resident id."""
@@ -144,14 +114,15 @@ class ConsentLedger:
         return None if row is None else str(row[0])
 
     def close(self) -> None:
-        """Close the file. Safe to call twice."""
+        """Close the files. Safe to call twice."""
+        self._sealer.close()
         with self._lock:
             self._connection.close()
 
     def _select(self, where: str, *values: object) -> tuple[Consent, ...]:
         with self._using() as connection:
             rows = connection.execute(f"SELECT {COLUMNS} FROM consents {where}", values).fetchall()  # noqa: S608 - constants
-        return tuple(_consent(row) for row in rows)
+        return tuple(consent_of(row, self._sealer) for row in rows)
 
     @contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
@@ -181,23 +152,3 @@ def erase_face(store: ResidentStore, resident_id: str) -> Erasure:
         connection.execute("UPDATE residents SET version = ? WHERE id = ?", (version, resident_id))
     store.forget_old_pages()
     return Erasure(gone, store.sealer.forget(resident_id))
-
-
-def _consent(row: tuple[Any, ...]) -> Consent:
-    identity, resident_id, given_at, notice, language, purpose, by, is_minor, guardian, withdrawn_at = row
-    return Consent(
-        identity,
-        resident_id,
-        datetime.fromisoformat(given_at),
-        notice,
-        language,
-        purpose,
-        by,
-        is_minor=bool(is_minor),
-        guardian=guardian,
-        withdrawn_at=None if withdrawn_at is None else datetime.fromisoformat(withdrawn_at),
-    )
-
-
-def _to_text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat()

@@ -162,7 +162,7 @@ def _check(stage: Path, manifest: Manifest, databases: Mapping[str, Schema]) -> 
             raise StoreError(f"{name}: the backup names it but does not hold it")
     for name, schema in databases.items():
         if (stage / name).exists():
-            open_read_only(stage / name, schema).close()
+            open_read_only(stage / name, schema, older=True).close()
 
 
 def _back_again(stage: Path, data: Path) -> tuple[str, ...]:
@@ -174,7 +174,7 @@ def _back_again(stage: Path, data: Path) -> tuple[str, ...]:
 
 
 def _ids(folder: Path) -> set[str]:
-    with closing(open_read_only(folder / RESIDENTS_FILE, RESIDENTS)) as connection:
+    with closing(open_read_only(folder / RESIDENTS_FILE, RESIDENTS, older=True)) as connection:
         return {row[0] for row in connection.execute("SELECT id FROM residents")}
 
 

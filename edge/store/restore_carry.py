@@ -12,7 +12,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from edge.errors import StoreError
-from edge.store.consents import CONSENTS, CONSENTS_FILE, erase_face
+from edge.store.consent_rows import CONSENTS
+from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
 from edge.store.credentials import CREDENTIALS, CREDENTIALS_FILE
 from edge.store.database import open_database, open_read_only, transaction
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
@@ -45,6 +46,7 @@ def carry_withdrawals(old: Path, new: Path) -> tuple[str, ...]:
     rows = _rows(old / CONSENTS_FILE, CONSENTS, sql)
     if not rows or not (new / CONSENTS_FILE).exists():
         return ()
+    ConsentLedger(new / CONSENTS_FILE).close()  # a backup of an older facegate is upgraded first
     people = _withdraw(new / CONSENTS_FILE, rows)
     with closing(ResidentStore(new / RESIDENTS_FILE)) as store:
         return tuple(who for who in people if erase_face(store, who).templates)
@@ -68,7 +70,7 @@ def _rows(path: Path, schema: Schema, sql: str) -> list[Any]:
     if not path.exists():
         return []
     try:
-        with closing(open_read_only(path, schema)) as connection:
+        with closing(open_read_only(path, schema, older=True)) as connection:
             return connection.execute(sql).fetchall()
     except (StoreError, sqlite3.Error) as error:
         LOG.warning("%s cannot be read any more, the backup stands alone: %s", path, error)
