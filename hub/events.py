@@ -2,36 +2,89 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from edge.errors import SyncError
-from edge.sync.envelope import STORABLES
-from edge.sync.shapes import require
-from hub.tables import DOUBTS, EVENTS, STREAMS, insert_new, put
+from hub.batches import digest, parse_batch
+from hub.tables import DOUBTS, EVENTS, STREAMS, insert_missing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy.engine import Connection, Engine
 
+    from hub.batches import Batch
+
+    Key = tuple[str, str]
+    """(device, stream)"""
+
 STEP = 1000
+GENESIS = "0" * 64
+"""What the first event of a journal names as the hash before it."""
+CHAIN = (EVENTS.c.seq, EVENTS.c.prev, EVENTS.c.hash)
+MOVED = (
+    sa.update(STREAMS)
+    .where(STREAMS.c.device == sa.bindparam("d"), STREAMS.c.stream == sa.bindparam("s"))
+    .values(upto=sa.bindparam("u"), hash=sa.bindparam("h"), top=sa.bindparam("t"))
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The events of one message, ready to be stored; `floor` as in `EventSink.store`."""
+@dataclass(slots=True)
+class Place:
+    """How far a stream is, as in the table `streams`, and what this commit adds to it."""
 
     device: str
     stream: str
-    rows: list[dict[str, Any]]
-    floor: int
+    upto: int
+    hash: str | None
+    top: int
+    known: dict[int, str] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    doubts: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def key(self) -> Key:
+        """The journal."""
+        return self.device, self.stream
+
+    def doubt(self, seq: int, what: str) -> None:
+        """Note a sign of tampering or loss."""
+        self.doubts.append({"device": self.device, "stream": self.stream, "seq": seq, "what": what})
+
+    def take(self, row: dict[str, Any]) -> None:
+        """Keep an event unless it is there already; doubt what does not fit."""
+        seq, found = row["seq"], row["hash"]
+        if seq in self.known:
+            if self.known[seq] != found:
+                self.doubt(seq, f"came again as {found}")
+            return
+        if digest(row["body"]) != found:
+            self.doubt(seq, "its hash does not fit")
+        self.known[seq] = found
+        self.rows.append(row)
+
+    def skip_to(self, floor: int) -> None:
+        """Go on after what another hub confirmed."""
+        if floor > self.upto:
+            self.doubt(floor, f"{self.upto + 1} to {floor} went to another hub")
+            self.upto, self.hash = floor, None
+
+    def walk(self, links: Iterable[tuple[int, str, str]]) -> None:
+        """Go on to the first gap, looking at each (seq, prev, hash) of the chain on the way."""
+        for seq, prev, found in links:
+            if seq <= self.upto:
+                continue
+            if seq != self.upto + 1:
+                return
+            if self.hash is not None and prev != self.hash:
+                self.doubt(seq, f"does not follow {self.upto}")
+            self.upto, self.hash = seq, found
 
 
 class EventSink:
-    """Stores what doors send. Any thread; several hubs may share one PostgreSQL.
+    """Stores what doors send. Any thread; several hubs may share one database.
 
     The guarantee is in the database: an event is acknowledged only after it was committed, and
     only up to the first gap. What does not fit the hash chain is stored all the same and noted
@@ -40,6 +93,7 @@ class EventSink:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._met: set[Key] = set()
 
     def store(self, device: str, payload: bytes, floor: int = 0) -> dict[str, Any]:
         """Commit the events in one message and return the acknowledgement to send.
@@ -52,133 +106,115 @@ class EventSink:
     def commit(self, batches: list[Batch]) -> list[tuple[str, dict[str, Any]]]:
         """Commit several messages at once; return (device, acknowledgement) for each stream in them.
 
-        One commit for a burst of doors costs little more than one for a single event.
+        A burst of hundreds of doors costs five statements and one commit. Raises SQLAlchemy's
+        errors; then nothing is stored, and nothing may be acknowledged.
         """
-        streams: dict[tuple[str, str], list[Batch]] = {}
-        for batch in batches:
-            streams.setdefault((batch.device, batch.stream), []).append(batch)
-        with self._engine.begin() as connection:
-            # Sorted: two hubs on one database must take their locks in one order.
-            uptos = [(key, self._store(connection, *key, streams[key])) for key in sorted(streams)]
-        return [(device, {"stream": stream, "upto": upto}) for (device, stream), upto in uptos]
+        try:
+            with self._engine.begin() as connection:
+                places = self._lock(connection, sorted({batch.key for batch in batches}))
+                _take(connection, places, batches)
+                for place in places.values():
+                    _advance(connection, place)
+                _write(connection, list(places.values()))
+        except BaseException:
+            self._met.clear()  # their rows may have been undone
+            raise
+        self._met.update(places)
+        return [(place.device, {"stream": place.stream, "upto": place.upto}) for place in places.values()]
 
-    def _store(self, connection: Connection, device: str, stream: str, batches: list[Batch]) -> int:
-        upto, last_hash = self._lock(connection, device, stream)
-        self._insert(connection, device, stream, [row for batch in batches for row in batch.rows])
-        floor = max(batch.floor for batch in batches)
-        if floor > upto:
-            _doubt(connection, device, stream, floor, f"{upto + 1} to {floor} went to another hub")
-            upto, last_hash = floor, None
-        return self._advance(connection, device, stream, upto, last_hash)
+    def _lock(self, connection: Connection, keys: list[Key]) -> dict[Key, Place]:
+        """Return how far each stream is, and keep other hubs off them until the commit.
 
-    def _lock(self, connection: Connection, device: str, stream: str) -> tuple[int, str | None]:
-        """Return how far the stream is, and keep other hubs off it until the commit."""
-        mine = (STREAMS.c.device == device, STREAMS.c.stream == stream)
-        query = sa.select(STREAMS.c.upto, STREAMS.c.hash).where(*mine).with_for_update()
-        row = connection.execute(query).first()
-        if row is None:
-            insert_new(connection, STREAMS, {"device": device, "stream": stream, "upto": 0, "hash": "0" * 64})
-            row = connection.execute(query).one()
-        return int(row[0]), row[1]
-
-    def _insert(self, connection: Connection, device: str, stream: str, rows: list[dict[str, Any]]) -> None:
-        """Insert what is new in one statement; note what does not fit."""
-        known = self._known(connection, device, stream, [row["seq"] for row in rows])
-        new = []
-        for row in rows:
-            if row["seq"] in known:
-                if known[row["seq"]] != row["hash"]:
-                    _doubt(connection, device, stream, row["seq"], f"came again as {row['hash']}")
-                continue
-            if _digest(row["body"]) != row["hash"]:
-                _doubt(connection, device, stream, row["seq"], "its hash does not fit")
-            known[row["seq"]] = row["hash"]
-            new.append(row)
-        if new:
-            connection.execute(sa.insert(EVENTS), new)
-
-    def _known(self, connection: Connection, device: str, stream: str, seqs: list[int]) -> dict[int, str]:
-        """Return the hash of each of these entries that is stored already."""
-        mine = (EVENTS.c.device == device, EVENTS.c.stream == stream)
-        found: dict[int, str] = {}
-        for start in range(0, len(seqs), STEP):
-            chosen = EVENTS.c.seq.in_(seqs[start : start + STEP])
-            query = sa.select(EVENTS.c.seq, EVENTS.c.hash).where(*mine, chosen)
-            found.update({row.seq: row.hash for row in connection.execute(query)})
-        return found
-
-    def _advance(
-        self, connection: Connection, device: str, stream: str, upto: int, last_hash: str | None
-    ) -> int:
-        """Walk to the first gap, looking at each link of the chain on the way."""
-        columns = (EVENTS.c.seq, EVENTS.c.prev, EVENTS.c.hash)
-        mine = (EVENTS.c.device == device, EVENTS.c.stream == stream)
-        while True:
-            query = sa.select(*columns).where(*mine, EVENTS.c.seq > upto).order_by(EVENTS.c.seq).limit(STEP)
-            before = upto
-            for seq, prev, found_hash in connection.execute(query):
-                if seq != upto + 1:
-                    break
-                if last_hash is not None and prev != last_hash:
-                    _doubt(connection, device, stream, seq, f"does not follow {upto}")
-                upto, last_hash = seq, found_hash
-            if upto - before < STEP:
-                break
-        put(connection, STREAMS, {"device": device, "stream": stream, "upto": upto, "hash": last_hash})
-        return upto
+        New streams first, then all, both sorted: hubs take their locks in one order and never
+        wait for each other in a circle.
+        """
+        fresh = [key for key in keys if key not in self._met]
+        new = [{"device": d, "stream": s, "upto": 0, "hash": GENESIS, "top": 0} for d, s in fresh]
+        insert_missing(connection, STREAMS, new)
+        mine = sa.tuple_(STREAMS.c.device, STREAMS.c.stream).in_(keys)
+        query = sa.select(STREAMS).where(mine).order_by(STREAMS.c.device, STREAMS.c.stream)
+        places = [
+            Place(
+                row.device,
+                row.stream,
+                row.upto,
+                row.hash,
+                _top(connection, row) if row.top is None else row.top,
+            )
+            for row in connection.execute(query.with_for_update())
+        ]
+        return {place.key: place for place in places}
 
 
-def parse_batch(device: str, payload: bytes, floor: int = 0) -> Batch:
-    """Return what is in one message, or raise `SyncError`."""
-    rows = [_row(device, event) for event in _events(payload)]
-    if len({row["stream"] for row in rows}) != 1:
-        raise SyncError("evt: the events of one message must be of one stream")
-    return Batch(device, rows[0]["stream"], rows, floor)
-
-
-def _events(payload: bytes) -> list[dict[str, Any]]:
-    try:
-        found = json.loads(payload)
-    except (ValueError, RecursionError) as error:
-        raise SyncError(f"evt: not JSON: {error}"[:200]) from error
-    events: list[dict[str, Any]] = found if isinstance(found, list) else [found]
-    require(STORABLES, events, "evt")
-    return events
-
-
-def _row(device: str, event: dict[str, Any]) -> dict[str, Any]:
-    fields = dict(event)
-    found_hash, body = fields.pop("hash"), _canonical(fields)
-    try:
-        body.encode()
-    except UnicodeEncodeError as error:  # half a character: no database takes it
-        raise SyncError(f"evt: {fields['seq']}: {error}"[:200]) from error
-    return {
-        "device": device,
-        "stream": fields["stream"],
-        "seq": fields["seq"],
-        "at": _short(fields.get("ts"), 40),
-        "kind": fields["type"],
-        "resident": _short(fields.get("resident"), 128),
-        "reason": _short(fields.get("reason"), 64),
-        "prev": fields["prev"],
-        "hash": found_hash,
-        "body": body,
+def _take(connection: Connection, places: dict[Key, Place], batches: list[Batch]) -> None:
+    """Sort out what is new; only numbers up to the highest one stored can be known."""
+    asked = {
+        (*batch.key, row["seq"])
+        for batch in batches
+        for row in batch.rows
+        if row["seq"] <= places[batch.key].top
     }
+    for device, stream, seq, found in _known(connection, sorted(asked)):
+        places[device, stream].known[seq] = found
+    for batch in batches:
+        for row in batch.rows:
+            places[batch.key].take(row)
+    for batch in batches:
+        places[batch.key].skip_to(batch.floor)
 
 
-def _canonical(fields: dict[str, Any]) -> str:
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def _known(connection: Connection, asked: list[tuple[str, str, int]]) -> list[tuple[str, str, int, str]]:
+    """Return those entries that are stored already, with their hash."""
+    key = sa.tuple_(EVENTS.c.device, EVENTS.c.stream, EVENTS.c.seq)
+    columns = (EVENTS.c.device, EVENTS.c.stream, EVENTS.c.seq, EVENTS.c.hash)
+    found: list[tuple[str, str, int, str]] = []
+    for start in range(0, len(asked), STEP):
+        query = sa.select(*columns).where(key.in_(asked[start : start + STEP]))
+        found += [(row.device, row.stream, row.seq, row.hash) for row in connection.execute(query)]
+    return found
 
 
-def _digest(body: str) -> str:
-    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+def _advance(connection: Connection, place: Place) -> None:
+    """Walk to the first gap: through what came now, and through what waited behind a gap."""
+    place.rows.sort(key=lambda row: row["seq"])
+    came = [(row["seq"], row["prev"], row["hash"]) for row in place.rows]
+    last = place.top
+    if came:
+        place.top = max(last, came[-1][0])
+    place.walk(came)
+    while place.upto < last:
+        before = place.upto
+        place.walk(_links(connection, place, came))
+        if place.upto == before:
+            return
 
 
-def _short(value: Any, longest: int) -> str | None:
-    """Return the beginning of a text, None of what no column takes: PostgreSQL has no NUL."""
-    return value[:longest] if isinstance(value, str) and value.isprintable() else None
+def _links(
+    connection: Connection, place: Place, came: list[tuple[int, str, str]]
+) -> list[tuple[int, str, str]]:
+    """Return the next links after `upto`: of those stored before, and of those that came now."""
+    mine = (EVENTS.c.device == place.device, EVENTS.c.stream == place.stream, EVENTS.c.seq > place.upto)
+    query = sa.select(*CHAIN).where(*mine).order_by(EVENTS.c.seq).limit(STEP)
+    stored = [(row.seq, row.prev, row.hash) for row in connection.execute(query)]
+    return sorted(stored + [link for link in came if link[0] > place.upto])
 
 
-def _doubt(connection: Connection, device: str, stream: str, seq: int, what: str) -> None:
-    connection.execute(sa.insert(DOUBTS).values(device=device, stream=stream, seq=seq, what=what))
+def _write(connection: Connection, places: list[Place]) -> None:
+    """Write all that is new, one statement for each table."""
+    if doubts := [doubt for place in places for doubt in place.doubts]:
+        connection.execute(sa.insert(DOUBTS), doubts)
+    if rows := [row for place in places for row in place.rows]:
+        connection.execute(sa.insert(EVENTS), rows)
+    moved = [
+        {"d": place.device, "s": place.stream, "u": place.upto, "h": place.hash, "t": place.top}
+        for place in places
+        if place.rows or place.doubts
+    ]
+    if moved:
+        connection.execute(MOVED, moved)
+
+
+def _top(connection: Connection, row: Any) -> int:
+    """Return the highest number stored of a stream that an older version left."""
+    mine = (EVENTS.c.device == row.device, EVENTS.c.stream == row.stream)
+    return connection.execute(sa.select(sa.func.max(EVENTS.c.seq)).where(*mine)).scalar() or 0

@@ -15,8 +15,9 @@ from edge.sync.client import SyncClient
 from edge.sync.messages import Availability, parse_object
 from edge.sync.settings import DEVICE_ID, ROOT, BrokerSettings, Tls
 from edge.sync.site import HUB, Site
+from hub.batches import Batch, parse_batch
 from hub.commands import Commander
-from hub.events import Batch, EventSink, parse_batch
+from hub.events import EventSink
 from hub.roster import RosterLog
 from hub.tables import DEVICES, open_tables, put
 

@@ -118,12 +118,11 @@ def reading(engine: Engine) -> Connection:
     return engine.connect().execution_options(looking=True)
 
 
-def insert_new(connection: Connection, table: sa.Table, row: dict[str, Any]) -> bool:
-    """Insert a row unless its key is there already; say whether it was new."""
+def insert_missing(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Insert those rows whose key is not there; the others stay as they are."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(row).on_conflict_do_nothing()
-    # What came back, not how many rows: drivers disagree about the count of a skipped insert.
-    return connection.execute(statement.returning(*table.primary_key)).first() is not None
+    if rows:
+        connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
 
 
 def put(connection: Connection, table: sa.Table, row: dict[str, Any]) -> None:
