@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edge.config.remote import AT_START, remote_values, with_remote
 from edge.errors import ConfigError, FacegateError, StoreError, SyncError
 from edge.sync.configuration import Desired, Reported
+from edge.sync.messages import parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,7 +104,7 @@ class Configuration:
 def _load(path: Path) -> Kept:
     """Return what was kept; nothing when there is nothing, or nothing readable."""
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = parse_object(path.read_bytes())
         wish = Desired.parse(json.dumps(fields["desired"]).encode())
         return Kept(wish.rev, wish.values, tuple(map(str, fields["refused"])))
     except FileNotFoundError:
@@ -114,7 +115,7 @@ def _load(path: Path) -> Kept:
 
 
 def _save(path: Path, kept: Kept) -> None:
-    wish = {"v": 1, "device": "", "rev": kept.rev, "values": dict(kept.values)}
+    wish = {"v": 1, "device": "kept", "rev": kept.rev, "values": dict(kept.values)}
     fresh = path.with_suffix(".new")
     with fresh.open("w", encoding="utf-8") as file:
         json.dump({"desired": wish, "refused": list(kept.refused)}, file)

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import uuid
@@ -16,6 +17,7 @@ import pytest
 from edge.runtime.clock import SystemClock
 from edge.store.ledger import LEDGER_FILE
 from edge.store.residents import ResidentStore
+from edge.sync.configuration import PURPOSE, Desired, Reported
 from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.hubside import SIGNER, STRANGER, signed, wish
 from tests.sync.property import Property
@@ -52,10 +54,16 @@ class Hub:
         (home / "config.toml").write_text(text)
         self.listener = Listener(port, f"{TOPIC}/#", client_id="hub")
         self.listener.client.on_message = self._hear
-        self.events, self.answers, self.states = [], [], []
-        command = [sys.executable, "-m", "edge.cli", "run", "--config", str(home / "config.toml")]
-        environ = os.environ | {"FACEGATE_MODELS": str(home / "none")}
-        with (home / "log").open("wb") as log:
+        self.events, self.answers, self.states, self.reports = [], [], [], []
+        self.begin()
+
+    def begin(self):
+        """Start the door; systemd is a socket that nobody reads."""
+        self.supervisor = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.supervisor.bind(f"\0{self.home}")
+        command = [sys.executable, "-m", "edge.cli", "run", "--config", str(self.home / "config.toml")]
+        environ = os.environ | {"FACEGATE_MODELS": str(self.home / "none"), "NOTIFY_SOCKET": f"@{self.home}"}
+        with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen(command, env=environ, stderr=log)
 
     def _hear(self, client, _userdata, message):
@@ -69,6 +77,8 @@ class Hub:
             self.states.append(json.loads(message.payload))
         elif kind == "cmd/ack":
             self.answers.append(json.loads(message.payload))
+        elif kind == "cfg/reported":
+            self.reports.append(Reported.parse(message.payload))
         elif kind == "sync/req":
             self.tell(*self.site.answer(message.payload))
 
@@ -80,6 +90,17 @@ class Hub:
         fields = wish(SystemClock(), kind, id=str(uuid.uuid4()), **more)
         self.listener.publish(f"{TOPIC}/cmd", signed(fields, signer))
         return fields["id"]
+
+    def wish(self, rev, **values):
+        named = {key.replace("__", "."): value for key, value in values.items()}
+        payload = SIGNER.sign(Desired("door-1", rev, named).encode(), PURPOSE)
+        self.listener.publish(f"{TOPIC}/cfg/desired", payload, retain=True)
+        return self.until(lambda: self.reports and self.reports[-1].rev == rev and self.reports[-1])
+
+    def confirmed(self, kind, **more):
+        """Give a command in its two steps and return the answer."""
+        nonce = self.answer(self.command("challenge"))["data"]["nonce"]
+        return self.answer(self.command(kind, nonce=nonce, **more))
 
     def answer(self, command_id):
         return self.until(lambda: next((a for a in self.answers if a["id"] == command_id), None))
@@ -107,6 +128,7 @@ class Hub:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait(10)
+        self.supervisor.close()
         self.listener.__exit__()
 
 
@@ -163,4 +185,30 @@ def test_bad_keys_cost_the_commands_not_the_events_and_the_state_stays_at_the_br
         with Listener(broker.port, f"{TOPIC}/state", "homeassistant/#", client_id="late") as late:
             wait_until(lambda: len(late.messages) == 6)
             assert all(message.retain for message in late.messages)
+        assert hub.stop() == 0
+
+
+def test_wished_settings_count_at_once_or_after_a_reload_and_survive_it(tmp_path, broker):
+    with Hub(tmp_path, broker.port) as hub:
+        told = hub.wish(1, lock__unlock_seconds=9, recognition__liveness="strict")
+        assert (told.values["lock.unlock_seconds"], told.pending) == (9, ("recognition.liveness",))
+        refused = hub.wish(2, recognition__fpir=0.05, lock__unlock_seconds=4)
+        assert (refused.values["lock.unlock_seconds"], len(refused.refused)) == (9, 1)
+        assert "at most the installer's" in hub.event("config.refused")["data"]["detail"]
+        hub.confirmed("unlock")
+        assert hub.event("access.granted")["data"]["unlock_seconds"] == 9
+
+        opened = hub.confirmed("enrol_window", args={"minutes": 5})
+        assert (opened["status"], opened["data"]) == ("done", {"seconds": 300})
+        assert hub.event("enrol.window_opened")["data"]["by"] == "Front desk"
+
+        done = hub.confirmed("reload")
+        assert (done["status"], done["data"]) == ("done", {"restart": True})
+        assert hub.process.wait(20) == 75
+        hub.supervisor.close()
+        hub.reports.clear()
+        hub.begin()
+        again = hub.until(lambda: hub.reports and hub.reports[-1])
+        assert (again.rev, again.values["recognition.liveness"], again.pending) == (2, "strict", ())
+        assert hub.confirmed("reload")["data"] == {}
         assert hub.stop() == 0
