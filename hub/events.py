@@ -11,7 +11,7 @@ from hub.batches import digest, parse_batch
 from hub.tables import DOUBTS, EVENTS, STREAMS, insert_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy.engine import Connection, Engine
 
@@ -131,31 +131,21 @@ class EventSink:
         fresh = [key for key in keys if key not in self._met]
         new = [{"device": d, "stream": s, "upto": 0, "hash": GENESIS, "top": 0} for d, s in fresh]
         insert_missing(connection, STREAMS, new)
-        mine = sa.tuple_(STREAMS.c.device, STREAMS.c.stream).in_(keys)
+        # By device alone, which has few: SQLite uses no index for pairs (it reads the whole table).
+        mine = STREAMS.c.device.in_(sorted({device for device, _ in keys}))
         query = sa.select(STREAMS).where(mine).order_by(STREAMS.c.device, STREAMS.c.stream)
-        places = [
-            Place(
-                row.device,
-                row.stream,
-                row.upto,
-                row.hash,
-                _top(connection, row) if row.top is None else row.top,
-            )
-            for row in connection.execute(query.with_for_update())
-        ]
-        return {place.key: place for place in places}
+        rows = {(row.device, row.stream): row for row in connection.execute(query.with_for_update())}
+        return {key: _place(connection, rows[key]) for key in keys}
 
 
 def _take(connection: Connection, places: dict[Key, Place], batches: list[Batch]) -> None:
     """Sort out what is new; only numbers up to the highest one stored can be known."""
-    asked = {
-        (*batch.key, row["seq"])
-        for batch in batches
-        for row in batch.rows
-        if row["seq"] <= places[batch.key].top
-    }
-    for device, stream, seq, found in _known(connection, sorted(asked)):
-        places[device, stream].known[seq] = found
+    asked: dict[Key, set[int]] = {}
+    for batch in batches:
+        top = places[batch.key].top
+        asked.setdefault(batch.key, set()).update(row["seq"] for row in batch.rows if row["seq"] <= top)
+    for key, seqs in asked.items():
+        places[key].known.update(_known(connection, places[key], sorted(seqs)))
     for batch in batches:
         for row in batch.rows:
             places[batch.key].take(row)
@@ -163,15 +153,13 @@ def _take(connection: Connection, places: dict[Key, Place], batches: list[Batch]
         places[batch.key].skip_to(batch.floor)
 
 
-def _known(connection: Connection, asked: list[tuple[str, str, int]]) -> list[tuple[str, str, int, str]]:
-    """Return those entries that are stored already, with their hash."""
-    key = sa.tuple_(EVENTS.c.device, EVENTS.c.stream, EVENTS.c.seq)
-    columns = (EVENTS.c.device, EVENTS.c.stream, EVENTS.c.seq, EVENTS.c.hash)
-    found: list[tuple[str, str, int, str]] = []
-    for start in range(0, len(asked), STEP):
-        query = sa.select(*columns).where(key.in_(asked[start : start + STEP]))
-        found += [(row.device, row.stream, row.seq, row.hash) for row in connection.execute(query)]
-    return found
+def _known(connection: Connection, place: Place, seqs: list[int]) -> Iterator[tuple[int, str]]:
+    """Yield (seq, hash) of those entries that are stored already."""
+    for start in range(0, len(seqs), STEP):
+        chosen = EVENTS.c.seq.in_(seqs[start : start + STEP])
+        query = sa.select(EVENTS.c.seq, EVENTS.c.hash).where(*_of(place), chosen)
+        for row in connection.execute(query):
+            yield row.seq, row.hash
 
 
 def _advance(connection: Connection, place: Place) -> None:
@@ -193,8 +181,8 @@ def _links(
     connection: Connection, place: Place, came: list[tuple[int, str, str]]
 ) -> list[tuple[int, str, str]]:
     """Return the next links after `upto`: of those stored before, and of those that came now."""
-    mine = (EVENTS.c.device == place.device, EVENTS.c.stream == place.stream, EVENTS.c.seq > place.upto)
-    query = sa.select(*CHAIN).where(*mine).order_by(EVENTS.c.seq).limit(STEP)
+    later = EVENTS.c.seq > place.upto
+    query = sa.select(*CHAIN).where(*_of(place), later).order_by(EVENTS.c.seq).limit(STEP)
     stored = [(row.seq, row.prev, row.hash) for row in connection.execute(query)]
     return sorted(stored + [link for link in came if link[0] > place.upto])
 
@@ -214,7 +202,13 @@ def _write(connection: Connection, places: list[Place]) -> None:
         connection.execute(MOVED, moved)
 
 
-def _top(connection: Connection, row: Any) -> int:
-    """Return the highest number stored of a stream that an older version left."""
-    mine = (EVENTS.c.device == row.device, EVENTS.c.stream == row.stream)
-    return connection.execute(sa.select(sa.func.max(EVENTS.c.seq)).where(*mine)).scalar() or 0
+def _place(connection: Connection, row: Any) -> Place:
+    place = Place(row.device, row.stream, row.upto, row.hash, row.top or 0)
+    if row.top is None:  # left by an older version
+        highest = sa.select(sa.func.max(EVENTS.c.seq)).where(*_of(place))
+        place.top = connection.execute(highest).scalar() or 0
+    return place
+
+
+def _of(place: Place) -> tuple[sa.ColumnElement[bool], ...]:
+    return EVENTS.c.device == place.device, EVENTS.c.stream == place.stream
