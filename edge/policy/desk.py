@@ -109,7 +109,9 @@ class CredentialDesk:
         else:
             rights = pause or _refused(Reason.UNKNOWN_CREDENTIAL, "unknown card")
             self._policy.attempts.note(rights.reason, Method.CARD)
-        return self._answer(rights, Method.CARD, resident_id, card=card_id)
+        # Only a stranger's card is named: that of a resident is his, and the journal is plain text.
+        unknown = {} if resident_id is not None else {"card": card_id}
+        return self._answer(rights, Method.CARD, resident_id, **unknown)
 
     def show_pass(self, text: str) -> Answer | None:
         """Return the answer to a QR code's text, or None when it is no pass or still the same showing."""

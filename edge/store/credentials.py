@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import sqlite3
 import threading
 from contextlib import contextmanager
@@ -9,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import StoreError
-from edge.store.database import Schema, open_database, transaction
+from edge.store.contexts import record_context
+from edge.store.database import COMPACT, Schema, open_database, transaction
+from edge.store.sealer import AesGcmSealer, file_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,7 +22,7 @@ CREDENTIALS_FILE = "credentials.db"
 """Its name inside the data folder."""
 
 PIN_KEY_FILE = "pin.key"
-"""Beside it: the site's secret behind every PIN. Keep it on another medium where you can."""
+"""Beside it: the site's secret behind every PIN and card. Keep it on another medium where you can."""
 
 KEEP_USES = timedelta(days=7)
 """How long the uses of an expired pass stay: a clock set back by less revives nothing."""
@@ -38,6 +41,13 @@ CREDENTIALS = Schema(
             "CREATE TABLE cards (id TEXT PRIMARY KEY, resident_id TEXT NOT NULL)",
             "CREATE TABLE pass_uses (id BLOB PRIMARY KEY, uses INTEGER NOT NULL, until TEXT NOT NULL)",
         ),
+        (
+            """CREATE TABLE sealed_cards (
+                mark BLOB PRIMARY KEY, resident_id TEXT NOT NULL, sealed BLOB NOT NULL)""",
+            "INSERT INTO sealed_cards SELECT card_mark(id), resident_id, sealed_card(id) FROM cards",
+            "DROP TABLE cards",
+        ),
+        COMPACT,
     ),
 )
 
@@ -51,6 +61,29 @@ class PinRow(NamedTuple):
     digest: bytes
 
 
+class CardSeal:
+    """Turns card numbers into what the file holds; `secret` is the site's, kept beside the file.
+
+    The same secret stands behind the PINs: both must work while no other key can be had.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._mark_key = hmac.digest(secret, b"facegate card mark", "sha256")
+        self._sealer = AesGcmSealer(hmac.digest(secret, b"facegate card seal", "sha256"))
+
+    def mark(self, card_id: str) -> bytes:
+        """Return what finds a card again without telling its number."""
+        return hmac.digest(self._mark_key, card_id.encode(), "sha256")
+
+    def seal(self, card_id: str) -> bytes:
+        """Return the number, sealed."""
+        return self._sealer.seal(card_id.encode(), record_context("card", ""))
+
+    def open(self, sealed: bytes) -> str:
+        """Return the number. Raises `StoreError` when it was sealed with another secret."""
+        return self._sealer.open(sealed, record_context("card", "")).decode()
+
+
 class CredentialStore:
     """The credentials of one door's data folder. Any thread.
 
@@ -60,7 +93,9 @@ class CredentialStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._connection = open_database(path, CREDENTIALS)
+        self._cards = CardSeal(file_key(path.with_name(PIN_KEY_FILE)))
+        functions = {"card_mark": self._cards.mark, "sealed_card": self._cards.seal}
+        self._connection = open_database(path, CREDENTIALS, functions=functions)
 
     def pins(self) -> list[PinRow]:
         """Return every PIN."""
@@ -80,18 +115,20 @@ class CredentialStore:
     def cards(self) -> dict[str, str]:
         """Return the resident of every card."""
         with self._using() as connection:
-            return dict(connection.execute("SELECT id, resident_id FROM cards").fetchall())
+            rows = connection.execute("SELECT sealed, resident_id FROM sealed_cards").fetchall()
+        return {self._cards.open(sealed): resident_id for sealed, resident_id in rows}
 
     def put_card(self, card_id: str, resident_id: str) -> None:
         """Give a card to a resident, taking it from whoever had it."""
         with self._using() as connection, transaction(connection):
-            connection.execute("INSERT OR REPLACE INTO cards VALUES (?, ?)", (card_id, resident_id))
+            row = (self._cards.mark(card_id), resident_id, self._cards.seal(card_id))
+            connection.execute("INSERT OR REPLACE INTO sealed_cards VALUES (?, ?, ?)", row)
 
     def remove(self, resident_id: str) -> int:
         """Remove every PIN and card of a resident; return how many there were."""
         with self._using() as connection, transaction(connection):
             pins = connection.execute("DELETE FROM pins WHERE resident_id = ?", (resident_id,))
-            cards = connection.execute("DELETE FROM cards WHERE resident_id = ?", (resident_id,))
+            cards = connection.execute("DELETE FROM sealed_cards WHERE resident_id = ?", (resident_id,))
             return pins.rowcount + cards.rowcount
 
     def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:

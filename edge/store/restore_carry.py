@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from edge.errors import StoreError
 from edge.store.consent_rows import CONSENTS
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
-from edge.store.credentials import CREDENTIALS, CREDENTIALS_FILE
+from edge.store.credentials import CREDENTIALS, CREDENTIALS_FILE, CredentialStore
 from edge.store.database import open_database, open_read_only, transaction
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 
@@ -27,19 +27,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 
-def carry_pass_uses(old: Path, new: Path) -> None:
-    """Count in folder `new` every use of a visitor pass that `old` has counted."""
-    rows = _rows(old / CREDENTIALS_FILE, CREDENTIALS, "SELECT id, uses, until FROM pass_uses")
-    if not rows:
-        return
-    sql = (
-        "INSERT INTO pass_uses VALUES (?, ?, ?)"
-        " ON CONFLICT (id) DO UPDATE SET uses = max(uses, excluded.uses)"
-    )
-    with closing(open_database(new / CREDENTIALS_FILE, CREDENTIALS)) as file, transaction(file):
-        file.executemany(sql, rows)
-
-
 def carry_withdrawals(old: Path, new: Path) -> tuple[str, ...]:
     """Withdraw in folder `new` every consent withdrawn in `old`; return whose faces were erased."""
     sql = "SELECT withdrawn_at, receipt, id FROM consents WHERE withdrawn_at NOT NULL"
@@ -50,6 +37,20 @@ def carry_withdrawals(old: Path, new: Path) -> tuple[str, ...]:
     people = _withdraw(new / CONSENTS_FILE, rows)
     with closing(ResidentStore(new / RESIDENTS_FILE)) as store:
         return tuple(who for who in people if erase_face(store, who).templates)
+
+
+def carry_pass_uses(old: Path, new: Path) -> None:
+    """Count in folder `new` every use of a visitor pass that `old` has counted."""
+    rows = _rows(old / CREDENTIALS_FILE, CREDENTIALS, "SELECT id, uses, until FROM pass_uses")
+    if not rows:
+        return
+    sql = (
+        "INSERT INTO pass_uses VALUES (?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET uses = max(uses, excluded.uses)"
+    )
+    CredentialStore(new / CREDENTIALS_FILE).close()  # as above
+    with closing(open_database(new / CREDENTIALS_FILE, CREDENTIALS)) as file, transaction(file):
+        file.executemany(sql, rows)
 
 
 def _withdraw(path: Path, rows: list[Any]) -> list[str]:

@@ -145,7 +145,8 @@ class TestSecondFactor:
 class TestCard:
     def test_a_known_card_opens_and_an_unknown_one_does_not(self, door):
         answer = door.desk.present_card("w26:1:2")
-        assert (answer.rights.allowed, answer.draft.data["card"]) == (True, "w26:1:2")
+        assert (answer.rights.allowed, answer.draft.resident_id) == (True, "anna")
+        assert "w26:1:2" not in str(answer.draft), "a resident's card number is his own affair"
         unknown = door.desk.present_card("w26:9:9")
         assert (unknown.rights.reason, unknown.draft.kind) == (Reason.UNKNOWN_CREDENTIAL, "access.denied")
 

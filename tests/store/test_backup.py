@@ -45,9 +45,9 @@ def furnish(data: Path, events: int = 5) -> None:
         store.put(ANNA, [template(seed=1), template(seed=2, kind="mean")])
         store.put(OTTO, [template("otto", seed=3)])
     filled(data / "journal.db", events).close()
+    (data / PIN_KEY_FILE).write_bytes(bytes(range(32)))
     with closing(CredentialStore(data / CREDENTIALS_FILE)) as credentials:
         credentials.put_card("card-1", "anna")
-    (data / PIN_KEY_FILE).write_bytes(bytes(range(32)))
     (data / "clock-floor").write_text("2026-03-08T09:00:00+00:00\n")
     (data / "mode.json").write_text('{"mode": "evacuation"}')
 
