@@ -8,7 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
+
+from edge.config.panel import PanelSection
+from edge.config.section import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +20,6 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 """Goes into topics and file names: letters, digits, - and _, 64 at most."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are mistakes, values never change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Door(Section):
@@ -45,6 +42,9 @@ class CameraSection(Section):
     loop: bool = Field(False, description="start a recording over at its end (trials only)")
 
 
+LivenessNetwork = Literal["faceplugin", "silentface-2.7", "silentface-4.0", "texture"]
+
+
 class Recognition(Section):
     """How sure the door must be, and who is near enough to mean it."""
 
@@ -64,6 +64,11 @@ class Recognition(Section):
     )
     liveness: Literal["off", "passive", "strict"] = Field(
         "passive", description="presentation-attack detection; off is warned at every start"
+    )
+    liveness_networks: tuple[LivenessNetwork, ...] = Field(
+        ("faceplugin",),
+        min_length=1,
+        description="networks that must all be installed: while one is missing no face opens the door",
     )
     min_interocular_px: float = Field(20, ge=16, le=400, description="least eye distance: the intent gate")
     max_yaw_deg: float = Field(35, ge=5, le=45)
@@ -267,6 +272,7 @@ class Settings(Section):
     journal: JournalSection = JournalSection()  # type: ignore[call-arg]
     storage: Storage = Storage()  # type: ignore[call-arg]
     access: Access = Access()  # type: ignore[call-arg]
+    panel: PanelSection = PanelSection()  # type: ignore[call-arg]
     mqtt: Mqtt | None = None
 
     @model_validator(mode="after")
