@@ -135,5 +135,5 @@ class Commander(Clerk):
             connection.execute(
                 sa.update(REQUESTS)
                 .where(REQUESTS.c.id == request_id, REQUESTS.c.device == device, REQUESTS.c.status == "sent")
-                .values(status=answer.status, answer=answer.reason[:500])
+                .values(status=answer.status, answer=answer.reason[:500], data=json.dumps(answer.data))
             )

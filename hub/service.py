@@ -17,6 +17,7 @@ from edge.sync.settings import DEVICE_ID, ROOT, BrokerSettings, Tls
 from edge.sync.site import HUB, Site
 from hub.batches import Batch, parse_batch
 from hub.commands import Commander
+from hub.configuration import ConfigurationServer
 from hub.events import EventSink
 from hub.roster import RosterLog
 from hub.tables import DEVICES, open_tables, put
@@ -131,6 +132,7 @@ class Hub:
             Ingest(self.engine),
             RosterServer(self.engine, self.roster),
             Commander(self.engine, signer),
+            ConfigurationServer(self.engine, signer),
         )
         self.client = SyncClient(broker_settings(folder), self._parts, rng=rng)
 

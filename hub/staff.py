@@ -5,27 +5,31 @@ Nothing here speaks MQTT: everything goes through the database, to the hub that 
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from edge.errors import SyncError
+from edge.sync.commands import CommandType
 from edge.sync.site import Site
 from hub.commands import ANSWER_SECONDS, ask, outcome
+from hub.configuration import Configurations
 from hub.reading import News, history
 from hub.roster import RosterLog
-from hub.tables import DEVICES, DOUBTS, open_tables, reading
+from hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy.engine import Engine
 
     from edge.domain import RosterState
-    from edge.sync.commands import CommandType
+    from hub.configuration import ConfigView
     from hub.reading import StoredEvent, Wanted
 
 FINAL = {"done", "failed", "rejected", "duplicate"}
@@ -79,6 +83,7 @@ class Staff:
     def __init__(self, folder: Path, url: str) -> None:
         self._engine: Engine = open_tables(url)
         self._roster = RosterLog(self._engine, Site(folder).signer())
+        self._configurations = Configurations(self._engine)
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -131,6 +136,50 @@ class Staff:
         if status != "done":
             raise SyncError(f"{door}: {status}: {text}")
         return text
+
+    def configure(
+        self,
+        door: str,
+        values: Mapping[str, str | int | float],
+        reset: Iterable[str] = (),
+        wait_seconds: float = 0.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> ConfigView:
+        """Want other settings of a door; return what it made of them within `wait_seconds`.
+
+        Raises `SyncError` for what is no setting.
+        """
+        rev = self._configurations.change(door, values, reset)
+        deadline = time.monotonic() + wait_seconds
+        while (found := self.configuration(door)).reported is None or found.reported.rev < rev:
+            if time.monotonic() > deadline:
+                break
+            sleep(POLL_SECONDS)
+        return found
+
+    def configuration(self, door: str) -> ConfigView:
+        """Return what is wanted of a door's settings, and what the door says."""
+        return self._configurations.view(door)
+
+    def diagnose(self, door: str, by: str) -> tuple[str, dict[str, Any]]:
+        """Ask a door how it is; return (when, what it said). Raises `SyncError` without an answer."""
+        self.command(door, CommandType.DIAGNOSTICS, by)
+        return self.last_diagnostics(door)
+
+    def last_diagnostics(self, door: str) -> tuple[str, dict[str, Any]]:
+        """Return (UTC in ISO form, what the door said) of the last time it was asked."""
+        query = (
+            sa.select(REQUESTS.c.asked_at, REQUESTS.c.data)
+            .where(REQUESTS.c.device == door, REQUESTS.c.type == CommandType.DIAGNOSTICS)
+            .where(REQUESTS.c.status == "done", REQUESTS.c.data.is_not(None))
+            .order_by(REQUESTS.c.asked_at.desc())
+        )
+        with reading(self._engine) as connection:
+            row = connection.execute(query.limit(1)).first()
+        if row is None:
+            raise SyncError(f"{door}: it was never asked; leave --last out")
+        at = datetime.fromtimestamp(row.asked_at, UTC).isoformat(timespec="seconds")
+        return at, json.loads(row.data)
 
     def import_people(
         self, records: Sequence[dict[str, Any]], *, replace: bool = False, removing: int | None = None

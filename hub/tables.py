@@ -93,8 +93,20 @@ REQUESTS = sa.Table(
     sa.Column("asked_at", sa.Float, nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("answer", sa.Text),
+    sa.Column("data", sa.Text),
 )
-"""Commands staff asked for, and what became of them."""
+"""Commands staff asked for, and what became of them; `data` is the answer's, as JSON."""
+
+CONFIGS = sa.Table(
+    "configs",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("rev", sa.BigInteger),
+    sa.Column("wanted", sa.Text),
+    sa.Column("reported", sa.Text),
+    sa.Column("reported_at", sa.String(40)),
+)
+"""What is wanted of a door's settings (JSON by `section.key`), and what it said last (`cfg/reported`)."""
 
 
 def open_tables(url: str) -> Engine:

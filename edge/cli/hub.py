@@ -17,6 +17,7 @@ try:
 except ImportError as error:
     raise ConfigError("the hub needs SQLAlchemy; run: pip install 'facegate[hub]'") from error
 
+from edge.cli.hub_config import config, diagnostics
 from edge.cli.hub_events import events
 from edge.cli.hub_staff import by_option, give, staff
 from edge.sync.commands import CommandType
@@ -91,6 +92,8 @@ def command(place: tuple[Path, str], kind: str, door: str, by: str) -> None:
 
 hub.add_command(staff)
 hub.add_command(events)
+hub.add_command(config)
+hub.add_command(diagnostics)
 
 
 @hub.group()

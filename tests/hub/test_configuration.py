@@ -1,0 +1,136 @@
+"""Settings from the hub to a door and back, with a real broker; what a door says of itself is kept."""
+
+import json
+from contextlib import closing
+
+import pytest
+
+from edge.config.settings import Settings
+from edge.errors import SyncError
+from edge.runtime.clock import SystemClock
+from edge.service.configuration import Configuration
+from edge.sync.configuration import ConfigurationClerk, Reported
+from edge.sync.settings import BrokerSettings, Tls
+from edge.sync.site import Site, load_trusted_keys
+from hub.configuration import Configurations
+from hub.service import Hub, database_url
+from hub.tables import open_tables
+from tests.hub.test_hub import WholeDoor, staff
+from tests.sync.broker import Broker, free_port, wait_until
+from tests.sync.doors import Door, Eager
+
+FILE = Settings.model_validate(
+    {"door": {"id": "front"}, "camera": {"source": "0"}, "lock": {"driver": "dry-run"}}
+)
+
+
+class ConfiguredDoor:
+    """A door that only keeps its settings."""
+
+    def __init__(self, folder, site, port):
+        folder.mkdir(exist_ok=True)
+        bundle = site / "doors" / "front"
+        tls = Tls(bundle / "ca.crt", bundle / "door.crt", bundle / "door.key")
+        settings = BrokerSettings("127.0.0.1", "front", port, tls=tls)
+        keys = load_trusted_keys(bundle / "trusted-keys.json")
+        self.configuration = Configuration(FILE, folder / "configuration.json")
+        self.clerk = ConfigurationClerk(settings, keys, self.configuration, self, SystemClock())
+        self.door = Door(folder, port, device="front", others=[self.clerk], tls=tls)
+
+    def append(self, draft):
+        return self.door.journal.append(draft)
+
+    def __enter__(self):
+        self.clerk.start()
+        self.door.__enter__()
+        return self
+
+    def __exit__(self, *exception):
+        self.door.__exit__(*exception)
+        self.clerk.stop()
+
+
+@pytest.fixture
+def place(tmp_path):
+    site, port = tmp_path / "site", free_port()
+    made = Site.create(site, "Test", "127.0.0.1", port)
+    made.add_door("front")
+    with Broker.of_site(site, port):
+        yield site, port
+
+
+@pytest.fixture
+def hub(place):
+    running = Hub(place[0], database_url(place[0]), rng=Eager())
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.mark.broker
+def test_a_setting_is_changed_shown_refused_and_taken_back(tmp_path, place, hub):
+    with ConfiguredDoor(tmp_path / "front", *place) as front:
+        code, text = staff(place, "config", "set", "front", "lock.unlock_seconds=8", "held.alarm_seconds=20")
+        assert (code, text.strip()) == (0, "front: revision 1 counts")
+        assert front.configuration.now.lock.unlock_seconds == 8
+
+        code, text = staff(place, "config", "set", "front", "recognition.fpir=0.01")
+        assert code == 1
+        assert "at most the installer's 0.001" in text
+        shown = staff(place, "config", "show", "front")[1]
+        assert "refused: recognition.fpir" in shown
+        assert "wanted: 0.01" in shown
+
+        staff(place, "config", "set", "front", "recognition.liveness=strict", "--reset", "recognition.fpir")
+        shown = staff(place, "config", "show", "front")[1]
+        assert "from the next start" in shown
+        assert "refused" not in shown
+        assert front.configuration.now.lock.unlock_seconds == 8
+
+
+@pytest.mark.broker
+def test_a_door_that_was_away_finds_its_settings_at_the_broker(tmp_path, place, hub):
+    Configurations(hub.engine).change("front", {"lock.unlock_seconds": 9})
+    assert "the door has not said anything yet" in staff(place, "config", "show", "front")[1]
+    with ConfiguredDoor(tmp_path / "front", *place) as front:
+        wait_until(lambda: front.configuration.now.lock.unlock_seconds == 9)
+        wait_until(lambda: Configurations(hub.engine).view("front").reported)
+
+
+@pytest.mark.broker
+def test_what_a_door_answers_to_diagnostics_is_shown_and_kept(tmp_path, place, hub):
+    with WholeDoor(tmp_path / "front", place[0], "front", place[1]):
+        code, text = staff(place, "diagnostics", "front")
+        assert (code, json.loads(text)["door"]) == (0, "front")
+    kept = json.loads(staff(place, "diagnostics", "front", "--last")[1])
+    assert kept == json.loads(text)
+    assert staff(place, "diagnostics", "back", "--last")[0] == 1
+
+
+@pytest.fixture
+def wishes(tmp_path):
+    with closing_engine(f"sqlite:///{tmp_path / 'hub.db'}") as engine:
+        yield Configurations(engine)
+
+
+def closing_engine(url):
+    engine = open_tables(url)
+    engine.close = engine.dispose
+    return closing(engine)
+
+
+def test_revisions_grow_and_never_fall_behind_what_the_door_has_seen(wishes):
+    assert wishes.change("front", {"lock.unlock_seconds": 8}) == 1
+    wishes.note("front", Reported(7, {}).encode())  # of a hub before this one
+    assert wishes.change("front", {"journal.keep_days": 30}, ["lock.unlock_seconds"]) == 8
+    assert wishes.view("front").wanted == {"journal.keep_days": 30}
+
+
+@pytest.mark.parametrize(
+    ("device", "values"),
+    [("front", {"fpir": 1}), ("front", {"a.b": "x" * 65}), ("../x", {"a.b": 1}), ("hub", {"a.b": 1})],
+)
+def test_what_can_be_no_setting_or_no_door_is_refused(wishes, device, values):
+    with pytest.raises(SyncError):
+        wishes.change(device, values)
+    assert wishes.revisions() == {}
