@@ -50,6 +50,9 @@ def load_book(settings: Settings) -> RuleBook:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"access.rules: {path} cannot be read: {error}") from error
     has_pad = settings.recognition.liveness != "off"
+    if book.is_ever_strict and not has_pad:
+        rule = 'the access rules ask for strict liveness: write "passive", or take it out of the rules'
+        raise ConfigError(f'recognition.liveness = "off": {rule}')
     lockout = WITH_PAD if has_pad and book.lockout == LockoutRule() else book.lockout
     return replace(
         book,

@@ -12,7 +12,7 @@ from edge import __version__
 from edge.controller import DoorController
 from edge.domain import EventDraft
 from edge.errors import ModelCorrupt, ModelMissing
-from edge.faces.liveness.load import load_liveness
+from edge.panel.gate_screen import GateScreen
 from edge.runtime.clock import SystemClock
 from edge.runtime.clock_trust import TrustedTime, system_is_synchronised
 from edge.runtime.notify import Notifier
@@ -25,6 +25,7 @@ from edge.service.consent import FollowedConsents
 from edge.service.hardware import DoorHardware
 from edge.service.housekeeping import Housekeeping
 from edge.service.journal import ReopeningJournal
+from edge.service.liveness import make_liveness
 from edge.service.parts import make_capture, make_recognition
 from edge.service.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
 from edge.service.property_side import PropertySide, RunningDoor
@@ -36,6 +37,7 @@ from edge.store.retention import Retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from edge.config.settings import Settings
@@ -88,6 +90,7 @@ class DoorService:
         self._time = TrustedTime(self._clock, data / "clock-floor", system_is_synchronised)
         self._environ = environ
         self._notifier = Notifier(environ)
+        self._screen = GateScreen(self._clock)
         self._boot = str(uuid.uuid4())
         self._alarm: dict[str, str] = {}
         self._retention = Retention(data / "journal.db", self._settings.journal.keep_days)
@@ -185,9 +188,14 @@ class DoorService:
         if models is None:
             return NoRecognition(), None
         section = self._settings.recognition
-        liveness = load_liveness(section.liveness, models.embedder, logger.warning)
+        liveness = make_liveness(
+            section, models.embedder, self._needs_challenge, self._screen, logger.warning
+        )
         consents = FollowedConsents(lambda: ConsentLedger(self._data / CONSENTS_FILE))
         return make_recognition(section, models, store, consents, liveness)
+
+    def _needs_challenge(self, resident_id: str | None, at: datetime) -> bool:
+        return self._access.policy.rules.needs_challenge(resident_id, at)
 
     def _models(self) -> Models | None:
         try:
