@@ -77,7 +77,7 @@ def _judged(presentations: Sequence[Presentation], names: str, reach: float | No
     from edge.service.recognition import open_models
 
     models = open_models()
-    nets = load_nets(names.split(",") if names else None)
+    nets = load_nets(names.split(",")) if names else load_nets()
     watcher = Watcher(models.detector, models.embedder, nets, reach)
     watched = []
     for number, one in enumerate(presentations, 1):

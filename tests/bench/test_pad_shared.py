@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.shared, pytest.mark.models, pytest.mark.slow]
 
+ALL = ("silentface-2.7", "silentface-4.0", "faceplugin")
 SECONDS = 2.0
 """Of each clip: enough for several verdicts, and for a suite that must stay quick."""
 
@@ -58,9 +59,7 @@ def people() -> list[Presentation]:
     return [replace(one, end=one.start + SECONDS) for one in near]
 
 
-@pytest.mark.parametrize(
-    "names", [("faceplugin",), ("silentface-2.7", "silentface-4.0", "faceplugin")], ids="+".join
-)
+@pytest.mark.parametrize("names", [("faceplugin",), ALL], ids="+".join)
 def test_living_people_pass_and_replays_do_not(store, models, people, names):
     watcher = Watcher(models.detector, models.embedder, load_nets(names, store))
 
@@ -72,7 +71,7 @@ def test_living_people_pass_and_replays_do_not(store, models, people, names):
 
 
 def test_a_replay_that_fills_the_view_is_refused_too(store, models, people):
-    watcher = Watcher(models.detector, models.embedder, load_nets(directory=store), reach=1.5)
+    watcher = Watcher(models.detector, models.embedder, load_nets(ALL, store), reach=1.5)
 
     attacks = [watcher.watch(one) for one in people if one.is_attack]
 
@@ -81,7 +80,7 @@ def test_a_replay_that_fills_the_view_is_refused_too(store, models, people):
 
 class TestWholeDoor:
     def test_enrolled_people_are_let_in_within_a_second_and_their_replays_never(self, store, models, people):
-        nets = load_nets(directory=store)
+        nets = load_nets(ALL, store)
 
         door = run_door(models, people, "passive", lambda: PassiveCheck(nets, models.embedder))
 
@@ -95,7 +94,7 @@ class TestWholeDoor:
         assert door.attacks[:2] == (2, 2)
 
     def test_in_strict_mode_no_recording_opens_not_even_of_the_living(self, store, models, people):
-        nets = load_nets(directory=store)
+        nets = load_nets(ALL, store)
         asking = Asking(lambda who, at: True, lambda _: None, Random(1))
 
         door = run_door(

@@ -35,6 +35,9 @@ ALLOWED_SETS = (
 """Sets of networks with measured figures (docs/pad.md). The pair by itself is not one: with the
 border of the screen hidden it accepted two thirds of the tries of one phone replay."""
 
+DEFAULT_NETWORKS = ("faceplugin",)
+"""What a door requires unless its site names another set: what a package can install."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fused:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from edge.errors import ModelCorrupt, ModelMissing
 from edge.faces.liveness.active import ActiveCheck, Asking
 from edge.faces.liveness.check import PassiveCheck, Unavailable
-from edge.faces.liveness.fusion import ALLOWED_SETS, is_allowed
+from edge.faces.liveness.fusion import ALLOWED_SETS, DEFAULT_NETWORKS, is_allowed
 from edge.faces.liveness.nets import SPECS, PassiveNet
 from edge.faces.manifest import Manifest, load_manifest
 from edge.faces.weights import checked, models_directory, open_session
@@ -26,33 +26,35 @@ OFF_WARNING = "liveness is OFF: a photo or a phone with a resident's face opens 
 
 
 def load_nets(
-    names: Sequence[str] | None = None, directory: Path | None = None, manifest: Manifest | None = None
+    names: Sequence[str] = DEFAULT_NETWORKS,
+    directory: Path | None = None,
+    manifest: Manifest | None = None,
 ) -> list[PassiveNet]:
-    """Return the networks called `names`, by default every one that is installed, files checked.
+    """Return exactly the networks called `names`, files checked, whatever else is installed.
 
-    Raises `ModelMissing` when one is not there or none is, and `ModelCorrupt` when a file is not
-    the one the manifest names or there is no rule for this set.
+    Raises `ModelMissing` when one is not there and `ModelCorrupt` when a file is not the one the
+    manifest names or there is no rule for this set. Never falls back to fewer.
     """
     manifest = manifest or load_manifest()
     directory = directory or models_directory()
-    chosen = [name for name in SPECS if name in (names or _installed(manifest, directory))]
-    if names and set(names) != set(chosen):
+    chosen = [name for name in SPECS if name in names]
+    if set(names) != set(chosen):
         raise ModelMissing(f"liveness networks are {', '.join(SPECS)}; asked for {', '.join(names)}")
-    if not chosen:
-        raise ModelMissing(f"no liveness network is installed in {directory}; run: facegate models install")
     if not is_allowed(chosen):
         rules = "; ".join(" + ".join(allowed) for allowed in ALLOWED_SETS)
         raise ModelCorrupt(f"no rule for the liveness networks {' + '.join(chosen)}: there are {rules}")
     return [_opened(name, manifest, directory) for name in chosen]
 
 
-def _installed(manifest: Manifest, directory: Path) -> list[str]:
-    """Return the networks whose file is there, whatever it holds: a wrong file must not be skipped."""
-    return [name for name in SPECS if (directory / manifest.model(name).file).exists()]
-
-
 def _opened(name: str, manifest: Manifest, directory: Path) -> PassiveNet:
     return PassiveNet(SPECS[name], open_session(checked(manifest.model(name), directory)))
+
+
+def idle_networks(names: Sequence[str], directory: Path | None = None) -> list[str]:
+    """Return the networks whose file is installed although `names` does not ask for them."""
+    manifest, directory = load_manifest(), directory or models_directory()
+    spare = [name for name in SPECS if name not in names]
+    return [name for name in spare if (directory / manifest.model(name).file).exists()]
 
 
 def load_liveness(
@@ -60,29 +62,38 @@ def load_liveness(
     embedder: Embedder,
     report: Callable[[str], None],
     *,
+    networks: Sequence[str] = DEFAULT_NETWORKS,
     directory: Path | None = None,
     asking: Asking | None = None,
 ) -> LivenessCheck | None:
     """Return what the pipeline needs for `mode`; None only for `off`, which is warned about.
 
-    `report` is told in one line which networks judge, or why nobody will pass. `asking` is the
-    screen and the random source of a door that can ask; without it `strict` asks into the void
-    and `passive` decides alone. When the files are missing or wrong the answer is a check that
-    refuses everybody with `PAD_UNAVAILABLE`.
+    `report` is told which networks judge, or why nobody will pass. All of `networks` are required:
+    when a file is missing or wrong the answer is a check that refuses everybody with
+    `PAD_UNAVAILABLE`. `asking` is the screen and the random source of a door that can ask; without
+    it `strict` asks into the void and `passive` decides alone.
     """
     if mode == "off":
         report(OFF_WARNING)
         return None
     try:
-        nets = load_nets(directory=directory)
+        nets = load_nets(networks, directory)
     except (ModelMissing, ModelCorrupt) as error:
         report(f"liveness {mode} cannot be judged, so no face opens this door: {error}")
         return Unavailable(str(error))
-    report(f"liveness {mode}: {' + '.join(net.spec.name for net in nets)}")
+    report(f"liveness {mode}: {_named(networks)}")
+    if idle := idle_networks(networks, directory):
+        report(f"installed but not asked for by recognition.liveness_networks: {', '.join(idle)}")
     passive = PassiveCheck(nets, embedder)
     if mode == "strict":
         return ActiveCheck(passive, replace(asking or _nobody_listens(), is_strict=_always))
     return ActiveCheck(passive, asking) if asking else passive
+
+
+def _named(networks: Sequence[str]) -> str:
+    """Return the networks with the beginning of each file's SHA-256, as the log should keep it."""
+    manifest = load_manifest()
+    return " + ".join(f"{name} ({manifest.model(name).sha256[:12]})" for name in SPECS if name in networks)
 
 
 def _nobody_listens() -> Asking:

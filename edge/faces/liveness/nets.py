@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -55,11 +56,16 @@ SPECS = {
 """Every network that can be installed, by its name in the manifest."""
 
 
+SCORE_SECONDS = 1.0
+"""An answer that takes longer is none: the door's whole budget for a visit, for one frame of it."""
+
+
 class PassiveNet:
     """One network, opened. Any thread, one at a time. About 4 ms of CPU per face on x86."""
 
-    def __init__(self, spec: NetSpec, session: Session) -> None:
+    def __init__(self, spec: NetSpec, session: Session, clock: Callable[[], float] = time.monotonic) -> None:
         self.spec = spec
+        self._clock = clock
         self._session = session
         self._input: str = session.get_inputs()[0].name
         classes = session.get_outputs()[0].shape[-1]
@@ -70,11 +76,15 @@ class PassiveNet:
         """Return how alive the face in `box` of `image` looks, 0..1.
 
         `image` is the whole frame, (H, W, 3) uint8 BGR. Raises `FrameRefused` when the network
-        answers with anything but finite numbers: that is a failure, never a pass.
+        answers with anything but finite numbers, or too late: that is a failure, never a pass.
         """
+        begun = self._clock()
         chip = self.spec.chip(image, box)
         blob = cv2.dnn.blobFromImage(chip, self.spec.scale, swapRB=self.spec.is_rgb)
         logits = self._session.run(None, {self._input: blob})[0]
+        seconds = self._clock() - begun
+        if not seconds <= SCORE_SECONDS:
+            raise FrameRefused(f"{self.spec.name} took {seconds:.1f} s, {SCORE_SECONDS} s are allowed")
         return live_probability(logits, self.spec.live)
 
 

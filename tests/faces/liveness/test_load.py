@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from random import Random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from edge.faces.install import Installer
 from edge.faces.liveness.active import ActiveCheck, Asking
 from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.load import OFF_WARNING, load_liveness, load_nets
-from edge.faces.liveness.nets import live_probability
+from edge.faces.liveness.nets import SPECS, PassiveNet, live_probability
 from edge.faces.manifest import load_manifest
 from tests.faces.liveness.places import installed, shared_weights
 from tests.fakes.scene import Scene
@@ -49,11 +51,11 @@ class TestModes:
         assert log == [OFF_WARNING]
 
     @pytest.mark.models
-    def test_passive_uses_what_is_installed_and_says_so(self, store):
+    def test_passive_uses_the_packaged_network_and_names_its_file(self, store):
         log = Log()
 
         assert isinstance(load_liveness("passive", Scene([]), log, directory=store), PassiveCheck)
-        assert log == ["liveness passive: faceplugin"]
+        assert log == ["liveness passive: faceplugin (afa783b7e902)"]
 
     @pytest.mark.models
     def test_strict_asks_always_and_passive_only_where_there_is_a_screen(self, store):
@@ -94,7 +96,30 @@ class TestFiles:
 
     def test_a_wrong_file_beside_a_good_one_is_not_skipped(self, store):
         (store / load_manifest().model("silentface-2.7").file).write_bytes(b"another network")
+        (store / load_manifest().model("silentface-4.0").file).write_bytes(b"another network")
 
+        with pytest.raises(ModelCorrupt):
+            load_nets([*PAIR, "faceplugin"], store)
+
+    def test_files_that_were_deleted_are_missed_even_where_fewer_would_have_a_rule(self, store):
+        """The set a site chose is the set it needs: the packaged network does not stand in."""
+        log = Log()
+
+        check = load_liveness("passive", Scene([]), log, networks=[*PAIR, "faceplugin"], directory=store)
+
+        assert check.assess(1).reason is Reason.PAD_UNAVAILABLE
+        assert "silentface-2.7" in log[0]
+        assert "no face opens this door" in log[0]
+
+    def test_a_file_swapped_while_running_changes_nothing_until_the_next_start(self, store):
+        (net,) = load_nets(directory=store)
+        image = np.random.default_rng(1).integers(0, 256, (240, 320, 3), np.uint8)
+        before = net.score(image, Box(100, 60, 200, 180))
+
+        path = store / load_manifest().model("faceplugin").file
+        path.write_bytes(b"another network, always content")
+
+        assert net.score(image, Box(100, 60, 200, 180)) == before
         with pytest.raises(ModelCorrupt):
             load_nets(directory=store)
 
@@ -105,18 +130,30 @@ class TestFiles:
             load_nets(["nosuchnet"], store)
 
     @pytest.mark.shared
-    def test_every_set_that_can_be_installed_loads_in_a_fixed_order(self, store):
-        add(store, *PAIR)
-        assert [net.spec.name for net in load_nets(directory=store)] == [*PAIR, "faceplugin"]
-        add(store, "texture")
-        assert [net.spec.name for net in load_nets(directory=store)] == [*PAIR, "faceplugin", "texture"]
+    def test_a_set_loads_in_a_fixed_order_whatever_else_is_installed(self, store):
+        add(store, *PAIR, "texture")
+
+        for names in ([*PAIR, "faceplugin"], ["faceplugin", *PAIR[::-1]]):
+            assert [net.spec.name for net in load_nets(names, store)] == [*PAIR, "faceplugin"]
+        assert [net.spec.name for net in load_nets(directory=store)] == ["faceplugin"]
 
     @pytest.mark.shared
-    def test_half_a_pair_has_no_rule(self, store):
-        add(store, PAIR[0])
+    def test_what_is_installed_and_not_asked_for_is_told(self, store):
+        add(store, *PAIR)
+        log = Log()
 
+        load_liveness("passive", Scene([]), log, directory=store)
+
+        assert log[1] == (
+            "installed but not asked for by recognition.liveness_networks: silentface-2.7, silentface-4.0"
+        )
+
+    @pytest.mark.parametrize(
+        "names", [PAIR, [PAIR[0]], [PAIR[0], "faceplugin"], ["texture"], []], ids="+".join
+    )
+    def test_a_set_nobody_measured_has_no_rule(self, store, names):
         with pytest.raises(ModelCorrupt, match="no rule"):
-            load_nets(directory=store)
+            load_nets(names, store)
 
 
 @pytest.mark.models
@@ -135,3 +172,24 @@ class TestScores:
 
     def test_softmax_of_huge_numbers_does_not_overflow(self):
         assert live_probability(np.array([[3e38, -3e38, 0]], np.float32), 0) == 1.0
+
+    @pytest.mark.parametrize(("seconds", "is_late"), [(0.9, False), (1.1, True), (float("nan"), True)])
+    def test_an_answer_that_takes_too_long_is_none(self, seconds, is_late):
+        times = iter([0.0, seconds])
+        net = PassiveNet(SPECS["faceplugin"], Answering(), lambda: next(times))
+
+        with pytest.raises(FrameRefused, match="took") if is_late else nullcontext():
+            net.score(np.zeros((240, 320, 3), np.uint8), Box(100, 60, 200, 180))
+
+
+class Answering:
+    """A session that always says "alive"."""
+
+    def run(self, outputs, feed):
+        return [np.array([[9.0, 0.0, 0.0]], np.float32)]
+
+    def get_inputs(self):
+        return [SimpleNamespace(name="input", shape=[1, 3, 128, 128])]
+
+    def get_outputs(self):
+        return [SimpleNamespace(name="output", shape=[1, 3])]
