@@ -42,10 +42,8 @@ ACCOUNTS = Schema(
                 salt BLOB NOT NULL,
                 digest BLOB NOT NULL)""",
         ),
-        (  # see edge.panel.gate_words
-            "CREATE TABLE notices (language TEXT PRIMARY KEY, text TEXT NOT NULL)",
-            "CREATE TABLE greetings (resident_id TEXT PRIMARY KEY, name TEXT NOT NULL)",
-        ),
+        # see edge.panel.gate_words
+        ("CREATE TABLE notices (language TEXT PRIMARY KEY, text TEXT NOT NULL)",),
     ),
 )
 

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from edge.panel import views_door, views_enrol, views_entry, views_people
+from edge.panel import views_door, views_enrol, views_entry, views_people, views_screen, views_system
 from edge.panel.asking import ALL, INSTALLER, PEOPLE, Ask, view
 from edge.panel.desk import Office
 from edge.panel.guard import RequestGuard
@@ -44,19 +44,31 @@ PAGES: tuple[tuple[str, tuple[str, ...], frozenset[Role] | None, Callable[[Ask],
     ("/enrol/discard", POST, PEOPLE, views_enrol.discard),
     ("/live", GET, PEOPLE, views_enrol.live),
     ("/live.jpg", GET, PEOPLE, views_enrol.live_jpeg),
+    ("/live/state", GET, PEOPLE, views_enrol.live_state),
     ("/residents", GET, ALL, views_people.residents),
+    ("/failed", GET, ALL, views_people.failed),
     ("/residents/{resident_id}", GET, ALL, views_people.resident),
     ("/residents/{resident_id}/change", POST, PEOPLE, views_people.change),
+    ("/residents/{resident_id}/welcome", POST, PEOPLE, views_people.welcome),
     ("/residents/{resident_id}/withdraw", POST, PEOPLE, views_people.withdraw),
     ("/residents/{resident_id}/export", POST, PEOPLE, views_people.export),
     ("/events", GET, ALL, views_door.events),
     ("/test", GET, PEOPLE, views_door.test),
+    ("/test/state", GET, PEOPLE, views_door.test_state),
     ("/test/pulse", POST, INSTALLER, views_door.pulse),
     ("/health", GET, ALL, views_door.health),
+    ("/health/state", GET, ALL, views_door.health_state),
     ("/models", GET, ALL, views_door.models),
-    ("/about", GET, ALL, views_door.about),
-    ("/screen", GET, None, views_door.screen),
-    ("/screen/state", GET, None, views_door.screen_state),
+    ("/network", GET, ALL, views_system.network),
+    ("/backup", GET, INSTALLER, views_system.backup),
+    ("/backup/make", POST, INSTALLER, views_system.make_backup),
+    ("/about", GET, ALL, views_system.about),
+    ("/display", BOTH, PEOPLE, views_screen.display),
+    # The display at the gate: nobody logs in there, and only the device itself is served.
+    ("/screen", GET, None, views_screen.screen),
+    ("/screen/state", GET, None, views_screen.screen_state),
+    ("/screen/pin", POST, None, views_screen.pin),
+    ("/screen/ring", POST, None, views_screen.ring),
 )
 
 

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.errors import FacegateError
 from edge.panel.accounts import Role
-from edge.panel.words import say
+from edge.panel.words import WORDS, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from edge.panel.desk import Desk, Office
     from edge.panel.sessions import Session
+    from edge.policy.explain import Language
 
 COOKIE = "__Host-facegate"
 LANGUAGE_COOKIE = "facegate-language"
@@ -53,7 +54,7 @@ class Ask:
         return self.office.desk
 
     @property
-    def language(self) -> str:
+    def language(self) -> Language:
         """`en` or `zh`: the cookie's, else the browser's first wish."""
         chosen = self.request.cookies.get(LANGUAGE_COOKIE)
         wish = chosen or self.request.headers.get("accept-language", "")
@@ -67,6 +68,15 @@ class Ask:
     def say(self, name: str, **values: object) -> str:
         """Return a text in the reader's language."""
         return say(name, self.language, **values)
+
+    def is_under(self, path: str) -> bool:
+        """Say whether the page asked for is `path` or belongs to it."""
+        here = self.request.url.path
+        return here == path or (path != "/" and here.startswith(path + "/"))
+
+    def known(self, name: str) -> str:
+        """Return a text that there is by this name, or the rest of the name after its first _."""
+        return self.say(name) if name in WORDS else name.partition("_")[2]
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """Return a rendered page."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edge.panel.gate_screen import GateScreen
     from edge.panel.gate_words import GateWords
     from edge.panel.network import NetworkState
+    from edge.panel.sight import Sight
     from edge.panel.studio import Studio
     from edge.ports import Clock
     from edge.store.consents import ConsentLedger
@@ -48,8 +49,8 @@ class Desk:
     opens once, None when the relay is out of reach; `facts` are lines for the about page; `screen` is
     what the display at the gate shows, None where the panel runs without the door, and `words` what
     the staff have it say. `door` returns the door's state in words (`contact`, `lock`, `secured`,
-    `alarms`). `back_up` (passphrase) makes an encrypted backup, which the caller deletes. What is
-    None is not connected, and its page says so.
+    `alarms`). `back_up` (passphrase) makes an encrypted backup, which the caller deletes.
+    `sight` finds faces for the live view. What is None is not connected, and its page says so.
     """
 
     door_id: str
@@ -70,6 +71,7 @@ class Desk:
     door: Callable[[], Mapping[str, Any]] | None = None
     network: Callable[[], NetworkState] | None = None
     back_up: Callable[[str], Path] | None = None
+    sight: Sight | None = None
 
     def note(self, kind: str, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
         """Commit an event of the panel. Raises `JournalUnavailable`: what is not logged is not done."""

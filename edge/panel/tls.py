@@ -28,7 +28,16 @@ def own_certificate(folder: Path, names: Iterable[str]) -> tuple[Path, Path, str
     certificate, key = folder / "panel.crt", folder / "panel.key"
     if not (certificate.exists() and key.exists() and _is_fresh(certificate)):
         _make(certificate, key, list(names))
-    return certificate, key, _fingerprint(certificate)
+    return certificate, key, fingerprint_of(folder)
+
+
+def fingerprint_of(folder: Path) -> str:
+    """Return the SHA-256 of the panel's certificate as browsers show it, "" before there is one."""
+    certificate = folder / "panel.crt"
+    if not certificate.exists():
+        return ""
+    loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
+    return loaded.fingerprint(hashes.SHA256()).hex(":").upper()
 
 
 def signing_key(path: Path) -> ed25519.Ed25519PrivateKey:
@@ -71,11 +80,6 @@ def _write(path: Path, data: bytes) -> None:
 def _is_fresh(certificate: Path) -> bool:
     loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
     return loaded.not_valid_after_utc - datetime.now(UTC) > timedelta(days=30)
-
-
-def _fingerprint(certificate: Path) -> str:
-    loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
-    return loaded.fingerprint(hashes.SHA256()).hex(":").upper()
 
 
 def _name(text: str) -> x509.GeneralName:

@@ -1,55 +1,66 @@
-"""What the door does and did: events, tests, health, threshold, and the screen at the gate."""
+"""What the door does and did: events, its test, the camera's picture, and the threshold."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from itertools import islice
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
-from edge.domain import Reason
-from edge.enrol.guidance import GUIDANCE, Guidance
 from edge.errors import PanelRefused
 from edge.panel.picture import picture_facts
-from edge.policy.explain import explain
+from edge.panel.telling import GROUPS, seen_events, told
 
 if TYPE_CHECKING:
-    from edge.domain import DoorEvent
+    from collections.abc import Mapping
+
     from edge.panel.asking import Ask
 
 PAGE_ROWS = 50
-LOOK_BACK = 20
-SCREEN_SECONDS = 5.0
-"""How long the screen at the gate shows what was decided."""
+LOOK_BACK = 12
+SENSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "door_opened": ("door.opened",),
+        "door_closed": ("door.closed",),
+        "rex": ("door.rex",),
+        "bell": ("door.bell",),
+        "tamper": ("door.tamper",),
+        "fire": ("door.fire_alarm",),
+    }
+)
+"""What an installer tries one after the other, and the events that show that it arrived."""
 
-ADVICE = {
-    Reason.NOT_FACING: Guidance.LOOK_HERE,
-    Reason.LOW_QUALITY: Guidance.HOLD_STILL,
-    Reason.PAD_NO_RESPONSE: Guidance.UNCOVER,
-}
-"""What helps at once, by reason; everything else is told to use another way in."""
+DARK, BRIGHT = 60.0, 200.0
+"""Mean brightness of 255 where faces in the middle still pass the quality gate's own 40 to 220."""
 
-LOOPBACK = frozenset({"127.0.0.1", "::1"})
 GALLERY_SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
-PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE = 600, 280, 44
+PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE = 640, 320, 56
+SHOWN_SIMILARITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
 def events(ask: Ask) -> Response:
     """Return a page of events, newest first, each told in words."""
     params = ask.request.query_params
-    before = int(params["before"]) if params.get("before", "").isdecimal() else None
-    kind = params.get("kind", "")[:64]
-    found = ask.desk.events(before, PAGE_ROWS)
-    shown = [(event, explain(event, ask.language)) for event in found if event.kind.startswith(kind)]  # type: ignore[arg-type]
+    before = int(params["before"]) if _is_number(params.get("before", "")) else None
+    group = params.get("group", "")
+    found = list(islice(seen_events(ask, before, GROUPS.get(group, ("",))), PAGE_ROWS))
     oldest = found[-1].seq if len(found) == PAGE_ROWS else None
-    return ask.page("events.html", shown=shown, oldest=oldest, kind=kind)
+    return ask.page("events.html", shown=told(ask, found), oldest=oldest, group=group, groups=list(GROUPS))
 
 
 def test(ask: Ask) -> Response:
-    """Return the door test: the newest messages of sensors and lock, and a button."""
-    found = [one for one in ask.desk.events(None, 200) if one.kind.startswith(("door.", "lock."))]
-    shown = [(event, explain(event, ask.language)) for event in found[:LOOK_BACK]]  # type: ignore[arg-type]
-    return ask.page("test.html", shown=shown, can_pulse=ask.desk.pulse is not None)
+    """Return the door test: what the sensors say now, the newest messages, and a button."""
+    found = list(islice(seen_events(ask, None, GROUPS["door"]), LOOK_BACK))
+    return ask.page(
+        "test.html", shown=told(ask, found), can_pulse=ask.desk.pulse is not None, now=_sensed(ask)
+    )
+
+
+def test_state(ask: Ask) -> Response:
+    """Return what the sensors say now, as JSON."""
+    return JSONResponse(_sensed(ask))
 
 
 def pulse(ask: Ask) -> Response:
@@ -62,14 +73,14 @@ def pulse(ask: Ask) -> Response:
 
 
 def health(ask: Ask) -> Response:
-    """Return what the camera shows now, for focus and exposure, and the newest alarms."""
-    feed = ask.desk.studio.feed
-    feed.lease()
-    frame = feed.newest()
-    picture = None if frame is None else picture_facts(frame.image)
-    found = [one for one in ask.desk.events(None, 200) if one.kind.startswith(("health.", "service."))]
-    shown = [(event, explain(event, ask.language)) for event in found[:LOOK_BACK]]  # type: ignore[arg-type]
-    return ask.page("health.html", picture=picture, problem=feed.problem, shown=shown)
+    """Return what the camera shows now, for focus and exposure, and the newest messages about health."""
+    found = list(islice(seen_events(ask, None, GROUPS["health"]), LOOK_BACK))
+    return ask.page("health.html", picture=_picture(ask), shown=told(ask, found))
+
+
+def health_state(ask: Ask) -> Response:
+    """Return sharpness and brightness of the newest frame, as JSON."""
+    return JSONResponse(_picture(ask))
 
 
 def models(ask: Ask) -> Response:
@@ -77,46 +88,67 @@ def models(ask: Ask) -> Response:
     count = len(ask.desk.residents.list())
     point = ask.desk.recogniser.point(max(count, 1))
     curve = [(size, ask.desk.recogniser.point(size).threshold) for size in GALLERY_SIZES]
-    plot = [(size, value, *_place(size, value)) for size, value in curve]
-    return ask.page("models.html", count=count, point=point, plot=plot, size=(PLOT_WIDTH, PLOT_HEIGHT))
+    here = (count, point.threshold, *_place(min(max(count, 10), 100_000), point.threshold))
+    return ask.page(
+        "models.html",
+        count=count,
+        point=point,
+        plot=[(size, value, *_place(size, value)) for size, value in curve],
+        here=here,
+        lines=[(value, _place(10, value)[1]) for value in SHOWN_SIMILARITIES],
+        size=(PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE),
+    )
 
 
-def about(ask: Ask) -> Response:
-    """Return versions, licences, hashes and what protects the templates."""
-    return ask.page("about.html", facts=ask.desk.facts)
+def _sensed(ask: Ask) -> dict[str, Any]:
+    """Return the door's state and when each input last told something, in the reader's words."""
+    state = dict(ask.desk.door()) if ask.desk.door else {}
+    names = ("contact", "lock", "secured")
+    now = [
+        {"name": ask.say(f"state_{one}"), "value": ask.known(f"is_{state[one]}")}
+        for one in names
+        if one in state
+    ]
+    found = list(islice(seen_events(ask, None, ("door.",)), 200))
+    last = []
+    for name, kinds in SENSED.items():
+        event = next((one for one in found if one.kind in kinds), None)
+        when = event.at.strftime("%m-%d %H:%M:%S") if event else ""
+        last.append(
+            {"name": ask.say(f"sensed_{name}"), "value": when or ask.say("not_yet"), "is_seen": bool(event)}
+        )
+    return {"now": now, "last": last}
 
 
-def screen(ask: Ask) -> Response:
-    """Return the page for the small display at the gate; only the device itself may show it."""
-    _require_own_display(ask)
-    return ask.page("screen.html", shown=_shown_now(ask))
+def _picture(ask: Ask) -> dict[str, Any]:
+    feed = ask.desk.studio.feed
+    feed.lease()
+    frame = feed.newest()
+    if frame is None:
+        return {
+            "text": ask.say("no_camera", problem=feed.problem or "…"),
+            "sharpness": None,
+            "brightness": None,
+        }
+    facts = picture_facts(frame.image)
+    word = (
+        "picture_dark"
+        if facts.brightness < DARK
+        else "picture_bright"
+        if facts.brightness > BRIGHT
+        else "picture_good"
+    )
+    return {
+        "text": ask.say(word),
+        "sharpness": round(facts.sharpness),
+        "brightness": round(facts.brightness),
+        "size": f"{facts.width} × {facts.height}",
+    }
 
 
-def screen_state(ask: Ask) -> Response:
-    """Return what the display shows now, as JSON."""
-    _require_own_display(ask)
-    return JSONResponse(_shown_now(ask))
-
-
-def _require_own_display(ask: Ask) -> None:
-    if ask.address not in LOOPBACK:
-        raise PanelRefused("this page is for the display at the door")
-
-
-def _shown_now(ask: Ask) -> dict[str, str]:
-    """Return the words for the newest decision, while it is fresh; nobody's name is shown."""
-    newest = next((one for one in ask.desk.events(None, LOOK_BACK) if one.kind.startswith("access.")), None)
-    if newest is None or (ask.desk.clock.now() - newest.at).total_seconds() > SCREEN_SECONDS:
-        return {"state": "idle", "title": ask.desk.door_id, "text": ask.say("screen_idle")}
-    if newest.kind == "access.granted":
-        return {"state": "granted", "title": ask.say("screen_welcome"), "text": ""}
-    return {"state": "denied", "title": ask.say("screen_refused"), "text": _what_next(ask, newest)}
-
-
-def _what_next(ask: Ask, event: DoorEvent) -> str:
-    """Return what to do now: one short sentence that is read in passing."""
-    guidance = ADVICE.get(Reason(event.reason)) if event.reason in set(Reason) else None
-    return GUIDANCE[guidance].in_(ask.language) if guidance else ask.say("screen_next")
+def _is_number(text: str) -> bool:
+    """Say whether `text` is an event's number: SQLite counts to 2^63."""
+    return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
 def _place(size: int, threshold: float) -> tuple[float, float]:

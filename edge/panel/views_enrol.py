@@ -12,17 +12,22 @@ from edge.consent.notice import CURRENT, NOTICES
 from edge.consent.rules import Statement, consent_from
 from edge.domain import Resident
 from edge.enrol.guidance import GUIDANCE
+from edge.enrol.session import HINDRANCES
 from edge.errors import PanelRefused
 from edge.panel.accounts import Role
 from edge.panel.studio import templates_of
 
 if TYPE_CHECKING:
-    from edge.domain import Image
+    from collections.abc import Sequence
+
+    from edge.domain import Box, Frame, Image
     from edge.panel.asking import Ask
+    from edge.panel.sight import SeenFace
     from edge.panel.studio import Enrolment
 
 PREVIEW_WIDTH_PX = 480
 JPEG_QUALITY = 70
+GOOD_BGR, BAD_BGR = (60, 130, 20), (30, 30, 190)
 
 
 def form(ask: Ask) -> Response:
@@ -113,24 +118,54 @@ def live(ask: Ask) -> Response:
     return ask.page("live.html")
 
 
+def live_state(ask: Ask) -> Response:
+    """Return the faces in view, as JSON: how far, how good; nobody is named."""
+    feed = ask.desk.studio.feed
+    feed.lease()
+    frame = feed.newest()
+    if frame is None:
+        return JSONResponse({"text": ask.say("no_camera", problem=feed.problem or "…"), "faces": []})
+    faces = [_told(ask, face) for face in _faces(ask, frame)]
+    return JSONResponse({"text": ask.say("faces_in_view", count=len(faces)), "faces": faces})
+
+
 def live_jpeg(ask: Ask) -> Response:
-    """Return the newest frame, small, as JPEG with the face's box; 204 while there is none."""
+    """Return the newest frame, small, as JPEG with the boxes of faces; 204 while there is none."""
     feed = ask.desk.studio.feed
     feed.lease()
     frame = feed.newest()
     if frame is None:
         return Response(status_code=204)
-    return Response(_preview(frame.image, ask.desk.studio.now), media_type="image/jpeg")
+    return Response(_preview(frame.image, _boxes(ask, frame)), media_type="image/jpeg")
 
 
-def _preview(image: Image, enrolment: Enrolment | None) -> bytes:
+def _boxes(ask: Ask, frame: Frame) -> list[tuple[Box, bool]]:
+    """Return (box, is it good) of who is enrolled, or of everybody while nobody is."""
+    if (enrolment := ask.desk.studio.now) is not None:
+        progress = enrolment.progress
+        return [(progress.box, True)] if progress and progress.box else []
+    return [(face.box, face.quality.is_usable) for face in _faces(ask, frame)]
+
+
+def _faces(ask: Ask, frame: Frame) -> tuple[SeenFace, ...]:
+    return ask.desk.sight.faces(frame) if ask.desk.sight else ()
+
+
+def _told(ask: Ask, face: SeenFace) -> str:
+    """Return one face in words: what the door would say of it, and the numbers."""
+    flaw = face.quality.flaws[0] if face.quality.flaws else None
+    verdict = ask.say("face_good") if flaw is None else GUIDANCE[HINDRANCES[flaw]].in_(ask.language)
+    eyes, metres = f"{face.quality.interocular_px:.0f}", f"{face.metres:.1f}"
+    return ask.say("face_told", verdict=verdict, eyes=eyes, metres=metres)
+
+
+def _preview(image: Image, boxes: Sequence[tuple[Box, bool]]) -> bytes:
     scale = min(1.0, PREVIEW_WIDTH_PX / image.shape[1])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    box = enrolment.progress.box if enrolment and enrolment.progress else None
-    if box is not None:
+    for box, is_good in boxes:
         corners = [round(value * scale) for value in (box.left, box.top, box.right, box.bottom)]
         cv2.rectangle(small, corners[:2], corners[2:], (255, 255, 255), 4)
-        cv2.rectangle(small, corners[:2], corners[2:], (150, 80, 0), 2)
+        cv2.rectangle(small, corners[:2], corners[2:], GOOD_BGR if is_good else BAD_BGR, 2)
     _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return bytes(jpeg)
 

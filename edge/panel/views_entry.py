@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from starlette.responses import RedirectResponse, Response
@@ -11,16 +13,35 @@ from edge.consent.rules import filing_notice
 from edge.errors import PanelRefused
 from edge.panel.accounts import Role
 from edge.panel.asking import LANGUAGE_COOKIE
+from edge.panel.telling import seen_events, told
+from edge.panel.views_people import enrolled
 
 if TYPE_CHECKING:
     from edge.panel.asking import Ask
 
+NEWEST = 8
+SHOWN = ("contact", "lock")
+"""What the overview tells of the door; the door test has the rest."""
+
+OWN_PATH = re.compile(r"/(?:[a-z]+(?:/[\w.-]{1,64})?)?", re.ASCII)
+"""Where a change of language may lead back to: a page of ours, never another site."""
+
 
 def home(ask: Ask) -> Response:
-    """Return the overview: the newest events and how many are enrolled."""
-    count = len(ask.desk.residents.list())
-    events = ask.desk.events(None, 8)
-    return ask.page("home.html", count=count, filing=filing_notice(count), events=events)
+    """Return the overview: the door now, what is to be done, and the newest events."""
+    desk = ask.desk
+    count = len(enrolled(desk))
+    network = desk.network() if desk.network else None
+    state = desk.door() if desk.door else {}
+    return ask.page(
+        "home.html",
+        count=count,
+        filing=filing_notice(count),
+        again=len(desk.residents.other_models(desk.recogniser.model_id)),
+        door=[(ask.say(f"state_{one}"), ask.known(f"is_{state[one]}")) for one in SHOWN if one in state],
+        broker=network.broker if network else None,
+        shown=told(ask, list(islice(seen_events(ask, None), NEWEST))),
+    )
 
 
 def first(ask: Ask) -> Response:
@@ -75,9 +96,10 @@ def accounts(ask: Ask) -> Response:
 
 
 def language(ask: Ask) -> Response:
-    """Change the language and go to the overview."""
+    """Change the language and go back to the page where that was asked for."""
     code = "zh" if ask.request.path_params["code"] == "zh" else "en"
-    response = RedirectResponse("/", 303)
+    back = ask.request.query_params.get("back", "")
+    response = RedirectResponse(back if OWN_PATH.fullmatch(back) else "/", 303)
     response.set_cookie(LANGUAGE_COOKIE, code, max_age=31_536_000, secure=True, samesite="strict")
     return response
 

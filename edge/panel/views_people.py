@@ -5,64 +5,132 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from starlette.responses import JSONResponse, Response
 
-from edge.consent.receipt import Receipt, printed, signed
+from edge.consent.notice import NOTICES
+from edge.consent.receipt import printed
+from edge.consent.rules import GREETING, GREETING_NOTICE, PURPOSE, Statement, consent_from
+from edge.enrol.withdrawal import WithdrawalDesk
 from edge.errors import PanelRefused
-from edge.store.consents import erase_face
+from edge.panel.telling import seen_events
+from edge.panel.troubles import troubles
 
 if TYPE_CHECKING:
     from edge.domain import Consent, Resident
     from edge.panel.asking import Ask
+    from edge.panel.desk import Desk
 
 MOST_SHOWN = 200
 """Rows of one page; the search narrows a longer list."""
 
 
 def residents(ask: Ask) -> Response:
-    """Return the residents whose number or name contains what is searched for."""
+    """Return the residents whose number or name contains what is searched for, or one of the lists."""
     wanted = ask.request.query_params.get("q", "")[:80].lower()
-    found = [
-        one for one in ask.desk.residents.list() if wanted in one.id.lower() or wanted in one.name.lower()
-    ]
+    view = ask.request.query_params.get("show", "all")
     again = ask.desk.residents.other_models(ask.desk.recogniser.model_id)
-    return ask.page("residents.html", found=found[:MOST_SHOWN], total=len(found), q=wanted, again=again)
+    now = ask.desk.clock.now()
+    people = ask.desk.residents.list()
+    lists = {
+        "all": people,
+        "again": [one for one in people if one.id in again],
+        "over": [one for one in people if not _is_valid(one, now)],
+    }
+    found = [one for one in lists.get(view, people) if wanted in one.id.lower() or wanted in one.name.lower()]
+    return ask.page(
+        "residents.html",
+        found=found[:MOST_SHOWN],
+        total=len(found),
+        q=wanted,
+        view=view,
+        counts={name: len(rows) for name, rows in lists.items()},
+        again=again,
+        over={one.id for one in lists["over"]},
+        enrolled=enrolled(ask.desk),
+    )
+
+
+def enrolled(desk: Desk) -> set[str]:
+    """Return who agreed to the use of his face here: with nobody else's face does the door compare."""
+    return {one.resident_id for one in desk.consents.in_force().values() if one.purpose == PURPOSE}
+
+
+def failed(ask: Ask) -> Response:
+    """Return whom the door fails: refused by face, let in by PIN or card right after."""
+    found = troubles(list(seen_events(ask, None, ("access.",))))
+    names = {one.id: one.name for one in ask.desk.residents.list()}
+    return ask.page("failed.html", found=found[:MOST_SHOWN], names=names)
 
 
 def resident(ask: Ask) -> Response:
     """Return everything known about one resident, but never a picture: there is none."""
     person = _person(ask)
-    templates = ask.desk.residents.templates_of(person.id)
-    consents = ask.desk.consents.of(person.id)
-    return ask.page("resident.html", person=person, templates=templates, consents=consents)
+    return ask.page(
+        "resident.html",
+        person=person,
+        templates=ask.desk.residents.templates_of(person.id),
+        consents=ask.desk.consents.of(person.id),
+        again=person.id in ask.desk.residents.other_models(ask.desk.recogniser.model_id),
+        is_welcomed=bool(_greetings(ask, person)),
+        greeting_notice=NOTICES[GREETING_NOTICE][ask.language],
+    )
 
 
 def change(ask: Ask) -> Response:
-    """Change validity and access levels; the templates stay as they are."""
+    """Change validity, access levels and the length of the opening; the templates stay as they are."""
     person = _person(ask)
-    levels = tuple(level.strip()[:64] for level in ask.form.get("levels", "").split(",") if level.strip())
-    changed = replace(person, access_levels=levels, valid_until=_time(ask.form.get("valid_until", "")))
+    form = ask.form
+    levels = tuple(level.strip()[:64] for level in form.get("levels", "").split(",") if level.strip())
+    changed = replace(
+        person,
+        access_levels=levels,
+        valid_from=_time(form.get("valid_from", "")),
+        valid_until=_time(form.get("valid_until", "")),
+        extended_unlock="extended_unlock" in form,
+    )
+    if changed.valid_from and changed.valid_until and changed.valid_from >= changed.valid_until:
+        raise PanelRefused(ask.say("times_crossed"))
     ask.desk.note(
-        "resident.changed", about=person.id, by=ask.session.user, access_levels=list(levels),
-        valid_until=changed.valid_until.isoformat() if changed.valid_until else None,
-    )  # fmt: skip
+        "resident.changed",
+        about=person.id,
+        by=ask.session.user,
+        access_levels=list(levels),
+        valid_from=_text(changed.valid_from),
+        valid_until=_text(changed.valid_until),
+        extended_unlock=changed.extended_unlock,
+    )
     ask.desk.residents.put(changed, ask.desk.residents.templates_of(person.id))
-    return ask.to(f"/residents/{person.id}")
+    return ask.to(f"/residents/{quote(person.id)}")
+
+
+def welcome(ask: Ask) -> Response:
+    """Record that a resident agrees to be welcomed by name on the display, or end that."""
+    person = _person(ask)
+    desk, by = ask.desk, ask.session.user
+    if ask.form.get("do") == "end":
+        for consent in _greetings(ask, person):
+            desk.note("consent.ended", about=person.id, by=by, consent=consent.id, purpose=GREETING)
+            desk.consents.end(consent.id, desk.clock.now())
+        return ask.to(f"/residents/{quote(person.id)}")
+    statement = Statement(
+        person.id, agrees=True, language=ask.language, notice=GREETING_NOTICE, purpose=GREETING
+    )
+    consent = consent_from(statement, by, desk.clock.now())
+    desk.note("consent.recorded", about=person.id, by=by, consent=consent.id, purpose=GREETING)
+    desk.consents.record(consent)
+    return ask.to(f"/residents/{quote(person.id)}")
 
 
 def withdraw(ask: Ask) -> Response:
     """Withdraw the consent: key destroyed, templates erased, receipt signed; then show the receipt."""
     person = _person(ask)
-    desk, at = ask.desk, ask.desk.clock.now()
-    desk.note("consent.withdrawn", about=person.id, by=ask.session.user)
-    ended = desk.consents.withdraw(person.id, at)
-    erasure = erase_face(desk.residents, person.id)
-    key = erasure.key_fingerprint or "-"
-    receipt = Receipt(desk.door_id, person.id, at.isoformat(), erasure.templates, ended, key)
-    line = signed(receipt, desk.receipt_key)
-    desk.consents.keep_receipt(person.id, line)
-    desk.note("face.erased", about=person.id, templates=erasure.templates, key=key)
+    desk = ask.desk
+    office = WithdrawalDesk(
+        desk.door_id, desk.residents, desk.consents, desk.receipt_key, desk.clock, desk.record
+    )
+    receipt, line = office.withdraw(person.id, ask.session.user)
     page = printed(receipt, line, ask.language)
     return ask.page("receipt.html", text=page, qr=_qr(line), person=person)
 
@@ -88,6 +156,12 @@ def _person(ask: Ask) -> Resident:
     return person
 
 
+def _greetings(ask: Ask, person: Resident) -> list[Consent]:
+    """Return the consents in force to be welcomed by name."""
+    found = ask.desk.consents.of(person.id)
+    return [one for one in found if one.purpose == GREETING and one.withdrawn_at is None]
+
+
 def _shown(consent: Consent) -> dict[str, object]:
     return {
         "id": consent.id,
@@ -100,6 +174,15 @@ def _shown(consent: Consent) -> dict[str, object]:
         "guardian": consent.guardian,
         "withdrawn_at": consent.withdrawn_at.isoformat() if consent.withdrawn_at else None,
     }
+
+
+def _is_valid(person: Resident, now: datetime) -> bool:
+    begun = person.valid_from is None or person.valid_from <= now
+    return begun and (person.valid_until is None or now < person.valid_until)
+
+
+def _text(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
 
 
 def _time(text: str) -> datetime | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from edge import __version__
 from edge.enrol.session import GuidedSession, judged
@@ -16,12 +15,14 @@ from edge.faces.liveness.load import load_liveness
 from edge.faces.manifest import load_manifest
 from edge.panel.accounts import ACCOUNTS_FILE, Accounts
 from edge.panel.desk import Desk, Recogniser
+from edge.panel.gate_words import GateWords
+from edge.panel.sight import Sight
 from edge.panel.studio import Studio
 from edge.panel.tls import signing_key
 from edge.service.recognition import Sureness, build_matcher, threshold_rule
-from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
-from edge.store.journal import SqliteJournal
-from edge.store.reader import JOURNAL_FILE
+from edge.service.roster import permitted_rows
+from edge.store.consents import CONSENTS_FILE, ConsentLedger
+from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from edge.domain import DoorEvent, Embedding, Image, OperatingPoint
+    from edge.domain import DoorEvent, EventDraft, Image, OperatingPoint
     from edge.enrol.session import Outcome
-    from edge.matcher.matcher import Matcher
+    from edge.faces.quality import QualityLimits
     from edge.panel.feed import Feed
-    from edge.ports import Clock, LivenessCheck
+    from edge.ports import Clock, Identifier, LivenessCheck
     from edge.service.recognition import Models
 
 logger = logging.getLogger(__name__)
@@ -43,45 +44,66 @@ LEAST_PHOTOS = 2
 """One photo is a template, another one is held out to measure it."""
 
 
+class History(Protocol):
+    """A journal to read from; `edge.store.reader.JournalReader` is one."""
+
+    def read(self, after_seq: int = 0, limit: int = 100) -> list[DoorEvent]:
+        """Return up to `limit` events with `seq` above `after_seq`, oldest first."""
+
+    def last(self) -> DoorEvent | None:
+        """Return the newest event, or None."""
+
+
 @dataclass(frozen=True, slots=True)
 class PanelWish:
-    """What a panel is opened for. `new_liveness` None: nobody checks for pictures of people."""
+    """What a panel is opened for.
+
+    `new_liveness` None: nobody checks for pictures of people. `matcher` returns the gallery that
+    newcomers are compared with; None: one made of the store each time. `limits` are the door's own.
+    """
 
     door_id: str
     data: Path
     sureness: Sureness = field(default_factory=Sureness)
     minors_allowed: bool = False
     new_liveness: Callable[[], LivenessCheck | None] | None = None
+    matcher: Callable[[], Identifier] | None = None
+    limits: QualityLimits | None = None
 
 
-def open_desk(wish: PanelWish, models: Models, feed: Feed, clock: Clock, stack: ExitStack) -> Desk:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the panel is connected to: where frames come from, the time, and where events go."""
+
+    feed: Feed
+    clock: Clock
+    record: Callable[[EventDraft], object]
+
+
+def open_desk(wish: PanelWish, models: Models, around: Around, stack: ExitStack) -> Desk:
     """Return the desk of one door; everything it opens is closed by `stack`."""
     data = wish.data
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = stack.enter_context(closing(ResidentStore(data / RESIDENTS_FILE)))
     consents = stack.enter_context(closing(ConsentLedger(data / CONSENTS_FILE)))
     accounts = stack.enter_context(closing(Accounts(data / ACCOUNTS_FILE)))
-    journal = stack.enter_context(
-        closing(
-            SqliteJournal(
-                data / JOURNAL_FILE, wish.door_id, boot=str(uuid.uuid4()), clock_trust=lambda: "unknown"
-            )
-        )
-    )
-    finish_withdrawals(store, consents)
+    words = stack.enter_context(closing(GateWords(data / ACCOUNTS_FILE)))
+    compared = wish.matcher or (lambda: _fresh_matcher(wish, models, store, consents))
     return Desk(
         wish.door_id,
-        clock,
+        around.clock,
         accounts,
         store,
         consents,
-        Studio(feed, _sessions(wish, models, store), clock),
-        _recogniser(wish, models, store),
+        Studio(around.feed, _sessions(wish, models, compared), around.clock),
+        _recogniser(wish, models, compared),
         signing_key(data / RECEIPT_KEY_FILE),
-        journal.append,
-        lambda before, count: newest_events(journal, before, count),
+        around.record,
+        lambda before, count: events_of(data, before, count),
         facts=_facts(models, store),
         minors_allowed=wish.minors_allowed,
+        words=words,
+        sight=Sight(models.detector, around.clock, wish.limits),
     )
 
 
@@ -93,18 +115,16 @@ def liveness_maker(
     return lambda: load_liveness(mode, models.embedder, logger.debug)
 
 
-def finish_withdrawals(store: ResidentStore, consents: ConsentLedger) -> list[str]:
-    """Erase the faces of who has withdrawn, in case the power went in between; return who."""
-    in_force = {consent.resident_id for consent in consents.in_force().values()}
-    finished = []
-    for resident in store.list():
-        has_withdrawn = resident.id not in in_force and consents.of(resident.id)
-        if has_withdrawn and erase_face(store, resident.id).key_fingerprint:
-            finished.append(resident.id)
-    return finished
+def events_of(data: Path, before: int | None, count: int) -> list[DoorEvent]:
+    """Return up to `count` events of a data folder below the number `before`, newest first.
+
+    Opened each time: a damaged journal is set aside and begun anew while the panel runs.
+    """
+    with closing(JournalReader(data / JOURNAL_FILE)) as journal:
+        return newest_events(journal, before, count)
 
 
-def newest_events(journal: SqliteJournal, before: int | None, count: int) -> list[DoorEvent]:
+def newest_events(journal: History, before: int | None, count: int) -> list[DoorEvent]:
     """Return up to `count` events below the number `before`, newest first."""
     if before is None:
         last = journal.last()
@@ -113,16 +133,17 @@ def newest_events(journal: SqliteJournal, before: int | None, count: int) -> lis
     return [event for event in reversed(journal.read(start, count)) if event.seq < before]
 
 
-def _sessions(wish: PanelWish, models: Models, store: ResidentStore) -> Callable[[str], GuidedSession]:
+def _sessions(
+    wish: PanelWish, models: Models, compared: Callable[[], Identifier]
+) -> Callable[[str], GuidedSession]:
     def new_session(resident_id: str) -> GuidedSession:
-        matcher = _matcher(wish, models, store)
         liveness = wish.new_liveness() if wish.new_liveness else None
-        return GuidedSession(resident_id, (models.detector, models.embedder), matcher, liveness)
+        return GuidedSession(resident_id, (models.detector, models.embedder), compared(), liveness)
 
     return new_session
 
 
-def _recogniser(wish: PanelWish, models: Models, store: ResidentStore) -> Recogniser:
+def _recogniser(wish: PanelWish, models: Models, compared: Callable[[], Identifier]) -> Recogniser:
     rule = threshold_rule(models.calibration, wish.sureness)
 
     def judge(resident_id: str, pictures: Sequence[tuple[str, Image]]) -> Outcome:
@@ -130,7 +151,7 @@ def _recogniser(wish: PanelWish, models: Models, store: ResidentStore) -> Recogn
         if len(rows) < LEAST_PHOTOS:
             raise EnrolmentRefused(f"{len(rows)} good photo(s): give at least {LEAST_PHOTOS}, of this person")
         kept, held_out = (rows[::2], rows[1::2]) if len(rows) > LEAST_PHOTOS else (rows[:1], rows[1:])
-        return judged(resident_id, kept, held_out, _matcher(wish, models, store))
+        return judged(resident_id, kept, held_out, compared())
 
     def point(residents: int) -> OperatingPoint:
         return rule(residents, 6 * residents, 1.0)
@@ -149,11 +170,10 @@ def _harvest(models: Models, pictures: Sequence[tuple[str, Image]]) -> Harvest:
     return agreeing(harvest)
 
 
-def _matcher(wish: PanelWish, models: Models, store: ResidentStore) -> Matcher:
-    rows: dict[str, list[Embedding]] = {}
-    for template in store.templates(models.embedder.model_id):
-        rows.setdefault(template.resident_id, []).append(template.embedding)
-    return build_matcher(models, wish.sureness, rows)
+def _fresh_matcher(
+    wish: PanelWish, models: Models, store: ResidentStore, consents: ConsentLedger
+) -> Identifier:
+    return build_matcher(models, wish.sureness, permitted_rows(store, consents, models.embedder.model_id))
 
 
 def _facts(models: Models, store: ResidentStore) -> dict[str, str]:

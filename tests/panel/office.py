@@ -18,9 +18,14 @@ from edge.enrol.shots import Harvest, ShotTaker, agreeing
 from edge.panel.accounts import Accounts, Role
 from edge.panel.app import make_app
 from edge.panel.desk import Desk, Recogniser
+from edge.panel.gate_screen import GateScreen
+from edge.panel.gate_words import GateWords
+from edge.panel.network import BrokerState, NetworkState
+from edge.panel.sight import Sight
 from edge.panel.studio import Studio
 from edge.runtime.clock import ManualClock
 from edge.service.panel import newest_events
+from edge.service.panel_backup import backup_maker
 from edge.store.consents import ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
@@ -128,6 +133,14 @@ def open_panel(folder, stack: ExitStack, minors_allowed=False) -> PanelUnderTest
         pulse=lambda: pulses.append(datetime.now(UTC)),
         facts={"facegate": "test"},
         minors_allowed=minors_allowed,
+        screen=GateScreen(clock),
+        words=stack.enter_context(closing(GateWords(folder / "panel.db"))),
+        door=lambda: {"contact": "closed", "lock": "locked", "secured": "secured", "alarms": []},
+        network=lambda: NetworkState(
+            ("192.0.2.10", "gate"), "AA:BB", BrokerState("broker.lan:8883", is_connected=True, waiting=3)
+        ),
+        back_up=backup_maker(folder, clock),
+        sight=Sight(scene, clock),
     )
     return PanelUnderTest(desk, make_app(desk), clock, feed, scene, gallery, journal, pulses)
 

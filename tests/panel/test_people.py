@@ -301,21 +301,6 @@ def test_what_cannot_be_logged_is_not_done(panel):
     assert not panel.pulses
 
 
-def test_the_screen_is_for_the_doors_own_display_and_names_nobody(panel):
-    assert panel.browser("192.0.2.7").get("/screen").status_code == 422
-    display = panel.browser("127.0.0.1")
-    assert 'data-state="idle"' in display.get("/screen").text
-    now = panel.clock.now()
-    panel.desk.record(EventDraft("access.granted", now, 1.0, "flat-7", "granted"))
-    granted = display.get("/screen/state").json()
-    assert granted["state"] == "granted"
-    assert "flat-7" not in str(granted)
-    panel.desk.record(EventDraft("access.denied", now, 2.0, None, "unknown_credential"))
-    assert "PIN" in display.get("/screen/state").json()["text"]
-    panel.clock.advance(6)
-    assert display.get("/screen/state").json()["state"] == "idle"
-
-
 def test_health_and_threshold_show_numbers(panel):
     browser = panel.logged_in("otto", Role.AUDITOR)
     panel.feed.frame = panel.scene.frame(0, (ANNA, 260, 150, 120))

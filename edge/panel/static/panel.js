@@ -1,45 +1,90 @@
 "use strict";
-// The picture, the guidance and the gate's screen ask for news; every other page works without this file.
+// What changes by itself asks for news here; every other page works without this file.
 const PICTURE_MS = 200;
 const GUIDANCE_MS = 250;
-const SCREEN_MS = 500;
+const STATE_MS = 700;
 
 function every(milliseconds, ask) {
-  const again = () => { if (document.hidden) { setTimeout(again, milliseconds); } else { ask().catch(() => {}).finally(() => setTimeout(again, milliseconds)); } };
+  const again = () => {
+    if (document.hidden) { setTimeout(again, milliseconds); return; }
+    ask().catch(() => {}).finally(() => setTimeout(again, milliseconds));
+  };
   again();
 }
 
+async function news(path) {
+  const answer = await fetch(path, { cache: "no-store" });
+  if (answer.redirected) { location.reload(); }
+  return answer.json();
+}
+
+function tell(element, text) {
+  if (element.textContent !== String(text)) { element.textContent = text; }
+}
+
+const menu = document.getElementById("menu");
+if (menu) {
+  const wide = matchMedia("(min-width: 52.01rem)");
+  const fit = () => { menu.open = wide.matches; document.documentElement.classList.toggle("wide", wide.matches); };
+  wide.addEventListener("change", fit);
+  fit();
+}
+
 for (const image of document.querySelectorAll("img[data-live]")) {
-  let shown = null;
   every(PICTURE_MS, async () => {
     const answer = await fetch(image.dataset.live, { cache: "no-store" });
-    if (answer.status !== 200) { return; }
+    if (answer.status !== 200 || answer.redirected) { return; }
     const bytes = new Uint8Array(await answer.arrayBuffer());
     let text = "";
     for (let i = 0; i < bytes.length; i += 8192) { text += String.fromCharCode(...bytes.subarray(i, i + 8192)); }
-    shown = "data:image/jpeg;base64," + btoa(text);
-    image.src = shown;
+    image.src = "data:image/jpeg;base64," + btoa(text);
   });
 }
 
 for (const line of document.querySelectorAll("[data-poll]")) {
   const bar = document.getElementById("share");
   every(GUIDANCE_MS, async () => {
-    const state = await (await fetch(line.dataset.poll, { cache: "no-store" })).json();
+    const state = await news(line.dataset.poll);
     if (state.over) { location.reload(); return; }
-    if (line.textContent !== state.text) { line.textContent = state.text; }
+    tell(line, state.text);
     if (state.code) { line.dataset.code = state.code; }
     bar.value = state.share;
   });
 }
 
-if (document.body.dataset.screen) {
-  every(SCREEN_MS, async () => {
-    const state = await (await fetch(document.body.dataset.screen, { cache: "no-store" })).json();
-    document.body.dataset.state = state.state;
-    for (const part of ["title", "text"]) {
-      const element = document.getElementById("screen-" + part);
-      if (element.textContent !== state[part]) { element.textContent = state[part]; }
-    }
+for (const part of document.querySelectorAll("[data-faces]")) {
+  const list = document.getElementById("faces");
+  every(STATE_MS, async () => {
+    const state = await news(part.dataset.faces);
+    tell(document.querySelector("#faces-text strong"), state.text);
+    list.replaceChildren(...state.faces.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  });
+}
+
+for (const part of document.querySelectorAll("[data-picture]")) {
+  let best = 0;
+  every(STATE_MS, async () => {
+    const state = await news(part.dataset.picture);
+    tell(document.querySelector("#picture-text strong"), state.text);
+    if (state.sharpness === null) { return; }
+    best = Math.max(best, state.sharpness, 1);
+    tell(document.getElementById("sharpness"), state.sharpness);
+    tell(document.getElementById("sharpest"), best);
+    tell(document.getElementById("brightness"), state.brightness);
+    document.getElementById("sharpness-bar").value = state.sharpness / best;
+    document.getElementById("brightness-bar").value = state.brightness;
+  });
+}
+
+for (const part of document.querySelectorAll("[data-test]")) {
+  let before = null;
+  every(STATE_MS, async () => {
+    const state = await news(part.dataset.test);
+    part.querySelectorAll("[data-now]").forEach((cell, n) => { tell(cell, state.now[n].value); });
+    part.querySelectorAll("[data-last]").forEach((row, n) => {
+      tell(row.lastElementChild, state.last[n].value);
+      if (before && before[n].value !== state.last[n].value) { row.classList.add("seen"); }
+    });
+    before = before || state.last;
   });
 }

@@ -1,0 +1,118 @@
+"""The display at the gate: what it shows, its PIN pad and bell; and the page where staff write its notice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, Response
+
+from edge.errors import PanelRefused
+from edge.panel.gate_words import LANGUAGES
+from edge.panel.screen_words import BUTTONS, lines, picture
+
+if TYPE_CHECKING:
+    from edge.panel.asking import Ask
+    from edge.panel.gate_screen import GateScreen
+    from edge.panel.gate_words import GateWords
+
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+BOTH = "both"
+MOST_DIGITS = 16
+"""Longer than any flat number or PIN; the keypad's rule decides about what is shorter."""
+
+
+def screen(ask: Ask) -> Response:
+    """Return the page for the small display; only the device itself may show it.
+
+    `?language=` en, zh or both; `?voice=on` has the browser speak what is shown.
+    """
+    gate = _own_display(ask)
+    wanted = _languages(ask)
+    return ask.page(
+        "screen.html",
+        shown=_state(ask, gate),
+        languages=wanted,
+        button=lambda name: BUTTONS[name].in_(wanted[0]),
+        query=ask.request.query_params.get("language", ""),
+        speaks=ask.request.query_params.get("voice") == "on",
+        gate=gate,
+    )
+
+
+def screen_state(ask: Ask) -> Response:
+    """Return what the display shows now, as JSON, with the token its PIN pad must bring along."""
+    gate = _own_display(ask)
+    return ask.keep(JSONResponse({**_state(ask, gate), "csrf": ask.session.csrf}))
+
+
+def pin(ask: Ask) -> Response:
+    """Hand a number and its PIN to the door, as its keypad does; the answer appears on the display.
+
+    Neither is logged, echoed or kept here. Wrong ones count towards the door's own pause.
+    """
+    gate = _own_display(ask)
+    if gate.type_pin is None:
+        raise PanelRefused(ask.say("no_door"))
+    number, typed = ask.form.get("number", ""), ask.form.get("pin", "")
+    if not (_is_typed(number) and _is_typed(typed)):
+        raise PanelRefused(ask.say("digits_only"))
+    gate.type_pin(number, typed)
+    return Response(status_code=204)
+
+
+def ring(ask: Ask) -> Response:
+    """Ring the bell."""
+    gate = _own_display(ask)
+    if gate.ring is None:
+        raise PanelRefused(ask.say("no_door"))
+    gate.ring()
+    return Response(status_code=204)
+
+
+def display(ask: Ask) -> Response:
+    """Return the page with the notice of the display, or change it."""
+    words = _words(ask)
+    if ask.request.method == "POST":
+        texts = {language: ask.form.get(f"notice_{language}", "").strip() for language in LANGUAGES}
+        ask.desk.note("panel.notice_changed", by=ask.session.user, **texts)
+        for language, text in texts.items():
+            words.put_notice(language, text)
+        return ask.to("/display")
+    notices = words.notices()
+    port = f":{ask.request.url.port}" if ask.request.url.port else ""
+    return ask.page("display.html", notices={one: notices.get(one, "") for one in LANGUAGES}, port=port)
+
+
+def _own_display(ask: Ask) -> GateScreen:
+    if ask.address not in LOOPBACK:
+        raise PanelRefused(ask.say("screen_only_here"))
+    if ask.desk.screen is None:
+        raise PanelRefused(ask.say("no_door"))
+    return ask.desk.screen
+
+
+def _words(ask: Ask) -> GateWords:
+    if ask.desk.words is None:
+        raise PanelRefused(ask.say("no_door"))
+    return ask.desk.words
+
+
+def _languages(ask: Ask) -> tuple[str, ...]:
+    wish = ask.request.query_params.get("language", "")
+    if wish == BOTH:
+        return LANGUAGES if ask.language == "en" else LANGUAGES[::-1]
+    return (wish if wish in LANGUAGES else ask.language,)
+
+
+def _state(ask: Ask, gate: GateScreen) -> dict[str, object]:
+    shown = gate.look()
+    words = ask.desk.words
+    told = []
+    for language in _languages(ask):
+        title, text = lines(shown, language, words.notice(language) if words else "")
+        told.append({"language": language, "title": title, "text": text})
+    return {"state": shown.stage.value, "seq": shown.seq, "picture": picture(shown), "lines": told}
+
+
+def _is_typed(text: str) -> bool:
+    return 0 < len(text) <= MOST_DIGITS and text.isascii() and text.isdecimal()

@@ -1,0 +1,76 @@
+"""The device itself: network and broker, backup, and what it is made of."""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, Response
+
+from edge.errors import PanelRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from edge.panel.asking import Ask
+
+MOST_LETTERS = 60
+"""Some libraries put their whole licence into the field for its name."""
+
+
+def network(ask: Ask) -> Response:
+    """Return how the door is connected. There is no secret on it: no password, no key."""
+    state = ask.desk.network() if ask.desk.network else None
+    return ask.page("network.html", state=state)
+
+
+def backup(ask: Ask) -> Response:
+    """Return the form that makes a backup."""
+    return ask.page("backup.html", can_back_up=ask.desk.back_up is not None)
+
+
+def make_backup(ask: Ask) -> Response:
+    """Return an encrypted backup as a download, logged before it is made; the device keeps no copy."""
+    if ask.desk.back_up is None:
+        raise PanelRefused(ask.say("no_backup"))
+    passphrase = ask.form.get("passphrase", "")
+    if passphrase != ask.form.get("again", ""):
+        raise PanelRefused(ask.say("not_the_same"))
+    ask.desk.note("panel.backup", by=ask.session.user, address=ask.address)
+    file = ask.desk.back_up(passphrase)
+    day = ask.desk.clock.now().strftime("%Y-%m-%d")
+    return FileResponse(
+        file,
+        media_type="application/octet-stream",
+        filename=f"facegate-{ask.desk.door_id}-{day}.fgb",
+        background=BackgroundTask(file.unlink, missing_ok=True),
+    )
+
+
+def about(ask: Ask) -> Response:
+    """Return versions, licences, hashes and what protects the templates."""
+    return ask.page("about.html", facts=ask.desk.facts, components=list(_components()))
+
+
+def _components() -> Iterator[tuple[str, str, str]]:
+    """Yield (name, version, licence) of every library that facegate needs and that is installed."""
+    names = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in metadata.requires("facegate") or ()}
+    for name in sorted(names, key=str.lower):
+        try:
+            found = metadata.metadata(name).json
+        except metadata.PackageNotFoundError:
+            continue
+        yield str(found["name"]), str(found["version"]), _licence(found)
+
+
+def _licence(found: Mapping[str, str | list[str]]) -> str:
+    """Return the licence in its shortest form: an SPDX expression, a short field, or a classifier."""
+    told = str(found.get("license_expression") or found.get("license") or "")
+    if told and len(told) <= MOST_LETTERS and "\n" not in told:
+        return told
+    classified = [
+        line.rsplit("::", 1)[-1].strip() for line in found.get("classifier", ()) if "License" in line
+    ]
+    return ", ".join(classified) or "?"
