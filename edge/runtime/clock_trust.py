@@ -50,13 +50,18 @@ class TrustedTime:
 
     `floor_file` keeps the highest time ever seen while synced; deleting it is the way out after a
     false time far in the future. `is_synchronised` asks the system (see
-    `system_is_synchronised`). One thread calls `checkpoint`; the rest is for any thread.
+    `system_is_synchronised`). With `has_rtc` a battery keeps the clock: it is `restored` from the first
+    start on and raises the floor too, for doors that never hear of NTP. One thread calls
+    `checkpoint`; the rest is for any thread.
     """
 
-    def __init__(self, clock: Clock, floor_file: Path, is_synchronised: Callable[[], bool]) -> None:
+    def __init__(
+        self, clock: Clock, floor_file: Path, is_synchronised: Callable[[], bool], *, has_rtc: bool = False
+    ) -> None:
         self._clock = clock
         self._file = floor_file
         self._is_synchronised = is_synchronised
+        self._has_rtc = has_rtc
         self._was_synchronised = False
         self._floor = _read_floor(floor_file)
         self._written_at: float | None = None
@@ -74,7 +79,8 @@ class TrustedTime:
         self._was_synchronised = self._was_synchronised or self._is_synchronised()
         if self._was_synchronised:
             return ClockTrust.SYNCED
-        return ClockTrust.UNKNOWN if self._floor is None else ClockTrust.RESTORED
+        is_kept = self._has_rtc or self._floor is not None
+        return ClockTrust.RESTORED if is_kept else ClockTrust.UNKNOWN
 
     def now(self) -> datetime:
         """Return the wall time (UTC), never before the floor: an expired resident stays expired."""
@@ -82,11 +88,12 @@ class TrustedTime:
         return now if self._floor is None else max(now, self._floor)
 
     def checkpoint(self) -> None:
-        """Raise the floor to now when the clock is synced; call it now and then, it writes seldom.
+        """Raise the floor to now when the clock may; call it now and then, it writes seldom.
 
         A disk that cannot be written to is logged, not raised.
         """
-        if self.trust() is not ClockTrust.SYNCED:
+        may = {ClockTrust.SYNCED, ClockTrust.RESTORED} if self._has_rtc else {ClockTrust.SYNCED}
+        if self.trust() not in may:
             return
         self._floor = self.now()
         mono = self._clock.monotonic()

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.credentials.keypad import Keypad, Wedge
-from edge.credentials.qr import QrReader
 from edge.domain import EventDraft, Reason, Verdict
 from edge.errors import ConfigError
 from edge.policy.access import AccessRules
@@ -17,6 +16,7 @@ from edge.policy.lockout import WITH_PAD, LockoutRule
 from edge.policy.pass_gate import PassGate
 from edge.policy.rulebook import RuleBook, UsualMode
 from edge.policy.trust import EPOCH, ClockGuard
+from edge.service.codes import CodeWatch
 from edge.service.kept import Credentials, ModeFile, Roster
 from edge.service.readers import Surroundings, key_reader, wiegand_reader
 
@@ -81,7 +81,8 @@ class DoorAccess:
     """The policy of the door, and the readers beside its camera.
 
     Give `policy` to the controller; call `tick` once a second, `look` with every frame, `heard`
-    with what the controller made of it and `door_noted` with what the door did.
+    with what the controller made of it and `door_noted` with what the door did. `codes` reads visitor
+    passes, None where no key signs any.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class DoorAccess:
         self.policy = DoorPolicy.for_door(rules, clock.monotonic, self._alarm, has_contact=has_contact)
         self._gate = PassGate(rules, self._credentials)
         self.desk = CredentialDesk(self.policy, self._credentials.register, self._gate, clock)
-        self._codes = QrReader() if settings.access.pass_keys else None
+        self.codes = CodeWatch(clock, self._shown) if settings.access.pass_keys else None
         self._controller: DoorController | None = None
         self._mode_file = ModeFile(data / "mode.json")
         kept = self._mode_file.load()
@@ -157,10 +158,9 @@ class DoorAccess:
         return self.policy.modes.is_held_unlocked(now)
 
     def look(self, frame: Frame) -> None:
-        """Read a visitor pass held before the camera."""
-        text = self._codes.read(frame) if self._codes is not None else None
-        if text is not None:
-            self._enter(self.desk.show_pass(text))
+        """Have a visitor pass read that is held before the camera; returns at once."""
+        if self.codes is not None:
+            self.codes.show(frame)
 
     def heard(self, outcome: Outcome, reconsider: Callable[[Any, float], None]) -> None:
         """Count a refusal at the camera; prepare for the PIN, or for the end of a pause."""
@@ -209,11 +209,16 @@ class DoorAccess:
         workers = [key_reader(name, path, take, around) for name, path, take in keys if path is not None]
         if access.wiegand is not None:
             workers.append(wiegand_reader(access.wiegand, lock, environ, card, around))
+        if self.codes is not None:
+            workers.append(self.codes.worker(stopping))
         return workers
 
     def close(self) -> None:
         """Close the credential file. Safe to call twice."""
         self._credentials.close()
+
+    def _shown(self, text: str) -> None:
+        self._enter(self.desk.show_pass(text))
 
     def _enter(self, answer: Answer | None) -> None:
         if answer is None or self._controller is None:

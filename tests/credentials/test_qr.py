@@ -81,6 +81,13 @@ def test_a_long_code_of_somebody_else_is_ignored():
 
 
 def test_it_looks_a_few_times_a_second():
-    reader, image = QrReader(), held(drawn(TEXT))
+    reader, image = QrReader(lambda: 0.0), held(drawn(TEXT))
     answers = [reader.read(Frame(image, n, n * LOOK_EVERY_SECONDS / 4, NOON)) for n in range(9)]
     assert [answer is not None for answer in answers] == [True, False, False, False] * 2 + [True]
+
+
+def test_dear_looks_are_made_more_seldom():
+    times = iter(range(100))  # by this clock every look takes a second
+    reader, image = QrReader(lambda: float(next(times))), held(drawn(TEXT))
+    answers = [reader.read(Frame(image, n, float(n), NOON)) for n in range(9)]
+    assert [place for place, answer in enumerate(answers) if answer] == [0, 4, 8]

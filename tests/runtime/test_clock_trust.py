@@ -22,10 +22,11 @@ class Board:
     def __init__(self, folder: Path) -> None:
         self.file = folder / "trusted-time"
         self.is_synced = False
+        self.has_rtc = False
 
     def boot(self, now: datetime) -> tuple[ManualClock, TrustedTime]:
         clock = ManualClock(now)
-        return clock, TrustedTime(clock, self.file, lambda: self.is_synced)
+        return clock, TrustedTime(clock, self.file, lambda: self.is_synced, has_rtc=self.has_rtc)
 
 
 @pytest.fixture
@@ -89,6 +90,24 @@ def test_an_untrusted_time_never_raises_the_floor(board: Board) -> None:
     _, time = board.boot(datetime(2099, 1, 1, tzinfo=UTC))
     time.checkpoint()
     assert not board.file.exists()
+
+
+def test_a_battery_keeps_the_time_of_a_door_that_never_hears_of_ntp(board: Board) -> None:
+    board.has_rtc = True
+    _, time = board.boot(NOON)
+    assert time.trust() is ClockTrust.RESTORED
+    time.checkpoint()
+    _, later = board.boot(NOON + timedelta(days=30))
+    assert later.trust() is ClockTrust.RESTORED
+
+
+def test_a_dead_battery_is_noticed_and_revives_nobody(board: Board) -> None:
+    board.has_rtc = True
+    board.boot(NOON)[1].checkpoint()
+    _, time = board.boot(datetime(2000, 1, 1, tzinfo=UTC))
+    assert time.trust() is ClockTrust.UNKNOWN
+    time.checkpoint()
+    assert time.now() == time.floor == NOON
 
 
 def test_the_card_is_written_to_seldom(board: Board) -> None:
