@@ -61,7 +61,11 @@ lint: $(BIN)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: debian lint models
+ASYNCAPI := $(VENV)/share/asyncapi/package/schemas/3.0.0.json
+$(ASYNCAPI):
+	tools/asyncapi-schema $(VENV)/share/asyncapi
+
+test: debian lint models $(ASYNCAPI)
 	$(BIN)/facegate models install dlib-resnet
 	$(BIN)/python -m pytest
 

@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "card": ("edge.cli.credentials:card", "Give, list and take back cards."),
     "policy": ("edge.cli.policy:policy", "Check access rules and try them on past events."),
     "provision": ("edge.cli.provision:provision", "Make a site's keys, certificates and broker setup."),
+    "mqtt": ("edge.cli.mqtt:mqtt", "Describe what travels between door and property."),
     "hub": ("edge.cli.hub:hub", "Run the property's side: roster, events, commands."),
     "backup": ("edge.cli.backup:backup", "Write the door into one encrypted file."),
     "restore": ("edge.cli.backup:restore", "Make a door out of a backup."),

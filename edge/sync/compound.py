@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -112,18 +113,43 @@ class Either:
 
 
 @dataclass(frozen=True, slots=True)
-class OneOrSeveral:
-    """A value of a shape, or a list of `most` at most."""
+class AnyOf:
+    """A value of one of several shapes; the flaw told is that of the last."""
 
-    item: Shape
-    most: int
+    shapes: tuple[Shape, ...]
 
     def flaw(self, value: Any) -> str | None:
         """See `Shape`."""
-        if isinstance(value, list):
-            return Listing(self.item, self.most, 1).flaw(value)
-        return self.item.flaw(value)
+        flaws = [shape.flaw(value) for shape in self.shapes]
+        return flaws[-1] if all(flaws) else None
 
     def schema(self) -> dict[str, Any]:
         """See `Shape`."""
-        return {"oneOf": [self.item.schema(), Listing(self.item, self.most, 1).schema()]}
+        return {"anyOf": [shape.schema() for shape in self.shapes]}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An object with up to `most` names that match `pattern`, all values of one shape."""
+
+    pattern: str
+    item: Shape
+    most: int
+    about: str = ""
+
+    def flaw(self, value: Any) -> str | None:
+        """See `Shape`."""
+        if not isinstance(value, dict) or len(value) > self.most:
+            return f" must be an object with at most {self.most} names"
+        for name, item in value.items():
+            if not re.fullmatch(self.pattern, name):
+                return f": {name[:80]!r} must match {self.pattern}"
+            if flaw := self.item.flaw(item):
+                return f": {name}{flaw}"
+        return None
+
+    def schema(self) -> dict[str, Any]:
+        """See `Shape`."""
+        names = {"pattern": f"^{self.pattern}$"}
+        rules = {"type": "object", "propertyNames": names, "additionalProperties": self.item.schema()}
+        return told(rules | {"maxProperties": self.most}, self.about)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from edge.domain import EventDraft
 from edge.errors import FacegateError, SyncError
 from edge.sync.clerk import Clerk
-from edge.sync.messages import parse_object
+from edge.sync.compound import AnyOf, Listing, Maybe, Named, Table
+from edge.sync.messages import VERSION, parse_shaped
+from edge.sync.shapes import Exactly, Number, Text, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,13 +33,33 @@ LOG = logging.getLogger(__name__)
 
 PURPOSE = "config"
 """Purpose of the signature."""
-VERSION = 1
 MAX_BYTES = 16 * 1024
 MOST_VALUES = 64
-KEY = re.compile(r"[a-z_]{1,40}\.[a-z_]{1,40}")
-LONGEST_TEXT = 64
+KEY = r"[a-z_]{1,40}\.[a-z_]{1,40}"
 MOST_NUMBER = 1e9
 """No setting comes near; nor does any number that JSON knows and arithmetic does not."""
+
+VALUE = AnyOf((Number(-MOST_NUMBER, MOST_NUMBER), Text(64, least=0)))
+DESIRED = Table(
+    {
+        "v": Exactly(VERSION),
+        "device": Text(64, about="the door it is for"),
+        "rev": Whole(about="only grows; an older one changes nothing"),
+        "values": Named(KEY, VALUE, MOST_VALUES, "section.key; others are as the door's file has them"),
+    }
+)
+REPORTED = Table(
+    {
+        "v": Exactly(VERSION),
+        "rev": Whole(about="the newest revision the door saw"),
+        "values": Named(KEY, Maybe(VALUE), MOST_VALUES, "what counts now"),
+        "refused": Listing(
+            Text(500, least=0, is_free=True), MOST_VALUES, about="why that revision does not count"
+        ),
+        "pending": Listing(Text(81, pattern=KEY), MOST_VALUES, about="count from the next start"),
+    },
+    is_open=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +78,8 @@ class Desired:
     @classmethod
     def parse(cls, body: bytes) -> Desired:
         """Return what these signed bytes want, or raise `SyncError`."""
-        fields = parse_object(body)
-        is_known = set(fields) == {"v", "device", "rev", "values"} and type(fields["v"]) is int
-        if not is_known or fields["v"] != VERSION:
-            raise SyncError(f"config: version {VERSION} has v, device, rev and values, all of them")
-        device, values = fields["device"], fields["values"]
-        if not isinstance(device, str):
-            raise SyncError("config: device must be text")
-        return cls(device, _revision(fields["rev"]), _values(values))
+        fields = parse_shaped(DESIRED, body, "config")
+        return cls(fields["device"], fields["rev"], fields["values"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +102,10 @@ class Reported:
     @classmethod
     def parse(cls, payload: bytes) -> Reported:
         """Return a door's report, or raise `SyncError`."""
-        fields = parse_object(payload)
-        values, lists = fields.get("values"), [fields.get("refused"), fields.get("pending")]
-        if not isinstance(values, dict) or len(payload) > MAX_BYTES:
-            raise SyncError("cfg/reported: needs values, and at most 16 KiB")
-        if not all(isinstance(one, list) for one in lists):
-            raise SyncError("cfg/reported: refused and pending must be lists")
-        refused, pending = (tuple(map(str, one or ())) for one in lists)
-        return cls(_revision(fields.get("rev")), values, refused, pending)
+        if len(payload) > MAX_BYTES:
+            raise SyncError("cfg/reported: at most 16 KiB")
+        fields = parse_shaped(REPORTED, payload, "cfg/reported")
+        return cls(fields["rev"], fields["values"], tuple(fields["refused"]), tuple(fields["pending"]))
 
 
 class Keeper(Protocol):
@@ -171,26 +182,3 @@ class ConfigurationClerk(Clerk):
             self._journal.append(draft)
         except FacegateError as error:
             LOG.error("config.refused is not journaled yet: %s", error)  # noqa: TRY400 - one line is enough
-
-
-def _revision(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 2**53:
-        raise SyncError("config: rev must be a whole number from 0")
-    return value
-
-
-def _values(given: Any) -> dict[str, Value]:
-    if not isinstance(given, dict) or len(given) > MOST_VALUES:
-        raise SyncError(f"config: values must be at most {MOST_VALUES} settings by name")
-    for key, value in given.items():
-        if not KEY.fullmatch(key):
-            raise SyncError(f"config: {key[:80]!r} is not a setting; write section.key")
-        if not _is_plain(value):
-            raise SyncError(f"config: {key} must be a number, or text of at most {LONGEST_TEXT} characters")
-    return given
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, str):
-        return len(value) <= LONGEST_TEXT and value.isprintable()
-    return not isinstance(value, bool) and isinstance(value, int | float) and abs(value) < MOST_NUMBER

@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from edge.sync.compound import Table
+from edge.sync.shapes import Text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,6 +21,18 @@ if TYPE_CHECKING:
 
 PREFIX = "homeassistant"
 """Home Assistant's default; whoever changed it there cannot use this."""
+
+ENTITY = Table(
+    {
+        "name": Text(64),
+        "unique_id": Text(128),
+        "availability_topic": Text(256),
+        "device": Table({"name": Text(128)}, is_open=True),
+        "origin": Table({"name": Text(64)}, is_open=True),
+    },
+    is_open=True,
+    about="the rest is as Home Assistant documents it for each component",
+)
 
 EVENTS = (
     "access.granted",

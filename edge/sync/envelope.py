@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.sync.compound import Listing, Maybe, OneOrSeveral, Table
+from edge.sync.compound import AnyOf, Listing, Maybe, Table
 from edge.sync.messages import MAX_BATCH_EVENTS, VERSION
 from edge.sync.shapes import Exactly, Text, Time, Whole, Word
 
@@ -39,6 +39,6 @@ EVENT = STORABLE.extended(
     },
     "one event of a door's journal",
 )
-EVENTS = OneOrSeveral(EVENT, MAX_BATCH_EVENTS)
+EVENTS = AnyOf((EVENT, Listing(EVENT, MAX_BATCH_EVENTS, 1)))
 STORABLES = Listing(STORABLE, 10 * MAX_BATCH_EVENTS, 1)
 """Ten times what a door sends: a message is 1 MiB at most anyway."""
