@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from edge.config.panel import PanelSection
 from edge.config.section import Section
+from edge.config.storage import Storage, require_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,12 +230,6 @@ class Mqtt(Section):
         return self
 
 
-class Storage(Section):
-    """Where residents and journal live."""
-
-    directory: Path | None = Field(None, description="default: $STATE_DIRECTORY, else the user's data folder")
-
-
 class WiegandSection(Section):
     """A card reader on two GPIO lines, behind a level shifter to 3.3 V."""
 
@@ -283,6 +278,11 @@ class Settings(Section):
         twice = [f"{' and '.join(keys)}: both are GPIO{pin}" for pin, keys in users.items() if len(keys) > 1]
         if twice:
             raise ValueError(f"{'; '.join(twice)}; give each its own pin")
+        return self
+
+    @model_validator(mode="after")
+    def _key_server_is_shown_who_asks(self) -> Settings:
+        require_identity(self.storage, self.mqtt)
         return self
 
     def _pins(self) -> Iterator[tuple[str, int]]:

@@ -1,0 +1,46 @@
+"""The configured source of the key that opens faces, put in force before anything is opened."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from edge.errors import StoreError
+from edge.store.key_source import KeySource, use_source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from edge.config.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+def settle_key(settings: Settings, data: Path, environ: Mapping[str, str]) -> str | None:
+    """Make the configured source the one in use; return what is wrong, None for nothing.
+
+    While the new key cannot be had the present one stays in use: nobody is locked out by a setting.
+    """
+    try:
+        if use_source(data, configured(settings), environ):
+            logger.warning("the key that opens the faces now comes from: %s", settings.storage.key)
+    except (StoreError, OSError) as error:
+        logger.critical("storage.key is not in force, the key stays where it was: %s", error)
+        return str(error)
+    return None
+
+
+def configured(settings: Settings) -> KeySource:
+    """Return the source that the settings name; a key server is shown the door's own certificate."""
+    storage, mqtt = settings.storage, settings.mqtt
+    if storage.key != "site" or mqtt is None:
+        return KeySource(storage.key)
+    return KeySource(
+        "site",
+        storage.key_server or "",
+        mqtt.ca_file,
+        mqtt.cert_file,
+        mqtt.key_file,
+        storage.key_cache_hours,
+    )
