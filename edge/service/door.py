@@ -25,6 +25,7 @@ from edge.service.consent import FollowedConsents
 from edge.service.hardware import DoorHardware
 from edge.service.housekeeping import Housekeeping
 from edge.service.journal import ReopeningJournal
+from edge.service.keys import settle_key
 from edge.service.liveness import make_liveness
 from edge.service.parts import make_capture, make_recognition
 from edge.service.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
@@ -107,6 +108,8 @@ class DoorService:
     def _serve(self, stack: ExitStack) -> str | None:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         journal = stack.enter_context(closing(ReopeningJournal(self._open_journal)))
+        if problem := settle_key(self._settings, self._data, self._environ):
+            self._alarm["key"] = problem[:200]
         store = stack.enter_context(closing(ResidentStore(self._data / "residents.db")))
         before = self._data / "journal.db", self._clock.now()
         starts = restarts(*before) + 1
