@@ -14,7 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -37,6 +37,7 @@ class Case:
     fpir: float = 1e-3
     people: tuple[str, ...] = ()
     """Who is where, in the peer script's words (NAME or NAME@FRAME:X,Y), so that it knows wrong names."""
+    liveness: Literal["off", "passive", "strict"] = "off"
 
 
 def clip_figures(figures: Figures, decisions: Sequence[Decision]) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def _stages(figures: Figures) -> dict[str, dict[str, float]]:
 def run_ours(case: Case, *, cold: bool) -> dict[str, Any]:
     """Return the figures of one fresh process of ours; `cold` stops after the first answer."""
     command = [sys.executable, "-m", "edge.bench.video_run", str(case.clip), str(case.fpir)]
-    command += ["cold" if cold else "clip", *map(str, case.galleries)]
+    command += ["cold" if cold else "clip", case.liveness, *map(str, case.galleries)]
     return _run(command)
 
 

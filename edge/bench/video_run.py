@@ -1,6 +1,6 @@
 """One measured run in a process of its own.
 
-`python -m edge.bench.video_run CLIP FPIR clip|cold GALLERY...` prints one JSON line.
+`python -m edge.bench.video_run CLIP FPIR clip|cold off|passive|strict GALLERY...` prints one JSON line.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.camera.file import VideoFile
+from edge.faces.liveness.load import load_liveness
 from edge.replay.door import Recognition, ReplayDoor
 from edge.replay.gallery import default_cache, load_folders
 from edge.replay.process import memory_mb
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 
     from edge.controller import Outcome
     from edge.domain import Decision, Frame
+    from edge.faces.liveness.load import Mode
 
 
-def main(clip: str, fpir: str, mode: str, galleries: list[str]) -> None:
+def main(clip: str, fpir: str, mode: str, liveness: Mode, galleries: list[str]) -> None:
     """Replay `clip` and print one JSON line; `cold` stops after the first frame with an answer."""
     from edge.enrol.shots import ShotTaker  # noqa: PLC0415 - only when the cache is cold
 
@@ -36,8 +38,9 @@ def main(clip: str, fpir: str, mode: str, galleries: list[str]) -> None:
         default_cache(),
     )
     matcher = build_matcher(models, Sureness(float(fpir)), folders.residents)
+    check = load_liveness(liveness, models.embedder, lambda line: sys.stderr.write(f"{line}\n"))
     ready_mb, _ = memory_mb()
-    door = ReplayDoor(Recognition(models.detector, models.embedder, matcher))
+    door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, check))
     camera = VideoFile(Path(clip), threads=1)
     played: Iterable[tuple[Frame, list[Outcome]]] = door.play(camera)
     if mode == "cold":
@@ -56,4 +59,4 @@ def _print(door: ReplayDoor, decisions: list[Decision], residents: int, ready_mb
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:])  # type: ignore[arg-type]

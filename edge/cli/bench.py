@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -43,7 +43,7 @@ def video(
     galleries: tuple[Path, ...],
     fpir: float,
     rounds: int,
-    liveness: str,
+    liveness: Literal["off", "passive", "strict"],
     peer_script: Path | None,
     peer_models: Path | None,
     peer_pad: Path | None,
@@ -59,7 +59,7 @@ def video(
     """
     from edge.bench.video import Case, ratios, run_ours, run_peer
 
-    case = Case(clip, galleries, fpir, people)
+    case = Case(clip, galleries, fpir, people, liveness)
     run_ours(case, cold=False)  # fills the caches of files and shots; not counted
     ours, cold = [], []
     theirs: dict[str, list[dict[str, Any]]] = {peer: [] for peer in peers if peer_script and peer_models}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from random import SystemRandom
+from random import Random
 from typing import TYPE_CHECKING, Literal
 
 from edge.errors import ModelCorrupt, ModelMissing
@@ -60,7 +60,7 @@ def idle_networks(names: Sequence[str], directory: Path | None = None) -> list[s
 def load_liveness(
     mode: Mode,
     embedder: Embedder,
-    report: Callable[[str], None],
+    report: Callable[[str], object],
     *,
     networks: Sequence[str] = DEFAULT_NETWORKS,
     directory: Path | None = None,
@@ -97,8 +97,11 @@ def _named(networks: Sequence[str]) -> str:
 
 
 def _nobody_listens() -> Asking:
-    """Return a screen that nobody sees: recordings are judged strictly, and cannot answer."""
-    return Asking(_always, lambda _: None, SystemRandom())
+    """Return a screen that nobody sees: recordings are judged strictly, and cannot answer.
+
+    Always the same steps, so that a replay is repeatable; a door brings its own random source.
+    """
+    return Asking(_always, lambda _: None, Random(1))  # noqa: S311 - nobody sees what is asked
 
 
 def _always(_resident_id: str | None, _at: datetime) -> bool:

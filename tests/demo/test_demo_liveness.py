@@ -1,0 +1,64 @@
+"""`facegate demo --video` with liveness on: the living person comes in, the recording of him does not."""
+
+from __future__ import annotations
+
+import cv2
+import pytest
+from click.testing import CliRunner
+
+from edge.camera.file import VideoFile
+from edge.cli import app
+from tests.places import need_models, shared_data
+
+pytestmark = [pytest.mark.models, pytest.mark.shared, pytest.mark.slow]
+
+
+def part(source, target, seconds, start=0.0):
+    """Copy a stretch of a recording and return where it is."""
+    camera = VideoFile(source)
+    writer = None
+    try:
+        while (frame := camera.read()) is not None and frame.time < start + seconds:
+            if frame.time >= start:
+                height, width = frame.image.shape[:2]
+                code = cv2.VideoWriter.fourcc(*"MJPG")
+                writer = writer or cv2.VideoWriter(str(target), code, camera.fps, (width, height))
+                writer.write(frame.image)
+    finally:
+        camera.close()
+        if writer is not None:
+            writer.release()
+    return target
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Two recordings and one resident, enrolled from the living one's first pictures."""
+    need_models("yunet", "sface", "faceplugin")
+    folder = tmp_path_factory.mktemp("site")
+    live = part(shared_data("video", "tvl_live.mp4"), folder / "live.avi", 3.0)
+    replay = part(shared_data("video", "tvl_replay.mp4"), folder / "replay.avi", 3.0)
+    person = folder / "gallery" / "resident"
+    person.mkdir(parents=True)
+    camera = VideoFile(live)
+    for index in range(31):
+        frame = camera.read()
+        if index % 15 == 0:
+            cv2.imwrite(str(person / f"{index}.png"), frame.image)
+    camera.close()
+    return folder, live, replay
+
+
+@pytest.mark.parametrize(
+    ("which", "mode", "comes_in"), [(0, "passive", True), (1, "passive", False), (1, "off", True)]
+)
+def test_who_comes_in(site, tmp_path, which, mode, comes_in):
+    folder, *clips = site
+    arguments = ["--gallery", str(folder / "gallery"), "--out", str(tmp_path), "--liveness", mode]
+
+    result = CliRunner().invoke(app, ["demo", "--video", str(clips[which]), *arguments])
+
+    assert result.exit_code == 0, result.output
+    assert f"liveness {mode}" in result.output
+    assert ("GRANT resident" in result.output) is comes_in
+    assert ("presentation_attack" in result.output) is (not comes_in)
