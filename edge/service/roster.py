@@ -6,15 +6,16 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from edge.consent.rules import matchable
-from edge.errors import StoreError, TemplateRefused
-from edge.service.consent import health_data, in_words
+from edge.errors import KeyUnavailable, StoreError, TemplateRefused
+from edge.service.consent import ConsentGate, health_data, in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from edge.domain import Embedding, Reason, Template
     from edge.matcher.gallery import LiveGallery
     from edge.service.consent import FollowedConsents
+    from edge.store.consents import ConsentLedger
     from edge.store.residents import ResidentStore
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,16 @@ def door_rows(templates: Iterable[Template], model_id: str) -> list[Embedding]:
     """Return what the door compares probes with, of one resident's templates of this model."""
     own = [template for template in templates if template.model_id == model_id]
     return [t.embedding for t in own if t.kind == "mean"] or [t.embedding for t in own]
+
+
+def permitted_rows(
+    store: ResidentStore, consents: ConsentLedger, model_id: str
+) -> dict[str, list[Embedding]]:
+    """Return the rows a door of this model compares with, by resident: nobody who did not agree."""
+    own: dict[str, list[Template]] = {}
+    for template in ConsentGate(consents).permitted(store.templates(model_id)):
+        own.setdefault(template.resident_id, []).append(template)
+    return {resident_id: door_rows(templates, model_id) for resident_id, templates in own.items()}
 
 
 class RosterFollower:
@@ -48,6 +59,8 @@ class RosterFollower:
         self._consents = consents
         self._version = 0
         self._told: dict[str, Any] = {"state": "ok"}
+        self._wanting = ""
+        self._owed: Sequence[str] = ()
 
     @property
     def gallery(self) -> LiveGallery:
@@ -68,8 +81,10 @@ class RosterFollower:
         except StoreError as error:
             self._match_nobody()
             return {"state": "unreadable", "error": str(error)[:200]}
-        if changed or self._store.version() != self._version:
+        if changed or self._owed or self._store.version() != self._version:
             self._follow(changed)
+        if self._wanting:
+            return {"state": "unreadable", "error": self._wanting[:200]}
         return health_data(self.objections)
 
     def _follow(self, changed: Iterable[str]) -> None:
@@ -77,9 +92,20 @@ class RosterFollower:
         for resident_id in changes.removed:
             self.objections.pop(resident_id, None)
             self._gallery.remove(resident_id)
-        for resident_id in sorted({*changes.put, *changed}):
-            self._replace(resident_id)
-        self._version = changes.version
+        concerned = sorted({*changes.put, *changed, *self._owed})
+        try:
+            for resident_id in concerned:
+                self._replace(resident_id)
+        except KeyUnavailable as error:
+            self._wait_for_the_key(concerned, error)
+        else:
+            self._wanting, self._owed, self._version = "", (), changes.version
+
+    def _wait_for_the_key(self, concerned: Sequence[str], error: KeyUnavailable) -> None:
+        """Match nobody of whom it is not known what changed; the others stay. Tried again at each look."""
+        for resident_id in concerned:
+            self._gallery.remove(resident_id)
+        self._wanting, self._owed = str(error), concerned
 
     def _replace(self, resident_id: str) -> None:
         model_id = self._gallery.model_id
@@ -89,6 +115,8 @@ class RosterFollower:
             if rows:
                 self._gallery.replace(resident_id, rows, model_id)
                 return
+        except KeyUnavailable:
+            raise
         except (TemplateRefused, StoreError) as refusal:
             # A backup may bring back templates whose key was destroyed since: his fault is not the others'.
             logger.error("resident %s is not matched: %s; enrol again", resident_id, refusal)  # noqa: TRY400
