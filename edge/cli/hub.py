@@ -19,9 +19,11 @@ except ImportError as error:
 
 from edge.cli.hub_config import config, diagnostics
 from edge.cli.hub_events import events
+from edge.cli.hub_keys import keys
 from edge.cli.hub_staff import by_option, give, staff
 from edge.sync.commands import CommandType
-from hub.service import Hub, database_url
+from hub.crew import DATABASE_VARIABLE, Crew, launcher
+from hub.service import SHARE, Hub, Worker, database_url
 from hub.sheets import read_people
 from hub.staff import Staff
 
@@ -94,6 +96,7 @@ hub.add_command(staff)
 hub.add_command(events)
 hub.add_command(config)
 hub.add_command(diagnostics)
+hub.add_command(keys)
 
 
 @hub.group()

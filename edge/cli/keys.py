@@ -1,0 +1,63 @@
+"""`facegate keys`: where the key comes from that opens the faces, and changing it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.cli.data_dir import data_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.group()
+def keys() -> None:
+    """Look after the key that opens the faces stored here.
+
+    Example: facegate keys status
+    """
+
+
+@keys.command()
+@data_option
+def status(data: Path) -> None:
+    """Say where the key comes from, what that protects against, and how many people have a face here.
+
+    Example: facegate keys status
+    """
+    from contextlib import closing
+
+    from edge.store.key_source import keyring_of, read_source
+
+    source = read_source(_existing(data))
+    with closing(keyring_of(data)) as keyring:
+        click.echo(f"source: {source.kind} {source.server}".rstrip())
+        click.echo(f"protection: {keyring.protection}")
+        click.echo(f"keys of people: {len(keyring.people())}")
+    if source.former is not None:
+        click.echo(f"being changed from {source.former.kind}: start the door to finish it")
+
+
+@keys.command()
+@data_option
+def rotate(data: Path) -> None:
+    """Change the key; every person's key is wrapped anew and nobody is enrolled again.
+
+    The door may run meanwhile. Losing power at any moment loses nothing.
+
+    Example: facegate keys rotate
+    """
+    from edge.store.key_source import change_key
+
+    click.echo(f"changed; {change_key(_existing(data))} people's keys are wrapped with the new one")
+
+
+def _existing(data: Path) -> Path:
+    from edge.errors import StoreError
+    from edge.store.keyring import KEYS_FILE
+
+    if not (data / KEYS_FILE).exists():
+        raise StoreError(f"{data}: no keys here; name the door's folder with --data")
+    return data
