@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "provision": ("edge.cli.provision:provision", "Make a site's keys, certificates and broker setup."),
     "mqtt": ("edge.cli.mqtt:mqtt", "Describe what travels between door and property."),
     "hub": ("edge.cli.hub:hub", "Run the property's side: roster, events, commands."),
+    "keys": ("edge.cli.keys:keys", "Look after the key that opens the faces."),
     "backup": ("edge.cli.backup:backup", "Write the door into one encrypted file."),
     "restore": ("edge.cli.backup:restore", "Make a door out of a backup."),
     "replay": ("edge.cli.replay:replay", "Run the controller over a recording."),
