@@ -33,7 +33,8 @@ from edge.service.property_side import PropertySide, RunningDoor
 from edge.service.recognition import open_models
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.journal import SqliteJournal
-from edge.store.residents import ResidentStore
+from edge.store.mending import open_residents
+from edge.store.residents import RESIDENTS_FILE
 from edge.store.retention import Retention
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from edge.ports import Clock
     from edge.service.recognition import Models
     from edge.service.roster import RosterFollower
+    from edge.store.residents import ResidentStore
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +112,8 @@ class DoorService:
         journal = stack.enter_context(closing(ReopeningJournal(self._open_journal)))
         if problem := settle_key(self._settings, self._data, self._environ):
             self._alarm["key"] = problem[:200]
-        store = stack.enter_context(closing(ResidentStore(self._data / "residents.db")))
+        store, damage = open_residents(self._data / RESIDENTS_FILE, self._clock.now())
+        stack.enter_context(closing(store))
         before = self._data / "journal.db", self._clock.now()
         starts = restarts(*before) + 1
         hardware = DoorHardware(
@@ -132,6 +135,8 @@ class DoorService:
         gallery = follower.gallery if follower is not None else None
         self._property = PropertySide(self._answering(store, hardware), gallery, self._restarter())
         self._note("service.started", version=__version__, recognition=follower is not None, **self._alarm)
+        if damage is not None:
+            self._note("health.residents", **damage.told())
         if starts >= MANY_RESTARTS:
             self._note("health.restarts", starts=starts, within_seconds=RESTARTS_SECONDS)
         stack.callback(self._note, "service.stopped")

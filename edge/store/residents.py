@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.domain import Template
-from edge.errors import StoreError
+from edge.errors import StoreDamaged, StoreError
 from edge.store.contexts import context_of
 from edge.store.database import open_database, transaction
 from edge.store.key_source import keyring_of
@@ -63,7 +63,13 @@ class ResidentStore:
         self._lock = threading.Lock()
         self.sealer = sealer or keyring_of(path.parent)
         self._connection = open_database(path, RESIDENTS, functions=migrating(self.sealer))
-        self.forget_old_pages()  # in case the process died between erasing and this
+        try:
+            # In case the process died between erasing somebody and these.
+            self.forget_old_pages()
+            self.forget_keys(row[0] for row in self.query("SELECT resident_id FROM removals"))
+        except BaseException:
+            self.close()
+            raise
 
     def put(self, resident: Resident, templates: Iterable[Template], source: str = "local") -> int:
         """Store the resident with exactly these templates and return the new version.
@@ -73,8 +79,12 @@ class ResidentStore:
         that is not finite and of unit length, or of somebody else; nothing is changed then.
         """
         checked_resident(resident)
-        rows = [self._sealed(resident.id, template) for template in templates]
+        given = list(templates)
+        rows = [self._sealed(resident.id, template) for template in given]
         with self.writing() as (connection, version):
+            if rows and resident.id not in self.sealer.people():
+                # Removed just now, and the key with it: from here on nobody can take it away.
+                rows = [self._sealed(resident.id, template) for template in given]
             connection.execute("DELETE FROM residents WHERE id = ?", (resident.id,))
             connection.execute("DELETE FROM removals WHERE resident_id = ?", (resident.id,))
             connection.execute(
@@ -100,7 +110,7 @@ class ResidentStore:
             if gone:
                 connection.execute("INSERT OR REPLACE INTO removals VALUES (?, ?)", (resident_id, version))
         self.forget_old_pages()
-        self.sealer.forget(resident_id)
+        self.forget_keys([resident_id])
         return gone
 
     def get(self, resident_id: str) -> Resident | None:
@@ -189,6 +199,30 @@ class ResidentStore:
                 "%s is being read elsewhere; erased pages leave its log at the next change", self._path
             )
 
+    def forget_keys(self, people: Iterable[str]) -> tuple[str, ...]:
+        """Destroy the keys of those among `people` who are no residents (any more); return whose.
+
+        Done at every start too: a power cut between erasing a person and this must not leave what
+        opens old copies of the templates. For `edge.store` only.
+        """
+        with self._lock, self._refusals(), transaction(self._connection) as connection:
+            gone = set(people) & set(self.sealer.people())
+            if gone:
+                gone -= {row[0] for row in connection.execute("SELECT id FROM residents")}
+            for identity in sorted(gone):
+                self.sealer.forget(identity)
+        return tuple(sorted(gone))
+
+    def check(self) -> None:
+        """Raise `StoreDamaged` when SQLite finds damage anywhere in the file: 20 ms for 5,000 people."""
+        try:
+            with self._lock:
+                found = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            found = str(error)
+        if found != "ok":
+            raise StoreDamaged(f"{self._path}: the resident store is damaged: {found}")
+
     def close(self) -> None:
         """Close the file. Safe to call twice."""
         self.sealer.close()
@@ -220,4 +254,6 @@ class ResidentStore:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: the resident store failed: {error}") from error
+            is_damage = type(error) is sqlite3.DatabaseError  # its subclasses are about what was asked
+            kind = StoreDamaged if is_damage else StoreError
+            raise kind(f"{self._path}: the resident store failed: {error}") from error

@@ -53,7 +53,8 @@ class SqliteRoster:
             for change in changes:
                 self._apply(connection, change, version)
             self._arrive(connection, target)
-        self._forget([change.id for change in changes if change.resident is None])
+        self._store.forget_keys(change.id for change in changes if change.resident is None)
+        self._store.forget_old_pages()
 
     def replace(self, records: Sequence[RosterChange], target: RosterState) -> None:
         """Have exactly these records: whoever is not among them is erased."""
@@ -67,13 +68,8 @@ class SqliteRoster:
             for record in records:
                 self._apply(connection, record, version)
             self._arrive(connection, target)
-        self._forget(sorted(gone))
-
-    def _forget(self, removed: Iterable[str]) -> None:
-        """Destroy what opens the templates of those who are really gone, and their old pages."""
-        for identity in removed:
-            if self._store.get(identity) is None:  # put again later in the same delta: the key stays
-                self._store.sealer.forget(identity)
+        # All of them: after a damaged store was begun anew nobody else remembers who is gone.
+        self._store.forget_keys(self._store.sealer.people())
         self._store.forget_old_pages()
 
     def confirm(self, at: datetime) -> None:

@@ -37,6 +37,9 @@ class Sealer(Protocol):
     def forget(self, person: str) -> str | None:
         """Destroy what only this person's templates are sealed with; return its fingerprint, or None."""
 
+    def people(self) -> tuple[str, ...]:
+        """Return whose templates are sealed with a key of their own, ordered by id."""
+
     def close(self) -> None:
         """Let go of files. Safe to call twice."""
 
@@ -71,6 +74,10 @@ class AesGcmSealer:
     def forget(self, person: str) -> str | None:  # noqa: ARG002 - the protocol's signature
         """Return None: one key for all cannot be destroyed for one."""
         return None
+
+    def people(self) -> tuple[str, ...]:
+        """Return nobody."""
+        return ()
 
     def close(self) -> None:
         """Nothing is held open."""

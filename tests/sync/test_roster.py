@@ -10,6 +10,7 @@ import pytest
 
 from edge.domain import Resident, RosterState, Template
 from edge.errors import RosterDrift, SyncError
+from edge.store.contexts import RECORDS, person_of
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster, roster_digest
 from edge.sync.follower import FIRST_PATIENCE_SECONDS, RosterFollower
@@ -26,14 +27,20 @@ class Key:
 
     def __init__(self):
         self.forgotten = []
+        self.sealed = set()
 
     def forget(self, person):
         self.forgotten.append(person)
+        self.sealed.discard(person)
+
+    def people(self):
+        return tuple(sorted(self.sealed - {RECORDS}))
 
     def close(self):
         pass
 
     def seal(self, plain, context):
+        self.sealed.add(person_of(context))
         return plain
 
     def open(self, sealed, context):
