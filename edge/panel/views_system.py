@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MOST_LETTERS = 60
 """Some libraries put their whole licence into the field for its name."""
 
+FOR_DEVELOPERS = re.compile(r"extra == .dev")
+
 
 def network(ask: Ask) -> Response:
     """Return how the door is connected. There is no secret on it: no password, no key."""
@@ -56,7 +58,8 @@ def about(ask: Ask) -> Response:
 
 def _components() -> Iterator[tuple[str, str, str]]:
     """Yield (name, version, licence) of every library that facegate needs and that is installed."""
-    names = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in metadata.requires("facegate") or ()}
+    needed = [line for line in metadata.requires("facegate") or () if not FOR_DEVELOPERS.search(line)]
+    names = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in needed}
     for name in sorted(names, key=str.lower):
         try:
             found = metadata.metadata(name).json

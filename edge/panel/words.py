@@ -88,8 +88,6 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "receipt_hint": Words(
             "Print this page or scan the code; the resident keeps it.", "请打印本页或扫描二维码，由住户保存。"
         ),
-        "kind": Words("Kind", "类别"),
-        "when": Words("When (UTC)", "时间（UTC）"),
         "why": Words("Why", "原因"),
         "who": Words("Who", "人员"),
         "older": Words("Older", "更早"),
@@ -98,7 +96,8 @@ WORDS: Mapping[str, Words] = MappingProxyType(
             "This panel runs beside the door service and does not move the relay.",
             "本面板独立于门禁服务运行，不控制继电器。",
         ),
-        "sensors": Words("Newest messages of the sensors and the lock", "传感器与门锁的最新消息"),
+        "inputs": Words("Inputs", "输入信号"),
+        "found": Words("Found: {count}", "共 {count} 位"),
         "sharpness": Words("Sharpness (turn the lens until it is highest)", "清晰度（调焦至最大）"),
         "brightness": Words("Brightness, 0 to 255", "亮度（0 至 255）"),
         "refresh": Words("Look again", "刷新"),
@@ -117,7 +116,6 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "add_account": Words("Add or change an account", "添加或修改账户"),
         "remove": Words("Remove", "移除"),
         "language": Words("中文", "English"),
-        "overview_door": Words("The door", "门"),
         "network": Words("Network", "网络"),
         "backup": Words("Backup", "备份"),
         "display": Words("Display at the gate", "门口屏幕"),
