@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from edge.domain import RosterChange, RosterState
-from edge.errors import SyncError
 from edge.store.roster import roster_digest
 from edge.sync.records import parse_record
 from edge.sync.roster_messages import (
@@ -20,9 +19,10 @@ from edge.sync.roster_messages import (
     Delta,
     Head,
     Manifest,
+    Question,
     encode_parts,
 )
-from hub.tables import ROSTER, ROSTER_LOG, put
+from hub.tables import ROSTER, ROSTER_LOG, one_at_a_time, put, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,6 +48,9 @@ class RosterLog:
         self._engine = engine
         self._signer = signer
         self._epoch = epoch
+        self._state_then: RosterState | None = None
+        self._parts: tuple[int, list[bytes]] = (-1, [])
+        self._changes: tuple[tuple[int, int], tuple[RosterChange, ...]] = ((-1, -1), ())
 
     def change(self, puts: Iterable[dict[str, Any]] = (), removals: Iterable[str] = ()) -> int:
         """Put records and remove ids, each a revision; return the last one.
@@ -57,6 +60,7 @@ class RosterLog:
         """
         parsed = [parse_record(fields) for fields in puts]
         with self._engine.begin() as connection:
+            one_at_a_time(connection, ROSTER_LOG)
             rev = _last_rev(connection)
             texts = {row.id: row.text for row in connection.execute(sa.select(ROSTER.c.id, ROSTER.c.text))}
             for resident, text in parsed:
@@ -73,17 +77,17 @@ class RosterLog:
 
     def ids(self) -> list[str]:
         """Return everybody who is in the roster, by id."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return list(connection.execute(sa.select(ROSTER.c.id).order_by(ROSTER.c.id)).scalars())
 
     def rev(self) -> int:
         """Return the last revision."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return _last_rev(connection)
 
     def state(self) -> RosterState:
         """Return where the roster is now."""
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return self._state(connection)
 
     def head(self, device: str) -> Messages:
@@ -91,40 +95,48 @@ class RosterLog:
         body = Head(device, self.state()).encode()
         return [("sync/head", self._signer.sign(body, HEAD), True)]
 
-    def answer(self, device: str, question: dict[str, Any]) -> Messages:
+    def answer(self, device: str, question: Question) -> Messages:
         """Return what a door that asked `sync/req` gets: nothing, a delta, or a snapshot."""
-        have, epoch = question.get("have"), question.get("epoch")
-        if type(have) is not int or type(epoch) is not int or min(have, epoch) < 0:
-            raise SyncError("sync/req: needs epoch and have, whole numbers from 0")
-        with self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             state = self._state(connection)
-            behind = state.rev - have
-            if question.get("want") == "snapshot" or epoch != self._epoch or not 0 <= behind <= LONGEST_DELTA:
+            behind = state.rev - question.have
+            is_lost = question.epoch != self._epoch or not 0 <= behind <= LONGEST_DELTA
+            if question.want == "snapshot" or is_lost:
                 return self._snapshot(connection, device, state)
-            return self._delta(connection, device, have, state) if behind else []
+            return self._delta(connection, device, question.have, state) if behind else []
 
     def delta(self, device: str, start: int) -> Messages:
         """Return the changes after `start`, to be pushed to a door that is there."""
-        return self.answer(device, {"have": start, "epoch": self._epoch})
+        return self.answer(device, Question(self._epoch, start))
+
+    # Hundreds of doors ask for the same thing at once: each is signed for its door, but read once.
 
     def _delta(self, connection: Connection, device: str, start: int, state: RosterState) -> Messages:
-        query = sa.select(ROSTER_LOG).where(ROSTER_LOG.c.rev > start).order_by(ROSTER_LOG.c.rev)
-        changes = tuple(_change(*row) for row in connection.execute(query.limit(MOST_CHANGES)))
-        body = Delta(device, start, state, changes).encode()
+        if self._changes[0] != (start, state.rev):
+            query = sa.select(ROSTER_LOG).where(ROSTER_LOG.c.rev > start).order_by(ROSTER_LOG.c.rev)
+            changes = tuple(_change(*row) for row in connection.execute(query.limit(MOST_CHANGES)))
+            self._changes = ((start, state.rev), changes)
+        body = Delta(device, start, state, self._changes[1]).encode()
         return [("sync/delta", self._signer.sign(body, DELTA), False)]
 
     def _snapshot(self, connection: Connection, device: str, state: RosterState) -> Messages:
-        query = sa.select(ROSTER.c.rev, ROSTER.c.id, ROSTER.c.text).order_by(ROSTER.c.id)
-        parts = encode_parts([_change(*row) for row in connection.execute(query)])
+        if self._parts[0] != state.rev:
+            query = sa.select(ROSTER.c.rev, ROSTER.c.id, ROSTER.c.text).order_by(ROSTER.c.id)
+            self._parts = (state.rev, encode_parts([_change(*row) for row in connection.execute(query)]))
+        parts = self._parts[1]
         digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
         manifest = self._signer.sign(Manifest(device, state, digests).encode(), SNAPSHOT)
         pieces = [manifest, *parts]
         return [(f"sync/snap/{state.rev}/{number}", piece, False) for number, piece in enumerate(pieces)]
 
     def _state(self, connection: Connection) -> RosterState:
-        query = sa.select(ROSTER.c.id, ROSTER.c.rev, ROSTER.c.text)
-        records = [(row.id, row.rev, row.text) for row in connection.execute(query)]
-        return RosterState(self._epoch, _last_rev(connection), roster_digest(records), len(records))
+        rev, known = _last_rev(connection), self._state_then
+        if known is None or known.rev != rev:
+            query = sa.select(ROSTER.c.id, ROSTER.c.rev, ROSTER.c.text)
+            records = [(row.id, row.rev, row.text) for row in connection.execute(query)]
+            known = RosterState(self._epoch, rev, roster_digest(records), len(records))
+            self._state_then = known
+        return known
 
 
 def _change(rev: int, identity: str, text: str | None) -> RosterChange:

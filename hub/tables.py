@@ -126,8 +126,16 @@ def open_tables(url: str) -> Engine:
 
 
 def reading(engine: Engine) -> Connection:
-    """Return a connection for looking only, as a context: it keeps nobody from writing, however long."""
+    """Return a connection for looking only, as a context: it sees one moment, and keeps nobody waiting."""
+    if engine.dialect.name == "postgresql":
+        return engine.connect().execution_options(isolation_level="REPEATABLE READ")
     return engine.connect().execution_options(looking=True)
+
+
+def one_at_a_time(connection: Connection, table: sa.Table) -> None:
+    """Keep other writers off a table until the commit; SQLite does so anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
 
 
 def insert_missing(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:

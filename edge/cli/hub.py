@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -27,6 +28,9 @@ from hub.service import SHARE, Hub, Worker, database_url
 from hub.sheets import read_people
 from hub.staff import Staff
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 @click.group()
 @click.option(
@@ -36,7 +40,12 @@ from hub.staff import Staff
     show_default=True,
     help="Folder made by `facegate provision site`.",
 )
-@click.option("--database", help="SQLAlchemy URL; default: SQLite in the site's hub folder.")
+@click.option(
+    "--database",
+    envvar=DATABASE_VARIABLE,
+    show_envvar=True,
+    help="SQLAlchemy URL; default: SQLite in the site's hub folder.",
+)
 @click.pass_context
 def hub(ctx: click.Context, site: Path, database: str | None) -> None:
     """Keep the roster, store every door's events, and give doors commands.
@@ -47,19 +56,51 @@ def hub(ctx: click.Context, site: Path, database: str | None) -> None:
 
 
 @hub.command()
+@click.option(
+    "--workers",
+    type=click.IntRange(0, 64),
+    default=0,
+    show_default=True,
+    help="Processes that store events; 0: this one. Each needs `facegate provision worker`.",
+)
+@click.option("--share", default=SHARE, show_default=True, help="Name of the workers' group at the broker.")
 @click.pass_obj
-def run(place: tuple[Path, str]) -> None:
+def run(place: tuple[Path, str], workers: int, share: str) -> None:
     """Serve the doors until stopped.
 
-    Example: facegate hub run
+    Example: facegate hub run --workers 3
     """
+    service = Hub(*place, stores_events=not workers)
+    crew = Crew(workers, launcher(*place, share))
+    crew.start()
+    _serve(service, "hub running")
+    crew.stop()
+
+
+@hub.command()
+@click.argument("number", type=click.IntRange(1, 999))
+@click.option("--share", default=SHARE, show_default=True, help="Name of the workers' group at the broker.")
+@click.option("--attached", is_flag=True, hidden=True)
+@click.pass_obj
+def worker(place: tuple[Path, str], number: int, share: str, attached: bool) -> None:
+    """Store events, one of several that divide them; beside `hub run --workers`, or on another machine.
+
+    Example: facegate hub worker 4
+    """
+    parent = os.getppid()
+    is_left_alone = (lambda: os.getppid() != parent) if attached else (lambda: False)
+    _serve(Worker(*place, number, share), f"worker {number} running", is_left_alone)
+
+
+def _serve(service: Hub | Worker, said: str, is_left_alone: Callable[[], bool] = lambda: False) -> None:
+    """Serve until a signal, or until whoever started us is gone."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    service = Hub(*place)
     service.start()
-    click.echo("hub running")
-    ended.wait()
+    click.echo(said)
+    while not is_left_alone() and not ended.wait(1.0):
+        pass
     service.stop()
 
 

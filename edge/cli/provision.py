@@ -51,6 +51,19 @@ def door(folder: Path, door_id: str) -> None:
 
 @provision.command()
 @click.argument("folder", type=FOLDER)
+@click.argument("numbers", nargs=-1, required=True, type=int)
+def worker(folder: Path, numbers: tuple[int, ...]) -> None:
+    """Make certificates for hub workers: processes that divide the doors' events among them.
+
+    Example: facegate provision worker ./site 1 2 3
+    """
+    for number in numbers:
+        click.echo(f"worker: {Site(folder).add_worker(number)}")
+    click.echo(f"copy {folder / 'broker' / 'acl'} to the broker and have it read it again (SIGHUP)")
+
+
+@provision.command()
+@click.argument("folder", type=FOLDER)
 @click.argument("door_id")
 def revoke(folder: Path, door_id: str) -> None:
     """Make a lost or stolen door's certificate worthless.

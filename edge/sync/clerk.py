@@ -76,6 +76,11 @@ class Clerk:
         """Queue an answer; it leaves with the next turn while there is a connection. Any thread."""
         self._answers.append((topic, payload, retain))
 
+    @property
+    def room(self) -> int:
+        """How many answers may be queued before the oldest is dropped. Any thread."""
+        return (self._answers.maxlen or 0) - len(self._answers)
+
     def opened(self, session: Session, now: float) -> None:
         """Carry nothing over from the last connection."""
 

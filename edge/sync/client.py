@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from edge.errors import FacegateError, SyncError
 from edge.sync.backoff import Backoff
 from edge.sync.messages import Availability
-from edge.sync.session import Session, topic_matches_sub
+from edge.sync.session import Session, concerns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -179,7 +179,7 @@ class SyncClient:
 
     def _dispatch(self, message: Message, now: float) -> None:
         for part in self._parts:
-            if any(topic_matches_sub(topic, message.topic) for topic in part.subscriptions):
+            if any(concerns(topic, message.topic) for topic in part.subscriptions):
                 try:
                     part.received(message, now)
                 except SyncError as error:

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
     from edge.sync.settings import BrokerSettings, Tls
 
-__all__ = ["Session", "topic_matches_sub"]
-
 DONE = "done"
+SHARED = "$share/"
 CONNECT_SECONDS = 5.0
 """For name, TCP and TLS each; then again for the broker's answer. A LAN broker takes 5 ms."""
 
@@ -169,6 +168,13 @@ class Session:
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
         self.taken.append((mid, str(reason) if reason.is_failure else None))
+
+
+def concerns(subscription: str, topic: str) -> bool:
+    """Say whether a message on `topic` is one of this subscription, which may be a shared one."""
+    if subscription.startswith(SHARED):
+        subscription = subscription.split("/", 2)[2]
+    return topic_matches_sub(subscription, topic)
 
 
 def _done(properties: Properties | None) -> int:

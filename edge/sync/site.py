@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
 import shutil
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HUB = "hub"
+WORKER = re.compile(r"hub\.[1-9][0-9]{0,2}")
+"""Names of further hubs that only store events; no door may have one."""
 KEYS_FILE = "trusted-keys.json"
 
 MOSQUITTO = """\
@@ -64,6 +67,12 @@ user {HUB}
 topic readwrite {ROOT}/#
 """
 
+WORKER_ACL = f"""\
+user {{name}}
+topic read {ROOT}/+/evt
+topic write {ROOT}/+/evt/ack
+"""
+
 DOOR_TOML = """\
 # Belongs into the door's config.toml; the files named here lie beside this one.
 [mqtt]
@@ -96,8 +105,10 @@ class Site:
 
     def add_door(self, door_id: str) -> Path:
         """Make the bundle of one door and return its folder."""
-        if not DEVICE_ID.fullmatch(door_id) or door_id == HUB:
-            raise ConfigError(f"door {door_id!r}: use 1 to 64 letters, digits, _ . or -, and not {HUB!r}")
+        if not DEVICE_ID.fullmatch(door_id) or is_hub(door_id):
+            raise ConfigError(
+                f"door {door_id!r}: use 1 to 64 letters, digits, _ . or -, and not {HUB!r} or '{HUB}.1'"
+            )
         authority, bundle = Authority.open(self._folder / "ca"), self._folder / "doors" / door_id
         if (bundle / "door.key").exists():
             raise ConfigError(f"{bundle}: the door has its bundle already; revoke it to make another")
@@ -107,6 +118,18 @@ class Site:
         shutil.copy(self._folder / "hub" / KEYS_FILE, bundle / KEYS_FILE)
         (bundle / "mqtt.toml").write_text(DOOR_TOML.format(folder=bundle.resolve(), **self._place()))
         return bundle
+
+    def add_worker(self, number: int) -> str:
+        """Make the certificate of one more hub that stores events, let it in, and return its name."""
+        name, mine = f"{HUB}.{number}", self._folder / HUB
+        if not WORKER.fullmatch(name):
+            raise ConfigError(f"worker {number}: use 1 to 999")
+        if name in self.doors() or (mine / f"{name}.key").exists():
+            raise ConfigError(f"{name}: this name has its certificate already")
+        Authority.open(self._folder / "ca").issue(name, mine / f"{name}.crt", mine / f"{name}.key")
+        with (self._folder / "broker" / "acl").open("a") as acl:
+            acl.write(WORKER_ACL.format(name=name))
+        return name
 
     def revoke_door(self, door_id: str) -> Path:
         """Make the door's certificate worthless and return the list the broker must reload."""
@@ -161,6 +184,11 @@ class Site:
         write_private(hub / "signing.key", json.dumps(fields).encode())
         public = base64.b64encode(Signer(kid, private).public).decode()
         (hub / KEYS_FILE).write_text(json.dumps({kid: public}))
+
+
+def is_hub(name: str) -> bool:
+    """Say whether this name on the broker is the property's, not a door's."""
+    return name == HUB or WORKER.fullmatch(name) is not None
 
 
 def load_trusted_keys(path: Path) -> TrustedKeys:

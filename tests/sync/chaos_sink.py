@@ -5,7 +5,7 @@ import time
 
 from edge.sync.client import SyncClient
 from edge.sync.settings import BrokerSettings
-from hub.service import Ingest
+from hub.ingest import Ingest
 from hub.tables import open_tables
 from tests.sync.doors import Eager
 

@@ -1,0 +1,71 @@
+"""Worker processes of a hub: started together, and again when one ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+LOG = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+"""A worker that cannot start is tried again this often; meanwhile the others store its events."""
+PATIENCE_SECONDS = 10.0
+DATABASE_VARIABLE = "FACEGATE_HUB_DATABASE"
+"""Where a command finds the database's URL: a password does not belong into the process list."""
+
+
+class Crew:
+    """Keeps workers 1 to `count` running until `stop`. `launch` starts one process by number."""
+
+    def __init__(self, count: int, launch: Callable[[int], subprocess.Popen[bytes]]) -> None:
+        self._launch = launch
+        self._ended = threading.Event()
+        self._workers = {number: launch(number) for number in range(1, count + 1)}
+        self._thread = threading.Thread(target=self._watch, name="hub-crew", daemon=True)
+
+    def start(self) -> None:
+        """Begin watching. Once."""
+        self._thread.start()
+
+    def pids(self) -> Sequence[int]:
+        """Return the process ids, by worker."""
+        return [worker.pid for worker in self._workers.values()]
+
+    def stop(self) -> None:
+        """End all workers and wait for them."""
+        self._ended.set()
+        self._thread.join()
+        for worker in self._workers.values():
+            worker.terminate()
+        for worker in self._workers.values():
+            try:
+                worker.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(LOOK_SECONDS):
+            for number, worker in self._workers.items():
+                if worker.poll() is not None:
+                    LOG.error("worker %d ended (%s); starting it again", number, worker.returncode)
+                    self._workers[number] = self._launch(number)
+
+
+def launcher(folder: Path, url: str, share: str) -> Callable[[int], subprocess.Popen[bytes]]:
+    """Return what starts the worker of a number as `facegate hub worker` in a process of its own."""
+    environment = {**os.environ, DATABASE_VARIABLE: url}
+
+    def launch(number: int) -> subprocess.Popen[bytes]:
+        words = ["--site", str(folder), "worker", str(number), "--share", share, "--attached"]
+        return subprocess.Popen([sys.executable, "-m", "edge.cli", "hub", *words], env=environment)
+
+    return launch
