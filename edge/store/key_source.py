@@ -107,9 +107,9 @@ def use_source(folder: Path, wanted: KeySource, environ: Mapping[str, str] = os.
     _write_source(folder, replace(wanted, former=now.former or now))
     with closing(keyring_of(folder, environ)) as keyring:
         keyring.rewrap(site_key, local_key)
-    _write_source(folder, wanted)
     if wanted.kind == "credential":
-        KeyFile(folder / SITE_KEY_FILE).destroy()
+        KeyFile(folder / SITE_KEY_FILE).destroy()  # before the note says that all is done
+    _write_source(folder, wanted)
     return True
 
 

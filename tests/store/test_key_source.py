@@ -1,0 +1,239 @@
+"""Where the site key comes from: changes of source, power cuts in between, a real TPM."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from edge.errors import KeyUnavailable, StoreError
+from edge.store.contexts import context_of, record_context
+from edge.store.key_source import (
+    KEY_SOURCE_FILE,
+    KeySource,
+    change_key,
+    keyring_of,
+    read_source,
+    use_source,
+)
+from edge.store.site_key import CREDENTIAL, NEW_CREDENTIAL, SITE_KEY_FILE
+from tests.sync.broker import free_port, wait_until
+
+ANNA = context_of("anna", "m1")
+NAME = record_context("name", "anna")
+CREDENTIALS = KeySource("credential")
+
+
+def raw(folder):
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def data(tmp_path):
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def unit(tmp_path):
+    """The environment of a unit that is given the credential."""
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / CREDENTIAL).write_bytes(os.urandom(32))
+    return {"CREDENTIALS_DIRECTORY": str(folder)}
+
+
+def sealed_in(data, environ=None):
+    with closing(keyring_of(data, environ or {})) as ring:
+        return ring.seal(b"face", ANNA), ring.seal(b"Anna", NAME)
+
+
+def opened(data, sealed, environ):
+    with closing(keyring_of(data, environ)) as ring:
+        return ring.open(sealed[0], ANNA), ring.open(sealed[1], NAME)
+
+
+def test_a_folder_without_a_note_has_its_key_in_a_file(data):
+    assert read_source(data) == KeySource("file")
+    sealed_in(data)
+    assert (data / SITE_KEY_FILE).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"kind": "cloud"}', '{"kind": "file", "colour": 1}'])
+def test_a_note_that_is_none_is_refused(data, text):
+    (data / KEY_SOURCE_FILE).write_text(text)
+    with pytest.raises(StoreError, match="not a note of where the key is"):
+        read_source(data)
+
+
+def test_a_credential_takes_over_and_the_card_holds_no_key_any_more(data, unit):
+    sealed = sealed_in(data)
+    key = (data / SITE_KEY_FILE).read_bytes()
+    assert use_source(data, CREDENTIALS, unit)
+    assert not use_source(data, CREDENTIALS, unit), "nothing to do twice"
+    assert opened(data, sealed, unit) == (b"face", b"Anna")
+    assert not (data / SITE_KEY_FILE).exists()
+    assert key not in raw(data)
+
+
+def test_outside_the_unit_nothing_opens_and_the_message_says_why(data, unit):
+    sealed = sealed_in(data)
+    use_source(data, CREDENTIALS, unit)
+    with closing(keyring_of(data, {})) as ring, pytest.raises(KeyUnavailable, match="systemd-run"):
+        ring.open(sealed[0], ANNA)
+
+
+def test_a_source_that_gives_no_key_changes_nothing(data):
+    sealed = sealed_in(data)
+    with pytest.raises(KeyUnavailable):
+        use_source(data, CREDENTIALS, {})
+    assert read_source(data) == KeySource()
+    assert opened(data, sealed, {}) == (b"face", b"Anna")
+
+
+def test_another_credential_is_taken_when_it_is_offered(data, unit):
+    sealed = sealed_in(data)
+    use_source(data, CREDENTIALS, unit)
+    with pytest.raises(StoreError, match=r"facegate-new\.key"):
+        change_key(data, unit)
+    folder = Path(unit["CREDENTIALS_DIRECTORY"])
+    (folder / NEW_CREDENTIAL).write_bytes(os.urandom(32))
+    assert change_key(data, unit) == 1
+    (folder / NEW_CREDENTIAL).replace(folder / CREDENTIAL)
+    assert opened(data, sealed, unit) == (b"face", b"Anna")
+
+
+def test_back_to_a_file(data, unit):
+    sealed = sealed_in(data)
+    use_source(data, CREDENTIALS, unit)
+    use_source(data, KeySource("file"), unit)
+    assert opened(data, sealed, {}) == (b"face", b"Anna")
+
+
+KILLED = """
+    import os, sqlite3, sys
+    from pathlib import Path
+    from edge.store import key_source
+    data, step, environ = Path(sys.argv[1]), int(sys.argv[2]), {"CREDENTIALS_DIRECTORY": sys.argv[3]}
+    left = step
+    def watch(event, args):
+        # Every step that reaches the disk: files opened for writing, renamed or removed, and commits.
+        global left
+        writes = event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR)
+        if writes or event in {"os.rename", "os.remove", "os.link"}:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), 9)
+    sys.addaudithook(watch)
+    commit = lambda statement: watch("os.rename", ()) if statement.startswith(("COMMIT", "VACUUM")) else None
+    opened = key_source.keyring_of
+    def traced(*args):
+        ring = opened(*args)
+        ring._connection.set_trace_callback(commit)
+        return ring
+    key_source.keyring_of = traced
+    {what}
+    print("done")
+"""
+
+
+def killed_at(step, data, folder, what):
+    """Run `what` in a process that is killed at its `step`th step; say whether it came to its end first."""
+    code = textwrap.dedent(KILLED).replace("{what}", what)
+    done = subprocess.run(
+        [sys.executable, "-c", code, data, str(step), folder], capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "key_source.use_source(data, key_source.KeySource('credential'), environ)",
+        "key_source.change_key(data, environ)",
+    ],
+)
+def test_a_power_cut_at_any_step_leaves_a_key_that_opens_everything(tmp_path, unit, what):
+    for step in range(1, 60):
+        data = tmp_path / f"data-{step}"
+        data.mkdir()
+        sealed = sealed_in(data)
+        is_done = killed_at(step, data, unit["CREDENTIALS_DIRECTORY"], what)
+        assert opened(data, sealed, unit) == (b"face", b"Anna"), f"killed at step {step}"
+        use_source(data, CREDENTIALS, unit)
+        assert opened(data, sealed, unit) == (b"face", b"Anna"), f"finished after step {step}"
+        assert not (data / SITE_KEY_FILE).exists()
+        if is_done:
+            assert step > 4, "the steps were seen"
+            return
+    pytest.fail("never came to its end")
+
+
+@contextmanager
+def software_tpm(folder):
+    """A TPM 2.0 in a process; gives systemd's name for it."""
+    folder.mkdir()
+    port = free_port()  # the next one is taken for control, as its clients expect
+    command = ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}", "--flags", "startup-clear"]
+    command += ["--server", f"type=tcp,port={port},bindaddr=127.0.0.1"]
+    command += ["--ctrl", f"type=tcp,port={port + 1},bindaddr=127.0.0.1"]
+    process = subprocess.Popen(command)
+    try:
+        wait_until(lambda: is_listening(port) and is_listening(port + 1))
+        yield f"swtpm:host=127.0.0.1,port={port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def is_listening(port):
+    """Look without connecting: this TPM serves one connection after the other and ends with the first."""
+    rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(row.split()[1].endswith(f":{port:04X}") and row.split()[3] == "0A" for row in rows)
+
+
+def creds(action, tpm, *files):
+    extra = ["--name=facegate.key", f"--tpm2-device={tpm}"]
+    if action == "encrypt":
+        extra += ["--with-key=tpm2", "--tpm2-pcrs=7"]
+    command = ["systemd-creds", action, *extra, *map(str, files)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def missing_tools():
+    return [name for name in ("swtpm", "systemd-creds") if shutil.which(name) is None]
+
+
+@pytest.mark.skipif(
+    bool(missing_tools()) and not os.environ.get("FACEGATE_CI"), reason="needs swtpm and systemd-creds"
+)
+def test_a_card_with_a_key_in_the_tpm_opens_at_this_board_only(data, tmp_path):
+    """The commands of docs/panel.md, on a software TPM; another TPM is the thief's board."""
+    assert not missing_tools()
+    key, sealed_key, folder = tmp_path / "key", tmp_path / "key.cred", tmp_path / "credentials"
+    key.write_bytes(os.urandom(32))
+    folder.mkdir()
+    unit = {"CREDENTIALS_DIRECTORY": str(folder)}
+    with software_tpm(tmp_path / "board") as tpm:
+        made = creds("encrypt", tpm, key, sealed_key)
+        assert made.returncode == 0, made.stderr
+        opened_key = creds("decrypt", tpm, sealed_key, folder / CREDENTIAL)
+        assert opened_key.returncode == 0, opened_key.stderr
+    sealed = sealed_in(data)
+    use_source(data, CREDENTIALS, unit)
+    assert opened(data, sealed, unit) == (b"face", b"Anna")
+    plain = key.read_bytes()
+    assert plain not in raw(data)
+    assert plain not in sealed_key.read_bytes(), "what lies on the card beside the folder"
+
+    with software_tpm(tmp_path / "thief") as other:
+        assert creds("decrypt", other, sealed_key, tmp_path / "stolen").returncode != 0
+    assert not (tmp_path / "stolen").exists()
