@@ -24,6 +24,7 @@ from edge.store.sealer import KEY_BYTES
 from edge.store.small_file import write_whole
 from edge.sync.authority import Authority
 from edge.sync.settings import DEVICE_ID
+from edge.sync.site import HUB
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,7 +104,7 @@ class KeyServer(ThreadingHTTPServer):
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(folder / "server.crt", folder / "server.key")
         context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(self._site / "ca" / "ca.crt")
+        context.load_verify_locations(self._site / HUB / "ca.crt")  # the authority itself may be offline
         context.load_verify_locations(self._site / "broker" / "crl.pem")
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
         return context
@@ -151,5 +152,5 @@ def _common_name(connection: Any) -> str | None:
     """Return the door whose certificate was shown; broker and hub have no face to open."""
     certificate = connection.getpeercert() or {}
     names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
-    is_door = len(names) == 1 and DEVICE_ID.fullmatch(names[0]) and names[0] not in {"hub", "broker", FOLDER}
+    is_door = len(names) == 1 and DEVICE_ID.fullmatch(names[0]) and names[0] not in {HUB, "broker", FOLDER}
     return names[0] if is_door else None
