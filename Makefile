@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint install install-files kill-trials install-dev debian clean help
+.PHONY: demo test lint install install-files uninstall kill-trials install-dev debian clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -30,21 +30,40 @@ demo: models
 debian:
 	tools/debian-packages
 
-# The door as a service. DESTDIR is for packages and tests.
+# The door as a service. DESTDIR is for packages and tests. Run it again to upgrade.
 PREFIX ?= /opt/facegate
 SYSTEMD := systemd
+EXTRAS ?= pi,models,panel,passes,holidays
+PLACED := /etc/systemd/system/facegate.service /etc/systemd/system/facegate-relay.service \
+  /usr/lib/sysusers.d/facegate.conf /usr/lib/tmpfiles.d/facegate.conf /usr/lib/modules-load.d/facegate.conf \
+  /etc/udev/rules.d/60-facegate.rules
 
-install: install-files
-	$(PYTHON) -m venv $(VENV_FLAGS) $(PREFIX)
-	$(PREFIX)/bin/pip install --quiet --upgrade ".[pi,models]"
-	systemd-sysusers $(DESTDIR)/usr/lib/sysusers.d/facegate.conf
-	systemd-tmpfiles --create $(DESTDIR)/usr/lib/tmpfiles.d/facegate.conf
+# Everything is fetched before anything is replaced: a download that fails leaves the old door as it was.
+install:
+	umask 022 && $(PYTHON) -m venv $(VENV_FLAGS) $(PREFIX)
+	wheels=$$(mktemp -d) && trap 'rm -rf "$$wheels"' EXIT && umask 022 && \
+	  $(PREFIX)/bin/pip wheel --quiet --wheel-dir "$$wheels" ".[$(EXTRAS)]" && \
+	  $(PREFIX)/bin/pip install --quiet --no-index --no-deps --force-reinstall "$$wheels"/facegate-*.whl && \
+	  $(PREFIX)/bin/pip install --quiet --no-index --find-links "$$wheels" "facegate[$(EXTRAS)]"
+	$(MAKE) --no-print-directory install-files
+	systemd-sysusers /usr/lib/sysusers.d/facegate.conf
+	systemd-tmpfiles --create /usr/lib/tmpfiles.d/facegate.conf
 	install -d -o facegate -g facegate -m 0700 /var/lib/facegate
 	STATE_DIRECTORY=/var/lib/facegate $(PREFIX)/bin/facegate models install
 	chown -R facegate:facegate /var/lib/facegate
 	systemctl daemon-reload
-	udevadm control --reload && udevadm trigger --subsystem-match=gpio
+	test ! -S /run/udev/control || { udevadm control --reload && udevadm trigger --subsystem-match=gpio; }
+	systemctl try-restart facegate-relay facegate || \
+	  { echo "installed, but the door did not come up: journalctl -u facegate-relay -u facegate"; exit 1; }
 	@echo "edit /etc/facegate/config.toml, then follow docs/install.md: the first hour"
+
+# Residents, journal and configuration stay.
+uninstall:
+	systemctl disable --now facegate facegate-relay
+	rm -f $(PLACED)
+	rm -rf $(PREFIX)
+	systemctl daemon-reload
+	@echo "kept: /var/lib/facegate, /etc/facegate and the users facegate and facegate-relay"
 
 install-files:
 	install -D -m 0644 -t $(DESTDIR)/etc/systemd/system $(SYSTEMD)/facegate.service $(SYSTEMD)/facegate-relay.service

@@ -96,7 +96,8 @@ def config_files(config: Path, *, with_secrets: bool) -> dict[str, bytes]:
     from edge.config import describe, load_settings
 
     settings = load_settings(config)
-    wanted: list[Path | None] = [settings.access.rules]
+    keys = settings.mqtt.trusted_keys if settings.mqtt is not None else None
+    wanted: list[Path | None] = [settings.access.rules, keys]
     if with_secrets:
         files = {"config.toml": config.read_bytes()}
         wanted += _secret_files(settings)

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 CARRIED = ("mode.json", "clock-floor")
 """Kept from the folder that is replaced: a lock-down stays, and the clock is not believed less."""
 
+MODELS = "models"
+"""Installed beside the data and in no backup: without them a restored door recognises nobody."""
+
 
 @dataclass(frozen=True, slots=True)
 class OldJournal:
@@ -83,7 +86,7 @@ def restore(
     folder that is in use, or one that is not empty without `replace`.
     """
     data = data.absolute()
-    is_taken = data.exists() and any(data.iterdir())
+    is_taken = data.exists() and any(entry.name != MODELS for entry in data.iterdir())
     if is_taken and not replace:
         raise StoreError(f"{data}: the folder is not empty; --replace keeps it under another name")
     if is_taken:
@@ -218,10 +221,7 @@ def _unsent(path: Path) -> int:
 
 def _put_in_place(stage: Path, data: Path, now: datetime, *, is_taken: bool) -> Path | None:
     """Give the finished folder its name; an old one keeps its content under another name."""
-    if is_taken:
-        for name in CARRIED:
-            if (data / name).exists():
-                shutil.copyfile(data / name, stage / name)
+    _carry_over(data, stage)
     if (stage / CONFIG).exists():
         (stage / CONFIG).rename(stage / f"restored-{CONFIG}")
     if data.exists():
@@ -230,6 +230,8 @@ def _put_in_place(stage: Path, data: Path, now: datetime, *, is_taken: bool) -> 
     aside = data.with_name(f"{data.name}.replaced-{now:%Y%m%dT%H%M%SZ}") if is_taken else None
     if aside is not None:
         data.rename(aside)
+    elif (data / MODELS).is_dir():
+        shutil.rmtree(data / MODELS)
     try:
         stage.rename(data)  # also takes the place of an empty folder
     except OSError:
@@ -238,6 +240,14 @@ def _put_in_place(stage: Path, data: Path, now: datetime, *, is_taken: bool) -> 
         raise
     sync_folder(data.parent)
     return aside
+
+
+def _carry_over(data: Path, stage: Path) -> None:
+    for name in CARRIED:
+        if (data / name).exists():
+            shutil.copyfile(data / name, stage / name)
+    if (data / MODELS).is_dir():
+        shutil.copytree(data / MODELS, stage / MODELS, copy_function=os.link)
 
 
 def _give_to_owner(stage: Path, owner: os.stat_result) -> None:

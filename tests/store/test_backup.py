@@ -286,6 +286,19 @@ def test_a_folder_that_holds_something_is_kept(file, door, tmp_path):
     assert "locked_down" in (door / "mode.json").read_text()
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_installed_models_stay_so_that_the_restored_door_knows_faces(file, door, tmp_path, replace):
+    """A fresh device holds nothing but its models: no reason to ask for --replace."""
+    device = door if replace else tmp_path / "another"
+    (device / "models" / "liveness").mkdir(parents=True)
+    (device / "models" / "liveness" / "a.onnx").write_bytes(b"weights")
+    restored = put_back(file, device, replace=replace)
+    assert (restored.set_aside is not None) == replace
+    assert (device / "models" / "liveness" / "a.onnx").read_bytes() == b"weights"
+    with closing(ResidentStore(device / "residents.db")) as store:
+        assert store.get("otto") is not None
+
+
 def test_what_was_withdrawn_or_used_up_since_stays_so_on_the_same_device(door, tmp_path):
     """Anna withdrew after the backup, Otto did not; a visitor used up the pass."""
     until = datetime(2026, 4, 1, tzinfo=UTC)
