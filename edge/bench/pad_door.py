@@ -7,7 +7,6 @@ attack detection and says nothing about recognition.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from edge.service.recognition import Sureness, build_matcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from edge.bench.pad_set import Presentation
     from edge.domain import Embedding, Frame
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 class Visit:
     """One presentation at the whole door. `seconds` from first sight to the opening, None if none.
 
-    `residents` were let in; `cpu_s` is what the whole clip cost, decoding left out, `reasons` why
-    not.
+    `residents` were let in, `reasons` why not. `cpu_s` is what the clip of `frames` frames cost,
+    decoding left out, `cpu_to_grant_s` the part of it until the opening, None if none.
     """
 
     presentation: Presentation
@@ -42,6 +42,17 @@ class Visit:
     reasons: tuple[str, ...]
     seconds: float | None
     cpu_s: float
+    frames: int
+    cpu_to_grant_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """From first sight to the opening: seconds of the clip, and CPU until then (median)."""
+
+    median_s: float
+    worst_s: float
+    cpu_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +82,22 @@ class DoorResult:
         return sum(str(Reason.PAD_NO_RESPONSE) in one.reasons or not one.reasons for one in living)
 
     @property
-    def seconds_to_grant(self) -> tuple[float, float]:
-        """Return (median, worst) over living people who were let in; zeros when nobody was."""
-        waits = [v.seconds for v in self.visits if v.seconds is not None and not v.presentation.is_attack]
-        return (median(waits), max(waits)) if waits else (0.0, 0.0)
+    def cpu_ms_per_frame(self) -> float:
+        """What a frame cost on average over all clips, decoding left out."""
+        return 1e3 * sum(one.cpu_s for one in self.visits) / max(sum(one.frames for one in self.visits), 1)
+
+    @property
+    def opened(self) -> frozenset[Path]:
+        """The living clips on which somebody was let in."""
+        living = [one for one in self.visits if not one.presentation.is_attack]
+        return frozenset(one.presentation.path for one in living if one.residents)
+
+    def waits(self, clips: frozenset[Path]) -> Waits:
+        """Return what these of the opened clips took."""
+        visits = [one for one in self.visits if one.presentation.path in clips]
+        seconds = [one.seconds for one in visits if one.seconds is not None]
+        cpu = [1e3 * one.cpu_to_grant_s for one in visits if one.cpu_to_grant_s is not None]
+        return Waits(median(seconds or [0.0]), max(seconds, default=0.0), median(cpu or [0.0]))
 
 
 class Part:
@@ -136,15 +159,17 @@ def _visit(
     models: Models, matcher: Identifier, presentation: Presentation, check: LivenessCheck | None
 ) -> Visit:
     door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, check))
-    camera = Part(presentation)
-    begun = time.process_time()
+    camera, decisions, cpu_to_grant_s = Part(presentation), [], None
     try:
-        outcomes = [outcome for _, found in door.play(camera) for outcome in found]
+        for _, outcomes in door.play(camera):
+            decisions += [outcome.decision for outcome in outcomes]
+            if cpu_to_grant_s is None and any(one.decision.verdict is Verdict.GRANT for one in outcomes):
+                cpu_to_grant_s = door.figures.cpu_s
     finally:
         camera.close()
-    cpu_s = time.process_time() - begun - door.figures.decode_cpu_s
-    decisions = [outcome.decision for outcome in outcomes]
     grants = [one for one in decisions if one.verdict is Verdict.GRANT]
     seconds = grants[0].time - float(grants[0].detail["first_seen"]) if grants else None
     reasons = tuple(str(one.reason) for one in decisions if one.verdict is Verdict.DENY)
-    return Visit(presentation, tuple(str(one.resident_id) for one in grants), reasons, seconds, cpu_s)
+    residents = tuple(str(one.resident_id) for one in grants)
+    figures = door.figures
+    return Visit(presentation, residents, reasons, seconds, figures.cpu_s, figures.frames, cpu_to_grant_s)

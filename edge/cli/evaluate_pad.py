@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +25,8 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--list", "listing", type=FILE, help="CSV of presentations: path, person, species, start, end.")
 @click.option("--nets", "sets", multiple=True, help="Networks, comma-separated; may be given several times.")
 @click.option("--reach", type=float, help="Hide the border: cut frames to this many face sizes first.")
-@click.option("--door", is_flag=True, help="Also run the whole door: IAPAR, time to grant, cost.")
-@click.option("--plot", type=FILE, help="Write a plot of the rates with their intervals.")
+@click.option("--door", is_flag=True, help="Also run the whole door: IAPAR, time to grant, cost by mode.")
+@click.option("--plot", type=FILE, help="Write a plot of the rates with their intervals (PNG, SVG).")
 @click.option("--page", "page_file", type=FILE, help="Write the honest-limits page (Markdown).")
 @click.option("--notes", type=FILE, help="Markdown to append to the page.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -47,7 +48,7 @@ def pad(
 
     Example: facegate evaluate pad site-recordings --door --page limits.md
     """
-    from edge.bench.pad_page import door_line, page
+    from edge.bench.pad_page import door_line, door_section, page
     from edge.bench.pad_report import as_json as plain
     from edge.bench.pad_report import draw, sentence, still_needed, table
     from edge.bench.pad_set import load_presentations
@@ -59,15 +60,16 @@ def pad(
         draw(results, plot)
     if page_file:
         text = notes.read_text(encoding="utf-8") if notes else ""
-        page_file.write_text(page(results, doors, text), encoding="utf-8")
+        place = os.path.relpath(plot, page_file.parent) if plot else None
+        page_file.write_text(page(results, doors, text, place), encoding="utf-8")
     if as_json:
         values = {"results": [plain(one) for one in results], "doors": [door_line(one) for one in doors]}
         click.echo(json.dumps(values))
         return
     for result in results:
         click.echo(f"{table(result)}\n\n{sentence(result)}\n\n{still_needed(result)}\n")
-    for one in doors:
-        click.echo(door_line(one))
+    if doors:
+        click.echo(door_section(doors))
 
 
 def _judged(presentations: Sequence[Presentation], names: str, reach: float | None) -> PadResult:
@@ -87,7 +89,10 @@ def _judged(presentations: Sequence[Presentation], names: str, reach: float | No
 
 
 def _doors(presentations: Sequence[Presentation], results: Sequence[PadResult]) -> list[DoorResult]:
+    from random import Random
+
     from edge.bench.pad_door import run_door
+    from edge.faces.liveness.active import ActiveCheck, Asking
     from edge.faces.liveness.check import PassiveCheck
     from edge.faces.liveness.load import load_nets
     from edge.service.recognition import open_models
@@ -99,4 +104,13 @@ def _doors(presentations: Sequence[Presentation], results: Sequence[PadResult]) 
         mode = f"passive with {' + '.join(result.nets)}"
         check = partial(PassiveCheck, nets, models.embedder)
         doors.append(run_door(models, presentations, mode, check))
+    strict = Asking(lambda _who, _at: True, lambda _: None, Random(1))  # noqa: S311 - nobody sees the steps
+    doors.append(
+        run_door(
+            models,
+            presentations,
+            f"strict with {' + '.join(results[-1].nets)}",
+            lambda: ActiveCheck(check(), strict),
+        )
+    )
     return doors

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from edge.bench.pad_set import Presentation
 
 
+FOLDER = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+LISTING = click.option(
+    "--list",
+    "listing",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV of presentations: path, person, species, start, end.",
+)
+
+
 @click.group()
 def pad() -> None:
     """Test attack detection at this door with your own presentations.
@@ -64,13 +73,72 @@ def record(species: str, person: str, camera: str, seconds: float, folder: Path,
 
 
 @pad.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@FOLDER
 def missing(folder: Path) -> None:
     """Say how many presentations per species are there, and how many more each claim needs.
 
     Example: facegate pad missing pad-recordings
     """
     click.echo(_missing(folder))
+
+
+@pad.command()
+@FOLDER
+@LISTING
+@click.option(
+    "--nets",
+    default="faceplugin",
+    show_default=True,
+    help="Networks, comma-separated; each is measured by itself, then the rules over them.",
+)
+def frames(folder: Path, listing: Path | None, nets: str) -> None:
+    """Measure single frames and one-second means of the recordings in FOLDER, network by network.
+
+    The door decides on more than a frame: see `facegate evaluate pad`. This compares networks.
+
+    Example: facegate pad frames site-recordings --nets silentface-2.7,silentface-4.0,faceplugin
+    """
+    from edge.bench.pad_frames import FrameScorer, frame_rates, frame_table, opinions
+    from edge.faces.liveness.load import open_networks
+    from edge.service.recognition import open_models
+
+    opened = open_networks(nets.split(","))
+    scorer = FrameScorer(open_models().detector, opened)
+    scored = [scorer.score(one) for one in _presentations(folder, listing)]
+    found = opinions([net.spec.name for net in opened])
+    click.echo(frame_table([frame_rates(name, names, scored) for name, names in found.items()]))
+    near = [one.presentation for one in scored if one.frames]
+    attacks = sum(one.is_attack for one in near)
+    click.echo(f"\nAPCER mean (worst) / BPCER, %; {attacks} attacks, {len(_people(near))} living people")
+
+
+@pad.command()
+@FOLDER
+@LISTING
+@click.option("--tries", default=400, show_default=True, type=click.IntRange(1), help="Per face and length.")
+def chance(folder: Path, listing: Path | None, tries: int) -> None:
+    """Say how often the faces recorded in FOLDER answer a random challenge by chance.
+
+    Each recording is started anywhere and runs in a loop; the networks are left out.
+
+    Example: facegate pad chance site-recordings
+    """
+    from edge.bench.pad_poses import chance_table, chances, recorded_poses
+    from edge.faces.detector import load_detector
+
+    detector = load_detector()
+    recordings = [found for one in _presentations(folder, listing) for found in recorded_poses(detector, one)]
+    click.echo(chance_table(chances(recordings, tries)))
+
+
+def _presentations(folder: Path, listing: Path | None) -> list[Presentation]:
+    from edge.bench.pad_set import load_presentations
+
+    return load_presentations(folder, listing)
+
+
+def _people(presentations: list[Presentation]) -> set[str]:
+    return {one.person for one in presentations if not one.is_attack}
 
 
 def _missing(folder: Path) -> str:

@@ -113,6 +113,10 @@ class TestWords:
         assert sentence(result) in text
         assert text.endswith("notes\n")
 
+    def test_the_page_shows_its_plot(self, result):
+        assert "](rates.svg)" in page([result], [], plot="rates.svg")
+        assert "![" not in page([result], [])
+
     def test_json_holds_the_same_figures(self, result):
         plain = json.loads(json.dumps(as_json(result)))
 

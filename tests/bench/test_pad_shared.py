@@ -86,7 +86,7 @@ class TestWholeDoor:
 
         assert door.attacks[:2] == (0, 2)
         assert door.living == (6, 6)
-        assert door.seconds_to_grant[1] < 1.0
+        assert door.waits(door.opened).worst_s < 1.0
 
     def test_without_liveness_the_same_replays_open(self, models, people):
         door = run_door(models, people, "off", lambda: None)

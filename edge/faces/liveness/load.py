@@ -35,15 +35,24 @@ def load_nets(
     Raises `ModelMissing` when one is not there and `ModelCorrupt` when a file is not the one the
     manifest names or there is no rule for this set. Never falls back to fewer.
     """
+    if not set(names) - set(SPECS) and not is_allowed(names):
+        rules = "; ".join(" + ".join(allowed) for allowed in ALLOWED_SETS)
+        raise ModelCorrupt(f"no rule for the liveness networks {' + '.join(names)}: there are {rules}")
+    return open_networks(names, directory, manifest)
+
+
+def open_networks(
+    names: Sequence[str], directory: Path | None = None, manifest: Manifest | None = None
+) -> list[PassiveNet]:
+    """Return these networks in a fixed order, whether or not the door has a rule for the set.
+
+    Raises `ModelMissing` and `ModelCorrupt`.
+    """
     manifest = manifest or load_manifest()
     directory = directory or models_directory()
-    chosen = [name for name in SPECS if name in names]
-    if set(names) != set(chosen):
+    if set(names) - set(SPECS):
         raise ModelMissing(f"liveness networks are {', '.join(SPECS)}; asked for {', '.join(names)}")
-    if not is_allowed(chosen):
-        rules = "; ".join(" + ".join(allowed) for allowed in ALLOWED_SETS)
-        raise ModelCorrupt(f"no rule for the liveness networks {' + '.join(chosen)}: there are {rules}")
-    return [_opened(name, manifest, directory) for name in chosen]
+    return [_opened(name, manifest, directory) for name in SPECS if name in names]
 
 
 def _opened(name: str, manifest: Manifest, directory: Path) -> PassiveNet:
