@@ -34,11 +34,6 @@ class GateWords:
         with self._using() as connection:
             return dict(connection.execute("SELECT language, text FROM notices").fetchall())
 
-    def notice(self, language: str) -> str:
-        """Return the notice in `language` (`en` or `zh`), the other one if there is only that, or ""."""
-        found = self.notices()
-        return found.get(language) or next(iter(found.values()), "")
-
     def put_notice(self, language: str, text: str) -> None:
         """Have the display say `text` in this language; an empty text removes it."""
         if len(text) > MOST_LETTERS or not text.isprintable():

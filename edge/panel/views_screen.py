@@ -106,10 +106,12 @@ def _languages(ask: Ask) -> tuple[str, ...]:
 
 def _state(ask: Ask, gate: GateScreen) -> dict[str, object]:
     shown = gate.look()
-    words = ask.desk.words
+    languages = _languages(ask)
+    notices = ask.desk.words.notices() if ask.desk.words else {}
     told = []
-    for language in _languages(ask):
-        title, text = lines(shown, language, words.notice(language) if words else "")
+    for language in languages:
+        notice = notices.get(language) or ("" if told else next(iter(notices.values()), ""))
+        title, text = lines(shown, language, notice)
         told.append({"language": language, "title": title, "text": text})
     return {"state": shown.stage.value, "seq": shown.seq, "picture": picture(shown), "lines": told}
 

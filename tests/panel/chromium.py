@@ -58,6 +58,18 @@ def chromium(profile: Path):
         browser.quit()
 
 
+def resize(browser, size):
+    """Show pages at exactly this size.
+
+    Chromium's own window is never narrower than 500 pixels and is resized some time after it was
+    asked for: a page measured at once is measured at either width.
+    """
+    width, height = size
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    assert browser.execute_script("return [innerWidth, innerHeight]") == [width, height]
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,10 +13,21 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from edge.domain import EventDraft, Verdict
+from edge.domain import Reason, Resident, Verdict
+from edge.faces.liveness.prompts import Prompt
+from edge.panel.app import PAGES
 from edge.policy.evidence import weigh
 from tests.fakes.scene import Actor, axis, leaning
-from tests.panel.chromium import DESKTOP, PHONE, Film, accessibility_faults, axe_source, chromium, served
+from tests.panel.chromium import (
+    DESKTOP,
+    PHONE,
+    Film,
+    accessibility_faults,
+    axe_source,
+    chromium,
+    resize,
+    served,
+)
 from tests.panel.office import ANNA, PASSWORD, open_panel
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -94,7 +106,7 @@ def person(browser, tmp_path):
         browser.get(f"{url}/static/panel.css")  # cookies are deleted where one is
         browser.delete_all_cookies()
         browser.get_log("browser")
-        browser.set_window_size(*DESKTOP)
+        resize(browser, DESKTOP)
         yield Person(browser, url, panel, film)
         browser.get("about:blank")
 
@@ -156,62 +168,79 @@ def test_two_faces_and_a_look_alike_are_refused_in_words(person):
     assert not person.panel.desk.residents.list()
 
 
-def test_a_phone_shows_every_page_without_sideways_scrolling_in_both_languages(person):
-    person.claim()
-    person.browser.set_window_size(*PHONE)
-    for language in ("en", "zh"):
-        person.go(f"/language/{language}")
-        for path in PATHS:
-            person.go(path)
-            person.picture(f"phone-{language}-{path.strip('/') or 'home'}")
-            wide = person.browser.execute_script(
-                "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-            assert wide <= 0, f"{path} in {language}: {wide} px too wide"
-    assert "登记" in person.text
-
-
 PATHS = (
     "/",
     "/enrol",
     "/residents",
+    "/residents/flat-1203",
+    "/failed",
     "/events",
     "/live",
     "/test",
     "/health",
+    "/display",
     "/models",
+    "/network",
+    "/backup",
     "/accounts",
     "/about",
+    "/nowhere",
 )
 
 
-def test_axe_finds_nothing_on_any_page(person):
+def test_every_page_is_in_the_list_that_is_looked_at():
+    shown = {path for path, methods, *_ in PAGES if "GET" in methods}
+    no_pages = {"/enrol/now", "/language/{code}", "/first", "/login", "/screen"}  # looked at by themselves
+    news = {path for path in shown if path.endswith(("/state", ".jpg"))}
+
+    assert {path.replace("{resident_id}", "flat-1203") for path in shown - no_pages - news} <= set(PATHS)
+
+
+@pytest.mark.parametrize(("size", "language"), [(PHONE, "zh"), (PHONE, "en"), (DESKTOP, "zh")])
+def test_every_page_fits_and_axe_finds_nothing(person, size, language):
     source = axe_source()
     faults = {}
-
-    def check(name):
-        if found := accessibility_faults(person.browser, source):
-            faults[name] = found
-
-    person.go("/")
-    check("first")
-    person.claim()
-    for path in (*PATHS, "/screen", "/nowhere"):
+    resize(person.browser, size)
+    person.go(f"/language/{language}?back=/first")
+    look_at(person, "first", source, faults)
+    person.panel.desk.accounts.claim(person.panel.desk.accounts.first_code, "ines", PASSWORD)
+    person.go("/login")
+    look_at(person, "login", source, faults)
+    person.fill(name="ines", password=PASSWORD + Keys.ENTER)
+    person.panel.desk.residents.put(Resident("flat-1203", "安娜 <b>Anna</b>"), [])
+    for path in PATHS:
         person.go(path)
-        person.picture(f"desktop-{path.strip('/') or 'home'}")
-        check(path)
+        look_at(person, f"{size[0]}-{language}-{path.strip('/').replace('/', '-') or 'home'}", source, faults)
+    assert faults == {}
+
+
+def look_at(person, name, source, faults):
+    """Note what axe finds on the page shown now, and how much too wide it is; keep a screenshot."""
+    person.picture(name)
+    found = accessibility_faults(person.browser, source)
+    wide = person.browser.execute_script(
+        "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    if found or wide > 0:
+        faults[name] = [*found, f"{wide} px too wide"]
+
+
+def test_axe_finds_nothing_while_enrolling_and_withdrawing(person):
+    source = axe_source()
+    faults = {}
+    person.claim()
+    resize(person.browser, PHONE)
     person.enrol("flat-9", "Anna")
-    person.picture("enrol-live")
-    check("enrolling")
+    look_at(person, "enrolling", source, faults)
     person.wait_for("The templates are good")
-    check("result")
+    look_at(person, "result", source, faults)
     person.press("Save")
     person.wait_for("is enrolled")
     person.go("/residents/flat-9")
-    check("resident")
+    look_at(person, "resident", source, faults)
     person.press("Withdraw consent")
     person.wait_for("RECEIPT OF ERASURE")
-    check("receipt")
+    look_at(person, "receipt", source, faults)
     assert faults == {}
 
 
@@ -256,14 +285,93 @@ def test_a_hostile_name_runs_nothing(person):
     assert "<img src=x" in person.text  # shown as what it is
 
 
-def test_the_screen_at_the_gate_changes_by_itself(person):
-    person.go("/screen")
-    person.picture("screen-idle")
-    person.panel.desk.record(EventDraft("access.granted", person.panel.clock.now(), 1.0, "flat-7", "granted"))
-    person.wait_for("Welcome", 5)
-    person.picture("screen-granted")
-    person.panel.desk.record(
-        EventDraft("access.denied", person.panel.clock.now(), 2.0, None, "unknown_credential")
+KIOSK, PORTRAIT = (800, 480), (600, 1024)
+
+
+def test_the_display_changes_by_itself_and_axe_finds_nothing_on_it(person):
+    source, faults = axe_source(), {}
+    gate = person.panel.desk.screen
+    gate.type_pin, gate.ring = (lambda *_: None), gate.rung
+    person.panel.desk.words.put_notice("en", "Lift out of order until Friday")
+    for size in (KIOSK, PORTRAIT):
+        resize(person.browser, size)
+        person.go("/screen?language=both&voice=on")
+        person.wait_for("Lift out of order", 5)
+        look_at(person, f"display-{size[0]}-idle", source, faults)
+        gate.prompt(Prompt(1, "turn_left", 1, 2, 4.0))
+        person.wait_for("请向左转头", 5)
+        assert person.browser.find_element(By.CSS_SELECTOR, ".sign .left").is_displayed()
+        look_at(person, f"display-{size[0]}-left", source, faults)
+        gate.decided(True, Reason.GRANTED)
+        person.wait_for("Welcome", 5)
+        look_at(person, f"display-{size[0]}-granted", source, faults)
+        gate.decided(False, Reason.UNKNOWN_CREDENTIAL)
+        person.wait_for("Not recognised", 5)
+        look_at(person, f"display-{size[0]}-refused", source, faults)
+        person.press("Bell")
+        person.wait_for("The bell has rung", 5)
+        person.press("PIN")
+        look_at(person, f"display-{size[0]}-pad", source, faults)
+        person.panel.clock.advance(60)
+    logged = [entry for entry in person.browser.get_log("browser") if entry["source"] != "network"]
+    assert faults == {}
+    assert logged == []
+
+
+def typed_text(person):
+    """Everything on the page and in its fields, as a camera over the shoulder or an extension sees it."""
+    fields = person.browser.execute_script(
+        "return [...document.querySelectorAll('input')].map(i => i.value).join()"
     )
-    person.wait_for("Not recognised", 5)
-    person.picture("screen-denied")
+    return person.browser.execute_script("return document.getElementById('typed').textContent") + fields
+
+
+def test_the_pin_pad_takes_fingers_and_keys_and_shows_no_digit(person):
+    typed = []
+    person.panel.desk.screen.type_pin = lambda *pair: typed.append(pair)
+    resize(person.browser, KIOSK)
+    person.go("/screen")
+    person.press("PIN")
+    for digit in "1203":
+        person.press(digit)
+    assert not re.search(r"[1-35-9]", typed_text(person))  # "4 digits typed" is said to who cannot see
+    person.press("OK")
+    for digit in "999":
+        person.press(digit)
+    for _ in range(3):
+        person.press("Erase")
+    for digit in "480516":
+        person.press(digit)
+    assert "••••••" in typed_text(person)
+    assert "480516" not in person.browser.page_source
+    person.press("OK")
+    waiting(person, lambda: typed == [("1203", "480516")])
+
+    keys = person.browser.switch_to.active_element
+    keys.send_keys("12")
+    person.browser.switch_to.active_element.send_keys("0", "4", Keys.BACKSPACE, "3", Keys.ENTER)
+    person.browser.switch_to.active_element.send_keys("480517", Keys.ENTER)
+    waiting(person, lambda: typed[1:] == [("1203", "480517")])
+    person.browser.switch_to.active_element.send_keys("55")
+    person.browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+    waiting(person, lambda: not person.browser.find_element(By.ID, "pad").is_displayed())
+    assert len(typed) == 2
+
+
+def waiting(person, until):
+    """Wait until it is so; a request takes its time."""
+    WebDriverWait(person.browser, 10, poll_frequency=0.05).until(lambda _: until())
+
+
+def test_a_display_that_lost_the_door_says_so(person):
+    person.go("/screen")
+    person.wait_for("Look at the camera", 5)
+    person.browser.execute_cdp_cmd("Network.enable", {})
+    cut = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    person.browser.execute_cdp_cmd("Network.emulateNetworkConditions", cut)
+    try:
+        person.wait_for("The display has lost the door", 15)
+    finally:
+        whole = cut | {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
+        person.browser.execute_cdp_cmd("Network.emulateNetworkConditions", whole)
+    person.wait_for("Look at the camera", 15)

@@ -148,7 +148,10 @@ def test_the_notice_is_shown_while_nobody_is_there(panel, display):
     assert "Lift out of order &lt;b&gt;" in display.get("/screen").text
     assert state(display, "?language=zh")["lines"][0]["text"] == "电梯停用"
     both = state(display, "?language=both")["lines"]
-    assert [line["language"] for line in both] == ["en", "zh"]
+    assert [(line["language"], line["text"]) for line in both] == [
+        ("en", "Lift out of order <b>"),
+        ("zh", "电梯停用"),
+    ]
     panel.desk.screen.decided(False, Reason.UNKNOWN_CREDENTIAL)
     assert "Lift" not in str(state(display))
     assert panel.events("panel.notice_changed")[0].data["by"] == "sam"
