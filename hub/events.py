@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,18 @@ STEP = 1000
 GENESIS = "0" * 64
 """What the first event of a journal names as the hash before it."""
 CHAIN = (EVENTS.c.seq, EVENTS.c.prev, EVENTS.c.hash)
+KNOWN_SQLITE = sa.text(
+    "SELECT e.device, e.stream, e.seq, e.hash FROM json_each(:asked) AS j JOIN events AS e"
+    " ON e.device = json_extract(j.value, '$[0]') AND e.stream = json_extract(j.value, '$[1]')"
+    " AND e.seq = json_extract(j.value, '$[2]')"
+)
+KNOWN_POSTGRESQL = sa.text(
+    "SELECT e.device, e.stream, e.seq, e.hash FROM json_array_elements(CAST(:asked AS json)) AS j"
+    " JOIN events AS e ON e.device = j.value ->> 0 AND e.stream = j.value ->> 1"
+    " AND e.seq = CAST(j.value ->> 2 AS bigint)"
+)
+"""A thousand keys in one parameter: as tuples after IN, SQLite reads the whole table for them, and
+SQLAlchemy takes longer to write the statement than either database to run it."""
 MOVED = (
     sa.update(STREAMS)
     .where(STREAMS.c.device == sa.bindparam("d"), STREAMS.c.stream == sa.bindparam("s"))
@@ -140,12 +153,14 @@ class EventSink:
 
 def _take(connection: Connection, places: dict[Key, Place], batches: list[Batch]) -> None:
     """Sort out what is new; only numbers up to the highest one stored can be known."""
-    asked: dict[Key, set[int]] = {}
-    for batch in batches:
-        top = places[batch.key].top
-        asked.setdefault(batch.key, set()).update(row["seq"] for row in batch.rows if row["seq"] <= top)
-    for key, seqs in asked.items():
-        places[key].known.update(_known(connection, places[key], sorted(seqs)))
+    asked = {
+        (*batch.key, row["seq"])
+        for batch in batches
+        for row in batch.rows
+        if row["seq"] <= places[batch.key].top
+    }
+    for device, stream, seq, found in _known(connection, sorted(asked)):
+        places[device, stream].known[seq] = found
     for batch in batches:
         for row in batch.rows:
             places[batch.key].take(row)
@@ -153,13 +168,12 @@ def _take(connection: Connection, places: dict[Key, Place], batches: list[Batch]
         places[batch.key].skip_to(batch.floor)
 
 
-def _known(connection: Connection, place: Place, seqs: list[int]) -> Iterator[tuple[int, str]]:
-    """Yield (seq, hash) of those entries that are stored already."""
-    for start in range(0, len(seqs), STEP):
-        chosen = EVENTS.c.seq.in_(seqs[start : start + STEP])
-        query = sa.select(EVENTS.c.seq, EVENTS.c.hash).where(*_of(place), chosen)
-        for row in connection.execute(query):
-            yield row.seq, row.hash
+def _known(connection: Connection, asked: list[tuple[str, str, int]]) -> Iterator[tuple[str, str, int, str]]:
+    """Yield (device, stream, seq, hash) of those entries that are stored already."""
+    if asked:
+        query = KNOWN_POSTGRESQL if connection.dialect.name == "postgresql" else KNOWN_SQLITE
+        for row in connection.execute(query, {"asked": json.dumps(asked)}):
+            yield row.device, row.stream, row.seq, row.hash
 
 
 def _advance(connection: Connection, place: Place) -> None:

@@ -1,0 +1,113 @@
+"""Many doors in one process: real connections and the doors' own sending, journals in memory."""
+
+import select
+import time
+
+from edge.sync.messages import Message
+from edge.sync.publisher import EventPump
+from edge.sync.session import Session
+from edge.sync.settings import BrokerSettings
+from tests.hub.entries import chain
+
+
+class MemoryOutbox:
+    """A journal seen by a sender; `at_once` limits how many events travel in one message."""
+
+    def __init__(self, door, count, at_once=1):
+        self.stream = f"stream-of-{door}"
+        self.entries = list(enumerate(chain(door, count, stream=self.stream), 1))
+        self.at_once = at_once
+        self.happened = 0
+        self.done = 0
+        self.latencies = []
+        self._since = {}
+
+    def happen(self, count):
+        """Let the next events happen now."""
+        now = time.monotonic()
+        for seq in range(self.happened + 1, min(self.happened + count, len(self.entries)) + 1):
+            self._since[seq] = now
+            self.happened = seq
+
+    def newest(self):
+        return self.happened
+
+    def done_upto(self):
+        return self.done
+
+    def pending(self, after, limit):
+        return self.entries[after : min(after + min(limit, self.at_once), self.happened)]
+
+    def mark_done(self, upto):
+        now = time.monotonic()
+        self.latencies += [now - self._since.pop(seq) for seq in range(self.done + 1, upto + 1)]
+        self.done = upto
+
+
+class CrowdDoor:
+    """One door of the crowd."""
+
+    def __init__(self, number, port, count, at_once):
+        settings = BrokerSettings("127.0.0.1", f"door-{number:05}", port)
+        self.outbox = MemoryOutbox(settings.device_id, count, at_once)
+        self.pump = EventPump(self.outbox, settings)
+        self.session = Session(settings, (settings.topic("avail"), b'{"v":1,"state":"offline","boot":""}'))
+        self.session.subscribe(self.pump.subscriptions)
+        self.pump.opened(self.session, time.monotonic())
+
+    @property
+    def finished(self):
+        return self.outbox.done == len(self.outbox.entries)
+
+    def turn(self):
+        """Move what there is to move, without waiting."""
+        now = time.monotonic()
+        self.session.turn(0.0)
+        while self.session.taken:
+            self.pump.taken(*self.session.taken.popleft(), now)
+        while self.session.messages:
+            message = self.session.messages.popleft()
+            self.pump.received(Message(message.topic, message.payload, message.retained), now)
+        self.pump.step(self.session, now)
+
+
+class Crowd:
+    """Doors that are turned when their sockets have something, and ten times a second anyway."""
+
+    def __init__(self, doors, port, events, at_once=1):
+        self.doors = [CrowdDoor(number, port, events, at_once) for number in range(doors)]
+        self._poll = select.epoll()
+        self._by_socket = {door.session._client.socket().fileno(): door for door in self.doors}
+        for descriptor in self._by_socket:
+            self._poll.register(descriptor, select.EPOLLIN)
+
+    @property
+    def finished(self):
+        return all(door.finished for door in self.doors)
+
+    def happen(self, count):
+        """Let `count` more events happen at each door."""
+        for door in self.doors:
+            door.outbox.happen(count)
+            door.turn()
+
+    def serve(self, seconds, until=lambda: False):
+        """Turn the doors until a condition or the end of the time."""
+        end, again = time.monotonic() + seconds, 0.0
+        while not until() and (now := time.monotonic()) < end:
+            for descriptor, _ in self._poll.poll(0.02):
+                self._by_socket[descriptor].turn()
+            if now >= again:
+                again = now + 0.1
+                for door in self.doors:
+                    if not door.finished:
+                        door.turn()
+
+    def latencies(self):
+        """Return each event's seconds from happening to acknowledged, sorted."""
+        return sorted(seconds for door in self.doors for seconds in door.outbox.latencies)
+
+    def close(self):
+        self._poll.close()
+        for door in self.doors:
+            door.session.close()

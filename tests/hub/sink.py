@@ -1,0 +1,28 @@
+"""A hub's event part without TLS, to be measured and killed.
+
+Arguments: database file or URL, port, and the number of a worker (0: the only hub, no `$share`).
+"""
+
+import sys
+import threading
+
+from edge.sync.client import SyncClient
+from edge.sync.settings import BrokerSettings
+from hub.ingest import Ingest
+from hub.service import SHARE
+from hub.tables import open_tables
+from tests.sync.doors import Eager
+
+
+def serve(url, port, number):
+    """Serve until killed."""
+    ingest = Ingest(open_tables(url if "://" in url else f"sqlite:///{url}"), SHARE if number else None)
+    name = f"hub.{number}" if number else "hub"
+    client = SyncClient(BrokerSettings("127.0.0.1", name, port), [ingest], rng=Eager())
+    ingest.start()
+    client.start()
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
