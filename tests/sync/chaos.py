@@ -27,6 +27,8 @@ from tests.sync.broker import Broker, wait_until
 from tests.sync.hubside import SIGNER
 
 ROOT = Path(__file__).parents[2]
+AT_WORK = 0.8
+"""Share of the door's deaths that wait until it works; the others may come while it starts."""
 
 
 @dataclass
@@ -112,8 +114,10 @@ class Chaos:
             self.start("door")
             self.people.thread.start()
             for _ in range(kills):
-                time.sleep(self.random.uniform(0.05, 1.2))
                 victim = self.random.choice(list(counts))
+                if victim == "door" and self.random.random() < AT_WORK:
+                    wait_until(self.up.exists, 60, "the door is at work")
+                time.sleep(self.random.uniform(0.05, 1.2))
                 counts[victim] += 1
                 self.kill(victim)
             self.finish()
@@ -121,7 +125,14 @@ class Chaos:
             self.stop_all()
         return self.outcome(counts, time.monotonic() - began)
 
+    @property
+    def up(self):
+        """Made by a door that has begun to work."""
+        return self.folder / "up"
+
     def start(self, name):
+        if name == "door":
+            self.up.unlink(missing_ok=True)
         script, target = (
             ("tests.sync.chaos_door", self.folder)
             if name == "door"
