@@ -12,6 +12,8 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.sync.wire import Recorder
+
 DEADLINE = 10.0
 
 
@@ -41,17 +43,20 @@ def wait_until(condition, seconds=DEADLINE, what=""):
 
 
 class Broker:
-    """One mosquitto of our own, with default persistence, killed by pid and nothing else."""
+    """One mosquitto of our own, with default persistence, killed by pid and nothing else.
+
+    It has a second listener, for the recorder that reads all that passes (`tests.sync.wire`).
+    """
 
     def __init__(self, folder: Path, extra: str = "", anonymous: bool = True, listener: str = ""):
         self.port = free_port()
         self.folder = folder
         self.process = None
+        self._recorder = None
+        self._recorders_port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
-        # Started as root it would drop to an account that cannot enter pytest's private folders.
-        user = "user root" if os.getuid() == 0 else ""
-        (folder / "mosquitto.conf").write_text(
-            f"listener {self.port} 127.0.0.1\n{listener}\n{user}\nallow_anonymous {str(anonymous).lower()}\n"
+        self._configure(
+            f"listener {self.port} 127.0.0.1\n{listener}\nallow_anonymous {str(anonymous).lower()}\n"
             f"persistence true\npersistence_location {folder}/\n{extra}\n"
         )
 
@@ -60,10 +65,15 @@ class Broker:
         """Return the broker that `facegate provision` configured in this folder."""
         broker = cls(site / "run")
         broker.port = port
-        user = "user root\n" if os.getuid() == 0 else ""
-        conf = f"{(site / 'broker' / 'mosquitto.conf').read_text()}{user}persistence_location {site}/run/\n"
-        (broker.folder / "mosquitto.conf").write_text(conf)
+        conf = (site / "broker" / "mosquitto.conf").read_text()
+        broker._configure(f"{conf}persistence_location {site}/run/\n")
         return broker
+
+    def _configure(self, text):
+        # Started as root it would drop to an account that cannot enter pytest's private folders.
+        user = "user root\n" if os.getuid() == 0 else ""
+        recorder = f"listener {self._recorders_port} 127.0.0.1\nallow_anonymous true\n"
+        (self.folder / "mosquitto.conf").write_text(f"per_listener_settings true\n{user}{text}{recorder}")
 
     def start(self):
         log = (self.folder / "log").open("ab")
@@ -72,11 +82,14 @@ class Broker:
         )
         log.close()
         wait_until(self._accepts, what=f"mosquitto accepts; see {self.folder / 'log'}")
+        self._recorder = Recorder(self._recorders_port, self.folder)
         return self
 
     def _accepts(self):
+        """Say whether both listeners are there: mosquitto opens them one after the other."""
         try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            for port in (self.port, self._recorders_port):
+                socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
             return False
         return True
@@ -87,9 +100,12 @@ class Broker:
     def kill(self, number=signal.SIGKILL):
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)
+            if number != signal.SIGKILL:
+                self._recorder.finish()
             self.process.send_signal(number)
             self.process.wait(10)
             self.process = None
+            self._recorder.stop()
 
     def __enter__(self):
         return self.start()

@@ -26,7 +26,7 @@ from edge.sync.settings import BrokerSettings
 from edge.sync.shapes import require
 from edge.sync.site import ACL
 from edge.sync.topics import TOPICS
-from hub.events import parse_batch
+from hub.batches import parse_batch
 from tests.places import REPOSITORY
 from tests.sync.contract import DOCUMENT, SCHEMAS, SPECIFICATION, VALIDATORS, breaches, channel_of, errors
 from tests.sync.generated import values

@@ -91,6 +91,7 @@ def test_a_command_left_at_the_broker_is_refused_at_each_connection(tmp_path, br
         assert house.executed == []
 
 
+@pytest.mark.nonsense
 def test_rubbish_on_every_topic_stops_nothing(tmp_path, broker):
     """Two thousand messages of noise: the door still takes the next true command."""
     rng = random.Random(4)

@@ -168,6 +168,7 @@ class Clumsy:
         self._fail("step")
 
 
+@pytest.mark.nonsense
 def test_an_error_in_a_part_never_ends_the_thread(tmp_path, broker):
     """It is logged, the connection is made anew, and events still arrive."""
     clumsy = Clumsy()
@@ -188,6 +189,7 @@ def test_an_error_in_a_part_never_ends_the_thread(tmp_path, broker):
     "payload",
     [b"", b"\xff\xfe", b"[]", b'{"stream": "STREAM"}', b'{"stream": "STREAM", "upto": 3.5}', b'{"upto": 3}'],
 )
+@pytest.mark.nonsense
 def test_a_senseless_acknowledgement_changes_nothing(tmp_path, broker, payload):
     """It is counted and dropped; the true one still works."""
     with Door(tmp_path, broker.port) as door, Listener(broker.port, door.topic) as listener:
@@ -285,6 +287,7 @@ def test_a_port_that_never_answers_is_named(tmp_path):
             wait_until(lambda: "is this an MQTT broker" in (door.publisher.status().problem or ""))
 
 
+@pytest.mark.nonsense
 def test_reports_are_queued_without_a_connection_and_bounded(tmp_path, broker):
     """Other threads hand over messages at any time; a full queue says no instead of growing."""
     with Door(tmp_path, broker.port) as door, Listener(broker.port, "facegate/v1/door-1/state") as listener:
