@@ -1,6 +1,7 @@
 """A real mosquitto on loopback: started, killed, stopped and started again by tests."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -65,8 +66,7 @@ class Broker:
         """Return the broker that `facegate provision` configured in this folder."""
         broker = cls(site / "run")
         broker.port = port
-        conf = (site / "broker" / "mosquitto.conf").read_text()
-        broker._configure(f"{conf}persistence_location {site}/run/\n")
+        broker._configure((site / "broker" / "mosquitto.conf").read_text())
         return broker
 
     def _configure(self, text):
