@@ -13,6 +13,7 @@ from edge.errors import StoreError
 from edge.store.consent_rows import COLUMNS, CONSENTS, columns_of, consent_of, migrating
 from edge.store.database import open_database, transaction
 from edge.store.key_source import keyring_of
+from edge.store.keyring import Keyring
 from edge.store.resident_rows import to_text
 
 if TYPE_CHECKING:
@@ -72,12 +73,24 @@ class ConsentLedger:
             (others,) = connection.execute("PRAGMA data_version").fetchone()
             return int(others), connection.total_changes
 
+    def withdrawn(self) -> frozenset[str]:
+        """Return the residents who have withdrawn and have no consent in force."""
+        sql = "SELECT resident_id FROM consents GROUP BY resident_id HAVING sum(withdrawn_at IS NULL) = 0"
+        with self._using() as connection:
+            return frozenset(row[0] for row in connection.execute(sql))
+
     def withdraw(self, resident_id: str, at: datetime) -> int:
         """Mark every consent of a resident as withdrawn; return how many were in force."""
         sql = "UPDATE consents SET withdrawn_at = ? WHERE resident_id = ? AND withdrawn_at IS NULL"
         with self._using() as connection, transaction(connection):
             connection.execute("DELETE FROM uses WHERE resident_id = ?", (resident_id,))
             return int(connection.execute(sql, (to_text(at), resident_id)).rowcount)
+
+    def end(self, consent_id: str, at: datetime) -> bool:
+        """Mark this one consent as withdrawn; False when it was not in force."""
+        sql = "UPDATE consents SET withdrawn_at = ? WHERE id = ? AND withdrawn_at IS NULL"
+        with self._using() as connection, transaction(connection):
+            return bool(connection.execute(sql, (to_text(at), consent_id)).rowcount)
 
     def note_uses(self, last_used: Mapping[str, datetime]) -> None:
         """Remember when each face was last let in; an earlier time than is known changes nothing."""
@@ -140,6 +153,13 @@ def bind_consent(store: ResidentStore, consent: Consent) -> int:
         bound = connection.execute(sql, (consent.id, consent.resident_id)).rowcount
         connection.execute("UPDATE residents SET version = ? WHERE id = ?", (version, consent.resident_id))
     return int(bound)
+
+
+def people_with_faces(store: ResidentStore) -> frozenset[str]:
+    """Return the residents of whom there is a template, or a key that opens one."""
+    rows = store.query("SELECT DISTINCT resident_id FROM templates")
+    keys = store.sealer.people() if isinstance(store.sealer, Keyring) else ()
+    return frozenset(row[0] for row in rows) | frozenset(keys)
 
 
 def erase_face(store: ResidentStore, resident_id: str) -> Erasure:

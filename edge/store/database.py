@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -126,9 +126,14 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 def _create_private(path: Path) -> None:
-    """Create the file readable by its owner alone; SQLite gives its log the same mode."""
+    """Create the file readable by its owner alone; SQLite gives its log the same mode.
+
+    A file that is there is not touched: closing any descriptor of it would drop the locks of every
+    connection of this process (POSIX), and another process would then delete a log that is in use.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _configure(connection: sqlite3.Connection, synchronous: str) -> None:

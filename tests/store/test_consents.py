@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -69,3 +71,22 @@ def test_the_last_use_of_a_face_never_goes_back_and_goes_with_the_consent(tmp_pa
         assert ledger.last_used() == {"anna": AT, "otto": AT + timedelta(days=1)}
         ledger.withdraw("anna", AT)
         assert set(ledger.last_used()) == {"otto"}
+
+
+def test_a_second_connection_closed_here_does_not_cut_the_first_off_from_other_processes(tmp_path):
+    """A plain open and close of the file would drop this process's locks: the log is then deleted."""
+    path = tmp_path / "consents.db"
+    write = (
+        "import sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "connection.execute(\"INSERT INTO uses VALUES (?, '2026-01-05T00:00:00+00:00')\", sys.argv[2:])\n"
+        "connection.close()\n"
+    )
+    ConsentLedger(path).close()
+    with closing(ConsentLedger(path)) as first:
+        first.note_uses({"otto": AT})
+        ConsentLedger(path).close()
+        for who in ("anna", "mei"):
+            subprocess.run([sys.executable, "-c", write, str(path), who], check=True)
+
+        assert set(first.last_used()) == {"anna", "mei", "otto"}
