@@ -1,7 +1,6 @@
 """A real mosquitto on loopback: started, killed, stopped and started again by tests."""
 
 import os
-import re
 import shutil
 import signal
 import socket

@@ -103,10 +103,10 @@ def test_a_door_cannot_speak_for_or_listen_to_another(tmp_path, folder, broker):
     ):
         thief.publish("facegate/v1/front/evt", b"forged")
         thief.publish("facegate/v1/back/cmd", b"to itself")
-        thief.publish("facegate/v1/back/evt", b"its own")
-        hub.publish("facegate/v1/front/cmd", b"for the other")
+        thief.publish("facegate/v1/back/avail", b'{"state":"online"}')
+        hub.publish("facegate/v1/front/evt/ack", b'{"stream":"for the other","upto":0}')
         door.happen(1)
-        wait_until(lambda: hub.payloads("facegate/v1/front/evt") and hub.payloads("facegate/v1/back/evt"))
+        wait_until(lambda: hub.payloads("facegate/v1/front/evt") and hub.payloads("facegate/v1/back/avail"))
         assert b"forged" not in hub.payloads("facegate/v1/front/evt")
         assert hub.payloads("facegate/v1/back/cmd") == []
         assert thief.messages == []
