@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
 LOG = logging.getLogger(__name__)
@@ -25,8 +25,16 @@ DATABASE_VARIABLE = "FACEGATE_HUB_DATABASE"
 class Crew:
     """Keeps workers 1 to `count` running until `stop`. `launch` starts one process by number."""
 
-    def __init__(self, count: int, launch: Callable[[int], subprocess.Popen[bytes]]) -> None:
+    def __init__(
+        self,
+        count: int,
+        launch: Callable[[int], subprocess.Popen[bytes]],
+        look_seconds: float = LOOK_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         self._launch = launch
+        self._look_seconds = look_seconds
+        self._patience_seconds = patience_seconds
         self._ended = threading.Event()
         self._workers = {number: launch(number) for number in range(1, count + 1)}
         self._thread = threading.Thread(target=self._watch, name="hub-crew", daemon=True)
@@ -34,10 +42,6 @@ class Crew:
     def start(self) -> None:
         """Begin watching. Once."""
         self._thread.start()
-
-    def pids(self) -> Sequence[int]:
-        """Return the process ids, by worker."""
-        return [worker.pid for worker in self._workers.values()]
 
     def stop(self) -> None:
         """End all workers and wait for them."""
@@ -47,13 +51,13 @@ class Crew:
             worker.terminate()
         for worker in self._workers.values():
             try:
-                worker.wait(PATIENCE_SECONDS)
+                worker.wait(self._patience_seconds)
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait()
 
     def _watch(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
+        while not self._ended.wait(self._look_seconds):
             for number, worker in self._workers.items():
                 if worker.poll() is not None:
                     LOG.error("worker %d ended (%s); starting it again", number, worker.returncode)

@@ -173,7 +173,7 @@ class Session:
 def concerns(subscription: str, topic: str) -> bool:
     """Say whether a message on `topic` is one of this subscription, which may be a shared one."""
     if subscription.startswith(SHARED):
-        subscription = subscription.split("/", 2)[2]
+        subscription = subscription.split("/", 2)[-1]
     return topic_matches_sub(subscription, topic)
 
 
