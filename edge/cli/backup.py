@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from edge.store.restore import Restored
 
 F = TypeVar("F", bound="Callable[..., Any]")
+ENDINGS = frozenset({"consent.withdrawn", "resident.removed"})
+"""Events after which a face must not come back."""
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -64,20 +67,45 @@ def backup(
 @click.argument("file", type=FILE)
 @data_option
 @click.option("--replace", is_flag=True, help="Keep a folder that is not empty under another name.")
+@click.option(
+    "--events",
+    type=FILE,
+    help="This door's events as the property has them: who withdrew since the backup has no face again.",
+)
 @passphrase_option
-def restore(file: Path, data: Path, replace: bool, passphrase_file: Path | None) -> None:
+def restore(file: Path, data: Path, replace: bool, events: Path | None, passphrase_file: Path | None) -> None:
     """Make the data folder what it was when FILE was written. Stop the door first.
 
-    The door begins a new journal; the old one can be read beside it.
+    The door begins a new journal; the old one can be read beside it. Withdrawals since the backup
+    are known from the folder that is replaced; on a new card give them with --events: at the hub,
+    facegate hub events export --json --door DOOR > events.jsonl
 
-    Example: facegate restore door-1.fgb --data /var/lib/facegate
+    Example: facegate restore door-1.fgb --events events.jsonl
     """
+    from edge.store.restore import RestoreWish
     from edge.store.restore import restore as put_back
 
     if not file.exists():
         raise StoreError(f"{file}: no such file")
     passphrase = _passphrase(passphrase_file, is_new=False)
-    _report(put_back(file, data, passphrase, datetime.now(UTC), all_databases(), replace=replace), data)
+    wish = RestoreWish(all_databases(), replace, _withdrawn(events) if events else {})
+    restored = put_back(file, data, passphrase, datetime.now(UTC), wish)
+    _report(restored, data)
+    if restored.set_aside is None and events is None:
+        click.echo("withdrawals since the backup are not known here: see --events of facegate restore --help")
+
+
+def _withdrawn(events: Path) -> dict[str, str]:
+    """Return who withdrew when, out of events as JSON lines."""
+    found: dict[str, str] = {}
+    try:
+        for line in events.read_text(encoding="utf-8").splitlines():
+            event = json.loads(line)
+            if event["type"] in ENDINGS and event["resident"]:
+                found[event["resident"]] = max(event["ts"], found.get(event["resident"], ""))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{events}: not events as JSON lines ({error}); export them again") from error
+    return found
 
 
 def all_databases() -> dict[str, Schema]:

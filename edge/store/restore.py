@@ -16,7 +16,7 @@ import tarfile
 import time
 import uuid
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, cast
 
 from edge.domain import EventDraft
@@ -27,7 +27,7 @@ from edge.store.journal import SqliteJournal
 from edge.store.reader import JOURNAL, JOURNAL_FILE, JournalReader, last_given
 from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE
-from edge.store.restore_carry import carry_pass_uses, carry_withdrawals
+from edge.store.restore_carry import apply_withdrawals, carry_pass_uses, carry_withdrawals
 from edge.store.sealed_file import SealedReader
 from edge.store.small_file import sync_folder
 
@@ -70,24 +70,30 @@ class Restored:
     erased: tuple[str, ...]
 
 
-def restore(
-    file: Path,
-    data: Path,
-    passphrase: str,
-    now: datetime,
-    databases: Mapping[str, Schema],
-    *,
-    replace: bool = False,
-) -> Restored:
+@dataclass(frozen=True, slots=True)
+class RestoreWish:
+    """How to restore. `databases` is every one a backup may hold, by name.
+
+    `withdrawn` is what the property knows and the backup does not: resident id -> when the consent
+    was withdrawn (ISO 8601, UTC). With `replace` a folder that is not empty gives way.
+    """
+
+    databases: Mapping[str, Schema]
+    replace: bool = False
+    withdrawn: Mapping[str, str] = field(default_factory=dict)
+
+
+def restore(file: Path, data: Path, passphrase: str, now: datetime, wish: RestoreWish) -> Restored:
     """Make `data` what it was when `file` was written; nothing is changed when this raises.
 
-    With `replace` a folder that holds something is kept under another name; the door must not be
-    running. Raises `StoreError` for a damaged, foreign or newer file, a wrong passphrase, a
-    folder that is in use, or one that is not empty without `replace`.
+    Who withdrew since has no face in it, as far as the replaced folder and `wish` tell. What is
+    replaced is kept under another name; the door must not be running. Raises `StoreError` for a
+    damaged, foreign or newer file, a wrong passphrase, a folder that is in use, or one that is not
+    empty without `wish.replace`.
     """
     data = data.absolute()
     is_taken = data.exists() and any(entry.name != MODELS for entry in data.iterdir())
-    if is_taken and not replace:
+    if is_taken and not wish.replace:
         raise StoreError(f"{data}: the folder is not empty; --replace keeps it under another name")
     if is_taken:
         _require_unused(data)
@@ -95,9 +101,9 @@ def restore(
     try:
         stage.mkdir(mode=0o700, parents=True)
         manifest = _unpack(file, stage, passphrase)
-        _check(stage, manifest, databases)
+        _check(stage, manifest, wish.databases)
         back_again = _back_again(stage, data) if is_taken else ()
-        erased = carry_withdrawals(data, stage)
+        erased = (*carry_withdrawals(data, stage), *apply_withdrawals(stage, wish.withdrawn))
         carry_pass_uses(data, stage)
         journal = _begin_stream(stage, manifest, now)
         set_aside = _put_in_place(stage, data, now, is_taken=is_taken)
@@ -105,7 +111,7 @@ def restore(
         raise StoreError(f"{data}: nothing was restored: {error}") from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    return Restored(manifest, journal, set_aside, back_again, erased)
+    return Restored(manifest, journal, set_aside, back_again, tuple(sorted(erased)))
 
 
 def _require_unused(data: Path) -> None:

@@ -19,6 +19,7 @@ from edge.store.database import open_database, open_read_only, transaction
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from typing import Any
 
@@ -31,12 +32,18 @@ def carry_withdrawals(old: Path, new: Path) -> tuple[str, ...]:
     """Withdraw in folder `new` every consent withdrawn in `old`; return whose faces were erased."""
     sql = "SELECT withdrawn_at, receipt, id FROM consents WHERE withdrawn_at NOT NULL"
     rows = _rows(old / CONSENTS_FILE, CONSENTS, sql)
-    if not rows or not (new / CONSENTS_FILE).exists():
-        return ()
-    ConsentLedger(new / CONSENTS_FILE).close()  # a backup of an older facegate is upgraded first
-    people = _withdraw(new / CONSENTS_FILE, rows)
-    with closing(ResidentStore(new / RESIDENTS_FILE)) as store:
-        return tuple(who for who in people if erase_face(store, who).templates)
+    mark = "UPDATE consents SET withdrawn_at = ?, receipt = ? WHERE id = ? AND withdrawn_at IS NULL"
+    return _withdraw(new, mark, rows)
+
+
+def apply_withdrawals(new: Path, withdrawn: Mapping[str, str]) -> tuple[str, ...]:
+    """Withdraw what was given before these times (resident id -> ISO 8601, UTC); return whose faces went."""
+    rows = [(at, who, at) for who, at in withdrawn.items()]
+    mark = (
+        "UPDATE consents SET withdrawn_at = ?"
+        " WHERE resident_id = ? AND withdrawn_at IS NULL AND julianday(given_at) <= julianday(?)"
+    )
+    return _withdraw(new, mark, rows)
 
 
 def carry_pass_uses(old: Path, new: Path) -> None:
@@ -48,22 +55,21 @@ def carry_pass_uses(old: Path, new: Path) -> None:
         "INSERT INTO pass_uses VALUES (?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET uses = max(uses, excluded.uses)"
     )
-    CredentialStore(new / CREDENTIALS_FILE).close()  # as above
+    CredentialStore(new / CREDENTIALS_FILE).close()  # upgrades it
     with closing(open_database(new / CREDENTIALS_FILE, CREDENTIALS)) as file, transaction(file):
         file.executemany(sql, rows)
 
 
-def _withdraw(path: Path, rows: list[Any]) -> list[str]:
-    """Mark these consents; return who has none in force after it."""
-    mark = "UPDATE consents SET withdrawn_at = ?, receipt = ? WHERE id = ? AND withdrawn_at IS NULL"
-    ended = (
-        "SELECT resident_id FROM consents GROUP BY resident_id"
-        " HAVING sum(withdrawn_at IS NULL) = 0 ORDER BY resident_id"
-    )
-    with closing(open_database(path, CONSENTS)) as connection:
-        with transaction(connection):
-            connection.executemany(mark, rows)
-        return [row[0] for row in connection.execute(ended)]
+def _withdraw(new: Path, mark: str, rows: list[Any]) -> tuple[str, ...]:
+    """Mark consents in folder `new`, then erase the faces of who has none in force."""
+    if not rows or not (new / CONSENTS_FILE).exists():
+        return ()
+    with closing(ConsentLedger(new / CONSENTS_FILE)) as ledger:  # upgrades what an older facegate wrote
+        with closing(open_database(new / CONSENTS_FILE, CONSENTS)) as file, transaction(file):
+            file.executemany(mark, rows)
+        ended = sorted(ledger.withdrawn())
+    with closing(ResidentStore(new / RESIDENTS_FILE)) as store:
+        return tuple(who for who in ended if erase_face(store, who).templates)
 
 
 def _rows(path: Path, schema: Schema, sql: str) -> list[Any]:

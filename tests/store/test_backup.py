@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import threading
@@ -28,7 +29,7 @@ from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from edge.store.reader import JournalReader
 from edge.store.residents import ResidentStore
-from edge.store.restore import restore
+from edge.store.restore import RestoreWish, restore
 from edge.store.sealed_file import CHUNK_BYTES, HEADER, Cost, SealedReader, SealedWriter
 from tests.store.drafts import draft, filled
 from tests.store.test_residents import ANNA, OTTO, template
@@ -53,7 +54,7 @@ def furnish(data: Path, events: int = 5) -> None:
 
 
 def put_back(file: Path, data: Path, words: str = WORDS, **options):
-    return restore(file, data, words, NOW, DATABASES, **options)
+    return restore(file, data, words, NOW, RestoreWish(DATABASES, **options))
 
 
 @pytest.fixture
@@ -265,7 +266,7 @@ def test_a_newer_file_and_a_foreign_one_are_refused_by_name(file, tmp_path):
 def test_a_newer_database_inside_is_refused(file, tmp_path):
     older = {name: replace(schema, migrations=schema.migrations[:-1]) for name, schema in DATABASES.items()}
     with pytest.raises(StoreError, match="newer"):
-        restore(file, tmp_path / "other", WORDS, NOW, older)
+        restore(file, tmp_path / "other", WORDS, NOW, RestoreWish(older))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["door", "door.fgb"]
 
 
@@ -319,6 +320,33 @@ def test_what_was_withdrawn_or_used_up_since_stays_so_on_the_same_device(door, t
         assert set(ledger.in_force()) == {"otto"}
     with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
         assert credentials.take(b"pass", 1, until) is None
+
+
+def test_a_new_card_learns_from_the_property_who_withdrew_since(door, tmp_path):
+    """The old card is gone; who agreed anew after withdrawing keeps the face."""
+    with closing(ConsentLedger(door / CONSENTS_FILE)) as ledger:
+        for who in ("anna", "otto"):
+            ledger.record(Consent(who, who, NOW, "2026-1", "zh", "door", "installer"))
+    back_up(door, tmp_path / "f", WORDS, NOW, WISH)
+    events = [
+        {"type": "consent.withdrawn", "resident": "anna", "ts": "2026-03-09T10:00:00.000000Z"},
+        {"type": "consent.withdrawn", "resident": "otto", "ts": "2026-03-07T10:00:00.000000Z"},
+        {"type": "access.granted", "resident": "otto", "ts": "2026-03-10T10:00:00.000000Z"},
+        {"type": "service.started", "resident": None, "ts": "2026-03-10T10:00:00.000000Z"},
+    ]
+    (tmp_path / "events").write_text("\n".join(map(json.dumps, events)))
+    (tmp_path / "words").write_text(WORDS)
+    new = tmp_path / "new card"
+    words = [str(tmp_path / "f"), "--data", str(new), "--events", str(tmp_path / "events")]
+    done = CliRunner().invoke(restore_command, [*words, "--passphrase-file", str(tmp_path / "words")])
+    assert done.exit_code == 0, done.output
+    assert "erased here too: anna" in done.output
+
+    with closing(ResidentStore(new / "residents.db")) as store:
+        assert {found.resident_id for found in store.templates("m1")} == {"otto"}
+        assert store.sealer.people() == ("otto",)
+    with closing(ConsentLedger(new / CONSENTS_FILE)) as ledger:
+        assert set(ledger.in_force()) == {"otto"}
 
 
 def test_a_door_that_runs_is_not_replaced(file, door):
