@@ -14,6 +14,7 @@ from edge.panel import views_door, views_enrol, views_entry, views_people, views
 from edge.panel.asking import ALL, INSTALLER, PEOPLE, Ask, view
 from edge.panel.desk import Office
 from edge.panel.guard import RequestGuard
+from edge.panel.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +82,7 @@ def make_app(desk: Desk) -> Starlette:
     static = Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
 
     def missing(ask: Ask) -> Response:
+        ask.refused(Refused.NOT_FOUND)
         return ask.page("message.html", 404, title=ask.say("failed"), text=ask.say("not_found"))
 
     nowhere = view(missing, office, None)
@@ -89,5 +91,7 @@ def make_app(desk: Desk) -> Starlette:
         return await nowhere(request)
 
     return Starlette(
-        routes=[*routes, static], middleware=[Middleware(RequestGuard)], exception_handlers={404: not_found}
+        routes=[*routes, static],
+        middleware=[Middleware(RequestGuard, refusals=office.refusals)],
+        exception_handlers={404: not_found},
     )

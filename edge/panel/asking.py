@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.errors import FacegateError
 from edge.panel.accounts import Role
+from edge.panel.refusals import Refused
 from edge.panel.words import WORDS, say
 
 if TYPE_CHECKING:
@@ -65,6 +67,10 @@ class Ask:
         """The other end's address."""
         return self.request.client.host if self.request.client else "?"
 
+    def refused(self, why: Refused) -> None:
+        """Write down that this request was refused."""
+        self.office.refusals.tell(why, self.address, self.request.url.path)
+
     def say(self, name: str, **values: object) -> str:
         """Return a text in the reader's language."""
         return say(name, self.language, **values)
@@ -107,13 +113,17 @@ def view(
         session = office.sessions.get(request.cookies.get(COOKIE)) or office.sessions.begin()
         ask = Ask(request, office, session)
         if (refusal := _refused_entry(ask, roles)) is not None:
+            if refusal.status_code == HTTPStatus.FORBIDDEN:
+                await run_in_threadpool(ask.refused, Refused.NOT_ALLOWED)
             return refusal
         if request.method == "POST":
             try:
                 await _read_form(ask)
             except MultiPartException as error:
+                await run_in_threadpool(ask.refused, Refused.UPLOAD)
                 return ask.page("message.html", 400, title=ask.say("failed"), text=str(error))
             if not _is_own_form(ask):
+                await run_in_threadpool(ask.refused, Refused.FORGED)
                 return ask.page("message.html", 403, title=ask.say("failed"), text=ask.say("not_allowed"))
         return await run_in_threadpool(_acting, act, ask)
 

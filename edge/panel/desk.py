@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import EventDraft
 from edge.panel.logins import LoginGuard
+from edge.panel.refusals import Refusals
 from edge.panel.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from edge.panel.gate_screen import GateScreen
     from edge.panel.gate_words import GateWords
     from edge.panel.network import NetworkState
+    from edge.panel.refusals import Refused
     from edge.panel.sight import Sight
     from edge.panel.studio import Studio
     from edge.ports import Clock
@@ -81,13 +83,19 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The desk, and who sits at it: sessions and the guard of the login."""
+    """The desk, and who sits at it: sessions, the guard of the login, and what was refused."""
 
     desk: Desk
     sessions: Sessions
     logins: LoginGuard
+    refusals: Refusals
 
     @classmethod
     def of(cls, desk: Desk) -> Office:
         """Return an office where nobody is logged in yet."""
-        return cls(desk, Sessions(desk.clock), LoginGuard(desk.clock))
+
+        def note(why: Refused, address: str, path: str, untold: int) -> None:
+            desk.note("panel.refused", why=why.value, address=address, path=path, untold=untold)
+
+        clock = desk.clock
+        return cls(desk, Sessions(clock), LoginGuard(clock), Refusals(clock, note))

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 
+from edge.panel.refusals import Refused
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from edge.panel.refusals import Refusals
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
 """Eight phone photos, shrunk, or one as it is; nothing else the panel takes is larger."""
@@ -30,10 +35,11 @@ HEADERS = {
 
 
 class RequestGuard:
-    """ASGI middleware. Refuses bodies that are too large or do not say how large they are."""
+    """ASGI middleware. Refuses bodies that are too large or do not say how large they are; logs it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, refusals: Refusals) -> None:
         self._app = app
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on, or answer it with 411 or 413."""
@@ -42,6 +48,9 @@ class RequestGuard:
             return
         refusal = _refusal(Headers(scope=scope))
         handler = self._app if refusal is None else refusal
+        if refusal is not None:
+            address = scope["client"][0] if scope.get("client") else "?"
+            await run_in_threadpool(self._refusals.tell, Refused.TOO_LARGE, address, scope["path"])
         await handler(scope, _Limited(receive).receive, _with_headers(send))
 
 

@@ -13,8 +13,9 @@ from edge.consent.rules import Statement, consent_from
 from edge.domain import Resident
 from edge.enrol.guidance import GUIDANCE
 from edge.enrol.session import HINDRANCES
-from edge.errors import PanelRefused
+from edge.errors import FrameRefused, PanelRefused
 from edge.panel.accounts import Role
+from edge.panel.refusals import Refused
 from edge.panel.studio import templates_of
 
 if TYPE_CHECKING:
@@ -48,7 +49,11 @@ def start(ask: Ask) -> Response:
 def photos(ask: Ask) -> Response:
     """Judge uploaded photos with the same gates."""
     statement, name = _stated(ask)
-    pictures = [(f"photo {number}", decode_image(data)) for number, (_, data) in enumerate(ask.files, 1)]
+    try:
+        pictures = [(f"photo {number}", decode_image(data)) for number, (_, data) in enumerate(ask.files, 1)]
+    except FrameRefused:
+        ask.refused(Refused.UPLOAD)
+        raise
     ask.desk.note("enrol.opened", about=statement.resident_id, by=ask.session.user, source="photos")
     outcome = ask.desk.recogniser.judge(statement.resident_id, pictures)
     ask.desk.studio.begin_judged(statement, name, ask.session.user, outcome)

@@ -108,7 +108,7 @@ def _state(ask: Ask, gate: GateScreen) -> dict[str, object]:
     shown = gate.look()
     languages = _languages(ask)
     notices = ask.desk.words.notices() if ask.desk.words else {}
-    told = []
+    told: list[dict[str, str]] = []
     for language in languages:
         notice = notices.get(language) or ("" if told else next(iter(notices.values()), ""))
         title, text = lines(shown, language, notice)

@@ -192,7 +192,8 @@ def test_a_form_without_the_sessions_token_does_nothing(panel, path, token):
     answer = browser.post(path.replace("{resident_id}", "anna"), csrf=token, resident_id="anna", agrees="yes")
 
     assert answer.status_code == 403
-    assert panel.kinds() == before
+    assert panel.kinds() == [*before, "panel.refused"]
+    assert panel.events("panel.refused")[0].data["why"] == "forged"
 
 
 def test_a_form_from_another_site_does_nothing(panel):
