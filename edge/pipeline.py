@@ -85,6 +85,8 @@ class Pipeline:
         self._last_glance = float("-inf")
         self.faces_seen = 0
         """Faces found so far, summed over the frames that were looked at."""
+        self.hindrance: Flaw | None = None
+        """What stood between the nearest face of the last look and being recognised: for a display."""
 
     def observe(self, frame: Frame) -> list[Decision]:
         """Return the decisions that `frame` brings about: mostly none, at most one per face.
@@ -93,6 +95,7 @@ class Pipeline:
         """
         if frame.time < self._next_look:
             return []
+        self.hindrance = None
         tracks = self._follow(frame)
         decisions: list[Decision] = []
         due: list[tuple[Track, Visit]] = []
@@ -138,6 +141,8 @@ class Pipeline:
         height, width = frame.image.shape[:2]
         flaws = intent_flaws(track.face, self._limits, width, height)
         if flaws:
+            if not visit.was_granted and _is_nearest(track, tracks):
+                self.hindrance = flaws[0]
             if visit.claimed is not None and flaws == (Flaw.NOT_FACING,):
                 self._watch_liveness(frame, track, tracks)  # he was asked to turn, and turned far
             visit.rest_while_unfit(frame.time)
@@ -163,6 +168,7 @@ class Pipeline:
         quality = None if face is None else measure(frame.image, face, self._limits)
         if face is None or quality is None or not quality.is_usable:
             visit.rest_after_miss(frame.time)
+            self.hindrance = quality.flaws[0] if quality and not visit.was_granted else None
             return self._refuse_unusable(frame, visit, quality.flaws if quality else (), faces)
         look = self._look(frame, face, visit, quality)
         visit.scale_px = face_scale_px(track.face)
@@ -274,6 +280,10 @@ def _is_alone(track: Track, tracks: Sequence[Track]) -> bool:
     """Say whether nobody else is near: faces under half as wide stand twice as far off."""
     width = track.face.box.width
     return not any(other.id != track.id and other.face.box.width >= width / 2 for other in tracks)
+
+
+def _is_nearest(track: Track, tracks: Sequence[Track]) -> bool:
+    return all(track.face.box.width >= other.face.box.width for other in tracks)
 
 
 def _urgency(candidate: tuple[Track, Visit]) -> tuple[bool, float, int]:

@@ -17,9 +17,8 @@ from edge.cli.door_files import opened
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edge.domain import Embedding, Frame, Resident, Template
+    from edge.domain import Embedding, Frame, Resident
     from edge.enrol.shots import Harvest, ShotTaker
-    from edge.store.consents import ConsentLedger
     from edge.store.residents import ResidentStore
 
 CAMERA_SECONDS = 10.0
@@ -65,6 +64,7 @@ def add(
     from edge.enrol.shots import ShotTaker, agreeing, resident_rows
     from edge.enrol.templates import templates_under
     from edge.service.recognition import Sureness, build_matcher, open_models
+    from edge.service.roster import permitted_rows
 
     if not pictures and camera is None:
         raise click.UsageError("give at least one picture or --camera")
@@ -77,7 +77,7 @@ def add(
     rows = resident_rows(harvest.shots)
     with opened(data) as (store, ledger, note):
         if not allow_look_alike:
-            enrolled = _gallery(store, ledger, models.embedder.model_id)
+            enrolled = permitted_rows(store, ledger, models.embedder.model_id)
             refuse_lookalike(build_matcher(models, Sureness(), enrolled), resident_id, rows)
         given, now = recorded(consent, ledger), datetime.now(UTC)
         templates = templates_under(given, rows, models.embedder.model_id, now)
@@ -192,17 +192,6 @@ def _watch(source: str) -> Iterator[Frame]:
         if frame.time - begun > CAMERA_SECONDS:
             return
         yield frame
-
-
-def _gallery(store: ResidentStore, ledger: ConsentLedger, model_id: str) -> dict[str, list[Embedding]]:
-    """Return the rows a door would compare with: nobody is compared who did not agree."""
-    from edge.service.consent import ConsentGate
-    from edge.service.roster import door_rows
-
-    own: dict[str, list[Template]] = {}
-    for template in ConsentGate(ledger).permitted(store.templates(model_id)):
-        own.setdefault(template.resident_id, []).append(template)
-    return {resident_id: door_rows(templates, model_id) for resident_id, templates in own.items()}
 
 
 def _resident(store: ResidentStore, resident_id: str, name: str) -> Resident:

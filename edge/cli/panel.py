@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -10,6 +13,8 @@ from edge.cli.data_dir import data_option
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from edge.store.journal import SqliteJournal
 
 
 @click.command()
@@ -45,9 +50,10 @@ def panel(
     minors: bool,
     data: Path,
 ) -> None:
-    """Serve the panel over HTTPS: enrol, look, withdraw. Prints a one-time code at the first start.
+    """Serve the panel beside no door: at an enrolment desk, or before the door is wired.
 
-    Compare the fingerprint that is printed with the one the browser shows.
+    It has a camera of its own and opens nothing. A running door serves its panel itself, see [panel]
+    in its settings; on that door's data folder this command refuses to start.
 
     Example: facegate panel --camera 0 --host 0.0.0.0
     """
@@ -56,12 +62,17 @@ def panel(
     from edge.camera.source import CameraSpec, camera_opener
     from edge.panel.app import make_app
     from edge.panel.feed import CameraFeed
-    from edge.panel.server import serve
+    from edge.panel.server import Served, serve
     from edge.panel.tls import own_certificate
     from edge.runtime.clock import SystemClock
-    from edge.service.panel import PanelWish, liveness_maker, open_desk
+    from edge.service.own_folder import require_no_door
+    from edge.service.panel import Around, PanelWish, liveness_maker, open_desk
+    from edge.service.panel_backup import backup_maker
+    from edge.service.panel_network import network_reader, own_addresses
     from edge.service.recognition import Sureness, open_models
+    from edge.service.retention import finish_withdrawals
 
+    require_no_door(data, "it serves the panel itself: write [panel] enabled = true into its settings")
     clock = SystemClock()
     feed = CameraFeed(camera_opener(CameraSpec(camera, loop=True), clock), clock)
     with ExitStack() as stack:
@@ -69,10 +80,26 @@ def panel(
         models = open_models(model)
         watch = liveness_maker(liveness, models, lambda line: click.echo(line, err=True))
         wish = PanelWish(door, data, Sureness(fpir), minors, watch)
-        desk = open_desk(wish, models, feed, clock, stack)
-        certificate, key, fingerprint = own_certificate(data, {host, "localhost", "127.0.0.1"} - {"0.0.0.0"})  # noqa: S104 - left out
-        click.echo(f"panel: https://{host}:{port}/")
-        click.echo(f"certificate SHA-256: {fingerprint}")
-        if desk.accounts.first_code:
-            click.echo(f"one-time code for the first account: {desk.accounts.first_code}")
-        serve(make_app(desk), (host, port), certificate, key)
+        journal = stack.enter_context(closing(_journal(data, door)))
+        desk = open_desk(wish, models, Around(feed, clock, journal.append), stack)
+        finish_withdrawals(desk.residents, desk.consents)
+        names = {host, "localhost", "127.0.0.1", *own_addresses()} - {"0.0.0.0", "::"}  # noqa: S104 - left out
+        certificate, key, fingerprint = own_certificate(data, sorted(names))
+        desk = replace(desk, network=network_reader(data), back_up=backup_maker(data, clock))
+
+        def ready() -> None:
+            click.echo(f"panel: https://{host}:{port}/")
+            click.echo(f"certificate SHA-256: {fingerprint}")
+            if desk.accounts.first_code:
+                click.echo(f"one-time code for the first account: {desk.accounts.first_code}")
+
+        serve(Served(make_app(desk), certificate, key, ready), (host, port))
+
+
+def _journal(data: Path, door: str) -> SqliteJournal:
+    from edge.store.journal import SqliteJournal
+    from edge.store.reader import JOURNAL_FILE
+
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    boot = str(uuid.uuid4())
+    return SqliteJournal(data / JOURNAL_FILE, door, boot=boot, clock_trust=lambda: "unknown")

@@ -26,7 +26,7 @@ LEAST_NORM = 1e-6  # a network's output this short has no direction
 
 
 class OnnxEmbedder:
-    """A face network and its aligner. Any thread, one at a time.
+    """A face network and its aligner. Any thread, several at once: it holds nothing that changes.
 
     Every embedding is float32 of unit length; when the model has a centre (the mean embedding
     of many people) it is subtracted in between, which makes strangers less alike.

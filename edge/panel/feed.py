@@ -21,6 +21,9 @@ LEASE_SECONDS = 5.0
 
 RETRY_SECONDS = 1.0
 
+STALE_SECONDS = 2.0
+"""An older picture is no live view; the slowest camera sends one a second."""
+
 
 class Feed(Protocol):
     """Where the panel gets frames from; the door service has one of its own."""
@@ -34,6 +37,34 @@ class Feed(Protocol):
     @property
     def problem(self) -> str | None:
         """What is wrong with the camera, or None."""
+
+
+class DoorFeed:
+    """The frames of the door's own camera, kept only while somebody watches.
+
+    The recognising thread hands each frame to `see`, which costs a look at the clock; any thread
+    asks. `problem` is what the door says about its camera.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.problem: str | None = None
+        self._clock = clock
+        self._leased_until = float("-inf")
+        self._newest: Frame | None = None
+
+    def lease(self) -> None:
+        """Keep frames for the next seconds."""
+        self._leased_until = self._clock.monotonic() + LEASE_SECONDS
+
+    def see(self, frame: Frame) -> None:
+        """Take the newest frame, if anybody watches; otherwise let go of the last one."""
+        self._newest = frame if frame.time < self._leased_until else None
+
+    def newest(self) -> Frame | None:
+        """Return the newest frame, or None while there is none or the camera is silent."""
+        frame = self._newest
+        is_old = frame is None or self._clock.monotonic() - frame.time > STALE_SECONDS
+        return None if is_old else frame
 
 
 class CameraFeed:

@@ -2,28 +2,134 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import socket
+import threading
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
 
+from edge.errors import FacegateError
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from starlette.applications import Starlette
 
+logger = logging.getLogger(__name__)
+
 MOST_CONNECTIONS = 64
 """A handful of browsers; more is somebody who wants the board's memory."""
 
+RETRY_SECONDS = 10.0
+"""Between two tries to serve: an address may come up late, a certificate may be put right."""
 
-def serve(app: Starlette, address: tuple[str, int], certificate: Path, key: Path) -> None:
-    """Serve until SIGTERM or SIGINT. Call from the main thread."""
+STOP_SECONDS = 5.0
+
+LESS_URGENT = 5
+"""Niceness of the panel's threads: the recogniser and the relay go first on a busy board."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What is served: the application, its certificate and key, and who hears that it begins."""
+
+    app: Starlette
+    certificate: Path
+    key: Path
+    on_ready: Callable[[], object] = lambda: None
+
+
+class PanelThread:
+    """Serves a panel from a thread of its own, and again whenever that failed.
+
+    `make` (stack) opens what is served; `stack` closes it afterwards. `on_problem` hears each new
+    reason why nothing is served. Nothing that happens here reaches the caller.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        make: Callable[[ExitStack], Served],
+        on_problem: Callable[[str], object],
+    ) -> None:
+        self._address = address
+        self._make = make
+        self._on_problem = on_problem
+        self._stopping = threading.Event()
+        self._server: uvicorn.Server | None = None
+        self._problem = ""
+        self._thread = threading.Thread(target=self._run, name="panel", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve, or to try; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Serve no longer; returns when the thread has ended, or after some seconds."""
+        self._stopping.set()
+        if self._server is not None:
+            self._server.should_exit = True
+        self._thread.join(STOP_SECONDS)
+
+    def _run(self) -> None:
+        with suppress(OSError):  # the threads that serve inherit it
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LESS_URGENT)
+        while not self._stopping.is_set():
+            try:
+                with ExitStack() as stack:
+                    self._serve(self._make(stack))
+            except (FacegateError, OSError, ValueError) as error:
+                self._tell(str(error))
+            except Exception as error:  # the thread's outermost loop
+                logger.exception("the panel failed in a way nobody expected")
+                self._tell(f"internal error: {error!r}")
+            self._stopping.wait(RETRY_SECONDS)
+
+    def _serve(self, served: Served) -> None:
+        config = configuration(served)
+        config.load()
+        with listening(self._address) as opened:
+            self._server = uvicorn.Server(config)
+            if self._stopping.is_set():
+                return
+            served.on_ready()
+            self._problem = ""
+            self._server.run(sockets=[opened])
+
+    def _tell(self, problem: str) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            self._on_problem(problem)
+
+
+def serve(served: Served, address: tuple[str, int]) -> None:
+    """Serve until SIGTERM or SIGINT. Call from the main thread. Raises OSError for a busy port."""
+    with listening(address) as opened:
+        served.on_ready()
+        uvicorn.Server(configuration(served)).run(sockets=[opened])
+
+
+def listening(address: tuple[str, int]) -> socket.socket:
+    """Return a socket bound to `address`. Raises OSError that names the address."""
     host, port = address
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        ssl_certfile=str(certificate),
-        ssl_keyfile=str(key),
+    try:
+        return socket.create_server(address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise OSError(f"{host}:{port}: {error.strerror or error}; set panel.host and panel.port") from error
+
+
+def configuration(served: Served) -> uvicorn.Config:
+    """Return how a panel is served: what uvicorn offers beyond that is off."""
+    return uvicorn.Config(
+        served.app,
+        ssl_certfile=str(served.certificate),
+        ssl_keyfile=str(served.key),
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edge.domain import Resident, Template
-from edge.errors import PanelRefused
+from edge.errors import FacegateError, FrameRefused, PanelRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +23,23 @@ WINDOW_SECONDS = 180.0
 """How long an enrolment may take from opening it to saving; then everything is forgotten."""
 
 POLL_SECONDS = 0.02
+
+
+class Window(Protocol):
+    """When staff may enrol; `edge.service.enrol_window.EnrolWindow` is one. Any thread."""
+
+    @property
+    def seconds_left(self) -> float:
+        """How long staff may still enrol, 0 when they may not."""
+
+    def open(self, seconds: float, by: str) -> float:
+        """Let staff enrol for `seconds` from now, logged; return that."""
+
+    def close(self, by: str) -> bool:
+        """Close it now, logged; False when it was not open."""
+
+    def require_open(self, by: str) -> None:
+        """Raise `PanelRefused`, logged, unless it is open."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,11 +57,19 @@ class Enrolment:
 class Studio:
     """Runs one guided session over the feed. Any thread may ask; one thread observes.
 
-    `new_session` (resident id) -> session: with the gallery as it is then.
+    `new_session` (resident id) -> session: with the gallery as it is then. `window` is when staff
+    may enrol, None for always.
     """
 
-    def __init__(self, feed: Feed, new_session: Callable[[str], GuidedSession], clock: Clock) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        new_session: Callable[[str], GuidedSession],
+        clock: Clock,
+        window: Window | None = None,
+    ) -> None:
         self.feed = feed
+        self.window = window
         self._new_session = new_session
         self._clock = clock
         self._lock = threading.Lock()
@@ -59,9 +85,13 @@ class Studio:
             return enrolment
 
     def begin(self, statement: Statement, name: str, by: str) -> Enrolment:
-        """Begin an enrolment. Raises `PanelRefused` while another one is under way."""
+        """Begin an enrolment. Raises `PanelRefused` while another one is under way or none may be."""
         enrolment = self._take_place(statement, name, by)
-        session = self._new_session(statement.resident_id)
+        try:
+            session = self._new_session(statement.resident_id)
+        except FacegateError:
+            self.end()
+            raise
         self.feed.lease()
         threading.Thread(target=self._watch, args=(enrolment, session), daemon=True, name="studio").start()
         return enrolment
@@ -78,6 +108,8 @@ class Studio:
             self._now = None
 
     def _take_place(self, statement: Statement, name: str, by: str) -> Enrolment:
+        if self.window is not None:
+            self.window.require_open(by)
         if (other := self.now) is not None:
             raise PanelRefused(f"{other.by} is enrolling {other.statement.resident_id}; end that first")
         enrolment = Enrolment(statement, name, by, self._clock.monotonic())
@@ -95,8 +127,9 @@ class Studio:
                 pause.wait(POLL_SECONDS)
                 continue
             seen = frame.seq
-            enrolment.progress = session.observe(frame)
-            enrolment.outcome = session.outcome
+            with suppress(FrameRefused):
+                enrolment.progress = session.observe(frame)
+                enrolment.outcome = session.outcome
 
 
 def templates_of(

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
+from edge.errors import PanelRefused
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -36,8 +38,20 @@ def fingerprint_of(folder: Path) -> str:
     certificate = folder / "panel.crt"
     if not certificate.exists():
         return ""
-    loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
-    return loaded.fingerprint(hashes.SHA256()).hex(":").upper()
+    return _fingerprint(certificate)
+
+
+def given_certificate(certificate: Path, key: Path) -> tuple[Path, Path, str]:
+    """Return (certificate, key, SHA-256 fingerprint) of the site's own. Raises `PanelRefused`."""
+    try:
+        key.read_bytes()
+        return certificate, key, _fingerprint(certificate)
+    except OSError as error:
+        raise PanelRefused(f"panel.cert_file and panel.key_file: {error}") from error
+    except ValueError as error:
+        raise PanelRefused(
+            f"panel.cert_file: {certificate} is no certificate in PEM form: {error}"
+        ) from error
 
 
 def signing_key(path: Path) -> ed25519.Ed25519PrivateKey:
@@ -75,6 +89,11 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _fingerprint(certificate: Path) -> str:
+    loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
+    return loaded.fingerprint(hashes.SHA256()).hex(":").upper()
 
 
 def _is_fresh(certificate: Path) -> bool:

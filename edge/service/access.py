@@ -102,6 +102,8 @@ class DoorAccess:
         self.desk = CredentialDesk(self.policy, self._credentials.register, self._gate, clock)
         self.codes = CodeWatch(clock, self._shown) if settings.access.pass_keys else None
         self._controller: DoorController | None = None
+        self.on_answer: Callable[[Answer], object] = lambda _answer: None
+        """Hears what the readers came to, after the door acted on it."""
         self._mode_file = ModeFile(data / "mode.json")
         kept = self._mode_file.load()
         if kept is not None:
@@ -196,7 +198,7 @@ class DoorAccess:
         def key(pressed: str) -> None:
             typed = keypad.press(pressed, self._clock.monotonic())
             if typed is not None:
-                self._enter(self.desk.type_pin(typed.number, typed.pin))
+                self.type_pin(typed.number, typed.pin)
 
         def card(shown: Card | None) -> None:
             if shown is not None:
@@ -217,6 +219,10 @@ class DoorAccess:
         """Close the credential file. Safe to call twice."""
         self._credentials.close()
 
+    def type_pin(self, number: str, pin: str) -> None:
+        """Answer a number and PIN, typed on whatever there is to type on."""
+        self._enter(self.desk.type_pin(number, pin))
+
     def _shown(self, text: str) -> None:
         self._enter(self.desk.show_pass(text))
 
@@ -224,6 +230,7 @@ class DoorAccess:
         if answer is None or self._controller is None:
             return
         self._controller.enter(answer.draft, answer.rights)
+        self.on_answer(answer)
         if answer.silent is not None:
             self._controller.record(answer.silent)
 

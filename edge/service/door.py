@@ -24,13 +24,17 @@ from edge.service.configuration import CONFIGURATION_FILE, Configuration
 from edge.service.consent import FollowedConsents
 from edge.service.hardware import DoorHardware
 from edge.service.housekeeping import Housekeeping
-from edge.service.journal import ReopeningJournal
+from edge.service.journal import ControllersJournal, ReopeningJournal
+from edge.service.kept import Roster
 from edge.service.keys import settle_key
 from edge.service.liveness import make_liveness
-from edge.service.parts import make_capture, make_recognition
+from edge.service.own_folder import OwnFolder
+from edge.service.panel_side import PanelSide, PanelTies, greeting_name
+from edge.service.parts import NoRecognition, make_capture, make_recognition
 from edge.service.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
 from edge.service.property_side import PropertySide, RunningDoor
 from edge.service.recognition import open_models
+from edge.service.retention import FaceKeeping
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.mending import open_residents
@@ -43,10 +47,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.config.settings import Settings
-    from edge.domain import Decision, DoorEvent, Frame
+    from edge.domain import DoorEvent
     from edge.ports import Clock
+    from edge.service.housekeeping import Pruner
+    from edge.service.parts import Seeing
     from edge.service.recognition import Models
-    from edge.service.roster import RosterFollower
     from edge.store.residents import ResidentStore
 
 logger = logging.getLogger(__name__)
@@ -65,17 +70,6 @@ EXIT_RESTART = 75
 """EX_TEMPFAIL of sysexits.h: stopped cleanly, on order, to be started again."""
 
 
-class NoRecognition:
-    """Stands in for the pipeline while the models are missing or wrong: recognises nobody."""
-
-    def observe(self, frame: Frame) -> list[Decision]:  # noqa: ARG002 - the pipeline's signature
-        """Return no decision."""
-        return []
-
-    def reconsider(self, decision: Decision, seconds: float) -> None:
-        """Do nothing: nobody was recognised."""
-
-
 class DoorService:
     """One door, composed from its settings; `run` lives until `stopping` is set.
 
@@ -90,10 +84,13 @@ class DoorService:
         self._exit = EXIT_OK
         self._data = data
         self._clock: Clock = SystemClock()
-        self._time = TrustedTime(self._clock, data / "clock-floor", system_is_synchronised)
+        has_rtc = self._settings.access.has_rtc
+        self._time = TrustedTime(self._clock, data / "clock-floor", system_is_synchronised, has_rtc=has_rtc)
         self._environ = environ
         self._notifier = Notifier(environ)
-        self._screen = GateScreen(self._clock)
+        self._consents = FollowedConsents(lambda: ConsentLedger(data / CONSENTS_FILE))
+        self._screen = GateScreen(self._clock, self._name_to_show)
+        self._panel = PanelSide(self._settings.panel, self._screen, self._clock)
         self._boot = str(uuid.uuid4())
         self._alarm: dict[str, str] = {}
         self._retention = Retention(data / "journal.db", self._settings.journal.keep_days)
@@ -109,6 +106,7 @@ class DoorService:
 
     def _serve(self, stack: ExitStack) -> str | None:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stack.enter_context(closing(OwnFolder(self._data)))
         journal = stack.enter_context(closing(ReopeningJournal(self._open_journal)))
         if problem := settle_key(self._settings, self._data, self._environ):
             self._alarm["key"] = problem[:200]
@@ -120,7 +118,9 @@ class DoorService:
             self._settings, self._clock, self._record, self._environ, held_ages_seconds(*before)
         )
         stack.callback(hardware.close)
-        pipeline, follower = self._recognition(store)
+        self._find = Roster(store).find
+        seeing = self._recognition(store)
+        pipeline: Any = NoRecognition() if seeing is None else seeing.pipeline
         self._access = DoorAccess(self._settings, self._data, self._clock, self._time, store)
         stack.callback(self._access.close)
         self._controller = DoorController(
@@ -132,9 +132,11 @@ class DoorService:
             self._on_alarm,
         )
         self._access.connect(self._controller)
-        gallery = follower.gallery if follower is not None else None
-        self._property = PropertySide(self._answering(store, hardware), gallery, self._restarter())
-        self._note("service.started", version=__version__, recognition=follower is not None, **self._alarm)
+        door = self._answering(store, hardware)
+        gallery = None if seeing is None else seeing.follower.gallery
+        self._property = PropertySide(door, gallery, self._restarter())
+        self._panel.connect(door)
+        self._note("service.started", version=__version__, recognition=seeing is not None, **self._alarm)
         if damage is not None:
             self._note("health.residents", **damage.told())
         if starts >= MANY_RESTARTS:
@@ -145,15 +147,22 @@ class DoorService:
             self._door_worker(hardware),
             self._access_worker(hardware),
             *self._access.workers(self.stopping, self._environ),
-            Housekeeping(self._retention, self._clock, self._time.trust).worker(self.stopping),
-            *self._workers(follower, pipeline),
+            Housekeeping(self._chores(), self._clock, self._time.trust).worker(self.stopping),
+            *self._workers(pipeline, seeing),
         ]
         for worker in workers:
             stack.callback(worker.stop)
             worker.start()
+        self._panel.serve(PanelTies(door, self._property, seeing), stack)
         self._notifier.ready()
         stack.callback(self._notifier.stopping)
         return Supervisor(workers, self._notifier.watchdog, self._clock).run(self.stopping)
+
+    def _chores(self) -> dict[str, Pruner]:
+        """Return what is removed daily; faces first, because their last use is read from the journal."""
+        faces = FaceKeeping(self._data, self._clock, ControllersJournal(self._record).append)
+        faces.begin()
+        return {"faces whose time was up": faces, "old events that had arrived": self._retention}
 
     def _answering(self, store: ResidentStore, hardware: DoorHardware) -> RunningDoor:
         return RunningDoor(
@@ -191,19 +200,23 @@ class DoorService:
             relief=self._retention.make_room,
         )
 
-    def _recognition(self, store: ResidentStore) -> tuple[Any, RosterFollower | None]:
+    def _recognition(self, store: ResidentStore) -> Seeing | None:
         models = self._models()
         if models is None:
-            return NoRecognition(), None
+            return None
         section = self._settings.recognition
         liveness = make_liveness(
             section, models.embedder, self._needs_challenge, self._screen, logger.warning
         )
-        consents = FollowedConsents(lambda: ConsentLedger(self._data / CONSENTS_FILE))
-        return make_recognition(section, models, store, consents, liveness)
+        return make_recognition(section, models, store, self._consents, liveness)
 
     def _needs_challenge(self, resident_id: str | None, at: datetime) -> bool:
         return self._access.policy.rules.needs_challenge(resident_id, at)
+
+    def _name_to_show(self, resident_id: str) -> str | None:
+        if not self._settings.panel.welcome_by_name:
+            return None
+        return greeting_name(self._consents.in_force, self._find, resident_id)
 
     def _models(self) -> Models | None:
         try:
@@ -228,22 +241,24 @@ class DoorService:
 
         return Worker("access", tick, stopping=self.stopping)
 
-    def _workers(self, follower: RosterFollower | None, pipeline: Any) -> list[Worker]:
+    def _workers(self, pipeline: Any, seeing: Seeing | None) -> list[Worker]:
         slot = FrameSlot(self._clock)
         capture = make_capture(self._settings.camera, slot, self._clock, self._record, self.stopping.wait)
 
         def recognise() -> None:
             frame = slot.take(TAKE_SECONDS)
             if frame is not None:
+                self._access.look(frame)
                 for outcome in self._controller.handle(frame):
                     self._access.heard(outcome, pipeline.reconsider)
-                self._access.look(frame)
+                    self._panel.decided(outcome)
+                self._panel.see(frame, pipeline.hindrance)
             elif slot.is_closed:
                 self.stopping.wait(TAKE_SECONDS)
 
         workers = [capture, Worker("recognise", recognise, stopping=self.stopping)]
-        if follower is not None:
-            followed = follower
+        if seeing is not None:
+            followed = seeing.follower
             followed.on_health = lambda kind, data: self._note(kind, **data)
 
             def follow() -> None:
@@ -258,6 +273,7 @@ class DoorService:
         event = self._controller.record(draft)
         self._access.door_noted(draft.kind, draft.data)
         self._property.heard(draft)
+        self._panel.heard(draft)
         return event
 
     def _on_alarm(self, kind: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The chores of a running door: once a day the journal gives up what is old and has arrived."""
+"""The chores of a running door: once a day journal and faces give up what is old."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from edge.runtime.worker import Worker
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from typing import Protocol
 
     from edge.ports import Clock
 
     class Pruner(Protocol):
-        """What removes old entries; `edge.store.retention.Retention` is one."""
+        """What removes what is old; `edge.store.retention.Retention` is one."""
 
         def prune(self, now: datetime) -> int:
             """Remove what is old and has arrived; return how much."""
@@ -35,14 +35,15 @@ MAX_SILENCE_SECONDS = 900.0
 
 
 class Housekeeping:
-    """Prunes soon after the start and then daily. One thread; call `step`, or start `worker`.
+    """Does its chores soon after the start and then daily. One thread; call `step`, or start `worker`.
 
-    An age needs a clock: while the time is not known nothing is removed (a full disk is relieved
-    by the journal itself). A failure is logged and tried again the next day.
+    `chores` are called in order; each key says what its value removes. An age needs a clock: while
+    the time is not known nothing is removed (a full disk is relieved by the journal itself). A
+    failure is logged and tried again the next day; it does not keep the other chores.
     """
 
-    def __init__(self, retention: Pruner, clock: Clock, trust: Callable[[], ClockTrust]) -> None:
-        self._retention = retention
+    def __init__(self, chores: Mapping[str, Pruner], clock: Clock, trust: Callable[[], ClockTrust]) -> None:
+        self._chores = chores
         self._clock = clock
         self._trust = trust
         self._due_at = clock.monotonic()
@@ -53,13 +54,17 @@ class Housekeeping:
         if now < self._due_at or self._trust() is ClockTrust.UNKNOWN:
             return
         self._due_at = now + DAY_SECONDS
+        for what, pruner in self._chores.items():
+            self._do(what, pruner)
+
+    def _do(self, what: str, pruner: Pruner) -> None:
         try:
-            removed = self._retention.prune(self._clock.now())
+            removed = pruner.prune(self._clock.now())
         except (FacegateError, sqlite3.Error, OSError) as error:
-            logger.error("old events could not be removed, tomorrow again: %s", error)  # noqa: TRY400
+            logger.error("%s could not be removed, tomorrow again: %s", what, error)  # noqa: TRY400
             return
         if removed:
-            logger.info("removed %d old events that had arrived", removed)
+            logger.info("removed %d: %s", removed, what)
 
     def worker(self, stopping: threading.Event) -> Worker:
         """Return the thread that does it, not yet started."""

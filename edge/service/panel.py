@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from edge import __version__
 from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
-from edge.errors import EnrolmentRefused
+from edge.errors import EnrolmentRefused, ModelMissing
 from edge.faces.liveness.load import load_liveness
 from edge.faces.manifest import load_manifest
 from edge.panel.accounts import ACCOUNTS_FILE, Accounts
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from edge.enrol.session import Outcome
     from edge.faces.quality import QualityLimits
     from edge.panel.feed import Feed
+    from edge.panel.studio import Window
     from edge.ports import Clock, Identifier, LivenessCheck
     from edge.service.recognition import Models
 
@@ -59,7 +60,8 @@ class PanelWish:
     """What a panel is opened for.
 
     `new_liveness` None: nobody checks for pictures of people. `matcher` returns the gallery that
-    newcomers are compared with; None: one made of the store each time. `limits` are the door's own.
+    newcomers are compared with; None: one made of the store each time. `limits` are the door's own,
+    `window` is when staff may enrol (None: always).
     """
 
     door_id: str
@@ -69,6 +71,7 @@ class PanelWish:
     new_liveness: Callable[[], LivenessCheck | None] | None = None
     matcher: Callable[[], Identifier] | None = None
     limits: QualityLimits | None = None
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +83,33 @@ class Around:
     record: Callable[[EventDraft], object]
 
 
-def open_desk(wish: PanelWish, models: Models, around: Around, stack: ExitStack) -> Desk:
-    """Return the desk of one door; everything it opens is closed by `stack`."""
+def open_desk(wish: PanelWish, models: Models | None, around: Around, stack: ExitStack) -> Desk:
+    """Return the desk of one door; everything it opens is closed by `stack`.
+
+    Without `models` it can do everything but enrol.
+    """
     data = wish.data
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = stack.enter_context(closing(ResidentStore(data / RESIDENTS_FILE)))
     consents = stack.enter_context(closing(ConsentLedger(data / CONSENTS_FILE)))
     accounts = stack.enter_context(closing(Accounts(data / ACCOUNTS_FILE)))
     words = stack.enter_context(closing(GateWords(data / ACCOUNTS_FILE)))
-    compared = wish.matcher or (lambda: _fresh_matcher(wish, models, store, consents))
+    eyes = BLIND if models is None else _eyes(wish, models, store, consents)
     return Desk(
         wish.door_id,
         around.clock,
         accounts,
         store,
         consents,
-        Studio(around.feed, _sessions(wish, models, compared), around.clock),
-        _recogniser(wish, models, compared),
+        Studio(around.feed, eyes.new_session, around.clock, wish.window),
+        eyes.recogniser,
         signing_key(data / RECEIPT_KEY_FILE),
         around.record,
         lambda before, count: events_of(data, before, count),
         facts=_facts(models, store),
         minors_allowed=wish.minors_allowed,
         words=words,
-        sight=Sight(models.detector, around.clock, wish.limits),
+        sight=None if models is None else Sight(models.detector, around.clock, wish.limits),
     )
 
 
@@ -131,6 +137,27 @@ def newest_events(journal: History, before: int | None, count: int) -> list[Door
         before = 1 if last is None else last.seq + 1
     start = max(before - 1 - count, 0)
     return [event for event in reversed(journal.read(start, count)) if event.seq < before]
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """What enrolment sees with."""
+
+    new_session: Callable[[str], GuidedSession]
+    recogniser: Recogniser
+
+
+def _no_models(*_: object) -> Any:
+    raise ModelMissing("no face models are installed, so nobody is enrolled: run facegate models install")
+
+
+BLIND = Eyes(_no_models, Recogniser("none", _no_models, _no_models))
+"""Of a door whose models are missing: everything else of its panel works."""
+
+
+def _eyes(wish: PanelWish, models: Models, store: ResidentStore, consents: ConsentLedger) -> Eyes:
+    compared = wish.matcher or (lambda: _fresh_matcher(wish, models, store, consents))
+    return Eyes(_sessions(wish, models, compared), _recogniser(wish, models, compared))
 
 
 def _sessions(
@@ -176,8 +203,9 @@ def _fresh_matcher(
     return build_matcher(models, wish.sureness, permitted_rows(store, consents, models.embedder.model_id))
 
 
-def _facts(models: Models, store: ResidentStore) -> dict[str, str]:
-    facts = {"facegate": f"{__version__} (Apache-2.0)", "embedder": models.embedder.model_id}
+def _facts(models: Models | None, store: ResidentStore) -> dict[str, str]:
+    embedder = "not installed" if models is None else models.embedder.model_id
+    facts = {"facegate": f"{__version__} (Apache-2.0)", "embedder": embedder}
     manifest = load_manifest()
     for name in ("yunet", "sface"):
         model = manifest.model(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.camera.check import PictureHealth
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.config.settings import CameraSection, LockSection, Recognition
-    from edge.domain import EventDraft
+    from edge.domain import Decision, EventDraft, Flaw, Frame
+    from edge.matcher.matcher import Matcher
     from edge.ports import Clock, LivenessCheck, Lock
     from edge.runtime.slot import FrameSlot
     from edge.service.consent import FollowedConsents
@@ -55,13 +57,37 @@ def make_capture(
     return Worker("capture", capture.step, close=capture.close, max_silence_seconds=MAX_SILENCE_SECONDS)
 
 
+class NoRecognition:
+    """Stands in for the pipeline while the models are missing or wrong: recognises nobody."""
+
+    hindrance: Flaw | None = None
+
+    def observe(self, frame: Frame) -> list[Decision]:  # noqa: ARG002 - the pipeline's signature
+        """Return no decision."""
+        return []
+
+    def reconsider(self, decision: Decision, seconds: float) -> None:
+        """Do nothing: nobody was recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seeing:
+    """What a door recognises with. `pipeline` belongs to one thread; `matcher` may be asked by any."""
+
+    models: Models
+    matcher: Matcher
+    pipeline: Pipeline
+    follower: RosterFollower
+    limits: QualityLimits
+
+
 def make_recognition(
     section: Recognition,
     models: Models,
     store: ResidentStore,
     consents: FollowedConsents,
     liveness: LivenessCheck | None,
-) -> tuple[Pipeline, RosterFollower]:
+) -> Seeing:
     """Return the pipeline over the residents who consented, and what keeps its gallery up to date."""
     matcher = build_matcher(models, Sureness(section.fpir, section.similarity), {})
     follower = RosterFollower(store, matcher.gallery, consents)
@@ -75,4 +101,5 @@ def make_recognition(
         max_yaw_deg=section.max_yaw_deg,
         zone=Zone(*section.zone),
     )
-    return Pipeline(models.detector, models.embedder, matcher, liveness, limits), follower
+    pipeline = Pipeline(models.detector, models.embedder, matcher, liveness, limits)
+    return Seeing(models, matcher, pipeline, follower, limits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge.domain import EventDraft
 from edge.service.commands import RemoteCommands
@@ -64,6 +64,8 @@ class PropertySide:
         self, door: RunningDoor, gallery: LiveGallery | None, restart: Callable[[], None] | None
     ) -> None:
         self._door = door
+        self.link: Callable[[], dict[str, Any]] | None = None
+        """How the link to the property is, None without a broker."""
         self.window = EnrolWindow(door.clock, ControllersJournal(door.record))
         self._report = DoorReport(
             gallery,
@@ -114,7 +116,7 @@ class PropertySide:
         )
         spread = random.Random()  # noqa: S311 - spreads load, guards nothing
         joining = Joining(lambda: PropertyLink(section, side), self._note_problem, spread)
-        self._commands.report = joining.state
+        self._commands.report = self.link = joining.state
         stack.callback(joining.stop)
         joining.start()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from contextlib import closing, contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from edge.errors import JournalTampered, JournalUnavailable, StoreError
@@ -12,7 +14,7 @@ from edge.store.chain import GENESIS, Link, Row, check_chain, to_event
 from edge.store.database import Schema, open_read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from edge.domain import DoorEvent
@@ -85,6 +87,20 @@ class JournalReader:
         with self._lock, self._unavailable():
             found: Rows = self._connection.execute(sql, (kind, limit)).fetchall()
         return [to_event(Row(*columns)) for columns in reversed(found)]
+
+    def last_grants(self, methods: Collection[str]) -> dict[str, datetime]:
+        """Return when each resident was last let in by one of `methods`. Reads the whole journal.
+
+        SQLite does the work, without holding up other threads.
+        """
+        sql = (
+            "SELECT json_extract(body, '$.resident') AS who, max(json_extract(body, '$.ts')) FROM events"
+            " WHERE json_extract(body, '$.type') = 'access.granted' AND who IS NOT NULL"
+            " AND json_extract(body, '$.data.method') IN (SELECT value FROM json_each(?)) GROUP BY who"
+        )
+        with self._lock, self._unavailable():
+            found = self._connection.execute(sql, (json.dumps(list(methods)),)).fetchall()
+        return {who: datetime.fromisoformat(at) for who, at in found}
 
     def last(self) -> DoorEvent | None:
         """Return the newest event, or None while there is none."""

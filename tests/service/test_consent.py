@@ -13,7 +13,7 @@ from edge.consent.rules import Statement, consent_from
 from edge.domain import Resident, Template
 from edge.errors import StoreError
 from edge.service.consent import ConsentGate
-from edge.service.panel import finish_withdrawals
+from edge.service.retention import finish_withdrawals
 from edge.store.consents import ConsentLedger
 from edge.store.residents import ResidentStore
 

@@ -26,6 +26,14 @@ class Broken:
         raise sqlite3.OperationalError("database is locked")
 
 
+class Works(Broken):
+    """Remembers when it was asked, and has nothing to do."""
+
+    def prune(self, now):
+        self.asked.append(now)
+        return 0
+
+
 def test_old_events_that_have_arrived_go_and_others_stay(tmp_path):
     clock, path = ManualClock(), tmp_path / "journal.db"
     old = clock.now() - timedelta(days=100)
@@ -35,7 +43,8 @@ def test_old_events_that_have_arrived_go_and_others_stay(tmp_path):
         with closing(SqliteOutbox(path)) as outbox:
             outbox.mark_done(1)
 
-        Housekeeping(Retention(path, 90, ballast_bytes=4096), clock, lambda: ClockTrust.SYNCED).step()
+        retention = Retention(path, 90, ballast_bytes=4096)
+        Housekeeping({"events": retention}, clock, lambda: ClockTrust.SYNCED).step()
 
         assert [event.seq for event in journal.read()] == [2, 3]
         assert journal.verify() == 2
@@ -43,7 +52,7 @@ def test_old_events_that_have_arrived_go_and_others_stay(tmp_path):
 
 def test_it_is_done_once_a_day_and_a_failure_waits_for_the_next():
     clock, broken = ManualClock(), Broken()
-    chores = Housekeeping(broken, clock, lambda: ClockTrust.RESTORED)
+    chores = Housekeeping({"broken": broken}, clock, lambda: ClockTrust.RESTORED)
     for _ in range(3):
         chores.step()
     clock.advance(DAY_SECONDS)
@@ -53,9 +62,16 @@ def test_it_is_done_once_a_day_and_a_failure_waits_for_the_next():
 
 def test_an_unknown_time_removes_nothing_and_a_known_one_does_it_at_once():
     clock, broken, trust = ManualClock(), Broken(), [ClockTrust.UNKNOWN]
-    chores = Housekeeping(broken, clock, lambda: trust[0])
+    chores = Housekeeping({"broken": broken}, clock, lambda: trust[0])
     chores.step()
     assert broken.asked == []
     trust[0] = ClockTrust.SYNCED
     chores.step()
     assert len(broken.asked) == 1
+
+
+def test_one_chore_that_fails_does_not_keep_the_next():
+    clock, broken, works = ManualClock(), Broken(), Works()
+    Housekeeping({"a": broken, "b": works}, clock, lambda: ClockTrust.SYNCED).step()
+
+    assert broken.asked == works.asked == [clock.now()]

@@ -1,0 +1,54 @@
+"""Whose data folder it is: a running door says so, and a second panel is refused."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from edge.errors import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+LOCK_FILE = "service.lock"
+"""Its name inside the data folder. The kernel frees the lock when the process ends, however it ends."""
+
+
+class OwnFolder:
+    """Marks a data folder as a running door's for as long as it is open. Never waits.
+
+    Where another door has the mark already, `is_marked` is False and the log says so; a door that
+    refused to run would lock everybody out.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._file = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.is_marked = True
+        except OSError:
+            self.is_marked = False
+            logger.error("%s: another door runs on this folder; stop one of them", data)  # noqa: TRY400
+
+    def close(self) -> None:
+        """Give the mark up."""
+        os.close(self._file)
+
+
+def require_no_door(data: Path, way_out: str) -> None:
+    """Raise `StoreError` with `way_out` while a door runs on this folder."""
+    if (data / LOCK_FILE).exists() and not _is_free(data / LOCK_FILE):
+        raise StoreError(f"{data}: a door is running here; {way_out}")
+
+
+def _is_free(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
