@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge.demo.annotate import VideoSink
 from edge.demo.render import FPS, HEIGHT, WIDTH, Stage
-from edge.demo.story import acts
+from edge.demo.story import acts, attack
 from edge.faces.detector import load_detector
 from edge.faces.manifest import load_manifest
 from edge.faces.weights import checked
@@ -15,14 +15,26 @@ from tests.places import need_models
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edge.demo.render import Act
+
 PHOTOS = ("obama", "obama2", "obama3", "biden", "astronaut")
 
 
 def record_walk_ups(path: Path, first: int, last: int) -> Path:
     """Write the demo's acts `first` to `last` (exclusive) as a video with no lossy surprises."""
     need_models("yunet", "sface", *PHOTOS)
+    return _record(path, acts(load_detector())[first:last])
+
+
+def record_phone(path: Path) -> Path:
+    """Write the demo's act of a phone with the resident's photo as a video."""
+    need_models("yunet", "sface", *PHOTOS)
+    return _record(path, [attack(load_detector())])
+
+
+def _record(path: Path, programme: list[Act]) -> Path:
     sink = VideoSink(path, (WIDTH, HEIGHT), FPS)
-    stage = Stage(acts(load_detector())[first:last])
+    stage = Stage(programme)
     while (frame := stage.read()) is not None:
         sink.add(frame.image)
     sink.close()
