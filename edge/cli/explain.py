@@ -40,6 +40,8 @@ def find_event(data: Path, wanted: str) -> DoorEvent:
             found = [event]
         elif _is_named(event, wanted):
             found.append(event)
+    if wanted == "last" and not found:
+        raise StoreError("last: nothing was decided about a person yet; `facegate events` shows the rest")
     if len(found) != 1:
         count = "no event" if not found else f"{len(found)} events"
         raise StoreError(f"{wanted}: {count} of that name; `facegate events` shows numbers and ids")

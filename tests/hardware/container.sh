@@ -1,5 +1,5 @@
-# Sourced by the trials that boot: a container of this machine's own files in an overlay in memory,
-# with facegate placed as `make install` places it. Sets root, scratch, python; nothing on this machine changes.
+# Sourced by the trials that boot: a container of this machine's own files in an overlay in memory.
+# Sets root, scratch, python; nothing on this machine changes.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 python=${BOOT_PYTHON:-/usr/bin/python3}
@@ -13,18 +13,27 @@ mkdir "$scratch/upper" "$scratch/work" "$scratch/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$scratch/upper,workdir=$scratch/work" "$scratch/root"
 root=$scratch/root
 
-# The program, as make install would place it, with the stand-in for lgpio beside it.
-library=$root/opt/facegate/lib
-mkdir -p "$library" "$root/opt/facegate/bin" "$root/var/lib/lines"
-cp -r "$repository/edge" "$repository/models" "$library/"
-mkdir -p "$library/tests"
-cp -r "$repository/tests/relay" "$repository/tests/hardware" "$library/tests/"
-cp "$repository/tests/relay/stand_in/lgpio.py" "$library/"
-printf '#!/bin/sh\nexport PYTHONPATH=/opt/facegate/lib:%s\nexec %s "$@"\n' "$packages" "$python" > "$root/opt/facegate/bin/python"
-printf '#!/bin/sh\nexport PYTHONPATH=/opt/facegate/lib:%s\nexec %s -c "from edge.cli import main; main()" "$@"\n' \
-  "$packages" "$python" > "$root/opt/facegate/bin/facegate"
-chmod 755 "$root"/opt/facegate/bin/*
-make -s -C "$repository" install-files DESTDIR="$root"
+mkdir -p "$root/var/lib/lines" "$root/opt/facegate"
+chmod 777 "$root/var/lib/lines"
+
+# `place_program`: as make install would place it, with the stand-in for lgpio beside it.
+place_program() {
+  library=$root/opt/facegate/lib
+  mkdir -p "$library" "$root/opt/facegate/bin"
+  cp -r "$repository/edge" "$repository/models" "$library/"
+  mkdir -p "$library/tests"
+  cp -r "$repository/tests/relay" "$repository/tests/hardware" "$library/tests/"
+  cp "$repository/tests/relay/stand_in/lgpio.py" "$library/"
+  printf '#!/bin/sh\nexport PYTHONPATH=/opt/facegate/lib:%s\nexec %s "$@"\n' "$packages" "$python" > "$root/opt/facegate/bin/python"
+  printf '#!/bin/sh\nexport PYTHONPATH=/opt/facegate/lib:%s\nexec %s -c "from edge.cli import main; main()" "$@"\n' \
+    "$packages" "$python" > "$root/opt/facegate/bin/facegate"
+  chmod 755 "$root"/opt/facegate/bin/*
+  make -s -C "$repository" install-files DESTDIR="$root"
+  systemd-sysusers --root="$root" "$root/usr/lib/sysusers.d/facegate.conf" > "$scratch/users.log" 2>&1
+  systemd-tmpfiles --root="$root" --create "$root/usr/lib/tmpfiles.d/facegate.conf"
+  mkdir -p "$root/var/lib/facegate" && chmod 700 "$root/var/lib/facegate"
+  chroot "$root" chown -R facegate:facegate /var/lib/facegate
+}
 
 # `run_inside UNIT...`: boot, run /opt/facegate/inside as root with these units' lines in files, print its report.
 run_inside() {
@@ -53,12 +62,7 @@ Requires=basic.target
 After=basic.target
 Wants=trial.service
 EOF
-  systemd-sysusers --root="$root" "$root/usr/lib/sysusers.d/facegate.conf" > "$scratch/users.log" 2>&1
-  systemd-tmpfiles --root="$root" --create "$root/usr/lib/tmpfiles.d/facegate.conf"
-  mkdir -p "$root/var/lib/facegate" && chmod 700 "$root/var/lib/facegate"
-  chroot "$root" chown -R facegate:facegate /var/lib/facegate
-  chmod 777 "$root/var/lib/lines"
-  systemd-nspawn --quiet --directory="$root" --register=no --keep-unit --private-network --boot -- \
+  systemd-nspawn --quiet --directory="$root" --register=no --keep-unit ${NETWORK---private-network} --boot -- \
     systemd.unit=trial.target systemd.show_status=no > "$scratch/boot.log" 2>&1 || { tail -20 "$scratch/boot.log"; exit 1; }
   cat "$root/var/lib/lines/report"
   [ "$(cat "$root/var/lib/lines/rc")" = 0 ] || { tail -20 "$root/var/lib/lines/errors"; exit 1; }

@@ -13,11 +13,13 @@ import pytest
 
 from edge.cli import EXIT_CONFIG
 from edge.config import load_settings
+from edge.store.site_key import CREDENTIAL, NEW_CREDENTIAL
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "systemd"
 EXAMPLE = UNITS / "config.toml"
 NAMES = ("facegate.service", "facegate-relay.service")
+ALL = sorted(path.name for path in UNITS.glob("*.service"))
 GOAL = 2.0
 
 needs_systemd = pytest.mark.skipif(
@@ -44,7 +46,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @needs_systemd
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_the_sandbox_is_at_least_as_tight_as_promised(name: str) -> None:
     done = run("systemd-analyze", "security", "--offline=true", "--no-pager", UNITS / name)
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
@@ -53,10 +55,10 @@ def test_the_sandbox_is_at_least_as_tight_as_promised(name: str) -> None:
 
 
 @needs_systemd
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_systemd_finds_nothing_to_say(name: str, tmp_path: Path) -> None:
     """Unknown keys are only said on stderr: the exit code stays 0."""
-    for unit in NAMES:
+    for unit in ALL:
         (tmp_path / unit).write_text(runnable(unit))
     done = run("systemd-analyze", "verify", tmp_path / name)
     assert (done.returncode, done.stderr) == (0, "")
@@ -100,6 +102,24 @@ def test_door_and_guard_are_two_users_who_share_a_group() -> None:
         assert f"u {user} " in declared
     for group in {*door["SupplementaryGroups"].split(), *guard["SupplementaryGroups"].split()}:
         assert f"g {group} " in declared
+
+
+def test_secrets_come_from_the_credential_store_and_are_named_as_the_door_asks_for_them() -> None:
+    text = (UNITS / "facegate.service").read_text()
+    given = set(re.findall(r"^LoadCredentialEncrypted=(\S+)$", text, re.MULTILINE))
+    assert given == {
+        CREDENTIAL,
+        NEW_CREDENTIAL,
+        "mqtt-password",
+    }  # no path: without one the door still starts
+    example = EXAMPLE.read_text()
+    assert "/run/credentials/facegate.service/mqtt-password" in example
+
+
+def test_door_and_guard_keep_their_runtime_folders_apart() -> None:
+    door, guard = (Unit(name)["Service"] for name in NAMES)
+    assert door["RuntimeDirectory"] != guard["RuntimeDirectory"]
+    assert door["RuntimeDirectoryMode"] == "0700"
 
 
 def test_the_guard_has_no_network_and_no_camera() -> None:
