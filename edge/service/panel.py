@@ -11,6 +11,7 @@ from edge import __version__
 from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
 from edge.errors import EnrolmentRefused, ModelMissing
+from edge.faces.liveness.fusion import DEFAULT_NETWORKS
 from edge.faces.liveness.load import load_liveness
 from edge.faces.manifest import load_manifest
 from edge.panel.accounts import ACCOUNTS_FILE, Accounts
@@ -114,11 +115,14 @@ def open_desk(wish: PanelWish, models: Models | None, around: Around, stack: Exi
 
 
 def liveness_maker(
-    mode: Literal["off", "passive"], models: Models, report: Callable[[str], None]
+    mode: Literal["off", "passive"],
+    models: Models,
+    report: Callable[[str], None],
+    networks: Sequence[str] = DEFAULT_NETWORKS,
 ) -> Callable[[], LivenessCheck | None]:
     """Return what makes a fresh liveness check for every enrolment; `report` hears of it once."""
-    load_liveness(mode, models.embedder, report)
-    return lambda: load_liveness(mode, models.embedder, logger.debug)
+    load_liveness(mode, models.embedder, report, networks=networks)
+    return lambda: load_liveness(mode, models.embedder, logger.debug, networks=networks)
 
 
 def events_of(data: Path, before: int | None, count: int) -> list[DoorEvent]:

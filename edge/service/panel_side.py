@@ -150,7 +150,9 @@ class PanelSide:
         )
         if seeing is not None and recognition.liveness != "off":
             # A newcomer is not asked to answer challenges: the session turns his head anyway.
-            wish = replace(wish, new_liveness=liveness_maker("passive", seeing.models, logger.info))
+            networks = recognition.liveness_networks
+            watch = liveness_maker("passive", seeing.models, logger.info, networks)
+            wish = replace(wish, new_liveness=watch)
         if seeing is not None:
             matcher = seeing.matcher
             wish = replace(wish, matcher=lambda: matcher, limits=seeing.limits)
