@@ -10,7 +10,15 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from edge.panel import views_door, views_enrol, views_entry, views_people, views_screen, views_system
+from edge.panel import (
+    views_door,
+    views_enrol,
+    views_entry,
+    views_mode,
+    views_people,
+    views_screen,
+    views_system,
+)
 from edge.panel.asking import ALL, INSTALLER, PEOPLE, Ask, view
 from edge.panel.desk import Office
 from edge.panel.guard import RequestGuard
@@ -37,6 +45,7 @@ PAGES: tuple[tuple[str, tuple[str, ...], frozenset[Role] | None, Callable[[Ask],
     ("/language/{code}", GET, None, views_entry.language),
     ("/accounts", BOTH, INSTALLER, views_entry.accounts),
     ("/enrol", GET, PEOPLE, views_enrol.form),
+    ("/enrol/mode", POST, INSTALLER, views_mode.mode),
     ("/enrol/start", POST, PEOPLE, views_enrol.start),
     ("/enrol/photos", POST, PEOPLE, views_enrol.photos),
     ("/enrol/now", GET, PEOPLE, views_enrol.now),

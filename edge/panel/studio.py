@@ -7,14 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from edge.domain import Resident, Template
 from edge.errors import FacegateError, FrameRefused, PanelRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from edge.consent.rules import Statement
-    from edge.domain import Consent, Embedding
     from edge.enrol.session import GuidedSession, Outcome, Progress
     from edge.panel.feed import Feed
     from edge.ports import Clock
@@ -130,16 +128,3 @@ class Studio:
             with suppress(FrameRefused):
                 enrolment.progress = session.observe(frame)
                 enrolment.outcome = session.outcome
-
-
-def templates_of(
-    resident: Resident, rows: Sequence[Embedding], model_id: str, consent: Consent
-) -> list[Template]:
-    """Return the rows of an outcome as templates under a consent: shots, then their mean."""
-    last = len(rows) - 1
-    return [
-        Template(
-            resident.id, row, model_id, consent.given_at, "mean" if 0 < last == n else "shot", consent.id
-        )
-        for n, row in enumerate(rows)
-    ]

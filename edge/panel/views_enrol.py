@@ -13,10 +13,10 @@ from edge.consent.rules import Statement, consent_from
 from edge.domain import Resident
 from edge.enrol.guidance import GUIDANCE
 from edge.enrol.session import HINDRANCES
+from edge.enrol.templates import templates_under
 from edge.errors import FrameRefused, PanelRefused
 from edge.panel.accounts import Role
 from edge.panel.refusals import Refused
-from edge.panel.studio import templates_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +102,7 @@ def save(ask: Ask) -> Response:
         facts["expected_miss_rate"] = round(outcome.report.miss_rate, 6)
     ask.desk.note("enrol.saved", about=resident.id, **facts, **override)
     ask.desk.consents.record(consent)
-    rows = templates_of(resident, outcome.rows, ask.desk.recogniser.model_id, consent)
+    rows = templates_under(consent, outcome.rows, ask.desk.recogniser.model_id, ask.desk.clock.now())
     ask.desk.residents.put(resident, rows)
     ask.desk.studio.end()
     return ask.page("message.html", title=ask.say("enrol"), text=ask.say("saved", who=resident.name))

@@ -265,6 +265,13 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "threshold": Words("Threshold", "阈值"),
         "table": Words("The same as a table", "以表格显示"),
         "messages": Words("Newest messages", "最新消息"),
+        "mode_open": Words("Enrolment mode ends in {minutes} min.", "登记模式将在 {minutes} 分钟后结束。"),
+        "mode_closed": Words(
+            "Enrolment mode is closed. An installer opens it here, or the property from its office.",
+            "登记模式已关闭。请由安装人员在此开启，或由物业远程开启。",
+        ),
+        "mode_open_it": Words("Open enrolment mode for 15 minutes", "开启登记模式 15 分钟"),
+        "mode_close_it": Words("Close enrolment mode", "关闭登记模式"),
         "step_one": Words("Who", "人员"),
         "step_two": Words("Consent", "同意"),
         "step_three": Words("Pictures", "画面"),
