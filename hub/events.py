@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from hub.batches import digest, parse_batch
 from hub.tables import DOUBTS, EVENTS, STREAMS, insert_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sqlalchemy.engine import Connection, Engine
 
@@ -53,6 +54,7 @@ class Place:
     upto: int
     hash: str | None
     top: int
+    pruned: int
     known: dict[int, str] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     doubts: list[dict[str, Any]] = field(default_factory=list)
@@ -69,6 +71,8 @@ class Place:
     def take(self, row: dict[str, Any]) -> None:
         """Keep an event unless it is there already; doubt what does not fit."""
         seq, found = row["seq"], row["hash"]
+        if seq <= self.pruned:
+            return
         if seq in self.known:
             if self.known[seq] != found:
                 self.doubt(seq, f"came again as {found}")
@@ -104,8 +108,9 @@ class EventSink:
     as a doubt: refusing it would lose the evidence.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:
         self._engine = engine
+        self._now = now
         self._met: set[Key] = set()
 
     def store(self, device: str, payload: bytes, floor: int = 0) -> dict[str, Any]:
@@ -128,7 +133,7 @@ class EventSink:
                 _take(connection, places, batches)
                 for place in places.values():
                     _advance(connection, place)
-                _write(connection, list(places.values()))
+                _write(connection, list(places.values()), self._now())
         except BaseException:
             self._met.clear()  # their rows may have been undone
             raise
@@ -201,12 +206,12 @@ def _links(
     return sorted(stored + [link for link in came if link[0] > place.upto])
 
 
-def _write(connection: Connection, places: list[Place]) -> None:
+def _write(connection: Connection, places: list[Place], now: float) -> None:
     """Write all that is new, one statement for each table."""
     if doubts := [doubt for place in places for doubt in place.doubts]:
         connection.execute(sa.insert(DOUBTS), doubts)
     if rows := [row for place in places for row in place.rows]:
-        connection.execute(sa.insert(EVENTS), rows)
+        connection.execute(sa.insert(EVENTS), [{**row, "stored_at": now} for row in rows])
     moved = [
         {"d": place.device, "s": place.stream, "u": place.upto, "h": place.hash, "t": place.top}
         for place in places
@@ -217,7 +222,7 @@ def _write(connection: Connection, places: list[Place]) -> None:
 
 
 def _place(connection: Connection, row: Any) -> Place:
-    place = Place(row.device, row.stream, row.upto, row.hash, row.top or 0)
+    place = Place(row.device, row.stream, row.upto, row.hash, row.top or 0, row.pruned or 0)
     if row.top is None:  # left by an older version
         highest = sa.select(sa.func.max(EVENTS.c.seq)).where(*_of(place))
         place.top = connection.execute(highest).scalar() or 0

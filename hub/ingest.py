@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from edge.errors import SyncError
-from edge.sync.clerk import Clerk
+from edge.sync.clerk import QUIET_SECONDS, Clerk
 from edge.sync.settings import ROOT
 from hub.batches import parse_batch
 from hub.devices import device_of, note
@@ -31,7 +31,6 @@ MOST_WAITING = 50_000
 """Messages of doors that may wait: beyond it they are rejected, and doors send them again."""
 PAUSE_SECONDS = 0.5
 """Between attempts while the database fails: doors repeat themselves after 3 s at the earliest."""
-QUIET_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Ingest(Clerk):
         self._sink = EventSink(engine)
         self._sleep = sleep
         self._status = IngestStatus()
-        self._quiet_until = 0.0
+        self._failures_quiet_until = 0.0
 
     def status(self) -> IngestStatus:
         """Return what was done so far."""
@@ -128,8 +127,8 @@ class Ingest(Clerk):
         said = str(getattr(error, "orig", None) or error).splitlines()[0]
         self._count(failures=1)
         self._status = replace(self._status, problem=said)
-        if (now := time.monotonic()) >= self._quiet_until:
-            self._quiet_until = now + QUIET_SECONDS
+        if (now := time.monotonic()) >= self._failures_quiet_until:
+            self._failures_quiet_until = now + QUIET_SECONDS
             LOG.error("the hub's database fails: %s; nothing is acknowledged until it works", said)
         self._sleep(PAUSE_SECONDS)
 

@@ -13,6 +13,7 @@ from hub.commands import Commander
 from hub.configuration import ConfigurationServer
 from hub.devices import Attendance
 from hub.ingest import Ingest
+from hub.retention import Retention
 from hub.rollout import RosterServer
 from hub.roster import RosterLog
 from hub.tables import open_tables
@@ -30,12 +31,18 @@ SHARE = "facegate"
 class Hub:
     """A running hub. `folder` is the site's, `url` the database.
 
-    With `stores_events` False others do that (`Worker`). Raises `ConfigError` or `StoreError` when
-    it cannot start.
+    With `stores_events` False others do that (`Worker`); with `keep_days` older events are deleted
+    every day. Raises `ConfigError` or `StoreError` when it cannot start.
     """
 
     def __init__(
-        self, folder: Path, url: str, rng: random.Random | None = None, *, stores_events: bool = True
+        self,
+        folder: Path,
+        url: str,
+        rng: random.Random | None = None,
+        *,
+        stores_events: bool = True,
+        keep_days: float | None = None,
     ) -> None:
         self.engine = open_tables(url)
         signer = Site(folder).signer()
@@ -47,10 +54,13 @@ class Hub:
             ConfigurationServer(self.engine, signer),
             Attendance(self.engine),
         )
+        self._retention = Retention(self.engine, keep_days) if keep_days is not None else None
         self.client = SyncClient(broker_settings(folder), self._parts, rng=rng)
 
     def start(self) -> None:
         """Begin serving."""
+        if self._retention is not None:
+            self._retention.start()
         for part in self._parts:
             part.start()
         self.client.start()
@@ -60,6 +70,8 @@ class Hub:
         self.client.stop()
         for part in self._parts:
             part.stop()
+        if self._retention is not None:
+            self._retention.stop()
         self.engine.dispose()
 
 

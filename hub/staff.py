@@ -19,6 +19,7 @@ from edge.sync.site import Site
 from hub.commands import ANSWER_SECONDS, ask, outcome
 from hub.configuration import Configurations
 from hub.reading import News, history
+from hub.retention import Retention
 from hub.roster import RosterLog
 from hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables, reading
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from edge.domain import RosterState
     from hub.configuration import ConfigView
     from hub.reading import StoredEvent, Wanted
+    from hub.retention import Forgotten
 
 FINAL = {"done", "failed", "rejected", "duplicate"}
 POLL_SECONDS = 0.1
@@ -107,6 +109,10 @@ class Staff:
     def news(self) -> News:
         """Return where events that are stored from now on can be looked up."""
         return News(self._engine)
+
+    def forget(self, keep_days: float) -> Forgotten:
+        """Delete events that were stored longer ago, and say what went."""
+        return Retention(self._engine, keep_days).prune()
 
     def doubts(self) -> list[Doubt]:
         """Return the signs of tampering or loss, in the order they were noted."""

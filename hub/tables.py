@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -32,7 +33,10 @@ EVENTS = sa.Table(
     sa.Column("prev", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
+    sa.Column("stored_at", sa.Float),
 )
+"""`stored_at` is the hub's clock, seconds since 1970; what an older version stored counts as new."""
+
 STREAMS = sa.Table(
     "streams",
     METADATA,
@@ -41,9 +45,10 @@ STREAMS = sa.Table(
     sa.Column("upto", sa.BigInteger, nullable=False),
     sa.Column("hash", sa.String(64)),
     sa.Column("top", sa.BigInteger),
+    sa.Column("pruned", sa.BigInteger),
 )
-"""How far each stream is stored without a gap, the hash there (None: not known), and the highest
-number stored at all (None: not known)."""
+"""How far each stream is stored without a gap, the hash there (None: not known), the highest
+number stored at all (None: not known), and up to where it was deleted for its age (None: nothing)."""
 
 DOUBTS = sa.Table(
     "doubts",
@@ -166,6 +171,8 @@ def _make_tables(connection: Connection) -> None:
             if column.name not in known:  # a table of an older version: new columns are nullable
                 kind = column.type.compile(connection.dialect)
                 connection.exec_driver_sql(f'ALTER TABLE {table.name} ADD COLUMN "{column.name}" {kind}')
+                if column is EVENTS.c.stored_at:
+                    connection.execute(sa.update(EVENTS).values(stored_at=time.time()))
 
 
 def _prepare_sqlite(engine: Engine) -> None:

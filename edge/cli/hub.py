@@ -64,13 +64,14 @@ def hub(ctx: click.Context, site: Path, database: str | None) -> None:
     help="Processes that store events; 0: this one. Each needs `facegate provision worker`.",
 )
 @click.option("--share", default=SHARE, show_default=True, help="Name of the workers' group at the broker.")
+@click.option("--keep-days", type=click.FloatRange(min=1), help="Delete older events every day.")
 @click.pass_obj
-def run(place: tuple[Path, str], workers: int, share: str) -> None:
+def run(place: tuple[Path, str], workers: int, share: str, keep_days: float | None) -> None:
     """Serve the doors until stopped.
 
     Example: facegate hub run --workers 3
     """
-    service = Hub(*place, stores_events=not workers)
+    service = Hub(*place, stores_events=not workers, keep_days=keep_days)
     crew = Crew(workers, launcher(*place, share))
     crew.start()
     _serve(service, "hub running")

@@ -57,6 +57,18 @@ def export(
 
 
 @events.command()
+@click.option("--keep-days", type=click.FloatRange(min=1), required=True, help="Keep what is younger.")
+@click.pass_obj
+def prune(place: tuple[Path, str], keep_days: float) -> None:
+    """Delete events that were stored longer ago; `hub run --keep-days` does so every day.
+
+    Example: facegate hub events prune --keep-days 90
+    """
+    with closing(Staff(*place)) as desk:
+        click.echo(f"{desk.forget(keep_days).events} events deleted")
+
+
+@events.command()
 @click.pass_obj
 def doubts(place: tuple[Path, str]) -> None:
     """Show signs of tampering or loss in the doors' journals; exit code 1 when there are any.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ MOST_WAITING_BYTES = 64 * 1024 * 1024
 """What may wait: a roster snapshot of 20,000 people is about 6 MB; more is rejected, not kept."""
 MOST_AT_ONCE = 1000
 TICK_SECONDS = 1.0
+QUIET_SECONDS = 60.0
 
 
 class Clerk:
@@ -45,6 +47,7 @@ class Clerk:
         self._waiting_bytes = 0
         self._bytes_lock = threading.Lock()
         self._answers: deque[tuple[str, bytes, bool]] = deque(maxlen=most_waiting)
+        self._quiet_until = 0.0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -67,7 +70,8 @@ class Clerk:
             try:
                 self.handle(message)
             except Exception:  # outermost for this message: one that breaks us is not repeated
-                LOG.exception("a message was handled in a way nobody expected")
+                if self._is_worth_a_line():
+                    LOG.exception("a message was handled in a way nobody expected")
 
     def idle(self) -> None:
         """Do what time asks for. Clerk's thread."""
@@ -111,7 +115,15 @@ class Clerk:
                     self.handle_all(messages)
                 self.idle()
             except Exception:  # the thread's outermost loop
-                LOG.exception("messages were handled in a way nobody expected")
+                if self._is_worth_a_line():
+                    LOG.exception("messages were handled in a way nobody expected")
+
+    def _is_worth_a_line(self) -> bool:
+        """Say so once a minute: a broken disk breaks every turn."""
+        if (now := time.monotonic()) < self._quiet_until:
+            return False
+        self._quiet_until = now + QUIET_SECONDS
+        return True
 
     def _gather(self) -> list[Message] | None:
         """Wait for a message and return it with what came behind it; None at the end."""
