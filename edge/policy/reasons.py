@@ -129,7 +129,6 @@ KINDS: dict[str, Words] = {
     ),
     "lock.guard_back": Words("the relay guard answers again", "继电器守护进程恢复响应"),
     "lock.unlock_failed": Words("the lock could not be opened", "无法开锁"),
-    "health.lock": Words("the lock has a fault", "锁出现故障"),
     "health.camera": Words("the camera's state changed", "摄像头状态发生变化"),
     "health.frame": Words(
         "the camera delivered something that is no picture", "摄像头送来的数据不是有效画面"
@@ -147,6 +146,15 @@ KINDS: dict[str, Words] = {
         "residents are not matched for want of a consent on record", "因缺少同意记录，部分住户不参与人脸比对"
     ),
     "health.panel": Words("the panel cannot be served as set up", "面板无法按设置提供服务"),
+    "health.roster": Words(
+        "how long ago the property last confirmed the roster became a concern, or ceased to be",
+        "名册距上次由物业确认的时间过长，或已恢复正常",
+    ),
+    "health.residents": Words(
+        "the resident store was damaged; it is kept aside and a new one began",
+        "住户数据已损坏；旧数据已另存，新数据库开始",
+    ),
+    "config.refused": Words("a configuration from the property was refused", "物业下发的配置被拒绝"),
     "health.restarts": Words("facegate was started again and again", "facegate 反复重启"),
     "health.sync": Words("the property cannot be joined", "无法连接物业系统"),
     "journal.quarantined": Words(
@@ -170,6 +178,9 @@ KINDS: dict[str, Words] = {
     "panel.backup": Words("a backup was taken at the panel", "已在面板生成备份"),
     "panel.notice_changed": Words("the notice of the display was changed", "屏幕通知已更改"),
     "enrol.opened": Words("an enrolment was begun", "开始登记"),
+    "enrol.window_opened": Words("enrolling at this door was opened for a time", "已限时开放本门登记"),
+    "enrol.window_closed": Words("enrolling at this door was closed", "已关闭本门登记"),
+    "enrol.refused": Words("an enrolment was refused", "登记被拒绝"),
     "enrol.saved": Words("a face was enrolled", "已登记人脸"),
     "enrol.dropped": Words("an enrolment ended without templates", "登记结束，未保存模板"),
     "resident.changed": Words("a resident's rights were changed", "住户权限已变更"),
