@@ -9,20 +9,21 @@ many faces it shows. Time comes from the frames, so a recording replays bit for 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from edge.domain import Decision, Flaw, Reason, Verdict
+from edge.domain import Flaw, Reason, Verdict
 from edge.faces.looking import Looker
 from edge.faces.motion import Motion, MotionGate
 from edge.faces.quality import QualityLimits, face_scale_px, intent_flaws, measure
 from edge.faces.tracker import Tracker
 from edge.policy.evidence import HOPE_SLACK, is_hopeless, share_of_look, weigh
+from edge.policy.looks import Look, decided
 from edge.policy.visits import Visits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.domain import Face, Frame, Liveness, Match, OperatingPoint, Quality
+    from edge.domain import Decision, Face, Frame, Liveness, Quality
     from edge.faces.tracker import Track
     from edge.policy.visits import Visit
     from edge.ports import Detector, Embedder, Identifier, LivenessCheck
@@ -44,17 +45,6 @@ class Pace:
     idle: float = 5.0
     settled: float = 4.0
     still: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """One close look at one face, and all that came of it."""
-
-    quality: Quality
-    mean: Match
-    point: OperatingPoint
-    verdict: Verdict
-    reason: Reason
 
 
 class Pipeline:
@@ -184,7 +174,7 @@ class Pipeline:
             return self._deny(frame, visit, reason, faces, look)
         return []
 
-    def _look(self, frame: Frame, face: Face, visit: Visit, quality: Quality) -> _Look:
+    def _look(self, frame: Frame, face: Face, visit: Visit, quality: Quality) -> Look:
         """Embed the face as it is now, compare, and weigh it with the visit's earlier shots."""
         shot = self._embedder.embed(frame.image, face.landmarks)
         if not visit.evidence.add(frame.time, shot):
@@ -198,9 +188,9 @@ class Pipeline:
             visit.evidence.looks += 1
         point = self._identifier.operating_point(share_of_look(visit.evidence.looks))
         verdict, reason = weigh(shot_match, mean, point)
-        return _Look(quality, mean, point, verdict, reason)
+        return Look(quality, mean, point, verdict, reason)
 
-    def _grant(self, frame: Frame, visit: Visit, look: _Look, faces: int) -> list[Decision]:
+    def _grant(self, frame: Frame, visit: Visit, look: Look, faces: int) -> list[Decision]:
         """Let a recognised resident in, once a visit, when he is also live."""
         resident_id = look.mean.resident_id
         assert resident_id is not None  # noqa: S101 - weigh() grants nobody else
@@ -216,10 +206,10 @@ class Pipeline:
                 return self._refuse_attack(frame, visit, look, faces, liveness)
         if not self._visits.grant(visit, resident_id, frame.time):
             return []
-        return [_decision(frame, visit, Verdict.GRANT, Reason.GRANTED, faces, look, liveness)]
+        return [decided(frame, visit, (Verdict.GRANT, Reason.GRANTED), faces, look, liveness)]
 
     def _refuse_attack(
-        self, frame: Frame, visit: Visit, look: _Look, faces: int, liveness: Liveness
+        self, frame: Frame, visit: Visit, look: Look, faces: int, liveness: Liveness
     ) -> list[Decision]:
         """Refuse who is recognised but not live; after a rest he is judged anew."""
         self._doubt_liveness(visit)
@@ -232,14 +222,14 @@ class Pipeline:
         visit: Visit,
         reason: Reason,
         faces: int,
-        look: _Look | None = None,
+        look: Look | None = None,
         liveness: Liveness | None = None,
     ) -> list[Decision]:
         """Refuse, once per visit and reason; never somebody who was just let in."""
         if reason in visit.told or visit.was_granted:
             return []
         visit.told.add(reason)
-        return [_decision(frame, visit, Verdict.DENY, reason, faces, look, liveness)]
+        return [decided(frame, visit, (Verdict.DENY, reason), faces, look, liveness)]
 
     def _refuse_unusable(
         self, frame: Frame, visit: Visit, flaws: Sequence[Flaw], faces: int
@@ -290,38 +280,3 @@ def _urgency(candidate: tuple[Track, Visit]) -> tuple[bool, float, int]:
     """Order of close looks: who was never looked at, then who waits longest, then the older track."""
     track, visit = candidate
     return not visit.evidence.looks, -visit.next_look, -track.id
-
-
-def _decision(
-    frame: Frame,
-    visit: Visit,
-    verdict: Verdict,
-    reason: Reason,
-    faces: int,
-    look: _Look | None,
-    liveness: Liveness | None,
-) -> Decision:
-    numbers: dict[str, Any] = {"detail": {"first_seen": round(visit.first_seen, 6)}}
-    if look is not None:
-        numbers = {
-            "resident_id": look.mean.resident_id if verdict is Verdict.GRANT else None,
-            "similarity": look.mean.similarity,
-            "runner_up_id": look.mean.runner_up_id,
-            "runner_up_similarity": look.mean.runner_up_similarity,
-            "margin": look.mean.margin,
-            "threshold": look.point.threshold,
-            "quality": look.quality,
-            "detail": numbers["detail"] | {"nearest": look.mean.resident_id, "basis": look.point.basis},
-        }
-    return Decision(
-        verdict,
-        reason,
-        track_id=visit.track_id,
-        frame_seq=frame.seq,
-        time=frame.time,
-        at=frame.at,
-        faces_in_view=faces,
-        shots=len(visit.evidence.shots),
-        liveness=liveness,
-        **numbers,
-    )
