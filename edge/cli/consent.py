@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.cli.agreement import Agreement, agreement_options, recorded
+from edge.cli.consent_papers import export, receipt_key, verify_receipt
 from edge.cli.data_dir import data_option
 from edge.cli.door_files import opened
 
@@ -118,6 +119,10 @@ def withdraw(resident_id: str, by: str, language: str, data: Path) -> None:
         desk = WithdrawalDesk(note.door_id, store, ledger, key, SystemClock(), note.record)
         receipt, line = desk.withdraw(resident_id, by)
     click.echo(printed(receipt, line, language))
+
+
+for command in (export, verify_receipt, receipt_key):
+    consent.add_command(command)
 
 
 def _require(store: ResidentStore, resident_id: str) -> None:

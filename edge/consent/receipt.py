@@ -47,17 +47,42 @@ def verified(line: str, key: Ed25519PublicKey) -> Receipt:
         raise ConsentRefused("not a receipt that this door signed; compare it with the paper") from error
 
 
+def line_in(page: str) -> str:
+    """Return the signed line of a printed page. Raises `ConsentRefused` when there is none."""
+    for line in page.splitlines():
+        if line.strip().startswith(f"{PREFIX}."):
+            return line.strip()
+    raise ConsentRefused(f"no receipt in it: one line has to begin with {PREFIX}.")
+
+
+def public_text(key: Ed25519PublicKey) -> str:
+    """Return a door's public key as text to publish."""
+    return _text(key.public_bytes_raw())
+
+
+def public_key(text: str) -> Ed25519PublicKey:
+    """Return the key that `public_text` wrote. Raises `ConsentRefused` for anything else."""
+    from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415 - as above
+
+    try:
+        return ed25519.Ed25519PublicKey.from_public_bytes(_bytes(text.strip()))
+    except ValueError as error:
+        raise ConsentRefused("not a door's public key; see facegate consent receipt-key") from error
+
+
 TEXTS = {
     "en": (
         "RECEIPT OF ERASURE\n\nDoor: {door}\nPerson: {resident_id}\nTime: {withdrawn_at}\n"
         "Templates erased: {templates}\nConsents ended: {consents}\nKey destroyed: {key}\n\n"
-        "The key that your face template was encrypted with was destroyed. The template cannot be read any "
-        "more, in this device or in any backup of it. Keep this receipt.\n\n{line}\n"
+        "The key that your face template was encrypted with was destroyed in this device, and the template "
+        "with it. Backups made before are encrypted; when one is restored, the record of this withdrawal "
+        "erases your face again. Keep this receipt.\n\n{line}\n"
     ),
     "zh": (
         "删除回执\n\n门：{door}\n人员：{resident_id}\n时间：{withdrawn_at}\n"
         "已删除模板：{templates}\n已终止同意：{consents}\n已销毁密钥：{key}\n\n"
-        "加密您人脸模板的密钥已销毁。本设备及其任何备份中的模板均无法再被读取。请保存此回执。\n\n{line}\n"
+        "本设备中加密您人脸模板的密钥及模板均已销毁。此前的备份均已加密；若恢复备份，"
+        "本次撤回的记录将再次删除您的人脸。请保存此回执。\n\n{line}\n"
     ),
 }
 

@@ -16,6 +16,7 @@ from edge.enrol.withdrawal import WithdrawalDesk
 from edge.errors import PanelRefused
 from edge.panel.telling import seen_events
 from edge.panel.troubles import troubles
+from edge.store.person import export_person
 
 if TYPE_CHECKING:
     from edge.domain import Consent, Resident
@@ -139,11 +140,7 @@ def export(ask: Ask) -> Response:
     """Return all that is stored about one person, as a file."""
     person = _person(ask)
     ask.desk.note("resident.exported", about=person.id, by=ask.session.user)
-    data = {
-        "resident": ask.desk.residents.export(person.id),
-        "consents": [_shown(consent) for consent in ask.desk.consents.of(person.id)],
-        "receipt": ask.desk.consents.receipt_of(person.id),
-    }
+    data = export_person(ask.desk.residents, ask.desk.consents, person.id)
     headers = {"Content-Disposition": 'attachment; filename="facegate-person.json"'}
     return JSONResponse(data, headers=headers)
 
@@ -160,20 +157,6 @@ def _greetings(ask: Ask, person: Resident) -> list[Consent]:
     """Return the consents in force to be welcomed by name."""
     found = ask.desk.consents.of(person.id)
     return [one for one in found if one.purpose == GREETING and one.withdrawn_at is None]
-
-
-def _shown(consent: Consent) -> dict[str, object]:
-    return {
-        "id": consent.id,
-        "given_at": consent.given_at.isoformat(),
-        "notice": consent.notice,
-        "language": consent.language,
-        "purpose": consent.purpose,
-        "recorded_by": consent.recorded_by,
-        "is_minor": consent.is_minor,
-        "guardian": consent.guardian,
-        "withdrawn_at": consent.withdrawn_at.isoformat() if consent.withdrawn_at else None,
-    }
 
 
 def _is_valid(person: Resident, now: datetime) -> bool:

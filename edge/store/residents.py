@@ -71,6 +71,11 @@ class ResidentStore:
             self.close()
             raise
 
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return self._path.parent
+
     def put(self, resident: Resident, templates: Iterable[Template], source: str = "local") -> int:
         """Store the resident with exactly these templates and return the new version.
 
