@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import SyncError
@@ -13,6 +14,8 @@ from hub.devices import device_of, known_doors, note
 from hub.roster import LONGEST_DELTA
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.engine import Engine
 
     from edge.sync.messages import Message
@@ -23,6 +26,8 @@ LOG = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.2
 """A tenth of what a removal may take until it works at the door (1 s after it arrived, 2 s in all)."""
+CONFIRM_SECONDS = 3600.0
+"""Between two heads when nobody comes or goes: a door with a lease must hear that all is as it was."""
 MOST_BYTES_A_TURN = 8 * 1024 * 1024
 """Snapshots leave at no more than 40 MB/s: what a whole site asks for after a power cut is 1 MB a door."""
 MOST_MESSAGES = 32
@@ -35,11 +40,15 @@ class RosterServer(Clerk):
     What is to be sent waits here by door, each once, and leaves as fast as the broker takes it.
     """
 
-    def __init__(self, engine: Engine, log: RosterLog) -> None:
+    def __init__(
+        self, engine: Engine, log: RosterLog, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__("hub-roster", (f"{ROOT}/+/sync/req", f"{ROOT}/+/avail"), LOOK_SECONDS)
         self._engine = engine
         self._log = log
         self._rev = -1
+        self._monotonic = monotonic
+        self._confirm_at = monotonic() + CONFIRM_SECONDS
         self._begin_again = False
         self._questions: dict[str, Question] = {}
         self._pushes: dict[str, int | None] = {}
@@ -81,8 +90,9 @@ class RosterServer(Clerk):
             left -= self._answer_next() if self._questions else self._push_next()
 
     def _look(self) -> None:
-        if self._begin_again:
-            self._begin_again, self._rev = False, -1
+        now = self._monotonic()
+        if self._begin_again or now >= self._confirm_at:
+            self._begin_again, self._rev, self._confirm_at = False, -1, now + CONFIRM_SECONDS
         rev = self._log.rev()
         if rev == self._rev:
             return

@@ -25,7 +25,13 @@ def provision() -> None:
 @click.option("--port", default=8883, show_default=True, help="The broker's TLS port.")
 @click.option("--name", default="site", show_default=True, help="Shown in the authority's certificate.")
 @click.option("--door", "doors", multiple=True, help="Also make this door's bundle; may be repeated.")
-def site(folder: Path, broker: str, port: int, name: str, doors: tuple[str, ...]) -> None:
+@click.option(
+    "--trial",
+    metavar="CAMERA",
+    help="Also write a config.toml for each door that runs here, with a lock that moves nothing: "
+    "0, /dev/video0, rtsp://..., or a recording.",
+)
+def site(folder: Path, broker: str, port: int, name: str, doors: tuple[str, ...], trial: str | None) -> None:
     """Make a new site in FOLDER.
 
     Example: facegate provision site ./site --broker broker.example.lan --door front
@@ -34,7 +40,11 @@ def site(folder: Path, broker: str, port: int, name: str, doors: tuple[str, ...]
     click.echo(f"broker: mosquitto -c {folder / 'broker' / 'mosquitto.conf'}")
     click.echo(f"hub:    {folder / 'hub'} (signs commands and roster: guard it)")
     for door_id in doors:
-        _show_door(made.add_door(door_id))
+        bundle = made.add_door(door_id)
+        if trial is None:
+            _show_door(bundle)
+        else:
+            click.echo(f"door:   facegate run --config {made.add_trial(door_id, trial)}")
     click.echo(f"keep {folder / 'ca'} offline; it is needed to add or revoke doors")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from edge.config.panel import PanelSection
-from edge.config.section import Section
+from edge.config.section import MetricsSection, Section
 from edge.config.storage import Storage, require_identity
 
 if TYPE_CHECKING:
@@ -207,6 +207,13 @@ class Mqtt(Section):
         description="when an event counts as delivered: stored by the property (application), or by the"
         " broker; default: application when trusted_keys is set, else broker",
     )
+    roster_lease_days: float | None = Field(
+        None,
+        ge=1,
+        le=3650,
+        description="after so many days without the property's word only those with the access level"
+        " standing come in; default: never, a dead network keeps nobody out",
+    )
     home_assistant: bool = Field(False, description="true: tell Home Assistant about this door (discovery)")
 
     @model_validator(mode="before")
@@ -269,6 +276,7 @@ class Settings(Section):
     access: Access = Access()  # type: ignore[call-arg]
     panel: PanelSection = PanelSection()  # type: ignore[call-arg]
     mqtt: Mqtt | None = None
+    metrics: MetricsSection | None = None
 
     @model_validator(mode="after")
     def _pins_are_used_once(self) -> Settings:

@@ -18,6 +18,7 @@ from edge.policy.rulebook import RuleBook, UsualMode
 from edge.policy.trust import EPOCH, ClockGuard
 from edge.service.codes import CodeWatch
 from edge.service.kept import Credentials, ModeFile, Roster
+from edge.service.lease import RosterLease
 from edge.service.readers import Surroundings, key_reader, wiegand_reader
 
 if TYPE_CHECKING:
@@ -95,7 +96,9 @@ class DoorAccess:
         states = {"synced", "restored"} if settings.access.has_rtc else {"synced"}
         self._guard = ClockGuard(time.floor or EPOCH, frozenset(states))
         self._began = load_book(settings)
-        rules = AccessRules(self._began, settings.door.id, Roster(store).find, self._guard)
+        self._lease = self._leased(store)
+        find = self._lease.find if self._lease is not None else Roster(store).find
+        rules = AccessRules(self._began, settings.door.id, find, self._guard)
         has_contact = settings.sensors.contact is not None
         self.policy = DoorPolicy.for_door(rules, clock.monotonic, self._alarm, has_contact=has_contact)
         self._gate = PassGate(rules, self._credentials)
@@ -137,6 +140,13 @@ class DoorAccess:
             )
         )
 
+    def _leased(self, store: ResidentStore) -> RosterLease | None:
+        section = self._settings.mqtt
+        days = section.roster_lease_days if section is not None else None
+        if days is None:
+            return None
+        return RosterLease(Roster(store).find, store, self._clock, self._guard, days)
+
     def _of_the_start(self, book: RuleBook) -> tuple[object, ...]:
         usual = book.usual_modes.get(self._settings.door.id, UsualMode())
         return book.calendar, usual, book.passback, book.lockout
@@ -157,6 +167,9 @@ class DoorAccess:
         if self._guard.observe(now, self._clock.monotonic(), str(self._time.trust())):
             self._time.checkpoint()
         self._enter(self.desk.check_timeout())
+        news = self._lease.look() if self._lease is not None else None
+        if news is not None:
+            self._alarm("health.roster", news)
         return self.policy.modes.is_held_unlocked(now)
 
     def look(self, frame: Frame) -> None:

@@ -9,7 +9,9 @@ doors/ID/ what one door needs: copy to the door, then remove it here
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import os
 import re
 import secrets
 import shutil
@@ -42,6 +44,7 @@ use_username_as_clientid true
 allow_anonymous false
 acl_file {folder}/acl
 persistence true
+persistence_location {folder}/
 # Doors keep every event until the hub has it, so a broker's loss is harmless: spare the disk.
 autosave_interval 60
 max_inflight_messages 100
@@ -86,6 +89,18 @@ trusted_keys = "{folder}/trusted-keys.json"
 ack = "application"
 """
 
+TRIAL_TOML = """# A trial on this machine: nothing moves. A real door starts from systemd/config.toml.
+[door]
+id = "{door_id}"
+[camera]
+source = "{camera}"
+loop = true
+[lock]
+driver = "dry-run"
+[storage]
+directory = "{folder}/data"
+"""
+
 
 class Site:
     """The folder of one site. Raises `ConfigError` for what cannot be, and overwrites no key."""
@@ -118,6 +133,19 @@ class Site:
         shutil.copy(self._folder / "hub" / KEYS_FILE, bundle / KEYS_FILE)
         (bundle / "mqtt.toml").write_text(DOOR_TOML.format(folder=bundle.resolve(), **self._place()))
         return bundle
+
+    def add_trial(self, door_id: str, camera: str) -> Path:
+        """Write a configuration that runs this door on this machine, and return its file.
+
+        `camera` is what `camera.source` takes; its lock moves nothing. Raises `ConfigError` when the
+        name does not fit into the file.
+        """
+        if not camera.isprintable() or set(camera) & set('"\\'):
+            raise ConfigError(f"camera {camera!r}: a name without quotes and backslashes")
+        bundle = self._folder / "doors" / door_id
+        text = TRIAL_TOML.format(door_id=door_id, camera=camera, folder=bundle.resolve())
+        (bundle / "config.toml").write_text(text + (bundle / "mqtt.toml").read_text())
+        return bundle / "config.toml"
 
     def add_worker(self, number: int) -> str:
         """Make the certificate of one more hub that stores events, let it in, and return its name."""
@@ -173,6 +201,7 @@ class Site:
         (broker / "acl").write_text(ACL)
         (broker / "acl").chmod(0o600)
         (broker / "mosquitto.conf").write_text(MOSQUITTO.format(port=port, folder=broker.resolve()))
+        _give_to_broker(broker)
 
     def _make_hub(self) -> None:
         authority, hub = Authority.open(self._folder / "ca"), self._folder / "hub"
@@ -189,6 +218,15 @@ class Site:
 def is_hub(name: str) -> bool:
     """Say whether this name on the broker is the property's, not a door's."""
     return name == HUB or WORKER.fullmatch(name) is not None
+
+
+def _give_to_broker(folder: Path) -> None:
+    """Let mosquitto read its files: started by root it becomes the account of this name."""
+    if os.geteuid() != 0:
+        return
+    with contextlib.suppress(LookupError):  # no such account: the broker runs elsewhere
+        for path in (folder, *folder.iterdir()):
+            shutil.chown(path, "mosquitto")
 
 
 def load_trusted_keys(path: Path) -> TrustedKeys:

@@ -1,0 +1,105 @@
+"""The roster's lease, where a site wants one: a door that hears nothing for long lets only a few in.
+
+A door whose network was cut would else let in for ever whom the property has removed since.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import StoreError
+from edge.store.roster import SqliteRoster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from edge.domain import Resident
+    from edge.policy.trust import Trust
+    from edge.ports import Clock
+    from edge.store.residents import ResidentStore
+
+logger = logging.getLogger(__name__)
+
+STANDING = "standing"
+"""The access level of those whom a dead network never keeps out: the caretaker, the fire brigade."""
+
+
+class RosterLease:
+    """Ends the rights of the property's people `days` after it last confirmed the roster. Any thread.
+
+    `find` is the roster without a lease. Who was enrolled at the door and who has the level `standing`
+    keep their rights. The lease needs the time: while that is not believed it does not end, and a
+    confirmation heard since the start counts by the monotonic clock, so that a clock set right in
+    one leap keeps nobody out. Call `look` every second; it says when the lease ends and is back.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[str], Resident | None],
+        store: ResidentStore,
+        clock: Clock,
+        trust: Trust,
+        days: float,
+    ) -> None:
+        self._find = find
+        self._roster = SqliteRoster(store)
+        self._clock = clock
+        self._trust = trust
+        self._lease = timedelta(days=days)
+        self._confirmed = self._read(None)
+        self._heard_at: float | None = None
+        self._is_over = False
+
+    def find(self, resident_id: str) -> Resident | None:
+        """Return the resident, expired when the lease is over, or None when there is none of that id."""
+        resident = self._find(resident_id)
+        ended = self.ended
+        if resident is None or ended is None or STANDING in resident.access_levels:
+            return resident
+        if resident_id in self._pending():
+            return resident
+        until = resident.valid_until
+        return replace(resident, valid_until=ended if until is None else min(until, ended))
+
+    @property
+    def ended(self) -> datetime | None:
+        """When the lease ended; None while it holds."""
+        now = self._clock.now()
+        if self._confirmed is None or not self._trust.believes(now):
+            return None
+        if self._heard_at is not None and self._since(self._heard_at) < self._lease:
+            return None
+        end = self._confirmed + self._lease
+        return end if end <= now else None
+
+    def look(self) -> dict[str, Any] | None:
+        """Take a confirmation; return the data of a `health.roster` event when the lease ends or is back."""
+        confirmed = self._read(self._confirmed)
+        if confirmed != self._confirmed:
+            self._confirmed, self._heard_at = confirmed, self._clock.monotonic()
+        was_over, self._is_over = self._is_over, self.ended is not None
+        if was_over == self._is_over or confirmed is None:
+            return None
+        state = "lease_over" if self._is_over else "ok"
+        return {"state": state, "confirmed": confirmed.isoformat()}
+
+    def _since(self, mono: float) -> timedelta:
+        return timedelta(seconds=self._clock.monotonic() - mono)
+
+    def _read(self, otherwise: datetime | None) -> datetime | None:
+        try:
+            return self._roster.confirmed_at()
+        except StoreError as error:
+            logger.error("the roster's lease is as it was: %s", error)  # noqa: TRY400 - one clear line
+            return otherwise
+
+    def _pending(self) -> tuple[str, ...]:
+        """Return who was enrolled here; on a bad card nobody is known to be, and nobody is kept out more."""
+        try:
+            return self._roster.pending()
+        except StoreError:
+            return ()

@@ -1,0 +1,99 @@
+"""The roster's lease: off unless wanted; ends rights when the property is silent; never by a leap of time."""
+
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+
+from edge.domain import Resident
+from edge.policy.trust import Believe
+from edge.runtime.clock import ManualClock
+from edge.service.kept import Roster
+from edge.service.lease import RosterLease
+from edge.store.residents import ResidentStore
+from edge.store.roster import SqliteRoster
+from tests.sync.property import Property
+
+DAY = 86_400.0
+
+
+class Doubt:
+    """A clock that nobody believes."""
+
+    def believes(self, at):
+        return False
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def store(tmp_path, clock):
+    site = Property()
+    site.put("anna", "Anna")
+    site.put("ward", "Caretaker", access_levels=["resident", "standing"])
+    site.put("soon", "Leaves", valid_until=(clock.now() + timedelta(days=2)).isoformat())
+    with closing(ResidentStore(tmp_path / "residents.db")) as store:
+        SqliteRoster(store).replace(list(site.records.values()), site.state())
+        SqliteRoster(store).confirm(clock.now())
+        store.put(Resident("here", "Enrolled here"), [])
+        yield store
+
+
+def leased(store, clock, trust=None):
+    return RosterLease(Roster(store).find, store, clock, trust or Believe(), days=7)
+
+
+def ends(lease, clock):
+    """Return who has expired now."""
+    found = {who: lease.find(who).valid_until for who in ("anna", "ward", "soon", "here")}
+    return {who for who, until in found.items() if until is not None and until <= clock.now()}
+
+
+def test_rights_end_with_the_lease_but_not_those_of_standing_or_local_people(store, clock):
+    lease = leased(store, clock)
+    clock.advance(DAY)
+    assert ends(lease, clock) == set()
+    clock.advance(6 * DAY)
+    assert ends(lease, clock) == {"anna", "soon"}
+    assert lease.find("nobody") is None
+    assert lease.find("soon").valid_until == clock.now() - timedelta(days=5)
+
+
+def test_the_end_and_the_return_are_told_once(store, clock):
+    lease = leased(store, clock)
+    assert lease.look() is None
+    clock.advance(8 * DAY)
+    assert lease.look()["state"] == "lease_over"
+    assert lease.look() is None
+    SqliteRoster(store).confirm(clock.now())
+    assert lease.look()["state"] == "ok"
+    assert ends(lease, clock) == {"soon"}
+
+
+def test_a_clock_that_is_set_right_in_one_leap_keeps_nobody_out(store, clock):
+    """Without a battery a board starts in the past, hears the property, and then learns the time."""
+    lease = leased(store, clock)
+    clock.advance(5)
+    SqliteRoster(store).confirm(clock.now())
+    lease.look()
+    clock.step_wall(30 * DAY)
+    assert ends(lease, clock) == {"soon"}
+    clock.advance(7 * DAY)
+    assert "anna" in ends(lease, clock)
+
+
+def test_while_the_time_is_not_known_no_lease_ends(store, clock):
+    lease = leased(store, clock, Doubt())
+    clock.advance(30 * DAY)
+    assert lease.ended is None
+    assert lease.look() is None
+
+
+def test_a_bad_card_ends_no_lease(store, clock):
+    lease = leased(store, clock)
+    store.close()
+    assert lease.look() is None
+    assert lease.ended is None
