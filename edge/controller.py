@@ -109,10 +109,17 @@ class DoorController:
     def _store(self, draft: EventDraft) -> DoorEvent:
         """Commit what waits in memory, then `draft`: the order of events is kept."""
         with self._storing:
-            while self._unsaved:
-                self._journal.append(self._unsaved[0])
-                self._unsaved.popleft()
+            if self._unsaved:
+                self._store_waiting(draft)
             return self._journal.append(draft)
+
+    def _store_waiting(self, now: EventDraft) -> None:
+        waited = len(self._unsaved)
+        while self._unsaved:
+            self._journal.append(self._unsaved[0])
+            self._unsaved.popleft()
+        # Nobody could be told while it lasted; `waited` events are durable only from here on.
+        self._journal.append(EventDraft("health.journal", now.at, now.mono, data={"waited": waited}))
 
     def _keep(self, draft: EventDraft) -> None:
         self._unsaved.append(draft)

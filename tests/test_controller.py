@@ -129,7 +129,9 @@ def test_events_that_waited_are_stored_first_and_in_order(wire):
 
     controller.record(EventDraft("door.closed", NOON, 2.0))
 
-    assert [draft.kind for draft in wire.inner.drafts] == ["access.granted", "door.opened", "door.closed"]
+    kinds = [draft.kind for draft in wire.inner.drafts]
+    assert kinds == ["access.granted", "door.opened", "health.journal", "door.closed"]
+    assert wire.inner.drafts[2].data == {"waited": 2}
     assert controller.unsaved_events == 0
 
 

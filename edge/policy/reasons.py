@@ -129,12 +129,16 @@ KINDS: dict[str, Words] = {
     ),
     "lock.guard_back": Words("the relay guard answers again", "继电器守护进程恢复响应"),
     "lock.unlock_failed": Words("the lock could not be opened", "无法开锁"),
+    "health.lock": Words("the lock has a fault", "锁出现故障"),
     "health.camera": Words("the camera's state changed", "摄像头状态发生变化"),
     "health.frame": Words(
         "the camera delivered something that is no picture", "摄像头送来的数据不是有效画面"
     ),
     "health.reader": Words("a keypad's or card reader's state changed", "键盘或读卡器的状态发生变化"),
-    "health.journal": Words("the journal could not be written", "日志无法写入"),
+    "health.journal": Words(
+        "the journal could not be written for a while; what waited in memory has been stored",
+        "日志曾一度无法写入；内存中等待的事件已存入",
+    ),
     "door.bell": Words("somebody rang the bell", "有人按门铃"),
     "door.rex": Words("the exit button was pressed", "有人按下出门按钮"),
     "door.held_warning": Words("the door is open and will soon be an alarm", "门未关，即将报警"),
