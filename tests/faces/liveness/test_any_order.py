@@ -112,11 +112,11 @@ class Door(RuleBasedStateMachine):
 
 
 TestDoor = Door.TestCase
-TestDoor.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestDoor.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 
 
 class StrictDoor(RuleBasedStateMachine):
-    """A door that asks everybody, and somebody who obeys, disobeys, leaves and is exchanged."""
+    """Anna must answer, Bela need not; one face that obeys, disobeys, leaves, is exchanged and mistaken."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,12 +124,12 @@ class StrictDoor(RuleBasedStateMachine):
         self.scene = Scene([self.anna, self.mallory])
         self.prompts: list[str] = []
         self.seq, self.width = 0, 130.0
-        self.verdicts: list[object] = []
+        self.taken_for = "anna"
 
     @initialize(seed=st.integers(0, 1000))
     def begin(self, seed):
         asking = Asking(
-            lambda who, at: True,
+            lambda who, at: who != "bela",
             lambda prompt: self.prompts.append(prompt.name if prompt else "clear"),
             Random(seed),
             lambda image, box: Depth(0.05),
@@ -146,11 +146,10 @@ class StrictDoor(RuleBasedStateMachine):
         frame = self.scene.frame(self.seq, (actor, 250 + self.seq % 3, 120, self.width))
         (face,) = Scene([actor]).detect(frame.image)
         self.check.observe(frame, face, 1, True)
-        verdict = self.check.assess(1, "anna")
-        if verdict is not None and verdict.passed:
+        verdict = self.check.assess(1, self.taken_for)
+        if verdict is not None and verdict.passed and self.taken_for == "anna":
             assert self.was_answered()
             assert verdict.cues["steps"] == STRICT_STEPS
-        return verdict
 
     def was_answered(self) -> bool:
         """Three steps in a row were asked for, and thanks were given, since all was last cleared."""
@@ -184,6 +183,10 @@ class StrictDoor(RuleBasedStateMachine):
         for _ in range(frames):
             self.frame(self.mallory)
 
+    @rule(who=st.sampled_from(["anna", "bela"]))
+    def is_taken_for(self, who):
+        self.taken_for = who
+
     @rule()
     def leaves(self):
         self.check.reset(1)
@@ -192,13 +195,14 @@ class StrictDoor(RuleBasedStateMachine):
 
     @precondition(lambda self: self.prompts)
     @invariant()
-    def nobody_passes_without_having_been_asked(self):
-        verdict = self.check.assess(1, "anna")
-        assert verdict is None or not verdict.passed or self.was_answered()
+    def anna_does_not_pass_without_having_answered(self):
+        verdict = self.check.assess(1, self.taken_for)
+        is_pass = verdict is not None and verdict.passed
+        assert not is_pass or self.taken_for == "bela" or self.was_answered()
 
 
 TestStrictDoor = StrictDoor.TestCase
-TestStrictDoor.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestStrictDoor.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
 
 
 def test_the_strict_door_does_open_for_who_obeys():
