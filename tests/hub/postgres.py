@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -20,38 +21,54 @@ def binaries():
     return found[-1].parent
 
 
+class Postgres:
+    """A server that can be stopped, killed and started again; its files go at the end."""
+
+    def __init__(self):
+        pytest.importorskip("psycopg")
+        self.programs, self.port = binaries(), free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="facegate-pg-"))
+        self.data = self.folder / "data"
+        self.as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+        if self.as_user:
+            shutil.chown(self.folder, "postgres")
+        initialise = [str(self.programs / "initdb"), "-D", str(self.data), "-A", "trust", "-U", "hub"]
+        subprocess.run([*self.as_user, *initialise, "-E", "UTF8"], check=True, capture_output=True, cwd="/")
+        self.server = None
+
+    @property
+    def url(self):
+        return f"postgresql+psycopg://hub@127.0.0.1:{self.port}/postgres"
+
+    def start(self):
+        options = ["-D", str(self.data), "-p", str(self.port), "-k", str(self.folder)]
+        words = [*self.as_user, str(self.programs / "postgres"), *options, "-c", "listen_addresses=127.0.0.1"]
+        self.server = subprocess.Popen(words, stderr=subprocess.DEVNULL, cwd="/")
+        ready = [str(self.programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]
+        wait_until(lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0, 20)
+
+    def stop(self, number=signal.SIGINT):
+        """SIGINT: connections are cut; SIGQUIT: as after a crash, with recovery at the next start."""
+        if self.server is not None:
+            os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), number)
+            self.server.wait(20)
+            self.server = None
+
+
 @contextmanager
 def running():
     """Yield an SQLAlchemy URL; the server and its files are gone afterwards."""
-    pytest.importorskip("psycopg")
-    folder, port = Path(tempfile.mkdtemp(prefix="facegate-pg-")), free_port()
-    as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    if as_user:
-        shutil.chown(folder, "postgres")
-    programs, data = binaries(), folder / "data"
-    initialise = [
-        *as_user,
-        str(programs / "initdb"),
-        "-D",
-        str(data),
-        "-A",
-        "trust",
-        "-U",
-        "hub",
-        "-E",
-        "UTF8",
-    ]
-    subprocess.run(initialise, check=True, capture_output=True, cwd="/")
-    options = ["-D", str(data), "-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1"]
-    server = subprocess.Popen(
-        [*as_user, str(programs / "postgres"), *options], stderr=subprocess.DEVNULL, cwd="/"
-    )
+    with server() as postgres:
+        yield postgres.url
+
+
+@contextmanager
+def server():
+    """Yield a running server; it and its files are gone afterwards."""
+    postgres = Postgres()
     try:
-        ready = [str(programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(port)]
-        wait_until(lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0, 20)
-        yield f"postgresql+psycopg://hub@127.0.0.1:{port}/postgres"
+        postgres.start()
+        yield postgres
     finally:
-        pid = int((data / "postmaster.pid").read_text().split()[0])
-        os.kill(pid, 2)  # SIGINT: fast shutdown
-        server.wait(20)
-        shutil.rmtree(folder, ignore_errors=True)
+        postgres.stop()
+        shutil.rmtree(postgres.folder, ignore_errors=True)
