@@ -17,11 +17,12 @@ MAX_AGE_SECONDS = 0.5
 class FrameSlot:
     """Carries frames from the capture thread to the recognising thread.
 
-    `dropped` counts frames replaced before anybody took them, `stale` those refused because they
-    were older than `max_age_seconds` on `clock` (the clock that stamped `Frame.time`). Any thread.
+    `taken` counts frames handed out, `dropped` those replaced before, `stale` those refused because
+    they were older than `max_age_seconds` on `clock` (the clock that stamped `Frame.time`). Any thread.
     """
 
     def __init__(self, clock: Clock, max_age_seconds: float = MAX_AGE_SECONDS) -> None:
+        self.taken = 0
         self.dropped = 0
         self.stale = 0
         self._clock = clock
@@ -65,4 +66,5 @@ class FrameSlot:
         if frame is not None and self._clock.monotonic() - frame.time > self._max_age:
             self.stale += 1
             return None
+        self.taken += frame is not None
         return frame

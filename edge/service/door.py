@@ -28,6 +28,7 @@ from edge.service.journal import ControllersJournal, ReopeningJournal
 from edge.service.kept import Roster
 from edge.service.keys import settle_key
 from edge.service.liveness import make_liveness
+from edge.service.metrics import Meter, publish
 from edge.service.own_folder import OwnFolder
 from edge.service.panel_side import PanelSide, PanelTies, greeting_name
 from edge.service.parts import NoRecognition, make_capture, make_recognition
@@ -91,6 +92,7 @@ class DoorService:
         self._consents = FollowedConsents(lambda: ConsentLedger(data / CONSENTS_FILE))
         self._screen = GateScreen(self._clock, self._name_to_show)
         self._panel = PanelSide(self._settings.panel, self._screen, self._clock)
+        self._meter = Meter()
         self._boot = str(uuid.uuid4())
         self._alarm: dict[str, str] = {}
         self._retention = Retention(data / "journal.db", self._settings.journal.keep_days)
@@ -126,7 +128,7 @@ class DoorService:
         self._controller = DoorController(
             pipeline,
             self._access.policy,
-            journal,
+            self._meter.measured(journal),
             hardware.door,
             self._settings.journal.on_failure,
             self._on_alarm,
@@ -154,6 +156,7 @@ class DoorService:
             stack.callback(worker.stop)
             worker.start()
         self._panel.serve(PanelTies(door, self._property, seeing), stack)
+        publish(self._settings.metrics, self._meter, self._property.state, self._controller, stack)
         self._notifier.ready()
         stack.callback(self._notifier.stopping)
         return Supervisor(workers, self._notifier.watchdog, self._clock).run(self.stopping)
@@ -242,7 +245,7 @@ class DoorService:
         return Worker("access", tick, stopping=self.stopping)
 
     def _workers(self, pipeline: Any, seeing: Seeing | None) -> list[Worker]:
-        slot = FrameSlot(self._clock)
+        slot = self._meter.slot = FrameSlot(self._clock)
         capture = make_capture(self._settings.camera, slot, self._clock, self._record, self.stopping.wait)
 
         def recognise() -> None:

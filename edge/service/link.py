@@ -5,8 +5,10 @@ Imported only by doors with a broker: it brings paho and the signatures.
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from edge import __version__
@@ -115,10 +117,30 @@ class PropertyLink:
                 "rev": roster.rev,
                 "digest": roster.digest,
                 "count": roster.count,
+                "behind": self._behind(),
                 "confirmed": confirmed.isoformat() if confirmed else None,
             },
-            "outbox": {"waiting": status.waiting, "problem": status.problem},
+            "outbox": {
+                "waiting": status.waiting,
+                "oldest_seconds": self._oldest_seconds(status.done_upto) if status.waiting else 0.0,
+                "problem": status.problem,
+            },
         }
+
+    def _behind(self) -> int:
+        """Return how many revisions the newest known head is ahead; 0 when nobody tells us heads."""
+        return sum(one.behind for one in self._clerks if isinstance(one, RosterFollower))
+
+    def _oldest_seconds(self, done: int) -> float:
+        """Return the age of the first event that has not arrived, by the clock that knows best."""
+        clock = self._door.clock
+        for _, text in self._outbox.pending(done, 1):
+            event = json.loads(text)
+            age: float = clock.monotonic() - event["mono"] / 1e9
+            if event["boot"] != self._door.boot:
+                age = (clock.now() - datetime.fromisoformat(event["ts"])).total_seconds()
+            return round(max(0.0, age), 1)
+        return 0.0
 
     def _listen(self, path: Path) -> None:
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import EventDraft
+from edge.errors import FacegateError
 from edge.service.commands import RemoteCommands
 from edge.service.enrol_window import EnrolWindow
 from edge.service.journal import ControllersJournal
@@ -92,6 +93,13 @@ class PropertySide:
         self._commands.tick()
         self.window.tick()
         self._reloader.tick()
+
+    def state(self) -> dict[str, Any]:
+        """Return how the door is, with its link to the property when it has one. Any thread."""
+        try:
+            return self._commands.report()
+        except FacegateError:  # not joined, or a card that cannot be read: the rest can be said
+            return self._report.read()
 
     def join(self, stack: ExitStack) -> None:
         """Join the property, when there is a broker; the door never waits for it and lives without."""

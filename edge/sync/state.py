@@ -10,7 +10,7 @@ from edge.errors import FacegateError
 from edge.sync.compound import Listing, Maybe, Table
 from edge.sync.envelope import CLOCKS
 from edge.sync.messages import VERSION
-from edge.sync.shapes import Exactly, Text, Whole, Word
+from edge.sync.shapes import MOST, Exactly, Number, Text, Time, Whole, Word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,9 +51,24 @@ STATE = Table(
         "mode": Text(64),
         "door": DOOR,
         "roster": Table(
-            {"epoch": Whole(), "rev": Whole(), "digest": Text(64, 0), "count": Whole()}, is_open=True
+            {
+                "epoch": Whole(),
+                "rev": Whole(),
+                "digest": Text(64, 0),
+                "count": Whole(),
+                "behind": Whole(about="revisions of the newest head the door knows that it lacks"),
+                "confirmed": Maybe(Time("when the roster was last known to be whole")),
+            },
+            is_open=True,
         ),
-        "outbox": Table({"waiting": Whole(), "problem": Maybe(Text(512, is_free=True))}, is_open=True),
+        "outbox": Table(
+            {
+                "waiting": Whole(about="events that have not arrived"),
+                "oldest_seconds": Number(0, MOST, "age of the first of them"),
+                "problem": Maybe(Text(512, is_free=True)),
+            },
+            is_open=True,
+        ),
     },
     is_open=True,
     about="how the door is; on change and every 60 s",

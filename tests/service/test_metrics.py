@@ -1,0 +1,231 @@
+"""What a door counts, and that Prometheus can read it: with a real scrape on loopback."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import ValidationError
+
+from edge.config.section import MetricsSection
+from edge.domain import EventDraft, Frame
+from edge.errors import JournalUnavailable
+from edge.runtime.clock import ManualClock
+from edge.runtime.slot import FrameSlot
+from edge.service.metrics import Histogram, Meter, publish
+from edge.service.metrics_page import DoorCollector, MetricsPage
+from tests.places import REPOSITORY
+
+AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+STATE = {
+    "software": "1.2",
+    "model": "sface",
+    "gallery": 118,
+    "camera": "ok",
+    "clock": "synced",
+    "mode": "normal",
+    "door": {"contact": "closed", "lock": "locked", "secured": "secured", "alarms": ["tamper"]},
+    "roster": {"epoch": 1, "rev": 42, "digest": "0" * 64, "count": 120, "behind": 3,
+               "confirmed": "2026-03-01T08:00:00+00:00"},
+    "outbox": {"waiting": 7, "oldest_seconds": 12.5, "problem": "nobody confirms our events"},
+}  # fmt: skip
+
+
+class Journal:
+    """Keeps drafts; fails while it is told to."""
+
+    def __init__(self):
+        self.drafts, self.fails = [], False
+
+    def append(self, draft):
+        if self.fails:
+            raise JournalUnavailable("full")
+        self.drafts.append(draft)
+        return draft
+
+
+class Controller:
+    """All of a controller that is asked."""
+
+    unsaved_events = 4
+
+
+def granted(method="face", **data):
+    return EventDraft("access.granted", AT, 101.0, "anna-kowalska", "granted", {"method": method, **data})
+
+
+def scrape(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    samples = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            samples[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
+    return text, samples
+
+
+@pytest.fixture
+def meter():
+    return Meter()
+
+
+@pytest.fixture
+def page(meter):
+    page = MetricsPage("127.0.0.1:0", DoorCollector(meter, lambda: STATE, lambda: 4))
+    yield page
+    page.close()
+
+
+def test_events_and_decisions_are_counted_as_they_are_stored(meter, page):
+    journal = Journal()
+    measured = meter.measured(journal)
+    measured.append(granted(first_seen=100.2))
+    measured.append(granted("card"))
+    measured.append(EventDraft("access.denied", AT, 9.0, None, "unknown_credential", {"method": "face"}))
+    journal.fails = True
+    with pytest.raises(JournalUnavailable):
+        measured.append(granted())
+    _, samples = scrape(page.port)
+
+    def value(name, **labels):
+        return samples[name, tuple(sorted(labels.items()))]
+
+    assert value("facegate_events_total", type="access.granted") == 2
+    face = {"method": "face", "outcome": "granted", "reason": "granted"}
+    assert value("facegate_decisions_total", **face) == 1
+    assert value("facegate_decisions_total", **face | {"method": "card"}) == 1
+    denied = {"method": "face", "outcome": "denied", "reason": "unknown_credential"}
+    assert value("facegate_decisions_total", **denied) == 1
+    assert value("facegate_decision_seconds_sum") == pytest.approx(0.8)
+    assert value("facegate_decision_seconds_bucket", le="0.75") == 0
+    assert value("facegate_decision_seconds_bucket", le="1.0") == 1
+    assert value("facegate_journal_failures_total") == 1
+    assert value("facegate_journal_commit_seconds_count") == 3
+
+
+def test_frames_state_and_queues_are_told(meter, page):
+    clock = ManualClock()
+    meter.slot = slot = FrameSlot(clock)
+    for number, wait in enumerate((0.0, 0.0, 1.0)):
+        slot.put(Frame(None, number, clock.monotonic(), clock.now()))
+        if number != 0:
+            clock.advance(wait)
+            slot.take(0.0)
+    _, samples = scrape(page.port)
+    flat = {
+        name + "".join(f"/{value}" for _, value in labels): found for (name, labels), found in samples.items()
+    }
+    assert [flat[f"facegate_frames_total/{fate}"] for fate in ("taken", "dropped", "stale")] == [1, 1, 1]
+    assert (flat["facegate_camera/ok"], flat["facegate_camera/lost"]) == (1, 0)
+    assert (flat["facegate_lock/locked"], flat["facegate_lock/lock_fault"]) == (1, 0)
+    assert (flat["facegate_alarm/tamper"], flat["facegate_alarm/door_open_too_long"]) == (1, 0)
+    assert flat["facegate_roster_revisions_behind"] == 3
+    assert (flat["facegate_outbox_waiting"], flat["facegate_outbox_oldest_seconds"]) == (7, 12.5)
+    assert flat["facegate_outbox_problem"] == 1
+    assert flat["facegate_events_unsaved"] == 4
+    assert flat["process_resident_memory_bytes"] > 1e6
+
+
+def test_nothing_on_the_page_names_a_person_or_says_what_is_wrong_in_words(meter, page):
+    measured = meter.measured(Journal())
+    measured.append(granted(nearest="anna-kowalska", by="Front desk"))
+    text, _ = scrape(page.port)
+    assert not re.search("anna|kowalska|front desk|nobody confirms", text, re.IGNORECASE)
+
+
+def test_a_door_without_broker_or_readable_store_still_tells_the_rest(meter):
+    def broken():
+        raise JournalUnavailable("not joined")
+
+    alone = {name: value for name, value in STATE.items() if name not in {"roster", "outbox"}}
+    for state, camera in ((lambda: alone, True), (broken, False)):
+        page = MetricsPage("127.0.0.1:0", DoorCollector(meter, state, lambda: 0))
+        text, _ = scrape(page.port)
+        page.close()
+        assert "facegate_frames_total" not in text or "facegate_events_unsaved" in text
+        assert ("facegate_camera" in text) == camera
+        assert "facegate_outbox" not in text
+
+
+def test_a_taken_port_is_a_log_line_and_nothing_else(meter, caplog):
+    with socket.socket() as taken, ExitStack() as stack:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        section = MetricsSection(listen=f"127.0.0.1:{taken.getsockname()[1]}")
+        publish(section, meter, lambda: STATE, Controller(), stack)
+        publish(MetricsSection(listen="127.0.0.1:99999"), meter, lambda: STATE, Controller(), stack)
+        publish(MetricsSection(listen="no.such.host.invalid:80"), meter, lambda: STATE, Controller(), stack)
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(errors) == 3
+    assert all("no metrics are served" in record.getMessage() for record in errors)
+
+
+def test_it_is_off_by_default_and_then_loads_nothing():
+    """In a process of its own: the door must not pay for what it does not use."""
+    code = "import edge.service.door, sys; print('prometheus_client' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
+    with ExitStack() as stack:
+        publish(None, Meter(), lambda: STATE, Controller(), stack)
+
+
+@pytest.mark.parametrize("listen", ["", "9464", "localhost", "a b:1", "host:port", "::1:9464"])
+def test_an_address_must_be_one(listen):
+    with pytest.raises(ValidationError, match="listen"):
+        MetricsSection(listen=listen)
+
+
+def test_ten_readers_and_a_writer_at_once(meter, page):
+    measured, ended = meter.measured(Journal()), threading.Event()
+
+    def write():
+        while not ended.is_set():
+            measured.append(granted(first_seen=100.5))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    readers = [threading.Thread(target=scrape, args=(page.port,)) for _ in range(10)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(20)
+    ended.set()
+    writer.join(20)
+    _, samples = scrape(page.port)
+    count = samples["facegate_decision_seconds_count", ()]
+    assert count == samples["facegate_events_total", (("type", "access.granted"),)] > 0
+
+
+@given(st.lists(st.floats(0, 20)))
+def test_a_histogram_counts_every_value_once(values):
+    histogram = Histogram((0.5, 1.0, 10.0))
+    for value in values:
+        histogram.observe(value)
+    assert histogram.buckets() == [
+        ("0.5", sum(v <= 0.5 for v in values)),
+        ("1.0", sum(v <= 1 for v in values)),
+        ("10.0", sum(v <= 10 for v in values)),
+        ("+Inf", len(values)),
+    ]
+
+
+def test_the_document_names_exactly_what_the_door_tells(meter, page):
+    """Tables and alert rules of docs/metrics.md."""
+    meter.measured(Journal()).append(granted(first_seen=100.0))
+    text, _ = scrape(page.port)
+    told = set(re.findall(r"^# TYPE (facegate_\w+)", text, re.MULTILINE))
+    document = (REPOSITORY / "docs" / "metrics.md").read_text()
+    named = set(re.findall(r"\bfacegate_(?!hub_)\w+", document))
+    plain = {re.sub(r"_(bucket|sum|count)$", "", name) for name in named}
+    assert plain == told
