@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.domain import Decision, Frame, Liveness, Reason, Verdict
+from edge.faces.quality import QualityLimits
 from edge.pipeline import Pipeline
 from tests.fakes.scene import START, Actor, Residents, Scene, axis, leaning, unit
 
@@ -74,6 +75,15 @@ class TestOnePerson:
         decisions = watch(scene, residents(), standing(scene, away, 4))
 
         assert brief(decisions) == [("deny", "not_facing", None)]
+        assert scene.embedded == []
+
+    def test_somebody_in_the_dark_is_never_embedded_and_told_after_a_while(self):
+        scene = Scene([ANNA])
+        pipeline = Pipeline(scene, scene, residents(), None, QualityLimits(min_brightness=250.0))
+
+        decisions = [d for frame in standing(scene, ANNA, 4) for d in pipeline.observe(frame)]
+
+        assert brief(decisions) == [("deny", "low_quality", None)]
         assert scene.embedded == []
 
     def test_weak_shots_add_up(self):
