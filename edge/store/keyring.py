@@ -21,7 +21,7 @@ from edge.store.database import Schema, open_database, transaction
 from edge.store.sealer import KEY_BYTES, AesGcmSealer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from edge.store.site_key import SiteKey
@@ -39,6 +39,8 @@ KEYS = Schema(
             "CREATE TABLE person_keys (resident_id TEXT PRIMARY KEY, wrapped BLOB NOT NULL)",
             "CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), key_id TEXT NOT NULL)",
         ),
+        # A row: something was destroyed, and the file is still to be written anew.
+        ("CREATE TABLE debts (one INTEGER PRIMARY KEY CHECK (one = 1))",),
     ),
 )
 
@@ -59,6 +61,9 @@ class Keyring:
         self._records: AesGcmSealer | None = None
         self.protection = site_key.protection
         self._connection = open_database(path, KEYS)
+        with self._using() as connection:
+            if connection.execute("SELECT 1 FROM debts").fetchone():  # the power went in between
+                self._forget_old_pages(connection)
         with suppress(KeyUnavailable), self._using():
             self._site_wrap()  # another site's key is better found at the start than at a visitor
 
@@ -87,12 +92,19 @@ class Keyring:
 
         The bytes are overwritten in the file and gone from its log when this returns. Needs no key.
         """
+        with self._using():
+            wrapped = self._wrapped(person)
+        self.forget_all([person])
+        return None if wrapped is None else hashlib.sha256(wrapped).hexdigest()[:16]
+
+    def forget_all(self, people: Iterable[str]) -> None:
+        """Destroy the keys of several people at once: the file is written anew only once."""
+        rows = [(person,) for person in people]
         with self._using() as connection:
             with transaction(connection):
-                wrapped = self._wrapped(person)
-                connection.execute("DELETE FROM person_keys WHERE resident_id = ?", (person,))
+                connection.executemany("DELETE FROM person_keys WHERE resident_id = ?", rows)
+                connection.execute("INSERT OR IGNORE INTO debts VALUES (1)")
             self._forget_old_pages(connection)
-        return None if wrapped is None else hashlib.sha256(wrapped).hexdigest()[:16]
 
     def people(self) -> tuple[str, ...]:
         """Return who has a key. Needs no site key."""
@@ -110,6 +122,7 @@ class Keyring:
         with self._using() as connection, transaction(connection):
             count = self._rewrap_all(connection, wrap, local)
             connection.execute("UPDATE head SET key_id = ?", (key_id(site_key),))
+            connection.execute("INSERT OR IGNORE INTO debts VALUES (1)")
         with self._using() as connection:
             self._forget_old_pages(connection)
         return count
@@ -132,6 +145,7 @@ class Keyring:
         """
         try:
             connection.execute("VACUUM")
+            connection.execute("DELETE FROM debts")
         except sqlite3.OperationalError as error:
             LOG.warning("%s: old pages leave it at the next change: %s", self._path, error)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -214,8 +214,8 @@ class ResidentStore:
             gone = set(people) & set(self.sealer.people())
             if gone:
                 gone -= {row[0] for row in connection.execute("SELECT id FROM residents")}
-            for identity in sorted(gone):
-                self.sealer.forget(identity)
+            if gone:
+                self.sealer.forget_all(sorted(gone))
         return tuple(sorted(gone))
 
     def check(self) -> None:

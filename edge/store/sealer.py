@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from edge.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 KEY_BYTES = 32
@@ -36,6 +36,9 @@ class Sealer(Protocol):
 
     def forget(self, person: str) -> str | None:
         """Destroy what only this person's templates are sealed with; return its fingerprint, or None."""
+
+    def forget_all(self, people: Iterable[str]) -> None:
+        """Do the same for several people at once."""
 
     def people(self) -> tuple[str, ...]:
         """Return whose templates are sealed with a key of their own, ordered by id."""
@@ -74,6 +77,9 @@ class AesGcmSealer:
     def forget(self, person: str) -> str | None:  # noqa: ARG002 - the protocol's signature
         """Return None: one key for all cannot be destroyed for one."""
         return None
+
+    def forget_all(self, people: Iterable[str]) -> None:
+        """Do nothing: one key for all cannot be destroyed for some."""
 
     def people(self) -> tuple[str, ...]:
         """Return nobody."""

@@ -203,3 +203,26 @@ def test_a_rotation_leaves_nothing_that_the_old_key_opens(tmp_path):
         raw = on_disk(tmp_path)
         assert not [wrapped for wrapped in old if wrapped[10:40] in raw]
         assert key not in raw
+
+
+def test_a_file_that_was_still_to_be_written_anew_is_so_at_the_next_start(tmp_path):
+    """The power went after the key was destroyed and before its traces were."""
+    keyring(tmp_path).close()
+    gone = churned(tmp_path / "keys.db")
+    with closing(sqlite3.connect(tmp_path / "keys.db")) as file, file:
+        file.execute("INSERT INTO debts VALUES (1)")
+    with closing(keyring(tmp_path)) as ring:
+        assert ring._connection.execute("SELECT * FROM debts").fetchall() == []
+        raw = on_disk(tmp_path)
+        assert not [wrapped for wrapped in gone if wrapped[10:40] in raw]
+
+
+def test_many_who_leave_at_once_cost_one_rewriting(tmp_path):
+    with closing(keyring(tmp_path)) as ring:
+        for who in ("anna", "berta", "carl"):
+            ring.seal(b"secret", context_of(who, "m1"))
+        seen = []
+        ring._connection.set_trace_callback(seen.append)
+        ring.forget_all(["anna", "carl", "nobody"])
+        assert seen.count("VACUUM") == 1
+        assert ring.people() == ("berta",)

@@ -33,6 +33,10 @@ class Key:
         self.forgotten.append(person)
         self.sealed.discard(person)
 
+    def forget_all(self, people):
+        for person in people:
+            self.forget(person)
+
     def people(self):
         return tuple(sorted(self.sealed - {RECORDS}))
 
