@@ -16,6 +16,7 @@ from edge.errors import FacegateError, SyncError
 from edge.sync.clerk import Clerk
 from edge.sync.compound import AnyOf, Listing, Maybe, Named, Table
 from edge.sync.messages import VERSION, parse_shaped
+from edge.sync.refusals import Refusals
 from edge.sync.shapes import Exactly, Number, Text, Whole
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ class ConfigurationClerk(Clerk):
         self._journal = journal
         self._clock = clock
         self._refused = ""
+        self._refusals = Refusals()
         self._told = b""
 
     def handle(self, message: Message) -> None:
@@ -175,9 +177,13 @@ class ConfigurationClerk(Clerk):
         if why == self._refused:
             return
         self._refused = why
-        LOG.warning("configuration refused: %s", why)
         clock = self._clock
-        draft = EventDraft("config.refused", clock.now(), clock.monotonic(), data={"detail": why[:500]})
+        unreported = self._refusals.tell(clock.monotonic())
+        if unreported is None:
+            return
+        LOG.warning("configuration refused: %s", why)
+        data = {"detail": why[:500], "unreported": unreported}
+        draft = EventDraft("config.refused", clock.now(), clock.monotonic(), data=data)
         try:
             self._journal.append(draft)
         except FacegateError as error:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.domain import EventDraft
 from edge.errors import FacegateError
 from edge.sync.clerk import Clerk
 from edge.sync.commands import Command, CommandRefused, CommandType, Outcome, Refused
+from edge.sync.refusals import Refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     Execute: TypeAlias = Callable[[Command, Reply], None]
 
 LOG = logging.getLogger(__name__)
-
-REFUSALS_PER_MINUTE = 10
-"""Refusals journaled one by one; a flood is counted, so that it cannot fill the disk."""
 
 
 class CommandDesk(Clerk):
@@ -47,8 +44,7 @@ class CommandDesk(Clerk):
         self._journal = journal
         self._clock = clock
         self._answer_topic = settings.topic("cmd", "ack")
-        self._refusals: deque[float] = deque(maxlen=REFUSALS_PER_MINUTE)
-        self._unreported = 0
+        self._refusals = Refusals()
 
     def handle(self, message: Message) -> None:
         """Judge and execute one message; what the thread does with each."""
@@ -80,14 +76,11 @@ class CommandDesk(Clerk):
         if refusal.command_id is not None:
             status = "duplicate" if refusal.refused is Refused.DUPLICATE else "rejected"
             self._answer(refusal.command_id, status, str(refusal), {})
-        now = self._clock.monotonic()
-        if len(self._refusals) == REFUSALS_PER_MINUTE and now - self._refusals[0] < 60:
-            self._unreported += 1
+        unreported = self._refusals.tell(self._clock.monotonic())
+        if unreported is None:
             return
-        self._refusals.append(now)
         LOG.warning("remote command refused: %s", refusal)
-        data = {"command": refusal.command_id, "detail": str(refusal)[:200], "unreported": self._unreported}
-        self._unreported = 0
+        data = {"command": refusal.command_id, "detail": str(refusal)[:200], "unreported": unreported}
         self._note("command.refused", refusal.refused, data)
 
     def _record(self, kind: str, command: Command, text: str) -> None:

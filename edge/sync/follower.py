@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edge.domain import EventDraft, RosterChange, RosterState
 from edge.errors import FacegateError, RosterDrift, SyncError
 from edge.sync.clerk import Clerk
+from edge.sync.refusals import Refusals
 from edge.sync.roster_messages import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, parse_part
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class RosterFollower(Clerk):
         self._asked_at: float | None = None
         self._patience = FIRST_PATIENCE_SECONDS
         self._refused = ""
+        self._refusals = Refusals()
 
     @property
     def behind(self) -> int:
@@ -126,6 +128,8 @@ class RosterFollower(Clerk):
         manifest = Manifest.parse(self._keys.open(payload, SNAPSHOT))
         self._require_device(manifest.device)
         self._require_not_older(manifest.state)
+        if manifest.state == self._roster.state():
+            return  # we have just that: whoever sends it again wears out the card for nothing
         self._manifest, self._parts = manifest, {}
         self._asked_at = self._clock.monotonic()
 
@@ -185,10 +189,13 @@ class RosterFollower(Clerk):
 
     def _refuse(self, error: FacegateError) -> None:
         """Journal a refusal once until something else happens: the same one may come every minute."""
-        if str(error) != self._refused:
-            self._refused = str(error)
+        if str(error) == self._refused:
+            return
+        self._refused = str(error)
+        unreported = self._refusals.tell(self._clock.monotonic())
+        if unreported is not None:
             LOG.warning("roster message refused: %s", error)
-            self._note("roster.refused", None, {"detail": str(error)[:200]})
+            self._note("roster.refused", None, {"detail": str(error)[:200], "unreported": unreported})
 
     def _note(self, kind: str, reason: str | None, data: dict[str, Any]) -> None:
         draft = EventDraft(kind, self._clock.now(), self._clock.monotonic(), reason=reason, data=data)
