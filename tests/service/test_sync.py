@@ -14,10 +14,12 @@ from contextlib import closing
 
 import pytest
 
+from edge.domain import Resident
 from edge.runtime.clock import SystemClock
 from edge.store.ledger import LEDGER_FILE
 from edge.store.residents import ResidentStore
 from edge.sync.configuration import PURPOSE, Desired, Reported
+from tests.store.test_residents import template
 from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.hubside import SIGNER, STRANGER, signed, wish
 from tests.sync.property import Property
@@ -211,4 +213,25 @@ def test_wished_settings_count_at_once_or_after_a_reload_and_survive_it(tmp_path
         again = hub.until(lambda: hub.reports and hub.reports[-1])
         assert (again.rev, again.values["recognition.liveness"], again.pending) == (2, "strict", ())
         assert hub.confirmed("reload")["data"] == {}
+        assert hub.stop() == 0
+
+
+def test_a_door_with_a_worn_card_joins_late_and_gets_its_people_back(tmp_path, broker):
+    """The journal cannot be opened at first, and the residents are damaged: the door runs all the same."""
+    data = tmp_path / "data"
+    (data / "journal.db").mkdir(parents=True)  # in the way, as a file system that is read-only
+    with closing(ResidentStore(data / "residents.db")) as store:
+        store.put(Resident("anna", "Anna"), [template("anna")])
+    (data / "residents.db").write_bytes(b"worn out" * 1000)
+    with Hub(tmp_path, broker.port) as hub:
+        hub.site.put("anna", "Anna")
+        hub.until(lambda: "trying again" in (tmp_path / "log").read_text())
+        assert hub.process.poll() is None
+        (data / "journal.db").rmdir()
+        damage = hub.event("health.residents")["data"]
+        assert (damage["enrol_again"], damage["count"]) == (["anna"], 1)
+        assert (data / damage["kept"]).read_bytes().startswith(b"worn out")
+        hub.tell(hub.site.head())
+        hub.until(lambda: hub.ids() == {"anna"})
+        assert hub.event("health.sync")
         assert hub.stop() == 0

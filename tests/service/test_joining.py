@@ -1,0 +1,81 @@
+"""A door joins its property when it can: what is missing at the start is tried again, the door lives on."""
+
+import random
+import threading
+
+import pytest
+
+from edge.errors import ConfigError, JournalUnavailable
+from edge.service.joining import Joining
+from tests.sync.broker import wait_until
+
+
+class Link:
+    """A link that only notes."""
+
+    def __init__(self, history):
+        self.history = history
+
+    def start(self):
+        self.history.append("start")
+
+    def stop(self):
+        self.history.append("stop")
+
+    def state(self):
+        return {"outbox": {"waiting": 0}}
+
+
+class Hasty(random.Random):
+    """Waits next to nothing between tries."""
+
+    def uniform(self, a, b):
+        return 0.001
+
+
+@pytest.fixture
+def history():
+    return []
+
+
+def joining(history, *failures, problems=None):
+    """Return one whose link cannot be made as often as there are failures."""
+    left = list(failures)
+
+    def make():
+        history.append("make")
+        if left:
+            raise left.pop(0)
+        return Link(history)
+
+    return Joining(make, (problems if problems is not None else []).append, Hasty())
+
+
+def test_a_door_in_order_has_joined_before_it_is_ready(history):
+    one = joining(history)
+    one.start()
+    assert history == ["make", "start"]
+    assert one.state() == {"outbox": {"waiting": 0}}
+    one.stop()
+    assert history[-1] == "stop"
+
+
+def test_a_full_card_at_the_start_is_tried_again_and_said_once(history):
+    problems = []
+    full = [JournalUnavailable("disk full")] * 3
+    one = joining(history, *full, ConfigError("no password"), ValueError("a bug"), problems=problems)
+    one.start()
+    with pytest.raises(JournalUnavailable, match="not joined"):
+        one.state()
+    wait_until(lambda: "start" in history)
+    one.stop()
+    assert history == ["make"] * 6 + ["start", "stop"]
+    assert problems == ["disk full", "no password", "internal error: ValueError('a bug')"]
+
+
+def test_who_never_joined_stops_at_once(history):
+    one = joining(history, *[ConfigError("no password")] * 100_000)
+    one.start()
+    one.stop()
+    assert "start" not in history
+    assert not any(thread.name == "joining" for thread in threading.enumerate())
