@@ -47,8 +47,9 @@ class Hub:
         self.engine = open_tables(url)
         signer = Site(folder).signer()
         self.roster = RosterLog(self.engine, signer)
+        self.ingest = Ingest(self.engine) if stores_events else None
         self._parts: tuple[Clerk, ...] = (
-            *([Ingest(self.engine)] if stores_events else []),
+            *([self.ingest] if self.ingest else []),
             RosterServer(self.engine, self.roster),
             Commander(self.engine, signer),
             ConfigurationServer(self.engine, signer),
@@ -56,6 +57,10 @@ class Hub:
         )
         self._retention = Retention(self.engine, keep_days) if keep_days is not None else None
         self.client = SyncClient(broker_settings(folder), self._parts, rng=rng)
+
+    def waiting(self) -> dict[str, float]:
+        """Return how many messages wait for each part, by its name. Any thread."""
+        return {part.name: float(part.waiting) for part in self._parts}
 
     def start(self) -> None:
         """Begin serving."""

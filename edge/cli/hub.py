@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -65,17 +65,23 @@ def hub(ctx: click.Context, site: Path, database: str | None) -> None:
 )
 @click.option("--share", default=SHARE, show_default=True, help="Name of the workers' group at the broker.")
 @click.option("--keep-days", type=click.FloatRange(min=1), help="Delete older events every day.")
+@click.option("--metrics", metavar="HOST:PORT", help="Serve numbers to Prometheus, such as 127.0.0.1:9465.")
 @click.pass_obj
-def run(place: tuple[Path, str], workers: int, share: str, keep_days: float | None) -> None:
+def run(
+    place: tuple[Path, str], workers: int, share: str, keep_days: float | None, metrics: str | None
+) -> None:
     """Serve the doors until stopped.
 
     Example: facegate hub run --workers 3
     """
     service = Hub(*place, stores_events=not workers, keep_days=keep_days)
     crew = Crew(workers, launcher(*place, share))
-    crew.start()
-    _serve(service, "hub running")
-    crew.stop()
+    with ExitStack() as stack:
+        if metrics is not None:
+            stack.callback(_publish(service, metrics))
+        crew.start()
+        _serve(service, "hub running")
+        crew.stop()
 
 
 @hub.command()
@@ -91,6 +97,23 @@ def worker(place: tuple[Path, str], number: int, share: str, attached: bool) -> 
     parent = os.getppid()
     is_left_alone = (lambda: os.getppid() != parent) if attached else (lambda: False)
     _serve(Worker(*place, number, share), f"worker {number} running", is_left_alone)
+
+
+def _publish(service: Hub, listen: str) -> Callable[[], None]:
+    """Serve the hub's metrics and return what ends that. Raises `ConfigError`."""
+    try:
+        from edge.runtime.metrics_page import MetricsPage
+        from hub.metrics import HubCollector
+
+        ingest = service.ingest.status if service.ingest else None
+        collector = HubCollector(
+            service.engine, service.roster.rev, service.client.status, ingest, service.waiting
+        )
+        return MetricsPage(listen, collector).close
+    except ImportError as error:
+        raise ConfigError("--metrics needs a package; run: pip install 'facegate[metrics]'") from error
+    except (OSError, OverflowError, ValueError) as error:
+        raise ConfigError(f"--metrics {listen}: {error}; give HOST:PORT with a port that is free") from error
 
 
 def _serve(service: Hub | Worker, said: str, is_left_alone: Callable[[], bool] = lambda: False) -> None:

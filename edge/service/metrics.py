@@ -1,7 +1,7 @@
 """What a running door counts, whether anybody reads it or not.
 
 Plain numbers behind a lock, about a microsecond each, so that counting needs no package and can
-fail nobody. `edge.service.metrics_page` shows them to Prometheus. Nothing here names a person.
+fail nobody. `edge.service.metrics_collector` shows them to Prometheus. Nothing here names a person.
 """
 
 from __future__ import annotations
@@ -130,7 +130,8 @@ def publish(
     if section is None:
         return
     try:
-        from edge.service.metrics_page import DoorCollector, MetricsPage  # noqa: PLC0415 - off by default
+        from edge.runtime.metrics_page import MetricsPage  # noqa: PLC0415 - off by default
+        from edge.service.metrics_collector import DoorCollector  # noqa: PLC0415 - the same
 
         page = MetricsPage(section.listen, DoorCollector(meter, state, lambda: controller.unsaved_events))
     except (ImportError, OSError, OverflowError) as error:

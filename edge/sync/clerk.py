@@ -41,6 +41,7 @@ class Clerk:
         tick_seconds: float = TICK_SECONDS,
         most_waiting: int = MOST_WAITING,
     ) -> None:
+        self.name = name
         self.subscriptions = subscriptions
         self._tick = tick_seconds
         self._waiting: queue.Queue[Message | None] = queue.Queue(most_waiting)
@@ -79,6 +80,11 @@ class Clerk:
     def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Queue an answer; it leaves with the next turn while there is a connection. Any thread."""
         self._answers.append((topic, payload, retain))
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for the clerk's thread, about. Any thread."""
+        return self._waiting.qsize()
 
     @property
     def room(self) -> int:

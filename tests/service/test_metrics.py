@@ -22,9 +22,10 @@ from edge.config.section import MetricsSection
 from edge.domain import EventDraft, Frame
 from edge.errors import JournalUnavailable
 from edge.runtime.clock import ManualClock
+from edge.runtime.metrics_page import MetricsPage
 from edge.runtime.slot import FrameSlot
 from edge.service.metrics import Histogram, Meter, publish
-from edge.service.metrics_page import DoorCollector, MetricsPage
+from edge.service.metrics_collector import DoorCollector
 from tests.places import REPOSITORY
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)

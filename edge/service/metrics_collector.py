@@ -1,4 +1,4 @@
-"""The door's counts and state as Prometheus reads them, on a page of its own."""
+"""The door's counts and state as Prometheus reads them. Needs the extra `metrics`."""
 
 from __future__ import annotations
 
@@ -6,49 +6,21 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-)
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, InfoMetricFamily
 
 from edge.errors import FacegateError
 from edge.policy.modes import Mode
 from edge.relay.door import Alarm, DoorStatus, LockStatus
 from edge.runtime.clock_trust import ClockTrust
+from edge.runtime.metrics_page import gauge, one_of
 from edge.sync.state import CAMERA
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from prometheus_client.metrics_core import Metric
-    from prometheus_client.registry import Collector
 
     from edge.service.metrics import Histogram, Meter
-
-
-class MetricsPage:
-    """Serves a collector at `http://HOST:PORT/metrics` until `close`. Raises `OSError`.
-
-    `listen` is `host:port`; port 0 takes a free one, found in `port`.
-    """
-
-    def __init__(self, listen: str, *collectors: Collector) -> None:
-        host, _, port = listen.rpartition(":")
-        registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        for collector in collectors:
-            registry.register(collector)
-        self._server, self._thread = start_http_server(int(port), host.strip("[]"), registry)
-        self.port: int = self._server.server_port
-
-    def close(self) -> None:
-        """Serve no more."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 class DoorCollector:
@@ -96,19 +68,6 @@ class DoorCollector:
             for fate in ("taken", "dropped", "stale"):
                 frames.add_metric([fate], getattr(slot, fate))
         yield frames
-
-
-def gauge(name: str, text: str, value: float) -> Metric:
-    """Return a gauge without labels."""
-    return GaugeMetricFamily(name, text, value)
-
-
-def one_of(name: str, text: str, label: str, words: Iterable[str], holds: Iterable[str]) -> Metric:
-    """Return a gauge that is 1 for each word that holds and 0 for the others."""
-    family, now = GaugeMetricFamily(name, text, labels=[label]), set(holds)
-    for word in words:
-        family.add_metric([str(word)], float(str(word) in now))
-    return family
 
 
 def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
