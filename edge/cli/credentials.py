@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.cli.data_dir import data_option
-from edge.errors import EnrolmentRefused
+from edge.credentials.card import check_card_id
+from edge.errors import EnrolmentRefused, StoreError
 from edge.policy.pin import MIN_DIGITS, PinBook, PinEntry, check_pin
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore, PinRow
 from edge.store.sealer import file_key
@@ -92,7 +93,7 @@ def list_pins(data: Path) -> None:
 
 @click.group()
 def card() -> None:
-    """Give and list cards.
+    """Give, list and take back cards.
 
     Example: facegate card add w26:17:4711 flat-1203-anna
     """
@@ -107,6 +108,7 @@ def add(card_id: str, resident_id: str, data: Path) -> None:
 
     Example: facegate card add w26:17:4711 flat-1203-anna
     """
+    _check(card_id)
     with opened(data) as store:
         store.put_card(card_id, resident_id)
     click.echo(f"{card_id}: {resident_id}")
@@ -124,15 +126,44 @@ def list_cards(data: Path) -> None:
             click.echo(f"{card_id}  {resident_id}")
 
 
-def _remove(resident_id: str, data: Path) -> None:
+@pin.command("remove")
+@click.argument("resident_id")
+@data_option
+def remove_pin(resident_id: str, data: Path) -> None:
     """Take every PIN and card back from RESIDENT_ID.
 
     Example: facegate pin remove flat-1203-anna
     """
+    _remove(resident_id, data)
+
+
+@card.command("remove")
+@click.argument("card_or_resident_id")
+@data_option
+def remove_card(card_or_resident_id: str, data: Path) -> None:
+    """Take back one lost card, or every PIN and card of a resident.
+
+    Example: facegate card remove w26:17:4711
+    """
+    if ":" not in card_or_resident_id:
+        _remove(card_or_resident_id, data)
+        return
+    _check(card_or_resident_id)
+    with opened(data) as store:
+        holder = store.remove_card(card_or_resident_id)
+    if holder is None:
+        raise StoreError(f"{card_or_resident_id}: nobody has this card; facegate card list shows them all")
+    click.echo(f"{card_or_resident_id}: taken back from {holder}")
+
+
+def _remove(resident_id: str, data: Path) -> None:
     with opened(data) as store:
         count = store.remove(resident_id)
     click.echo(f"{resident_id}: {count} PIN(s) and card(s) removed")
 
 
-for group in (pin, card):
-    group.command("remove")(click.argument("resident_id")(data_option(_remove)))
+def _check(card_id: str) -> None:
+    try:
+        check_card_id(card_id)
+    except ValueError as error:
+        raise EnrolmentRefused(str(error)) from error

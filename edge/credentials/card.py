@@ -52,5 +52,19 @@ def parse_wiegand(bits: Sequence[int]) -> Card | None:
     return Card(f"w{len(bits)}:{_number(bits[1:end])}:{_number(bits[end:-1])}")
 
 
+def check_card_id(text: str) -> None:
+    """Raise `ValueError` unless `text` is a name that some reader can give a card."""
+    kind, *numbers = text.split(":")
+    sizes = {f"w{bits}": fields for bits, fields in WIEGAND_FORMATS.items()}.get(kind)
+    digits = all(number.isascii() and number.isdecimal() for number in numbers)
+    if kind == "hid" and len(numbers) == 1 and digits:
+        return
+    if sizes is None or len(numbers) != 2 or not digits:
+        raise ValueError(f"{text}: no card is named so; w26:FACILITY:NUMBER, w34, w37, or hid:DIGITS")
+    for name, number, size in zip(("facility", "number"), numbers, sizes, strict=True):
+        if int(number) >= 2**size:
+            raise ValueError(f"{text}: {name} {number} does not fit: a {kind} card has up to {2**size - 1}")
+
+
 def _number(bits: Sequence[int]) -> int:
     return int("".join(map(str, bits)), 2)

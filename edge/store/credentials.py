@@ -124,6 +124,14 @@ class CredentialStore:
             row = (self._cards.mark(card_id), resident_id, self._cards.seal(card_id))
             connection.execute("INSERT OR REPLACE INTO sealed_cards VALUES (?, ?, ?)", row)
 
+    def remove_card(self, card_id: str) -> str | None:
+        """Take one card back, of whoever has it; return who that was, None when nobody has it."""
+        mark = (self._cards.mark(card_id),)
+        with self._using() as connection, transaction(connection):
+            row = connection.execute("SELECT resident_id FROM sealed_cards WHERE mark = ?", mark).fetchone()
+            connection.execute("DELETE FROM sealed_cards WHERE mark = ?", mark)
+        return None if row is None else str(row[0])
+
     def remove(self, resident_id: str) -> int:
         """Remove every PIN and card of a resident; return how many there were."""
         with self._using() as connection, transaction(connection):

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from edge.cli import app
 from edge.cli.credentials import opened, read_pins
 from edge.cli.passes import draw_readable
-from edge.errors import ConfigError, EnrolmentRefused
+from edge.errors import ConfigError, EnrolmentRefused, StoreError
 from edge.policy.pin import PinMatch
 
 
@@ -115,6 +115,23 @@ class TestPinAndCard:
             run("pin", "set", "anna", "--number", "7", "--ask", "--data", tmp_path, keys="111111\n111111\n")
         with pytest.raises(EnrolmentRefused, match="number '7a'"):
             run("pin", "set", "anna", "--number", "7a", "--data", tmp_path)
+
+    def test_one_lost_card_is_taken_back_and_the_rest_stays(self, tmp_path):
+        run("pin", "set", "anna", "--number", "7", "--data", tmp_path)
+        for card in ("w26:17:4711", "hid:0042"):
+            run("card", "add", card, "anna", "--data", tmp_path)
+        assert run("card", "remove", "w26:17:4711", "--data", tmp_path) == "w26:17:4711: taken back from anna"
+        assert run("card", "list", "--data", tmp_path) == "hid:0042  anna"
+        assert "anna" in run("pin", "list", "--data", tmp_path)
+        with pytest.raises(StoreError, match="nobody has this card"):
+            run("card", "remove", "w26:17:4711", "--data", tmp_path)
+
+    @pytest.mark.parametrize(
+        "card", ["4711", "w26:17", "w26:256:1", "w26:1:65536", "w27:1:2", "hid:", "hid:4x"]
+    )
+    def test_a_card_that_no_reader_can_name_is_refused(self, tmp_path, card):
+        with pytest.raises(EnrolmentRefused, match=card):
+            run("card", "add", card, "anna", "--data", tmp_path)
 
     def test_cards_are_given_and_everything_is_taken_back(self, tmp_path):
         run("pin", "set", "anna", "--number", "7", "--data", tmp_path)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.credentials.card import Card, parse_wiegand
+from edge.credentials.card import Card, check_card_id, parse_wiegand
 from tests.credentials.wires import SIZES, wire
 
 
@@ -25,6 +25,13 @@ def test_one_wrong_bit_is_noticed(bits, facility, number, data):
 def test_noise_is_no_card(bits):
     card = parse_wiegand(bits)
     assert card is None or len(bits) in SIZES
+
+
+@given(st.sampled_from(tuple(SIZES)), st.data())
+def test_every_name_that_a_reader_gives_is_accepted(bits, data):
+    facility, number = (data.draw(st.integers(0, 2**size - 1)) for size in SIZES[bits])
+    check_card_id(parse_wiegand(wire(bits, facility, number)).id)
+    check_card_id(f"hid:{facility:010}")
 
 
 @pytest.mark.parametrize("length", [0, 1, 25, 27, 33, 35, 36, 38])
