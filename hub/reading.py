@@ -53,6 +53,13 @@ def history(engine: Engine, wanted: Wanted | None = None) -> Iterator[StoredEven
             yield StoredEvent(*row)
 
 
+def latest(engine: Engine, count: int) -> list[StoredEvent]:
+    """Return the last events by the doors' time, oldest first."""
+    query = SELECTED.order_by(EVENTS.c.at.desc(), EVENTS.c.device, EVENTS.c.seq.desc()).limit(count)
+    with reading(engine) as connection:
+        return [StoredEvent(*row) for row in connection.execute(query)][::-1]
+
+
 class News:
     """Events stored since the last look, each once, whichever hub stored them.
 

@@ -18,7 +18,7 @@ from edge.sync.commands import CommandType
 from edge.sync.site import Site
 from hub.commands import ANSWER_SECONDS, ask, outcome
 from hub.configuration import Configurations
-from hub.reading import News, history
+from hub.reading import News, history, latest
 from hub.retention import Retention
 from hub.roster import RosterLog
 from hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables, reading
@@ -105,6 +105,10 @@ class Staff:
     def events(self, wanted: Wanted | None = None) -> Iterator[StoredEvent]:
         """Yield stored events by the doors' time, oldest first."""
         return history(self._engine, wanted)
+
+    def latest(self, count: int) -> list[StoredEvent]:
+        """Return the last events by the doors' time, oldest first."""
+        return latest(self._engine, count)
 
     def news(self) -> News:
         """Return where events that are stored from now on can be looked up."""

@@ -26,7 +26,7 @@ EVENTS = sa.Table(
     sa.Column("device", sa.String(64), primary_key=True),
     sa.Column("stream", sa.String(64), primary_key=True),
     sa.Column("seq", sa.BigInteger, primary_key=True),
-    sa.Column("at", sa.String(40)),
+    sa.Column("at", sa.String(40), index=True),
     sa.Column("kind", sa.String(64), index=True),
     sa.Column("resident", sa.String(128)),
     sa.Column("reason", sa.String(64)),
@@ -166,6 +166,8 @@ def _make_tables(connection: Connection) -> None:
     METADATA.create_all(connection)
     inspector = sa.inspect(connection)
     for table in METADATA.sorted_tables:
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
         known = {column["name"] for column in inspector.get_columns(table.name)}
         for column in table.columns:
             if column.name not in known:  # a table of an older version: new columns are nullable

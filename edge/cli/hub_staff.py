@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from hub.reading import StoredEvent
 
 LOOK_SECONDS = 0.5
+WIDTHS = (16, 7, 27, 24, 16, 0)
+"""Of the columns of the table, as wide as their usual content."""
 by_option = click.option("--by", default=getpass.getuser, help="Who asks; journaled at the door.")
 
 
@@ -32,16 +34,17 @@ def staff() -> None:
 
 @staff.command()
 @click.option("--follow", "-f", is_flag=True, help="Keep printing as events arrive.")
+@click.option("--last", default=20, show_default=True, help="How many to begin with.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_obj
-def watch(place: tuple[Path, str], follow: bool, as_json: bool) -> None:
-    """Show the doors' events as they were stored, oldest first.
+def watch(place: tuple[Path, str], follow: bool, last: int, as_json: bool) -> None:
+    """Show the doors' last events, oldest first, and new ones as they are stored.
 
     Example: facegate hub staff watch --follow
     """
     with closing(Staff(*place)) as desk:
         news = desk.news()
-        for event in desk.events():
+        for event in desk.latest(last):
             _show(event, as_json)
         while follow:
             for event in news.look():
@@ -73,6 +76,7 @@ def _show(event: StoredEvent, as_json: bool) -> None:
     if as_json:
         click.echo(event.body)
         return
-    # A door that was broken into chooses these texts: none of them may steer a terminal.
-    cells = [str(getattr(event, name) or "-") for name in COLUMNS]
-    click.echo("  ".join("".join(c if c.isprintable() else "?" for c in cell) for cell in cells))
+    # On a broker without access list anybody chooses a door's name: it must not steer a terminal.
+    cells = [(str(getattr(event, name) or "-"), width) for name, width in zip(COLUMNS, WIDTHS, strict=True)]
+    shown = ("".join(c if c.isprintable() else "?" for c in cell).ljust(width) for cell, width in cells)
+    click.echo("  ".join(shown).rstrip())

@@ -2,7 +2,9 @@
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
+from edge.cli import app
 from edge.errors import SyncError
 from edge.sync.commands import CommandType
 from edge.sync.site import Site
@@ -67,6 +69,17 @@ def test_events_are_found_by_door_kind_and_day(desk, engine):
     assert list(desk.events(Wanted(kind="door.forced"))) == []
 
 
+def test_the_last_events_are_those_of_all_doors(desk, engine):
+    sink = EventSink(engine)
+    sink.store("front", pack(chain("front", 30, day=1)))
+    sink.store("back", pack(chain("back", 2, day=2)))
+    assert [(event.device, event.seq) for event in desk.latest(3)] == [
+        ("front", 30),
+        ("back", 1),
+        ("back", 2),
+    ]
+
+
 def test_news_are_each_seen_once_and_never_before_a_gap_is_filled(desk, engine):
     entries, sink, news = chain("front", 5), EventSink(engine), desk.news()
     sink.store("front", pack(entries[:1] + entries[2:3]))
@@ -128,3 +141,12 @@ def test_an_answer_is_returned_as_the_door_gave_it(desk, engine):
             connection.execute(sa.update(REQUESTS).values(status="done", answer="unlocked, never opened"))
 
     assert desk.command("front", CommandType.UNLOCK, "desk", sleep=answer) == "unlocked, never opened"
+
+
+def test_a_name_on_an_open_broker_does_not_steer_the_terminal(place, engine):
+    """Escape sequences are shown as question marks."""
+    EventSink(engine).store("\x1b[2Jdoor", pack(chain("front", 1)))
+    words = ["hub", "--site", str(place[0]), "--database", place[1], "staff", "watch"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0
+    assert result.output.startswith("?[2Jdoor")
