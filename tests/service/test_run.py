@@ -2,89 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import subprocess
 import sys
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.fakes.site import copy_photos, record_walk_ups
+from tests.service.running import Door, is_kind, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.models
-DEADLINE_SECONDS = 40.0
-
-
-class Door:
-    """A running service and what its journal says."""
-
-    def __init__(self, home: Path, config: str, **environ: str):
-        self.home = home
-        self.environ = os.environ | {"PYTHONUNBUFFERED": "1", **environ}
-        path = home / "config.toml"
-        path.write_text(config + f'\n[storage]\ndirectory = "{home / "data"}"\n')
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "edge.cli", "run", "--config", str(path)],
-            env=self.environ,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def facegate(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "edge.cli", *arguments, "--data", str(self.home / "data")],
-            env=self.environ,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return done.stdout
-
-    def events(self) -> list[dict[str, Any]]:
-        if not (self.home / "data" / "journal.db").exists():
-            return []
-        return [json.loads(line) for line in self.facegate("events", "--json").splitlines()]
-
-    def wait_for(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while time.monotonic() < deadline:
-            found = [event for event in self.events() if wanted(event)]
-            if found:
-                return found[0]
-            assert self.process.poll() is None, self.process.stderr.read()
-            time.sleep(0.3)
-        pytest.fail(f"nothing of the kind within {DEADLINE_SECONDS} s: {self.events()}")
-
-    def stop(self) -> tuple[int, str]:
-        self.process.send_signal(signal.SIGTERM)
-        _, log = self.process.communicate(timeout=20)
-        return self.process.returncode, log
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Path:
     return record_walk_ups(tmp_path_factory.mktemp("clip") / "walk-up.avi", 1, 2)
-
-
-def settings(clip: Path, more: str = "") -> str:
-    return f"""
-[door]
-id = "north"
-[camera]
-source = "{clip}"
-loop = true
-[lock]
-driver = "dry-run"
-[recognition]
-liveness = "off"
-{more}"""
 
 
 @pytest.fixture
@@ -97,13 +33,7 @@ def start(tmp_path) -> Iterator[Callable[..., Door]]:
 
     yield begin
     for door in doors:
-        if door.process.poll() is None:
-            door.process.kill()
-            door.process.communicate()
-
-
-def is_kind(kind: str) -> Callable[[dict[str, Any]], bool]:
-    return lambda event: event["type"] == kind
+        door.kill()
 
 
 def test_a_resident_enrolled_while_the_door_runs_is_let_in_and_a_removed_one_is_not(start, clip):
