@@ -91,6 +91,6 @@ def door_line(result: DoorResult) -> str:
     return (
         f"Liveness {result.mode}: {opened} of {attacks} recordings of enrolled people opened the door"
         f" (IAPAR {percent(opened / attacks if attacks else None)}, 95 % up to {percent(high)});"
-        f" {passed} of {living} living clips did ({result.unjudged} more could not be judged: too far"
-        f" away)."
+        f" {passed} of {living} living clips did ({result.unjudged} more were too far away to be judged, or"
+        " over before they were)."
     )

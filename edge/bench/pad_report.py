@@ -107,13 +107,14 @@ def draw(results: Sequence[PadResult], path: Path) -> None:
     names: list[str] = []
     for name, rate, (low, high) in _bars(results):
         errors = [[100 * (rate - low)], [100 * (high - rate)]]
-        axes.errorbar(100 * rate, len(names), xerr=errors, fmt="o", capsize=4)
+        colour = "tab:red" if name.startswith("APCER") else "tab:blue"
+        axes.errorbar(100 * rate, len(names), xerr=errors, fmt="o", capsize=4, color=colour)
         names.append(name)
     axes.set_yticks(range(len(names)), names)
     axes.set_xlim(-2, 102)
     axes.set_xlabel("error rate, %, with 95 % interval")
     axes.invert_yaxis()
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def _bars(results: Sequence[PadResult]) -> list[tuple[str, float, tuple[float, float]]]:

@@ -131,6 +131,28 @@ def chance(folder: Path, listing: Path | None, tries: int) -> None:
     click.echo(chance_table(chances(recordings, tries)))
 
 
+@pad.command()
+@FOLDER
+@LISTING
+def flat(folder: Path, listing: Path | None) -> None:
+    """Say how flat photographs are that turn, made from the living clips in FOLDER, and heads that turn.
+
+    A challenge takes a turn below the printed line for that of a picture.
+
+    Example: facegate pad flat site-recordings
+    """
+    from random import Random
+
+    from edge.bench.pad_turns import Turns, turns_of, turns_text
+    from edge.faces.detector import load_detector
+
+    detector, random, found = load_detector(), Random(1), Turns([], [])  # noqa: S311 - repeatable
+    for one in _presentations(folder, listing):
+        if not one.is_attack:
+            found.add(turns_of(detector, one, random))
+    click.echo(turns_text(found))
+
+
 def _presentations(folder: Path, listing: Path | None) -> list[Presentation]:
     from edge.bench.pad_set import load_presentations
 
