@@ -25,7 +25,7 @@ from edge.service.consent import FollowedConsents
 from edge.service.hardware import DoorHardware
 from edge.service.housekeeping import Housekeeping
 from edge.service.journal import ControllersJournal, ReopeningJournal
-from edge.service.kept import Roster
+from edge.service.kept import EndedPasses, Roster
 from edge.service.keys import settle_key
 from edge.service.liveness import make_liveness
 from edge.service.metrics import Meter, publish
@@ -165,7 +165,11 @@ class DoorService:
         """Return what is removed daily; faces first, because their last use is read from the journal."""
         faces = FaceKeeping(self._data, self._clock, ControllersJournal(self._record).append)
         faces.begin()
-        return {"faces whose time was up": faces, "old events that had arrived": self._retention}
+        return {
+            "faces whose time was up": faces,
+            "uses of passes that ended": EndedPasses(self._data),
+            "old events that had arrived": self._retention,
+        }
 
     def _answering(self, store: ResidentStore, hardware: DoorHardware) -> RunningDoor:
         return RunningDoor(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,20 @@ class Credentials:
         entries = [PinEntry(row.number, row.resident_id, row.digest, row.is_duress) for row in store.pins()]
         pins = PinBook(file_key(self._data / PIN_KEY_FILE), entries)
         return Register(pins, store.cards(), self._pass_keys)
+
+
+class EndedPasses:
+    """The uses of visitor passes that ended: a chore. One thread at a time."""
+
+    def __init__(self, data: Path) -> None:
+        self._path = data / CREDENTIALS_FILE
+
+    def prune(self, now: datetime) -> int:
+        """Forget uses that count for nothing any more; return how many. Raises `StoreError`."""
+        if not self._path.exists():
+            return 0
+        with closing(CredentialStore(self._path)) as store:
+            return store.forget_uses(now)
 
 
 class Roster:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import sqlite3
 import threading
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from edge.store.sealer import AesGcmSealer, file_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+LOG = logging.getLogger(__name__)
 
 CREDENTIALS_FILE = "credentials.db"
 """Its name inside the data folder."""
@@ -116,7 +119,13 @@ class CredentialStore:
         """Return the resident of every card."""
         with self._using() as connection:
             rows = connection.execute("SELECT sealed, resident_id FROM sealed_cards").fetchall()
-        return {self._cards.open(sealed): resident_id for sealed, resident_id in rows}
+        found: dict[str, str] = {}
+        for sealed, resident_id in rows:
+            try:
+                found[self._cards.open(sealed)] = resident_id
+            except StoreError as error:  # the others go on opening
+                LOG.error("a card of %s is not known any more, give it anew: %s", resident_id, error)  # noqa: TRY400
+        return found
 
     def put_card(self, card_id: str, resident_id: str) -> None:
         """Give a card to a resident, taking it from whoever had it."""
@@ -153,11 +162,11 @@ class CredentialStore:
             connection.execute("INSERT OR REPLACE INTO pass_uses VALUES (?, ?, ?)", (pass_id, use, last))
             return int(use)
 
-    def forget_uses(self, now: datetime) -> None:
-        """Drop the uses of passes that expired long before `now`, a trusted time."""
+    def forget_uses(self, now: datetime) -> int:
+        """Drop the uses of passes that expired long before `now`, a trusted time; return how many."""
         before = (now.astimezone(UTC) - KEEP_USES).isoformat()
         with self._using() as connection, transaction(connection):
-            connection.execute("DELETE FROM pass_uses WHERE until < ?", (before,))
+            return connection.execute("DELETE FROM pass_uses WHERE until < ?", (before,)).rowcount
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""

@@ -10,6 +10,8 @@ from edge.domain import EventDraft
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import ClockTrust
 from edge.service.housekeeping import DAY_SECONDS, Housekeeping
+from edge.service.kept import EndedPasses
+from edge.store.credentials import CREDENTIALS_FILE, CredentialStore
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from edge.store.retention import Retention
@@ -75,3 +77,17 @@ def test_one_chore_that_fails_does_not_keep_the_next():
     Housekeeping({"a": broken, "b": works}, clock, lambda: ClockTrust.SYNCED).step()
 
     assert broken.asked == works.asked == [clock.now()]
+
+
+def test_uses_of_passes_that_ended_go(tmp_path):
+    clock = ManualClock()
+    chores = Housekeeping({"passes": EndedPasses(tmp_path)}, clock, lambda: ClockTrust.SYNCED)
+    chores.step()
+    assert list(tmp_path.iterdir()) == [], "a door without visitors makes no file for them"
+    with closing(CredentialStore(tmp_path / CREDENTIALS_FILE)) as store:
+        store.take(b"ended", 1, clock.now() - timedelta(days=30))
+        store.take(b"lasts", 1, clock.now() + timedelta(days=30))
+        clock.advance(DAY_SECONDS)
+        chores.step()
+        assert store.take(b"lasts", 1, clock.now()) is None
+        assert store.take(b"ended", 1, clock.now()) == 1

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.errors import StoreError
-from edge.store.credentials import KEEP_USES, CredentialStore, PinRow
+from edge.store.credentials import KEEP_USES, PIN_KEY_FILE, CredentialStore, PinRow
+from tests.store.traces import found_in, text_traces
 
 UNTIL = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 PINS = [PinRow("12", "anna", False, b"a" * 32), PinRow("12", "anna", True, b"b" * 32)]
@@ -70,9 +71,9 @@ def test_a_card_handed_on_belongs_to_its_new_holder(reopen):
 def test_uses_are_kept_for_some_days_after_the_pass_ended(reopen):
     store = reopen()
     store.take(b"12345678", 1, UNTIL)
-    store.forget_uses(UNTIL + KEEP_USES)
+    assert store.forget_uses(UNTIL + KEEP_USES) == 0
     assert store.take(b"12345678", 1, UNTIL) is None
-    store.forget_uses(UNTIL + KEEP_USES + timedelta(seconds=1))
+    assert store.forget_uses(UNTIL + KEEP_USES + timedelta(seconds=1)) == 1
     assert store.take(b"12345678", 1, UNTIL) == 1
 
 
@@ -94,3 +95,13 @@ def test_a_failed_change_changes_nothing(reopen):
 def test_the_file_is_private(path, reopen):
     reopen()
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_card_s_number_is_not_in_the_file_and_a_copied_file_is_of_no_use(path, reopen):
+    reopen().put_card("w26:117:48211", "anna")
+    assert not found_in(path.parent, text_traces("w26:117:48211"))
+    (path.parent / PIN_KEY_FILE).write_bytes(bytes(32))
+    store = reopen()
+    assert store.cards() == {}
+    store.put_card("w26:1:2", "berta")
+    assert store.cards() == {"w26:1:2": "berta"}, "one card that is lost leaves the others"
