@@ -7,14 +7,17 @@ import os
 import threading
 
 from edge.config.settings import LockSection, WiegandSection
+from edge.credentials.card import Card
 from edge.credentials.device import EV_KEY, EVENT
 from edge.errors import ReaderLost
 from edge.service.readers import (
+    CARD_SECONDS,
     NOISE_SECONDS,
     STEADY_SECONDS,
     Surroundings,
     _Noise,
     _Reader,
+    _unhurried,
     key_reader,
     wiegand_reader,
 )
@@ -132,13 +135,23 @@ def test_without_gpio_a_wiegand_reader_is_lost_and_the_rest_goes_on():
     assert site.states == ["lost"]
 
 
+def test_forged_cards_cannot_come_faster_than_hands_could_show_them():
+    stopping, cards = Impatient(), []
+    take = _unhurried(cards.append, stopping)
+    take(Card("w26:1:2"))
+    assert cards == [Card("w26:1:2")]
+    assert stopping.seconds == [CARD_SECONDS]
+
+
 class Impatient(threading.Event):
     """A stop signal whose waits are short, and that says when somebody waited."""
 
     def __init__(self) -> None:
         super().__init__()
         self.waited = threading.Event()
+        self.seconds: list[float | None] = []
 
     def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout)
         self.waited.set()
         return super().wait(0.01 if timeout else timeout)
