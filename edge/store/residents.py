@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.domain import Template
-from edge.errors import StoreDamaged, StoreError
+from edge.errors import KeyUnavailable, StoreDamaged, StoreError
 from edge.store.contexts import context_of
 from edge.store.database import open_database, transaction
 from edge.store.key_source import keyring_of
@@ -249,6 +249,8 @@ class ResidentStore:
         _, resident_id, model_id, kind, consent_id, enrolled_at, sealed = row
         try:
             plain = self.sealer.open(sealed, context_of(resident_id, model_id))
+        except KeyUnavailable:
+            raise  # his face is as good as ever
         except StoreError as error:
             raise StoreError(f"{self._path}: resident {resident_id!r}: {error}; enrol again") from error
         at = datetime.fromisoformat(enrolled_at)
