@@ -1,6 +1,7 @@
 """Many doors in one process: real connections and the doors' own sending, journals in memory."""
 
 import select
+import socket
 import time
 
 from edge.sync.messages import Message
@@ -111,3 +112,31 @@ class Crowd:
         self._poll.close()
         for door in self.doors:
             door.session.close()
+
+
+DOWN = (b"evt/ack", b"cmd", b"sync/#", b"cfg/desired")
+"""What a door asks for."""
+
+
+def idle_connections(port, count):
+    """Return sockets of doors that connected (MQTT 5), asked for four topics, and say nothing more."""
+    sockets = []
+    for number in range(count):
+        name = f"idle-{number:05}".encode()
+        body = b"\x00\x04MQTT\x05\x02\x00\x00\x00" + len(name).to_bytes(2) + name
+        topics = [
+            b"facegate/v1/%s/%s" % (name, rest) for rest in (b"evt/ack", b"cmd", b"sync/#", b"cfg/desired")
+        ]
+        filters = b"".join(len(topic).to_bytes(2) + topic + b"\x01" for topic in topics)
+        sockets.append(socket.create_connection(("127.0.0.1", port), 10))
+        sockets[-1].sendall(b"\x10" + length(body) + body)
+        asked = b"\x00\x01\x00" + filters
+        sockets[-1].sendall(b"\x82" + length(asked) + asked)
+        assert sockets[-1].recv(2)[:1] == b"\x20", "CONNACK"
+    return sockets
+
+
+def length(body):
+    """Return a length as MQTT writes it: seven bits a byte, the lowest first."""
+    low, high = len(body) % 128, len(body) // 128
+    return bytes([low | 128, high]) if high else bytes([low])

@@ -1,11 +1,13 @@
 """Many doors, one hub: bursts of events until everything is acknowledged.
 
 As a command: python -m tests.hub.load [--doors 300] [--events 20] [--bursts 1] [--at-once 1]
-                                       [--workers 0] [--database sqlite|postgresql|URL]
+                                       [--workers 0] [--database sqlite|postgresql|URL] [--idle 0]
 
 Events happen in bursts at all doors at once, each in a message of its own (`--at-once` lets a
 door put several into one, as it does after an outage). Doors send as real ones do, with the same
-window and patience. The broker is mosquitto with the limits of `facegate provision`.
+window and patience. The broker is mosquitto with the limits of `facegate provision`; `--idle` adds
+doors that are connected and silent. At most 300 doors: paho waits with select(), which ends at
+file 1024.
 """
 
 import argparse
@@ -22,7 +24,7 @@ import sqlalchemy as sa
 
 from hub.tables import EVENTS, STREAMS, open_tables, reading
 from tests.hub import postgres
-from tests.hub.crowd import Crowd
+from tests.hub.crowd import Crowd, idle_connections
 from tests.sync.broker import Broker, Listener, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +71,8 @@ def run(options):
         processes = stack.enter_context(hubs(url, broker.port, options.workers))
         crowd = Crowd(options.doors, broker.port, options.events, options.at_once)
         stack.callback(crowd.close)
+        for silent in idle_connections(broker.port, options.idle):
+            stack.callback(silent.close)
         cpu = [cpu_seconds(process.pid) for process in processes]
         began, own = time.monotonic(), time.process_time()
         for number in range(options.bursts):
@@ -122,7 +126,14 @@ def cpu_seconds(pid):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    for name, default in (("doors", 300), ("events", 20), ("bursts", 1), ("at-once", 1), ("workers", 0)):
+    for name, default in (
+        ("doors", 300),
+        ("events", 20),
+        ("bursts", 1),
+        ("at-once", 1),
+        ("workers", 0),
+        ("idle", 0),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--database", default="sqlite")
     resource.setrlimit(resource.RLIMIT_NOFILE, (20_000, 20_000))
