@@ -30,6 +30,12 @@ LIVENESS = click.Choice(["off", "passive", "strict"])
 @click.option("--similarity", type=float, default=None, help="Experts: a bare threshold instead.")
 @click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
 @click.option("--liveness", type=LIVENESS, default="off", show_default=True, help="Attack detection.")
+@click.option(
+    "--nets",
+    default="faceplugin",
+    show_default=True,
+    help="Liveness networks, comma-separated, as recognition.liveness_networks has them.",
+)
 @click.option("--cache/--no-cache", default=True, help="Keep enrolled shots for the next replay.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def replay(
@@ -39,6 +45,7 @@ def replay(
     similarity: float | None,
     model: str,
     liveness: Literal["off", "passive", "strict"],
+    nets: str,
     cache: bool,
     as_json: bool,
 ) -> None:
@@ -77,7 +84,9 @@ def replay(
         )
         for refusal in folders.refused[:5]:
             click.echo(f"  refused: {refusal}", err=True)
-    check = load_liveness(liveness, models.embedder, lambda line: click.echo(line, err=True))
+    check = load_liveness(
+        liveness, models.embedder, lambda line: click.echo(line, err=True), networks=nets.split(",")
+    )
     recognition = Recognition(models.detector, models.embedder, matcher, check)
     figures, decisions = replay_clip(clip, recognition, show)
     summary = summary_line(figures, decisions) | {

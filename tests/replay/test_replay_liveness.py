@@ -23,9 +23,10 @@ def site(tmp_path_factory):
     return record_phone(folder / "phone.avi"), folder / "gallery"
 
 
-def replayed(site, mode: str):
+def replayed(site, mode: str, *more: str):
     clip, gallery = site
     arguments = ["replay", str(clip), "--gallery", str(gallery), "--liveness", mode, "--json", "--no-cache"]
+    arguments += more
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     lines = [json.loads(line) for line in result.stdout.splitlines()]
@@ -53,3 +54,11 @@ def test_strict_keeps_it_out_and_decides_the_same_every_time(site):
     assert (summary["liveness"], summary["grants"]) == ("strict", [])
     assert "liveness strict: faceplugin" in told
     assert replayed(site, "strict")[0] == decisions
+
+
+def test_networks_without_a_rule_let_nobody_in(site):
+    decisions, summary, told = replayed(site, "passive", "--nets", "texture")
+
+    assert summary["grants"] == []
+    assert {one["reason"] for one in decisions} == {"pad_unavailable"}
+    assert "no face opens this door" in told

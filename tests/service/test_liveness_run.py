@@ -1,0 +1,47 @@
+"""`facegate run` with rules that ask for a challenge, at a door without a display."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.site import copy_photos, record_walk_ups
+from tests.places import need_models
+from tests.service.test_run import Door, is_kind
+
+pytestmark = pytest.mark.models
+
+CONFIG = """
+[door]
+id = "north"
+[camera]
+source = "{clip}"
+loop = true
+[lock]
+driver = "dry-run"
+[recognition]
+liveness = "passive"
+[access]
+rules = "{rules}"
+"""
+
+
+def test_who_must_answer_is_not_let_in_where_nobody_can_ask(tmp_path):
+    """The walk-up is good enough for the networks: without the rule it would be let in."""
+    need_models("faceplugin")
+    clip = record_walk_ups(tmp_path / "walk-up.avi", 1, 2)
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[levels.resident]\nliveness = "strict"\n')
+    door = Door(tmp_path, CONFIG.format(clip=clip, rules=rules))
+    try:
+        door.wait_for(is_kind("service.started"))
+        pictures = copy_photos(tmp_path / "photos", "obama", "obama2")
+        door.facegate("enrol", "add", "flat-1203", *map(str, pictures), "--consent", "signed-paper")
+
+        denied = door.wait_for(lambda event: event.get("reason") == "pad_unavailable")
+
+        assert denied["type"] == "access.denied"
+        assert denied["data"]["liveness"]["screen"] == 0.0
+        assert not any(event["type"] == "access.granted" for event in door.events())
+    finally:
+        _, log = door.stop()
+    assert "liveness passive: faceplugin" in log
