@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.errors import FacegateError
@@ -119,6 +120,8 @@ def view(
         if request.method == "POST":
             try:
                 await _read_form(ask)
+            except ClientDisconnect:
+                return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
             except MultiPartException as error:
                 await run_in_threadpool(ask.refused, Refused.UPLOAD)
                 return ask.page("message.html", 400, title=ask.say("failed"), text=str(error))
