@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from edge.domain import Resident, Template
+    from edge.domain import Resident
 
 UNUSED_DAYS = 365
 """A template nobody used for a year serves no purpose; the strictest law read allows three."""
@@ -25,19 +25,16 @@ class Expiry:
 
 def due(
     residents: Iterable[Resident],
-    templates: Iterable[Template],
+    enrolled: Mapping[str, datetime],
     last_used: Mapping[str, datetime],
     now: datetime,
     unused_days: int = UNUSED_DAYS,
 ) -> list[Expiry]:
     """Return whose templates are to be erased at `now`, a trusted time in UTC.
 
-    `last_used` is the last grant per resident; enrolment counts as a use. Ordered by resident id.
+    `enrolled` is when each face was last enrolled, `last_used` the last grant, both by resident id;
+    enrolment counts as a use. Ordered by resident id.
     """
-    enrolled: dict[str, datetime] = {}
-    for template in templates:
-        known = enrolled.get(template.resident_id, template.enrolled_at)
-        enrolled[template.resident_id] = max(known, template.enrolled_at)
     found = []
     for resident in sorted(residents, key=lambda one: one.id):
         if resident.id not in enrolled:

@@ -39,9 +39,7 @@ def erase_expired(
     `last_used` is the last grant per resident. Call it once a day, and only while the clock is
     trusted: a clock years ahead would erase everybody. The person, PIN and card stay.
     """
-    residents = store.list()
-    templates = [template for one in residents for template in store.templates_of(one.id)]
-    expired = due(residents, templates, last_used, clock.now(), unused_days)
+    expired = due(store.list(), store.last_enrolled(), last_used, clock.now(), unused_days)
     for one in expired:
         data = {"why": one.why}
         record(EventDraft("face.erased", clock.now(), clock.monotonic(), one.resident_id, None, data))

@@ -149,6 +149,11 @@ class ResidentStore:
             found.setdefault(resident_id, set()).add(other)
         return {key: tuple(sorted(models)) for key, models in found.items() if model_id not in models}
 
+    def last_enrolled(self) -> dict[str, datetime]:
+        """Return when each face was last enrolled, by resident id. Opens no template, needs no key."""
+        rows = self.query("SELECT resident_id, max(enrolled_at) FROM templates GROUP BY 1")
+        return {resident_id: datetime.fromisoformat(at) for resident_id, at in rows}
+
     def version(self) -> int:
         """Return a number that grows with every change; cheap enough to ask each second."""
         return int(self.query("SELECT version FROM head")[0][0])

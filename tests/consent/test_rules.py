@@ -18,8 +18,8 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 YES = Statement("anna", agrees=True)
 
 
-def template(resident_id="anna", consent_id=None, enrolled_at=NOW):
-    return Template(resident_id, np.zeros(4, np.float32), "m", enrolled_at, consent_id=consent_id)
+def template(resident_id="anna", consent_id=None):
+    return Template(resident_id, np.zeros(4, np.float32), "m", NOW, consent_id=consent_id)
 
 
 def test_without_a_record_nobody_is_matched():
@@ -81,10 +81,9 @@ def test_unused_and_expired_templates_are_due_and_used_ones_are_not():
         Resident("no-face", "d", valid_until=NOW - timedelta(hours=1)),
         Resident("fresh", "e"),
     ]
-    templates = [template("unused", None, old), template("used", None, old), template("visitor")]
-    templates += [template("fresh", None, old), template("fresh")]
+    enrolled = {"unused": old, "used": old, "visitor": NOW, "fresh": NOW}
 
-    found = due(people, templates, {"used": NOW - timedelta(days=3)}, NOW)
+    found = due(people, enrolled, {"used": NOW - timedelta(days=3)}, NOW)
 
     assert found == [Expiry("unused", "unused"), Expiry("visitor", "validity_ended")]
 

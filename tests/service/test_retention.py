@@ -56,6 +56,13 @@ def test_unused_and_expired_faces_go_and_people_stay(store):
     assert erase_expired(store, {"used": NOW}, ManualClock(NOW), events.append) == []
 
 
+def test_one_whose_key_is_gone_does_not_keep_the_others_faces(store):
+    """A backup may bring back templates that nothing opens any more."""
+    store.sealer.forget("used")
+    expired = erase_expired(store, {"used": NOW}, ManualClock(NOW), lambda _: None)
+    assert [one.resident_id for one in expired] == ["unused", "visitor"]
+
+
 def test_what_cannot_be_recorded_is_not_erased(store):
     def full(_):
         raise JournalUnavailable("disk full")
