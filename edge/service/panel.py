@@ -178,9 +178,13 @@ def _recogniser(wish: PanelWish, models: Models, compared: Callable[[], Identifi
     rule = threshold_rule(models.calibration, wish.sureness)
 
     def judge(resident_id: str, pictures: Sequence[tuple[str, Image]]) -> Outcome:
-        rows = [shot.embedding for shot in _harvest(models, pictures).shots]
+        harvest = _harvest(models, pictures)
+        rows = [shot.embedding for shot in harvest.shots]
         if len(rows) < LEAST_PHOTOS:
-            raise EnrolmentRefused(f"{len(rows)} good photo(s): give at least {LEAST_PHOTOS}, of this person")
+            why = "".join(f"; {one}" for one in harvest.refused)
+            raise EnrolmentRefused(
+                f"{len(rows)} good photo(s): give at least {LEAST_PHOTOS}, of this person{why}"
+            )
         kept, held_out = (rows[::2], rows[1::2]) if len(rows) > LEAST_PHOTOS else (rows[:1], rows[1:])
         return judged(resident_id, kept, held_out, compared())
 
