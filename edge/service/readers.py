@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -72,9 +74,15 @@ def wiegand_reader(
     take: Callable[[Card], None],
     around: Surroundings,
 ) -> Worker:
-    """Return the thread of a reader on two GPIO lines, not yet started; `take` gets each card."""
+    """Return the thread of a reader on two GPIO lines, not yet started; `take` gets each card.
+
+    Call from the main thread.
+    """
     wiring = WiegandWiring(section.d0, section.d1, frozenset(section.bits))
     noise = _Noise("wiegand", around)
+    with contextlib.suppress(ImportError, OSError):
+        # Now and not in the thread: the library changes the process's folder while it loads.
+        importlib.import_module("edge.relay.chip")
 
     def opened() -> WiegandReader:
         try:
