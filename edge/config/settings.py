@@ -6,10 +6,12 @@ What decides about safety has no default: which door this is, how the relay is w
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
+from edge.config.mqtt import Mqtt  # noqa: TC001 - read at run time
 from edge.config.panel import PanelSection
 from edge.config.section import MetricsSection, Section
 from edge.config.storage import Storage, require_identity
@@ -28,6 +30,16 @@ class Door(Section):
 
     id: Identifier = Field(description="name of this door, also the MQTT device id")
     timezone: str = Field("UTC", description="IANA name of the site's time zone, such as Asia/Shanghai")
+
+    @model_validator(mode="after")
+    def _zone_is_known(self) -> Door:
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(
+                f'timezone = "{self.timezone}": no such zone; an IANA name such as Asia/Shanghai'
+            ) from error
+        return self
 
 
 class CameraSection(Section):
@@ -185,58 +197,6 @@ class JournalSection(Section):
     )
 
 
-class Mqtt(Section):
-    """The broker of the property; the door works without."""
-
-    host: str = Field(min_length=1, max_length=253)
-    port: int = Field(8883, ge=1, le=65535)
-    username: str | None = None
-    password: SecretStr | None = Field(None, description="better: password_file")
-    password_file: Path | None = None
-    ca_file: Path | None = Field(None, description="the site's certificate authority")
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    tls: bool = True
-    trusted_keys: Path | None = Field(
-        None,
-        description="trusted-keys.json of the door's bundle; with it the door follows the property's"
-        " roster and obeys its signed commands",
-    )
-    ack: Literal["broker", "application"] = Field(
-        "broker",
-        description="when an event counts as delivered: stored by the property (application), or by the"
-        " broker; default: application when trusted_keys is set, else broker",
-    )
-    roster_lease_days: float | None = Field(
-        None,
-        ge=1,
-        le=3650,
-        description="after so many days without the property's word only those with the access level"
-        " standing come in; default: never, a dead network keeps nobody out",
-    )
-    home_assistant: bool = Field(False, description="true: tell Home Assistant about this door (discovery)")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _whose_word_counts(cls, given: Any) -> Any:
-        if isinstance(given, dict) and given.get("trusted_keys") is not None:
-            return {"ack": "application"} | given
-        return given
-
-    @model_validator(mode="after")
-    def _not_anonymous_on_a_network(self) -> Mqtt:
-        local = self.host in {"localhost", "127.0.0.1", "::1"}
-        if not local and not self.tls:
-            raise ValueError("tls: must not be false for a broker on the network")
-        if not local and self.username is None and self.cert_file is None:
-            raise ValueError("cert_file or username: needed for a broker on the network; never anonymous")
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file: give both or neither")
-        if self.password is not None and self.password_file is not None:
-            raise ValueError("password and password_file: give one of them")
-        return self
-
-
 class WiegandSection(Section):
     """A card reader on two GPIO lines, behind a level shifter to 3.3 V."""
 
@@ -291,6 +251,15 @@ class Settings(Section):
     @model_validator(mode="after")
     def _key_server_is_shown_who_asks(self) -> Settings:
         require_identity(self.storage, self.mqtt)
+        return self
+
+    @model_validator(mode="after")
+    def _strict_has_a_screen(self) -> Settings:
+        if self.recognition.liveness == "strict" and not self.panel.has_screen:
+            raise ValueError(
+                'recognition.liveness = "strict" asks every visitor to turn the head, and nothing shows it: '
+                'write [panel] enabled = true and open /screen on a display at the gate, or "passive"'
+            )
         return self
 
     def _pins(self) -> Iterator[tuple[str, int]]:

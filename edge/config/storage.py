@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from edge.config.section import Section
 
 if TYPE_CHECKING:
-    from edge.config.settings import Mqtt
+    from edge.config.mqtt import Mqtt
 
 
 class Storage(Section):

@@ -50,6 +50,11 @@ def load_book(settings: Settings) -> RuleBook:
             book = parse_rules(path.read_text(encoding="utf-8"), str(path), settings.door.timezone)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"access.rules: {path} cannot be read: {error}") from error
+    if book.is_ever_strict and not settings.panel.has_screen:
+        raise ConfigError(
+            "access rules ask for strict liveness, and nothing shows a visitor what to do: write [panel] "
+            "enabled = true and open /screen on a display at the gate, or take it out of the rules"
+        )
     has_pad = settings.recognition.liveness != "off"
     if book.is_ever_strict and not has_pad:
         rule = 'the access rules ask for strict liveness: write "passive", or take it out of the rules'

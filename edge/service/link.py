@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from edge.config.settings import Mqtt
+    from edge.config.mqtt import Mqtt
     from edge.domain import DoorEvent
     from edge.ports import Clock
     from edge.store.residents import ResidentStore
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 JOURNAL_FILE = "journal.db"
+STUCK_SECONDS = 120.0
+"""Looking a name up may take half a minute when no name server answers; longer is no waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,10 @@ class PropertyLink:
         self._outbox.close()
         if self._ledger is not None:
             self._ledger.close()
+
+    def is_alive(self) -> bool:
+        """Say whether every thread of the link is there and the connection's still turns."""
+        return self._publisher.is_alive(STUCK_SECONDS) and all(clerk.is_alive() for clerk in self._clerks)
 
     def state(self) -> dict[str, Any]:
         """Return how the door is, how far its roster is and what waits to be sent.

@@ -16,6 +16,7 @@ FILE = Settings.model_validate(
         "recognition": {"fpir": 1e-3, "liveness": "passive"},
         "journal": {"keep_days": 60},
         "mqtt": {"host": "localhost", "password": "secret"},
+        "panel": {"enabled": True},
     }
 )
 
@@ -99,3 +100,10 @@ def test_whatever_comes_the_door_never_gets_weaker(values):
     assert wanted.journal.keep_days <= FILE.journal.keep_days
     for section in ("door", "camera", "sensors", "access", "mqtt"):
         assert getattr(wanted, section) == getattr(FILE, section)
+
+
+def test_nobody_is_asked_to_turn_the_head_where_no_display_shows_it():
+    blind = FILE.model_copy(update={"panel": FILE.panel.model_copy(update={"enabled": False})})
+
+    with pytest.raises(ConfigError, match=r"write \[panel\] enabled = true and open /screen"):
+        with_remote(blind, {"recognition.liveness": "strict"})

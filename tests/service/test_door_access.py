@@ -39,6 +39,8 @@ source = "0"
 [lock]
 driver = "dry-run"
 extended_unlock_seconds = 20
+[panel]
+enabled = true
 [access]
 pass_keys = ["{public}"]
 rules = "{rules}"

@@ -164,9 +164,13 @@ def test_rules_that_ask_for_a_challenge_do_not_go_with_liveness_switched_off(tmp
         lock=SimpleNamespace(unlock_seconds=5.0, extended_unlock_seconds=15.0),
         door=SimpleNamespace(timezone="UTC"),
         recognition=SimpleNamespace(liveness="off"),
+        panel=SimpleNamespace(has_screen=True),
     )
 
     with pytest.raises(ConfigError, match="ask for strict liveness"):
         load_book(settings)
     settings.recognition.liveness = "passive"
     assert load_book(settings).is_ever_strict
+    settings.panel.has_screen = False
+    with pytest.raises(ConfigError, match="open /screen on a display at the gate"):
+        load_book(settings)

@@ -1,4 +1,4 @@
-"""`facegate run` with rules that ask for a challenge, at a door without a display."""
+"""`facegate run` with rules that ask for a challenge, at a door whose display is off."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.site import copy_photos, record_walk_ups
 from tests.places import need_models
-from tests.service.test_run import Door, is_kind
+from tests.service.running import Door, free_port, is_kind
 
 pytestmark = pytest.mark.models
 
@@ -20,6 +20,9 @@ loop = true
 driver = "dry-run"
 [recognition]
 liveness = "passive"
+[panel]
+enabled = true
+port = {port}
 [access]
 rules = "{rules}"
 """
@@ -31,7 +34,7 @@ def test_who_must_answer_is_not_let_in_where_nobody_can_ask(tmp_path):
     clip = record_walk_ups(tmp_path / "walk-up.avi", 1, 2)
     rules = tmp_path / "rules.toml"
     rules.write_text('[levels.resident]\nliveness = "strict"\n')
-    door = Door(tmp_path, CONFIG.format(clip=clip, rules=rules))
+    door = Door(tmp_path, CONFIG.format(clip=clip, rules=rules, port=free_port()))
     try:
         door.wait_for(is_kind("service.started"))
         pictures = copy_photos(tmp_path / "photos", "obama", "obama2")

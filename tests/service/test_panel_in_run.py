@@ -16,7 +16,7 @@ from edge.camera.file import VideoFile
 from edge.demo.annotate import VideoSink
 from tests.fakes.site import record_walk_ups
 from tests.places import need_models, shared_data
-from tests.service.running import DEADLINE_SECONDS, Door, is_kind, settings
+from tests.service.running import DEADLINE_SECONDS, Door, free_port, is_kind, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.models
 FPS = 25.0
 PASSWORD = "correct horse 9"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def with_panel(clip: Path, port: int, more: str = "", keys: str = "") -> str:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from cryptography import x509
 
 from edge.cli import app
-from edge.config.settings import Mqtt
+from edge.config.mqtt import Mqtt
 from edge.errors import ConfigError
 from edge.sync.authority import Authority
 from edge.sync.settings import Ack, Tls

@@ -1,0 +1,62 @@
+"""The table `[mqtt]` of the settings file."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - read at run time
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, model_validator
+
+from edge.config.section import Section
+
+
+class Mqtt(Section):
+    """The broker of the property; the door works without."""
+
+    host: str = Field(min_length=1, max_length=253)
+    port: int = Field(8883, ge=1, le=65535)
+    username: str | None = None
+    password: SecretStr | None = Field(None, description="better: password_file")
+    password_file: Path | None = None
+    ca_file: Path | None = Field(None, description="the site's certificate authority")
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    tls: bool = True
+    trusted_keys: Path | None = Field(
+        None,
+        description="trusted-keys.json of the door's bundle; with it the door follows the property's"
+        " roster and obeys its signed commands",
+    )
+    ack: Literal["broker", "application"] = Field(
+        "broker",
+        description="when an event counts as delivered: stored by the property (application), or by the"
+        " broker; default: application when trusted_keys is set, else broker",
+    )
+    roster_lease_days: float | None = Field(
+        None,
+        ge=1,
+        le=3650,
+        description="after so many days without the property's word only those with the access level"
+        " standing come in; default: never, a dead network keeps nobody out",
+    )
+    home_assistant: bool = Field(False, description="true: tell Home Assistant about this door (discovery)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whose_word_counts(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("trusted_keys") is not None:
+            return {"ack": "application"} | given
+        return given
+
+    @model_validator(mode="after")
+    def _not_anonymous_on_a_network(self) -> Mqtt:
+        local = self.host in {"localhost", "127.0.0.1", "::1"}
+        if not local and not self.tls:
+            raise ValueError("tls: must not be false for a broker on the network")
+        if not local and self.username is None and self.cert_file is None:
+            raise ValueError("cert_file or username: needed for a broker on the network; never anonymous")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file: give both or neither")
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("password and password_file: give one of them")
+        return self
