@@ -156,6 +156,7 @@ def _report(restored: Restored, data: Path) -> None:
     click.echo(f"{data}: as it was at {restored.manifest.created_at}")
     if restored.set_aside is not None:
         click.echo(f"what was there is kept in {restored.set_aside}, with events the backup does not have")
+        click.echo("delete it when you have looked: faces are in it, and no withdrawal reaches them there")
     if (old := restored.journal) is not None:
         click.echo(f"a new journal begins; the old one: facegate events --data {data / old.folder}")
         if old.unsent:

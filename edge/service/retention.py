@@ -11,6 +11,7 @@ from edge.consent.retention import UNUSED_DAYS, Expiry, due
 from edge.domain import EventDraft
 from edge.errors import StoreError
 from edge.policy.methods import Method
+from edge.store.backup import clear_leftovers
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face, people_with_faces
 from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
@@ -68,6 +69,7 @@ class FaceKeeping:
 
     def begin(self) -> None:
         """Finish what a power cut interrupted, or log why not; needs no clock."""
+        clear_leftovers(self.data)
         try:
             with self._opened() as (store, consents):
                 for resident_id in finish_withdrawals(store, consents):

@@ -74,6 +74,9 @@ CONFIG = "config"
 NAME = re.compile(rf"(?:{OLD_JOURNALS}/[0-9a-f-]{{36}}/|{CONFIG}/)?[A-Za-z0-9][A-Za-z0-9._-]{{0,63}}")
 """What a file in a backup may be called: nothing leads out of the folder."""
 
+SNAPSHOT = ".backup-"
+"""How the folder of copies is called, inside the data folder, while a backup is made."""
+
 TRIES = 3
 """Somebody may be erased between the copies of residents and keys; thrice in a row means damage."""
 
@@ -121,13 +124,22 @@ def back_up(data: Path, file: Path, passphrase: str, now: datetime, wish: Backup
     return manifest
 
 
+def clear_leftovers(data: Path) -> None:
+    """Remove what a killed backup left in the folder: copies that no withdrawal would reach.
+
+    Call it when no backup runs; one that does fails and can be made again.
+    """
+    for folder in data.glob(f"{SNAPSHOT}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextmanager
 def _snapshot(data: Path, databases: Mapping[str, Schema]) -> Iterator[Path]:
     """Give a folder with copies that belong together; it is gone afterwards.
 
     It lies in the data folder: what is copied there is no less protected than before.
     """
-    folder = data / f".backup-{secrets.token_hex(4)}"
+    folder = data / f"{SNAPSHOT}{secrets.token_hex(4)}"
     try:
         for left in range(TRIES - 1, -1, -1):
             folder.mkdir(mode=0o700)

@@ -97,7 +97,9 @@ def restore(file: Path, data: Path, passphrase: str, now: datetime, wish: Restor
         raise StoreError(f"{data}: the folder is not empty; --replace keeps it under another name")
     if is_taken:
         _require_unused(data)
-    stage = data.with_name(f".{data.name}.{secrets.token_hex(4)}")
+    for leftover in data.parent.glob(f".{data.name}.restoring-*"):
+        shutil.rmtree(leftover, ignore_errors=True)  # of a restore that was killed: no withdrawal reaches it
+    stage = data.with_name(f".{data.name}.restoring-{secrets.token_hex(4)}")
     try:
         stage.mkdir(mode=0o700, parents=True)
         manifest = _unpack(file, stage, passphrase)

@@ -22,6 +22,8 @@ from edge.cli.backup import backup as backup_command
 from edge.cli.backup import restore as restore_command
 from edge.domain import Consent
 from edge.errors import StoreError
+from edge.runtime.clock import ManualClock
+from edge.service.retention import FaceKeeping
 from edge.store.backup import DATABASES, FILES, OLD_JOURNALS, BackupWish, back_up
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore
@@ -347,6 +349,17 @@ def test_a_new_card_learns_from_the_property_who_withdrew_since(door, tmp_path):
         assert store.sealer.people() == ("otto",)
     with closing(ConsentLedger(new / CONSENTS_FILE)) as ledger:
         assert set(ledger.in_force()) == {"otto"}
+
+
+def test_what_a_killed_backup_or_restore_left_behind_goes(file, door, tmp_path):
+    """Copies of keys and templates that no withdrawal would reach."""
+    (door / ".backup-0123abcd").mkdir()
+    (door / ".backup-0123abcd" / "keys.db").write_bytes(b"copies")
+    FaceKeeping(door, ManualClock(NOW), lambda _: None).begin()
+    assert not list(door.glob(".backup-*"))
+    (tmp_path / ".other.restoring-0123abcd").mkdir()
+    put_back(file, tmp_path / "other")
+    assert not list(tmp_path.glob(".other.*"))
 
 
 def test_a_door_that_runs_is_not_replaced(file, door):

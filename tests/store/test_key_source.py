@@ -177,6 +177,19 @@ def test_a_power_cut_at_any_step_leaves_a_key_that_opens_everything(tmp_path, un
     pytest.fail("never came to its end")
 
 
+def test_a_power_cut_while_the_first_key_is_made_leaves_a_folder_that_works(tmp_path):
+    first = "ring = key_source.keyring_of(data, {}); ring.seal(b'x', b'facegate template\\0anna\\0m1')"
+    for step in range(1, 60):
+        data = tmp_path / f"data-{step}"
+        data.mkdir()
+        is_done = killed_at(step, data, tmp_path, first)
+        assert opened(data, sealed_in(data), {}) == (b"face", b"Anna"), f"killed at step {step}"
+        if is_done:
+            assert step > 3
+            return
+    pytest.fail("never came to its end")
+
+
 @contextmanager
 def software_tpm(folder):
     """A TPM 2.0 in a process; gives systemd's name for it."""
