@@ -36,7 +36,7 @@ def config() -> None:
 def set_(place: tuple[Path, str], door: str, pairs: tuple[str, ...], reset: tuple[str, ...]) -> None:
     """Ask a door for other settings and say what it made of them.
 
-    Example: facegate hub config set front lock.unlock_seconds=8 recognition.liveness=strict
+    Example: facegate hub config set front lock.unlock_seconds=8 recognition.fpir=0.0005
     """
     values = dict(_pair(text) for text in pairs)
     if not values and not reset:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from edge.relay.door import LockStatus
 from edge.service.access import load_book
 from edge.sync.commands import Outcome
 
@@ -68,9 +69,10 @@ class Reloader:
         return self._start_anew(waiting) if waiting else Outcome("done", "access rules read again")
 
     def tick(self) -> None:
-        """Stop the door when it is time to."""
-        is_time = self._leave_at is not None and self._clock.monotonic() >= self._leave_at
-        if self._restart is not None and is_time:
+        """Stop the door when it is time to, and locked."""
+        if self._restart is None or self._leave_at is None or self._clock.monotonic() < self._leave_at:
+            return
+        if self._hardware.door.state.lock is not LockStatus.UNLOCKED:  # nobody is on the way in
             self._restart()
 
     def _start_anew(self, waiting: list[str]) -> Outcome:

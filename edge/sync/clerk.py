@@ -61,6 +61,10 @@ class Clerk:
             self._waiting.put(None)
             self._thread.join(timeout_seconds)
 
+    def is_alive(self) -> bool:
+        """Say whether the thread is still there: what a watchdog asks."""
+        return self._thread.is_alive()
+
     def handle(self, message: Message) -> None:
         """Do what one message asks for. Clerk's thread."""
         raise NotImplementedError

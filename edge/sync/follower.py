@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import EventDraft, RosterChange, RosterState
-from edge.errors import FacegateError, RosterDrift, SyncError
+from edge.errors import FacegateError, RosterDrift, StoreError, SyncError
 from edge.sync.clerk import Clerk
 from edge.sync.refusals import Refusals
 from edge.sync.roster_messages import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, parse_part
@@ -83,6 +83,9 @@ class RosterFollower(Clerk):
         except RosterDrift as error:
             self._refuse(error)
             self._ask("snapshot", str(error))
+        except StoreError as error:  # a full card, a long backup: what came is asked for again, soon
+            self._refuse(error)
+            self._asked_at = self._clock.monotonic()
         except FacegateError as error:
             self._refuse(error)
 

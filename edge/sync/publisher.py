@@ -149,9 +149,9 @@ class EventPublisher:
         """Stop sending; what has not arrived is sent by the next run."""
         self.client.stop()
 
-    def is_alive(self) -> bool:
+    def is_alive(self, within_seconds: float = 30.0) -> bool:
         """Say whether the sync thread still turns: what a watchdog asks."""
-        return self.client.is_alive()
+        return self.client.is_alive(within_seconds)
 
     def status(self) -> SyncStatus:
         """Return how it goes. Raises `JournalUnavailable` when the journal cannot be read."""

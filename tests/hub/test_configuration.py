@@ -81,7 +81,7 @@ def test_a_setting_is_changed_shown_refused_and_taken_back(tmp_path, place, hub)
         assert "refused: recognition.fpir" in shown
         assert "wanted: 0.01" in shown
 
-        staff(place, "config", "set", "front", "recognition.liveness=strict", "--reset", "recognition.fpir")
+        staff(place, "config", "set", "front", "recognition.fpir=0.0005", "--reset", "held.alarm_seconds")
         shown = staff(place, "config", "show", "front")[1]
         assert "from the next start" in shown
         assert "refused" not in shown

@@ -15,6 +15,10 @@ class Link:
 
     def __init__(self, history):
         self.history = history
+        self.lives = True
+
+    def is_alive(self):
+        return self.lives
 
     def start(self):
         self.history.append("start")
@@ -46,9 +50,13 @@ def joining(history, *failures, problems=None):
         history.append("make")
         if left:
             raise left.pop(0)
-        return Link(history)
+        links.append(Link(history))
+        return links[-1]
 
-    return Joining(make, (problems if problems is not None else []).append, Hasty())
+    links = []
+    one = Joining(make, (problems if problems is not None else []).append, Hasty(), look_seconds=0.001)
+    one.links = links
+    return one
 
 
 def test_a_door_in_order_has_joined_before_it_is_ready(history):
@@ -65,17 +73,28 @@ def test_a_full_card_at_the_start_is_tried_again_and_said_once(history):
     full = [JournalUnavailable("disk full")] * 3
     one = joining(history, *full, ConfigError("no password"), ValueError("a bug"), problems=problems)
     one.start()
-    with pytest.raises(JournalUnavailable, match="not joined"):
-        one.state()
     wait_until(lambda: "start" in history)
     one.stop()
     assert history == ["make"] * 6 + ["start", "stop"]
     assert problems == ["disk full", "no password", "internal error: ValueError('a bug')"]
 
 
+def test_a_link_that_died_is_replaced_and_said(history):
+    problems = []
+    one = joining(history, problems=problems)
+    one.start()
+    one.links[0].lives = False
+    wait_until(lambda: len(one.links) == 2)
+    one.stop()
+    assert history == ["make", "start", "stop", "make", "start", "stop"]
+    assert problems == ["the link died; making another one"]
+
+
 def test_who_never_joined_stops_at_once(history):
     one = joining(history, *[ConfigError("no password")] * 100_000)
     one.start()
+    with pytest.raises(JournalUnavailable, match="not joined"):
+        one.state()
     one.stop()
     assert "start" not in history
     assert not any(thread.name == "joining" for thread in threading.enumerate())

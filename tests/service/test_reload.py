@@ -89,12 +89,25 @@ def test_a_mistake_in_the_rules_changes_nothing(begin):
 
 def test_what_is_built_at_the_start_starts_the_door_anew_once_the_answer_has_left(begin):
     place = begin()
-    place.wish(1, recognition__liveness="strict")
+    place.wish(1, recognition__fpir=1e-4)
     outcome = place.reloader.reload()
     assert (outcome.status, outcome.data) == ("done", {"restart": True})
-    assert "recognition.liveness" in outcome.text
+    assert "recognition.fpir" in outcome.text
     place.reloader.tick()
     assert place.restarts == 0
+    place.wait()
+    assert place.restarts == 1
+
+
+def test_whoever_is_on_the_way_in_gets_in_first(begin):
+    place = begin()
+    place.wish(1, recognition__fpir=1e-4)
+    place.hardware.door.unlock(10)
+    place.reloader.reload()
+    place.wait()
+    assert place.restarts == 0
+    place.site.clock.advance(10)
+    place.hardware.step()
     place.wait()
     assert place.restarts == 1
 
@@ -107,7 +120,7 @@ def test_changed_pauses_need_a_new_start_too(begin):
 
 def test_nobody_stops_a_door_that_nothing_would_start_again(begin):
     place = begin(is_supervised=False)
-    place.wish(1, recognition__liveness="strict")
+    place.wish(1, recognition__fpir=1e-4)
     outcome = place.reloader.reload()
     assert (outcome.status, outcome.data) == ("failed", {"restart": False})
     assert "at the door" in outcome.text
@@ -117,7 +130,7 @@ def test_nobody_stops_a_door_that_nothing_would_start_again(begin):
 def test_a_door_that_is_held_unlocked_does_not_start_anew(begin):
     place = begin()
     place.site.access.set_mode(DoorState(Mode.EVACUATION, None, "Desk"))
-    place.wish(1, recognition__liveness="strict")
+    place.wish(1, recognition__fpir=1e-4)
     assert place.reloader.reload().status == "failed"
     place.wait()
     assert place.restarts == 0

@@ -192,8 +192,8 @@ def test_bad_keys_cost_the_commands_not_the_events_and_the_state_stays_at_the_br
 
 def test_wished_settings_count_at_once_or_after_a_reload_and_survive_it(tmp_path, broker):
     with Hub(tmp_path, broker.port) as hub:
-        told = hub.wish(1, lock__unlock_seconds=9, recognition__liveness="strict")
-        assert (told.values["lock.unlock_seconds"], told.pending) == (9, ("recognition.liveness",))
+        told = hub.wish(1, lock__unlock_seconds=9, recognition__fpir=1e-4)
+        assert (told.values["lock.unlock_seconds"], told.pending) == (9, ("recognition.fpir",))
         refused = hub.wish(2, recognition__fpir=0.05, lock__unlock_seconds=4)
         assert (refused.values["lock.unlock_seconds"], len(refused.refused)) == (9, 1)
         assert "at most the installer's" in hub.event("config.refused")["data"]["detail"]
@@ -211,7 +211,7 @@ def test_wished_settings_count_at_once_or_after_a_reload_and_survive_it(tmp_path
         hub.reports.clear()
         hub.begin()
         again = hub.until(lambda: hub.reports and hub.reports[-1])
-        assert (again.rev, again.values["recognition.liveness"], again.pending) == (2, "strict", ())
+        assert (again.rev, again.values["recognition.fpir"], again.pending) == (2, 1e-4, ())
         assert hub.confirmed("reload")["data"] == {}
         assert hub.stop() == 0
 

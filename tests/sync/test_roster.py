@@ -144,6 +144,35 @@ def test_a_removed_resident_is_gone_with_the_face(door, site):
     assert door.store.sealer.forgotten == ["bob"]
 
 
+def test_a_change_that_could_not_be_stored_is_asked_for_again_soon(door, site):
+    """A full card for a moment must not keep a removed person until the next change."""
+    door.converse(site)
+    site.remove("bob")
+    door.store.close()
+    door.take(site.delta(3), site.head())
+    assert ("roster.refused", None) in door.journal.kinds()
+    door.roster._store = door.store = ResidentStore(door.store._path, Key())
+    door.take(site.head())
+    (question,) = door.questions()
+    door.take(*site.answer(question))
+    assert door.store.get("bob") is None
+    door.store.close()
+
+
+def test_without_another_head_it_is_asked_for_by_time(door, site):
+    door.converse(site)
+    site.remove("bob")
+    door.clerk._head = site.state()
+    door.store.close()
+    door.take(site.delta(3))
+    door.roster._store = door.store = ResidentStore(door.store._path, Key())
+    door.clerk.idle()
+    assert door.questions() == []
+    door.clock.advance(FIRST_PATIENCE_SECONDS + 1)
+    door.clerk.idle()
+    assert len(door.questions()) == 1
+
+
 def template(identity):
     vector = np.zeros(128, np.float32)
     vector[3] = 1
