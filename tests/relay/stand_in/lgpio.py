@@ -105,9 +105,10 @@ class callback:  # noqa: N801 - lgpio's name
     def __init__(self, handle: int, gpio: int, edge: int, func: Callable[[int, int, int, int], None]) -> None:
         self._wanted = (gpio, 0 if edge == FALLING_EDGE else 1)
         self._func = func
-        if not self._active:
-            threading.Thread(target=_follow, args=(LOG.stat().st_size,), daemon=True).start()
         self._active.append(self)
+        if len(self._active) == 1:
+            threading.Thread(target=_follow, args=(LOG.stat().st_size,), daemon=True).start()
+        _record("callback", gpio)
 
     def cancel(self) -> None:
         self._active.remove(self)
@@ -118,10 +119,12 @@ class callback:  # noqa: N801 - lgpio's name
 
 
 def _follow(offset: int) -> None:
+    begun = ""
     with LOG.open() as log:
         log.seek(offset)
         while callback._active:
-            for line in log.readlines():
+            *lines, begun = (begun + log.read()).split("\n")
+            for line in lines:
                 ticks, _, call, *rest = line.split()
                 for one in callback._active if call == "set" else ():
                     one.set(*map(int, rest), float(ticks))
