@@ -54,7 +54,7 @@ def random_pin(number: str) -> str:
 def pin() -> None:
     """Give, list and take back PINs: typed as NUMBER * PIN # at the door.
 
-    Example: facegate pin set flat-1203-anna --number 1203
+    Example: facegate pin set flat-1203-2 --number 1203
     """
 
 
@@ -67,7 +67,7 @@ def pin() -> None:
 def set_(resident_id: str, number: str, duress: bool, ask: bool, data: Path) -> None:
     """Give RESIDENT_ID a PIN in place of his former one, and show it once.
 
-    Example: facegate pin set flat-1203-anna --number 1203
+    Example: facegate pin set flat-1203-2 --number 1203
     """
     try:
         check_pin(number, "483920")
@@ -95,7 +95,7 @@ def list_pins(data: Path) -> None:
 def card() -> None:
     """Give, list and take back cards.
 
-    Example: facegate card add w26:17:4711 flat-1203-anna
+    Example: facegate card add w26:17:4711 flat-1203-2
     """
 
 
@@ -106,7 +106,7 @@ def card() -> None:
 def add(card_id: str, resident_id: str, data: Path) -> None:
     """Give CARD_ID to RESIDENT_ID; a refused card's id is in `facegate events`.
 
-    Example: facegate card add w26:17:4711 flat-1203-anna
+    Example: facegate card add w26:17:4711 flat-1203-2
     """
     _check(card_id)
     with opened(data) as store:
@@ -132,7 +132,7 @@ def list_cards(data: Path) -> None:
 def remove_pin(resident_id: str, data: Path) -> None:
     """Take every PIN and card back from RESIDENT_ID.
 
-    Example: facegate pin remove flat-1203-anna
+    Example: facegate pin remove flat-1203-2
     """
     _remove(resident_id, data)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from edge.cli.data_dir import data_option
 from edge.cli.door_files import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from edge.domain import Embedding, Frame, Resident
     from edge.enrol.shots import Harvest, ShotTaker
@@ -121,15 +122,17 @@ def remove(resident_id: str, data: Path) -> None:
 
 @enrol.command("import-encodings")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--ids", help="Number people: flat gives flat-1, flat-2 ...; without, names are the ids.")
 @agreement_options
 @data_option
-def import_encodings(*, file: Path, agreement: Agreement, data: Path) -> None:
+def import_encodings(*, file: Path, ids: str | None, agreement: Agreement, data: Path) -> None:
     """Import names and 128-D encodings made with face_recognition (npy, npz or JSON; never pickles).
 
     They are templates of the model dlib-resnet and never compared with those of another. Everybody
-    in the file must have agreed: say with --consent where that is kept.
+    in the file must have agreed: say with --consent where that is kept. Events carry ids, as plain
+    text: with --ids they carry no name. Whoever is known by his name keeps his id.
 
-    Example: facegate enrol import-encodings residents.npz --consent signed-papers-2026-03
+    Example: facegate enrol import-encodings residents.npz --ids flat --consent signed-papers-2026-03
     """
     from edge.enrol.encodings import read_encodings
     from edge.enrol.shots import mean_of
@@ -141,16 +144,27 @@ def import_encodings(*, file: Path, agreement: Agreement, data: Path) -> None:
     for name, embedding in read_encodings(file, model.centre):
         people.setdefault(name, []).append(embedding)
     with opened(data) as (store, ledger, note):
-        consents = {name: agreement.settle(name, ledger) for name in people}
+        called = _ids(people, store, ids)
+        consents = {name: agreement.settle(called[name], ledger) for name in people}
         for name, shots in people.items():
             rows = shots if len(shots) == 1 else [*shots, mean_of(shots)]
             given = recorded(consents[name], ledger)
             templates = templates_under(given, rows, model.model_id, datetime.now(UTC))
-            note("enrol.saved", name, by=agreement.by, templates=len(rows), consent=given.id)
-            store.put(_resident(store, name, name), templates, source="import")
+            note("enrol.saved", called[name], by=agreement.by, templates=len(rows), consent=given.id)
+            store.put(_resident(store, called[name], name), templates, source="import")
     click.echo(
         f'{len(people)} residents imported for {model.model_id}; set recognition.model = "dlib-resnet"'
     )
+
+
+def _ids(names: Iterable[str], store: ResidentStore, prefix: str | None) -> dict[str, str]:
+    """Return the id of each name: the one known, else a number behind `prefix`, else the name itself."""
+    if prefix is None:
+        return {name: name for name in names}
+    known = {resident.name: resident.id for resident in store.list()}
+    taken = set(known.values())
+    free = (one for number in count(1) if (one := f"{prefix}-{number}") not in taken)
+    return {name: known.get(name) or next(free) for name in names}
 
 
 def _harvest(taker: ShotTaker, pictures: tuple[Path, ...], camera: str | None) -> Harvest:

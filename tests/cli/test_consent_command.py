@@ -100,6 +100,17 @@ def test_an_import_needs_everybodys_consent_once(door, encodings):
     assert len(door.consents("anna")) == 1
 
 
+def test_imported_people_can_be_numbered_so_that_no_event_carries_a_name(door, encodings):
+    words = ("enrol", "import-encodings", str(encodings), "--ids", "flat", "--consent", "binder 3")
+    door.has_run()
+    door.run(*words)
+    door.run(*words)  # again: the same people
+
+    people = [json.loads(line) for line in door.run("enrol", "list", "--json").splitlines()]
+    assert [(one["id"], one["name"]) for one in people] == [("flat-1", "anna"), ("flat-2", "otto")]
+    assert {who for _, who, _ in door.events()} == {None, "flat-1", "flat-2"}
+
+
 def test_a_consent_of_tomorrow_is_refused(door, encodings):
     words = ("enrol", "import-encodings", str(encodings), "--consent", "x", "--consent-on", "2999-01-01")
     assert "given before it is recorded" in door.run(*words, ok=False)
