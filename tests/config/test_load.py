@@ -148,6 +148,12 @@ def test_with_the_property_s_keys_its_word_counts_unless_said_otherwise(written,
     assert mqtt.ack == ack
 
 
+@pytest.mark.parametrize("zone", ["Asia/Shangai", "", "../etc/passwd", "/etc/localtime"])
+def test_a_time_zone_that_does_not_exist_is_refused_at_the_start(written, zone):
+    text = refusal(written(GOOD.replace("[door]", f'[door]\ntimezone = "{zone}"')))
+    assert f'door.timezone = "{zone}": no such zone' in text
+
+
 PINS = """
 [sensors.contact]
 pin = {contact}
