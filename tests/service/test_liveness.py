@@ -22,8 +22,8 @@ from edge.replay.door import MemoryJournal
 from edge.runtime.clock import ManualClock
 from edge.service.access import load_book
 from edge.service.liveness import asking_on, make_liveness
+from tests.faces.liveness.asking import TURNED, Depth
 from tests.faces.liveness.nets import Eye
-from tests.faces.liveness.test_active import TURNED, Depth
 from tests.fakes.scene import Actor, Residents, Scene, axis
 
 LEVELS = {"resident": Level("resident"), "vault": Level("vault", is_strict=True)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edge.errors import FrameRefused
 from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.nets import SPECS
-from tests.fakes.scene import COLOURS, START, Actor, Scene
+from tests.fakes.scene import COLOURS, START, Actor, Scene, axis
 
 if TYPE_CHECKING:
     from edge.domain import Box, Face, Frame, Image
@@ -77,3 +77,13 @@ def setup(alive: dict[int, float], actors: list[Actor], **kwargs) -> SimpleNames
     eye = Eye(alive)
     check = PassiveCheck([eye], scene, **kwargs)
     return SimpleNamespace(scene=scene, eye=eye, check=check, visit=Visit(check, scene), start=START)
+
+
+ANNA, PHONE, MALLORY = Actor(0, axis(0)), Actor(1, axis(0)), Actor(2, axis(2))
+"""Anna; a phone that shows her, so the recogniser takes it for Anna; somebody else, alive."""
+ALIVE = {0: 0.95, 1: 0.05, 2: 0.95}
+"""How alive the network finds each of them."""
+
+
+def scene(alive=ALIVE, **kwargs):
+    return setup(alive, [ANNA, PHONE, MALLORY], **kwargs)

@@ -3,97 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from random import Random
-from typing import TYPE_CHECKING
 
 import pytest
 
 from edge.domain import Reason
-from edge.faces.liveness.active import STRICT_STEPS, TRIES, ActiveCheck, Asking
+from edge.faces.liveness.active import STRICT_STEPS, TRIES
 from edge.faces.liveness.challenge import Step
 from edge.faces.liveness.lockout import PAUSE_SECONDS
-from tests.faces.liveness.nets import Visit, setup
-from tests.fakes.scene import Actor, axis
-
-if TYPE_CHECKING:
-    from edge.faces.liveness.prompts import Prompt
-
-TURNED = {"turn_left": 0.31, "turn_right": -0.31}
-
-
-class Depth:
-    """What the camera would see of a turning head, or of paper."""
-
-    def __init__(self, residual: float | None) -> None:
-        self.value = residual
-
-    def follow(self, image) -> None:
-        """Nothing to learn from a coloured card."""
-
-    def residual(self) -> float | None:
-        return self.value
-
-
-class Door:
-    """A check that asks, and the screen in front of it."""
-
-    def __init__(
-        self, *, strict: bool = True, seed: int = 1, depth: float | None = 0.05, score: float = 0.95
-    ) -> None:
-        self.anna, self.phone, self.mallory = Actor(0, axis(0)), Actor(1, axis(0)), Actor(2, axis(2))
-        world = setup({0: score, 1: 0.9, 2: 0.95}, [self.anna, self.phone, self.mallory])
-        self.shown: list[Prompt | None] = []
-        self.strict = {None, "berta"} if strict else {"berta"}
-        self.screen = True
-        asking = Asking(
-            lambda who, at: who in self.strict,
-            self.shown.append,
-            Random(seed),
-            lambda image, box: Depth(depth),
-            lambda: self.screen,
-        )
-        self.check = ActiveCheck(world.check, asking)
-        self.visit = Visit(self.check, world.scene)
-        self.eye = world.eye
-        self.moves: list[tuple[float, float]] = []
-        self.better: tuple[str, float] | None = None
-        self.width = 130.0
-
-    @property
-    def prompt(self) -> str | None:
-        last = self.shown[-1] if self.shown else None
-        return None if last is None else last.name
-
-    @property
-    def names(self) -> Counter[str]:
-        return Counter(prompt.name for prompt in self.shown if prompt)
-
-    def show_better_after(self, name: str, score: float) -> None:
-        """From the prompt `name` on, the network sees Anna as alive as `score`."""
-        self.better = name, score
-
-    def frame(self, actor: Actor, **kwargs) -> object:
-        if self.better and self.prompt == self.better[0]:
-            self.eye.alive[0] = self.better[1]
-        self.visit.show(actor, 1, width=self.width, **kwargs)
-        return self.visit.assess()
-
-    def answer(self, actor: Actor, *, wrongly: bool = False, seconds: float = 40) -> object:
-        """Do as the screen says, half a second after it says so."""
-        since, last = 0, None
-        for index in range(int(seconds * 15)):
-            if self.prompt != last:
-                since, last = index, self.prompt
-            actor.turned = 0.0
-            if last in TURNED and index - since > 8:
-                actor.turned = TURNED[last] * (-1 if wrongly else 1)
-            if last == Step.CLOSER and index - since > 8:
-                self.width = 170.0 if not wrongly else 130.0
-            self.moves.append((actor.turned, self.width))
-            verdict = self.frame(actor)
-            if verdict is not None:
-                return verdict
-        return None
+from tests.faces.liveness.asking import TURNED, Door
 
 
 class TestWhoIsAsked:
@@ -170,65 +87,6 @@ class TestWhoIsAsked:
             door.answer(door.anna)
             asked.add(tuple(prompt.name for prompt in door.shown if prompt and prompt.name in set(Step)))
         assert len(asked) > 6
-
-
-class TestStrictResident:
-    """Berta must answer, Anna need not; both stand before the same door."""
-
-    def test_she_is_asked_however_clearly_she_passes(self):
-        door = Door(strict=False)
-        door.visit.resident_id = "berta"
-
-        verdict = door.answer(door.anna)
-
-        assert verdict.passed
-        assert verdict.cues["steps"] == STRICT_STEPS
-
-    def test_she_never_passes_by_the_networks_alone(self):
-        door = Door(strict=False)
-        door.visit.resident_id = "berta"
-
-        for _ in range(15 * 30):
-            verdict = door.frame(door.anna)
-            assert verdict is None or not verdict.passed
-
-    def test_a_pass_for_somebody_else_is_none_for_her(self):
-        door = Door(strict=False)
-        assert door.answer(door.anna).passed
-
-        door.visit.resident_id = "berta"
-
-        assert door.frame(door.anna) is None
-        assert door.prompt == "look"
-
-    def test_an_answer_given_for_somebody_else_counts_for_nothing(self):
-        door = Door(strict=False, score=0.6)
-        assert door.answer(door.anna).cues["steps"] == 2
-
-        door.visit.resident_id = "berta"
-
-        assert door.frame(door.anna) is None
-        assert not door.answer(door.anna, seconds=0.4)
-
-    def test_when_night_falls_in_the_middle_two_steps_are_not_enough(self):
-        door = Door(strict=False, score=0.6)
-        while door.prompt not in set(Step):
-            assert door.frame(door.anna) is None
-
-        door.strict.add(None)
-
-        assert door.frame(door.anna) is None
-        assert door.answer(door.anna).cues["steps"] == STRICT_STEPS
-
-    def test_her_failed_tries_do_not_keep_the_neighbour_out(self):
-        door = Door(strict=False)
-        door.visit.resident_id = "berta"
-        assert door.answer(door.anna, wrongly=True).reason is Reason.CHALLENGE_FAILED
-        door.check.reset(1)
-
-        door.visit.resident_id, door.width = "anna", 130.0
-
-        assert door.answer(door.anna, seconds=3).passed
 
 
 class TestAdvice:

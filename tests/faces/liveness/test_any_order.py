@@ -12,8 +12,8 @@ from edge.faces.liveness.active import STRICT_STEPS, ActiveCheck, Asking
 from edge.faces.liveness.challenge import Step
 from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.window import GAP_SECONDS, LEAST_FRAMES, MOST_FRAMES, NEWEST_FRAMES
+from tests.faces.liveness.asking import TURNED, Depth
 from tests.faces.liveness.nets import Eye
-from tests.faces.liveness.test_active import TURNED, Depth
 from tests.fakes.scene import Actor, Scene, axis
 
 SCORES = {0: 0.95, 1: 0.05, 2: 0.95}

@@ -10,12 +10,9 @@ from edge.faces.liveness.challenge import Step
 from edge.faces.liveness.check import PassiveCheck, Unavailable
 from edge.faces.liveness.lockout import MAX_FAILURES
 from edge.pipeline import Pipeline
-from tests.faces.liveness.nets import Eye
-from tests.faces.liveness.test_active import TURNED, Depth
+from tests.faces.liveness.asking import TURNED, Depth
+from tests.faces.liveness.nets import ALIVE, ANNA, MALLORY, PHONE, Eye
 from tests.fakes.scene import Actor, Residents, Scene, axis
-
-ANNA, PHONE, MALLORY = Actor(0, axis(0)), Actor(1, axis(0)), Actor(2, axis(2))
-ALIVE = {0: 0.95, 1: 0.05, 2: 0.95}
 
 
 class Door:
