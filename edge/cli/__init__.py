@@ -49,7 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("edge.cli.replay:replay", "Run the controller over a recording."),
     "bench": ("edge.cli.bench:bench", "Measure speed on recorded video and galleries."),
     "evaluate": ("edge.cli.evaluate:evaluate", "Measure error rates on labelled images."),
-    "pad": ("edge.cli.pad:pad", "Collect presentations for a test of attack detection."),
+    "pad": ("edge.cli.pad:pad", "Collect and examine presentations: attack detection."),
     "matcher": ("edge.cli.matcher:matcher", "Show which matcher backend is used, and why."),
     "simulate": ("edge.cli.simulate:simulate", "Rehearse the door in the terminal, without hardware."),
     "relay-guard": ("edge.cli.relay_guard:relay_guard", "Own the relay line (a process of its own)."),
