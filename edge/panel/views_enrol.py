@@ -78,7 +78,8 @@ def state(ask: Ask) -> Response:
     progress = enrolment.progress
     if progress is None:
         problem = ask.desk.studio.feed.problem
-        return JSONResponse({"over": False, "text": ask.say("no_camera", problem=problem or "…"), "share": 0})
+        text = ask.say("no_camera", problem=problem) if problem else ask.say("camera_starts")
+        return JSONResponse({"over": False, "text": text, "share": 0})
     text = GUIDANCE[progress.guidance].in_(ask.language)
     return JSONResponse(
         {"over": False, "code": progress.guidance.value, "text": text, "share": round(progress.share, 3)}
@@ -105,7 +106,8 @@ def save(ask: Ask) -> Response:
     rows = templates_under(consent, outcome.rows, ask.desk.recogniser.model_id, ask.desk.clock.now())
     ask.desk.residents.put(resident, rows)
     ask.desk.studio.end()
-    return ask.page("message.html", title=ask.say("enrol"), text=ask.say("saved", who=resident.name))
+    text = ask.say("saved", who=resident.name)
+    return ask.page("message.html", title=ask.say("enrol"), text=text, resident_id=resident.id)
 
 
 def discard(ask: Ask) -> Response:

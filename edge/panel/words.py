@@ -68,6 +68,10 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         ),
         "override": Words("Override (installer only, logged)", "强制保存（仅安装员，将记录）"),
         "override_reason": Words("Reason for the override", "强制保存的理由"),
+        "camera_starts": Words(
+            "The camera is starting: look at it, please.", "摄像头正在启动，请正对摄像头。"
+        ),
+        "see_resident": Words("Rights, and welcome by name", "权限与姓名欢迎"),
         "no_camera": Words("No picture: {problem}", "无画面：{problem}"),
         "saved": Words("{who} is enrolled.", "{who} 已登记。"),
         "search": Words("Search", "搜索"),
@@ -103,7 +107,7 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "refresh": Words("Look again", "刷新"),
         "threshold_text": Words(
             "A stranger is compared with everyone: the more residents, the higher the similarity that is "
-            "asked for. Now: {threshold} for {residents} residents.",
+            "asked for. Now: {threshold}; residents: {residents}.",
             "陌生人会与所有人比对：住户越多，要求的相似度越高。当前：{residents} 位住户，阈值 {threshold}。",
         ),
         "plot": Words("Similarity threshold by number of residents", "不同住户数量下的相似度阈值"),
