@@ -147,14 +147,17 @@ def doors(place: tuple[Path, str]) -> None:
     "kind", type=click.Choice([kind.value for kind in CommandType if kind != CommandType.CHALLENGE])
 )
 @click.argument("door")
+@click.option("--minutes", type=click.FloatRange(1, 60), help="For enrol_window: how long; default 10.")
 @by_option
 @click.pass_obj
-def command(place: tuple[Path, str], kind: str, door: str, by: str) -> None:
+def command(place: tuple[Path, str], kind: str, door: str, minutes: float | None, by: str) -> None:
     """Give a door a command, such as lockdown.
 
-    Example: facegate hub command lockdown front
+    Example: facegate hub command enrol_window front --minutes 20
     """
-    give(place, door, CommandType(kind), by, {})
+    if minutes is not None and kind != CommandType.ENROL_WINDOW:
+        raise click.UsageError(f"--minutes means nothing to {kind}")
+    give(place, door, CommandType(kind), by, {} if minutes is None else {"minutes": minutes})
 
 
 hub.add_command(staff)

@@ -79,7 +79,7 @@ def diagnostics(place: tuple[Path, str], door: str, last: bool, by: str) -> None
     """
     with closing(Staff(*place)) as desk:
         at, found = desk.last_diagnostics(door) if last else desk.diagnose(door, by)
-    click.echo(json.dumps({"door": door, "at": at, **found}, indent=2, ensure_ascii=True))
+    click.echo(json.dumps({"device": door, "at": at, **found}, indent=2, ensure_ascii=True))
 
 
 def _pair(text: str) -> tuple[str, str | int | float]:

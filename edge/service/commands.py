@@ -132,7 +132,7 @@ class RemoteCommands:
 
     def _open_window(self, command: Command) -> Outcome:
         if self.window is None:
-            return Outcome("failed", "this door has no panel; enrol with `facegate enrol`")
+            return Outcome("failed", "this door serves no panel; enrol with `facegate enrol`")
         minutes = command.args.get("minutes", WINDOW_MINUTES)
         seconds = self.window.open(minutes * 60, command.by)
         text = f"staff may enrol at the door's panel for {minutes:g} min"

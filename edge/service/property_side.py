@@ -79,7 +79,7 @@ class PropertySide:
         )
         door.configuration.on_change = self._reloader.apply
         self._commands = RemoteCommands(door.controller, door.access, door.hardware.door, door.clock)
-        self._commands.window = self.window
+        self._commands.window = self.window if door.settings.panel.enabled else None
         self._commands.reload = self._reloader.reload
         self._commands.report = self._report.read
 

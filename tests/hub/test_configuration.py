@@ -101,7 +101,7 @@ def test_a_door_that_was_away_finds_its_settings_at_the_broker(tmp_path, place, 
 def test_what_a_door_answers_to_diagnostics_is_shown_and_kept(tmp_path, place, hub):
     with WholeDoor(tmp_path / "front", place[0], "front", place[1]):
         code, text = staff(place, "diagnostics", "front")
-        assert (code, json.loads(text)["door"]) == (0, "front")
+        assert (code, json.loads(text)["device"]) == (0, "front")
     kept = json.loads(staff(place, "diagnostics", "front", "--last")[1])
     assert kept == json.loads(text)
     assert staff(place, "diagnostics", "back", "--last")[0] == 1

@@ -20,7 +20,7 @@ from edge.store.ledger import LEDGER_FILE
 from edge.store.residents import ResidentStore
 from edge.sync.configuration import PURPOSE, Desired, Reported
 from tests.store.test_residents import template
-from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.broker import Broker, Listener, free_port, wait_until
 from tests.sync.hubside import SIGNER, STRANGER, signed, wish
 from tests.sync.property import Property
 
@@ -49,9 +49,9 @@ GOOD_KEYS = json.dumps({"site-1": base64.b64encode(SIGNER.public).decode()})
 class Hub:
     """A running door and the property's side of its topics, answered by hand."""
 
-    def __init__(self, home, port, keys=GOOD_KEYS):
+    def __init__(self, home, port, keys=GOOD_KEYS, more=""):
         self.site, self.home = Property(), home
-        text = CONFIG.format(home=home, port=port)
+        text = CONFIG.format(home=home, port=port) + more
         (home / "keys.json").write_text(keys)
         (home / "config.toml").write_text(text)
         self.listener = Listener(port, f"{TOPIC}/#", client_id="hub")
@@ -201,8 +201,7 @@ def test_wished_settings_count_at_once_or_after_a_reload_and_survive_it(tmp_path
         assert hub.event("access.granted")["data"]["unlock_seconds"] == 9
 
         opened = hub.confirmed("enrol_window", args={"minutes": 5})
-        assert (opened["status"], opened["data"]) == ("done", {"seconds": 300})
-        assert hub.event("enrol.window_opened")["data"]["by"] == "Front desk"
+        assert (opened["status"], "serves no panel" in opened["reason"]) == ("failed", True)
 
         done = hub.confirmed("reload")
         assert (done["status"], done["data"]) == ("done", {"restart": True})
@@ -234,4 +233,13 @@ def test_a_door_with_a_worn_card_joins_late_and_gets_its_people_back(tmp_path, b
         hub.tell(hub.site.head())
         hub.until(lambda: hub.ids() == {"anna"})
         assert hub.event("health.sync")
+        assert hub.stop() == 0
+
+
+def test_the_property_opens_the_enrolment_window_of_a_door_with_a_panel(tmp_path, broker):
+    panel = f"[panel]\nenabled = true\nport = {free_port()}\n"
+    with Hub(tmp_path, broker.port, more=panel) as hub:
+        opened = hub.confirmed("enrol_window", args={"minutes": 5})
+        assert (opened["status"], opened["data"]) == ("done", {"seconds": 300})
+        assert hub.event("enrol.window_opened")["data"] == {"by": "Front desk", "seconds": 300}
         assert hub.stop() == 0
