@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import re
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,8 @@ def test_every_kind_of_event_is_explained(kind, language):
     assert "count 3" in text
 
 
-def emitted() -> set[str]:
+@cache
+def emitted() -> frozenset[str]:
     """Return every kind of event that the program names, and those it puts together."""
     families = {kind.partition(".")[0] for kind in KINDS} | {"access"}
     kind = re.compile(rf"(?:{'|'.join(sorted(families))})\.[a-z]+(?:_[a-z]+)*")
@@ -133,7 +135,7 @@ def emitted() -> set[str]:
     files = {name for name in named if name.rpartition(".")[2] in FILES} | {"service.lock"}
     made = {f"door.held_{rung}" for rung in (Rung.WARNING, Rung.REPEAT)}
     made |= {"command.done", "command.failed", "door.rex", "door.bell"}
-    return named - files | made
+    return frozenset(named - files | made)
 
 
 FILES = {"html", "db", "key", "crt", "toml", "json", "log", "sock"}
