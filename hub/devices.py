@@ -13,7 +13,7 @@ from edge.sync.clerk import Clerk
 from edge.sync.messages import Availability
 from edge.sync.settings import DEVICE_ID, ROOT
 from edge.sync.site import HUB, is_hub
-from hub.tables import DEVICES, put, reading
+from hub.tables import DEVICES, put_all, reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,14 +54,17 @@ class Attendance(Clerk):
 
 
 def note(engine: Engine, notes: Notes) -> None:
-    """Write what was heard of doors, in one commit; names that no door can have are left out."""
+    """Write what was heard of doors, a commit for each kind of word; no door has a hub's name."""
     seen_at = datetime.now(UTC).isoformat(timespec="seconds")
     doors = [name for name in sorted(notes) if DEVICE_ID.fullmatch(name) and not is_hub(name)]
     if not doors:
         return
-    with engine.begin() as connection:
-        for name in doors:  # sorted: hubs never wait for each other in a circle
-            put(connection, DEVICES, {"id": name, "seen_at": seen_at, **notes[name]})
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for name in doors:  # sorted: hubs never wait for each other in a circle
+        alike.setdefault(tuple(notes[name]), []).append({"id": name, "seen_at": seen_at, **notes[name]})
+    for rows in alike.values():
+        with engine.begin() as connection:
+            put_all(connection, DEVICES, rows)
 
 
 def known_doors(engine: Engine) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from edge.sync.messages import Message
     from edge.sync.session import Session
-    from hub.roster import Messages, RosterLog
+    from hub.roster import Messages, Moment, RosterLog
 
 LOG = logging.getLogger(__name__)
 
@@ -85,9 +85,12 @@ class RosterServer(Clerk):
     def idle(self) -> None:
         """Push what changed since the last look to every door we know, and send what waits."""
         self._look()
+        if not self._questions and not self._pushes:
+            return
         left = MOST_BYTES_A_TURN
-        while left > 0 and self.room > MOST_MESSAGES and (self._questions or self._pushes):
-            left -= self._answer_next() if self._questions else self._push_next()
+        with self._log.moment() as moment:
+            while left > 0 and self.room > MOST_MESSAGES and (self._questions or self._pushes):
+                left -= self._answer_next(moment) if self._questions else self._push_next(moment)
 
     def _look(self) -> None:
         now = self._monotonic()
@@ -102,15 +105,15 @@ class RosterServer(Clerk):
             # A door that still waits for older changes gets the head, and asks for them all.
             self._pushes[device] = start if known and device not in self._pushes else None
 
-    def _answer_next(self) -> int:
+    def _answer_next(self, moment: Moment) -> int:
         device = next(iter(self._questions))
-        return self._tell(device, self._log.answer(device, self._questions.pop(device)))
+        return self._tell(device, self._log.answer(moment, device, self._questions.pop(device)))
 
-    def _push_next(self) -> int:
+    def _push_next(self, moment: Moment) -> int:
         device = next(iter(self._pushes))
         start = self._pushes.pop(device)
-        changes = self._log.delta(device, start) if start is not None else []
-        return self._tell(device, [*changes, *self._log.head(device)])
+        changes = self._log.delta(moment, device, start) if start is not None else []
+        return self._tell(device, [*changes, *self._log.head(moment, device)])
 
     def _tell(self, device: str, messages: Messages) -> int:
         """Send and return how many bytes that is."""

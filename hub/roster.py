@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -22,10 +24,10 @@ from edge.sync.roster_messages import (
     Question,
     encode_parts,
 )
-from hub.tables import ROSTER, ROSTER_LOG, one_at_a_time, put, reading
+from hub.tables import ROSTER, ROSTER_LOG, one_at_a_time, put_all, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy.engine import Connection, Engine
 
@@ -36,6 +38,14 @@ if TYPE_CHECKING:
 
 LONGEST_DELTA = 1000
 """Revisions in one message; who is further behind gets a snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The roster as it was at one look: its state, and the connection that still sees it so."""
+
+    connection: Connection
+    state: RosterState
 
 
 class RosterLog:
@@ -49,7 +59,7 @@ class RosterLog:
         self._signer = signer
         self._epoch = epoch
         self._state_then: RosterState | None = None
-        self._parts: tuple[int, list[bytes]] = (-1, [])
+        self._parts: tuple[int, list[bytes], tuple[str, ...]] = (-1, [], ())
         self._changes: tuple[tuple[int, int], tuple[RosterChange, ...]] = ((-1, -1), ())
 
     def change(self, puts: Iterable[dict[str, Any]] = (), removals: Iterable[str] = ()) -> int:
@@ -63,17 +73,20 @@ class RosterLog:
             one_at_a_time(connection, ROSTER_LOG)
             rev = _last_rev(connection)
             texts = {row.id: row.text for row in connection.execute(sa.select(ROSTER.c.id, ROSTER.c.text))}
-            for resident, text in parsed:
-                if texts.get(resident.id) != text:
-                    rev += 1
-                    put(connection, ROSTER, {"id": resident.id, "rev": rev, "text": text})
-                    connection.execute(sa.insert(ROSTER_LOG).values(rev=rev, id=resident.id, text=text))
-            for identity in removals:
-                if identity in texts:
-                    rev += 1
-                    connection.execute(sa.delete(ROSTER).where(ROSTER.c.id == identity))
-                    connection.execute(sa.insert(ROSTER_LOG).values(rev=rev, id=identity, text=None))
-        return rev
+            changed = {resident.id: text for resident, text in parsed if texts.get(resident.id) != text}
+            rows = [
+                {"rev": rev + n, "id": name, "text": text}
+                for n, (name, text) in enumerate(changed.items(), 1)
+            ]
+            gone = [name for name in dict.fromkeys(removals) if name in texts or name in changed]
+            last = rev + len(rows)
+            put_all(connection, ROSTER, rows)
+            for name in gone:
+                connection.execute(sa.delete(ROSTER).where(ROSTER.c.id == name))
+            rows += [{"rev": last + n, "id": name, "text": None} for n, name in enumerate(gone, 1)]
+            if rows:
+                connection.execute(sa.insert(ROSTER_LOG), rows)
+        return rev + len(rows)
 
     def ids(self) -> list[str]:
         """Return everybody who is in the roster, by id."""
@@ -90,41 +103,48 @@ class RosterLog:
         with reading(self._engine) as connection:
             return self._state(connection)
 
-    def head(self, device: str) -> Messages:
+    @contextmanager
+    def moment(self) -> Iterator[Moment]:
+        """Give the roster as it is now, for as many doors as are served from it."""
+        with reading(self._engine) as connection:
+            yield Moment(connection, self._state(connection))
+
+    def head(self, moment: Moment, device: str) -> Messages:
         """Return the signed, retained head for a door."""
-        body = Head(device, self.state()).encode()
+        body = Head(device, moment.state).encode()
         return [("sync/head", self._signer.sign(body, HEAD), True)]
 
-    def answer(self, device: str, question: Question) -> Messages:
+    def answer(self, moment: Moment, device: str, question: Question) -> Messages:
         """Return what a door that asked `sync/req` gets: nothing, a delta, or a snapshot."""
-        with reading(self._engine) as connection:
-            state = self._state(connection)
-            behind = state.rev - question.have
-            is_lost = question.epoch != self._epoch or not 0 <= behind <= LONGEST_DELTA
-            if question.want == "snapshot" or is_lost:
-                return self._snapshot(connection, device, state)
-            return self._delta(connection, device, question.have, state) if behind else []
+        behind = moment.state.rev - question.have
+        is_lost = question.epoch != self._epoch or not 0 <= behind <= LONGEST_DELTA
+        if question.want == "snapshot" or is_lost:
+            return self._snapshot(moment, device)
+        return self._delta(moment, device, question.have) if behind else []
 
-    def delta(self, device: str, start: int) -> Messages:
+    def delta(self, moment: Moment, device: str, start: int) -> Messages:
         """Return the changes after `start`, to be pushed to a door that is there."""
-        return self.answer(device, Question(self._epoch, start))
+        return self.answer(moment, device, Question(self._epoch, start))
 
     # Hundreds of doors ask for the same thing at once: each is signed for its door, but read once.
 
-    def _delta(self, connection: Connection, device: str, start: int, state: RosterState) -> Messages:
+    def _delta(self, moment: Moment, device: str, start: int) -> Messages:
+        state = moment.state
         if self._changes[0] != (start, state.rev):
             query = sa.select(ROSTER_LOG).where(ROSTER_LOG.c.rev > start).order_by(ROSTER_LOG.c.rev)
-            changes = tuple(_change(*row) for row in connection.execute(query.limit(MOST_CHANGES)))
+            changes = tuple(_change(*row) for row in moment.connection.execute(query.limit(MOST_CHANGES)))
             self._changes = ((start, state.rev), changes)
         body = Delta(device, start, state, self._changes[1]).encode()
         return [("sync/delta", self._signer.sign(body, DELTA), False)]
 
-    def _snapshot(self, connection: Connection, device: str, state: RosterState) -> Messages:
+    def _snapshot(self, moment: Moment, device: str) -> Messages:
+        state = moment.state
         if self._parts[0] != state.rev:
             query = sa.select(ROSTER.c.rev, ROSTER.c.id, ROSTER.c.text).order_by(ROSTER.c.id)
-            self._parts = (state.rev, encode_parts([_change(*row) for row in connection.execute(query)]))
-        parts = self._parts[1]
-        digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
+            parts = encode_parts([_change(*row) for row in moment.connection.execute(query)])
+            digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
+            self._parts = (state.rev, parts, digests)
+        _, parts, digests = self._parts
         manifest = self._signer.sign(Manifest(device, state, digests).encode(), SNAPSHOT)
         pieces = [manifest, *parts]
         return [(f"sync/snap/{state.rev}/{number}", piece, False) for number, piece in enumerate(pieces)]

@@ -152,11 +152,18 @@ def insert_missing(connection: Connection, table: sa.Table, rows: list[dict[str,
 
 def put(connection: Connection, table: sa.Table, row: dict[str, Any]) -> None:
     """Insert a row, or change the given columns of the one with its key."""
+    put_all(connection, table, [row])
+
+
+def put_all(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Do so for many rows with the same columns, in one statement."""
+    if not rows:
+        return
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     keys = [column.name for column in table.primary_key]
-    statement = dialect.insert(table).values(row)
-    changed = {name: statement.excluded[name] for name in row if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+    statement = dialect.insert(table)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
 
 
 def _make_tables(connection: Connection) -> None:
