@@ -239,6 +239,7 @@ def test_a_door_with_a_worn_card_joins_late_and_gets_its_people_back(tmp_path, b
 def test_the_property_opens_the_enrolment_window_of_a_door_with_a_panel(tmp_path, broker):
     panel = f"[panel]\nenabled = true\nport = {free_port()}\n"
     with Hub(tmp_path, broker.port, more=panel) as hub:
+        hub.event("service.started")
         opened = hub.confirmed("enrol_window", args={"minutes": 5})
         assert (opened["status"], opened["data"]) == ("done", {"seconds": 300})
         assert hub.event("enrol.window_opened")["data"] == {"by": "Front desk", "seconds": 300}
