@@ -244,6 +244,29 @@ def test_every_refusal_is_an_event_but_a_flood_is_counted():
     assert site.answers() == []
 
 
+def test_each_kind_of_refusal_is_an_event_with_its_reason():
+    """Replayed, retained, re-addressed, expired, wrongly signed, for another purpose, without a nonce."""
+    site = Site()
+    taken = signed(wish(site.clock, "lockdown", 1))
+    site.desk.handle(message(taken))
+    old = (site.clock.now() - timedelta(hours=1)).isoformat()
+    for payload, retained in (
+        (taken, False),
+        (signed(wish(site.clock, "lockdown", 2)), True),
+        (signed(wish(site.clock, "lockdown", 3, device="door-2")), False),
+        (signed(wish(site.clock, "lockdown", 4, issued=old)), False),
+        (signed(wish(site.clock, "lockdown", 5), STRANGER), False),
+        (signed(wish(site.clock, "lockdown", 6), purpose="config"), False),
+        (signed(wish(site.clock, "unlock", 7, nonce="heard somewhere")), False),
+        (signed(wish(site.clock, "lockdown", 8, surprise=1)), False),
+    ):
+        site.desk.handle(message(payload, retained))
+    refusals = [reason for kind, reason in site.journal.kinds() if kind == "command.refused"]
+    expected = "duplicate retained other_device expired signature signature nonce malformed"
+    assert refusals == expected.split()
+    assert len(site.executed) == 1
+
+
 def test_without_a_ledger_nothing_is_executed():
     """When taking an id cannot be written down, a restart could do it twice."""
 

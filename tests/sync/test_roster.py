@@ -159,6 +159,22 @@ def test_a_change_that_could_not_be_stored_is_asked_for_again_soon(door, site):
     door.store.close()
 
 
+def test_a_full_card_changes_nothing_and_the_roster_is_whole_again_when_there_is_room(door, site):
+    """SQLite's own page limit stands in for the disk."""
+    door.converse(site)
+    before, people = door.roster.state(), door.store.list()
+    connection = door.store._connection
+    connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0]}")
+    for number in range(300):
+        site.put(f"new-{number}", "N" * 200)
+    door.take(site.delta(before.rev))
+    assert (door.roster.state(), door.store.list()) == (before, people)
+    assert ("roster.refused", None) in door.journal.kinds()
+    connection.execute("PRAGMA max_page_count = 100000")
+    door.converse(site)
+    assert door.roster.state() == site.state()
+
+
 def test_without_another_head_it_is_asked_for_by_time(door, site):
     door.converse(site)
     site.remove("bob")
