@@ -1,8 +1,15 @@
 """The property's side: keeps the roster, stores every door's events, and gives commands.
 
-tables    what the hub remembers, in SQLite or PostgreSQL
-events    the event sink: stores once, looks for gaps and tampering, says how far
-roster    the log of who may enter, and what it answers to a door
-commands  the two steps of a remote unlock, asked for through the database
-service   one connection to the broker and the parts that use it
+service        one connection to the broker and the parts that use it
+ingest         takes events from the broker; batches reads them, events stores each once
+rollout        carries the roster to the doors; roster is the log of who may enter
+commands       the two steps of a remote unlock, asked for through the database
+configuration  what is wanted of doors' settings, and what doors say about it
+devices        which door is there, and how far its roster is
+staff          what people do, as plain calls; reading and sheets give them events and spreadsheets
+crew           worker processes that divide the doors' events
+key_server     hands doors the key that opens their faces
+retention      forgets what has been kept long enough
+metrics        what Prometheus reads
+tables         what the hub remembers, in SQLite or PostgreSQL
 """
