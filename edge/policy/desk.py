@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, EventDraft, Reason
+from edge.policy.entries import Entry
 from edge.policy.methods import Method
 from edge.policy.passes import PREFIX, read_pass
+from edge.policy.showings import Showings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
 
 FACTOR_SECONDS = 20.0
 """How long a recognised face waits for its PIN: to read the prompt and type twelve keys."""
-
-SAME_SHOWING_SECONDS = 10.0
-"""A pass seen again within this time is still held before the camera: one use, not thirty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ class CredentialDesk:
         self._clock = clock
         self._lock = threading.Lock()
         self._awaited: tuple[str, float] | None = None
-        self._shown: dict[bytes, float] = {}
+        self._showings = Showings()
 
     def expect_pin(self, resident_id: str) -> None:
         """Take note that this face was recognised and needs its PIN now (`SECOND_FACTOR_REQUIRED`)."""
@@ -118,10 +117,13 @@ class CredentialDesk:
         if not text.startswith(PREFIX):
             return None
         shown = read_pass(text, self._register().pass_keys)
-        if self._is_still_shown(shown.id if shown else text.encode()[:128]):
+        mark, now = shown.id if shown else text.encode()[:128], self._clock.monotonic()
+        if self._showings.is_still_shown(mark, now):
             return None
         pause = self._policy.attempts.refuse(Method.PASS)
         if pause is not None:
+            left = self._policy.attempts.seconds_left(Method.PASS, mark.hex())
+            self._showings.look_again(mark, now + left)
             return self._answer(pause, Method.PASS, None)
         if shown is None:
             self._policy.attempts.note(Reason.UNKNOWN_CREDENTIAL, Method.PASS)
@@ -131,10 +133,12 @@ class CredentialDesk:
         return self._admit_pass(shown)
 
     def _admit_pass(self, shown: Pass) -> Answer:
-        at = self._clock.now()
-        rights = self._policy.refuse_by_mode(at) or self._gate.authorise(shown, at)
+        at, who = self._clock.now(), f"pass {shown.id.hex()}"
+        refusal = self._policy.refuse_by_mode(at) or self._policy.refuse_passed_back(who, Method.PASS)
+        rights = refusal or self._gate.authorise(shown, at)
         if rights.allowed:
             self._policy.attempts.forgive(Method.PASS, shown.id.hex())
+            self._policy.note_granted(Entry(who, at, Method.PASS), rights.unlock_seconds)
         kind = shown.kind.name.lower()
         return self._answer(rights, Method.PASS, None, host=shown.host_id, pass_id=shown.id.hex(), kind=kind)
 
@@ -156,14 +160,6 @@ class CredentialDesk:
             if waits:
                 self._awaited = None
             return waits and in_time
-
-    def _is_still_shown(self, mark: bytes) -> bool:
-        now = self._clock.monotonic()
-        with self._lock:
-            self._shown = {m: at for m, at in self._shown.items() if now - at < SAME_SHOWING_SECONDS}
-            was_shown = mark in self._shown
-            self._shown[mark] = now
-            return was_shown
 
     def _answer(self, rights: Authorisation, method: Method, resident_id: str | None, **more: str) -> Answer:
         kind = "access.granted" if rights.allowed else "access.denied"

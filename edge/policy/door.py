@@ -75,11 +75,24 @@ class DoorPolicy:
         answer = pause or self._ask_rules(resident_id, at, method)
         if answer.allowed:
             self.attempts.forgive(reader, resident_id)
-            if self.has_contact and not self.is_open:
-                self.expected.add(Entry(resident_id, at, method), answer.unlock_seconds)
-            else:
-                self.note_entry(resident_id, at, method)
+            self.note_granted(Entry(resident_id, at, method), answer.unlock_seconds)
         return answer
+
+    def note_granted(self, entry: Entry, unlock_seconds: float) -> None:
+        """Take note of who was let in: he comes in when he opens the door, or without a contact at once."""
+        if self.has_contact and not self.is_open:
+            self.expected.add(entry, unlock_seconds)
+        else:
+            self.note_entry(entry.resident_id, entry.at, entry.method)
+
+    def refuse_passed_back(self, who: str, method: str) -> Authorisation | None:
+        """Return the refusal of what has just let somebody in, for those who are not on the roster."""
+        if not self.passback.is_too_soon(who, method):
+            return None
+        rule = self._tell_passback(who, method)
+        return (
+            None if self.passback.rule.kind is PassbackKind.SOFT else refused(Reason.PASSBACK_DETECTED, rule)
+        )
 
     def refuse_by_mode(self, at: datetime) -> Authorisation | None:
         """Return the refusal of a locked-down door, for those who hold no access level."""
@@ -134,8 +147,12 @@ class DoorPolicy:
         exempt = resident is not None and any(g.may_pass_back for g in self.rules.groups_of(resident))
         if exempt or not self.passback.is_too_soon(resident_id, method):
             return answer
-        rule = f"passback {self.passback.rule.kind}, {self.passback.rule.seconds:g} s"
-        self.on_alarm("access.passback", {"resident_id": resident_id, "method": method, "rule": rule})
+        rule = self._tell_passback(resident_id, method)
         if self.passback.rule.kind is PassbackKind.SOFT:
             return replace(answer, rule=f"{answer.rule}; {rule}")
         return refused(Reason.PASSBACK_DETECTED, rule)
+
+    def _tell_passback(self, who: str, method: str) -> str:
+        rule = f"passback {self.passback.rule.kind}, {self.passback.rule.seconds:g} s"
+        self.on_alarm("access.passback", {"resident_id": who, "method": method, "rule": rule})
+        return rule

@@ -16,7 +16,10 @@ GRACE_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A resident who may be coming in: when (UTC) and by what method he was let in."""
+    """Who may be coming in, and when (UTC) and by what method he was let in.
+
+    `resident_id` is `pass ID` for a visitor: he has no resident's id.
+    """
 
     resident_id: str
     at: datetime

@@ -8,13 +8,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.domain import Reason, Resident
 from edge.policy.access import AccessRules
-from edge.policy.desk import FACTOR_SECONDS, SAME_SHOWING_SECONDS, CredentialDesk, Register
+from edge.policy.desk import FACTOR_SECONDS, CredentialDesk, Register
 from edge.policy.door import DoorPolicy
 from edge.policy.modes import DoorState, Mode
 from edge.policy.pass_gate import PassGate
+from edge.policy.passback import Passback, PassbackKind, PassbackRule
 from edge.policy.passes import Pass, issue
 from edge.policy.pin import PinBook
 from edge.policy.rulebook import Group, Level, RuleBook
+from edge.policy.showings import SAME_SHOWING_SECONDS
 from edge.runtime.clock import ManualClock
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -184,3 +186,38 @@ class TestPass:
     def test_a_locked_down_door_takes_no_pass(self, door):
         door.policy.modes.set(DoorState(Mode.LOCKED_DOWN))
         assert door.desk.show_pass(door.pass_text()).rights.reason is Reason.THREAT_LEVEL
+
+    def test_a_visitor_who_waits_out_a_pause_with_the_pass_held_up_is_let_in(self, door):
+        for n in range(5):
+            door.desk.show_pass(f"FG1:{n}")
+        text, reasons = door.pass_text(), []
+        for _ in range(320):
+            answer = door.desk.show_pass(text)
+            reasons += [answer.rights.reason] if answer else []
+            door.clock.advance(0.1)
+        assert reasons == [Reason.LOCKOUT_MAX_ATTEMPTS, Reason.GRANTED]
+
+    @pytest.mark.parametrize(
+        ("kind", "second"),
+        [(PassbackKind.TIMED, Reason.PASSBACK_DETECTED), (PassbackKind.SOFT, Reason.GRANTED)],
+    )
+    def test_a_pass_held_back_over_the_fence_is_passed_back_and_costs_no_use(self, door, kind, second):
+        door.policy.passback = Passback(PassbackRule(kind, seconds=60.0), door.clock.monotonic)
+        text, reasons = door.pass_text(max_uses=2), []
+        for _ in range(2):
+            reasons.append(door.desk.show_pass(text).rights.reason)
+            door.clock.advance(SAME_SHOWING_SECONDS + 1)
+        assert reasons == [Reason.GRANTED, second]
+        assert [alarm for alarm, _ in door.alarms] == ["access.passback"]
+        door.clock.advance(60.0)
+        last = Reason.GRANTED if kind is PassbackKind.TIMED else Reason.CREDENTIAL_MAX_USES
+        assert door.desk.show_pass(text).rights.reason is last
+
+    def test_a_visitor_who_did_not_open_the_door_may_show_the_pass_again(self, door):
+        door.policy.passback = Passback(PassbackRule(PassbackKind.TIMED), door.clock.monotonic)
+        door.policy.has_contact = True
+        text = door.pass_text(max_uses=2)
+        assert door.desk.show_pass(text).rights.allowed
+        door.policy.note_not_opened()
+        door.clock.advance(SAME_SHOWING_SECONDS)
+        assert door.desk.show_pass(text).rights.allowed

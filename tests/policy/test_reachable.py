@@ -18,7 +18,7 @@ from edge.policy.explain import explain_reason
 from edge.policy.lockout import LockoutRule
 from edge.policy.modes import DoorState, Mode
 from edge.policy.pass_gate import PassGate
-from edge.policy.passback import PassbackKind, PassbackRule
+from edge.policy.passback import DEFAULT_SECONDS, PassbackKind, PassbackRule
 from edge.policy.passes import Pass, issue
 from edge.policy.pin import PinBook
 from edge.policy.rulebook import DisableReason, Group, Level, RuleBook
@@ -99,7 +99,7 @@ class Door:
 
     def use_up(self) -> Door:
         self.show()
-        self.clock.advance(60.0)
+        self.clock.advance(DEFAULT_SECONDS)  # or it would be passed back
         return self
 
     def fill(self) -> Door:
