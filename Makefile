@@ -84,7 +84,11 @@ ASYNCAPI := $(VENV)/share/asyncapi/package/schemas/3.0.0.json
 $(ASYNCAPI):
 	tools/asyncapi-schema $(VENV)/share/asyncapi
 
-test: debian lint models $(ASYNCAPI)
+HOME_ASSISTANT := $(VENV)/share/home-assistant/homeassistant/const.py
+$(HOME_ASSISTANT):
+	tools/home-assistant $(VENV)/share/home-assistant $(BIN)/python
+
+test: debian lint models $(ASYNCAPI) $(HOME_ASSISTANT)
 	$(BIN)/facegate models install dlib-resnet
 	$(BIN)/python -m pytest
 

@@ -52,6 +52,7 @@ PROBLEM = (
     "{{ 'ON' if value_json.camera not in ['ok', 'back'] or value_json.model is none"
     " or 'door_fault' in value_json.door.alarms else 'OFF' }}"
 )
+FACES = "{{ 'ON' if value_json.model is not none and value_json.mode != 'locked_down' else 'OFF' }}"
 TAMPER = "{{ 'ON' if 'tamper' in value_json.door.alarms else 'OFF' }}"
 EVENT = (
     "{% set e = value_json if value_json is mapping else value_json[-1] %}"
@@ -66,6 +67,8 @@ def discovery(settings: BrokerSettings, version: str) -> list[tuple[str, bytes]]
 
     The lock shows what the door says. Its command topic is the door's own, where only signed
     commands count: a press in Home Assistant opens nothing and is a `command.refused` event.
+    There is no switch and no button, whose press would be worth as little: whether faces open the
+    door is a sensor.
     """
     state, sensor = settings.topic("state"), "binary_sensor"
     lock = {
@@ -79,6 +82,7 @@ def discovery(settings: BrokerSettings, version: str) -> list[tuple[str, bytes]]
         ("lock", "lock", lock),
         (sensor, "door", _sensor("Door", "door", state, CONTACT)),
         (sensor, "problem", _sensor("Problem", "problem", state, PROBLEM)),
+        (sensor, "face_unlock", _plain_sensor("Face unlock", state, FACES)),
         (sensor, "tamper", _sensor("Tamper", "tamper", state, TAMPER)),
         ("event", "event", _event(settings.topic("evt"))),
     ]
@@ -110,6 +114,11 @@ class Announcer:
 
 def _sensor(name: str, device_class: str, topic: str, template: str) -> dict[str, Any]:
     return {"name": name, "device_class": device_class, "state_topic": topic, "value_template": template}
+
+
+def _plain_sensor(name: str, topic: str, template: str) -> dict[str, Any]:
+    """Return a sensor of a kind that Home Assistant has no class for."""
+    return {"name": name, "state_topic": topic, "value_template": template}
 
 
 def _event(topic: str) -> dict[str, Any]:

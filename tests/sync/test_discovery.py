@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from edge.errors import SyncError
 from edge.sync.discovery import EVENTS, Announcer, discovery
 from edge.sync.settings import Ack, BrokerSettings
 from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.doors import Door
+from tests.sync.hubside import KEYS
 
 SETTINGS = BrokerSettings("127.0.0.1", "door-1")
 COMMON = {"name", "unique_id", "qos", "device", "origin", "value_template", "state_topic"}
@@ -31,6 +37,7 @@ TOPIC = re.compile(r"homeassistant/(\w+)/[a-zA-Z0-9_-]+/[a-zA-Z0-9_-]+/config")
 STATE = {
     "camera": "ok",
     "model": "m",
+    "mode": "normal",
     "door": {"contact": "closed", "lock": "locked", "alarms": []},
 }
 
@@ -52,15 +59,61 @@ def test_each_entity_has_the_documented_keys_and_no_others(entity):
     assert fields["availability_topic"] == "facegate/v1/door-1/avail"
 
 
+def judged(payloads):
+    """Return what Home Assistant's own schemas have against [component, payload] pairs."""
+    home = Path(sys.prefix) / "share" / "home-assistant"
+    if not (home / "homeassistant").is_dir():
+        reason = f"{home} is missing; run: tools/home-assistant {home} {sys.executable}"
+        pytest.fail(reason) if os.environ.get("FACEGATE_CI") else pytest.skip(reason)
+    script = Path(__file__).parent / "home_assistant.py"
+    environ = os.environ | {"PYTHONPATH": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    result = subprocess.run(
+        [sys.executable, str(script)],
+        input=json.dumps(payloads),
+        capture_output=True,
+        text=True,
+        env=environ,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()
+
+
+def test_home_assistants_own_schemas_take_them_and_would_refuse_others():
+    """Those of its release 2024.3, the last for Python 3.11."""
+    good = [[component, fields] for (component, _), fields in entities().items()]
+    assert judged(good) == []
+    lock = entities()["lock", "lock"]
+    wrong = [
+        ["lock", {name: value for name, value in lock.items() if name != "command_topic"}],
+        ["lock", lock | {"value_template": "{{ 'unclosed' "}],
+        ["lock", lock | {"colour": "green"}],
+        ["binary_sensor", entities()["binary_sensor", "door"] | {"device_class": "gate"}],
+        ["event", entities()["event", "event"] | {"state_topic": "facegate/#/evt"}],
+    ]
+    assert [line.split(":")[0] for line in judged(wrong)] == ["lock"] * 3 + ["binary_sensor", "event"]
+
+
+def test_nothing_they_offer_to_press_opens_a_door():
+    """What Home Assistant sends when its lock is pressed is refused like any unsigned command."""
+    pressable = {name for name, fields in entities().items() if "command_topic" in fields}
+    assert pressable == {("lock", "lock")}
+    for payload in (b"LOCK", b"UNLOCK", b"OPEN", b"ON", b"PRESS"):
+        with pytest.raises(SyncError):
+            KEYS.open(payload, "cmd")
+
+
 def test_there_is_a_lock_a_door_a_problem_a_tamper_and_an_event():
     assert sorted(entities()) == [
         ("binary_sensor", "door"),
+        ("binary_sensor", "face_unlock"),
         ("binary_sensor", "problem"),
         ("binary_sensor", "tamper"),
         ("event", "event"),
         ("lock", "lock"),
     ]
-    assert len({fields["unique_id"] for fields in entities().values()}) == 5
+    assert len({fields["unique_id"] for fields in entities().values()}) == 6
 
 
 def test_any_door_id_makes_a_topic_home_assistant_reads_and_no_two_share_one():
@@ -90,6 +143,9 @@ def rendered(entity, value):
         (("binary_sensor", "door"), {}, "OFF"),
         (("binary_sensor", "door"), {"door": {"contact": "opened"}}, "ON"),
         (("binary_sensor", "door"), {"door": {"contact": "unknown"}}, "None"),
+        (("binary_sensor", "face_unlock"), {}, "ON"),
+        (("binary_sensor", "face_unlock"), {"model": None}, "OFF"),
+        (("binary_sensor", "face_unlock"), {"mode": "locked_down"}, "OFF"),
         (("binary_sensor", "problem"), {}, "OFF"),
         (("binary_sensor", "problem"), {"camera": "lost"}, "ON"),
         (("binary_sensor", "problem"), {"model": None}, "ON"),
@@ -132,5 +188,5 @@ def test_they_are_left_at_the_broker(tmp_path):
     ):
         wait_until(lambda: door.publisher.status().link.connected)
         with Listener(broker.port, "homeassistant/#", client_id="assistant") as assistant:
-            wait_until(lambda: len(assistant.messages) == 5)
+            wait_until(lambda: len(assistant.messages) == 6)
             assert all(message.retain for message in assistant.messages)
