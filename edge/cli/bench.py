@@ -14,6 +14,7 @@ from edge.cli import LazyGroup
 COMMANDS = {
     "video": ("edge.cli.bench:video", "What recognising a recording costs, peers beside it."),
     "soak": ("edge.cli.bench:soak", "Hours of a looped recording: does anything grow or differ?"),
+    "enrol": ("edge.cli.bench_enrol:enrol", "What comes of enrolling people from recordings."),
     "panel": ("edge.cli.bench_panel:panel", "What the panel and a viewer cost the door."),
     "matcher": ("edge.cli.bench_matcher:matcher", "What searching a gallery costs, peers beside it."),
 }
