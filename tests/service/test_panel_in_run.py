@@ -32,11 +32,11 @@ def with_panel(clip: Path, port: int, more: str = "", keys: str = "") -> str:
 
 
 @pytest.fixture
-def start(tmp_path) -> Iterator[Callable[[str], Door]]:
+def start(tmp_path) -> Iterator[Callable[..., Door]]:
     doors: list[Door] = []
 
-    def begin(config: str) -> Door:
-        doors.append(Door(tmp_path, config))
+    def begin(config: str, **environ: str) -> Door:
+        doors.append(Door(tmp_path, config, **environ))
         return doors[-1]
 
     yield begin
@@ -188,5 +188,15 @@ def test_a_certificate_that_is_none_costs_the_panel_and_not_the_door(start, walk
     door = start(with_panel(walk_up, free_port(), keys=keys))
 
     assert "panel.cert_file" in door.wait_for(is_kind("health.panel"))["data"]["error"]
+    assert door.wait_for(is_kind("access.denied"))
+    assert door.stop()[0] == 0
+
+
+def test_without_the_extra_the_door_runs_and_says_what_to_install(start, walk_up, tmp_path):
+    (tmp_path / "shadow").mkdir()
+    (tmp_path / "shadow" / "uvicorn.py").write_text('raise ImportError("gone", name="uvicorn")')
+    door = start(with_panel(walk_up, free_port()), PYTHONPATH=str(tmp_path / "shadow"))
+
+    assert "pip install 'facegate[panel]'" in door.wait_for(is_kind("health.panel"))["data"]["error"]
     assert door.wait_for(is_kind("access.denied"))
     assert door.stop()[0] == 0

@@ -1,0 +1,53 @@
+"""The door's own frames reach the panel while somebody watches, and are let go of afterwards."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from edge.domain import Frame
+from edge.panel.feed import LEASE_SECONDS, STALE_SECONDS, DoorFeed
+from edge.runtime.clock import ManualClock
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+def frame(clock, seq=0):
+    return Frame(np.zeros((4, 4, 3), np.uint8), seq, clock.monotonic(), datetime(2026, 1, 5, tzinfo=UTC))
+
+
+def test_nothing_is_kept_while_nobody_watches(clock):
+    feed = DoorFeed(clock)
+    feed.see(frame(clock))
+    assert feed.newest() is None
+
+
+def test_whoever_watches_sees_the_newest_frame(clock):
+    feed = DoorFeed(clock)
+    feed.lease()
+    feed.see(frame(clock, 1))
+    feed.see(frame(clock, 2))
+    assert feed.newest().seq == 2
+
+
+def test_after_the_last_question_the_frames_are_let_go_of(clock):
+    feed = DoorFeed(clock)
+    feed.lease()
+    feed.see(frame(clock))
+    clock.advance(LEASE_SECONDS)
+    feed.see(frame(clock, 1))
+    assert feed.newest() is None
+    assert feed._newest is None
+
+
+def test_a_camera_that_fell_silent_shows_no_old_picture(clock):
+    feed = DoorFeed(clock)
+    feed.lease()
+    feed.see(frame(clock))
+    clock.advance(STALE_SECONDS + 0.1)
+    assert feed.newest() is None

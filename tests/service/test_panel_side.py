@@ -1,0 +1,152 @@
+"""What the door tells its panel and display, and what these may do at the door."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from edge.config.panel import PanelSection
+from edge.consent.rules import GREETING, GREETING_NOTICE, Statement, consent_from
+from edge.controller import Outcome
+from edge.domain import Authorisation, Decision, EventDraft, Reason, Resident, Verdict
+from edge.errors import LockError, PanelRefused, StoreError
+from edge.panel.gate_screen import GateScreen, Stage
+from edge.policy.desk import Answer
+from edge.policy.modes import Mode
+from edge.runtime.clock import ManualClock
+from edge.service.own_folder import OwnFolder, require_no_door
+from edge.service.panel_side import PanelSide, greeting_name
+
+AT = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+class Door:
+    """As much of a running door as the panel touches."""
+
+    def __init__(self):
+        self.mode, self.unlocked, self.recorded, self.typed = Mode.NORMAL, [], [], []
+        self.access = SimpleNamespace(
+            on_answer=None,
+            type_pin=lambda number, pin: self.typed.append((number, pin)),
+            policy=SimpleNamespace(modes=SimpleNamespace(mode=lambda _at: self.mode)),
+        )
+        self.hardware = SimpleNamespace(door=SimpleNamespace(unlock=self.unlocked.append))
+        self.settings = SimpleNamespace(lock=SimpleNamespace(unlock_seconds=5.0))
+
+    def record(self, draft):
+        self.recorded.append(draft)
+
+
+@pytest.fixture
+def clock():
+    return ManualClock()
+
+
+@pytest.fixture
+def screen(clock):
+    return GateScreen(clock)
+
+
+@pytest.fixture
+def door():
+    return Door()
+
+
+@pytest.fixture
+def side(clock, screen, door):
+    made = PanelSide(PanelSection(enabled=True), screen, clock)
+    made.connect(door)
+    return made
+
+
+def decision(verdict, reason, resident_id=None):
+    return Outcome(Decision(verdict, reason, 1, 2, 3.0, AT, 1, resident_id), None)
+
+
+def event(kind, **data):
+    return EventDraft(kind, AT, 0.0, data=data)
+
+
+def test_what_the_camera_decided_is_shown(side, screen):
+    side.decided(decision(Verdict.GRANT, Reason.GRANTED, "anna"))
+    assert screen.shown.stage is Stage.GRANTED
+    side.decided(decision(Verdict.DENY, Reason.NOT_FACING))
+    assert screen.shown.reason is Reason.NOT_FACING
+    side.decided(decision(Verdict.WAIT, Reason.COLLECTING))
+    assert screen.shown.reason is Reason.NOT_FACING
+
+
+def test_a_pin_under_threat_looks_like_any_other(side, screen):
+    rights = Authorisation(allowed=True, reason=Reason.GRANTED, unlock_seconds=5.0, rule="pin")
+    shown = []
+    for silent in (None, event("alarm.duress")):
+        side.answered(Answer(rights, event("access.granted"), silent))
+        shown.append((screen.shown.stage, screen.shown.name, screen.shown.reason))
+    assert shown[0] == shown[1]
+
+
+def test_the_display_reaches_the_door_as_keypad_and_bell_do(side, screen, door):
+    screen.type_pin("1203", "4711")
+    screen.ring()
+
+    assert door.typed == [("1203", "4711")]
+    assert [(one.kind, one.data) for one in door.recorded] == [("door.bell", {"at": "screen"})]
+
+
+def test_the_bell_is_confirmed_whoever_rang(side, screen):
+    side.heard(event("door.bell"))
+    assert screen.shown.stage is Stage.RUNG
+
+
+def test_the_panel_says_what_is_wrong_with_the_camera(side):
+    side.heard(event("health.camera", state="lost", detail="no such device"))
+    assert side.feed.problem == "no such device"
+    side.heard(event("health.camera", state="black"))
+    assert side.feed.problem == "the camera is black"
+    side.heard(event("health.camera", state="back"))
+    assert side.feed.problem is None
+
+
+def test_the_door_test_opens_for_the_usual_time_but_not_a_door_that_is_locked_down(side, door):
+    side._pulse(door)
+    assert door.unlocked == [5.0]
+    door.mode = Mode.LOCKED_DOWN
+    with pytest.raises(PanelRefused, match="locked down"):
+        side._pulse(door)
+    assert door.unlocked == [5.0]
+
+
+def test_a_lock_that_does_not_answer_is_said_on_the_page(side, door):
+    def dead(_seconds):
+        raise LockError("the relay guard does not answer")
+
+    door.hardware.door.unlock = dead
+    with pytest.raises(PanelRefused, match="relay guard"):
+        side._pulse(door)
+
+
+def test_only_who_agreed_to_it_is_welcomed_by_name():
+    statement = Statement("anna", agrees=True, notice=GREETING_NOTICE, purpose=GREETING)
+    wish, door = consent_from(statement, "ines", AT), consent_from(Statement("otto", agrees=True), "ines", AT)
+    consents = {one.id: one for one in (wish, door)}
+    people = {who: Resident(who, who.title()) for who in ("anna", "otto")}
+
+    assert greeting_name(consents, people.get, "anna") == "Anna"
+    assert greeting_name(consents, people.get, "otto") is None
+    assert greeting_name(consents, {}.get, "anna") is None
+
+
+def test_a_folder_is_the_running_doors_until_it_stops(tmp_path, caplog):
+    require_no_door(tmp_path, "stop it")
+    mark = OwnFolder(tmp_path)
+    with pytest.raises(StoreError, match="a door is running here; stop it"):
+        require_no_door(tmp_path, "stop it")
+    second = OwnFolder(tmp_path)
+    assert (mark.is_marked, second.is_marked) == (True, False)
+    assert "another door runs on this folder" in caplog.text
+    second.close()
+    mark.close()
+
+    require_no_door(tmp_path, "stop it")
