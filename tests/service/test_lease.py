@@ -1,18 +1,24 @@
 """The roster's lease: off unless wanted; ends rights when the property is silent; never by a leap of time."""
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import timedelta
 
 import pytest
 
-from edge.domain import Resident
+from edge.config.settings import Mqtt
+from edge.controller import DoorController
+from edge.domain import Reason, Resident
 from edge.policy.trust import Believe
 from edge.runtime.clock import ManualClock
+from edge.runtime.clock_trust import TrustedTime
+from edge.service.access import DoorAccess
 from edge.service.kept import Roster
 from edge.service.lease import RosterLease
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster
+from tests.service.test_door_access import Site
 from tests.sync.property import Property
+from tests.test_controller import Sees
 
 DAY = 86_400.0
 
@@ -97,3 +103,25 @@ def test_a_bad_card_ends_no_lease(store, clock):
     store.close()
     assert lease.look() is None
     assert lease.ended is None
+
+
+def test_a_door_with_a_lease_refuses_by_it_and_writes_it_down(tmp_path):
+    """Put together as a running door is: rules, clock, journal."""
+    with ExitStack() as stack:
+        site = Site(tmp_path, stack)
+        people = Property()
+        people.put("anna", "Anna")
+        SqliteRoster(site.store).replace(list(people.records.values()), people.state())
+        SqliteRoster(site.store).confirm(site.clock.now())
+        settings = site.settings.model_copy(update={"mqtt": Mqtt(host="localhost", roster_lease_days=7)})
+        time = TrustedTime(site.clock, tmp_path / "floor", lambda: True)
+        access = DoorAccess(settings, tmp_path, site.clock, time, site.store)
+        stack.callback(access.close)
+        access.connect(DoorController(Sees(), access.policy, site.wire, site.wire))
+        assert access.policy.authorise("anna", site.clock.now(), "card").allowed
+        site.clock.advance(7 * DAY)
+        access.tick()
+        refused = access.policy.authorise("anna", site.clock.now(), "card")
+        assert (refused.allowed, refused.reason) == (False, Reason.CREDENTIAL_EXPIRED)
+        assert access.policy.authorise("bert", site.clock.now(), "card").allowed  # enrolled here
+        assert "journal health.roster None" in site.wire.history
