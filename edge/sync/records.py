@@ -40,6 +40,11 @@ def parse_record(fields: Any) -> tuple[Resident, str]:
     Templates are not among the fields: faces stay on the device.
     """
     require(RECORD, fields, "record")
+    return take_record(fields)
+
+
+def take_record(fields: dict[str, Any]) -> tuple[Resident, str]:
+    """Return the same for fields that have the shape of a record already."""
     text = canonical_record(fields)
     if (size := len(text.encode())) > MAX_RECORD_BYTES:
         raise SyncError(f"record {fields['id']!r}: {size} bytes; at most {MAX_RECORD_BYTES}")

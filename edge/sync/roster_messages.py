@@ -14,7 +14,7 @@ from edge.domain import RosterChange, RosterState
 from edge.errors import SyncError
 from edge.sync.compound import Either, Listing, Table
 from edge.sync.messages import VERSION, parse_shaped
-from edge.sync.records import RECORD, parse_record
+from edge.sync.records import RECORD, take_record
 from edge.sync.shapes import Exactly, Text, Whole, Word, require
 
 HEAD, DELTA, SNAPSHOT = "roster-head", "roster-delta", "roster-snapshot"
@@ -195,7 +195,7 @@ def _op(change: RosterChange) -> dict[str, Any]:
 def _change(op: dict[str, Any]) -> RosterChange:
     if op["op"] == "del":
         return RosterChange(op["rev"], op["id"])
-    resident, text = parse_record(op["record"])
+    resident, text = take_record(op["record"])
     return RosterChange(op["rev"], resident.id, resident, text)
 
 

@@ -32,7 +32,7 @@ from tests.sync.contract import DOCUMENT, SCHEMAS, SPECIFICATION, VALIDATORS, br
 from tests.sync.generated import values
 
 GENERATED = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 
