@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make demo   see the door work: no hardware, no broker, no network after install"
 	@echo "make test   lint, types, import rules and every test, with a real broker and real models"
-	@echo "make install  put the service on this Debian or Raspberry Pi OS board (as root; docs/install.md)"
+	@echo "make install  put the service on this Debian or Raspberry Pi OS board (as root; docs/install.md); make uninstall"
 	@echo "make lint   ruff, mypy, import-linter"
 
 $(BIN)/.installed: pyproject.toml
