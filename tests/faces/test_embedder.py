@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -138,3 +139,16 @@ def test_an_embedding_does_not_depend_on_its_neighbours(faces) -> None:
     together = embedder.embed_aligned(chips)
     alone = np.concatenate([embedder.embed_aligned([chip]) for chip in chips])
     assert np.array_equal(together, alone)
+
+
+@pytest.mark.models
+def test_several_threads_at_once_get_what_one_gets():
+    """The panel's enrolment shares the embedder with the recognising thread."""
+    need_models("sface")
+    embedder = load_embedder("sface")
+    pictures = [np.roll(PICTURE, 7 * n, axis=0) for n in range(6)]
+    alone = [embedder.embed(picture, POINTS) for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda picture: embedder.embed(picture, POINTS), pictures * 5))
+
+    assert all(np.array_equal(a, b) for a, b in zip(alone * 5, together, strict=True))
