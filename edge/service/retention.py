@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.consent.retention import UNUSED_DAYS, Expiry, due
+from edge.consent.rules import PURPOSE
 from edge.domain import EventDraft
 from edge.errors import StoreError
 from edge.policy.methods import Method
@@ -50,7 +51,8 @@ def erase_expired(
 
 def finish_withdrawals(store: ResidentStore, consents: ConsentLedger) -> list[str]:
     """Erase the faces of who has withdrawn, in case the power went in between; return who."""
-    unfinished = sorted(consents.withdrawn() & people_with_faces(store))
+    suspects = sorted(consents.withdrawn() & people_with_faces(store))
+    unfinished = [who for who in suspects if any(one.purpose == PURPOSE for one in consents.of(who))]
     for resident_id in unfinished:
         erase_face(store, resident_id)
     return unfinished

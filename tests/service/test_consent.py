@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from edge.consent.rules import Statement, consent_from
+from edge.consent.rules import GREETING, GREETING_NOTICE, Statement, consent_from
 from edge.domain import Resident, Template
 from edge.errors import StoreError
 from edge.service.consent import ConsentGate
@@ -85,3 +85,13 @@ def test_a_withdrawal_cut_short_by_a_power_cut_is_finished_at_the_next_start(led
     assert store.templates_of("otto")
     assert store.templates_of("new")
     assert finish_withdrawals(store, ledger) == []
+
+
+def test_who_wants_to_be_greeted_no_longer_keeps_the_face(ledger, store):
+    greeting = Statement("new", agrees=True, notice=GREETING_NOTICE, purpose=GREETING)
+    ledger.record(consent_from(greeting, "installer", AT))
+    store.put(Resident("new", "Enrolled before there was a ledger"), [template("new")])
+    ledger.withdraw("new", AT)
+
+    assert finish_withdrawals(store, ledger) == []
+    assert store.templates_of("new")
