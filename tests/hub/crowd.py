@@ -4,6 +4,7 @@ import select
 import socket
 import time
 
+from edge.errors import SyncError
 from edge.sync.messages import Message
 from edge.sync.publisher import EventPump
 from edge.sync.session import Session
@@ -49,10 +50,14 @@ class CrowdDoor:
     """One door of the crowd."""
 
     def __init__(self, number, port, count, at_once):
-        settings = BrokerSettings("127.0.0.1", f"door-{number:05}", port)
-        self.outbox = MemoryOutbox(settings.device_id, count, at_once)
-        self.pump = EventPump(self.outbox, settings)
-        self.session = Session(settings, (settings.topic("avail"), b'{"v":1,"state":"offline","boot":""}'))
+        self._settings = BrokerSettings("127.0.0.1", f"door-{number:05}", port)
+        self.outbox = MemoryOutbox(self._settings.device_id, count, at_once)
+        self.pump = EventPump(self.outbox, self._settings)
+        self._connect()
+
+    def _connect(self):
+        last_will = (self._settings.topic("avail"), b'{"v":1,"state":"offline","boot":""}')
+        self.session = Session(self._settings, last_will)
         self.session.subscribe(self.pump.subscriptions)
         self.pump.opened(self.session, time.monotonic())
 
@@ -61,7 +66,14 @@ class CrowdDoor:
         return self.outbox.done == len(self.outbox.entries)
 
     def turn(self):
-        """Move what there is to move, without waiting."""
+        """Move what there is to move, without waiting; connect anew when the connection has ended."""
+        try:
+            self._turn()
+        except SyncError:
+            self.session.close()
+            self._connect()
+
+    def _turn(self):
         now = time.monotonic()
         self.session.turn(0.0)
         while self.session.taken:
@@ -78,9 +90,9 @@ class Crowd:
     def __init__(self, doors, port, events, at_once=1):
         self.doors = [CrowdDoor(number, port, events, at_once) for number in range(doors)]
         self._poll = select.epoll()
-        self._by_socket = {door.session._client.socket().fileno(): door for door in self.doors}
-        for descriptor in self._by_socket:
-            self._poll.register(descriptor, select.EPOLLIN)
+        self._by_socket = {}
+        for door in self.doors:
+            self._listen(door)
 
     @property
     def finished(self):
@@ -90,19 +102,30 @@ class Crowd:
         """Let `count` more events happen at each door."""
         for door in self.doors:
             door.outbox.happen(count)
-            door.turn()
+            self._turn(door)
 
     def serve(self, seconds, until=lambda: False):
         """Turn the doors until a condition or the end of the time."""
         end, again = time.monotonic() + seconds, 0.0
         while not until() and (now := time.monotonic()) < end:
             for descriptor, _ in self._poll.poll(0.02):
-                self._by_socket[descriptor].turn()
+                self._turn(self._by_socket[descriptor])
             if now >= again:
                 again = now + 0.1
                 for door in self.doors:
                     if not door.finished:
-                        door.turn()
+                        self._turn(door)
+
+    def _turn(self, door):
+        session = door.session
+        door.turn()
+        if door.session is not session:
+            self._listen(door)
+
+    def _listen(self, door):
+        descriptor = door.session._client.socket().fileno()
+        self._by_socket[descriptor] = door
+        self._poll.register(descriptor, select.EPOLLIN)
 
     def latencies(self):
         """Return each event's seconds from happening to acknowledged, sorted."""
