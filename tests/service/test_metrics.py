@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import socket
 import subprocess
@@ -27,6 +28,7 @@ from edge.runtime.slot import FrameSlot
 from edge.service.metrics import Histogram, Meter, publish
 from edge.service.metrics_collector import DoorCollector
 from tests.places import REPOSITORY
+from tests.sync.broker import wait_until
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 STATE = {
@@ -157,6 +159,55 @@ def test_a_door_without_broker_or_readable_store_still_tells_the_rest(meter):
         assert "facegate_frames_total" not in text or "facegate_events_unsaved" in text
         assert ("facegate_camera" in text) == camera
         assert "facegate_outbox" not in text
+
+
+CONFIG = """
+[door]
+id = "front"
+[camera]
+source = "{home}/no-such-clip.mp4"
+[lock]
+driver = "dry-run"
+[storage]
+directory = "{home}/data"
+[metrics]
+listen = "127.0.0.1:{port}"
+"""
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_running_door_serves_its_numbers_and_runs_without(tmp_path, is_taken):
+    """`facegate run` as a process; with a port that somebody else has, the door is there all the same."""
+    with socket.socket() as other, (tmp_path / "log").open("wb") as log:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        if is_taken:
+            other.listen()
+        else:
+            other.close()
+        (tmp_path / "config.toml").write_text(CONFIG.format(home=tmp_path, port=port))
+        environ = os.environ | {"FACEGATE_MODELS": str(tmp_path / "none")}
+        command = [sys.executable, "-m", "edge.cli", "run", "--config", str(tmp_path / "config.toml")]
+        process = subprocess.Popen(command, env=environ, stderr=log)
+        try:
+            found = wait_until(lambda: seen(tmp_path, port, is_taken), 60, tmp_path / "log")
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0
+    if not is_taken:
+        assert found["facegate_events_total", (("type", "service.started"),)] == 1
+        assert found["facegate_lock", (("state", "locked"),)] == 1
+        assert found["facegate_gallery_residents", ()] == 0
+
+
+def seen(home, port, is_taken):
+    """Return what there is to see once the door runs: samples, or the log line of a taken port."""
+    if is_taken:
+        return "no metrics are served" in (home / "log").read_text()
+    try:
+        return scrape(port)[1]
+    except OSError:
+        return None
 
 
 def test_a_taken_port_is_a_log_line_and_nothing_else(meter, caplog):

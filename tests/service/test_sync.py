@@ -185,7 +185,7 @@ def test_bad_keys_cost_the_commands_not_the_events_and_the_state_stays_at_the_br
         hub.until(lambda: hub.states)
         assert not (tmp_path / "data" / LEDGER_FILE).exists()
         with Listener(broker.port, f"{TOPIC}/state", "homeassistant/#", client_id="late") as late:
-            wait_until(lambda: len(late.messages) == 6)
+            wait_until(lambda: len(late.messages) == 7)
             assert all(message.retain for message in late.messages)
         assert hub.stop() == 0
 
