@@ -31,7 +31,7 @@ from edge.service.liveness import make_liveness
 from edge.service.metrics import Meter, publish
 from edge.service.own_folder import OwnFolder
 from edge.service.panel_side import PanelSide, PanelTies, greeting_name
-from edge.service.parts import NoRecognition, make_capture, make_recognition
+from edge.service.parts import make_capture, make_recognition, pipeline_of
 from edge.service.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
 from edge.service.property_side import PropertySide, RunningDoor
 from edge.service.recognition import open_models
@@ -109,6 +109,27 @@ class DoorService:
     def _serve(self, stack: ExitStack) -> str | None:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(closing(OwnFolder(self._data)))
+        door, seeing = self._compose(stack)
+        stack.callback(self._note, "service.stopped")
+        self._property.join(stack)
+        workers = [
+            self._door_worker(door.hardware),
+            self._access_worker(door.hardware),
+            *self._access.workers(self.stopping, self._environ),
+            Housekeeping(self._chores(), self._clock, self._time.trust).worker(self.stopping),
+            *self._workers(seeing),
+        ]
+        for worker in workers:
+            stack.callback(worker.stop)
+            worker.start()
+        self._panel.serve(PanelTies(door, self._property, seeing), stack)
+        publish(self._settings.metrics, self._meter, self._property.state, self._controller, stack)
+        self._notifier.ready()
+        stack.callback(self._notifier.stopping)
+        return Supervisor(workers, self._notifier.watchdog, self._clock).run(self.stopping)
+
+    def _compose(self, stack: ExitStack) -> tuple[RunningDoor, Seeing | None]:
+        """Put the door together, still without a thread, and say in the journal that it starts."""
         journal = stack.enter_context(closing(ReopeningJournal(self._open_journal)))
         if problem := settle_key(self._settings, self._data, self._environ):
             self._alarm["key"] = problem[:200]
@@ -122,11 +143,10 @@ class DoorService:
         stack.callback(hardware.close)
         self._find = Roster(store).find
         seeing = self._recognition(store)
-        pipeline: Any = NoRecognition() if seeing is None else seeing.pipeline
         self._access = DoorAccess(self._settings, self._data, self._clock, self._time, store)
         stack.callback(self._access.close)
         self._controller = DoorController(
-            pipeline,
+            pipeline_of(seeing),
             self._access.policy,
             self._meter.measured(journal),
             hardware.door,
@@ -143,23 +163,7 @@ class DoorService:
             self._note("health.residents", **damage.told())
         if starts >= MANY_RESTARTS:
             self._note("health.restarts", starts=starts, within_seconds=RESTARTS_SECONDS)
-        stack.callback(self._note, "service.stopped")
-        self._property.join(stack)
-        workers = [
-            self._door_worker(hardware),
-            self._access_worker(hardware),
-            *self._access.workers(self.stopping, self._environ),
-            Housekeeping(self._chores(), self._clock, self._time.trust).worker(self.stopping),
-            *self._workers(pipeline, seeing),
-        ]
-        for worker in workers:
-            stack.callback(worker.stop)
-            worker.start()
-        self._panel.serve(PanelTies(door, self._property, seeing), stack)
-        publish(self._settings.metrics, self._meter, self._property.state, self._controller, stack)
-        self._notifier.ready()
-        stack.callback(self._notifier.stopping)
-        return Supervisor(workers, self._notifier.watchdog, self._clock).run(self.stopping)
+        return door, seeing
 
     def _chores(self) -> dict[str, Pruner]:
         """Return what is removed daily; faces first, because their last use is read from the journal."""
@@ -248,7 +252,8 @@ class DoorService:
 
         return Worker("access", tick, stopping=self.stopping)
 
-    def _workers(self, pipeline: Any, seeing: Seeing | None) -> list[Worker]:
+    def _workers(self, seeing: Seeing | None) -> list[Worker]:
+        pipeline = pipeline_of(seeing)
         slot = self._meter.slot = FrameSlot(self._clock)
         capture = make_capture(self._settings.camera, slot, self._clock, self._record, self.stopping.wait)
 

@@ -81,6 +81,11 @@ class Seeing:
     limits: QualityLimits
 
 
+def pipeline_of(seeing: Seeing | None) -> Any:
+    """Return what looks at frames: the pipeline, or what stands in for it."""
+    return NoRecognition() if seeing is None else seeing.pipeline
+
+
 def make_recognition(
     section: Recognition,
     models: Models,
