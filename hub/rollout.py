@@ -47,6 +47,7 @@ class RosterServer(Clerk):
         self._engine = engine
         self._log = log
         self._rev = -1
+        self._epoch = 0
         self._monotonic = monotonic
         self._confirm_at = monotonic() + CONFIRM_SECONDS
         self._begin_again = False
@@ -96,10 +97,12 @@ class RosterServer(Clerk):
         now = self._monotonic()
         if self._begin_again or now >= self._confirm_at:
             self._begin_again, self._rev, self._confirm_at = False, -1, now + CONFIRM_SECONDS
-        rev = self._log.rev()
-        if rev == self._rev:
+        state = self._log.state()
+        rev = state.rev
+        if state.epoch == self._epoch and rev == self._rev:
             return
-        start, self._rev = self._rev, rev
+        start = self._rev if state.epoch == self._epoch else -1
+        self._rev, self._epoch = rev, state.epoch
         known = start >= 0 and rev - start <= LONGEST_DELTA
         for device in known_doors(self._engine):
             # A door that still waits for older changes gets the head, and asks for them all.

@@ -24,7 +24,7 @@ from edge.sync.roster_messages import (
     Question,
     encode_parts,
 )
-from hub.tables import ROSTER, ROSTER_LOG, one_at_a_time, put_all, reading
+from hub.tables import DEVICES, EPOCHS, ROSTER, ROSTER_LOG, one_at_a_time, put_all, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -51,13 +51,12 @@ class Moment:
 class RosterLog:
     """Who may enter, and how it came about. Any thread.
 
-    `epoch` must grow when a lost log is begun anew; doors refuse to go back.
+    A log that was lost, or came back older from a backup, must be begun anew: doors refuse to go back.
     """
 
-    def __init__(self, engine: Engine, signer: Signer, epoch: int = 1) -> None:
+    def __init__(self, engine: Engine, signer: Signer) -> None:
         self._engine = engine
         self._signer = signer
-        self._epoch = epoch
         self._state_then: RosterState | None = None
         self._parts: tuple[int, list[bytes], tuple[str, ...]] = (-1, [], ())
         self._changes: tuple[tuple[int, int], tuple[RosterChange, ...]] = ((-1, -1), ())
@@ -88,6 +87,15 @@ class RosterLog:
                 connection.execute(sa.insert(ROSTER_LOG), rows)
         return rev + len(rows)
 
+    def begin_anew(self) -> int:
+        """Begin an epoch above all that doors told of, and return it: they take the roster as it is."""
+        with self._engine.begin() as connection:
+            one_at_a_time(connection, EPOCHS)
+            told = connection.execute(sa.select(sa.func.max(DEVICES.c.epoch))).scalar() or 0
+            epoch = max(told, _epoch(connection)) + 1
+            connection.execute(sa.insert(EPOCHS).values(epoch=epoch))
+        return epoch
+
     def ids(self) -> list[str]:
         """Return everybody who is in the roster, by id."""
         with reading(self._engine) as connection:
@@ -117,14 +125,14 @@ class RosterLog:
     def answer(self, moment: Moment, device: str, question: Question) -> Messages:
         """Return what a door that asked `sync/req` gets: nothing, a delta, or a snapshot."""
         behind = moment.state.rev - question.have
-        is_lost = question.epoch != self._epoch or not 0 <= behind <= LONGEST_DELTA
+        is_lost = question.epoch != moment.state.epoch or not 0 <= behind <= LONGEST_DELTA
         if question.want == "snapshot" or is_lost:
             return self._snapshot(moment, device)
         return self._delta(moment, device, question.have) if behind else []
 
     def delta(self, moment: Moment, device: str, start: int) -> Messages:
         """Return the changes after `start`, to be pushed to a door that is there."""
-        return self.answer(moment, device, Question(self._epoch, start))
+        return self.answer(moment, device, Question(moment.state.epoch, start))
 
     # Hundreds of doors ask for the same thing at once: each is signed for its door, but read once.
 
@@ -150,11 +158,11 @@ class RosterLog:
         return [(f"sync/snap/{state.rev}/{number}", piece, False) for number, piece in enumerate(pieces)]
 
     def _state(self, connection: Connection) -> RosterState:
-        rev, known = _last_rev(connection), self._state_then
-        if known is None or known.rev != rev:
+        rev, epoch, known = _last_rev(connection), _epoch(connection), self._state_then
+        if known is None or (known.rev, known.epoch) != (rev, epoch):
             query = sa.select(ROSTER.c.id, ROSTER.c.rev, ROSTER.c.text)
             records = [(row.id, row.rev, row.text) for row in connection.execute(query)]
-            known = RosterState(self._epoch, rev, roster_digest(records), len(records))
+            known = RosterState(epoch, rev, roster_digest(records), len(records))
             self._state_then = known
         return known
 
@@ -167,3 +175,7 @@ def _change(rev: int, identity: str, text: str | None) -> RosterChange:
 
 def _last_rev(connection: Connection) -> int:
     return connection.execute(sa.select(sa.func.max(ROSTER_LOG.c.rev))).scalar() or 0
+
+
+def _epoch(connection: Connection) -> int:
+    return connection.execute(sa.select(sa.func.max(EPOCHS.c.epoch))).scalar() or 1

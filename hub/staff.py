@@ -219,6 +219,10 @@ class Staff:
             raise SyncError(f"not in the roster: {', '.join(missing[:10])}; nobody was removed")
         return self._roster.change(removals=gone)
 
+    def begin_anew(self) -> int:
+        """Begin a new epoch of the roster and return it; after a lost or older database."""
+        return self._roster.begin_anew()
+
     def roster(self) -> RosterState:
         """Return revision, digest and number of people."""
         return self._roster.state()

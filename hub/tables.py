@@ -87,6 +87,9 @@ ROSTER = sa.Table(
     sa.Column("rev", sa.BigInteger, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
 )
+EPOCHS = sa.Table("roster_epochs", METADATA, sa.Column("epoch", sa.BigInteger, primary_key=True))
+"""Each time the log was begun anew; the highest counts, none is epoch 1."""
+
 REQUESTS = sa.Table(
     "requests",
     METADATA,

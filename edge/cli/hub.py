@@ -218,3 +218,16 @@ def status(place: tuple[Path, str]) -> None:
     with closing(Staff(*place)) as desk:
         state = desk.roster()
     click.echo(f"epoch {state.epoch}, revision {state.rev}, {state.count} people, digest {state.digest}")
+
+
+@roster.command(name="begin-anew")
+@click.pass_obj
+def begin_anew(place: tuple[Path, str]) -> None:
+    """Make doors take the roster as it is here, after a database was lost or restored from a backup.
+
+    Until then doors refuse it, because to them it is an old one. Import the people first.
+
+    Example: facegate hub roster begin-anew
+    """
+    with closing(Staff(*place)) as desk:
+        click.echo(f"the roster is at epoch {desk.begin_anew()}")

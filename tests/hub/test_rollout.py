@@ -10,6 +10,8 @@ from hub.devices import Attendance, known_doors
 from hub.rollout import MOST_BYTES_A_TURN, RosterServer
 from hub.roster import RosterLog
 from hub.tables import open_tables
+from tests.sync.broker import Broker, wait_until
+from tests.sync.drain import FollowingDoor, property_side
 from tests.sync.hubside import KEYS, SIGNER
 
 
@@ -151,6 +153,45 @@ def test_a_question_is_answered_with_what_is_lacking(engine, site):
     for device, sent in doors.turns().items():
         answers[device] = sent[0][0]
     assert answers == {"behind": "sync/delta", "foreign": "sync/snap/50/0", "ahead": "sync/snap/50/0"}
+
+
+def test_a_restored_log_is_begun_anew_above_what_doors_have_seen(engine, site):
+    """They refuse to go back; a new epoch makes each of them take the whole roster."""
+    server = RosterServer(engine, site)
+    doors = Doors(server)
+    doors.turns()
+    ask(server, "front", Question(3, 900, "0" * 64))
+    doors.turns()
+    assert site.begin_anew() == 4
+    shown = doors.turns()
+    assert opened(shown["front"][-1][1], HEAD, Head).state == site.state()
+    assert (site.state().epoch, site.state().rev) == (4, 50)
+    assert {rest for rest, _, _ in shown["front"]} == {"sync/head"}
+    assert site.begin_anew() == 5
+
+
+@pytest.mark.broker
+def test_a_door_refuses_a_lost_log_until_it_is_begun_anew(tmp_path):
+    """The hub's database is gone: to the door the new roster is an old one, until it is said to be meant."""
+    with Broker(tmp_path / "broker") as broker:
+        for name, count in (("first", 10), ("second", 3)):
+            folder = tmp_path / name
+            folder.mkdir()
+            with (
+                property_side(folder, broker.port) as log,
+                FollowingDoor(tmp_path / "door", broker.port) as door,
+            ):
+                log.change(person(f"{name}-{n}") for n in range(count))
+                if name == "second":
+                    wait_until(lambda: "roster.refused" in kinds(door), what="the door says so")
+                    assert door.roster.state().count == 10
+                    log.begin_anew()
+                wait_until(lambda log=log, door=door: door.roster.state() == log.state(), 20)
+                assert door.roster.state().count == count
+
+
+def kinds(door):
+    return [event.kind for event in door.door.journal.read()]
 
 
 def test_one_import_is_one_step_and_says_how_far(engine):

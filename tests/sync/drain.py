@@ -23,6 +23,7 @@ from edge.store.roster import SqliteRoster
 from edge.sync.client import SyncClient
 from edge.sync.follower import RosterFollower
 from edge.sync.settings import BrokerSettings
+from hub.devices import Attendance
 from hub.rollout import RosterServer
 from hub.roster import RosterLog
 from hub.tables import open_tables
@@ -111,13 +112,15 @@ def property_side(folder, port):
     """Run the hub's roster part without TLS and yield its log."""
     with closing(Engine(f"sqlite:///{folder}/roster.db")) as engine:
         log = RosterLog(engine.engine, SIGNER)
-        server = RosterServer(engine.engine, log)
-        client = SyncClient(BrokerSettings("127.0.0.1", "hub", port), [server], rng=Eager())
-        server.start()
+        parts = [RosterServer(engine.engine, log), Attendance(engine.engine)]
+        client = SyncClient(BrokerSettings("127.0.0.1", "hub", port), parts, rng=Eager())
+        for part in parts:
+            part.start()
         client.start()
         yield log
         client.stop()
-        server.stop()
+        for part in parts:
+            part.stop()
 
 
 class Engine:
