@@ -141,6 +141,7 @@ class DoorService:
             self._settings, self._clock, self._record, self._environ, held_ages_seconds(*before)
         )
         stack.callback(hardware.close)
+        stack.callback(self._consents.close)
         self._find = Roster(store).find
         seeing = self._recognition(store)
         self._access = DoorAccess(self._settings, self._data, self._clock, self._time, store)
