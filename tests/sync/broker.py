@@ -81,7 +81,8 @@ class Broker:
         )
         log.close()
         wait_until(self._accepts, what=f"mosquitto accepts; see {self.folder / 'log'}")
-        self._recorder = Recorder(self._recorders_port, self.folder)
+        if "PYTEST_CURRENT_TEST" in os.environ:  # measurements run outside of it, without a second reader
+            self._recorder = Recorder(self._recorders_port, self.folder)
         return self
 
     def _accepts(self):
@@ -99,12 +100,14 @@ class Broker:
     def kill(self, number=signal.SIGKILL):
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)
-            if number != signal.SIGKILL:
+            if self._recorder and number != signal.SIGKILL:
                 self._recorder.finish()
             self.process.send_signal(number)
             self.process.wait(10)
             self.process = None
-            self._recorder.stop()
+            if self._recorder:
+                self._recorder.stop()
+                self._recorder = None
 
     def __enter__(self):
         return self.start()
