@@ -32,6 +32,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def is_open(port):
+    """Say whether somebody accepts connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 def wait_until(condition, seconds=DEADLINE, what=""):
     """Poll until `condition` is true, or fail."""
     end = time.monotonic() + seconds
@@ -87,12 +96,7 @@ class Broker:
 
     def _accepts(self):
         """Say whether both listeners are there: mosquitto opens them one after the other."""
-        try:
-            for port in (self.port, self._recorders_port):
-                socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            return False
-        return True
+        return is_open(self.port) and is_open(self._recorders_port)
 
     def send(self, number):
         self.process.send_signal(number)

@@ -11,11 +11,18 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.sync.broker import free_port, mosquitto, wait_until
+from tests.sync.broker import free_port, is_open, mosquitto, wait_until
+from tests.sync.wire import Recorder
 
 PAGE = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()
 SITE, STAFF = re.findall(r"```sh\n(.*?)```", PAGE.partition("## A whole site")[2], re.DOTALL)[:2]
 SECONDS = 60.0
+MOSQUITTO = """#!/bin/sh
+printf 'per_listener_settings true\\n{stay}\\n' | cat - "$2" > ours
+printf 'listener {port} 127.0.0.1\\nallow_anonymous true\\n' >> ours
+exec "{program}" -c ours
+"""
+"""With a listener for the recorder, as `tests.sync.broker` has one."""
 
 
 class Shell:
@@ -23,12 +30,14 @@ class Shell:
 
     def __init__(self, folder):
         self.folder, self.running, self.port = folder, [], free_port()
+        self.recorder, self.recorders_port = None, free_port()
         bin_ = folder / "bin"
         bin_.mkdir()
         (bin_ / "facegate").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m edge.cli "$@"\n')
         # Started as root it would drop to an account that cannot enter pytest's private folders.
-        stay = 'echo user root >> "$2"' if os.getuid() == 0 else ":"
-        (bin_ / "mosquitto").write_text(f'#!/bin/sh\n{stay}\nexec "{mosquitto()}" "$@"\n')
+        stay = "user root" if os.getuid() == 0 else ""
+        script = MOSQUITTO.format(stay=stay, port=self.recorders_port, program=mosquitto())
+        (bin_ / "mosquitto").write_text(script)
         for program in bin_.iterdir():
             program.chmod(0o755)
         self.environ = os.environ | {
@@ -47,7 +56,13 @@ class Shell:
             self.running.append(
                 subprocess.Popen(command, cwd=self.folder, env=self.environ, stdout=log, stderr=log)
             )
+        if command[0] == "mosquitto":
+            self._read_all()
         return ""
+
+    def _read_all(self):
+        wait_until(lambda: is_open(self.recorders_port), SECONDS, "mosquitto accepts")
+        self.recorder = Recorder(self.recorders_port, self.folder)
 
     def _do(self, line):
         done = subprocess.run(
@@ -65,8 +80,12 @@ class Shell:
 
     def close(self):
         for process in reversed(self.running):
+            if process is self.running[0] and self.recorder is not None:
+                self.recorder.finish()
             process.terminate()
             process.wait(20)
+        if self.recorder is not None:
+            self.recorder.stop()
 
 
 @pytest.fixture
