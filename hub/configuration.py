@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
     from edge.sync.messages import Message
+    from edge.sync.session import Session
     from edge.sync.signing import Signer
 
     Value: TypeAlias = str | int | float
@@ -100,6 +101,11 @@ class ConfigurationServer(Clerk):
         self._signer = signer
         self._shown: dict[str, int] = {}
 
+    def opened(self, session: Session, now: float) -> None:
+        """Show everything again: what was on its way when a connection ended may be lost."""
+        super().opened(session, now)
+        self._shown = {}
+
     def handle(self, message: Message) -> None:
         """Keep one door's word."""
         device = message.topic.split("/")[2]
@@ -111,7 +117,7 @@ class ConfigurationServer(Clerk):
     def idle(self) -> None:
         """Show every door what is new, and all of it once after the start: a broker may have lost it."""
         for device, rev in self._configurations.revisions().items():
-            if self._shown.get(device) != rev:
+            if self.room and self._shown.get(device) != rev:
                 self._show(device)
                 self._shown[device] = rev
 
