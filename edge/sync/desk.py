@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,6 +9,7 @@ from edge.domain import EventDraft
 from edge.errors import FacegateError
 from edge.sync.clerk import Clerk
 from edge.sync.commands import Command, CommandRefused, CommandType, Outcome, Refused
+from edge.sync.messages import Answer
 from edge.sync.refusals import Refusals
 
 if TYPE_CHECKING:
@@ -101,5 +101,4 @@ class CommandDesk(Clerk):
             LOG.error("%s could not be journaled: %s", kind, error)  # noqa: TRY400 - one line is enough
 
     def _answer(self, command_id: str, status: str, text: str, data: dict[str, Any]) -> None:
-        answer = {"v": 1, "id": command_id, "status": status, "reason": text, "data": data}
-        self.send(self._answer_topic, json.dumps(answer).encode())
+        self.send(self._answer_topic, Answer(command_id, status, text, data).encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from edge.domain import EventDraft, RosterChange, RosterState
 from edge.errors import FacegateError, RosterDrift, StoreError, SyncError
 from edge.sync.clerk import Clerk
 from edge.sync.refusals import Refusals
-from edge.sync.roster_messages import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, parse_part
+from edge.sync.roster_messages import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, Question, parse_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,10 +172,8 @@ class RosterFollower(Clerk):
     def _ask(self, want: str, problem: str | None = None) -> None:
         have = self._roster.state()
         self._asked_at = self._clock.monotonic()
-        question = {"v": 1, "epoch": have.epoch, "have": have.rev, "digest": have.digest, "want": want}
-        if problem:
-            question["problem"] = problem[:200]
-        self.send(self._request_topic, json.dumps(question).encode())
+        question = Question(have.epoch, have.rev, have.digest, want, problem[:200] if problem else None)
+        self.send(self._request_topic, question.encode())
 
     def _require_device(self, device: str) -> None:
         if device != self._device:
