@@ -33,7 +33,7 @@ SENSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """What an installer tries one after the other, and the events that show that it arrived."""
 
 DARK, BRIGHT = 60.0, 200.0
-"""Mean brightness of 255 where faces in the middle still pass the quality gate's own 40 to 220."""
+"""Mean brightness of the picture's middle, of 255: well inside the 30 to 235 that a face must have."""
 
 GALLERY_SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE = 640, 320, 56
