@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from edge.errors import StoreError
 from edge.store.keyring import KEYS_FILE, Keyring
-from edge.store.remote_key import RemoteKey
+from edge.store.remote_key import remote_key
 from edge.store.site_key import SITE_KEY_FILE, CredentialKey, EitherKey, KeyFile
 from edge.store.small_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from edge.store.remote_key import RemoteKey
     from edge.store.site_key import SiteKey
 
 KEY_SOURCE_FILE = "key-source.json"
@@ -73,7 +74,7 @@ class KeySource:
         runtime = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
         cache = Path(runtime) / "site-key" if runtime and self.cache_hours else None
         identity = (self.ca_file, self.cert_file, self.key_file)
-        return RemoteKey(self.server, identity, cache, self.cache_hours * 3600)
+        return remote_key(self.server, identity, cache, self.cache_hours * 3600)
 
 
 def read_source(folder: Path) -> KeySource:

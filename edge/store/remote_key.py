@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import threading
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -25,13 +27,16 @@ LOG = logging.getLogger(__name__)
 
 PATH = "/v1/key"
 TIMEOUT_SECONDS = 5.0
+"""For each step of the conversation; it takes place beside the door's threads."""
+WAIT_SECONDS = 1.0
+"""How long whoever needs the key waits: a thread that is silent for five seconds counts as stuck."""
 PAUSE_SECONDS = 10.0
 """After a failure nobody is asked for so long: a gallery of thousands must not wait for each face."""
 MOST_BYTES = 4096
 
 
 class RemoteKey:
-    """A key handed over by the site's server over mutual TLS. A `SiteKey`; call under a lock.
+    """A key handed over by the site's server over mutual TLS. A `SiteKey`; any thread.
 
     `identity` are the authority's certificate, the door's certificate and its key. `cache` is a file
     that has to lie in memory (tmpfs): a restarted service then needs no network for `cache_seconds`,
@@ -51,24 +56,31 @@ class RemoteKey:
         self._server, self._identity = server, identity
         self._cache, self._cache_seconds = cache, cache_seconds
         self._uptime = uptime
+        self._lock = threading.Lock()
         self._was_asked = False
         self._failed: tuple[float, str] | None = None
+        self._question: _Question | None = None
 
     def keys(self) -> Sequence[bytes]:
         """Return the keys in use, newest first; whoever asks twice has the server asked again.
 
         Raises `KeyUnavailable` while there is none to be had.
         """
-        cached = () if self._was_asked else self._cached()
-        self._was_asked = True
-        return cached or self._asked()
+        with self._lock:
+            cached = () if self._was_asked else self._cached()
+            self._was_asked = True
+            return cached or self._asked()
 
     def _asked(self) -> Sequence[bytes]:
         now = self._uptime()
         if self._failed is not None and now - self._failed[0] < PAUSE_SECONDS:
             raise KeyUnavailable(self._failed[1])
+        self._question = self._question or _Question(self._fetch)
+        if not self._question.done.wait(WAIT_SECONDS):
+            raise KeyUnavailable(f"{self._server}: no answer yet; faces wait for it, PIN and card do not")
+        question, self._question = self._question, None
         try:
-            keys = _keys_in(self._fetch())
+            keys = _keys_in(question.answer())
         except (OSError, ValueError, KeyError, TypeError) as error:
             text = f"{self._server}: no key: {error}; faces wait for it, PIN and card do not"
             self._failed = now, text
@@ -90,10 +102,10 @@ class RemoteKey:
         )
         try:
             connection.request("GET", PATH)
-            answer = connection.getresponse()
-            if answer.status != 200:
-                raise ValueError(f"it answered {answer.status}")
-            return answer.read(MOST_BYTES)
+            with connection.getresponse() as answer:
+                if answer.status != 200:
+                    raise ValueError(f"it answered {answer.status}")
+                return answer.read(MOST_BYTES)
         except HTTPException as error:
             raise ValueError(f"it spoke nonsense ({type(error).__name__})") from error
         finally:
@@ -119,6 +131,41 @@ class RemoteKey:
             return _keys_in(content) if 0 < left <= self._cache_seconds else ()
         except (OSError, ValueError, KeyError, TypeError):
             return ()
+
+
+class _Question:
+    """One question to the server, in a thread of its own; `done` is set when there is an answer."""
+
+    def __init__(self, fetch: Callable[[], bytes]) -> None:
+        self.done = threading.Event()
+        self._fetch = fetch
+        self._answer: bytes | Exception = b""
+        threading.Thread(target=self._ask, name="site-key", daemon=True).start()
+
+    def _ask(self) -> None:
+        try:
+            self._answer = self._fetch()
+        except (OSError, ValueError) as error:
+            self._answer = error
+        finally:
+            self.done.set()
+
+    def answer(self) -> bytes:
+        """Return what the server said, or raise what came in between."""
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+@cache
+def remote_key(
+    server: str, identity: tuple[Path, Path, Path], cache: Path | None, cache_seconds: float
+) -> RemoteKey:
+    """Return the one `RemoteKey` of this process for these values.
+
+    A door opens its keyring in several places: a server that is away must hold up only the first.
+    """
+    return RemoteKey(server, identity, cache, cache_seconds)
 
 
 def _keys_in(content: bytes) -> Sequence[bytes]:

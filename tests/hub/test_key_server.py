@@ -17,7 +17,9 @@ from edge.cli import app
 from edge.errors import ConfigError, KeyUnavailable
 from edge.store.contexts import context_of, record_context
 from edge.store.key_source import KeySource, change_key, keyring_of, use_source
-from edge.store.remote_key import PATH, PAUSE_SECONDS, RemoteKey
+from edge.store.keyring import Keyring
+from edge.store.remote_key import PATH, PAUSE_SECONDS, RemoteKey, remote_key
+from edge.store.site_key import KeyFile
 from edge.sync.site import Site
 from hub.key_server import KeyCabinet, KeyServer
 
@@ -105,7 +107,8 @@ def test_who_is_no_door_of_this_site_gets_nothing(site, tmp_path, shown):
         status = None
         with suppress(OSError), closing(connection):
             connection.request("GET", PATH)
-            status = connection.getresponse().status
+            with connection.getresponse() as answer:
+                status = answer.status
         assert status in (None, 404)
     assert not list((site / "keys").glob("*.json"))
 
@@ -137,6 +140,7 @@ def test_a_face_waits_for_the_server_and_names_do_not(site, tmp_path):
         assert ring.open(name, NAME) == b"Anna", "who may enter is known without any network"
         with pytest.raises(KeyUnavailable, match="PIN and card do not"):
             ring.open(face, ANNA)
+    remote_key.cache_clear()  # another process: this one would wait some seconds before it asks again
     with serving(site, port), closing(keyring_of(data, {})) as ring:
         assert ring.open(face, ANNA) == b"face"
 
@@ -152,6 +156,41 @@ def test_a_server_that_does_not_answer_is_not_asked_for_every_face(site):
             key.keys()
         uptime.now += PAUSE_SECONDS
         assert key.keys()
+
+
+def test_a_door_that_opens_its_keyring_in_many_places_waits_for_a_dead_server_once(site, tmp_path):
+    uptime = Uptime()
+    asked = []
+
+    class Counting(RemoteKey):
+        def _fetch(self):
+            asked.append(uptime.now)
+            raise OSError("no route to host")
+
+    key = Counting("https://192.0.2.1:9", identity(site), uptime=uptime)
+    rings = [Keyring(tmp_path / "keys.db", key, KeyFile(tmp_path / "local.key")) for _ in range(4)]
+    for ring in rings:
+        assert ring.seal(b"Anna", NAME)
+        ring.close()
+    assert asked == [1000.0]
+
+
+def test_a_server_that_accepts_and_says_nothing_holds_up_no_thread_and_is_heard_in_the_end(site):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        waiting = asking(site, silent.getsockname()[1])
+        with pytest.raises(KeyUnavailable, match="no answer yet"):
+            waiting.keys()
+        with pytest.raises(KeyUnavailable, match="no answer yet"):
+            waiting.keys()
+        assert [one.name for one in threading.enumerate()].count("site-key") == 1, "asked once"
+        question = waiting._question
+    with serving(site) as port:
+        waiting._server = f"https://127.0.0.1:{port}"
+        assert question.done.wait(10)
+        with pytest.raises(KeyUnavailable):
+            waiting.keys()
+        waiting._uptime = lambda: 1e12
+        assert waiting.keys()
 
 
 def test_a_restarted_service_needs_no_server_for_some_hours(site, tmp_path):
