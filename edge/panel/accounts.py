@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import sqlite3
-import threading
-from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from edge.errors import PanelRefused, StoreError
-from edge.store.database import Schema, open_database, transaction
+from edge.errors import PanelRefused
+from edge.store.database import Schema, open_database
+from edge.store.shared import SharedDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 ACCOUNTS_FILE = "panel.db"
@@ -63,14 +60,12 @@ class Accounts:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._connection = open_database(path, ACCOUNTS)
+        self._file = SharedDatabase(path, open_database(path, ACCOUNTS), "the accounts")
         self.first_code = None if self.all() else new_code()
 
     def all(self) -> dict[str, Role]:
         """Return every account's role."""
-        with self._using() as connection:
+        with self._file.using() as connection:
             rows = connection.execute("SELECT name, role FROM accounts ORDER BY name").fetchall()
         return {name: Role(role) for name, role in rows}
 
@@ -97,7 +92,7 @@ class Accounts:
             raise PanelRefused("the password contains the account's name; choose another")
         salt = secrets.token_bytes(16)
         row = (name, role.value, salt, _digest(password, salt))
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", row)
 
     def remove(self, name: str) -> None:
@@ -106,12 +101,12 @@ class Accounts:
         installers = [other for other, role in roles.items() if role is Role.INSTALLER]
         if installers == [name]:
             raise PanelRefused(f"{name} is the last installer; make another one first")
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
 
     def check(self, name: str, password: str) -> Role | None:
         """Return the role when name and password belong together; takes as long when they do not."""
-        with self._using() as connection:
+        with self._file.using() as connection:
             sql = "SELECT role, salt, digest FROM accounts WHERE name = ?"
             row = connection.execute(sql, (name,)).fetchone()
         role, salt, wanted = row or ("", b"no such account.", b"")
@@ -120,16 +115,7 @@ class Accounts:
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
-        with self._lock:
-            self._connection.close()
-
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                yield self._connection
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: cannot use the accounts: {error}") from error
+        self._file.close()
 
 
 def new_code() -> str:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from edge.errors import PanelRefused, StoreError
+from edge.errors import PanelRefused
 from edge.panel.accounts import ACCOUNTS
-from edge.store.database import open_database, transaction
+from edge.store.database import open_database
+from edge.store.shared import SharedDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 MOST_LETTERS = 120
@@ -25,13 +22,11 @@ class GateWords:
     """The display's notice, by language. Any thread. Raises `StoreError` when its file is damaged."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._connection = open_database(path, ACCOUNTS)
+        self._file = SharedDatabase(path, open_database(path, ACCOUNTS), "the display's words")
 
     def notices(self) -> dict[str, str]:
         """Return the notice by language; a language without one is missing."""
-        with self._using() as connection:
+        with self._file.using() as connection:
             return dict(connection.execute("SELECT language, text FROM notices").fetchall())
 
     def put_notice(self, language: str, text: str) -> None:
@@ -40,20 +35,11 @@ class GateWords:
             raise PanelRefused(
                 f"the notice has {len(text)} characters: give at most {MOST_LETTERS}, in one line"
             )
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             connection.execute("DELETE FROM notices WHERE language = ?", (language,))
             if text:
                 connection.execute("INSERT INTO notices VALUES (?, ?)", (language, text))
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
-        with self._lock:
-            self._connection.close()
-
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                yield self._connection
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: cannot use the display's words: {error}") from error
+        self._file.close()

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from edge.errors import StoreError
 from edge.store.consent_rows import COLUMNS, CONSENTS, columns_of, consent_of, migrating
-from edge.store.database import open_database, transaction
+from edge.store.database import open_database
 from edge.store.key_source import keyring_of
 from edge.store.keyring import Keyring
 from edge.store.resident_rows import to_text
+from edge.store.shared import SharedDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from edge.domain import Consent
@@ -43,15 +40,15 @@ class ConsentLedger:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
         self._sealer = keyring_of(path.parent)
-        self._connection = open_database(path, CONSENTS, functions=migrating(self._sealer))
+        self._file = SharedDatabase(
+            path, open_database(path, CONSENTS, functions=migrating(self._sealer)), "the consent ledger"
+        )
 
     def record(self, consent: Consent) -> None:
         """Store a new consent durably. Raises `StoreError` for an id that is taken."""
         row = columns_of(consent, self._sealer)
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             connection.execute(f"INSERT INTO consents ({COLUMNS}) VALUES (?, ?, ?, ?, ?)", row)  # noqa: S608
 
     def get(self, consent_id: str) -> Consent | None:
@@ -69,27 +66,27 @@ class ConsentLedger:
 
     def mark(self) -> tuple[int, int]:
         """Return what changes with every change, by this process or another; costs microseconds."""
-        with self._using() as connection:
+        with self._file.using() as connection:
             (others,) = connection.execute("PRAGMA data_version").fetchone()
             return int(others), connection.total_changes
 
     def withdrawn(self) -> frozenset[str]:
         """Return the residents who have withdrawn and have no consent in force."""
         sql = "SELECT resident_id FROM consents GROUP BY resident_id HAVING sum(withdrawn_at IS NULL) = 0"
-        with self._using() as connection:
+        with self._file.using() as connection:
             return frozenset(row[0] for row in connection.execute(sql))
 
     def withdraw(self, resident_id: str, at: datetime) -> int:
         """Mark every consent of a resident as withdrawn; return how many were in force."""
         sql = "UPDATE consents SET withdrawn_at = ? WHERE resident_id = ? AND withdrawn_at IS NULL"
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             connection.execute("DELETE FROM uses WHERE resident_id = ?", (resident_id,))
             return int(connection.execute(sql, (to_text(at), resident_id)).rowcount)
 
     def end(self, consent_id: str, at: datetime) -> bool:
         """Mark this one consent as withdrawn; False when it was not in force."""
         sql = "UPDATE consents SET withdrawn_at = ? WHERE id = ? AND withdrawn_at IS NULL"
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             return bool(connection.execute(sql, (to_text(at), consent_id)).rowcount)
 
     def note_uses(self, last_used: Mapping[str, datetime]) -> None:
@@ -98,12 +95,12 @@ class ConsentLedger:
             "INSERT INTO uses VALUES (?, ?)"
             " ON CONFLICT (resident_id) DO UPDATE SET last_used = max(last_used, excluded.last_used)"
         )
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             connection.executemany(sql, [(who, to_text(at)) for who, at in last_used.items()])
 
     def last_used(self) -> dict[str, datetime]:
         """Return when each face was last let in, by resident id."""
-        with self._using() as connection:
+        with self._file.using() as connection:
             rows = connection.execute("SELECT resident_id, last_used FROM uses").fetchall()
         return {who: datetime.fromisoformat(at) for who, at in rows}
 
@@ -113,7 +110,7 @@ class ConsentLedger:
             "UPDATE consents SET receipt = ?"
             " WHERE resident_id = ? AND receipt IS NULL AND withdrawn_at NOT NULL"
         )
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             connection.execute(sql, (receipt, resident_id))
 
     def receipt_of(self, resident_id: str) -> str | None:
@@ -122,28 +119,19 @@ class ConsentLedger:
             "SELECT receipt FROM consents WHERE resident_id = ? AND receipt NOT NULL"
             " ORDER BY withdrawn_at DESC LIMIT 1"
         )
-        with self._using() as connection:
+        with self._file.using() as connection:
             row = connection.execute(sql, (resident_id,)).fetchone()
         return None if row is None else str(row[0])
 
     def close(self) -> None:
         """Close the files. Safe to call twice."""
         self._sealer.close()
-        with self._lock:
-            self._connection.close()
+        self._file.close()
 
     def _select(self, where: str, *values: object) -> tuple[Consent, ...]:
-        with self._using() as connection:
+        with self._file.using() as connection:
             rows = connection.execute(f"SELECT {COLUMNS} FROM consents {where}", values).fetchall()  # noqa: S608 - constants
         return tuple(consent_of(row, self._sealer) for row in rows)
-
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                yield self._connection
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: cannot use the consent ledger: {error}") from error
 
 
 def bind_consent(store: ResidentStore, consent: Consent) -> int:

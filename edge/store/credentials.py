@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import hmac
 import logging
-import sqlite3
-import threading
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import StoreError
 from edge.store.contexts import record_context
-from edge.store.database import COMPACT, Schema, open_database, transaction
+from edge.store.database import COMPACT, Schema, open_database
 from edge.store.sealer import AesGcmSealer, file_key
+from edge.store.shared import SharedDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
 LOG = logging.getLogger(__name__)
@@ -94,22 +92,22 @@ class CredentialStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
         self._cards = CardSeal(file_key(path.with_name(PIN_KEY_FILE)))
         functions = {"card_mark": self._cards.mark, "sealed_card": self._cards.seal}
-        self._connection = open_database(path, CREDENTIALS, functions=functions)
+        self._file = SharedDatabase(
+            path, open_database(path, CREDENTIALS, functions=functions), "the credentials"
+        )
 
     def pins(self) -> list[PinRow]:
         """Return every PIN."""
         sql = "SELECT number, resident_id, is_duress, digest FROM pins ORDER BY number, resident_id"
-        with self._using() as connection:
+        with self._file.using() as connection:
             rows = connection.execute(sql).fetchall()
         return [PinRow(number, who, bool(duress), digest) for number, who, duress, digest in rows]
 
     def replace_pins(self, rows: Iterable[PinRow]) -> None:
         """Store these PINs and no others."""
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             connection.execute("DELETE FROM pins")
             connection.executemany(
                 "INSERT INTO pins (number, resident_id, is_duress, digest) VALUES (?, ?, ?, ?)", rows
@@ -117,7 +115,7 @@ class CredentialStore:
 
     def cards(self) -> dict[str, str]:
         """Return the resident of every card."""
-        with self._using() as connection:
+        with self._file.using() as connection:
             rows = connection.execute("SELECT sealed, resident_id FROM sealed_cards").fetchall()
         found: dict[str, str] = {}
         for sealed, resident_id in rows:
@@ -129,21 +127,21 @@ class CredentialStore:
 
     def put_card(self, card_id: str, resident_id: str) -> None:
         """Give a card to a resident, taking it from whoever had it."""
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             row = (self._cards.mark(card_id), resident_id, self._cards.seal(card_id))
             connection.execute("INSERT OR REPLACE INTO sealed_cards VALUES (?, ?, ?)", row)
 
     def remove_card(self, card_id: str) -> str | None:
         """Take one card back, of whoever has it; return who that was, None when nobody has it."""
         mark = (self._cards.mark(card_id),)
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             row = connection.execute("SELECT resident_id FROM sealed_cards WHERE mark = ?", mark).fetchone()
             connection.execute("DELETE FROM sealed_cards WHERE mark = ?", mark)
         return None if row is None else str(row[0])
 
     def remove(self, resident_id: str) -> int:
         """Remove every PIN and card of a resident; return how many there were."""
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             pins = connection.execute("DELETE FROM pins WHERE resident_id = ?", (resident_id,))
             cards = connection.execute("DELETE FROM sealed_cards WHERE resident_id = ?", (resident_id,))
             return pins.rowcount + cards.rowcount
@@ -153,7 +151,7 @@ class CredentialStore:
 
         `max_uses` 0 means any number. Uses are forgotten some days after `until`.
         """
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             row = connection.execute("SELECT uses FROM pass_uses WHERE id = ?", (pass_id,)).fetchone()
             use = (row[0] if row else 0) + 1
             if max_uses and use > max_uses:
@@ -165,18 +163,9 @@ class CredentialStore:
     def forget_uses(self, now: datetime) -> int:
         """Drop the uses of passes that expired long before `now`, a trusted time; return how many."""
         before = (now.astimezone(UTC) - KEEP_USES).isoformat()
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             return connection.execute("DELETE FROM pass_uses WHERE until < ?", (before,)).rowcount
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
-        with self._lock:
-            self._connection.close()
-
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                yield self._connection
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: cannot use the credentials: {error}") from error
+        self._file.close()

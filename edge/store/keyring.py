@@ -11,17 +11,17 @@ import hashlib
 import logging
 import secrets
 import sqlite3
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from edge.errors import KeyUnavailable, StoreError
 from edge.store.contexts import RECORDS, person_of
 from edge.store.database import Schema, open_database, transaction
 from edge.store.sealer import KEY_BYTES, AesGcmSealer
+from edge.store.shared import SharedDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from edge.store.site_key import SiteKey
@@ -55,16 +55,16 @@ class Keyring:
 
     def __init__(self, path: Path, site_key: SiteKey, local_key: SiteKey | None = None) -> None:
         self._path = path
-        self._lock = threading.Lock()
         self._site_key, self._local_key = site_key, local_key
         self._wrap: tuple[str, AesGcmSealer] | None = None
         self._records: AesGcmSealer | None = None
         self.protection = site_key.protection
         self._connection = open_database(path, KEYS)
-        with self._using() as connection:
+        self._file = SharedDatabase(path, self._connection, "the keyring")
+        with self._file.using() as connection:
             if connection.execute("SELECT 1 FROM debts").fetchone():  # the power went in between
                 self._forget_old_pages(connection)
-        with suppress(KeyUnavailable), self._using():
+        with suppress(KeyUnavailable), self._file.using():
             self._site_wrap()  # another site's key is better found at the start than at a visitor
 
     def seal(self, plain: bytes, context: bytes) -> bytes:
@@ -72,7 +72,7 @@ class Keyring:
         person = person_of(context)
         if person == RECORDS:
             return self._record_sealer().seal(plain, context)
-        with self._using() as connection, transaction(connection):
+        with self._file.writing():
             sealer = self._sealer_of(person) or self._new_sealer(person, self._site_wrap())
         return sealer.seal(plain, context)
 
@@ -81,7 +81,7 @@ class Keyring:
         person = person_of(context)
         if person == RECORDS:
             return self._record_sealer().open(sealed, context)
-        with self._using():
+        with self._file.using():
             sealer = self._sealer_of(person)
         if sealer is None:
             raise StoreError("the key of this person was destroyed")
@@ -92,7 +92,7 @@ class Keyring:
 
         The bytes are overwritten in the file and gone from its log when this returns. Needs no key.
         """
-        with self._using():
+        with self._file.using():
             wrapped = self._wrapped(person)
         self.forget_all([person])
         return None if wrapped is None else hashlib.sha256(wrapped).hexdigest()[:16]
@@ -100,7 +100,7 @@ class Keyring:
     def forget_all(self, people: Iterable[str]) -> None:
         """Destroy the keys of several people at once: the file is written anew only once."""
         rows = [(person,) for person in people]
-        with self._using() as connection:
+        with self._file.using() as connection:
             with transaction(connection):
                 connection.executemany("DELETE FROM person_keys WHERE resident_id = ?", rows)
                 connection.execute("INSERT OR IGNORE INTO debts VALUES (1)")
@@ -108,7 +108,7 @@ class Keyring:
 
     def people(self) -> tuple[str, ...]:
         """Return who has a key. Needs no site key."""
-        with self._using() as connection:
+        with self._file.using() as connection:
             rows = connection.execute("SELECT resident_id FROM person_keys ORDER BY 1").fetchall()
         return tuple(row[0] for row in rows if row[0] != RECORDS)
 
@@ -119,24 +119,23 @@ class Keyring:
         """
         wrap, local = AesGcmSealer(site_key), AesGcmSealer(local_key or site_key)
         self._record_sealer()
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             count = self._rewrap_all(connection, wrap, local)
             connection.execute("UPDATE head SET key_id = ?", (key_id(site_key),))
             connection.execute("INSERT OR IGNORE INTO debts VALUES (1)")
-        with self._using() as connection:
+        with self._file.using() as connection:
             self._forget_old_pages(connection)
         return count
 
     def is_wrapped_with(self, site_key: bytes) -> bool:
         """Say whether this key is the one in use."""
-        with self._using() as connection:
+        with self._file.using() as connection:
             row = connection.execute("SELECT key_id FROM head").fetchone()
         return row is not None and row[0] == key_id(site_key)
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
-        with self._lock:
-            self._connection.close()
+        self._file.close()
 
     def _forget_old_pages(self, connection: sqlite3.Connection) -> None:
         """Write the file anew: `secure_delete` leaves copies of rows in the gaps of pages that were split.
@@ -181,7 +180,7 @@ class Keyring:
 
     def _record_sealer(self) -> AesGcmSealer:
         if self._records is None:
-            with self._using() as connection, transaction(connection):
+            with self._file.writing():
                 wrapped = self._wrapped(RECORDS)
                 if wrapped is None:
                     self._records = self._new_sealer(RECORDS, AesGcmSealer(self._local_keys()[0]))
@@ -217,14 +216,6 @@ class Keyring:
         sql = "SELECT wrapped FROM person_keys WHERE resident_id = ?"
         row = self._connection.execute(sql, (person,)).fetchone()
         return None if row is None else bytes(row[0])
-
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                yield self._connection
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: cannot use the keyring: {error}") from error
 
 
 def key_id(key: bytes) -> str:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from edge.errors import JournalUnavailable
-from edge.store.database import Schema, open_database, transaction
+from edge.store.database import Schema, open_database
+from edge.store.shared import SharedDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 LEDGER_FILE = "commands.db"
@@ -39,13 +36,13 @@ class SqliteLedger:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._connection = open_database(path, LEDGER)
+        self._file = SharedDatabase(
+            path, open_database(path, LEDGER), "the command ledger", JournalUnavailable
+        )
 
     def is_known(self, command_id: str) -> bool:
         """Say whether this id was claimed within the last 30 days."""
-        with self._using() as connection:
+        with self._file.using() as connection:
             return (
                 connection.execute("SELECT 1 FROM taken WHERE id = ?", (command_id,)).fetchone() is not None
             )
@@ -53,20 +50,11 @@ class SqliteLedger:
     def claim(self, command_id: str, at: datetime) -> bool:
         """Take an id for good; False when somebody already did. Forgets ids older than 30 days."""
         now = at.astimezone(UTC)
-        with self._using() as connection, transaction(connection):
+        with self._file.writing() as connection:
             connection.execute("DELETE FROM taken WHERE at < ?", ((now - KEEP).isoformat(),))
             sql = "INSERT OR IGNORE INTO taken VALUES (?, ?)"
             return connection.execute(sql, (command_id, now.isoformat())).rowcount == 1
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
-        with self._lock:
-            self._connection.close()
-
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                yield self._connection
-        except sqlite3.Error as error:
-            raise JournalUnavailable(f"{self._path}: the command ledger failed: {error}") from error
+        self._file.close()
