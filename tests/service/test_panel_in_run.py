@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2 as httpx
 import numpy as np
 import pytest
 
