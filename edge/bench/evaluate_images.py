@@ -73,18 +73,20 @@ class PhotoEmbedder:
             image = decode_image(content)
         except FrameRefused:
             return None
-        face = self._subject(image)
+        face = subject(self._looker, image)
         if face is None:
             return None
         probe = self._embedder.embed(image, face.landmarks)
         return Embedded(probe, mirrored_embedding(self._embedder, image, face))
 
-    def _subject(self, image: Image) -> Face | None:
-        faces = self._looker.glance(image)
-        if not faces:
-            return None
-        face = max(faces, key=lambda found: prominence(found, image))
-        return self._looker.close_up(image, face) or face
+
+def subject(looker: Looker, image: Image) -> Face | None:
+    """Return the most prominent face of a picture with its landmarks, or None when there is none."""
+    faces = looker.glance(image)
+    if not faces:
+        return None
+    face = max(faces, key=lambda found: prominence(found, image))
+    return looker.close_up(image, face) or face
 
 
 def default_cache() -> Path:

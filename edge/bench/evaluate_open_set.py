@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Match, Reason, Verdict
-from edge.errors import EvaluationRefused
+from edge.enrol.shots import matched_row
+from edge.errors import EnrolmentRefused, EvaluationRefused
 from edge.policy.evidence import weigh
 from edge.service.recognition import Sureness, build_matcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from edge.bench.evaluate_enrolment import Enroller
     from edge.bench.evaluate_images import PhotoEmbedder
     from edge.domain import Embedding, OperatingPoint
     from edge.service.recognition import Models
@@ -40,12 +42,21 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One probe and what the gallery made of it. `own` is the similarity to his own templates."""
+    """One probe and what the gallery made of it."""
 
     identity: str
     role: Role
     match: Match
     granted_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What came of enrolment: rows by resident, whom the gates sent away, photos without a face."""
+
+    rows: dict[str, list[Embedding]]
+    refused: frozenset[str]
+    unacquired: int
 
 
 def read_protocol(file: Path, images: Path) -> list[Photo]:
@@ -62,19 +73,20 @@ def read_protocol(file: Path, images: Path) -> list[Photo]:
 
 
 def identify(
-    photos: Sequence[Photo], embedder: PhotoEmbedder, models: Models, sureness: Sureness
+    photos: Sequence[Photo], enrolled: Enrolled, embedder: PhotoEmbedder, models: Models, sureness: Sureness
 ) -> dict[str, Any]:
     """Return the figures of an open-set run as JSON: false accepts, misses, rates, threshold.
 
     Every probe is one attempt with one still, so it may spend the whole rate. A probe without a
-    face is a failure to acquire: an unknown one is refused, a genuine one is missed.
+    face is a failure to acquire: an unknown one is refused, a genuine one is missed. Who was sent away
+    at enrolment is counted and not tried: he was told to come again with a better picture.
     """
-    gallery, unacquired = _enrol(photos, embedder)
-    matcher = build_matcher(models, sureness, gallery)
+    unacquired = enrolled.unacquired
+    matcher = build_matcher(models, sureness, enrolled.rows)
     point = matcher.operating_point()
     trials: list[Trial] = []
     for photo in photos:
-        if photo.role is Role.ENROL:
+        if photo.role is Role.ENROL or (photo.role is Role.GENUINE and photo.identity in enrolled.refused):
             continue
         embedded = embedder.embed(photo.path)
         if embedded is None:
@@ -83,7 +95,8 @@ def identify(
             continue
         match = matcher.identify(embedded.probe)
         trials.append(Trial(photo.identity, photo.role, match, _granted(match, point)))
-    return _figures(trials, len(gallery), point, unacquired)
+    found = _figures(trials, len(enrolled.rows), point, unacquired)
+    return found | {"enrolment_refused": len(enrolled.refused)}
 
 
 def _figures(
@@ -107,23 +120,30 @@ def _figures(
     }
 
 
-def _enrol(photos: Iterable[Photo], embedder: PhotoEmbedder) -> tuple[dict[str, list[Embedding]], int]:
-    from edge.enrol.shots import matched_row  # noqa: PLC0415 - beside its only use
+def enrol(photos: Iterable[Photo], enroller: Enroller) -> Enrolled:
+    """Return the gallery of a protocol's enrolment photos, each person's mean.
 
+    Raises `EvaluationRefused` when nobody is left.
+    """
     shots: dict[str, list[Embedding]] = {}
+    refused: set[str] = set()
     unacquired = 0
     for photo in photos:
         if photo.role is not Role.ENROL:
             continue
-        embedded = embedder.embed(photo.path)
-        if embedded is None:
+        try:
+            row = enroller.reference(photo.path)
+        except EnrolmentRefused:
+            refused.add(photo.identity)
+            continue
+        if row is None:
             unacquired += 1
         else:
-            shots.setdefault(photo.identity, []).append(embedded.reference)
-    rows = {who: [matched_row(own)] for who, own in shots.items()}
-    if not rows:
+            shots.setdefault(photo.identity, []).append(row)
+    if not shots:
         raise EvaluationRefused("nobody could be enrolled: the protocol has no usable enrol photo")
-    return rows, unacquired
+    rows = {who: [matched_row(own)] for who, own in shots.items()}
+    return Enrolled(rows, frozenset(refused - shots.keys()), unacquired)
 
 
 def _granted(match: Match, point: OperatingPoint) -> str | None:

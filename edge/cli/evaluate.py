@@ -70,9 +70,18 @@ def verification(images: Path, pairs: Path, model: str, as_json: bool) -> None:
 @IMAGES
 @click.option("--protocol", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--fpir", default=1e-3, show_default=True, help="Wanted rate of strangers let in.")
+@click.option("--gates", is_flag=True, help="Enrol only photos that are good enough, as the door does.")
+@click.option(
+    "--spoil",
+    type=click.IntRange(10, 500),
+    metavar="PX",
+    help="Shrink every second enrolment photo until its face is PX wide.",
+)
 @MODEL
 @JSON
-def open_set(images: Path, protocol: Path, fpir: float, model: str, as_json: bool) -> None:
+def open_set(
+    images: Path, protocol: Path, fpir: float, gates: bool, spoil: int | None, model: str, as_json: bool
+) -> None:
     """Enrol, then try genuine and unknown probes, at the door's own threshold for that gallery.
 
     The protocol is a CSV file with the columns path, identity, role (enrol, genuine_probe,
@@ -80,16 +89,21 @@ def open_set(images: Path, protocol: Path, fpir: float, model: str, as_json: boo
 
     Example: facegate evaluate open-set --images lfw/ --protocol protocol.csv --fpir 0.01
     """
-    from edge.bench.evaluate_open_set import identify, read_protocol
+    from edge.bench.evaluate_enrolment import AsTheyAre, Spoilt
+    from edge.bench.evaluate_open_set import enrol, identify, read_protocol
     from edge.service.recognition import Sureness, open_models
 
     models = open_models(model)
-    found = identify(read_protocol(protocol, images), _embedder(model), models, Sureness(fpir))
+    photos, embedder = read_protocol(protocol, images), _embedder(model)
+    spoilt = Spoilt(models.detector, models.embedder, spoil, gates=gates)
+    enrolled = enrol(photos, spoilt if gates or spoil else AsTheyAre(embedder.embed))
+    found = identify(photos, enrolled, embedder, models, Sureness(fpir))
     if as_json:
         click.echo(json.dumps(found))
         return
     click.echo(
-        f"{found['enrolled']} enrolled, threshold {found['threshold']:.4f} for an FPIR of {fpir:g};"
+        f"{found['enrolled']} enrolled, {found['enrolment_refused']} sent away,"
+        f" threshold {found['threshold']:.4f} for an FPIR of {fpir:g};"
         f" {found['failure_to_acquire']} photos without a face\n"
         f"strangers: {found['false_accepts']} of {found['unknown_probes']} let in,"
         f" FPIR {found['fpir']:.4f}\n"
