@@ -43,6 +43,7 @@ SENTENCES = {
         "；其次为 {runner_up}，相似度 {runner_up_similarity}",
     ),
     "margin": Words(", a lead of {margin}", "，领先 {margin}"),
+    "alone": Words(", with no other resident to compare", "，没有其他住户可供比较"),
     "shots": Words("{shots} picture(s) of the face stand behind this", "判定依据 {shots} 张人脸画面"),
     "faces": Words(", with {faces_in_view} face(s) in view", "，画面中共有 {faces_in_view} 张人脸"),
     "quality": Words(
@@ -153,8 +154,16 @@ class _Teller:
             return ""
         nearest = self._left.pop("nearest", None) or self._event.resident_id or self._say("nobody")
         text = self._say("compared", nearest=nearest, **values) + self._if_any("basis", "basis")
-        text += self._if_any("runner_up", "runner_up", "runner_up_similarity")
-        return text + self._if_any("margin", "margin") + STOP[self._column]
+        return text + self._lead() + STOP[self._column]
+
+    def _lead(self) -> str:
+        """Tell the lead over the next resident; with one resident alone the event has a lead over nobody."""
+        if self._left.get("runner_up") is None and self._left.get("runner_up_similarity") == -1:
+            del self._left["runner_up_similarity"]
+            self._left.pop("margin", None)
+            return self._say("alone")
+        text = self._if_any("runner_up", "runner_up", "runner_up_similarity")
+        return text + self._if_any("margin", "margin")
 
     def _shots(self) -> str:
         text = self._if_any("shots", "shots")

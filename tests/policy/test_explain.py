@@ -186,3 +186,11 @@ def numbers_in(value) -> list[float]:
         return [number for item in value for number in numbers_in(item)]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return [float(value)] if is_number else []
+
+
+def test_one_resident_alone_has_no_lead():
+    alone = {name: value for name, value in FACE.items() if name != "runner_up"}
+    text = explain(event(**alone | {"runner_up_similarity": -1.0, "margin": 1.7123}))
+    assert "with no other resident to compare" in text
+    assert "lead" not in text
+    assert "runner_up" not in text
