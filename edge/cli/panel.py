@@ -6,6 +6,7 @@ import uuid
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.store.journal import SqliteJournal
+
+
+def _zone(_context: click.Context, _option: click.Parameter, name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise click.BadParameter(f"{name!r} is no time zone; write one such as Asia/Shanghai") from error
 
 
 @click.command()
@@ -37,6 +45,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Enrol only living people at the camera; off: somebody must watch.",
 )
+@click.option(
+    "--timezone", "zone", default="UTC", show_default=True, callback=_zone, help="Such as Asia/Shanghai."
+)
 @click.option("--minors", is_flag=True, help="Enrol people under 14 when a guardian agrees.")
 @data_option
 def panel(
@@ -47,6 +58,7 @@ def panel(
     model: str,
     fpir: float,
     liveness: Literal["passive", "off"],
+    zone: ZoneInfo,
     minors: bool,
     data: Path,
 ) -> None:
@@ -85,7 +97,7 @@ def panel(
         finish_withdrawals(desk.residents, desk.consents)
         names = {host, "localhost", "127.0.0.1", *own_addresses()} - {"0.0.0.0", "::"}  # noqa: S104 - left out
         certificate, key, fingerprint = own_certificate(data, sorted(names))
-        desk = replace(desk, network=network_reader(data), back_up=backup_maker(data, clock))
+        desk = replace(desk, zone=zone, network=network_reader(data), back_up=backup_maker(data, clock))
 
         def ready() -> None:
             click.echo(f"panel: https://{host}:{port}/")

@@ -22,6 +22,7 @@ from edge.panel.words import WORDS, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from datetime import datetime
 
     from starlette.requests import Request
 
@@ -89,9 +90,19 @@ class Ask:
         """Return a rendered page."""
         role = self.session.role
         text = PAGES.get_template(template).render(
-            ask=self, say=self.say, role=role.value if role else "", csrf=self.session.csrf, **values
+            ask=self,
+            say=self.say,
+            local=self.local,
+            zone=str(self.desk.zone),
+            role=role.value if role else "",
+            csrf=self.session.csrf,
+            **values,
         )
         return self.keep(HTMLResponse(text, status))
+
+    def local(self, time: datetime, form: str = "%Y-%m-%d %H:%M") -> str:
+        """Return a moment as the site's clocks show it."""
+        return time.astimezone(self.desk.zone).strftime(form)
 
     def to(self, path: str) -> Response:
         """Return the way to another page."""

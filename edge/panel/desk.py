@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import EventDraft
@@ -12,6 +13,7 @@ from edge.panel.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import tzinfo
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -68,6 +70,7 @@ class Desk:
     pulse: Callable[[], object] | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     minors_allowed: bool = False
+    zone: tzinfo = UTC
     screen: GateScreen | None = None
     words: GateWords | None = None
     door: Callable[[], Mapping[str, Any]] | None = None

@@ -41,9 +41,15 @@ ENTRIES: Mapping[str, Words] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One event on a page: `title` in a few words, `text` with every number, `tone` good, bad or plain."""
+    """One event on a page.
+
+    `day` and `time` are what the site's clocks showed, `title` a few words, `text` has every number,
+    `tone` is good, bad or plain.
+    """
 
     event: DoorEvent
+    day: str
+    time: str
     title: str
     text: str
     tone: str
@@ -60,10 +66,18 @@ def seen_events(ask: Ask, before: int | None, kinds: tuple[str, ...] = ("",)) ->
 
 def told(ask: Ask, events: list[DoorEvent]) -> list[Told]:
     """Return these events in the reader's language."""
-    return [
-        Told(event, _title(event.kind, ask.language), explain(event, ask.language), _tone(event.kind))
-        for event in events
-    ]
+    return [_told(ask, event) for event in events]
+
+
+def _told(ask: Ask, event: DoorEvent) -> Told:
+    return Told(
+        event,
+        ask.local(event.at, "%Y-%m-%d"),
+        ask.local(event.at, "%H:%M:%S"),
+        _title(event.kind, ask.language),
+        explain(event, ask.language, ask.desk.zone),
+        _tone(event.kind),
+    )
 
 
 def _may_see(ask: Ask, event: DoorEvent) -> bool:

@@ -113,7 +113,7 @@ def _sensed(ask: Ask) -> dict[str, Any]:
     last = []
     for name, kinds in SENSED.items():
         event = next((one for one in found if one.kind in kinds), None)
-        when = event.at.strftime("%m-%d %H:%M:%S") if event else ""
+        when = ask.local(event.at, "%m-%d %H:%M:%S") if event else ""
         last.append(
             {"name": ask.say(f"sensed_{name}"), "value": when or ask.say("not_yet"), "is_seen": bool(event)}
         )

@@ -87,8 +87,8 @@ def change(ask: Ask) -> Response:
     changed = replace(
         person,
         access_levels=levels,
-        valid_from=_time(form.get("valid_from", "")),
-        valid_until=_time(form.get("valid_until", "")),
+        valid_from=_time(ask, form.get("valid_from", "")),
+        valid_until=_time(ask, form.get("valid_until", "")),
         extended_unlock="extended_unlock" in form,
     )
     if changed.valid_from and changed.valid_until and changed.valid_from >= changed.valid_until:
@@ -168,12 +168,13 @@ def _text(time: datetime | None) -> str | None:
     return time.isoformat() if time else None
 
 
-def _time(text: str) -> datetime | None:
+def _time(ask: Ask, text: str) -> datetime | None:
+    """Return the moment when the site's clocks show `text`; of an hour that comes twice, the first."""
     if not text.strip():
         return None
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-    except ValueError as error:
+        return datetime.fromisoformat(text).replace(tzinfo=ask.desk.zone).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise PanelRefused(f"{text[:40]!r} is not a time; write 2026-12-31T18:00") from error
 
 

@@ -6,6 +6,7 @@ by the numbers it was made with.
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from edge.domain import Reason
@@ -13,6 +14,7 @@ from edge.policy.reasons import KINDS, REASONS, Words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import tzinfo
 
     from edge.domain import DoorEvent
 
@@ -20,13 +22,13 @@ Language: TypeAlias = Literal["en", "zh"]
 
 SENTENCES = {
     "granted": Words(
-        "At {at} UTC the door {door} let in {who}{method}.", "{at} UTC，门 {door} 放行了{who}{method}。"
+        "At {at} the door {door} let in {who}{method}.", "{at}，门 {door} 放行了{who}{method}。"
     ),
     "denied": Words(
-        "At {at} UTC the door {door} refused {who}{method}.", "{at} UTC，门 {door} 拒绝了{who}{method}。"
+        "At {at} the door {door} refused {who}{method}.", "{at}，门 {door} 拒绝了{who}{method}。"
     ),
     "other": Words(
-        "At {at} UTC at the door {door}: {what}{who}{method}.", "{at} UTC，门 {door}：{what}{who}{method}。"
+        "At {at} at the door {door}: {what}{who}{method}.", "{at}，门 {door}：{what}{who}{method}。"
     ),
     "somebody": Words("somebody it could not name", "未能确认身份的来人"),
     "about": Words(" ({who})", "（{who}）"),
@@ -72,9 +74,9 @@ QUALITY = ("interocular_px", "sharpness", "yaw_deg", "pitch_deg", "roll_deg", "b
 STOP = Words(".", "。")
 
 
-def explain(event: DoorEvent, language: Language = "en") -> str:
-    """Return one paragraph that says why, with every value the entry holds."""
-    teller = _Teller(event, 0 if language == "en" else 1)
+def explain(event: DoorEvent, language: Language = "en", zone: tzinfo = UTC) -> str:
+    """Return one paragraph that says why, with every value the entry holds, in the time of `zone`."""
+    teller = _Teller(event, 0 if language == "en" else 1, zone)
     joint = " " if language == "en" else ""
     return joint.join(sentence for sentence in teller.sentences() if sentence)
 
@@ -88,8 +90,9 @@ def explain_reason(reason: str, language: Language = "en") -> str:
 class _Teller:
     """Tells one entry, ticking off what was said so that nothing is left out."""
 
-    def __init__(self, event: DoorEvent, column: int) -> None:
+    def __init__(self, event: DoorEvent, column: int, zone: tzinfo) -> None:
         self._event = event
+        self._zone = zone
         self._column = column
         self._left: dict[str, Any] = dict(event.data)
 
@@ -127,7 +130,7 @@ class _Teller:
     def _opening(self) -> str:
         kind = self._event.kind
         who, method = self._who(), self._method()
-        at = self._event.at.strftime("%Y-%m-%d %H:%M:%S")
+        at = f"{self._event.at.astimezone(self._zone):%Y-%m-%d %H:%M:%S} {self._zone}"
         if kind in ("access.granted", "access.denied"):
             name = kind.partition(".")[2]
             named = who or self._say("somebody")

@@ -6,6 +6,7 @@ import functools
 import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from edge.consent.rules import GREETING
 from edge.domain import EventDraft, Verdict
@@ -163,6 +164,7 @@ class PanelSide:
         network = network_reader(door.data, lambda: broker_state(ties))
         return replace(
             desk,
+            zone=ZoneInfo(door.settings.door.timezone),
             pulse=lambda: self._pulse(door),
             screen=self._screen if self._section.has_screen else None,
             door=lambda: door_words(door.hardware.door.state),

@@ -6,7 +6,7 @@ import re
 import uuid
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 import cv2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -104,7 +104,7 @@ class Browser:
         return answer
 
 
-def open_panel(folder, stack: ExitStack, minors_allowed=False) -> PanelUnderTest:
+def open_panel(folder, stack: ExitStack, minors_allowed=False, zone: tzinfo = UTC) -> PanelUnderTest:
     clock, feed, scene, gallery = ManualClock(), Feed(), Scene([ANNA]), Residents({})
     journal = stack.enter_context(
         closing(
@@ -133,6 +133,7 @@ def open_panel(folder, stack: ExitStack, minors_allowed=False) -> PanelUnderTest
         pulse=lambda: pulses.append(datetime.now(UTC)),
         facts={"facegate": "test"},
         minors_allowed=minors_allowed,
+        zone=zone,
         screen=GateScreen(clock),
         words=stack.enter_context(closing(GateWords(folder / "panel.db"))),
         door=lambda: {"contact": "closed", "lock": "locked", "secured": "secured", "alarms": []},

@@ -8,6 +8,7 @@ import zlib
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import cv2
 import numpy as np
@@ -246,6 +247,24 @@ def test_rights_change_and_templates_stay(panel):
     assert person.valid_until == datetime(2026, 12, 31, 18, tzinfo=UTC)
     assert panel.desk.residents.templates_of("flat-7")
     assert browser.post("/residents/flat-7/change", valid_until="soon").status_code == 422
+
+
+def test_times_are_those_of_the_sites_clocks(tmp_path):
+    with ExitStack() as stack:
+        panel = open_panel(tmp_path, stack, zone=ZoneInfo("Asia/Shanghai"))
+        browser = panel.logged_in()
+        enrolled(panel, browser)
+        browser.get("/residents/flat-7")
+        browser.post("/residents/flat-7/change", levels="resident", valid_until="2026-12-31T18:00")
+
+        assert panel.desk.residents.get("flat-7").valid_until == datetime(2026, 12, 31, 10, tzinfo=UTC)
+        page = browser.get("/residents/flat-7").text
+        assert 'value="2026-12-31T18:00"' in page
+        assert "Asia/Shanghai" in page
+        now = panel.clock.now().astimezone(ZoneInfo("Asia/Shanghai"))
+        events = browser.get("/events").text
+        assert f"{now:%Y-%m-%d %H:%M}" in events
+        assert "UTC" not in events
 
 
 def test_the_picture_is_small_never_cached_and_only_while_somebody_looks(panel):
