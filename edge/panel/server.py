@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
 import socket
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from edge.errors import FacegateError
+from edge.runtime.worker import lower_priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,8 +77,7 @@ class PanelThread:
         self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
-        with suppress(OSError):  # the threads that serve inherit it
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LESS_URGENT)
+        lower_priority(LESS_URGENT)  # the threads that serve inherit it
         while not self._stopping.is_set():
             try:
                 with ExitStack() as stack:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from edge.errors import PanelRefused
+from edge.store.small_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +57,7 @@ def given_certificate(certificate: Path, key: Path) -> tuple[Path, Path, str]:
 def signing_key(path: Path) -> ed25519.Ed25519PrivateKey:
     """Return the door's key for receipts, made (mode 0600) when there is none."""
     if not path.exists():
-        _write(path, ed25519.Ed25519PrivateKey.generate().private_bytes_raw())
+        write_whole(path, ed25519.Ed25519PrivateKey.generate().private_bytes_raw())
     return ed25519.Ed25519PrivateKey.from_private_bytes(path.read_bytes())
 
 
@@ -80,15 +80,8 @@ def _make(certificate: Path, key_file: Path, names: list[str]) -> None:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write(key_file, private)
-    _write(certificate, signed.public_bytes(serialization.Encoding.PEM))
-
-
-def _write(path: Path, data: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    write_whole(key_file, private)
+    write_whole(certificate, signed.public_bytes(serialization.Encoding.PEM))
 
 
 def _fingerprint(certificate: Path) -> str:

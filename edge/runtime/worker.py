@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ class Worker:
     `step` must return within `max_silence_seconds`, waiting for work included; each return counts
     as progress, which the supervisor's watchdog watches. An exception is logged and counted;
     after ten in a row the thread ends and `has_failed` is True. `close` runs last, in the thread.
-    Several workers may share one `stopping`: setting it ends them all.
+    Several workers may share one `stopping`: setting it ends them all. `nice` lowers the thread's
+    priority, see `lower_priority`.
 
     A `step` that never returns (FFmpeg can hang in a system call, and Python cannot end a thread)
     leaves a daemon thread behind: progress stops, the watchdog is no longer fed and systemd
@@ -36,6 +38,7 @@ class Worker:
         close: Callable[[], None] | None = None,
         max_silence_seconds: float = 5.0,
         stopping: threading.Event | None = None,
+        nice: int = 0,
     ) -> None:
         self.name = name
         self.max_silence_seconds = max_silence_seconds
@@ -45,6 +48,7 @@ class Worker:
         self._step = step
         self._close = close
         self._failures_in_a_row = 0
+        self._nice = nice
         self._stopping = stopping or threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -60,6 +64,8 @@ class Worker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        if self._nice:
+            lower_priority(self._nice)
         while not self._stopping.is_set() and not self.has_failed:
             self._guarded(self._step)
             self.progress += 1
@@ -77,3 +83,14 @@ class Worker:
             self._stopping.wait(0.05)  # a failing step must not eat a whole core
         else:
             self._failures_in_a_row = 0
+
+
+def lower_priority(nice: int) -> None:
+    """Let the calling thread, and those it starts, give way to others; `nice` 1..19 as in nice(1).
+
+    Where the system does not allow it the thread goes on at the priority it has, and the log says so.
+    """
+    try:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
+    except OSError as error:
+        logger.info("%s keeps its priority: %s", threading.current_thread().name, error)

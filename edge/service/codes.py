@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import threading
 from typing import TYPE_CHECKING
 
 from edge.credentials.qr import QrReader
@@ -12,12 +9,11 @@ from edge.runtime.slot import FrameSlot
 from edge.runtime.worker import Worker
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     from edge.domain import Frame
     from edge.ports import Clock
-
-logger = logging.getLogger(__name__)
 
 TAKE_SECONDS = 0.5
 """How long a frame is waited for before the thread reports that it is alive."""
@@ -51,20 +47,4 @@ class CodeWatch:
 
     def worker(self, stopping: threading.Event) -> Worker:
         """Return the thread, not yet started."""
-        is_nice = False
-
-        def step() -> None:
-            nonlocal is_nice
-            if not is_nice:
-                _be_nice()
-                is_nice = True
-            self.step()
-
-        return Worker("codes", step, stopping=stopping)
-
-
-def _be_nice() -> None:
-    try:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
-    except OSError as error:
-        logger.info("codes are read at the door's own priority: %s", error)
+        return Worker("codes", self.step, stopping=stopping, nice=NICE)

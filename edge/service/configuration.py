@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from edge.config.remote import AT_START, remote_values, with_remote
 from edge.errors import ConfigError, FacegateError, StoreError, SyncError
+from edge.store.small_file import write_whole
 from edge.sync.configuration import Desired, Reported
 from edge.sync.messages import parse_object
 
@@ -116,9 +116,4 @@ def _load(path: Path) -> Kept:
 
 def _save(path: Path, kept: Kept) -> None:
     wish = {"v": 1, "device": "kept", "rev": kept.rev, "values": dict(kept.values)}
-    fresh = path.with_suffix(".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump({"desired": wish, "refused": list(kept.refused)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    write_whole(path, json.dumps({"desired": wish, "refused": list(kept.refused)}).encode())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from edge.policy.modes import DoorState, Mode
 from edge.policy.pin import PinBook, PinEntry
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore
 from edge.store.sealer import file_key
+from edge.store.small_file import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,12 +119,8 @@ class ModeFile:
     def save(self, state: DoorState) -> None:
         """Keep `state`. A disk that cannot be written to is logged: the mode holds until a restart."""
         until = state.until.isoformat() if state.until else None
-        fresh = self._path.with_suffix(".new")
+        kept = {"mode": str(state.mode), "until": until, "by": state.by}
         try:
-            with fresh.open("w", encoding="utf-8") as file:
-                json.dump({"mode": str(state.mode), "until": until, "by": state.by}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
+            write_whole(self._path, json.dumps(kept).encode())
         except OSError as error:
             logger.error("%s: the door's mode will not survive a restart: %s", self._path, error)  # noqa: TRY400

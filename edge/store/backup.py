@@ -32,7 +32,7 @@ from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE
 from edge.store.sealed_file import Cost, SealedWriter
 from edge.store.site_key import SITE_KEY_FILE
-from edge.store.small_file import sync_folder
+from edge.store.small_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -112,7 +112,7 @@ def back_up(data: Path, file: Path, passphrase: str, now: datetime, wish: Backup
     if not (data / RESIDENTS_FILE).exists() and not (data / JOURNAL_FILE).exists():
         raise StoreError(f"{data}: no residents and no journal here; name the door's folder with --data")
     try:
-        with _snapshot(data, wish.databases) as folder, _written(file) as out:
+        with _snapshot(data, wish.databases) as folder, whole_file(file) as out:
             _add_config(folder, wish.config)
             names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
             manifest = Manifest(wish.program, now.isoformat(), tuple(names))
@@ -224,18 +224,3 @@ def _entry(name: str, size: int) -> tarfile.TarInfo:
     entry = tarfile.TarInfo(name)
     entry.size = size
     return entry
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[io.BufferedWriter]:
-    """Give a file that gets its name when it is complete and on the disk."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-        sync_folder(path.parent)
-    finally:
-        draft.unlink(missing_ok=True)

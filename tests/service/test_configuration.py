@@ -83,7 +83,7 @@ def test_a_damaged_file_never_stops_the_door(path, text):
 
 def test_what_cannot_be_kept_does_not_count(path):
     configuration = Configuration(file(), path)
-    path.with_suffix(".new").mkdir()  # the file cannot be written
+    path.mkdir()  # the file cannot be written: a folder has its name
     with pytest.raises(StoreError, match="does not count"):
         configuration.take(wish(1, lock__unlock_seconds=8))
     assert (configuration.now, configuration.reported().rev) == (file(), 0)
