@@ -307,6 +307,11 @@ class Decision:
     liveness: Liveness | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def claimed(self) -> str | None:
+        """Whom this face was let in as, or taken for when liveness refused it; None for a stranger."""
+        return self.resident_id if self.liveness is None else self.resident_id or self.detail.get("nearest")
+
 
 @dataclass(frozen=True, slots=True)
 class Authorisation:

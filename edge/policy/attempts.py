@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 READERS = ("face", "pin", "card", "pass")
+CAMERA = "face"
+"""The reader that nobody has to touch: whoever walks past shows it a face, and claims nothing."""
+
+ATTACKS = frozenset({Reason.PRESENTATION_ATTACK, Reason.CHALLENGE_FAILED})
+"""What counts at the camera. An unknown face is a passer-by: it costs its own visit and the
+camera's hourly budget (`edge.policy.budget`), never anybody else's turn."""
 
 
 def reader_of(method: str) -> str:
@@ -23,6 +29,8 @@ class Attempts:
     """Counts refusals that may have been tries, and refuses while a pause lasts. Any thread.
 
     A reader only ever pauses. An identity pauses too, or is switched off where the rule says so.
+    The camera does not even pause: who was recognised there has claimed nothing but proved it, and
+    liveness judges each face for itself. Its attacks are alarmed about, by door and by resident.
     `mono` gives monotonic seconds; `on_alarm` gets `access.attempts`.
     """
 
@@ -34,6 +42,9 @@ class Attempts:
     ) -> None:
         self._readers = Lockout(replace(rule, switch_off=False))
         self._people = Lockout(rule)
+        watched = replace(rule, pause_seconds=0.0)
+        self._camera = Lockout(replace(watched, switch_off=False))
+        self._faces = Lockout(watched)
         self._mono = mono
         self._on_alarm = on_alarm
 
@@ -63,7 +74,7 @@ class Attempts:
 
         `claim` is whom the attempt pointed at: a photo of his face, the number of his PIN.
         """
-        if reason not in FAILURES:
+        if reason not in (ATTACKS if reader == CAMERA else FAILURES):
             return False
         now = self._mono()
         due = [subject for lockout, subject in self._subjects(reader, claim) if lockout.fail(subject, now)]
@@ -73,13 +84,15 @@ class Attempts:
 
     def forgive(self, reader: str, resident_id: str) -> None:
         """End the run of failures: this resident has proved himself at `reader`, so for every reader."""
-        self._readers.clear(reader)
-        for other in READERS:
-            self._people.clear(f"{other} {resident_id}")
+        for other, claim in [(reader, None), *((one, resident_id) for one in READERS)]:
+            lockout, subject = self._subjects(other, claim)[-1]
+            lockout.clear(subject)
 
     def _subjects(self, reader: str, claim: str | None) -> list[tuple[Lockout, str]]:
-        people = [] if claim is None else [(self._people, f"{reader} {claim}")]
-        return [(self._readers, reader), *people]
+        at_camera = reader == CAMERA
+        readers, people = (self._camera, self._faces) if at_camera else (self._readers, self._people)
+        claimed = [] if claim is None else [(people, f"{reader} {claim}")]
+        return [(readers, reader), *claimed]
 
 
 def _refusal(reason: Reason, subject: str, seconds_left: float) -> Authorisation:

@@ -187,7 +187,7 @@ class DoorAccess:
         decision = outcome.decision
         if decision.verdict is not Verdict.DENY:
             return
-        self.policy.attempts.note(decision.reason, "face", decision.resident_id)
+        self.policy.attempts.note(decision.reason, "face", decision.claimed)
         if decision.resident_id is None:
             return
         if decision.reason is Reason.SECOND_FACTOR_REQUIRED:

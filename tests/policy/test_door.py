@@ -137,15 +137,23 @@ class TestPassback:
 
 
 class TestLockout:
-    def test_strangers_pause_the_camera_and_the_resident_is_served_when_the_pause_ends(self):
+    def test_who_fails_before_the_camera_never_keeps_a_resident_out(self):
+        door = Door()
+        for _ in range(200):
+            door.policy.attempts.note(Reason.UNKNOWN_CREDENTIAL, "face")
+            door.policy.attempts.note(Reason.PRESENTATION_ATTACK, "face", "anna")
+        assert door.ask().allowed
+        assert {kind for kind, _ in door.alarms} == {"access.attempts"}
+
+    def test_a_reader_that_is_touched_pauses_and_the_resident_is_served_when_the_pause_ends(self):
         door = Door()
         for _ in range(5):
-            door.policy.attempts.note(Reason.UNKNOWN_CREDENTIAL, "face")
-        assert door.ask().reason is Reason.LOCKOUT_MAX_ATTEMPTS
+            door.policy.attempts.note(Reason.UNKNOWN_CREDENTIAL, "card")
+        assert door.ask(method="card").reason is Reason.LOCKOUT_MAX_ATTEMPTS
         assert door.ask(method="pin").allowed
         door.now = 30.0
-        door.policy.attempts.note(Reason.UNKNOWN_CREDENTIAL, "face")
-        assert door.ask().allowed
+        door.policy.attempts.note(Reason.UNKNOWN_CREDENTIAL, "card")
+        assert door.ask(method="card").allowed
 
     def test_strict_sites_switch_a_face_off_and_the_pin_switches_it_on_again(self):
         door = Door(lockout=LockoutRule(alarm_after=6, switch_off=True))

@@ -138,10 +138,34 @@ class TestAttempts:
         attempts, watch, alarms = self.attempts(LockoutRule(switch_off=True))
         for n in range(500):
             watch.now = n * 31.0
-            attempts.note(Reason.UNKNOWN_CREDENTIAL, "face")
+            attempts.note(Reason.UNKNOWN_CREDENTIAL, "card")
         watch.now += 31.0
+        assert attempts.refuse("card", "anna", is_proven=True) is None
+        assert [data["subject"] for _, data in alarms] == ["card"] * 10
+
+    def test_passers_by_are_no_tries_at_the_camera_whoever_comes(self):
+        attempts, _, alarms = self.attempts()
+        for _ in range(500):
+            assert not attempts.note(Reason.UNKNOWN_CREDENTIAL, "face")
         assert attempts.refuse("face", "anna", is_proven=True) is None
-        assert [data["subject"] for _, data in alarms] == ["face"] * 10
+        assert attempts.seconds_left("face", "anna") == 0.0
+        assert not alarms
+
+    def test_attacks_at_the_camera_are_alarmed_about_and_pause_nobody(self):
+        attempts, _, alarms = self.attempts()
+        for _ in range(50):
+            attempts.note(Reason.PRESENTATION_ATTACK, "face", "anna")
+        assert [data["subject"] for _, data in alarms] == ["face", "face anna"]
+        assert attempts.refuse("face", "anna", is_proven=True) is None
+        assert attempts.refuse("face", "bela", is_proven=True) is None
+
+    def test_whoever_proves_who_they_are_ends_the_run_of_attacks_in_their_name(self):
+        attempts, _, alarms = self.attempts()
+        for way_in in ("face", "pin"):
+            for _ in range(49):
+                attempts.note(Reason.PRESENTATION_ATTACK, "face", "anna")
+            attempts.forgive(way_in, "anna")
+        assert not alarms
 
     def test_a_person_is_switched_off_where_the_site_wants_it_until_another_way_in_worked(self):
         attempts, watch, _ = self.attempts(LockoutRule(switch_off=True))
@@ -156,13 +180,13 @@ class TestAttempts:
 
     def test_the_pauses_of_reader_and_person_run_together(self):
         attempts, watch, _ = self.attempts(LockoutRule(pause_after=1))
-        attempts.note(Reason.PRESENTATION_ATTACK, "face", "anna")
-        assert attempts.refuse("face", "anna", is_proven=True)
+        attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, "pin", "anna")
+        assert attempts.refuse("pin", "anna", is_proven=True)
         watch.now = 29.0
-        attempts.note(Reason.PRESENTATION_ATTACK, "face", "anna")
+        attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, "pin", "anna")
         watch.now = 30.0
-        attempts.note(Reason.PRESENTATION_ATTACK, "face", "anna")
-        assert attempts.refuse("face", "anna", is_proven=True) is None
+        attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, "pin", "anna")
+        assert attempts.refuse("pin", "anna", is_proven=True) is None
 
     @pytest.mark.parametrize("reason", [r for r in Reason if r not in FAILURES])
     def test_being_far_away_or_out_of_hours_is_no_failure(self, reason):

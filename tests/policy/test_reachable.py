@@ -89,6 +89,11 @@ class Door:
             self.policy.attempts.note(Reason.PRESENTATION_ATTACK, "face", "anna")
         return self
 
+    def mistype(self) -> Door:
+        for _ in range(5):
+            self.policy.attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, "pin", "anna")
+        return self
+
     def doubt(self) -> Door:
         self.trust.observe(NOW - DAY, 1.0, "synced")
         return self
@@ -125,8 +130,8 @@ WAYS = {
     Reason.CREDENTIAL_EXPIRED: lambda: Door().ask("late"),
     Reason.CREDENTIAL_MANUAL_DISABLE: lambda: Door().ask("off"),
     Reason.CREDENTIAL_MAX_USES: lambda: Door().use_up().show(),
-    Reason.LOCKOUT_MAX_ATTEMPTS: lambda: Door().fail(5).ask(),
-    Reason.CREDENTIAL_LOCKOUT: lambda: Door().fail(6).policy.attempts._people.refuse("face anna", 99.0),
+    Reason.LOCKOUT_MAX_ATTEMPTS: lambda: Door().mistype().ask(method="pin"),
+    Reason.CREDENTIAL_LOCKOUT: lambda: Door().fail(6).ask(),
     Reason.INCORRECT_AUTHENTICATION_FACTOR: lambda: Door().desk.type_pin("1", "2").rights.reason,
     Reason.AUTHENTICATION_FACTOR_TIMEOUT: lambda: Door().wait_for_pin(),
     Reason.SECOND_FACTOR_REQUIRED: lambda: Door().ask("twin"),
