@@ -16,7 +16,7 @@ $(BIN)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
-	$(BIN)/python -m compileall -q edge hub   # an editable install would compile at every start
+	$(BIN)/python -m compileall -q edge facegate_hub   # an editable install would compile at every start
 	touch $@
 
 install-dev: $(BIN)/.installed

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from edge.domain import DoorEvent, Frame
-    from edge.pipeline import Pipeline
     from edge.ports import Authoriser, Journal, Lock
+    from edge.recognition.pipeline import Pipeline
 
 MAX_UNSAVED = 10_000
 """Events kept in memory while the journal cannot be written: hours of a busy gate, 10 MB."""

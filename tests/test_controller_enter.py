@@ -6,8 +6,8 @@ import pytest
 
 from edge.controller import DoorController
 from edge.domain import Authorisation, EventDraft, Reason
-from edge.pipeline import Pipeline
-from edge.policy.visits import Visits
+from edge.recognition.pipeline import Pipeline
+from edge.recognition.visits import Visits
 from tests.test_controller import NOON, Rules, Sees, Wire
 
 YES = Authorisation(True, Reason.GRANTED, 4.0, "level resident, schedule always")

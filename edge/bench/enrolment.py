@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from edge.camera.file import VideoFile
 from edge.enrol.session import GuidedSession
 from edge.errors import EvaluationRefused
-from edge.service.panel import liveness_maker
-from edge.service.recognition import Sureness, build_matcher
+from edge.service.panel.office import liveness_maker
+from edge.service.recognition.recogniser import Sureness, build_matcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from edge.domain import Frame
     from edge.enrol.session import Outcome
-    from edge.service.recognition import Models
+    from edge.service.recognition.recogniser import Models
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 # Before numpy loads: a second thread of a small matrix product only waits for a core that embeds.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+EXTENSIONS = "facegate.commands"
+"""Entry-point group of tables like `COMMANDS` that other installed packages bring (pyproject.toml)."""
+
 EXIT_FAILED = 1
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h; see RestartPreventExitStatus in systemd/
 
@@ -32,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("edge.cli.run:run", "Run the door controller (the service)."),
     "config": ("edge.cli.config:config", "Print the effective configuration, secrets masked."),
     "enrol": ("edge.cli.enrol:enrol", "Add, list and remove residents' faces."),
-    "consent": ("edge.cli.consent:consent", "Record, list and withdraw consents to face matching."),
+    "consent": ("edge.cli.consent.group:consent", "Record, list and withdraw consents to face matching."),
     "panel": ("edge.cli.panel:panel", "Serve the web page: enrol, look, withdraw."),
     "events": ("edge.cli.events:events", "Show, follow and verify the door journal."),
     "explain": ("edge.cli.explain:explain", "Say why the door did what it did, with every number."),
@@ -42,13 +46,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("edge.cli.policy:policy", "Check access rules and try them on past events."),
     "provision": ("edge.cli.provision:provision", "Make a site's keys, certificates and broker setup."),
     "mqtt": ("edge.cli.mqtt:mqtt", "Describe what travels between door and property."),
-    "hub": ("edge.cli.hub:hub", "Run the property's side: roster, events, commands."),
     "keys": ("edge.cli.keys:keys", "Look after the key that opens the faces."),
     "backup": ("edge.cli.backup:backup", "Write the door into one encrypted file."),
     "restore": ("edge.cli.backup:restore", "Make a door out of a backup."),
     "replay": ("edge.cli.replay:replay", "Run the controller over a recording."),
-    "bench": ("edge.cli.bench:bench", "Measure speed on recorded video and galleries."),
-    "evaluate": ("edge.cli.evaluate:evaluate", "Measure error rates on labelled images."),
+    "bench": ("edge.cli.bench.group:bench", "Measure speed on recorded video and galleries."),
+    "evaluate": ("edge.cli.evaluate.group:evaluate", "Measure error rates on labelled images."),
     "pad": ("edge.cli.pad:pad", "Collect and examine presentations: attack detection."),
     "matcher": ("edge.cli.matcher:matcher", "Show which matcher backend is used, and why."),
     "simulate": ("edge.cli.simulate:simulate", "Rehearse the door in the terminal, without hardware."),
@@ -59,34 +62,56 @@ COMMANDS: dict[str, tuple[str, str]] = {
 class LazyGroup(click.Group):
     """A group whose commands are imported when called (pattern of click's own documentation).
 
-    `commands_table` maps a name to (module:attribute, one line for the overview).
+    `commands_table` maps a name to (module:attribute, one line for the overview). `extensions` names an
+    entry-point group of further tables; it is looked up only for a name that is not in our own.
     """
 
-    def __init__(self, *args: Any, commands_table: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        commands_table: Mapping[str, tuple[str, str]],
+        extensions: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self._table = commands_table
+        self._own = commands_table
+        self._extensions = extensions
+
+    @cached_property
+    def _table(self) -> dict[str, tuple[str, str]]:
+        """Our commands, and those of other packages. A package cannot take a name of ours."""
+        if self._extensions is None:
+            return dict(self._own)
+        from importlib.metadata import entry_points  # reads every installed package's metadata
+
+        tables = [entry.load() for entry in entry_points(group=self._extensions)]
+        return {name: row for table in (*tables, self._own) for name, row in table.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names in the order of the table."""
-        return list(self._table)
+        """Return the names, ours in the order of the table and the others after them."""
+        return [*self._own, *(name for name in self._table if name not in self._own)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import and return one command, or None when there is no such name."""
-        if cmd_name not in self._table:
+        row = self._own.get(cmd_name) or self._table.get(cmd_name)
+        if row is None:
             return None
-        module, _, attribute = self._table[cmd_name][0].partition(":")
+        module, _, attribute = row[0].partition(":")
         command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)  # noqa: S101 - our own table
+        assert isinstance(command, click.Command)  # noqa: S101 - a table of ours or of an installed package
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self._table.items()])
+            formatter.write_dl([(name, self._table[name][1]) for name in self.list_commands(ctx)])
 
 
 @click.command(
-    cls=LazyGroup, commands_table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup,
+    commands_table=COMMANDS,
+    extensions=EXTENSIONS,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="facegate")
 def app() -> None:

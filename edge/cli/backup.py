@@ -110,8 +110,8 @@ def _withdrawn(events: Path) -> dict[str, str]:
 
 def all_databases() -> dict[str, Schema]:
     """Return every database a data folder may hold."""
-    from edge.panel.accounts import ACCOUNTS, ACCOUNTS_FILE
     from edge.store.backup import DATABASES
+    from edge.web.accounts import ACCOUNTS, ACCOUNTS_FILE
 
     return {**DATABASES, ACCOUNTS_FILE: ACCOUNTS}
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from edge.matcher.matcher import Matcher
     from edge.ports import Camera
     from edge.replay.door import ReplayDoor
-    from edge.service.recognition import Models
+    from edge.service.recognition.recogniser import Models
     from edge.store.journal import SqliteJournal
 
 
@@ -61,7 +61,7 @@ def demo(
     from edge.demo.show import Show, save_sheet
     from edge.faces.liveness.load import load_liveness
     from edge.replay.door import Recognition, ReplayDoor
-    from edge.service.recognition import Sureness, build_matcher, open_models
+    from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
 
     if (camera or video) and not galleries:
         raise click.UsageError("--camera and --video need --gallery: who may come in?")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.cli.agreement import Agreement, agreement_options, recorded
+from edge.cli.consent.agreement import Agreement, agreement_options, recorded
 from edge.cli.data_dir import data_option
 from edge.cli.door_files import opened
 
@@ -64,8 +64,8 @@ def add(
     from edge.enrol.lookalike import refuse_lookalike
     from edge.enrol.shots import ShotTaker, agreeing, resident_rows
     from edge.enrol.templates import templates_under
-    from edge.service.recognition import Sureness, build_matcher, open_models
-    from edge.service.roster import permitted_rows
+    from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+    from edge.service.recognition.roster import permitted_rows
 
     if not pictures and camera is None:
         raise click.UsageError("give at least one picture or --camera")

@@ -19,6 +19,6 @@ def asyncapi() -> None:
 
     Example: facegate mqtt asyncapi > asyncapi.json
     """
-    from edge.sync.asyncapi import as_text
+    from edge.wire.asyncapi import as_text
 
     click.echo(as_text(), nl=False)

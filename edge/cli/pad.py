@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from edge.bench.pad_set import Presentation
+    from edge.bench.pad.set import Presentation
 
 
 FOLDER = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -54,8 +54,8 @@ def record(species: str, person: str, camera: str, seconds: float, folder: Path,
     """
     from datetime import UTC, datetime
 
-    from edge.bench.pad_record import place
-    from edge.bench.pad_record import record as write
+    from edge.bench.pad.record import place
+    from edge.bench.pad.record import record as write
     from edge.camera.source import CameraSpec, open_camera
     from edge.runtime.clock import SystemClock
 
@@ -98,9 +98,9 @@ def frames(folder: Path, listing: Path | None, nets: str) -> None:
 
     Example: facegate pad frames site-recordings --nets silentface-2.7,silentface-4.0,faceplugin
     """
-    from edge.bench.pad_frames import FrameScorer, frame_rates, frame_table, opinions
+    from edge.bench.pad.frames import FrameScorer, frame_rates, frame_table, opinions
     from edge.faces.liveness.load import open_networks
-    from edge.service.recognition import open_models
+    from edge.service.recognition.recogniser import open_models
 
     opened = open_networks(nets.split(","))
     scorer = FrameScorer(open_models().detector, opened)
@@ -123,7 +123,7 @@ def chance(folder: Path, listing: Path | None, tries: int) -> None:
 
     Example: facegate pad chance site-recordings
     """
-    from edge.bench.pad_poses import chance_table, chances, recorded_poses
+    from edge.bench.pad.poses import chance_table, chances, recorded_poses
     from edge.faces.detector import load_detector
 
     detector = load_detector()
@@ -143,7 +143,7 @@ def flat(folder: Path, listing: Path | None) -> None:
     """
     from random import Random
 
-    from edge.bench.pad_turns import Turns, turns_of, turns_text
+    from edge.bench.pad.turns import Turns, turns_of, turns_text
     from edge.faces.detector import load_detector
 
     detector, random, found = load_detector(), Random(1), Turns([], [])  # noqa: S311 - repeatable
@@ -154,7 +154,7 @@ def flat(folder: Path, listing: Path | None) -> None:
 
 
 def _presentations(folder: Path, listing: Path | None) -> list[Presentation]:
-    from edge.bench.pad_set import load_presentations
+    from edge.bench.pad.set import load_presentations
 
     return load_presentations(folder, listing)
 
@@ -164,8 +164,8 @@ def _people(presentations: list[Presentation]) -> set[str]:
 
 
 def _missing(folder: Path) -> str:
-    from edge.bench.pad_rates import trials_for_claim
-    from edge.bench.pad_set import load_presentations
+    from edge.bench.pad.rates import trials_for_claim
+    from edge.bench.pad.set import load_presentations
 
     found = load_presentations(folder)
     needs = {rate: trials_for_claim(rate) for rate in (0.05, 0.01)}

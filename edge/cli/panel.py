@@ -74,15 +74,15 @@ def panel(
     from edge.camera.source import CameraSpec, camera_opener
     from edge.panel.app import make_app
     from edge.panel.feed import CameraFeed
-    from edge.panel.server import Served, serve
-    from edge.panel.tls import own_certificate
     from edge.runtime.clock import SystemClock
+    from edge.service.chores.retention import finish_withdrawals
     from edge.service.own_folder import require_no_door
-    from edge.service.panel import Around, PanelWish, liveness_maker, open_desk
-    from edge.service.panel_backup import backup_maker
-    from edge.service.panel_network import network_reader, own_addresses
-    from edge.service.recognition import Sureness, open_models
-    from edge.service.retention import finish_withdrawals
+    from edge.service.panel.backup import backup_maker
+    from edge.service.panel.network import network_reader, own_addresses
+    from edge.service.panel.office import Around, PanelWish, liveness_maker, open_desk
+    from edge.service.recognition.recogniser import Sureness, open_models
+    from edge.web.server import Served, serve
+    from edge.web.tls import own_certificate
 
     require_no_door(data, "it serves the panel itself: write [panel] enabled = true into its settings")
     clock = SystemClock()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edge.sync.site import Site
+from edge.site.provision import Site
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 

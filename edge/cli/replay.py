@@ -60,7 +60,7 @@ def replay(
     from edge.replay.door import Recognition, decision_line, replay_clip, summary_line
     from edge.replay.gallery import default_cache, load_folders
     from edge.replay.process import memory_mb, seconds_since_start
-    from edge.service.recognition import Sureness, build_matcher, open_models
+    from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
 
     models = open_models(model)
     folders = load_folders(

@@ -155,7 +155,7 @@ def _decisions(video: Path, galleries: tuple[Path, ...]) -> Iterator[tuple[float
     from edge.enrol.shots import ShotTaker
     from edge.replay.door import Recognition, replay_clip
     from edge.replay.gallery import default_cache, load_folders
-    from edge.service.recognition import Sureness, build_matcher, open_models
+    from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
 
     models = open_models("sface")
     click.echo("recognising once, so that the page can play it back...", err=True)

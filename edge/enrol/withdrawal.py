@@ -34,7 +34,8 @@ class WithdrawalDesk:
         """End every consent of a resident; return the receipt and its signed line.
 
         Logged first: what cannot be recorded is not done (`JournalUnavailable`). After a power cut
-        in between, `edge.service.retention.finish_withdrawals` erases what is left. PIN and card go on.
+        in between, `edge.service.chores.retention.finish_withdrawals` erases what is left. PIN and
+        card go on.
         """
         at = self.clock.now()
         self._note("consent.withdrawn", resident_id, by=by)

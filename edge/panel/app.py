@@ -21,8 +21,8 @@ from edge.panel import (
 )
 from edge.panel.asking import ALL, INSTALLER, PEOPLE, Ask, view
 from edge.panel.desk import Office
-from edge.panel.guard import RequestGuard
-from edge.panel.refusals import Refused
+from edge.web.guard import RequestGuard
+from edge.web.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from edge.panel.accounts import Role
     from edge.panel.desk import Desk
+    from edge.web.accounts import Role
 
 GET, POST = ("GET",), ("POST",)
 BOTH = ("GET", "POST")

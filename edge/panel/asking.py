@@ -16,9 +16,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.errors import FacegateError
-from edge.panel.accounts import Role
-from edge.panel.refusals import Refused
 from edge.panel.words import WORDS, say
+from edge.web.accounts import Role
+from edge.web.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from edge.panel.desk import Desk, Office
-    from edge.panel.sessions import Session
     from edge.policy.explain import Language
+    from edge.web.sessions import Session
 
 COOKIE = "__Host-facegate"
 LANGUAGE_COOKIE = "facegate-language"

@@ -7,9 +7,9 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import EventDraft
-from edge.panel.logins import LoginGuard
-from edge.panel.refusals import Refusals
-from edge.panel.sessions import Sessions
+from edge.web.logins import LoginGuard
+from edge.web.refusals import Refusals
+from edge.web.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
     from edge.domain import DoorEvent, Image, OperatingPoint
     from edge.enrol.session import Outcome
-    from edge.panel.accounts import Accounts
     from edge.panel.gate_screen import GateScreen
     from edge.panel.gate_words import GateWords
     from edge.panel.network import NetworkState
-    from edge.panel.refusals import Refused
     from edge.panel.sight import Sight
     from edge.panel.studio import Studio
     from edge.ports import Clock
     from edge.store.consents import ConsentLedger
     from edge.store.residents import ResidentStore
+    from edge.web.accounts import Accounts
+    from edge.web.refusals import Refused
 
 
 @dataclass(frozen=True, slots=True)

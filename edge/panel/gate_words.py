@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.errors import PanelRefused
-from edge.panel.accounts import ACCOUNTS
 from edge.store.database import open_database
 from edge.store.shared import SharedDatabase
+from edge.web.accounts import ACCOUNTS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,7 +24,7 @@ POLL_SECONDS = 0.02
 
 
 class Window(Protocol):
-    """When staff may enrol; `edge.service.enrol_window.EnrolWindow` is one. Any thread."""
+    """When staff may enrol; `edge.service.property.enrol_window.EnrolWindow` is one. Any thread."""
 
     @property
     def seconds_left(self) -> float:

@@ -15,8 +15,8 @@ from edge.enrol.guidance import GUIDANCE
 from edge.enrol.session import HINDRANCES
 from edge.enrol.templates import templates_under
 from edge.errors import FrameRefused, PanelRefused
-from edge.panel.accounts import Role
-from edge.panel.refusals import Refused
+from edge.web.accounts import Role
+from edge.web.refusals import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

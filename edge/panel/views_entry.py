@@ -11,10 +11,10 @@ from starlette.responses import RedirectResponse, Response
 
 from edge.consent.rules import filing_notice
 from edge.errors import PanelRefused
-from edge.panel.accounts import Role
 from edge.panel.asking import LANGUAGE_COOKIE
 from edge.panel.telling import seen_events, told
 from edge.panel.views_people import enrolled
+from edge.web.accounts import Role
 
 if TYPE_CHECKING:
     from edge.panel.asking import Ask

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from edge.camera.file import VideoFile
 from edge.controller import DoorController
 from edge.domain import DoorEvent, EventDraft, Verdict
-from edge.pipeline import Pipeline
 from edge.policy.allow import AllowEnrolled
+from edge.recognition.pipeline import Pipeline
 from edge.relay.dry_run import DryRunLock
 from edge.replay.timing import Stopwatch, TimedDetector, TimedEmbedder, TimedIdentifier
 from edge.runtime.clock import ManualClock

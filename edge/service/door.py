@@ -19,23 +19,23 @@ from edge.runtime.notify import Notifier
 from edge.runtime.slot import FrameSlot
 from edge.runtime.supervisor import Supervisor
 from edge.runtime.worker import Worker
-from edge.service.access import DoorAccess
-from edge.service.configuration import CONFIGURATION_FILE, Configuration
-from edge.service.consent import FollowedConsents
+from edge.service.chores.housekeeping import Housekeeping
+from edge.service.chores.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
+from edge.service.chores.retention import FaceKeeping
+from edge.service.entry.access import DoorAccess
+from edge.service.entry.kept import EndedPasses, Roster
 from edge.service.hardware import DoorHardware
-from edge.service.housekeeping import Housekeeping
 from edge.service.journal import ControllersJournal, ReopeningJournal
-from edge.service.kept import EndedPasses, Roster
 from edge.service.keys import settle_key
-from edge.service.liveness import make_liveness
-from edge.service.metrics import Meter, publish
+from edge.service.metrics.meter import Meter, publish
 from edge.service.own_folder import OwnFolder
-from edge.service.panel_side import PanelSide, PanelTies, greeting_name
+from edge.service.panel.side import PanelSide, PanelTies, greeting_name
 from edge.service.parts import make_capture, make_recognition, pipeline_of
-from edge.service.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
-from edge.service.property_side import PropertySide, RunningDoor
-from edge.service.recognition import open_models
-from edge.service.retention import FaceKeeping
+from edge.service.property.configuration import CONFIGURATION_FILE, Configuration
+from edge.service.property.side import PropertySide, RunningDoor
+from edge.service.recognition.consent import FollowedConsents
+from edge.service.recognition.liveness import make_liveness
+from edge.service.recognition.recogniser import open_models
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.mending import open_residents
@@ -50,9 +50,9 @@ if TYPE_CHECKING:
     from edge.config.settings import Settings
     from edge.domain import DoorEvent
     from edge.ports import Clock
-    from edge.service.housekeeping import Pruner
+    from edge.service.chores.housekeeping import Pruner
     from edge.service.parts import Seeing
-    from edge.service.recognition import Models
+    from edge.service.recognition.recogniser import Models
     from edge.store.residents import ResidentStore
 
 logger = logging.getLogger(__name__)

@@ -10,13 +10,13 @@ from edge.camera.check import PictureHealth
 from edge.camera.source import CameraSpec, camera_opener
 from edge.faces.quality import QualityLimits, Zone
 from edge.matcher.choice import AUTO, choose
-from edge.pipeline import Pipeline
+from edge.recognition.pipeline import Pipeline
 from edge.relay.client import GuardedLock
 from edge.relay.dry_run import DryRunLock
 from edge.runtime.capture import MAX_SILENCE_SECONDS, Capture
 from edge.runtime.worker import Worker
-from edge.service.recognition import Sureness, build_matcher
-from edge.service.roster import RosterFollower
+from edge.service.recognition.recogniser import Sureness, build_matcher
+from edge.service.recognition.roster import RosterFollower
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from edge.matcher.matcher import Matcher
     from edge.ports import Clock, LivenessCheck, Lock
     from edge.runtime.slot import FrameSlot
-    from edge.service.consent import FollowedConsents
-    from edge.service.recognition import Models
+    from edge.service.recognition.consent import FollowedConsents
+    from edge.service.recognition.recogniser import Models
     from edge.store.residents import ResidentStore
 
 logger = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""Events, roster and commands over MQTT; the only place that imports paho."""
+"""The door's end of the link to the property: events, roster, commands, settings, state, discovery."""

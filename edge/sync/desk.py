@@ -5,20 +5,20 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from edge.broker.clerk import Clerk
 from edge.domain import EventDraft
 from edge.errors import FacegateError
-from edge.sync.clerk import Clerk
-from edge.sync.commands import Command, CommandRefused, CommandType, Outcome, Refused
-from edge.sync.messages import Answer
 from edge.sync.refusals import Refusals
+from edge.wire.commands import Command, CommandRefused, CommandType, Outcome, Refused
+from edge.wire.messages import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge.broker.settings import BrokerSettings
     from edge.ports import Clock, Journal
     from edge.sync.gate import CommandGate
-    from edge.sync.messages import Message
-    from edge.sync.settings import BrokerSettings
+    from edge.wire.messages import Message
 
     Reply: TypeAlias = Callable[[Outcome], None]
     Execute: TypeAlias = Callable[[Command, Reply], None]

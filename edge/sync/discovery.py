@@ -9,30 +9,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from edge.sync.compound import Table
-from edge.sync.shapes import Text
+from edge.wire.home_assistant import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.sync.messages import Message
-    from edge.sync.session import Session
-    from edge.sync.settings import BrokerSettings
-
-PREFIX = "homeassistant"
-"""Home Assistant's default; whoever changed it there cannot use this."""
-
-ENTITY = Table(
-    {
-        "name": Text(64),
-        "unique_id": Text(128),
-        "availability_topic": Text(256),
-        "device": Table({"name": Text(128)}, is_open=True),
-        "origin": Table({"name": Text(64)}, is_open=True),
-    },
-    is_open=True,
-    about="the rest is as Home Assistant documents it for each component",
-)
+    from edge.broker.session import Session
+    from edge.broker.settings import BrokerSettings
+    from edge.wire.messages import Message
 
 EVENTS = (
     "access.granted",

@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from edge.broker.clerk import Clerk
 from edge.domain import EventDraft, RosterChange, RosterState
 from edge.errors import FacegateError, RosterDrift, StoreError, SyncError
-from edge.sync.clerk import Clerk
 from edge.sync.refusals import Refusals
-from edge.sync.roster_messages import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, Question, parse_part
+from edge.wire.roster import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, Question, parse_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge.broker.settings import BrokerSettings
     from edge.ports import Clock, Journal, Roster
-    from edge.sync.messages import Message
-    from edge.sync.settings import BrokerSettings
-    from edge.sync.signing import TrustedKeys
+    from edge.wire.messages import Message
+    from edge.wire.signing import TrustedKeys
 
 LOG = logging.getLogger(__name__)
 

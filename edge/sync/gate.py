@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from edge.errors import SyncError
-from edge.sync.commands import (
+from edge.wire.commands import (
     MAX_COMMAND_BYTES,
     PURPOSE,
     WITHOUT_NONCE,
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.ports import Clock, CommandLedger
-    from edge.sync.messages import Message
-    from edge.sync.signing import TrustedKeys
+    from edge.wire.messages import Message
+    from edge.wire.signing import TrustedKeys
 
 NONCE_SECONDS = 10.0
 MOST_NONCES = 8

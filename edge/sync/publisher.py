@@ -6,21 +6,21 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge.broker.client import LinkStatus, SyncClient
+from edge.broker.settings import Ack
 from edge.errors import SyncError
-from edge.sync.client import LinkStatus, SyncClient
-from edge.sync.messages import MAX_BATCH_EVENTS, EventAck, batch
-from edge.sync.settings import Ack
 from edge.sync.window import Window
+from edge.wire.messages import MAX_BATCH_EVENTS, EventAck, batch
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
+    from edge.broker.client import Part
+    from edge.broker.session import Session
+    from edge.broker.settings import BrokerSettings
     from edge.ports import Outbox
-    from edge.sync.client import Part
-    from edge.sync.messages import Message
-    from edge.sync.session import Session
-    from edge.sync.settings import BrokerSettings
+    from edge.wire.messages import Message
 
 LOG = logging.getLogger(__name__)
 

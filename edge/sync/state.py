@@ -7,17 +7,14 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import FacegateError
-from edge.sync.compound import Listing, Maybe, Table
-from edge.sync.envelope import CLOCKS
-from edge.sync.messages import VERSION
-from edge.sync.shapes import MOST, Exactly, Number, Text, Time, Whole, Word
+from edge.wire.messages import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from edge.sync.messages import Message
-    from edge.sync.session import Session
-    from edge.sync.settings import BrokerSettings
+    from edge.broker.session import Session
+    from edge.broker.settings import BrokerSettings
+    from edge.wire.messages import Message
 
 LOG = logging.getLogger(__name__)
 
@@ -25,55 +22,6 @@ REPEAT_SECONDS = 60.0
 """A reader tells a door that hangs from one where nothing happens."""
 LOOK_SECONDS = 0.5
 """Between two looks: a hundredth of a second of work a minute."""
-
-CAMERA = ("ok", "back", "lost", "frozen", "black", "white", "covered", "unknown")
-CONTACT = ("closed", "opened", "unknown")
-LOCK = ("locked", "unlocked", "lock_fault")
-SECURED = ("secured", "unsecured", "unknown")
-
-DOOR = Table(
-    {
-        "contact": Word(CONTACT),
-        "lock": Word(LOCK, "what was last ordered, or that it cannot be ordered"),
-        "secured": Word(SECURED, "closed, locked and no alarm"),
-        "alarms": Listing(Text(64), 16),
-    },
-    is_open=True,
-)
-STATE = Table(
-    {
-        "v": Exactly(VERSION),
-        "software": Text(64),
-        "model": Maybe(Text(128, about="null while nobody can be recognised")),
-        "gallery": Whole(about="residents with a face at this door"),
-        "camera": Word(CAMERA),
-        "clock": Word(CLOCKS),
-        "mode": Text(64),
-        "door": DOOR,
-        "roster": Table(
-            {
-                "epoch": Whole(),
-                "rev": Whole(),
-                "digest": Text(64, 0),
-                "count": Whole(),
-                "behind": Whole(about="revisions of the newest head the door knows that it lacks"),
-                "confirmed": Maybe(Time("when the roster was last known to be whole")),
-            },
-            is_open=True,
-        ),
-        "outbox": Table(
-            {
-                "waiting": Whole(about="events that have not arrived"),
-                "oldest_seconds": Number(0, MOST, "age of the first of them"),
-                "problem": Maybe(Text(512, is_free=True)),
-            },
-            is_open=True,
-        ),
-    },
-    is_open=True,
-    about="how the door is; on change and every 60 s",
-)
-"""What `facegate run` tells. A reader must not stumble over a field it does not know."""
 
 
 class StateReporter:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from edge.sync.settings import Ack
+from edge.broker.settings import Ack
 
 MOST_EVENTS = 500
 """Events under way at most: about 0.3 MB, and a second of what a hub on small hardware stores."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.bench.evaluate_images import Embedded
+from edge.bench.evaluate.images import Embedded
 
 Vector = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.bench.evaluate_calibrate import LEAST_PEOPLE, People, fit
-from edge.bench.evaluate_images import Embedded
-from edge.bench.evaluate_open_set import Role, read_protocol
-from edge.bench.evaluate_verification import auc, best_threshold, read_pairs, tar_at
+from edge.bench.evaluate.calibrate import LEAST_PEOPLE, People, fit
+from edge.bench.evaluate.images import Embedded
+from edge.bench.evaluate.open_set import Role, read_protocol
+from edge.bench.evaluate.verification import auc, best_threshold, read_pairs, tar_at
 from edge.errors import EvaluationRefused
 from tests.bench.photos import photo
 

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.bench.evaluate_enrolment import AsTheyAre
-from edge.bench.evaluate_open_set import Enrolled, Photo, Role, enrol, identify
+from edge.bench.evaluate.enrolment import AsTheyAre
+from edge.bench.evaluate.open_set import Enrolled, Photo, Role, enrol, identify
 from edge.domain import Embedding
 from edge.errors import EnrolmentRefused, EvaluationRefused
 from edge.matcher.calibration import Calibration
-from edge.service.recognition import Models, Sureness
+from edge.service.recognition.recogniser import Models, Sureness
 from tests.bench.photos import Album, photo, unit
 
 CALIBRATION = Calibration("made up", 100, 4950, 9900, 0.35, 3e-4, 0.03, 0.04, 1.2, 0.05)

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.bench.evaluate_calibrate import People, fit
-from edge.bench.evaluate_galleries import WANTED, held_out, sizes_for, try_galleries, wilson
-from edge.bench.evaluate_images import Embedded
-from edge.bench.evaluate_rates import Scores, curve, lines
+from edge.bench.evaluate.calibrate import People, fit
+from edge.bench.evaluate.galleries import WANTED, held_out, sizes_for, try_galleries, wilson
+from edge.bench.evaluate.images import Embedded
+from edge.bench.evaluate.rates import Scores, curve, lines
 from edge.enrol.shots import matched_row
 from edge.errors import EvaluationRefused
 from edge.matcher.calibration import Calibration

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from edge.bench import evaluate_report
-from edge.bench.evaluate_calibrate import People, fit
-from edge.bench.evaluate_images import Embedded
+from edge.bench.evaluate import report as evaluate_report
+from edge.bench.evaluate.calibrate import People, fit
+from edge.bench.evaluate.images import Embedded
 
 DIM = 32
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.bench.evaluate_verification import auc, best_threshold, read_pairs, tar_at, verify
+from edge.bench.evaluate.verification import auc, best_threshold, read_pairs, tar_at, verify
 from edge.errors import EvaluationRefused
 from tests.bench.photos import Album, photo, unit
 
 if TYPE_CHECKING:
-    from edge.bench.evaluate_images import PhotoEmbedder
+    from edge.bench.evaluate.images import PhotoEmbedder
 
 # A coarse grid, so that ties happen.
 SCORES = st.lists(st.integers(-10, 10).map(lambda step: step / 10), min_size=1, max_size=40)

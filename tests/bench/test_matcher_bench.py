@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge.bench.matcher_data import Crowd, padded, synthetic
+from edge.bench.matcher.data import Crowd, padded, synthetic
 from edge.bench.peer import Adapter, Decide
-from edge.cli.bench_matcher import matcher as bench_command
+from edge.cli.bench.matcher import matcher as bench_command
 from edge.cli.matcher import matcher as matcher_command
 from tests.matcher.galleries import MARGIN, THRESHOLD, Outcome, brute_force, noise, outcome, unit
 from tests.places import need_models, shared_data

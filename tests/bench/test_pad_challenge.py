@@ -8,8 +8,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from edge.bench.pad_challenge import Pose, chance, per_window
-from edge.bench.pad_flat import PaperMotion, paper_turn, random_motion, relief_of
+from edge.bench.pad.challenge import Pose, chance, per_window
+from edge.bench.pad.flat import PaperMotion, paper_turn, random_motion, relief_of
 from edge.domain import Box
 from edge.faces.liveness.planarity import FLAT_RESIDUAL
 from tests.faces.liveness.test_planarity import texture

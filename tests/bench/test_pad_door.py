@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.bench.pad_door import DoorResult, Visit
-from edge.bench.pad_page import cost_table, door_line
-from edge.bench.pad_set import Presentation
+from edge.bench.pad.door import DoorResult, Visit
+from edge.bench.pad.page import cost_table, door_line
+from edge.bench.pad.set import Presentation
 
 
 def visit(name: str, *, species: str = "live", seconds: float | None = None, cpu_s: float = 1.0) -> Visit:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.bench.pad_challenge import Pose
-from edge.bench.pad_frames import Scored, frame_rates, frame_table, opinions
-from edge.bench.pad_poses import chance_table, chances, yaw_range_deg
-from edge.bench.pad_set import Presentation
+from edge.bench.pad.challenge import Pose
+from edge.bench.pad.frames import Scored, frame_rates, frame_table, opinions
+from edge.bench.pad.poses import chance_table, chances, yaw_range_deg
+from edge.bench.pad.set import Presentation
 
 PAIR = ("silentface-2.7", "silentface-4.0")
 

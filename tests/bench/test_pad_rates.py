@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.bench.pad_rates import bootstrap_mean, clopper_pearson, trials_for_claim
+from edge.bench.pad.rates import bootstrap_mean, clopper_pearson, trials_for_claim
 
 
 class TestClopperPearson:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge.bench.pad_hidden import cropped
-from edge.bench.pad_record import FPS, place, record
-from edge.bench.pad_set import load_presentations
-from edge.bench.pad_watch import Watcher
+from edge.bench.pad.hidden import cropped
+from edge.bench.pad.record import FPS, place, record
+from edge.bench.pad.set import load_presentations
+from edge.bench.pad.watch import Watcher
 from edge.camera.file import VideoFile
 from edge.cli.pad import pad
 from edge.errors import EvaluationRefused

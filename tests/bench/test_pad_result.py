@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from edge.bench.pad_page import page
-from edge.bench.pad_report import as_json, draw, sentence, still_needed, table
-from edge.bench.pad_result import summarise
-from edge.bench.pad_set import Presentation
-from edge.bench.pad_watch import Try, Watched
+from edge.bench.pad.page import page
+from edge.bench.pad.report import as_json, draw, sentence, still_needed, table
+from edge.bench.pad.result import summarise
+from edge.bench.pad.set import Presentation
+from edge.bench.pad.watch import Try, Watched
 from edge.domain import Liveness, Reason
 
 

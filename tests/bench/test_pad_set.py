@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.bench.pad_set import load_presentations, species_of
+from edge.bench.pad.set import load_presentations, species_of
 from edge.errors import EvaluationRefused
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.bench.pad_door import run_door
-from edge.bench.pad_set import Presentation, load_presentations
-from edge.bench.pad_watch import Watcher
+from edge.bench.pad.door import run_door
+from edge.bench.pad.set import Presentation, load_presentations
+from edge.bench.pad.watch import Watcher
 from edge.faces.install import Installer
 from edge.faces.liveness.active import ActiveCheck, Asking
 from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.load import load_nets
 from edge.faces.manifest import load_manifest
-from edge.service.recognition import open_models
+from edge.service.recognition.recogniser import open_models
 from tests.faces.liveness.places import ROOT, installed, shared_data, shared_weights
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.bench.pad_flat import PaperMotion, paper_turn
-from edge.bench.pad_turns import HeadWatch, Turns, turns_text
+from edge.bench.pad.flat import PaperMotion, paper_turn
+from edge.bench.pad.turns import HeadWatch, Turns, turns_text
 from edge.domain import Box, Face
 from edge.faces.liveness.planarity import FLAT_RESIDUAL
 from tests.faces.liveness.test_planarity import texture

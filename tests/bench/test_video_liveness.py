@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.bench.video import Case, run_ours
+from edge.bench.video.measure import Case, run_ours
 from tests.fakes.site import copy_photos, record_phone
 from tests.places import need_models
 

@@ -14,10 +14,10 @@ from click.testing import CliRunner
 from edge.cli import app
 from edge.consent.receipt import verified
 from edge.domain import EventDraft, Resident, Template
-from edge.panel.tls import signing_key
 from edge.store.consents import ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
+from edge.web.tls import signing_key
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 

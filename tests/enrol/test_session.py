@@ -14,7 +14,7 @@ from edge.enrol.guidance import GUIDANCE, REFUSALS, Guidance, Refusal
 from edge.enrol.poses import Plan, Pose
 from edge.enrol.session import GuidedSession
 from edge.enrol.verdict import measured, objection_to
-from edge.service.recognition import Sureness, build_matcher, open_models
+from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
 from tests.fakes.scene import Actor, Residents, Scene, axis, leaning
 from tests.places import need_models, shared_data
 

@@ -4,11 +4,11 @@ import select
 import socket
 import time
 
+from edge.broker.session import Session
+from edge.broker.settings import BrokerSettings
 from edge.errors import SyncError
-from edge.sync.messages import Message
 from edge.sync.publisher import EventPump
-from edge.sync.session import Session
-from edge.sync.settings import BrokerSettings
+from edge.wire.messages import Message
 from tests.hub.entries import chain
 
 

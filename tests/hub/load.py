@@ -22,7 +22,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from hub.tables import EVENTS, STREAMS, open_tables, reading
+from facegate_hub.tables import EVENTS, STREAMS, open_tables, reading
 from tests.hub import postgres
 from tests.hub.crowd import Crowd, idle_connections
 from tests.sync.broker import Broker, Listener, wait_until

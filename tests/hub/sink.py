@@ -6,11 +6,11 @@ Arguments: database file or URL, port, and the number of a worker (0: the only h
 import sys
 import threading
 
-from edge.sync.client import SyncClient
-from edge.sync.settings import BrokerSettings
-from hub.ingest import Ingest
-from hub.service import SHARE
-from hub.tables import open_tables
+from edge.broker.client import SyncClient
+from edge.broker.settings import BrokerSettings
+from facegate_hub.ingest import Ingest
+from facegate_hub.service import SHARE
+from facegate_hub.tables import open_tables
 from tests.sync.doors import Eager
 
 

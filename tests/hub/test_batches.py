@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import SyncError
-from hub.batches import parse_batch
+from facegate_hub.batches import parse_batch
 from tests.sync.contract import errors
 
 LEAST = {"v": 1, "stream": "s", "seq": 1, "type": "x", "prev": "0", "hash": "1"}

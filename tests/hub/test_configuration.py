@@ -5,16 +5,17 @@ from contextlib import closing
 
 import pytest
 
+from edge.broker.settings import BrokerSettings, Tls
 from edge.config.settings import Settings
 from edge.errors import SyncError
 from edge.runtime.clock import SystemClock
-from edge.service.configuration import Configuration
-from edge.sync.configuration import ConfigurationClerk, Reported
-from edge.sync.settings import BrokerSettings, Tls
-from edge.sync.site import Site, load_trusted_keys
-from hub.configuration import Configurations
-from hub.service import Hub, database_url
-from hub.tables import open_tables
+from edge.service.property.configuration import Configuration
+from edge.site.provision import Site, load_trusted_keys
+from edge.sync.configuration import ConfigurationClerk
+from edge.wire.configuration import Reported
+from facegate_hub.configuration import Configurations
+from facegate_hub.service import Hub, database_url
+from facegate_hub.tables import open_tables
 from tests.hub.test_hub import WholeDoor, staff
 from tests.sync.broker import Broker, free_port, wait_until
 from tests.sync.doors import Door, Eager

@@ -12,8 +12,8 @@ from edge.domain import EventDraft
 from edge.errors import StoreError, SyncError
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
-from hub.events import EventSink
-from hub.tables import DOUBTS, EVENTS, METADATA, open_tables
+from facegate_hub.events import EventSink
+from facegate_hub.tables import DOUBTS, EVENTS, METADATA, open_tables
 from tests.hub.postgres import running
 
 

@@ -13,19 +13,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from edge.broker.settings import BrokerSettings, Tls
 from edge.cli import app
 from edge.runtime.clock import SystemClock
+from edge.site.provision import Site, load_trusted_keys
 from edge.store.ledger import SqliteLedger
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster
-from edge.sync.commands import CommandType, Outcome
 from edge.sync.desk import CommandDesk
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
-from edge.sync.settings import BrokerSettings, Tls
-from edge.sync.site import Site, load_trusted_keys
-from hub.commands import ask, outcome
-from hub.service import Hub, database_url
+from edge.wire.commands import CommandType, Outcome
+from facegate_hub.commands import ask, outcome
+from facegate_hub.service import Hub, database_url
 from tests.sync.broker import Broker, free_port, wait_until
 from tests.sync.doors import Door, Eager
 

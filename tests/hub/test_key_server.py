@@ -15,13 +15,13 @@ from click.testing import CliRunner
 
 from edge.cli import app
 from edge.errors import ConfigError, KeyUnavailable
+from edge.site.provision import Site
 from edge.store.contexts import context_of, record_context
 from edge.store.key_source import KeySource, change_key, keyring_of, use_source
 from edge.store.keyring import Keyring
 from edge.store.remote_key import PATH, PAUSE_SECONDS, RemoteKey, remote_key
 from edge.store.site_key import KeyFile
-from edge.sync.site import Site
-from hub.key_server import KeyCabinet, KeyServer
+from facegate_hub.key_server import KeyCabinet, KeyServer
 
 ANNA = context_of("anna", "m1")
 NAME = record_context("name", "anna")

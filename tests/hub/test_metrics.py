@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
+from edge.broker.client import LinkStatus
 from edge.cli import app
 from edge.errors import ConfigError
 from edge.runtime.metrics_page import MetricsPage
-from edge.sync.client import LinkStatus
-from edge.sync.site import Site
-from hub.metrics import HubCollector
-from hub.tables import DOUBTS, open_tables
+from edge.site.provision import Site
+from facegate_hub.metrics import HubCollector
+from facegate_hub.tables import DOUBTS, open_tables
 from tests.hub.test_hub import WholeDoor
 from tests.places import REPOSITORY
 from tests.sync.broker import Broker, free_port, wait_until

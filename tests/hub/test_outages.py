@@ -7,11 +7,11 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from edge.sync.client import SyncClient
-from edge.sync.messages import Message
-from edge.sync.settings import BrokerSettings
-from hub.ingest import Ingest
-from hub.tables import EVENTS, open_tables, reading
+from edge.broker.client import SyncClient
+from edge.broker.settings import BrokerSettings
+from edge.wire.messages import Message
+from facegate_hub.ingest import Ingest
+from facegate_hub.tables import EVENTS, open_tables, reading
 from tests.hub import postgres
 from tests.hub.entries import chain, pack
 from tests.sync.broker import Broker, wait_until

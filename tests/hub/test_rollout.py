@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from edge.sync.messages import Message
-from edge.sync.roster_messages import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, Question, parse_part
-from hub.devices import Attendance, known_doors
-from hub.rollout import MOST_BYTES_A_TURN, RosterServer
-from hub.roster import RosterLog
-from hub.tables import open_tables
+from edge.wire.messages import Message
+from edge.wire.roster import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, Question, parse_part
+from facegate_hub.devices import Attendance, known_doors
+from facegate_hub.rollout import MOST_BYTES_A_TURN, RosterServer
+from facegate_hub.roster import RosterLog
+from facegate_hub.tables import open_tables
 from tests.sync.broker import Broker, wait_until
 from tests.sync.drain import FollowingDoor, property_side
 from tests.sync.hubside import KEYS, SIGNER

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import SyncError
-from edge.sync.records import parse_record
-from hub.reading import StoredEvent
-from hub.sheets import COLUMNS, read_people, write_events
+from edge.wire.records import parse_record
+from facegate_hub.reading import StoredEvent
+from facegate_hub.sheets import COLUMNS, read_people, write_events
 
 NOTE = '{"v":1}'
 

@@ -6,12 +6,12 @@ from click.testing import CliRunner
 
 from edge.cli import app
 from edge.errors import SyncError
-from edge.sync.commands import CommandType
-from edge.sync.site import Site
-from hub.events import EventSink
-from hub.reading import Wanted
-from hub.staff import Staff
-from hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables, put, reading
+from edge.site.provision import Site
+from edge.wire.commands import CommandType
+from facegate_hub.events import EventSink
+from facegate_hub.reading import Wanted
+from facegate_hub.staff import Staff
+from facegate_hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables, put, reading
 from tests.hub.entries import chain, pack
 
 

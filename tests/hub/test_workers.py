@@ -10,13 +10,13 @@ from contextlib import closing
 import pytest
 import sqlalchemy as sa
 
+from edge.broker.session import concerns
+from edge.broker.settings import BrokerSettings, Tls
 from edge.errors import ConfigError
-from edge.sync.session import concerns
-from edge.sync.settings import BrokerSettings, Tls
-from edge.sync.site import Site, is_hub
-from hub.crew import Crew
-from hub.service import Worker, broker_settings, database_url
-from hub.tables import DEVICES, EVENTS, open_tables
+from edge.site.provision import Site, is_hub
+from facegate_hub.crew import Crew
+from facegate_hub.service import Worker, broker_settings, database_url
+from facegate_hub.tables import DEVICES, EVENTS, open_tables
 from tests.hub.load import ROOT
 from tests.hub.worker_chaos import chaos
 from tests.sync.broker import Broker, free_port, wait_until

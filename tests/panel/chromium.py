@@ -20,7 +20,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 from edge.enrol.poses import Pose
-from edge.panel.tls import own_certificate
+from edge.web.tls import own_certificate
 from tests.fakes.scene import Actor
 from tests.places import REPOSITORY
 

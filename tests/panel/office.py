@@ -15,7 +15,6 @@ from starlette.testclient import TestClient
 from edge.domain import OperatingPoint
 from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
-from edge.panel.accounts import Accounts, Role
 from edge.panel.app import make_app
 from edge.panel.desk import Desk, Recogniser
 from edge.panel.gate_screen import GateScreen
@@ -24,11 +23,12 @@ from edge.panel.network import BrokerState, NetworkState
 from edge.panel.sight import Sight
 from edge.panel.studio import Studio
 from edge.runtime.clock import ManualClock
-from edge.service.panel import newest_events
-from edge.service.panel_backup import backup_maker
+from edge.service.panel.backup import backup_maker
+from edge.service.panel.office import newest_events
 from edge.store.consents import ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
+from edge.web.accounts import Accounts, Role
 from tests.fakes.scene import Actor, Residents, Scene, axis
 
 PASSWORD = "correct horse 9"

@@ -7,12 +7,12 @@ import json
 import pytest
 
 from edge.domain import EventDraft, Resident
-from edge.panel.accounts import Role
 from edge.panel.app import PAGES
 from edge.panel.asking import COOKIE
-from edge.panel.guard import HEADERS, MOST_BODY_BYTES
-from edge.panel.refusals import AGAIN_SECONDS, MOST_A_MINUTE, MOST_ADDRESSES, Refusals, Refused
 from edge.runtime.clock import ManualClock
+from edge.web.accounts import Role
+from edge.web.guard import HEADERS, MOST_BODY_BYTES
+from edge.web.refusals import AGAIN_SECONDS, MOST_A_MINUTE, MOST_ADDRESSES, Refusals, Refused
 from tests.fakes.scene import START
 from tests.panel.office import PASSWORD, photo
 

@@ -16,7 +16,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from edge.domain import Reason, Resident, Verdict
 from edge.faces.liveness.prompts import Prompt
 from edge.panel.app import PAGES
-from edge.policy.evidence import weigh
+from edge.recognition.evidence import weigh
 from tests.fakes.scene import Actor, axis, leaning
 from tests.panel.chromium import (
     DESKTOP,

@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 import pytest
 
 from edge.errors import PanelRefused
-from edge.panel.accounts import Role
 from edge.panel.app import PAGES
-from edge.panel.logins import LoginGuard
-from edge.panel.sessions import IDLE_SECONDS, LONGEST_SECONDS, MOST_SESSIONS, Sessions
 from edge.runtime.clock import ManualClock
+from edge.web.accounts import Role
+from edge.web.logins import LoginGuard
+from edge.web.sessions import IDLE_SECONDS, LONGEST_SECONDS, MOST_SESSIONS, Sessions
 from tests.panel.office import PASSWORD
 
 

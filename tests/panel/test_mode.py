@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge.panel.accounts import Role
-from edge.service.enrol_window import EnrolWindow
+from edge.service.property.enrol_window import EnrolWindow
+from edge.web.accounts import Role
 
 FORM = {"resident_id": "flat-7", "agrees": "yes"}
 

@@ -19,8 +19,8 @@ from edge.camera.file import VideoFile
 from edge.cli import app
 from edge.consent.rules import objection_to_match
 from edge.domain import Verdict
-from edge.pipeline import Pipeline
-from edge.service.recognition import Sureness, build_matcher, open_models
+from edge.recognition.pipeline import Pipeline
+from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
 from edge.store.consents import ConsentLedger
 from edge.store.residents import ResidentStore
 from tests.panel.chromium import chromium, free_port

@@ -17,8 +17,8 @@ import pytest
 from edge.consent.receipt import verified
 from edge.consent.rules import objection_to_match
 from edge.domain import EventDraft, Resident
-from edge.panel.accounts import Role
-from edge.panel.guard import MOST_BODY_BYTES
+from edge.web.accounts import Role
+from edge.web.guard import MOST_BODY_BYTES
 from tests.fakes.scene import START, Actor, axis, leaning
 from tests.panel.office import ANNA, open_panel, photo
 

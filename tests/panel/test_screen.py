@@ -7,9 +7,9 @@ import pytest
 from edge.consent.rules import GREETING
 from edge.domain import Flaw, Reason, Resident
 from edge.faces.liveness.prompts import TEXTS, Prompt
-from edge.panel.accounts import Role
 from edge.panel.gate_screen import Shown, Stage
 from edge.panel.screen_words import lines, picture
+from edge.web.accounts import Role
 
 EVERYTHING = [
     *(Shown(stage) for stage in Stage if stage not in {Stage.PROMPT, Stage.GUIDE}),

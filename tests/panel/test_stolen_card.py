@@ -15,9 +15,9 @@ from click.testing import CliRunner
 
 from edge.cli import app
 from edge.domain import RosterChange, RosterState
-from edge.panel.accounts import Role
 from edge.store.roster import SqliteRoster, roster_digest
-from edge.sync.records import parse_record
+from edge.web.accounts import Role
+from edge.wire.records import parse_record
 from tests.fakes.scene import DIM, Actor, unit
 from tests.panel.office import open_panel, photo
 from tests.store.traces import PICTURES, found_in, pixel_traces, text_traces, vector_traces

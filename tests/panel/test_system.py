@@ -10,15 +10,15 @@ import pytest
 
 from edge.cli.backup import all_databases
 from edge.domain import EventDraft, Flaw, Resident
-from edge.panel.accounts import Role
 from edge.panel.app import make_app
 from edge.panel.network import BrokerState, NetworkState
 from edge.panel.sight import LOOK_SECONDS, Sight
 from edge.panel.telling import QUIET_SECONDS
 from edge.panel.troubles import SOON_SECONDS, troubles
-from edge.service.panel_network import own_addresses
+from edge.service.panel.network import own_addresses
 from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
+from edge.web.accounts import Role
 from tests.fakes.scene import axis
 from tests.panel.office import ANNA
 

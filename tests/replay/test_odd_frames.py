@@ -16,7 +16,7 @@ from edge.domain import Frame, Verdict
 from edge.enrol.shots import ShotTaker
 from edge.errors import FrameRefused
 from edge.replay.door import Recognition, ReplayDoor
-from edge.service.recognition import Sureness, build_matcher, open_models
+from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
 from tests.places import need_models
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]

@@ -10,7 +10,7 @@ from edge.domain import Verdict
 from edge.enrol.shots import ShotTaker
 from edge.replay.door import Recognition, replay_clip
 from edge.replay.gallery import default_cache, load_folders
-from edge.service.recognition import Sureness, build_matcher, open_models
+from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
 from tests.places import need_models, shared_data
 
 if TYPE_CHECKING:

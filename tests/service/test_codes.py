@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.domain import Frame
 from edge.runtime.clock import ManualClock
-from edge.service.codes import NICE, CodeWatch
+from edge.service.entry.codes import NICE, CodeWatch
 from tests.credentials.test_qr import TEXT, drawn, held
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

@@ -14,9 +14,9 @@ from edge.relay.door import DoorSettings, Sensor
 from edge.relay.machine import DoorMachine
 from edge.relay.sensors import Change
 from edge.relay.supervised import SupervisedDoor
-from edge.service.commands import SETTLE_SECONDS, WINDOW_MINUTES, RemoteCommands
-from edge.service.enrol_window import EnrolWindow
-from edge.sync.commands import Command, CommandType
+from edge.service.property.commands import SETTLE_SECONDS, WINDOW_MINUTES, RemoteCommands
+from edge.service.property.enrol_window import EnrolWindow
+from edge.wire.commands import Command, CommandType
 from tests.service.test_door_access import Site
 from tests.test_controller import Sees
 

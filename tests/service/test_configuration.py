@@ -4,8 +4,8 @@ import pytest
 
 from edge.config.settings import Settings
 from edge.errors import ConfigError, StoreError, SyncError
-from edge.service.configuration import CONFIGURATION_FILE, Configuration
-from edge.sync.configuration import Desired
+from edge.service.property.configuration import CONFIGURATION_FILE, Configuration
+from edge.wire.configuration import Desired
 
 
 def file(**recognition):

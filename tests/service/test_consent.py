@@ -12,8 +12,8 @@ import pytest
 from edge.consent.rules import GREETING, GREETING_NOTICE, Statement, consent_from
 from edge.domain import Resident, Template
 from edge.errors import StoreError
-from edge.service.consent import ConsentGate
-from edge.service.retention import finish_withdrawals
+from edge.service.chores.retention import finish_withdrawals
+from edge.service.recognition.consent import ConsentGate
 from edge.store.consents import ConsentLedger
 from edge.store.residents import ResidentStore
 

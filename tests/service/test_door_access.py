@@ -21,9 +21,9 @@ from edge.policy.passes import Pass, issue
 from edge.policy.pin import PinBook
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import TrustedTime
-from edge.service.access import DoorAccess
+from edge.service.entry.access import DoorAccess
+from edge.service.entry.kept import ModeFile
 from edge.service.hardware import DoorHardware
-from edge.service.kept import ModeFile
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore, PinRow
 from edge.store.residents import ResidentStore
 from edge.store.sealer import file_key

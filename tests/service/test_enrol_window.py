@@ -4,7 +4,7 @@ import pytest
 
 from edge.errors import JournalUnavailable, PanelRefused
 from edge.runtime.clock import ManualClock
-from edge.service.enrol_window import MOST_SECONDS, EnrolWindow
+from edge.service.property.enrol_window import MOST_SECONDS, EnrolWindow
 from tests.sync.hubside import MemoryJournal
 
 

@@ -14,7 +14,7 @@ from edge.domain import EventDraft, Reason, Resident
 from edge.relay.door import Sensor
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import TrustedTime
-from edge.service.access import DoorAccess
+from edge.service.entry.access import DoorAccess
 from edge.service.hardware import DoorHardware
 from edge.store.residents import ResidentStore
 from tests.test_controller import Sees, Wire

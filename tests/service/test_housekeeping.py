@@ -9,8 +9,8 @@ from datetime import timedelta
 from edge.domain import EventDraft
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import ClockTrust
-from edge.service.housekeeping import DAY_SECONDS, Housekeeping
-from edge.service.kept import EndedPasses
+from edge.service.chores.housekeeping import DAY_SECONDS, Housekeeping
+from edge.service.entry.kept import EndedPasses
 from edge.store.credentials import CREDENTIALS_FILE, CredentialStore
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox

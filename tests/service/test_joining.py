@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from edge.errors import ConfigError, JournalUnavailable
-from edge.service.joining import Joining
+from edge.service.property.joining import Joining
 from tests.sync.broker import wait_until
 
 

@@ -10,11 +10,11 @@ import pytest
 from edge.config import load_settings
 from edge.errors import ConfigError
 from edge.service.keys import settle_key
+from edge.site.provision import Site
 from edge.store.key_source import KeySource, change_key, keyring_of, read_source, use_source
 from edge.store.remote_key import PAUSE_SECONDS
 from edge.store.site_key import CREDENTIAL
-from edge.sync.site import Site
-from hub.key_server import KeyCabinet
+from facegate_hub.key_server import KeyCabinet
 from tests.hub.test_key_server import serving, source
 from tests.service.test_roster import AT, Door
 

@@ -11,9 +11,9 @@ from edge.domain import Reason, Resident
 from edge.policy.trust import Believe
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import TrustedTime
-from edge.service.access import DoorAccess
-from edge.service.kept import Roster
-from edge.service.lease import RosterLease
+from edge.service.entry.access import DoorAccess
+from edge.service.entry.kept import Roster
+from edge.service.entry.lease import RosterLease
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster
 from tests.service.test_door_access import Site

@@ -14,14 +14,14 @@ from edge.faces.liveness.active import ActiveCheck
 from edge.faces.liveness.challenge import Step
 from edge.faces.liveness.check import PassiveCheck, Unavailable
 from edge.panel.gate_screen import GateScreen, Stage
-from edge.pipeline import Pipeline
 from edge.policy.access import AccessRules
 from edge.policy.rulebook import Level, RuleBook
+from edge.recognition.pipeline import Pipeline
 from edge.relay.dry_run import DryRunLock
 from edge.replay.door import MemoryJournal
 from edge.runtime.clock import ManualClock
-from edge.service.access import load_book
-from edge.service.liveness import asking_on, make_liveness
+from edge.service.entry.access import load_book
+from edge.service.recognition.liveness import asking_on, make_liveness
 from tests.faces.liveness.asking import TURNED, Depth
 from tests.faces.liveness.nets import Eye
 from tests.fakes.scene import Actor, Residents, Scene, axis

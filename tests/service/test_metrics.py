@@ -25,8 +25,8 @@ from edge.errors import JournalUnavailable
 from edge.runtime.clock import ManualClock
 from edge.runtime.metrics_page import MetricsPage
 from edge.runtime.slot import FrameSlot
-from edge.service.metrics import Histogram, Meter, publish
-from edge.service.metrics_collector import DoorCollector
+from edge.service.metrics.collector import DoorCollector
+from edge.service.metrics.meter import Histogram, Meter, publish
 from tests.places import REPOSITORY
 from tests.sync.broker import wait_until
 

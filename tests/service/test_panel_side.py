@@ -17,7 +17,7 @@ from edge.policy.desk import Answer
 from edge.policy.modes import Mode
 from edge.runtime.clock import ManualClock
 from edge.service.own_folder import OwnFolder, require_no_door
-from edge.service.panel_side import PanelSide, greeting_name
+from edge.service.panel.side import PanelSide, greeting_name
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 

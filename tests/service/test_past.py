@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge.domain import EventDraft
-from edge.service.past import held_ages_seconds, restarts
+from edge.service.chores.past import held_ages_seconds, restarts
 from edge.store.journal import SqliteJournal
 
 if TYPE_CHECKING:

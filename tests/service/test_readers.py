@@ -10,7 +10,7 @@ from edge.config.settings import LockSection, WiegandSection
 from edge.credentials.card import Card
 from edge.credentials.device import EV_KEY, EVENT
 from edge.errors import ReaderLost
-from edge.service.readers import (
+from edge.service.entry.readers import (
     CARD_SECONDS,
     NOISE_SECONDS,
     STEADY_SECONDS,

@@ -6,11 +6,11 @@ import pytest
 
 from edge.errors import ConfigError
 from edge.policy.modes import DoorState, Mode
-from edge.service.configuration import Configuration
 from edge.service.hardware import DoorHardware
-from edge.service.reload import Reloader
+from edge.service.property.configuration import Configuration
+from edge.service.property.reload import Reloader
 from edge.store.retention import Retention
-from edge.sync.configuration import Desired
+from edge.wire.configuration import Desired
 from tests.service.test_door_access import RULES, Site
 from tests.test_controller import grant
 

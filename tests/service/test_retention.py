@@ -14,7 +14,7 @@ from edge.consent.rules import Statement, consent_from
 from edge.domain import EventDraft, Resident, Template
 from edge.errors import JournalUnavailable
 from edge.runtime.clock import ManualClock
-from edge.service.retention import FaceKeeping, erase_expired
+from edge.service.chores.retention import FaceKeeping, erase_expired
 from edge.store.consents import ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore

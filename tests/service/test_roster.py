@@ -11,8 +11,8 @@ import pytest
 from edge.consent.rules import Statement, consent_from
 from edge.domain import Reason, Resident, Template
 from edge.matcher.gallery import LiveGallery
-from edge.service.consent import FollowedConsents
-from edge.service.roster import RosterFollower
+from edge.service.recognition.consent import FollowedConsents
+from edge.service.recognition.roster import RosterFollower
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, bind_consent, erase_face
 from edge.store.residents import ResidentStore
 

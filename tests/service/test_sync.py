@@ -18,7 +18,7 @@ from edge.domain import Resident
 from edge.runtime.clock import SystemClock
 from edge.store.ledger import LEDGER_FILE
 from edge.store.residents import ResidentStore
-from edge.sync.configuration import PURPOSE, Desired, Reported
+from edge.wire.configuration import PURPOSE, Desired, Reported
 from tests.store.test_residents import template
 from tests.sync.broker import Broker, Listener, free_port, wait_until
 from tests.sync.hubside import SIGNER, STRANGER, signed, wish

@@ -14,7 +14,7 @@ import pytest
 
 from edge.domain import Consent, Resident, Template
 from edge.runtime.clock import ManualClock
-from edge.service.retention import FaceKeeping
+from edge.service.chores.retention import FaceKeeping
 from edge.store.consents import ConsentLedger
 from edge.store.residents import ResidentStore
 from tests.store.traces import found_in

@@ -23,7 +23,7 @@ from edge.cli.backup import restore as restore_command
 from edge.domain import Consent
 from edge.errors import StoreError
 from edge.runtime.clock import ManualClock
-from edge.service.retention import FaceKeeping
+from edge.service.chores.retention import FaceKeeping
 from edge.store.backup import DATABASES, FILES, OLD_JOURNALS, BackupWish, back_up
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore

@@ -21,8 +21,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from edge.store.reader import JournalReader
-from hub.roster import RosterLog
-from hub.tables import open_tables
+from facegate_hub.roster import RosterLog
+from facegate_hub.tables import open_tables
 from tests.sync.broker import Broker, wait_until
 from tests.sync.hubside import SIGNER
 

@@ -13,19 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.broker.settings import BrokerSettings
 from edge.consent.rules import Statement, consent_from
 from edge.domain import EventDraft, Template
 from edge.matcher.gallery import LiveGallery
 from edge.policy.access import AccessRules
 from edge.policy.rulebook import RuleBook
 from edge.runtime.clock import SystemClock
-from edge.service.consent import FollowedConsents
-from edge.service.roster import RosterFollower as Followed
+from edge.service.recognition.consent import FollowedConsents
+from edge.service.recognition.roster import RosterFollower as Followed
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.roster import SqliteRoster
 from edge.sync.follower import RosterFollower
-from edge.sync.settings import BrokerSettings
 from tests.sync.doors import Door
 from tests.sync.hubside import KEYS
 

@@ -3,12 +3,12 @@
 import sys
 import time
 
-from edge.sync.client import SyncClient
-from edge.sync.settings import BrokerSettings
-from hub.ingest import Ingest
-from hub.rollout import RosterServer
-from hub.roster import RosterLog
-from hub.tables import open_tables
+from edge.broker.client import SyncClient
+from edge.broker.settings import BrokerSettings
+from facegate_hub.ingest import Ingest
+from facegate_hub.rollout import RosterServer
+from facegate_hub.roster import RosterLog
+from facegate_hub.tables import open_tables
 from tests.sync.doors import Eager
 from tests.sync.hubside import SIGNER
 

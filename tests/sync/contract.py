@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jsonschema
 
-from edge.sync.asyncapi import document
+from edge.wire.asyncapi import document
 
 SPECIFICATION = Path(sys.prefix) / "share/asyncapi/package/schemas/3.0.0.json"
 DOCUMENT = document()

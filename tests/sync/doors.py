@@ -4,11 +4,11 @@ import json
 import random
 from datetime import UTC, datetime
 
+from edge.broker.settings import Ack, BrokerSettings
 from edge.domain import EventDraft
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from edge.sync.publisher import EventPublisher
-from edge.sync.settings import Ack, BrokerSettings
 from tests.sync.broker import Listener
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)

@@ -17,16 +17,16 @@ import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from edge.broker.client import SyncClient
+from edge.broker.settings import BrokerSettings
 from edge.runtime.clock import SystemClock
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster
-from edge.sync.client import SyncClient
 from edge.sync.follower import RosterFollower
-from edge.sync.settings import BrokerSettings
-from hub.devices import Attendance
-from hub.rollout import RosterServer
-from hub.roster import RosterLog
-from hub.tables import open_tables
+from facegate_hub.devices import Attendance
+from facegate_hub.rollout import RosterServer
+from facegate_hub.roster import RosterLog
+from facegate_hub.tables import open_tables
 from tests.hub.load import LIMITS, hubs
 from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.doors import Door, Eager

@@ -14,23 +14,24 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from edge.broker.client import SyncClient
+from edge.broker.settings import BrokerSettings
 from edge.config.settings import Settings
 from edge.domain import EventDraft, Resident
 from edge.runtime.clock import SystemClock
-from edge.service.configuration import Configuration
+from edge.service.property.configuration import Configuration
 from edge.store.journal import SqliteJournal
 from edge.store.ledger import SqliteLedger
 from edge.store.outbox import SqliteOutbox
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster
-from edge.sync.client import SyncClient
-from edge.sync.configuration import PURPOSE, ConfigurationClerk, Desired
+from edge.sync.configuration import ConfigurationClerk
 from edge.sync.desk import CommandDesk
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
-from edge.sync.messages import Message
 from edge.sync.publisher import EventPump
-from edge.sync.settings import BrokerSettings
+from edge.wire.configuration import PURPOSE, Desired
+from edge.wire.messages import Message
 from tests.sync.hubside import KEYS, SIGNER, STRANGER, signed, wish
 from tests.sync.property import Property
 

@@ -4,7 +4,7 @@ import re
 
 from hypothesis import strategies as st
 
-from edge.sync.shapes import PRINTABLE, TIME
+from edge.wire.shapes import PRINTABLE, TIME
 
 LETTERS = st.characters(min_codepoint=32, max_codepoint=126) | st.sampled_from("安娜äß€")
 ANYTHING = st.none() | st.booleans() | st.integers() | st.text(max_size=5)

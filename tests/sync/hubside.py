@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass, field
 
 from edge.runtime.clock import ManualClock
-from edge.sync.messages import Message
-from edge.sync.signing import Signer, TrustedKeys
+from edge.wire.messages import Message
+from edge.wire.signing import Signer, TrustedKeys
 
 SIGNER = Signer("site-1", bytes(range(32)))
 KEYS = TrustedKeys({"site-1": SIGNER.public})

@@ -3,12 +3,12 @@
 import hashlib
 import json
 
+from edge.broker.settings import BrokerSettings
 from edge.domain import RosterChange, RosterState
 from edge.store.roster import roster_digest
-from edge.sync.messages import Message
-from edge.sync.records import parse_record
-from edge.sync.roster_messages import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, encode_parts
-from edge.sync.settings import BrokerSettings
+from edge.wire.messages import Message
+from edge.wire.records import parse_record
+from edge.wire.roster import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, encode_parts
 from tests.sync.hubside import SIGNER
 
 

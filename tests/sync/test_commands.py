@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.broker.settings import BrokerSettings
 from edge.errors import ConfigError, LockError, SyncError
 from edge.store.ledger import SqliteLedger
-from edge.sync.commands import CommandRefused, CommandType, Outcome, Refused
 from edge.sync.desk import CommandDesk
 from edge.sync.gate import UNLOCKS_PER_MINUTE, CommandGate
 from edge.sync.refusals import MOST_A_MINUTE
-from edge.sync.settings import BrokerSettings
-from edge.sync.signing import Signer, TrustedKeys
+from edge.wire.commands import CommandRefused, CommandType, Outcome, Refused
+from edge.wire.signing import Signer, TrustedKeys
 from tests.sync.hubside import (
     KEYS,
     SIGNER,

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.broker.settings import BrokerSettings
 from edge.errors import ConfigError, SyncError
-from edge.sync.configuration import MAX_BYTES, PURPOSE, ConfigurationClerk, Desired, Reported
-from edge.sync.messages import Message
-from edge.sync.settings import BrokerSettings
+from edge.sync.configuration import ConfigurationClerk
+from edge.wire.configuration import MAX_BYTES, PURPOSE, Desired, Reported
+from edge.wire.messages import Message
 from tests.sync.hubside import KEYS, SIGNER, STRANGER, ManualClock, MemoryJournal
 
 SETTINGS = BrokerSettings("127.0.0.1", "door-1")

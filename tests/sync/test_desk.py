@@ -5,12 +5,12 @@ import random
 
 import pytest
 
+from edge.broker.settings import BrokerSettings
 from edge.runtime.clock import SystemClock
 from edge.store.ledger import SqliteLedger
-from edge.sync.commands import Outcome
 from edge.sync.desk import CommandDesk
 from edge.sync.gate import CommandGate
-from edge.sync.settings import BrokerSettings
+from edge.wire.commands import Outcome
 from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.doors import Door
 from tests.sync.hubside import KEYS, TOPIC, signed, wish

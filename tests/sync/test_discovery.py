@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.broker.settings import Ack, BrokerSettings
 from edge.errors import SyncError
 from edge.sync.discovery import EVENTS, Announcer, discovery
-from edge.sync.settings import Ack, BrokerSettings
 from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.doors import Door
 from tests.sync.hubside import KEYS

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge.errors import SyncError
-from edge.sync.commands import CommandType
-from edge.sync.messages import EventAck
+from edge.wire.commands import CommandType
+from edge.wire.messages import EventAck
 from tests.sync.broker import Broker, wait_until
 from tests.sync.doors import Door
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.broker.settings import Ack
 from edge.errors import SyncError
-from edge.sync.settings import Ack
 from tests.sync.broker import Broker, Listener, free_port, wait_until
 from tests.sync.doors import Door, MemoryHub
 

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from edge.broker.settings import BrokerSettings
 from edge.domain import Resident, RosterState, Template
 from edge.errors import RosterDrift, SyncError
 from edge.store.contexts import RECORDS, person_of
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster, roster_digest
 from edge.sync.follower import FIRST_PATIENCE_SECONDS, RosterFollower
-from edge.sync.records import parse_record
-from edge.sync.settings import BrokerSettings
+from edge.wire.records import parse_record
 from tests.sync.hubside import KEYS, STRANGER, ManualClock, MemoryJournal
 from tests.sync.property import Property
 

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
+from edge.broker.settings import BrokerSettings
 from edge.runtime.clock import SystemClock
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster
 from edge.sync.follower import RosterFollower
-from edge.sync.settings import BrokerSettings
 from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.doors import Door
 from tests.sync.hubside import KEYS

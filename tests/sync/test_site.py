@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner
 from cryptography import x509
 
+from edge.broker.settings import Ack, Tls
 from edge.cli import app
 from edge.config.mqtt import Mqtt
 from edge.errors import ConfigError
-from edge.sync.authority import Authority
-from edge.sync.settings import Ack, Tls
-from edge.sync.site import Site, load_trusted_keys
+from edge.site.authority import Authority
+from edge.site.provision import Site, load_trusted_keys
 from tests.sync.broker import Broker, Listener, free_port, wait_until
 from tests.sync.doors import Door
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from edge.broker.settings import BrokerSettings
 from edge.errors import StoreError
-from edge.sync.settings import BrokerSettings
 from edge.sync.state import REPEAT_SECONDS, StateReporter
 
 SETTINGS = BrokerSettings("127.0.0.1", "door-1")

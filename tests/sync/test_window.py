@@ -5,8 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.sync.backoff import Backoff
-from edge.sync.settings import Ack
+from edge.broker.backoff import Backoff
+from edge.broker.settings import Ack
 from edge.sync.window import MOST_EVENTS, MOST_MESSAGES, MOST_PATIENCE_SECONDS, Window
 
 PLENTY = 65535

@@ -9,7 +9,7 @@ from edge.faces.liveness.active import ActiveCheck, Asking
 from edge.faces.liveness.challenge import Step
 from edge.faces.liveness.check import PassiveCheck, Unavailable
 from edge.faces.liveness.lockout import MAX_FAILURES
-from edge.pipeline import Pipeline
+from edge.recognition.pipeline import Pipeline
 from tests.faces.liveness.asking import TURNED, Depth
 from tests.faces.liveness.nets import ALIVE, ANNA, MALLORY, PHONE, Eye
 from tests.fakes.scene import Actor, Residents, Scene, axis

@@ -1,0 +1,165 @@
+"""Open-set identification: who is let in, who is missed, at the threshold the product would use."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge.domain import Match, Reason, Verdict
+from edge.enrol.shots import matched_row
+from edge.errors import EnrolmentRefused, EvaluationRefused
+from edge.recognition.evidence import weigh
+from edge.service.recognition.recogniser import Sureness, build_matcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from edge.bench.evaluate.enrolment import Enroller
+    from edge.bench.evaluate.images import PhotoEmbedder
+    from edge.domain import Embedding, OperatingPoint
+    from edge.service.recognition.recogniser import Models
+
+
+class Role(StrEnum):
+    """What a photo is for."""
+
+    ENROL = "enrol"
+    GENUINE = "genuine_probe"
+    UNKNOWN = "unknown_probe"
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One row of the protocol."""
+
+    path: Path
+    identity: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One probe and what the gallery made of it."""
+
+    identity: str
+    role: Role
+    match: Match
+    granted_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What came of enrolment: rows by resident, whom the gates sent away, photos without a face."""
+
+    rows: dict[str, list[Embedding]]
+    refused: frozenset[str]
+    unacquired: int
+
+
+def read_protocol(file: Path, images: Path) -> list[Photo]:
+    """Return the photos of a protocol (CSV: path, identity, role).
+
+    `images` may be the folder the paths start from or the one they name first. Raises
+    `EvaluationRefused` for a missing column, an unknown role or a missing photo.
+    """
+    with file.open(newline="", encoding="utf-8") as text:
+        rows = list(csv.DictReader(text))
+    if not rows or not {"path", "identity", "role"} <= rows[0].keys():
+        raise EvaluationRefused(f"{file}: needs rows with the columns path, identity, role")
+    return [_photo(row, images, file) for row in rows]
+
+
+def identify(
+    photos: Sequence[Photo], enrolled: Enrolled, embedder: PhotoEmbedder, models: Models, sureness: Sureness
+) -> dict[str, Any]:
+    """Return the figures of an open-set run as JSON: false accepts, misses, rates, threshold.
+
+    Every probe is one attempt with one still, so it may spend the whole rate. A probe without a
+    face is a failure to acquire: an unknown one is refused, a genuine one is missed. Who was sent away
+    at enrolment is counted and not tried: he was told to come again with a better picture.
+    """
+    unacquired = enrolled.unacquired
+    matcher = build_matcher(models, sureness, enrolled.rows)
+    point = matcher.operating_point()
+    trials: list[Trial] = []
+    for photo in photos:
+        if photo.role is Role.ENROL or (photo.role is Role.GENUINE and photo.identity in enrolled.refused):
+            continue
+        embedded = embedder.embed(photo.path)
+        if embedded is None:
+            unacquired += 1
+            trials.append(Trial(photo.identity, photo.role, Match(None, -1.0), None))
+            continue
+        match = matcher.identify(embedded.probe)
+        trials.append(Trial(photo.identity, photo.role, match, _granted(match, point)))
+    found = _figures(trials, len(enrolled.rows), point, unacquired)
+    return found | {"enrolment_refused": len(enrolled.refused)}
+
+
+def _figures(
+    trials: Sequence[Trial], enrolled: int, point: OperatingPoint, unacquired: int
+) -> dict[str, Any]:
+    unknown = [trial for trial in trials if trial.role is Role.UNKNOWN]
+    genuine = [trial for trial in trials if trial.role is Role.GENUINE]
+    accepted = sum(trial.granted_to is not None for trial in unknown)
+    missed = sum(trial.granted_to != trial.identity for trial in genuine)
+    return {
+        "enrolled": enrolled,
+        "threshold": round(point.threshold, 5),
+        "unknown_probes": len(unknown),
+        "false_accepts": accepted,
+        "fpir": round(accepted / max(len(unknown), 1), 6),
+        "genuine_probes": len(genuine),
+        "misses": missed,
+        "wrong_identity": sum(t.granted_to not in {None, t.identity} for t in genuine),
+        "fnir": round(missed / max(len(genuine), 1), 6),
+        "failure_to_acquire": unacquired,
+    }
+
+
+def enrol(photos: Iterable[Photo], enroller: Enroller) -> Enrolled:
+    """Return the gallery of a protocol's enrolment photos, each person's mean.
+
+    Raises `EvaluationRefused` when nobody is left.
+    """
+    shots: dict[str, list[Embedding]] = {}
+    refused: set[str] = set()
+    unacquired = 0
+    for photo in photos:
+        if photo.role is not Role.ENROL:
+            continue
+        try:
+            row = enroller.reference(photo.path)
+        except EnrolmentRefused:
+            refused.add(photo.identity)
+            continue
+        if row is None:
+            unacquired += 1
+        else:
+            shots.setdefault(photo.identity, []).append(row)
+    if not shots:
+        raise EvaluationRefused("nobody could be enrolled: the protocol has no usable enrol photo")
+    rows = {who: [matched_row(own)] for who, own in shots.items()}
+    return Enrolled(rows, frozenset(refused - shots.keys()), unacquired)
+
+
+def _granted(match: Match, point: OperatingPoint) -> str | None:
+    """Return whom the door's own rule would let in on this one shot."""
+    verdict, reason = weigh(match, match, point)
+    return match.resident_id if verdict is Verdict.GRANT and reason is Reason.GRANTED else None
+
+
+def _photo(row: dict[str, str], images: Path, file: Path) -> Photo:
+    try:
+        role = Role(row["role"])
+    except ValueError as error:
+        known = ", ".join(Role)
+        raise EvaluationRefused(f"{file}: role {row['role']!r} of {row['path']}: use {known}") from error
+    relative = Path(row["path"])
+    for candidate in (images / relative, images / Path(*relative.parts[1:])):
+        if candidate.is_file():
+            return Photo(candidate, row["identity"], role)
+    raise EvaluationRefused(f"{file}: {row['path']} is not under {images}; give --images the right folder")

@@ -1,0 +1,137 @@
+"""One-to-one error rates of labelled people, each with an interval from drawing people again.
+
+Every person counts once, however many photos he has: the rate of two people is the mean over
+their pairs of photos. Probes are plain, references averaged with their mirror image, as at the door.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from edge.bench.evaluate.calibrate import People
+
+FALSE_MATCH_RATES = (1e-2, 1e-3, 1e-4, 1e-5)
+BOOTSTRAPS = 1000
+INTERVAL = (0.025, 0.975)
+STEPS = np.linspace(-0.5, 1.0, 1501)
+"""The similarities at which the curves are drawn: finer than their intervals are wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A rate, 0..1, and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The errors at one similarity: strangers taken for one, and one person taken for two."""
+
+    similarity: float
+    fmr: Rate
+    fnmr: Rate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Both error rates over the similarities `STEPS`; each array is of that length and falls or rises."""
+
+    similarity: NDArray[np.float64]
+    fmr: NDArray[np.float64]
+    fnmr: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Every photo as a probe against every photo as a reference, (n, n), sorted by person."""
+
+    similarity: NDArray[np.float64]
+    owner: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, people: People) -> Scores:
+        """Return all comparisons of these people. `people.owner` is in rising order, as gathered."""
+        return cls(people.probes @ people.references().T, people.owner)
+
+    def shares(self, similarity: float) -> NDArray[np.float64]:
+        """Return (people, people): the share of their pairs of photos at or above `similarity`."""
+        return _by_person(self.similarity >= similarity, self.owner)
+
+    def genuine(self, similarity: float) -> NDArray[np.float64]:
+        """Return, of each person with several photos, the share of pairs of two below `similarity`."""
+        photos = np.bincount(self.owner)
+        same = self.owner[:, None] == self.owner[None, :]
+        np.fill_diagonal(same, val=False)  # a photo is no proof against itself
+        below = _by_person(same & (self.similarity < similarity), self.owner).diagonal()
+        several = photos > 1
+        return np.asarray((below * photos / np.maximum(photos - 1, 1))[several])
+
+
+def curve(scores: Scores) -> Curve:
+    """Return both error rates over all similarities."""
+    photos = np.bincount(scores.owner)[scores.owner].astype(np.float64)
+    same = scores.owner[:, None] == scores.owner[None, :]
+    strangers = 1.0 / (photos[:, None] * photos[None, :])
+    own = np.where(photos > 1, 1.0 / (photos * np.maximum(photos - 1, 1)), 0.0)[:, None] * np.ones(
+        len(photos)
+    )
+    np.fill_diagonal(own, 0.0)
+    fmr = _share_above(scores.similarity[~same], strangers[~same])
+    fnmr = 1.0 - _share_above(scores.similarity[same], own[same])
+    return Curve(STEPS, fmr, fnmr)
+
+
+def lines(scores: Scores, drawn: Curve, seed: int = 0) -> list[Line]:
+    """Return both error rates, with intervals, where the strangers' rate is each of `FALSE_MATCH_RATES`.
+
+    Rates that fewer than one pair of people stands behind are left out.
+    """
+    number = int(scores.owner.max()) + 1
+    wanted = [rate for rate in FALSE_MATCH_RATES if rate * number * (number - 1) / 2 >= 1]
+    at = [float(drawn.similarity[int(np.argmax(drawn.fmr <= rate))]) for rate in wanted]
+    return [_line(scores, similarity, np.random.default_rng(seed)) for similarity in at]
+
+
+def interval(draw: Callable[[], float]) -> tuple[float, float]:
+    """Return the 95 % interval of what `draw` gives, from `BOOTSTRAPS` calls."""
+    low, high = np.quantile([draw() for _ in range(BOOTSTRAPS)], INTERVAL)
+    return float(low), float(high)
+
+
+def _line(scores: Scores, similarity: float, rng: np.random.Generator) -> Line:
+    shares = scores.shares(similarity)
+    np.fill_diagonal(shares, 0.0)
+    number, missed = len(shares), scores.genuine(similarity)
+
+    def false_matches() -> float:
+        drawn = np.bincount(rng.integers(number, size=number), minlength=number).astype(np.float64)
+        return float(drawn @ shares @ drawn / (number**2 - (drawn**2).sum()))
+
+    def misses() -> float:
+        return float(missed[rng.integers(len(missed), size=len(missed))].mean())
+
+    fmr = Rate(float(shares.sum() / (number * (number - 1))), *interval(false_matches))
+    return Line(similarity, fmr, Rate(float(missed.mean()), *interval(misses)))
+
+
+def _by_person(pairs: NDArray[np.bool_], owner: NDArray[np.intp]) -> NDArray[np.float64]:
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    photos = np.bincount(owner)
+    rows = np.add.reduceat(pairs.astype(np.float64), starts, axis=0)
+    return np.asarray(np.add.reduceat(rows, starts, axis=1) / np.outer(photos, photos))
+
+
+def _share_above(similarity: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    counts, _ = np.histogram(similarity, [-np.inf, *STEPS, np.inf], weights=weight)
+    return np.asarray(np.cumsum(counts[:0:-1])[::-1] / counts.sum())

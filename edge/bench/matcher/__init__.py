@@ -1,0 +1,1 @@
+"""What searching a gallery costs: `facegate bench matcher`."""

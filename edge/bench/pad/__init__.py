@@ -1,0 +1,1 @@
+"""Attack detection measured: `facegate evaluate pad` and `facegate pad`."""

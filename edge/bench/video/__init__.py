@@ -1,0 +1,1 @@
+"""What recognising a recording costs: `facegate bench video` and `bench soak`."""

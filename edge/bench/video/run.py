@@ -1,0 +1,62 @@
+"""One measured run in a process of its own.
+
+`python -m edge.bench.video.run CLIP FPIR clip|cold off|passive|strict GALLERY...` prints one JSON line.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.camera.file import VideoFile
+from edge.faces.liveness.load import load_liveness
+from edge.replay.door import Recognition, ReplayDoor
+from edge.replay.gallery import default_cache, load_folders
+from edge.replay.process import memory_mb
+from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from edge.controller import Outcome
+    from edge.domain import Decision, Frame
+    from edge.faces.liveness.load import Mode
+
+
+def main(clip: str, fpir: str, mode: str, liveness: Mode, galleries: list[str]) -> None:
+    """Replay `clip` and print one JSON line; `cold` stops after the first frame with an answer."""
+    from edge.enrol.shots import ShotTaker  # noqa: PLC0415 - only when the cache is cold
+
+    models = open_models()
+    folders = load_folders(
+        [Path(folder) for folder in galleries],
+        models.embedder.model_id,
+        lambda: ShotTaker(models.detector, models.embedder),
+        default_cache(),
+    )
+    matcher = build_matcher(models, Sureness(float(fpir)), folders.residents)
+    check = load_liveness(liveness, models.embedder, lambda line: sys.stderr.write(f"{line}\n"))
+    ready_mb, _ = memory_mb()
+    door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, check))
+    camera = VideoFile(Path(clip), threads=1)
+    played: Iterable[tuple[Frame, list[Outcome]]] = door.play(camera)
+    if mode == "cold":
+        played = itertools.takewhile(lambda _: not door.figures.watch.count("embed"), played)
+    decisions = [outcome.decision for _, outcomes in played for outcome in outcomes]
+    camera.close()
+    _print(door, decisions, len(folders.residents), ready_mb)
+
+
+def _print(door: ReplayDoor, decisions: list[Decision], residents: int, ready_mb: float) -> None:
+    from edge.bench.video.measure import clip_figures  # noqa: PLC0415 - after the measurement
+
+    found = clip_figures(door.figures, decisions)
+    found |= {"residents": residents, "rss_ready_mb": ready_mb, "rss_peak_mb": memory_mb()[1]}
+    print(json.dumps(found))  # noqa: T201 - the parent process reads it
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:])  # type: ignore[arg-type]

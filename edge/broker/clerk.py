@@ -1,0 +1,157 @@
+"""A part of sync with a thread of its own: for messages whose handling touches a disk or a door."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from edge.errors import SyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.broker.session import Session
+    from edge.wire.messages import Message
+
+LOG = logging.getLogger(__name__)
+
+MOST_WAITING = 1000
+MOST_WAITING_BYTES = 64 * 1024 * 1024
+"""What may wait: a roster snapshot of 20,000 people is about 6 MB; more is rejected, not kept."""
+MOST_AT_ONCE = 1000
+TICK_SECONDS = 1.0
+QUIET_SECONDS = 60.0
+
+
+class Clerk:
+    """Takes messages from the sync thread, handles them one by one, and hands answers back.
+
+    Subclasses define `handle`; `idle` is called at least every `tick_seconds`. `start` and `stop`
+    it beside the connection. An exception in `handle` is logged and ends nothing.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        subscriptions: Sequence[str],
+        tick_seconds: float = TICK_SECONDS,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        self.name = name
+        self.subscriptions = subscriptions
+        self._tick = tick_seconds
+        self._waiting: queue.Queue[Message | None] = queue.Queue(most_waiting)
+        self._waiting_bytes = 0
+        self._bytes_lock = threading.Lock()
+        self._answers: deque[tuple[str, bytes, bool]] = deque(maxlen=most_waiting)
+        self._quiet_until = 0.0
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin handling. Once."""
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        """Handle no more. Safe to call twice."""
+        if self._thread.is_alive():
+            self._waiting.put(None)
+            self._thread.join(timeout_seconds)
+
+    def is_alive(self) -> bool:
+        """Say whether the thread is still there: what a watchdog asks."""
+        return self._thread.is_alive()
+
+    def handle(self, message: Message) -> None:
+        """Do what one message asks for. Clerk's thread."""
+        raise NotImplementedError
+
+    def handle_all(self, messages: list[Message]) -> None:
+        """Do what several messages ask for; together where that is cheaper. Clerk's thread."""
+        for message in messages:
+            try:
+                self.handle(message)
+            except Exception:  # outermost for this message: one that breaks us is not repeated
+                if self._is_worth_a_line():
+                    LOG.exception("a message was handled in a way nobody expected")
+
+    def idle(self) -> None:
+        """Do what time asks for. Clerk's thread."""
+
+    def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Queue an answer; it leaves with the next turn while there is a connection. Any thread."""
+        self._answers.append((topic, payload, retain))
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for the clerk's thread, about. Any thread."""
+        return self._waiting.qsize()
+
+    @property
+    def room(self) -> int:
+        """How many answers may be queued before the oldest is dropped. Any thread."""
+        return (self._answers.maxlen or 0) - len(self._answers)
+
+    def opened(self, session: Session, now: float) -> None:
+        """Carry nothing over from the last connection."""
+
+    def received(self, message: Message, now: float) -> None:  # noqa: ARG002 - the part's signature
+        """Queue a message for the clerk's thread. Raises `SyncError` when too much waits."""
+        with self._bytes_lock:
+            if self._waiting_bytes + len(message.payload) > MOST_WAITING_BYTES:
+                raise SyncError("too many bytes at once")
+            try:
+                self._waiting.put_nowait(message)
+            except queue.Full:
+                raise SyncError("too many messages at once") from None
+            self._waiting_bytes += len(message.payload)
+
+    def taken(self, mid: int, problem: str | None, now: float) -> None:
+        """Answers are sent once; what must not be lost is an event."""
+
+    def step(self, session: Session, now: float) -> None:  # noqa: ARG002 - the part's signature
+        """Send what was answered."""
+        while self._answers:
+            topic, payload, retain = self._answers.popleft()
+            session.publish(topic, payload, retain=retain)
+
+    def _run(self) -> None:
+        while (messages := self._gather()) is not None:
+            try:
+                if messages:
+                    self.handle_all(messages)
+                self.idle()
+            except Exception:  # the thread's outermost loop
+                if self._is_worth_a_line():
+                    LOG.exception("messages were handled in a way nobody expected")
+
+    def _is_worth_a_line(self) -> bool:
+        """Say so once a minute: a broken disk breaks every turn."""
+        if (now := time.monotonic()) < self._quiet_until:
+            return False
+        self._quiet_until = now + QUIET_SECONDS
+        return True
+
+    def _gather(self) -> list[Message] | None:
+        """Wait for a message and return it with what came behind it; None at the end."""
+        found: list[Message] = []
+        try:
+            found.append(self._take(wait=True))
+            while len(found) < MOST_AT_ONCE:
+                found.append(self._take(wait=False))
+        except queue.Empty:
+            pass
+        except StopIteration:
+            return None
+        return found
+
+    def _take(self, *, wait: bool) -> Message:
+        message = self._waiting.get(wait, self._tick if wait else None)
+        if message is None:
+            raise StopIteration
+        with self._bytes_lock:
+            self._waiting_bytes -= len(message.payload)
+        return message

@@ -1,0 +1,229 @@
+"""One connection to the broker, from CONNECT to its end. The only module that touches paho.
+
+paho keeps unacknowledged messages in memory only, forgets them with the process, and sends them
+again by itself after a reconnect. Neither suits a door, so a session uses a fresh paho client,
+is driven by one thread, and ends for good when the connection does; our outbox is what lasts.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.client import topic_matches_sub
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from edge.errors import SyncError
+from edge.wire.messages import MAX_INCOMING_BYTES, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from paho.mqtt.reasoncodes import ReasonCode
+
+    from edge.broker.settings import BrokerSettings, Tls
+
+DONE = "done"
+SHARED = "$share/"
+CONNECT_SECONDS = 5.0
+"""For name, TCP and TLS each; then again for the broker's answer. A LAN broker takes 5 ms."""
+
+
+class Session:
+    """A connection that works. One thread, except that nothing here may be shared at all.
+
+    paho's callbacks only put what happened into queues; `turn` hands them out. Raises
+    `SyncError` from any method once the connection has ended; the message says why.
+    """
+
+    def __init__(self, settings: BrokerSettings, last_will: tuple[str, bytes]) -> None:
+        self._settings = settings
+        self._ended: str | None = None
+        self._connack: tuple[ReasonCode, Properties | None] | None = None
+        self.messages: deque[Message] = deque()
+        self.taken: deque[tuple[int, str | None]] = deque()
+        """PUBACKs: message id, and what the broker had against it (None: nothing)."""
+        self._client = self._prepare(*last_will)
+        try:
+            self._connect()
+            self._await_answer()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def receive_maximum(self) -> int:
+        """How many unacknowledged messages this broker accepts."""
+        properties = self._connack[1] if self._connack else None
+        return int(getattr(properties, "ReceiveMaximum", 65535))
+
+    def subscribe(self, topics: Iterable[str]) -> None:
+        """Ask for these topics, QoS 1. A refusal shows only as silence: brokers grant too much."""
+        for topic in topics:
+            code, _ = self._client.subscribe(topic, qos=1)
+            self._check(code)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, done: int = 0) -> int:
+        """Hand one QoS 1 message to the connection and return its message id.
+
+        `done` above 0 travels as a user property: up to where earlier events have arrived.
+        """
+        properties = None
+        if done:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.UserProperty = (DONE, str(done))
+        info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+        self._check(info.rc)
+        return info.mid
+
+    def turn(self, seconds: float) -> None:
+        """Wait up to `seconds` for the network and move bytes both ways."""
+        # paho prefers loop_start; but there an exception in a callback ends the thread in
+        # silence, and reconnecting has no jitter. Called without pause, loop() does the same job.
+        self._check(self._client.loop(seconds))
+        if self._ended is not None:
+            raise SyncError(self._why())
+
+    def close(self) -> None:
+        """Say goodbye if anybody listens, and free the socket. Safe to call twice."""
+        self._client.disconnect()
+        self._client.loop(0.0)
+        if sock := self._client.socket():
+            sock.close()
+
+    def _prepare(self, will_topic: str, will: bytes) -> mqtt.Client:
+        settings = self._settings
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=settings.device_id, protocol=mqtt.MQTTv5)
+        client.connect_timeout = CONNECT_SECONDS
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.will_set(will_topic, will, qos=1, retain=True)
+        if settings.username is not None:
+            client.username_pw_set(settings.username, settings.password)
+        if settings.tls is not None:
+            client.tls_set_context(_context(settings.tls))
+        return client
+
+    def _connect(self) -> None:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.MaximumPacketSize = MAX_INCOMING_BYTES
+        settings = self._settings
+        try:
+            self._client.connect(
+                settings.host,
+                settings.port,
+                keepalive=settings.keepalive_seconds,
+                clean_start=True,
+                properties=properties,
+            )
+        except (OSError, ValueError) as error:
+            raise SyncError(f"{settings.address}: {_explain(error)}") from error
+
+    def _await_answer(self) -> None:
+        """Turn until CONNACK, or raise `SyncError` with the broker's reason."""
+        deadline = time.monotonic() + CONNECT_SECONDS
+        while self._connack is None:
+            if time.monotonic() > deadline:
+                raise SyncError(
+                    f"{self._settings.address}: connected, but no answer; is this an MQTT broker?"
+                )
+            self.turn(0.1)
+        if self._connack[0].is_failure:
+            raise SyncError(self._why())
+
+    def _check(self, code: MQTTErrorCode) -> None:
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise SyncError(self._why(code))
+
+    def _why(self, code: MQTTErrorCode = MQTTErrorCode.MQTT_ERR_SUCCESS) -> str:
+        """Return why there is no connection: the broker's refusal says more than the end after it."""
+        where = self._settings.address
+        if self._connack is None:
+            return f"{where}: connection lost before the broker answered; it may not accept our certificate"
+        if self._connack[0].is_failure:
+            reason = self._connack[0]
+            return f"{where}: the broker refused us: {reason}; check certificate, user name and password"
+        return self._ended or f"{where}: connection lost ({mqtt.error_string(code)})"
+
+    def _on_connect(
+        self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        self._connack = (reason, properties)
+
+    def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
+        self._ended = f"{self._settings.address}: connection ended: {reason}"
+
+    def _on_message(self, _c: Any, _u: Any, message: mqtt.MQTTMessage) -> None:
+        self.messages.append(
+            Message(message.topic, bytes(message.payload), message.retain, _done(message.properties))
+        )
+
+    def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
+        self.taken.append((mid, str(reason) if reason.is_failure else None))
+
+
+def concerns(subscription: str, topic: str) -> bool:
+    """Say whether a message on `topic` is one of this subscription, which may be a shared one."""
+    if subscription.startswith(SHARED):
+        subscription = subscription.split("/", 2)[-1]
+    return topic_matches_sub(subscription, topic)
+
+
+def _done(properties: Properties | None) -> int:
+    """Return the sender's `done`, 0 when it says none or nonsense."""
+    for name, value in getattr(properties, "UserProperty", []):
+        if name == DONE and value.isascii() and value.isdecimal() and len(value) < 16:
+            return int(value)
+    return 0
+
+
+class _ClosingSocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails; paho would leave that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001 - the base's signature
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.sslsocket_class = _ClosingSocket
+        if tls.cert_file is not None:
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+    except (OSError, ssl.SSLError) as error:
+        names = ", ".join(str(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path)
+        raise SyncError(f"cannot use the TLS files {names}: {error}") from error
+    return context
+
+
+def _explain(error: Exception) -> str:
+    """Return what went wrong in words an installer can act on."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            why = f"its certificate is not to be trusted: {error.verify_message}; check ca_file and the clock"
+        case ssl.SSLError():
+            why = f"TLS failed: {error.reason}; check that this port speaks TLS"
+        case socket.gaierror():
+            why = f"the name is not known: {error.strerror}"
+        case ConnectionResetError():
+            why = "the connection was cut at once; check that this port speaks TLS if `tls` is on"
+        case ConnectionRefusedError():
+            why = "connection refused; is the broker running, and on this port?"
+        case TimeoutError():
+            why = f"no answer within {CONNECT_SECONDS:g} s; check network and firewall"
+        case _:
+            why = str(error)
+    return why

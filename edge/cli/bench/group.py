@@ -1,0 +1,149 @@
+"""`facegate bench`: speed on recorded video and on galleries."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+import click
+
+from edge.cli import LazyGroup
+
+COMMANDS = {
+    "video": ("edge.cli.bench.group:video", "What recognising a recording costs, peers beside it."),
+    "soak": ("edge.cli.bench.group:soak", "Hours of a looped recording: does anything grow or differ?"),
+    "enrol": ("edge.cli.bench.enrol:enrol", "What comes of enrolling people from recordings."),
+    "panel": ("edge.cli.bench.panel:panel", "What the panel and a viewer cost the door."),
+    "matcher": ("edge.cli.bench.matcher:matcher", "What searching a gallery costs, peers beside it."),
+}
+
+
+@click.command(cls=LazyGroup, commands_table=COMMANDS)
+def bench() -> None:
+    """Measure speed on recorded video and on galleries.
+
+    Example: facegate bench video walk-up.mp4 --gallery residents/
+    """
+
+
+@click.command()
+@click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--gallery", "galleries", multiple=True, required=True, type=click.Path(path_type=Path))
+@click.option("--fpir", type=float, default=1e-3, show_default=True)
+@click.option("--rounds", default=3, show_default=True, help="Fresh processes, ours and theirs in turn.")
+@click.option("--liveness", type=click.Choice(["off", "passive", "strict"]), default="off", show_default=True)
+@click.option("--peer-script", type=click.Path(exists=True, path_type=Path), help="A script of peers to run.")
+@click.option("--peer-models", type=click.Path(exists=True, path_type=Path), help="Their model files.")
+@click.option("--peer-pad", type=click.Path(exists=True, path_type=Path), help="People to pad theirs with.")
+@click.option("--peer-person", "people", multiple=True, help="NAME or NAME@FRAME:X,Y: who is where.")
+@click.option("--peer", "peers", multiple=True, default=("P3",), show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def video(
+    clip: Path,
+    galleries: tuple[Path, ...],
+    fpir: float,
+    rounds: int,
+    liveness: Literal["off", "passive", "strict"],
+    peer_script: Path | None,
+    peer_models: Path | None,
+    peer_pad: Path | None,
+    people: tuple[str, ...],
+    peers: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Measure the recognition of CLIP: CPU and wall clock per frame, per walk-up, at start; memory.
+
+    With --peer-script and --peer-models, peers run in turn with us and ratios are printed.
+
+    Example: facegate bench video walk-up.mp4 --gallery residents/ --rounds 5
+    """
+    from edge.bench.video.measure import Case, ratios, run_ours, run_peer
+
+    case = Case(clip, galleries, fpir, people, liveness)
+    run_ours(case, cold=False)  # fills the caches of files and shots; not counted
+    ours, cold = [], []
+    theirs: dict[str, list[dict[str, Any]]] = {peer: [] for peer in peers if peer_script and peer_models}
+    for _ in range(rounds):
+        ours.append(run_ours(case, cold=False))
+        cold.append(run_ours(case, cold=True))
+        for peer, found in theirs.items():
+            assert peer_script is not None  # noqa: S101 - the table would be empty
+            assert peer_models is not None  # noqa: S101 - ditto
+            found.append(run_peer(peer_script, peer_models, case, peer, peer_pad))
+    report: dict[str, Any] = {
+        "clip": clip.name,
+        "liveness": liveness,
+        "rounds": rounds,
+        "ours": sorted(ours, key=lambda one: float(one["cpu_ms_mean"]))[rounds // 2],
+        "cold_start_cpu_ms": median(float(one["process_cpu_ms"]) for one in cold),
+        "cold_start_wall_ms": median(float(one["process_wall_ms"]) for one in cold),
+        "peers": {
+            peer: {
+                "cpu_ms_mean": median(float(one["cpu_ms_mean"]) for one in found),
+                "rss_peak_mb": median(float(one["rss_peak"]) for one in found),
+                "wrong_names": found[-1]["false"],
+                "first_name_cpu_ms": {who: one["cpu_ms"] for who, one in found[-1]["id"].items()},
+                "our_cpu_over_theirs": round(median(ratios(ours, found)), 4),
+            }
+            for peer, found in theirs.items()
+        },
+    }
+    click.echo(json.dumps(report) if as_json else _table(report))
+
+
+@click.command()
+@click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--gallery", "galleries", multiple=True, required=True, type=click.Path(path_type=Path))
+@click.option("--minutes", default=30.0, show_default=True, help="Minutes of recording to show.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def soak(clip: Path, galleries: tuple[Path, ...], minutes: float, as_json: bool) -> None:
+    """Play CLIP in a loop, as fast as it goes: memory, open files and decisions of every loop.
+
+    Example: facegate bench soak walk-up.mp4 --gallery residents/ --minutes 30
+    """
+    from edge.bench.video.soak import soak as run
+    from edge.enrol.shots import ShotTaker
+    from edge.replay.door import Recognition
+    from edge.replay.gallery import default_cache, load_folders
+    from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+
+    models = open_models()
+    folders = load_folders(
+        galleries,
+        models.embedder.model_id,
+        lambda: ShotTaker(models.detector, models.embedder),
+        default_cache(),
+    )
+    matcher = build_matcher(models, Sureness(), folders.residents)
+    recognition = Recognition(models.detector, models.embedder, matcher)
+    found = run(clip, recognition, minutes * 60, lambda line: click.echo(line, err=True))
+    click.echo(json.dumps(found) if as_json else "\n".join(f"{key}: {value}" for key, value in found.items()))
+
+
+def _table(report: dict[str, Any]) -> str:
+    ours = report["ours"]
+    lines = [
+        "{clip}: {rounds} runs, one thread, liveness {liveness}".format(**report),
+        "  {frames} frames, {residents} residents; {embeddings} embeddings; granted {grants}".format(**ours),
+        "  CPU ms a frame: mean {cpu_ms_mean}, p50 {cpu_ms_p50}, p95 {cpu_ms_p95}, p99 {cpu_ms_p99},"
+        " longest {cpu_ms_p100}; decoding {decode_cpu_ms_mean}".format(**ours),
+        "  wall ms a frame: p50 {wall_ms_p50}, p95 {wall_ms_p95}, p99 {wall_ms_p99};"
+        " {frames_per_s} frames/s".format(**ours),
+        "  CPU ms: {cpu_ms_per_3s_walk_up} in a 3 s walk-up, {cpu_ms_to_first_name} to a name".format(**ours),
+        "  memory: {rss_ready_mb} MB ready, {rss_peak_mb} MB at most".format(**ours),
+        "  cold start: {cold_start_cpu_ms:.0f} ms CPU, {cold_start_wall_ms:.0f} ms wall".format(**report),
+        *(f"  {stage}: {spent} CPU ms" for stage, spent in ours["stage_cpu_ms"].items()),
+        *(_peer_line(peer, found) for peer, found in report["peers"].items()),
+    ]
+    return "\n".join(lines)
+
+
+def _peer_line(peer: str, found: dict[str, Any]) -> str:
+    times = 1 / found["our_cpu_over_theirs"]
+    return (
+        f"  {peer}: {found['cpu_ms_mean']:.2f} CPU ms a frame, {times:.1f} times ours;"
+        f" {found['rss_peak_mb']:.0f} MB, {found['wrong_names']} wrong names,"
+        f" first name after {found['first_name_cpu_ms']} CPU ms"
+    )

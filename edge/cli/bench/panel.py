@@ -1,0 +1,41 @@
+"""`facegate bench panel`: what the panel costs the door."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--seconds", default=20.0, show_default=True, help="Per phase; there are three.")
+@click.option("--liveness", type=click.Choice(["off", "passive"]), default="off", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def panel(clip: Path, seconds: float, liveness: str, as_json: bool) -> None:
+    """Measure the CPU of `facegate run` on CLIP without a panel, unwatched, and with one viewer.
+
+    The clip plays in a loop; somebody should be in it, so that the recogniser has work. Use a
+    machine that does nothing else.
+
+    Example: facegate bench panel walk-up.mp4
+    """
+    from edge.bench.panel.cost import Wish, panel_cost
+
+    with tempfile.TemporaryDirectory() as folder:
+        found = panel_cost(Wish(clip, seconds, liveness), Path(folder))
+    click.echo(json.dumps(found) if as_json else _text(found))
+
+
+def _text(found: dict[str, Any]) -> str:
+    cpu, added = found["cpu_percent"], found["added_percent"]
+    return (
+        f"{found['clip']}, liveness {found['liveness']}, {found['seconds']:g} s each; percent of one core:\n"
+        f"no panel                {cpu['off']:6.1f}\n"
+        f"panel, nobody watching  {cpu['idle']:6.1f}  ({added['idle']:+.1f})\n"
+        f"one viewer, live view   {cpu['viewer']:6.1f}  ({added['viewer']:+.1f})"
+        f"  {found['pictures_per_second']} pictures/s, each after {found['answer_ms']} ms"
+    )

@@ -1,0 +1,1 @@
+"""`facegate consent`, and the consents that other commands record."""

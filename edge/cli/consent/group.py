@@ -1,0 +1,152 @@
+"""`facegate consent`: who agreed to the use of the face, on what, and how it ends."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.cli.consent.agreement import Agreement, agreement_options, recorded
+from edge.cli.consent.papers import export, receipt_key, verify_receipt
+from edge.cli.data_dir import data_option
+from edge.cli.door_files import opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge.domain import Consent
+    from edge.store.residents import ResidentStore
+
+
+@click.group()
+def consent() -> None:
+    """Record, list and withdraw consents: a face without one is never matched.
+
+    Example: facegate consent record flat-1203 --consent signed-paper-2026-03
+    """
+
+
+@consent.command()
+@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
+@click.option("--greeting", is_flag=True, help="The one for being welcomed by name.")
+def notice(language: str, greeting: bool) -> None:
+    """Print the notice to read and sign before a face is enrolled.
+
+    Example: facegate consent notice --language zh
+    """
+    from edge.consent.notice import CURRENT, NOTICES
+    from edge.consent.rules import GREETING_NOTICE
+
+    version = GREETING_NOTICE if greeting else CURRENT
+    click.echo(f"{NOTICES[version][language]}\n\n({version})")
+
+
+@consent.command()
+@click.argument("residents", nargs=-1, required=True)
+@click.option("--greeting", is_flag=True, help="Agreed to be welcomed by name on the display at the gate.")
+@agreement_options
+@data_option
+def record(residents: tuple[str, ...], greeting: bool, agreement: Agreement, data: Path) -> None:
+    """Record that RESIDENTS agreed; faces they are enrolled with are matched within a second.
+
+    For doors older than the ledger: facegate consent record $(facegate consent list --missing) ...
+
+    Example: facegate consent record flat-1203 flat-1204 --consent signed-paper --consent-on 2026-03-14
+    """
+    from dataclasses import replace
+
+    from edge.consent.rules import GREETING
+    from edge.store.consents import bind_consent
+
+    if agreement.where is None:
+        raise click.UsageError("--consent: say where the agreement is kept, such as signed-paper-2026-03")
+    told = replace(agreement, purpose=GREETING) if greeting else agreement
+    with opened(data) as (store, ledger, note):
+        for resident_id in residents:
+            _require(store, resident_id)
+            given = recorded(told.settle(resident_id, ledger), ledger)
+            note("consent.recorded", resident_id, by=told.by, consent=given.id, purpose=given.purpose)
+            bound = 0 if greeting else bind_consent(store, given)
+            click.echo(f"{resident_id}: recorded; {bound} template(s) under it")
+
+
+@consent.command("list")
+@click.option("--missing", is_flag=True, help="Only the ids of those enrolled and not matched.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+@data_option
+def list_(missing: bool, as_json: bool, data: Path) -> None:
+    """List every resident's consents, and who is enrolled without one.
+
+    Example: facegate consent list --missing
+    """
+    from edge.consent.rules import matchable
+
+    with opened(data) as (store, ledger, _):
+        in_force = ledger.in_force()
+        for resident in store.list():
+            kept, objections = matchable(store.templates_of(resident.id), in_force)
+            reason = next(iter(objections.values()), None)
+            if missing and reason is not None:
+                click.echo(resident.id)
+            if not missing:
+                status = "matched" if kept else reason.value if reason else "no face"
+                click.echo(_shown(resident.id, status, ledger.of(resident.id), as_json=as_json))
+
+
+@consent.command()
+@click.argument("resident_id")
+@click.option("--by", default=getpass.getuser, show_default="your login", help="Who takes it down.")
+@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
+@data_option
+def withdraw(resident_id: str, by: str, language: str, data: Path) -> None:
+    """End RESIDENT_ID's consents: templates erased, key destroyed; prints the signed receipt to keep.
+
+    A running door refuses the face within a second. PIN and card go on working.
+
+    Example: facegate consent withdraw flat-1203
+    """
+    from edge.consent.receipt import printed
+    from edge.enrol.withdrawal import WithdrawalDesk
+    from edge.runtime.clock import SystemClock
+    from edge.service.panel.office import RECEIPT_KEY_FILE
+    from edge.web.tls import signing_key
+
+    with opened(data) as (store, ledger, note):
+        _require(store, resident_id)
+        key = signing_key(data / RECEIPT_KEY_FILE)
+        desk = WithdrawalDesk(note.door_id, store, ledger, key, SystemClock(), note.record)
+        receipt, line = desk.withdraw(resident_id, by)
+    click.echo(printed(receipt, line, language))
+
+
+for command in (export, verify_receipt, receipt_key):
+    consent.add_command(command)
+
+
+def _require(store: ResidentStore, resident_id: str) -> None:
+    if store.get(resident_id) is None:
+        raise click.ClickException(f"{resident_id}: no such resident; see facegate enrol list")
+
+
+def _shown(resident_id: str, status: str, consents: tuple[Consent, ...], *, as_json: bool) -> str:
+    rows = [
+        {
+            "purpose": one.purpose,
+            "given": f"{one.given_at:%Y-%m-%d}",
+            "notice": one.notice,
+            "recorded_by": one.recorded_by,
+            "guardian": one.guardian,
+            "withdrawn": f"{one.withdrawn_at:%Y-%m-%d}" if one.withdrawn_at else None,
+        }
+        for one in consents
+    ]
+    if as_json:
+        return json.dumps({"id": resident_id, "face": status, "consents": rows}, ensure_ascii=False)
+    words = "; ".join(f"{r['purpose']} {r['given']} by {r['recorded_by']}" + _end(r) for r in rows)
+    return f"{resident_id:20s} {status:18s} {words or 'no consent on record'}"
+
+
+def _end(row: dict[str, str | None]) -> str:
+    return f", withdrawn {row['withdrawn']}" if row["withdrawn"] else ""

@@ -1,0 +1,1 @@
+"""What a door does when nobody is there: erase what has aged, finish withdrawals."""

@@ -1,0 +1,1 @@
+"""What a running door measures of itself, for Prometheus."""

@@ -1,0 +1,102 @@
+"""The door's counts and state as Prometheus reads them. Needs the extra `metrics`."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, InfoMetricFamily
+
+from edge.errors import FacegateError
+from edge.policy.modes import Mode
+from edge.relay.door import Alarm, DoorStatus, LockStatus
+from edge.runtime.clock_trust import ClockTrust
+from edge.runtime.metrics_page import gauge, one_of
+from edge.wire.state import CAMERA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from prometheus_client.metrics_core import Metric
+
+    from edge.service.metrics.meter import Histogram, Meter
+
+
+class DoorCollector:
+    """Reads meter and state at each scrape. A state that cannot be read leaves its metrics out."""
+
+    def __init__(self, meter: Meter, state: Callable[[], dict[str, Any]], unsaved: Callable[[], int]) -> None:
+        self._meter = meter
+        self._state = state
+        self._unsaved = unsaved
+
+    def collect(self) -> Iterator[Metric]:
+        """Return every metric of the door."""
+        yield from self._counts()
+        yield from self._frames()
+        yield gauge("facegate_events_unsaved", "Events in memory: the journal fails", self._unsaved())
+        try:
+            state = self._state()
+        except FacegateError:
+            return
+        yield from _door(state)
+        if "roster" in state:
+            yield from _roster(state["roster"])
+        if "outbox" in state:
+            yield from _outbox(state["outbox"])
+
+    def _counts(self) -> Iterator[Metric]:
+        meter = self._meter
+        with meter.lock:
+            events, decisions, failures = dict(meter.events), dict(meter.decisions), meter.journal_failures
+            times = _histogram("facegate_decision_seconds", "First seen to decided", meter.decision_seconds)
+            commits = _histogram("facegate_journal_commit_seconds", "Storing an event", meter.commit_seconds)
+        stored = CounterMetricFamily("facegate_events", "Events stored, by type", labels=["type"])
+        for kind, count in events.items():
+            stored.add_metric([kind], count)
+        names = ["method", "outcome", "reason"]
+        decided = CounterMetricFamily("facegate_decisions", "Who was let in, who not", labels=names)
+        for labels, count in decisions.items():
+            decided.add_metric(labels, count)
+        yield from (stored, decided, times, commits)
+        yield CounterMetricFamily("facegate_journal_failures", "Attempts to store an event", failures)
+
+    def _frames(self) -> Iterator[Metric]:
+        frames = CounterMetricFamily("facegate_frames", "Frames by what became of them", labels=["fate"])
+        if (slot := self._meter.slot) is not None:
+            for fate in ("taken", "dropped", "stale"):
+                frames.add_metric([fate], getattr(slot, fate))
+        yield frames
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    return HistogramMetricFamily(name, text, histogram.buckets(), histogram.total)
+
+
+def _door(state: dict[str, Any]) -> Iterator[Metric]:
+    door = state["door"]
+    about = {"version": state["software"], "model": state["model"] or "none"}
+    yield InfoMetricFamily("facegate_door", "Software and face model", about)
+    yield one_of("facegate_camera", "What the camera shows", "state", CAMERA, [state["camera"]])
+    yield one_of("facegate_contact", "Door contact", "state", DoorStatus, [door["contact"]])
+    yield one_of("facegate_lock", "lock_fault: the guard is not heard", "state", LockStatus, [door["lock"]])
+    yield one_of("facegate_alarm", "Alarms of the door", "alarm", Alarm, door["alarms"])
+    yield one_of("facegate_mode", "Mode of the door", "mode", Mode, [state["mode"]])
+    yield one_of("facegate_clock", "What the clock is worth", "trust", ClockTrust, [state["clock"]])
+    yield gauge("facegate_gallery_residents", "Residents with a face here", state["gallery"])
+
+
+def _roster(roster: dict[str, Any]) -> Iterator[Metric]:
+    yield gauge("facegate_roster_revision", "Revision of the roster here", roster["rev"])
+    yield gauge("facegate_roster_revisions_behind", "Behind the newest known head", roster["behind"])
+    yield gauge("facegate_roster_people", "People in the roster", roster["count"])
+    if roster.get("confirmed"):
+        age = time.time() - datetime.fromisoformat(roster["confirmed"]).timestamp()
+        yield gauge("facegate_roster_confirmed_age_seconds", "Since it was known to be whole", max(0.0, age))
+
+
+def _outbox(outbox: dict[str, Any]) -> Iterator[Metric]:
+    yield gauge("facegate_outbox_waiting", "Events that have not arrived", outbox["waiting"])
+    yield gauge("facegate_outbox_oldest_seconds", "Age of the oldest of them", outbox["oldest_seconds"])
+    yield gauge("facegate_outbox_problem", "1: something is wrong", float(outbox["problem"] is not None))

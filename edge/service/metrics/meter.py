@@ -1,0 +1,146 @@
+"""What a running door counts, whether anybody reads it or not.
+
+Plain numbers behind a lock, about a microsecond each, so that counting needs no package and can
+fail nobody. `edge.service.metrics.collector` shows them to Prometheus. Nothing here names a person.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from bisect import bisect_left
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import JournalUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import ExitStack
+
+    from edge.config.section import MetricsSection
+    from edge.controller import DoorController
+    from edge.domain import DoorEvent, EventDraft
+    from edge.ports import Journal
+    from edge.runtime.slot import FrameSlot
+
+logger = logging.getLogger(__name__)
+
+DECISION_BOUNDS_SECONDS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+"""From one look at a fast board to a visitor who stands there and is not recognised."""
+COMMIT_BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+"""Around the goal of 25 ms for an event that is durable before the relay moves."""
+
+
+class Histogram:
+    """Counts values up to each bound. Not locked: its owner is."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = tuple(bounds)
+        self._counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Return (bound, how many values up to it), the last bound being `+Inf`."""
+        names, sums, so_far = [str(float(bound)) for bound in self._bounds], [], 0
+        for count in self._counts:
+            so_far += count
+            sums.append(float(so_far))
+        return list(zip([*names, "+Inf"], sums, strict=True))
+
+
+class Meter:
+    """The counts of one run of a door. Any thread.
+
+    Give `measured(journal)` to whatever records events, and set `slot` once there is one.
+    """
+
+    def __init__(self) -> None:
+        self.slot: FrameSlot | None = None
+        self.events: Counter[str] = Counter()
+        self.decisions: Counter[tuple[str, str, str]] = Counter()
+        """By method (face, card, remote...), outcome and reason."""
+        self.decision_seconds = Histogram(DECISION_BOUNDS_SECONDS)
+        self.commit_seconds = Histogram(COMMIT_BOUNDS_SECONDS)
+        self.journal_failures = 0
+        self.lock = threading.Lock()
+
+    def measured(self, journal: Journal) -> MeasuredJournal:
+        """Return the journal, counted."""
+        return MeasuredJournal(journal, self)
+
+    def committed(self, draft: EventDraft, seconds: float) -> None:
+        """Count an event that is stored, and how long that took."""
+        with self.lock:
+            self.events[draft.kind] += 1
+            self.commit_seconds.observe(seconds)
+            if draft.kind in {"access.granted", "access.denied"}:
+                self._decided(draft)
+
+    def failed(self) -> None:
+        """Count an attempt to store that failed; the event is stored later."""
+        with self.lock:
+            self.journal_failures += 1
+
+    def _decided(self, draft: EventDraft) -> None:
+        outcome = draft.kind.partition(".")[2]
+        self.decisions[str(draft.data.get("method", "other")), outcome, str(draft.reason)] += 1
+        seen = draft.data.get("first_seen")
+        if isinstance(seen, int | float):
+            self.decision_seconds.observe(max(0.0, draft.mono - seen))
+
+
+class MeasuredJournal:
+    """A journal that tells the meter what it stores. Implements `ports.Journal`."""
+
+    def __init__(self, journal: Journal, meter: Meter) -> None:
+        self._journal = journal
+        self._meter = meter
+
+    def append(self, draft: EventDraft) -> DoorEvent:
+        """Store and count `draft`. Raises `JournalUnavailable`, which is counted too."""
+        began = time.perf_counter()
+        try:
+            event = self._journal.append(draft)
+        except JournalUnavailable:
+            self._meter.failed()
+            raise
+        self._meter.committed(draft, time.perf_counter() - began)
+        return event
+
+
+def publish(
+    section: MetricsSection | None,
+    meter: Meter,
+    state: Callable[[], dict[str, Any]],
+    controller: DoorController,
+    stack: ExitStack,
+) -> None:
+    """Serve the counts to Prometheus, when settings ask for it, until `stack` unwinds.
+
+    `state` is asked at each scrape, from the page's thread. A missing package or a port that is
+    taken is a log line: the door opens all the same.
+    """
+    if section is None:
+        return
+    try:
+        from edge.runtime.metrics_page import MetricsPage  # noqa: PLC0415 - off by default
+        from edge.service.metrics.collector import DoorCollector  # noqa: PLC0415 - the same
+
+        page = MetricsPage(section.listen, DoorCollector(meter, state, lambda: controller.unsaved_events))
+    except (ImportError, OSError, OverflowError) as error:
+        why = (
+            "run: pip install 'facegate[metrics]'"
+            if isinstance(error, ImportError)
+            else "is it free, and ours?"
+        )
+        logger.error("metrics.listen = %s: no metrics are served: %s; %s", section.listen, error, why)  # noqa: TRY400
+    else:
+        stack.callback(page.close)
+        logger.info("metrics on http://%s/metrics", section.listen)

@@ -1,0 +1,1 @@
+"""The door's page and the display at the gate, wired to the door."""

@@ -1,0 +1,36 @@
+"""What the panel says about the network: this device's addresses, its certificate, its broker."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from edge.panel.network import NetworkState
+from edge.web.tls import fingerprint_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from edge.panel.network import BrokerState
+
+ELSEWHERE = "192.0.2.1"
+"""An address for documents that nobody has (RFC 5737): asked for the way there, no packet is sent."""
+
+
+def network_reader(
+    data: Path, broker: Callable[[], BrokerState | None] = lambda: None
+) -> Callable[[], NetworkState]:
+    """Return what tells the network's state now, for the panel whose certificate is in `data`."""
+    return lambda: NetworkState(own_addresses(), fingerprint_of(data), broker())
+
+
+def own_addresses() -> tuple[str, ...]:
+    """Return this device's address on the network and its name; only the name while there is no network."""
+    name = socket.gethostname()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((ELSEWHERE, 9))
+        except OSError:
+            return (name,)
+        return (str(probe.getsockname()[0]), name)

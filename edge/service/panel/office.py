@@ -1,0 +1,223 @@
+"""The panel put together: stores, camera, recognition and journal of one data folder."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from edge import __version__
+from edge.enrol.session import GuidedSession, judged
+from edge.enrol.shots import Harvest, ShotTaker, agreeing
+from edge.errors import EnrolmentRefused, ModelMissing
+from edge.faces.liveness.fusion import DEFAULT_NETWORKS
+from edge.faces.liveness.load import load_liveness
+from edge.faces.manifest import load_manifest
+from edge.panel.desk import Desk, Recogniser
+from edge.panel.gate_words import GateWords
+from edge.panel.sight import Sight
+from edge.panel.studio import Studio
+from edge.service.recognition.recogniser import Sureness, build_matcher, threshold_rule
+from edge.service.recognition.roster import permitted_rows
+from edge.store.consents import CONSENTS_FILE, ConsentLedger
+from edge.store.reader import JOURNAL_FILE, JournalReader
+from edge.store.residents import RESIDENTS_FILE, ResidentStore
+from edge.web.accounts import ACCOUNTS_FILE, Accounts
+from edge.web.tls import signing_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from edge.domain import DoorEvent, EventDraft, Image, OperatingPoint
+    from edge.enrol.session import Outcome
+    from edge.faces.quality import QualityLimits
+    from edge.panel.feed import Feed
+    from edge.panel.studio import Window
+    from edge.ports import Clock, Identifier, LivenessCheck
+    from edge.service.recognition.recogniser import Models
+
+logger = logging.getLogger(__name__)
+
+RECEIPT_KEY_FILE = "receipt.key"
+LEAST_PHOTOS = 2
+"""One photo is a template, another one is held out to measure it."""
+
+
+class History(Protocol):
+    """A journal to read from; `edge.store.reader.JournalReader` is one."""
+
+    def read(self, after_seq: int = 0, limit: int = 100) -> list[DoorEvent]:
+        """Return up to `limit` events with `seq` above `after_seq`, oldest first."""
+
+    def last(self) -> DoorEvent | None:
+        """Return the newest event, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelWish:
+    """What a panel is opened for.
+
+    `new_liveness` None: nobody checks for pictures of people. `matcher` returns the gallery that
+    newcomers are compared with; None: one made of the store each time. `limits` are the door's own,
+    `window` is when staff may enrol (None: always).
+    """
+
+    door_id: str
+    data: Path
+    sureness: Sureness = field(default_factory=Sureness)
+    minors_allowed: bool = False
+    new_liveness: Callable[[], LivenessCheck | None] | None = None
+    matcher: Callable[[], Identifier] | None = None
+    limits: QualityLimits | None = None
+    window: Window | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the panel is connected to: where frames come from, the time, and where events go."""
+
+    feed: Feed
+    clock: Clock
+    record: Callable[[EventDraft], object]
+
+
+def open_desk(wish: PanelWish, models: Models | None, around: Around, stack: ExitStack) -> Desk:
+    """Return the desk of one door; everything it opens is closed by `stack`.
+
+    Without `models` it can do everything but enrol.
+    """
+    data = wish.data
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = stack.enter_context(closing(ResidentStore(data / RESIDENTS_FILE)))
+    consents = stack.enter_context(closing(ConsentLedger(data / CONSENTS_FILE)))
+    accounts = stack.enter_context(closing(Accounts(data / ACCOUNTS_FILE)))
+    words = stack.enter_context(closing(GateWords(data / ACCOUNTS_FILE)))
+    eyes = BLIND if models is None else _eyes(wish, models, store, consents)
+    return Desk(
+        wish.door_id,
+        around.clock,
+        accounts,
+        store,
+        consents,
+        Studio(around.feed, eyes.new_session, around.clock, wish.window),
+        eyes.recogniser,
+        signing_key(data / RECEIPT_KEY_FILE),
+        around.record,
+        lambda before, count: events_of(data, before, count),
+        facts=_facts(models, store),
+        minors_allowed=wish.minors_allowed,
+        words=words,
+        sight=None if models is None else Sight(models.detector, around.clock, wish.limits),
+    )
+
+
+def liveness_maker(
+    mode: Literal["off", "passive"],
+    models: Models,
+    report: Callable[[str], None],
+    networks: Sequence[str] = DEFAULT_NETWORKS,
+) -> Callable[[], LivenessCheck | None]:
+    """Return what makes a fresh liveness check for every enrolment; `report` hears of it once."""
+    load_liveness(mode, models.embedder, report, networks=networks)
+    return lambda: load_liveness(mode, models.embedder, logger.debug, networks=networks)
+
+
+def events_of(data: Path, before: int | None, count: int) -> list[DoorEvent]:
+    """Return up to `count` events of a data folder below the number `before`, newest first.
+
+    Opened each time: a damaged journal is set aside and begun anew while the panel runs.
+    """
+    with closing(JournalReader(data / JOURNAL_FILE)) as journal:
+        return newest_events(journal, before, count)
+
+
+def newest_events(journal: History, before: int | None, count: int) -> list[DoorEvent]:
+    """Return up to `count` events below the number `before`, newest first."""
+    if before is None:
+        last = journal.last()
+        before = 1 if last is None else last.seq + 1
+    start = max(before - 1 - count, 0)
+    return [event for event in reversed(journal.read(start, count)) if event.seq < before]
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """What enrolment sees with."""
+
+    new_session: Callable[[str], GuidedSession]
+    recogniser: Recogniser
+
+
+def _no_models(*_: object) -> Any:
+    raise ModelMissing("no face models are installed, so nobody is enrolled: run facegate models install")
+
+
+BLIND = Eyes(_no_models, Recogniser("none", _no_models, _no_models))
+"""Of a door whose models are missing: everything else of its panel works."""
+
+
+def _eyes(wish: PanelWish, models: Models, store: ResidentStore, consents: ConsentLedger) -> Eyes:
+    compared = wish.matcher or (lambda: _fresh_matcher(wish, models, store, consents))
+    return Eyes(_sessions(wish, models, compared), _recogniser(wish, models, compared))
+
+
+def _sessions(
+    wish: PanelWish, models: Models, compared: Callable[[], Identifier]
+) -> Callable[[str], GuidedSession]:
+    def new_session(resident_id: str) -> GuidedSession:
+        liveness = wish.new_liveness() if wish.new_liveness else None
+        return GuidedSession(resident_id, (models.detector, models.embedder), compared(), liveness)
+
+    return new_session
+
+
+def _recogniser(wish: PanelWish, models: Models, compared: Callable[[], Identifier]) -> Recogniser:
+    rule = threshold_rule(models.calibration, wish.sureness)
+
+    def judge(resident_id: str, pictures: Sequence[tuple[str, Image]]) -> Outcome:
+        harvest = _harvest(models, pictures)
+        rows = [shot.embedding for shot in harvest.shots]
+        if len(rows) < LEAST_PHOTOS:
+            why = "".join(f"; {one}" for one in harvest.refused)
+            raise EnrolmentRefused(
+                f"{len(rows)} good photo(s): give at least {LEAST_PHOTOS}, of this person{why}"
+            )
+        kept, held_out = (rows[::2], rows[1::2]) if len(rows) > LEAST_PHOTOS else (rows[:1], rows[1:])
+        return judged(resident_id, kept, held_out, compared())
+
+    def point(residents: int) -> OperatingPoint:
+        return rule(residents, 6 * residents, 1.0)
+
+    return Recogniser(models.embedder.model_id, judge, point)
+
+
+def _harvest(models: Models, pictures: Sequence[tuple[str, Image]]) -> Harvest:
+    taker = ShotTaker(models.detector, models.embedder)
+    harvest = Harvest()
+    for name, image in pictures:
+        try:
+            harvest.shots.append(taker.from_image(image, name))
+        except EnrolmentRefused as refusal:
+            harvest.refused.append(str(refusal))
+    return agreeing(harvest)
+
+
+def _fresh_matcher(
+    wish: PanelWish, models: Models, store: ResidentStore, consents: ConsentLedger
+) -> Identifier:
+    return build_matcher(models, wish.sureness, permitted_rows(store, consents, models.embedder.model_id))
+
+
+def _facts(models: Models | None, store: ResidentStore) -> dict[str, str]:
+    embedder = "not installed" if models is None else models.embedder.model_id
+    facts = {"facegate": f"{__version__} (Apache-2.0)", "embedder": embedder}
+    manifest = load_manifest()
+    for name in ("yunet", "sface"):
+        model = manifest.model(name)
+        facts[f"{name} SHA-256"] = model.sha256
+        facts[f"{name} licence"] = model.licence
+    facts["template keys"] = str(getattr(store.sealer, "protection", "one key for all"))
+    return facts

@@ -1,0 +1,218 @@
+"""The panel and the display at the gate of a running door: what each is told, and what they ask."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from edge.consent.rules import GREETING
+from edge.domain import EventDraft, Verdict
+from edge.errors import FacegateError, LockError, PanelRefused
+from edge.faces.detector import load_detector
+from edge.panel.feed import DoorFeed
+from edge.policy.modes import Mode
+from edge.service.journal import ControllersJournal
+from edge.service.property.report import door_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import ExitStack
+
+    from edge.config.panel import PanelSection
+    from edge.controller import Outcome
+    from edge.domain import Consent, Flaw, Frame, Resident
+    from edge.panel.desk import Desk
+    from edge.panel.gate_screen import GateScreen
+    from edge.panel.network import BrokerState
+    from edge.policy.desk import Answer
+    from edge.ports import Clock
+    from edge.service.parts import Seeing
+    from edge.service.property.side import PropertySide, RunningDoor
+    from edge.web.server import Served
+
+logger = logging.getLogger(__name__)
+
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - left out of certificates
+
+MISSING_EXTRA = "the panel's libraries are not installed: pip install 'facegate[panel]'"
+
+
+@dataclass(frozen=True, slots=True)
+class PanelTies:
+    """What a running door lends its panel. `seeing` None: no models, so nobody is enrolled."""
+
+    door: RunningDoor
+    property: PropertySide
+    seeing: Seeing | None
+
+
+class PanelSide:
+    """Tells display and panel what happens at the door, and serves both. It never holds the door up.
+
+    The recognising thread calls `see` with every frame and `decided` with every outcome; that costs
+    microseconds while nobody watches. `answered` and `heard` may come from any thread.
+    """
+
+    def __init__(self, section: PanelSection, screen: GateScreen, clock: Clock) -> None:
+        self.feed = DoorFeed(clock)
+        self._section = section
+        self._screen = screen
+        self._clock = clock
+
+    def see(self, frame: Frame, hindrance: Flaw | None) -> None:
+        """Take a frame and what stands between the nearest face in it and being recognised."""
+        self.feed.see(frame)
+        self._screen.guide(hindrance)
+
+    def decided(self, outcome: Outcome) -> None:
+        """Take what was decided at the camera."""
+        decision = outcome.decision
+        if decision.verdict is not Verdict.WAIT:
+            granted = decision.verdict is Verdict.GRANT
+            self._screen.decided(granted, decision.reason, decision.resident_id)
+
+    def answered(self, answer: Answer) -> None:
+        """Take what keypad, card, pass or PIN pad came to. A duress alarm is not shown."""
+        rights = answer.rights
+        self._screen.decided(rights.allowed, rights.reason, answer.draft.resident_id)
+
+    def heard(self, draft: EventDraft) -> None:
+        """Take an event of the door: its bell, its camera."""
+        if draft.kind == "door.bell":
+            self._screen.rung()
+        elif draft.kind == "health.camera":
+            state = str(draft.data.get("state"))
+            is_well = state in {"ok", "back"}
+            self.feed.problem = None if is_well else str(draft.data.get("detail", f"the camera is {state}"))
+
+    def connect(self, door: RunningDoor) -> None:
+        """Connect the display's keys and bell with the door."""
+        door.access.on_answer = self.answered
+        self._screen.type_pin = door.access.type_pin
+        self._screen.ring = lambda: self._note(door, "door.bell", at="screen")
+
+    def serve(self, ties: PanelTies, stack: ExitStack) -> None:
+        """Serve the panel if the site wants one, from threads of its own; whatever fails is an event."""
+        if not self._section.enabled:
+            return
+        try:
+            from edge.web.server import PanelThread  # noqa: PLC0415 - others need no uvicorn
+        except ImportError as error:
+            self._trouble(ties.door, f"{MISSING_EXTRA} ({error.name})")
+            return
+        address = (self._section.host, self._section.port)
+        thread = PanelThread(
+            address, functools.partial(self._made, ties), functools.partial(self._trouble, ties.door)
+        )
+        stack.callback(thread.stop)
+        thread.start()
+
+    def _made(self, ties: PanelTies, stack: ExitStack) -> Served:
+        """Return what is served; runs on the panel's thread."""
+        from edge.panel.app import make_app  # noqa: PLC0415 - the same
+        from edge.service.panel.network import own_addresses  # noqa: PLC0415
+        from edge.web.server import Served  # noqa: PLC0415
+        from edge.web.tls import given_certificate, own_certificate  # noqa: PLC0415
+
+        section = self._section
+        if section.cert_file is not None and section.key_file is not None:
+            certificate, key, fingerprint = given_certificate(section.cert_file, section.key_file)
+        else:
+            names = {section.host, "localhost", "127.0.0.1", *own_addresses()} - EVERYWHERE
+            certificate, key, fingerprint = own_certificate(ties.door.data, sorted(names))
+        desk = self._desk(ties, fingerprint, stack)
+
+        def ready() -> None:
+            logger.info(
+                "panel: https://%s:%d/ certificate SHA-256 %s", section.host, section.port, fingerprint
+            )
+            if desk.accounts.first_code:
+                logger.warning("panel: one-time code for the first account: %s", desk.accounts.first_code)
+
+        return Served(make_app(desk), certificate, key, ready)
+
+    def _desk(self, ties: PanelTies, fingerprint: str, stack: ExitStack) -> Desk:
+        from edge.service.panel.backup import backup_maker  # noqa: PLC0415
+        from edge.service.panel.network import network_reader  # noqa: PLC0415
+        from edge.service.panel.office import Around, PanelWish, liveness_maker, open_desk  # noqa: PLC0415
+        from edge.service.recognition.recogniser import Sureness  # noqa: PLC0415
+
+        door, seeing = ties.door, ties.seeing
+        recognition = door.settings.recognition
+        wish = PanelWish(
+            door.settings.door.id,
+            door.data,
+            Sureness(recognition.fpir, recognition.similarity),
+            self._section.minors,
+            window=ties.property.window,
+        )
+        if seeing is not None and recognition.liveness != "off":
+            # A newcomer is not asked to answer challenges: the session turns his head anyway.
+            networks = recognition.liveness_networks
+            watch = liveness_maker("passive", seeing.models, logger.info, networks)
+            wish = replace(wish, new_liveness=watch)
+        if seeing is not None:
+            matcher = seeing.matcher
+            wish = replace(wish, matcher=lambda: matcher, limits=seeing.limits)
+        # The detector is the recogniser's alone; the embedder answers several threads at once.
+        models = None if seeing is None else replace(seeing.models, detector=load_detector())
+        around = Around(self.feed, self._clock, ControllersJournal(door.record).append)
+        desk = open_desk(wish, models, around, stack)
+        network = network_reader(door.data, lambda: broker_state(ties))
+        return replace(
+            desk,
+            zone=ZoneInfo(door.settings.door.timezone),
+            pulse=lambda: self._pulse(door),
+            screen=self._screen if self._section.has_screen else None,
+            door=lambda: door_words(door.hardware.door.state),
+            network=lambda: replace(network(), fingerprint=fingerprint),
+            back_up=backup_maker(door.data, self._clock),
+        )
+
+    def _pulse(self, door: RunningDoor) -> None:
+        """Open once for the door test, through the door itself. Raises `PanelRefused`."""
+        if door.access.policy.modes.mode(self._clock.now()) is Mode.LOCKED_DOWN:
+            raise PanelRefused("the door is locked down; end that first")
+        try:
+            door.hardware.door.unlock(door.settings.lock.unlock_seconds)
+        except LockError as error:
+            raise PanelRefused(str(error)) from error
+
+    def _trouble(self, door: RunningDoor, problem: str) -> None:
+        logger.error("the panel is not served, the door goes on: %s", problem)
+        self._note(door, "health.panel", error=problem[:200])
+
+    def _note(self, door: RunningDoor, kind: str, **data: Any) -> None:
+        door.record(EventDraft(kind, self._clock.now(), self._clock.monotonic(), data=data))
+
+
+def greeting_name(
+    consents: Mapping[str, Consent], find: Callable[[str], Resident | None], resident_id: str
+) -> str | None:
+    """Return whom to welcome by name: somebody who agreed to that as well; otherwise None."""
+    theirs = (one for one in consents.values() if one.resident_id == resident_id)
+    if not any(one.purpose == GREETING for one in theirs):
+        return None
+    resident = find(resident_id)
+    return None if resident is None else resident.name
+
+
+def broker_state(ties: PanelTies) -> BrokerState | None:
+    """Return how the property's broker is reached now, None without one."""
+    from edge.panel.network import BrokerState  # noqa: PLC0415 - only doors with a panel
+
+    section, link = ties.door.settings.mqtt, ties.property.link
+    if section is None:
+        return None
+    address = f"{section.host}:{section.port}"
+    if link is None:
+        return BrokerState(address, is_connected=False, waiting=0, problem="not joined")
+    try:
+        outbox = link()["outbox"]
+    except FacegateError as error:
+        return BrokerState(address, is_connected=False, waiting=0, problem=str(error))
+    problem = outbox["problem"]
+    return BrokerState(address, problem is None, outbox["waiting"], problem=problem)

@@ -1,0 +1,1 @@
+"""The running door's link to the property: events, roster, commands, settings."""

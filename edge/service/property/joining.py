@@ -1,0 +1,98 @@
+"""Joining the property when it can be joined: a full card or a missing secret at the start ends in time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from edge.broker.backoff import Backoff
+from edge.errors import FacegateError, JournalUnavailable
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+    from edge.service.property.link import PropertyLink
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 10.0
+"""Between two looks whether the link lives, and how long a door that stops waits for one of them."""
+
+
+class Joining:
+    """Makes the link with `make` and starts it; while it cannot be made, tries again with back-off.
+
+    The first try is in `start`, so that a door in order has its link before it is ready; the others
+    are on a thread of its own (full jitter, 1 to 120 s). That thread also looks whether the link still
+    lives, and makes another one when it does not. `on_problem` gets each new reason once.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], PropertyLink],
+        on_problem: Callable[[str], None],
+        rng: random.Random,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        self._make = make
+        self._on_problem = on_problem
+        self._backoff = Backoff(rng)
+        self._stop = threading.Event()
+        self._link: PropertyLink | None = None
+        self._problem = ""
+        self._look_seconds = look_seconds
+        self._thread = threading.Thread(target=self._watch, name="joining", daemon=True)
+
+    def start(self) -> None:
+        """Join, or begin to try."""
+        self._try()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave, or stop trying. What was not sent is sent by the next run."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(LOOK_SECONDS)
+        if self._link is not None:
+            self._link.stop()
+
+    def state(self) -> dict[str, Any]:
+        """Return the link's state. Raises `JournalUnavailable` while there is none."""
+        link = self._link
+        if link is None:
+            raise JournalUnavailable(f"not joined to the property: {self._problem}")
+        return link.state()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._look_seconds if self._link else self._backoff.next()):
+            if self._link is None:
+                self._try()
+            elif not self._link.is_alive():
+                self._report("the link died; making another one")
+                self._link.stop()
+                self._link = None
+
+    def _try(self) -> None:
+        try:
+            link = self._make()
+        except FacegateError as error:
+            self._report(str(error))
+            return
+        except Exception as error:  # the thread's outermost loop
+            logger.exception("the property could not be joined in a way nobody expected")
+            self._report(f"internal error: {error!r}")
+            return
+        link.start()
+        self._link = link
+        self._backoff.reset()
+        if self._problem:
+            self._problem = ""
+            logger.info("joined the property after all")
+
+    def _report(self, problem: str) -> None:
+        if problem != self._problem:
+            self._problem = problem
+            logger.error("not joined to the property: %s; trying again", problem)
+            self._on_problem(problem)

@@ -1,0 +1,196 @@
+"""The door and its property: events out, roster and commands in, over one connection.
+
+Imported only by doors with a broker: it brings paho and the signatures.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from edge import __version__
+from edge.broker.settings import Ack, BrokerSettings, Tls
+from edge.domain import EventDraft
+from edge.errors import ConfigError, FacegateError
+from edge.service.journal import ControllersJournal
+from edge.site.provision import load_trusted_keys
+from edge.store.ledger import LEDGER_FILE, SqliteLedger
+from edge.store.outbox import SqliteOutbox
+from edge.store.roster import SqliteRoster
+from edge.sync.configuration import ConfigurationClerk
+from edge.sync.desk import CommandDesk
+from edge.sync.discovery import Announcer, discovery
+from edge.sync.follower import RosterFollower
+from edge.sync.gate import CommandGate
+from edge.sync.publisher import EventPublisher
+from edge.sync.state import StateReporter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from edge.broker.clerk import Clerk
+    from edge.broker.client import Part
+    from edge.config.mqtt import Mqtt
+    from edge.domain import DoorEvent
+    from edge.ports import Clock
+    from edge.store.residents import ResidentStore
+    from edge.sync.configuration import Keeper
+    from edge.sync.desk import Execute
+    from edge.wire.signing import TrustedKeys
+
+logger = logging.getLogger(__name__)
+
+JOURNAL_FILE = "journal.db"
+STUCK_SECONDS = 120.0
+"""Looking a name up may take half a minute when no name server answers; longer is no waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorSide:
+    """What the property's messages reach at this door. All callables from any thread."""
+
+    device_id: str
+    data: Path
+    boot: str
+    clock: Clock
+    clock_trust: Callable[[], str]
+    store: ResidentStore
+    record: Callable[[EventDraft], DoorEvent | None]
+    execute: Execute
+    report: Callable[[], dict[str, Any]]
+    configuration: Keeper | None = None
+    """None: the property changes no settings here."""
+
+
+class PropertyLink:
+    """Everything between a door and its property, for as long as it is started.
+
+    Without `trusted_keys` it only sends events and state. Bad keys or a bad command file cost the
+    part that needs them, with a log line and a `health.sync` event; events are sent all the same.
+    Raises `ConfigError` for a password that cannot be read, `StoreError` or `JournalUnavailable`
+    when there is no journal to send.
+    """
+
+    def __init__(self, section: Mqtt, door: DoorSide) -> None:
+        self._door = door
+        self._settings = broker_settings(section, door.device_id)
+        self._outbox = SqliteOutbox(door.data / JOURNAL_FILE)
+        self._journal = ControllersJournal(door.record)
+        self._roster = SqliteRoster(door.store)
+        self._ledger: SqliteLedger | None = None
+        self._clerks: list[Clerk] = []
+        if section.trusted_keys is not None:
+            self._listen(section.trusted_keys)
+        others: list[Part] = [*self._clerks, StateReporter(self._settings, self.state, ("outbox",))]
+        if section.home_assistant:
+            others.append(Announcer(discovery(self._settings, __version__)))
+        self._publisher = EventPublisher(self._outbox, self._settings, others=others, boot=door.boot)
+
+    def start(self) -> None:
+        """Begin: those who handle messages first, then the connection that brings them."""
+        for clerk in self._clerks:
+            clerk.start()
+        self._publisher.start()
+
+    def stop(self) -> None:
+        """End in reverse. What has not arrived is sent by the next run."""
+        self._publisher.stop()
+        for clerk in reversed(self._clerks):
+            clerk.stop()
+        self._outbox.close()
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def is_alive(self) -> bool:
+        """Say whether every thread of the link is there and the connection's still turns."""
+        return self._publisher.is_alive(STUCK_SECONDS) and all(clerk.is_alive() for clerk in self._clerks)
+
+    def state(self) -> dict[str, Any]:
+        """Return how the door is, how far its roster is and what waits to be sent.
+
+        Raises `StoreError` or `JournalUnavailable` when it cannot be read now.
+        """
+        roster, status = self._roster.state(), self._publisher.status()
+        confirmed = self._roster.confirmed_at()
+        return {
+            **self._door.report(),
+            "roster": {
+                "epoch": roster.epoch,
+                "rev": roster.rev,
+                "digest": roster.digest,
+                "count": roster.count,
+                "behind": self._behind(),
+                "confirmed": confirmed.isoformat() if confirmed else None,
+            },
+            "outbox": {
+                "waiting": status.waiting,
+                "oldest_seconds": self._oldest_seconds(status.done_upto) if status.waiting else 0.0,
+                "problem": status.problem,
+            },
+        }
+
+    def _behind(self) -> int:
+        """Return how many revisions the newest known head is ahead; 0 when nobody tells us heads."""
+        return sum(one.behind for one in self._clerks if isinstance(one, RosterFollower))
+
+    def _oldest_seconds(self, done: int) -> float:
+        """Return the age of the first event that has not arrived, by the clock that knows best."""
+        clock = self._door.clock
+        for _, text in self._outbox.pending(done, 1):
+            event = json.loads(text)
+            age: float = clock.monotonic() - event["mono"] / 1e9
+            if event["boot"] != self._door.boot:
+                age = (clock.now() - datetime.fromisoformat(event["ts"])).total_seconds()
+            return round(max(0.0, age), 1)
+        return 0.0
+
+    def _listen(self, path: Path) -> None:
+        try:
+            keys = load_trusted_keys(path)
+            self._clerks.append(self._follower(keys))
+            if (keeper := self._door.configuration) is not None:
+                self._clerks.append(self._wishes(keys, keeper))
+            self._clerks.append(self._desk(keys))
+        except FacegateError as error:
+            logger.error("the property is not heard in full: %s", error)  # noqa: TRY400 - one clear line
+            clock = self._door.clock
+            data = {"error": str(error)[:200]}
+            self._door.record(EventDraft("health.sync", clock.now(), clock.monotonic(), data=data))
+
+    def _follower(self, keys: TrustedKeys) -> RosterFollower:
+        return RosterFollower(self._settings, keys, self._roster, self._journal, self._door.clock)
+
+    def _wishes(self, keys: TrustedKeys, keeper: Keeper) -> ConfigurationClerk:
+        return ConfigurationClerk(self._settings, keys, keeper, self._journal, self._door.clock)
+
+    def _desk(self, keys: TrustedKeys) -> CommandDesk:
+        door = self._door
+        self._ledger = SqliteLedger(door.data / LEDGER_FILE)
+        gate = CommandGate(door.device_id, keys, self._ledger, door.clock, door.clock_trust)
+        return CommandDesk(self._settings, gate, door.execute, self._journal, door.clock)
+
+
+def broker_settings(section: Mqtt, device_id: str) -> BrokerSettings:
+    """Return where the broker is. Raises `ConfigError` when the password file cannot be read."""
+    return BrokerSettings(
+        section.host,
+        device_id,
+        port=section.port,
+        username=section.username,
+        password=_password(section),
+        tls=Tls(section.ca_file, section.cert_file, section.key_file) if section.tls else None,
+        ack=Ack(section.ack),
+    )
+
+
+def _password(section: Mqtt) -> str | None:
+    if section.password_file is None:
+        return section.password.get_secret_value() if section.password else None
+    try:
+        return section.password_file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"mqtt.password_file = {section.password_file}: cannot be read: {error}") from error

@@ -1,0 +1,89 @@
+"""What counts at once when settings or rules change, and what needs a new start of the door."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from edge.relay.door import LockStatus
+from edge.service.entry.access import load_book
+from edge.wire.commands import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.config.settings import Settings
+    from edge.ports import Clock
+    from edge.service.entry.access import DoorAccess
+    from edge.service.hardware import DoorHardware
+    from edge.service.property.configuration import Configuration
+    from edge.store.retention import Retention
+
+LEAVE_SECONDS = 1.0
+"""Between the answer and the stop: a turn of the connection takes 0.1 s."""
+
+
+class Reloader:
+    """Brings changed settings and access rules to a running door. Any thread; call `tick` every second.
+
+    `restart` stops the door so that its supervisor starts it again; None when nobody would.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        access: DoorAccess,
+        hardware: DoorHardware,
+        retention: Retention,
+        clock: Clock,
+        restart: Callable[[], None] | None,
+    ) -> None:
+        self._configuration = configuration
+        self._access = access
+        self._hardware = hardware
+        self._retention = retention
+        self._clock = clock
+        self._restart = restart
+        self._leave_at: float | None = None
+        self._lock = threading.Lock()
+
+    def apply(self, settings: Settings) -> None:
+        """Make what may change at once count: opening times, the door held open, age of the journal."""
+        with self._lock:
+            self._access.use_times(settings)
+            self._hardware.use(settings)
+            self._retention.keep(settings.journal.keep_days)
+
+    def reload(self) -> Outcome:
+        """Read the access rules again, and start the door anew when something needs it.
+
+        A mistake in the rules file changes nothing: the door goes on by the rules it has. Raises
+        `ConfigError` that lists every mistake.
+        """
+        settings = self._configuration.now
+        book = load_book(settings)
+        waiting = list(self._configuration.reported().pending)
+        with self._lock:
+            if not self._access.use(book):
+                waiting.append("access.rules (calendar, usual mode, passback or lockout)")
+        return self._start_anew(waiting) if waiting else Outcome("done", "access rules read again")
+
+    def tick(self) -> None:
+        """Stop the door when it is time to, and locked."""
+        if self._restart is None or self._leave_at is None or self._clock.monotonic() < self._leave_at:
+            return
+        if self._hardware.door.state.lock is not LockStatus.UNLOCKED:  # nobody is on the way in
+            self._restart()
+
+    def _start_anew(self, waiting: list[str]) -> Outcome:
+        what = ", ".join(waiting)
+        if self._restart is None:
+            return _not_now(what, "nothing would start this process again; start it again at the door")
+        if self._access.policy.modes.is_held_unlocked(self._clock.now()):
+            return _not_now(what, "the door is held unlocked, and would lock meanwhile; end that first")
+        self._leave_at = self._clock.monotonic() + LEAVE_SECONDS
+        return Outcome("done", f"access rules read again; the door starts anew for {what}", {"restart": True})
+
+
+def _not_now(what: str, why: str) -> Outcome:
+    return Outcome("failed", f"access rules read again, but {what} waits: {why}", {"restart": False})

@@ -1,0 +1,133 @@
+"""What answers to the property at a running door: commands, wishes, the enrolment window, the state."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edge.domain import EventDraft
+from edge.errors import FacegateError
+from edge.service.journal import ControllersJournal
+from edge.service.property.commands import RemoteCommands
+from edge.service.property.enrol_window import EnrolWindow
+from edge.service.property.reload import Reloader
+from edge.service.property.report import DoorReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from edge.config.settings import Settings
+    from edge.controller import DoorController
+    from edge.domain import DoorEvent
+    from edge.matcher.gallery import LiveGallery
+    from edge.ports import Clock
+    from edge.service.entry.access import DoorAccess
+    from edge.service.hardware import DoorHardware
+    from edge.service.property.configuration import Configuration
+    from edge.store.residents import ResidentStore
+    from edge.store.retention import Retention
+
+
+@dataclass(frozen=True, slots=True)
+class RunningDoor:
+    """The door that answers. All callables from any thread; `trust` is the clock's word."""
+
+    data: Path
+    boot: str
+    clock: Clock
+    trust: Callable[[], str]
+    store: ResidentStore
+    controller: DoorController
+    access: DoorAccess
+    hardware: DoorHardware
+    retention: Retention
+    configuration: Configuration
+    record: Callable[[EventDraft], DoorEvent | None]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that count."""
+        return self.configuration.now
+
+
+class PropertySide:
+    """One door's answers to its property. Tell it every event (`heard`); call `tick` every second.
+
+    `window` is when staff may enrol; whatever serves the panel asks it. `restart` stops the door so
+    that its supervisor starts it again, None when nobody would. It works without a broker too:
+    `join` is what needs one.
+    """
+
+    def __init__(
+        self, door: RunningDoor, gallery: LiveGallery | None, restart: Callable[[], None] | None
+    ) -> None:
+        self._door = door
+        self.link: Callable[[], dict[str, Any]] | None = None
+        """How the link to the property is, None without a broker."""
+        self.window = EnrolWindow(door.clock, ControllersJournal(door.record))
+        self._report = DoorReport(
+            gallery,
+            lambda: door.hardware.door.state,
+            door.trust,
+            lambda: str(door.access.policy.modes.mode(door.clock.now())),
+        )
+        self._reloader = Reloader(
+            door.configuration, door.access, door.hardware, door.retention, door.clock, restart
+        )
+        door.configuration.on_change = self._reloader.apply
+        self._commands = RemoteCommands(door.controller, door.access, door.hardware.door, door.clock)
+        self._commands.window = self.window if door.settings.panel.enabled else None
+        self._commands.reload = self._reloader.reload
+        self._commands.report = self._report.read
+
+    def heard(self, draft: EventDraft) -> None:
+        """Take an event of the door."""
+        self._report.heard(draft)
+        self._commands.heard(draft)
+
+    def tick(self) -> None:
+        """Answer what is overdue, close what is over."""
+        self._commands.tick()
+        self.window.tick()
+        self._reloader.tick()
+
+    def state(self) -> dict[str, Any]:
+        """Return how the door is, with its link to the property when it has one. Any thread."""
+        try:
+            return self._commands.report()
+        except FacegateError:  # not joined, or a card that cannot be read: the rest can be said
+            return self._report.read()
+
+    def join(self, stack: ExitStack) -> None:
+        """Join the property, when there is a broker; the door never waits for it and lives without."""
+        section = self._door.settings.mqtt
+        if section is None:
+            return
+        from edge.service.property.joining import Joining  # noqa: PLC0415 - others need no paho
+        from edge.service.property.link import DoorSide, PropertyLink  # noqa: PLC0415 - the same
+
+        door = self._door
+        side = DoorSide(
+            door.settings.door.id,
+            door.data,
+            door.boot,
+            door.clock,
+            door.trust,
+            door.store,
+            door.record,
+            self._commands.execute,
+            self._report.read,
+            door.configuration,
+        )
+        spread = random.Random()  # noqa: S311 - spreads load, guards nothing
+        joining = Joining(lambda: PropertyLink(section, side), self._note_problem, spread)
+        self._commands.report = self.link = joining.state
+        stack.callback(joining.stop)
+        joining.start()
+
+    def _note_problem(self, problem: str) -> None:
+        clock, data = self._door.clock, {"error": problem[:200]}
+        self._door.record(EventDraft("health.sync", clock.now(), clock.monotonic(), data=data))

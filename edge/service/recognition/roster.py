@@ -1,0 +1,149 @@
+"""The gallery follows store and consents: what is enrolled, removed or withdrawn counts at once."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from edge.consent.rules import matchable
+from edge.errors import KeyUnavailable, StoreError, TemplateRefused
+from edge.service.recognition.consent import ConsentGate, health_data, in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from edge.domain import Embedding, Reason, Template
+    from edge.matcher.gallery import LiveGallery
+    from edge.service.recognition.consent import FollowedConsents
+    from edge.store.consents import ConsentLedger
+    from edge.store.residents import ResidentStore
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.5
+"""Asking costs two indexed reads; a removed or withdrawn resident is refused within this time."""
+
+
+def door_rows(templates: Iterable[Template], model_id: str) -> list[Embedding]:
+    """Return what the door compares probes with, of one resident's templates of this model."""
+    own = [template for template in templates if template.model_id == model_id]
+    return [t.embedding for t in own if t.kind == "mean"] or [t.embedding for t in own]
+
+
+def permitted_rows(
+    store: ResidentStore, consents: ConsentLedger, model_id: str
+) -> dict[str, list[Embedding]]:
+    """Return the rows a door of this model compares with, by resident: nobody who did not agree."""
+    own: dict[str, list[Template]] = {}
+    for template in ConsentGate(consents).permitted(store.templates(model_id)):
+        own.setdefault(template.resident_id, []).append(template)
+    return {resident_id: door_rows(templates, model_id) for resident_id, templates in own.items()}
+
+
+class RosterFollower:
+    """Keeps a `LiveGallery` equal to the store's templates of its model whose consent is in force.
+
+    One thread. Probes are compared with a resident's mean; the single shots stay in the store. One
+    bad resident is reported and left out; the others stay. While the consents cannot be read nobody
+    is matched. `on_health` (kind, data) hears of residents without a consent, and of that.
+    """
+
+    poll_seconds = POLL_SECONDS
+
+    def __init__(self, store: ResidentStore, gallery: LiveGallery, consents: FollowedConsents) -> None:
+        self.on_health: Callable[[str, dict[str, Any]], object] = lambda _kind, _data: None
+        self.objections: dict[str, Reason] = {}
+        """Who has templates of this model and is not matched, and why."""
+        self._store = store
+        self._gallery = gallery
+        self._consents = consents
+        self._version = 0
+        self._told: dict[str, Any] = {"state": "ok"}
+        self._wanting = ""
+        self._owed: Sequence[str] = ()
+
+    @property
+    def gallery(self) -> LiveGallery:
+        """The gallery that is kept."""
+        return self._gallery
+
+    def refresh(self) -> None:
+        """Load what changed since the last time, if anything did, and tell what is wrong."""
+        self._tell(self.load())
+
+    def load(self) -> dict[str, Any]:
+        """Bring the gallery up to date; return the data of a `health.consent` event about it.
+
+        Raises `StoreError` when the residents cannot be read.
+        """
+        try:
+            changed = self._consents.follow()
+        except StoreError as error:
+            self._match_nobody()
+            return {"state": "unreadable", "error": str(error)[:200]}
+        if changed or self._owed or self._store.version() != self._version:
+            self._follow(changed)
+        if self._wanting:
+            return {"state": "unreadable", "error": self._wanting[:200]}
+        return health_data(self.objections)
+
+    def _follow(self, changed: Iterable[str]) -> None:
+        changes = self._store.changes_since(self._version)
+        for resident_id in changes.removed:
+            self.objections.pop(resident_id, None)
+            self._gallery.remove(resident_id)
+        concerned = sorted({*changes.put, *changed, *self._owed})
+        try:
+            for resident_id in concerned:
+                self._replace(resident_id)
+        except KeyUnavailable as error:
+            self._wait_for_the_key(concerned, error)
+        else:
+            self._wanting, self._owed, self._version = "", (), changes.version
+
+    def _wait_for_the_key(self, concerned: Sequence[str], error: KeyUnavailable) -> None:
+        """Match nobody of whom it is not known what changed; the others stay. Tried again at each look."""
+        for resident_id in concerned:
+            self._gallery.remove(resident_id)
+        self._wanting, self._owed = str(error), concerned
+
+    def _replace(self, resident_id: str) -> None:
+        model_id = self._gallery.model_id
+        self.objections.pop(resident_id, None)
+        try:
+            rows = door_rows(self._permitted(resident_id, model_id), model_id)
+            if rows:
+                self._gallery.replace(resident_id, rows, model_id)
+                return
+        except KeyUnavailable:
+            raise
+        except (TemplateRefused, StoreError) as refusal:
+            # A backup may bring back templates whose key was destroyed since: his fault is not the others'.
+            logger.error("resident %s is not matched: %s; enrol again", resident_id, refusal)  # noqa: TRY400
+        self._gallery.remove(resident_id)
+
+    def _permitted(self, resident_id: str, model_id: str) -> list[Template]:
+        own = [one for one in self._store.templates_of(resident_id) if one.model_id == model_id]
+        kept, objections = matchable(own, self._consents.in_force)
+        self.objections |= objections
+        return kept
+
+    def _match_nobody(self) -> None:
+        """Empty the gallery; everybody is loaded anew once the consents can be read."""
+        if self._gallery.residents:
+            self._gallery.load([])
+        self.objections, self._version = {}, 0
+
+    def _tell(self, data: dict[str, Any]) -> None:
+        """Log and report what is news; a growing list is told anew, a shrinking one when it is empty."""
+        news = data["state"] != self._told["state"] or data.get("residents", 0) > self._told.get(
+            "residents", 0
+        )
+        self._told = data
+        if not news:
+            return
+        if data["state"] == "unreadable":
+            logger.error("no face is matched, other ways in go on: %s", data["error"])
+        elif self.objections:
+            logger.error("%s", in_words(self.objections))
+        self.on_health("health.consent", data)

@@ -1,0 +1,1 @@
+"""Make a site: its authority, certificates, signing key, and the broker's configuration."""

@@ -1,0 +1,240 @@
+"""A site's secrets in one folder: authority, broker, hub, and a bundle for each door.
+
+ca/       the authority; keep it off the broker's machine
+broker/   mosquitto.conf, access list, certificates: copy to the broker
+hub/      the property's certificate and the key that signs commands and roster
+doors/ID/ what one door needs: copy to the door, then remove it here
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+from typing import TYPE_CHECKING
+
+from edge.errors import ConfigError
+from edge.site.authority import Authority, write_private
+from edge.wire.names import DEVICE_ID, ROOT
+from edge.wire.signing import Signer, TrustedKeys
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HUB = "hub"
+WORKER = re.compile(r"hub\.[1-9][0-9]{0,2}")
+"""Names of further hubs that only store events; no door may have one."""
+KEYS_FILE = "trusted-keys.json"
+
+MOSQUITTO = """\
+# Written by `facegate provision`. Identity is the certificate; nobody is anonymous.
+listener {port}
+cafile {folder}/ca.crt
+certfile {folder}/server.crt
+keyfile {folder}/server.key
+crlfile {folder}/crl.pem
+tls_version tlsv1.2
+require_certificate true
+use_identity_as_username true
+use_username_as_clientid true
+allow_anonymous false
+acl_file {folder}/acl
+persistence true
+persistence_location {folder}/
+# Doors keep every event until the hub has it, so a broker's loss is harmless: spare the disk.
+autosave_interval 60
+max_inflight_messages 100
+max_queued_messages 100000
+max_queued_bytes 67108864
+max_packet_size 1048576
+persistent_client_expiration 90d
+"""
+
+ACL = f"""\
+# A door writes and reads under its own name only.
+pattern write {ROOT}/%u/evt
+pattern write {ROOT}/%u/state
+pattern write {ROOT}/%u/avail
+pattern write {ROOT}/%u/sync/req
+pattern write {ROOT}/%u/cmd/ack
+pattern write {ROOT}/%u/cfg/reported
+pattern read {ROOT}/%u/evt/ack
+pattern read {ROOT}/%u/sync/#
+pattern read {ROOT}/%u/cmd
+pattern read {ROOT}/%u/cfg/desired
+user {HUB}
+topic readwrite {ROOT}/#
+"""
+
+WORKER_ACL = f"""\
+user {{name}}
+topic read {ROOT}/+/evt
+topic write {ROOT}/+/evt/ack
+"""
+
+DOOR_TOML = """\
+# Belongs into the door's config.toml; the files named here lie beside this one.
+[mqtt]
+host = "{host}"
+port = {port}
+tls = true
+ca_file = "{folder}/ca.crt"
+cert_file = "{folder}/door.crt"
+key_file = "{folder}/door.key"
+trusted_keys = "{folder}/trusted-keys.json"
+ack = "application"
+"""
+
+TRIAL_TOML = """# A trial on this machine: nothing moves. A real door starts from systemd/config.toml.
+[door]
+id = "{door_id}"
+[camera]
+source = "{camera}"
+loop = true
+[lock]
+driver = "dry-run"
+[storage]
+directory = "{folder}/data"
+"""
+
+
+class Site:
+    """The folder of one site. Raises `ConfigError` for what cannot be, and overwrites no key."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @classmethod
+    def create(cls, folder: Path, name: str, broker_host: str, port: int = 8883) -> Site:
+        """Make authority, broker files and hub keys for a new site and return it."""
+        site = cls(folder)
+        Authority.create(folder / "ca", name)
+        site._make_broker(broker_host, port)
+        site._make_hub()
+        (folder / "site.json").write_text(json.dumps({"name": name, "host": broker_host, "port": port}))
+        return site
+
+    def add_door(self, door_id: str) -> Path:
+        """Make the bundle of one door and return its folder."""
+        if not DEVICE_ID.fullmatch(door_id) or is_hub(door_id):
+            raise ConfigError(
+                f"door {door_id!r}: use 1 to 64 letters, digits, _ . or -, and not {HUB!r} or '{HUB}.1'"
+            )
+        authority, bundle = Authority.open(self._folder / "ca"), self._folder / "doors" / door_id
+        if (bundle / "door.key").exists():
+            raise ConfigError(f"{bundle}: the door has its bundle already; revoke it to make another")
+        bundle.mkdir(mode=0o700, parents=True, exist_ok=True)
+        authority.issue(door_id, bundle / "door.crt", bundle / "door.key")
+        (bundle / "ca.crt").write_bytes(authority.certificate_pem)
+        shutil.copy(self._folder / "hub" / KEYS_FILE, bundle / KEYS_FILE)
+        (bundle / "mqtt.toml").write_text(DOOR_TOML.format(folder=bundle.resolve(), **self._place()))
+        return bundle
+
+    def add_trial(self, door_id: str, camera: str) -> Path:
+        """Write a configuration that runs this door on this machine, and return its file.
+
+        `camera` is what `camera.source` takes; its lock moves nothing. Raises `ConfigError` when the
+        name does not fit into the file.
+        """
+        if not camera.isprintable() or set(camera) & set('"\\'):
+            raise ConfigError(f"camera {camera!r}: a name without quotes and backslashes")
+        bundle = self._folder / "doors" / door_id
+        text = TRIAL_TOML.format(door_id=door_id, camera=camera, folder=bundle.resolve())
+        (bundle / "config.toml").write_text(text + (bundle / "mqtt.toml").read_text())
+        return bundle / "config.toml"
+
+    def add_worker(self, number: int) -> str:
+        """Make the certificate of one more hub that stores events, let it in, and return its name."""
+        name, mine = f"{HUB}.{number}", self._folder / HUB
+        if not WORKER.fullmatch(name):
+            raise ConfigError(f"worker {number}: use 1 to 999")
+        if name in self.doors() or (mine / f"{name}.key").exists():
+            raise ConfigError(f"{name}: this name has its certificate already")
+        Authority.open(self._folder / "ca").issue(name, mine / f"{name}.crt", mine / f"{name}.key")
+        with (self._folder / "broker" / "acl").open("a") as acl:
+            acl.write(WORKER_ACL.format(name=name))
+        return name
+
+    def revoke_door(self, door_id: str) -> Path:
+        """Make the door's certificate worthless and return the list the broker must reload."""
+        authority, bundle = Authority.open(self._folder / "ca"), self._folder / "doors" / door_id
+        if not (bundle / "door.crt").exists():
+            raise ConfigError(
+                f"door {door_id!r}: this site has no such door; it has {', '.join(self.doors())}"
+            )
+        authority.revoke(bundle / "door.crt")
+        revoked = self._folder / "revoked" / f"{door_id}-{secrets.token_hex(4)}"
+        revoked.parent.mkdir(mode=0o700, exist_ok=True)
+        bundle.rename(revoked)
+        (self._folder / "broker" / "crl.pem").write_bytes(authority.revoked_pem)
+        return self._folder / "broker" / "crl.pem"
+
+    def doors(self) -> list[str]:
+        """Return the ids of all doors with a valid bundle."""
+        return sorted(
+            path.name for path in (self._folder / "doors").glob("*") if (path / "door.crt").exists()
+        )
+
+    def signer(self) -> Signer:
+        """Return the key that signs commands and the roster."""
+        try:
+            fields = json.loads((self._folder / "hub" / "signing.key").read_text())
+            return Signer(fields["kid"], base64.b64decode(fields["private"], validate=True))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{self._folder / 'hub' / 'signing.key'}: cannot be used ({error})") from error
+
+    def _place(self) -> dict[str, str]:
+        fields: dict[str, str] = json.loads((self._folder / "site.json").read_text())
+        return fields
+
+    def _make_broker(self, host: str, port: int) -> None:
+        authority, broker = Authority.open(self._folder / "ca"), self._folder / "broker"
+        broker.mkdir(mode=0o700)
+        hosts = dict.fromkeys((host, "localhost", "127.0.0.1"))
+        authority.issue("broker", broker / "server.crt", broker / "server.key", hosts)
+        (broker / "ca.crt").write_bytes(authority.certificate_pem)
+        (broker / "crl.pem").write_bytes(authority.revoked_pem)
+        (broker / "acl").write_text(ACL)
+        (broker / "acl").chmod(0o600)
+        (broker / "mosquitto.conf").write_text(MOSQUITTO.format(port=port, folder=broker.resolve()))
+        _give_to_broker(broker)
+
+    def _make_hub(self) -> None:
+        authority, hub = Authority.open(self._folder / "ca"), self._folder / "hub"
+        hub.mkdir(mode=0o700)
+        authority.issue(HUB, hub / "hub.crt", hub / "hub.key")
+        (hub / "ca.crt").write_bytes(authority.certificate_pem)
+        private, kid = secrets.token_bytes(32), f"site-{secrets.token_hex(4)}"
+        fields = {"kid": kid, "private": base64.b64encode(private).decode()}
+        write_private(hub / "signing.key", json.dumps(fields).encode())
+        public = base64.b64encode(Signer(kid, private).public).decode()
+        (hub / KEYS_FILE).write_text(json.dumps({kid: public}))
+
+
+def is_hub(name: str) -> bool:
+    """Say whether this name on the broker is the property's, not a door's."""
+    return name == HUB or WORKER.fullmatch(name) is not None
+
+
+def _give_to_broker(folder: Path) -> None:
+    """Let mosquitto read its files: started by root it becomes the account of this name."""
+    if os.geteuid() != 0:
+        return
+    with contextlib.suppress(LookupError):  # no such account: the broker runs elsewhere
+        for path in (folder, *folder.iterdir()):
+            shutil.chown(path, "mosquitto")
+
+
+def load_trusted_keys(path: Path) -> TrustedKeys:
+    """Return the property's public keys from a bundle. Raises `ConfigError` naming what is wrong."""
+    try:
+        fields = json.loads(path.read_text())
+        return TrustedKeys({kid: base64.b64decode(key, validate=True) for kid, key in fields.items()})
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{path}: no trusted keys: {error}; copy it from the site's bundle again"
+        ) from error

@@ -1,0 +1,1 @@
+"""What every web page of the project stands on: request guard, logins, sessions, accounts, TLS, server."""

@@ -1,0 +1,89 @@
+"""What every request passes: a size limit before a byte is read, and headers that bind the browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+
+from edge.web.refusals import Refused
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from edge.web.refusals import Refusals
+
+MOST_BODY_BYTES = 8 * 1024 * 1024
+"""Eight phone photos, shrunk, or one as it is; nothing else the panel takes is larger."""
+
+CSP = (
+    "default-src 'none'; img-src 'self' data:; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers send "Origin: null" from our own forms
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+}
+
+
+class RequestGuard:
+    """ASGI middleware. Refuses bodies that are too large or do not say how large they are; logs it."""
+
+    def __init__(self, app: ASGIApp, refusals: Refusals) -> None:
+        self._app = app
+        self._refusals = refusals
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on, or answer it with 411 or 413."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = _refusal(Headers(scope=scope))
+        handler = self._app if refusal is None else refusal
+        if refusal is not None:
+            address = scope["client"][0] if scope.get("client") else "?"
+            await run_in_threadpool(self._refusals.tell, Refused.TOO_LARGE, address, scope["path"])
+        await handler(scope, _Limited(receive).receive, _with_headers(send))
+
+
+class _Limited:
+    """Cuts a body off that is longer than it said."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._seen = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        if self._seen > MOST_BODY_BYTES:
+            return {"type": "http.disconnect"}
+        return message
+
+
+def _refusal(headers: Headers) -> PlainTextResponse | None:
+    if "transfer-encoding" in headers:
+        return PlainTextResponse("say how long the body is\n", 411)
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > MOST_BODY_BYTES:
+        return PlainTextResponse(f"at most {MOST_BODY_BYTES} bytes are taken\n", 413)
+    return None
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending

@@ -1,0 +1,66 @@
+"""One person in the roster: read strictly, because it decides who gets in."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from edge.domain import Resident
+from edge.errors import SyncError
+from edge.wire.compound import Listing, Maybe, Table
+from edge.wire.shapes import Flag, Text, Time, require
+
+MAX_RECORD_BYTES = 8 * 1024
+MOST_LEVELS = 32
+
+RECORD = Table(
+    {
+        "id": Text(128, about="never used again for somebody else"),
+        "name": Text(200),
+        "access_levels": Listing(Text(64), MOST_LEVELS, about='default: ["resident"]'),
+        "valid_from": Maybe(Time()),
+        "valid_until": Maybe(Time()),
+        "extended_unlock": Flag("needs more time at the door"),
+        "consent_id": Maybe(Text(128)),
+    },
+    optional=frozenset({"access_levels", "valid_from", "valid_until", "extended_unlock", "consent_id"}),
+    about=f"one person; at most {MAX_RECORD_BYTES} bytes; templates are not among the fields",
+)
+
+
+def canonical_record(fields: dict[str, Any]) -> str:
+    """Return the one text of a record that both sides hash: keys sorted, compact, UTF-8."""
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def parse_record(fields: Any) -> tuple[Resident, str]:
+    """Return (resident, canonical text). Raises `SyncError` naming the field that is wrong.
+
+    Templates are not among the fields: faces stay on the device.
+    """
+    require(RECORD, fields, "record")
+    return take_record(fields)
+
+
+def take_record(fields: dict[str, Any]) -> tuple[Resident, str]:
+    """Return the same for fields that have the shape of a record already."""
+    text = canonical_record(fields)
+    if (size := len(text.encode())) > MAX_RECORD_BYTES:
+        raise SyncError(f"record {fields['id']!r}: {size} bytes; at most {MAX_RECORD_BYTES}")
+    return _resident(fields), text
+
+
+def _resident(fields: dict[str, Any]) -> Resident:
+    return Resident(
+        id=fields["id"],
+        name=fields["name"],
+        access_levels=tuple(fields.get("access_levels", ["resident"])),
+        valid_from=_time(fields.get("valid_from")),
+        valid_until=_time(fields.get("valid_until")),
+        extended_unlock=fields.get("extended_unlock", False),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,121 @@
+"""Every topic of a door: who sends it, what it carries, what keeps it from being forged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from edge.wire import commands, configuration
+from edge.wire import roster as roster_messages
+from edge.wire.envelope import EVENTS
+from edge.wire.home_assistant import ENTITY, PREFIX
+from edge.wire.messages import Answer, Availability, EventAck
+from edge.wire.names import DEVICE_ID, ROOT
+from edge.wire.state import STATE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge.wire.shapes import Shape
+
+Sender: TypeAlias = Literal["door", "property"]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic. `address` names its changing levels in braces.
+
+    `purpose` is set when the payload is signed: then `shape` is that of the signed bytes.
+    """
+
+    name: str
+    address: str
+    sender: Sender
+    shape: Shape
+    summary: str
+    is_retained: bool = False
+    purpose: str | None = None
+
+
+PARAMETERS: Mapping[str, tuple[str, str]] = {
+    "device": ("the door's id and the common name of its certificate", DEVICE_ID.pattern),
+    "rev": ("the roster revision that the snapshot makes", "[0-9]{1,16}"),
+    "part": ("number of the part, from 1", "[1-9][0-9]{0,2}"),
+    "component": ("what Home Assistant calls the kind of entity", "[a-z_]+"),
+    "node": ("the door, as Home Assistant allows it in topics", "[A-Za-z0-9_-]+"),
+    "object": ("the entity", "[a-z_]+"),
+}
+"""What stands in braces: its meaning, and the pattern it matches."""
+
+
+def _of_door(name: str, path: str, sender: Sender, shape: Shape, summary: str) -> Topic:
+    return Topic(name, f"{ROOT}/{{device}}/{path}", sender, shape, summary)
+
+
+def _kept(name: str, path: str, shape: Shape, summary: str) -> Topic:
+    return Topic(name, f"{ROOT}/{{device}}/{path}", "door", shape, summary, is_retained=True)
+
+
+def _signed(name: str, path: str, shape: Shape, summary: str, purpose: str, *, kept: bool = False) -> Topic:
+    return Topic(name, f"{ROOT}/{{device}}/{path}", "property", shape, summary, kept, purpose)
+
+
+TOPICS = (
+    _kept("availability", "avail", Availability.SHAPE, "Whether the door is there; also its last will."),
+    _kept("state", "state", STATE, "How the door is; on change and every 60 s."),
+    _of_door("events", "evt", "door", EVENTS, "One event, or several in order; sent until acknowledged."),
+    _of_door(
+        "eventAcknowledgement", "evt/ack", "property", EventAck.SHAPE, "Stored without a gap up to here."
+    ),
+    _signed("command", "cmd", commands.COMMAND, "A wish; at most once, never retained.", commands.PURPOSE),
+    _of_door("answer", "cmd/ack", "door", Answer.SHAPE, "What physically came of a command."),
+    _signed(
+        "rosterHead",
+        "sync/head",
+        roster_messages.Head.SHAPE,
+        "Where the property's roster is.",
+        roster_messages.HEAD,
+        kept=True,
+    ),
+    _of_door("rosterQuestion", "sync/req", "door", roster_messages.Question.SHAPE, "What the door lacks."),
+    _signed(
+        "rosterDelta",
+        "sync/delta",
+        roster_messages.Delta.SHAPE,
+        "Changes from one revision to another; all of them or none.",
+        roster_messages.DELTA,
+    ),
+    _signed(
+        "rosterSnapshot",
+        "sync/snap/{rev}/0",
+        roster_messages.Manifest.SHAPE,
+        "What a snapshot consists of. Whoever is not in it is erased.",
+        roster_messages.SNAPSHOT,
+    ),
+    _of_door(
+        "rosterSnapshotPart",
+        "sync/snap/{rev}/{part}",
+        "property",
+        roster_messages.PART,
+        "Records of a snapshot; its SHA-256 stands in the signed manifest.",
+    ),
+    _signed(
+        "desiredConfiguration",
+        "cfg/desired",
+        configuration.DESIRED,
+        "Settings the property wants.",
+        configuration.PURPOSE,
+        kept=True,
+    ),
+    _kept(
+        "reportedConfiguration", "cfg/reported", configuration.REPORTED, "Settings that count at the door."
+    ),
+    Topic(
+        "homeAssistantDiscovery",
+        f"{PREFIX}/{{component}}/{{node}}/{{object}}/config",
+        "door",
+        ENTITY,
+        "Only with home_assistant = true. Tells Home Assistant about the door; see its documentation.",
+        is_retained=True,
+    ),
+)

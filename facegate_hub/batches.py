@@ -1,0 +1,80 @@
+"""What one message of a door holds, read strictly enough that every database takes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from edge.errors import SyncError
+from edge.wire.envelope import STORABLES
+from edge.wire.shapes import require
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The events of one message, ready to be stored; `floor` as in `EventSink.store`."""
+
+    device: str
+    stream: str
+    rows: list[dict[str, Any]]
+    floor: int
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The journal these events are of."""
+        return self.device, self.stream
+
+
+def parse_batch(device: str, payload: bytes, floor: int = 0) -> Batch:
+    """Return what is in one message, or raise `SyncError`."""
+    rows = [_row(device, event) for event in _events(payload)]
+    if len({row["stream"] for row in rows}) != 1:
+        raise SyncError("evt: the events of one message must be of one stream")
+    return Batch(device, rows[0]["stream"], rows, floor)
+
+
+def _events(payload: bytes) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise SyncError(f"evt: not JSON: {error}"[:200]) from error
+    events: list[dict[str, Any]] = found if isinstance(found, list) else [found]
+    require(STORABLES, events, "evt")
+    return events
+
+
+def _row(device: str, event: dict[str, Any]) -> dict[str, Any]:
+    fields = dict(event)
+    found_hash, body = fields.pop("hash"), _canonical(fields)
+    try:
+        body.encode()
+    except UnicodeEncodeError as error:  # half a character: no database takes it
+        raise SyncError(f"evt: {fields['seq']}: {error}"[:200]) from error
+    return {
+        "device": device,
+        "stream": fields["stream"],
+        "seq": fields["seq"],
+        "at": _short(fields.get("ts"), 40),
+        "kind": fields["type"],
+        "resident": _short(fields.get("resident"), 128),
+        "reason": _short(fields.get("reason"), 64),
+        "prev": fields["prev"],
+        "hash": found_hash,
+        "body": body,
+    }
+
+
+def _canonical(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(body: str) -> str:
+    """Return the hash an event with this body must have."""
+    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _short(value: Any, longest: int) -> str | None:
+    """Return the beginning of a text, None of what no column takes: PostgreSQL has no NUL."""
+    return value[:longest] if isinstance(value, str) and value.isprintable() else None

@@ -1,0 +1,87 @@
+"""`facegate hub events`: what the doors' journals say: export, doubts, retention."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.errors import SyncError
+from facegate_hub.reading import Wanted
+from facegate_hub.sheets import write_events
+from facegate_hub.staff import Staff
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.group()
+def events() -> None:
+    """Use the events that doors sent.
+
+    Example: facegate hub events export --csv > events.csv
+    """
+
+
+@events.command()
+@click.option("--csv/--json", "as_csv", default=True, show_default=True, help="A spreadsheet, or JSON lines.")
+@click.option("--door", help="Of this door only.")
+@click.option("--kind", help="Of this kind only, such as access.granted.")
+@click.option("--since", type=DAY, help="From this day on (UTC).")
+@click.option("--until", type=DAY, help="Before this day (UTC).")
+@click.pass_obj
+def export(
+    place: tuple[Path, str],
+    as_csv: bool,
+    door: str | None,
+    kind: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> None:
+    """Write events to standard output, oldest first.
+
+    Example: facegate hub events export --csv --since 2026-03-01 > march.csv
+    """
+    wanted = Wanted(door, kind, _day(since), _day(until))
+    with closing(Staff(*place)) as desk:
+        if as_csv:
+            write_events(desk.events(wanted), sys.stdout)
+            return
+        for event in desk.events(wanted):
+            click.echo(event.body)
+
+
+@events.command()
+@click.option("--keep-days", type=click.FloatRange(min=1), required=True, help="Keep what is younger.")
+@click.pass_obj
+def prune(place: tuple[Path, str], keep_days: float) -> None:
+    """Delete events that were stored longer ago; `hub run --keep-days` does so every day.
+
+    Example: facegate hub events prune --keep-days 90
+    """
+    with closing(Staff(*place)) as desk:
+        click.echo(f"{desk.forget(keep_days).events} events deleted")
+
+
+@events.command()
+@click.pass_obj
+def doubts(place: tuple[Path, str]) -> None:
+    """Show signs of tampering or loss in the doors' journals; exit code 1 when there are any.
+
+    Example: facegate hub events doubts
+    """
+    with closing(Staff(*place)) as desk:
+        found = desk.doubts()
+    for doubt in found:
+        click.echo(f"{doubt.device}: entry {doubt.seq} of {doubt.stream}: {doubt.what}")
+    if found:
+        raise SyncError(f"{len(found)} doubts about the doors' journals")
+
+
+def _day(at: datetime | None) -> str | None:
+    return None if at is None else f"{at:%Y-%m-%d}"

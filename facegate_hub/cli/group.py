@@ -1,0 +1,233 @@
+"""`facegate hub`: the property's side, where staff see doors, open them, and keep the roster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from edge.errors import ConfigError
+
+try:
+    import sqlalchemy  # noqa: F401 - said here in words that help
+except ImportError as error:
+    raise ConfigError("the hub needs SQLAlchemy; run: pip install 'facegate[hub]'") from error
+
+from edge.wire.commands import CommandType
+from facegate_hub.cli.config import config, diagnostics
+from facegate_hub.cli.events import events
+from facegate_hub.cli.keys import keys
+from facegate_hub.cli.staff import by_option, give, staff
+from facegate_hub.crew import DATABASE_VARIABLE, Crew, launcher
+from facegate_hub.service import SHARE, Hub, Worker, database_url
+from facegate_hub.sheets import read_people
+from facegate_hub.staff import Staff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@click.group()
+@click.option(
+    "--site",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("site"),
+    show_default=True,
+    help="Folder made by `facegate provision site`.",
+)
+@click.option(
+    "--database",
+    envvar=DATABASE_VARIABLE,
+    show_envvar=True,
+    help="SQLAlchemy URL; default: SQLite in the site's hub folder.",
+)
+@click.pass_context
+def hub(ctx: click.Context, site: Path, database: str | None) -> None:
+    """Keep the roster, store every door's events, and give doors commands.
+
+    Example: facegate hub --site ./site run
+    """
+    ctx.obj = (site, database or database_url(site))
+
+
+@hub.command()
+@click.option(
+    "--workers",
+    type=click.IntRange(0, 64),
+    default=0,
+    show_default=True,
+    help="Processes that store events; 0: this one. Each needs `facegate provision worker`.",
+)
+@click.option("--share", default=SHARE, show_default=True, help="Name of the workers' group at the broker.")
+@click.option("--keep-days", type=click.FloatRange(min=1), help="Delete older events every day.")
+@click.option("--metrics", metavar="HOST:PORT", help="Serve numbers to Prometheus, such as 127.0.0.1:9465.")
+@click.pass_obj
+def run(
+    place: tuple[Path, str], workers: int, share: str, keep_days: float | None, metrics: str | None
+) -> None:
+    """Serve the doors until stopped.
+
+    Example: facegate hub run --workers 3
+    """
+    service = Hub(*place, stores_events=not workers, keep_days=keep_days)
+    crew = Crew(workers, launcher(*place, share))
+    with ExitStack() as stack:
+        if metrics is not None:
+            stack.callback(_publish(service, metrics))
+        crew.start()
+        _serve(service, "hub running")
+        crew.stop()
+
+
+@hub.command()
+@click.argument("number", type=click.IntRange(1, 999))
+@click.option("--share", default=SHARE, show_default=True, help="Name of the workers' group at the broker.")
+@click.option("--attached", is_flag=True, hidden=True)
+@click.pass_obj
+def worker(place: tuple[Path, str], number: int, share: str, attached: bool) -> None:
+    """Store events, one of several that divide them; beside `hub run --workers`, or on another machine.
+
+    Example: facegate hub worker 4
+    """
+    parent = os.getppid()
+    is_left_alone = (lambda: os.getppid() != parent) if attached else (lambda: False)
+    _serve(Worker(*place, number, share), f"worker {number} running", is_left_alone)
+
+
+def _publish(service: Hub, listen: str) -> Callable[[], None]:
+    """Serve the hub's metrics and return what ends that. Raises `ConfigError`."""
+    try:
+        from edge.runtime.metrics_page import MetricsPage
+        from facegate_hub.metrics import HubCollector
+
+        ingest = service.ingest.status if service.ingest else None
+        collector = HubCollector(
+            service.engine, service.roster.rev, service.client.status, ingest, service.waiting
+        )
+        return MetricsPage(listen, collector).close
+    except ImportError as error:
+        raise ConfigError("--metrics needs a package; run: pip install 'facegate[metrics]'") from error
+    except (OSError, OverflowError, ValueError) as error:
+        raise ConfigError(f"--metrics {listen}: {error}; give HOST:PORT with a port that is free") from error
+
+
+def _serve(service: Hub | Worker, said: str, is_left_alone: Callable[[], bool] = lambda: False) -> None:
+    """Serve until a signal, or until whoever started us is gone."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    service.start()
+    click.echo(said)
+    while not is_left_alone() and not ended.wait(1.0):
+        pass
+    service.stop()
+
+
+@hub.command()
+@click.pass_obj
+def doors(place: tuple[Path, str]) -> None:
+    """Show every door: there or not, and how far behind its roster is.
+
+    Example: facegate hub doors
+    """
+    with closing(Staff(*place)) as desk:
+        for door in desk.doors():
+            roster = f"roster {door.behind} revisions behind" if door.behind else "roster up to date"
+            line = f"{door.id:20} {door.availability or 'unknown':8} {roster}, heard {door.seen_at}"
+            click.echo(f"{line}  {door.problem}" if door.problem else line)
+
+
+@hub.command()
+@click.argument(
+    "kind", type=click.Choice([kind.value for kind in CommandType if kind != CommandType.CHALLENGE])
+)
+@click.argument("door")
+@click.option("--minutes", type=click.FloatRange(1, 60), help="For enrol_window: how long; default 10.")
+@by_option
+@click.pass_obj
+def command(place: tuple[Path, str], kind: str, door: str, minutes: float | None, by: str) -> None:
+    """Give a door a command, such as lockdown.
+
+    Example: facegate hub command enrol_window front --minutes 20
+    """
+    if minutes is not None and kind != CommandType.ENROL_WINDOW:
+        raise click.UsageError(f"--minutes means nothing to {kind}")
+    give(place, door, CommandType(kind), by, {} if minutes is None else {"minutes": minutes})
+
+
+hub.add_command(staff)
+hub.add_command(events)
+hub.add_command(config)
+hub.add_command(diagnostics)
+hub.add_command(keys)
+
+
+@hub.group()
+def roster() -> None:
+    """Keep who may enter.
+
+    Example: facegate hub roster import residents.csv
+    """
+
+
+@roster.command(name="import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--encoding", default="utf-8", show_default=True, help="Excel in China writes gb18030.")
+@click.option("--replace", is_flag=True, help="Also remove everybody who is not in FILE.")
+@click.option("--removing", type=int, help="How many people --replace removes, when it is most of them.")
+@click.pass_obj
+def import_(
+    place: tuple[Path, str], file: BinaryIO, encoding: str, replace: bool, removing: int | None
+) -> None:
+    """Add and change people from CSV: id, name, access_levels, valid_from, valid_until...
+
+    Every bad line is named, and then nothing is changed.
+
+    Example: facegate hub roster import residents.csv
+    """
+    records = read_people(file.read(), encoding)
+    with closing(Staff(*place)) as desk:
+        done = desk.import_people(records, replace=replace, removing=removing)
+    click.echo(f"{done.read} read, {done.removed} removed; the roster is at revision {done.rev}")
+
+
+@roster.command()
+@click.argument("ids", nargs=-1, required=True)
+@click.pass_obj
+def remove(place: tuple[Path, str], ids: tuple[str, ...]) -> None:
+    """Remove people; every door erases their faces.
+
+    Example: facegate hub roster remove anna-17
+    """
+    with closing(Staff(*place)) as desk:
+        click.echo(f"the roster is at revision {desk.remove(ids)}")
+
+
+@roster.command()
+@click.pass_obj
+def status(place: tuple[Path, str]) -> None:
+    """Show revision, number of people and digest.
+
+    Example: facegate hub roster status
+    """
+    with closing(Staff(*place)) as desk:
+        state = desk.roster()
+    click.echo(f"epoch {state.epoch}, revision {state.rev}, {state.count} people, digest {state.digest}")
+
+
+@roster.command(name="begin-anew")
+@click.pass_obj
+def begin_anew(place: tuple[Path, str]) -> None:
+    """Make doors take the roster as it is here, after a database was lost or restored from a backup.
+
+    Until then doors refuse it, because to them it is an old one. Import the people first.
+
+    Example: facegate hub roster begin-anew
+    """
+    with closing(Staff(*place)) as desk:
+        click.echo(f"the roster is at epoch {desk.begin_anew()}")

@@ -1,0 +1,82 @@
+"""`facegate hub staff`: what the front desk does: see events as they come, open a door."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge.wire.commands import CommandType
+from facegate_hub.sheets import COLUMNS
+from facegate_hub.staff import Staff
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from facegate_hub.reading import StoredEvent
+
+LOOK_SECONDS = 0.5
+WIDTHS = (16, 7, 27, 24, 16, 0)
+"""Of the columns of the table, as wide as their usual content."""
+by_option = click.option("--by", default=getpass.getuser, help="Who asks; journaled at the door.")
+
+
+@click.group()
+def staff() -> None:
+    """Work at the front desk.
+
+    Example: facegate hub staff open front
+    """
+
+
+@staff.command()
+@click.option("--follow", "-f", is_flag=True, help="Keep printing as events arrive.")
+@click.option("--last", default=20, show_default=True, help="How many to begin with.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.pass_obj
+def watch(place: tuple[Path, str], follow: bool, last: int, as_json: bool) -> None:
+    """Show the doors' last events, oldest first, and new ones as they are stored.
+
+    Example: facegate hub staff watch --follow
+    """
+    with closing(Staff(*place)) as desk:
+        news = desk.news()
+        for event in desk.latest(last):
+            _show(event, as_json)
+        while follow:
+            for event in news.look():
+                _show(event, as_json)
+            time.sleep(LOOK_SECONDS)
+
+
+@staff.command(name="open")
+@click.argument("door")
+@click.option("--seconds", type=click.FloatRange(1, 30), help="How long; default: the door's own setting.")
+@by_option
+@click.pass_obj
+def open_(place: tuple[Path, str], door: str, seconds: float | None, by: str) -> None:
+    """Open a door from here and say what physically came of it.
+
+    Example: facegate hub staff open front --by "Front desk"
+    """
+    give(place, door, CommandType.UNLOCK, by, {"seconds": seconds} if seconds else {})
+
+
+def give(place: tuple[Path, str], door: str, kind: CommandType, by: str, args: dict[str, Any]) -> None:
+    """Give a door a command and print its answer."""
+    with closing(Staff(*place)) as desk:
+        text = desk.command(door, kind, by, args)
+    click.echo(f"{door}: {text or 'done'}")
+
+
+def _show(event: StoredEvent, as_json: bool) -> None:
+    if as_json:
+        click.echo(event.body)
+        return
+    # On a broker without access list anybody chooses a door's name: it must not steer a terminal.
+    cells = [(str(getattr(event, name) or "-"), width) for name, width in zip(COLUMNS, WIDTHS, strict=True)]
+    shown = ("".join(c if c.isprintable() else "?" for c in cell).ljust(width) for cell, width in cells)
+    click.echo("  ".join(shown).rstrip())

@@ -1,0 +1,136 @@
+"""What the property wants of its doors' settings: kept by revision, shown to each door, compared."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+import sqlalchemy as sa
+
+from edge.broker.clerk import Clerk
+from edge.errors import SyncError
+from edge.site.provision import HUB
+from edge.wire.configuration import DESIRED, PURPOSE, Desired, Reported
+from edge.wire.messages import parse_shaped
+from edge.wire.names import DEVICE_ID, ROOT
+from facegate_hub.tables import CONFIGS, put, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from edge.broker.session import Session
+    from edge.wire.messages import Message
+    from edge.wire.signing import Signer
+
+    Value: TypeAlias = str | int | float
+
+LOG = logging.getLogger(__name__)
+LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigView:
+    """One door's settings: `rev` and `wanted` as asked for, and what the door says (None: nothing yet).
+
+    `reported_at` is UTC in ISO form.
+    """
+
+    device: str
+    rev: int
+    wanted: Mapping[str, Value]
+    reported: Reported | None
+    reported_at: str | None
+
+
+class Configurations:
+    """The wishes of a site, in its database. Any thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def change(self, device: str, values: Mapping[str, Value], reset: Iterable[str] = ()) -> int:
+        """Want these values beside what was wanted before, without those in `reset`; return the revision.
+
+        Raises `SyncError` for what is no setting, or no value; the door knows which may be changed.
+        """
+        if not DEVICE_ID.fullmatch(device) or device == HUB:
+            raise SyncError(f"door {device[:64]!r}: there can be no such door")
+        with self._engine.begin() as connection:
+            old = _view(connection, device)
+            wanted = {**old.wanted, **values}
+            for key in reset:
+                wanted.pop(key, None)
+            # Above what the door has seen too: a hub that lost its database must not fall behind it.
+            rev = max(old.rev, old.reported.rev if old.reported else 0) + 1
+            parse_shaped(DESIRED, Desired(device, rev, wanted).encode(), "config")
+            put(connection, CONFIGS, {"device": device, "rev": rev, "wanted": json.dumps(wanted)})
+        return rev
+
+    def view(self, device: str) -> ConfigView:
+        """Return what is wanted of a door and what it says."""
+        with reading(self._engine) as connection:
+            return _view(connection, device)
+
+    def revisions(self) -> dict[str, int]:
+        """Return the newest revision of each door that has one."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(sa.select(CONFIGS.c.device, CONFIGS.c.rev))
+            return {row.device: row.rev for row in rows if row.rev is not None}
+
+    def note(self, device: str, payload: bytes) -> None:
+        """Keep what a door says about itself. Raises `SyncError` for what it cannot have said."""
+        Reported.parse(payload)
+        if not DEVICE_ID.fullmatch(device) or device == HUB:
+            return
+        row = {"device": device, "reported": payload.decode(), "reported_at": datetime.now(UTC).isoformat()}
+        with self._engine.begin() as connection:
+            put(connection, CONFIGS, row)
+
+
+class ConfigurationServer(Clerk):
+    """Leaves each door's signed wishes at the broker and keeps what doors say. Has a thread of its own."""
+
+    def __init__(self, engine: Engine, signer: Signer) -> None:
+        super().__init__("hub-configuration", (f"{ROOT}/+/cfg/reported",), LOOK_SECONDS)
+        self._configurations = Configurations(engine)
+        self._signer = signer
+        self._shown: dict[str, int] = {}
+
+    def opened(self, session: Session, now: float) -> None:
+        """Show everything again: what was on its way when a connection ended may be lost."""
+        super().opened(session, now)
+        self._shown = {}
+
+    def handle(self, message: Message) -> None:
+        """Keep one door's word."""
+        device = message.topic.split("/")[2]
+        try:
+            self._configurations.note(device, message.payload)
+        except SyncError as error:
+            LOG.warning("%s: %s", device, error)
+
+    def idle(self) -> None:
+        """Show every door what is new, and all of it once after the start: a broker may have lost it."""
+        for device, rev in self._configurations.revisions().items():
+            if self.room and self._shown.get(device) != rev:
+                self._show(device)
+                self._shown[device] = rev
+
+    def _show(self, device: str) -> None:
+        view = self._configurations.view(device)
+        body = Desired(device, view.rev, view.wanted).encode()
+        self.send(f"{ROOT}/{device}/cfg/desired", self._signer.sign(body, PURPOSE), retain=True)
+
+
+def _view(connection: Connection, device: str) -> ConfigView:
+    row = connection.execute(sa.select(CONFIGS).where(CONFIGS.c.device == device)).first()
+    if row is None:
+        return ConfigView(device, 0, {}, None, None)
+    reported = Reported.parse(row.reported.encode()) if row.reported else None
+    wanted = json.loads(row.wanted) if row.wanted else {}
+    return ConfigView(device, row.rev or 0, wanted, reported, row.reported_at)

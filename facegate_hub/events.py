@@ -1,0 +1,233 @@
+"""The event sink: each event is stored once, and a door is told how far there is no gap."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from facegate_hub.batches import digest, parse_batch
+from facegate_hub.tables import DOUBTS, EVENTS, STREAMS, insert_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from facegate_hub.batches import Batch
+
+    Key = tuple[str, str]
+    """(device, stream)"""
+
+STEP = 1000
+GENESIS = "0" * 64
+"""What the first event of a journal names as the hash before it."""
+CHAIN = (EVENTS.c.seq, EVENTS.c.prev, EVENTS.c.hash)
+KNOWN_SQLITE = sa.text(
+    "SELECT e.device, e.stream, e.seq, e.hash FROM json_each(:asked) AS j JOIN events AS e"
+    " ON e.device = json_extract(j.value, '$[0]') AND e.stream = json_extract(j.value, '$[1]')"
+    " AND e.seq = json_extract(j.value, '$[2]')"
+)
+KNOWN_POSTGRESQL = sa.text(
+    "SELECT e.device, e.stream, e.seq, e.hash FROM json_array_elements(CAST(:asked AS json)) AS j"
+    " JOIN events AS e ON e.device = j.value ->> 0 AND e.stream = j.value ->> 1"
+    " AND e.seq = CAST(j.value ->> 2 AS bigint)"
+)
+"""A thousand keys in one parameter: as tuples after IN, SQLite reads the whole table for them, and
+SQLAlchemy takes longer to write the statement than either database to run it."""
+MOVED = (
+    sa.update(STREAMS)
+    .where(STREAMS.c.device == sa.bindparam("d"), STREAMS.c.stream == sa.bindparam("s"))
+    .values(upto=sa.bindparam("u"), hash=sa.bindparam("h"), top=sa.bindparam("t"))
+)
+
+
+@dataclass(slots=True)
+class Place:
+    """How far a stream is, as in the table `streams`, and what this commit adds to it."""
+
+    device: str
+    stream: str
+    upto: int
+    hash: str | None
+    top: int
+    pruned: int
+    known: dict[int, str] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    doubts: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def key(self) -> Key:
+        """The journal."""
+        return self.device, self.stream
+
+    def doubt(self, seq: int, what: str) -> None:
+        """Note a sign of tampering or loss."""
+        self.doubts.append({"device": self.device, "stream": self.stream, "seq": seq, "what": what})
+
+    def take(self, row: dict[str, Any]) -> None:
+        """Keep an event unless it is there already; doubt what does not fit."""
+        seq, found = row["seq"], row["hash"]
+        if seq <= self.pruned:
+            return
+        if seq in self.known:
+            if self.known[seq] != found:
+                self.doubt(seq, f"came again as {found}")
+            return
+        if digest(row["body"]) != found:
+            self.doubt(seq, "its hash does not fit")
+        self.known[seq] = found
+        self.rows.append(row)
+
+    def skip_to(self, floor: int) -> None:
+        """Go on after what another hub confirmed."""
+        if floor > self.upto:
+            self.doubt(floor, f"{self.upto + 1} to {floor} went to another hub")
+            self.upto, self.hash = floor, None
+
+    def walk(self, links: Iterable[tuple[int, str, str]]) -> None:
+        """Go on to the first gap, looking at each (seq, prev, hash) of the chain on the way."""
+        for seq, prev, found in links:
+            if seq <= self.upto:
+                continue
+            if seq != self.upto + 1:
+                return
+            if self.hash is not None and prev != self.hash:
+                self.doubt(seq, f"does not follow {self.upto}")
+            self.upto, self.hash = seq, found
+
+
+class EventSink:
+    """Stores what doors send. Any thread; several hubs may share one database.
+
+    The guarantee is in the database: an event is acknowledged only after it was committed, and
+    only up to the first gap. What does not fit the hash chain is stored all the same and noted
+    as a doubt: refusing it would lose the evidence.
+    """
+
+    def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._now = now
+        self._met: set[Key] = set()
+
+    def store(self, device: str, payload: bytes, floor: int = 0) -> dict[str, Any]:
+        """Commit the events in one message and return the acknowledgement to send.
+
+        `floor` is up to where the door was told, before, that everything has arrived. Raises
+        `SyncError` when the message is not one of events, all of one stream.
+        """
+        return self.commit([parse_batch(device, payload, floor)])[0][1]
+
+    def commit(self, batches: list[Batch]) -> list[tuple[str, dict[str, Any]]]:
+        """Commit several messages at once; return (device, acknowledgement) for each stream in them.
+
+        A burst of hundreds of doors costs five statements and one commit. Raises SQLAlchemy's
+        errors; then nothing is stored, and nothing may be acknowledged.
+        """
+        try:
+            with self._engine.begin() as connection:
+                places = self._lock(connection, sorted({batch.key for batch in batches}))
+                _take(connection, places, batches)
+                for place in places.values():
+                    _advance(connection, place)
+                _write(connection, list(places.values()), self._now())
+        except BaseException:
+            self._met.clear()  # their rows may have been undone
+            raise
+        self._met.update(places)
+        return [(place.device, {"stream": place.stream, "upto": place.upto}) for place in places.values()]
+
+    def _lock(self, connection: Connection, keys: list[Key]) -> dict[Key, Place]:
+        """Return how far each stream is, and keep other hubs off them until the commit.
+
+        New streams first, then all, both sorted: hubs take their locks in one order and never
+        wait for each other in a circle.
+        """
+        fresh = [key for key in keys if key not in self._met]
+        new = [{"device": d, "stream": s, "upto": 0, "hash": GENESIS, "top": 0} for d, s in fresh]
+        insert_missing(connection, STREAMS, new)
+        # By device alone, which has few: SQLite uses no index for pairs (it reads the whole table).
+        mine = STREAMS.c.device.in_(sorted({device for device, _ in keys}))
+        query = sa.select(STREAMS).where(mine).order_by(STREAMS.c.device, STREAMS.c.stream)
+        rows = {(row.device, row.stream): row for row in connection.execute(query.with_for_update())}
+        return {key: _place(connection, rows[key]) for key in keys}
+
+
+def _take(connection: Connection, places: dict[Key, Place], batches: list[Batch]) -> None:
+    """Sort out what is new; only numbers up to the highest one stored can be known."""
+    asked = {
+        (*batch.key, row["seq"])
+        for batch in batches
+        for row in batch.rows
+        if row["seq"] <= places[batch.key].top
+    }
+    for device, stream, seq, found in _known(connection, sorted(asked)):
+        places[device, stream].known[seq] = found
+    for batch in batches:
+        for row in batch.rows:
+            places[batch.key].take(row)
+    for batch in batches:
+        places[batch.key].skip_to(batch.floor)
+
+
+def _known(connection: Connection, asked: list[tuple[str, str, int]]) -> Iterator[tuple[str, str, int, str]]:
+    """Yield (device, stream, seq, hash) of those entries that are stored already."""
+    if asked:
+        query = KNOWN_POSTGRESQL if connection.dialect.name == "postgresql" else KNOWN_SQLITE
+        for row in connection.execute(query, {"asked": json.dumps(asked)}):
+            yield row.device, row.stream, row.seq, row.hash
+
+
+def _advance(connection: Connection, place: Place) -> None:
+    """Walk to the first gap: through what came now, and through what waited behind a gap."""
+    place.rows.sort(key=lambda row: row["seq"])
+    came = [(row["seq"], row["prev"], row["hash"]) for row in place.rows]
+    last = place.top
+    if came:
+        place.top = max(last, came[-1][0])
+    place.walk(came)
+    while place.upto < last:
+        before = place.upto
+        place.walk(_links(connection, place, came))
+        if place.upto == before:
+            return
+
+
+def _links(
+    connection: Connection, place: Place, came: list[tuple[int, str, str]]
+) -> list[tuple[int, str, str]]:
+    """Return the next links after `upto`: of those stored before, and of those that came now."""
+    later = EVENTS.c.seq > place.upto
+    query = sa.select(*CHAIN).where(*_of(place), later).order_by(EVENTS.c.seq).limit(STEP)
+    stored = [(row.seq, row.prev, row.hash) for row in connection.execute(query)]
+    return sorted(stored + [link for link in came if link[0] > place.upto])
+
+
+def _write(connection: Connection, places: list[Place], now: float) -> None:
+    """Write all that is new, one statement for each table."""
+    if doubts := [doubt for place in places for doubt in place.doubts]:
+        connection.execute(sa.insert(DOUBTS), doubts)
+    if rows := [row for place in places for row in place.rows]:
+        connection.execute(sa.insert(EVENTS), [{**row, "stored_at": now} for row in rows])
+    moved = [
+        {"d": place.device, "s": place.stream, "u": place.upto, "h": place.hash, "t": place.top}
+        for place in places
+        if place.rows or place.doubts
+    ]
+    if moved:
+        connection.execute(MOVED, moved)
+
+
+def _place(connection: Connection, row: Any) -> Place:
+    place = Place(row.device, row.stream, row.upto, row.hash, row.top or 0, row.pruned or 0)
+    if row.top is None:  # left by an older version
+        highest = sa.select(sa.func.max(EVENTS.c.seq)).where(*_of(place))
+        place.top = connection.execute(highest).scalar() or 0
+    return place
+
+
+def _of(place: Place) -> tuple[sa.ColumnElement[bool], ...]:
+    return EVENTS.c.device == place.device, EVENTS.c.stream == place.stream

@@ -1,0 +1,144 @@
+"""Takes events from the broker into the database, and tells doors what is stored."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from edge.broker.clerk import QUIET_SECONDS, Clerk
+from edge.errors import SyncError
+from edge.wire.names import ROOT
+from facegate_hub.batches import parse_batch
+from facegate_hub.devices import device_of, note
+from facegate_hub.events import EventSink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.engine import Engine
+
+    from edge.wire.messages import Message
+    from facegate_hub.batches import Batch
+
+LOG = logging.getLogger(__name__)
+
+MOST_WAITING = 50_000
+"""Messages of doors that may wait: beyond it they are rejected, and doors send them again."""
+PAUSE_SECONDS = 0.5
+"""Between attempts while the database fails: doors repeat themselves after 3 s at the earliest."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestStatus:
+    """What was done since the start; `problem` is what the database has against us, None: nothing."""
+
+    messages: int = 0
+    events: int = 0
+    commits: int = 0
+    refused: int = 0
+    failures: int = 0
+    problem: str | None = None
+
+
+class Ingest(Clerk):
+    """Stores events and acknowledges what is stored. Has a thread of its own; `status` from any.
+
+    What waits is committed together: a hub takes bursts from hundreds of doors on one disk. With
+    `share` several hubs divide the doors' messages among them (`$share` of MQTT 5). While the
+    database fails nothing is acknowledged, and doors send again.
+    """
+
+    def __init__(
+        self, engine: Engine, share: str | None = None, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        topic = f"{ROOT}/+/evt"
+        super().__init__(
+            "hub-events", (f"$share/{share}/{topic}" if share else topic,), most_waiting=MOST_WAITING
+        )
+        self._engine = engine
+        self._sink = EventSink(engine)
+        self._sleep = sleep
+        self._status = IngestStatus()
+        self._failures_quiet_until = 0.0
+
+    def status(self) -> IngestStatus:
+        """Return what was done so far."""
+        return self._status
+
+    def handle(self, message: Message) -> None:
+        """Take one message of a door."""
+        self.handle_all([message])
+
+    def handle_all(self, messages: list[Message]) -> None:
+        """Store what doors sent in one commit, and acknowledge what is stored then."""
+        self._count(messages=len(messages))
+        notes: dict[str, dict[str, Any]] = {}
+        batches = [batch for message in messages if (batch := self._read(message, notes)) is not None]
+        try:
+            if batches:
+                self._commit(batches)
+            note(self._engine, notes)
+        except sa.exc.SQLAlchemyError as error:
+            self._failed(error)
+        else:
+            self._status = replace(self._status, problem=None)
+
+    def _commit(self, batches: list[Batch]) -> None:
+        try:
+            self._store(batches)
+        except sa.exc.DataError:
+            # Something no database takes got through; whoever sent it must not hold up the others.
+            for batch in batches:
+                self._store_alone(batch)
+
+    def _store_alone(self, batch: Batch) -> None:
+        try:
+            self._store([batch])
+        except sa.exc.DataError as error:
+            self._count(refused=1)
+            note(self._engine, {batch.device: {"problem": f"evt: cannot be stored: {error.orig}"[:200]}})
+
+    def _store(self, batches: list[Batch]) -> None:
+        for device, ack in self._sink.commit(batches):
+            self.send(f"{ROOT}/{device}/evt/ack", json.dumps(ack).encode())
+        self._count(commits=1, events=sum(len(batch.rows) for batch in batches))
+
+    def _read(self, message: Message, notes: dict[str, dict[str, Any]]) -> Batch | None:
+        """Return the events in a message; note what they say of the roster, and rubbish."""
+        device = device_of(message.topic)
+        try:
+            batch = parse_batch(device, message.payload, message.done)
+        except SyncError as error:
+            LOG.debug("%s: %s", device, error)
+            self._count(refused=1)
+            notes.setdefault(device, {})["problem"] = str(error)[:200]
+            return None
+        if (rev := _revision(batch)) is not None:
+            notes.setdefault(device, {}).update(rev=rev, problem=None)
+        return batch
+
+    def _failed(self, error: sa.exc.SQLAlchemyError) -> None:
+        """Say it once a minute, and leave the database a moment."""
+        said = str(getattr(error, "orig", None) or error).splitlines()[0]
+        self._count(failures=1)
+        self._status = replace(self._status, problem=said)
+        if (now := time.monotonic()) >= self._failures_quiet_until:
+            self._failures_quiet_until = now + QUIET_SECONDS
+            LOG.error("the hub's database fails: %s; nothing is acknowledged until it works", said)
+        self._sleep(PAUSE_SECONDS)
+
+    def _count(self, **more: int) -> None:
+        old = self._status
+        self._status = replace(old, **{name: getattr(old, name) + by for name, by in more.items()})
+
+
+def _revision(batch: Batch) -> int | None:
+    """Return the newest roster revision that these events tell of."""
+    told = [json.loads(row["body"]).get("data") for row in batch.rows if row["kind"] == "roster.changed"]
+    revs = [data.get("rev") for data in told if isinstance(data, dict)]
+    return max((rev for rev in revs if type(rev) is int), default=None)

@@ -1,0 +1,106 @@
+"""Stored events read back: a history, and the news since the last look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from facegate_hub.tables import EVENTS, STREAMS, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import Engine
+
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One event of a door; `at` is the door's own time as it was sent, `body` the event as JSON."""
+
+    device: str
+    stream: str
+    seq: int
+    at: str | None
+    kind: str
+    resident: str | None
+    reason: str | None
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events: all that are given must fit. `since` and `until` (not included) are ISO times in UTC."""
+
+    device: str | None = None
+    kind: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+SELECTED: sa.Select[Any] = sa.select(*(EVENTS.c[name] for name in StoredEvent.__slots__))
+
+
+def history(engine: Engine, wanted: Wanted | None = None) -> Iterator[StoredEvent]:
+    """Yield events by the doors' time, oldest first, a page at a time: millions fit into any memory."""
+    order = (EVENTS.c.at, EVENTS.c.device, EVENTS.c.stream, EVENTS.c.seq)
+    query = _narrowed(SELECTED, wanted or Wanted()).order_by(*order)
+    with reading(engine).execution_options(yield_per=PAGE) as connection:
+        for row in connection.execute(query):
+            yield StoredEvent(*row)
+
+
+def latest(engine: Engine, count: int) -> list[StoredEvent]:
+    """Return the last events by the doors' time, oldest first."""
+    query = SELECTED.order_by(EVENTS.c.at.desc(), EVENTS.c.device, EVENTS.c.seq.desc()).limit(count)
+    with reading(engine) as connection:
+        return [StoredEvent(*row) for row in connection.execute(query)][::-1]
+
+
+class News:
+    """Events stored since the last look, each once, whichever hub stored them.
+
+    Follows how far each stream has no gap, so that nothing is skipped when two hubs commit in
+    another order than they began. One thread.
+    """
+
+    def __init__(self, engine: Engine, *, from_the_start: bool = False) -> None:
+        self._engine = engine
+        self._seen: dict[tuple[str, str], int] = {} if from_the_start else self._uptos()
+
+    def look(self) -> list[StoredEvent]:
+        """Return what is new, at most a page from each stream."""
+        found: list[StoredEvent] = []
+        for (device, stream), upto in self._uptos().items():
+            seen = self._seen.get((device, stream), 0)
+            if upto > seen:
+                found += self._between(device, stream, seen, upto)
+        return sorted(found, key=lambda event: (event.at or "", event.device, event.seq))
+
+    def _between(self, device: str, stream: str, seen: int, upto: int) -> list[StoredEvent]:
+        mine = (EVENTS.c.device == device, EVENTS.c.stream == stream, EVENTS.c.seq > seen)
+        query = SELECTED.where(*mine, EVENTS.c.seq <= upto).order_by(EVENTS.c.seq).limit(PAGE)
+        with reading(self._engine) as connection:
+            found = [StoredEvent(*row) for row in connection.execute(query)]
+        self._seen[device, stream] = found[-1].seq if len(found) == PAGE else upto
+        return found
+
+    def _uptos(self) -> dict[tuple[str, str], int]:
+        query = sa.select(STREAMS.c.device, STREAMS.c.stream, STREAMS.c.upto)
+        with reading(self._engine) as connection:
+            return {(row.device, row.stream): row.upto for row in connection.execute(query)}
+
+
+def _narrowed(query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
+    if wanted.device is not None:
+        query = query.where(EVENTS.c.device == wanted.device)
+    if wanted.kind is not None:
+        query = query.where(EVENTS.c.kind == wanted.kind)
+    if wanted.since is not None:
+        query = query.where(EVENTS.c.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(EVENTS.c.at < wanted.until)
+    return query

@@ -1,0 +1,106 @@
+"""Forgets what has been kept long enough: events by age, and what nobody can ask for again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from facegate_hub.roster import LONGEST_DELTA
+from facegate_hub.tables import EVENTS, REQUESTS, ROSTER_LOG, STREAMS, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.engine import Engine
+
+LOG = logging.getLogger(__name__)
+
+DAY_SECONDS = 86_400.0
+MOST_AT_ONCE = 2000
+"""Events deleted in one commit: doors wait for their acknowledgements meanwhile (20 ms on SQLite)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many rows went: events, answered commands, and roster changes."""
+
+    events: int
+    requests: int
+    changes: int
+
+
+class Retention:
+    """Deletes what is older than `keep_days`, once at the start and then every day. One thread.
+
+    Age counts from when an event was stored here: a door's clock may be wrong.
+    """
+
+    def __init__(self, engine: Engine, keep_days: float, now: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._keep_seconds = keep_days * DAY_SECONDS
+        self._now = now
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hub-retention", daemon=True)
+
+    def start(self) -> None:
+        """Begin. Once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the commit under way. Safe to call twice."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def prune(self) -> Forgotten:
+        """Delete what is too old now and say how much that was."""
+        before = self._now() - self._keep_seconds
+        events = sum(self._prune_stream(row.device, row.stream, row.upto, before) for row in self._streams())
+        with self._engine.begin() as connection:
+            old = sa.delete(REQUESTS).where(REQUESTS.c.asked_at < before)
+            last = sa.select(sa.func.max(ROSTER_LOG.c.rev)).scalar_subquery()
+            unused = sa.delete(ROSTER_LOG).where(ROSTER_LOG.c.rev < last - LONGEST_DELTA)
+            return Forgotten(events, connection.execute(old).rowcount, connection.execute(unused).rowcount)
+
+    def _streams(self) -> list[sa.Row[tuple[str, str, int]]]:
+        with reading(self._engine) as connection:
+            return list(connection.execute(sa.select(STREAMS.c.device, STREAMS.c.stream, STREAMS.c.upto)))
+
+    def _prune_stream(self, device: str, stream: str, upto: int, before: float) -> int:
+        """Delete the beginning of one journal, up to the first event that is young enough."""
+        mine = (EVENTS.c.device == device, EVENTS.c.stream == stream)
+        young = sa.select(EVENTS.c.seq).where(*mine, EVENTS.c.stored_at >= before)
+        with reading(self._engine) as connection:
+            first = connection.execute(sa.select(sa.func.min(EVENTS.c.seq)).where(*mine)).scalar()
+            keep = connection.execute(young.order_by(EVENTS.c.seq).limit(1)).scalar()
+        if first is None:
+            return 0
+        end, count = min(upto, keep - 1 if keep is not None else upto), 0
+        for start in range(first, end + 1, MOST_AT_ONCE):
+            if self._ended.is_set():
+                break
+            cut = min(end, start + MOST_AT_ONCE - 1)
+            count += self._cut(device, stream, cut)
+        return count
+
+    def _cut(self, device: str, stream: str, cut: int) -> int:
+        mine = (EVENTS.c.device == device, EVENTS.c.stream == stream, EVENTS.c.seq <= cut)
+        place = (STREAMS.c.device == device, STREAMS.c.stream == stream)
+        with self._engine.begin() as connection:
+            # First the stream: its lock keeps off a hub that is storing, and what a door sends
+            # again from before the cut is not stored again.
+            connection.execute(sa.update(STREAMS).where(*place).values(pruned=cut))
+            return connection.execute(sa.delete(EVENTS).where(*mine)).rowcount
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                LOG.info("forgotten: %s", self.prune())
+            except Exception:  # the thread's outermost loop: tomorrow is another day
+                LOG.exception("old events could not be deleted")
+            self._ended.wait(DAY_SECONDS)

@@ -1,0 +1,125 @@
+"""Carries the roster to the doors: the head to all, a delta to who is there, and what anybody lacks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from edge.broker.clerk import Clerk
+from edge.errors import SyncError
+from edge.wire.names import ROOT
+from edge.wire.roster import Question
+from facegate_hub.devices import device_of, known_doors, note
+from facegate_hub.roster import LONGEST_DELTA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.engine import Engine
+
+    from edge.broker.session import Session
+    from edge.wire.messages import Message
+    from facegate_hub.roster import Messages, Moment, RosterLog
+
+LOG = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.2
+"""A tenth of what a removal may take until it works at the door (1 s after it arrived, 2 s in all)."""
+CONFIRM_SECONDS = 3600.0
+"""Between two heads when nobody comes or goes: a door with a lease must hear that all is as it was."""
+MOST_BYTES_A_TURN = 8 * 1024 * 1024
+"""Snapshots leave at no more than 40 MB/s: what a whole site asks for after a power cut is 1 MB a door."""
+MOST_MESSAGES = 32
+"""Room for one snapshot of 20,000 people (6 MB in parts of 256 KiB), so that none is sent by halves."""
+
+
+class RosterServer(Clerk):
+    """Shows every door where the roster is, and answers those who ask for what they lack.
+
+    What is to be sent waits here by door, each once, and leaves as fast as the broker takes it.
+    """
+
+    def __init__(
+        self, engine: Engine, log: RosterLog, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__("hub-roster", (f"{ROOT}/+/sync/req", f"{ROOT}/+/avail"), LOOK_SECONDS)
+        self._engine = engine
+        self._log = log
+        self._rev = -1
+        self._epoch = 0
+        self._monotonic = monotonic
+        self._confirm_at = monotonic() + CONFIRM_SECONDS
+        self._begin_again = False
+        self._questions: dict[str, Question] = {}
+        self._pushes: dict[str, int | None] = {}
+        """The revision from which a door is sent the changes before the head; None: the head alone."""
+
+    def opened(self, session: Session, now: float) -> None:
+        """Show the head to all again: what was on its way when a connection ended may be lost."""
+        super().opened(session, now)
+        self._begin_again = True
+
+    def handle(self, message: Message) -> None:
+        """Take one message."""
+        self.handle_all([message])
+
+    def handle_all(self, messages: list[Message]) -> None:
+        """Take questions, the last of each door; greet doors that came online with the head."""
+        notes: dict[str, dict[str, Any]] = {}
+        for message in messages:
+            device = device_of(message.topic)
+            if message.topic.endswith("/avail"):
+                if b"online" in message.payload:
+                    self._pushes.setdefault(device, None)
+                continue
+            try:
+                question = Question.parse(message.payload)
+            except SyncError as error:
+                LOG.warning("%s: %s", device, error)
+                continue
+            self._questions[device] = question
+            told = {"problem": question.problem} if question.problem else {}
+            notes[device] = {"epoch": question.epoch, "rev": question.have, **told}
+        note(self._engine, notes)
+
+    def idle(self) -> None:
+        """Push what changed since the last look to every door we know, and send what waits."""
+        self._look()
+        if not self._questions and not self._pushes:
+            return
+        left = MOST_BYTES_A_TURN
+        with self._log.moment() as moment:
+            while left > 0 and self.room > MOST_MESSAGES and (self._questions or self._pushes):
+                left -= self._answer_next(moment) if self._questions else self._push_next(moment)
+
+    def _look(self) -> None:
+        now = self._monotonic()
+        if self._begin_again or now >= self._confirm_at:
+            self._begin_again, self._rev, self._confirm_at = False, -1, now + CONFIRM_SECONDS
+        state = self._log.state()
+        rev = state.rev
+        if state.epoch == self._epoch and rev == self._rev:
+            return
+        start = self._rev if state.epoch == self._epoch else -1
+        self._rev, self._epoch = rev, state.epoch
+        known = start >= 0 and rev - start <= LONGEST_DELTA
+        for device in known_doors(self._engine):
+            # A door that still waits for older changes gets the head, and asks for them all.
+            self._pushes[device] = start if known and device not in self._pushes else None
+
+    def _answer_next(self, moment: Moment) -> int:
+        device = next(iter(self._questions))
+        return self._tell(device, self._log.answer(moment, device, self._questions.pop(device)))
+
+    def _push_next(self, moment: Moment) -> int:
+        device = next(iter(self._pushes))
+        start = self._pushes.pop(device)
+        changes = self._log.delta(moment, device, start) if start is not None else []
+        return self._tell(device, [*changes, *self._log.head(moment, device)])
+
+    def _tell(self, device: str, messages: Messages) -> int:
+        """Send and return how many bytes that is."""
+        for topic, payload, retain in messages:
+            self.send(f"{ROOT}/{device}/{topic}", payload, retain=retain)
+        return sum(len(payload) for _, payload, _ in messages)

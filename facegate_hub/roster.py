@@ -1,0 +1,181 @@
+"""The log of who may enter: contiguous revisions, and what each door is answered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from edge.domain import RosterChange, RosterState
+from edge.store.roster import roster_digest
+from edge.wire.records import parse_record
+from edge.wire.roster import (
+    DELTA,
+    HEAD,
+    MOST_CHANGES,
+    SNAPSHOT,
+    Delta,
+    Head,
+    Manifest,
+    Question,
+    encode_parts,
+)
+from facegate_hub.tables import DEVICES, EPOCHS, ROSTER, ROSTER_LOG, one_at_a_time, put_all, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from edge.wire.signing import Signer
+
+    Messages = list[tuple[str, bytes, bool]]
+    """(what follows the device in the topic, payload, retained)."""
+
+LONGEST_DELTA = 1000
+"""Revisions in one message; who is further behind gets a snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The roster as it was at one look: its state, and the connection that still sees it so."""
+
+    connection: Connection
+    state: RosterState
+
+
+class RosterLog:
+    """Who may enter, and how it came about. Any thread.
+
+    A log that was lost, or came back older from a backup, must be begun anew: doors refuse to go back.
+    """
+
+    def __init__(self, engine: Engine, signer: Signer) -> None:
+        self._engine = engine
+        self._signer = signer
+        self._state_then: RosterState | None = None
+        self._parts: tuple[int, list[bytes], tuple[str, ...]] = (-1, [], ())
+        self._changes: tuple[tuple[int, int], tuple[RosterChange, ...]] = ((-1, -1), ())
+
+    def change(self, puts: Iterable[dict[str, Any]] = (), removals: Iterable[str] = ()) -> int:
+        """Put records and remove ids, each a revision; return the last one.
+
+        A record that is there already as it is makes no revision. Raises `SyncError` for a bad
+        record; then nothing is changed.
+        """
+        parsed = [parse_record(fields) for fields in puts]
+        with self._engine.begin() as connection:
+            one_at_a_time(connection, ROSTER_LOG)
+            rev = _last_rev(connection)
+            texts = {row.id: row.text for row in connection.execute(sa.select(ROSTER.c.id, ROSTER.c.text))}
+            changed = {resident.id: text for resident, text in parsed if texts.get(resident.id) != text}
+            rows = [
+                {"rev": rev + n, "id": name, "text": text}
+                for n, (name, text) in enumerate(changed.items(), 1)
+            ]
+            gone = [name for name in dict.fromkeys(removals) if name in texts or name in changed]
+            last = rev + len(rows)
+            put_all(connection, ROSTER, rows)
+            for name in gone:
+                connection.execute(sa.delete(ROSTER).where(ROSTER.c.id == name))
+            rows += [{"rev": last + n, "id": name, "text": None} for n, name in enumerate(gone, 1)]
+            if rows:
+                connection.execute(sa.insert(ROSTER_LOG), rows)
+        return rev + len(rows)
+
+    def begin_anew(self) -> int:
+        """Begin an epoch above all that doors told of, and return it: they take the roster as it is."""
+        with self._engine.begin() as connection:
+            one_at_a_time(connection, EPOCHS)
+            told = connection.execute(sa.select(sa.func.max(DEVICES.c.epoch))).scalar() or 0
+            epoch = max(told, _epoch(connection)) + 1
+            connection.execute(sa.insert(EPOCHS).values(epoch=epoch))
+        return epoch
+
+    def ids(self) -> list[str]:
+        """Return everybody who is in the roster, by id."""
+        with reading(self._engine) as connection:
+            return list(connection.execute(sa.select(ROSTER.c.id).order_by(ROSTER.c.id)).scalars())
+
+    def rev(self) -> int:
+        """Return the last revision."""
+        with reading(self._engine) as connection:
+            return _last_rev(connection)
+
+    def state(self) -> RosterState:
+        """Return where the roster is now."""
+        with reading(self._engine) as connection:
+            return self._state(connection)
+
+    @contextmanager
+    def moment(self) -> Iterator[Moment]:
+        """Give the roster as it is now, for as many doors as are served from it."""
+        with reading(self._engine) as connection:
+            yield Moment(connection, self._state(connection))
+
+    def head(self, moment: Moment, device: str) -> Messages:
+        """Return the signed, retained head for a door."""
+        body = Head(device, moment.state).encode()
+        return [("sync/head", self._signer.sign(body, HEAD), True)]
+
+    def answer(self, moment: Moment, device: str, question: Question) -> Messages:
+        """Return what a door that asked `sync/req` gets: nothing, a delta, or a snapshot."""
+        behind = moment.state.rev - question.have
+        is_lost = question.epoch != moment.state.epoch or not 0 <= behind <= LONGEST_DELTA
+        if question.want == "snapshot" or is_lost:
+            return self._snapshot(moment, device)
+        return self._delta(moment, device, question.have) if behind else []
+
+    def delta(self, moment: Moment, device: str, start: int) -> Messages:
+        """Return the changes after `start`, to be pushed to a door that is there."""
+        return self.answer(moment, device, Question(moment.state.epoch, start))
+
+    # Hundreds of doors ask for the same thing at once: each is signed for its door, but read once.
+
+    def _delta(self, moment: Moment, device: str, start: int) -> Messages:
+        state = moment.state
+        if self._changes[0] != (start, state.rev):
+            query = sa.select(ROSTER_LOG).where(ROSTER_LOG.c.rev > start).order_by(ROSTER_LOG.c.rev)
+            changes = tuple(_change(*row) for row in moment.connection.execute(query.limit(MOST_CHANGES)))
+            self._changes = ((start, state.rev), changes)
+        body = Delta(device, start, state, self._changes[1]).encode()
+        return [("sync/delta", self._signer.sign(body, DELTA), False)]
+
+    def _snapshot(self, moment: Moment, device: str) -> Messages:
+        state = moment.state
+        if self._parts[0] != state.rev:
+            query = sa.select(ROSTER.c.rev, ROSTER.c.id, ROSTER.c.text).order_by(ROSTER.c.id)
+            parts = encode_parts([_change(*row) for row in moment.connection.execute(query)])
+            digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
+            self._parts = (state.rev, parts, digests)
+        _, parts, digests = self._parts
+        manifest = self._signer.sign(Manifest(device, state, digests).encode(), SNAPSHOT)
+        pieces = [manifest, *parts]
+        return [(f"sync/snap/{state.rev}/{number}", piece, False) for number, piece in enumerate(pieces)]
+
+    def _state(self, connection: Connection) -> RosterState:
+        rev, epoch, known = _last_rev(connection), _epoch(connection), self._state_then
+        if known is None or (known.rev, known.epoch) != (rev, epoch):
+            query = sa.select(ROSTER.c.id, ROSTER.c.rev, ROSTER.c.text)
+            records = [(row.id, row.rev, row.text) for row in connection.execute(query)]
+            known = RosterState(epoch, rev, roster_digest(records), len(records))
+            self._state_then = known
+        return known
+
+
+def _change(rev: int, identity: str, text: str | None) -> RosterChange:
+    if text is None:
+        return RosterChange(rev, identity)
+    return RosterChange(rev, identity, parse_record(json.loads(text))[0], text)
+
+
+def _last_rev(connection: Connection) -> int:
+    return connection.execute(sa.select(sa.func.max(ROSTER_LOG.c.rev))).scalar() or 0
+
+
+def _epoch(connection: Connection) -> int:
+    return connection.execute(sa.select(sa.func.max(EPOCHS.c.epoch))).scalar() or 1

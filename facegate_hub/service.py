@@ -1,0 +1,125 @@
+"""The hub's composition root: one connection to the broker, and the parts that use it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from edge.broker.client import SyncClient
+from edge.broker.settings import BrokerSettings, Tls
+from edge.errors import ConfigError
+from edge.site.provision import HUB, Site
+from facegate_hub.commands import Commander
+from facegate_hub.configuration import ConfigurationServer
+from facegate_hub.devices import Attendance
+from facegate_hub.ingest import Ingest
+from facegate_hub.retention import Retention
+from facegate_hub.rollout import RosterServer
+from facegate_hub.roster import RosterLog
+from facegate_hub.tables import open_tables
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+    from edge.broker.clerk import Clerk
+
+SHARE = "facegate"
+"""Name of the group in `$share/NAME/...`; workers of one site use one."""
+
+
+class Hub:
+    """A running hub. `folder` is the site's, `url` the database.
+
+    With `stores_events` False others do that (`Worker`); with `keep_days` older events are deleted
+    every day. Raises `ConfigError` or `StoreError` when it cannot start.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        rng: random.Random | None = None,
+        *,
+        stores_events: bool = True,
+        keep_days: float | None = None,
+    ) -> None:
+        self.engine = open_tables(url)
+        signer = Site(folder).signer()
+        self.roster = RosterLog(self.engine, signer)
+        self.ingest = Ingest(self.engine) if stores_events else None
+        self._parts: tuple[Clerk, ...] = (
+            *([self.ingest] if self.ingest else []),
+            RosterServer(self.engine, self.roster),
+            Commander(self.engine, signer),
+            ConfigurationServer(self.engine, signer),
+            Attendance(self.engine),
+        )
+        self._retention = Retention(self.engine, keep_days) if keep_days is not None else None
+        self.client = SyncClient(broker_settings(folder), self._parts, rng=rng)
+
+    def waiting(self) -> dict[str, float]:
+        """Return how many messages wait for each part, by its name. Any thread."""
+        return {part.name: float(part.waiting) for part in self._parts}
+
+    def start(self) -> None:
+        """Begin serving."""
+        if self._retention is not None:
+            self._retention.start()
+        for part in self._parts:
+            part.start()
+        self.client.start()
+
+    def stop(self) -> None:
+        """End; doors keep what was not acknowledged."""
+        self.client.stop()
+        for part in self._parts:
+            part.stop()
+        if self._retention is not None:
+            self._retention.stop()
+        self.engine.dispose()
+
+
+class Worker:
+    """One of several hubs that divide the doors' events among them, and do nothing else.
+
+    `number` is that of its certificate (`facegate provision worker`); `share` names the group.
+    Raises `ConfigError` or `StoreError` when it cannot start.
+    """
+
+    def __init__(self, folder: Path, url: str, number: int, share: str = SHARE) -> None:
+        self.engine = open_tables(url)
+        self.ingest = Ingest(self.engine, share)
+        self.client = SyncClient(broker_settings(folder, f"{HUB}.{number}"), [self.ingest])
+
+    def start(self) -> None:
+        """Begin storing."""
+        self.ingest.start()
+        self.client.start()
+
+    def stop(self) -> None:
+        """End; doors send what was not acknowledged to the others."""
+        self.client.stop()
+        self.ingest.stop()
+        self.engine.dispose()
+
+
+def broker_settings(folder: Path, name: str = HUB) -> BrokerSettings:
+    """Return how the hub of a provisioned site, or the worker of this name, reaches its broker."""
+    try:
+        place = json.loads((folder / "site.json").read_text())
+        host, port = place["host"], int(place["port"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{folder}: not a provisioned site ({error}); run `facegate provision site`"
+        ) from error
+    mine = folder / HUB
+    if not (mine / f"{name}.key").exists():
+        raise ConfigError(f"{mine / name}.key: there is none; run `facegate provision worker`")
+    tls = Tls(mine / "ca.crt", mine / f"{name}.crt", mine / f"{name}.key")
+    return BrokerSettings(host, name, port, tls=tls)
+
+
+def database_url(folder: Path) -> str:
+    """Return the default database: SQLite in the hub's own folder."""
+    return f"sqlite:///{(folder / HUB / 'hub.db').absolute()}"

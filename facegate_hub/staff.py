@@ -1,0 +1,228 @@
+"""What people at the property do, as plain calls: the command line uses it, and so can a web console.
+
+Nothing here speaks MQTT: everything goes through the database, to the hub that runs.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from edge.errors import SyncError
+from edge.site.provision import Site
+from edge.wire.commands import CommandType
+from facegate_hub.commands import ANSWER_SECONDS, ask, outcome
+from facegate_hub.configuration import Configurations
+from facegate_hub.reading import News, history, latest
+from facegate_hub.retention import Retention
+from facegate_hub.roster import RosterLog
+from facegate_hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from sqlalchemy.engine import Engine
+
+    from edge.domain import RosterState
+    from facegate_hub.configuration import ConfigView
+    from facegate_hub.reading import StoredEvent, Wanted
+    from facegate_hub.retention import Forgotten
+
+FINAL = {"done", "failed", "rejected", "duplicate"}
+POLL_SECONDS = 0.1
+GRACE_SECONDS = 5.0
+"""How much longer than the hub itself we wait for an answer."""
+FEW = 10
+"""Removals that need no second word; beyond it, and beyond half of the roster, they do."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorView:
+    """A door as the hub knows it; None where it was never heard.
+
+    `availability` is `online` or `offline`, `behind` counts roster revisions the door lacks,
+    `seen_at` is UTC in ISO form, `problem` the last thing it said that made no sense.
+    """
+
+    id: str
+    availability: str | None
+    behind: int
+    seen_at: str | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A sign of tampering or loss in a door's journal."""
+
+    device: str
+    stream: str
+    seq: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did: people read, people removed, and the revision reached."""
+
+    read: int
+    removed: int
+    rev: int
+
+
+class Staff:
+    """Operations of a site. Any thread; several may work on one database.
+
+    Raises `ConfigError` when the folder is no site, `StoreError` when the database cannot be opened.
+    """
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self._engine: Engine = open_tables(url)
+        self._roster = RosterLog(self._engine, Site(folder).signer())
+        self._configurations = Configurations(self._engine)
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self._engine.dispose()
+
+    def doors(self) -> list[DoorView]:
+        """Return every door that was ever heard, by id."""
+        newest = self._roster.rev()
+        names = ("id", "avail", "rev", "seen_at", "problem")
+        query = sa.select(*(DEVICES.c[name] for name in names)).order_by(DEVICES.c.id)
+        with reading(self._engine) as connection:
+            return [
+                DoorView(row.id, row.avail, max(0, newest - (row.rev or 0)), row.seen_at, row.problem)
+                for row in connection.execute(query)
+            ]
+
+    def events(self, wanted: Wanted | None = None) -> Iterator[StoredEvent]:
+        """Yield stored events by the doors' time, oldest first."""
+        return history(self._engine, wanted)
+
+    def latest(self, count: int) -> list[StoredEvent]:
+        """Return the last events by the doors' time, oldest first."""
+        return latest(self._engine, count)
+
+    def news(self) -> News:
+        """Return where events that are stored from now on can be looked up."""
+        return News(self._engine)
+
+    def forget(self, keep_days: float) -> Forgotten:
+        """Delete events that were stored longer ago, and say what went."""
+        return Retention(self._engine, keep_days).prune()
+
+    def doubts(self) -> list[Doubt]:
+        """Return the signs of tampering or loss, in the order they were noted."""
+        query = sa.select(*(DOUBTS.c[name] for name in Doubt.__slots__)).order_by(DOUBTS.c.id)
+        with reading(self._engine) as connection:
+            return [Doubt(*row) for row in connection.execute(query)]
+
+    def command(
+        self,
+        door: str,
+        kind: CommandType,
+        by: str,
+        args: dict[str, float] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> str:
+        """Give a door a command and return its answer; waits for what physically came of it.
+
+        Raises `SyncError` when it was refused, failed, or nobody answered.
+        """
+        request_id = ask(self._engine, door, kind, by, args or {})
+        deadline = time.monotonic() + ANSWER_SECONDS + GRACE_SECONDS
+        while (found := outcome(self._engine, request_id))[0] not in FINAL:
+            if time.monotonic() > deadline:
+                raise SyncError(f"{door}: the hub did not take the request; is `facegate hub run` running?")
+            sleep(POLL_SECONDS)
+        status, text = found
+        if status != "done":
+            raise SyncError(f"{door}: {status}: {text}")
+        return text
+
+    def configure(
+        self,
+        door: str,
+        values: Mapping[str, str | int | float],
+        reset: Iterable[str] = (),
+        wait_seconds: float = 0.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> ConfigView:
+        """Want other settings of a door; return what it made of them within `wait_seconds`.
+
+        Raises `SyncError` for what is no setting.
+        """
+        rev = self._configurations.change(door, values, reset)
+        deadline = time.monotonic() + wait_seconds
+        while (found := self.configuration(door)).reported is None or found.reported.rev < rev:
+            if time.monotonic() > deadline:
+                break
+            sleep(POLL_SECONDS)
+        return found
+
+    def configuration(self, door: str) -> ConfigView:
+        """Return what is wanted of a door's settings, and what the door says."""
+        return self._configurations.view(door)
+
+    def diagnose(self, door: str, by: str) -> tuple[str, dict[str, Any]]:
+        """Ask a door how it is; return (when, what it said). Raises `SyncError` without an answer."""
+        self.command(door, CommandType.DIAGNOSTICS, by)
+        return self.last_diagnostics(door)
+
+    def last_diagnostics(self, door: str) -> tuple[str, dict[str, Any]]:
+        """Return (UTC in ISO form, what the door said) of the last time it was asked."""
+        query = (
+            sa.select(REQUESTS.c.asked_at, REQUESTS.c.data)
+            .where(REQUESTS.c.device == door, REQUESTS.c.type == CommandType.DIAGNOSTICS)
+            .where(REQUESTS.c.status == "done", REQUESTS.c.data.is_not(None))
+            .order_by(REQUESTS.c.asked_at.desc())
+        )
+        with reading(self._engine) as connection:
+            row = connection.execute(query.limit(1)).first()
+        if row is None:
+            raise SyncError(f"{door}: it was never asked; leave --last out")
+        at = datetime.fromtimestamp(row.asked_at, UTC).isoformat(timespec="seconds")
+        return at, json.loads(row.data)
+
+    def import_people(
+        self, records: Sequence[dict[str, Any]], *, replace: bool = False, removing: int | None = None
+    ) -> Imported:
+        """Add and change people, all or none; with `replace` also remove everybody else.
+
+        Removing more than ten and more than half of the people needs `removing`, their exact number: a
+        file with the wrong content must not shut out a house. Raises `SyncError`; then nothing changed.
+        """
+        keep = {record["id"] for record in records}
+        ids = self._roster.ids() if replace else []
+        gone = [identity for identity in ids if identity not in keep]
+        if len(gone) > max(FEW, len(ids) // 2) and removing != len(gone):
+            raise SyncError(
+                f"this would remove {len(gone)} of {len(ids)} people; if that is meant, say so: "
+                f"--removing {len(gone)}"
+            )
+        return Imported(len(records), len(gone), self._roster.change(records, gone))
+
+    def remove(self, ids: Iterable[str]) -> int:
+        """Remove people and return the revision; every door erases their faces.
+
+        Raises `SyncError` naming who is not there; then nobody is removed.
+        """
+        gone = list(ids)
+        if missing := sorted(set(gone) - set(self._roster.ids())):
+            raise SyncError(f"not in the roster: {', '.join(missing[:10])}; nobody was removed")
+        return self._roster.change(removals=gone)
+
+    def begin_anew(self) -> int:
+        """Begin a new epoch of the roster and return it; after a lost or older database."""
+        return self._roster.begin_anew()
+
+    def roster(self) -> RosterState:
+        """Return revision, digest and number of people."""
+        return self._roster.state()
