@@ -165,6 +165,13 @@ KINDS: dict[str, Words] = {
         "the journal was damaged; it is kept aside and a new one began",
         "日志已损坏；旧日志已另存，新日志开始",
     ),
+    "journal.relieved": Words(
+        "the disk was full: old entries that had arrived, or the reserve, were given up",
+        "磁盘已满：已舍弃已送达的旧记录或预留空间",
+    ),
+    "journal.late": Words(
+        "the disk had taken an entry that counted as not stored", "一条被视为未存入的记录实际已写入磁盘"
+    ),
     "journal.restored": Words(
         "the door was restored from a backup and a new journal began", "门禁已从备份恢复，新日志开始"
     ),

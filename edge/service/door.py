@@ -14,7 +14,7 @@ from edge.domain import EventDraft
 from edge.errors import ModelCorrupt, ModelMissing
 from edge.panel.gate_screen import GateScreen
 from edge.runtime.clock import SystemClock
-from edge.runtime.clock_trust import TrustedTime, system_is_synchronised
+from edge.runtime.clock_trust import ClockTrust, TrustedTime, system_is_synchronised
 from edge.runtime.notify import Notifier
 from edge.runtime.slot import FrameSlot
 from edge.runtime.supervisor import Supervisor
@@ -95,7 +95,9 @@ class DoorService:
         self._meter = Meter()
         self._boot = str(uuid.uuid4())
         self._alarm: dict[str, str] = {}
-        self._retention = Retention(data / "journal.db", self._settings.journal.keep_days)
+        self._retention = Retention(
+            data / "journal.db", self._settings.journal.keep_days, trusted_now=self._trusted_now
+        )
 
     def run(self) -> int:
         """Run the door; return the exit code: 1 when a thread gave up, 75 to be started again."""
@@ -211,6 +213,9 @@ class DoorService:
             clock_trust=lambda: str(self._time.trust()),
             relief=self._retention.make_room,
         )
+
+    def _trusted_now(self) -> datetime | None:
+        return None if self._time.trust() is ClockTrust.UNKNOWN else self._clock.now()
 
     def _recognition(self, store: ResidentStore) -> Seeing | None:
         models = self._models()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from contextlib import contextmanager, suppress
+import time
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edge.errors import StoreDamaged, StoreError
+from edge.store.card import is_damage
+from edge.store.small_file import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_MS = 2000
 """How long a writer waits for another process; a visitor at the door waits no longer than that."""
+
+LOOKS, PAUSE_SECONDS = 3, 0.1
+"""A file counts as damaged when so many looks in a row, with pauses, found it so."""
 
 COMPACT = ("VACUUM",)
 """A migration of its own: cut short by a kill it is simply done again, like every other."""
@@ -107,17 +113,55 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise
 
 
-def quarantine(path: Path, at: datetime) -> Path:
-    """Move a damaged file and its log out of the way and return where it went.
+def damage_of(path: Path, schema: Schema) -> str | None:
+    """Return what is wrong with the bytes of `path`, None when they are a whole database.
 
-    Nothing is deleted: the name gains `.damaged-<UTC time>`, so that it can be examined.
+    Opened afresh and read to the end, more than once: a bit that was read wrongly is right the next
+    time. Raises `StoreError` when the file cannot be read now, which says nothing about its content.
+    """
+    for _ in range(LOOKS):
+        found = _look(path, schema)
+        if found is None:
+            return None
+        time.sleep(PAUSE_SECONDS)
+    return found
+
+
+def quarantine(path: Path, at: datetime) -> Path:
+    """Give a damaged file and its log another name and return it. Ask `damage_of` first.
+
+    Nothing is deleted: the name gains `.damaged-<UTC time>`. All parts have the new name, durably,
+    before one loses the old; a cut or an error in between leaves a file with its whole log. Raises
+    OSError.
     """
     kept = path.with_name(f"{path.name}.damaged-{at:%Y%m%dT%H%M%SZ}")
-    for suffix in ("-wal", "-shm", ""):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(kept.with_name(kept.name + suffix))
+    parts = [part for part in ("", "-wal", "-shm") if path.with_name(path.name + part).exists()]
+    made: list[Path] = []
+    try:
+        for part in parts:
+            new = kept.with_name(kept.name + part)
+            os.link(path.with_name(path.name + part), new)
+            made.append(new)
+        sync_folder(path.parent)
+    except OSError:
+        for new in made:
+            with suppress(OSError):
+                new.unlink()
+        raise
+    # The file before its log: SQLite throws away a log without a file, and the log is kept by now.
+    for part in parts:
+        path.with_name(path.name + part).unlink()
+    sync_folder(path.parent)
     return kept
+
+
+def _look(path: Path, schema: Schema) -> str | None:
+    try:
+        with _refusals(path, schema), closing(_connect(f"{path.absolute().as_uri()}?mode=rw")) as connection:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except StoreDamaged as error:
+        return str(error)
+    return None if found == "ok" else str(found)
 
 
 def _connect(uri: str) -> sqlite3.Connection:
@@ -137,6 +181,7 @@ def _create_private(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        sync_folder(path.parent)
 
 
 def _configure(connection: sqlite3.Connection, synchronous: str) -> None:
@@ -202,9 +247,11 @@ def _refusals(path: Path, schema: Schema) -> Iterator[None]:
     """Turn what SQLite and the file system say at opening into one `StoreError`."""
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
+        if is_damage(error):
+            raise StoreDamaged(
+                f"{path}: the {schema.name} is damaged ({error}); restore or remove it"
+            ) from error
         raise StoreError(f"{path}: cannot open the {schema.name}: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise StoreDamaged(f"{path}: the {schema.name} is damaged ({error}); restore or remove it") from error
     except OSError as error:
         raise StoreError(f"{path}: cannot open the {schema.name}: {error.strerror}") from error

@@ -12,17 +12,21 @@ import logging
 import os
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge.errors import FacegateError
 from edge.store.database import open_database, transaction
 from edge.store.reader import JOURNAL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 LOG = logging.getLogger(__name__)
+
+EPOCH = datetime.min.replace(tzinfo=UTC)
 
 BALLAST_FILE = "ballast"
 BALLAST_BYTES = 8 * 1024 * 1024
@@ -30,7 +34,21 @@ BALLAST_BYTES = 8 * 1024 * 1024
 one step below logs less than 2 MiB."""
 STEP = 1000
 """Entries removed in one transaction: the door waits no longer than for one step."""
-EMERGENCY_STEPS = 20
+ENOUGH_PAGES = 64
+"""With so many free pages in the file, removing more entries would not help the next event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relief:
+    """What was given up for room on the disk: the ballast, and how many entries up to which number."""
+
+    ballast: bool
+    removed: int
+    upto: int
+
+    def told(self) -> dict[str, Any]:
+        """Return it as data of an event."""
+        return {"ballast": self.ballast, "removed": self.removed, "upto": self.upto}
 
 
 class Retention:
@@ -38,10 +56,18 @@ class Retention:
 
     Arrived means: confirmed to every consumer that ever opened an outbox; without any consumer,
     age alone decides. `keep_days` is the age in days. The ballast file lies beside the journal.
+    `trusted_now` is asked on a full disk, None while the time is not known: no age is past then.
     """
 
-    def __init__(self, path: Path, keep_days: int = 90, ballast_bytes: int = BALLAST_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        keep_days: int = 90,
+        ballast_bytes: int = BALLAST_BYTES,
+        trusted_now: Callable[[], datetime | None] = lambda: datetime.now(UTC),
+    ) -> None:
         self._path = path
+        self._trusted_now = trusted_now
         self._keep = timedelta(days=keep_days)
         self._ballast = path.with_name(BALLAST_FILE)
         self._ballast_bytes = ballast_bytes
@@ -59,43 +85,66 @@ class Retention:
         before = now.astimezone(UTC) - self._keep
         removed = 0
         with closing(open_database(self._path, JOURNAL, synchronous="NORMAL")) as connection:
-            while count := self._remove_step(connection, before):
+            while count := self._remove_step(connection, before)[0]:
                 removed += count
         return removed
 
-    def make_room(self) -> bool:
-        """Free space on a full disk at any age; say whether it is worth trying again.
+    def make_room(self) -> Relief | None:
+        """Give something up on a full disk and return what; None when there is nothing, or it failed.
 
-        The ballast goes first. For the journal's `relief`. Never raises.
+        The ballast first, and in the room it leaves one step of entries: those that have arrived,
+        at any age; without any consumer only those past their age. Their place in the file is for
+        the next events. For the journal's `relief`. Never raises.
         """
-        had_ballast = self._ballast.exists()
-        self._ballast.unlink(missing_ok=True)
-        removed = 0
+        ballast, removed, upto = self._drop_ballast(), 0, 0
         try:
             with closing(open_database(self._path, JOURNAL, synchronous="NORMAL")) as connection:
-                for _ in range(EMERGENCY_STEPS):
-                    removed += self._remove_step(connection, None)
-                connection.execute("PRAGMA incremental_vacuum").fetchall()
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except (sqlite3.Error, FacegateError) as error:
-            LOG.error("disk full, and making room failed: %s", error)  # noqa: TRY400 - one line is enough
-        LOG.error("disk full: removed %d delivered events and the ballast; free some space", removed)
-        return had_ballast or removed > 0
+                # Kept as long as it is, but used again from its beginning.
+                connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+                if connection.execute("PRAGMA freelist_count").fetchone()[0] < ENOUGH_PAGES:
+                    removed, upto = self._remove_step(connection, self._oldest_kept(connection))
+                    connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+        except (sqlite3.Error, FacegateError, OSError) as error:
+            LOG.error("disk full, and no entry could be removed: %s", error)  # noqa: TRY400 - one line is enough
+        if not ballast and not removed:
+            return None
+        LOG.error("disk full: gave up %s; free some space", _given_up(ballast, removed))
+        return Relief(ballast, removed, upto)
 
-    def _remove_step(self, connection: sqlite3.Connection, before: datetime | None) -> int:
-        """Remove up to one step of arrived entries, oldest first, all older than `before`."""
+    def _drop_ballast(self) -> bool:
+        try:
+            self._ballast.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            LOG.error("disk full, and the ballast cannot be removed: %s", error)  # noqa: TRY400
+            return False
+        return True
+
+    def _oldest_kept(self, connection: sqlite3.Connection) -> datetime | None:
+        """Return from which age on an entry stays though room is short; None: arrival decides."""
+        if connection.execute("SELECT 1 FROM delivery").fetchone():
+            return None
+        now = self._trusted_now()
+        return EPOCH if now is None else now.astimezone(UTC) - self._keep
+
+    def _remove_step(self, connection: sqlite3.Connection, before: datetime | None) -> tuple[int, int]:
+        """Remove up to one step of arrived entries, oldest first, all older than `before`.
+
+        Returns how many, and the number of the last one.
+        """
         arrived = "SELECT min(done_upto) FROM delivery"
         sql = f"SELECT seq, hash, body FROM events WHERE seq <= ifnull(({arrived}), seq) ORDER BY seq LIMIT ?"  # noqa: S608
         rows = connection.execute(sql, (STEP,)).fetchall()
         if before is not None:
             rows = _older(rows, before)
         if not rows:
-            return 0
+            return 0, 0
         upto, last_hash, _ = rows[-1]
         with transaction(connection):
             connection.execute("UPDATE origin SET pruned_upto = ?, pruned_hash = ?", (upto, last_hash))
             connection.execute("DELETE FROM events WHERE seq <= ?", (upto,))
-        return len(rows)
+        return len(rows), int(upto)
 
     def _take_on_ballast(self) -> None:
         """Fill the ballast file for real (no holes), unless the disk is short already."""
@@ -119,3 +168,10 @@ def _older(rows: list[tuple[int, str, str]], before: datetime) -> list[tuple[int
         if datetime.fromisoformat(json.loads(body)["ts"]) >= before:
             return rows[:place]
     return rows
+
+
+def _given_up(ballast: bool, removed: int) -> str:  # noqa: FBT001 - one line of words
+    parts = ["the ballast"] * ballast + [f"{removed} entries that had arrived or were past their age"] * bool(
+        removed
+    )
+    return " and ".join(parts)

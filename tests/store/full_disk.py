@@ -21,7 +21,7 @@ def main(folder, with_relief, delivered):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", folder], check=True)
     path = Path(folder) / "journal.db"
     retention = Retention(path, ballast_bytes=BALLAST)
-    relief = retention.make_room if with_relief else (lambda: False)
+    relief = retention.make_room if with_relief else (lambda: None)
     journal = SqliteJournal(path, "door-1", boot="b", clock_trust=lambda: "synced", relief=relief)
     outbox = SqliteOutbox(path)
     retention.prune(draft().at)
@@ -39,6 +39,7 @@ def main(folder, with_relief, delivered):
                 "ballast": (Path(folder) / "ballast").exists(),
                 "verified": journal.verify(),
                 "last": journal.last().seq,
+                "reliefs": sum(event.kind == "journal.relieved" for event in journal.read(2000, 10_000)),
                 "waiting": len(outbox.pending(1500 if delivered else 0, 10_000)),
             }
         )

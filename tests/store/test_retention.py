@@ -10,7 +10,7 @@ import pytest
 
 from edge.errors import JournalTampered
 from edge.store.outbox import SqliteOutbox
-from edge.store.retention import Retention
+from edge.store.retention import Relief, Retention
 from tests.store.drafts import START, draft, filled
 
 DAY = timedelta(days=1)
@@ -83,11 +83,11 @@ def test_removing_more_by_hand_is_still_found(path):
 def test_the_ballast_is_real_and_goes_first(path):
     """It takes up blocks on the disk, and making room gives them back."""
     journal = filled(path, 5)
-    keeper = Retention(path, ballast_bytes=1 << 20)
+    keeper = Retention(path, ballast_bytes=1 << 20, trusted_now=lambda: START)
     keeper.prune(START)
     ballast = path.with_name("ballast")
     assert ballast.stat().st_blocks * 512 >= 1 << 20
-    assert keeper.make_room() is True
+    assert keeper.make_room() == Relief(True, 0, 0)
     assert not ballast.exists()
     journal.close()
 
@@ -123,12 +123,13 @@ def test_a_full_disk_with_relief_costs_no_event(tmp_path):
     """The ballast and delivered entries make room; all 1,000 new events are stored."""
     found = on_a_tiny_disk(tmp_path, "relief", "delivered")
     assert (found["stored"], found["refused"], found["ballast"]) == (1000, 0, False)
-    assert found["last"] == 3000
-    assert found["waiting"] == 1500
+    assert found["last"] == 3000 + found["reliefs"]
+    assert found["waiting"] == 1500 + found["reliefs"]
 
 
 def test_a_full_disk_never_costs_an_event_that_has_not_arrived(tmp_path):
     """With nothing delivered only the ballast can help; every stored event is still there."""
     found = on_a_tiny_disk(tmp_path, "relief", "nothing delivered")
     assert found["stored"] > 0
-    assert found["waiting"] == found["verified"] == 2000 + found["stored"]
+    assert found["reliefs"] == 1
+    assert found["waiting"] == found["verified"] == 2000 + found["stored"] + 1

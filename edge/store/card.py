@@ -1,0 +1,46 @@
+"""What an error says about the card: full, damaged, or not working just now. Nothing else is deduced.
+
+An I/O error alone proves neither: a card that stalls returns one and is well a second later.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEAST_FREE_BYTES = 256 * 1024
+"""With less, SQLite can fail in ways that do not say "full": its shared memory is a file as well."""
+
+DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+def is_full(error: Exception, folder: Path) -> bool:
+    """Return whether room is what is missing in `folder`: SQLite says so, or it failed and none is left."""
+    code = _code(error)
+    return code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_short(folder))
+
+
+def is_damage(error: Exception) -> bool:
+    """Return whether SQLite read bytes that are no database. A fresh look may prove it wrong."""
+    return _code(error) in DAMAGE
+
+
+def leaves_usable(error: Exception) -> bool:
+    """Return whether the connection that failed so can go on: the disk is full, or another writes."""
+    return _code(error) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def _code(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _is_short(folder: Path) -> bool:
+    try:
+        space = os.statvfs(folder)
+    except OSError:
+        return False
+    return space.f_bavail * space.f_frsize < LEAST_FREE_BYTES
