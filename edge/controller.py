@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from edge.domain import Authorisation, Decision, EventDraft, Reason, Verdict
 from edge.errors import FrameRefused, JournalUnavailable, LockError
+from edge.events import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,7 @@ class DoorController:
         try:
             decisions = self._pipeline.observe(frame)
         except FrameRefused as error:
-            self._on_alarm("health.frame", str(error))
+            self._on_alarm(Kind.HEALTH_FRAME, str(error))
             return []
         return [self._act(decision) for decision in decisions]
 
@@ -87,10 +88,10 @@ class DoorController:
         try:
             event = self._store(draft)
         except JournalUnavailable as error:
-            self._on_alarm("health.journal", str(error))
+            self._on_alarm(Kind.HEALTH_JOURNAL, str(error))
             if self._on_failure == "deny":
                 reason = str(Reason.JOURNAL_UNAVAILABLE)
-                self._keep(replace(draft, kind="access.denied", reason=reason))
+                self._keep(replace(draft, kind=Kind.ACCESS_DENIED, reason=reason))
                 return None
             self._keep(draft)
             event = None
@@ -103,7 +104,7 @@ class DoorController:
             return self._store(draft)
         except JournalUnavailable as error:
             self._keep(draft)
-            self._on_alarm("health.journal", str(error))
+            self._on_alarm(Kind.HEALTH_JOURNAL, str(error))
             return None
 
     def _store(self, draft: EventDraft) -> DoorEvent:
@@ -119,7 +120,7 @@ class DoorController:
             self._journal.append(self._unsaved[0])
             self._unsaved.popleft()
         # Nobody could be told while it lasted; `waited` events are durable only from here on.
-        self._journal.append(EventDraft("health.journal", now.at, now.mono, data={"waited": waited}))
+        self._journal.append(EventDraft(Kind.HEALTH_JOURNAL, now.at, now.mono, data={"waited": waited}))
 
     def _keep(self, draft: EventDraft) -> None:
         self._unsaved.append(draft)
@@ -139,7 +140,7 @@ class DoorController:
         try:
             event = self._store(_draft(decision, rights))
         except JournalUnavailable as error:
-            self._on_alarm("health.journal", str(error))
+            self._on_alarm(Kind.HEALTH_JOURNAL, str(error))
             if self._on_failure == "deny":
                 decision = replace(decision, verdict=Verdict.DENY, reason=Reason.JOURNAL_UNAVAILABLE)
                 self._keep(_draft(decision, rights))
@@ -156,8 +157,8 @@ class DoorController:
         try:
             self._lock.unlock(seconds)
         except LockError as error:
-            self._on_alarm("health.lock", str(error))
-            self.record(EventDraft("health.lock", at, mono, data={"error": str(error)}))
+            self._on_alarm(Kind.HEALTH_LOCK, str(error))
+            self.record(EventDraft(Kind.HEALTH_LOCK, at, mono, data={"error": str(error)}))
             return False
         return True
 
@@ -188,7 +189,7 @@ def _draft(decision: Decision, rights: Authorisation | None) -> EventDraft:
         data["unlock_seconds"] = rights.unlock_seconds
     granted = decision.verdict is Verdict.GRANT
     return EventDraft(
-        "access.granted" if granted else "access.denied",
+        Kind.ACCESS_GRANTED if granted else Kind.ACCESS_DENIED,
         decision.at,
         decision.time,
         resident_id=decision.resident_id,

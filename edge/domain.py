@@ -1,8 +1,8 @@
 """The vocabulary: frozen values that every package shares.
 
-Imports only numpy and the standard library. Words follow ISO/IEC 2382-37 (probe, template,
-gallery, similarity), ISO/IEC 30107 (presentation attack) and BACnet's access objects (denial
-reasons). One score convention everywhere: *similarity*, cosine, -1..1, higher is closer.
+Imports only numpy, the standard library and the kinds of events. Words follow ISO/IEC 2382-37
+(probe, template, gallery, similarity), ISO/IEC 30107 (presentation attack) and BACnet's access
+objects (denial reasons). One score convention everywhere: *similarity*, cosine, -1..1, higher is closer.
 """
 
 from __future__ import annotations
@@ -10,10 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - dataclass fields are read at run time
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge.events import Kind  # noqa: TC001 - dataclass fields are read at run time
+
+if TYPE_CHECKING:
+    from edge.ports import Clock
 
 Image: TypeAlias = NDArray[np.uint8]
 """(H, W, 3) uint8, BGR, contiguous."""
@@ -327,22 +332,36 @@ class Authorisation:
 class EventDraft:
     """A door event before the journal numbers, stamps and chains it.
 
-    `kind` is dotted lower case (`access.granted`, `door.forced`, `health.camera`). `data` must
-    be JSON-serialisable and never holds an image or an embedding. `mono` is monotonic seconds.
+    `data` must be JSON-serialisable and never holds an image or an embedding. `mono` is monotonic
+    seconds. Use `now` for what happens at this moment; a frame brings its own time.
     """
 
-    kind: str
+    kind: Kind
     at: datetime
     mono: float
     resident_id: str | None = None
     reason: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def now(
+        cls,
+        clock: Clock,
+        kind: Kind,
+        data: dict[str, Any] | None = None,
+        *,
+        resident_id: str | None = None,
+        reason: str | None = None,
+    ) -> EventDraft:
+        """Return the draft of what happens now by `clock`."""
+        return cls(kind, clock.now(), clock.monotonic(), resident_id, reason, data or {})
+
 
 @dataclass(frozen=True, slots=True)
 class DoorEvent:
     """One committed journal entry. `hash` covers this entry and `prev_hash` (hex SHA-256).
 
+    `kind` is text: a journal may hold kinds of another version (see `edge.events.facts_of`).
     `stream` is new whenever the journal file is created, `seq` counts from 1 within it, `boot`
     identifies the run, `clock` is `synced`, `restored` or `unknown`.
     """

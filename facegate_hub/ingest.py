@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from edge.broker.clerk import QUIET_SECONDS, Clerk
 from edge.errors import SyncError
+from edge.events import Kind
 from edge.wire.names import ROOT
 from facegate_hub.batches import parse_batch
 from facegate_hub.devices import device_of, note
@@ -139,6 +140,6 @@ class Ingest(Clerk):
 
 def _revision(batch: Batch) -> int | None:
     """Return the newest roster revision that these events tell of."""
-    told = [json.loads(row["body"]).get("data") for row in batch.rows if row["kind"] == "roster.changed"]
+    told = [json.loads(row["body"]).get("data") for row in batch.rows if row["kind"] == Kind.ROSTER_CHANGED]
     revs = [data.get("rev") for data in told if isinstance(data, dict)]
     return max((rev for rev in revs if type(rev) is int), default=None)

@@ -13,6 +13,7 @@ from edge import __version__
 from edge.cli.data_dir import data_option
 from edge.cli.run import DEFAULT_CONFIG
 from edge.errors import StoreError
+from edge.events import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from edge.store.restore import Restored
 
 F = TypeVar("F", bound="Callable[..., Any]")
-ENDINGS = frozenset({"consent.withdrawn", "resident.removed"})
+ENDINGS = frozenset({Kind.CONSENT_WITHDRAWN, Kind.RESIDENT_REMOVED})
 """Events after which a face must not come back."""
 FILE = click.Path(dir_okay=False, path_type=Path)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.domain import EventDraft
+    from edge.events import Kind
     from edge.store.consents import ConsentLedger
     from edge.store.journal import SqliteJournal
     from edge.store.residents import ResidentStore
@@ -46,11 +45,12 @@ class Notes:
         if self._journal is not None:
             self._journal.append(draft)
 
-    def __call__(self, kind: str, resident_id: str, **data: Any) -> None:
+    def __call__(self, kind: Kind, resident_id: str, **data: Any) -> None:
         """Commit an event about a resident. Raises `JournalUnavailable`."""
         from edge.domain import EventDraft
+        from edge.runtime.clock import SystemClock
 
-        self.record(EventDraft(kind, datetime.now(UTC), time.monotonic(), resident_id, None, data))
+        self.record(EventDraft.now(SystemClock(), kind, data, resident_id=resident_id))
 
     def close(self) -> None:
         """Close the journal."""

@@ -14,6 +14,7 @@ import click
 from edge.cli.consent.agreement import Agreement, agreement_options, recorded
 from edge.cli.data_dir import data_option
 from edge.cli.door_files import opened
+from edge.events import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,7 +83,7 @@ def add(
             refuse_lookalike(build_matcher(models, Sureness(), enrolled), resident_id, rows)
         given, now = recorded(consent, ledger), datetime.now(UTC)
         templates = templates_under(given, rows, models.embedder.model_id, now)
-        note("enrol.saved", resident_id, by=agreement.by, templates=len(rows), consent=given.id)
+        note(Kind.ENROL_SAVED, resident_id, by=agreement.by, templates=len(rows), consent=given.id)
         store.put(_resident(store, resident_id, name), templates)
     click.echo(f"{resident_id}: enrolled with {len(harvest.shots)} shots")
 
@@ -114,7 +115,7 @@ def remove(resident_id: str, data: Path) -> None:
     with opened(data) as (store, ledger, note):
         if store.get(resident_id) is None:
             raise click.ClickException(f"{resident_id}: no such resident; see facegate enrol list")
-        note("resident.removed", resident_id, by=getpass.getuser())
+        note(Kind.RESIDENT_REMOVED, resident_id, by=getpass.getuser())
         ledger.withdraw(resident_id, datetime.now(UTC))
         store.remove(resident_id)
     click.echo(f"{resident_id}: removed")
@@ -150,7 +151,7 @@ def import_encodings(*, file: Path, ids: str | None, agreement: Agreement, data:
             rows = shots if len(shots) == 1 else [*shots, mean_of(shots)]
             given = recorded(consents[name], ledger)
             templates = templates_under(given, rows, model.model_id, datetime.now(UTC))
-            note("enrol.saved", called[name], by=agreement.by, templates=len(rows), consent=given.id)
+            note(Kind.ENROL_SAVED, called[name], by=agreement.by, templates=len(rows), consent=given.id)
             store.put(_resident(store, called[name], name), templates, source="import")
     click.echo(
         f'{len(people)} residents imported for {model.model_id}; set recognition.model = "dlib-resnet"'

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edge.consent.receipt import Receipt, signed
 from edge.domain import EventDraft
+from edge.events import Kind
 from edge.store.consents import erase_face
 
 if TYPE_CHECKING:
@@ -38,16 +39,15 @@ class WithdrawalDesk:
         card go on.
         """
         at = self.clock.now()
-        self._note("consent.withdrawn", resident_id, by=by)
+        self._note(Kind.CONSENT_WITHDRAWN, resident_id, by=by)
         ended = self.consents.withdraw(resident_id, at)
         erasure = erase_face(self.store, resident_id)
         key = erasure.key_fingerprint or "-"
         receipt = Receipt(self.door_id, resident_id, at.isoformat(), erasure.templates, ended, key)
         line = signed(receipt, self.key)
         self.consents.keep_receipt(resident_id, line)
-        self._note("face.erased", resident_id, templates=erasure.templates, key=key)
+        self._note(Kind.FACE_ERASED, resident_id, templates=erasure.templates, key=key)
         return receipt, line
 
-    def _note(self, kind: str, resident_id: str, **data: object) -> None:
-        clock = self.clock
-        self.record(EventDraft(kind, clock.now(), clock.monotonic(), resident_id, None, data))
+    def _note(self, kind: Kind, resident_id: str, **data: object) -> None:
+        self.record(EventDraft.now(self.clock, kind, data, resident_id=resident_id))

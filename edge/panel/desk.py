@@ -7,6 +7,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import EventDraft
+from edge.events import Kind
 from edge.web.logins import LoginGuard
 from edge.web.refusals import Refusals
 from edge.web.sessions import Sessions
@@ -78,10 +79,9 @@ class Desk:
     back_up: Callable[[str], Path] | None = None
     sight: Sight | None = None
 
-    def note(self, kind: str, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
+    def note(self, kind: Kind, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
         """Commit an event of the panel. Raises `JournalUnavailable`: what is not logged is not done."""
-        clock = self.clock
-        self.record(EventDraft(kind, clock.now(), clock.monotonic(), about, reason, data))
+        self.record(EventDraft.now(self.clock, kind, data, resident_id=about, reason=reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Office:
         """Return an office where nobody is logged in yet."""
 
         def note(why: Refused, address: str, path: str, untold: int) -> None:
-            desk.note("panel.refused", why=why.value, address=address, path=path, untold=untold)
+            desk.note(Kind.PANEL_REFUSED, why=why.value, address=address, path=path, untold=untold)
 
         clock = desk.clock
         return cls(desk, Sessions(clock), LoginGuard(clock), Refusals(clock, note))

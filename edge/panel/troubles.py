@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.domain import Reason
+from edge.events import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +54,7 @@ def troubles(events: Iterable[DoorEvent]) -> list[Trouble]:
     for event in sorted(events, key=lambda one: one.seq):
         if _is_face_failure(event):
             refused_at = event.at
-        elif event.kind == "access.granted" and event.resident_id is not None:
+        elif event.kind == Kind.ACCESS_GRANTED and event.resident_id is not None:
             entries[event.resident_id] += 1
             if _follows(event, refused_at):
                 failures[event.resident_id] += 1
@@ -64,7 +65,7 @@ def troubles(events: Iterable[DoorEvent]) -> list[Trouble]:
 
 def _is_face_failure(event: DoorEvent) -> bool:
     by_face = event.data.get("method", "face") == "face"
-    return event.kind == "access.denied" and by_face and event.reason in FACE_FAILURES
+    return event.kind == Kind.ACCESS_DENIED and by_face and event.reason in FACE_FAILURES
 
 
 def _follows(event: DoorEvent, refused_at: datetime | None) -> bool:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 
 from edge.errors import PanelRefused
+from edge.events import Group, Kind
 from edge.panel.picture import picture_facts
-from edge.panel.telling import GROUPS, seen_events, told
+from edge.panel.telling import seen_events, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 
 PAGE_ROWS = 50
 LOOK_BACK = 12
-SENSED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+SENSED: Mapping[str, Kind] = MappingProxyType(
     {
-        "door_opened": ("door.opened",),
-        "door_closed": ("door.closed",),
-        "rex": ("door.rex",),
-        "bell": ("door.bell",),
-        "tamper": ("door.tamper",),
-        "fire": ("door.fire_alarm",),
+        "door_opened": Kind.DOOR_OPENED,
+        "door_closed": Kind.DOOR_CLOSED,
+        "rex": Kind.DOOR_REX,
+        "bell": Kind.DOOR_BELL,
+        "tamper": Kind.DOOR_TAMPER,
+        "fire": Kind.DOOR_FIRE_ALARM,
     }
 )
 """What an installer tries one after the other, and the events that show that it arrived."""
@@ -44,15 +45,15 @@ def events(ask: Ask) -> Response:
     """Return a page of events, newest first, each told in words."""
     params = ask.request.query_params
     before = int(params["before"]) if _is_number(params.get("before", "")) else None
-    group = params.get("group", "")
-    found = list(islice(seen_events(ask, before, GROUPS.get(group, ("",))), PAGE_ROWS))
+    group = next((one for one in Group if one == params.get("group")), None)
+    found = list(islice(seen_events(ask, before, group), PAGE_ROWS))
     oldest = found[-1].seq if len(found) == PAGE_ROWS else None
-    return ask.page("events.html", shown=told(ask, found), oldest=oldest, group=group, groups=list(GROUPS))
+    return ask.page("events.html", shown=told(ask, found), oldest=oldest, group=group, groups=list(Group))
 
 
 def test(ask: Ask) -> Response:
     """Return the door test: what the sensors say now, the newest messages, and a button."""
-    found = list(islice(seen_events(ask, None, GROUPS["door"]), LOOK_BACK))
+    found = list(islice(seen_events(ask, None, Group.DOOR), LOOK_BACK))
     return ask.page(
         "test.html", shown=told(ask, found), can_pulse=ask.desk.pulse is not None, now=_sensed(ask)
     )
@@ -67,14 +68,14 @@ def pulse(ask: Ask) -> Response:
     """Open once, logged before it happens."""
     if ask.desk.pulse is None:
         raise PanelRefused(ask.say("no_relay"))
-    ask.desk.note("panel.door_test", by=ask.session.user)
+    ask.desk.note(Kind.PANEL_DOOR_TEST, by=ask.session.user)
     ask.desk.pulse()
     return ask.to("/test")
 
 
 def health(ask: Ask) -> Response:
     """Return what the camera shows now, for focus and exposure, and the newest messages about health."""
-    found = list(islice(seen_events(ask, None, GROUPS["health"]), LOOK_BACK))
+    found = list(islice(seen_events(ask, None, Group.HEALTH), LOOK_BACK))
     return ask.page("health.html", picture=_picture(ask), shown=told(ask, found))
 
 
@@ -109,10 +110,10 @@ def _sensed(ask: Ask) -> dict[str, Any]:
         for one in names
         if one in state
     ]
-    found = list(islice(seen_events(ask, None, ("door.",)), 200))
+    found = list(islice(seen_events(ask, None, Group.DOOR), 200))
     last = []
-    for name, kinds in SENSED.items():
-        event = next((one for one in found if one.kind in kinds), None)
+    for name, kind in SENSED.items():
+        event = next((one for one in found if one.kind == kind), None)
         when = ask.local(event.at, "%m-%d %H:%M:%S") if event else ""
         last.append(
             {"name": ask.say(f"sensed_{name}"), "value": when or ask.say("not_yet"), "is_seen": bool(event)}

@@ -15,6 +15,7 @@ from edge.enrol.guidance import GUIDANCE
 from edge.enrol.session import HINDRANCES
 from edge.enrol.templates import templates_under
 from edge.errors import FrameRefused, PanelRefused
+from edge.events import Kind
 from edge.web.accounts import Role
 from edge.web.refusals import Refused
 
@@ -41,7 +42,7 @@ def form(ask: Ask) -> Response:
 def start(ask: Ask) -> Response:
     """Begin an enrolment at the camera."""
     statement, name = _stated(ask)
-    ask.desk.note("enrol.opened", about=statement.resident_id, by=ask.session.user, source="camera")
+    ask.desk.note(Kind.ENROL_OPENED, about=statement.resident_id, by=ask.session.user, source="camera")
     ask.desk.studio.begin(statement, name, ask.session.user)
     return ask.to("/enrol/now")
 
@@ -54,7 +55,7 @@ def photos(ask: Ask) -> Response:
     except FrameRefused:
         ask.refused(Refused.UPLOAD)
         raise
-    ask.desk.note("enrol.opened", about=statement.resident_id, by=ask.session.user, source="photos")
+    ask.desk.note(Kind.ENROL_OPENED, about=statement.resident_id, by=ask.session.user, source="photos")
     outcome = ask.desk.recogniser.judge(statement.resident_id, pictures)
     ask.desk.studio.begin_judged(statement, name, ask.session.user, outcome)
     return ask.to("/enrol/now")
@@ -101,7 +102,7 @@ def save(ask: Ask) -> Response:
     facts: dict[str, Any] = {"by": ask.session.user, "templates": len(outcome.rows), "consent": consent.id}
     if outcome.report is not None:
         facts["expected_miss_rate"] = round(outcome.report.miss_rate, 6)
-    ask.desk.note("enrol.saved", about=resident.id, **facts, **override)
+    ask.desk.note(Kind.ENROL_SAVED, about=resident.id, **facts, **override)
     ask.desk.consents.record(consent)
     rows = templates_under(consent, outcome.rows, ask.desk.recogniser.model_id, ask.desk.clock.now())
     ask.desk.residents.put(resident, rows)
@@ -115,7 +116,7 @@ def discard(ask: Ask) -> Response:
     if (enrolment := ask.desk.studio.now) is not None:
         objection = enrolment.outcome.objection if enrolment.outcome else None
         why = objection.refusal.value if objection else "cancelled"
-        ask.desk.note("enrol.dropped", about=enrolment.statement.resident_id, by=ask.session.user, why=why)
+        ask.desk.note(Kind.ENROL_DROPPED, about=enrolment.statement.resident_id, by=ask.session.user, why=why)
     ask.desk.studio.end()
     return ask.to("/enrol")
 

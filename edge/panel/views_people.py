@@ -14,6 +14,7 @@ from edge.consent.receipt import printed
 from edge.consent.rules import GREETING, GREETING_NOTICE, PURPOSE, Statement, consent_from
 from edge.enrol.withdrawal import WithdrawalDesk
 from edge.errors import PanelRefused
+from edge.events import Group, Kind
 from edge.panel.telling import seen_events
 from edge.panel.troubles import troubles
 from edge.store.person import export_person
@@ -60,7 +61,7 @@ def enrolled(desk: Desk) -> set[str]:
 
 def failed(ask: Ask) -> Response:
     """Return whom the door fails: refused by face, let in by PIN or card right after."""
-    found = troubles(list(seen_events(ask, None, ("access.",))))
+    found = troubles(list(seen_events(ask, None, Group.ENTRIES)))
     names = {one.id: one.name for one in ask.desk.residents.list()}
     return ask.page("failed.html", found=found[:MOST_SHOWN], names=names)
 
@@ -94,7 +95,7 @@ def change(ask: Ask) -> Response:
     if changed.valid_from and changed.valid_until and changed.valid_from >= changed.valid_until:
         raise PanelRefused(ask.say("times_crossed"))
     ask.desk.note(
-        "resident.changed",
+        Kind.RESIDENT_CHANGED,
         about=person.id,
         by=ask.session.user,
         access_levels=list(levels),
@@ -112,14 +113,14 @@ def welcome(ask: Ask) -> Response:
     desk, by = ask.desk, ask.session.user
     if ask.form.get("do") == "end":
         for consent in _greetings(ask, person):
-            desk.note("consent.ended", about=person.id, by=by, consent=consent.id, purpose=GREETING)
+            desk.note(Kind.CONSENT_ENDED, about=person.id, by=by, consent=consent.id, purpose=GREETING)
             desk.consents.end(consent.id, desk.clock.now())
         return ask.to(f"/residents/{quote(person.id)}")
     statement = Statement(
         person.id, agrees=True, language=ask.language, notice=GREETING_NOTICE, purpose=GREETING
     )
     consent = consent_from(statement, by, desk.clock.now())
-    desk.note("consent.recorded", about=person.id, by=by, consent=consent.id, purpose=GREETING)
+    desk.note(Kind.CONSENT_RECORDED, about=person.id, by=by, consent=consent.id, purpose=GREETING)
     desk.consents.record(consent)
     return ask.to(f"/residents/{quote(person.id)}")
 
@@ -139,7 +140,7 @@ def withdraw(ask: Ask) -> Response:
 def export(ask: Ask) -> Response:
     """Return all that is stored about one person, as a file."""
     person = _person(ask)
-    ask.desk.note("resident.exported", about=person.id, by=ask.session.user)
+    ask.desk.note(Kind.RESIDENT_EXPORTED, about=person.id, by=ask.session.user)
     data = export_person(ask.desk.residents, ask.desk.consents, person.id)
     headers = {"Content-Disposition": 'attachment; filename="facegate-person.json"'}
     return JSONResponse(data, headers=headers)

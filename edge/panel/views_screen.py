@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 
 from edge.errors import PanelRefused
+from edge.events import Kind
 from edge.panel.gate_words import LANGUAGES
 from edge.panel.screen_words import BUTTONS, lines, picture
 
@@ -74,7 +75,7 @@ def display(ask: Ask) -> Response:
     words = _words(ask)
     if ask.request.method == "POST":
         texts = {language: ask.form.get(f"notice_{language}", "").strip() for language in LANGUAGES}
-        ask.desk.note("panel.notice_changed", by=ask.session.user, **texts)
+        ask.desk.note(Kind.PANEL_NOTICE_CHANGED, by=ask.session.user, **texts)
         for language, text in texts.items():
             words.put_notice(language, text)
         return ask.to("/display")

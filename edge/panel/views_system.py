@@ -10,6 +10,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
 from edge.errors import PanelRefused
+from edge.events import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,7 +41,7 @@ def make_backup(ask: Ask) -> Response:
     passphrase = ask.form.get("passphrase", "")
     if passphrase != ask.form.get("again", ""):
         raise PanelRefused(ask.say("not_the_same"))
-    ask.desk.note("panel.backup", by=ask.session.user, address=ask.address)
+    ask.desk.note(Kind.PANEL_BACKUP, by=ask.session.user, address=ask.address)
     file = ask.desk.back_up(passphrase)
     day = ask.desk.clock.now().strftime("%Y-%m-%d")
     return FileResponse(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, Reason
+from edge.events import Kind
 from edge.policy.lockout import FAILURES, Lockout, LockoutRule
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Attempts:
         self,
         rule: LockoutRule,
         mono: Callable[[], float],
-        on_alarm: Callable[[str, dict[str, Any]], None] = lambda _kind, _data: None,
+        on_alarm: Callable[[Kind, dict[str, Any]], None] = lambda _kind, _data: None,
     ) -> None:
         self._readers = Lockout(replace(rule, switch_off=False))
         self._people = Lockout(rule)
@@ -79,7 +80,7 @@ class Attempts:
         now = self._mono()
         due = [subject for lockout, subject in self._subjects(reader, claim) if lockout.fail(subject, now)]
         for subject in due:
-            self._on_alarm("access.attempts", {"subject": subject, "reason": str(reason)})
+            self._on_alarm(Kind.ACCESS_ATTEMPTS, {"subject": subject, "reason": str(reason)})
         return bool(due)
 
     def forgive(self, reader: str, resident_id: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, EventDraft, Reason
+from edge.events import Kind
 from edge.policy.entries import Entry
 from edge.policy.methods import Method
 from edge.policy.passes import PREFIX, read_pass
@@ -149,7 +150,7 @@ class CredentialDesk:
         if not match.is_duress:
             return answer
         data = {"method": str(method), "opened": rights.allowed}
-        alarm = self._draft("alarm.duress", match.resident_id, None, data)
+        alarm = self._draft(Kind.ALARM_DURESS, match.resident_id, None, data)
         return Answer(answer.rights, answer.draft, alarm)
 
     def _take_awaited(self, resident_id: str) -> bool:
@@ -162,14 +163,14 @@ class CredentialDesk:
             return waits and in_time
 
     def _answer(self, rights: Authorisation, method: Method, resident_id: str | None, **more: str) -> Answer:
-        kind = "access.granted" if rights.allowed else "access.denied"
+        kind = Kind.ACCESS_GRANTED if rights.allowed else Kind.ACCESS_DENIED
         data = {"method": str(method), "rule": rights.rule, "unlock_seconds": rights.unlock_seconds, **more}
         return Answer(rights, self._draft(kind, resident_id, str(rights.reason), data))
 
     def _draft(
-        self, kind: str, resident_id: str | None, reason: str | None, data: dict[str, Any]
+        self, kind: Kind, resident_id: str | None, reason: str | None, data: dict[str, Any]
     ) -> EventDraft:
-        return EventDraft(kind, self._clock.now(), self._clock.monotonic(), resident_id, reason, data)
+        return EventDraft.now(self._clock, kind, data, resident_id=resident_id, reason=reason)
 
 
 def _refused(reason: Reason, rule: str) -> Authorisation:

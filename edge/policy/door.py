@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, Reason
+from edge.events import Kind
 from edge.policy.attempts import Attempts, reader_of
 from edge.policy.entries import Entry, ExpectedEntries
 from edge.policy.modes import DoorModes, Mode
@@ -43,7 +44,7 @@ class DoorPolicy:
     attempts: Attempts
     expected: ExpectedEntries
     has_contact: bool = False
-    on_alarm: Callable[[str, dict[str, Any]], None] = lambda _kind, _data: None
+    on_alarm: Callable[[Kind, dict[str, Any]], None] = lambda _kind, _data: None
     is_open: bool = False
 
     @classmethod
@@ -51,7 +52,7 @@ class DoorPolicy:
         cls,
         rules: AccessRules,
         mono: Callable[[], float],
-        on_alarm: Callable[[str, dict[str, Any]], None] = lambda _kind, _data: None,
+        on_alarm: Callable[[Kind, dict[str, Any]], None] = lambda _kind, _data: None,
         *,
         has_contact: bool = False,
     ) -> DoorPolicy:
@@ -154,5 +155,5 @@ class DoorPolicy:
 
     def _tell_passback(self, who: str, method: str) -> str:
         rule = f"passback {self.passback.rule.kind}, {self.passback.rule.seconds:g} s"
-        self.on_alarm("access.passback", {"resident_id": who, "method": method, "rule": rule})
+        self.on_alarm(Kind.ACCESS_PASSBACK, {"resident_id": who, "method": method, "rule": rule})
         return rule

@@ -10,7 +10,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from edge.domain import Reason
-from edge.policy.reasons import KINDS, REASONS, Words
+from edge.events import Kind
+from edge.policy.reasons import REASONS, Words, kind_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,11 +132,11 @@ class _Teller:
         kind = self._event.kind
         who, method = self._who(), self._method()
         at = f"{self._event.at.astimezone(self._zone):%Y-%m-%d %H:%M:%S} {self._zone}"
-        if kind in ("access.granted", "access.denied"):
+        if kind in (Kind.ACCESS_GRANTED, Kind.ACCESS_DENIED):
             name = kind.partition(".")[2]
             named = who or self._say("somebody")
             return self._say(name, at=at, door=self._event.door_id, who=named, method=method)
-        what = KINDS.get(kind, Words(kind, kind))[self._column]
+        what = kind_words(kind)[self._column]
         about = self._say("about", who=who) if who else ""
         return self._say("other", at=at, door=self._event.door_id, what=what, who=about, method=method)
 
@@ -184,7 +185,7 @@ class _Teller:
         return self._say("liveness", cues=_listed(values["liveness"])) if values else ""
 
     def _lock(self) -> str:
-        if self._event.kind != "access.granted":
+        if self._event.kind != Kind.ACCESS_GRANTED:
             return ""
         return self._if_any("unlocked", "unlock_seconds")
 
@@ -192,7 +193,7 @@ class _Teller:
         return "" if self._event.clock == "synced" else self._say("clock", clock=self._event.clock)
 
     def _rest(self) -> str:
-        if self._event.kind == "access.denied" and not self._left.get("unlock_seconds"):
+        if self._event.kind == Kind.ACCESS_DENIED and not self._left.get("unlock_seconds"):
             self._left.pop("unlock_seconds", None)  # a refusal unlocks for no time at all
         return self._say("rest", rest=_listed(self._left)) if self._left else ""
 

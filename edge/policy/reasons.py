@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from edge.domain import Reason
+from edge.events import Kind
 
 
 class Words(NamedTuple):
@@ -103,105 +104,114 @@ REASONS: dict[Reason, Words] = {
     ),
 }
 
-KINDS: dict[str, Words] = {
-    "access.passback": Words("a credential was used twice in a row", "同一凭证被连续使用"),
-    "access.attempts": Words("there were very many failed attempts", "失败尝试次数非常多"),
-    "alarm.duress": Words(
+KIND_WORDS: dict[Kind, Words] = {
+    Kind.ACCESS_GRANTED: Words("let in", "放行"),
+    Kind.ACCESS_DENIED: Words("refused", "拒绝"),
+    Kind.ACCESS_PASSBACK: Words("a credential was used twice in a row", "同一凭证被连续使用"),
+    Kind.ACCESS_ATTEMPTS: Words("there were very many failed attempts", "失败尝试次数非常多"),
+    Kind.ALARM_DURESS: Words(
         "a duress PIN was typed: somebody may be under threat", "输入了胁迫密码：可能有人受到威胁"
     ),
-    "door.opened": Words("the door was opened", "门被打开"),
-    "door.closed": Words("the door was closed", "门已关闭"),
-    "door.found_open": Words("the door was found open at start", "启动时发现门是开着的"),
-    "door.forced": Words("the door was opened without permission", "门在未获许可的情况下被打开"),
-    "door.held": Words("the door stood open too long", "门开启时间过长"),
-    "door.mode": Words("the door's mode was commanded", "门的模式已被设置"),
-    "door.held_unlocked": Words("the door's mode began to hold it unlocked", "门的模式开始保持解锁"),
-    "door.mode_ended": Words("the door is no longer held unlocked", "门不再保持解锁"),
-    "door.tamper": Words("the case was opened or moved", "设备外壳被打开或移动"),
-    "door.fault": Words("a sensor of the door contradicts itself", "门的传感器状态自相矛盾"),
-    "door.fault_cleared": Words("the door's sensors agree again", "门的传感器恢复正常"),
-    "door.fire_alarm": Words("the fire alarm was raised", "火灾报警"),
-    "door.fire_alarm_cleared": Words("the fire alarm ended", "火灾报警解除"),
-    "door.acknowledged": Words("somebody acknowledged an alarm", "有人确认了报警"),
-    "door.no_entry_after_granted": Words("the door was unlocked and nobody opened it", "门已解锁但无人进入"),
-    "lock.guard_lost": Words(
+    Kind.DOOR_OPENED: Words("the door was opened", "门被打开"),
+    Kind.DOOR_CLOSED: Words("the door was closed", "门已关闭"),
+    Kind.DOOR_FOUND_OPEN: Words("the door was found open at start", "启动时发现门是开着的"),
+    Kind.DOOR_FORCED: Words("the door was opened without permission", "门在未获许可的情况下被打开"),
+    Kind.DOOR_HELD: Words("the door stood open too long", "门开启时间过长"),
+    Kind.DOOR_MODE: Words("the door's mode was commanded", "门的模式已被设置"),
+    Kind.DOOR_HELD_UNLOCKED: Words("the door's mode began to hold it unlocked", "门的模式开始保持解锁"),
+    Kind.DOOR_MODE_ENDED: Words("the door is no longer held unlocked", "门不再保持解锁"),
+    Kind.DOOR_TAMPER: Words("the case was opened or moved", "设备外壳被打开或移动"),
+    Kind.DOOR_FAULT: Words("a sensor of the door contradicts itself", "门的传感器状态自相矛盾"),
+    Kind.DOOR_FAULT_CLEARED: Words("the door's sensors agree again", "门的传感器恢复正常"),
+    Kind.DOOR_FIRE_ALARM: Words("the fire alarm was raised", "火灾报警"),
+    Kind.DOOR_FIRE_ALARM_CLEARED: Words("the fire alarm ended", "火灾报警解除"),
+    Kind.DOOR_ACKNOWLEDGED: Words("somebody acknowledged an alarm", "有人确认了报警"),
+    Kind.DOOR_NO_ENTRY_AFTER_GRANTED: Words(
+        "the door was unlocked and nobody opened it", "门已解锁但无人进入"
+    ),
+    Kind.LOCK_GUARD_LOST: Words(
         "the relay guard stopped answering; the lock is at rest", "继电器守护进程无响应；锁处于静止状态"
     ),
-    "lock.guard_back": Words("the relay guard answers again", "继电器守护进程恢复响应"),
-    "lock.unlock_failed": Words("the lock could not be opened", "无法开锁"),
-    "health.lock": Words("the lock has a fault", "锁出现故障"),
-    "health.camera": Words("the camera's state changed", "摄像头状态发生变化"),
-    "health.frame": Words(
+    Kind.LOCK_GUARD_BACK: Words("the relay guard answers again", "继电器守护进程恢复响应"),
+    Kind.LOCK_UNLOCK_FAILED: Words("the lock could not be opened", "无法开锁"),
+    Kind.HEALTH_LOCK: Words("the lock has a fault", "锁出现故障"),
+    Kind.HEALTH_CAMERA: Words("the camera's state changed", "摄像头状态发生变化"),
+    Kind.HEALTH_FRAME: Words(
         "the camera delivered something that is no picture", "摄像头送来的数据不是有效画面"
     ),
-    "health.reader": Words("a keypad's or card reader's state changed", "键盘或读卡器的状态发生变化"),
-    "health.journal": Words(
+    Kind.HEALTH_READER: Words("a keypad's or card reader's state changed", "键盘或读卡器的状态发生变化"),
+    Kind.HEALTH_JOURNAL: Words(
         "the journal could not be written for a while; what waited in memory has been stored",
         "日志曾一度无法写入；内存中等待的事件已存入",
     ),
-    "door.bell": Words("somebody rang the bell", "有人按门铃"),
-    "door.rex": Words("the exit button was pressed", "有人按下出门按钮"),
-    "door.held_warning": Words("the door is open and will soon be an alarm", "门未关，即将报警"),
-    "door.held_repeat": Words("the door is still open after the alarm", "报警后门仍未关闭"),
-    "door.tamper_cleared": Words("the case is closed again", "外壳已重新闭合"),
-    "command.done": Words("a remote command was carried out", "远程命令已执行"),
-    "command.failed": Words("a remote command could not be carried out", "远程命令执行失败"),
-    "health.consent": Words(
+    Kind.DOOR_BELL: Words("somebody rang the bell", "有人按门铃"),
+    Kind.DOOR_REX: Words("the exit button was pressed", "有人按下出门按钮"),
+    Kind.DOOR_HELD_WARNING: Words("the door is open and will soon be an alarm", "门未关，即将报警"),
+    Kind.DOOR_HELD_REPEAT: Words("the door is still open after the alarm", "报警后门仍未关闭"),
+    Kind.DOOR_TAMPER_CLEARED: Words("the case is closed again", "外壳已重新闭合"),
+    Kind.COMMAND_DONE: Words("a remote command was carried out", "远程命令已执行"),
+    Kind.COMMAND_FAILED: Words("a remote command could not be carried out", "远程命令执行失败"),
+    Kind.HEALTH_CONSENT: Words(
         "residents are not matched for want of a consent on record", "因缺少同意记录，部分住户不参与人脸比对"
     ),
-    "health.panel": Words("the panel cannot be served as set up", "面板无法按设置提供服务"),
-    "health.roster": Words(
+    Kind.HEALTH_PANEL: Words("the panel cannot be served as set up", "面板无法按设置提供服务"),
+    Kind.HEALTH_ROSTER: Words(
         "how long ago the property last confirmed the roster became a concern, or ceased to be",
         "名册距上次由物业确认的时间过长，或已恢复正常",
     ),
-    "health.residents": Words(
+    Kind.HEALTH_RESIDENTS: Words(
         "the resident store was damaged; it is kept aside and a new one began",
         "住户数据已损坏；旧数据已另存，新数据库开始",
     ),
-    "config.refused": Words("a configuration from the property was refused", "物业下发的配置被拒绝"),
-    "health.restarts": Words("facegate was started again and again", "facegate 反复重启"),
-    "health.sync": Words("the property cannot be joined", "无法连接物业系统"),
-    "journal.quarantined": Words(
+    Kind.CONFIG_REFUSED: Words("a configuration from the property was refused", "物业下发的配置被拒绝"),
+    Kind.HEALTH_RESTARTS: Words("facegate was started again and again", "facegate 反复重启"),
+    Kind.HEALTH_SYNC: Words("the property cannot be joined", "无法连接物业系统"),
+    Kind.JOURNAL_QUARANTINED: Words(
         "the journal was damaged; it is kept aside and a new one began",
         "日志已损坏；旧日志已另存，新日志开始",
     ),
-    "journal.relieved": Words(
+    Kind.JOURNAL_RELIEVED: Words(
         "the disk was full: old entries that had arrived, or the reserve, were given up",
         "磁盘已满：已舍弃已送达的旧记录或预留空间",
     ),
-    "journal.late": Words(
+    Kind.JOURNAL_LATE: Words(
         "the disk had taken an entry that counted as not stored", "一条被视为未存入的记录实际已写入磁盘"
     ),
-    "journal.restored": Words(
+    Kind.JOURNAL_RESTORED: Words(
         "the door was restored from a backup and a new journal began", "门禁已从备份恢复，新日志开始"
     ),
-    "service.started": Words("facegate started", "facegate 已启动"),
-    "service.stopped": Words("facegate stopped", "facegate 已停止"),
-    "roster.changed": Words("the roster changed", "名册已变更"),
-    "roster.refused": Words("a change of the roster was refused", "名册变更被拒绝"),
-    "panel.claimed": Words("the first account of the panel was made", "已创建面板的首个账户"),
-    "panel.login": Words("somebody logged in to the panel", "有人登录了面板"),
-    "panel.login_failed": Words("a login to the panel failed", "面板登录失败"),
-    "panel.account_changed": Words("an account of the panel was changed", "面板账户已变更"),
-    "panel.account_removed": Words("an account of the panel was removed", "面板账户已移除"),
-    "panel.door_test": Words("the door was opened once for a test", "为测试开门一次"),
-    "panel.refused": Words("the panel refused a request", "面板拒绝了一次请求"),
-    "panel.backup": Words("a backup was taken at the panel", "已在面板生成备份"),
-    "panel.notice_changed": Words("the notice of the display was changed", "屏幕通知已更改"),
-    "enrol.opened": Words("an enrolment was begun", "开始登记"),
-    "enrol.window_opened": Words("enrolling at this door was opened for a time", "已限时开放本门登记"),
-    "enrol.window_closed": Words("enrolling at this door was closed", "已关闭本门登记"),
-    "enrol.refused": Words("an enrolment was refused", "登记被拒绝"),
-    "enrol.saved": Words("a face was enrolled", "已登记人脸"),
-    "enrol.dropped": Words("an enrolment ended without templates", "登记结束，未保存模板"),
-    "resident.changed": Words("a resident's rights were changed", "住户权限已变更"),
-    "resident.exported": Words("a resident's data was exported", "已导出住户数据"),
-    "resident.removed": Words("a resident was removed", "已移除住户"),
-    "consent.recorded": Words("a consent was recorded", "已记录同意"),
-    "consent.withdrawn": Words("a consent was withdrawn", "已撤回同意"),
-    "consent.ended": Words("a consent to be welcomed by name was ended", "已取消显示姓名欢迎的同意"),
-    "face.erased": Words("a face template and its key were destroyed", "人脸模板及其密钥已销毁"),
-    "command.taken": Words("a remote command was carried out", "远程命令已执行"),
-    "command.refused": Words("a remote command was refused", "远程命令被拒绝"),
+    Kind.SERVICE_STARTED: Words("facegate started", "facegate 已启动"),
+    Kind.SERVICE_STOPPED: Words("facegate stopped", "facegate 已停止"),
+    Kind.ROSTER_CHANGED: Words("the roster changed", "名册已变更"),
+    Kind.ROSTER_REFUSED: Words("a change of the roster was refused", "名册变更被拒绝"),
+    Kind.PANEL_CLAIMED: Words("the first account of the panel was made", "已创建面板的首个账户"),
+    Kind.PANEL_LOGIN: Words("somebody logged in to the panel", "有人登录了面板"),
+    Kind.PANEL_LOGIN_FAILED: Words("a login to the panel failed", "面板登录失败"),
+    Kind.PANEL_ACCOUNT_CHANGED: Words("an account of the panel was changed", "面板账户已变更"),
+    Kind.PANEL_ACCOUNT_REMOVED: Words("an account of the panel was removed", "面板账户已移除"),
+    Kind.PANEL_DOOR_TEST: Words("the door was opened once for a test", "为测试开门一次"),
+    Kind.PANEL_REFUSED: Words("the panel refused a request", "面板拒绝了一次请求"),
+    Kind.PANEL_BACKUP: Words("a backup was taken at the panel", "已在面板生成备份"),
+    Kind.PANEL_NOTICE_CHANGED: Words("the notice of the display was changed", "屏幕通知已更改"),
+    Kind.ENROL_OPENED: Words("an enrolment was begun", "开始登记"),
+    Kind.ENROL_WINDOW_OPENED: Words("enrolling at this door was opened for a time", "已限时开放本门登记"),
+    Kind.ENROL_WINDOW_CLOSED: Words("enrolling at this door was closed", "已关闭本门登记"),
+    Kind.ENROL_REFUSED: Words("an enrolment was refused", "登记被拒绝"),
+    Kind.ENROL_SAVED: Words("a face was enrolled", "已登记人脸"),
+    Kind.ENROL_DROPPED: Words("an enrolment ended without templates", "登记结束，未保存模板"),
+    Kind.RESIDENT_CHANGED: Words("a resident's rights were changed", "住户权限已变更"),
+    Kind.RESIDENT_EXPORTED: Words("a resident's data was exported", "已导出住户数据"),
+    Kind.RESIDENT_REMOVED: Words("a resident was removed", "已移除住户"),
+    Kind.CONSENT_RECORDED: Words("a consent was recorded", "已记录同意"),
+    Kind.CONSENT_WITHDRAWN: Words("a consent was withdrawn", "已撤回同意"),
+    Kind.CONSENT_ENDED: Words("a consent to be welcomed by name was ended", "已取消显示姓名欢迎的同意"),
+    Kind.FACE_ERASED: Words("a face template and its key were destroyed", "人脸模板及其密钥已销毁"),
+    Kind.COMMAND_TAKEN: Words("a remote command was accepted", "已接受远程命令"),
+    Kind.COMMAND_REFUSED: Words("a remote command was refused", "远程命令被拒绝"),
 }
-"""What happened, by kind, but for openings and refusals. A kind that is not here is named as it is."""
+"""What happened, by kind. Kinds of another version have no words here and are named as they are."""
+
+
+def kind_words(kind: str) -> Words:
+    """Return what an event of this kind says happened; a kind of another version is named as it is."""
+    return KIND_WORDS[Kind(kind)] if kind in set(Kind) else Words(kind, kind)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.domain import Authorisation, Reason
+from edge.events import Kind
 from edge.policy.access import AccessRules
 from edge.policy.methods import Method
 from edge.policy.trust import EPOCH, Believe
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from edge.policy.rulebook import RuleBook
     from edge.policy.trust import Trust
 
-ACCESS = ("access.granted", "access.denied")
+ACCESS = (Kind.ACCESS_GRANTED, Kind.ACCESS_DENIED)
 
 BY_RULES = frozenset(
     {
@@ -50,7 +51,7 @@ class Change:
     @property
     def was_granted(self) -> bool:
         """True when this person was let in then."""
-        return self.event.kind == "access.granted"
+        return self.event.kind == Kind.ACCESS_GRANTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,8 @@ def simulate(
     for event in events:
         if event.kind not in ACCESS:
             continue
-        openings += event.kind == "access.granted"
-        refusals += event.kind == "access.denied"
+        openings += event.kind == Kind.ACCESS_GRANTED
+        refusals += event.kind == Kind.ACCESS_DENIED
         if not _is_by_rules(event):
             continue
         replayed += 1

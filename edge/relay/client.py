@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import LockError
+from edge.events import Kind
 from edge.relay.guard import BEAT, BUSY, MAX_PACKET_BYTES, OPEN, REST, SILENCE_SECONDS, STALE
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class GuardedLock:
     def __init__(
         self,
         path: Path,
-        on_event: Callable[[str, dict[str, Any]], None],
+        on_event: Callable[[Kind, dict[str, Any]], None],
         command: Sequence[str] | None = None,
     ) -> None:
         self._path = path
@@ -167,7 +168,7 @@ class GuardedLock:
             elif back or answer == STALE:
                 self._send_order()
         if back:
-            self._on_event("lock.guard_back", {"socket": str(self._path)})
+            self._on_event(Kind.LOCK_GUARD_BACK, {"socket": str(self._path)})
 
     def _send_order(self) -> None:
         if self._order is not None:
@@ -188,7 +189,7 @@ class GuardedLock:
             known = self._lost_at is not None
             self._lost_at = self._lost_at if known else time.monotonic()
         if not known:
-            self._on_event("lock.guard_lost", {"socket": str(self._path), "why": why})
+            self._on_event(Kind.LOCK_GUARD_LOST, {"socket": str(self._path), "why": why})
 
     def _disconnect(self) -> None:
         with self._guarding:
@@ -202,7 +203,9 @@ class GuardedLock:
             if order is None or time.monotonic() - order[1] <= GRACE_SECONDS:
                 return
             self._order = None
-        self._on_event("lock.unlock_failed", {"seconds": order[0], "why": "the relay guard did not confirm"})
+        self._on_event(
+            Kind.LOCK_UNLOCK_FAILED, {"seconds": order[0], "why": "the relay guard did not confirm"}
+        )
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from edge.events import Kind  # noqa: TC001 - dataclass fields are read at run time
 from edge.relay.held import HeldSettings
 
 
@@ -78,9 +79,9 @@ class Command(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """An event for the journal: `kind` as in `EventDraft`, `data` JSON-serialisable."""
+    """An event for the journal: `kind` and `data` as in `EventDraft`."""
 
-    kind: str
+    kind: Kind
     data: dict[str, Any] = field(default_factory=dict)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from edge.events import Kind
 from edge.relay.door import (
     Alarm,
     Command,
@@ -65,6 +66,10 @@ TRANSITIONS: dict[tuple[Phase, Stimulus], tuple[Phase, tuple[str, ...]]] = {
     (P.FORCED, S.HELD): (P.FORCED, ("hold",)),
 }
 """Every pair that changes something; a pair that is not here leaves the door as it is."""
+
+PRESSED = {Sensor.REX: Kind.DOOR_REX, Sensor.BELL: Kind.DOOR_BELL}
+"""What it means when a button fires; contact, tamper and fire have stories of their own."""
+HELD = {Rung.WARNING: Kind.DOOR_HELD_WARNING, Rung.REPEAT: Kind.DOOR_HELD_REPEAT}
 
 OPEN_PHASES = frozenset({Phase.PASSING, Phase.HELD, Phase.FORCED})
 
@@ -135,11 +140,11 @@ class DoorMachine:
         if sensor is Sensor.CONTACT:
             return self._contact(Stimulus.OPENED if active else Stimulus.CLOSED)
         if sensor is Sensor.TAMPER:
-            self._raise(Alarm.TAMPER, active, "door.tamper", {})
+            self._raise_tamper(active)
         elif sensor is Sensor.FIRE:
             self._fire(active)
         elif active:
-            self._note(f"door.{sensor}")
+            self._note(PRESSED[sensor])
             if sensor is Sensor.REX:
                 self._may_open_until = max(self._may_open_until, now + self._settings.exit_seconds)
                 return self._apply(Stimulus.ALLOWED)
@@ -152,10 +157,10 @@ class DoorMachine:
             return self._step()
         if why is None:
             del self._faults[part]
-            self._note("door.fault_cleared", part=part)
+            self._note(Kind.DOOR_FAULT_CLEARED, part=part)
         else:
             self._faults[part] = why
-            self._note("door.fault", part=part, why=why, alarm=str(Alarm.DOOR_FAULT))
+            self._note(Kind.DOOR_FAULT, part=part, why=why, alarm=str(Alarm.DOOR_FAULT))
         if part == Sensor.CONTACT:
             self._phase = Phase.UNREAD
         self._mark(Alarm.DOOR_FAULT, bool(self._faults))
@@ -173,7 +178,7 @@ class DoorMachine:
         if self._alarms:
             self._ladder.acknowledge(now)
             self._hush()
-            self._note("door.acknowledged", by=by, alarms=sorted(map(str, self._alarms)))
+            self._note(Kind.DOOR_ACKNOWLEDGED, by=by, alarms=sorted(map(str, self._alarms)))
         return self._step()
 
     def tick(self, now: float, *, quiet: bool = False) -> Step:
@@ -186,17 +191,17 @@ class DoorMachine:
     # What the table names.
 
     def _do_find_open(self) -> None:
-        self._note("door.found_open")
+        self._note(Kind.DOOR_FOUND_OPEN)
 
     def _do_open(self) -> None:
-        self._note("door.opened")
+        self._note(Kind.DOOR_OPENED)
 
     def _do_force(self) -> None:
         self._mark(Alarm.FORCED_OPEN, True)
-        self._note("door.forced", alarm=str(Alarm.FORCED_OPEN))
+        self._note(Kind.DOOR_FORCED, alarm=str(Alarm.FORCED_OPEN))
 
     def _do_close(self) -> None:
-        self._note("door.closed", open_seconds=round(self._ladder.open_seconds(self._now), 3))
+        self._note(Kind.DOOR_CLOSED, open_seconds=round(self._ladder.open_seconds(self._now), 3))
 
     def _do_clear(self) -> None:
         self._ladder.stop()
@@ -214,11 +219,11 @@ class DoorMachine:
 
     def _do_hold(self) -> None:
         self._mark(Alarm.DOOR_OPEN_TOO_LONG, True)
-        self._note_held("door.held")
+        self._note_held(Kind.DOOR_HELD)
 
     def _do_miss_entry(self) -> None:
         self._extended = False
-        self._note("door.no_entry_after_granted", waited_seconds=round(self._now - self._granted_at, 3))
+        self._note(Kind.DOOR_NO_ENTRY_AFTER_GRANTED, waited_seconds=round(self._now - self._granted_at, 3))
 
     # How it works.
 
@@ -250,7 +255,7 @@ class DoorMachine:
         """Observed only: the release of the door is wired, and every opening is an escape."""
         if active != ("fire" in self._free):
             self._be_free("fire", active)
-            self._note("door.fire_alarm" if active else "door.fire_alarm_cleared")
+            self._note(Kind.DOOR_FIRE_ALARM if active else Kind.DOOR_FIRE_ALARM_CLEARED)
 
     def _be_free(self, why: str, on: bool) -> None:  # noqa: FBT001 - a level
         was_free = bool(self._free)
@@ -273,14 +278,14 @@ class DoorMachine:
         if rung is Rung.ALARM:
             self._move(Stimulus.HELD)
         elif rung is Rung.REPEAT or quiet:
-            self._note_held(f"door.held_{rung}")
+            self._note_held(HELD[rung])
 
     def _hush(self) -> None:
         if self._chiming:
             self._chiming = False
             self._commands.append(Command.HUSH)
 
-    def _note_held(self, kind: str) -> None:
+    def _note_held(self, kind: Kind) -> None:
         self._note(
             kind,
             alarms=sorted(map(str, self._alarms)),
@@ -289,15 +294,15 @@ class DoorMachine:
             count_week=self._ladder.count_week(self._now),
         )
 
-    def _raise(self, alarm: Alarm, on: bool, kind: str, data: dict[str, Any]) -> None:  # noqa: FBT001
-        if on != (alarm in self._alarms):
-            self._mark(alarm, on)
-            self._note(kind if on else f"{kind}_cleared", **data)
+    def _raise_tamper(self, on: bool) -> None:  # noqa: FBT001 - a level
+        if on != (Alarm.TAMPER in self._alarms):
+            self._mark(Alarm.TAMPER, on)
+            self._note(Kind.DOOR_TAMPER if on else Kind.DOOR_TAMPER_CLEARED)
 
     def _mark(self, alarm: Alarm, on: bool) -> None:  # noqa: FBT001 - a level
         self._alarms = self._alarms | {alarm} if on else self._alarms - {alarm}
 
-    def _note(self, kind: str, **data: Any) -> None:
+    def _note(self, kind: Kind, **data: Any) -> None:
         self._notes.append(Note(kind, data))
 
     def _step(self) -> Step:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import LockError
+from edge.events import Kind
 from edge.relay.door import DoorSettings, DoorState, Note, Sensor
 from edge.relay.dry_run import DryRunLock, Monotonic
 from edge.relay.machine import DoorMachine
@@ -222,7 +223,7 @@ class Simulator:
         self._lock.lost = self._toggle("guard lost")
         if self._lock.lost:
             self._lock.dry.lock()
-        kind = "lock.guard_lost" if self._lock.lost else "lock.guard_back"
+        kind = Kind.LOCK_GUARD_LOST if self._lock.lost else Kind.LOCK_GUARD_BACK
         self.door.lock_event(kind, {"why": "simulated"} if self._lock.lost else {})
 
     def _play(self) -> None:

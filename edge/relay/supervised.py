@@ -11,6 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.errors import LockError
+from edge.events import Kind
 from edge.relay.door import Command, DoorState, Note, Sensor, Step
 
 if TYPE_CHECKING:
@@ -98,12 +99,12 @@ class SupervisedDoor:
         """Say that the door is meant to stand unlocked, or no longer."""
         self._take(lambda now: self._machine.free_access(on, now))
 
-    def lock_event(self, kind: str, data: dict[str, Any]) -> None:
+    def lock_event(self, kind: Kind, data: dict[str, Any]) -> None:
         """Take what `GuardedLock` reports: give this as its `on_event`."""
-        if kind == "lock.unlock_failed":
+        if kind == Kind.LOCK_UNLOCK_FAILED:
             self._take(self._machine.withdrawn)
         else:
-            why = str(data.get("why", "")) if kind == "lock.guard_lost" else None
+            why = str(data.get("why", "")) if kind == Kind.LOCK_GUARD_LOST else None
             self._take(lambda now: self._machine.fault("lock", why, now))
         with self._guarding:
             self._waiting.append(Note(kind, data))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.domain import EventDraft, Frame
 from edge.errors import CameraLost, FrameRefused
+from edge.events import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -187,7 +188,4 @@ class Capture:
 
     def _report(self, state: str, **data: str) -> None:
         self.state = state
-        draft = EventDraft(
-            "health.camera", self._clock.now(), self._clock.monotonic(), data={"state": state, **data}
-        )
-        self._emit(draft)
+        self._emit(EventDraft.now(self._clock, Kind.HEALTH_CAMERA, {"state": state, **data}))

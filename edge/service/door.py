@@ -12,6 +12,7 @@ from edge import __version__
 from edge.controller import DoorController
 from edge.domain import EventDraft
 from edge.errors import ModelCorrupt, ModelMissing
+from edge.events import Kind
 from edge.panel.gate_screen import GateScreen
 from edge.runtime.clock import SystemClock
 from edge.runtime.clock_trust import ClockTrust, TrustedTime, system_is_synchronised
@@ -112,7 +113,7 @@ class DoorService:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(closing(OwnFolder(self._data)))
         door, seeing = self._compose(stack)
-        stack.callback(self._note, "service.stopped")
+        stack.callback(self._note, Kind.SERVICE_STOPPED)
         self._property.join(stack)
         workers = [
             self._door_worker(door.hardware),
@@ -161,11 +162,11 @@ class DoorService:
         gallery = None if seeing is None else seeing.follower.gallery
         self._property = PropertySide(door, gallery, self._restarter())
         self._panel.connect(door)
-        self._note("service.started", version=__version__, recognition=seeing is not None, **self._alarm)
+        self._note(Kind.SERVICE_STARTED, version=__version__, recognition=seeing is not None, **self._alarm)
         if damage is not None:
-            self._note("health.residents", **damage.told())
+            self._note(Kind.HEALTH_RESIDENTS, **damage.told())
         if starts >= MANY_RESTARTS:
-            self._note("health.restarts", starts=starts, within_seconds=RESTARTS_SECONDS)
+            self._note(Kind.HEALTH_RESTARTS, starts=starts, within_seconds=RESTARTS_SECONDS)
         return door, seeing
 
     def _chores(self) -> dict[str, Pruner]:
@@ -300,5 +301,5 @@ class DoorService:
             self._alarm[kind] = text
             logger.error("%s: %s", kind, text)
 
-    def _note(self, kind: str, **data: Any) -> None:
-        self._controller.record(EventDraft(kind, self._clock.now(), self._clock.monotonic(), data=data))
+    def _note(self, kind: Kind, **data: Any) -> None:
+        self._controller.record(EventDraft.now(self._clock, kind, data))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from edge.domain import EventDraft
 from edge.errors import LockError
+from edge.events import Kind
 from edge.relay.chime import Chime
 from edge.relay.door import DoorSettings, Note, Sensor
 from edge.relay.held import HeldSettings
@@ -65,7 +66,7 @@ class DoorHardware:
     ) -> None:
         self._clock = clock
         self._record = record
-        self._reported: deque[tuple[str, dict[str, Any]]] = deque()
+        self._reported: deque[tuple[Kind, dict[str, Any]]] = deque()
         self._pins = _Pins(settings, environ)
         lock = make_lock(settings.lock, clock, lambda kind, data: self._reported.append((kind, data)))
         machine = DoorMachine(door_settings(settings), clock.monotonic(), held_ages_seconds)
@@ -96,7 +97,7 @@ class DoorHardware:
         """
         if is_held != self._is_held:
             self.door.free_access(is_held)
-            kind = "door.held_unlocked" if is_held else "door.mode_ended"
+            kind = Kind.DOOR_HELD_UNLOCKED if is_held else Kind.DOOR_MODE_ENDED
             self._take(Note(kind, {}))
         if is_held:
             self._unlock_on()
@@ -117,7 +118,7 @@ class DoorHardware:
             self._chime.close()
 
     def _take(self, note: Note) -> None:
-        self._record(EventDraft(note.kind, self._clock.now(), self._clock.monotonic(), data=note.data))
+        self._record(EventDraft.now(self._clock, note.kind, note.data))
 
     def _ring(self, on: bool) -> None:  # noqa: FBT001 - a level
         if self._chime is None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from edge.config.settings import CameraSection, LockSection, Recognition
     from edge.domain import Decision, EventDraft, Flaw, Frame
+    from edge.events import Kind
     from edge.matcher.matcher import Matcher
     from edge.ports import Clock, LivenessCheck, Lock
     from edge.runtime.slot import FrameSlot
@@ -36,7 +37,7 @@ TEMPLATES_WORTH_MEASURING = 1000
 """Below, a search takes some ten microseconds whatever does it; choosing takes half a second."""
 
 
-def make_lock(section: LockSection, clock: Clock, on_event: Callable[[str, dict[str, Any]], None]) -> Lock:
+def make_lock(section: LockSection, clock: Clock, on_event: Callable[[Kind, dict[str, Any]], None]) -> Lock:
     """Return the lock: the guard's client, or a dry run that moves nothing and warns."""
     if section.driver == "dry-run":
         logger.warning('lock.driver = "dry-run": nothing will move; set it to "gpio" at a real door')

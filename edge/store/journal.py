@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import EventDraft
 from edge.errors import JournalUnavailable, StoreDamaged, StoreError
+from edge.events import Kind
 from edge.store.card import is_damage, is_full, leaves_usable
 from edge.store.chain import GENESIS, Link, Row, Stamp, forge, to_event
 from edge.store.database import damage_of, open_database, quarantine, transaction
@@ -124,7 +125,7 @@ class SqliteJournal:
                     break
                 if not is_full(error, self._path.parent) or (relief := self._relief()) is None:
                     raise
-                self._owe("journal.relieved", relief.told())
+                self._owe(Kind.JOURNAL_RELIEVED, relief.told())
         self._mend()
         return self._commit(draft)
 
@@ -156,7 +157,7 @@ class SqliteJournal:
             return None
         if doubtful == draft:
             return to_event(row)
-        self._owe("journal.late", {"entry": row.seq, "kind": doubtful.kind})
+        self._owe(Kind.JOURNAL_LATE, {"entry": row.seq, "kind": doubtful.kind})
         return None
 
     def _open_whole(self) -> None:
@@ -174,7 +175,7 @@ class SqliteJournal:
         if damage is not None:
             kept = quarantine(self._path, datetime.now(UTC))
             LOG.error("journal damaged (%s); kept as %s, a new one begins", damage, kept.name)
-            self._owe("journal.quarantined", {"kept": kept.name, "error": damage[:200]})
+            self._owe(Kind.JOURNAL_QUARANTINED, {"kept": kept.name, "error": damage[:200]})
         self._open()
         self._pay()  # a new stream says first of all why it is new
 
@@ -201,7 +202,7 @@ class SqliteJournal:
             self._reader.close()
             self._connection.close()  # the last one to close folds the log into the file
 
-    def _owe(self, kind: str, data: dict[str, Any]) -> None:
+    def _owe(self, kind: Kind, data: dict[str, Any]) -> None:
         self._owed.append(EventDraft(kind, datetime.now(UTC), time.monotonic(), data=data))
 
     def _pay(self) -> None:

@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from edge.domain import EventDraft
 from edge.errors import StoreError
+from edge.events import Kind
 from edge.store.backup import CONFIG, MANIFEST, NAME, OLD_JOURNALS, Manifest
 from edge.store.database import open_read_only
 from edge.store.journal import SqliteJournal
@@ -217,7 +218,7 @@ def _note(path: Path, old: OldJournal, door_id: str, manifest: Manifest, now: da
         "backup_of": manifest.created_at,
     }
     with closing(journal):
-        journal.append(EventDraft("journal.restored", now, time.monotonic(), data=data))
+        journal.append(EventDraft(Kind.JOURNAL_RESTORED, now, time.monotonic(), data=data))
 
 
 def _unsent(path: Path) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from edge.broker.clerk import Clerk
 from edge.domain import EventDraft
 from edge.errors import FacegateError, SyncError
+from edge.events import Kind
 from edge.sync.refusals import Refusals
 from edge.wire.configuration import MAX_BYTES, PURPOSE, Desired
 
@@ -90,13 +91,12 @@ class ConfigurationClerk(Clerk):
         if why == self._refused:
             return
         self._refused = why
-        clock = self._clock
-        unreported = self._refusals.tell(clock.monotonic())
+        unreported = self._refusals.tell(self._clock.monotonic())
         if unreported is None:
             return
         LOG.warning("configuration refused: %s", why)
         data = {"detail": why[:500], "unreported": unreported}
-        draft = EventDraft("config.refused", clock.now(), clock.monotonic(), data=data)
+        draft = EventDraft.now(self._clock, Kind.CONFIG_REFUSED, data)
         try:
             self._journal.append(draft)
         except FacegateError as error:

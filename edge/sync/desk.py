@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from edge.broker.clerk import Clerk
 from edge.domain import EventDraft
 from edge.errors import FacegateError
+from edge.events import Kind
 from edge.sync.refusals import Refusals
 from edge.wire.commands import Command, CommandRefused, CommandType, Outcome, Refused
 from edge.wire.messages import Answer
@@ -59,12 +60,13 @@ class CommandDesk(Clerk):
         if command.type is CommandType.CHALLENGE:
             self._answer(command.id, "done", "nonce", {"nonce": self._gate.hand_out_nonce()})
             return
-        self._record("command.taken", command, command.by)
+        self._record(Kind.COMMAND_TAKEN, command, command.by)
         self._perform(command)
 
     def _perform(self, command: Command) -> None:
         def reply(outcome: Outcome) -> None:
-            self._record(f"command.{outcome.status}", command, outcome.text)
+            kind = Kind.COMMAND_DONE if outcome.status == "done" else Kind.COMMAND_FAILED
+            self._record(kind, command, outcome.text)
             self._answer(command.id, outcome.status, outcome.text, outcome.data)
 
         try:
@@ -81,9 +83,9 @@ class CommandDesk(Clerk):
             return
         LOG.warning("remote command refused: %s", refusal)
         data = {"command": refusal.command_id, "detail": str(refusal)[:200], "unreported": unreported}
-        self._note("command.refused", refusal.refused, data)
+        self._note(Kind.COMMAND_REFUSED, refusal.refused, data)
 
-    def _record(self, kind: str, command: Command, text: str) -> None:
+    def _record(self, kind: Kind, command: Command, text: str) -> None:
         data = {
             "command": command.id,
             "type": command.type,
@@ -93,8 +95,8 @@ class CommandDesk(Clerk):
         }
         self._note(kind, None, data)
 
-    def _note(self, kind: str, reason: str | None, data: dict[str, Any]) -> None:
-        draft = EventDraft(kind, self._clock.now(), self._clock.monotonic(), reason=reason, data=data)
+    def _note(self, kind: Kind, reason: str | None, data: dict[str, Any]) -> None:
+        draft = EventDraft.now(self._clock, kind, data, reason=reason)
         try:
             self._journal.append(draft)
         except FacegateError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from edge.events import KINDS
 from edge.wire.home_assistant import PREFIX
 
 if TYPE_CHECKING:
@@ -18,16 +19,7 @@ if TYPE_CHECKING:
     from edge.broker.settings import BrokerSettings
     from edge.wire.messages import Message
 
-EVENTS = (
-    "access.granted",
-    "access.denied",
-    "door.opened",
-    "door.closed",
-    "door.forced",
-    "door.held",
-    "door.no_entry_after_granted",
-    "door.bell",
-)
+EVENTS = tuple(kind.value for kind, facts in KINDS.items() if facts.for_home)
 """What the event entity shows; Home Assistant wants to know all types beforehand."""
 
 LOCK = "{{ {'locked': 'LOCKED', 'unlocked': 'UNLOCKED'}.get(value_json.door.lock, 'JAMMED') }}"

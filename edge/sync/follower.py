@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edge.broker.clerk import Clerk
 from edge.domain import EventDraft, RosterChange, RosterState
 from edge.errors import FacegateError, RosterDrift, StoreError, SyncError
+from edge.events import Kind
 from edge.sync.refusals import Refusals
 from edge.wire.roster import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, Question, parse_part
 
@@ -153,7 +154,7 @@ class RosterFollower(Clerk):
         state = self._roster.state()
         LOG.info("roster: %d records changed, now revision %d with %d people", count, state.rev, state.count)
         self._refused = ""
-        self._note("roster.changed", None, {"rev": state.rev, "count": state.count, "changed": count})
+        self._note(Kind.ROSTER_CHANGED, None, {"rev": state.rev, "count": state.count, "changed": count})
         self._changed()
         self._compare()
 
@@ -195,10 +196,10 @@ class RosterFollower(Clerk):
         unreported = self._refusals.tell(self._clock.monotonic())
         if unreported is not None:
             LOG.warning("roster message refused: %s", error)
-            self._note("roster.refused", None, {"detail": str(error)[:200], "unreported": unreported})
+            self._note(Kind.ROSTER_REFUSED, None, {"detail": str(error)[:200], "unreported": unreported})
 
-    def _note(self, kind: str, reason: str | None, data: dict[str, Any]) -> None:
-        draft = EventDraft(kind, self._clock.now(), self._clock.monotonic(), reason=reason, data=data)
+    def _note(self, kind: Kind, reason: str | None, data: dict[str, Any]) -> None:
+        draft = EventDraft.now(self._clock, kind, data, reason=reason)
         try:
             self._journal.append(draft)
         except FacegateError as error:

@@ -12,6 +12,7 @@ from edge.cli.consent.agreement import Agreement, agreement_options, recorded
 from edge.cli.consent.papers import export, receipt_key, verify_receipt
 from edge.cli.data_dir import data_option
 from edge.cli.door_files import opened
+from edge.events import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +68,7 @@ def record(residents: tuple[str, ...], greeting: bool, agreement: Agreement, dat
         for resident_id in residents:
             _require(store, resident_id)
             given = recorded(told.settle(resident_id, ledger), ledger)
-            note("consent.recorded", resident_id, by=told.by, consent=given.id, purpose=given.purpose)
+            note(Kind.CONSENT_RECORDED, resident_id, by=told.by, consent=given.id, purpose=given.purpose)
             bound = 0 if greeting else bind_consent(store, given)
             click.echo(f"{resident_id}: recorded; {bound} template(s) under it")
 

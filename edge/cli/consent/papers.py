@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from edge.cli.data_dir import data_option
+from edge.events import Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ def export(resident_id: str, out: TextIO, data: Path) -> None:
         found = export_person(store, ledger, resident_id)
         if found is None:
             raise click.ClickException(f"{resident_id}: no such resident; see facegate enrol list")
-        note("resident.exported", resident_id, by=getpass.getuser())
+        note(Kind.RESIDENT_EXPORTED, resident_id, by=getpass.getuser())
     json.dump(found, out, ensure_ascii=False, indent=1)
     out.write("\n")
 

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from edge.errors import JournalTampered, JournalUnavailable, StoreError
+from edge.events import Kind
 from edge.store.reader import JournalReader
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ def ages_seconds(journal: Path, kind: str, now: datetime, within_seconds: float)
 
 def held_ages_seconds(journal: Path, now: datetime) -> list[float]:
     """Return the ages of the week's held-open alarms, for the count in the next one."""
-    return ages_seconds(journal, "door.held", now, WEEK_SECONDS)
+    return ages_seconds(journal, Kind.DOOR_HELD, now, WEEK_SECONDS)
 
 
 def restarts(journal: Path, now: datetime) -> int:
     """Return how often the service started within the last ten minutes, this start not counted."""
-    return len(ages_seconds(journal, "service.started", now, RESTARTS_SECONDS))
+    return len(ages_seconds(journal, Kind.SERVICE_STARTED, now, RESTARTS_SECONDS))

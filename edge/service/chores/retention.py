@@ -11,6 +11,7 @@ from edge.consent.retention import UNUSED_DAYS, Expiry, due
 from edge.consent.rules import PURPOSE
 from edge.domain import EventDraft
 from edge.errors import StoreError
+from edge.events import Kind
 from edge.policy.methods import Method
 from edge.store.backup import clear_leftovers
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face, people_with_faces
@@ -43,8 +44,7 @@ def erase_expired(
     """
     expired = due(store.list(), store.last_enrolled(), last_used, clock.now(), unused_days)
     for one in expired:
-        data = {"why": one.why}
-        record(EventDraft("face.erased", clock.now(), clock.monotonic(), one.resident_id, None, data))
+        record(EventDraft.now(clock, Kind.FACE_ERASED, {"why": one.why}, resident_id=one.resident_id))
         erase_face(store, one.resident_id)
     return expired
 

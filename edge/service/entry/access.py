@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from edge.credentials.keypad import Keypad, Wedge
 from edge.domain import EventDraft, Reason, Verdict
 from edge.errors import ConfigError
+from edge.events import Kind
 from edge.policy.access import AccessRules
 from edge.policy.desk import CredentialDesk
 from edge.policy.door import DoorPolicy
@@ -164,7 +165,7 @@ class DoorAccess:
             self.policy.modes.set(state)
         now = self.policy.modes.state
         self._mode_file.save(now)
-        self._alarm("door.mode", {"mode": str(now.mode), "by": now.by if state else "resumed"})
+        self._alarm(Kind.DOOR_MODE, {"mode": str(now.mode), "by": now.by if state else "resumed"})
 
     def tick(self) -> bool:
         """Look at the clock; return whether the mode holds the door unlocked now."""
@@ -174,7 +175,7 @@ class DoorAccess:
         self._enter(self.desk.check_timeout())
         news = self._lease.look() if self._lease is not None else None
         if news is not None:
-            self._alarm("health.roster", news)
+            self._alarm(Kind.HEALTH_ROSTER, news)
         return self.policy.modes.is_held_unlocked(now)
 
     def look(self, frame: Frame) -> None:
@@ -195,17 +196,17 @@ class DoorAccess:
         elif decision.reason is Reason.LOCKOUT_MAX_ATTEMPTS:
             reconsider(decision, self.policy.attempts.seconds_left("face", decision.resident_id))
 
-    def door_noted(self, kind: str, data: Mapping[str, Any]) -> None:
+    def door_noted(self, kind: Kind, data: Mapping[str, Any]) -> None:
         """Take what the door's contact told: who was let in came in, or did not."""
         match kind:
-            case "door.opened":
+            case Kind.DOOR_OPENED:
                 self.policy.note_opened()
-            case "door.no_entry_after_granted":
+            case Kind.DOOR_NO_ENTRY_AFTER_GRANTED:
                 self.policy.note_not_opened()
-            case "door.forced" | "door.found_open" | "door.closed":
-                self.policy.is_open = kind != "door.closed"
-            case "door.fault" | "door.fault_cleared" if data.get("part") == "contact":
-                self.policy.note_contact(kind == "door.fault_cleared")
+            case Kind.DOOR_FORCED | Kind.DOOR_FOUND_OPEN | Kind.DOOR_CLOSED:
+                self.policy.is_open = kind != Kind.DOOR_CLOSED
+            case Kind.DOOR_FAULT | Kind.DOOR_FAULT_CLEARED if data.get("part") == "contact":
+                self.policy.note_contact(kind == Kind.DOOR_FAULT_CLEARED)
 
     def workers(self, stopping: threading.Event, environ: Mapping[str, str]) -> list[Worker]:
         """Return the threads of the readers that are configured, not yet started."""
@@ -252,7 +253,6 @@ class DoorAccess:
         if answer.silent is not None:
             self._controller.record(answer.silent)
 
-    def _alarm(self, kind: str, data: dict[str, Any]) -> None:
+    def _alarm(self, kind: Kind, data: dict[str, Any]) -> None:
         if self._controller is not None:
-            now = self._clock
-            self._controller.record(EventDraft(kind, now.now(), now.monotonic(), data=data))
+            self._controller.record(EventDraft.now(self._clock, kind, data))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from edge.credentials.device import KeyDevice
 from edge.credentials.wiegand import WiegandReader, WiegandWiring
 from edge.errors import LockError, ReaderLost
+from edge.events import Kind
 from edge.relay.line import lgpio_factory, mock_factory
 from edge.runtime.worker import Worker
 
@@ -58,7 +59,7 @@ class Surroundings:
     """What every reader's thread needs: `report` gets a `health.reader` event's kind and data."""
 
     monotonic: Callable[[], float]
-    report: Callable[[str, dict[str, Any]], None]
+    report: Callable[[Kind, dict[str, Any]], None]
     stopping: threading.Event
 
 
@@ -164,7 +165,7 @@ class _Reader(Generic[Heard]):
         self.stopping.wait(REOPEN_SECONDS)
 
     def _tell(self, state: str, **data: Any) -> None:
-        self._around.report("health.reader", {"reader": self.name, "state": state, **data})
+        self._around.report(Kind.HEALTH_READER, {"reader": self.name, "state": state, **data})
 
 
 class _Noise:
@@ -184,4 +185,4 @@ class _Noise:
         self._told_at, frames, self._count = now, self._count, 0
         logger.warning("%s: %d frame(s) refused, the last: %s", self._name, frames, why)
         data = {"reader": self._name, "state": "noise", "frames": frames, "why": why}
-        self._around.report("health.reader", data)
+        self._around.report(Kind.HEALTH_READER, data)

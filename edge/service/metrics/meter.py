@@ -14,6 +14,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import JournalUnavailable
+from edge.events import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,7 +81,7 @@ class Meter:
         with self.lock:
             self.events[draft.kind] += 1
             self.commit_seconds.observe(seconds)
-            if draft.kind in {"access.granted", "access.denied"}:
+            if draft.kind in {Kind.ACCESS_GRANTED, Kind.ACCESS_DENIED}:
                 self._decided(draft)
 
     def failed(self) -> None:

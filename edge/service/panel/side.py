@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from edge.consent.rules import GREETING
 from edge.domain import EventDraft, Verdict
 from edge.errors import FacegateError, LockError, PanelRefused
+from edge.events import Kind
 from edge.faces.detector import load_detector
 from edge.panel.feed import DoorFeed
 from edge.policy.modes import Mode
@@ -81,9 +82,9 @@ class PanelSide:
 
     def heard(self, draft: EventDraft) -> None:
         """Take an event of the door: its bell, its camera."""
-        if draft.kind == "door.bell":
+        if draft.kind == Kind.DOOR_BELL:
             self._screen.rung()
-        elif draft.kind == "health.camera":
+        elif draft.kind == Kind.HEALTH_CAMERA:
             state = str(draft.data.get("state"))
             is_well = state in {"ok", "back"}
             self.feed.problem = None if is_well else str(draft.data.get("detail", f"the camera is {state}"))
@@ -92,7 +93,7 @@ class PanelSide:
         """Connect the display's keys and bell with the door."""
         door.access.on_answer = self.answered
         self._screen.type_pin = door.access.type_pin
-        self._screen.ring = lambda: self._note(door, "door.bell", at="screen")
+        self._screen.ring = lambda: self._note(door, Kind.DOOR_BELL, at="screen")
 
     def serve(self, ties: PanelTies, stack: ExitStack) -> None:
         """Serve the panel if the site wants one, from threads of its own; whatever fails is an event."""
@@ -183,10 +184,10 @@ class PanelSide:
 
     def _trouble(self, door: RunningDoor, problem: str) -> None:
         logger.error("the panel is not served, the door goes on: %s", problem)
-        self._note(door, "health.panel", error=problem[:200])
+        self._note(door, Kind.HEALTH_PANEL, error=problem[:200])
 
-    def _note(self, door: RunningDoor, kind: str, **data: Any) -> None:
-        door.record(EventDraft(kind, self._clock.now(), self._clock.monotonic(), data=data))
+    def _note(self, door: RunningDoor, kind: Kind, **data: Any) -> None:
+        door.record(EventDraft.now(self._clock, kind, data))
 
 
 def greeting_name(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, EventDraft, Reason
+from edge.events import Kind
 from edge.policy.modes import DoorState, Mode
 from edge.relay.door import DoorStatus, LockStatus
 from edge.wire.commands import Command, CommandType, Outcome
@@ -86,11 +87,11 @@ class RemoteCommands:
 
     def heard(self, draft: EventDraft) -> None:
         """Take an event of the door: it may be what an unlocking waits for."""
-        if draft.kind == "door.opened":
+        if draft.kind == Kind.DOOR_OPENED:
             self._conclude(draft.mono, _opened)
-        elif draft.kind == "door.no_entry_after_granted":
+        elif draft.kind == Kind.DOOR_NO_ENTRY_AFTER_GRANTED:
             self._conclude(draft.mono, lambda _seconds: NEVER_OPENED)
-        elif draft.kind == "lock.unlock_failed":
+        elif draft.kind == Kind.LOCK_UNLOCK_FAILED:
             self._conclude(draft.mono, lambda _seconds: NOT_UNLOCKED)
 
     def tick(self) -> None:
@@ -101,12 +102,12 @@ class RemoteCommands:
 
     def _unlock(self, command: Command, reply: Reply) -> None:
         if self._access.policy.modes.mode(self._clock.now()) is Mode.LOCKED_DOWN:
-            self._controller.record(self._draft(command, "access.denied", Reason.THREAT_LEVEL))
+            self._controller.record(self._draft(command, Kind.ACCESS_DENIED, Reason.THREAT_LEVEL))
             reply(Outcome("failed", "the door is locked down; end that first"))
             return
         seconds = command.args.get("seconds", self._access.policy.rules.book.unlock_seconds)
         waiting = self._expect(seconds, reply)
-        draft = self._draft(command, "access.granted", Reason.GRANTED, unlock_seconds=seconds)
+        draft = self._draft(command, Kind.ACCESS_GRANTED, Reason.GRANTED, unlock_seconds=seconds)
         self._controller.enter(draft, Authorisation(True, Reason.GRANTED, seconds, "remote"))
         if self._door.state.lock is not LockStatus.UNLOCKED:
             self._finish(waiting, NOT_UNLOCKED)
@@ -159,9 +160,9 @@ class RemoteCommands:
             self._waiting.remove(waiting)
         waiting.reply(outcome)
 
-    def _draft(self, command: Command, kind: str, reason: Reason, **more: float) -> EventDraft:
+    def _draft(self, command: Command, kind: Kind, reason: Reason, **more: float) -> EventDraft:
         data = {"method": "remote", "by": command.by, "command": command.id, "rule": "remote", **more}
-        return EventDraft(kind, self._clock.now(), self._clock.monotonic(), reason=str(reason), data=data)
+        return EventDraft.now(self._clock, kind, data, reason=str(reason))
 
 
 NEVER_OPENED = Outcome("done", "unlocked, never opened", {"opened": False})

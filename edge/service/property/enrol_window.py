@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import EventDraft
 from edge.errors import JournalUnavailable, PanelRefused
+from edge.events import Kind
 
 if TYPE_CHECKING:
     from edge.ports import Clock, Journal
@@ -41,7 +42,7 @@ class EnrolWindow:
             raise PanelRefused(
                 f"enrol window of {seconds:g} s: give more than 0 and at most {MOST_SECONDS:g}"
             )
-        self._note("enrol.window_opened", by=by, seconds=seconds)
+        self._note(Kind.ENROL_WINDOW_OPENED, by=by, seconds=seconds)
         with self._lock:
             self._until = self._clock.monotonic() + seconds
         return seconds
@@ -50,13 +51,13 @@ class EnrolWindow:
         """Close the window now; False when it was not open."""
         if not self._shut(when_over_only=False):
             return False
-        self._tell("enrol.window_closed", by=by)
+        self._tell(Kind.ENROL_WINDOW_CLOSED, by=by)
         return True
 
     def tick(self) -> None:
         """Write down that the time is over, when it is. Call about once a second."""
         if self._shut(when_over_only=True):
-            self._tell("enrol.window_closed", by="time")
+            self._tell(Kind.ENROL_WINDOW_CLOSED, by="time")
 
     @property
     def seconds_left(self) -> float:
@@ -68,7 +69,7 @@ class EnrolWindow:
         """Raise `PanelRefused`, journaled, unless the window is open; `by` is who wants to enrol."""
         if self.seconds_left > 0:
             return
-        self._tell("enrol.refused", by=by, why="window_closed")
+        self._tell(Kind.ENROL_REFUSED, by=by, why="window_closed")
         raise PanelRefused(
             "enrolling is closed at this door: an installer opens it at the panel, "
             "or the property with `facegate hub command enrol_window DOOR`"
@@ -83,12 +84,11 @@ class EnrolWindow:
             self._until = None
             return True
 
-    def _tell(self, kind: str, **data: Any) -> None:
+    def _tell(self, kind: Kind, **data: Any) -> None:
         try:
             self._note(kind, **data)
         except JournalUnavailable as error:
             logger.error("%s is not journaled yet: %s", kind, error)  # noqa: TRY400 - one clear line
 
-    def _note(self, kind: str, **data: Any) -> None:
-        clock = self._clock
-        self._journal.append(EventDraft(kind, clock.now(), clock.monotonic(), data=data))
+    def _note(self, kind: Kind, **data: Any) -> None:
+        self._journal.append(EventDraft.now(self._clock, kind, data))

@@ -15,6 +15,7 @@ from edge import __version__
 from edge.broker.settings import Ack, BrokerSettings, Tls
 from edge.domain import EventDraft
 from edge.errors import ConfigError, FacegateError
+from edge.events import Kind
 from edge.service.journal import ControllersJournal
 from edge.site.provision import load_trusted_keys
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
@@ -157,9 +158,8 @@ class PropertyLink:
             self._clerks.append(self._desk(keys))
         except FacegateError as error:
             logger.error("the property is not heard in full: %s", error)  # noqa: TRY400 - one clear line
-            clock = self._door.clock
             data = {"error": str(error)[:200]}
-            self._door.record(EventDraft("health.sync", clock.now(), clock.monotonic(), data=data))
+            self._door.record(EventDraft.now(self._door.clock, Kind.HEALTH_SYNC, data))
 
     def _follower(self, keys: TrustedKeys) -> RosterFollower:
         return RosterFollower(self._settings, keys, self._roster, self._journal, self._door.clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edge import __version__
+from edge.events import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ class DoorReport:
 
     def heard(self, draft: EventDraft) -> None:
         """Take the camera's state from its events."""
-        if draft.kind == "health.camera":
+        if draft.kind == Kind.HEALTH_CAMERA:
             self._camera = str(draft.data.get("state", "unknown"))
 
     def read(self) -> dict[str, Any]:

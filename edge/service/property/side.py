@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import EventDraft
 from edge.errors import FacegateError
+from edge.events import Kind
 from edge.service.journal import ControllersJournal
 from edge.service.property.commands import RemoteCommands
 from edge.service.property.enrol_window import EnrolWindow
@@ -129,5 +130,4 @@ class PropertySide:
         joining.start()
 
     def _note_problem(self, problem: str) -> None:
-        clock, data = self._door.clock, {"error": problem[:200]}
-        self._door.record(EventDraft("health.sync", clock.now(), clock.monotonic(), data=data))
+        self._door.record(EventDraft.now(self._door.clock, Kind.HEALTH_SYNC, {"error": problem[:200]}))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.consent.rules import matchable
 from edge.errors import KeyUnavailable, StoreError, TemplateRefused
+from edge.events import Kind
 from edge.service.recognition.consent import ConsentGate, health_data, in_words
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class RosterFollower:
     poll_seconds = POLL_SECONDS
 
     def __init__(self, store: ResidentStore, gallery: LiveGallery, consents: FollowedConsents) -> None:
-        self.on_health: Callable[[str, dict[str, Any]], object] = lambda _kind, _data: None
+        self.on_health: Callable[[Kind, dict[str, Any]], object] = lambda _kind, _data: None
         self.objections: dict[str, Reason] = {}
         """Who has templates of this model and is not matched, and why."""
         self._store = store
@@ -146,4 +147,4 @@ class RosterFollower:
             logger.error("no face is matched, other ways in go on: %s", data["error"])
         elif self.objections:
             logger.error("%s", in_words(self.objections))
-        self.on_health("health.consent", data)
+        self.on_health(Kind.HEALTH_CONSENT, data)
