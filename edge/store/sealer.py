@@ -7,7 +7,6 @@ the key must come from elsewhere (a TPM, a systemd credential bound to one, a si
 
 from __future__ import annotations
 
-import os
 import secrets
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from edge.errors import StoreError
+from edge.store.small_file import write_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -98,7 +98,8 @@ def file_key(path: Path) -> bytes:
     try:
         return _read_key(path)
     except FileNotFoundError:
-        _write_key(path)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_first(path, secrets.token_bytes(KEY_BYTES))
     return _read_key(path)
 
 
@@ -107,19 +108,3 @@ def _read_key(path: Path) -> bytes:
     if len(key) != KEY_BYTES:
         raise StoreError(f"{path}: {len(key)} bytes are not a template key ({KEY_BYTES}); restore the file")
     return key
-
-
-def _write_key(path: Path) -> None:
-    """Write a new key completely or not at all; whoever is first wins."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()

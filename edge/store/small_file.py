@@ -19,19 +19,44 @@ def write_whole(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def write_first(path: Path, content: bytes) -> bool:
+    """Do the same unless there is a file already; return whether this call made it, whoever else tries."""
+    with _draft(path) as (draft, file):
+        file.write(content)
+        _sync(file)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return False
+        finally:
+            sync_folder(path.parent)  # also a name that somebody else has just made
+    return True
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[io.BufferedWriter]:
     """Give a file to write (mode 0600) that becomes `path`, durably, when the block ends without error."""
+    with _draft(path) as (draft, file):
+        yield file
+        _sync(file)
+        draft.replace(path)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[tuple[Path, io.BufferedWriter]]:
+    """Give a new file beside `path` and its name; the name is gone afterwards."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+            yield draft, file
     finally:
         draft.unlink(missing_ok=True)
-    sync_folder(path.parent)
+
+
+def _sync(file: io.BufferedWriter) -> None:
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
