@@ -26,12 +26,13 @@ from edge.service.chores.retention import FaceKeeping
 from edge.service.entry.access import DoorAccess
 from edge.service.entry.kept import EndedPasses, Roster
 from edge.service.hardware import DoorHardware
-from edge.service.journal import ControllersJournal, ReopeningJournal
+from edge.service.journal import ControllersJournal
 from edge.service.keys import settle_key
 from edge.service.metrics.meter import Meter, publish
 from edge.service.own_folder import OwnFolder
 from edge.service.panel.side import PanelSide, PanelTies, greeting_name
 from edge.service.parts import make_capture, make_recognition, pipeline_of
+from edge.service.prompt_journal import PromptJournal
 from edge.service.property.configuration import CONFIGURATION_FILE, Configuration
 from edge.service.property.side import PropertySide, RunningDoor
 from edge.service.recognition.consent import FollowedConsents
@@ -133,7 +134,7 @@ class DoorService:
 
     def _compose(self, stack: ExitStack) -> tuple[RunningDoor, Seeing | None]:
         """Put the door together, still without a thread, and say in the journal that it starts."""
-        journal = stack.enter_context(closing(ReopeningJournal(self._open_journal)))
+        journal = stack.enter_context(closing(PromptJournal(self._open_journal)))
         if problem := settle_key(self._settings, self._data, self._environ):
             self._alarm["key"] = problem[:200]
         store, damage = open_residents(self._data / RESIDENTS_FILE, self._clock.now())

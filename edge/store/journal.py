@@ -81,6 +81,11 @@ class SqliteJournal:
                     self._drop()
                 raise JournalUnavailable(f"{self._path}: cannot store {draft.kind}: {error}") from error
 
+    def disown(self, event: DoorEvent) -> None:
+        """Say with the next event that `event`, stored later than anybody waited, counted as not stored."""
+        with self._lock:
+            self._owe(Kind.JOURNAL_LATE, {"entry": event.seq, "kind": event.kind})
+
     def read(self, after_seq: int = 0, limit: int = 100) -> list[DoorEvent]:
         """Return up to `limit` events with `seq` above `after_seq`, oldest first."""
         return self._reader.read(after_seq, limit)

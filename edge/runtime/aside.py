@@ -1,0 +1,131 @@
+"""A card that hangs holds up a thread of its own, never whoever stands at the door.
+
+No system call on a file can be given a deadline: an fsync of a dying card returns after half a minute or
+not at all. So the call is made in a thread beside, and who asked goes on without it.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+DEADLINE_SECONDS = 1.0
+"""The commit of a healthy card takes some 10 ms, of a slow one 100; a visitor should not wait longer."""
+
+
+class TooSlow(TimeoutError):
+    """The disk has not answered in time; what was asked may still be done later."""
+
+
+class Asked(Generic[T]):
+    """One call that was handed over. `wait` from any thread, as often as wanted."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._done = threading.Event()
+        self._answer: T
+        self._error: BaseException | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is an answer, or an error."""
+        return self._done.is_set()
+
+    def run(self) -> None:
+        """Make the call. Never raises."""
+        try:
+            self._answer = self._call()
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits
+            self._error = error
+        finally:
+            self._done.set()
+
+    def wait(self, seconds: float) -> T:
+        """Return the answer or raise its error; `TooSlow` when there is none after `seconds`."""
+        if not self._done.wait(seconds):
+            raise TooSlow(f"no answer from the disk within {seconds:g} s")
+        if self._error is not None:
+            raise self._error
+        return self._answer
+
+
+class Aside:
+    """Makes calls one after another in a thread of its own. Any thread may ask.
+
+    `ask` waits up to the deadline, and not at all while an earlier call is overdue: with a hanging card
+    the first visitor waits a second, the others do not. The thread ends with the process.
+    """
+
+    def __init__(self, name: str, deadline_seconds: float = DEADLINE_SECONDS) -> None:
+        self._deadline = deadline_seconds
+        self._calls: queue.SimpleQueue[Asked[object]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._open: list[tuple[Asked[object], float]] = []
+        self._name = name
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether a call was handed over longer ago than the deadline and is not answered."""
+        with self._lock:
+            self._open = [one for one in self._open if not one[0].is_done]
+            return bool(self._open) and time.monotonic() - self._open[0][1] >= self._deadline
+
+    def hand_over(self, call: Callable[[], T]) -> Asked[T]:
+        """Have `call` made when its turn comes; return at once."""
+        asked = Asked(call)
+        with self._lock:
+            self._open = [one for one in self._open if not one[0].is_done]
+            self._open.append((asked, time.monotonic()))  # type: ignore[arg-type]
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+        self._calls.put(asked)  # type: ignore[arg-type]
+        return asked
+
+    def ask(self, call: Callable[[], T]) -> T:
+        """Return what `call` returns or raise what it raises; `TooSlow` after the deadline.
+
+        While an earlier call is overdue nothing is handed over at all.
+        """
+        if self.is_overdue:
+            raise TooSlow("the disk has not answered an earlier question yet")
+        return self.hand_over(call).wait(self._deadline)
+
+    def _run(self) -> None:
+        while True:
+            self._calls.get().run()
+
+
+class Latest:
+    """Keeps only the newest of what is to be written, and writes it aside. Any thread.
+
+    `put` returns at once; what a newer value replaced before its turn came is not written at all.
+    """
+
+    def __init__(self, aside: Aside, write: Callable[[T], object]) -> None:
+        self._aside = aside
+        self._write: Callable[[object], object] = write  # type: ignore[assignment]
+        self._lock = threading.Lock()
+        self._waiting: list[object] = []
+
+    def put(self, value: object) -> None:
+        """Have `value` written when its turn comes, unless a newer one comes first."""
+        with self._lock:
+            is_asked = bool(self._waiting)
+            self._waiting = [value]
+        if not is_asked:
+            self._aside.hand_over(self._write_newest)
+
+    def _write_newest(self) -> None:
+        with self._lock:
+            (value,) = self._waiting
+            self._waiting = []
+        self._write(value)

@@ -1,0 +1,59 @@
+"""A call that hangs holds up its own thread only; who asked goes on."""
+
+import threading
+
+import pytest
+
+from edge.runtime.aside import Aside, Latest, TooSlow
+
+
+@pytest.fixture
+def gate():
+    """Opens what hangs, at the latest when the test ends."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_an_answer_in_time_comes_back_and_so_does_an_error():
+    aside = Aside("disk")
+    assert aside.ask(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        aside.ask(lambda: 1 // 0)
+    assert not aside.is_overdue
+
+
+def test_who_asks_a_hanging_disk_goes_on_and_who_asks_next_does_not_wait_at_all(gate):
+    aside = Aside("disk", deadline_seconds=0.05)
+    calls = []
+    with pytest.raises(TooSlow, match=r"within 0\.05 s"):
+        aside.ask(gate.wait)
+    assert aside.is_overdue
+    with pytest.raises(TooSlow, match="earlier question"):
+        aside.ask(lambda: calls.append("never made"))
+    gate.set()
+    aside.hand_over(lambda: calls.append("made")).wait(10)
+    assert aside.ask(lambda: "well again") == "well again"
+    assert calls == ["made"]
+
+
+def test_a_late_answer_can_still_be_had(gate):
+    aside = Aside("disk", deadline_seconds=0.05)
+    asked = aside.hand_over(lambda: gate.wait() and "late")
+    with pytest.raises(TooSlow):
+        asked.wait(0.01)
+    gate.set()
+    assert asked.wait(10) == "late"
+
+
+def test_of_what_is_to_be_kept_only_the_newest_is_written(gate):
+    aside, written = Aside("disk"), []
+    latest = Latest(aside, written.append)
+    aside.hand_over(gate.wait)
+    for number in range(5):
+        latest.put(number)
+    gate.set()
+    latest.put(5)
+    aside.hand_over(lambda: None).wait(10)
+    assert written[-1] == 5
+    assert len(written) <= 2
