@@ -1,11 +1,10 @@
-"""Commands of staff: asked for in the database, given to the door in its two steps, answered there."""
+"""Commands of staff: carried to the door in two steps, and answered once for each request."""
 
 from __future__ import annotations
 
 import json
 import time
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,63 +12,52 @@ import sqlalchemy as sa
 
 from edge.broker.clerk import Clerk
 from edge.errors import SyncError
-from edge.wire.commands import PURPOSE, WITHOUT_NONCE, CommandType
+from edge.wire.commands import MODES, PURPOSE, VOIDED_BY_LOCKDOWN, CommandType
 from edge.wire.messages import Answer
 from edge.wire.names import ROOT
-from facegate_hub.tables import REQUESTS
+from facegate_hub.requests import PENDING, Requests
+from facegate_hub.tables import DEVICES, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy.engine import Engine
 
+    from edge.broker.session import Session
     from edge.wire.messages import Message
     from edge.wire.signing import Signer
+    from facegate_hub.requests import Request
 
 TICK_SECONDS = 0.2
+NONCE_SECONDS = 20.0
+"""How long a request may wait for the door's nonce; it fails for good when it gets none."""
 ANSWER_SECONDS = 45.0
-"""A door answers an unlock when it was opened, at the latest 3 s after the longest opening (30 s);
-the rest is for the challenge and a slow network."""
+"""A door answers an unlock when it was opened, at the latest 3 s after the longest opening (30 s),
+which begins while its nonce is good (10 s); the rest is for a slow network."""
 TTL_SECONDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a person at the property asked of a door."""
-
-    id: str
-    device: str
-    type: CommandType
-    args: dict[str, float]
-    by: str
-
-
-def ask(engine: Engine, device: str, kind: CommandType, by: str, args: dict[str, float]) -> str:
-    """Leave a request for the running hub and return its id."""
-    request_id = str(uuid.uuid4())
-    row = {"id": request_id, "device": device, "type": kind, "args": json.dumps(args), "by": by}
-    with engine.begin() as connection:
-        connection.execute(sa.insert(REQUESTS).values(**row, asked_at=time.time(), status="asked"))
-    return request_id
-
-
-def outcome(engine: Engine, request_id: str) -> tuple[str, str]:
-    """Return (status, text): `asked` and `sent` mean not yet, the others are final."""
-    with engine.connect() as connection:
-        query = sa.select(REQUESTS.c.status, REQUESTS.c.answer).where(REQUESTS.c.id == request_id)
-        status, answer = connection.execute(query).one()
-        return status, answer or ""
+UNKNOWN = "the door was given the order and has not said what came of it; its journal will tell"
 
 
 class Commander(Clerk):
-    """The part that carries requests to doors and their answers back. Has a thread of its own."""
+    """The part that carries requests to doors and their answers back. Has a thread of its own.
+
+    Nothing that moves a door leaves without a nonce which that door handed out after the request was
+    made, nor once the request has ended: what staff were told failed never happens later.
+    """
 
     def __init__(self, engine: Engine, signer: Signer, now: Callable[[], float] = time.time) -> None:
         super().__init__("hub-commands", (f"{ROOT}/+/cmd/ack",), TICK_SECONDS)
         self._engine = engine
+        self._requests = Requests(engine)
         self._signer = signer
         self._now = now
         self._challenges: dict[str, Request] = {}
+        self._begin_again = True
+
+    def opened(self, session: Session, now: float) -> None:
+        """Ask doors anew: what was on its way when a connection ended is lost."""
+        super().opened(session, now)
+        self._begin_again = True
 
     def handle(self, message: Message) -> None:
         """Take a door's answer: to a challenge, or the physical outcome."""
@@ -78,42 +66,52 @@ class Commander(Clerk):
             answer = Answer.parse(message.payload)
         except SyncError:
             return
-        challenged = self._challenges.pop(answer.id, None)
+        challenged = self._challenges.get(answer.id)
         if challenged is None:
-            self._finish(answer.id, device, answer)
-        elif challenged.device == device and answer.status == "done":
-            self._give(challenged, challenged.type, challenged.id, answer.data.get("nonce"))
-        else:
-            self._finish(challenged.id, device, answer)
+            if answer.status != "duplicate":  # somebody played it back; the first one is answered too
+                self._requests.end(answer.id, device, answer.status, answer.reason, answer.data)
+        elif challenged.device == device and not message.retained:
+            del self._challenges[answer.id]
+            self._challenge_answered(challenged, answer)
 
     def idle(self) -> None:
-        """Send what was asked for meanwhile, and give up on what was never answered."""
-        late = self._now() - ANSWER_SECONDS
-        waiting = REQUESTS.c.status.in_(("asked", "sent"))
-        with self._engine.begin() as connection:
-            connection.execute(
-                sa.update(REQUESTS)
-                .where(waiting, REQUESTS.c.asked_at < late)
-                .values(status="failed", answer="the door did not answer; it may be offline")
-            )
-            query = sa.select(REQUESTS).where(REQUESTS.c.status == "asked").with_for_update(skip_locked=True)
-            rows = connection.execute(query).mappings().all()
-            ids = [row["id"] for row in rows]
-            connection.execute(sa.update(REQUESTS).where(REQUESTS.c.id.in_(ids)).values(status="sent"))
-        for row in rows:
-            self._begin(
-                Request(
-                    row["id"], row["device"], CommandType(row["type"]), json.loads(row["args"]), row["by"]
-                )
-            )
+        """Take up what was asked for meanwhile, and end what was never answered."""
+        if self._begin_again:
+            self._begin_again = False
+            self._challenges = {}
+            self._requests.ask_again()
+        requests = self._requests.open()
+        pending = {one.id: one for one in requests if one.status in PENDING}
+        self._challenges = {key: one for key, one in self._challenges.items() if one.id in pending}
+        now, link = self._now(), self.link_problem(time.monotonic())
+        if late := [one for one in pending.values() if one.asked_at < now - NONCE_SECONDS]:
+            self._fail(late, link)
+        if len(requests) > len(pending):
+            self._requests.give_up(now - ANSWER_SECONDS, UNKNOWN)
+        fresh = [one for one in pending.values() if one.asked_at >= now - NONCE_SECONDS]
+        if link is None:
+            self._take_up(fresh)
 
-    def _begin(self, request: Request) -> None:
-        if request.type in WITHOUT_NONCE:
-            self._give(request, request.type, request.id, None)
-            return
+    def _take_up(self, pending: list[Request]) -> None:
+        """Ask doors for nonces, the last word of each door first of all."""
+        for request in [one for one in pending if one.status == "asked"]:
+            before = [one for one in pending if one.device == request.device and _is_before(one, request)]
+            if overtaken := [one for one in before if _voids(request, one)]:
+                self._requests.void(overtaken, f"overtaken by a later {request.type}")
+            if self._requests.claim(request):
+                self._challenge(request)
+
+    def _challenge(self, request: Request) -> None:
         challenge_id = str(uuid.uuid4())
         self._challenges[challenge_id] = request
         self._give(request, CommandType.CHALLENGE, challenge_id, None)
+
+    def _challenge_answered(self, request: Request, answer: Answer) -> None:
+        nonce = answer.data.get("nonce")
+        if answer.status != "done" or not isinstance(nonce, str):
+            self._requests.void([request], f"the door hands out no nonce: {answer.reason}"[:500])
+        elif self._requests.give(request, self._now()):
+            self._give(request, request.type, request.id, nonce)
 
     def _give(self, request: Request, kind: CommandType, command_id: str, nonce: str | None) -> None:
         fields: dict[str, Any] = {
@@ -130,10 +128,32 @@ class Commander(Clerk):
         payload = self._signer.sign(json.dumps(fields).encode(), PURPOSE)
         self.send(f"{ROOT}/{request.device}/cmd", payload)
 
-    def _finish(self, request_id: str, device: str, answer: Answer) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(
-                sa.update(REQUESTS)
-                .where(REQUESTS.c.id == request_id, REQUESTS.c.device == device, REQUESTS.c.status == "sent")
-                .values(status=answer.status, answer=answer.reason[:500], data=json.dumps(answer.data))
-            )
+    def _fail(self, requests: Iterable[Request], link: str | None) -> None:
+        """End requests without a nonce, and say whose line is down."""
+        for request in requests:
+            if link is not None:
+                why = f"the hub has no line: {link}; nothing was sent"
+            else:
+                why = f"the door did not answer; {self._whereabouts(request.device)}; nothing was done"
+            self._requests.void([request], why)
+
+    def _whereabouts(self, device: str) -> str:
+        query = sa.select(DEVICES.c.avail, DEVICES.c.seen_at).where(DEVICES.c.id == device)
+        with reading(self._engine) as connection:
+            row = connection.execute(query).first()
+        if row is None or row.seen_at is None:
+            return "it was never heard, and may be offline"
+        if row.avail == "offline":
+            return f"it is offline, last heard {row.seen_at}"
+        return f"it may be offline, last heard {row.seen_at}"
+
+
+def _is_before(one: Request, other: Request) -> bool:
+    """Say whether one was asked before the other: what was taken up already, was."""
+    return one.id != other.id and (one.status == "sent" or one.asked_at <= other.asked_at)
+
+
+def _voids(later: Request, earlier: Request) -> bool:
+    if later.type is CommandType.LOCKDOWN and earlier.type in VOIDED_BY_LOCKDOWN:
+        return True
+    return later.type in MODES and earlier.type in MODES and later.type is not earlier.type

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from facegate_hub.batches import digest, parse_batch
+from facegate_hub.requests import correct
 from facegate_hub.tables import DOUBTS, EVENTS, STREAMS, insert_missing
 
 if TYPE_CHECKING:
@@ -212,6 +213,7 @@ def _write(connection: Connection, places: list[Place], now: float) -> None:
         connection.execute(sa.insert(DOUBTS), doubts)
     if rows := [row for place in places for row in place.rows]:
         connection.execute(sa.insert(EVENTS), [{**row, "stored_at": now} for row in rows])
+        correct(connection, rows)
     moved = [
         {"d": place.device, "s": place.stream, "u": place.upto, "h": place.hash, "t": place.top}
         for place in places

@@ -9,6 +9,7 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -16,9 +17,10 @@ import sqlalchemy as sa
 from edge.errors import SyncError
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
-from facegate_hub.commands import ANSWER_SECONDS, ask, outcome
+from facegate_hub.commands import ANSWER_SECONDS, NONCE_SECONDS
 from facegate_hub.configuration import Configurations
 from facegate_hub.reading import News, history, latest
+from facegate_hub.requests import OPEN, ask, outcome, withdraw
 from facegate_hub.retention import Retention
 from facegate_hub.roster import RosterLog
 from facegate_hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables, reading
@@ -34,10 +36,11 @@ if TYPE_CHECKING:
     from facegate_hub.reading import StoredEvent, Wanted
     from facegate_hub.retention import Forgotten
 
-FINAL = {"done", "failed", "rejected", "duplicate"}
 POLL_SECONDS = 0.1
-GRACE_SECONDS = 5.0
-"""How much longer than the hub itself we wait for an answer."""
+HUB_SECONDS = 10.0
+"""A hub that runs takes a request up within 0.2 s; one that does not in this time, does not run."""
+MOST_SECONDS = NONCE_SECONDS + ANSWER_SECONDS + HUB_SECONDS
+NO_HUB = "the hub did not take the request; is `facegate hub run` running?"
 FEW = 10
 """Removals that need no second word; beyond it, and beyond half of the roster, they do."""
 
@@ -84,7 +87,8 @@ class Staff:
 
     def __init__(self, folder: Path, url: str) -> None:
         self._engine: Engine = open_tables(url)
-        self._roster = RosterLog(self._engine, Site(folder).signer())
+        self._site = Site(folder)
+        self._roster = RosterLog(self._engine, self._site.signer())
         self._configurations = Configurations(self._engine)
 
     def close(self) -> None:
@@ -134,18 +138,40 @@ class Staff:
     ) -> str:
         """Give a door a command and return its answer; waits for what physically came of it.
 
-        Raises `SyncError` when it was refused, failed, or nobody answered.
+        Raises `SyncError` when it was refused or failed: then it does not happen later either; or with
+        `unknown` when the door was given the order and has not answered, which its journal may settle.
         """
+        self._require_known(door)
         request_id = ask(self._engine, door, kind, by, args or {})
-        deadline = time.monotonic() + ANSWER_SECONDS + GRACE_SECONDS
-        while (found := outcome(self._engine, request_id))[0] not in FINAL:
-            if time.monotonic() > deadline:
-                raise SyncError(f"{door}: the hub did not take the request; is `facegate hub run` running?")
-            sleep(POLL_SECONDS)
-        status, text = found
+        try:
+            status, text = self._await(request_id, sleep)
+        except BaseException:  # whoever asked stops waiting: then it must not happen behind their back
+            withdraw(self._engine, request_id, "withdrawn by whoever asked")
+            raise
         if status != "done":
             raise SyncError(f"{door}: {status}: {text}")
         return text
+
+    def _await(self, request_id: str, sleep: Callable[[float], None]) -> tuple[str, str]:
+        began = time.monotonic()
+        while (found := outcome(self._engine, request_id))[0] in OPEN:
+            waited = time.monotonic() - began
+            if waited > (HUB_SECONDS if found[0] == "asked" else HUB_SECONDS + NONCE_SECONDS):
+                withdraw(self._engine, request_id, NO_HUB)
+            if waited > MOST_SECONDS:
+                return "unknown", "the hub that gave the order has not told what came of it"
+            sleep(POLL_SECONDS)
+        return found
+
+    def _require_known(self, door: str) -> None:
+        """Refuse a name that is no door of this site at once."""
+        with reading(self._engine) as connection:
+            heard = set(connection.execute(sa.select(DEVICES.c.id)).scalars())
+        known = sorted(heard | set(self._site.doors()))
+        if known and door not in known:
+            near = get_close_matches(door, known, 1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise SyncError(f"{door}: there is no such door; there are {', '.join(known[:20])}{meant}")
 
     def configure(
         self,

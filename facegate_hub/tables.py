@@ -102,8 +102,11 @@ REQUESTS = sa.Table(
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("answer", sa.Text),
     sa.Column("data", sa.Text),
+    sa.Column("given_at", sa.Float),
+    sa.Index("requests_by_status", "status", "asked_at"),
 )
-"""Commands staff asked for, and what became of them; `data` is the answer's, as JSON."""
+"""Commands staff asked for, and what became of them; `data` is the answer's, as JSON, `given_at` when
+the signed order left (seconds since 1970, None: it never did)."""
 
 CONFIGS = sa.Table(
     "configs",

@@ -25,6 +25,8 @@ MOST_WAITING_BYTES = 64 * 1024 * 1024
 MOST_AT_ONCE = 1000
 TICK_SECONDS = 1.0
 QUIET_SECONDS = 60.0
+LINK_SECONDS = 2.0
+"""A turn of the connection takes 0.1 s, a confirmation on a healthy line less than one."""
 
 
 class Clerk:
@@ -48,6 +50,8 @@ class Clerk:
         self._waiting_bytes = 0
         self._bytes_lock = threading.Lock()
         self._answers: deque[tuple[str, bytes, bool]] = deque(maxlen=most_waiting)
+        self._unconfirmed: dict[int, float] = {}
+        self._stepped_at: float | None = None
         self._quiet_until = 0.0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -82,7 +86,7 @@ class Clerk:
         """Do what time asks for. Clerk's thread."""
 
     def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Queue an answer; it leaves with the next turn while there is a connection. Any thread."""
+        """Queue an answer for the next turn of this connection; it is dropped with it. Any thread."""
         self._answers.append((topic, payload, retain))
 
     @property
@@ -95,8 +99,11 @@ class Clerk:
         """How many answers may be queued before the oldest is dropped. Any thread."""
         return (self._answers.maxlen or 0) - len(self._answers)
 
-    def opened(self, session: Session, now: float) -> None:
-        """Carry nothing over from the last connection."""
+    def opened(self, session: Session, now: float) -> None:  # noqa: ARG002 - the part's signature
+        """Carry nothing over from the last connection: what was meant then may be wrong by now."""
+        self._answers.clear()
+        self._unconfirmed = {}
+        self._stepped_at = now
 
     def received(self, message: Message, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Queue a message for the clerk's thread. Raises `SyncError` when too much waits."""
@@ -109,14 +116,30 @@ class Clerk:
                 raise SyncError("too many messages at once") from None
             self._waiting_bytes += len(message.payload)
 
-    def taken(self, mid: int, problem: str | None, now: float) -> None:
+    def taken(self, mid: int, problem: str | None, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Answers are sent once; what must not be lost is an event."""
+        self._unconfirmed.pop(mid, None)
 
-    def step(self, session: Session, now: float) -> None:  # noqa: ARG002 - the part's signature
+    def step(self, session: Session, now: float) -> None:
         """Send what was answered."""
+        self._stepped_at = now
         while self._answers:
             topic, payload, retain = self._answers.popleft()
-            session.publish(topic, payload, retain=retain)
+            self._unconfirmed[session.publish(topic, payload, retain=retain)] = now
+
+    def link_problem(self, now: float) -> str | None:
+        """Return what is wrong with our own connection at `now` (monotonic), None: nothing known.
+
+        A connection that was cut is known within two seconds; one that went silent, as soon as the
+        broker owes us a confirmation for longer than that. Any thread.
+        """
+        stepped_at = self._stepped_at
+        if stepped_at is not None and now - stepped_at > LINK_SECONDS:
+            return "there is no connection to the broker"
+        oldest = next(iter(list(self._unconfirmed.values())), now)
+        if now - oldest > LINK_SECONDS:
+            return "the broker does not confirm what it is sent"
+        return None
 
     def _run(self) -> None:
         while (messages := self._gather()) is not None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from edge.errors import SyncError
 from edge.wire.commands import (
     MAX_COMMAND_BYTES,
+    MODES,
     PURPOSE,
+    VOIDED_BY_LOCKDOWN,
     WITHOUT_NONCE,
     Command,
     CommandRefused,
@@ -33,12 +36,21 @@ CLOCK_SKEW = timedelta(seconds=60)
 """How far the hub's clock may be off, for commands without a nonce."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Nonce:
+    """One that was handed out: `number` counts them, `until` is monotonic seconds."""
+
+    number: int
+    until: float
+
+
 class CommandGate:
     """Lets a command through once, or raises `CommandRefused`. One thread.
 
     Nonces are valid for ten seconds of the monotonic clock and for one command, so that neither
-    a recording nor a wrong clock opens the door. `clock_trust` says whether the wall time may be
-    used to refuse old commands; nonces do not need it.
+    a recording nor a wrong clock moves the door. Without one nothing is taken but a challenge, and,
+    while `clock_trust` says that the wall time comes from the network, what opens nothing. Of two
+    modes the one whose nonce was handed out later counts; a lockdown voids every nonce before it.
     """
 
     def __init__(
@@ -56,7 +68,11 @@ class CommandGate:
         self._clock = clock
         self._clock_trust = clock_trust
         self._new_nonce = new_nonce
-        self._nonces: dict[str, float] = {}
+        self._nonces: dict[str, _Nonce] = {}
+        self._handed_out = 0
+        self._mode_since = 0
+        self._lockdown_since = 0
+        """Numbers of nonces: what was asked for before the last mode, and before the last lockdown."""
         self._unlocks: deque[float] = deque(maxlen=UNLOCKS_PER_MINUTE)
 
     def admit(self, message: Message) -> Command:
@@ -70,16 +86,19 @@ class CommandGate:
         self._require_rate(command)
         if not self._ledger.claim(command.id, self._clock.now()):
             raise CommandRefused(Refused.DUPLICATE, "it was taken before", command.id)
+        if command.type is CommandType.LOCKDOWN:
+            self._lockdown_since = self._handed_out
         return command
 
     def hand_out_nonce(self) -> str:
         """Return a new nonce for one command within ten seconds."""
         now = self._clock.monotonic()
-        self._nonces = {nonce: until for nonce, until in self._nonces.items() if until > now}
+        self._nonces = {nonce: one for nonce, one in self._nonces.items() if one.until > now}
         while len(self._nonces) >= MOST_NONCES:
             del self._nonces[next(iter(self._nonces))]
         nonce = self._new_nonce()
-        self._nonces[nonce] = now + NONCE_SECONDS
+        self._handed_out += 1
+        self._nonces[nonce] = _Nonce(self._handed_out, now + NONCE_SECONDS)
         return nonce
 
     def _authentic(self, message: Message) -> Command:
@@ -94,16 +113,30 @@ class CommandGate:
         return parse_command(body)
 
     def _require_fresh(self, command: Command) -> None:
-        if command.type not in WITHOUT_NONCE:
-            until = self._nonces.pop(command.nonce or "", 0.0)
-            if until <= self._clock.monotonic():
-                raise CommandRefused(
-                    Refused.NONCE, "ask for a challenge first, answer within 10 s", command.id
-                )
-        elif self._clock_trust() == "synced":
+        if command.nonce is not None or command.type not in WITHOUT_NONCE:
+            self._require_nonce(command)
+            return
+        if self._clock_trust() == "synced":
             age = self._clock.now() - command.issued
             if not -CLOCK_SKEW <= age <= command.ttl + CLOCK_SKEW:
                 raise CommandRefused(Refused.EXPIRED, f"issued at {command.issued}", command.id)
+        elif command.type is not CommandType.CHALLENGE:
+            raise CommandRefused(
+                Refused.NONCE,
+                "this door has no network time and cannot tell how old that is; ask for a challenge first",
+                command.id,
+            )
+
+    def _require_nonce(self, command: Command) -> None:
+        nonce = self._nonces.pop(command.nonce or "", None)
+        if nonce is None or nonce.until <= self._clock.monotonic():
+            raise CommandRefused(Refused.NONCE, "ask for a challenge first, answer within 10 s", command.id)
+        if command.type in VOIDED_BY_LOCKDOWN and nonce.number <= self._lockdown_since:
+            raise CommandRefused(Refused.OVERTAKEN, "the door was locked down meanwhile", command.id)
+        if command.type in MODES:
+            if nonce.number < self._mode_since:
+                raise CommandRefused(Refused.OVERTAKEN, "a later mode was ordered meanwhile", command.id)
+            self._mode_since = nonce.number
 
     def _require_rate(self, command: Command) -> None:
         if command.type is not CommandType.UNLOCK:

@@ -41,7 +41,18 @@ WITHOUT_NONCE = {
     CommandType.ACKNOWLEDGE_ALARM,
     CommandType.DIAGNOSTICS,
 }
-"""These open nothing, and a lockdown must not wait for a second message."""
+"""These open nothing: with network time they are taken without a nonce, while they are fresh."""
+
+MODES = {CommandType.LOCKDOWN, CommandType.EVACUATION, CommandType.NORMAL}
+"""Each replaces the one before: the last word counts, in whatever order they arrive."""
+
+VOIDED_BY_LOCKDOWN = {
+    CommandType.UNLOCK,
+    CommandType.EVACUATION,
+    CommandType.NORMAL,
+    CommandType.ENROL_WINDOW,
+}
+"""What was asked for before a lockdown and has not been carried out yet never is."""
 
 ARGUMENTS: dict[CommandType, dict[str, tuple[float, float]]] = {
     CommandType.UNLOCK: {"seconds": (1, 30)},  # 30 s: the cap the relay guard enforces anyway
@@ -81,6 +92,7 @@ class Refused(StrEnum):
     UNKNOWN_TYPE = "unknown_type"
     EXPIRED = "expired"
     NONCE = "nonce"
+    OVERTAKEN = "overtaken"
     DUPLICATE = "duplicate"
     TOO_MANY = "too_many"
     UNAVAILABLE = "unavailable"

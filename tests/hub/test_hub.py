@@ -24,7 +24,7 @@ from edge.sync.desk import CommandDesk
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
 from edge.wire.commands import CommandType, Outcome
-from facegate_hub.commands import ask, outcome
+from facegate_hub.requests import ask, outcome
 from facegate_hub.service import Hub, database_url
 from tests.sync.broker import Broker, free_port, wait_until
 from tests.sync.doors import Door, Eager

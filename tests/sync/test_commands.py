@@ -96,11 +96,50 @@ def test_whatever_loosens_the_door_needs_a_nonce(kind):
         assert site.refusal(signed(wish(site.clock, kind, number, **nonce))) is Refused.NONCE
 
 
-def test_a_lockdown_needs_no_second_message():
-    """It only makes the door safer, and it must be quick, with or without a good clock."""
-    for trust in ("synced", "unknown"):
-        site = Site(trust)
-        assert site.gate.admit(message(signed(wish(site.clock, "lockdown")))).type is CommandType.LOCKDOWN
+@pytest.mark.parametrize("kind", ["lockdown", "acknowledge_alarm", "diagnostics"])
+def test_what_opens_nothing_needs_no_nonce_while_the_door_has_network_time(kind):
+    """A hub of an older version gives them in one message."""
+    site = Site("synced")
+    assert site.gate.admit(message(signed(wish(site.clock, kind)))).type == kind
+
+
+@pytest.mark.parametrize("trust", ["restored", "unknown"])
+@pytest.mark.parametrize("kind", ["lockdown", "acknowledge_alarm", "diagnostics"])
+def test_without_network_time_every_command_needs_a_nonce(trust, kind):
+    """Recorded and withheld, or played back after its id was forgotten, a month later."""
+    site = Site(trust)
+    held = signed(wish(site.clock, kind, 1))
+    assert site.refusal(held) is Refused.NONCE
+    site.clock.advance(31 * 86_400)
+    assert site.refusal(held) is Refused.NONCE
+    assert site.gate.admit(message(signed(wish(site.clock, kind, 2, nonce=site.nonce())))).type == kind
+
+
+def test_a_nonce_that_is_given_must_be_good():
+    """A wrong one is not made up for by a good clock."""
+    site = Site("synced")
+    assert site.refusal(signed(wish(site.clock, "lockdown", nonce="invented"))) is Refused.NONCE
+
+
+def test_of_two_modes_the_one_asked_for_later_counts():
+    """Whatever the order in which they arrive."""
+    site = Site()
+    earlier, later = site.nonce(), site.nonce()
+    site.gate.admit(message(signed(wish(site.clock, "normal", 1, nonce=later))))
+    evacuation = signed(wish(site.clock, "evacuation", 2, nonce=earlier))
+    assert site.refusal(evacuation) is Refused.OVERTAKEN
+
+
+@pytest.mark.parametrize("kind", ["unlock", "evacuation", "normal", "enrol_window"])
+@pytest.mark.parametrize("in_one_message", [False, True])
+def test_a_lockdown_voids_what_was_asked_for_before(kind, in_one_message):
+    """Only what is asked for after it can open the door again."""
+    site = Site()
+    before = site.nonce()
+    nonce = {} if in_one_message else {"nonce": site.nonce()}
+    site.gate.admit(message(signed(wish(site.clock, "lockdown", 1, **nonce))))
+    assert site.refusal(signed(wish(site.clock, kind, 2, nonce=before))) is Refused.OVERTAKEN
+    site.gate.admit(message(signed(wish(site.clock, kind, 3, nonce=site.nonce()))))
 
 
 def test_an_old_command_is_refused_when_the_clock_can_tell():
