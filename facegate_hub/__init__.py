@@ -3,7 +3,7 @@
 service        one connection to the broker and the parts that use it
 ingest         takes events from the broker; batches reads them, events stores each once
 rollout        carries the roster to the doors; roster is the log of who may enter
-commands       the two steps of a remote unlock, asked for through the database
+commands       the two steps of a command; requests is what was asked for, through the database
 configuration  what is wanted of doors' settings, and what doors say about it
 devices        which door is there, and how far its roster is
 staff          what people do, as plain calls; reading and sheets give them events and spreadsheets
