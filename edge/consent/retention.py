@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from edge.domain import Resident
 
 UNUSED_DAYS = 365
-"""A template nobody used for a year serves no purpose; the strictest law read allows three."""
+"""A template nobody used for a year serves no purpose; the strictest law read allows three. Days in which
+the door ran count: a board that lies in a drawer matches nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +27,24 @@ class Expiry:
 
 def due(
     residents: Iterable[Resident],
-    enrolled: Mapping[str, datetime],
-    last_used: Mapping[str, datetime],
-    now: datetime,
+    unused_seconds: Mapping[str, float],
+    certain: datetime | None,
     unused_days: int = UNUSED_DAYS,
 ) -> list[Expiry]:
-    """Return whose templates are to be erased at `now`, a trusted time in UTC.
+    """Return whose templates are to be erased now, ordered by resident id.
 
-    `enrolled` is when each face was last enrolled, `last_used` the last grant, both by resident id;
-    enrolment counts as a use. Ordered by resident id.
+    `unused_seconds` is for how long the door ran since each face was enrolled or last used, by resident
+    id: a running time, because no leap of a wall clock may make a face old. `certain` is a time that
+    has certainly passed (UTC), None when there is none: then no end of a validity is known to be over.
     """
     found = []
     for resident in sorted(residents, key=lambda one: one.id):
-        if resident.id not in enrolled:
+        unused = unused_seconds.get(resident.id)
+        if unused is None:
             continue
-        used = max(enrolled[resident.id], last_used.get(resident.id, enrolled[resident.id]))
-        if resident.valid_until is not None and resident.valid_until <= now:
+        until = resident.valid_until
+        if until is not None and certain is not None and until <= certain:
             found.append(Expiry(resident.id, "validity_ended"))
-        elif now - used >= timedelta(days=unused_days):
+        elif unused >= timedelta(days=unused_days).total_seconds():
             found.append(Expiry(resident.id, "unused"))
     return found

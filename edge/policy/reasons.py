@@ -164,6 +164,10 @@ KIND_WORDS: dict[Kind, Words] = {
         "住户数据已损坏；旧数据已另存，新数据库开始",
     ),
     Kind.CONFIG_REFUSED: Words("a configuration from the property was refused", "物业下发的配置被拒绝"),
+    Kind.HEALTH_CLOCK: Words(
+        "the door's clock is far from what is certain, or right again", "设备时钟严重不准，或已恢复正常"
+    ),
+    Kind.CLOCK_CONFIRMED: Words("somebody confirmed the door's clock", "有人确认了设备时钟"),
     Kind.HEALTH_RESTARTS: Words("facegate was started again and again", "facegate 反复重启"),
     Kind.HEALTH_SYNC: Words("the property cannot be joined", "无法连接物业系统"),
     Kind.JOURNAL_QUARANTINED: Words(

@@ -15,12 +15,13 @@ from edge.errors import ModelCorrupt, ModelMissing
 from edge.events import Kind
 from edge.panel.gate_screen import GateScreen
 from edge.runtime.clock import SystemClock
-from edge.runtime.clock_trust import ClockTrust, TrustedTime, system_is_synchronised
+from edge.runtime.clock_trust import TrustedTime, system_is_synchronised
+from edge.runtime.kept_time import CLOCK_FILE
 from edge.runtime.notify import Notifier
 from edge.runtime.slot import FrameSlot
 from edge.runtime.supervisor import Supervisor
 from edge.runtime.worker import Worker
-from edge.service.chores.housekeeping import Housekeeping
+from edge.service.chores.housekeeping import DONE_FILE, Housekeeping
 from edge.service.chores.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
 from edge.service.chores.retention import FaceKeeping
 from edge.service.entry.access import DoorAccess
@@ -88,7 +89,7 @@ class DoorService:
         self._data = data
         self._clock: Clock = SystemClock()
         has_rtc = self._settings.access.has_rtc
-        self._time = TrustedTime(self._clock, data / "clock-floor", system_is_synchronised, has_rtc=has_rtc)
+        self._time = TrustedTime(self._clock, data / CLOCK_FILE, system_is_synchronised, has_rtc=has_rtc)
         self._environ = environ
         self._notifier = Notifier(environ)
         self._consents = FollowedConsents(lambda: ConsentLedger(data / CONSENTS_FILE))
@@ -98,7 +99,7 @@ class DoorService:
         self._boot = str(uuid.uuid4())
         self._alarm: dict[str, str] = {}
         self._retention = Retention(
-            data / "journal.db", self._settings.journal.keep_days, trusted_now=self._trusted_now
+            data / "journal.db", self._settings.journal.keep_days, certain=lambda: self._time.certain
         )
 
     def run(self) -> int:
@@ -120,7 +121,7 @@ class DoorService:
             self._door_worker(door.hardware),
             self._access_worker(door.hardware),
             *self._access.workers(self.stopping, self._environ),
-            Housekeeping(self._chores(), self._clock, self._time.trust).worker(self.stopping),
+            self._housekeeping().worker(self.stopping),
             *self._workers(seeing),
         ]
         for worker in workers:
@@ -170,15 +171,17 @@ class DoorService:
             self._note(Kind.HEALTH_RESTARTS, starts=starts, within_seconds=RESTARTS_SECONDS)
         return door, seeing
 
-    def _chores(self) -> dict[str, Pruner]:
-        """Return what is removed daily; faces first, because their last use is read from the journal."""
-        faces = FaceKeeping(self._data, self._clock, ControllersJournal(self._record).append)
+    def _housekeeping(self) -> Housekeeping:
+        """Return what removes things daily; faces first, because their last use is read from the journal."""
+        ran = lambda: self._time.ran_seconds  # noqa: E731
+        faces = FaceKeeping(self._data, self._clock, ControllersJournal(self._record).append, ran)
         faces.begin()
-        return {
+        chores: dict[str, Pruner] = {
             "faces whose time was up": faces,
             "uses of passes that ended": EndedPasses(self._data),
             "old events that had arrived": self._retention,
         }
+        return Housekeeping(chores, lambda: self._time.certain, ran, self._data / DONE_FILE)
 
     def _answering(self, store: ResidentStore, hardware: DoorHardware) -> RunningDoor:
         return RunningDoor(
@@ -215,9 +218,6 @@ class DoorService:
             clock_trust=lambda: str(self._time.trust()),
             relief=self._retention.make_room,
         )
-
-    def _trusted_now(self) -> datetime | None:
-        return None if self._time.trust() is ClockTrust.UNKNOWN else self._clock.now()
 
     def _recognition(self, store: ResidentStore) -> Seeing | None:
         models = self._models()

@@ -49,6 +49,14 @@ CONSENTS = Schema(
             "ALTER TABLE consents DROP COLUMN guardian",
         ),
         COMPACT,
+        # For how long a face was not used, counted in the door's running time: no wall clock ages it.
+        (
+            """CREATE TABLE ages (
+                resident_id TEXT PRIMARY KEY,
+                enrolled TEXT NOT NULL,
+                last_grant TEXT NOT NULL,
+                since REAL NOT NULL)""",
+        ),
     ),
 )
 

@@ -32,6 +32,19 @@ class Erasure:
     key_fingerprint: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class FaceAge:
+    """Since when a face has not been used: `since` is the door's running time (seconds) at that moment.
+
+    `enrolled` and `last_grant` are marks of the enrolment and of the last grant that were seen, compared
+    and never read: another mark is another use.
+    """
+
+    enrolled: str
+    last_grant: str
+    since: float
+
+
 class ConsentLedger:
     """The consents of one door. Any thread, several processes.
 
@@ -81,6 +94,7 @@ class ConsentLedger:
         sql = "UPDATE consents SET withdrawn_at = ? WHERE resident_id = ? AND withdrawn_at IS NULL"
         with self._file.writing() as connection:
             connection.execute("DELETE FROM uses WHERE resident_id = ?", (resident_id,))
+            connection.execute("DELETE FROM ages WHERE resident_id = ?", (resident_id,))
             return int(connection.execute(sql, (to_text(at), resident_id)).rowcount)
 
     def end(self, consent_id: str, at: datetime) -> bool:
@@ -103,6 +117,19 @@ class ConsentLedger:
         with self._file.using() as connection:
             rows = connection.execute("SELECT resident_id, last_used FROM uses").fetchall()
         return {who: datetime.fromisoformat(at) for who, at in rows}
+
+    def ages(self) -> dict[str, FaceAge]:
+        """Return since when each face has not been used, by resident id, as it was kept last."""
+        with self._file.using() as connection:
+            rows = connection.execute("SELECT resident_id, enrolled, last_grant, since FROM ages").fetchall()
+        return {who: FaceAge(*columns) for who, *columns in rows}
+
+    def keep_ages(self, ages: Mapping[str, FaceAge]) -> None:
+        """Keep these and no others."""
+        rows = [(who, age.enrolled, age.last_grant, age.since) for who, age in ages.items()]
+        with self._file.writing() as connection:
+            connection.execute("DELETE FROM ages")
+            connection.executemany("INSERT INTO ages VALUES (?, ?, ?, ?)", rows)
 
     def keep_receipt(self, resident_id: str, receipt: str) -> None:
         """Store the receipt of a withdrawal beside the consents it ended."""

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -51,6 +52,14 @@ JOURNAL = Schema(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class LastGrant:
+    """A grant: `mark` names the entry, `at` is what the wall clock said (UTC)."""
+
+    mark: str
+    at: datetime
+
+
 class JournalReader:
     """A journal, looked at. Any thread; never blocks the process that writes it.
 
@@ -88,19 +97,19 @@ class JournalReader:
             found: Rows = self._connection.execute(sql, (kind, limit)).fetchall()
         return [to_event(Row(*columns)) for columns in reversed(found)]
 
-    def last_grants(self, methods: Collection[str]) -> dict[str, datetime]:
-        """Return when each resident was last let in by one of `methods`. Reads the whole journal.
+    def last_grants(self, methods: Collection[str]) -> dict[str, LastGrant]:
+        """Return the newest grant of each resident by one of `methods`. Reads the whole journal.
 
-        SQLite does the work, without holding up other threads.
+        Newest by number, not by the clock. SQLite does the work, without holding up other threads.
         """
         sql = (
-            "SELECT json_extract(body, '$.resident') AS who, max(json_extract(body, '$.ts')) FROM events"
+            "SELECT json_extract(body, '$.resident') AS who, max(seq), json_extract(body, '$.ts') FROM events"
             " WHERE json_extract(body, '$.type') = 'access.granted' AND who IS NOT NULL"
             " AND json_extract(body, '$.data.method') IN (SELECT value FROM json_each(?)) GROUP BY who"
         )
         with self._lock, self._unavailable():
             found = self._connection.execute(sql, (json.dumps(list(methods)),)).fetchall()
-        return {who: datetime.fromisoformat(at) for who, at in found}
+        return {who: LastGrant(f"{self.stream}:{seq}", datetime.fromisoformat(at)) for who, seq, at in found}
 
     def last(self) -> DoorEvent | None:
         """Return the newest event, or None while there is none."""

@@ -7,7 +7,6 @@ disk. The chain stays verifiable: the hash of the last removed entry is kept as 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import sqlite3
@@ -26,14 +25,14 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-EPOCH = datetime.min.replace(tzinfo=UTC)
-
 BALLAST_FILE = "ballast"
 BALLAST_BYTES = 8 * 1024 * 1024
 """Thrown overboard when the disk is full: SQLite needs room even to delete (to log the deletion);
 one step below logs less than 2 MiB."""
 STEP = 1000
 """Entries removed in one transaction: the door waits no longer than for one step."""
+LEAST_A_DAY = 1000
+"""Entries that one pruning may always remove."""
 ENOUGH_PAGES = 64
 """With so many free pages in the file, removing more entries would not help the next event."""
 
@@ -56,7 +55,7 @@ class Retention:
 
     Arrived means: confirmed to every consumer that ever opened an outbox; without any consumer,
     age alone decides. `keep_days` is the age in days. The ballast file lies beside the journal.
-    `trusted_now` is asked on a full disk, None while the time is not known: no age is past then.
+    `certain` is asked on a full disk, None while no time is certain: no age is past then.
     """
 
     def __init__(
@@ -64,10 +63,10 @@ class Retention:
         path: Path,
         keep_days: int = 90,
         ballast_bytes: int = BALLAST_BYTES,
-        trusted_now: Callable[[], datetime | None] = lambda: datetime.now(UTC),
+        certain: Callable[[], datetime | None] = lambda: datetime.now(UTC),
     ) -> None:
         self._path = path
-        self._trusted_now = trusted_now
+        self._certain = certain
         self._keep = timedelta(days=keep_days)
         self._ballast = path.with_name(BALLAST_FILE)
         self._ballast_bytes = ballast_bytes
@@ -76,16 +75,20 @@ class Retention:
         """Remove at this age from now on."""
         self._keep = timedelta(days=days)
 
-    def prune(self, now: datetime) -> int:
+    def prune(self, certain: datetime | None) -> int:
         """Remove what has arrived and is older than the limit; return how many entries.
 
-        Also puts the ballast in its place. Raises `StoreError` when the journal cannot be opened.
+        `certain` is a time that has certainly passed (UTC); without one nothing is old. At most a tenth of
+        the journal goes at a time, and at least a thousand entries. Also puts the ballast in its place.
+        Raises `StoreError` when the journal cannot be opened.
         """
         self._take_on_ballast()
-        before = now.astimezone(UTC) - self._keep
-        removed = 0
+        if certain is None:
+            return 0
         with closing(open_database(self._path, JOURNAL, synchronous="NORMAL")) as connection:
-            while count := self._remove_step(connection, before)[0]:
+            upto = min(self._last_old(connection, certain), _end_of_share(connection))
+            removed = 0
+            while count := self._remove_step(connection, upto)[0]:
                 removed += count
         return removed
 
@@ -102,7 +105,7 @@ class Retention:
                 # Kept as long as it is, but used again from its beginning.
                 connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
                 if connection.execute("PRAGMA freelist_count").fetchone()[0] < ENOUGH_PAGES:
-                    removed, upto = self._remove_step(connection, self._oldest_kept(connection))
+                    removed, upto = self._remove_step(connection, self._last_to_give(connection))
                     connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
         except (sqlite3.Error, FacegateError, OSError) as error:
             LOG.error("disk full, and no entry could be removed: %s", error)  # noqa: TRY400 - one line is enough
@@ -121,30 +124,46 @@ class Retention:
             return False
         return True
 
-    def _oldest_kept(self, connection: sqlite3.Connection) -> datetime | None:
-        """Return from which age on an entry stays though room is short; None: arrival decides."""
+    def _last_to_give(self, connection: sqlite3.Connection) -> int | None:
+        """Return the last entry that may go when room is short; None: arrival decides."""
         if connection.execute("SELECT 1 FROM delivery").fetchone():
             return None
-        now = self._trusted_now()
-        return EPOCH if now is None else now.astimezone(UTC) - self._keep
+        certain = self._certain()
+        return 0 if certain is None else self._last_old(connection, certain)
 
-    def _remove_step(self, connection: sqlite3.Connection, before: datetime | None) -> tuple[int, int]:
-        """Remove up to one step of arrived entries, oldest first, all older than `before`.
+    def _last_old(self, connection: sqlite3.Connection, certain: datetime) -> int:
+        """Return the number of the last entry that is old, 0 for none: a chain is cut at its beginning only.
+
+        The entry's own clock has to be trusted, and not ahead of what is certain: what was written under
+        an unknown time goes with the trusted entry after it.
+        """
+        trusted = "json_extract(body, '$.clock') <> 'unknown' AND json_extract(body, '$.ts')"
+        young = f"SELECT min(seq) FROM events WHERE {trusted} >= ? AND json_extract(body, '$.ts') <= ?"  # noqa: S608
+        now = certain.astimezone(UTC)
+        before = (now - self._keep).isoformat()
+        (first_young,) = connection.execute(young, (before, now.isoformat())).fetchone()
+        old = f"SELECT max(seq) FROM events WHERE {trusted} < ? AND seq < ifnull(?, seq + 1)"  # noqa: S608
+        (last_old,) = connection.execute(old, (before, first_young)).fetchone()
+        return int(last_old or 0)
+
+    def _remove_step(self, connection: sqlite3.Connection, upto: int | None) -> tuple[int, int]:
+        """Remove up to one step of arrived entries, oldest first, none numbered above `upto`.
 
         Returns how many, and the number of the last one.
         """
         arrived = "SELECT min(done_upto) FROM delivery"
-        sql = f"SELECT seq, hash, body FROM events WHERE seq <= ifnull(({arrived}), seq) ORDER BY seq LIMIT ?"  # noqa: S608
-        rows = connection.execute(sql, (STEP,)).fetchall()
-        if before is not None:
-            rows = _older(rows, before)
+        sql = (
+            f"SELECT seq, hash FROM events WHERE seq <= ifnull(({arrived}), seq) AND seq <= ifnull(?, seq)"  # noqa: S608
+            " ORDER BY seq LIMIT ?"
+        )
+        rows = connection.execute(sql, (upto, STEP)).fetchall()
         if not rows:
             return 0, 0
-        upto, last_hash, _ = rows[-1]
+        last, last_hash = rows[-1]
         with transaction(connection):
-            connection.execute("UPDATE origin SET pruned_upto = ?, pruned_hash = ?", (upto, last_hash))
-            connection.execute("DELETE FROM events WHERE seq <= ?", (upto,))
-        return len(rows), int(upto)
+            connection.execute("UPDATE origin SET pruned_upto = ?, pruned_hash = ?", (last, last_hash))
+            connection.execute("DELETE FROM events WHERE seq <= ?", (last,))
+        return len(rows), int(last)
 
     def _take_on_ballast(self) -> None:
         """Fill the ballast file for real (no holes), unless the disk is short already."""
@@ -162,12 +181,10 @@ class Retention:
                 self._ballast.unlink(missing_ok=True)
 
 
-def _older(rows: list[tuple[int, str, str]], before: datetime) -> list[tuple[int, str, str]]:
-    """Return the leading rows older than `before`: a chain is only ever cut at its beginning."""
-    for place, (_, _, body) in enumerate(rows):
-        if datetime.fromisoformat(json.loads(body)["ts"]) >= before:
-            return rows[:place]
-    return rows
+def _end_of_share(connection: sqlite3.Connection) -> int:
+    """Return the number of the last entry that may go on one day, 0 in an empty journal."""
+    first, count = connection.execute("SELECT ifnull(min(seq), 1), count(*) FROM events").fetchone()
+    return int(first) - 1 + max(int(count) // 10, LEAST_A_DAY)
 
 
 def _given_up(ballast: bool, removed: int) -> str:  # noqa: FBT001 - one line of words

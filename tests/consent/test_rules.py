@@ -73,7 +73,7 @@ def test_every_notice_is_there_in_both_languages():
 
 
 def test_unused_and_expired_templates_are_due_and_used_ones_are_not():
-    old = NOW - timedelta(days=400)
+    year = 365 * 86_400.0
     people = [
         Resident("unused", "a"),
         Resident("used", "b"),
@@ -81,11 +81,10 @@ def test_unused_and_expired_templates_are_due_and_used_ones_are_not():
         Resident("no-face", "d", valid_until=NOW - timedelta(hours=1)),
         Resident("fresh", "e"),
     ]
-    enrolled = {"unused": old, "used": old, "visitor": NOW, "fresh": NOW}
+    unused = {"unused": year, "used": year - 1.0, "visitor": 0.0, "fresh": 0.0}
 
-    found = due(people, enrolled, {"used": NOW - timedelta(days=3)}, NOW)
-
-    assert found == [Expiry("unused", "unused"), Expiry("visitor", "validity_ended")]
+    assert due(people, unused, NOW) == [Expiry("unused", "unused"), Expiry("visitor", "validity_ended")]
+    assert due(people, unused, None) == [Expiry("unused", "unused")]
 
 
 def test_the_duty_to_file_is_announced_in_time():

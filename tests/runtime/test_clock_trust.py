@@ -9,6 +9,7 @@ import pytest
 
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import CHECKPOINT_SECONDS, ClockTrust, TrustedTime, system_is_synchronised
+from edge.runtime.kept_time import KeptTime, read_kept, write_kept
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +90,8 @@ def test_a_small_step_back_is_a_correction(board: Board) -> None:
 def test_an_untrusted_time_never_raises_the_floor(board: Board) -> None:
     _, time = board.boot(datetime(2099, 1, 1, tzinfo=UTC))
     time.checkpoint()
-    assert not board.file.exists()
+    assert time.floor is None
+    assert board.file.read_text().startswith("unknown\n")
 
 
 def test_a_battery_keeps_the_time_of_a_door_that_never_hears_of_ntp(board: Board) -> None:
@@ -128,7 +130,7 @@ def test_a_damaged_floor_is_replaced(board: Board, content: str) -> None:
     board.is_synced = True
     _, time = board.boot(NOON)
     time.checkpoint()
-    assert board.file.read_text().strip() == NOON.isoformat()
+    assert board.file.read_text().splitlines()[0] == NOON.isoformat()
 
 
 def test_a_floor_without_a_zone_is_utc(board: Board) -> None:
@@ -154,3 +156,127 @@ def test_systemds_flag_says_synchronised(tmp_path: Path) -> None:
 
 def test_the_real_machine_can_be_asked() -> None:
     assert system_is_synchronised() in {True, False}
+
+
+def proved(board: Board, at: datetime) -> None:
+    """Leave the floor that a door leaves which ran for days with the right time."""
+    write_kept(board.file, KeptTime(at, held_seconds=7 * 86400.0))
+
+
+def run(clock: ManualClock, time: TrustedTime, seconds: float, step: float = 60.0) -> None:
+    for _ in range(int(seconds / step)):
+        clock.advance(step)
+        time.checkpoint()
+
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize("ahead", [2 * DAY, 300 * DAY, 399 * DAY, 401 * DAY, 26_000 * DAY])
+def test_a_leap_ahead_is_not_certain_at_once_and_one_too_far_never(board: Board, ahead: timedelta) -> None:
+    proved(board, NOON)
+    board.is_synced = True
+    clock, time = board.boot(NOON + ahead)
+    run(clock, time, 3600.0)
+    assert time.certain is not None
+    assert time.certain < NOON + timedelta(hours=2)
+    run(clock, time, 8 * 86400.0, 3600.0)
+    assert (time.certain > NOON + ahead) == (ahead < 400 * DAY)
+
+
+def test_one_wrong_boot_leaves_no_trace(board: Board) -> None:
+    proved(board, NOON - DAY)
+    board.is_synced = True
+    clock, time = board.boot(NOON.replace(year=2030))
+    assert time.trust() is ClockTrust.UNKNOWN
+    run(clock, time, 3600.0)
+    for days in (0, 30):
+        clock, time = board.boot(NOON + days * DAY)
+        time.checkpoint()
+        assert time.trust() is ClockTrust.SYNCED
+        assert time.floor is not None
+        assert time.floor <= clock.now()
+
+
+def test_a_wrong_answer_that_is_corrected_is_forgotten_at_once(board: Board) -> None:
+    proved(board, NOON)
+    board.is_synced = True
+    clock, time = board.boot(NOON + 300 * DAY)
+    run(clock, time, 3600.0)
+    clock.step_wall(-299.5 * 86400)
+    time.checkpoint()
+    assert time.vouches()
+    run(clock, time, 3 * 3600.0)
+    assert time.leap is None
+    assert time.certain == clock.now()
+
+
+def test_nights_without_power_are_made_up_for(board: Board) -> None:
+    proved(board, NOON)
+    board.is_synced = True
+    for night in range(1, 10):
+        clock, time = board.boot(NOON + night * DAY)
+        run(clock, time, 12 * 3600.0)
+        assert time.certain == clock.now()
+
+
+def test_a_leap_is_proved_over_several_starts(board: Board) -> None:
+    proved(board, NOON)
+    board.is_synced = True
+    now = NOON + 60 * DAY
+    for _ in range(4):
+        clock, time = board.boot(now)
+        run(clock, time, 2 * 86400.0, 3600.0)
+        now = clock.now() + timedelta(hours=1)
+    assert time.certain == clock.now()
+
+
+def test_a_clock_that_is_never_set_lets_the_floor_go_on_by_itself(board: Board) -> None:
+    proved(board, NOON)
+    clock, time = board.boot(datetime(1970, 1, 1, tzinfo=UTC))
+    run(clock, time, 10 * 86400.0, 3600.0)
+    assert time.certain is not None
+    assert NOON + 10 * DAY - timedelta(minutes=5) < time.certain <= NOON + 10 * DAY
+
+
+def test_the_first_answer_a_new_board_gets_may_be_corrected(board: Board) -> None:
+    board.is_synced = True
+    clock, time = board.boot(NOON.replace(year=2030))
+    run(clock, time, 3600.0)
+    assert time.certain is None, "one answer is nothing to erase by"
+    clock, time = board.boot(NOON)
+    run(clock, time, 2 * 86400.0)
+    assert time.trust() is ClockTrust.SYNCED
+    assert time.certain == clock.now()
+
+
+def test_a_person_or_the_property_puts_the_floor_right_either_way(board: Board) -> None:
+    proved(board, NOON.replace(year=2030))
+    board.is_synced = True
+    _, time = board.boot(NOON)
+    time.checkpoint()
+    assert time.trust() is ClockTrust.UNKNOWN
+    time.confirm()
+    assert time.trust() is ClockTrust.SYNCED
+    assert time.certain == NOON
+    assert read_kept(board.file).floor == NOON
+
+
+def test_a_word_given_beside_the_running_door_is_taken(board: Board) -> None:
+    proved(board, NOON.replace(year=2030))
+    board.is_synced = True
+    clock, time = board.boot(NOON)
+    run(clock, time, 600.0)
+    ran = time.ran_seconds
+    proved(board, clock.now())
+    time.checkpoint()
+    assert time.certain == clock.now()
+    assert time.ran_seconds == ran
+
+
+def test_running_time_adds_up_over_starts_and_needs_no_clock(board: Board) -> None:
+    for n in range(3):
+        clock, time = board.boot(datetime(1970, 1, 1, tzinfo=UTC))
+        assert n * 5400.0 <= time.ran_seconds <= n * 6000.0
+        run(clock, time, 6000.0)
+    assert time.floor is None

@@ -14,13 +14,14 @@ import pytest
 from edge.cli.passes import draw_readable, public_of
 from edge.config import load_settings
 from edge.controller import DoorController
-from edge.domain import Frame, Reason, Resident
+from edge.domain import Frame, Reason, Resident, Verdict
 from edge.errors import ConfigError
 from edge.policy.modes import DoorState, Mode
 from edge.policy.passes import Pass, issue
 from edge.policy.pin import PinBook
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import TrustedTime
+from edge.runtime.kept_time import KeptTime, write_kept
 from edge.service.entry.access import DoorAccess
 from edge.service.entry.kept import ModeFile
 from edge.service.hardware import DoorHardware
@@ -198,6 +199,44 @@ def test_a_clock_set_ahead_is_not_believed_and_does_not_poison_the_floor(begin):
     (outcome,) = site.sees(grant("carl"))
     assert outcome.decision.reason is Reason.CLOCK_UNTRUSTED
     site.clock.step_wall(-9e7)
+    site.access.tick()
+    (outcome,) = site.sees(grant("carl"))
+    assert outcome.decision.reason is Reason.GRANTED
+
+
+def kept_floor(folder, at):
+    write_kept(folder / "floor", KeptTime(at, held_seconds=7 * 86_400.0))
+
+
+def test_a_wrong_answer_at_the_start_ends_when_the_right_one_comes(begin, tmp_path):
+    kept_floor(tmp_path, ManualClock().now() - timedelta(hours=10))
+    site = begin()
+    site.sees()
+    tenant = Resident("dora", "Dora", valid_until=site.clock.now() + timedelta(days=200))
+    site.store.put(tenant, [])
+    site.clock.step_wall(300 * 86_400.0)
+    for _ in range(5):
+        site.clock.advance(1.0)
+        site.access.tick()
+    (outcome,) = site.sees(grant("dora"))
+    assert outcome.decision.verdict is Verdict.DENY
+    site.clock.step_wall(-300 * 86_400.0)
+    site.access.tick()
+    (outcome,) = site.sees(grant("dora"))
+    assert outcome.decision.reason is Reason.GRANTED
+    assert site.wire.history.count("journal health.clock None") == 2
+
+
+def test_what_the_property_signed_just_now_frees_a_poisoned_floor(begin, tmp_path):
+    kept_floor(tmp_path, ManualClock().now() + timedelta(days=1000))
+    site = begin()
+    (outcome,) = site.sees(grant("carl"))
+    assert outcome.decision.verdict is Verdict.DENY
+    site.access.note_signed_time(site.clock.now() + timedelta(days=2))
+    site.access.tick()
+    (outcome,) = site.sees(grant("carl"))
+    assert outcome.decision.verdict is Verdict.DENY, "it does not agree with this clock"
+    site.access.note_signed_time(site.clock.now() + timedelta(seconds=5))
     site.access.tick()
     (outcome,) = site.sees(grant("carl"))
     assert outcome.decision.reason is Reason.GRANTED

@@ -6,9 +6,10 @@ import sqlite3
 from contextlib import closing
 from datetime import timedelta
 
+import pytest
+
 from edge.domain import EventDraft
 from edge.runtime.clock import ManualClock
-from edge.runtime.clock_trust import ClockTrust
 from edge.service.chores.housekeeping import DAY_SECONDS, Housekeeping
 from edge.service.entry.kept import EndedPasses
 from edge.store.credentials import CREDENTIALS_FILE, CredentialStore
@@ -23,17 +24,21 @@ class Broken:
     def __init__(self):
         self.asked = []
 
-    def prune(self, now):
-        self.asked.append(now)
+    def prune(self, certain):
+        self.asked.append(certain)
         raise sqlite3.OperationalError("database is locked")
 
 
 class Works(Broken):
     """Remembers when it was asked, and has nothing to do."""
 
-    def prune(self, now):
-        self.asked.append(now)
+    def prune(self, certain):
+        self.asked.append(certain)
         return 0
+
+
+def keeper(chores, clock, folder, certain=None):
+    return Housekeeping(chores, certain or clock.now, clock.monotonic, folder / "chores-done")
 
 
 def test_old_events_that_have_arrived_go_and_others_stay(tmp_path):
@@ -46,15 +51,15 @@ def test_old_events_that_have_arrived_go_and_others_stay(tmp_path):
             outbox.mark_done(1)
 
         retention = Retention(path, 90, ballast_bytes=4096)
-        Housekeeping({"events": retention}, clock, lambda: ClockTrust.SYNCED).step()
+        keeper({"events": retention}, clock, tmp_path).step()
 
         assert [event.seq for event in journal.read()] == [2, 3]
         assert journal.verify() == 2
 
 
-def test_it_is_done_once_a_day_and_a_failure_waits_for_the_next():
+def test_it_is_done_once_a_day_and_a_failure_waits_for_the_next(tmp_path):
     clock, broken = ManualClock(), Broken()
-    chores = Housekeeping({"broken": broken}, clock, lambda: ClockTrust.RESTORED)
+    chores = keeper({"broken": broken}, clock, tmp_path)
     for _ in range(3):
         chores.step()
     clock.advance(DAY_SECONDS)
@@ -62,28 +67,43 @@ def test_it_is_done_once_a_day_and_a_failure_waits_for_the_next():
     assert len(broken.asked) == 2
 
 
-def test_an_unknown_time_removes_nothing_and_a_known_one_does_it_at_once():
-    clock, broken, trust = ManualClock(), Broken(), [ClockTrust.UNKNOWN]
-    chores = Housekeeping({"broken": broken}, clock, lambda: trust[0])
-    chores.step()
-    assert broken.asked == []
-    trust[0] = ClockTrust.SYNCED
-    chores.step()
-    assert len(broken.asked) == 1
+def test_a_door_that_restarts_all_day_does_its_chores_once(tmp_path):
+    clock, works = ManualClock(), Works()
+    for _ in range(5):
+        keeper({"works": works}, clock, tmp_path).step()
+        clock.advance(DAY_SECONDS / 10)
+    assert len(works.asked) == 1
+    clock.advance(DAY_SECONDS)
+    keeper({"works": works}, clock, tmp_path).step()
+    assert len(works.asked) == 2
 
 
-def test_one_chore_that_fails_does_not_keep_the_next():
+@pytest.mark.parametrize("content", ["", "soon", "9e99", "nan"])
+def test_a_damaged_note_of_the_last_chores_keeps_nothing_back(tmp_path, content):
+    (tmp_path / "chores-done").write_text(content)
+    works = Works()
+    keeper({"works": works}, ManualClock(monotonic=10.0), tmp_path).step()
+    assert len(works.asked) == 1
+
+
+def test_without_a_certain_time_the_chores_are_told_so(tmp_path):
+    clock, works = ManualClock(), Works()
+    keeper({"works": works}, clock, tmp_path, lambda: None).step()
+    assert works.asked == [None]
+
+
+def test_one_chore_that_fails_does_not_keep_the_next(tmp_path):
     clock, broken, works = ManualClock(), Broken(), Works()
-    Housekeeping({"a": broken, "b": works}, clock, lambda: ClockTrust.SYNCED).step()
+    keeper({"a": broken, "b": works}, clock, tmp_path).step()
 
     assert broken.asked == works.asked == [clock.now()]
 
 
 def test_uses_of_passes_that_ended_go(tmp_path):
     clock = ManualClock()
-    chores = Housekeeping({"passes": EndedPasses(tmp_path)}, clock, lambda: ClockTrust.SYNCED)
+    chores = keeper({"passes": EndedPasses(tmp_path)}, clock, tmp_path)
     chores.step()
-    assert list(tmp_path.iterdir()) == [], "a door without visitors makes no file for them"
+    assert not (tmp_path / CREDENTIALS_FILE).exists(), "a door without visitors makes no file for them"
     with closing(CredentialStore(tmp_path / CREDENTIALS_FILE)) as store:
         store.take(b"ended", 1, clock.now() - timedelta(days=30))
         store.take(b"lasts", 1, clock.now() + timedelta(days=30))

@@ -105,7 +105,7 @@ def test_a_withdrawal_cut_short_at_any_step_is_finished_at_the_next_start(data):
     folders = sorted(data.parent.glob("cut-*"))
     assert len(folders) > 8
     for folder in folders:
-        FaceKeeping(folder, ManualClock(AT), lambda _: None).begin()
+        FaceKeeping(folder, ManualClock(AT), lambda _: None, lambda: 0.0).begin()
         require_gone_or_untouched(folder, traces)
         shutil.rmtree(folder)
 

@@ -355,7 +355,7 @@ def test_what_a_killed_backup_or_restore_left_behind_goes(file, door, tmp_path):
     """Copies of keys and templates that no withdrawal would reach."""
     (door / ".backup-0123abcd").mkdir()
     (door / ".backup-0123abcd" / "keys.db").write_bytes(b"copies")
-    FaceKeeping(door, ManualClock(NOW), lambda _: None).begin()
+    FaceKeeping(door, ManualClock(NOW), lambda _: None, lambda: 0.0).begin()
     assert not list(door.glob(".backup-*"))
     (tmp_path / ".other.restoring-0123abcd").mkdir()
     put_back(file, tmp_path / "other")

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.domain import EventDraft
 from edge.errors import JournalTampered
+from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from edge.store.retention import Relief, Retention
 from tests.store.drafts import START, draft, filled
@@ -30,7 +32,9 @@ def test_only_what_has_arrived_and_is_old_is_removed(path):
     journal, outbox = filled(path, 2500), SqliteOutbox(path)
     outbox.mark_done(1800)
     assert retention(path, keep_days=90).prune(START + 89 * DAY) == 0
-    assert retention(path, keep_days=90).prune(START + 91 * DAY) == 1800
+    assert retention(path, keep_days=90).prune(None) == 0
+    assert retention(path, keep_days=90).prune(START + 91 * DAY) == 1000, "a day's share"
+    assert retention(path, keep_days=90).prune(START + 91 * DAY) == 800
     assert journal.read(0, 1)[0].seq == 1801
     assert journal.verify() == 700
     assert outbox.pending(1800, 1)[0][0] == 1801
@@ -43,6 +47,35 @@ def test_the_age_of_each_entry_counts(path):
     journal = filled(path, 100)
     assert retention(path, keep_days=1).prune(START + DAY + timedelta(seconds=40)) == 40
     assert journal.verify() == 60
+    journal.close()
+
+
+def test_what_was_written_under_another_clock_goes_by_its_neighbours(path):
+    """Unknown and impossible stamps are no age; the trusted entry after them is."""
+    trust = ["synced"]
+    journal = SqliteJournal(path, "north", boot="b", clock_trust=lambda: trust[0])
+
+    def at(moment, clock):
+        trust[0] = clock
+        journal.append(EventDraft("door.opened", moment, 0.0))
+
+    at(START - 400 * DAY, "unknown")
+    assert retention(path).prune(START + 200 * DAY) == 0
+    at(START + 26_000 * DAY, "restored")
+    at(START, "synced")
+    at(START - 400 * DAY, "unknown")
+    at(START + 150 * DAY, "synced")
+    at(START - 400 * DAY, "unknown")
+    assert retention(path).prune(START + 80 * DAY) == 0
+    assert retention(path).prune(START + 200 * DAY) == 3
+    assert journal.verify() == 3
+    journal.close()
+
+
+def test_the_ballast_needs_no_clock(path):
+    journal = filled(path, 1)
+    retention(path).prune(None)
+    assert path.with_name("ballast").stat().st_size == 4096
     journal.close()
 
 
@@ -83,7 +116,7 @@ def test_removing_more_by_hand_is_still_found(path):
 def test_the_ballast_is_real_and_goes_first(path):
     """It takes up blocks on the disk, and making room gives them back."""
     journal = filled(path, 5)
-    keeper = Retention(path, ballast_bytes=1 << 20, trusted_now=lambda: START)
+    keeper = Retention(path, ballast_bytes=1 << 20, certain=lambda: START)
     keeper.prune(START)
     ballast = path.with_name("ballast")
     assert ballast.stat().st_blocks * 512 >= 1 << 20

@@ -7,59 +7,82 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from edge.errors import FacegateError
-from edge.runtime.clock_trust import ClockTrust
 from edge.runtime.worker import Worker
+from edge.store.small_file import write_whole
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from pathlib import Path
     from typing import Protocol
-
-    from edge.ports import Clock
 
     class Pruner(Protocol):
         """What removes what is old; `edge.store.retention.Retention` is one."""
 
-        def prune(self, now: datetime) -> int:
-            """Remove what is old and has arrived; return how much."""
+        def prune(self, certain: datetime | None) -> int:
+            """Remove what is old at this certain time (UTC; None: not known); return how much."""
 
 
 logger = logging.getLogger(__name__)
 
 DAY_SECONDS = 86_400.0
 LOOK_SECONDS = 60.0
-"""Between two looks whether a day is over: the clock may be set at any minute."""
+"""Between two looks whether a day is over."""
 MAX_SILENCE_SECONDS = 900.0
 """A first pruning of a million entries on a slow card is no reason for the watchdog to bite."""
+DONE_FILE = "chores-done"
+"""Its name inside the data folder: the door's running time (seconds) at the last chores."""
 
 
 class Housekeeping:
-    """Does its chores soon after the start and then daily. One thread; call `step`, or start `worker`.
+    """Does its chores soon after the first start and then once in a day of running. One thread; call `step`.
 
-    `chores` are called in order; each key says what its value removes. An age needs a clock: while
-    the time is not known nothing is removed (a full disk is relieved by the journal itself). A
-    failure is logged and tried again the next day; it does not keep the other chores.
+    `chores` are called in order; each key says what its value removes. `certain` gives the time that may
+    be used to remove anything, None while there is none: a chore then does what needs no clock.
+    `ran_seconds` is how long the door has run over all its starts; `done` keeps when the chores were done,
+    so that a door which restarts all day removes no more than one day's share. A failure is logged and
+    tried again the next day; it does not keep the other chores.
     """
 
-    def __init__(self, chores: Mapping[str, Pruner], clock: Clock, trust: Callable[[], ClockTrust]) -> None:
+    def __init__(
+        self,
+        chores: Mapping[str, Pruner],
+        certain: Callable[[], datetime | None],
+        ran_seconds: Callable[[], float],
+        done: Path,
+    ) -> None:
         self._chores = chores
-        self._clock = clock
-        self._trust = trust
-        self._due_at = clock.monotonic()
+        self._certain = certain
+        self._ran_seconds = ran_seconds
+        self._done = done
+        self._due_at = self._due_by_file()
 
     def step(self) -> None:
         """Do what is due."""
-        now = self._clock.monotonic()
-        if now < self._due_at or self._trust() is ClockTrust.UNKNOWN:
+        ran = self._ran_seconds()
+        if ran < self._due_at <= ran + DAY_SECONDS:
             return
-        self._due_at = now + DAY_SECONDS
+        self._due_at = ran + DAY_SECONDS
+        self._keep(ran)
         for what, pruner in self._chores.items():
             self._do(what, pruner)
 
+    def _due_by_file(self) -> float:
+        try:
+            return float(self._done.read_text(encoding="ascii")) + DAY_SECONDS
+        except (OSError, ValueError):
+            return 0.0
+
+    def _keep(self, ran: float) -> None:
+        try:
+            write_whole(self._done, f"{ran:.0f}\n".encode())
+        except OSError as error:
+            logger.warning("%s: when the chores were done cannot be kept (%s)", self._done, error)
+
     def _do(self, what: str, pruner: Pruner) -> None:
         try:
-            removed = pruner.prune(self._clock.now())
+            removed = pruner.prune(self._certain())
         except (FacegateError, sqlite3.Error, OSError) as error:
             logger.error("%s could not be removed, tomorrow again: %s", what, error)  # noqa: TRY400
             return

@@ -14,7 +14,7 @@ from edge.errors import StoreError
 from edge.events import Kind
 from edge.policy.methods import Method
 from edge.store.backup import clear_leftovers
-from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face, people_with_faces
+from edge.store.consents import CONSENTS_FILE, ConsentLedger, FaceAge, erase_face, people_with_faces
 from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 
@@ -24,29 +24,72 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.ports import Clock
+    from edge.store.reader import LastGrant
 
 logger = logging.getLogger(__name__)
+
+SHARE = 20
+"""At most one face in so many is erased on one day, and at least one."""
+
+MOST_STAMP_SECONDS = (UNUSED_DAYS - 30) * 86_400.0
 
 FACE_METHODS = (Method.FACE.value, Method.FACE_PIN.value)
 
 
 def erase_expired(
     store: ResidentStore,
-    last_used: Mapping[str, datetime],
+    unused_seconds: Mapping[str, float],
+    certain: datetime | None,
     clock: Clock,
     record: Callable[[EventDraft], object],
-    unused_days: int = UNUSED_DAYS,
 ) -> list[Expiry]:
     """Erase the faces of who left or never came, each with an event first; return whose and why.
 
-    `last_used` is the last grant per resident. Call it once a day, and only while the clock is
-    trusted: a clock years ahead would erase everybody. The person, PIN and card stay.
+    See `due` for `unused_seconds` and `certain`. Call it once a day: it erases one day's share and leaves
+    the rest for tomorrow, so that people can stop what should not happen. The person, PIN and card stay.
     """
-    expired = due(store.list(), store.last_enrolled(), last_used, clock.now(), unused_days)
-    for one in expired:
+    expired = due(store.list(), unused_seconds, certain)
+    share = max(1, len(unused_seconds) // SHARE)
+    if len(expired) > share:
+        logger.warning("%d faces are to be erased; %d today, the others follow", len(expired), share)
+    for one in expired[:share]:
         record(EventDraft.now(clock, Kind.FACE_ERASED, {"why": one.why}, resident_id=one.resident_id))
         erase_face(store, one.resident_id)
-    return expired
+    return expired[:share]
+
+
+def aged(
+    known: Mapping[str, FaceAge],
+    seen: Mapping[str, FaceMarks],
+    ran_seconds: float,
+) -> dict[str, FaceAge]:
+    """Return since when each face in `seen` has not been used.
+
+    One that was enrolled again or let in since the last look was used just now. A journal that has
+    forgotten its grants changes nothing. A face that was never looked at begins with its stamps' age, at
+    most a month short of the year: a stamp made under a wrong clock must erase nothing.
+    """
+    ages = {}
+    for who, marks in seen.items():
+        age = known.get(who)
+        grant = marks.last_grant or (age.last_grant if age is not None else "")
+        if age is None or age.since > ran_seconds:
+            since = ran_seconds - min(max(marks.stamp_age_seconds, 0.0), MOST_STAMP_SECONDS)
+            ages[who] = FaceAge(marks.enrolled, grant, since)
+        elif (age.enrolled, age.last_grant) != (marks.enrolled, grant):
+            ages[who] = FaceAge(marks.enrolled, grant, ran_seconds)
+        else:
+            ages[who] = age
+    return ages
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMarks:
+    """What names the last use of a face, and how old its stamps claim to be (0: not known)."""
+
+    enrolled: str
+    last_grant: str
+    stamp_age_seconds: float = 0.0
 
 
 def finish_withdrawals(store: ResidentStore, consents: ConsentLedger) -> list[str]:
@@ -62,12 +105,14 @@ def finish_withdrawals(store: ResidentStore, consents: ConsentLedger) -> list[st
 class FaceKeeping:
     """The faces of one data folder, kept no longer than they may be. One thread at a time.
 
-    `record` commits an event of the journal. Raises `StoreError` or `JournalUnavailable`.
+    `record` commits an event of the journal, `ran_seconds` is how long the door has run over all its
+    starts. Raises `StoreError` or `JournalUnavailable`.
     """
 
     data: Path
     clock: Clock
     record: Callable[[EventDraft], object]
+    ran_seconds: Callable[[], float]
 
     def begin(self) -> None:
         """Finish what a power cut interrupted, or log why not; needs no clock."""
@@ -79,12 +124,18 @@ class FaceKeeping:
         except StoreError as error:  # who has withdrawn is not matched all the same
             logger.error("withdrawals cannot be finished now: %s", error)  # noqa: TRY400
 
-    def prune(self, _now: datetime) -> int:
+    def prune(self, certain: datetime | None) -> int:
         """Remember who came by face lately, erase the faces whose time is up; return how many."""
+        ran = self.ran_seconds()
         with self._opened() as (store, consents):
             with closing(JournalReader(self.data / JOURNAL_FILE)) as journal:
-                consents.note_uses(journal.last_grants(FACE_METHODS))
-            return len(erase_expired(store, consents.last_used(), self.clock, self.record))
+                grants = journal.last_grants(FACE_METHODS)
+            consents.note_uses({who: grant.at for who, grant in grants.items()})
+            marks = _marks(store.last_enrolled(), consents.last_used(), grants, certain)
+            ages = aged(consents.ages(), marks, ran)
+            consents.keep_ages(ages)
+            unused = {who: ran - age.since for who, age in ages.items()}
+            return len(erase_expired(store, unused, certain, self.clock, self.record))
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[ResidentStore, ConsentLedger]]:
@@ -93,3 +144,18 @@ class FaceKeeping:
             closing(ConsentLedger(self.data / CONSENTS_FILE)) as consents,
         ):
             yield store, consents
+
+
+def _marks(
+    enrolled: Mapping[str, datetime],
+    last_used: Mapping[str, datetime],
+    grants: Mapping[str, LastGrant],
+    certain: datetime | None,
+) -> dict[str, FaceMarks]:
+    marks = {}
+    for who, at in enrolled.items():
+        newest = max(at, last_used.get(who, at))
+        age = 0.0 if certain is None else (certain - newest).total_seconds()
+        grant = grants[who].mark if who in grants else ""
+        marks[who] = FaceMarks(at.isoformat(), grant, age)
+    return marks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from edge.credentials.keypad import Keypad, Wedge
@@ -17,6 +18,7 @@ from edge.policy.lockout import WITH_PAD, LockoutRule
 from edge.policy.pass_gate import PassGate
 from edge.policy.rulebook import RuleBook, UsualMode
 from edge.policy.trust import EPOCH, ClockGuard
+from edge.service.entry.clock_news import ClockNews
 from edge.service.entry.codes import CodeWatch
 from edge.service.entry.kept import Credentials, ModeFile, Roster
 from edge.service.entry.lease import RosterLease
@@ -25,6 +27,7 @@ from edge.service.entry.readers import Surroundings, key_reader, wiegand_reader
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from pathlib import Path
     from typing import Any
 
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
     from edge.runtime.clock_trust import TrustedTime
     from edge.runtime.worker import Worker
     from edge.store.residents import ResidentStore
+
+SIGNED_WITHIN = timedelta(minutes=2)
+"""How far the property's clock and the door's may be apart to vouch for each other."""
 
 
 def load_book(settings: Settings) -> RuleBook:
@@ -113,6 +119,8 @@ class DoorAccess:
         self._controller: DoorController | None = None
         self.on_answer: Callable[[Answer], object] = lambda _answer: None
         """Hears what the readers came to, after the door acted on it."""
+        self._clock_news = ClockNews()
+        self._signed_time: datetime | None = None
         self._mode_file = ModeFile(data / "mode.json")
         kept = self._mode_file.load()
         if kept is not None:
@@ -170,13 +178,35 @@ class DoorAccess:
     def tick(self) -> bool:
         """Look at the clock; return whether the mode holds the door unlocked now."""
         now = self._clock.now()
-        if self._guard.observe(now, self._clock.monotonic(), str(self._time.trust())):
-            self._time.checkpoint()
+        self._look_at_clock(now)
         self._enter(self.desk.check_timeout())
         news = self._lease.look() if self._lease is not None else None
         if news is not None:
             self._alarm(Kind.HEALTH_ROSTER, news)
         return self.policy.modes.is_held_unlocked(now)
+
+    def _look_at_clock(self, now: datetime) -> None:
+        mono = self._clock.monotonic()
+        self._time.checkpoint()
+        self._take_signed_time(now)
+        is_believed = self._guard.observe(now, mono, str(self._time.trust()))
+        if not is_believed and self._time.vouches():
+            self._guard.accept(now, mono)
+        news = self._clock_news.look(self._time) if self._controller is not None else None
+        if news is not None:
+            self._alarm(Kind.HEALTH_CLOCK, news)
+
+    def _take_signed_time(self, now: datetime) -> None:
+        signed, self._signed_time = self._signed_time, None
+        if signed is not None and abs(now - signed) <= SIGNED_WITHIN:
+            self._time.confirm()
+
+    def note_signed_time(self, at: datetime) -> None:
+        """Take a time (UTC) that the property signed just now: it vouches for a wall clock that agrees.
+
+        Any thread.
+        """
+        self._signed_time = at
 
     def look(self, frame: Frame) -> None:
         """Have a visitor pass read that is held before the camera; returns at once."""

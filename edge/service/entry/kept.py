@@ -72,12 +72,12 @@ class EndedPasses:
     def __init__(self, data: Path) -> None:
         self._path = data / CREDENTIALS_FILE
 
-    def prune(self, now: datetime) -> int:
+    def prune(self, certain: datetime | None) -> int:
         """Forget uses that count for nothing any more; return how many. Raises `StoreError`."""
-        if not self._path.exists():
+        if certain is None or not self._path.exists():
             return 0
         with closing(CredentialStore(self._path)) as store:
-            return store.forget_uses(now)
+            return store.forget_uses(certain)
 
 
 class Roster:

@@ -10,7 +10,7 @@ from edge.domain import Authorisation, EventDraft, Reason
 from edge.events import Kind
 from edge.policy.modes import DoorState, Mode
 from edge.relay.door import DoorStatus, LockStatus
-from edge.wire.commands import Command, CommandType, Outcome
+from edge.wire.commands import WITHOUT_NONCE, Command, CommandType, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +72,8 @@ class RemoteCommands:
 
     def execute(self, command: Command, reply: Reply) -> None:
         """Do what `command` says and call `reply` once, at the latest when `tick` finds it overdue."""
+        if command.type not in WITHOUT_NONCE:  # answered within seconds: what it is stamped with is now
+            self._access.note_signed_time(command.issued)
         if command.type is CommandType.UNLOCK:
             self._unlock(command, reply)
         elif command.type in MODES:

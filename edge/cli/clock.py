@@ -1,0 +1,86 @@
+"""`facegate clock`: how far a door believes its clock, and a person's word that it is right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.cli.data_dir import data_option
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from edge.runtime.kept_time import KeptTime
+
+
+@click.command()
+@click.option("--confirm", is_flag=True, help="The time printed as this machine's is right: go by it.")
+@data_option
+def clock(data: Path, confirm: bool) -> None:
+    """Show the time that is certain at this door, and why; with --confirm put it right.
+
+    Whoever is bound to a time is judged by this machine's clock while it agrees with what is certain.
+    Nothing is erased, removed or taken for expired by a clock that has not proved itself.
+
+    Example: facegate clock
+    """
+    from datetime import UTC, datetime
+
+    from edge.runtime.clock_trust import system_is_synchronised
+    from edge.runtime.kept_time import CLOCK_FILE, read_kept
+
+    now = datetime.now(UTC)
+    if confirm:
+        _confirm(data, now)
+    kept = read_kept(data / CLOCK_FILE)
+    state = "synchronised" if system_is_synchronised() else "not synchronised since the start"
+    click.echo(f"this machine: {now:%Y-%m-%d %H:%M:%S} UTC, {state}")
+    for line in _told(kept, now):
+        click.echo(line)
+
+
+def _told(kept: KeptTime, now: datetime) -> list[str]:
+    from datetime import timedelta
+
+    from edge.runtime.clock_trust import FARTHEST_LEAP, LEAP
+
+    lines = [f"the door has run: {kept.ran_seconds / 86_400:.1f} days in all"]
+    if kept.floor is None:
+        return [*lines, "certain: nothing yet; the door learns the time from NTP, an RTC or --confirm"]
+    lines.append(f"certain: not before {kept.floor:%Y-%m-%d %H:%M:%S} UTC")
+    if kept.is_provisional:
+        lines.append("  by one answer only: a later one may correct it during the first day of running")
+    ahead = now - kept.floor
+    if kept.leap is not None:
+        left = timedelta(seconds=kept.leap.wanted_seconds - kept.leap.held_seconds)
+        lines.append(f"the clock is ahead by {ahead.days} days and has to run steadily for {left} more")
+    if ahead > FARTHEST_LEAP:
+        lines.append(
+            f"more than {FARTHEST_LEAP.days} days ahead is never believed by itself: --confirm if right"
+        )
+    if ahead < -LEAP:
+        lines.append("the clock is before what is certain: set it, or --confirm if it is right")
+    return lines
+
+
+def _confirm(data: Path, now: datetime) -> None:
+    import time
+    from contextlib import closing
+    from dataclasses import replace
+
+    from edge.cli.door_files import Notes
+    from edge.domain import EventDraft
+    from edge.errors import StoreError
+    from edge.events import Kind
+    from edge.runtime.kept_time import CLOCK_FILE, PROVISIONAL_SECONDS, read_kept, write_kept
+
+    before = read_kept(data / CLOCK_FILE)
+    was = None if before.floor is None else before.floor.isoformat()
+    with closing(Notes(data)) as note:
+        note.record(EventDraft(Kind.CLOCK_CONFIRMED, now, time.monotonic(), data={"was": was}))
+    held = max(before.held_seconds, PROVISIONAL_SECONDS)
+    write_kept(data / CLOCK_FILE, replace(before, floor=now, held_seconds=held, leap=None))
+    if read_kept(data / CLOCK_FILE).floor != now:
+        raise StoreError(f"{data / CLOCK_FILE}: the confirmed time could not be kept; see the line above")

@@ -1,0 +1,114 @@
+"""What a door keeps of the time from one run to the next: a few lines that people can read."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+CLOCK_FILE = "clock-floor"
+"""Its name inside the data folder."""
+
+PROVISIONAL_SECONDS = 86_400.0
+"""The first floor of a new board is one answer's word: for a day of running a later answer corrects it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leap:
+    """A clock ahead of the floor: what it said last (UTC), how long it ran steadily, how long it must."""
+
+    at: datetime
+    held_seconds: float
+    wanted_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTime:
+    """`floor` (UTC) has certainly passed; `held_seconds` is how long the clock agreed with it.
+
+    `ran_seconds` counts every run of the door.
+    """
+
+    floor: datetime | None = None
+    held_seconds: float = 0.0
+    ran_seconds: float = 0.0
+    leap: Leap | None = None
+
+    @property
+    def is_provisional(self) -> bool:
+        """True while the floor stands on one answer alone."""
+        return self.held_seconds < PROVISIONAL_SECONDS
+
+    def after(self, elapsed: float, drift: float) -> KeptTime:
+        """Return what is known `elapsed` seconds of running later, by a crystal that may be `drift` fast."""
+        floor = self.floor
+        if floor is not None:
+            floor += timedelta(seconds=elapsed * (1.0 - drift))
+        return replace(self, floor=floor, ran_seconds=self.ran_seconds + elapsed)
+
+
+def read_kept(file: Path) -> KeptTime:
+    """Return what was kept; nothing known when there is no file or it cannot be read (which is logged).
+
+    A file of one line, as earlier versions wrote it, is a floor that was proved.
+    """
+    try:
+        lines = file.read_text(encoding="ascii").split("\n")
+        return _parse(lines)
+    except FileNotFoundError:
+        return KeptTime()
+    except (OSError, ValueError, IndexError) as error:
+        logger.warning("%s: the last trusted time cannot be read (%s); it is written anew", file, error)
+        return KeptTime()
+
+
+def write_kept(file: Path, kept: KeptTime) -> None:
+    """Write it whole, durably. A disk that cannot be written to is logged, not raised."""
+    lines = ["unknown" if kept.floor is None else kept.floor.isoformat()]
+    lines += [f"held {kept.held_seconds:.0f}", f"ran {kept.ran_seconds:.0f}"]
+    if kept.leap is not None:
+        leap = kept.leap
+        lines.append(f"leap {leap.at.isoformat()} {leap.held_seconds:.0f} {leap.wanted_seconds:.0f}")
+    fresh = file.with_suffix(".new")
+    try:
+        with fresh.open("w", encoding="ascii") as out:
+            out.write("\n".join(lines) + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.replace(file)  # atomic: a power cut leaves the old time or the new one
+    except OSError as error:
+        logger.warning("%s: the trusted time cannot be kept (%s)", file, error)
+
+
+def stamp_of(file: Path) -> tuple[int, int] | None:
+    """Return what changes when somebody writes the file, None while there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino
+
+
+def _parse(lines: list[str]) -> KeptTime:
+    first = lines[0].strip()
+    floor = None if first == "unknown" else _utc(first)
+    named = {words[0]: words[1:] for line in lines[1:] if (words := line.split())}
+    held = float(named["held"][0]) if "held" in named else float("inf")
+    ran = float(named["ran"][0]) if "ran" in named else 0.0
+    leap = None
+    if "leap" in named:
+        at, was_held, wanted = named["leap"]
+        leap = Leap(_utc(at), float(was_held), float(wanted))
+    return KeptTime(floor, held if floor is not None else 0.0, ran, leap)
+
+
+def _utc(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
