@@ -13,9 +13,10 @@ from edge.faces.manifest import Artefact, Manifest, Model, load_manifest
 from edge.faces.weights import checked, models_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 DEMO_PHOTOS = "demo-photos"
+WEAKER = "the door works without, and sees through fewer attacks (facegate models verify says so too)"
 
 
 @click.group()
@@ -43,27 +44,27 @@ def models() -> None:
 def install(names: tuple[str, ...], with_demo: bool, folder: Path | None) -> None:
     """Fetch, check and prepare models; without a NAME the ones the door needs.
 
-    Safe to repeat: what is in place is left alone.
+    Safe to repeat: what is in place is left alone. Fails when a model is missing that no face opens
+    the door without; networks that only strengthen it are tried, and their absence is a warning.
 
     Example: facegate models install --demo
     """
     manifest = load_manifest()
     chosen = chosen_artefacts(manifest, names, with_demo=with_demo)
     directory = models_directory()
-    spare = [] if names else [item for item in chosen if isinstance(item, Model) and item.role == "liveness"]
-    installed = _with_progress([item for item in chosen if item not in spare], directory, folder)
-    installed += _if_possible(spare, directory, folder)
-    left = len(chosen) - len(installed)
-    click.echo(f"{len(installed)} installed, {left} in place already or not to be had: {directory}")
-
-
-def _if_possible(spare: Sequence[Artefact], directory: Path, folder: Path | None) -> list[Artefact]:
-    """Install what recognition can do without; say what its absence means."""
-    try:
-        return _with_progress(list(spare), directory, folder)
-    except InstallError as error:
-        click.echo(f"{error}\nUntil then no face opens the door unless liveness is off.", err=True)
-        return []
+    extra = [item for item in chosen if not names and isinstance(item, Model) and item.strengthens]
+    installed = _with_progress([item for item in chosen if item not in extra], directory, folder)
+    missing = []
+    for item in extra:
+        try:
+            installed += _with_progress([item], directory, folder)
+        except InstallError as error:
+            missing.append(item.name)
+            click.echo(f"warning: {error}", err=True)
+    in_place = len(chosen) - len(installed) - len(missing)
+    click.echo(f"{len(installed)} installed, {in_place} in place already: {directory}")
+    if missing:
+        click.echo(f"warning: not to be had: {', '.join(missing)}; {WEAKER}", err=True)
 
 
 def chosen_artefacts(manifest: Manifest, names: Iterable[str], *, with_demo: bool) -> list[Artefact]:
@@ -115,18 +116,27 @@ def list_() -> None:
 def verify() -> None:
     """Check the SHA-256 of everything installed; fails when a file is wrong or a needed one missing.
 
+    A network that would strengthen the door and is not there is a warning.
+
     Example: facegate models verify
     """
     directory = models_directory()
     manifest = load_manifest()
-    wrong = 0
+    missing: list[str] = []
+    wrong: list[str] = []
     for artefact in (*manifest.models.values(), *manifest.assets.values()):
         state = _state(artefact, directory)
-        needed = isinstance(artefact, Model) and artefact.default and artefact.role != "liveness"
-        wrong += state == "wrong file" or (needed and state != "installed")
+        if state == "wrong file":
+            wrong.append(artefact.name)
+        elif state != "installed" and isinstance(artefact, Model) and artefact.default:
+            (wrong if artefact.is_needed else missing).append(artefact.name)
         click.echo(f"{artefact.name:22} {state:13} {artefact.sha256[:16]}")
+    if missing:
+        click.echo(f"warning: not installed: {', '.join(missing)}; {WEAKER}", err=True)
     if wrong:
-        raise ModelCorrupt(f"{wrong} needed or wrong file(s) in {directory}; run: facegate models install")
+        raise ModelCorrupt(
+            f"missing or wrong in {directory}: {', '.join(wrong)}; run: facegate models install"
+        )
 
 
 def _state(artefact: Artefact, directory: Path) -> str:

@@ -70,7 +70,8 @@ class Model(Artefact):
     """A network: what goes in, what comes out, and how its file is made ready.
 
     `role` is `detector`, `embedder` or `liveness`. `prepare` names a recipe of
-    `edge.faces.prepare`. `dim` is the embedding's length and `aligner` the name of its chip
+    `edge.faces.prepare`. `default`: installed when no name is given. `strengthens`: a door works
+    without it, less well; its absence is a warning, not a failure. `dim` is the embedding's length and `aligner` the name of its chip
     (embedders only). `centre` is subtracted from each unit embedding, which is then made unit
     again; empty means it is left alone. `calibration` is passed on to the matcher unread.
     """
@@ -78,12 +79,18 @@ class Model(Artefact):
     role: str = ""
     prepare: str = "none"
     default: bool = False
+    strengthens: bool = False
     input: str = ""
     output: str = ""
     aligner: str = ""
     dim: int = 0
     centre: tuple[float, ...] = ()
     calibration: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether no face opens a door without it: it belongs to the least set."""
+        return self.default and not self.strengthens
 
     @property
     def model_id(self) -> str:

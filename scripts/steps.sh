@@ -1,0 +1,85 @@
+# What scripts/demo and scripts/test share: each step looks before it does anything, says what is missing and why,
+# and may be run again after whatever stopped it. POSIX sh; sourced from the root of a checkout.
+
+VENV=${VENV:-.venv}
+PYTHON=${PYTHON:-python3}
+BIN=$VENV/bin
+STARTED=$(date +%s)
+
+# say WORDS: one line of progress, with the seconds since the start.
+say() { printf '[%3d s] %s\n' "$(($(date +%s) - STARTED))" "$*"; }
+
+# stop WORDS: say what is wrong and the way out, and end.
+stop() {
+  printf '%s: %s\n' "$0" "$*" >&2
+  exit 1
+}
+
+# shown COMMAND...: run it and print only the lines that tell how far it is; all of them when it fails.
+shown() {
+  kept=$(mktemp)
+  { "$@" 2>&1 && echo "ended 0" || echo "ended $?"; } | while IFS= read -r line; do
+    printf '%s\n' "$line" >>"$kept"
+    case $line in
+      *"Downloading "* | *"Need to get "* | *"additional disk space"* | *"Installing "* | *"Building "*)
+        say "   $(printf '%s' "$line" | sed 's/^ *//; s|Downloading .*/|Downloading |' | cut -c 1-110)" ;;
+    esac
+  done
+  ended=$(sed -n '$s/^ended //p' "$kept")
+  [ "$ended" = 0 ] || sed '$d' "$kept" >&2
+  rm -f "$kept"
+  return "${ended:-1}"
+}
+
+# debian WHY PACKAGE...: install the Debian packages that are missing.
+debian() {
+  why=$1
+  shift
+  missing=
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+  done
+  [ -n "$missing" ] || return 0
+  command -v apt-get >/dev/null || stop "needed for $why, and there is no apt-get here to install it:$missing"
+  sudo=
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || stop "run as root: apt-get install$missing (for $why); then run $0 again"
+    sudo=sudo
+  fi
+  say "from Debian, for $why:$missing"
+  again="apt-get could not; is there a network? Then run $0 again"
+  shown $sudo apt-get update -q || stop "$again"
+  shown $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+    -o APT::Keep-Downloaded-Packages=false $missing || stop "$again"
+}
+
+# python: make sure there is a Python 3.11 or newer that can make virtual environments.
+python() {
+  "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null || debian "running it" python3 python3-venv ca-certificates
+  "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    stop "$("$PYTHON" --version 2>&1) is too old: 3.11 or newer is needed (Debian 12); or name one: PYTHON=... $0"
+}
+
+# environment: a virtual environment with a working pip; a half-made one is made anew.
+environment() {
+  "$BIN/python" -m pip --version >/dev/null 2>&1 && return 0
+  [ ! -e "$VENV" ] || say "$VENV is only half there: making it anew"
+  say "virtual environment in $VENV"
+  "$PYTHON" -m venv --clear "$VENV" || stop "no virtual environment could be made in $VENV; mend that and run $0 again"
+}
+
+# packages STAMP PIP-ARGUMENTS...: install into the environment, once for every state of pyproject.toml.
+packages() {
+  stamp=$BIN/$1
+  shift
+  if [ -e "$stamp" ] && [ -z "$(find pyproject.toml -newer "$stamp")" ] && "$BIN/facegate" --version >/dev/null 2>&1; then
+    return 0
+  fi
+  environment
+  say "Python packages into $VENV"
+  # The cache outlives a broken connection, not the success.
+  PYTHONUNBUFFERED=1 PIP_CACHE_DIR=$VENV/pip-cache shown "$BIN/python" -m pip install --progress-bar off \
+    --disable-pip-version-check "$@" || stop "pip could not; is there a network? Then run $0 again"
+  rm -rf "$VENV/pip-cache"
+  touch "$stamp"
+}
