@@ -64,6 +64,11 @@ class Artefact:
     source_file: str = ""
     about: str = ""
 
+    @property
+    def repair(self) -> str:
+        """Return the words that put it in place, or right."""
+        return "run: facegate models install --demo"
+
 
 @dataclass(frozen=True, slots=True)
 class Model(Artefact):
@@ -71,9 +76,10 @@ class Model(Artefact):
 
     `role` is `detector`, `embedder` or `liveness`. `prepare` names a recipe of
     `edge.faces.prepare`. `default`: installed when no name is given. `strengthens`: a door works
-    without it, less well; its absence is a warning, not a failure. `dim` is the embedding's length and `aligner` the name of its chip
-    (embedders only). `centre` is subtracted from each unit embedding, which is then made unit
-    again; empty means it is left alone. `calibration` is passed on to the matcher unread.
+    without it, less well; its absence is a warning, not a failure. `dim` is the embedding's
+    length and `aligner` the name of its chip (embedders only). `centre` is subtracted from each
+    unit embedding, which is then made unit again; empty means it is left alone. `calibration` is
+    passed on to the matcher unread.
     """
 
     role: str = ""
@@ -91,6 +97,11 @@ class Model(Artefact):
     def is_needed(self) -> bool:
         """Whether no face opens a door without it: it belongs to the least set."""
         return self.default and not self.strengthens
+
+    @property
+    def repair(self) -> str:
+        """Return the words that put it in place, or right."""
+        return "run: facegate models install" + ("" if self.default else f" {self.name}")
 
     @property
     def model_id(self) -> str:

@@ -61,12 +61,13 @@ def checked(artefact: Artefact, directory: Path | None = None) -> Path:
     try:
         found = sha256_of(path)
     except FileNotFoundError as error:
-        raise ModelMissing(f"{artefact.name}: {path} is not installed; {REPAIR}") from error
+        raise ModelMissing(f"{artefact.name}: {path} is not installed; {artefact.repair}") from error
     except OSError as error:
-        raise ModelMissing(f"{artefact.name}: {path} cannot be read: {error.strerror}; {REPAIR}") from error
+        rule = f"{path} cannot be read: {error.strerror}"
+        raise ModelMissing(f"{artefact.name}: {rule}; {artefact.repair}") from error
     if found != artefact.sha256:
         rule = f"its SHA-256 is {found[:12]}..., the manifest names {artefact.sha256[:12]}..."
-        raise ModelCorrupt(f"{artefact.name}: {path} is not the right file: {rule} {REPAIR}")
+        raise ModelCorrupt(f"{artefact.name}: {path} is not the right file: {rule} {artefact.repair}")
     return path
 
 
