@@ -1,34 +1,20 @@
-# The commands a newcomer needs. Each installs what it is missing.
+# The same commands for those who have make. Each installs what it is missing.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+export PYTHON VENV
 
-.PHONY: demo test lint install install-files uninstall kill-trials install-dev debian clean help
+.PHONY: demo test lint install install-files uninstall kill-trials clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   see the door work: no hardware, no broker, no network after install"
 	@echo "make test   lint, types, import rules and every test, with a real broker and real models"
-	@echo "make install  put the service on this Debian or Raspberry Pi OS board (as root; docs/install.md); make uninstall"
 	@echo "make lint   ruff, mypy, import-linter"
+	@echo "make install  put the service on this Debian or Raspberry Pi OS board (as root; docs/install.md); make uninstall"
 
-$(BIN)/.installed: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[dev]"
-	$(BIN)/python -m compileall -q edge facegate_hub   # an editable install would compile at every start
-	touch $@
-
-install-dev: $(BIN)/.installed
-
-models: $(BIN)/.installed
-	$(BIN)/facegate models install --demo
-
-demo: models
-	$(BIN)/facegate demo
-
-debian:
-	tools/debian-packages
+demo test lint:
+	scripts/$@
 
 # The door as a service. DESTDIR is for packages and tests. Run it again to upgrade.
 PREFIX ?= /opt/facegate
@@ -74,26 +60,8 @@ install-files:
 	test -e $(DESTDIR)/etc/facegate/config.toml || \
 	  install -D -m 0640 $(SYSTEMD)/config.toml $(DESTDIR)/etc/facegate/config.toml
 
-lint: $(BIN)/.installed
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-
-ASYNCAPI := $(VENV)/share/asyncapi/package/schemas/3.0.0.json
-$(ASYNCAPI):
-	tools/asyncapi-schema $(VENV)/share/asyncapi
-
-HOME_ASSISTANT := $(VENV)/share/home-assistant/homeassistant/const.py
-$(HOME_ASSISTANT):
-	tools/home-assistant $(VENV)/share/home-assistant $(BIN)/python
-
-test: debian lint models $(ASYNCAPI) $(HOME_ASSISTANT)
-	$(BIN)/facegate models install dlib-resnet
-	$(BIN)/python -m pytest
-
 # Eight minutes: caller and guard killed and hung while the relay is energised, 240 times.
-kill-trials: $(BIN)/.installed
+kill-trials:
 	$(BIN)/python -m tests.hardware.kill_trials --trials 240
 
 clean:

@@ -1,6 +1,10 @@
-"""What every test run watches: nothing personal and nothing undeclared passes a test's broker."""
+"""What every test run watches: nothing personal and nothing undeclared passes a test's broker.
+
+With workers (pytest-xdist) each keeps a ledger of its own; the run's is their sum.
+"""
 
 import sys
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -8,19 +12,38 @@ BY_CHANCE = "as long as a vector"
 """Nonsense of random bytes may have that length; what is told by content must not pass even then."""
 
 
-class Nothing:
-    """The ledger of a run without a broker."""
+@dataclass
+class Sum:
+    """What the ledgers of all workers say together; of one that is empty in a run without a broker."""
 
-    brokers = 0
-    personal = nonconforming = ()
+    brokers: int = 0
+    messages: int = 0
+    payload_bytes: int = 0
+    personal: list = field(default_factory=list)
+    nonconforming: list = field(default_factory=list)
+
+    def add(self, other):
+        """Count in another ledger, given as the mapping that a worker sends."""
+        for name, value in other.items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+FIELDS = tuple(Sum().__dict__)
+OF_WORKERS = pytest.StashKey[Sum]()
+SEEN = pytest.StashKey[tuple[int, int]]()
 
 
 def _ledger():
     wire = sys.modules.get("tests.sync.wire")  # imported with the first broker: the others are spared it
-    return wire.LEDGER if wire else Nothing
+    return wire.LEDGER if wire else Sum()
 
 
-SEEN = pytest.StashKey[tuple[int, int]]()
+def _total(config):
+    """Return this process's ledger and the workers' as one."""
+    total = Sum()
+    total.add({name: getattr(_ledger(), name) for name in FIELDS})
+    total.add(vars(config.stash.get(OF_WORKERS, Sum())))
+    return total
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,20 +66,31 @@ def pytest_runtest_teardown(item):
         pytest.fail("on the wire:\n" + "\n".join(new[:20]), pytrace=False)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """Count in what a worker read; one that died has said nothing, and fails the run anyhow."""
+    said = getattr(node, "workeroutput", {}).get("wire")
+    if said:
+        node.config.stash.setdefault(OF_WORKERS, Sum()).add(said)
+
+
 def pytest_sessionfinish(session):
     """Fail the run for what a broker carried that outlived its test."""
-    ledger = _ledger()
-    if (ledger.personal or ledger.nonconforming) and session.exitstatus == pytest.ExitCode.OK:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["wire"] = vars(_total(session.config))
+        return
+    total = _total(session.config)
+    if (total.personal or total.nonconforming) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter, config):
     """Say how much was read, and repeat what was found."""
-    ledger = _ledger()
-    if ledger.brokers:
+    total = _total(config)
+    if total.brokers:
         terminalreporter.write_line(
-            f"wire: {ledger.messages} messages ({ledger.payload_bytes} bytes) on {ledger.brokers} brokers "
-            f"read; {len(ledger.personal)} personal, {len(ledger.nonconforming)} undeclared"
+            f"wire: {total.messages} messages ({total.payload_bytes} bytes) on {total.brokers} brokers "
+            f"read; {len(total.personal)} personal, {len(total.nonconforming)} undeclared"
         )
-    for line in [*ledger.personal[:20], *ledger.nonconforming[:20]]:
+    for line in [*total.personal[:20], *total.nonconforming[:20]]:
         terminalreporter.write_line(f"wire: {line}")

@@ -92,7 +92,7 @@ def _with_progress(chosen: list[Artefact], directory: Path, folder: Path | None)
 
         def report(line: str) -> None:
             status.update(line)
-            console.print(line, highlight=False, markup=False)
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
 
         return Installer(directory, folder, report).install(chosen)
 

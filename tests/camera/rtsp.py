@@ -57,7 +57,7 @@ def require_server() -> None:
         and not subprocess.run([DEBIAN_PYTHON, "-c", PROBE], capture_output=True, check=False).returncode
     )
     if not found and os.environ.get("FACEGATE_CI") == "1":
-        pytest.fail("no GStreamer RTSP server: run tools/debian-packages")
+        pytest.fail("no GStreamer RTSP server: run scripts/test")
     if not found:
         pytest.skip("no GStreamer RTSP server (Debian: gir1.2-gst-rtsp-server-1.0 python3-gi)")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sync.broker import free_port, wait_until
+from tests.loopback import free_port
+from tests.sync.broker import wait_until
 
 
 def binaries():

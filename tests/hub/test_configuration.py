@@ -17,7 +17,8 @@ from facegate_hub.configuration import Configurations
 from facegate_hub.service import Hub, database_url
 from facegate_hub.tables import open_tables
 from tests.hub.test_hub import WholeDoor, staff
-from tests.sync.broker import Broker, free_port, wait_until
+from tests.loopback import free_port
+from tests.sync.broker import Broker, wait_until
 from tests.sync.doors import Door, Eager
 
 FILE = Settings.model_validate(

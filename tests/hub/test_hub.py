@@ -26,7 +26,8 @@ from edge.sync.gate import CommandGate
 from edge.wire.commands import CommandType, Outcome
 from facegate_hub.requests import ask, outcome
 from facegate_hub.service import Hub, database_url
-from tests.sync.broker import Broker, free_port, wait_until
+from tests.loopback import free_port
+from tests.sync.broker import Broker, wait_until
 from tests.sync.doors import Door, Eager
 
 pytestmark = pytest.mark.broker

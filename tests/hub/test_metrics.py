@@ -21,8 +21,9 @@ from edge.site.provision import Site
 from facegate_hub.metrics import HubCollector
 from facegate_hub.tables import DOUBTS, open_tables
 from tests.hub.test_hub import WholeDoor
+from tests.loopback import free_port
 from tests.places import REPOSITORY
-from tests.sync.broker import Broker, free_port, wait_until
+from tests.sync.broker import Broker, wait_until
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from facegate_hub.service import Worker, broker_settings, database_url
 from facegate_hub.tables import DEVICES, EVENTS, open_tables
 from tests.hub.load import ROOT
 from tests.hub.worker_chaos import chaos
-from tests.sync.broker import Broker, free_port, wait_until
+from tests.loopback import free_port
+from tests.sync.broker import Broker, wait_until
 from tests.sync.doors import Door
 
 

@@ -6,8 +6,8 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +22,7 @@ from selenium.webdriver.chrome.service import Service
 from edge.enrol.poses import Pose
 from edge.web.tls import own_certificate
 from tests.fakes.scene import Actor
+from tests.loopback import free_port
 from tests.places import REPOSITORY
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def need(reason):
 def chromium(profile: Path):
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not binary or not driver:
-        need("Chromium is not installed; run: tools/debian-packages")
+        need("Chromium is not installed; run: scripts/test")
     options = Options()
     options.binary_location = binary
     for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
@@ -68,12 +69,6 @@ def resize(browser, size):
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     assert browser.execute_script("return [innerWidth, innerHeight]") == [width, height]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextmanager
@@ -145,11 +140,10 @@ def axe_source() -> str:
     folder = REPOSITORY / ".pytest_cache" / "npm"
     source = folder / "node_modules" / "axe-core" / "axe.min.js"
     if not source.exists():
-        if not shutil.which("npm"):
-            need("npm is not installed: axe-core comes from there")
         folder.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), "axe-core@4"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        npm = [sys.executable, "-m", "edge.faces.npm"]
+        command = [*npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), "axe-core@4"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
         if done.returncode != 0:
             need(f"axe-core could not be installed: {done.stderr[-300:]}")
     return source.read_text(encoding="utf-8")

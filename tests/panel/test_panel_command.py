@@ -23,7 +23,8 @@ from edge.recognition.pipeline import Pipeline
 from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
 from edge.store.consents import ConsentLedger
 from edge.store.residents import ResidentStore
-from tests.panel.chromium import chromium, free_port
+from tests.loopback import free_port
+from tests.panel.chromium import chromium
 from tests.panel.office import PASSWORD
 from tests.panel.test_browser import Person
 from tests.places import need_models, shared_data

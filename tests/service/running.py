@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,12 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEADLINE_SECONDS = 40.0
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody has now."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 class Door:

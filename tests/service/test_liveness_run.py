@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.site import copy_photos, record_walk_ups
+from tests.loopback import free_port
 from tests.places import need_models
-from tests.service.running import Door, free_port, is_kind
+from tests.service.running import Door, is_kind
 
 pytestmark = pytest.mark.models
 

@@ -15,8 +15,9 @@ import pytest
 from edge.camera.file import VideoFile
 from edge.demo.annotate import VideoSink
 from tests.fakes.site import record_walk_ups
+from tests.loopback import free_port
 from tests.places import need_models, shared_data
-from tests.service.running import DEADLINE_SECONDS, Door, free_port, is_kind, settings
+from tests.service.running import DEADLINE_SECONDS, Door, is_kind, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,8 +19,9 @@ from edge.runtime.clock import SystemClock
 from edge.store.ledger import LEDGER_FILE
 from edge.store.residents import ResidentStore
 from edge.wire.configuration import PURPOSE, Desired, Reported
+from tests.loopback import free_port
 from tests.store.test_residents import template
-from tests.sync.broker import Broker, Listener, free_port, wait_until
+from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.hubside import SIGNER, STRANGER, signed, wish
 from tests.sync.property import Property
 

@@ -24,7 +24,8 @@ from edge.store.key_source import (
     use_source,
 )
 from edge.store.site_key import CREDENTIAL, NEW_CREDENTIAL, SITE_KEY_FILE
-from tests.sync.broker import free_port, wait_until
+from tests.loopback import free_port
+from tests.sync.broker import wait_until
 
 ANNA = context_of("anna", "m1")
 NAME = record_context("name", "anna")

@@ -12,6 +12,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.loopback import free_port
 from tests.sync.wire import Recorder
 
 DEADLINE = 10.0
@@ -24,12 +25,6 @@ def mosquitto():
         reason = "mosquitto is not installed (Debian package mosquitto)"
         pytest.fail(reason) if os.environ.get("FACEGATE_CI") else pytest.skip(reason)
     return found
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def is_open(port):

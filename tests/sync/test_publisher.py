@@ -12,7 +12,8 @@ import pytest
 
 from edge.broker.settings import Ack
 from edge.errors import SyncError
-from tests.sync.broker import Broker, Listener, free_port, wait_until
+from tests.loopback import free_port
+from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.doors import Door, MemoryHub
 
 pytestmark = pytest.mark.broker

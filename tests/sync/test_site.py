@@ -16,7 +16,8 @@ from edge.config.mqtt import Mqtt
 from edge.errors import ConfigError
 from edge.site.authority import Authority
 from edge.site.provision import Site, load_trusted_keys
-from tests.sync.broker import Broker, Listener, free_port, wait_until
+from tests.loopback import free_port
+from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.doors import Door
 
 

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.sync.broker import free_port, is_open, mosquitto, wait_until
+from tests.loopback import free_port
+from tests.sync.broker import is_open, mosquitto, wait_until
 from tests.sync.wire import Recorder
 
 PAGE = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()

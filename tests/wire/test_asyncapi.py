@@ -74,7 +74,7 @@ PARSERS = {
 def test_it_is_an_asyncapi_3_document():
     """By the specification's own JSON Schema, and every reference leads somewhere."""
     if not SPECIFICATION.exists():
-        reason = f"{SPECIFICATION} is missing; run: tools/asyncapi-schema .venv/share/asyncapi"
+        reason = f"{SPECIFICATION} is missing; run: scripts/test"
         pytest.fail(reason) if os.environ.get("FACEGATE_CI") else pytest.skip(reason)
     specification = json.loads(SPECIFICATION.read_text())
     assert [e.message for e in jsonschema.Draft7Validator(specification).iter_errors(DOCUMENT)] == []
