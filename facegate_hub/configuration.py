@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,7 +20,7 @@ from edge.wire.names import DEVICE_ID, ROOT
 from facegate_hub.tables import CONFIGS, put, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from sqlalchemy.engine import Connection, Engine
 
@@ -50,8 +51,9 @@ class ConfigView:
 class Configurations:
     """The wishes of a site, in its database. Any thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:
         self._engine = engine
+        self._now = now
 
     def change(self, device: str, values: Mapping[str, Value], reset: Iterable[str] = ()) -> int:
         """Want these values beside what was wanted before, without those in `reset`; return the revision.
@@ -65,8 +67,11 @@ class Configurations:
             wanted = {**old.wanted, **values}
             for key in reset:
                 wanted.pop(key, None)
-            # Above what the door has seen too: a hub that lost its database must not fall behind it.
-            rev = max(old.rev, old.reported.rev if old.reported else 0) + 1
+            rev = old.rev + 1
+            if old.reported is not None and old.reported.rev >= rev:
+                # This database was lost or is an older one. What the door says may be anything, and is
+                # not signed: the time is above every revision that was counted one by one.
+                rev = max(rev, int(self._now()))
             parse_shaped(DESIRED, Desired(device, rev, wanted).encode(), "config")
             put(connection, CONFIGS, {"device": device, "rev": rev, "wanted": json.dumps(wanted)})
         return rev
@@ -100,11 +105,12 @@ class ConfigurationServer(Clerk):
         self._configurations = Configurations(engine)
         self._signer = signer
         self._shown: dict[str, int] = {}
+        self._begin_again = False
 
     def opened(self, session: Session, now: float) -> None:
         """Show everything again: what was on its way when a connection ended may be lost."""
         super().opened(session, now)
-        self._shown = {}
+        self._begin_again = True
 
     def handle(self, message: Message) -> None:
         """Keep one door's word."""
@@ -116,6 +122,8 @@ class ConfigurationServer(Clerk):
 
     def idle(self) -> None:
         """Show every door what is new, and all of it once after the start: a broker may have lost it."""
+        if self._begin_again:
+            self._begin_again, self._shown = False, {}
         for device, rev in self._configurations.revisions().items():
             if self.room and self._shown.get(device) != rev:
                 self._show(device)

@@ -117,7 +117,10 @@ class Requests:
 
 
 def correct(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
-    """Let the events that a door's journal brought correct what staff were told, in one commit with them."""
+    """Let the events that a door's journal brought correct what staff were told, in one commit with them.
+
+    Not of diagnostics: what was asked for there is the answer itself, which no event carries.
+    """
     for row in rows:
         if row["kind"] not in CORRECTED:
             continue
@@ -129,7 +132,7 @@ def correct(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
         connection.execute(
             sa.update(REQUESTS)
             .where(REQUESTS.c.id == data["command"][:64], REQUESTS.c.device == row["device"])
-            .where(REQUESTS.c.status.in_(states))
+            .where(REQUESTS.c.status.in_(states), REQUESTS.c.type != CommandType.DIAGNOSTICS)
             .values(status=status, answer=text)
         )
 

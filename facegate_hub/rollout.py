@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edge.broker.clerk import Clerk
 from edge.errors import SyncError
 from edge.wire.names import ROOT
-from edge.wire.roster import Question
+from edge.wire.roster import MAX_PART_BYTES, MAX_ROSTER_BYTES, Question
 from facegate_hub.devices import device_of, known_doors, note
 from facegate_hub.roster import LONGEST_DELTA
 
@@ -30,8 +30,8 @@ CONFIRM_SECONDS = 3600.0
 """Between two heads when nobody comes or goes: a door with a lease must hear that all is as it was."""
 MOST_BYTES_A_TURN = 8 * 1024 * 1024
 """Snapshots leave at no more than 40 MB/s: what a whole site asks for after a power cut is 1 MB a door."""
-MOST_MESSAGES = 32
-"""Room for one snapshot of 20,000 people (6 MB in parts of 256 KiB), so that none is sent by halves."""
+MOST_MESSAGES = MAX_ROSTER_BYTES // (MAX_PART_BYTES // 2)
+"""Room for the largest snapshot (parts are more than half full), so that none is sent by halves."""
 
 
 class RosterServer(Clerk):

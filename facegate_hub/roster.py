@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from edge.domain import RosterChange, RosterState
+from edge.errors import SyncError
 from edge.store.roster import roster_digest
 from edge.wire.records import parse_record
 from edge.wire.roster import (
     DELTA,
     HEAD,
+    MAX_DELTA_BYTES,
     MOST_CHANGES,
     SNAPSHOT,
     Delta,
@@ -23,11 +26,12 @@ from edge.wire.roster import (
     Manifest,
     Question,
     encode_parts,
+    is_too_big,
 )
-from facegate_hub.tables import DEVICES, EPOCHS, ROSTER, ROSTER_LOG, one_at_a_time, put_all, reading
+from facegate_hub.tables import EPOCHS, ROSTER, ROSTER_LOG, one_at_a_time, put_all, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sqlalchemy.engine import Connection, Engine
 
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     Messages = list[tuple[str, bytes, bool]]
     """(what follows the device in the topic, payload, retained)."""
 
+AT_ONCE = 500
+"""People looked up in one statement."""
 LONGEST_DELTA = 1000
 """Revisions in one message; who is further behind gets a snapshot."""
 
@@ -54,12 +60,14 @@ class RosterLog:
     A log that was lost, or came back older from a backup, must be begun anew: doors refuse to go back.
     """
 
-    def __init__(self, engine: Engine, signer: Signer) -> None:
+    def __init__(self, engine: Engine, signer: Signer, now: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._signer = signer
+        self._now = now
         self._state_then: RosterState | None = None
         self._parts: tuple[int, list[bytes], tuple[str, ...]] = (-1, [], ())
-        self._changes: tuple[tuple[int, int], tuple[RosterChange, ...]] = ((-1, -1), ())
+        self._changes: tuple[tuple[int, int], tuple[RosterChange, ...] | None] = ((-1, -1), ())
+        """Those from one revision to another; None: too many bytes for one message."""
 
     def change(self, puts: Iterable[dict[str, Any]] = (), removals: Iterable[str] = ()) -> int:
         """Put records and remove ids, each a revision; return the last one.
@@ -68,33 +76,45 @@ class RosterLog:
         record; then nothing is changed.
         """
         parsed = [parse_record(fields) for fields in puts]
+        removals = list(dict.fromkeys(removals))
         with self._engine.begin() as connection:
             one_at_a_time(connection, ROSTER_LOG)
             rev = _last_rev(connection)
-            texts = {row.id: row.text for row in connection.execute(sa.select(ROSTER.c.id, ROSTER.c.text))}
+            texts = _texts(connection, [*(resident.id for resident, _ in parsed), *removals])
             changed = {resident.id: text for resident, text in parsed if texts.get(resident.id) != text}
-            rows = [
+            rows: list[dict[str, Any]] = [
                 {"rev": rev + n, "id": name, "text": text}
                 for n, (name, text) in enumerate(changed.items(), 1)
             ]
-            gone = [name for name in dict.fromkeys(removals) if name in texts or name in changed]
+            gone = [name for name in removals if name in texts or name in changed]
             last = rev + len(rows)
             put_all(connection, ROSTER, rows)
-            for name in gone:
-                connection.execute(sa.delete(ROSTER).where(ROSTER.c.id == name))
+            if gone:
+                connection.execute(sa.delete(ROSTER).where(ROSTER.c.id == sa.bindparam("gone")), _each(gone))
             rows += [{"rev": last + n, "id": name, "text": None} for n, name in enumerate(gone, 1)]
             if rows:
                 connection.execute(sa.insert(ROSTER_LOG), rows)
+            if changed:
+                _require_room(connection)
         return rev + len(rows)
 
     def begin_anew(self) -> int:
-        """Begin an epoch above all that doors told of, and return it: they take the roster as it is."""
+        """Begin an epoch of its own and return it: doors take the roster as it is.
+
+        It is the time of this hub, so that it is above whatever a lost database had begun. Nothing
+        that doors tell of theirs counts: what one of them makes up must not shut out the others.
+        """
         with self._engine.begin() as connection:
             one_at_a_time(connection, EPOCHS)
-            told = connection.execute(sa.select(sa.func.max(DEVICES.c.epoch))).scalar() or 0
-            epoch = max(told, _epoch(connection)) + 1
+            epoch = max(_epoch(connection) + 1, int(self._now()))
             connection.execute(sa.insert(EPOCHS).values(epoch=epoch))
         return epoch
+
+    def missing(self, ids: Iterable[str]) -> list[str]:
+        """Return which of these are not in the roster, sorted."""
+        wanted = set(ids)
+        with reading(self._engine) as connection:
+            return sorted(wanted - set(_texts(connection, sorted(wanted))))
 
     def ids(self) -> list[str]:
         """Return everybody who is in the roster, by id."""
@@ -141,7 +161,10 @@ class RosterLog:
         if self._changes[0] != (start, state.rev):
             query = sa.select(ROSTER_LOG).where(ROSTER_LOG.c.rev > start).order_by(ROSTER_LOG.c.rev)
             changes = tuple(_change(*row) for row in moment.connection.execute(query.limit(MOST_CHANGES)))
-            self._changes = ((start, state.rev), changes)
+            fits = len(Delta(device, start, state, changes).encode()) <= MAX_DELTA_BYTES
+            self._changes = ((start, state.rev), changes if fits else None)
+        if self._changes[1] is None:
+            return self._snapshot(moment, device)
         body = Delta(device, start, state, self._changes[1]).encode()
         return [("sync/delta", self._signer.sign(body, DELTA), False)]
 
@@ -165,6 +188,33 @@ class RosterLog:
             known = RosterState(epoch, rev, roster_digest(records), len(records))
             self._state_then = known
         return known
+
+
+def _texts(connection: Connection, ids: list[str]) -> dict[str, str]:
+    """Return the records of these people, by id."""
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), AT_ONCE):
+        query = sa.select(ROSTER.c.id, ROSTER.c.text).where(ROSTER.c.id.in_(ids[start : start + AT_ONCE]))
+        found |= {row.id: row.text for row in connection.execute(query)}
+    return found
+
+
+def _each(ids: list[str]) -> list[dict[str, str]]:
+    return [{"gone": name} for name in ids]
+
+
+def _require_room(connection: Connection) -> None:
+    """Refuse a roster that doors would refuse: they would follow no further change either."""
+    size = (
+        sa.func.octet_length(ROSTER.c.text)
+        if connection.dialect.name == "postgresql"
+        else sa.func.length(sa.cast(ROSTER.c.text, sa.LargeBinary))
+    )
+    count, total = connection.execute(sa.select(sa.func.count(), sa.func.sum(size))).one()
+    if problem := is_too_big(count, int(total or 0)):
+        raise SyncError(
+            f"the roster would have {problem}; nothing was changed. Make another site for the rest"
+        )
 
 
 def _change(rev: int, identity: str, text: str | None) -> RosterChange:

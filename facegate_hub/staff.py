@@ -241,7 +241,7 @@ class Staff:
         Raises `SyncError` naming who is not there; then nobody is removed.
         """
         gone = list(ids)
-        if missing := sorted(set(gone) - set(self._roster.ids())):
+        if missing := self._roster.missing(gone):
             raise SyncError(f"not in the roster: {', '.join(missing[:10])}; nobody was removed")
         return self._roster.change(removals=gone)
 

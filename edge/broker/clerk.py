@@ -9,6 +9,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from edge.broker.session import TooLarge
 from edge.errors import SyncError
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Clerk:
         """Carry nothing over from the last connection: what was meant then may be wrong by now."""
         self._answers.clear()
         self._unconfirmed = {}
-        self._stepped_at = now
+        self._stepped_at = None
 
     def received(self, message: Message, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Queue a message for the clerk's thread. Raises `SyncError` when too much waits."""
@@ -125,7 +126,10 @@ class Clerk:
         self._stepped_at = now
         while self._answers:
             topic, payload, retain = self._answers.popleft()
-            self._unconfirmed[session.publish(topic, payload, retain=retain)] = now
+            try:
+                self._unconfirmed[session.publish(topic, payload, retain=retain)] = now
+            except TooLarge as error:  # one message is lost; the connection, and all others, are not
+                LOG.error("not sent: %s", error)  # noqa: TRY400 - one line is enough
 
     def link_problem(self, now: float) -> str | None:
         """Return what is wrong with our own connection at `now` (monotonic), None: nothing known.

@@ -31,8 +31,14 @@ if TYPE_CHECKING:
 
 DONE = "done"
 SHARED = "$share/"
+HEADER_BYTES = 64
+"""More than the header and properties of any message of ours."""
 CONNECT_SECONDS = 5.0
 """For name, TCP and TLS each; then again for the broker's answer. A LAN broker takes 5 ms."""
+
+
+class TooLarge(SyncError):
+    """A message is longer than the broker takes; every broker ends the connection of who sends it."""
 
 
 class Session:
@@ -63,6 +69,12 @@ class Session:
         properties = self._connack[1] if self._connack else None
         return int(getattr(properties, "ReceiveMaximum", 65535))
 
+    @property
+    def maximum_packet(self) -> int:
+        """How many bytes one message may have here, its topic included; more would end the connection."""
+        properties = self._connack[1] if self._connack else None
+        return int(getattr(properties, "MaximumPacketSize", MAX_INCOMING_BYTES))
+
     def subscribe(self, topics: Iterable[str]) -> None:
         """Ask for these topics, QoS 1. A refusal shows only as silence: brokers grant too much."""
         for topic in topics:
@@ -72,8 +84,11 @@ class Session:
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, done: int = 0) -> int:
         """Hand one QoS 1 message to the connection and return its message id.
 
-        `done` above 0 travels as a user property: up to where earlier events have arrived.
+        `done` above 0 travels as a user property: up to where earlier events have arrived. Raises
+        `TooLarge` for a message that the broker does not take; the connection is as good as before.
         """
+        if (size := len(payload) + len(topic) + HEADER_BYTES) > self.maximum_packet:
+            raise TooLarge(f"{topic}: {size} bytes; this broker takes {self.maximum_packet}")
         properties = None
         if done:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]

@@ -23,6 +23,12 @@ MOST_RECORDS = 20_000
 MOST_CHANGES = 5_000
 MOST_PARTS = 512
 MAX_PART_BYTES = 256 * 1024
+MAX_DELTA_BYTES = 512 * 1024
+"""Of the bytes that are signed: in base64 they are 683 KiB, well below what broker and door take."""
+MAX_ROSTER_BYTES = 32 * 1024 * 1024
+"""Of all records: half of what a door lets wait, and a fourth of the parts a manifest may name."""
+RECORD_OVERHEAD = 64
+"""Bytes around a record on its way: its revision and what the record is called."""
 DIGEST = Text(64, 64, "[0-9a-f]{64}", about="SHA-256 in hex")
 DEVICE = Text(128, about="the door it was made for")
 
@@ -158,6 +164,16 @@ class Question:
         """Return what a door asks, or raise `SyncError`."""
         fields = parse_shaped(cls.SHAPE, payload, "sync/req")
         return cls(fields["epoch"], fields["have"], fields["digest"], fields["want"], fields.get("problem"))
+
+
+def is_too_big(count: int, size: int) -> str | None:
+    """Return why no door would take a roster of `count` records of `size` bytes in all; None: it would."""
+    if count > MOST_RECORDS:
+        return f"{count} people; a door takes {MOST_RECORDS}"
+    if size + count * RECORD_OVERHEAD > MAX_ROSTER_BYTES:
+        most = MAX_ROSTER_BYTES // 1024**2
+        return f"{count} people with {size / 1024**2:.0f} MiB of records; a door takes {most} MiB"
+    return None
 
 
 def encode_parts(records: list[RosterChange]) -> list[bytes]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.errors import SyncError
@@ -89,8 +89,8 @@ class Time:
         if not isinstance(value, str) or not TIME.fullmatch(value):
             return " must be an ISO time with its zone, such as 2026-03-01T08:00:00Z"
         try:
-            datetime.fromisoformat(value)
-        except ValueError:
+            datetime.fromisoformat(value).astimezone(UTC)  # a day before the first one does not exist
+        except (ValueError, OverflowError):
             return " must be a day that exists"
         return None
 

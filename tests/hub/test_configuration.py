@@ -121,11 +121,16 @@ def closing_engine(url):
     return closing(engine)
 
 
-def test_revisions_grow_and_never_fall_behind_what_the_door_has_seen(wishes):
+@pytest.mark.parametrize("told", [7, 2**53 - 1])
+def test_revisions_grow_and_after_a_lost_database_are_above_all_that_were_counted(wishes, told):
+    """By the hub's time: what a door claims is not signed back to it."""
+    wishes._now = lambda: 1_800_000_000.5
     assert wishes.change("front", {"lock.unlock_seconds": 8}) == 1
-    wishes.note("front", Reported(7, {}).encode())  # of a hub before this one
-    assert wishes.change("front", {"journal.keep_days": 30}, ["lock.unlock_seconds"]) == 8
-    assert wishes.view("front").wanted == {"journal.keep_days": 30}
+    assert wishes.change("front", {"lock.unlock_seconds": 7}) == 2
+    wishes.note("front", Reported(told, {}).encode())  # of a hub before this one
+    assert wishes.change("front", {"journal.keep_days": 30}, ["lock.unlock_seconds"]) == 1_800_000_000
+    assert wishes.change("front", {"journal.keep_days": 31}) == 1_800_000_001
+    assert wishes.view("front").wanted == {"journal.keep_days": 31}
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from edge.wire.messages import Message
-from edge.wire.roster import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, Question, parse_part
+from edge.errors import SyncError
+from edge.wire.messages import MAX_INCOMING_BYTES, Message
+from edge.wire.roster import DELTA, HEAD, MOST_RECORDS, SNAPSHOT, Delta, Head, Manifest, Question, parse_part
 from facegate_hub.devices import Attendance, known_doors
 from facegate_hub.rollout import MOST_BYTES_A_TURN, RosterServer
 from facegate_hub.roster import RosterLog
@@ -155,19 +156,72 @@ def test_a_question_is_answered_with_what_is_lacking(engine, site):
     assert answers == {"behind": "sync/delta", "foreign": "sync/snap/50/0", "ahead": "sync/snap/50/0"}
 
 
-def test_a_restored_log_is_begun_anew_above_what_doors_have_seen(engine, site):
-    """They refuse to go back; a new epoch makes each of them take the whole roster."""
+@pytest.mark.parametrize("told", [3, 2**53 - 1])
+def test_a_restored_log_is_begun_anew_in_an_epoch_of_its_own(engine, told):
+    """Above every one that was begun before, by the hub's time; what a door claims does not count."""
+    site = RosterLog(engine, SIGNER, now=lambda: 1_800_000_000.5)
+    site.change(person(f"p{n:03}") for n in range(50))
     server = RosterServer(engine, site)
     doors = Doors(server)
     doors.turns()
-    ask(server, "front", Question(3, 900, "0" * 64))
+    ask(server, "front", Question(told, 900, "0" * 64))
     doors.turns()
-    assert site.begin_anew() == 4
+    assert site.begin_anew() == 1_800_000_000
     shown = doors.turns()
     assert opened(shown["front"][-1][1], HEAD, Head).state == site.state()
-    assert (site.state().epoch, site.state().rev) == (4, 50)
     assert {rest for rest, _, _ in shown["front"]} == {"sync/head"}
-    assert site.begin_anew() == 5
+    assert site.begin_anew() == 1_800_000_001
+
+
+def large(n, name="\u674e"):
+    """Return a record of 850 bytes, as a big compound has them."""
+    levels = [f"building-{b}-stairwell-{n % 40}" for b in range(25)]
+    return {"id": f"r{n}", "name": name * 20, "access_levels": levels, "consent_id": f"paper-{n}"}
+
+
+@pytest.mark.parametrize("count", [400, 1000])
+def test_no_message_is_larger_than_broker_and_door_take(engine, count):
+    """A delta of many bytes is a snapshot instead; pushed, and asked for."""
+    log = RosterLog(engine, SIGNER)
+    meet(engine, 1)
+    server = RosterServer(engine, log)
+    doors = Doors(server)
+    doors.turns()
+    log.change(large(n) for n in range(count))
+    pushed = doors.turns()["door-0000"]
+    ask(server, "door-0000", Question(1, 1, "0" * 64))
+    answered = doors.turns()["door-0000"]
+    for sent in (pushed, answered):
+        assert max(len(payload) for _, payload, _ in sent) < MAX_INCOMING_BYTES - 1024
+        kind = "delta" if count == 400 else "snap"
+        assert sent[0][0].split("/")[1] == kind
+
+
+def test_what_doors_would_refuse_is_refused_at_the_import(engine):
+    """20,000 people are taken, one more is not, at once or later; then nothing is changed."""
+    log = RosterLog(engine, SIGNER)
+    assert log.change(person(f"p{n}") for n in range(MOST_RECORDS)) == MOST_RECORDS
+    with pytest.raises(SyncError, match="20001 people; a door takes 20000"):
+        log.change([person("one more")])
+    assert log.rev() == MOST_RECORDS
+    assert log.change([person("one more")], ["p0"]) == MOST_RECORDS + 2
+
+
+def test_a_roster_of_too_many_bytes_is_refused_at_the_import(engine):
+    """Every door would ask for it for ever."""
+    log = RosterLog(engine, SIGNER)
+    levels = [f"{n:060}" for n in range(32)]
+    people = [person(f"p{n}") | {"access_levels": levels} for n in range(17_000)]
+    with pytest.raises(SyncError, match="a door takes 32 MiB"):
+        log.change(people)
+    assert log.rev() == 0
+    log.change(people[:14_000])
+    server = RosterServer(engine, log)
+    meet(engine, 1)
+    ask(server, "door-0000", Question(1, 0, "0" * 64, "snapshot"))
+    sent = Doors(server).turns()["door-0000"]
+    manifest = opened(sent[0][1], SNAPSHOT, Manifest)
+    assert len([rest for rest, _, _ in sent if "snap" in rest]) == len(manifest.parts) + 1
 
 
 @pytest.mark.broker
