@@ -42,13 +42,10 @@ def run(config: Path, verbose: bool) -> None:
     Example: facegate run --config /etc/facegate/config.toml
     """
     from edge.config import load_settings
+    from edge.runtime.log_limit import set_up_log
     from edge.service.door import DoorService
 
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    set_up_log(logging.DEBUG if verbose else logging.INFO)
     settings = load_settings(config)
     data = settings.storage.directory or default_data_dir()
     service = DoorService(settings, data, os.environ)

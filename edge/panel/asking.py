@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from edge.errors import FacegateError
 from edge.panel.words import WORDS, say
 from edge.web.accounts import Role
+from edge.web.between import COOKIE, SESSION_HEADER
 from edge.web.refusals import Refused
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from edge.policy.explain import Language
     from edge.web.sessions import Session
 
-COOKIE = "__Host-facegate"
 LANGUAGE_COOKIE = "facegate-language"
 ALL = frozenset(Role)
 PEOPLE = frozenset({Role.INSTALLER, Role.STAFF})
@@ -113,6 +113,8 @@ class Ask:
         response.set_cookie(
             COOKIE, self.session.token, path="/", secure=True, httponly=True, samesite="strict"
         )
+        # Read and taken off by the process that faces the network: who may send large bodies.
+        response.headers[SESSION_HEADER] = "new" if self.session.role is None else "known"
         return response
 
 

@@ -111,14 +111,12 @@ class GuardedLock:
                 self._give_up_on_order()
             except Exception:  # a failing `on_event` must not silence the beats
                 LOG.exception("relay client: an event could not be handed on")
+                self._stopping.wait(RETRY_SECONDS)
 
     def _reach(self) -> None:
-        attempt = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        attempt.setblocking(False)
         try:
-            attempt.connect(str(self._path))
-        except OSError:
-            attempt.close()
+            attempt = _connected(self._path)
+        except OSError:  # nobody listens, or this process has no descriptor left: both may pass
             self._start_child()
             self._stopping.wait(RETRY_SECONDS)
             return
@@ -128,7 +126,8 @@ class GuardedLock:
 
     def _start_child(self) -> None:
         if self._command is not None and (self._child is None or self._child.poll() is not None):
-            self._child = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
+            with contextlib.suppress(OSError):  # tried again with the next connection
+                self._child = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
 
     def _beat(self) -> None:
         self._send(BEAT)
@@ -206,6 +205,17 @@ class GuardedLock:
         self._on_event(
             Kind.LOCK_UNLOCK_FAILED, {"seconds": order[0], "why": "the relay guard did not confirm"}
         )
+
+
+def _connected(path: Path) -> socket.socket:
+    attempt = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        attempt.setblocking(False)
+        attempt.connect(str(path))
+    except OSError:
+        attempt.close()
+        raise
+    return attempt
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:

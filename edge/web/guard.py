@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 
+from edge.web.between import TOO_LARGE_HEADER
 from edge.web.refusals import Refused
 
 if TYPE_CHECKING:
@@ -70,11 +71,13 @@ class _Limited:
 
 
 def _refusal(headers: Headers) -> PlainTextResponse | None:
-    if "transfer-encoding" in headers:
+    said = headers.get(TOO_LARGE_HEADER, "")  # from the process that faces the network
+    if said == "unknown" or "transfer-encoding" in headers:
         return PlainTextResponse("say how long the body is\n", 411)
     length = headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > MOST_BODY_BYTES:
-        return PlainTextResponse(f"at most {MOST_BODY_BYTES} bytes are taken\n", 413)
+    if said or not length.isdecimal() or int(length) > MOST_BODY_BYTES:
+        most = f"at most {MOST_BODY_BYTES} bytes are taken, and few before the login\n"
+        return PlainTextResponse(most, 413)
     return None
 
 

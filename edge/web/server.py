@@ -1,11 +1,19 @@
-"""The panel on the network: HTTPS only, few connections, no word about what serves it."""
+"""The process that answers for a page, and its other half that faces the network (`edge.web.front`).
+
+HTTPS only, few connections, no word about what serves it. What this process gets over its Unix
+socket are whole requests of bounded size; whoever attacks the network's side cannot reach further.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,18 +23,21 @@ from edge.errors import FacegateError
 from edge.runtime.worker import lower_priority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from starlette.applications import Starlette
 
 logger = logging.getLogger(__name__)
 
-MOST_CONNECTIONS = 64
-"""A handful of browsers; more is somebody who wants the board's memory."""
+MOST_CONNECTIONS = 32
+"""From the other half, which hands on at most a dozen requests at once."""
 
 RETRY_SECONDS = 10.0
 """Between two tries to serve: an address may come up late, a certificate may be put right."""
+
+RESTART_SECONDS = 1.0
+"""After the half that faces the network ended: the display at the gate waits for it."""
 
 STOP_SECONDS = 5.0
 
@@ -82,6 +93,10 @@ class PanelThread:
             try:
                 with ExitStack() as stack:
                     self._serve(self._make(stack))
+            except FrontEnded as error:
+                self._tell(str(error))
+                self._stopping.wait(RESTART_SECONDS)
+                continue
             except (FacegateError, OSError, ValueError) as error:
                 self._tell(str(error))
             except Exception as error:  # the thread's outermost loop
@@ -92,13 +107,15 @@ class PanelThread:
     def _serve(self, served: Served) -> None:
         config = configuration(served)
         config.load()
-        with listening(self._address) as opened:
+        with facing_network(served, self._address) as page:
             self._server = uvicorn.Server(config)
             if self._stopping.is_set():
                 return
             served.on_ready()
             self._problem = ""
-            self._server.run(sockets=[opened])
+            page.run(self._server)
+        if not self._stopping.is_set():
+            raise FrontEnded(f"the process that faces the network ended ({page.process.returncode})")
 
     def _tell(self, problem: str) -> None:
         if problem != self._problem:
@@ -108,9 +125,63 @@ class PanelThread:
 
 def serve(served: Served, address: tuple[str, int]) -> None:
     """Serve until SIGTERM or SIGINT. Call from the main thread. Raises OSError for a busy port."""
-    with listening(address) as opened:
+    with facing_network(served, address) as page:
         served.on_ready()
-        uvicorn.Server(configuration(served)).run(sockets=[opened])
+        page.run(uvicorn.Server(configuration(served)))
+
+
+class FrontEnded(OSError):
+    """The process that faces the network is gone; another can be started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page's two ends: the Unix socket to answer at, and the process that faces the network."""
+
+    inner: socket.socket
+    process: subprocess.Popen[bytes]
+
+    def run(self, server: uvicorn.Server) -> None:
+        """Answer until `server` is told to exit, or the other half has ended."""
+
+        def watch() -> None:
+            self.process.wait()
+            server.should_exit = True
+
+        threading.Thread(target=watch, name="page-front", daemon=True).start()
+        server.run(sockets=[self.inner])
+
+
+@contextmanager
+def facing_network(served: Served, address: tuple[str, int]) -> Iterator[Page]:
+    """Give a page whose other half listens at `address`. Raises OSError for a busy port."""
+    with ExitStack() as stack:
+        public = stack.enter_context(listening(address))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="facegate-page-"))  # mode 0700
+        path = os.path.join(folder, "page")  # noqa: PTH118 - a string, as the socket wants it
+        inner = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+        inner.bind(path)
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "edge.web.front", "--listener", str(public.fileno())),
+                *("--upstream", path, "--certificate", str(served.certificate), "--key", str(served.key)),
+            ],
+            stdin=subprocess.PIPE,
+            pass_fds=(public.fileno(),),
+        )
+        stack.callback(_end, process)
+        public.close()  # the other half has it; a connection that nobody accepts must not wait here
+        yield Page(inner, process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None  # noqa: S101 - asked for above
+    process.stdin.close()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def listening(address: tuple[str, int]) -> socket.socket:
@@ -126,13 +197,12 @@ def configuration(served: Served) -> uvicorn.Config:
     """Return how a panel is served: what uvicorn offers beyond that is off."""
     return uvicorn.Config(
         served.app,
-        ssl_certfile=str(served.certificate),
-        ssl_keyfile=str(served.key),
         log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=True,  # only the other half reaches the Unix socket; it strips what browsers claim
+        forwarded_allow_ips="*",
         limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=3,

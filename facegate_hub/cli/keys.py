@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import signal
-import sys
 import threading
 from typing import TYPE_CHECKING
 
 import click
 
+from edge.runtime.log_limit import set_up_log
 from facegate_hub.key_server import KeyCabinet, KeyServer
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def serve(place: tuple[Path, str], listen: str, port: int, hosts: tuple[str, ...
 
     Example: facegate hub keys serve --host keys.example.lan
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    set_up_log()
     server = KeyServer(place[0], (listen, port), list(hosts))
     thread = threading.Thread(target=server.serve_forever, name="key-server")
     ended = threading.Event()

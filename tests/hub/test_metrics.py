@@ -125,7 +125,7 @@ def test_an_address_that_cannot_be_served_is_said_before_the_hub_starts(place, l
 def test_the_document_names_exactly_what_the_hub_tells():
     document = (REPOSITORY / "docs" / "metrics.md").read_text()
     named = set(re.findall(r"\bfacegate_hub_\w+", document))
-    source = (REPOSITORY / "hub" / "metrics.py").read_text()
+    source = (REPOSITORY / "facegate_hub" / "metrics.py").read_text()
     counted = {f"{name}_total" for name in re.findall(r'(?:_count|CounterMetricFamily)\("(\w+)"', source)}
     told = {name for name in re.findall(r'"(facegate_hub_\w+)"', source) if f"{name}_total" not in counted}
     assert named == told | counted

@@ -8,9 +8,9 @@ import pytest
 
 from edge.domain import EventDraft, Resident
 from edge.panel.app import PAGES
-from edge.panel.asking import COOKIE
 from edge.runtime.clock import ManualClock
 from edge.web.accounts import Role
+from edge.web.between import COOKIE
 from edge.web.guard import HEADERS, MOST_BODY_BYTES
 from edge.web.refusals import AGAIN_SECONDS, MOST_A_MINUTE, MOST_ADDRESSES, Refusals, Refused
 from tests.fakes.scene import START

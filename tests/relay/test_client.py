@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -202,3 +204,41 @@ def test_it_can_start_its_own_guard(tmp_path: Path, lines: Lines) -> None:
     finally:
         lock.close()
     until(lambda: not lines.energised, "at rest after close")
+
+
+NO_DESCRIPTOR = """
+import logging, os, pathlib, resource, sys, time
+from edge.relay.client import GuardedLock
+lines = []
+class Lines(logging.Handler):
+    def emit(self, record):
+        lines.append(record.getMessage())
+logging.getLogger().addHandler(Lines())
+lock = GuardedLock(pathlib.Path(sys.argv[1]), lambda kind, data: None)
+resource.setrlimit(resource.RLIMIT_NOFILE, (32, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+held = []
+try:
+    while True:
+        held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+began = time.process_time()
+time.sleep(1.0)
+print(len(lines), time.process_time() - began < 0.5)
+for one in held:
+    os.close(one)
+print(lock.wait_connected(20))
+lock.close()
+"""
+
+
+def test_without_a_descriptor_it_waits_quietly_and_connects_when_there_is_one(tmp_path, lines):
+    """Not a measurement of speed: without a pause the loop uses a whole core and fills the log."""
+    with GuardProcess(tmp_path, lines) as guard:
+        told = subprocess.run(
+            [sys.executable, "-c", NO_DESCRIPTOR, str(guard.socket)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert told.stdout.split() == ["0", "True", "True"]

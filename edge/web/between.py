@@ -1,0 +1,12 @@
+"""What a page's two processes tell each other about a request, in headers that never leave them."""
+
+from __future__ import annotations
+
+COOKIE = "__Host-facegate"
+"""The browser's session; the prefix binds it to this very host, over TLS, for all paths."""
+
+SESSION_HEADER = "facegate-session"
+"""With an answer: `known` when somebody is logged in, else `new`. Only the known send large bodies."""
+
+TOO_LARGE_HEADER = "facegate-too-large"
+"""With a request whose body was left unread: its size in bytes, or `unknown` when it did not say."""
