@@ -24,6 +24,8 @@ class Kind(StrEnum):
     ACCESS_DENIED = "access.denied"
     ACCESS_PASSBACK = "access.passback"
     ACCESS_ATTEMPTS = "access.attempts"
+    ACCESS_BUDGET = "access.budget"
+    ACCESS_SCENERY = "access.scenery"
     ALARM_DURESS = "alarm.duress"
 
     DOOR_OPENED = "door.opened"
@@ -162,6 +164,8 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.ACCESS_DENIED: _F(_ENTRIES, _BAD, Keep.COUNTED, for_home=True),
         _K.ACCESS_PASSBACK: _F(_ENTRIES, _BAD, Keep.COUNTED),
         _K.ACCESS_ATTEMPTS: _F(_ENTRIES, _ALARM),
+        _K.ACCESS_BUDGET: _F(_ENTRIES, _ALARM),
+        _K.ACCESS_SCENERY: _F(_ENTRIES, _ALARM),
         _K.ALARM_DURESS: _F(_ENTRIES, _ALARM, is_silent=True),
         _K.DOOR_OPENED: _F(_DOOR, keep=Keep.COUNTED, for_home=True),
         _K.DOOR_CLOSED: _F(_DOOR, keep=Keep.COUNTED, for_home=True),

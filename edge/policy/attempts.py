@@ -18,7 +18,7 @@ CAMERA = "face"
 
 ATTACKS = frozenset({Reason.PRESENTATION_ATTACK, Reason.CHALLENGE_FAILED})
 """What counts at the camera. An unknown face is a passer-by: it costs its own visit and the
-camera's hourly budget (`edge.policy.budget`), never anybody else's turn."""
+camera's hourly budget (`edge.recognition.budget`), never anybody else's turn."""
 
 
 def reader_of(method: str) -> str:

@@ -109,6 +109,14 @@ KIND_WORDS: dict[Kind, Words] = {
     Kind.ACCESS_DENIED: Words("refused", "拒绝"),
     Kind.ACCESS_PASSBACK: Words("a credential was used twice in a row", "同一凭证被连续使用"),
     Kind.ACCESS_ATTEMPTS: Words("there were very many failed attempts", "失败尝试次数非常多"),
+    Kind.ACCESS_BUDGET: Words(
+        "very many faces were compared without being recognised, so matches must be surer for a while",
+        "大量人脸比对后仍未识别，一段时间内比对要求将更严格",
+    ),
+    Kind.ACCESS_SCENERY: Words(
+        "a face that never moves (a poster, a portrait, a screen) is left out of recognition from now on",
+        "画面中有固定不动的人脸（海报、画像或屏幕），此后不再参与识别",
+    ),
     Kind.ALARM_DURESS: Words(
         "a duress PIN was typed: somebody may be under threat", "输入了胁迫密码：可能有人受到威胁"
     ),

@@ -11,25 +11,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.domain import Flaw, Reason, Verdict
+from edge.domain import EventDraft, Flaw, Reason, Verdict
+from edge.events import Kind
 from edge.faces.looking import Looker
 from edge.faces.motion import Motion, MotionGate
 from edge.faces.quality import QualityLimits, face_scale_px, intent_flaws, measure
+from edge.faces.scenery import Scenery
 from edge.faces.tracker import Tracker
+from edge.recognition.budget import VISITS_AN_HOUR, Budget
 from edge.recognition.evidence import HOPE_SLACK, is_hopeless, share_of_look, weigh
 from edge.recognition.looks import Look, decided
+from edge.recognition.remembered import RecentFaces
 from edge.recognition.visits import Visits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
-    from edge.domain import Decision, Face, Frame, Liveness, Quality
+    from edge.domain import Decision, Embedding, Face, Frame, Liveness, Quality
     from edge.faces.tracker import Track
     from edge.ports import Detector, Embedder, Identifier, LivenessCheck
     from edge.recognition.visits import Visit
 
 PACE_TOLERANCE_SECONDS = 0.005
 """Frames of a 30 Hz camera jitter by a few milliseconds; a look due now is not put off a frame."""
+
+CLOSED_SECONDS = 2.0
+"""Who still stands before a door this long after it fell shut has not gone in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +78,18 @@ class Pipeline:
         self._liveness = liveness
         self._motion = MotionGate()
         self._tracker = Tracker()
+        self._scenery = Scenery()
         self._visits = Visits()
+        self._recent = RecentFaces()
+        self._budget = Budget()
         self._next_look = float("-inf")
         self._last_glance = float("-inf")
         self.faces_seen = 0
         """Faces found so far, summed over the frames that were looked at."""
         self.hindrance: Flaw | None = None
         """What stood between the nearest face of the last look and being recognised: for a display."""
+        self._notices: list[EventDraft] = []
+        self._reopen_at = float("inf")
 
     def observe(self, frame: Frame) -> list[Decision]:
         """Return the decisions that `frame` brings about: mostly none, at most one per face.
@@ -86,8 +99,10 @@ class Pipeline:
         if frame.time < self._next_look:
             return []
         self.hindrance = None
-        tracks = self._follow(frame)
-        decisions: list[Decision] = []
+        if frame.time >= self._reopen_at:
+            self._reopen_at = float("inf")
+            self._visits.reopen_for_those_here(frame.time)
+        tracks, decisions = self._follow(frame)
         due: list[tuple[Track, Visit]] = []
         for track in tracks:
             visit = self._visits.of(track.id, frame.time)
@@ -98,24 +113,49 @@ class Pipeline:
         self._schedule(frame.time)
         return decisions
 
+    def take_notices(self) -> list[EventDraft]:
+        """Return what staff should know of what the camera saw since the last call, oldest first."""
+        notices, self._notices = self._notices, []
+        return notices
+
+    def note_closed(self, time: float) -> None:
+        """Take note that the door fell shut at `time`: whoever stands there a little later is let in anew.
+
+        Any thread.
+        """
+        self._reopen_at = time + CLOSED_SECONDS
+
     def reconsider(self, decision: Decision, seconds: float) -> None:
         """Decide anew about somebody recognised whom a pause turned away, `seconds` from then on."""
         if decision.resident_id is not None:
             self._visits.reconsider(decision.track_id, decision.resident_id, decision.time + seconds)
 
-    def _follow(self, frame: Frame) -> list[Track]:
-        """Return the faces in view, each with its track; nothing when nothing moved."""
+    def _follow(self, frame: Frame) -> tuple[list[Track], list[Decision]]:
+        """Return the people in view, each with a track, and what is said of those who left."""
         motion = self._motion.observe(frame.image)
-        if motion is Motion.JUMPED:
-            self._forget(self._tracker.clear())
+        left = self._forget(frame, self._tracker.clear()) if motion is Motion.JUMPED else []
         resting = motion is Motion.STILL and not self._visits
         if resting and frame.time - self._last_glance < 1 / self._pace.still:
-            return []
+            return [], left
         self._last_glance = frame.time
         tracks, ended = self._tracker.update(self._looker.glance(frame.image), frame.time)
-        self._forget(ended)
         self.faces_seen += len(tracks)
-        return tracks
+        people = self._scenery.visitors(frame.image, tracks, frame.time, self._visits.hopeless())
+        hanging = [track.id for track in tracks if track not in people]
+        left += self._forget(frame, ended)
+        self._forget(frame, hanging)  # of what hangs there the notice tells
+        self._tell_scenery(frame)
+        return people, left
+
+    def _tell_scenery(self, frame: Frame) -> None:
+        for place in self._scenery.news:
+            left, top, width = (round(n) for n in (place.box.left, place.box.top, place.box.width))
+            data = {"what": place.kind, "left": left, "top": top, "width": width}
+            self._notice(frame, Kind.ACCESS_SCENERY, data)
+        self._scenery.news.clear()
+
+    def _notice(self, frame: Frame, kind: Kind, data: dict[str, Any]) -> None:
+        self._notices.append(EventDraft(kind, frame.at, frame.time, data=data))
 
     def _meet(
         self,
@@ -127,7 +167,7 @@ class Pipeline:
     ) -> list[Decision]:
         """Update one visit; line it up for a close look, or say why it is not fit for one."""
         if not track.is_steady:
-            self._doubt(visit)
+            self._doubt(visit, frame.time)
         height, width = frame.image.shape[:2]
         flaws = intent_flaws(track.face, self._limits, width, height)
         if flaws:
@@ -143,7 +183,8 @@ class Pipeline:
         return []
 
     def _watch_liveness(self, frame: Frame, track: Track, tracks: Sequence[Track]) -> None:
-        if self._liveness is not None:
+        visit = self._visits.of(track.id, frame.time)
+        if self._liveness is not None and visit.wants_liveness:
             self._liveness.observe(frame, track.face, track.id, _is_alone(track, tracks))
 
     def _is_due(self, time: float, track: Track, visit: Visit) -> bool:
@@ -162,13 +203,20 @@ class Pipeline:
             return self._refuse_unusable(frame, visit, quality.flaws if quality else (), faces)
         look = self._look(frame, face, visit, quality)
         visit.scale_px = face_scale_px(track.face)
+        who = look.mean.resident_id
         is_near = look.mean.similarity >= look.point.threshold - HOPE_SLACK
         visit.rest_after_look(frame.time, is_near=is_near)
+        visit.compare_with_let_in(who, is_near=is_near)
+        if visit.granted_to is not None:
+            if is_near and visit.granted_to == who:
+                return []  # still the one who was let in
+            visit.granted_to = None
         if look.verdict is Verdict.GRANT:
             return self._grant(frame, visit, look, faces)
         visit.claimed = None
-        if is_near and self._visits.is_present(look.mean.resident_id, frame.time):
-            return []  # let in a moment ago, and turning his head
+        if is_near and who is not None and self._visits.presence.is_here(who, frame.time):
+            self._visits.presence.see(who, frame.time)
+            return []  # let in a moment ago, and turning their head
         if is_hopeless(look.mean, look.point, visit.evidence.looks):
             reason = look.reason if look.reason is Reason.AMBIGUOUS_MATCH else Reason.UNKNOWN_CREDENTIAL
             return self._deny(frame, visit, reason, faces, look)
@@ -177,6 +225,8 @@ class Pipeline:
     def _look(self, frame: Frame, face: Face, visit: Visit, quality: Quality) -> Look:
         """Embed the face as it is now, compare, and weigh it with the visit's earlier shots."""
         shot = self._embedder.embed(frame.image, face.landmarks)
+        if not visit.own_looks:
+            self._resume(visit, shot, frame.time)
         if not visit.evidence.add(frame.time, shot):
             visit.claimed = None
             self._doubt_liveness(visit)
@@ -185,10 +235,32 @@ class Pipeline:
         if len(visit.evidence.shots) > 1:
             mean = self._identifier.identify(visit.evidence.mean())
         if visit.claimed is None or visit.claimed != mean.resident_id:
-            visit.evidence.looks += 1
-        point = self._identifier.operating_point(share_of_look(visit.evidence.looks))
+            self._spend(frame, visit)
+        point = self._identifier.operating_point(visit.share)
         verdict, reason = weigh(shot_match, mean, point)
-        return Look(quality, mean, point, verdict, reason)
+        visit.last = Look(quality, mean, point, verdict, reason)
+        return visit.last
+
+    def _resume(self, visit: Visit, shot: Embedding, time: float) -> None:
+        """Go on with the visit that this face broke off a moment ago, if it did."""
+        earlier = self._recent.recall(shot, time)
+        if earlier is None:
+            return
+        if earlier.let_in is None:
+            visit.resume(earlier)
+        elif self._visits.presence.is_here(earlier.let_in, time):
+            visit.let_in = earlier.let_in
+            self._visits.presence.see(earlier.let_in, time)
+
+    def _spend(self, frame: Frame, visit: Visit) -> None:
+        """Pay for one more comparison: from the visit's error rate and from the camera's hour."""
+        visit.evidence.looks += 1
+        visit.own_looks += 1
+        visit.share = self._budget.take(frame.time, share_of_look(visit.evidence.looks))
+        visit.spent += visit.share
+        if self._budget.is_news(frame.time):
+            spent = round(self._budget.spent(frame.time), 1)
+            self._notice(frame, Kind.ACCESS_BUDGET, {"undecided_visits": spent, "limit": VISITS_AN_HOUR})
 
     def _grant(self, frame: Frame, visit: Visit, look: Look, faces: int) -> list[Decision]:
         """Let a recognised resident in, once a visit, when he is also live."""
@@ -204,6 +276,8 @@ class Pipeline:
                 return []
             if not liveness.passed:
                 return self._refuse_attack(frame, visit, look, faces, liveness)
+        self._budget.give_back(visit.spent)
+        visit.spent = 0.0
         if not self._visits.grant(visit, resident_id, frame.time):
             return []
         return [decided(frame, visit, (Verdict.GRANT, Reason.GRANTED), faces, look, liveness)]
@@ -211,9 +285,18 @@ class Pipeline:
     def _refuse_attack(
         self, frame: Frame, visit: Visit, look: Look, faces: int, liveness: Liveness
     ) -> list[Decision]:
-        """Refuse who is recognised but not live; after a rest he is judged anew."""
+        """Refuse who is recognised but not live; after a rest they are judged anew.
+
+        Somebody who was let in and never left is not accused: they proved alive a moment ago.
+        """
         self._doubt_liveness(visit)
         visit.rest_after_attack(frame.time)
+        who = look.mean.resident_id
+        if who is not None and self._visits.presence.is_here(who, frame.time):
+            self._visits.presence.see(who, frame.time)
+            if self._visits.presence.is_proven(who, frame.time):
+                return []
+        visit.let_in = None
         return self._deny(frame, visit, liveness.reason or Reason.PAD_UNAVAILABLE, faces, look, liveness)
 
     def _deny(
@@ -243,7 +326,8 @@ class Pipeline:
         reason = Reason.NOT_FACING if Flaw.NOT_FACING in flaws else Reason.LOW_QUALITY
         return self._deny(frame, visit, reason, faces)
 
-    def _doubt(self, visit: Visit) -> None:
+    def _doubt(self, visit: Visit, time: float) -> None:
+        self._recent.keep(visit, time)
         visit.doubt()
         self._doubt_liveness(visit)
 
@@ -251,11 +335,19 @@ class Pipeline:
         if self._liveness is not None:
             self._liveness.reset(visit.track_id)
 
-    def _forget(self, track_ids: Sequence[int]) -> None:
+    def _forget(self, frame: Frame, track_ids: Sequence[int]) -> list[Decision]:
+        """End these tracks; return what is to be said of who was compared and left undecided."""
+        left = []
         for track_id in track_ids:
-            self._visits.end(track_id)
+            visit = self._visits.end(track_id)
             if self._liveness is not None:
                 self._liveness.reset(track_id)
+            if visit is None:
+                continue
+            if visit.is_undecided and not self._visits.presence.is_here(visit.nearest, frame.time):
+                left += self._deny(frame, visit, Reason.COLLECTING, len(self._visits), visit.last)
+            self._recent.keep(visit, frame.time)
+        return left
 
     def _schedule(self, time: float) -> None:
         if self._visits:

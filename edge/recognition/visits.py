@@ -1,7 +1,7 @@
-"""What is remembered about each visitor while he is in view: when to look again, what was said.
+"""What is remembered about each visitor while they are in view: when to look again, what was said.
 
 A visit never lends a name: being granted only silences further openings (one opening per visit)
-and saves looks. It ends when the face has been away for `VISIT_GAP_SECONDS`.
+and saves looks. It ends with its track; who was let in stays present for a while (`Presence`).
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge.recognition.evidence import LOOKS_TO_REFUSE, MAX_SHOTS, Evidence
+from edge.recognition.presence import Presence
 
 if TYPE_CHECKING:
     from edge.domain import Reason
-
-VISIT_GAP_SECONDS = 3.0
-"""A resident seen again within this time is still on the same visit: no second opening. Longer
-than a look over the shoulder, shorter than walking off and coming back."""
+    from edge.recognition.looks import Look
+    from edge.recognition.remembered import Remembered
 
 FAR_SPACING_SECONDS = 0.2
 """Between looks at somebody who resembles nobody: another pose, not the same picture twice."""
@@ -30,6 +29,12 @@ crowd everybody is near somebody, and each look costs an embedding."""
 
 APPROACH_SPACING_SECONDS = 0.12
 """Between glances at a face that is not yet near, or turned away: a step takes 0.5 s."""
+
+RECHECK_SECONDS = 5.0
+"""Between looks at who was let in: another face may have taken the place without a gap."""
+
+HOPELESS_LOOKS = 8
+"""After so many (some 20 s) a face that stays in its place may be a screen's."""
 
 NEARER = 1.25
 """A face this much larger than at its last look is news, whatever the pause."""
@@ -49,9 +54,17 @@ class Visit:
     last_look: float = float("-inf")
     scale_px: float = 0.0
     granted_to: str | None = None
-    was_granted: bool = False
+    let_in: str | None = None
+    """Who was let in on this visit; it silences refusals until looks say that this is somebody else."""
+    strange_looks: int = 0
     claimed: str | None = None
     """Recognised, but not yet known to be live."""
+    own_looks: int = 0
+    spent: float = 0.0
+    """Of one visit's error rate, by looks at this track that did not end in a grant."""
+    share: float = 1.0
+    """Of the error rate: what the last comparison that was paid for may use."""
+    last: Look | None = None
     told: set[Reason] = field(default_factory=set)
     near_since: float | None = None
     misses: int = 0
@@ -60,8 +73,49 @@ class Visit:
     def is_due(self, time: float, scale_px: float) -> bool:
         """Say whether a look is wanted now: undecided, and rested or come much nearer."""
         if self.granted_to is not None:
-            return False
+            return time >= self.last_look + RECHECK_SECONDS
         return time >= self.next_look or scale_px >= NEARER * self.scale_px > 0
+
+    @property
+    def was_granted(self) -> bool:
+        """True when somebody was let in on this visit and nothing says that it is another face now."""
+        return self.let_in is not None
+
+    @property
+    def is_undecided(self) -> bool:
+        """True when this face was compared and nobody was told anything about it."""
+        return self.own_looks > 0 and not self.told and self.let_in is None
+
+    @property
+    def nearest(self) -> str | None:
+        """Whom the last look resembled most."""
+        return None if self.last is None else self.last.mean.resident_id
+
+    @property
+    def is_hopeless(self) -> bool:
+        """True when this face was looked at often, or doubted twice, and nothing came of it."""
+        is_doubted = self.attacks >= 2
+        is_strange = self.claimed is None and self.own_looks >= HOPELESS_LOOKS
+        return self.let_in is None and (is_doubted or is_strange)
+
+    @property
+    def wants_liveness(self) -> bool:
+        """True while this face may still be let in: not a stranger who was told so, not who is in already."""
+        is_stranger = self.claimed is None and bool(self.told) and self.own_looks >= LOOKS_TO_REFUSE
+        return self.granted_to is None and not is_stranger
+
+    def resume(self, earlier: Remembered) -> None:
+        """Go on where an earlier visit of the same face ended: what was spent and said counts."""
+        self.evidence.looks += earlier.looks
+        self.told |= earlier.told
+
+    def compare_with_let_in(self, resident_id: str | None, *, is_near: bool) -> None:
+        """Take what a look at somebody who was let in showed: them again, or (three times) somebody else."""
+        if self.let_in is None:
+            return
+        self.strange_looks = 0 if is_near and resident_id == self.let_in else self.strange_looks + 1
+        if self.strange_looks >= LOOKS_TO_REFUSE:
+            self.let_in, self.strange_looks = None, 0
 
     def rest_after_look(self, time: float, *, is_near: bool) -> None:
         """Set the next look: at once while close to a match, then ever more seldom."""
@@ -99,11 +153,11 @@ class Visit:
 
 
 class Visits:
-    """All visits in view, and which residents were let in just now. One thread."""
+    """All visits in view, and which residents were let in and are still here. One thread."""
 
     def __init__(self) -> None:
         self._by_track: dict[int, Visit] = {}
-        self._present: dict[str, float] = {}
+        self.presence = Presence()
 
     def of(self, track_id: int, time: float) -> Visit:
         """Return the visit of this track, begun at `time` when it is new."""
@@ -111,34 +165,40 @@ class Visits:
             self._by_track[track_id] = Visit(track_id, time)
         visit = self._by_track[track_id]
         if visit.granted_to is not None:
-            self._present[visit.granted_to] = time
+            self.presence.prove(visit.granted_to, time)
+        elif visit.let_in is not None and not visit.strange_looks:
+            self.presence.see(visit.let_in, time)
         return visit
 
-    def end(self, track_id: int) -> None:
-        """Forget a track that ended."""
-        self._by_track.pop(track_id, None)
+    def hopeless(self) -> set[int]:
+        """Return the tracks that were looked at long enough and never came to anything."""
+        return {track_id for track_id, visit in self._by_track.items() if visit.is_hopeless}
+
+    def end(self, track_id: int) -> Visit | None:
+        """Forget a track that ended and return its visit."""
+        return self._by_track.pop(track_id, None)
 
     def grant(self, visit: Visit, resident_id: str, time: float) -> bool:
-        """Note that `resident_id` was recognised; return False when this visit was opened before."""
-        is_new = not self.is_present(resident_id, time)
-        self._present = {who: at for who, at in self._present.items() if time - at <= VISIT_GAP_SECONDS}
-        self._present[resident_id] = time
-        visit.granted_to, visit.was_granted = resident_id, True
+        """Note that `resident_id` was recognised; return False when they were let in and are still here."""
+        is_new = not self.presence.is_here(resident_id, time)
+        self.presence.prove(resident_id, time)
+        visit.granted_to = visit.let_in = resident_id
+        visit.strange_looks = 0
         return is_new
 
     def reconsider(self, track_id: int, resident_id: str, time: float) -> None:
-        """Look at this visitor again from `time` on: he was recognised, but turned away for a while."""
-        self._present.pop(resident_id, None)
+        """Look at this visitor again from `time` on: they were recognised, but turned away for a while."""
+        self.presence.forget(resident_id)
         visit = self._by_track.get(track_id)
         if visit is not None and visit.granted_to == resident_id:
             visit.granted_to = None
             visit.next_look = time
 
-    def is_present(self, resident_id: str | None, time: float) -> bool:
-        """Say whether this resident was let in on the visit that is still going on."""
-        return resident_id is not None and time - self._present.get(resident_id, float("-inf")) <= (
-            VISIT_GAP_SECONDS
-        )
+    def reopen_for_those_here(self, time: float) -> None:
+        """Let whoever still stands there at `time` be let in anew: the door has opened and closed."""
+        for visit in self._by_track.values():
+            if visit.granted_to is not None:
+                self.reconsider(visit.track_id, visit.granted_to, time)
 
     def next_look(self) -> float:
         """Return when the first of the undecided wants a look; infinity when all were let in.

@@ -262,6 +262,7 @@ class DoorService:
 
     def _workers(self, seeing: Seeing | None) -> list[Worker]:
         pipeline = pipeline_of(seeing)
+        self._access.on_closed = pipeline.note_closed
         slot = self._meter.slot = FrameSlot(self._clock)
         capture = make_capture(self._settings.camera, slot, self._clock, self._record, self.stopping.wait)
 
@@ -272,6 +273,8 @@ class DoorService:
                 for outcome in self._controller.handle(frame):
                     self._access.heard(outcome, pipeline.reconsider)
                     self._panel.decided(outcome)
+                for notice in pipeline.take_notices():
+                    self._record(notice)
                 self._panel.see(frame, pipeline.hindrance)
             elif slot.is_closed:
                 self.stopping.wait(TAKE_SECONDS)

@@ -70,6 +70,13 @@ class NoRecognition:
     def reconsider(self, decision: Decision, seconds: float) -> None:
         """Do nothing: nobody was recognised."""
 
+    def note_closed(self, time: float) -> None:
+        """Do nothing: nobody was let in by face."""
+
+    def take_notices(self) -> list[EventDraft]:
+        """Return nothing: nothing was looked at."""
+        return []
+
 
 @dataclass(frozen=True, slots=True)
 class Seeing:

@@ -16,6 +16,7 @@ from edge.config import load_settings
 from edge.controller import DoorController
 from edge.domain import Frame, Reason, Resident, Verdict
 from edge.errors import ConfigError
+from edge.events import Kind
 from edge.policy.modes import DoorState, Mode
 from edge.policy.passes import Pass, issue
 from edge.policy.pin import PinBook
@@ -283,3 +284,14 @@ def test_a_wrong_pass_key_stops_the_start(begin, key, tmp_path):
     time = TrustedTime(site.clock, tmp_path / "floor", lambda: True)
     with pytest.raises(ConfigError, match="facegate pass key"):
         DoorAccess(settings, tmp_path, site.clock, time, site.store)
+
+
+def test_a_door_that_falls_shut_is_told_to_who_looks_for_those_still_there(begin):
+    site = begin()
+    closed: list[float] = []
+    site.access.on_closed = closed.append
+    site.clock.advance(7.0)
+    site.access.door_noted(Kind.DOOR_OPENED, {})
+    assert closed == []
+    site.access.door_noted(Kind.DOOR_CLOSED, {})
+    assert closed == [site.clock.monotonic()]

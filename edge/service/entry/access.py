@@ -121,6 +121,8 @@ class DoorAccess:
         """Hears what the readers came to, after the door acted on it."""
         self._clock_news = ClockNews()
         self._signed_time: datetime | None = None
+        self.on_closed: Callable[[float], object] = lambda _time: None
+        """Hears when the door fell shut, in monotonic seconds."""
         self._mode_file = ModeFile(data / "mode.json")
         kept = self._mode_file.load()
         if kept is not None:
@@ -235,6 +237,8 @@ class DoorAccess:
                 self.policy.note_not_opened()
             case Kind.DOOR_FORCED | Kind.DOOR_FOUND_OPEN | Kind.DOOR_CLOSED:
                 self.policy.is_open = kind != Kind.DOOR_CLOSED
+                if kind == Kind.DOOR_CLOSED:
+                    self.on_closed(self._clock.monotonic())
             case Kind.DOOR_FAULT | Kind.DOOR_FAULT_CLEARED if data.get("part") == "contact":
                 self.policy.note_contact(kind == Kind.DOOR_FAULT_CLEARED)
 

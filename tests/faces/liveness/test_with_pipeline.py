@@ -84,7 +84,6 @@ class TestAttacks:
 
         assert door.grants == []
         assert door.reasons[0] == "presentation_attack"
-        assert "lockout_max_attempts" in door.reasons
 
     def test_a_phone_slid_over_a_living_face_is_refused(self):
         for wait in range(1, 30, 2):

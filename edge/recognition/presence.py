@@ -1,0 +1,54 @@
+"""Who was let in and has not left: for them the door opened already, and nobody is accused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LEAVING_SECONDS = 5.0
+"""Out of sight for longer means gone. A back that is turned, a look into a bag or a word with the
+neighbour takes up to 4 s; walking through the gate and coming back takes longer."""
+
+PROOF_SECONDS = 30.0
+"""For so long after somebody was last known to be alive, a face that only looks like theirs keeps
+them present. A photograph held up after they went is judged by then."""
+
+
+@dataclass(slots=True)
+class _Stay:
+    seen_at: float
+    proven_at: float
+
+
+class Presence:
+    """Remembers who is here, by resident. Times are monotonic seconds. One thread.
+
+    It only ever withholds a second opening: nobody is let in because of it.
+    """
+
+    def __init__(self) -> None:
+        self._stays: dict[str, _Stay] = {}
+
+    def prove(self, who: str, time: float) -> None:
+        """Take note that this resident is here in person: let in, found alive, or never out of sight."""
+        self._stays = {one: stay for one, stay in self._stays.items() if time - stay.seen_at <= PROOF_SECONDS}
+        self._stays[who] = _Stay(time, time)
+
+    def see(self, who: str, time: float) -> None:
+        """Take note of a face that looks like somebody present; it keeps them so for `PROOF_SECONDS`."""
+        stay = self._stays.get(who)
+        if stay is not None and self.is_here(who, time) and self.is_proven(who, time):
+            stay.seen_at = time
+
+    def is_here(self, who: str | None, time: float) -> bool:
+        """Say whether this resident was let in and has not left since."""
+        stay = None if who is None else self._stays.get(who)
+        return stay is not None and time - stay.seen_at <= LEAVING_SECONDS
+
+    def is_proven(self, who: str, time: float) -> bool:
+        """Say whether this resident was known to be alive lately."""
+        stay = self._stays.get(who)
+        return stay is not None and time - stay.proven_at <= PROOF_SECONDS
+
+    def forget(self, who: str) -> None:
+        """Take it that this resident has left: the next match opens again."""
+        self._stays.pop(who, None)
