@@ -52,6 +52,10 @@ class EnrolmentRefused(FacegateError, ValueError):
     """A picture or a person cannot be enrolled; nothing was stored."""
 
 
+class IdentityRefused(FacegateError, ValueError):
+    """An id, a name or an access level cannot be one."""
+
+
 class ConsentRefused(FacegateError, ValueError):
     """A consent breaks a rule (no guardian, unknown notice); nothing was recorded."""
 

@@ -92,6 +92,7 @@ class Kind(StrEnum):
     HEALTH_PANEL = "health.panel"
     HEALTH_ROSTER = "health.roster"
     HEALTH_RESIDENTS = "health.residents"
+    HEALTH_GALLERY = "health.gallery"
     HEALTH_CLOCK = "health.clock"
     CLOCK_CONFIRMED = "clock.confirmed"
     HEALTH_RESTARTS = "health.restarts"
@@ -228,6 +229,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.HEALTH_PANEL: _F(_HEALTH, _BAD, Keep.COUNTED),
         _K.HEALTH_ROSTER: _F(_HEALTH, _BAD, well_states=WELL),
         _K.HEALTH_RESIDENTS: _F(_HEALTH, _ALARM),
+        _K.HEALTH_GALLERY: _F(_HEALTH, _BAD, well_states=WELL),
         _K.HEALTH_CLOCK: _F(_HEALTH, _BAD, well_states=WELL),
         _K.CLOCK_CONFIRMED: _F(_HEALTH),
         _K.HEALTH_RESTARTS: _F(_HEALTH, _BAD),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Any
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from edge.errors import SyncError
+from edge.errors import IdentityRefused, SyncError
+from edge.identity import access_levels, person_name, resident_id, tidied
 from edge.wire.records import RECORD, parse_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import TextIO
+    from zoneinfo import ZoneInfo
 
     from facegate_hub.reading import StoredEvent
 
@@ -25,22 +29,29 @@ MOST_MISTAKES = 10
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins so is run by spreadsheets (OWASP: CSV injection)."""
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_SEPARATOR = re.compile(r"sep=([,;\t])\r?", re.IGNORECASE)
+_DAY = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", re.ASCII)
+_HAS_ZONE = re.compile(r"(Z|[+-]\d{2}:?\d{2})$", re.IGNORECASE)
+
+Named = TypeVar("Named")
 TRUE, FALSE = {"1", "yes", "true"}, {"0", "no", "false"}
 
 
-def read_people(data: bytes, encoding: str = "utf-8") -> list[dict[str, Any]]:
+def read_people(data: bytes, encoding: str = "utf-8", zone: ZoneInfo | None = None) -> list[dict[str, Any]]:
     """Return records from CSV with a header: id, name, and optionally the other fields.
 
-    Commas, semicolons or tabs separate; a byte order mark is skipped; `access_levels` are
-    separated by blanks; an empty cell is a field that is not given. Raises `SyncError` naming
-    the lines that are wrong; then nothing of the file is to be used.
+    Commas, semicolons or tabs separate; a byte order mark and a line `sep=;` are skipped; the header's
+    letters may be capitals; `access_levels` are separated by blanks, commas or semicolons; an empty cell
+    is a field that is not given. A time without a zone, and a plain date, are those of the site, `zone`;
+    a plain `valid_until` includes that day. Raises `SyncError` naming the lines that are wrong; then
+    nothing of the file is to be used.
     """
     rows, mistakes = _Rows(_decode(data, encoding)), []
     records: dict[str, dict[str, Any]] = {}
     lines: dict[str, int] = {}
     for line, cells in rows:
         try:
-            record = _record(rows.header, cells)
+            record = _record(rows.header, cells, zone)
         except SyncError as error:
             mistakes.append(f"line {line}: {error}")
             continue
@@ -67,10 +78,15 @@ class _Rows:
     """The lines of a file as (line number, cells), without empty ones. `header` is known at once."""
 
     def __init__(self, text: str) -> None:
-        first = text.partition("\n")[0]
+        first, _, rest = text.partition("\n")
         separator = max(",;\t", key=first.count)
+        if told := _SEPARATOR.fullmatch(first):  # Excel's own line before the header
+            separator, text = told[1], "\n" + rest
         self._reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        self.header = [cell.strip() for cell in self._next() or []]
+        cells = self._next()
+        while cells is not None and not any(cell.strip() for cell in cells):
+            cells = self._next()
+        self.header = [tidied(cell).lower().replace(" ", "_") for cell in cells or []]
         if problem := _against(self.header):
             raise SyncError(f"line 1: {problem}")
 
@@ -99,17 +115,51 @@ def _against(header: list[str]) -> str | None:
     return None
 
 
-def _record(header: list[str], cells: list[str]) -> dict[str, Any]:
+def _record(header: list[str], cells: list[str], zone: ZoneInfo | None) -> dict[str, Any]:
     if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
         raise SyncError(f"{len(cells)} cells, but {len(header)} columns; quote a cell that has a separator")
     given = zip(header, cells, strict=False)  # spreadsheets leave out empty cells at the end
     fields: dict[str, Any] = {name: cell.strip() for name, cell in given if cell.strip()}
     if "access_levels" in fields:
-        fields["access_levels"] = fields["access_levels"].split()
+        fields["access_levels"] = list(_tidy(access_levels, fields["access_levels"]))
+    if "id" in fields:
+        fields["id"] = _tidy(resident_id, fields["id"])
+    if "name" in fields:
+        fields["name"] = _tidy(person_name, fields["name"])
+    for name in ("valid_from", "valid_until"):
+        if name in fields:
+            fields[name] = _time(name, tidied(fields[name]), zone)
     if "extended_unlock" in fields:
         fields["extended_unlock"] = _truth(fields["extended_unlock"])
     parse_record(fields)
     return fields
+
+
+def _tidy(rule: Callable[[str], Named], text: str) -> Named:
+    try:
+        return rule(text)
+    except IdentityRefused as error:
+        raise SyncError(str(error)) from error
+
+
+def _time(name: str, text: str, zone: ZoneInfo | None) -> str:
+    """Return a moment with its zone; what a spreadsheet made a plain date of is a day of the site."""
+    day = _DAY.fullmatch(text)
+    if day is None and _HAS_ZONE.search(text):
+        return text
+    if zone is None:
+        raise SyncError(
+            f"{name} {text[:40]!r} has no time zone; give --timezone Asia/Shanghai, say, or add +08:00"
+        )
+    try:
+        if day is None:
+            return datetime.fromisoformat(text).replace(tzinfo=zone).isoformat()
+        year, month, of_month = (int(part) for part in day.groups())
+        at = datetime(year, month, of_month, tzinfo=zone)
+    except ValueError as error:
+        raise SyncError(f"{name} {text[:40]!r} is no time; write 2027-03-31T18:00 or 2027-03-31") from error
+    # The day itself still counts: "valid until 31 March" ends when 1 April begins.
+    return (at + timedelta(days=name == "valid_until")).isoformat()
 
 
 def _truth(text: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edge import __version__
-from edge.cli.data_dir import data_option
+from edge.cli.data_dir import data_option_as_root
 from edge.cli.run import DEFAULT_CONFIG
 from edge.errors import StoreError
 from edge.events import Kind
@@ -37,7 +37,7 @@ def passphrase_option(command: F) -> F:
 
 @click.command()
 @click.argument("file", type=FILE)
-@data_option
+@data_option_as_root
 @click.option("--config", type=FILE, help=f"Settings to take along. [default: {DEFAULT_CONFIG} if there]")
 @click.option("--with-secrets", is_flag=True, help="Take passwords and keys of the settings along too.")
 @passphrase_option
@@ -66,7 +66,7 @@ def backup(
 
 @click.command()
 @click.argument("file", type=FILE)
-@data_option
+@data_option_as_root
 @click.option("--replace", is_flag=True, help="Keep a folder that is not empty under another name.")
 @click.option(
     "--events",

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.cli.data_dir import data_option
+from edge.cli.identity import RESIDENT_ID
 from edge.credentials.card import check_card_id
 from edge.errors import EnrolmentRefused, StoreError
+from edge.identity import resident_id as named
 from edge.policy.pin import MIN_DIGITS, PinBook, PinEntry, check_pin
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore, PinRow
 from edge.store.sealer import file_key
@@ -59,7 +61,7 @@ def pin() -> None:
 
 
 @pin.command("set")
-@click.argument("resident_id")
+@click.argument("resident_id", type=RESIDENT_ID)
 @click.option("--number", required=True, help="What is typed before the PIN: the flat number, say.")
 @click.option("--duress", is_flag=True, help="A second PIN that opens as ever and alarms silently.")
 @click.option("--ask", is_flag=True, help="Type the PIN instead of getting a random one.")
@@ -101,7 +103,7 @@ def card() -> None:
 
 @card.command()
 @click.argument("card_id")
-@click.argument("resident_id")
+@click.argument("resident_id", type=RESIDENT_ID)
 @data_option
 def add(card_id: str, resident_id: str, data: Path) -> None:
     """Give CARD_ID to RESIDENT_ID; a refused card's id is in `facegate events`.
@@ -127,7 +129,7 @@ def list_cards(data: Path) -> None:
 
 
 @pin.command("remove")
-@click.argument("resident_id")
+@click.argument("resident_id", type=RESIDENT_ID)
 @data_option
 def remove_pin(resident_id: str, data: Path) -> None:
     """Take every PIN and card back from RESIDENT_ID.
@@ -145,10 +147,11 @@ def remove_card(card_or_resident_id: str, data: Path) -> None:
 
     Example: facegate card remove w26:17:4711
     """
-    if ":" not in card_or_resident_id:
-        _remove(card_or_resident_id, data)
+    try:
+        check_card_id(card_or_resident_id)
+    except ValueError:  # an id, which may hold a colon, too
+        _remove(named(card_or_resident_id), data)
         return
-    _check(card_or_resident_id)
     with opened(data) as store:
         holder = store.remove_card(card_or_resident_id)
     if holder is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from edge.store.acting import become, owner_to_become
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,32 +28,35 @@ def default_data_dir(environment: Mapping[str, str] = os.environ) -> Path:
 def data_option(command: F) -> F:
     """Add `--data DIR`; the command gets a `data: Path`.
 
-    What root makes in somebody else's folder is handed over at the end: the service could not read it.
+    Root becomes the folder's owner for good, before anything is opened: what is made there stays readable
+    for the service, and no link in it leads root anywhere.
     """
+    return _option(_as_owner)(command)
+
+
+def data_option_as_root(command: F) -> F:
+    """Add `--data DIR` for a command that also writes where only root may.
+
+    It has to work inside the folder with `edge.store.acting.acting_as`.
+    """
+    return _option(None)(command)
+
+
+def _option(callback: Callable[[click.Context, click.Parameter, Path], Path] | None) -> Callable[[F], F]:
     return click.option(
         "--data",
-        callback=_hand_over_later,
+        callback=callback,
+        is_eager=True,
         type=click.Path(file_okay=False, path_type=Path),
         default=default_data_dir,
         show_default="$STATE_DIRECTORY or ~/.local/share/facegate",
         help="Folder of the journal and the residents.",
-    )(command)
+    )
 
 
-def hand_over(data: Path, owner: tuple[int, int], made_by: int = 0) -> None:
-    """Give what user `made_by` owns in the folder `data` to `owner` (user, group), the folder included.
-
-    Links stay as they are: the folder's owner could point one at a file that is none of his business.
-    """
-    for path in (data, *data.rglob("*")):
-        with contextlib.suppress(FileNotFoundError):  # a database's journal may go at any time
-            found = path.lstat()
-            is_own = stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)
-            if found.st_uid == made_by and is_own:
-                os.chown(path, *owner, follow_symlinks=False)
-
-
-def _hand_over_later(context: click.Context, _parameter: click.Parameter, data: Path) -> Path:
-    if os.geteuid() == 0 and data.is_dir() and (found := data.stat()).st_uid != 0:
-        context.call_on_close(lambda: hand_over(data, (found.st_uid, found.st_gid)))
+def _as_owner(_context: click.Context, _parameter: click.Parameter, data: Path) -> Path:
+    owner = owner_to_become(data)
+    if owner is not None:
+        click.echo(f"working as {owner.name}, to whom {data} belongs", err=True)
+        become(owner)
     return data

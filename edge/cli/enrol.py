@@ -14,6 +14,7 @@ import click
 from edge.cli.consent.agreement import Agreement, agreement_options, recorded
 from edge.cli.data_dir import data_option
 from edge.cli.door_files import opened
+from edge.cli.identity import PERSON_NAME, RESIDENT_ID
 from edge.events import Kind
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ def enrol() -> None:
 
 
 @enrol.command()
-@click.argument("resident_id")
+@click.argument("resident_id", type=RESIDENT_ID)
 @click.argument("pictures", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--name", default="", help="What to call the resident; the id when left out.")
+@click.option("--name", type=PERSON_NAME, default="", help="What to call the resident; the id when left out.")
 @click.option("--camera", default=None, help="0, /dev/video0, rtsp://..., picamera: watched for 10 s.")
 @click.option("--allow-look-alike", is_flag=True, help="Enrol although somebody enrolled looks alike.")
 @click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
@@ -105,7 +106,7 @@ def list_(as_json: bool, data: Path) -> None:
 
 
 @enrol.command()
-@click.argument("resident_id")
+@click.argument("resident_id", type=RESIDENT_ID)
 @data_option
 def remove(resident_id: str, data: Path) -> None:
     """Remove RESIDENT_ID, erase the templates, end the consents; a running door follows within a second.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.cli.identity import RESIDENT_ID
 from edge.errors import ConfigError
 from edge.policy.passes import Pass, PassKind, door_marks, read_pass
 from edge.policy.passes import issue as signed
@@ -68,7 +69,7 @@ def key(file: Path) -> None:
 
 @passes.command()
 @click.option("--key", "key_file", type=click.Path(path_type=Path), required=True, help="The signing key.")
-@click.option("--host", required=True, help="Who invites: a resident's id, up to 28 bytes.")
+@click.option("--host", type=RESIDENT_ID, required=True, help="Who invites: a resident's id, up to 28 bytes.")
 @click.option("--from", "begin", callback=moment, metavar="TIME", default="now", show_default=True)
 @click.option(
     "--until", "end", callback=moment, metavar="TIME", required=True, help="8h, 2d, or an ISO time."

@@ -13,6 +13,7 @@ from edge.cli.data_dir import data_option
 from edge.cli.events import parse_since
 from edge.cli.past import all_events
 from edge.errors import ConfigError, StoreError
+from edge.policy.modes import Mode
 from edge.policy.rules_toml import parse_rules
 from edge.policy.simulate import simulate as replayed
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from edge.domain import Resident
-    from edge.policy.rulebook import RuleBook
+    from edge.policy.rulebook import RuleBook, UsualMode
     from edge.policy.simulate import Change, Simulation
 
 RULES = click.option(
@@ -50,9 +51,8 @@ def check(rules: Path) -> None:
     book = load_rules(rules)
     zone = book.calendar.zone.key
     click.echo(f"{rules}: {len(book.levels)} level(s), {len(book.groups)} group(s), time zone {zone}")
-    for level in book.levels.values():
-        doors, methods = ", ".join(sorted(level.doors)), ", ".join(sorted(level.methods))
-        click.echo(f"  {level.name}: doors {doors}; schedule {level.schedule.name}; methods {methods}")
+    for line in lines_of(book):
+        click.echo(f"  {line}")
 
 
 @policy.command()
@@ -79,6 +79,33 @@ def simulate(data: Path, rules: Path, since: datetime, strict_clock: bool) -> No
     for change in result.changes:
         click.echo(line_of(change))
     click.echo(summary_of(result))
+
+
+def lines_of(book: RuleBook) -> list[str]:
+    """Return what each level allows and how each door stands, one line each, defaults included."""
+    lines = []
+    for level in book.levels.values():
+        doors, methods = ", ".join(sorted(level.doors)), ", ".join(sorted(level.methods))
+        more = ["passes a lock-down"] * level.passes_lockdown + ["answers a challenge"] * level.is_strict
+        told = [f"doors {doors}", f"schedule {level.schedule.name}", f"methods {methods}", *more]
+        lines.append(f"level {level.name}: {'; '.join(told)}")
+    firsts = ", ".join(level.name for level in book.levels.values() if level.is_first_person) or "nobody"
+    for name, usual in book.usual_modes.items():
+        lines.append(f"door {name}: {_stands(usual, firsts)}")
+    return lines
+
+
+def _stands(usual: UsualMode, firsts: str) -> str:
+    match usual.mode:
+        case Mode.UNLOCKED:
+            return "unlocked for everybody, day and night"
+        case Mode.SCHEDULED:
+            return f"unlocked for everybody during {usual.schedule.name}"
+        case Mode.FIRST_PERSON_IN:
+            hours = usual.schedule.name
+            return f"unlocked for everybody during {hours}, once somebody came in with one of: {firsts}"
+        case mode:
+            return str(mode)
 
 
 def load_rules(path: Path) -> RuleBook:

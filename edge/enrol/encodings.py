@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.errors import EnrolmentRefused
+from edge.errors import EnrolmentRefused, IdentityRefused
+from edge.identity import resident_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -85,10 +86,10 @@ def read_encodings(path: Path, centre: Sequence[float] = ()) -> list[tuple[str, 
 
 
 def _name(path: Path, name: str) -> str:
-    name = name.strip()
-    if not name or not name.isprintable():
-        raise EnrolmentRefused(f"{path.name}: {name!r} is no name; every encoding needs a printable one")
-    return name
+    try:
+        return resident_id(name)  # a name becomes the id where no other is given
+    except IdentityRefused as error:
+        raise EnrolmentRefused(f"{path.name}: {error}; every encoding needs one") from error
 
 
 def _unit(path: Path, name: str, value: Any, centre: NDArray[np.float64]) -> Embedding:
@@ -108,7 +109,7 @@ def _unit(path: Path, name: str, value: Any, centre: NDArray[np.float64]) -> Emb
 
 
 def _json(path: Path) -> Iterator[tuple[Any, Any]]:
-    data = json.loads(path.read_text(encoding="utf-8"))
+    data = json.loads(path.read_text(encoding="utf-8-sig"))
     if not isinstance(data, dict):
         raise EnrolmentRefused(f"{path.name}: a JSON object is needed, this is a {type(data).__name__}")
     if set(data) == {"names", "encodings"}:

@@ -6,21 +6,18 @@ So every template passes here, and a refused one leaves the gallery as it was.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge.errors import ModelMismatch, ProbeRefused, TemplateRefused
+from edge.identity import MOST_ID, is_identity
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from edge.matcher.exact import Rows
-
-RESIDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,63}")
-"""ASCII only: ids are file names, MQTT topics and log fields elsewhere."""
 
 NORM_LOW, NORM_HIGH = 0.98, 1.02
 """Outside this the vector is not a rounded unit embedding but something else."""
@@ -74,10 +71,9 @@ class Admission:
             raise ProbeRefused(f"probe has squared norm {square:.4g}, expected 1; embed the face again")
 
     def _check_id(self, resident_id: str) -> None:
-        if not (isinstance(resident_id, str) and RESIDENT_ID.fullmatch(resident_id)):
+        if not is_identity(resident_id):
             raise TemplateRefused(
-                f"resident id {resident_id!r} is not 1 to 64 of A-Z a-z 0-9 . _ : @ - "
-                "starting with a letter or digit; rename the resident"
+                f"resident id {resident_id!r} is not 1 to {MOST_ID} printable characters; rename the resident"
             )
 
     def _check_shape(self, resident_id: str, rows: Rows) -> None:

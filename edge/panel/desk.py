@@ -55,7 +55,8 @@ class Desk:
     what the display at the gate shows, None where the panel runs without the door, and `words` what
     the staff have it say. `door` returns the door's state in words (`contact`, `lock`, `secured`,
     `alarms`). `back_up` (passphrase) makes an encrypted backup, which the caller deletes.
-    `sight` finds faces for the live view. What is None is not connected, and its page says so.
+    `sight` finds faces for the live view; `unmatched` returns who is enrolled and yet not matched by the
+    door, and why. What is None is not connected, and its page says so.
     """
 
     door_id: str
@@ -78,6 +79,7 @@ class Desk:
     network: Callable[[], NetworkState] | None = None
     back_up: Callable[[str], Path] | None = None
     sight: Sight | None = None
+    unmatched: Callable[[], Mapping[str, str]] = dict
 
     def note(self, kind: Kind, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
         """Commit an event of the panel. Raises `JournalUnavailable`: what is not logged is not done."""

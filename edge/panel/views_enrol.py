@@ -16,6 +16,7 @@ from edge.enrol.session import HINDRANCES
 from edge.enrol.templates import templates_under
 from edge.errors import FrameRefused, PanelRefused
 from edge.events import Kind
+from edge.identity import person_name, resident_id
 from edge.web.accounts import Role
 from edge.web.refusals import Refused
 
@@ -180,11 +181,8 @@ def _preview(image: Image, boxes: Sequence[tuple[Box, bool]]) -> bytes:
 
 def _stated(ask: Ask) -> tuple[Statement, str]:
     """Return what the form declares. Raises `ConsentRefused` before the camera is even opened."""
-    resident_id = ask.form.get("resident_id", "").strip()
-    if not (0 < len(resident_id) <= 64) or not resident_id.isprintable() or "/" in resident_id:
-        raise PanelRefused(f"resident number {resident_id[:40]!r}: give 1 to 64 printable characters, no /")
     statement = Statement(
-        resident_id,
+        resident_id(ask.form.get("resident_id", "")),
         agrees="agrees" in ask.form,
         language=ask.language,
         is_minor="minor" in ask.form,
@@ -192,7 +190,8 @@ def _stated(ask: Ask) -> tuple[Statement, str]:
     )
     desk = ask.desk
     consent_from(statement, ask.session.user, desk.clock.now(), minors_allowed=desk.minors_allowed)
-    return statement, ask.form.get("name", "").strip()[:200]
+    name = ask.form.get("name", "")
+    return statement, person_name(name) if name.strip() else ""
 
 
 def _override(ask: Ask, enrolment: Enrolment) -> dict[str, Any]:

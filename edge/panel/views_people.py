@@ -15,6 +15,7 @@ from edge.consent.rules import GREETING, GREETING_NOTICE, PURPOSE, Statement, co
 from edge.enrol.withdrawal import WithdrawalDesk
 from edge.errors import PanelRefused
 from edge.events import Group, Kind
+from edge.identity import access_levels
 from edge.panel.telling import seen_events
 from edge.panel.troubles import troubles
 from edge.store.person import export_person
@@ -35,8 +36,10 @@ def residents(ask: Ask) -> Response:
     again = ask.desk.residents.other_models(ask.desk.recogniser.model_id)
     now = ask.desk.clock.now()
     people = ask.desk.residents.list()
+    unmatched = ask.desk.unmatched()
     lists = {
         "all": people,
+        "unmatched": [one for one in people if one.id in unmatched],
         "again": [one for one in people if one.id in again],
         "over": [one for one in people if not _is_valid(one, now)],
     }
@@ -49,6 +52,7 @@ def residents(ask: Ask) -> Response:
         view=view,
         counts={name: len(rows) for name, rows in lists.items()},
         again=again,
+        unmatched=unmatched,
         over={one.id for one in lists["over"]},
         enrolled=enrolled(ask.desk),
     )
@@ -74,6 +78,7 @@ def resident(ask: Ask) -> Response:
         person=person,
         templates=ask.desk.residents.templates_of(person.id),
         consents=ask.desk.consents.of(person.id),
+        unmatched=ask.desk.unmatched().get(person.id),
         again=person.id in ask.desk.residents.other_models(ask.desk.recogniser.model_id),
         is_welcomed=bool(_greetings(ask, person)),
         greeting_notice=NOTICES[GREETING_NOTICE][ask.language],
@@ -84,7 +89,7 @@ def change(ask: Ask) -> Response:
     """Change validity, access levels and the length of the opening; the templates stay as they are."""
     person = _person(ask)
     form = ask.form
-    levels = tuple(level.strip()[:64] for level in form.get("levels", "").split(",") if level.strip())
+    levels = access_levels(form.get("levels", ""))
     changed = replace(
         person,
         access_levels=levels,

@@ -195,6 +195,8 @@ WORDS: Mapping[str, Words] = MappingProxyType(
         "no_residents": Words("Nobody is found.", "没有找到住户。"),
         "begin_enrolling": Words("Enrol the first resident", "登记第一位住户"),
         "list_all": Words("Everybody", "全部住户"),
+        "unmatched": Words("Enrolled, but not matched by the door", "已登记，但门禁无法比对"),
+        "list_unmatched": Words("Not matched by the door", "门禁无法比对"),
         "list_again": Words("Enrol again", "需重新登记"),
         "list_over": Words("Not valid now", "当前无效"),
         "list_failed": Words("The door fails", "人脸不通过"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from edge.policy.schedule import ALWAYS, Calendar, Opening, Schedule
+from edge.policy.schedule import NEVER, Calendar, Opening, Schedule
 from edge.policy.trust import Believe, Trust
 
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ class DoorState:
 class DoorModes:
     """The mode of one door and what follows from it. Any thread.
 
-    `schedule` is that of the modes `scheduled` and `first_person_in`; `usual` is the mode the
-    door returns to when a timed one ends.
+    `schedule` is that of the modes `scheduled` and `first_person_in`, which hold a door without one
+    unlocked at no time; `usual` is the mode the door returns to when a timed one ends.
     """
 
     def __init__(
         self,
         calendar: Calendar,
-        schedule: Schedule = ALWAYS,
+        schedule: Schedule = NEVER,
         usual: Mode = Mode.NORMAL,
         trust: Trust | None = None,
     ) -> None:

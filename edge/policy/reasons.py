@@ -172,6 +172,9 @@ KIND_WORDS: dict[Kind, Words] = {
         "住户数据已损坏；旧数据已另存，新数据库开始",
     ),
     Kind.CONFIG_REFUSED: Words("a configuration from the property was refused", "物业下发的配置被拒绝"),
+    Kind.HEALTH_GALLERY: Words(
+        "residents are enrolled and yet not matched; enrol them again", "部分住户已登记却无法比对，请重新登记"
+    ),
     Kind.HEALTH_CLOCK: Words(
         "the door's clock is far from what is certain, or right again", "设备时钟严重不准，或已恢复正常"
     ),

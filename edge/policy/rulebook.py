@@ -89,7 +89,7 @@ class UsualMode:
     """How a door stands when nobody commanded otherwise, and the schedule of its open hours."""
 
     mode: Mode = Mode.NORMAL
-    schedule: Schedule = ALWAYS
+    schedule: Schedule = NEVER
 
 
 @dataclass(frozen=True, slots=True)

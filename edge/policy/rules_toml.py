@@ -57,7 +57,8 @@ class _Holidays(_Table):
 
 class _Door(_Table):
     mode: Mode
-    schedule: str = "always"
+    schedule: str | None = None
+    """No default: what is forgotten here must not hold a door open."""
 
 
 class _Passback(_Table):
@@ -244,7 +245,20 @@ class _Builder:
             self._mistakes.append(
                 f"doors.{name}.mode: {door.mode} is an emergency; command it, it is no usual mode"
             )
-        return UsualMode(door.mode, self._find_schedule(f"doors.{name}", door.schedule))
+        return UsualMode(door.mode, self._opening_hours(name, door))
+
+    def _opening_hours(self, name: str, door: _Door) -> Schedule:
+        has_hours = door.mode in (Mode.SCHEDULED, Mode.FIRST_PERSON_IN)
+        if has_hours and door.schedule is None:
+            self._mistakes.append(
+                f"doors.{name}.schedule: missing; mode {door.mode} needs the hours in which the door is "
+                'unlocked: the name of a schedule ("always" means day and night)'
+            )
+        if door.mode in (Mode.NORMAL, Mode.UNLOCKED) and door.schedule is not None:
+            self._mistakes.append(
+                f"doors.{name}.schedule: mode {door.mode} has no hours; write scheduled, or take it out"
+            )
+        return NEVER if door.schedule is None else self._find_schedule(f"doors.{name}", door.schedule)
 
     def _level(self, name: str, level: _Level) -> Level:
         return Level(

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, cast
 
 from edge.errors import StoreError
+from edge.store.acting import acting_as, owner_to_become
 from edge.store.consent_rows import CONSENTS
 from edge.store.consents import CONSENTS_FILE
 from edge.store.credentials import CREDENTIALS, CREDENTIALS_FILE, PIN_KEY_FILE
@@ -111,8 +112,9 @@ def back_up(data: Path, file: Path, passphrase: str, now: datetime, wish: Backup
     """
     if not (data / RESIDENTS_FILE).exists() and not (data / JOURNAL_FILE).exists():
         raise StoreError(f"{data}: no residents and no journal here; name the door's folder with --data")
+    owner = owner_to_become(data)  # the file is the caller's affair, the folder its owner's
     try:
-        with _snapshot(data, wish.databases) as folder, whole_file(file) as out:
+        with whole_file(file) as out, acting_as(owner), _snapshot(data, wish.databases) as folder:
             _add_config(folder, wish.config)
             names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
             manifest = Manifest(wish.program, now.isoformat(), tuple(names))

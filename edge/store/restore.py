@@ -8,6 +8,7 @@ its own, and the first event of the new one names it.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -16,12 +17,13 @@ import tarfile
 import time
 import uuid
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, cast
 
 from edge.domain import EventDraft
 from edge.errors import StoreError
 from edge.events import Kind
+from edge.store.acting import acting_as, owner_to_become
 from edge.store.backup import CONFIG, MANIFEST, NAME, OLD_JOURNALS, Manifest
 from edge.store.database import open_read_only
 from edge.store.journal import SqliteJournal
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.store.database import Schema
+
+LOG = logging.getLogger(__name__)
 
 CARRIED = ("mode.json", "clock-floor")
 """Kept from the folder that is replaced: a lock-down stays, and the clock is not believed less."""
@@ -93,28 +97,43 @@ def restore(file: Path, data: Path, passphrase: str, now: datetime, wish: Restor
     empty without `wish.replace`.
     """
     data = data.absolute()
-    is_taken = data.exists() and any(entry.name != MODELS for entry in data.iterdir())
-    if is_taken and not wish.replace:
-        raise StoreError(f"{data}: the folder is not empty; --replace keeps it under another name")
-    if is_taken:
-        _require_unused(data)
+    owner = owner_to_become(data)
+    with acting_as(owner):
+        is_taken = data.exists() and any(entry.name != MODELS for entry in data.iterdir())
+        if is_taken and not wish.replace:
+            raise StoreError(f"{data}: the folder is not empty; --replace keeps it under another name")
+        if is_taken:
+            _require_unused(data)
     for leftover in data.parent.glob(f".{data.name}.restoring-*"):
         shutil.rmtree(leftover, ignore_errors=True)  # of a restore that was killed: no withdrawal reaches it
     stage = data.with_name(f".{data.name}.restoring-{secrets.token_hex(4)}")
     try:
         stage.mkdir(mode=0o700, parents=True)
-        manifest = _unpack(file, stage, passphrase)
-        _check(stage, manifest, wish.databases)
-        back_again = _back_again(stage, data) if is_taken else ()
-        erased = (*carry_withdrawals(data, stage), *apply_withdrawals(stage, wish.withdrawn))
-        carry_pass_uses(data, stage)
-        journal = _begin_stream(stage, manifest, now)
+        if owner is not None:
+            os.chown(stage, owner.uid, owner.gid, follow_symlinks=False)
+        with file.open("rb") as sealed, acting_as(owner):
+            made = _fill(SealedReader(sealed, passphrase, file), stage, data, now, wish)
         set_aside = _put_in_place(stage, data, now, is_taken=is_taken)
     except (OSError, sqlite3.Error, tarfile.TarError) as error:
         raise StoreError(f"{data}: nothing was restored: {error}") from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    return Restored(manifest, journal, set_aside, back_again, tuple(sorted(erased)))
+    return replace(made, set_aside=set_aside)
+
+
+def _fill(reader: SealedReader, stage: Path, data: Path, now: datetime, wish: RestoreWish) -> Restored:
+    """Make the finished folder in `stage`, with what the old one at `data` knows better."""
+    manifest = _unpack(reader, stage)
+    _check(stage, manifest, wish.databases)
+    back_again = _back_again(stage, data) if data.exists() else ()
+    erased = (*carry_withdrawals(data, stage), *apply_withdrawals(stage, wish.withdrawn))
+    carry_pass_uses(data, stage)
+    journal = _begin_stream(stage, manifest, now)
+    _carry_over(data, stage)
+    if (stage / CONFIG).exists():
+        (stage / CONFIG).rename(stage / f"restored-{CONFIG}")
+    _sync_tree(stage)
+    return Restored(manifest, journal, None, back_again, tuple(sorted(erased)))
 
 
 def _require_unused(data: Path) -> None:
@@ -133,16 +152,14 @@ def _require_unused(data: Path) -> None:
             continue  # damaged: a reason to restore
 
 
-def _unpack(file: Path, stage: Path, passphrase: str) -> Manifest:
-    with file.open("rb") as sealed:
-        reader = SealedReader(sealed, passphrase, file)
-        stream = cast("IO[bytes]", reader)  # a stream of tar only reads
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            manifest = _read_manifest(archive, file)
-            while (entry := archive.next()) is not None:
-                _extract(archive, entry, stage, file)
-        while reader.read(tarfile.RECORDSIZE):
-            pass  # only now it is known that nothing was cut off
+def _unpack(reader: SealedReader, stage: Path) -> Manifest:
+    stream = cast("IO[bytes]", reader)  # a stream of tar only reads
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        manifest = _read_manifest(archive, reader.path)
+        while (entry := archive.next()) is not None:
+            _extract(archive, entry, stage, reader.path)
+    while reader.read(tarfile.RECORDSIZE):
+        pass  # only now it is known that nothing was cut off
     return manifest
 
 
@@ -230,12 +247,6 @@ def _unsent(path: Path) -> int:
 
 def _put_in_place(stage: Path, data: Path, now: datetime, *, is_taken: bool) -> Path | None:
     """Give the finished folder its name; an old one keeps its content under another name."""
-    _carry_over(data, stage)
-    if (stage / CONFIG).exists():
-        (stage / CONFIG).rename(stage / f"restored-{CONFIG}")
-    if data.exists():
-        _give_to_owner(stage, data.stat())
-    _sync_tree(stage)
     aside = data.with_name(f"{data.name}.replaced-{now:%Y%m%dT%H%M%SZ}") if is_taken else None
     if aside is not None:
         data.rename(aside)
@@ -253,18 +264,25 @@ def _put_in_place(stage: Path, data: Path, now: datetime, *, is_taken: bool) -> 
 
 def _carry_over(data: Path, stage: Path) -> None:
     for name in CARRIED:
-        if (data / name).exists():
-            shutil.copyfile(data / name, stage / name)
+        try:
+            descriptor = os.open(data / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            LOG.warning("%s is not carried over: %s", data / name, error)
+            continue
+        with os.fdopen(descriptor, "rb") as old, (stage / name).open("wb") as new:
+            shutil.copyfileobj(old, new)
     if (data / MODELS).is_dir():
-        shutil.copytree(data / MODELS, stage / MODELS, copy_function=os.link)
+        shutil.copytree(data / MODELS, stage / MODELS, copy_function=_link_or_copy)
 
 
-def _give_to_owner(stage: Path, owner: os.stat_result) -> None:
-    """Let the service's user own what root restored."""
-    if os.geteuid() != 0:
-        return
-    for path in (stage, *stage.rglob("*")):
-        os.chown(path, owner.st_uid, owner.st_gid)
+def _link_or_copy(source: str, target: str) -> None:
+    """Link a file, or copy it where that is not allowed: what root installed, say."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _sync_tree(folder: Path) -> None:

@@ -88,7 +88,7 @@ class SealedReader:
     """
 
     def __init__(self, file: BinaryIO, passphrase: str, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._file = file
         self._header = file.read(HEADER.size)
         self._cipher = AESGCM(self._read_header(passphrase))
@@ -107,16 +107,16 @@ class SealedReader:
 
     def _read_header(self, passphrase: str) -> bytes:
         if len(self._header) != HEADER.size or not self._header.startswith(MARKER):
-            raise StoreError(f"{self._path}: this is not a facegate backup; name another file")
+            raise StoreError(f"{self.path}: this is not a facegate backup; name another file")
         _, version, log_n, p, salt = HEADER.unpack(self._header)
         cost = Cost(log_n, p)
         if version != VERSION:
             raise StoreError(
-                f"{self._path}: backup version {version}, this program knows {VERSION}; install the newer"
+                f"{self.path}: backup version {version}, this program knows {VERSION}; install the newer"
                 " facegate"
             )
         if not cost.is_bearable:
-            raise StoreError(f"{self._path}: the backup is damaged in its first bytes; use another copy")
+            raise StoreError(f"{self.path}: the backup is damaged in its first bytes; use another copy")
         return _key(passphrase, salt, cost)
 
     def _next(self) -> bytes:
@@ -126,7 +126,7 @@ class SealedReader:
             plain = self._cipher.decrypt(NONCE.pack(self._number, self._is_done), sealed, self._header)
         except (InvalidTag, ValueError) as error:
             guess = "damaged or cut short" if self._number else "the passphrase is wrong, or it is damaged"
-            raise StoreError(f"{self._path}: the backup cannot be opened: {guess}") from error
+            raise StoreError(f"{self.path}: the backup cannot be opened: {guess}") from error
         self._number += 1
         return plain
 

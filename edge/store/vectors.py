@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.errors import StoreError, TemplateRefused
+from edge.identity import MOST_ID, MOST_NAME, is_identity
 
 if TYPE_CHECKING:
     from edge.domain import Embedding, Resident, Template
 
-MAX_ID = 128
-MAX_NAME = 200
 NORM_TOLERANCE = 0.02
 """A row scaled a thousandfold matched half of all strangers in a trial; unit length is the rule."""
 
 
 def checked_resident(resident: Resident) -> None:
     """Raise `StoreError` when the id or the name is empty, too long or not printable."""
-    for what, text, longest in (("id", resident.id, MAX_ID), ("name", resident.name, MAX_NAME)):
-        if not text or len(text) > longest or not text.isprintable():
-            raise StoreError(f"resident {what} {text[:40]!r}: give 1 to {longest} printable characters")
+    if not is_identity(resident.id):
+        raise StoreError(f"resident id {resident.id[:40]!r}: give 1 to {MOST_ID} printable characters")
+    name = resident.name
+    if not 0 < len(name) <= MOST_NAME or not name.isprintable():
+        raise StoreError(f"resident name {name[:40]!r}: give 1 to {MOST_NAME} printable characters")
     for at in (resident.valid_from, resident.valid_until):
         if at is not None and at.tzinfo is None:
             raise StoreError(f"resident {resident.id!r}: {at} has no time zone; give UTC")

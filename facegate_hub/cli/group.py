@@ -8,6 +8,7 @@ import threading
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -167,6 +168,13 @@ hub.add_command(diagnostics)
 hub.add_command(keys)
 
 
+def _zone(_context: click.Context, _parameter: click.Parameter, name: str | None) -> ZoneInfo | None:
+    try:
+        return None if name is None else ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise click.BadParameter(f"{name!r}: no such zone; use a name like Asia/Shanghai") from error
+
+
 @hub.group()
 def roster() -> None:
     """Keep who may enter.
@@ -180,9 +188,16 @@ def roster() -> None:
 @click.option("--encoding", default="utf-8", show_default=True, help="Excel in China writes gb18030.")
 @click.option("--replace", is_flag=True, help="Also remove everybody who is not in FILE.")
 @click.option("--removing", type=int, help="How many people --replace removes, when it is most of them.")
+@click.option("--timezone", "zone", callback=_zone, help="Of times and days in FILE that name none.")
 @click.pass_obj
 def import_(
-    place: tuple[Path, str], file: BinaryIO, encoding: str, replace: bool, removing: int | None
+    place: tuple[Path, str],
+    *,
+    file: BinaryIO,
+    encoding: str,
+    replace: bool,
+    removing: int | None,
+    zone: ZoneInfo | None,
 ) -> None:
     """Add and change people from CSV: id, name, access_levels, valid_from, valid_until...
 
@@ -190,7 +205,7 @@ def import_(
 
     Example: facegate hub roster import residents.csv
     """
-    records = read_people(file.read(), encoding)
+    records = read_people(file.read(), encoding, zone)
     with closing(Staff(*place)) as desk:
         done = desk.import_people(records, replace=replace, removing=removing)
     click.echo(f"{done.read} read, {done.removed} removed; the roster is at revision {done.rev}")

@@ -1,49 +1,151 @@
-"""What root does in the service's folder must stay readable for the service."""
+"""What root does in the service's folder is done with the service's rights: nothing in it leads root out."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from edge.cli.credentials import card
-from edge.cli.data_dir import default_data_dir, hand_over
+from edge.cli.data_dir import default_data_dir
+from edge.domain import EventDraft
+from edge.events import Kind
+from edge.store.acting import Owner, acting_as, owner_to_become
+from edge.store.journal import SqliteJournal
+from edge.store.residents import ResidentStore
 
 SOMEBODY = 4711
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for somebody else")
+
+
+def run(*words):
+    """Run a command as its own process: it gives up its rights for good."""
+    command = [sys.executable, "-m", "edge.cli", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def open_to_all():
+    """A folder that every user may enter, unlike pytest's own."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def door(open_to_all):
+    """The folder of a door that belongs to somebody, with a journal in it."""
+    data = open_to_all / "lib" / "facegate"
+    data.mkdir(parents=True)
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    with closing(
+        SqliteJournal(data / "journal.db", "north", boot="b", clock_trust=lambda: "synced")
+    ) as journal:
+        journal.append(EventDraft(Kind.SERVICE_STARTED, at, 0.0))
+    ResidentStore(data / "residents.db").close()
+    give(data)
+    (open_to_all / "words").write_text("a long passphrase 12\n")
+    (open_to_all / "words").chmod(0o600)
+    return data
+
+
+def give(folder):
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, SOMEBODY, SOMEBODY, follow_symlinks=False)
 
 
 def owners(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.lstat().st_uid for path in (folder, *folder.rglob("*"))}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for somebody else")
-def test_what_root_adds_to_the_service_s_folder_belongs_to_the_service(tmp_path):
-    os.chown(tmp_path, SOMEBODY, SOMEBODY)
-    done = CliRunner().invoke(card, ["add", "w26:17:4711", "anna", "--data", str(tmp_path)])
-    assert done.exit_code == 0, done.output
-    assert "credentials.db" in owners(tmp_path)
-    assert set(owners(tmp_path).values()) == {SOMEBODY}
+@only_root
+def test_what_root_adds_to_the_service_s_folder_belongs_to_the_service(door):
+    code, output = run("card", "add", "w26:17:4711", "anna", "--data", door)
+    assert code == 0, output
+    assert f"working as {SOMEBODY}" in output
+    assert "credentials.db" in owners(door)
+    assert set(owners(door).values()) == {SOMEBODY}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for somebody else")
-def test_links_out_of_the_folder_are_left_alone(tmp_path):
-    folder, outside = tmp_path / "data", tmp_path / "shadow"
-    folder.mkdir()
-    outside.write_text("root's")
-    (folder / "soft").symlink_to(outside)
-    (folder / "hard").hardlink_to(outside)
-    (folder / "own").write_text("the service's")
-    hand_over(folder, (SOMEBODY, SOMEBODY))
-    assert owners(folder) == {".": SOMEBODY, "own": SOMEBODY, "soft": 0, "hard": 0}
-    assert outside.stat().st_uid == 0
+@only_root
+@pytest.mark.parametrize("command", ["pin list", "card list", "enrol list", "clock", "keys status"])
+def test_no_command_of_root_follows_a_link_out_of_the_folder(door, open_to_all, command):
+    secret = open_to_all / "root-only"
+    secret.write_text("root:secret-hash\n")
+    secret.chmod(0o600)
+    for name in ("credentials.db", "pin.key", "clock-floor", "consents.db"):
+        (door / name).symlink_to(secret)
+    give(door)
+    _, output = run(*command.split(), "--data", door)
+    assert "secret-hash" not in output
+    assert secret.read_text() == "root:secret-hash\n"
+    assert secret.stat().st_uid == 0
 
 
-def test_what_belongs_to_others_already_stays_theirs(tmp_path):
-    (tmp_path / "journal.db").touch()
-    hand_over(tmp_path, (SOMEBODY, SOMEBODY), made_by=os.getuid() + 1)
-    assert set(owners(tmp_path).values()) == {os.getuid()}
+@only_root
+def test_a_restore_copies_nothing_of_root_s_and_gives_nothing_away(door, open_to_all):
+    backup, words = open_to_all / "b.fgb", open_to_all / "words"
+    code, output = run("backup", backup, "--data", door, "--passphrase-file", words)
+    assert code == 0, output
+    assert backup.stat().st_uid == 0
+    secret, tool = open_to_all / "root-only", open_to_all / "root-tool"
+    secret.write_text("root:secret-hash\n")
+    secret.chmod(0o600)
+    tool.write_text("#!/bin/sh\n")
+    (door / "models").mkdir()
+    (door / "models" / "soft.onnx").symlink_to(tool)
+    (door / "models" / "hard.onnx").hardlink_to(tool)
+    (door / "mode.json").symlink_to(secret)
+    (door / "old-journals").symlink_to(open_to_all)
+    for path in (door, *(one for one in door.rglob("*") if one.name != "hard.onnx")):
+        os.chown(path, SOMEBODY, SOMEBODY, follow_symlinks=False)
+    code, output = run("restore", backup, "--data", door, "--replace", "--passphrase-file", words)
+    assert code == 0, output
+    assert (secret.stat().st_uid, tool.stat().st_uid) == (0, 0)
+    assert not (door / "mode.json").exists()
+    readable = [path for path in door.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert not [path for path in readable if b"secret-hash" in path.read_bytes()]
+    assert {path.lstat().st_uid for path in (door, *door.rglob("*"))} == {SOMEBODY}
+
+
+@only_root
+def test_a_backup_takes_nothing_that_the_folder_s_owner_may_not_read(door, open_to_all):
+    secret = open_to_all / "root-only"
+    secret.write_text("root:secret-hash\n")
+    secret.chmod(0o600)
+    (door / "receipt.key").symlink_to(secret)
+    give(door)
+    code, output = run(
+        "backup", open_to_all / "b.fgb", "--data", door, "--passphrase-file", open_to_all / "words"
+    )
+    assert code == 1
+    assert "Permission denied" in output
+    assert not (open_to_all / "b.fgb").exists()
+
+
+@only_root
+def test_rights_come_back_after_a_block(tmp_path):
+    before = os.geteuid(), os.getegid(), os.getgroups()
+    with acting_as(Owner(SOMEBODY, SOMEBODY)):
+        assert (os.geteuid(), os.getegid(), os.getgroups()) == (SOMEBODY, SOMEBODY, [SOMEBODY])
+        with pytest.raises(PermissionError):
+            (tmp_path / "x").touch()
+    assert (os.geteuid(), os.getegid(), os.getgroups()) == before
+
+
+def test_nobody_is_become_in_one_s_own_folder(tmp_path):
+    assert owner_to_become(tmp_path) is None
+    assert owner_to_become(tmp_path / "missing") is None
+    with acting_as(None):
+        (tmp_path / "x").touch()
 
 
 def test_the_folder_is_systemd_s_then_the_user_s():

@@ -68,7 +68,7 @@ def test_the_present_rules_change_nothing(data):
 
 
 def test_check_lists_what_was_understood_or_every_mistake(data):
-    assert "resident: doors *; schedule shut; methods *" in run(
+    assert "level resident: doors *; schedule shut; methods *" in run(
         "policy", "check", "--rules", rules(data, STRICT)
     )
     with pytest.raises(ConfigError, match=r"levels\.a\.schedule"):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -135,3 +136,33 @@ def test_harmless_cells_are_exported_as_they_are():
         "resident": 'Anna, "安娜"\n2',
         "reason": "",
     }
+
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def test_what_excel_makes_of_a_list_is_read():
+    header = "\ufeffsep=;\r\nID;Name;Access Levels;Valid From;VALID_UNTIL\r\n"
+    text = header + "3栋1203;李\u3000伟\u200d;resident，cleaner;2027/3/1;2027-03-31\r\n"
+    assert read_people(text.encode(), zone=SHANGHAI) == [
+        {
+            "id": "3栋1203",
+            "name": "李 伟",
+            "access_levels": ["resident", "cleaner"],
+            "valid_from": "2027-03-01T00:00:00+08:00",
+            "valid_until": "2027-04-01T00:00:00+08:00",
+        }
+    ]
+
+
+@pytest.mark.parametrize("time", ["2027-03-31", "2027/3/31", "2027-03-31T18:00", "2027-03-31 18:00:00"])
+def test_a_time_without_a_zone_is_nobody_s_guess(time):
+    with pytest.raises(SyncError, match="line 2: valid_until .* has no time zone; give --timezone"):
+        read_people(f"id,name,valid_until\na,A,{time}\n".encode())
+    assert read_people(f"id,name,valid_until\na,A,{time}\n".encode(), zone=SHANGHAI)
+
+
+@pytest.mark.parametrize("time", ["31/03/2027", "2027-13-01", "soon"])
+def test_what_is_no_time_is_refused_by_its_line(time):
+    with pytest.raises(SyncError, match="line 2: valid_until"):
+        read_people(f"id,name,valid_until\na,A,{time}\n".encode(), zone=SHANGHAI)

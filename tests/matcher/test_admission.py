@@ -60,7 +60,7 @@ def test_bad_rows_are_refused_and_change_nothing(rows: np.ndarray, reason: str) 
     assert (gallery.version, gallery.residents, gallery.templates) == (1, 1, 2)
 
 
-@pytest.mark.parametrize("resident_id", ["", "a/b", "a b", "#", "+", "x" * 65, "-x", "é", "a\n", 7, None])
+@pytest.mark.parametrize("resident_id", ["", "x" * 129, "a\n", "a\x00", "\ud800", 7, None])
 def test_bad_ids_are_refused(resident_id: str) -> None:
     gallery = filled()
     with pytest.raises(TemplateRefused, match="resident id"):

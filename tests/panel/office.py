@@ -62,6 +62,7 @@ class PanelUnderTest:
     gallery: Residents
     journal: SqliteJournal
     pulses: list = field(default_factory=list)
+    unmatched: dict = field(default_factory=dict)
 
     def browser(self, address="192.0.2.7"):
         return Browser(TestClient(self.app, base_url="https://door", client=(address, 5000)))
@@ -111,7 +112,7 @@ def open_panel(folder, stack: ExitStack, minors_allowed=False, zone: tzinfo = UT
             SqliteJournal(folder / "journal.db", "gate", boot=str(uuid.uuid4()), clock_trust=lambda: "synced")
         )
     )
-    pulses = []
+    pulses, unmatched = [], {}
 
     def judge(resident_id, pictures):
         taker = ShotTaker(scene, scene)
@@ -142,8 +143,9 @@ def open_panel(folder, stack: ExitStack, minors_allowed=False, zone: tzinfo = UT
         ),
         back_up=backup_maker(folder, clock),
         sight=Sight(scene, clock),
+        unmatched=lambda: unmatched,
     )
-    return PanelUnderTest(desk, make_app(desk), clock, feed, scene, gallery, journal, pulses)
+    return PanelUnderTest(desk, make_app(desk), clock, feed, scene, gallery, journal, pulses, unmatched)
 
 
 def photo(scene, width=120, actor=ANNA):

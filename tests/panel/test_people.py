@@ -200,7 +200,7 @@ def test_a_hostile_name_is_text_everywhere(panel):
     assert "&lt;script&gt;" in browser.get(f"/enrol?name={HOSTILE}").text
 
 
-@pytest.mark.parametrize("resident_id", ["", " ", "a/b", "x" * 65, "a\x00b", "../../etc"])
+@pytest.mark.parametrize("resident_id", ["", " ", "x" * 129, "a\x00b", "../../etc"])
 def test_an_impossible_resident_number_is_refused(panel, resident_id):
     assert enrol(panel, panel.logged_in(), resident_id).status_code == 422
 
@@ -357,3 +357,32 @@ def test_somebody_else_before_the_camera_is_not_enrolled(panel):
 
     assert "same person" in browser.get("/enrol/now").text
     assert browser.post("/enrol/save").status_code == 422
+
+
+@pytest.mark.parametrize("resident_id", ["3栋1203", "3/1203", "flat 12"])
+def test_a_flat_is_named_as_it_is_written_on_the_door(panel, resident_id):
+    browser = panel.logged_in()
+    enrolled(panel, browser, resident_id, name="李\u3000伟")
+    assert panel.desk.residents.get(resident_id).name == "李 伟"
+    assert "李 伟" in browser.get(f"/residents/{resident_id}").text
+    form = {"levels": "resident，cleaner", "valid_from": "", "valid_until": ""}
+    browser.get(f"/residents/{resident_id}")
+    assert browser.post(f"/residents/{resident_id}/change", **form).status_code in {200, 303}
+    assert panel.desk.residents.get(resident_id).access_levels == ("resident", "cleaner")
+
+
+def test_a_name_that_cannot_be_printed_is_refused_before_the_sitting(panel):
+    browser = panel.logged_in()
+    browser.get("/enrol")
+    assert enrol(panel, browser, "flat-7", name="a\x07b").status_code == 422
+    assert panel.desk.studio.now is None
+
+
+def test_who_is_enrolled_and_not_matched_is_red(panel):
+    browser = panel.logged_in()
+    enrolled(panel, browser)
+    assert "not matched" not in browser.get("/").text + browser.get("/residents").text
+    panel.unmatched["flat-7"] = "template 0 has norm 2"
+    assert "Not matched by the door" in browser.get("/").text
+    assert "Enrolled, but not matched by the door" in browser.get("/residents?show=unmatched").text
+    assert "template 0 has norm 2" in browser.get("/residents/flat-7").text

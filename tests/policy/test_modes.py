@@ -109,3 +109,11 @@ def test_no_schedule_holds_a_door_open_while_the_time_is_not_known():
     assert not modes.is_held_unlocked(NOON)
     trust.is_sure = True
     assert modes.is_held_unlocked(NOON)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_door_without_hours_is_held_unlocked_by_no_schedule(mode):
+    modes = DoorModes(Calendar(ZoneInfo("UTC")))
+    modes.set(DoorState(mode))
+    modes.note_entry(NOON)
+    assert modes.is_held_unlocked(NOON) == (mode in (Mode.UNLOCKED, Mode.EVACUATION))

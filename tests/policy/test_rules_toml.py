@@ -101,6 +101,23 @@ def test_everything_can_be_said():
     assert book.calendar.special[date(2026, 10, 10)] == "fri"
 
 
+@pytest.mark.parametrize("mode", ["scheduled", "first_person_in"])
+def test_a_mode_that_unlocks_needs_its_hours(mode):
+    (line,) = mistakes(f'[doors.shop]\nmode = "{mode}"')
+    assert line.startswith("doors.shop.schedule: missing; ")
+
+
+@pytest.mark.parametrize("mode", ["normal", "unlocked"])
+def test_hours_of_a_mode_that_has_none_are_a_mistake(mode):
+    (line,) = mistakes(f'[doors.shop]\nmode = "{mode}"\nschedule = "always"')
+    assert "has no hours" in line
+
+
+def test_a_door_without_a_mode_is_a_mistake():
+    (line,) = mistakes('[doors.shop]\nschedule = "always"')
+    assert line.startswith("doors.shop.mode:")
+
+
 def test_public_holidays_come_from_the_library():
     book = parse_rules(FULL)
     plan = book.levels["cleaner"].schedule

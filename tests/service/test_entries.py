@@ -42,6 +42,7 @@ FIRST_IN = """
 [levels.resident]
 [doors.gate]
 mode = "first_person_in"
+schedule = "always"
 """
 
 

@@ -12,6 +12,7 @@ from edge.cli.consent.agreement import Agreement, agreement_options, recorded
 from edge.cli.consent.papers import export, receipt_key, verify_receipt
 from edge.cli.data_dir import data_option
 from edge.cli.door_files import opened
+from edge.cli.identity import RESIDENT_ID
 from edge.events import Kind
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def notice(language: str, greeting: bool) -> None:
 
 
 @consent.command()
-@click.argument("residents", nargs=-1, required=True)
+@click.argument("residents", nargs=-1, required=True, type=RESIDENT_ID)
 @click.option("--greeting", is_flag=True, help="Agreed to be welcomed by name on the display at the gate.")
 @agreement_options
 @data_option
@@ -97,7 +98,7 @@ def list_(missing: bool, as_json: bool, data: Path) -> None:
 
 
 @consent.command()
-@click.argument("resident_id")
+@click.argument("resident_id", type=RESIDENT_ID)
 @click.option("--by", default=getpass.getuser, show_default="your login", help="Who takes it down.")
 @click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
 @data_option

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from edge.cli.data_dir import data_option
+from edge.cli.identity import RESIDENT_ID
 from edge.events import Kind
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("resident_id")
+@click.argument("resident_id", type=RESIDENT_ID)
 @click.option("--out", type=click.File("w", encoding="utf-8", lazy=True), default="-", help="File to write.")
 @data_option
 def export(resident_id: str, out: TextIO, data: Path) -> None:

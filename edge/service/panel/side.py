@@ -171,6 +171,7 @@ class PanelSide:
             door=lambda: door_words(door.hardware.door.state),
             network=lambda: replace(network(), fingerprint=fingerprint),
             back_up=backup_maker(door.data, self._clock),
+            unmatched=(dict) if seeing is None else (lambda: seeing.follower.unmatched),
         )
 
     def _pulse(self, door: RunningDoor) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edge.consent.rules import matchable
 from edge.errors import KeyUnavailable, StoreError, TemplateRefused
 from edge.events import Kind
-from edge.service.recognition.consent import ConsentGate, health_data, in_words
+from edge.service.recognition.consent import MOST_NAMED, ConsentGate, health_data, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -54,7 +54,10 @@ class RosterFollower:
     def __init__(self, store: ResidentStore, gallery: LiveGallery, consents: FollowedConsents) -> None:
         self.on_health: Callable[[Kind, dict[str, Any]], object] = lambda _kind, _data: None
         self.objections: dict[str, Reason] = {}
-        """Who has templates of this model and is not matched, and why."""
+        """Who has templates of this model and is not matched for want of a consent."""
+        self.unmatched: dict[str, str] = {}
+        """Who is enrolled and agreed and is not matched all the same, and why: a fault, not a wish."""
+        self._told_unmatched: frozenset[str] = frozenset()
         self._store = store
         self._gallery = gallery
         self._consents = consents
@@ -71,6 +74,7 @@ class RosterFollower:
     def refresh(self) -> None:
         """Load what changed since the last time, if anything did, and tell what is wrong."""
         self._tell(self.load())
+        self._tell_unmatched()
 
     def load(self) -> dict[str, Any]:
         """Bring the gallery up to date; return the data of a `health.consent` event about it.
@@ -92,6 +96,7 @@ class RosterFollower:
         changes = self._store.changes_since(self._version)
         for resident_id in changes.removed:
             self.objections.pop(resident_id, None)
+            self.unmatched.pop(resident_id, None)
             self._gallery.remove(resident_id)
         concerned = sorted({*changes.put, *changed, *self._owed})
         try:
@@ -111,6 +116,7 @@ class RosterFollower:
     def _replace(self, resident_id: str) -> None:
         model_id = self._gallery.model_id
         self.objections.pop(resident_id, None)
+        self.unmatched.pop(resident_id, None)
         try:
             rows = door_rows(self._permitted(resident_id, model_id), model_id)
             if rows:
@@ -121,6 +127,7 @@ class RosterFollower:
         except (TemplateRefused, StoreError) as refusal:
             # A backup may bring back templates whose key was destroyed since: his fault is not the others'.
             logger.error("resident %s is not matched: %s; enrol again", resident_id, refusal)  # noqa: TRY400
+            self.unmatched[resident_id] = str(refusal)[:200]
         self._gallery.remove(resident_id)
 
     def _permitted(self, resident_id: str, model_id: str) -> list[Template]:
@@ -133,7 +140,18 @@ class RosterFollower:
         """Empty the gallery; everybody is loaded anew once the consents can be read."""
         if self._gallery.residents:
             self._gallery.load([])
-        self.objections, self._version = {}, 0
+        self.objections, self.unmatched, self._version = {}, {}, 0
+
+    def _tell_unmatched(self) -> None:
+        """Report who is enrolled and not matched, once for each, and that nobody is any more."""
+        now = frozenset(self.unmatched)
+        is_news = bool(now - self._told_unmatched) or (bool(self._told_unmatched) and not now)
+        self._told_unmatched = now
+        if not is_news:
+            return
+        named = dict(sorted(self.unmatched.items())[:MOST_NAMED])
+        data = {"state": "unmatched", "residents": len(now), "who": named, "way_out": "enrol them again"}
+        self.on_health(Kind.HEALTH_GALLERY, data if now else {"state": "ok"})
 
     def _tell(self, data: dict[str, Any]) -> None:
         """Log and report what is news; a growing list is told anew, a shrinking one when it is empty."""

@@ -1,0 +1,65 @@
+"""What names a person: one rule for ids and names, asked wherever one enters the system.
+
+A flat number as it is written on the door is the normal case: `3栋1203`, `flat 12`, `Müller`. What
+people cannot see or tell apart (composed and decomposed letters, wide blanks, zero-width signs that
+spreadsheets and chat programs leave behind) is made one at the entrance, by `tidied`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NewType
+
+from edge.errors import IdentityRefused
+
+ResidentId = NewType("ResidentId", str)
+"""An id that passed `resident_id`."""
+
+MOST_ID, MOST_NAME, MOST_LEVEL = 128, 200, 64
+"""Characters."""
+
+_BLANKS = re.compile(r"[^\S\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
+"""Blanks of every width; a line break or a tab inside is a mistake, and no blank."""
+_BETWEEN_LEVELS = re.compile(r"[,，、;；\s]+")
+
+
+def tidied(text: str) -> str:
+    """Return `text` as it is meant: composed, blanks of every width one plain blank, nothing invisible."""
+    composed = unicodedata.normalize("NFC", text)
+    seen = "".join(sign for sign in composed if unicodedata.category(sign) != "Cf")
+    return _BLANKS.sub(" ", seen).strip()
+
+
+def is_identity(text: object) -> bool:
+    """Say whether `text` may be a resident's id as it stands: 1 to 128 printable characters."""
+    return isinstance(text, str) and 0 < len(text) <= MOST_ID and text.isprintable()
+
+
+def resident_id(text: str) -> ResidentId:
+    """Return the id somebody typed, tidied. Raises `IdentityRefused` saying what an id is."""
+    tidy = _named("resident id", text, MOST_ID)
+    if not {".", ".."}.isdisjoint(tidy.split("/")):  # browsers take these out of an address
+        raise IdentityRefused(f"resident id {tidy[:40]!r}: no part of it may be '.' or '..'")
+    return ResidentId(tidy)
+
+
+def person_name(text: str) -> str:
+    """Return the name somebody typed, tidied. Raises `IdentityRefused`."""
+    return _named("name", text, MOST_NAME)
+
+
+def access_levels(text: str) -> tuple[str, ...]:
+    """Return the access levels in `text`, separated by commas or semicolons of any script, or by blanks.
+
+    Raises `IdentityRefused` for one that is too long or not printable.
+    """
+    names = (part for part in _BETWEEN_LEVELS.split(tidied(text)) if part)
+    return tuple(dict.fromkeys(_named("access level", name, MOST_LEVEL) for name in names))
+
+
+def _named(what: str, text: str, longest: int) -> str:
+    tidy = tidied(text)
+    if not 0 < len(tidy) <= longest or not tidy.isprintable():
+        raise IdentityRefused(f"{what} {tidy[:40]!r}: give 1 to {longest} printable characters")
+    return tidy
