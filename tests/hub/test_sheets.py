@@ -157,7 +157,7 @@ def test_what_excel_makes_of_a_list_is_read():
 
 @pytest.mark.parametrize("time", ["2027-03-31", "2027/3/31", "2027-03-31T18:00", "2027-03-31 18:00:00"])
 def test_a_time_without_a_zone_is_nobody_s_guess(time):
-    with pytest.raises(SyncError, match="line 2: valid_until .* has no time zone; give --timezone"):
+    with pytest.raises(SyncError, match=r"line 2: valid_until .* has no time zone; give --timezone"):
         read_people(f"id,name,valid_until\na,A,{time}\n".encode())
     assert read_people(f"id,name,valid_until\na,A,{time}\n".encode(), zone=SHANGHAI)
 
