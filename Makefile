@@ -19,7 +19,7 @@ demo test lint:
 # The door as a service. DESTDIR is for packages and tests. Run it again to upgrade.
 PREFIX ?= /opt/facegate
 SYSTEMD := systemd
-EXTRAS ?= pi,models,panel,passes,holidays
+EXTRAS ?= pi,models,panel,passes,holidays,metrics
 PLACED := /etc/systemd/system/facegate.service /etc/systemd/system/facegate-relay.service \
   /usr/lib/sysusers.d/facegate.conf /usr/lib/tmpfiles.d/facegate.conf /usr/lib/modules-load.d/facegate.conf \
   /etc/udev/rules.d/60-facegate.rules

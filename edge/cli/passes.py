@@ -13,6 +13,7 @@ import click
 
 from edge.cli.identity import RESIDENT_ID
 from edge.errors import ConfigError
+from edge.extras import way_to_install
 from edge.policy.passes import Pass, PassKind, door_marks, read_pass
 from edge.policy.passes import issue as signed
 
@@ -169,7 +170,7 @@ def draw(text: str, out: Path) -> None:
     try:
         import segno
     except ImportError as error:
-        raise ConfigError("drawing needs the package segno: pip install 'facegate[passes]'") from error
+        raise ConfigError(f"drawing needs the package segno: {way_to_install('passes')}") from error
     segno.make(text, error="l", boost_error=False, micro=False).save(str(out), kind="png", scale=8, border=4)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge.errors import InstallError
+from edge.extras import way_to_install
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 IR_VERSION = 8  # read by every onnxruntime since 1.10
-NEEDS_ONNX = (
-    "preparing a model needs onnx: pip install 'facegate[models]', "
-    "or give --from a folder with the prepared file of another machine"
-)
+FROM_ELSEWHERE = "or give --from a folder with the prepared file of another machine"
 
 
 def prepare(recipe: str, source: bytes) -> bytes:
@@ -36,7 +34,8 @@ def prepare(recipe: str, source: bytes) -> bytes:
     try:
         return RECIPES[recipe](source)
     except ImportError as error:
-        raise InstallError(NEEDS_ONNX) from error
+        rule = f"preparing a model needs onnx: {way_to_install('models')}"
+        raise InstallError(f"{rule}, {FROM_ELSEWHERE}") from error
 
 
 def _untouched(source: bytes) -> bytes:

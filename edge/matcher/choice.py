@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.errors import ConfigError
+from edge.extras import way_to_install
 from edge.matcher.backends.float32 import Float32
 from edge.matcher.gallery import LiveGallery
 from edge.matcher.nearest import FIRST_K
@@ -106,7 +107,7 @@ class Choice:
             backend = BACKENDS[name]()
         except ImportError as error:
             raise ConfigError(
-                f"recognition.matcher = {name!r} needs a package: pip install 'facegate[fast]' ({error})"
+                f"recognition.matcher = {name!r} needs a package ({error}); {way_to_install('fast')}"
             ) from error
         return cls([], {batch: [backend] for batch in BATCHES}, (), "forced by recognition.matcher")
 
@@ -156,7 +157,7 @@ def _available() -> tuple[list[Backend], list[str]]:
         try:
             found.append(build())
         except ImportError as error:
-            missing[f"{name.split('-')[0]} not tried: {error} (pip install 'facegate[fast]')"] = None
+            missing[f"{name.split('-')[0]} not tried: {error} ({way_to_install('fast')})"] = None
     return found, list(missing)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from edge.extras import way_to_install
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date
@@ -33,7 +35,7 @@ def _library() -> Any:
         import holidays as library  # noqa: PLC0415 - costs start-up time and is seldom needed
     except ImportError as error:
         raise ValueError(
-            "public holidays need the package holidays: pip install 'facegate[holidays]', "
+            f"public holidays need the package holidays: {way_to_install('holidays')}, "
             "or list the days in [special_days]"
         ) from error
     return library

@@ -1,18 +1,25 @@
 """The GPIO chip behind the header, found by its label.
 
-Imported only where a real line is wanted: the module `lgpio` is the extra `pi`.
+Imported only where a real line is wanted: the extra `pi` brings `lgpio`, or `gpiod` where that has no
+wheel; `lgpio` here is whichever there is.
 """
 
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 from pathlib import Path
 
-# lgpio opens a FIFO named .lgd-nfy0 in the current directory when it is imported, which fails
-# in a read-only one (a service) and litters any other.
-with tempfile.TemporaryDirectory() as _scratch, contextlib.chdir(_scratch):
-    import lgpio as lgpio  # noqa: PLC0414 - for those who need the library itself
+try:
+    # lgpio opens a FIFO named .lgd-nfy0 in the current directory when it is imported, which fails
+    # in a read-only one (a service) and litters any other.
+    with tempfile.TemporaryDirectory() as _scratch, contextlib.chdir(_scratch):
+        import lgpio as lgpio  # noqa: PLC0414 - for those who need the library itself
+except ModuleNotFoundError:
+    from edge.relay import kernel_lines as lgpio
+
+    sys.modules["lgpio"] = lgpio  # gpiozero's pins import it by that name
 
 HEADER_CHIPS = ("pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1")
 """Labels of the 40-pin header's chip: Pi 3 and Zero 2, Pi 4, Pi 5 (their kernel drivers' names)."""

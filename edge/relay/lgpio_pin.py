@@ -5,18 +5,20 @@ writes the level it was asked for (gpiozero pull request 1177). On an active-low
 level 0 means *energised*: every start of the process would pulse the lock. Here the line goes
 from "not ours" to "output at its resting level" in a single call.
 
-Imported only where a real line is wanted: the module `lgpio` is the extra `pi`.
+Imported only where a real line is wanted: the library is the extra `pi`, see `edge.relay.chip`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+# gpiozero imports the library that `chip` has found:
+# isort: off
+from edge.relay.chip import lgpio
 from gpiozero.exc import PinInvalidFunction, PinUnknownPi
 from gpiozero.pins.lgpio import LGPIOFactory
 from gpiozero.pins.local import LocalPiPin
-
-from edge.relay.chip import lgpio
+# isort: on
 
 PI_4B_REVISION = 0xC03111
 """Stands in where there is no Raspberry Pi: GPIO2..27 are then lines 2..27 of the given chip."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from edge.errors import ConfigError, LockError
+from edge.extras import way_to_install
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +120,7 @@ def lgpio_factory(chip: int | None = None, *, inputs: bool = False) -> Any:
         from edge.relay.chip import header_chip  # noqa: PLC0415 - the extra `pi`
         from edge.relay.lgpio_pin import InputFactory, RestingFactory  # noqa: PLC0415
     except ImportError as error:
-        raise LockError(f"lgpio is not installed ({error}): pip install 'facegate[pi]'") from error
+        raise LockError(f"no GPIO library is installed ({error}): {way_to_install('pi')}") from error
     try:
         number = header_chip() if chip is None else chip
         return InputFactory(chip=number) if inputs else RestingFactory(number)

@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 import click
 
 from edge.errors import ConfigError
+from edge.extras import way_to_install
 
 try:
     import sqlalchemy  # noqa: F401 - said here in words that help
 except ImportError as error:
-    raise ConfigError("the hub needs SQLAlchemy; run: pip install 'facegate[hub]'") from error
+    raise ConfigError(f"the hub needs SQLAlchemy; {way_to_install('hub')}") from error
 
 from edge.wire.commands import CommandType
 from facegate_hub.cli.config import config, diagnostics
@@ -112,7 +113,7 @@ def _publish(service: Hub, listen: str) -> Callable[[], None]:
         )
         return MetricsPage(listen, collector).close
     except ImportError as error:
-        raise ConfigError("--metrics needs a package; run: pip install 'facegate[metrics]'") from error
+        raise ConfigError(f"--metrics needs a package; {way_to_install('metrics')}") from error
     except (OSError, OverflowError, ValueError) as error:
         raise ConfigError(f"--metrics {listen}: {error}; give HOST:PORT with a port that is free") from error
 

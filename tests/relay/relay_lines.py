@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-STAND_IN = Path(__file__).parent / "stand_in"
+STAND_INS = {name: Path(__file__).parent / name for name in ("stand_in", "stand_in_gpiod")}
+"""For a machine that has lgpio, and for one that has only gpiod: both write the same lines."""
 PIN = 17
 
 
@@ -46,7 +47,7 @@ class Lines:
     def environment(self, **extra: str) -> dict[str, str]:
         return {
             **os.environ,
-            "PYTHONPATH": str(STAND_IN),
+            "PYTHONPATH": str(STAND_INS[os.environ.get("FACEGATE_TEST_STAND_IN", "stand_in")]),
             "FACEGATE_TEST_LINES": str(self.log),
             **extra,
         }

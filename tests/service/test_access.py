@@ -184,11 +184,13 @@ def hold_up(picture: Path, clip: Path) -> None:
     video.release()
 
 
-def test_a_wiegand_card_opens_and_noise_on_its_wires_is_told(start, tmp_path):
+@pytest.mark.parametrize("library", ["stand_in", "stand_in_gpiod"])
+def test_a_wiegand_card_opens_and_noise_on_its_wires_is_told(start, tmp_path, library, monkeypatch):
+    monkeypatch.setenv("FACEGATE_TEST_STAND_IN", library)
     lines = Lines(tmp_path)
     door = start("wiegand = {d0 = 5, d1 = 6}", lock="gpio_chip = 0", environ=lines.environment())
+    until(lambda: [c for c in lines.calls() if c.name == "gpio_claim_alert"][1:], "both lines are watched")
     door.facegate("card", "add", "w26:17:4711", "anna")
-    until(lambda: [c for c in lines.calls() if c.name == "callback"][1:], "both lines are watched")
     card = wire(26, 17, 4711)
     lines.send(pulses(card[:9]), (5, 6))
     noise = door.wait_for(lambda event: event["type"] == "health.reader" and "frames" in event["data"])

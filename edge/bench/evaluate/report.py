@@ -9,6 +9,7 @@ from edge.bench.evaluate.calibrate import LEAST_PEOPLE, fit
 from edge.bench.evaluate.galleries import held_out, sizes_for, try_galleries
 from edge.bench.evaluate.rates import Scores, curve, lines
 from edge.errors import EvaluationRefused
+from edge.extras import way_to_install
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,7 +126,7 @@ def _figure(columns: int = 1) -> Any:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - a second that only a plot costs
     except ImportError as error:
-        raise EvaluationRefused("a plot needs matplotlib: pip install 'facegate[eval]'") from error
+        raise EvaluationRefused(f"a plot needs matplotlib: {way_to_install('eval')}") from error
     return Figure(figsize=(6 * columns, 4.5), layout="constrained")
 
 

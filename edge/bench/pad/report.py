@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.bench.pad.result import CLAIMS, PadResult, Species
 from edge.errors import EvaluationRefused
+from edge.extras import way_to_install
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +100,7 @@ def draw(results: Sequence[PadResult], path: Path) -> None:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - a second that only a plot costs
     except ImportError as error:
-        raise EvaluationRefused("a plot needs matplotlib: pip install 'facegate[eval]'") from error
+        raise EvaluationRefused(f"a plot needs matplotlib: {way_to_install('eval')}") from error
     figure = Figure(
         figsize=(8, 1.5 + 0.5 * sum(len(one.species) + 1 for one in results)), layout="constrained"
     )

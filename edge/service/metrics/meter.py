@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.errors import JournalUnavailable
 from edge.events import Kind
+from edge.extras import way_to_install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,11 +137,7 @@ def publish(
 
         page = MetricsPage(section.listen, DoorCollector(meter, state, lambda: controller.unsaved_events))
     except (ImportError, OSError, OverflowError) as error:
-        why = (
-            "run: pip install 'facegate[metrics]'"
-            if isinstance(error, ImportError)
-            else "is it free, and ours?"
-        )
+        why = way_to_install("metrics") if isinstance(error, ImportError) else "is it free, and ours?"
         logger.error("metrics.listen = %s: no metrics are served: %s; %s", section.listen, error, why)  # noqa: TRY400
     else:
         stack.callback(page.close)

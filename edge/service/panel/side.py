@@ -12,6 +12,7 @@ from edge.consent.rules import GREETING
 from edge.domain import EventDraft, Verdict
 from edge.errors import FacegateError, LockError, PanelRefused
 from edge.events import Kind
+from edge.extras import way_to_install
 from edge.faces.detector import load_detector
 from edge.panel.feed import DoorFeed
 from edge.policy.modes import Mode
@@ -38,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - left out of certificates
 
-MISSING_EXTRA = "the panel's libraries are not installed: pip install 'facegate[panel]'"
+MISSING_EXTRA = "the panel's libraries are not installed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class PanelSide:
         try:
             from edge.web.server import PanelThread  # noqa: PLC0415 - others need no uvicorn
         except ImportError as error:
-            self._trouble(ties.door, f"{MISSING_EXTRA} ({error.name})")
+            self._trouble(ties.door, f"{MISSING_EXTRA} ({error.name}); {way_to_install('panel')}")
             return
         address = (self._section.host, self._section.port)
         thread = PanelThread(

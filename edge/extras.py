@@ -1,0 +1,45 @@
+"""What an optional part needs, told in words that install it wherever facegate runs.
+
+facegate is no name on the Python index, so the words name the packages themselves, with the bounds of the
+installed distribution.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+
+
+def way_to_install(extra: str) -> str:
+    """Return "run: PYTHON -m pip install PACKAGE..." for the packages of an extra, on this machine.
+
+    Where facegate runs without having been installed, it names the extra in the project's list instead.
+    """
+    packages = [shlex.quote(package) for package in packages_of(extra)]
+    if not packages:
+        return f"install what pyproject.toml lists under {extra!r}"
+    return f"run: {sys.executable} -m pip install {' '.join(packages)}"
+
+
+def packages_of(extra: str) -> list[str]:
+    """Return what pip is to install for an extra: names with their bounds; empty when that is unknown."""
+    from importlib.metadata import PackageNotFoundError, requires  # noqa: PLC0415 - only when one is missing
+
+    try:
+        listed = requires("facegate") or []
+    except PackageNotFoundError:
+        return []
+    wanted = re.compile(rf"extra == ['\"]{re.escape(extra)}['\"]")
+    return [
+        _without_extra(requirement)
+        for requirement in listed
+        if wanted.search(requirement) and not requirement.startswith("facegate")
+    ]
+
+
+def _without_extra(requirement: str) -> str:
+    """Keep the other conditions: which Python a package is for is pip's to judge."""
+    name, _, conditions = requirement.partition(";")
+    kept = [part.strip(" ()") for part in conditions.split(" and ") if "extra ==" not in part]
+    return "; ".join([name.strip(), *filter(None, [" and ".join(kept)])])

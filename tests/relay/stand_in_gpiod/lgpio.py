@@ -1,0 +1,3 @@
+"""A Python that lgpio has no wheel for."""
+
+raise ModuleNotFoundError("No module named 'lgpio'", name="lgpio")
