@@ -1,4 +1,4 @@
-"""The door: `DoorController.handle(frame)` recognises, writes it down, then opens. In that order.
+"""The door: `DoorController.handle(frame)` asks, commits, opens and notes. In that order, for everybody.
 
 Live service, replay, demo, benchmark and tests all call this one line. It runs on one thread
 and never waits for the network; the only thing it waits for is the journal's commit.
@@ -6,8 +6,7 @@ and never waits for the network; the only thing it waits for is the journal's co
 
 from __future__ import annotations
 
-import threading
-from collections import deque
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,15 +15,30 @@ from edge.errors import FrameRefused, JournalUnavailable, LockError
 from edge.events import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     from edge.domain import DoorEvent, Frame
-    from edge.ports import Authoriser, Journal, Lock
+    from edge.ports import Authoriser, Clock, EventWriter, Lock
     from edge.recognition.pipeline import Pipeline
 
-MAX_UNSAVED = 10_000
-"""Events kept in memory while the journal cannot be written: hours of a busy gate, 10 MB."""
+logger = logging.getLogger(__name__)
+
+MOST_COMMIT_SECONDS = 2.0
+"""Whoever was recognised longer ago than this need not be who stands at the door now."""
+
+CONFIRMED_SECONDS = 5.0
+"""After this an order to unlock has been carried out or given up: the guard has 1.5 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What became of somebody who asked to come in.
+
+    `event` is the journal entry, None while it waits in memory. `reason` is why they were let in or
+    not, after journal and lock had their say; `unlocked_seconds` is 0 unless the lock was opened.
+    """
+
+    event: DoorEvent | None
+    reason: Reason
+    unlocked_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +51,30 @@ class Outcome:
 
 
 class DoorController:
-    """Turns frames into openings of one door.
+    """Turns frames into openings of one door, and answers the other ways in. Any thread may `enter`.
 
     `on_failure` says what happens to a grant when the journal cannot be written: `open` (the
-    event waits in memory, `on_alarm` is called) or `deny` (no record, no entry).
+    event waits in memory) or `deny` (no record, no entry). Tell it the door's events (`heard`): an
+    order that the lock did not carry out is no entry.
     """
 
     def __init__(
         self,
         pipeline: Pipeline,
         authoriser: Authoriser,
-        journal: Journal,
+        events: EventWriter,
         lock: Lock,
+        clock: Clock,
         on_failure: Literal["open", "deny"] = "open",
-        on_alarm: Callable[[str, str], None] | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._authoriser = authoriser
-        self._journal = journal
+        self._events = events
         self._lock = lock
+        self._clock = clock
         self._on_failure = on_failure
-        self._on_alarm = on_alarm or (lambda _kind, _text: None)
-        self._storing = threading.Lock()
-        self._unsaved: deque[EventDraft] = deque(maxlen=MAX_UNSAVED)
-
-    @property
-    def unsaved_events(self) -> int:
-        """How many events wait in memory for the journal to be writable again."""
-        return len(self._unsaved)
+        self._frame_problem = ""
+        self._last_opened: tuple[Authorisation, float] | None = None
 
     def handle(self, frame: Frame) -> list[Outcome]:
         """Return what was decided on `frame`; doors named in a grant are open when this returns.
@@ -74,56 +84,39 @@ class DoorController:
         try:
             decisions = self._pipeline.observe(frame)
         except FrameRefused as error:
-            self._on_alarm(Kind.HEALTH_FRAME, str(error))
+            self._report_frame(frame, str(error))
             return []
         return [self._act(decision) for decision in decisions]
 
-    def enter(self, draft: EventDraft, rights: Authorisation) -> DoorEvent | None:
-        """Store what another reader than the camera decided, then open if it allows. Any thread.
+    def enter(self, draft: EventDraft, rights: Authorisation) -> Admission:
+        """Write down what a reader decided, then open if it allows, then note that it did.
 
-        Returns the journal entry, None when it has to wait in memory.
+        A record that took longer than two seconds opens nothing: by then somebody else may stand
+        there. Whoever was refused for that, or by a lock that does not answer, may try again at once.
         """
         if not rights.allowed:
-            return self.record(draft)
+            return Admission(self._events.record(draft), rights.reason)
+        began = self._clock.monotonic()
         try:
-            event = self._store(draft)
-        except JournalUnavailable as error:
-            self._on_alarm(Kind.HEALTH_JOURNAL, str(error))
-            if self._on_failure == "deny":
-                reason = str(Reason.JOURNAL_UNAVAILABLE)
-                self._keep(replace(draft, kind=Kind.ACCESS_DENIED, reason=reason))
-                return None
-            self._keep(draft)
-            event = None
-        self._unlock(rights.unlock_seconds, draft.at, draft.mono)
-        return event
+            write = self._events.commit if self._on_failure == "deny" else self._events.record
+            event = write(draft)
+        except JournalUnavailable:
+            return self._refuse(draft, rights, Reason.JOURNAL_UNAVAILABLE)
+        took = self._clock.monotonic() - began
+        if took > MOST_COMMIT_SECONDS:
+            logger.error("storing an entry took %.1f s; the door stays shut", took)
+            late = replace(draft, at=self._clock.now(), mono=self._clock.monotonic())
+            return self._refuse(late, rights, Reason.TOO_LATE, commit_seconds=round(took, 1))
+        return self._open(draft, rights, event)
 
-    def record(self, draft: EventDraft) -> DoorEvent | None:
-        """Store an event; None when it has to wait in memory for the journal. Any thread."""
-        try:
-            return self._store(draft)
-        except JournalUnavailable as error:
-            self._keep(draft)
-            self._on_alarm(Kind.HEALTH_JOURNAL, str(error))
-            return None
-
-    def _store(self, draft: EventDraft) -> DoorEvent:
-        """Commit what waits in memory, then `draft`: the order of events is kept."""
-        with self._storing:
-            if self._unsaved:
-                self._store_waiting(draft)
-            return self._journal.append(draft)
-
-    def _store_waiting(self, now: EventDraft) -> None:
-        waited = len(self._unsaved)
-        while self._unsaved:
-            self._journal.append(self._unsaved[0])
-            self._unsaved.popleft()
-        # Nobody could be told while it lasted; `waited` events are durable only from here on.
-        self._journal.append(EventDraft(Kind.HEALTH_JOURNAL, now.at, now.mono, data={"waited": waited}))
-
-    def _keep(self, draft: EventDraft) -> None:
-        self._unsaved.append(draft)
+    def heard(self, draft: EventDraft) -> None:
+        """Take an event of the door: what was noted of an opening that failed after all is taken back."""
+        last = self._last_opened
+        if draft.kind is not Kind.LOCK_UNLOCK_FAILED or last is None:
+            return
+        self._last_opened = None
+        if draft.mono - last[1] <= CONFIRMED_SECONDS:
+            last[0].not_opened()
 
     def _act(self, decision: Decision) -> Outcome:
         rights = None
@@ -132,35 +125,39 @@ class DoorController:
             if not rights.allowed:
                 decision = replace(decision, verdict=Verdict.DENY, reason=rights.reason)
         if decision.verdict is not Verdict.GRANT or rights is None:
-            return Outcome(decision, self.record(_draft(decision, rights)))
-        return self._admit(decision, rights)
+            return Outcome(decision, self._events.record(_draft(decision, rights)))
+        admission = self.enter(_draft(decision, rights), rights)
+        if admission.reason is not Reason.GRANTED:
+            decision = replace(decision, verdict=Verdict.DENY, reason=admission.reason)
+        return Outcome(decision, admission.event, admission.unlocked_seconds)
 
-    def _admit(self, decision: Decision, rights: Authorisation) -> Outcome:
-        """Commit first, then open; what a failed commit means is the site's choice."""
+    def _open(self, draft: EventDraft, rights: Authorisation, event: DoorEvent | None) -> Admission:
         try:
-            event = self._store(_draft(decision, rights))
-        except JournalUnavailable as error:
-            self._on_alarm(Kind.HEALTH_JOURNAL, str(error))
-            if self._on_failure == "deny":
-                decision = replace(decision, verdict=Verdict.DENY, reason=Reason.JOURNAL_UNAVAILABLE)
-                self._keep(_draft(decision, rights))
-                return Outcome(decision, None)
-            self._keep(_draft(decision, rights))
-            event = None
-        return self._open(decision, rights, event)
-
-    def _open(self, decision: Decision, rights: Authorisation, event: DoorEvent | None) -> Outcome:
-        is_open = self._unlock(rights.unlock_seconds, decision.at, decision.time)
-        return Outcome(decision, event, rights.unlock_seconds if is_open else 0.0)
-
-    def _unlock(self, seconds: float, at: datetime, mono: float) -> bool:
-        try:
-            self._lock.unlock(seconds)
+            self._lock.unlock(rights.unlock_seconds)
         except LockError as error:
-            self._on_alarm(Kind.HEALTH_LOCK, str(error))
-            self.record(EventDraft(Kind.HEALTH_LOCK, at, mono, data={"error": str(error)}))
-            return False
-        return True
+            logger.error("the lock does not open: %s", error)  # noqa: TRY400 - one clear line
+            problem = {"error": str(error)}
+            self._events.record(EventDraft(Kind.HEALTH_LOCK, draft.at, draft.mono, data=problem))
+            rights.not_opened()
+            return Admission(event, Reason.LOCK_UNAVAILABLE)
+        self._last_opened = rights, self._clock.monotonic()
+        rights.opened()
+        return Admission(event, Reason.GRANTED, rights.unlock_seconds)
+
+    def _refuse(self, draft: EventDraft, rights: Authorisation, reason: Reason, **more: float) -> Admission:
+        data = {**draft.data, "unlock_seconds": 0.0, **more}
+        refusal = replace(draft, kind=Kind.ACCESS_DENIED, reason=str(reason), data=data)
+        event = self._events.record(refusal)
+        rights.not_opened()
+        return Admission(event, reason)
+
+    def _report_frame(self, frame: Frame, problem: str) -> None:
+        """Write down that frames are no pictures, when it is news."""
+        if problem == self._frame_problem:
+            return
+        self._frame_problem = problem
+        logger.error("a frame is no picture: %s", problem)
+        self._events.record(EventDraft(Kind.HEALTH_FRAME, frame.at, frame.time, data={"error": problem}))
 
 
 def _draft(decision: Decision, rights: Authorisation | None) -> EventDraft:

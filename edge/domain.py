@@ -7,6 +7,7 @@ objects (denial reasons). One score convention everywhere: *similarity*, cosine,
 
 from __future__ import annotations
 
+from collections.abc import Callable  # noqa: TC003 - dataclass fields are read at run time
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - dataclass fields are read at run time
 from enum import StrEnum
@@ -284,6 +285,10 @@ class Reason(StrEnum):
     CLOCK_UNTRUSTED = "clock_untrusted"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
     """The event could not be stored and `journal.on_failure` is `deny`."""
+    TOO_LATE = "too_late"
+    """Storing the event took so long that somebody else may stand at the door by now."""
+    LOCK_UNAVAILABLE = "lock_unavailable"
+    """The lock does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,14 +323,25 @@ class Decision:
         return self.resident_id if self.liveness is None else self.resident_id or self.detail.get("nearest")
 
 
+def _nothing() -> None:
+    """Note nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Authorisation:
-    """Whether an identified resident may pass this door now. `rule` names what decided."""
+    """Whether an identified resident may pass this door now. `rule` names what decided.
+
+    Asking changes nothing. Whoever acts on it calls `opened` once the door is open, and `not_opened`
+    when it did not open after all, even after `opened`: first person in, anti-passback and the
+    uses of a pass count openings.
+    """
 
     allowed: bool
     reason: Reason
     unlock_seconds: float
     rule: str
+    opened: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
+    not_opened: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

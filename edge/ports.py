@@ -132,6 +132,22 @@ class Journal(Protocol):
         Raises `JournalUnavailable` when it cannot be stored.
         """
 
+    def close(self) -> None:
+        """Close it. Safe to call twice."""
+
+
+class EventWriter(Protocol):
+    """The one way to write an event; `edge.event_log.EventLog` is it. Any thread."""
+
+    def record(self, draft: EventDraft) -> DoorEvent | None:
+        """Write down what has happened: stored now, or when the disk is back (None)."""
+
+    def commit(self, draft: EventDraft) -> DoorEvent | None:
+        """Write down what may only happen when it is written down; None where no journal is kept.
+
+        Raises `JournalUnavailable` when it cannot be stored now; it is not stored later either.
+        """
+
 
 class Outbox(Protocol):
     """The journal as a sender sees it: what was committed, and how much of it has arrived."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from edge.events import Kind
 from edge.wire.commands import CommandType
 from facegate_hub.tables import REQUESTS, reading
 
@@ -23,10 +24,10 @@ PENDING = ("asked", "sent")
 OPEN = (*PENDING, "given")
 """`given`: the signed order has left, and can no longer be called back."""
 CORRECTED = {
-    "command.taken": ("unknown", ("failed", "given", "unknown")),
-    "command.done": ("done", ("asked", "failed", "given", "rejected", "sent", "unknown")),
-    "command.failed": ("failed", ("given", "unknown")),
-    "command.refused": ("rejected", ("given", "unknown")),
+    Kind.COMMAND_TAKEN: ("unknown", ("failed", "given", "unknown")),
+    Kind.COMMAND_DONE: ("done", ("asked", "failed", "given", "rejected", "sent", "unknown")),
+    Kind.COMMAND_FAILED: ("failed", ("given", "unknown")),
+    Kind.COMMAND_REFUSED: ("rejected", ("given", "unknown")),
 }
 """What an event of the door makes of its request, and of which states."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from edge.controller import DoorController
 from edge.domain import Authorisation, Decision, EventDraft, Frame, Reason, Verdict
 from edge.errors import FrameRefused, JournalUnavailable, LockError
+from edge.event_log.log import EventLog
+from edge.events import Kind
 from edge.replay.door import MemoryJournal
+from edge.runtime.clock import ManualClock
 from tests.fakes.scene import Scene
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -53,8 +57,10 @@ class Wire:
         self.inner = MemoryJournal()
         self.journal_fails = False
         self.lock_fails = False
+        self.stall = lambda: None
 
     def append(self, draft: EventDraft):
+        self.stall()
         if self.journal_fails:
             raise JournalUnavailable("journal.db: disk full")
         self.history.append(f"journal {draft.kind} {draft.reason}")
@@ -77,9 +83,13 @@ def wire():
     return Wire()
 
 
-def door(wire: Wire, sees: Sees, rules: Rules | None = None, on_failure="open", alarms=None):
-    on_alarm = None if alarms is None else (lambda kind, text: alarms.append((kind, text)))
-    return DoorController(sees, rules or Rules(), wire, wire, on_failure, on_alarm)
+def written(wire: Wire, clock: ManualClock | None = None) -> EventLog:
+    """Return the way to write an event that ends in `wire`."""
+    return EventLog(wire, clock or ManualClock())
+
+
+def door(wire: Wire, sees: Sees, rules: Rules | None = None, on_failure="open", events=None):
+    return DoorController(sees, rules or Rules(), events or written(wire), wire, ManualClock(), on_failure)
 
 
 def test_the_event_is_committed_before_the_relay_moves(wire):
@@ -107,65 +117,107 @@ def test_two_residents_are_two_events(wire):
 
 
 def test_a_worn_card_does_not_lock_residents_out(wire):
-    """`open`: the grant goes out, the event waits in memory, an alarm is raised."""
+    """`open`: the grant goes out, the event waits in memory."""
     wire.journal_fails = True
-    alarms: list[tuple[str, str]] = []
-    controller = door(wire, Sees(grant()), alarms=alarms)
+    events = written(wire)
 
-    outcomes = controller.handle(FRAME)
+    outcomes = door(wire, Sees(grant()), events=events).handle(FRAME)
 
     assert wire.history == ["unlock 5"]
     assert outcomes[0].event is None
-    assert controller.unsaved_events == 1
-    assert alarms == [("health.journal", "journal.db: disk full")]
-
-
-def test_events_that_waited_are_stored_first_and_in_order(wire):
-    controller = door(wire, Sees(grant()))
-    wire.journal_fails = True
-    controller.handle(FRAME)
-    controller.record(EventDraft("door.opened", NOON, 1.0))
-    wire.journal_fails = False
-
-    controller.record(EventDraft("door.closed", NOON, 2.0))
-
-    kinds = [draft.kind for draft in wire.inner.drafts]
-    assert kinds == ["access.granted", "door.opened", "health.journal", "door.closed"]
-    assert wire.inner.drafts[2].data == {"waited": 2}
-    assert controller.unsaved_events == 0
+    assert events.unsaved == 1
 
 
 def test_no_record_no_entry_when_the_site_says_so(wire):
     """`deny`: the door stays shut, and what waits in memory says that it did."""
     wire.journal_fails = True
-    controller = door(wire, Sees(grant()), on_failure="deny")
+    events = written(wire)
 
-    outcomes = controller.handle(FRAME)
+    outcomes = door(wire, Sees(grant()), on_failure="deny", events=events).handle(FRAME)
     wire.journal_fails = False
-    controller.record(EventDraft("health.journal", NOON, 1.0))
+    events.retry()
 
     assert outcomes[0].decision.reason is Reason.JOURNAL_UNAVAILABLE
-    assert wire.history[0] == "journal access.denied journal_unavailable"
+    assert wire.history == ["journal access.denied journal_unavailable", "journal health.journal None"]
+
+
+@pytest.mark.parametrize("on_failure", ["open", "deny"])
+def test_a_record_that_took_too_long_opens_for_nobody(wire, on_failure):
+    """After eight seconds somebody else may stand there; the resident is let in at the next look."""
+    clock = ManualClock()
+    events = written(wire, clock)
+    controller = DoorController(Sees(grant()), Rules(), events, wire, clock, on_failure)
+    wire.stall = lambda: clock.advance(8.0)
+
+    outcomes = controller.handle(FRAME)
+
+    assert outcomes[0].decision.reason is Reason.TOO_LATE
     assert "unlock 5" not in wire.history
+    assert wire.history[0] == "journal access.granted granted"
+    wire.stall = lambda: None
+    clock.advance(60.0)
+    events.retry()
+    assert wire.history[1] == "journal access.denied too_late"
+    assert controller.handle(FRAME)[0].unlocked_seconds == 5.0
 
 
-def test_a_dead_relay_is_an_alarm_and_an_event(wire):
+def test_a_dead_relay_is_an_event_and_a_refusal(wire):
     wire.lock_fails = True
-    alarms: list[tuple[str, str]] = []
 
-    outcomes = door(wire, Sees(grant()), alarms=alarms).handle(FRAME)
+    outcomes = door(wire, Sees(grant())).handle(FRAME)
 
     assert outcomes[0].unlocked_seconds == 0.0
+    assert outcomes[0].decision.reason is Reason.LOCK_UNAVAILABLE
     assert wire.history == ["journal access.granted granted", "journal health.lock None"]
-    assert alarms == [("health.lock", "relay guard: not there")]
 
 
-def test_a_frame_that_is_no_picture_decides_nothing(wire):
-    alarms: list[tuple[str, str]] = []
+def test_a_frame_that_is_no_picture_decides_nothing_and_is_told_once(wire):
+    controller = door(wire, Sees(FrameRefused("1x1: too small")))
 
-    assert door(wire, Sees(FrameRefused("1x1: too small")), alarms=alarms).handle(FRAME) == []
-    assert wire.history == []
-    assert alarms == [("health.frame", "1x1: too small")]
+    assert controller.handle(FRAME) == controller.handle(FRAME) == []
+    assert wire.history == ["journal health.frame None"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "noted"),
+    [
+        (None, ["opened"]),
+        ("journal", ["not_opened"]),
+        ("lock", ["not_opened"]),
+        ("late", ["not_opened"]),
+        ("guard", ["opened", "not_opened"]),
+    ],
+)
+def test_what_follows_from_an_entry_follows_from_an_opening_only(wire, trouble, noted):
+    clock, notes = ManualClock(), []
+    events = written(wire, clock)
+    rules = Rules()
+    rules.answer = replace(
+        rules.answer, opened=lambda: notes.append("opened"), not_opened=lambda: notes.append("not_opened")
+    )
+    controller = DoorController(Sees(grant()), rules, events, wire, clock, "deny")
+    events.subscribe(controller.heard)
+    wire.journal_fails, wire.lock_fails = trouble == "journal", trouble == "lock"
+    wire.stall = lambda: clock.advance(3.0 if trouble == "late" else 0.0)
+
+    controller.handle(FRAME)
+    if trouble == "guard":
+        clock.advance(1.5)
+        events.record(EventDraft.now(clock, Kind.LOCK_UNLOCK_FAILED))
+
+    assert notes == noted
+
+
+def test_a_lock_that_fails_much_later_takes_back_nobodys_entry(wire):
+    clock, notes = ManualClock(), []
+    rules = Rules()
+    rules.answer = replace(rules.answer, not_opened=lambda: notes.append("not_opened"))
+    controller = DoorController(Sees(grant()), rules, written(wire, clock), wire, clock)
+    controller.handle(FRAME)
+    clock.advance(60.0)
+    controller.heard(EventDraft.now(clock, Kind.LOCK_UNLOCK_FAILED))
+
+    assert notes == []
 
 
 def test_an_event_carries_every_number_and_nothing_biometric(wire):

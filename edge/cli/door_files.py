@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from edge.domain import EventDraft
+    from edge.domain import DoorEvent, EventDraft
     from edge.events import Kind
     from edge.store.consents import ConsentLedger
     from edge.store.journal import SqliteJournal
@@ -40,17 +40,20 @@ class Notes:
         boot = str(uuid.uuid4())
         self._journal = SqliteJournal(path, self.door_id, boot=boot, clock_trust=lambda: "unknown")
 
-    def record(self, draft: EventDraft) -> None:
-        """Commit an event. Raises `JournalUnavailable`."""
-        if self._journal is not None:
-            self._journal.append(draft)
+    def commit(self, draft: EventDraft) -> DoorEvent | None:
+        """Store an event; None at a door that was never started. Raises `JournalUnavailable`."""
+        return None if self._journal is None else self._journal.append(draft)
+
+    def record(self, draft: EventDraft) -> DoorEvent | None:
+        """Store an event: a command has no later at which it could. Raises `JournalUnavailable`."""
+        return self.commit(draft)
 
     def __call__(self, kind: Kind, resident_id: str, **data: Any) -> None:
         """Commit an event about a resident. Raises `JournalUnavailable`."""
         from edge.domain import EventDraft
         from edge.runtime.clock import SystemClock
 
-        self.record(EventDraft.now(SystemClock(), kind, data, resident_id=resident_id))
+        self.commit(EventDraft.now(SystemClock(), kind, data, resident_id=resident_id))
 
     def close(self) -> None:
         """Close the journal."""

@@ -72,6 +72,7 @@ def panel(
     from contextlib import ExitStack
 
     from edge.camera.source import CameraSpec, camera_opener
+    from edge.event_log.log import EventLog
     from edge.panel.app import make_app
     from edge.panel.feed import CameraFeed
     from edge.runtime.clock import SystemClock
@@ -92,8 +93,9 @@ def panel(
         models = open_models(model)
         watch = liveness_maker(liveness, models, lambda line: click.echo(line, err=True))
         wish = PanelWish(door, data, Sureness(fpir), minors, watch)
-        journal = stack.enter_context(closing(_journal(data, door)))
-        desk = open_desk(wish, models, Around(feed, clock, journal.append), stack)
+        journal = _journal(data, door)
+        log = stack.enter_context(closing(EventLog(journal, clock)))
+        desk = open_desk(wish, models, Around(feed, clock, log), stack)
         finish_withdrawals(desk.residents, desk.consents)
         names = {host, "localhost", "127.0.0.1", *own_addresses()} - {"0.0.0.0", "::"}  # noqa: S104 - left out
         certificate, key, fingerprint = own_certificate(data, sorted(names))

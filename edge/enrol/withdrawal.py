@@ -11,25 +11,23 @@ from edge.events import Kind
 from edge.store.consents import erase_face
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from edge.ports import Clock
+    from edge.ports import Clock, EventWriter
     from edge.store.consents import ConsentLedger
     from edge.store.residents import ResidentStore
 
 
 @dataclass(frozen=True, slots=True)
 class WithdrawalDesk:
-    """Where a consent is withdrawn: one door's records. `record` commits an event of the journal."""
+    """Where a consent is withdrawn: one door's records. `events` is where it is written down."""
 
     door_id: str
     store: ResidentStore
     consents: ConsentLedger
     key: Ed25519PrivateKey
     clock: Clock
-    record: Callable[[EventDraft], object]
+    events: EventWriter
 
     def withdraw(self, resident_id: str, by: str) -> tuple[Receipt, str]:
         """End every consent of a resident; return the receipt and its signed line.
@@ -39,15 +37,15 @@ class WithdrawalDesk:
         card go on.
         """
         at = self.clock.now()
-        self._note(Kind.CONSENT_WITHDRAWN, resident_id, by=by)
+        self.events.commit(self._draft(Kind.CONSENT_WITHDRAWN, resident_id, by=by))
         ended = self.consents.withdraw(resident_id, at)
         erasure = erase_face(self.store, resident_id)
         key = erasure.key_fingerprint or "-"
         receipt = Receipt(self.door_id, resident_id, at.isoformat(), erasure.templates, ended, key)
         line = signed(receipt, self.key)
         self.consents.keep_receipt(resident_id, line)
-        self._note(Kind.FACE_ERASED, resident_id, templates=erasure.templates, key=key)
+        self.events.record(self._draft(Kind.FACE_ERASED, resident_id, templates=erasure.templates, key=key))
         return receipt, line
 
-    def _note(self, kind: Kind, resident_id: str, **data: object) -> None:
-        self.record(EventDraft.now(self.clock, kind, data, resident_id=resident_id))
+    def _draft(self, kind: Kind, resident_id: str, **data: object) -> EventDraft:
+        return EventDraft.now(self.clock, kind, data, resident_id=resident_id)

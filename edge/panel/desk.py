@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from edge.domain import DoorEvent, Image, OperatingPoint
     from edge.enrol.session import Outcome
-    from edge.panel.gate_screen import GateScreen
+    from edge.panel.gate_screen import GateKeys, GateScreen
     from edge.panel.gate_words import GateWords
     from edge.panel.network import NetworkState
     from edge.panel.sight import Sight
     from edge.panel.studio import Studio
-    from edge.ports import Clock
+    from edge.ports import Clock, EventWriter
     from edge.store.consents import ConsentLedger
     from edge.store.residents import ResidentStore
     from edge.web.accounts import Accounts
@@ -50,11 +50,12 @@ class Recogniser:
 class Desk:
     """One door as seen from the panel.
 
-    `record` commits an event; `events` (before seq or None, count) returns the newest first; `pulse`
+    `log` writes events; `events` (before seq or None, count) returns the newest first; `pulse`
     opens once, None when the relay is out of reach; `facts` are lines for the about page; `screen` is
-    what the display at the gate shows, None where the panel runs without the door, and `words` what
-    the staff have it say. `door` returns the door's state in words (`contact`, `lock`, `secured`,
-    `alarms`). `back_up` (passphrase) makes an encrypted backup, which the caller deletes.
+    what the display at the gate shows, None where the panel runs without the door, `keys` what can be
+    pressed on it, and `words` what the staff have it say. `door` returns the door's state in words
+    (`contact`, `lock`, `secured`, `alarms`). `back_up` (passphrase) makes an encrypted backup, which
+    the caller deletes.
     `sight` finds faces for the live view; `unmatched` returns who is enrolled and yet not matched by the
     door, and why. What is None is not connected, and its page says so.
     """
@@ -67,13 +68,14 @@ class Desk:
     studio: Studio
     recogniser: Recogniser
     receipt_key: Ed25519PrivateKey
-    record: Callable[[EventDraft], object]
+    log: EventWriter
     events: Callable[[int | None, int], Sequence[DoorEvent]]
     pulse: Callable[[], object] | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     minors_allowed: bool = False
     zone: tzinfo = UTC
     screen: GateScreen | None = None
+    keys: GateKeys | None = None
     words: GateWords | None = None
     door: Callable[[], Mapping[str, Any]] | None = None
     network: Callable[[], NetworkState] | None = None
@@ -82,8 +84,12 @@ class Desk:
     unmatched: Callable[[], Mapping[str, str]] = dict
 
     def note(self, kind: Kind, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
-        """Commit an event of the panel. Raises `JournalUnavailable`: what is not logged is not done."""
-        self.record(EventDraft.now(self.clock, kind, data, resident_id=about, reason=reason))
+        """Commit an event before it happens. Raises `JournalUnavailable`: what is not logged is not done."""
+        self.log.commit(EventDraft.now(self.clock, kind, data, resident_id=about, reason=reason))
+
+    def tell(self, kind: Kind, *, about: str | None = None, **data: Any) -> None:
+        """Record an event that has happened; it is stored as soon as it can be."""
+        self.log.record(EventDraft.now(self.clock, kind, data, resident_id=about))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ class Office:
         """Return an office where nobody is logged in yet."""
 
         def note(why: Refused, address: str, path: str, untold: int) -> None:
-            desk.note(Kind.PANEL_REFUSED, why=why.value, address=address, path=path, untold=untold)
+            desk.tell(Kind.PANEL_REFUSED, why=why.value, address=address, path=path, untold=untold)
 
         clock = desk.clock
         return cls(desk, Sessions(clock), LoginGuard(clock), Refusals(clock, note))

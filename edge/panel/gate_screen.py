@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edge.domain import Flaw, Reason
 from edge.policy.desk import FACTOR_SECONDS
@@ -62,17 +62,23 @@ class Shown:
     name: str | None = None
 
 
+class GateKeys(Protocol):
+    """What can be pressed on the display. An answer to a PIN comes back as a decision on the screen."""
+
+    def type_pin(self, number: str, pin: str) -> None:
+        """Type a number and its PIN, as on the door's keypad."""
+
+    def ring(self) -> None:
+        """Ring the door's bell."""
+
+
 class GateScreen:
     """Holds what the display shows. Any thread; no call waits.
 
-    `name_of` (resident id) answers whom to welcome by name, None for nobody. `type_pin` (number,
-    PIN) and `ring` are the ways of the keypad and the bell; None where they are not connected. An
-    answer to a PIN comes back as a decision, as it does for the keypad.
+    `name_of` (resident id) answers whom to welcome by name, None for nobody.
     """
 
     def __init__(self, clock: Clock, name_of: Callable[[str], str | None] = lambda _: None) -> None:
-        self.type_pin: Callable[[str, str], None] | None = None
-        self.ring: Callable[[], None] | None = None
         self._clock = clock
         self._name_of = name_of
         self._lock = threading.Lock()

@@ -117,7 +117,7 @@ def discard(ask: Ask) -> Response:
     if (enrolment := ask.desk.studio.now) is not None:
         objection = enrolment.outcome.objection if enrolment.outcome else None
         why = objection.refusal.value if objection else "cancelled"
-        ask.desk.note(Kind.ENROL_DROPPED, about=enrolment.statement.resident_id, by=ask.session.user, why=why)
+        ask.desk.tell(Kind.ENROL_DROPPED, about=enrolment.statement.resident_id, by=ask.session.user, why=why)
     ask.desk.studio.end()
     return ask.to("/enrol")
 

@@ -57,9 +57,9 @@ def first(ask: Ask) -> Response:
     name = ask.form.get("name", "").strip()
     if not ask.desk.accounts.claim(ask.form.get("code", ""), name, ask.form.get("password", "")):
         unheard = ask.office.logins.failed(ask.address)
-        ask.desk.note(Kind.PANEL_LOGIN_FAILED, step="first", address=ask.address, unheard=unheard)
+        ask.desk.tell(Kind.PANEL_LOGIN_FAILED, step="first", address=ask.address, unheard=unheard)
         return ask.page("first.html", 403, wrong=ask.say("wrong_code"))
-    ask.desk.note(Kind.PANEL_CLAIMED, by=name, address=ask.address)
+    ask.desk.tell(Kind.PANEL_CLAIMED, by=name, address=ask.address)
     return _enter(ask, name, Role.INSTALLER)
 
 
@@ -75,7 +75,7 @@ def login(ask: Ask) -> Response:
     role = ask.desk.accounts.check(name, ask.form.get("password", ""))
     if role is None:
         unheard = ask.office.logins.failed(ask.address)
-        ask.desk.note(Kind.PANEL_LOGIN_FAILED, address=ask.address, unheard=unheard)
+        ask.desk.tell(Kind.PANEL_LOGIN_FAILED, address=ask.address, unheard=unheard)
         return ask.page("login.html", 403, wrong=ask.say("wrong_login"))
     ask.office.logins.succeeded(ask.address)
     ask.desk.note(Kind.PANEL_LOGIN, by=name, role=role.value, address=ask.address)
@@ -109,13 +109,13 @@ def language(ask: Ask) -> Response:
 def _change_account(ask: Ask, name: str) -> None:
     if ask.form.get("do") == "remove":
         ask.desk.accounts.remove(name)
-        ask.desk.note(Kind.PANEL_ACCOUNT_REMOVED, by=ask.session.user, account=name)
+        ask.desk.tell(Kind.PANEL_ACCOUNT_REMOVED, by=ask.session.user, account=name)
     else:
         role = ask.form.get("role", "")
         if role not in set(Role):
             raise PanelRefused(f"role {role[:20]!r}: choose installer, staff or auditor")
         ask.desk.accounts.put(name, Role(role), ask.form.get("password", ""))
-        ask.desk.note(Kind.PANEL_ACCOUNT_CHANGED, by=ask.session.user, account=name, role=role)
+        ask.desk.tell(Kind.PANEL_ACCOUNT_CHANGED, by=ask.session.user, account=name, role=role)
     if name != ask.session.user:
         ask.office.sessions.end_all(name)
 

@@ -135,7 +135,7 @@ def withdraw(ask: Ask) -> Response:
     person = _person(ask)
     desk = ask.desk
     office = WithdrawalDesk(
-        desk.door_id, desk.residents, desk.consents, desk.receipt_key, desk.clock, desk.record
+        desk.door_id, desk.residents, desk.consents, desk.receipt_key, desk.clock, desk.log
     )
     receipt, line = office.withdraw(person.id, ask.session.user)
     page = printed(receipt, line, ask.language)

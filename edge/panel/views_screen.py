@@ -13,7 +13,7 @@ from edge.panel.screen_words import BUTTONS, lines, picture
 
 if TYPE_CHECKING:
     from edge.panel.asking import Ask
-    from edge.panel.gate_screen import GateScreen
+    from edge.panel.gate_screen import GateKeys, GateScreen
     from edge.panel.gate_words import GateWords
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -36,7 +36,7 @@ def screen(ask: Ask) -> Response:
         button=lambda name: BUTTONS[name].in_(wanted[0]),
         query=ask.request.query_params.get("language", ""),
         speaks=ask.request.query_params.get("voice") == "on",
-        gate=gate,
+        has_keys=ask.desk.keys is not None,
     )
 
 
@@ -51,22 +51,17 @@ def pin(ask: Ask) -> Response:
 
     Neither is logged, echoed or kept here. Wrong ones count towards the door's own pause.
     """
-    gate = _own_display(ask)
-    if gate.type_pin is None:
-        raise PanelRefused(ask.say("no_door"))
+    keys = _keys(ask)
     number, typed = ask.form.get("number", ""), ask.form.get("pin", "")
     if not (_is_typed(number) and _is_typed(typed)):
         raise PanelRefused(ask.say("digits_only"))
-    gate.type_pin(number, typed)
+    keys.type_pin(number, typed)
     return Response(status_code=204)
 
 
 def ring(ask: Ask) -> Response:
     """Ring the bell."""
-    gate = _own_display(ask)
-    if gate.ring is None:
-        raise PanelRefused(ask.say("no_door"))
-    gate.ring()
+    _keys(ask).ring()
     return Response(status_code=204)
 
 
@@ -90,6 +85,13 @@ def _own_display(ask: Ask) -> GateScreen:
     if ask.desk.screen is None:
         raise PanelRefused(ask.say("no_door"))
     return ask.desk.screen
+
+
+def _keys(ask: Ask) -> GateKeys:
+    _own_display(ask)
+    if ask.desk.keys is None:
+        raise PanelRefused(ask.say("no_door"))
+    return ask.desk.keys
 
 
 def _words(ask: Ask) -> GateWords:

@@ -7,7 +7,7 @@ into the journal and then what to do, in that order; nothing here opens anything
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, EventDraft, Reason
@@ -20,7 +20,7 @@ from edge.policy.showings import Showings
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from edge.policy.door import DoorPolicy
+    from edge.policy.door import DoorPolicy, Passage
     from edge.policy.pass_gate import PassGate
     from edge.policy.passes import Pass
     from edge.policy.pin import PinBook, PinMatch
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 FACTOR_SECONDS = 20.0
 """How long a recognised face waits for its PIN: to read the prompt and type twelve keys."""
+
+AGAIN_SECONDS = 3.0
+"""When a pass that is still held up is read again after it opened nothing: a lost guard is back by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +134,28 @@ class CredentialDesk:
             return self._answer(
                 _refused(Reason.UNKNOWN_CREDENTIAL, "no key here signed it"), Method.PASS, None
             )
-        return self._admit_pass(shown)
+        return self._admit_pass(shown, mark)
 
-    def _admit_pass(self, shown: Pass) -> Answer:
+    def _admit_pass(self, shown: Pass, mark: bytes) -> Answer:
         at, who = self._clock.now(), f"pass {shown.id.hex()}"
         refusal = self._policy.refuse_by_mode(at) or self._policy.refuse_passed_back(who, Method.PASS)
         rights = refusal or self._gate.authorise(shown, at)
         if rights.allowed:
-            self._policy.attempts.forgive(Method.PASS, shown.id.hex())
-            self._policy.note_granted(Entry(who, at, Method.PASS), rights.unlock_seconds)
+            entry = Entry(who, at, Method.PASS)
+            passage = self._policy.passage(entry, rights.unlock_seconds, shown.id.hex())
+            rights = self._with_notes(rights, passage, mark)
         kind = shown.kind.name.lower()
         return self._answer(rights, Method.PASS, None, host=shown.host_id, pass_id=shown.id.hex(), kind=kind)
+
+    def _with_notes(self, rights: Authorisation, passage: Passage, mark: bytes) -> Authorisation:
+        """Return `rights` that also note the entry, and have a pass that opened nothing looked at again."""
+
+        def not_opened() -> None:
+            rights.not_opened()
+            passage.not_opened()
+            self._showings.look_again(mark, self._clock.monotonic() + AGAIN_SECONDS)
+
+        return replace(rights, opened=passage.opened, not_opened=not_opened)
 
     def _admit_pin(self, match: PinMatch, known: dict[str, str]) -> Answer:
         method = Method.FACE_PIN if self._take_awaited(match.resident_id) else Method.PIN

@@ -65,7 +65,7 @@ class DoorPolicy:
         return cls(rules, modes, passback, attempts, ExpectedEntries(mono), has_contact, on_alarm)
 
     def authorise(self, resident_id: str, at: datetime, method: str) -> Authorisation:
-        """Return whether the resident may pass at `at` (UTC) by `method`, and note that he did."""
+        """Return whether the resident may pass at `at` (UTC) by `method`; notes nothing until they did."""
         if self.modes.mode(at) is Mode.EVACUATION:
             seconds = self.rules.book.unlock_seconds
             return Authorisation(
@@ -74,17 +74,27 @@ class DoorPolicy:
         reader = reader_of(method)
         pause = self.attempts.refuse(reader, resident_id, is_proven=True)
         answer = pause or self._ask_rules(resident_id, at, method)
-        if answer.allowed:
-            self.attempts.forgive(reader, resident_id)
-            self.note_granted(Entry(resident_id, at, method), answer.unlock_seconds)
-        return answer
+        if not answer.allowed:
+            return answer
+        passage = self.passage(Entry(resident_id, at, method), answer.unlock_seconds, resident_id)
+        return replace(answer, opened=passage.opened, not_opened=passage.not_opened)
+
+    def passage(self, entry: Entry, unlock_seconds: float, claim: str) -> Passage:
+        """Return what is to be noted when the door opens for `entry`; `claim` is who proved himself by it."""
+        return Passage(self, entry, unlock_seconds, claim)
 
     def note_granted(self, entry: Entry, unlock_seconds: float) -> None:
-        """Take note of who was let in: he comes in when he opens the door, or without a contact at once."""
+        """Take note of who was let in: they come in when they open the door, or without a contact at once."""
         if self.has_contact and not self.is_open:
             self.expected.add(entry, unlock_seconds)
         else:
             self.note_entry(entry.resident_id, entry.at, entry.method)
+
+    def take_back(self, entry: Entry) -> None:
+        """Forget that `entry` was let in: the lock did not open after all."""
+        self.expected.remove(entry)
+        self.passback.forget(entry.resident_id)
+        self.modes.forget_entry(entry.at)
 
     def refuse_passed_back(self, who: str, method: str) -> Authorisation | None:
         """Return the refusal of what has just let somebody in, for those who are not on the roster."""
@@ -157,3 +167,26 @@ class DoorPolicy:
         rule = f"passback {self.passback.rule.kind}, {self.passback.rule.seconds:g} s"
         self.on_alarm(Kind.ACCESS_PASSBACK, {"resident_id": who, "method": method, "rule": rule})
         return rule
+
+
+class Passage:
+    """What follows from one grant, once the door has opened for it."""
+
+    def __init__(self, policy: DoorPolicy, entry: Entry, unlock_seconds: float, claim: str) -> None:
+        self._policy = policy
+        self._entry = entry
+        self._unlock_seconds = unlock_seconds
+        self._claim = claim
+        self._is_noted = False
+
+    def opened(self) -> None:
+        """Take note that the door was opened for this entry."""
+        self._is_noted = True
+        self._policy.attempts.forgive(reader_of(self._entry.method), self._claim)
+        self._policy.note_granted(self._entry, self._unlock_seconds)
+
+    def not_opened(self) -> None:
+        """Take back what was noted, if anything was."""
+        if self._is_noted:
+            self._is_noted = False
+            self._policy.take_back(self._entry)

@@ -43,6 +43,13 @@ class ExpectedEntries:
         with self._lock:
             self._waiting[entry.resident_id] = entry, self._mono() + unlock_seconds + GRACE_SECONDS
 
+    def remove(self, entry: Entry) -> None:
+        """Expect `entry` no longer; a later grant of the same person stays."""
+        with self._lock:
+            waiting = self._waiting.get(entry.resident_id)
+            if waiting is not None and waiting[0] == entry:
+                del self._waiting[entry.resident_id]
+
     def take(self) -> tuple[Entry, ...]:
         """Return who is expected now, and expect nobody."""
         with self._lock:

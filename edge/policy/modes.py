@@ -77,6 +77,7 @@ class DoorModes:
         self._usual = usual
         self._state = DoorState(usual)
         self._opened_by_first: Opening | None = None
+        self._first_at: datetime | None = None
         self._lock = threading.Lock()
 
     @property
@@ -117,7 +118,14 @@ class DoorModes:
         """Take note that somebody who may be the first person came in at `at` (UTC)."""
         opening = self._opening(at)
         with self._lock:
-            self._opened_by_first = opening
+            if opening != self._opened_by_first:
+                self._opened_by_first, self._first_at = opening, at
+
+    def forget_entry(self, at: datetime) -> None:
+        """Take note that the person of `note_entry(at)` did not come in after all."""
+        with self._lock:
+            if self._first_at == at:
+                self._opened_by_first = self._first_at = None
 
     def _opening(self, at: datetime) -> Opening | None:
         return self._calendar.opening(self._schedule, at) if self._trust.believes(at) else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from edge.domain import Authorisation, Reason
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from edge.policy.access import AccessRules
     from edge.policy.passes import Pass
 
+logger = logging.getLogger(__name__)
+
 
 class PassLedger(Protocol):
     """Remembers how often each pass was used, across restarts. Any thread."""
@@ -24,6 +27,9 @@ class PassLedger(Protocol):
         `max_uses` 0 means any number; the record may be dropped after `until`. Raises
         `StoreError` when it cannot be written down: an uncounted pass would open for ever.
         """
+
+    def give_back(self, pass_id: bytes) -> None:
+        """Take one use back: the door did not open. Raises `StoreError` when that cannot be written down."""
 
 
 @dataclass(slots=True)
@@ -38,7 +44,11 @@ class PassGate:
     ledger: PassLedger
 
     def authorise(self, shown: Pass, at: datetime) -> Authorisation:
-        """Return whether `shown` (its signature was checked) opens at `at` (UTC); counts the use if so."""
+        """Return whether `shown` (its signature was checked) opens at `at` (UTC).
+
+        If so its use is taken durably, before the door opens: a power cut in between must not leave a
+        pass that opens for ever. `not_opened` of the answer gives it back.
+        """
         name = f"pass {shown.id.hex()} of {shown.host_id}"
         refusal = self._refuse_by_time(shown, at) or self._refuse_by_place(shown, at)
         if refusal is not None:
@@ -50,7 +60,14 @@ class PassGate:
         if use is None:
             return _answer(Reason.CREDENTIAL_MAX_USES, f"{name}, {shown.max_uses} uses")
         of = f" of {shown.max_uses}" if shown.max_uses else ""
-        return _answer(Reason.GRANTED, f"{name}, use {use}{of}", self.rules.book.unlock_seconds)
+        answer = _answer(Reason.GRANTED, f"{name}, use {use}{of}", self.rules.book.unlock_seconds)
+        return replace(answer, not_opened=lambda: self._give_back(shown))
+
+    def _give_back(self, shown: Pass) -> None:
+        try:
+            self.ledger.give_back(shown.id)
+        except StoreError as error:
+            logger.error("a use of pass %s that opened nothing stays counted: %s", shown.id.hex(), error)  # noqa: TRY400
 
     def _refuse_by_time(self, shown: Pass, at: datetime) -> Reason | None:
         if shown.valid_until <= max(at, self.rules.trust.floor):

@@ -102,6 +102,13 @@ REASONS: dict[Reason, Words] = {
         "The event could not be recorded, and this door opens for nobody without a record.",
         "事件无法记录，而此门在无记录时不放行。",
     ),
+    Reason.TOO_LATE: Words(
+        "Recording the event took so long that the door was not opened any more; try again.",
+        "记录事件耗时过长，此次未开门；请重试。",
+    ),
+    Reason.LOCK_UNAVAILABLE: Words(
+        "The lock did not answer, so the door stayed shut.", "门锁无响应，门保持关闭。"
+    ),
 }
 
 KIND_WORDS: dict[Kind, Words] = {

@@ -137,10 +137,14 @@ class Simulator:
         self._cut = False
         machine = DoorMachine(settings, self._now)
         self.door = SupervisedDoor(
-            self._lock, Sensors(WIRINGS, self._levels), machine, self.monotonic, self._take
+            self._lock,
+            Sensors(WIRINGS, self._levels),
+            machine,
+            self.monotonic,
+            self._take,
+            lambda on: self._say("chime " + ("sounds" if on else "is silent")),
+            lambda: "quiet hours" in self._modes,
         )
-        self.door.on_chime = lambda on: self._say("chime " + ("sounds" if on else "is silent"))
-        self.door.quiet = lambda: "quiet hours" in self._modes
         self.door.poll()
 
     def monotonic(self) -> float:

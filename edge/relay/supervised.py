@@ -50,14 +50,16 @@ class SupervisedDoor:
         machine: DoorMachine,
         monotonic: Callable[[], float],
         on_note: Callable[[Note], None],
+        on_chime: Callable[[bool], None] = lambda _on: None,
+        quiet: Callable[[], bool] = lambda: False,
     ) -> None:
         self._lock = lock
         self._sensors = sensors
         self._machine = machine
         self._monotonic = monotonic
         self._on_note = on_note
-        self.on_chime: Callable[[bool], None] = lambda _on: None
-        self.quiet: Callable[[], bool] = lambda: False
+        self._on_chime = on_chime
+        self._quiet = quiet
         self._guarding = threading.Lock()  # the machine and the notes that wait
         self._waiting: deque[Note] = deque()
 
@@ -116,7 +118,7 @@ class SupervisedDoor:
         """
         for change in self._sensors.poll(self._monotonic()):
             self._take(lambda now, change=change: self._sensed(change, now))  # type: ignore[misc]
-        self._take(lambda now: self._machine.tick(now, quiet=self.quiet()))
+        self._take(lambda now: self._machine.tick(now, quiet=self._quiet()))
         while self._waiting:
             self._on_note(self._waiting[0])
             self._waiting.popleft()
@@ -134,4 +136,4 @@ class SupervisedDoor:
             if command is Command.LOCK:
                 self._lock.lock()
             else:
-                self.on_chime(command is Command.CHIME)
+                self._on_chime(command is Command.CHIME)

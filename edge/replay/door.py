@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edge.camera.file import VideoFile
 from edge.controller import DoorController
 from edge.domain import DoorEvent, EventDraft, Verdict
+from edge.event_log.log import EventLog
 from edge.policy.allow import AllowEnrolled
 from edge.recognition.pipeline import Pipeline
 from edge.relay.dry_run import DryRunLock
@@ -63,6 +64,9 @@ class MemoryJournal:
     def __init__(self) -> None:
         self.drafts: list[EventDraft] = []
 
+    def close(self) -> None:
+        """Do nothing."""
+
     def append(self, draft: EventDraft) -> DoorEvent:
         """Return `draft` numbered; the entry is not stored anywhere."""
         self.drafts.append(draft)
@@ -104,7 +108,8 @@ class ReplayDoor:
             recognition.liveness,
             recognition.limits,
         )
-        self._controller = DoorController(pipeline, AllowEnrolled(), self.journal, self.lock)
+        events = EventLog(self.journal, self.clock)
+        self._controller = DoorController(pipeline, AllowEnrolled(), events, self.lock, self.clock)
         self._pipeline = pipeline
 
     def play(self, camera: Camera) -> Iterator[tuple[Frame, list[Outcome]]]:

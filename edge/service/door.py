@@ -6,12 +6,14 @@ import logging
 import threading
 import uuid
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge import __version__
 from edge.controller import DoorController
 from edge.domain import EventDraft
 from edge.errors import ModelCorrupt, ModelMissing
+from edge.event_log.log import EventLog
 from edge.events import Kind
 from edge.panel.gate_screen import GateScreen
 from edge.runtime.clock import SystemClock
@@ -26,13 +28,13 @@ from edge.service.chores.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_
 from edge.service.chores.retention import FaceKeeping
 from edge.service.entry.access import DoorAccess
 from edge.service.entry.kept import EndedPasses, Roster
+from edge.service.entry.rules import DoorRules
 from edge.service.hardware import DoorHardware
-from edge.service.journal import ControllersJournal
 from edge.service.keys import settle_key
 from edge.service.metrics.meter import Meter, publish
 from edge.service.own_folder import OwnFolder
 from edge.service.panel.side import PanelSide, PanelTies, greeting_name
-from edge.service.parts import make_capture, make_recognition, pipeline_of
+from edge.service.parts import closing_listener, make_capture, make_recognition, pipeline_of
 from edge.service.prompt_journal import PromptJournal
 from edge.service.property.configuration import CONFIGURATION_FILE, Configuration
 from edge.service.property.side import PropertySide, RunningDoor
@@ -51,11 +53,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.config.settings import Settings
-    from edge.domain import DoorEvent
     from edge.ports import Clock
     from edge.service.chores.housekeeping import Pruner
     from edge.service.parts import Seeing
-    from edge.service.recognition.recogniser import Models
     from edge.store.residents import ResidentStore
 
 logger = logging.getLogger(__name__)
@@ -67,11 +67,24 @@ POLL_SECONDS = 0.02
 """Between two looks at the door's inputs: a button pressed for 50 ms is seen."""
 
 TICK_SECONDS = 1.0
-"""Between two looks at the door's mode, the clock and a PIN that is waited for."""
+"""Between two looks at the door's mode, the clock, a PIN that is waited for, and unsaved events."""
+
+SLOW_CARD_SECONDS = 120.0
+"""A card that is wearing out stalls for many seconds; that is no reason to start afresh."""
 
 EXIT_OK, EXIT_FAILED = 0, 1
 EXIT_RESTART = 75
 """EX_TEMPFAIL of sysexits.h: stopped cleanly, on order, to be started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A door put together. `seeing` is None while nobody can be recognised."""
+
+    door: RunningDoor
+    seeing: Seeing | None
+    property: PropertySide
+    panel: PanelSide
 
 
 class DoorService:
@@ -93,14 +106,14 @@ class DoorService:
         self._environ = environ
         self._notifier = Notifier(environ)
         self._consents = FollowedConsents(lambda: ConsentLedger(data / CONSENTS_FILE))
-        self._screen = GateScreen(self._clock, self._name_to_show)
-        self._panel = PanelSide(self._settings.panel, self._screen, self._clock)
-        self._meter = Meter()
+        self._slot = FrameSlot(self._clock)
+        self._meter = Meter(self._slot)
         self._boot = str(uuid.uuid4())
-        self._alarm: dict[str, str] = {}
         self._retention = Retention(
             data / "journal.db", self._settings.journal.keep_days, certain=lambda: self._time.certain
         )
+        self._events = EventLog(PromptJournal(self._open_journal), self._clock, timing=self._meter.took)
+        self._events.subscribe(self._meter.heard)
 
     def run(self) -> int:
         """Run the door; return the exit code: 1 when a thread gave up, 75 to be started again."""
@@ -114,67 +127,83 @@ class DoorService:
     def _serve(self, stack: ExitStack) -> str | None:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(closing(OwnFolder(self._data)))
-        door, seeing = self._compose(stack)
+        parts = self._compose(stack)
         stack.callback(self._note, Kind.SERVICE_STOPPED)
-        self._property.join(stack)
+        parts.property.join(stack)
         workers = [
-            self._door_worker(door.hardware),
-            self._access_worker(door.hardware),
-            *self._access.workers(self.stopping, self._environ),
+            self._door_worker(parts.door.hardware),
+            self._access_worker(parts),
+            self._events_worker(),
+            *parts.door.access.workers(self.stopping, self._environ),
             self._housekeeping().worker(self.stopping),
-            *self._workers(seeing),
+            *self._workers(parts),
         ]
         for worker in workers:
             stack.callback(worker.stop)
             worker.start()
-        self._panel.serve(PanelTies(door, self._property, seeing), stack)
-        publish(self._settings.metrics, self._meter, self._property.state, self._controller, stack)
+        parts.panel.serve(PanelTies(parts.door, parts.property, parts.seeing), stack)
+        publish(self._settings.metrics, self._meter, parts.property.state, self._events, stack)
         self._notifier.ready()
         stack.callback(self._notifier.stopping)
         return Supervisor(workers, self._notifier.watchdog, self._clock).run(self.stopping)
 
-    def _compose(self, stack: ExitStack) -> tuple[RunningDoor, Seeing | None]:
-        """Put the door together, still without a thread, and say in the journal that it starts."""
-        journal = stack.enter_context(closing(PromptJournal(self._open_journal)))
-        if problem := settle_key(self._settings, self._data, self._environ):
-            self._alarm["key"] = problem[:200]
-        store, damage = open_residents(self._data / RESIDENTS_FILE, self._clock.now())
+    def _compose(self, stack: ExitStack) -> _Parts:
+        """Put the door together, still without a thread, and say in the journal that it starts.
+
+        Each part is given what it needs when it is made; who wants to hear of events subscribes.
+        """
+        settings, clock, events = self._settings, self._clock, self._events
+        stack.enter_context(closing(events))
+        problems: dict[str, str] = {}
+        if problem := settle_key(settings, self._data, self._environ):
+            problems["key"] = problem[:200]
+        store, damage = open_residents(self._data / RESIDENTS_FILE, clock.now())
         stack.enter_context(closing(store))
-        before = self._data / "journal.db", self._clock.now()
+        before = self._data / "journal.db", clock.now()
         starts = restarts(*before) + 1
-        hardware = DoorHardware(
-            self._settings, self._clock, self._record, self._environ, held_ages_seconds(*before)
-        )
+        held_ages = held_ages_seconds(*before)
+        hardware = DoorHardware(settings, clock, events.record, self._environ, held_ages)
         stack.callback(hardware.close)
         stack.callback(self._consents.close)
-        self._find = Roster(store).find
-        seeing = self._recognition(store)
-        self._access = DoorAccess(self._settings, self._data, self._clock, self._time, store)
-        stack.callback(self._access.close)
-        self._controller = DoorController(
-            pipeline_of(seeing),
-            self._access.policy,
-            self._meter.measured(journal),
-            hardware.door,
-            self._settings.journal.on_failure,
-            self._on_alarm,
+        rules = DoorRules(settings, self._data, clock, self._time, store, events)
+        stack.callback(rules.close)
+        screen = GateScreen(clock, self._namer(store))
+        panel = PanelSide(settings.panel, screen, clock)
+        seeing = self._recognition(store, rules, screen, problems)
+        pipeline = pipeline_of(seeing)
+        controller = DoorController(
+            pipeline, rules.policy, events, hardware.door, clock, settings.journal.on_failure
         )
-        self._access.connect(self._controller)
-        door = self._answering(store, hardware)
+        access = DoorAccess(settings, rules, controller, events, clock, panel.answered)
+        for listener in (rules.heard, controller.heard, panel.heard, closing_listener(pipeline)):
+            events.subscribe(listener)
+        door = RunningDoor(
+            self._data,
+            self._boot,
+            clock,
+            lambda: str(self._time.trust()),
+            store,
+            controller,
+            rules,
+            access,
+            hardware,
+            self._retention,
+            self._configuration,
+            events,
+        )
         gallery = None if seeing is None else seeing.follower.gallery
-        self._property = PropertySide(door, gallery, self._restarter())
-        self._panel.connect(door)
-        self._note(Kind.SERVICE_STARTED, version=__version__, recognition=seeing is not None, **self._alarm)
+        side = PropertySide(door, gallery, self._restarter())
+        self._note(Kind.SERVICE_STARTED, version=__version__, recognition=seeing is not None, **problems)
         if damage is not None:
             self._note(Kind.HEALTH_RESIDENTS, **damage.told())
         if starts >= MANY_RESTARTS:
             self._note(Kind.HEALTH_RESTARTS, starts=starts, within_seconds=RESTARTS_SECONDS)
-        return door, seeing
+        return _Parts(door, seeing, side, panel)
 
     def _housekeeping(self) -> Housekeeping:
         """Return what removes things daily; faces first, because their last use is read from the journal."""
         ran = lambda: self._time.ran_seconds  # noqa: E731
-        faces = FaceKeeping(self._data, self._clock, ControllersJournal(self._record).append, ran)
+        faces = FaceKeeping(self._data, self._clock, self._events.commit, ran)
         faces.begin()
         chores: dict[str, Pruner] = {
             "faces whose time was up": faces,
@@ -182,21 +211,6 @@ class DoorService:
             "old events that had arrived": self._retention,
         }
         return Housekeeping(chores, lambda: self._time.certain, ran, self._data / DONE_FILE)
-
-    def _answering(self, store: ResidentStore, hardware: DoorHardware) -> RunningDoor:
-        return RunningDoor(
-            self._data,
-            self._boot,
-            self._clock,
-            lambda: str(self._time.trust()),
-            store,
-            self._controller,
-            self._access,
-            hardware,
-            self._retention,
-            self._configuration,
-            self._record,
-        )
 
     def _restarter(self) -> Callable[[], None] | None:
         """Return what stops this process so that systemd starts it again; None without systemd."""
@@ -219,31 +233,36 @@ class DoorService:
             relief=self._retention.make_room,
         )
 
-    def _recognition(self, store: ResidentStore) -> Seeing | None:
-        models = self._models()
-        if models is None:
-            return None
-        section = self._settings.recognition
-        liveness = make_liveness(
-            section, models.embedder, self._needs_challenge, self._screen, logger.warning
-        )
-        return make_recognition(section, models, store, self._consents, liveness)
-
-    def _needs_challenge(self, resident_id: str | None, at: datetime) -> bool:
-        return self._access.policy.rules.needs_challenge(resident_id, at)
-
-    def _name_to_show(self, resident_id: str) -> str | None:
-        if not self._settings.panel.welcome_by_name:
-            return None
-        return greeting_name(self._consents.in_force, self._find, resident_id)
-
-    def _models(self) -> Models | None:
+    def _recognition(
+        self, store: ResidentStore, rules: DoorRules, screen: GateScreen, problems: dict[str, str]
+    ) -> Seeing | None:
+        """Return what recognises faces, or None and why not in `problems`."""
         try:
-            return open_models(self._settings.recognition.model)
+            models = open_models(self._settings.recognition.model)
         except (ModelMissing, ModelCorrupt) as error:
             logger.critical("no face will be recognised and the door stays shut for faces: %s", error)
-            self._alarm["models"] = str(error)
+            problems["models"] = str(error)
             return None
+        section = self._settings.recognition
+
+        def needs_challenge(resident_id: str | None, at: datetime) -> bool:
+            return rules.policy.rules.needs_challenge(resident_id, at)
+
+        liveness = make_liveness(section, models.embedder, needs_challenge, screen, logger.warning)
+        return make_recognition(
+            section, models, store, self._consents, liveness, lambda kind, data: self._note(kind, **data)
+        )
+
+    def _namer(self, store: ResidentStore) -> Callable[[str], str | None]:
+        """Return what says whom to welcome by name."""
+        find = Roster(store).find
+
+        def name_of(resident_id: str) -> str | None:
+            if not self._settings.panel.welcome_by_name:
+                return None
+            return greeting_name(self._consents.in_force, find, resident_id)
+
+        return name_of
 
     def _door_worker(self, hardware: DoorHardware) -> Worker:
         def look() -> None:
@@ -252,37 +271,46 @@ class DoorService:
 
         return Worker("door", look)
 
-    def _access_worker(self, hardware: DoorHardware) -> Worker:
+    def _access_worker(self, parts: _Parts) -> Worker:
         def tick() -> None:
-            hardware.hold(self._access.tick())
-            self._property.tick()
+            parts.door.hardware.hold(parts.door.access.tick())
+            parts.property.tick()
             self.stopping.wait(TICK_SECONDS)
 
         return Worker("access", tick, stopping=self.stopping)
 
-    def _workers(self, seeing: Seeing | None) -> list[Worker]:
+    def _events_worker(self) -> Worker:
+        """Return the thread that stores what waits in memory; it may wait for a slow card."""
+
+        def retry() -> None:
+            self._events.retry()
+            self.stopping.wait(TICK_SECONDS)
+
+        return Worker("events", retry, stopping=self.stopping, max_silence_seconds=SLOW_CARD_SECONDS)
+
+    def _workers(self, parts: _Parts) -> list[Worker]:
+        door, slot, seeing = parts.door, self._slot, parts.seeing
         pipeline = pipeline_of(seeing)
-        self._access.on_closed = pipeline.note_closed
-        slot = self._meter.slot = FrameSlot(self._clock)
-        capture = make_capture(self._settings.camera, slot, self._clock, self._record, self.stopping.wait)
+        capture = make_capture(
+            self._settings.camera, slot, self._clock, self._events.record, self.stopping.wait
+        )
 
         def recognise() -> None:
             frame = slot.take(TAKE_SECONDS)
             if frame is not None:
-                self._access.look(frame)
-                for outcome in self._controller.handle(frame):
-                    self._access.heard(outcome, pipeline.reconsider)
-                    self._panel.decided(outcome)
+                door.access.look(frame)
+                for outcome in door.controller.handle(frame):
+                    door.access.heard(outcome, pipeline.reconsider)
+                    parts.panel.decided(outcome)
                 for notice in pipeline.take_notices():
-                    self._record(notice)
-                self._panel.see(frame, pipeline.hindrance)
+                    self._events.record(notice)
+                parts.panel.see(frame, pipeline.hindrance)
             elif slot.is_closed:
                 self.stopping.wait(TAKE_SECONDS)
 
         workers = [capture, Worker("recognise", recognise, stopping=self.stopping)]
         if seeing is not None:
             followed = seeing.follower
-            followed.on_health = lambda kind, data: self._note(kind, **data)
 
             def follow() -> None:
                 self.stopping.wait(followed.poll_seconds)
@@ -291,19 +319,5 @@ class DoorService:
             workers.append(Worker("roster", follow, stopping=self.stopping))
         return workers
 
-    def _record(self, draft: EventDraft) -> DoorEvent | None:
-        """Store an event of the door, then tell those who wait for it."""
-        event = self._controller.record(draft)
-        self._access.door_noted(draft.kind, draft.data)
-        self._property.heard(draft)
-        self._panel.heard(draft)
-        return event
-
-    def _on_alarm(self, kind: str, text: str) -> None:
-        """Log an alarm when it is news: a full card would otherwise fill the log too."""
-        if self._alarm.get(kind) != text:
-            self._alarm[kind] = text
-            logger.error("%s: %s", kind, text)
-
     def _note(self, kind: Kind, **data: Any) -> None:
-        self._controller.record(EventDraft.now(self._clock, kind, data))
+        self._events.record(EventDraft.now(self._clock, kind, data))

@@ -70,12 +70,18 @@ class DoorHardware:
         self._pins = _Pins(settings, environ)
         lock = make_lock(settings.lock, clock, lambda kind, data: self._reported.append((kind, data)))
         machine = DoorMachine(door_settings(settings), clock.monotonic(), held_ages_seconds)
-        self.door = SupervisedDoor(lock, self._pins.sensors(), machine, clock.monotonic, self._take)
         self._held = settings.held
-        self.door.quiet = lambda: is_quiet(self._held, settings.door.timezone, clock.now())
         self._chime = self._pins.chime()
         self._is_held = False
-        self.door.on_chime = self._ring
+        self.door = SupervisedDoor(
+            lock,
+            self._pins.sensors(),
+            machine,
+            clock.monotonic,
+            self._take,
+            self._ring,
+            lambda: is_quiet(self._held, settings.door.timezone, clock.now()),
+        )
 
     def use(self, settings: Settings) -> None:
         """Go by these opening times, held-open limits and quiet hours from now on. Any thread."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.camera.check import PictureHealth
 from edge.camera.source import CameraSpec, camera_opener
+from edge.events import Kind
 from edge.faces.quality import QualityLimits, Zone
 from edge.matcher.choice import AUTO, choose
 from edge.recognition.pipeline import Pipeline
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from edge.config.settings import CameraSection, LockSection, Recognition
     from edge.domain import Decision, EventDraft, Flaw, Frame
-    from edge.events import Kind
     from edge.matcher.matcher import Matcher
     from edge.ports import Clock, LivenessCheck, Lock
     from edge.runtime.slot import FrameSlot
@@ -94,16 +94,30 @@ def pipeline_of(seeing: Seeing | None) -> Any:
     return NoRecognition() if seeing is None else seeing.pipeline
 
 
+def closing_listener(pipeline: Any) -> Callable[[EventDraft], None]:
+    """Return what tells the pipeline of each time the door falls shut."""
+
+    def heard(draft: EventDraft) -> None:
+        if draft.kind is Kind.DOOR_CLOSED:
+            pipeline.note_closed(draft.mono)
+
+    return heard
+
+
 def make_recognition(
     section: Recognition,
     models: Models,
     store: ResidentStore,
     consents: FollowedConsents,
     liveness: LivenessCheck | None,
+    report: Callable[[Kind, dict[str, Any]], object],
 ) -> Seeing:
-    """Return the pipeline over the residents who consented, and what keeps its gallery up to date."""
+    """Return the pipeline over the residents who consented, and what keeps its gallery up to date.
+
+    `report` gets `health.consent` and its data.
+    """
     matcher = build_matcher(models, Sureness(section.fpir, section.similarity), {})
-    follower = RosterFollower(store, matcher.gallery, consents)
+    follower = RosterFollower(store, matcher.gallery, consents, report)
     follower.load()
     if section.matcher != AUTO or matcher.gallery.templates >= TEMPLATES_WORTH_MEASURING:
         matcher.use(choose(section.matcher, matcher.gallery))

@@ -160,6 +160,11 @@ class CredentialStore:
             connection.execute("INSERT OR REPLACE INTO pass_uses VALUES (?, ?, ?)", (pass_id, use, last))
             return int(use)
 
+    def give_back(self, pass_id: bytes) -> None:
+        """Take one use of a pass back durably."""
+        with self._file.writing() as connection:
+            connection.execute("UPDATE pass_uses SET uses = uses - 1 WHERE id = ? AND uses > 0", (pass_id,))
+
     def forget_uses(self, now: datetime) -> int:
         """Drop the uses of passes that expired long before `now`, a trusted time; return how many."""
         before = (now.astimezone(UTC) - KEEP_USES).isoformat()

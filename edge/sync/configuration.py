@@ -13,9 +13,11 @@ from edge.sync.refusals import Refusals
 from edge.wire.configuration import MAX_BYTES, PURPOSE, Desired
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.broker.session import Session
     from edge.broker.settings import BrokerSettings
-    from edge.ports import Clock, Journal
+    from edge.ports import Clock
     from edge.wire.configuration import Reported
     from edge.wire.messages import Message
     from edge.wire.signing import TrustedKeys
@@ -45,7 +47,7 @@ class ConfigurationClerk(Clerk):
         settings: BrokerSettings,
         keys: TrustedKeys,
         keeper: Keeper,
-        journal: Journal,
+        record: Callable[[EventDraft], object],
         clock: Clock,
     ) -> None:
         super().__init__("configuration", (settings.topic("cfg", "desired"),))
@@ -53,7 +55,7 @@ class ConfigurationClerk(Clerk):
         self._report_topic = settings.topic("cfg", "reported")
         self._keys = keys
         self._keeper = keeper
-        self._journal = journal
+        self._record = record
         self._clock = clock
         self._refused = ""
         self._refusals = Refusals()
@@ -96,8 +98,4 @@ class ConfigurationClerk(Clerk):
             return
         LOG.warning("configuration refused: %s", why)
         data = {"detail": why[:500], "unreported": unreported}
-        draft = EventDraft.now(self._clock, Kind.CONFIG_REFUSED, data)
-        try:
-            self._journal.append(draft)
-        except FacegateError as error:
-            LOG.error("config.refused is not journaled yet: %s", error)  # noqa: TRY400 - one line is enough
+        self._record(EventDraft.now(self._clock, Kind.CONFIG_REFUSED, data))

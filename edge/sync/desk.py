@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.broker.settings import BrokerSettings
-    from edge.ports import Clock, Journal
+    from edge.ports import Clock
     from edge.sync.gate import CommandGate
     from edge.wire.messages import Message
 
@@ -37,12 +37,17 @@ class CommandDesk(Clerk):
     """
 
     def __init__(
-        self, settings: BrokerSettings, gate: CommandGate, execute: Execute, journal: Journal, clock: Clock
+        self,
+        settings: BrokerSettings,
+        gate: CommandGate,
+        execute: Execute,
+        record: Callable[[EventDraft], object],
+        clock: Clock,
     ) -> None:
         super().__init__("commands", (settings.topic("cmd"),))
         self._gate = gate
         self._execute = execute
-        self._journal = journal
+        self._record = record
         self._clock = clock
         self._answer_topic = settings.topic("cmd", "ack")
         self._refusals = Refusals()
@@ -60,13 +65,13 @@ class CommandDesk(Clerk):
         if command.type is CommandType.CHALLENGE:
             self._answer(command.id, "done", "nonce", {"nonce": self._gate.hand_out_nonce()})
             return
-        self._record(Kind.COMMAND_TAKEN, command, command.by)
+        self._journal_command(Kind.COMMAND_TAKEN, command, command.by)
         self._perform(command)
 
     def _perform(self, command: Command) -> None:
         def reply(outcome: Outcome) -> None:
             kind = Kind.COMMAND_DONE if outcome.status == "done" else Kind.COMMAND_FAILED
-            self._record(kind, command, outcome.text)
+            self._journal_command(kind, command, outcome.text)
             self._answer(command.id, outcome.status, outcome.text, outcome.data)
 
         try:
@@ -85,7 +90,7 @@ class CommandDesk(Clerk):
         data = {"command": refusal.command_id, "detail": str(refusal)[:200], "unreported": unreported}
         self._note(Kind.COMMAND_REFUSED, refusal.refused, data)
 
-    def _record(self, kind: Kind, command: Command, text: str) -> None:
+    def _journal_command(self, kind: Kind, command: Command, text: str) -> None:
         data = {
             "command": command.id,
             "type": command.type,
@@ -96,11 +101,7 @@ class CommandDesk(Clerk):
         self._note(kind, None, data)
 
     def _note(self, kind: Kind, reason: str | None, data: dict[str, Any]) -> None:
-        draft = EventDraft.now(self._clock, kind, data, reason=reason)
-        try:
-            self._journal.append(draft)
-        except FacegateError as error:
-            LOG.error("%s could not be journaled: %s", kind, error)  # noqa: TRY400 - one line is enough
+        self._record(EventDraft.now(self._clock, kind, data, reason=reason))
 
     def _answer(self, command_id: str, status: str, text: str, data: dict[str, Any]) -> None:
         self.send(self._answer_topic, Answer(command_id, status, text, data).encode())

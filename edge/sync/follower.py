@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.broker.settings import BrokerSettings
-    from edge.ports import Clock, Journal, Roster
+    from edge.ports import Clock, Roster
     from edge.wire.messages import Message
     from edge.wire.signing import TrustedKeys
 
@@ -40,7 +40,7 @@ class RosterFollower(Clerk):
         settings: BrokerSettings,
         keys: TrustedKeys,
         roster: Roster,
-        journal: Journal,
+        record: Callable[[EventDraft], object],
         clock: Clock,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
@@ -52,7 +52,7 @@ class RosterFollower(Clerk):
         self._request_topic = settings.topic("sync", "req")
         self._keys = keys
         self._roster = roster
-        self._journal = journal
+        self._record = record
         self._clock = clock
         self._changed = changed
         self._head: RosterState | None = None
@@ -199,8 +199,4 @@ class RosterFollower(Clerk):
             self._note(Kind.ROSTER_REFUSED, None, {"detail": str(error)[:200], "unreported": unreported})
 
     def _note(self, kind: Kind, reason: str | None, data: dict[str, Any]) -> None:
-        draft = EventDraft.now(self._clock, kind, data, reason=reason)
-        try:
-            self._journal.append(draft)
-        except FacegateError as error:
-            LOG.error("%s could not be journaled: %s", kind, error)  # noqa: TRY400 - one line is enough
+        self._record(EventDraft.now(self._clock, kind, data, reason=reason))

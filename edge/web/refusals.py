@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import OrderedDict
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from edge.errors import JournalUnavailable
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.ports import Clock
-
-logger = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 60.0
 """The first refusal of an address is told at once, those of the next minute as a number."""
@@ -51,14 +46,11 @@ class Refusals:
         self._untold = 0
 
     def tell(self, why: Refused, address: str, path: str) -> None:
-        """Take note of a refusal. It stands whether or not it can be written down."""
+        """Take note of a refusal."""
         untold = self._turn(address)
         if untold is None:
             return
-        try:
-            self._note(why, address, path[:MOST_LETTERS], untold)
-        except JournalUnavailable as error:
-            logger.error("panel.refused is not journaled: %s", error)  # noqa: TRY400 - one clear line
+        self._note(why, address, path[:MOST_LETTERS], untold)
 
     def _turn(self, address: str) -> int | None:
         """Return how many went untold when this one is told, or None when it is one of them."""

@@ -36,7 +36,7 @@ class ConfiguredDoor:
         settings = BrokerSettings("127.0.0.1", "front", port, tls=tls)
         keys = load_trusted_keys(bundle / "trusted-keys.json")
         self.configuration = Configuration(FILE, folder / "configuration.json")
-        self.clerk = ConfigurationClerk(settings, keys, self.configuration, self, SystemClock())
+        self.clerk = ConfigurationClerk(settings, keys, self.configuration, self.append, SystemClock())
         self.door = Door(folder, port, device="front", others=[self.clerk], tls=tls)
 
     def append(self, draft):

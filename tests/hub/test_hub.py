@@ -48,8 +48,8 @@ class WholeDoor:
         self.store = ResidentStore(folder / "residents.db")
         self.ledger = SqliteLedger(folder / "commands.db")
         gate = CommandGate(name, keys, self.ledger, CLOCK, lambda: "synced")
-        self.desk = CommandDesk(settings, gate, self.execute, self, CLOCK)
-        self.follower = RosterFollower(settings, keys, SqliteRoster(self.store), self, CLOCK)
+        self.desk = CommandDesk(settings, gate, self.execute, self.append, CLOCK)
+        self.follower = RosterFollower(settings, keys, SqliteRoster(self.store), self.append, CLOCK)
         self.door = Door(folder, port, device=name, others=[self.desk, self.follower], tls=tls)
 
     def append(self, draft):

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from edge.domain import OperatingPoint
 from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
+from edge.event_log.log import EventLog
 from edge.panel.app import make_app
 from edge.panel.desk import Desk, Recogniser
 from edge.panel.gate_screen import GateScreen
@@ -105,7 +106,19 @@ class Browser:
         return answer
 
 
-def open_panel(folder, stack: ExitStack, minors_allowed=False, zone: tzinfo = UTC) -> PanelUnderTest:
+class Keys:
+    """The display's PIN pad and bell; a test says what they do."""
+
+    def type_pin(self, number: str, pin: str) -> None:
+        pass
+
+    def ring(self) -> None:
+        pass
+
+
+def open_panel(
+    folder, stack: ExitStack, minors_allowed=False, zone: tzinfo = UTC, *, has_keys: bool = True
+) -> PanelUnderTest:
     clock, feed, scene, gallery = ManualClock(), Feed(), Scene([ANNA]), Residents({})
     journal = stack.enter_context(
         closing(
@@ -129,13 +142,14 @@ def open_panel(folder, stack: ExitStack, minors_allowed=False, zone: tzinfo = UT
         Studio(feed, lambda who: GuidedSession(who, (scene, scene), gallery), clock),
         Recogniser("scene", judge, lambda n: OperatingPoint(0.3 + n * 1e-6, 0.05, 1e-3, n, "a test")),
         Ed25519PrivateKey.generate(),
-        journal.append,
+        EventLog(journal, clock),
         lambda before, count: newest_events(journal, before, count),
         pulse=lambda: pulses.append(datetime.now(UTC)),
         facts={"facegate": "test"},
         minors_allowed=minors_allowed,
         zone=zone,
         screen=GateScreen(clock),
+        keys=Keys() if has_keys else None,
         words=stack.enter_context(closing(GateWords(folder / "panel.db"))),
         door=lambda: {"contact": "closed", "lock": "locked", "secured": "secured", "alarms": []},
         network=lambda: NetworkState(

@@ -13,7 +13,7 @@ FORM = {"resident_id": "flat-7", "agrees": "yes"}
 @pytest.fixture
 def window(panel):
     """A panel whose door asks for the mode."""
-    opened = EnrolWindow(panel.clock, panel.journal)
+    opened = EnrolWindow(panel.clock, panel.desk.log)
     panel.desk.studio.window = opened
     return opened
 

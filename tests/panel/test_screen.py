@@ -42,8 +42,8 @@ def test_only_the_device_itself_is_served(panel, path):
 @pytest.mark.parametrize("path", ["/screen/pin", "/screen/ring"])
 def test_nobody_on_the_network_types_or_rings(panel, path):
     typed = []
-    panel.desk.screen.type_pin = lambda *pair: typed.append(pair)
-    panel.desk.screen.ring = lambda: typed.append("bell")
+    panel.desk.keys.type_pin = lambda *pair: typed.append(pair)
+    panel.desk.keys.ring = lambda: typed.append("bell")
     stranger = panel.browser("192.0.2.7")
     stranger.get("/login")
 
@@ -84,7 +84,7 @@ def test_a_refusal_says_what_to_do_next_and_a_stranger_learns_no_more(panel, dis
 
 def test_a_number_and_its_pin_reach_the_door_and_stay_nowhere(panel, display):
     typed = []
-    panel.desk.screen.type_pin = lambda number, pin: typed.append((number, pin))
+    panel.desk.keys.type_pin = lambda number, pin: typed.append((number, pin))
     state(display)
     answer = display.post("/screen/pin", number="1203", pin="480516")
 
@@ -99,7 +99,7 @@ def test_a_number_and_its_pin_reach_the_door_and_stay_nowhere(panel, display):
 )
 def test_what_no_keypad_could_type_is_refused_without_repeating_it(panel, display, number, pin):
     typed = []
-    panel.desk.screen.type_pin = lambda *pair: typed.append(pair)
+    panel.desk.keys.type_pin = lambda *pair: typed.append(pair)
     state(display)
     answer = display.post("/screen/pin", number=number, pin=pin)
 
@@ -110,7 +110,7 @@ def test_what_no_keypad_could_type_is_refused_without_repeating_it(panel, displa
 
 def test_a_page_of_another_site_types_no_pin(panel, display):
     typed = []
-    panel.desk.screen.type_pin = lambda *pair: typed.append(pair)
+    panel.desk.keys.type_pin = lambda *pair: typed.append(pair)
     token = state(display)["csrf"]
 
     elsewhere = {"Origin": "https://evil.example"}
@@ -123,7 +123,7 @@ def test_a_page_of_another_site_types_no_pin(panel, display):
 
 def test_the_bell_rings_once_for_each_press(panel, display):
     rung = []
-    panel.desk.screen.ring = lambda: rung.append("ring")
+    panel.desk.keys.ring = lambda: rung.append("ring")
     state(display)
     assert display.post("/screen/ring").status_code == 204
     assert rung == ["ring"]

@@ -9,12 +9,15 @@ import pytest
 
 from edge.controller import DoorController
 from edge.domain import EventDraft
+from edge.event_log.log import EventLog
 from edge.policy.modes import Mode
 from edge.relay.door import DoorSettings, Sensor
 from edge.relay.machine import DoorMachine
 from edge.relay.sensors import Change
 from edge.relay.supervised import SupervisedDoor
-from edge.service.property.commands import SETTLE_SECONDS, WINDOW_MINUTES, RemoteCommands
+from edge.replay.door import MemoryJournal
+from edge.runtime.clock import ManualClock
+from edge.service.property.commands import SETTLE_SECONDS, WINDOW_MINUTES, CommandTies, RemoteCommands
 from edge.service.property.enrol_window import EnrolWindow
 from edge.wire.commands import Command, CommandType
 from tests.service.test_door_access import Site
@@ -38,23 +41,26 @@ class Inputs:
 class Door:
     """A door with access rules, a lock that only notes, and a contact when `contact` is True."""
 
-    def __init__(self, folder, stack, contact=True, on_failure="open"):
+    def __init__(self, folder, stack, contact=True, on_failure="open", ties=None):
         self.site = Site(folder, stack)
         self.clock, self.wire = self.site.clock, self.site.wire
         self.inputs = Inputs()
         machine = DoorMachine(DoorSettings(), self.clock.monotonic())
         self.door = SupervisedDoor(self.wire, self.inputs, machine, self.clock.monotonic, self._note)
-        self.controller = DoorController(Sees(), self.site.access.policy, self.wire, self.door, on_failure)
-        self.site.access.connect(self.controller)
-        self.commands = RemoteCommands(self.controller, self.site.access, self.door, self.clock)
+        self.events = self.site.events
+        self.controller = DoorController(
+            Sees(), self.site.rules.policy, self.events, self.door, self.clock, on_failure
+        )
+        self.commands = RemoteCommands(
+            self.controller, self.site.rules, self.events, self.door, self.clock, ties or CommandTies()
+        )
+        self.events.subscribe(self.commands.heard)
         self.outcomes = []
         if contact:
             self.contact(False)
 
     def _note(self, note):
-        draft = EventDraft(note.kind, self.clock.now(), self.clock.monotonic(), data=note.data)
-        self.controller.record(draft)
-        self.commands.heard(draft)
+        self.events.record(EventDraft.now(self.clock, note.kind, note.data))
 
     def contact(self, is_open):
         self.inputs.changes.append(Change(Sensor.CONTACT, is_open))
@@ -166,7 +172,7 @@ def test_an_evacuation_holds_the_door_and_normal_ends_it(begin):
     door = begin()
     door.ask("evacuation")
     assert door.site.access.tick() is True
-    assert door.site.access.policy.modes.state.by == "Desk"
+    assert door.site.rules.policy.modes.state.by == "Desk"
     door.ask("normal")
     assert door.site.access.tick() is False
     assert [outcome.data["mode"] for outcome in door.outcomes] == [Mode.EVACUATION, Mode.NORMAL]
@@ -183,8 +189,7 @@ def test_an_alarm_is_acknowledged_by_name(begin):
 
 
 def test_diagnostics_is_the_report_and_what_a_door_cannot_do_is_said(begin):
-    door = begin()
-    door.commands.report = lambda: {"camera": "ok"}
+    door = begin(ties=CommandTies(report=lambda: {"camera": "ok"}))
     for kind in ("diagnostics", "reload", "enrol_window"):
         door.ask(kind)
     assert door.outcomes[0].data == {"camera": "ok"}
@@ -193,11 +198,12 @@ def test_diagnostics_is_the_report_and_what_a_door_cannot_do_is_said(begin):
 
 
 def test_the_enrolment_window_opens_for_the_time_that_was_asked_for(begin):
-    door = begin()
-    door.commands.window = EnrolWindow(door.clock, door.wire)
+    clock, journal = ManualClock(), MemoryJournal()
+    window = EnrolWindow(clock, EventLog(journal, clock))
+    door = begin(ties=CommandTies(window=window))
     door.ask("enrol_window", minutes=2.0)
     assert door.texts == [("done", "staff may enrol at the door's panel for 2 min")]
-    assert door.commands.window.seconds_left == 120
-    assert door.wire.inner.drafts[-1].data == {"by": "Desk", "seconds": 120.0}
+    assert window.seconds_left == 120
+    assert journal.drafts[-1].data == {"by": "Desk", "seconds": 120.0}
     door.ask("enrol_window")
-    assert door.commands.window.seconds_left == WINDOW_MINUTES * 60
+    assert window.seconds_left == WINDOW_MINUTES * 60

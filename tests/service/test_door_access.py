@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from contextlib import ExitStack, closing
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -14,7 +15,7 @@ import pytest
 from edge.cli.passes import draw_readable, public_of
 from edge.config import load_settings
 from edge.controller import DoorController
-from edge.domain import Frame, Reason, Resident, Verdict
+from edge.domain import EventDraft, Frame, Reason, Resident, Verdict
 from edge.errors import ConfigError
 from edge.events import Kind
 from edge.policy.modes import DoorState, Mode
@@ -25,11 +26,13 @@ from edge.runtime.clock_trust import TrustedTime
 from edge.runtime.kept_time import KeptTime, write_kept
 from edge.service.entry.access import DoorAccess
 from edge.service.entry.kept import ModeFile
+from edge.service.entry.rules import DoorRules
 from edge.service.hardware import DoorHardware
+from edge.service.parts import closing_listener
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore, PinRow
 from edge.store.residents import ResidentStore
 from edge.store.sealer import file_key
-from tests.test_controller import Sees, Wire, grant
+from tests.test_controller import Sees, Wire, grant, written
 
 PRIVATE = bytes(range(32))
 PUBLIC = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
@@ -76,17 +79,23 @@ class Site:
         ):
             self.store.put(resident, [])
         time = TrustedTime(self.clock, folder / "floor", lambda: synced)
-        self.access = DoorAccess(self.settings, folder, self.clock, time, self.store)
-        stack.callback(self.access.close)
+        self.events = written(self.wire, self.clock)
+        self.rules = DoorRules(self.settings, folder, self.clock, time, self.store, self.events)
+        stack.callback(self.rules.close)
+        self.access = self.with_lock(self.wire)
         self.later: list[float] = []
+
+    def with_lock(self, lock: Any, *decisions: Any) -> DoorAccess:
+        """Return the ways in to a door with this lock, whose camera concludes these decisions."""
+        self.controller = DoorController(Sees(*decisions), self.rules.policy, self.events, lock, self.clock)
+        return DoorAccess(self.settings, self.rules, self.controller, self.events, self.clock)
 
     def sees(self, *decisions: Any) -> list[Any]:
         """Let the camera conclude something; return what became of it."""
-        controller = DoorController(Sees(*decisions), self.access.policy, self.wire, self.wire)
-        self.access.connect(controller)
-        outcomes = controller.handle(None)
+        access = self.with_lock(self.wire, *decisions)
+        outcomes = self.controller.handle(None)
         for outcome in outcomes:
-            self.access.heard(outcome, lambda _decision, seconds: self.later.append(seconds))
+            access.heard(outcome, lambda _decision, seconds: self.later.append(seconds))
         return outcomes
 
     def holds_up(self, picture) -> None:
@@ -124,7 +133,7 @@ def test_a_twin_s_face_waits_for_her_pin(begin):
     site.set_pin("anna", "12", "483920")
     (outcome,) = site.sees(grant("anna"))
     assert outcome.decision.reason is Reason.SECOND_FACTOR_REQUIRED
-    answer = site.access.desk.type_pin("12", "483920")
+    answer = site.rules.desk.type_pin("12", "483920")
     assert (answer.rights.allowed, answer.draft.data["method"]) == (True, "face+pin")
 
 
@@ -139,7 +148,7 @@ def test_a_pin_that_never_comes_is_written_down(begin):
 def test_strangers_before_the_camera_delay_no_resident(begin):
     site = begin()
     for _ in range(200):
-        site.access.policy.attempts.note(Reason.UNKNOWN_CREDENTIAL, "face")
+        site.rules.policy.attempts.note(Reason.UNKNOWN_CREDENTIAL, "face")
     (outcome,) = site.sees(grant("bert"))
     assert outcome.decision.reason is Reason.GRANTED
     assert site.wire.history[-1] == "unlock 20"
@@ -233,11 +242,11 @@ def test_what_the_property_signed_just_now_frees_a_poisoned_floor(begin, tmp_pat
     site = begin()
     (outcome,) = site.sees(grant("carl"))
     assert outcome.decision.verdict is Verdict.DENY
-    site.access.note_signed_time(site.clock.now() + timedelta(days=2))
+    site.rules.note_signed_time(site.clock.now() + timedelta(days=2))
     site.access.tick()
     (outcome,) = site.sees(grant("carl"))
     assert outcome.decision.verdict is Verdict.DENY, "it does not agree with this clock"
-    site.access.note_signed_time(site.clock.now() + timedelta(seconds=5))
+    site.rules.note_signed_time(site.clock.now() + timedelta(seconds=5))
     site.access.tick()
     (outcome,) = site.sees(grant("carl"))
     assert outcome.decision.reason is Reason.GRANTED
@@ -246,11 +255,11 @@ def test_what_the_property_signed_just_now_frees_a_poisoned_floor(begin, tmp_pat
 def test_a_lock_down_outlives_a_restart(begin):
     site = begin()
     site.sees()
-    site.access.set_mode(DoorState(Mode.LOCKED_DOWN, by="staff"))
+    site.rules.set_mode(DoorState(Mode.LOCKED_DOWN, by="staff"))
     again = begin()
     (outcome,) = again.sees(grant("bert"))
     assert outcome.decision.reason is Reason.THREAT_LEVEL
-    again.access.set_mode(None)
+    again.rules.set_mode(None)
     (outcome,) = begin().sees(grant("bert"))
     assert outcome.decision.reason is Reason.GRANTED
 
@@ -283,15 +292,15 @@ def test_a_wrong_pass_key_stops_the_start(begin, key, tmp_path):
     settings = site.settings.model_copy(update={"access": access})
     time = TrustedTime(site.clock, tmp_path / "floor", lambda: True)
     with pytest.raises(ConfigError, match="facegate pass key"):
-        DoorAccess(settings, tmp_path, site.clock, time, site.store)
+        DoorRules(settings, tmp_path, site.clock, time, site.store, site.events)
 
 
 def test_a_door_that_falls_shut_is_told_to_who_looks_for_those_still_there(begin):
     site = begin()
     closed: list[float] = []
-    site.access.on_closed = closed.append
+    site.events.subscribe(closing_listener(SimpleNamespace(note_closed=closed.append)))
     site.clock.advance(7.0)
-    site.access.door_noted(Kind.DOOR_OPENED, {})
+    site.events.record(EventDraft.now(site.clock, Kind.DOOR_OPENED))
     assert closed == []
-    site.access.door_noted(Kind.DOOR_CLOSED, {})
+    site.events.record(EventDraft.now(site.clock, Kind.DOOR_CLOSED))
     assert closed == [site.clock.monotonic()]

@@ -3,6 +3,7 @@
 import pytest
 
 from edge.errors import JournalUnavailable, PanelRefused
+from edge.event_log.log import EventLog
 from edge.runtime.clock import ManualClock
 from edge.service.property.enrol_window import MOST_SECONDS, EnrolWindow
 from tests.sync.hubside import MemoryJournal
@@ -27,7 +28,7 @@ def journal():
 
 @pytest.fixture
 def window(clock, journal):
-    return EnrolWindow(clock, journal)
+    return EnrolWindow(clock, EventLog(journal, clock))
 
 
 def kinds(journal):
@@ -80,7 +81,7 @@ def test_no_window_without_an_end(window, journal, seconds):
 
 
 def test_what_cannot_be_logged_is_not_opened(clock):
-    window = EnrolWindow(clock, FullJournal())
+    window = EnrolWindow(clock, EventLog(FullJournal(), clock))
     with pytest.raises(JournalUnavailable):
         window.open(60, "Desk")
     assert window.seconds_left == 0

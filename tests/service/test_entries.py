@@ -11,13 +11,16 @@ import pytest
 from edge.config import load_settings
 from edge.controller import DoorController
 from edge.domain import EventDraft, Reason, Resident
+from edge.errors import LockError
+from edge.events import Kind
 from edge.relay.door import Sensor
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import TrustedTime
 from edge.service.entry.access import DoorAccess
+from edge.service.entry.rules import DoorRules
 from edge.service.hardware import DoorHardware
 from edge.store.residents import ResidentStore
-from tests.test_controller import Sees, Wire
+from tests.test_controller import Sees, Wire, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +49,18 @@ schedule = "always"
 """
 
 
+class Fragile:
+    """A lock that fails when told."""
+
+    def __init__(self, lock: Any) -> None:
+        self.lock, self.fails = lock, False
+
+    def unlock(self, seconds: float) -> None:
+        if self.fails:
+            raise LockError("relay guard: not there")
+        self.lock.unlock(seconds)
+
+
 class Gate:
     """A door put together as the service does, with a clock and a contact that a test moves."""
 
@@ -58,16 +73,19 @@ class Gate:
         store = stack.enter_context(closing(ResidentStore(folder / "residents.db")))
         store.put(Resident("anna", "Anna"), [])
         time = TrustedTime(self.clock, folder / "floor", lambda: True)
-        self.access = stack.enter_context(closing(DoorAccess(settings, folder, self.clock, time, store)))
-        self.hardware = stack.enter_context(closing(DoorHardware(settings, self.clock, self.record, {})))
         self.wire = Wire()
-        self.controller = DoorController(Sees(), self.access.policy, self.wire, self.hardware.door)
-        self.access.connect(self.controller)
+        events = written(self.wire, self.clock)
+        hardware = DoorHardware(settings, self.clock, events.record, {})
+        self.hardware = stack.enter_context(closing(hardware))
+        rules = DoorRules(settings, folder, self.clock, time, store, events)
+        self.rules = stack.enter_context(closing(rules))
+        lock = Fragile(hardware.door)
+        self.controller = DoorController(Sees(), rules.policy, events, lock, self.clock, "deny")
+        self.access = DoorAccess(settings, rules, self.controller, events, self.clock)
+        self.lock = lock
+        events.subscribe(rules.heard)
+        events.subscribe(self.controller.heard)
         self.wait(0.5)
-
-    def record(self, draft: EventDraft) -> None:
-        self.controller.record(draft)
-        self.access.door_noted(draft.kind, draft.data)
 
     def wait(self, seconds: float) -> None:
         for _ in range(round(seconds / 0.02)):
@@ -85,8 +103,8 @@ class Gate:
 
     def card(self) -> Reason:
         """Let Anna's card be shown; return what came of it."""
-        rights = self.access.policy.authorise("anna", self.clock.now(), "card")
-        kind = "access.granted" if rights.allowed else "access.denied"
+        rights = self.rules.policy.authorise("anna", self.clock.now(), "card")
+        kind = Kind.ACCESS_GRANTED if rights.allowed else Kind.ACCESS_DENIED
         draft = EventDraft(kind, self.clock.now(), self.clock.monotonic(), reason=rights.reason)
         self.controller.enter(draft, rights)
         return rights.reason
@@ -147,7 +165,7 @@ def test_a_door_that_stands_open_lets_in_at_once(gate: Any) -> None:
     site = gate()
     site.card()
     site.move(is_open=True)
-    site.access.policy.passback.forget("anna")
+    site.rules.policy.passback.forget("anna")
     assert site.card() is Reason.GRANTED
     assert site.card() is Reason.PASSBACK_DETECTED
 
@@ -171,8 +189,45 @@ def test_without_a_contact_or_with_a_dead_one_a_grant_is_an_entry(
 def test_a_contact_that_dies_leaves_no_grant_hanging(gate: Any) -> None:
     site = gate()
     site.card()
-    site.access.door_noted("door.fault", {"part": "contact"})
+    site.rules.heard(EventDraft.now(site.clock, Kind.DOOR_FAULT, {"part": "contact"}))
     assert site.card() is Reason.PASSBACK_DETECTED
-    site.access.door_noted("door.fault_cleared", {"part": "contact"})
+    site.rules.heard(EventDraft.now(site.clock, Kind.DOOR_FAULT_CLEARED, {"part": "contact"}))
     site.wait(61)
     assert (site.card(), site.card()) == (Reason.GRANTED, Reason.GRANTED)
+
+
+@pytest.mark.parametrize("trouble", ["journal", "lock", "guard"])
+@pytest.mark.parametrize("sensors", ["", CONTACT])
+def test_nobody_is_the_first_person_in_by_an_entry_that_was_not(
+    gate: Any, trouble: str, sensors: str
+) -> None:
+    """The journal denies, the lock is gone, or the guard does not carry the order out."""
+    site = gate(FIRST_IN, sensors)
+    site.wire.journal_fails = trouble == "journal"
+    site.lock.fails = trouble == "lock"
+
+    site.card()
+    if trouble == "guard":
+        site.hardware.door.lock_event(Kind.LOCK_UNLOCK_FAILED, {})
+        site.wait(0.1)
+    site.wire.journal_fails = site.lock.fails = False
+
+    assert not site.is_held
+    site.card()
+    site.move(is_open=True) if sensors else None
+    assert site.is_held
+
+
+@pytest.mark.parametrize("trouble", ["journal", "lock", "guard"])
+def test_a_card_that_opened_nothing_is_not_used(gate: Any, trouble: str) -> None:
+    site = gate(TIMED, "")
+    site.wire.journal_fails = trouble == "journal"
+    site.lock.fails = trouble == "lock"
+    site.card()
+    if trouble == "guard":
+        site.hardware.door.lock_event(Kind.LOCK_UNLOCK_FAILED, {})
+        site.wait(0.1)
+    site.wire.journal_fails = site.lock.fails = False
+
+    assert site.card() is Reason.GRANTED
+    assert site.card() is Reason.PASSBACK_DETECTED

@@ -6,19 +6,17 @@ from datetime import timedelta
 import pytest
 
 from edge.config.settings import Mqtt
-from edge.controller import DoorController
 from edge.domain import Reason, Resident
 from edge.policy.trust import Believe
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import TrustedTime
-from edge.service.entry.access import DoorAccess
 from edge.service.entry.kept import Roster
 from edge.service.entry.lease import RosterLease
+from edge.service.entry.rules import DoorRules
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster
 from tests.service.test_door_access import Site
 from tests.sync.property import Property
-from tests.test_controller import Sees
 
 DAY = 86_400.0
 
@@ -115,9 +113,8 @@ def test_a_door_with_a_lease_refuses_by_it_and_writes_it_down(tmp_path):
         SqliteRoster(site.store).confirm(site.clock.now())
         settings = site.settings.model_copy(update={"mqtt": Mqtt(host="localhost", roster_lease_days=7)})
         time = TrustedTime(site.clock, tmp_path / "floor", lambda: True)
-        access = DoorAccess(settings, tmp_path, site.clock, time, site.store)
+        access = DoorRules(settings, tmp_path, site.clock, time, site.store, site.events)
         stack.callback(access.close)
-        access.connect(DoorController(Sees(), access.policy, site.wire, site.wire))
         assert access.policy.authorise("anna", site.clock.now(), "card").allowed
         site.clock.advance(7 * DAY)
         access.tick()

@@ -22,6 +22,9 @@ from pydantic import ValidationError
 from edge.config.section import MetricsSection
 from edge.domain import EventDraft, Frame
 from edge.errors import JournalUnavailable
+from edge.event_log.log import EventLog
+from edge.events import Kind
+from edge.replay.door import MemoryJournal
 from edge.runtime.clock import ManualClock
 from edge.runtime.metrics_page import MetricsPage
 from edge.runtime.slot import FrameSlot
@@ -45,27 +48,19 @@ STATE = {
 }  # fmt: skip
 
 
-class Journal:
+class Journal(MemoryJournal):
     """Keeps drafts; fails while it is told to."""
 
-    def __init__(self):
-        self.drafts, self.fails = [], False
+    fails = False
 
     def append(self, draft):
         if self.fails:
             raise JournalUnavailable("full")
-        self.drafts.append(draft)
-        return draft
-
-
-class Controller:
-    """All of a controller that is asked."""
-
-    unsaved_events = 4
+        return super().append(draft)
 
 
 def granted(method="face", **data):
-    return EventDraft("access.granted", AT, 101.0, "anna-kowalska", "granted", {"method": method, **data})
+    return EventDraft(Kind.ACCESS_GRANTED, AT, 101.0, "anna-kowalska", "granted", {"method": method, **data})
 
 
 def scrape(port):
@@ -79,26 +74,46 @@ def scrape(port):
 
 
 @pytest.fixture
-def meter():
-    return Meter()
+def clock():
+    return ManualClock()
 
 
 @pytest.fixture
-def page(meter):
-    page = MetricsPage("127.0.0.1:0", DoorCollector(meter, lambda: STATE, lambda: 4))
+def slot(clock):
+    return FrameSlot(clock)
+
+
+@pytest.fixture
+def meter(slot):
+    return Meter(slot)
+
+
+@pytest.fixture
+def journal():
+    return Journal()
+
+
+@pytest.fixture
+def log(journal, clock, meter):
+    made = EventLog(journal, clock, timing=meter.took)
+    made.subscribe(meter.heard)
+    return made
+
+
+@pytest.fixture
+def page(meter, log):
+    page = MetricsPage("127.0.0.1:0", DoorCollector(meter, lambda: STATE, log))
     yield page
     page.close()
 
 
-def test_events_and_decisions_are_counted_as_they_are_stored(meter, page):
-    journal = Journal()
-    measured = meter.measured(journal)
-    measured.append(granted(first_seen=100.2))
-    measured.append(granted("card"))
-    measured.append(EventDraft("access.denied", AT, 9.0, None, "unknown_credential", {"method": "face"}))
+def test_events_and_decisions_are_counted(journal, log, page):
+    log.record(granted(first_seen=100.2))
+    log.record(granted("card"))
+    log.record(EventDraft(Kind.ACCESS_DENIED, AT, 9.0, None, "unknown_credential", {"method": "face"}))
     journal.fails = True
     with pytest.raises(JournalUnavailable):
-        measured.append(granted())
+        log.commit(granted())
     _, samples = scrape(page.port)
 
     def value(name, **labels):
@@ -117,9 +132,23 @@ def test_events_and_decisions_are_counted_as_they_are_stored(meter, page):
     assert value("facegate_journal_commit_seconds_count") == 3
 
 
-def test_frames_state_and_queues_are_told(meter, page):
-    clock = ManualClock()
-    meter.slot = slot = FrameSlot(clock)
+def test_somebody_under_threat_is_not_betrayed_by_a_count(log, page):
+    """Whoever stands beside the resident may read the metrics."""
+    before, _ = scrape(page.port)
+    log.record(EventDraft(Kind.ALARM_DURESS, AT, 9.0, "anna"))
+    after, _ = scrape(page.port)
+
+    def counts(text):
+        lines = [line for line in text.splitlines() if line.startswith("facegate_")]
+        return [line for line in lines if "_age_" not in line and "_created" not in line]
+
+    assert counts(after) == counts(before)
+
+
+def test_frames_state_and_queues_are_told(clock, slot, journal, log, page):
+    journal.fails = True
+    for _ in range(4):
+        log.record(granted())
     for number, wait in enumerate((0.0, 0.0, 1.0)):
         slot.put(Frame(None, number, clock.monotonic(), clock.now()))
         if number != 0:
@@ -140,20 +169,19 @@ def test_frames_state_and_queues_are_told(meter, page):
     assert flat["process_resident_memory_bytes"] > 1e6
 
 
-def test_nothing_on_the_page_names_a_person_or_says_what_is_wrong_in_words(meter, page):
-    measured = meter.measured(Journal())
-    measured.append(granted(nearest="anna-kowalska", by="Front desk"))
+def test_nothing_on_the_page_names_a_person_or_says_what_is_wrong_in_words(log, page):
+    log.record(granted(nearest="anna-kowalska", by="Front desk"))
     text, _ = scrape(page.port)
     assert not re.search("anna|kowalska|front desk|nobody confirms", text, re.IGNORECASE)
 
 
-def test_a_door_without_broker_or_readable_store_still_tells_the_rest(meter):
+def test_a_door_without_broker_or_readable_store_still_tells_the_rest(meter, log):
     def broken():
         raise JournalUnavailable("not joined")
 
     alone = {name: value for name, value in STATE.items() if name not in {"roster", "outbox"}}
     for state, camera in ((lambda: alone, True), (broken, False)):
-        page = MetricsPage("127.0.0.1:0", DoorCollector(meter, state, lambda: 0))
+        page = MetricsPage("127.0.0.1:0", DoorCollector(meter, state, log))
         text, _ = scrape(page.port)
         page.close()
         assert "facegate_frames_total" not in text or "facegate_events_unsaved" in text
@@ -210,26 +238,26 @@ def seen(home, port, is_taken):
         return None
 
 
-def test_a_taken_port_is_a_log_line_and_nothing_else(meter, caplog):
+def test_a_taken_port_is_a_log_line_and_nothing_else(meter, log, caplog):
     with socket.socket() as taken, ExitStack() as stack:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         section = MetricsSection(listen=f"127.0.0.1:{taken.getsockname()[1]}")
-        publish(section, meter, lambda: STATE, Controller(), stack)
-        publish(MetricsSection(listen="127.0.0.1:99999"), meter, lambda: STATE, Controller(), stack)
-        publish(MetricsSection(listen="no.such.host.invalid:80"), meter, lambda: STATE, Controller(), stack)
+        publish(section, meter, lambda: STATE, log, stack)
+        publish(MetricsSection(listen="127.0.0.1:99999"), meter, lambda: STATE, log, stack)
+        publish(MetricsSection(listen="no.such.host.invalid:80"), meter, lambda: STATE, log, stack)
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 3
     assert all("no metrics are served" in record.getMessage() for record in errors)
 
 
-def test_it_is_off_by_default_and_then_loads_nothing():
+def test_it_is_off_by_default_and_then_loads_nothing(meter, log):
     """In a process of its own: the door must not pay for what it does not use."""
     code = "import edge.service.door, sys; print('prometheus_client' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
     with ExitStack() as stack:
-        publish(None, Meter(), lambda: STATE, Controller(), stack)
+        publish(None, meter, lambda: STATE, log, stack)
 
 
 @pytest.mark.parametrize("listen", ["", "9464", "localhost", "a b:1", "host:port", "::1:9464"])
@@ -238,12 +266,12 @@ def test_an_address_must_be_one(listen):
         MetricsSection(listen=listen)
 
 
-def test_ten_readers_and_a_writer_at_once(meter, page):
-    measured, ended = meter.measured(Journal()), threading.Event()
+def test_ten_readers_and_a_writer_at_once(log, page):
+    ended = threading.Event()
 
     def write():
         while not ended.is_set():
-            measured.append(granted(first_seen=100.5))
+            log.record(granted(first_seen=100.5))
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -272,9 +300,9 @@ def test_a_histogram_counts_every_value_once(values):
     ]
 
 
-def test_the_document_names_exactly_what_the_door_tells(meter, page):
+def test_the_document_names_exactly_what_the_door_tells(log, page):
     """Tables and alert rules of docs/metrics.md."""
-    meter.measured(Journal()).append(granted(first_seen=100.0))
+    log.record(granted(first_seen=100.0))
     text, _ = scrape(page.port)
     told = set(re.findall(r"^# TYPE (facegate_\w+)", text, re.MULTILINE))
     document = (REPOSITORY / "docs" / "metrics.md").read_text()

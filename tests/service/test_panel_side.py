@@ -9,7 +9,7 @@ import pytest
 
 from edge.config.panel import PanelSection
 from edge.consent.rules import GREETING, GREETING_NOTICE, Statement, consent_from
-from edge.controller import Outcome
+from edge.controller import Admission, Outcome
 from edge.domain import Authorisation, Decision, EventDraft, Reason, Resident, Verdict
 from edge.errors import LockError, PanelRefused, StoreError
 from edge.panel.gate_screen import GateScreen, Stage
@@ -17,7 +17,7 @@ from edge.policy.desk import Answer
 from edge.policy.modes import Mode
 from edge.runtime.clock import ManualClock
 from edge.service.own_folder import OwnFolder, require_no_door
-from edge.service.panel.side import PanelSide, greeting_name
+from edge.service.panel.side import DisplayKeys, PanelSide, greeting_name
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -27,16 +27,13 @@ class Door:
 
     def __init__(self):
         self.mode, self.unlocked, self.recorded, self.typed = Mode.NORMAL, [], [], []
-        self.access = SimpleNamespace(
-            on_answer=None,
-            type_pin=lambda number, pin: self.typed.append((number, pin)),
-            policy=SimpleNamespace(modes=SimpleNamespace(mode=lambda _at: self.mode)),
-        )
+        self.clock = ManualClock()
+        self.access = SimpleNamespace(type_pin=lambda number, pin: self.typed.append((number, pin)))
+        policy = SimpleNamespace(modes=SimpleNamespace(mode=lambda _at: self.mode))
+        self.rules = SimpleNamespace(policy=policy)
+        self.events = SimpleNamespace(record=self.recorded.append)
         self.hardware = SimpleNamespace(door=SimpleNamespace(unlock=self.unlocked.append))
         self.settings = SimpleNamespace(lock=SimpleNamespace(unlock_seconds=5.0))
-
-    def record(self, draft):
-        self.recorded.append(draft)
 
 
 @pytest.fixture
@@ -55,10 +52,8 @@ def door():
 
 
 @pytest.fixture
-def side(clock, screen, door):
-    made = PanelSide(PanelSection(enabled=True), screen, clock)
-    made.connect(door)
-    return made
+def side(clock, screen):
+    return PanelSide(PanelSection(enabled=True), screen, clock)
 
 
 def decision(verdict, reason, resident_id=None):
@@ -82,14 +77,16 @@ def test_a_pin_under_threat_looks_like_any_other(side, screen):
     rights = Authorisation(allowed=True, reason=Reason.GRANTED, unlock_seconds=5.0, rule="pin")
     shown = []
     for silent in (None, event("alarm.duress")):
-        side.answered(Answer(rights, event("access.granted"), silent))
+        answer = Answer(rights, event("access.granted"), silent)
+        side.answered(answer, Admission(None, Reason.GRANTED, 5.0))
         shown.append((screen.shown.stage, screen.shown.name, screen.shown.reason))
     assert shown[0] == shown[1]
 
 
-def test_the_display_reaches_the_door_as_keypad_and_bell_do(side, screen, door):
-    screen.type_pin("1203", "4711")
-    screen.ring()
+def test_the_display_reaches_the_door_as_keypad_and_bell_do(door):
+    keys = DisplayKeys(door)
+    keys.type_pin("1203", "4711")
+    keys.ring()
 
     assert door.typed == [("1203", "4711")]
     assert [(one.kind, one.data) for one in door.recorded] == [("door.bell", {"at": "screen"})]

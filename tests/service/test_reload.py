@@ -26,13 +26,13 @@ class Place:
         retention = Retention(folder / "journal.db")
         self.reloader = Reloader(
             self.configuration,
-            self.site.access,
+            self.site.rules,
             self.hardware,
             retention,
             self.site.clock,
             self._restart if is_supervised else None,
         )
-        self.configuration.on_change = self.reloader.apply
+        self.configuration.subscribe(self.reloader.apply)
 
     def _restart(self):
         self.restarts += 1
@@ -72,9 +72,9 @@ def test_a_wished_opening_time_counts_for_the_next_person(begin):
 def test_rules_are_read_again_on_order_only(begin):
     place = begin()
     place.rules(RULES + '[disabled]\nbert = "moved_out"\n')
-    assert place.site.access.policy.authorise("bert", place.site.clock.now(), "face").allowed
+    assert place.site.rules.policy.authorise("bert", place.site.clock.now(), "face").allowed
     assert place.reloader.reload().text == "access rules read again"
-    assert not place.site.access.policy.authorise("bert", place.site.clock.now(), "face").allowed
+    assert not place.site.rules.policy.authorise("bert", place.site.clock.now(), "face").allowed
     place.wait()
     assert place.restarts == 0
 
@@ -84,7 +84,7 @@ def test_a_mistake_in_the_rules_changes_nothing(begin):
     place.rules("[levels.resident]\nschedule = 'never-heard-of'\n")
     with pytest.raises(ConfigError, match="never-heard-of"):
         place.reloader.reload()
-    assert place.site.access.policy.authorise("bert", place.site.clock.now(), "face").allowed
+    assert place.site.rules.policy.authorise("bert", place.site.clock.now(), "face").allowed
 
 
 def test_what_is_built_at_the_start_starts_the_door_anew_once_the_answer_has_left(begin):
@@ -129,7 +129,7 @@ def test_nobody_stops_a_door_that_nothing_would_start_again(begin):
 
 def test_a_door_that_is_held_unlocked_does_not_start_anew(begin):
     place = begin()
-    place.site.access.set_mode(DoorState(Mode.EVACUATION, None, "Desk"))
+    place.site.rules.set_mode(DoorState(Mode.EVACUATION, None, "Desk"))
     place.wish(1, recognition__fpir=1e-4)
     assert place.reloader.reload().status == "failed"
     place.wait()

@@ -36,8 +36,9 @@ class Door:
         self.ledger = ConsentLedger(folder / CONSENTS_FILE)
         self.gallery = LiveGallery("m", 8)
         consents = FollowedConsents(lambda: ConsentLedger(folder / CONSENTS_FILE))
-        self.follower = RosterFollower(self.store, self.gallery, consents)
-        self.follower.on_health = lambda kind, data: self.told.append((kind, data))
+        self.follower = RosterFollower(
+            self.store, self.gallery, consents, lambda kind, data: self.told.append((kind, data))
+        )
 
     def enrol(self, resident_id, axis, *, agrees=True):
         consent = consent_from(Statement(resident_id, agrees=True), "installer", AT)

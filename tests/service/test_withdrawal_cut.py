@@ -74,7 +74,8 @@ CUT = """
         store, ledger = ResidentStore(folder / "residents.db"), ConsentLedger(folder / "consents.db")
         left = step
         key, clock = Ed25519PrivateKey.generate(), ManualClock(datetime(2026, 4, 1, tzinfo=UTC))
-        WithdrawalDesk("gate", store, ledger, key, clock, lambda draft: None).withdraw("r-060", "desk-1")
+        events = EventLog(MemoryJournal(), clock)
+        WithdrawalDesk("gate", store, ledger, key, clock, events).withdraw("r-060", "desk-1")
 
     for step in range(1, 60):
         folder = original.with_name(f"cut-{step}")

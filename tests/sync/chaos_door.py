@@ -84,7 +84,7 @@ def main(folder, port):
     if (folder / "everybody.json").exists():
         people.known |= set(json.loads((folder / "everybody.json").read_text()))
     settings = BrokerSettings("127.0.0.1", DEVICE, port)
-    clerk = RosterFollower(settings, KEYS, people.roster, Silent(), clock, people.enrol_new)
+    clerk = RosterFollower(settings, KEYS, people.roster, Silent().append, clock, people.enrol_new)
     clerk.start()
     with Door(folder, port, others=[clerk]) as door, (folder / "told.log").open("a") as told:
         with (folder / "passed.log").open("a") as passed:

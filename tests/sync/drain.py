@@ -45,7 +45,9 @@ class FollowingDoor:
         self.roster = SqliteRoster(self.store)
         self.changed = threading.Event()
         settings = BrokerSettings("127.0.0.1", DEVICE, port)
-        self.follower = RosterFollower(settings, KEYS, self.roster, self, SystemClock(), self.changed.set)
+        self.follower = RosterFollower(
+            settings, KEYS, self.roster, self.append, SystemClock(), self.changed.set
+        )
         self.door = Door(folder, port, device=DEVICE, others=[self.follower])
 
     def append(self, draft):

@@ -73,9 +73,11 @@ class Door:
         self.configuration = Configuration(FILE, folder / "configuration.json")
         gate = CommandGate(DEVICE, KEYS, self.ledger, self.clock, lambda: "synced")
         self.clerks = [
-            CommandDesk(settings, gate, lambda *given: self.executed.append(given), self.journal, self.clock),
-            RosterFollower(settings, KEYS, SqliteRoster(self.store), self.journal, self.clock),
-            ConfigurationClerk(settings, KEYS, self.configuration, self.journal, self.clock),
+            CommandDesk(
+                settings, gate, lambda *given: self.executed.append(given), self.journal.append, self.clock
+            ),
+            RosterFollower(settings, KEYS, SqliteRoster(self.store), self.journal.append, self.clock),
+            ConfigurationClerk(settings, KEYS, self.configuration, self.journal.append, self.clock),
         ]
         self.client = SyncClient(settings, [EventPump(self.outbox, settings), *self.clerks])
         for clerk in self.clerks:

@@ -39,7 +39,7 @@ class Site:
         self.gate = CommandGate("door-1", KEYS, self.ledger, self.clock, lambda: trust)
         self.executed = []
         settings = BrokerSettings("localhost", "door-1")
-        self.desk = CommandDesk(settings, self.gate, self.execute, self.journal, self.clock)
+        self.desk = CommandDesk(settings, self.gate, self.execute, self.journal.append, self.clock)
 
     def execute(self, command, reply):
         self.executed.append(command)

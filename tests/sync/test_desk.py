@@ -27,7 +27,7 @@ class Gatehouse:
         self.executed = []
         self.ledger = SqliteLedger(folder / "commands.db")
         gate = CommandGate("door-1", KEYS, self.ledger, CLOCK, lambda: "synced")
-        self.desk = CommandDesk(SETTINGS, gate, self.execute, self, CLOCK)
+        self.desk = CommandDesk(SETTINGS, gate, self.execute, self.append, CLOCK)
         self.door = Door(folder, port, others=[self.desk])
         self.staff = Listener(port, SETTINGS.topic("cmd", "ack"), client_id="staff")
 

@@ -61,7 +61,12 @@ class Follower:
         self.clock = ManualClock()
         self.changes = 0
         self.clerk = RosterFollower(
-            BrokerSettings("localhost", "door-1"), KEYS, self.roster, self.journal, self.clock, self._changed
+            BrokerSettings("localhost", "door-1"),
+            KEYS,
+            self.roster,
+            self.journal.append,
+            self.clock,
+            self._changed,
         )
 
     def _changed(self):

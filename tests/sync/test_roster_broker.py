@@ -29,7 +29,7 @@ class House:
         self.store = ResidentStore(folder / "residents.db")
         self.roster = SqliteRoster(self.store)
         self.changed = threading.Event()
-        self.clerk = RosterFollower(SETTINGS, KEYS, self.roster, self, SystemClock(), self.changed.set)
+        self.clerk = RosterFollower(SETTINGS, KEYS, self.roster, self.append, SystemClock(), self.changed.set)
         self.door = Door(folder, port, others=[self.clerk])
         self.hub = Listener(port, SETTINGS.topic("sync", "req"), client_id="hub")
         self.hub.client.on_message = lambda _c, _u, message: self._answer(message.payload)

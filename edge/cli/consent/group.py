@@ -118,7 +118,7 @@ def withdraw(resident_id: str, by: str, language: str, data: Path) -> None:
     with opened(data) as (store, ledger, note):
         _require(store, resident_id)
         key = signing_key(data / RECEIPT_KEY_FILE)
-        desk = WithdrawalDesk(note.door_id, store, ledger, key, SystemClock(), note.record)
+        desk = WithdrawalDesk(note.door_id, store, ledger, key, SystemClock(), note)
         receipt, line = desk.withdraw(resident_id, by)
     click.echo(printed(receipt, line, language))
 

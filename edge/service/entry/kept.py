@@ -49,6 +49,10 @@ class Credentials:
         """Count one use of a pass; see `CredentialStore.take`."""
         return self._open().take(pass_id, max_uses, until)
 
+    def give_back(self, pass_id: bytes) -> None:
+        """Take one use of a pass back; see `CredentialStore.give_back`."""
+        self._open().give_back(pass_id)
+
     def close(self) -> None:
         """Close the file. Safe to call twice."""
         if self._store is not None:

@@ -20,22 +20,23 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
+    from edge.event_log.log import EventLog
     from edge.service.metrics.meter import Histogram, Meter
 
 
 class DoorCollector:
     """Reads meter and state at each scrape. A state that cannot be read leaves its metrics out."""
 
-    def __init__(self, meter: Meter, state: Callable[[], dict[str, Any]], unsaved: Callable[[], int]) -> None:
+    def __init__(self, meter: Meter, state: Callable[[], dict[str, Any]], log: EventLog) -> None:
         self._meter = meter
         self._state = state
-        self._unsaved = unsaved
+        self._log = log
 
     def collect(self) -> Iterator[Metric]:
         """Return every metric of the door."""
         yield from self._counts()
         yield from self._frames()
-        yield gauge("facegate_events_unsaved", "Events in memory: the journal fails", self._unsaved())
+        yield gauge("facegate_events_unsaved", "Events in memory: the journal fails", self._log.unsaved)
         try:
             state = self._state()
         except FacegateError:
@@ -49,7 +50,7 @@ class DoorCollector:
     def _counts(self) -> Iterator[Metric]:
         meter = self._meter
         with meter.lock:
-            events, decisions, failures = dict(meter.events), dict(meter.decisions), meter.journal_failures
+            events, decisions = dict(meter.events), dict(meter.decisions)
             times = _histogram("facegate_decision_seconds", "First seen to decided", meter.decision_seconds)
             commits = _histogram("facegate_journal_commit_seconds", "Storing an event", meter.commit_seconds)
         stored = CounterMetricFamily("facegate_events", "Events stored, by type", labels=["type"])
@@ -60,13 +61,13 @@ class DoorCollector:
         for labels, count in decisions.items():
             decided.add_metric(labels, count)
         yield from (stored, decided, times, commits)
+        failures = self._log.failures
         yield CounterMetricFamily("facegate_journal_failures", "Attempts to store an event", failures)
 
     def _frames(self) -> Iterator[Metric]:
         frames = CounterMetricFamily("facegate_frames", "Frames by what became of them", labels=["fate"])
-        if (slot := self._meter.slot) is not None:
-            for fate in ("taken", "dropped", "stale"):
-                frames.add_metric([fate], getattr(slot, fate))
+        for fate in ("taken", "dropped", "stale"):
+            frames.add_metric([fate], getattr(self._meter.slot, fate))
         yield frames
 
 

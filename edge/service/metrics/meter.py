@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import JournalUnavailable
-from edge.events import Kind
+from edge.events import Kind, facts_of
 from edge.extras import way_to_install
 
 if TYPE_CHECKING:
@@ -22,9 +20,8 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from edge.config.section import MetricsSection
-    from edge.controller import DoorController
-    from edge.domain import DoorEvent, EventDraft
-    from edge.ports import Journal
+    from edge.domain import EventDraft
+    from edge.event_log.log import EventLog
     from edge.runtime.slot import FrameSlot
 
 logger = logging.getLogger(__name__)
@@ -60,35 +57,34 @@ class Histogram:
 class Meter:
     """The counts of one run of a door. Any thread.
 
-    Give `measured(journal)` to whatever records events, and set `slot` once there is one.
+    Subscribe `heard` to the door's events and give `took` the seconds of each commit. `slot` is
+    where frames are counted. Silent events are not counted: who reads the counts must not see them.
     """
 
-    def __init__(self) -> None:
-        self.slot: FrameSlot | None = None
+    def __init__(self, slot: FrameSlot) -> None:
+        self.slot = slot
         self.events: Counter[str] = Counter()
         self.decisions: Counter[tuple[str, str, str]] = Counter()
         """By method (face, card, remote...), outcome and reason."""
         self.decision_seconds = Histogram(DECISION_BOUNDS_SECONDS)
         self.commit_seconds = Histogram(COMMIT_BOUNDS_SECONDS)
-        self.journal_failures = 0
         self.lock = threading.Lock()
 
-    def measured(self, journal: Journal) -> MeasuredJournal:
-        """Return the journal, counted."""
-        return MeasuredJournal(journal, self)
-
-    def committed(self, draft: EventDraft, seconds: float) -> None:
-        """Count an event that is stored, and how long that took."""
+    def heard(self, draft: EventDraft) -> None:
+        """Count an event."""
+        if facts_of(draft.kind).is_silent:
+            return
         with self.lock:
             self.events[draft.kind] += 1
-            self.commit_seconds.observe(seconds)
             if draft.kind in {Kind.ACCESS_GRANTED, Kind.ACCESS_DENIED}:
                 self._decided(draft)
 
-    def failed(self) -> None:
-        """Count an attempt to store that failed; the event is stored later."""
+    def took(self, draft: EventDraft, seconds: float) -> None:
+        """Take note how long it took to store this event."""
+        if facts_of(draft.kind).is_silent:
+            return
         with self.lock:
-            self.journal_failures += 1
+            self.commit_seconds.observe(seconds)
 
     def _decided(self, draft: EventDraft) -> None:
         outcome = draft.kind.partition(".")[2]
@@ -98,30 +94,11 @@ class Meter:
             self.decision_seconds.observe(max(0.0, draft.mono - seen))
 
 
-class MeasuredJournal:
-    """A journal that tells the meter what it stores. Implements `ports.Journal`."""
-
-    def __init__(self, journal: Journal, meter: Meter) -> None:
-        self._journal = journal
-        self._meter = meter
-
-    def append(self, draft: EventDraft) -> DoorEvent:
-        """Store and count `draft`. Raises `JournalUnavailable`, which is counted too."""
-        began = time.perf_counter()
-        try:
-            event = self._journal.append(draft)
-        except JournalUnavailable:
-            self._meter.failed()
-            raise
-        self._meter.committed(draft, time.perf_counter() - began)
-        return event
-
-
 def publish(
     section: MetricsSection | None,
     meter: Meter,
     state: Callable[[], dict[str, Any]],
-    controller: DoorController,
+    events: EventLog,
     stack: ExitStack,
 ) -> None:
     """Serve the counts to Prometheus, when settings ask for it, until `stack` unwinds.
@@ -135,7 +112,7 @@ def publish(
         from edge.runtime.metrics_page import MetricsPage  # noqa: PLC0415 - off by default
         from edge.service.metrics.collector import DoorCollector  # noqa: PLC0415 - the same
 
-        page = MetricsPage(section.listen, DoorCollector(meter, state, lambda: controller.unsaved_events))
+        page = MetricsPage(section.listen, DoorCollector(meter, state, events))
     except (ImportError, OSError, OverflowError) as error:
         why = way_to_install("metrics") if isinstance(error, ImportError) else "is it free, and ours?"
         logger.error("metrics.listen = %s: no metrics are served: %s; %s", section.listen, error, why)  # noqa: TRY400

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from edge.domain import DoorEvent, EventDraft, Image, OperatingPoint
+    from edge.domain import DoorEvent, Image, OperatingPoint
     from edge.enrol.session import Outcome
     from edge.faces.quality import QualityLimits
     from edge.panel.feed import Feed
     from edge.panel.studio import Window
-    from edge.ports import Clock, Identifier, LivenessCheck
+    from edge.ports import Clock, EventWriter, Identifier, LivenessCheck
     from edge.service.recognition.recogniser import Models
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Around:
 
     feed: Feed
     clock: Clock
-    record: Callable[[EventDraft], object]
+    events: EventWriter
 
 
 def open_desk(wish: PanelWish, models: Models | None, around: Around, stack: ExitStack) -> Desk:
@@ -105,7 +105,7 @@ def open_desk(wish: PanelWish, models: Models | None, around: Around, stack: Exi
         Studio(around.feed, eyes.new_session, around.clock, wish.window),
         eyes.recogniser,
         signing_key(data / RECEIPT_KEY_FILE),
-        around.record,
+        around.events,
         lambda before, count: events_of(data, before, count),
         facts=_facts(models, store),
         minors_allowed=wish.minors_allowed,

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from edge.consent.rules import GREETING
-from edge.domain import EventDraft, Verdict
+from edge.domain import EventDraft, Reason, Verdict
 from edge.errors import FacegateError, LockError, PanelRefused
 from edge.events import Kind
 from edge.extras import way_to_install
 from edge.faces.detector import load_detector
 from edge.panel.feed import DoorFeed
 from edge.policy.modes import Mode
-from edge.service.journal import ControllersJournal
 from edge.service.property.report import door_words
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from edge.config.panel import PanelSection
-    from edge.controller import Outcome
+    from edge.controller import Admission, Outcome
     from edge.domain import Consent, Flaw, Frame, Resident
     from edge.panel.desk import Desk
     from edge.panel.gate_screen import GateScreen
@@ -49,6 +48,21 @@ class PanelTies:
     door: RunningDoor
     property: PropertySide
     seeing: Seeing | None
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayKeys:
+    """PIN pad and bell of the display, as the door's own keypad and bell."""
+
+    door: RunningDoor
+
+    def type_pin(self, number: str, pin: str) -> None:
+        """Answer a number and its PIN."""
+        self.door.access.type_pin(number, pin)
+
+    def ring(self) -> None:
+        """Ring the bell."""
+        self.door.events.record(EventDraft.now(self.door.clock, Kind.DOOR_BELL, {"at": "screen"}))
 
 
 class PanelSide:
@@ -76,10 +90,10 @@ class PanelSide:
             granted = decision.verdict is Verdict.GRANT
             self._screen.decided(granted, decision.reason, decision.resident_id)
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: Answer, admission: Admission) -> None:
         """Take what keypad, card, pass or PIN pad came to. A duress alarm is not shown."""
-        rights = answer.rights
-        self._screen.decided(rights.allowed, rights.reason, answer.draft.resident_id)
+        is_in = admission.reason is Reason.GRANTED
+        self._screen.decided(is_in, admission.reason, answer.draft.resident_id)
 
     def heard(self, draft: EventDraft) -> None:
         """Take an event of the door: its bell, its camera."""
@@ -89,12 +103,6 @@ class PanelSide:
             state = str(draft.data.get("state"))
             is_well = state in {"ok", "back"}
             self.feed.problem = None if is_well else str(draft.data.get("detail", f"the camera is {state}"))
-
-    def connect(self, door: RunningDoor) -> None:
-        """Connect the display's keys and bell with the door."""
-        door.access.on_answer = self.answered
-        self._screen.type_pin = door.access.type_pin
-        self._screen.ring = lambda: self._note(door, Kind.DOOR_BELL, at="screen")
 
     def serve(self, ties: PanelTies, stack: ExitStack) -> None:
         """Serve the panel if the site wants one, from threads of its own; whatever fails is an event."""
@@ -161,7 +169,7 @@ class PanelSide:
             wish = replace(wish, matcher=lambda: matcher, limits=seeing.limits)
         # The detector is the recogniser's alone; the embedder answers several threads at once.
         models = None if seeing is None else replace(seeing.models, detector=load_detector())
-        around = Around(self.feed, self._clock, ControllersJournal(door.record).append)
+        around = Around(self.feed, self._clock, door.events)
         desk = open_desk(wish, models, around, stack)
         network = network_reader(door.data, lambda: broker_state(ties))
         return replace(
@@ -169,6 +177,7 @@ class PanelSide:
             zone=ZoneInfo(door.settings.door.timezone),
             pulse=lambda: self._pulse(door),
             screen=self._screen if self._section.has_screen else None,
+            keys=DisplayKeys(door),
             door=lambda: door_words(door.hardware.door.state),
             network=lambda: replace(network(), fingerprint=fingerprint),
             back_up=backup_maker(door.data, self._clock),
@@ -177,7 +186,7 @@ class PanelSide:
 
     def _pulse(self, door: RunningDoor) -> None:
         """Open once for the door test, through the door itself. Raises `PanelRefused`."""
-        if door.access.policy.modes.mode(self._clock.now()) is Mode.LOCKED_DOWN:
+        if door.rules.policy.modes.mode(self._clock.now()) is Mode.LOCKED_DOWN:
             raise PanelRefused("the door is locked down; end that first")
         try:
             door.hardware.door.unlock(door.settings.lock.unlock_seconds)
@@ -189,7 +198,7 @@ class PanelSide:
         self._note(door, Kind.HEALTH_PANEL, error=problem[:200])
 
     def _note(self, door: RunningDoor, kind: Kind, **data: Any) -> None:
-        door.record(EventDraft.now(self._clock, kind, data))
+        door.events.record(EventDraft.now(self._clock, kind, data))
 
 
 def greeting_name(

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.controller import DoorController
-    from edge.ports import Clock
+    from edge.ports import Clock, EventWriter
     from edge.relay.supervised import SupervisedDoor
-    from edge.service.entry.access import DoorAccess
+    from edge.service.entry.rules import DoorRules
     from edge.service.property.enrol_window import EnrolWindow
     from edge.sync.desk import Reply
 
@@ -45,6 +45,19 @@ class _Waiting:
     otherwise: Outcome
 
 
+@dataclass(frozen=True, slots=True)
+class CommandTies:
+    """What commands reach beside the door itself.
+
+    `report` is what `diagnostics` answers, `reload` reads the rules again, `window` is when staff may
+    enrol: None where no panel is served.
+    """
+
+    report: Callable[[], dict[str, Any]] = dict
+    reload: Callable[[], Outcome] = lambda: Outcome("failed", "this door cannot do that")
+    window: EnrolWindow | None = None
+
+
 class RemoteCommands:
     """Executes admitted commands. `execute` and `heard` from any thread; call `tick` every second.
 
@@ -55,37 +68,37 @@ class RemoteCommands:
     def __init__(
         self,
         controller: DoorController,
-        access: DoorAccess,
+        rules: DoorRules,
+        events: EventWriter,
         door: SupervisedDoor,
         clock: Clock,
+        ties: CommandTies = CommandTies(),
     ) -> None:
-        self.report: Callable[[], dict[str, Any]] = dict
-        """What `diagnostics` answers."""
-        self.reload: Callable[[], Outcome] = lambda: Outcome("failed", "this door cannot do that")
-        self.window: EnrolWindow | None = None
         self._controller = controller
-        self._access = access
+        self._rules = rules
+        self._events = events
         self._door = door
         self._clock = clock
+        self._ties = ties
         self._guarding = threading.Lock()
         self._waiting: list[_Waiting] = []
+        self._answers: dict[CommandType, Callable[[Command], Outcome]] = {
+            **dict.fromkeys(MODES, self._set_mode),
+            CommandType.ACKNOWLEDGE_ALARM: self._acknowledge,
+            CommandType.DIAGNOSTICS: lambda _: Outcome("done", "as of now", ties.report()),
+            CommandType.RELOAD: lambda _: ties.reload(),
+            CommandType.ENROL_WINDOW: self._open_window,
+        }
+        """What answers at once; an unlocking is answered when it is known what came of it."""
 
     def execute(self, command: Command, reply: Reply) -> None:
         """Do what `command` says and call `reply` once, at the latest when `tick` finds it overdue."""
         if command.type not in WITHOUT_NONCE:  # answered within seconds: what it is stamped with is now
-            self._access.note_signed_time(command.issued)
+            self._rules.note_signed_time(command.issued)
         if command.type is CommandType.UNLOCK:
             self._unlock(command, reply)
-        elif command.type in MODES:
-            reply(self._set_mode(command))
-        elif command.type is CommandType.ACKNOWLEDGE_ALARM:
-            reply(self._acknowledge(command))
-        elif command.type is CommandType.DIAGNOSTICS:
-            reply(Outcome("done", "as of now", self.report()))
-        elif command.type is CommandType.RELOAD:
-            reply(self.reload())
         else:
-            reply(self._open_window(command))
+            reply(self._answers[command.type](command))
 
     def heard(self, draft: EventDraft) -> None:
         """Take an event of the door: it may be what an unlocking waits for."""
@@ -103,15 +116,15 @@ class RemoteCommands:
             self._finish(waiting, waiting.otherwise)
 
     def _unlock(self, command: Command, reply: Reply) -> None:
-        if self._access.policy.modes.mode(self._clock.now()) is Mode.LOCKED_DOWN:
-            self._controller.record(self._draft(command, Kind.ACCESS_DENIED, Reason.THREAT_LEVEL))
+        if self._rules.policy.modes.mode(self._clock.now()) is Mode.LOCKED_DOWN:
+            self._events.record(self._draft(command, Kind.ACCESS_DENIED, Reason.THREAT_LEVEL))
             reply(Outcome("failed", "the door is locked down; end that first"))
             return
-        seconds = command.args.get("seconds", self._access.policy.rules.book.unlock_seconds)
+        seconds = command.args.get("seconds", self._rules.policy.rules.book.unlock_seconds)
         waiting = self._expect(seconds, reply)
         draft = self._draft(command, Kind.ACCESS_GRANTED, Reason.GRANTED, unlock_seconds=seconds)
-        self._controller.enter(draft, Authorisation(True, Reason.GRANTED, seconds, "remote"))
-        if self._door.state.lock is not LockStatus.UNLOCKED:
+        admission = self._controller.enter(draft, Authorisation(True, Reason.GRANTED, seconds, "remote"))
+        if admission.reason is not Reason.GRANTED or self._door.state.lock is not LockStatus.UNLOCKED:
             self._finish(waiting, NOT_UNLOCKED)
 
     def _expect(self, seconds: float, reply: Reply) -> _Waiting:
@@ -125,19 +138,19 @@ class RemoteCommands:
 
     def _set_mode(self, command: Command) -> Outcome:
         mode = MODES[command.type]
-        self._access.set_mode(None if mode is None else DoorState(mode, None, command.by))
+        self._rules.set_mode(None if mode is None else DoorState(mode, None, command.by))
         if mode is Mode.LOCKED_DOWN:
             self._door.lock()
-        now = self._access.policy.modes.mode(self._clock.now())
-        held = self._access.policy.modes.is_held_unlocked(self._clock.now())
+        now = self._rules.policy.modes.mode(self._clock.now())
+        held = self._rules.policy.modes.is_held_unlocked(self._clock.now())
         text = f"{now}; the door is {'held unlocked' if held else 'locked'} within a second"
         return Outcome("done", text, {"mode": str(now)})
 
     def _open_window(self, command: Command) -> Outcome:
-        if self.window is None:
+        if self._ties.window is None:
             return Outcome("failed", "this door serves no panel; enrol with `facegate enrol`")
         minutes = command.args.get("minutes", WINDOW_MINUTES)
-        seconds = self.window.open(minutes * 60, command.by)
+        seconds = self._ties.window.open(minutes * 60, command.by)
         text = f"staff may enrol at the door's panel for {minutes:g} min"
         return Outcome("done", text, {"seconds": seconds})
 

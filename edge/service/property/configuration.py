@@ -40,11 +40,11 @@ class Configuration:
 
     `installed` is the file's. A kept configuration that the file no longer allows is left out as a
     whole, with reasons: the door runs as its installer wrote. Nothing here raises at the start.
-    `on_change` gets new settings when they count, before `take` returns.
+    Who subscribes gets new settings when they count, before `take` returns.
     """
 
     def __init__(self, installed: Settings, path: Path) -> None:
-        self.on_change: Callable[[Settings], None] = lambda _settings: None
+        self._listeners: tuple[Callable[[Settings], object], ...] = ()
         self._installed = installed
         self._path = path
         self._lock = threading.Lock()
@@ -62,6 +62,10 @@ class Configuration:
         """The settings that were asked for last and allowed; `reported` says which of them wait."""
         with self._lock:
             return self._wanted
+
+    def subscribe(self, listener: Callable[[Settings], object]) -> None:
+        """Have `listener` get every new settings from now on."""
+        self._listeners += (listener,)
 
     def take(self, desired: Desired) -> None:
         """Make `desired` count, as a whole or not at all; a revision that was seen changes nothing.
@@ -82,7 +86,8 @@ class Configuration:
                 raise ConfigError(f"revision {desired.rev}: {str(error).replace(chr(10), '; ')}") from error
             self._keep(Kept(desired.rev, desired.values))
             self._wanted = wanted
-        self.on_change(wanted)
+        for listener in self._listeners:
+            listener(wanted)
 
     def reported(self) -> Reported:
         """Return what counts now, what waits for the next start, and why the newest wish does not count."""

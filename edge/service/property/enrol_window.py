@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import EventDraft
-from edge.errors import JournalUnavailable, PanelRefused
+from edge.errors import PanelRefused
 from edge.events import Kind
 
 if TYPE_CHECKING:
-    from edge.ports import Clock, Journal
-
-logger = logging.getLogger(__name__)
+    from edge.ports import Clock, EventWriter
 
 MOST_SECONDS = 3600.0
 """An hour: the most that the remote command may ask for (`edge.wire.commands`)."""
@@ -23,13 +20,12 @@ class EnrolWindow:
     """Closed at every start; open for as long as `open` says, by the monotonic clock. Any thread.
 
     Every opening, closing and refusal is an event (`enrol.window_opened`, `enrol.window_closed`,
-    `enrol.refused`). An opening that cannot be stored does not happen: `JournalUnavailable`; the
-    others happen all the same, with a line in the log.
+    `enrol.refused`). An opening that cannot be stored does not happen: `JournalUnavailable`.
     """
 
-    def __init__(self, clock: Clock, journal: Journal) -> None:
+    def __init__(self, clock: Clock, events: EventWriter) -> None:
         self._clock = clock
-        self._journal = journal
+        self._events = events
         self._lock = threading.Lock()
         self._until: float | None = None
 
@@ -42,7 +38,7 @@ class EnrolWindow:
             raise PanelRefused(
                 f"enrol window of {seconds:g} s: give more than 0 and at most {MOST_SECONDS:g}"
             )
-        self._note(Kind.ENROL_WINDOW_OPENED, by=by, seconds=seconds)
+        self._events.commit(self._draft(Kind.ENROL_WINDOW_OPENED, by=by, seconds=seconds))
         with self._lock:
             self._until = self._clock.monotonic() + seconds
         return seconds
@@ -51,13 +47,13 @@ class EnrolWindow:
         """Close the window now; False when it was not open."""
         if not self._shut(when_over_only=False):
             return False
-        self._tell(Kind.ENROL_WINDOW_CLOSED, by=by)
+        self._events.record(self._draft(Kind.ENROL_WINDOW_CLOSED, by=by))
         return True
 
     def tick(self) -> None:
         """Write down that the time is over, when it is. Call about once a second."""
         if self._shut(when_over_only=True):
-            self._tell(Kind.ENROL_WINDOW_CLOSED, by="time")
+            self._events.record(self._draft(Kind.ENROL_WINDOW_CLOSED, by="time"))
 
     @property
     def seconds_left(self) -> float:
@@ -69,7 +65,7 @@ class EnrolWindow:
         """Raise `PanelRefused`, journaled, unless the window is open; `by` is who wants to enrol."""
         if self.seconds_left > 0:
             return
-        self._tell(Kind.ENROL_REFUSED, by=by, why="window_closed")
+        self._events.record(self._draft(Kind.ENROL_REFUSED, by=by, why="window_closed"))
         raise PanelRefused(
             "enrolling is closed at this door: an installer opens it at the panel, "
             "or the property with `facegate hub command enrol_window DOOR`"
@@ -84,11 +80,5 @@ class EnrolWindow:
             self._until = None
             return True
 
-    def _tell(self, kind: Kind, **data: Any) -> None:
-        try:
-            self._note(kind, **data)
-        except JournalUnavailable as error:
-            logger.error("%s is not journaled yet: %s", kind, error)  # noqa: TRY400 - one clear line
-
-    def _note(self, kind: Kind, **data: Any) -> None:
-        self._journal.append(EventDraft.now(self._clock, kind, data))
+    def _draft(self, kind: Kind, **data: Any) -> EventDraft:
+        return EventDraft.now(self._clock, kind, data)

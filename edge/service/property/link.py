@@ -16,7 +16,6 @@ from edge.broker.settings import Ack, BrokerSettings, Tls
 from edge.domain import EventDraft
 from edge.errors import ConfigError, FacegateError
 from edge.events import Kind
-from edge.service.journal import ControllersJournal
 from edge.site.provision import load_trusted_keys
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.outbox import SqliteOutbox
@@ -36,8 +35,7 @@ if TYPE_CHECKING:
     from edge.broker.clerk import Clerk
     from edge.broker.client import Part
     from edge.config.mqtt import Mqtt
-    from edge.domain import DoorEvent
-    from edge.ports import Clock
+    from edge.ports import Clock, EventWriter
     from edge.store.residents import ResidentStore
     from edge.sync.configuration import Keeper
     from edge.sync.desk import Execute
@@ -60,7 +58,7 @@ class DoorSide:
     clock: Clock
     clock_trust: Callable[[], str]
     store: ResidentStore
-    record: Callable[[EventDraft], DoorEvent | None]
+    events: EventWriter
     execute: Execute
     report: Callable[[], dict[str, Any]]
     configuration: Keeper | None = None
@@ -80,7 +78,6 @@ class PropertyLink:
         self._door = door
         self._settings = broker_settings(section, door.device_id)
         self._outbox = SqliteOutbox(door.data / JOURNAL_FILE)
-        self._journal = ControllersJournal(door.record)
         self._roster = SqliteRoster(door.store)
         self._ledger: SqliteLedger | None = None
         self._clerks: list[Clerk] = []
@@ -159,19 +156,19 @@ class PropertyLink:
         except FacegateError as error:
             logger.error("the property is not heard in full: %s", error)  # noqa: TRY400 - one clear line
             data = {"error": str(error)[:200]}
-            self._door.record(EventDraft.now(self._door.clock, Kind.HEALTH_SYNC, data))
+            self._door.events.record(EventDraft.now(self._door.clock, Kind.HEALTH_SYNC, data))
 
     def _follower(self, keys: TrustedKeys) -> RosterFollower:
-        return RosterFollower(self._settings, keys, self._roster, self._journal, self._door.clock)
+        return RosterFollower(self._settings, keys, self._roster, self._door.events.record, self._door.clock)
 
     def _wishes(self, keys: TrustedKeys, keeper: Keeper) -> ConfigurationClerk:
-        return ConfigurationClerk(self._settings, keys, keeper, self._journal, self._door.clock)
+        return ConfigurationClerk(self._settings, keys, keeper, self._door.events.record, self._door.clock)
 
     def _desk(self, keys: TrustedKeys) -> CommandDesk:
         door = self._door
         self._ledger = SqliteLedger(door.data / LEDGER_FILE)
         gate = CommandGate(door.device_id, keys, self._ledger, door.clock, door.clock_trust)
-        return CommandDesk(self._settings, gate, door.execute, self._journal, door.clock)
+        return CommandDesk(self._settings, gate, door.execute, door.events.record, door.clock)
 
 
 def broker_settings(section: Mqtt, device_id: str) -> BrokerSettings:

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from edge.relay.door import LockStatus
-from edge.service.entry.access import load_book
+from edge.service.entry.rules import load_book
 from edge.wire.commands import Outcome
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from edge.config.settings import Settings
     from edge.ports import Clock
-    from edge.service.entry.access import DoorAccess
+    from edge.service.entry.rules import DoorRules
     from edge.service.hardware import DoorHardware
     from edge.service.property.configuration import Configuration
     from edge.store.retention import Retention
@@ -32,14 +32,14 @@ class Reloader:
     def __init__(
         self,
         configuration: Configuration,
-        access: DoorAccess,
+        rules: DoorRules,
         hardware: DoorHardware,
         retention: Retention,
         clock: Clock,
         restart: Callable[[], None] | None,
     ) -> None:
         self._configuration = configuration
-        self._access = access
+        self._rules = rules
         self._hardware = hardware
         self._retention = retention
         self._clock = clock
@@ -50,7 +50,7 @@ class Reloader:
     def apply(self, settings: Settings) -> None:
         """Make what may change at once count: opening times, the door held open, age of the journal."""
         with self._lock:
-            self._access.use_times(settings)
+            self._rules.use_times(settings)
             self._hardware.use(settings)
             self._retention.keep(settings.journal.keep_days)
 
@@ -64,7 +64,7 @@ class Reloader:
         book = load_book(settings)
         waiting = list(self._configuration.reported().pending)
         with self._lock:
-            if not self._access.use(book):
+            if not self._rules.use(book):
                 waiting.append("access.rules (calendar, usual mode, passback or lockout)")
         return self._start_anew(waiting) if waiting else Outcome("done", "access rules read again")
 
@@ -79,7 +79,7 @@ class Reloader:
         what = ", ".join(waiting)
         if self._restart is None:
             return _not_now(what, "nothing would start this process again; start it again at the door")
-        if self._access.policy.modes.is_held_unlocked(self._clock.now()):
+        if self._rules.policy.modes.is_held_unlocked(self._clock.now()):
             return _not_now(what, "the door is held unlocked, and would lock meanwhile; end that first")
         self._leave_at = self._clock.monotonic() + LEAVE_SECONDS
         return Outcome("done", f"access rules read again; the door starts anew for {what}", {"restart": True})

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edge.domain import EventDraft
 from edge.errors import FacegateError
 from edge.events import Kind
-from edge.service.journal import ControllersJournal
-from edge.service.property.commands import RemoteCommands
+from edge.service.property.commands import CommandTies, RemoteCommands
 from edge.service.property.enrol_window import EnrolWindow
 from edge.service.property.reload import Reloader
 from edge.service.property.report import DoorReport
@@ -22,10 +21,11 @@ if TYPE_CHECKING:
 
     from edge.config.settings import Settings
     from edge.controller import DoorController
-    from edge.domain import DoorEvent
+    from edge.event_log.log import EventLog
     from edge.matcher.gallery import LiveGallery
     from edge.ports import Clock
     from edge.service.entry.access import DoorAccess
+    from edge.service.entry.rules import DoorRules
     from edge.service.hardware import DoorHardware
     from edge.service.property.configuration import Configuration
     from edge.store.residents import ResidentStore
@@ -42,11 +42,12 @@ class RunningDoor:
     trust: Callable[[], str]
     store: ResidentStore
     controller: DoorController
+    rules: DoorRules
     access: DoorAccess
     hardware: DoorHardware
     retention: Retention
     configuration: Configuration
-    record: Callable[[EventDraft], DoorEvent | None]
+    events: EventLog
 
     @property
     def settings(self) -> Settings:
@@ -55,7 +56,7 @@ class RunningDoor:
 
 
 class PropertySide:
-    """One door's answers to its property. Tell it every event (`heard`); call `tick` every second.
+    """One door's answers to its property. Call `tick` every second.
 
     `window` is when staff may enrol; whatever serves the panel asks it. `restart` stops the door so
     that its supervisor starts it again, None when nobody would. It works without a broker too:
@@ -68,26 +69,25 @@ class PropertySide:
         self._door = door
         self.link: Callable[[], dict[str, Any]] | None = None
         """How the link to the property is, None without a broker."""
-        self.window = EnrolWindow(door.clock, ControllersJournal(door.record))
+        self.window = EnrolWindow(door.clock, door.events)
         self._report = DoorReport(
             gallery,
             lambda: door.hardware.door.state,
             door.trust,
-            lambda: str(door.access.policy.modes.mode(door.clock.now())),
+            lambda: str(door.rules.policy.modes.mode(door.clock.now())),
         )
         self._reloader = Reloader(
-            door.configuration, door.access, door.hardware, door.retention, door.clock, restart
+            door.configuration, door.rules, door.hardware, door.retention, door.clock, restart
         )
-        door.configuration.on_change = self._reloader.apply
-        self._commands = RemoteCommands(door.controller, door.access, door.hardware.door, door.clock)
-        self._commands.window = self.window if door.settings.panel.enabled else None
-        self._commands.reload = self._reloader.reload
-        self._commands.report = self._report.read
-
-    def heard(self, draft: EventDraft) -> None:
-        """Take an event of the door."""
-        self._report.heard(draft)
-        self._commands.heard(draft)
+        door.configuration.subscribe(self._reloader.apply)
+        window = self.window if door.settings.panel.enabled else None
+        ties = CommandTies(self._diagnostics, self._reloader.reload, window)
+        supervised = door.hardware.door
+        self._commands = RemoteCommands(
+            door.controller, door.rules, door.events, supervised, door.clock, ties
+        )
+        door.events.subscribe(self._report.heard)
+        door.events.subscribe(self._commands.heard)
 
     def tick(self) -> None:
         """Answer what is overdue, close what is over."""
@@ -98,7 +98,7 @@ class PropertySide:
     def state(self) -> dict[str, Any]:
         """Return how the door is, with its link to the property when it has one. Any thread."""
         try:
-            return self._commands.report()
+            return self._diagnostics()
         except FacegateError:  # not joined, or a card that cannot be read: the rest can be said
             return self._report.read()
 
@@ -118,16 +118,19 @@ class PropertySide:
             door.clock,
             door.trust,
             door.store,
-            door.record,
+            door.events,
             self._commands.execute,
             self._report.read,
             door.configuration,
         )
         spread = random.Random()  # noqa: S311 - spreads load, guards nothing
         joining = Joining(lambda: PropertyLink(section, side), self._note_problem, spread)
-        self._commands.report = self.link = joining.state
+        self.link = joining.state
         stack.callback(joining.stop)
         joining.start()
 
+    def _diagnostics(self) -> dict[str, Any]:
+        return self._report.read() if self.link is None else self.link()
+
     def _note_problem(self, problem: str) -> None:
-        self._door.record(EventDraft.now(self._door.clock, Kind.HEALTH_SYNC, {"error": problem[:200]}))
+        self._door.events.record(EventDraft.now(self._door.clock, Kind.HEALTH_SYNC, {"error": problem[:200]}))

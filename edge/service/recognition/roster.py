@@ -51,8 +51,14 @@ class RosterFollower:
 
     poll_seconds = POLL_SECONDS
 
-    def __init__(self, store: ResidentStore, gallery: LiveGallery, consents: FollowedConsents) -> None:
-        self.on_health: Callable[[Kind, dict[str, Any]], object] = lambda _kind, _data: None
+    def __init__(
+        self,
+        store: ResidentStore,
+        gallery: LiveGallery,
+        consents: FollowedConsents,
+        report: Callable[[Kind, dict[str, Any]], object] = lambda _kind, _data: None,
+    ) -> None:
+        self._report = report
         self.objections: dict[str, Reason] = {}
         """Who has templates of this model and is not matched for want of a consent."""
         self.unmatched: dict[str, str] = {}
@@ -165,4 +171,4 @@ class RosterFollower:
             logger.error("no face is matched, other ways in go on: %s", data["error"])
         elif self.objections:
             logger.error("%s", in_words(self.objections))
-        self.on_health(Kind.HEALTH_CONSENT, data)
+        self._report(Kind.HEALTH_CONSENT, data)

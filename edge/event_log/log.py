@@ -1,0 +1,175 @@
+"""The one way to write an event: to the journal, and to everybody who wants to hear of it.
+
+Two verbs and no third. `record`: it has happened; it will be stored, now or when the disk is back.
+`commit`: it may only happen when it is stored; it is stored now, or this raises and it is never
+stored. From a draft to the disk there is one step more: the journal itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+from edge.domain import EventDraft
+from edge.errors import JournalUnavailable
+from edge.event_log.unsaved import UnsavedEvents
+from edge.events import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from edge.domain import DoorEvent
+    from edge.ports import Clock, Journal
+
+    Listener: TypeAlias = Callable[[EventDraft], object]
+
+logger = logging.getLogger(__name__)
+
+RECORD_SECONDS = 1.0
+"""How long `record` waits for another thread that is storing: half of what an opening may take."""
+COMMIT_SECONDS = 5.0
+QUIET_SECONDS = 60.0
+"""Between two log lines about the same trouble: a full disk must not be filled by saying so."""
+
+
+class EventLog:
+    """Writes the events of one door and tells its listeners. Any thread.
+
+    `journal` answers soon whatever its card does. `timing` gets how many seconds it took to store
+    each event. Somebody calls `retry` about once a second, from a thread that may wait.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        *,
+        unsaved: UnsavedEvents | None = None,
+        timing: Callable[[EventDraft, float], object] = lambda _draft, _seconds: None,
+    ) -> None:
+        self.failures = 0
+        """Attempts to store something that failed."""
+        self._journal = journal
+        self._clock = clock
+        self._timing = timing
+        self._storing = threading.Lock()
+        self._unsaved = UnsavedEvents() if unsaved is None else unsaved
+        self._listeners: tuple[Listener, ...] = ()
+        self._trouble: tuple[str, float] | None = None
+
+    @property
+    def unsaved(self) -> int:
+        """How many events wait in memory for the journal to be writable again."""
+        return len(self._unsaved)
+
+    def subscribe(self, listener: Listener) -> None:
+        """Have `listener` hear of every event, right after it was written, on the writer's thread.
+
+        It must return at once, and may write events itself. One that raises costs only its own news.
+        """
+        self._listeners += (listener,)
+
+    def record(self, draft: EventDraft) -> DoorEvent | None:
+        """Write down what has happened; None when it has to wait in memory for the journal."""
+        event = None
+        try:
+            event = self._store(draft, RECORD_SECONDS)
+        except JournalUnavailable as error:
+            self._unsaved.add(draft)
+            self._complain(str(error))
+        self._tell(draft)
+        return event
+
+    def commit(self, draft: EventDraft) -> DoorEvent:
+        """Write down what may only happen when it is written down, and return the entry.
+
+        Raises `JournalUnavailable` when it cannot be stored now; it is not stored later either.
+        """
+        try:
+            event = self._store(draft, COMMIT_SECONDS)
+        except JournalUnavailable as error:
+            self._complain(str(error))
+            raise
+        self._tell(draft)
+        return event
+
+    def retry(self) -> None:
+        """Store what waits, if that can be done now, or some seconds' worth of it."""
+        if not (len(self._unsaved) or self._unsaved.tally()):
+            return
+        try:
+            with self._turn(COMMIT_SECONDS):
+                self._store_unsaved(self._clock.monotonic() + COMMIT_SECONDS)
+        except JournalUnavailable as error:
+            self._complain(str(error))
+
+    def close(self) -> None:
+        """Store what waits and close the journal. Safe to call twice."""
+        self.retry()
+        if len(self._unsaved):
+            logger.critical("%d events could not be stored and end with this process", len(self._unsaved))
+        self._journal.close()
+
+    def _store(self, draft: EventDraft, patience_seconds: float) -> DoorEvent:
+        """Store what waits in memory, then `draft`: the order of events is kept.
+
+        When very much waits, `draft` goes first: nobody stands before the door for a queue.
+        """
+        with self._turn(patience_seconds):
+            self._store_unsaved(self._clock.monotonic() + patience_seconds)
+            return self._append(draft)
+
+    def _store_unsaved(self, until: float) -> None:
+        while (unsaved := self._unsaved.take()) is not None:
+            if self._clock.monotonic() > until:
+                self._unsaved.back(unsaved)
+                return
+            try:
+                self._append(unsaved.draft)
+            except BaseException:
+                self._unsaved.back(unsaved)
+                raise
+        if tally := self._unsaved.tally():
+            # Nobody could be told while it lasted; these are durable only from here on.
+            self._append(EventDraft.now(self._clock, Kind.HEALTH_JOURNAL, dict(tally)))
+            self._unsaved.settle(tally)
+            self._trouble = None
+
+    def _append(self, draft: EventDraft) -> DoorEvent:
+        began = self._clock.monotonic()
+        try:
+            event = self._journal.append(draft)
+        except JournalUnavailable:
+            self.failures += 1
+            raise
+        self._timing(draft, self._clock.monotonic() - began)
+        return event
+
+    @contextmanager
+    def _turn(self, patience_seconds: float) -> Iterator[None]:
+        """Wait until no other thread is storing. Raises `JournalUnavailable` when that takes too long."""
+        if not self._storing.acquire(timeout=patience_seconds):
+            raise JournalUnavailable(
+                f"the journal has been storing another event for {patience_seconds:g} s; the card is slow"
+            )
+        try:
+            yield
+        finally:
+            self._storing.release()
+
+    def _complain(self, why: str) -> None:
+        """Log a trouble when it is news."""
+        now = self._clock.monotonic()
+        if self._trouble is not None and self._trouble[0] == why and now < self._trouble[1]:
+            return
+        self._trouble = why, now + QUIET_SECONDS
+        logger.error("events cannot be stored (%d wait in memory): %s", len(self._unsaved), why)
+
+    def _tell(self, draft: EventDraft) -> None:
+        for listener in self._listeners:
+            try:
+                listener(draft)
+            except Exception:  # a display that fails must not cost the opening that follows
+                logger.exception("a listener failed at %s", draft.kind)

@@ -1,0 +1,211 @@
+"""Who may pass at a running door: rules, modes, PINs, cards and passes, put together and kept up to date."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from edge.domain import EventDraft
+from edge.errors import ConfigError
+from edge.events import Kind
+from edge.policy.access import AccessRules
+from edge.policy.desk import CredentialDesk
+from edge.policy.door import DoorPolicy
+from edge.policy.lockout import WITH_PAD, LockoutRule
+from edge.policy.pass_gate import PassGate
+from edge.policy.rulebook import RuleBook, UsualMode
+from edge.policy.trust import EPOCH, ClockGuard
+from edge.service.entry.clock_news import ClockNews
+from edge.service.entry.kept import Credentials, ModeFile, Roster
+from edge.service.entry.lease import RosterLease
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+    from typing import Any
+
+    from edge.config.settings import Settings
+    from edge.policy.modes import DoorState
+    from edge.ports import Clock, EventWriter
+    from edge.runtime.clock_trust import TrustedTime
+    from edge.store.residents import ResidentStore
+
+SIGNED_WITHIN = timedelta(minutes=2)
+"""How far the property's clock and the door's may be apart to vouch for each other."""
+
+
+def load_book(settings: Settings) -> RuleBook:
+    """Return the rules of the site. Raises `ConfigError` listing every mistake in the rules file."""
+    path, lock = settings.access.rules, settings.lock
+    book = RuleBook()
+    if path is not None:
+        from edge.policy.rules_toml import parse_rules  # noqa: PLC0415 - only doors with rules pay for it
+
+        try:
+            book = parse_rules(path.read_text(encoding="utf-8"), str(path), settings.door.timezone)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"access.rules: {path} cannot be read: {error}") from error
+    if book.is_ever_strict and not settings.panel.has_screen:
+        raise ConfigError(
+            "access rules ask for strict liveness, and nothing shows a visitor what to do: write [panel] "
+            "enabled = true and open /screen on a display at the gate, or take it out of the rules"
+        )
+    has_pad = settings.recognition.liveness != "off"
+    if book.is_ever_strict and not has_pad:
+        rule = 'the access rules ask for strict liveness: write "passive", or take it out of the rules'
+        raise ConfigError(f'recognition.liveness = "off": {rule}')
+    lockout = WITH_PAD if has_pad and book.lockout == LockoutRule() else book.lockout
+    return replace(
+        book,
+        lockout=lockout,
+        unlock_seconds=lock.unlock_seconds,
+        extended_unlock_seconds=lock.extended_unlock_seconds,
+    )
+
+
+def decode_keys(texts: tuple[str, ...]) -> tuple[bytes, ...]:
+    """Return raw public keys of their Base64 texts. Raises `ConfigError`."""
+    keys = tuple(_decoded(text) for text in texts)
+    if any(len(key) != 32 for key in keys):
+        raise ConfigError("access.pass_keys: each must be what `facegate pass key` printed")
+    return keys
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
+
+
+class DoorRules:
+    """The rules of one door: give `policy` to the controller, `desk` answers PINs, cards and passes.
+
+    Call `tick` once a second. Any thread. Raises `ConfigError` for rules that cannot count.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        data: Path,
+        clock: Clock,
+        time: TrustedTime,
+        store: ResidentStore,
+        events: EventWriter,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._time = time
+        self._events = events
+        self._credentials = Credentials(data, decode_keys(settings.access.pass_keys))
+        states = {"synced", "restored"} if settings.access.has_rtc else {"synced"}
+        self._guard = ClockGuard(time.floor or EPOCH, frozenset(states))
+        self._began = load_book(settings)
+        self._lease = self._leased(store)
+        find = self._lease.find if self._lease is not None else Roster(store).find
+        rules = AccessRules(self._began, settings.door.id, find, self._guard)
+        has_contact = settings.sensors.contact is not None
+        self.policy = DoorPolicy.for_door(rules, clock.monotonic, self._note, has_contact=has_contact)
+        self._gate = PassGate(rules, self._credentials)
+        self.desk = CredentialDesk(self.policy, self._credentials.register, self._gate, clock)
+        self._clock_news = ClockNews()
+        self._signed_time: datetime | None = None
+        self._mode_file = ModeFile(data / "mode.json")
+        kept = self._mode_file.load()
+        if kept is not None:
+            self.policy.modes.set(kept)
+        self.tick()
+
+    def use(self, book: RuleBook) -> bool:
+        """Go by these rules from the next person on; False when some of them need a new start.
+
+        The calendar, the usual mode, anti-passback and the pauses after failures are built at the
+        start and keep a history; levels, groups, who is switched off and opening times count now.
+        """
+        rules = replace(self.policy.rules, book=book)
+        fixed = [self._of_the_start(one) for one in (self._began, book)]
+        self.policy.rules = self._gate.rules = rules
+        return fixed[0] == fixed[1]
+
+    def use_times(self, settings: Settings) -> None:
+        """Open for as long as `settings` say from the next person on; the other rules stay."""
+        lock = settings.lock
+        book = self.policy.rules.book
+        self.use(
+            replace(
+                book,
+                unlock_seconds=lock.unlock_seconds,
+                extended_unlock_seconds=lock.extended_unlock_seconds,
+            )
+        )
+
+    def set_mode(self, state: DoorState | None) -> None:
+        """Command a mode, or None for the usual one. Whoever may do so was checked by the caller."""
+        if state is None:
+            self.policy.modes.resume()
+        else:
+            self.policy.modes.set(state)
+        now = self.policy.modes.state
+        self._mode_file.save(now)
+        self._note(Kind.DOOR_MODE, {"mode": str(now.mode), "by": now.by if state else "resumed"})
+
+    def tick(self) -> bool:
+        """Look at the clock; return whether the mode holds the door unlocked now."""
+        now = self._clock.now()
+        self._look_at_clock(now)
+        news = self._lease.look() if self._lease is not None else None
+        if news is not None:
+            self._note(Kind.HEALTH_ROSTER, news)
+        return self.policy.modes.is_held_unlocked(now)
+
+    def note_signed_time(self, at: datetime) -> None:
+        """Take a time (UTC) that the property signed just now: it vouches for a wall clock that agrees."""
+        self._signed_time = at
+
+    def heard(self, draft: EventDraft) -> None:
+        """Take what the door's contact told: who was let in came in, or did not."""
+        match draft.kind:
+            case Kind.DOOR_OPENED:
+                self.policy.note_opened()
+            case Kind.DOOR_NO_ENTRY_AFTER_GRANTED:
+                self.policy.note_not_opened()
+            case Kind.DOOR_FORCED | Kind.DOOR_FOUND_OPEN | Kind.DOOR_CLOSED:
+                self.policy.is_open = draft.kind is not Kind.DOOR_CLOSED
+            case Kind.DOOR_FAULT | Kind.DOOR_FAULT_CLEARED if draft.data.get("part") == "contact":
+                self.policy.note_contact(draft.kind is Kind.DOOR_FAULT_CLEARED)
+
+    def close(self) -> None:
+        """Close the credential file. Safe to call twice."""
+        self._credentials.close()
+
+    def _leased(self, store: ResidentStore) -> RosterLease | None:
+        section = self._settings.mqtt
+        days = section.roster_lease_days if section is not None else None
+        if days is None:
+            return None
+        return RosterLease(Roster(store).find, store, self._clock, self._guard, days)
+
+    def _of_the_start(self, book: RuleBook) -> tuple[object, ...]:
+        usual = book.usual_modes.get(self._settings.door.id, UsualMode())
+        return book.calendar, usual, book.passback, book.lockout
+
+    def _look_at_clock(self, now: datetime) -> None:
+        mono = self._clock.monotonic()
+        self._time.checkpoint()
+        self._take_signed_time(now)
+        is_believed = self._guard.observe(now, mono, str(self._time.trust()))
+        if not is_believed and self._time.vouches():
+            self._guard.accept(now, mono)
+        news = self._clock_news.look(self._time)
+        if news is not None:
+            self._note(Kind.HEALTH_CLOCK, news)
+
+    def _take_signed_time(self, now: datetime) -> None:
+        signed, self._signed_time = self._signed_time, None
+        if signed is not None and abs(now - signed) <= SIGNED_WITHIN:
+            self._time.confirm()
+
+    def _note(self, kind: Kind, data: dict[str, Any]) -> None:
+        self._events.record(EventDraft.now(self._clock, kind, data))
