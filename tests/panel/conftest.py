@@ -8,6 +8,11 @@ from tests.panel.office import open_panel
 
 
 @pytest.fixture
-def panel(tmp_path):
+def stack():
     with ExitStack() as stack:
-        yield open_panel(tmp_path, stack)
+        yield stack
+
+
+@pytest.fixture
+def panel(tmp_path, stack):
+    return open_panel(tmp_path, stack)

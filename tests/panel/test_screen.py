@@ -10,6 +10,7 @@ from edge.faces.liveness.prompts import TEXTS, Prompt
 from edge.panel.gate_screen import Shown, Stage
 from edge.panel.screen_words import lines, picture
 from edge.web.accounts import Role
+from tests.panel.office import open_panel
 
 EVERYTHING = [
     *(Shown(stage) for stage in Stage if stage not in {Stage.PROMPT, Stage.GUIDE}),
@@ -130,7 +131,8 @@ def test_the_bell_rings_once_for_each_press(panel, display):
     assert display.get("/screen/ring").status_code == 405
 
 
-def test_without_keypad_and_bell_there_are_no_buttons(panel, display):
+def test_without_keypad_and_bell_there_are_no_buttons(tmp_path, stack):
+    display = open_panel(tmp_path, stack, has_keys=False).browser("127.0.0.1")
     text = display.get("/screen").text
     assert "open-pad" not in text
     assert 'id="ring"' not in text

@@ -42,7 +42,7 @@ class Session:
 
 class Door:
     def __init__(self):
-        self.keeper, self.journal.append, self.session = Keeper(), MemoryJournal(), Session()
+        self.keeper, self.journal, self.session = Keeper(), MemoryJournal(), Session()
         self.clerk = ConfigurationClerk(SETTINGS, KEYS, self.keeper, self.journal.append, ManualClock())
 
     def get(self, payload):
