@@ -157,7 +157,7 @@ class RosterFollower:
             return
         named = dict(sorted(self.unmatched.items())[:MOST_NAMED])
         data = {"state": "unmatched", "residents": len(now), "who": named, "way_out": "enrol them again"}
-        self.on_health(Kind.HEALTH_GALLERY, data if now else {"state": "ok"})
+        self._report(Kind.HEALTH_GALLERY, data if now else {"state": "ok"})
 
     def _tell(self, data: dict[str, Any]) -> None:
         """Log and report what is news; a growing list is told anew, a shrinking one when it is empty."""
