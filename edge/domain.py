@@ -114,6 +114,8 @@ class Flaw(StrEnum):
     AT_EDGE = "at_edge"
     OUTSIDE_ZONE = "outside_zone"
     LOW_SCORE = "low_score"
+    NOT_UPRIGHT = "not_upright"
+    """The picture is turned: the face lies on its side or stands on its head."""
 
 
 @dataclass(frozen=True, slots=True)

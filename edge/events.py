@@ -86,6 +86,7 @@ class Kind(StrEnum):
     HEALTH_LOCK = "health.lock"
     HEALTH_CAMERA = "health.camera"
     HEALTH_FRAME = "health.frame"
+    HEALTH_PICTURE = "health.picture"
     HEALTH_READER = "health.reader"
     HEALTH_JOURNAL = "health.journal"
     HEALTH_CONSENT = "health.consent"
@@ -223,6 +224,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.HEALTH_LOCK: _F(_HEALTH, _ALARM),
         _K.HEALTH_CAMERA: _F(_HEALTH, _BAD, Keep.COUNTED, well_states=WELL),
         _K.HEALTH_FRAME: _F(_HEALTH, _BAD, Keep.COUNTED),
+        _K.HEALTH_PICTURE: _F(_HEALTH, _BAD, Keep.COUNTED, well_states=WELL),
         _K.HEALTH_READER: _F(_HEALTH, _BAD, Keep.COUNTED, well_states=WELL),
         _K.HEALTH_JOURNAL: _F(_HEALTH, _BAD),
         _K.HEALTH_CONSENT: _F(_HEALTH, _BAD, well_states=WELL),

@@ -12,6 +12,7 @@ from edge.camera.file import open_recording
 from edge.camera.opencv import OpenCvCamera, public_name, rtsp_connector, v4l2_connector
 from edge.camera.picamera import PiCamera
 from edge.camera.playback import Playback
+from edge.camera.turned import TurnedCamera
 from edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class CameraSpec:
     `source` is `0` or `/dev/video0` (USB), `rtsp://...`, `picamera` or `picamera:1` (CSI), or
     the path of a video, a picture or a folder of pictures, played as if live. `width`, `height`
     (px) and `fps` are wishes to USB and CSI cameras; `loop` starts a recording over at its end.
+    `rotate` (0, 90, 180 or 270 degrees clockwise) sets upright what such a mounting turned; `mirror`
+    then exchanges left and right.
     """
 
     source: str
@@ -36,6 +39,8 @@ class CameraSpec:
     height: int = 480
     fps: float = 15.0
     loop: bool = False
+    rotate: int = 0
+    mirror: bool = False
 
     def __repr__(self) -> str:
         return f"CameraSpec({public_name(self.source)!r}, {self.width}x{self.height}, {self.fps} fps)"
@@ -47,6 +52,13 @@ def camera_opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
     Call this from the main thread, before others start (see `rtsp_connector`). Raises
     `ConfigError` for an address that no camera here understands.
     """
+    as_mounted = _opener(spec, clock)
+    if not spec.rotate and not spec.mirror:
+        return as_mounted
+    return partial(TurnedCamera, as_mounted, spec.rotate, spec.mirror)
+
+
+def _opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
     source, size, name = spec.source, (spec.width, spec.height), public_name(spec.source)
     if source.startswith(("rtsp://", "rtsps://")):
         return partial(OpenCvCamera, name, rtsp_connector(source), clock)

@@ -53,6 +53,10 @@ class CameraSection(Section):
     height: int = Field(480, ge=120, le=4320)
     fps: float = Field(15, gt=0, le=120)
     loop: bool = Field(False, description="start a recording over at its end (trials only)")
+    rotate: Literal[0, 90, 180, 270] = Field(
+        0, description="degrees clockwise that set the picture upright: 180 for a camera upside down"
+    )
+    mirror: bool = Field(False, description="exchange left and right, after rotating")
 
 
 LivenessNetwork = Literal["faceplugin", "silentface-2.7", "silentface-4.0", "texture"]

@@ -36,6 +36,7 @@ class Guidance(StrEnum):
     TOO_DARK = "too_dark"
     TOO_BRIGHT = "too_bright"
     UNCOVER = "uncover"
+    NOT_UPRIGHT = "not_upright"
     ONE_PERSON = "one_person"
     NOBODY = "nobody"
     SAME_PERSON = "same_person"
@@ -77,6 +78,10 @@ GUIDANCE: Mapping[Guidance, Words] = MappingProxyType(
         Guidance.TOO_BRIGHT: Words("Too bright: turn away from the light.", "光线太强：请避开强光。"),
         Guidance.UNCOVER: Words(
             "Show the whole face: no mask, no hand.", "请露出整张脸，不要戴口罩或用手遮挡。"
+        ),
+        Guidance.NOT_UPRIGHT: Words(
+            "The camera's picture is turned: set camera.rotate.",
+            "摄像头画面方向不正：请设置 camera.rotate。",
         ),
         Guidance.ONE_PERSON: Words("One person only, please.", "请只留一个人在画面中。"),
         Guidance.NOBODY: Words("Step in front of the camera.", "请站到摄像头前。"),

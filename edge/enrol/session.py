@@ -42,6 +42,7 @@ ASK = {
 }
 
 HINDRANCES = {
+    Flaw.NOT_UPRIGHT: Guidance.NOT_UPRIGHT,
     Flaw.OUTSIDE_ZONE: Guidance.MIDDLE,
     Flaw.AT_EDGE: Guidance.MIDDLE,
     Flaw.TOO_FAR: Guidance.COME_CLOSER,
@@ -169,6 +170,8 @@ class GuidedSession:
         if self._liveness is not None:
             self._liveness.observe(frame, face, TRACK, alone=len(faces) == 1)
         quality = measure(frame.image, face, self._limits)
+        if self._looker.turn_of(frame.image, face):
+            quality = replace(quality, flaws=(Flaw.NOT_UPRIGHT,))
         return self._judge(frame, face, quality), face.box, quality
 
     def _judge(self, frame: Frame, face: Face, quality: Quality) -> Guidance:

@@ -8,7 +8,7 @@ and keep its owner out.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -16,7 +16,7 @@ import numpy as np
 
 from edge.domain import Box, Face, Flaw
 from edge.errors import EnrolmentRefused
-from edge.faces.looking import Looker
+from edge.faces.looking import SURELY_UPRIGHT, TURNS, Looker
 from edge.faces.quality import QualityLimits, face_scale_px, measure
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ ADVICE = {
     Flaw.AT_EDGE: "move the whole face into the picture",
     Flaw.OUTSIDE_ZONE: "stand in the marked zone",
     Flaw.LOW_SCORE: "show the whole face, without mask or hand before it",
+    Flaw.NOT_UPRIGHT: "turn the picture until the face is upright (for a camera: camera.rotate)",
 }
 
 
@@ -94,10 +95,27 @@ class ShotTaker:
     def from_image(self, image: Image, source: str) -> Shot:
         """Return the shot of the one person in `image`.
 
-        Raises `EnrolmentRefused` naming `source` and the reason: no face, two faces, or a flaw.
+        A picture that lies on its side or stands on its head is turned first. Raises
+        `EnrolmentRefused` naming `source` and the reason: no face, two faces, or a flaw.
         """
+        image = self._upright(image)
         face, quality = self._pick(image, source)
         return Shot(reference_embedding(self._embedder, image, face), quality, source)
+
+    def _upright(self, image: Image) -> Image:
+        """Return the picture turned so that its main face is upright; as it is where there is doubt."""
+        seen = self._main_score(image)
+        if seen >= SURELY_UPRIGHT:
+            return image
+        turned = [np.ascontiguousarray(cv2.rotate(image, code)) for code in TURNS.values()]
+        best, way = max(((self._main_score(one), way) for way, one in enumerate(turned)), key=_first)
+        return turned[way] if best > seen else image
+
+    def _main_score(self, image: Image) -> float:
+        faces = self._looker.glance(image)
+        main = max(faces, key=lambda face: prominence(face, image), default=None)
+        close = None if main is None else self._looker.close_up(image, main)
+        return 0.0 if close is None else close.score
 
     def from_clip(self, frames: Iterable[Frame], source: str) -> Harvest:
         """Return up to five good, varied shots of the one person in a recording.
@@ -150,6 +168,8 @@ class ShotTaker:
         if face is None:
             raise EnrolmentRefused(f"{source}: no face when seen close up: use another picture")
         quality = measure(image, face, self._limits)
+        if self._looker.turn_of(image, face):
+            quality = replace(quality, flaws=(Flaw.NOT_UPRIGHT,))
         if quality.flaws:
             raise EnrolmentRefused(f"{source}: {_describe(quality, self._limits)}")
         return face, quality
@@ -229,7 +249,7 @@ def prominence(face: Face, image: Image) -> float:
     return face_scale_px(face) * max(1.0 - away, 0.0)
 
 
-def _first(pair: tuple[float, Face]) -> float:
+def _first(pair: tuple[float, object]) -> float:
     return pair[0]
 
 
@@ -263,6 +283,7 @@ def _describe(quality: Quality, limits: QualityLimits) -> str:
         f" {limits.min_interocular_px:.0f} needed",
         Flaw.NOT_FACING: f"turned (yaw {quality.yaw_deg:.0f}, pitch {quality.pitch_deg:.0f} degrees)",
         Flaw.BLURRED: f"blurred (sharpness {quality.sharpness:.3f}, at least {limits.min_sharpness} needed)",
+        Flaw.NOT_UPRIGHT: "the face is not upright",
         Flaw.TOO_DARK: f"too dark (brightness {quality.brightness:.0f} of 255)",
         Flaw.TOO_BRIGHT: f"too bright (brightness {quality.brightness:.0f} of 255)",
     }

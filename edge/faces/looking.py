@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -30,6 +31,13 @@ CLOSE_UP_PX = 128
 
 CLOSE_UP_REACH = 0.9
 """Half the close look's side in face sizes: the whole head with some background."""
+
+SURELY_UPRIGHT = 0.9
+"""A close-up scored like this is upright. Of 200 portraits of LFW 99 % score 0.907 and more; turned
+by 180 degrees 99 % score 0.894 at most, turned by 90 degrees all under 0.88."""
+
+TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+"""Degrees clockwise."""
 
 
 class Looker:
@@ -61,25 +69,62 @@ class Looker:
         """
         if self._scale(image) == 1.0:
             return face
-        height, width = image.shape[:2]
-        x, y = face.box.centre
-        reach = CLOSE_UP_REACH * max(face.box.width, face.box.height)
-        left, top = max(int(x - reach), 0), max(int(y - reach), 0)
-        right, bottom = min(int(x + reach) + 1, width), min(int(y + reach) + 1, height)
-        if right - left < 8 or bottom - top < 8:
+        cut = _close(image, face)
+        if cut is None:
             return None
-        cut = image[top:bottom, left:right]
-        scale = CLOSE_UP_PX / max(cut.shape[:2])
-        size = (max(round(cut.shape[1] * scale), 1), max(round(cut.shape[0] * scale), 1))
-        close = cv2.resize(cut, size, interpolation=cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR)
-        seen = [_moved(found, (left, top), 1 / scale) for found in self._detector.detect(close)]
+        seen = [_moved(found, cut.origin, 1 / cut.scale) for found in self._detector.detect(cut.image)]
         return max(seen, key=lambda found: found.box.iou(face.box), default=None)
+
+    def turn_of(self, image: Image, face: Face) -> int:
+        """Return how to turn the picture so that `face` is upright: 0, 90, 180 or 270 degrees clockwise.
+
+        `face` comes from `close_up`. A face that stands on its head still gets landmarks, but
+        strangers then look alike: 58 % of pairs would match. Looked at in all four ways the right one
+        scores best: for 357 portraits, turned or not, by 0.008 at least. Three more close looks,
+        unless the one there was leaves no doubt.
+        """
+        if face.score >= SURELY_UPRIGHT or (cut := _close(image, face)) is None:
+            return 0
+        best, turn = self._score(cut.image), 0
+        for degrees, code in TURNS.items():
+            score = self._score(np.ascontiguousarray(cv2.rotate(cut.image, code)))
+            if score > best:
+                best, turn = score, degrees
+        return turn
+
+    def _score(self, image: Image) -> float:
+        return max((found.score for found in self._detector.detect(image)), default=0.0)
 
     def _scale(self, image: Image) -> float:
         """Return how much a glance shrinks this picture: 1 for not at all."""
         longer_side = max(image.shape[0], image.shape[1])
         wanted = max(self._scale_needed, MIN_WIDTH_PX / longer_side)
         return float(min(1.0, wanted, MAX_WIDTH_PX / longer_side))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _CloseUp:
+    """The head around a face at the close look's size; `origin` in pixels of the whole picture."""
+
+    image: Image
+    origin: tuple[float, float]
+    scale: float
+
+
+def _close(image: Image, face: Face) -> _CloseUp | None:
+    """Return the close-up of `face`, or None where there is next to nothing of it in the picture."""
+    height, width = image.shape[:2]
+    x, y = face.box.centre
+    reach = CLOSE_UP_REACH * max(face.box.width, face.box.height)
+    left, top = max(int(x - reach), 0), max(int(y - reach), 0)
+    right, bottom = min(int(x + reach) + 1, width), min(int(y + reach) + 1, height)
+    if right - left < 8 or bottom - top < 8:
+        return None
+    cut = image[top:bottom, left:right]
+    scale = CLOSE_UP_PX / max(cut.shape[:2])
+    size = (max(round(cut.shape[1] * scale), 1), max(round(cut.shape[0] * scale), 1))
+    small = cv2.resize(cut, size, interpolation=cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR)
+    return _CloseUp(small, (left, top), scale)
 
 
 def _moved(face: Face, origin: tuple[float, float], factor: float) -> Face:

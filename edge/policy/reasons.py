@@ -154,6 +154,10 @@ KIND_WORDS: dict[Kind, Words] = {
     Kind.HEALTH_FRAME: Words(
         "the camera delivered something that is no picture", "摄像头送来的数据不是有效画面"
     ),
+    Kind.HEALTH_PICTURE: Words(
+        "the camera's picture is turned, or jumps, or is in order again",
+        "摄像头画面方向不正、频繁跳变，或已恢复正常",
+    ),
     Kind.HEALTH_READER: Words("a keypad's or card reader's state changed", "键盘或读卡器的状态发生变化"),
     Kind.HEALTH_JOURNAL: Words(
         "the journal could not be written for a while; what waited in memory has been stored",

@@ -3,12 +3,13 @@
 Cheap stages gate dear ones: nothing moved, stop; no face, stop; too far, turned or outside the
 zone (the intent gate: passers-by are never embedded), stop; one face per frame gets a close-up
 and an embedding. A frame costs at most one detection, one close-up and one embedding, however
-many faces it shows. Time comes from the frames, so a recording replays bit for bit.
+many faces it shows; where the close-up leaves doubt which way up the face is, three more of
+those. Time comes from the frames, so a recording replays bit for bit.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edge.domain import EventDraft, Flaw, Reason, Verdict
@@ -21,6 +22,7 @@ from edge.faces.tracker import Tracker
 from edge.recognition.budget import VISITS_AN_HOUR, Budget
 from edge.recognition.evidence import HOPE_SLACK, is_hopeless, share_of_look, weigh
 from edge.recognition.looks import Look, decided
+from edge.recognition.picture import PictureTrouble
 from edge.recognition.remembered import RecentFaces
 from edge.recognition.visits import Visits
 
@@ -82,6 +84,7 @@ class Pipeline:
         self._visits = Visits()
         self._recent = RecentFaces()
         self._budget = Budget()
+        self._trouble = PictureTrouble()
         self._next_look = float("-inf")
         self._last_glance = float("-inf")
         self.faces_seen = 0
@@ -133,7 +136,11 @@ class Pipeline:
     def _follow(self, frame: Frame) -> tuple[list[Track], list[Decision]]:
         """Return the people in view, each with a track, and what is said of those who left."""
         motion = self._motion.observe(frame.image)
-        left = self._forget(frame, self._tracker.clear()) if motion is Motion.JUMPED else []
+        left: list[Decision] = []
+        if motion is Motion.JUMPED:
+            self._tell_picture(frame, self._trouble.note_jump(frame.time))
+            left += self._forget(frame, self._tracker.clear())
+        self._tell_picture(frame, self._trouble.settle(frame.time))
         resting = motion is Motion.STILL and not self._visits
         if resting and frame.time - self._last_glance < 1 / self._pace.still:
             return [], left
@@ -146,6 +153,10 @@ class Pipeline:
         self._forget(frame, hanging)  # of what hangs there the notice tells
         self._tell_scenery(frame)
         return people, left
+
+    def _tell_picture(self, frame: Frame, news: dict[str, Any] | None) -> None:
+        if news is not None:
+            self._notice(frame, Kind.HEALTH_PICTURE, news)
 
     def _tell_scenery(self, frame: Frame) -> None:
         for place in self._scenery.news:
@@ -196,7 +207,7 @@ class Pipeline:
     def _examine(self, frame: Frame, track: Track, visit: Visit, faces: int) -> list[Decision]:
         """Take a close look at one face and weigh what is known about it now."""
         face = self._looker.close_up(frame.image, track.face)
-        quality = None if face is None else measure(frame.image, face, self._limits)
+        quality = None if face is None else self._measure(frame, face, track.id)
         if face is None or quality is None or not quality.is_usable:
             visit.rest_after_miss(frame.time)
             self.hindrance = quality.flaws[0] if quality and not visit.was_granted else None
@@ -221,6 +232,15 @@ class Pipeline:
             reason = look.reason if look.reason is Reason.AMBIGUOUS_MATCH else Reason.UNKNOWN_CREDENTIAL
             return self._deny(frame, visit, reason, faces, look)
         return []
+
+    def _measure(self, frame: Frame, face: Face, track_id: int) -> Quality:
+        """Return the face's quality; one that would be compared must also be upright."""
+        quality = measure(frame.image, face, self._limits)
+        if not quality.is_usable:
+            return quality
+        turn = self._looker.turn_of(frame.image, face)
+        self._tell_picture(frame, self._trouble.note_face(track_id, turn))
+        return replace(quality, flaws=(Flaw.NOT_UPRIGHT,)) if turn else quality
 
     def _look(self, frame: Frame, face: Face, visit: Visit, quality: Quality) -> Look:
         """Embed the face as it is now, compare, and weigh it with the visit's earlier shots."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CLIP_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mjpeg", ".mjpg"})
 
-RULES_VERSION = 4
+RULES_VERSION = 5
 """Part of every cache key: raised whenever enrolment would give other shots for the same file."""
 
 

@@ -53,7 +53,15 @@ def make_capture(
     wait: Callable[[float], object],
 ) -> Worker:
     """Return the capture thread, not yet started. Call from the main thread."""
-    spec = CameraSpec(section.source, section.width, section.height, section.fps, section.loop)
+    spec = CameraSpec(
+        section.source,
+        section.width,
+        section.height,
+        section.fps,
+        loop=section.loop,
+        rotate=section.rotate,
+        mirror=section.mirror,
+    )
     capture = Capture(camera_opener(spec, clock), slot, clock, health=PictureHealth(), emit=emit, wait=wait)
     return Worker("capture", capture.step, close=capture.close, max_silence_seconds=MAX_SILENCE_SECONDS)
 
