@@ -13,7 +13,6 @@ import logging
 import os
 import time
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
 
 import cv2
 
@@ -202,23 +201,3 @@ def _way_out(name: str) -> str:
     if "://" in name:
         return "check that it is on and reachable, and its path, user and password"
     return "check that it is connected, that no other program uses it, and the group `video`"
-
-
-def public_name(source: str) -> str:
-    """Return what may be shown and logged of a camera source: never user, password, path or query.
-
-    Paths and queries go as well, because some cameras take the password there.
-    """
-    if "://" not in source:
-        return source
-    scheme, _, rest = source.partition("://")
-    authority, _, path = rest.partition("/")
-    try:
-        parts = urlsplit(f"{scheme}://{authority}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    # With an unescaped / or @ in the password, what looks like the host may be a part of it.
-    if not host or "@" in path or "@" in parts.query:
-        return f"{scheme}://?"
-    return f"{scheme}://{host}" + (f":{port}" if port else "")

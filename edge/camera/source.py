@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.addresses import Address, public_name
 from edge.camera.file import open_recording
-from edge.camera.opencv import OpenCvCamera, public_name, rtsp_connector, v4l2_connector
+from edge.camera.opencv import OpenCvCamera, rtsp_connector, v4l2_connector
 from edge.camera.picamera import PiCamera
 from edge.camera.playback import Playback
 from edge.camera.turned import TurnedCamera
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from edge.ports import Camera, Clock
 
+RTSP = frozenset({"rtsp", "rtsps"})
 _PICAMERA = re.compile(r"picamera(?::(\d+))?")
 
 
@@ -46,6 +48,17 @@ class CameraSpec:
         return f"CameraSpec({public_name(self.source)!r}, {self.width}x{self.height}, {self.fps} fps)"
 
 
+def check_source(source: str) -> None:
+    """Raise `ConfigError` for an address that no camera here understands. Opens nothing."""
+    address = Address.parse(source)
+    if ("://" in source and address is None) or (address is not None and address.scheme not in RTSP):
+        rule = "must be rtsp://, rtsps://, a device, picamera or a file"
+        raise ConfigError(f"camera.source = {public_name(source)}: {rule}")
+    if address is not None and not address.place:
+        escapes = "write # as %23, / as %2F, ? as %3F, @ as %40 and % as %25"
+        raise ConfigError(f"camera.source: user and password cannot be told from the host; {escapes}")
+
+
 def camera_opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
     """Return a function that opens the camera, again and again; it raises `CameraLost`.
 
@@ -60,15 +73,15 @@ def camera_opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
 
 def _opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
     source, size, name = spec.source, (spec.width, spec.height), public_name(spec.source)
-    if source.startswith(("rtsp://", "rtsps://")):
-        return partial(OpenCvCamera, name, rtsp_connector(source), clock)
+    address = Address.parse(source)
+    if address is not None and address.scheme in RTSP:
+        return partial(OpenCvCamera, name, rtsp_connector(address.sent()), clock)
     if source.isdecimal() or source.startswith("/dev/"):
         device = int(source) if source.isdecimal() else source
         return partial(OpenCvCamera, name, v4l2_connector(device, size, spec.fps), clock)
     if match := _PICAMERA.fullmatch(source):
         return partial(PiCamera, int(match[1] or 0), size, spec.fps, clock)
-    if "://" in source:
-        raise ConfigError(f"camera {name}: must be rtsp://, rtsps://, a device, picamera or a file")
+    check_source(source)
     return partial(Playback, partial(open_recording, Path(source)), clock, loop=spec.loop)
 
 

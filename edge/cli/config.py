@@ -22,5 +22,8 @@ def config(config: Path) -> None:
     Example: facegate config --config /etc/facegate/config.toml
     """
     from edge.config import describe, load_settings
+    from edge.service.checked import require_startable
 
-    click.echo(describe(load_settings(config)))
+    settings = load_settings(config)
+    click.echo(describe(settings))
+    require_startable(settings)

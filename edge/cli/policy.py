@@ -12,6 +12,7 @@ import click
 from edge.cli.data_dir import data_option
 from edge.cli.events import parse_since
 from edge.cli.past import all_events
+from edge.config.load import read_text
 from edge.errors import ConfigError, StoreError
 from edge.policy.modes import Mode
 from edge.policy.rules_toml import parse_rules
@@ -111,8 +112,8 @@ def _stands(usual: UsualMode, firsts: str) -> str:
 def load_rules(path: Path) -> RuleBook:
     """Return the rules in `path`. Raises `ConfigError` with every mistake."""
     try:
-        return parse_rules(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
+        return parse_rules(read_text(path), str(path))
+    except OSError as error:
         raise ConfigError(f"{path}: the access rules cannot be read: {error}") from error
 
 

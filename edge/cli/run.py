@@ -43,10 +43,12 @@ def run(config: Path, verbose: bool) -> None:
     """
     from edge.config import load_settings
     from edge.runtime.log_limit import set_up_log
+    from edge.service.checked import require_startable
     from edge.service.door import DoorService
 
     set_up_log(logging.DEBUG if verbose else logging.INFO)
     settings = load_settings(config)
+    require_startable(settings)
     data = settings.storage.directory or default_data_dir()
     service = DoorService(settings, data, os.environ)
     for number in (signal.SIGTERM, signal.SIGINT):

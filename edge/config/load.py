@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from edge.addresses import MASK, masked
 from edge.config.settings import Settings
 from edge.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-MASK = "********"
 
 
 def load_settings(path: Path) -> Settings:
@@ -25,13 +24,11 @@ def load_settings(path: Path) -> Settings:
     and for an unknown key the nearest known one.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        tree = tomllib.loads(read_text(path))
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; see systemd/config.toml for an example") from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
-    try:
-        tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     try:
@@ -39,6 +36,21 @@ def load_settings(path: Path) -> Settings:
     except ValidationError as error:
         mistakes = mistakes_of(error)
         raise ConfigError(f"{path}: {_count(mistakes)}\n" + "\n".join(f"  {m}" for m in mistakes)) from error
+
+
+def read_text(path: Path) -> str:
+    """Return a file of settings or rules as text; a byte order mark, which Notepad writes, is skipped.
+
+    Raises `ConfigError` for another encoding than UTF-8, and `OSError`.
+    """
+    data = path.read_bytes()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ConfigError(f"{path}: this is UTF-16 text; save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}: line {line} is not UTF-8 text; save it as UTF-8") from error
 
 
 def mistakes_of(error: ValidationError) -> list[str]:
@@ -79,12 +91,17 @@ def _masked(value: Any) -> Any:
     """Return `value` without what must not be printed: secrets, and passwords inside URLs."""
     if isinstance(value, SecretStr):
         return MASK
-    if isinstance(value, str) and "://" in value and "@" in value:
-        scheme, _, rest = value.partition("://")
-        credentials, _, host = rest.rpartition("@")
-        user = credentials.partition(":")[0]
-        return f"{scheme}://{user}:{MASK}@{host}"
+    if isinstance(value, str) and "://" in value:
+        return masked(value)
+    if isinstance(value, dict):
+        return {key: MASK if _is_secret(key) else _masked(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(part) for part in value]
     return value
+
+
+def _is_secret(key: object) -> bool:
+    return isinstance(key, str) and any(word in key.lower() for word in ("password", "secret", "token"))
 
 
 def _toml(value: Any) -> str:
@@ -107,7 +124,7 @@ def _mistake(detail: Any) -> str:
         return f"{key}: missing; {_purpose(where)}"
     if kind == "value_error":
         return f"{key}.{message}" if where else message
-    shown = MASK if "password" in key else _toml(_masked(detail["input"]))
+    shown = MASK if any(_is_secret(part) for part in where) else _toml(_masked(detail["input"]))
     return f"{key} = {shown}: {message[0].lower()}{message[1:]}"
 
 

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, Reason
 from edge.events import Kind
+from edge.policy.ceiling import MOST_OF_ONE, MOST_OF_READER, Ceilings
 from edge.policy.lockout import FAILURES, Lockout, LockoutRule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 READERS = ("face", "pin", "card", "pass")
+GUESSED = frozenset({"pin", "card"})
+"""The readers at which somebody can try numbers."""
 CAMERA = "face"
 """The reader that nobody has to touch: whoever walks past shows it a face, and claims nothing."""
 
@@ -46,6 +49,7 @@ class Attempts:
         watched = replace(rule, pause_seconds=0.0)
         self._camera = Lockout(replace(watched, switch_off=False))
         self._faces = Lockout(watched)
+        self._ceilings = Ceilings()
         self._mono = mono
         self._on_alarm = on_alarm
 
@@ -65,6 +69,17 @@ class Attempts:
         ]
         return refusals[0] if refusals else None
 
+    def needs_more(self, reader: str, claim: str | None = None) -> Authorisation | None:
+        """Return the refusal of a PIN or card alone after a day's share of wrong ones, or None."""
+        now = self._mono()
+        for subject, _ in _with_ceilings(reader, claim):
+            if self._ceilings.is_reached(subject, now):
+                rule = f"too many wrong tries in 24 h: {subject}; show a face, card or PIN of yours besides"
+                return Authorisation(
+                    allowed=False, reason=Reason.SECOND_FACTOR_REQUIRED, unlock_seconds=0.0, rule=rule
+                )
+        return None
+
     def seconds_left(self, reader: str, claim: str) -> float:
         """Return how long the pauses of `reader` and of this resident still last, 0 for none."""
         now = self._mono()
@@ -81,6 +96,10 @@ class Attempts:
         due = [subject for lockout, subject in self._subjects(reader, claim) if lockout.fail(subject, now)]
         for subject in due:
             self._on_alarm(Kind.ACCESS_ATTEMPTS, {"subject": subject, "reason": str(reason)})
+        for subject, most in _with_ceilings(reader, claim):
+            if self._ceilings.count(subject, most, now):
+                told = {"subject": subject, "reason": str(reason), "in_24_h": most}
+                self._on_alarm(Kind.ACCESS_ATTEMPTS, told)
         return bool(due)
 
     def forgive(self, reader: str, resident_id: str) -> None:
@@ -94,6 +113,13 @@ class Attempts:
         readers, people = (self._camera, self._faces) if at_camera else (self._readers, self._people)
         claimed = [] if claim is None else [(people, f"{reader} {claim}")]
         return [(readers, reader), *claimed]
+
+
+def _with_ceilings(reader: str, claim: str | None) -> list[tuple[str, int]]:
+    """Return what has a ceiling at this reader, with the ceiling: a face and a signed pass are no guess."""
+    if reader not in GUESSED:
+        return []
+    return [(reader, MOST_OF_READER)] + ([] if claim is None else [(f"{reader} {claim}", MOST_OF_ONE)])
 
 
 def _refusal(reason: Reason, subject: str, seconds_left: float) -> Authorisation:

@@ -30,7 +30,7 @@ class LockTable:
 def read_lock_table(path: Path) -> LockTable:
     """Return the relay's settings in `path`. Raises `ConfigError` that names the key and the rule."""
     try:
-        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))["lock"]
+        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))["lock"]
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such file; see systemd/config.toml for an example") from error
     except (OSError, ValueError, KeyError) as error:

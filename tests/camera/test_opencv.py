@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import pytest
 
-from edge.camera.opencv import MOST_BACKLOG_FRAMES, OpenCvCamera, public_name
+from edge.addresses import public_name
+from edge.camera.opencv import MOST_BACKLOG_FRAMES, OpenCvCamera
 from edge.errors import CameraLost
 from edge.runtime.clock import ManualClock
 from tests.camera.scenes import scene

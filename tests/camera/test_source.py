@@ -39,7 +39,7 @@ def test_each_kind_of_source_finds_its_camera(source: str, message: str) -> None
 
 
 def test_an_address_of_another_kind_is_refused_without_its_password() -> None:
-    with pytest.raises(ConfigError, match=r"camera rtps://10\.0\.0\.8: must be rtsp://"):
+    with pytest.raises(ConfigError, match=r"camera\.source = rtps://10\.0\.0\.8: must be rtsp://"):
         open_camera(CameraSpec("rtps://keeper:secret@10.0.0.8/cam"), ManualClock())
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from edge.config.load import read_text
 from edge.domain import EventDraft
 from edge.errors import ConfigError
 from edge.events import Kind
@@ -44,8 +45,8 @@ def load_book(settings: Settings) -> RuleBook:
         from edge.policy.rules_toml import parse_rules  # noqa: PLC0415 - only doors with rules pay for it
 
         try:
-            book = parse_rules(path.read_text(encoding="utf-8"), str(path), settings.door.timezone)
-        except (OSError, UnicodeDecodeError) as error:
+            book = parse_rules(read_text(path), str(path), settings.door.timezone)
+        except OSError as error:
             raise ConfigError(f"access.rules: {path} cannot be read: {error}") from error
     if book.is_ever_strict and not settings.panel.has_screen:
         raise ConfigError(

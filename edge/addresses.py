@@ -1,0 +1,92 @@
+"""Addresses of cameras as people write them: sent as they are meant, shown without what is secret."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+MASK = "********"
+
+_PLACE = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s/?#@\[\]:]+)(?::\d{1,5})?")
+"""A host, perhaps with a port."""
+
+_SECRET = re.compile(r"pass|pwd|user|token|secret|auth|key|\?", re.IGNORECASE)
+"""What in a path or query may stand beside a password: some cameras take it there."""
+
+_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The parts of `scheme://user:password@place/tail`; `user` and `password` are None without an @."""
+
+    scheme: str
+    user: str | None
+    password: str | None
+    place: str
+    tail: str
+
+    @classmethod
+    def parse(cls, text: str) -> Address | None:
+        """Return the parts, or None when `text` is no address.
+
+        A password may hold what a URL would have to escape (`# / ? @ :`): what stands before the last
+        @ that a host follows is user and password.
+        """
+        scheme, mark, rest = text.partition("://")
+        if not mark or not scheme.isalnum():
+            return None
+        authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+        if "@" not in rest or (_PLACE.fullmatch(authority) and "@" not in rest.partition("?")[0]):
+            return cls(scheme.lower(), None, None, authority, rest[len(authority) :])
+        for at in reversed([n for n, sign in enumerate(rest) if sign == "@"]):
+            found = _PLACE.match(rest, at + 1)
+            if found and rest[found.end() : found.end() + 1] in ("", "/", "?", "#"):
+                user, _, password = rest[:at].partition(":")
+                return cls(scheme.lower(), user, password, found[0], rest[found.end() :])
+        return cls(scheme.lower(), "", "", "", "")
+
+    def sent(self) -> str:
+        """Return it with everything escaped that has to be."""
+        if self.user is None:
+            return f"{self.scheme}://{self.place}{self.tail}"
+        user, password = _escaped(self.user), _escaped(self.password or "")
+        return f"{self.scheme}://{user}{':' if password else ''}{password}@{self.place}{self.tail}"
+
+    def masked(self) -> str:
+        """Return it as settings may show it: no password, nor a path or query that may hold one."""
+        user = "" if self.user is None else f"{self.user}:{MASK}@"
+        tail = f"/{MASK}" if _SECRET.search(self.tail) else self.tail
+        return f"{self.scheme}://{user}{self.place or '?'}{tail}"
+
+
+def _escaped(text: str) -> str:
+    """Return `text` escaped for a URL; what is escaped already stays."""
+    return quote(_ESCAPE.sub("%25", text), safe="%!$&'()*+,;=-._~")
+
+
+def masked(text: str) -> str:
+    """Return `text`, without its secrets where it is an address."""
+    address = Address.parse(text)
+    return text if address is None else address.masked()
+
+
+def public_name(source: str) -> str:
+    """Return what may be shown and logged of a camera source: never user, password, path or query.
+
+    Paths and queries go as well, because some cameras take the password there.
+    """
+    if "://" not in source:
+        return source
+    scheme, _, rest = source.partition("://")
+    authority, _, path = rest.partition("/")
+    try:
+        parts = urlsplit(f"{scheme}://{authority}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    # With an unescaped / or @ in the password, what looks like the host may be a part of it.
+    if not host or "@" in path or "@" in parts.query:
+        return f"{scheme}://?"
+    return f"{scheme}://{host}" + (f":{port}" if port else "")

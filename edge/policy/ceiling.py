@@ -1,0 +1,55 @@
+"""How many wrong tries a day may bring: pauses slow guessing down, this ends it.
+
+A pause of 30 s still allows 2,880 guesses a day: 2.3 % against a flat with eight PINs of six digits, every
+day. Beyond the ceiling a number or a card alone is not looked at any more, right or wrong; whoever shows
+something else of their own besides (their face, their card, their PIN) goes on as ever. So guessing
+ends, and nobody can use it to lock a resident out.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+
+DAY_SECONDS = 86_400.0
+
+MOST_OF_ONE = 20
+"""Wrong PINs under one number in 24 h: against eight PINs of six digits that is 0.016 % a day."""
+
+MOST_OF_READER = 100
+"""Wrong PINs, or unknown cards, at one reader in 24 h: 0.08 % a day against numbers with eight PINs each; of
+65,536 card numbers with 300 in use a sweep takes a day and a half for an even chance."""
+
+MOST_REMEMBERED = 10_000
+"""Numbers remembered at most; a reader's own ceiling is reached long before."""
+
+
+class Ceilings:
+    """Counts wrong tries of the last 24 h by subject. Any thread; times are monotonic seconds.
+
+    A success forgives nothing here: somebody with a PIN of their own could guess for ever.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tries: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def count(self, subject: str, most: int, now: float) -> bool:
+        """Count a wrong try; return True when it is the one that reaches the ceiling."""
+        with self._lock:
+            tries = self._tries.setdefault(subject, deque(maxlen=most))
+            self._tries.move_to_end(subject)
+            while len(self._tries) > MOST_REMEMBERED:
+                self._tries.popitem(last=False)
+            was_full = self._is_full(tries, now)
+            tries.append(now)
+            return not was_full and self._is_full(tries, now)
+
+    def is_reached(self, subject: str, now: float) -> bool:
+        """Say whether this subject had its wrong tries for the last 24 h."""
+        with self._lock:
+            tries = self._tries.get(subject)
+            return tries is not None and self._is_full(tries, now)
+
+    def _is_full(self, tries: deque[float], now: float) -> bool:
+        return len(tries) == tries.maxlen and now - tries[0] < DAY_SECONDS

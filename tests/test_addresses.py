@@ -1,0 +1,86 @@
+"""Camera addresses as people write them: what is sent, and what is shown."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.addresses import Address, masked
+from edge.camera.source import check_source
+from edge.errors import ConfigError
+
+PASSWORDS = ["hunter2", "p@ss", "a#b", "a/b", "a?b", "a:b", "50%", "a b", "[x]", "中文"]
+PASSWORDS += ["!$&*", "12/3", "@/#?:", "a@b/c"]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+@pytest.mark.parametrize("place", ["127.0.0.1:8554", "cam.lan", "[::1]:554"])
+@pytest.mark.parametrize("tail", ["/cam", "", "/live?channel=1"])
+def test_a_password_is_written_raw_and_sent_escaped(password, place, tail):
+    sent = Address.parse(f"rtsp://keeper:{password}@{place}{tail}").sent()
+    parts = urlsplit(sent)
+    assert unquote(parts.password) == password
+    assert (parts.username, parts.path) == ("keeper", urlsplit(f"rtsp://x{tail}").path)
+    assert parts.netloc.endswith(f"@{place}")
+
+
+@pytest.mark.parametrize("escaped", ["a%23b", "a%2Fb", "50%25"])
+def test_what_is_escaped_already_stays(escaped):
+    assert (
+        Address.parse(f"rtsp://keeper:{escaped}@10.0.0.8/cam").sent()
+        == f"rtsp://keeper:{escaped}@10.0.0.8/cam"
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "rtsp://192.0.2.7:554/user=admin_password=Geheim99_channel=1_stream=0.sdp",
+        "rtsp://192.0.2.7/cam?channel=1&user=admin&password=Geheim99",
+        "rtsp://admin:Geheim99@192.0.2.7/live",
+        "RTSP://admin:Geheim99@192.0.2.7/live",
+        "rtsp://admin:Gehe/im#Geheim99@192.0.2.7/live",
+        "rtsp://Geheim99@192.0.2.7/live",
+        "rtsp://192.0.2.7/x?Geheim99",
+        "http://192.0.2.7/cgi?pwd=Geheim99",
+    ],
+)
+def test_no_password_is_shown(source):
+    if "://Geheim99@" in source:
+        assert masked(source) == "rtsp://Geheim99:********@192.0.2.7/live", "a user alone is no password"
+        return
+    assert "Geheim99" not in masked(source)
+    assert "192.0.2.7" in masked(source)
+
+
+def test_what_holds_no_secret_is_shown_as_it_is():
+    for source in ("0", "/dev/video0", "picamera", "rtsp://10.0.0.8/Streaming/Channels/101", "clip.mp4"):
+        assert masked(source) == source
+
+
+CAMERAS = ["RTSP://10.0.0.8/x", "rtsps://u:p@h/x", "0", "picamera:1", "walk.mp4", "/dev/video0"]
+
+
+@pytest.mark.parametrize("source", CAMERAS)
+def test_cameras_of_every_kind_are_understood(source):
+    check_source(source)
+
+
+@pytest.mark.parametrize(
+    "source", ["http://10.0.0.8/stream", "udp://@239.0.0.1:1234", "rtsp://", "rtsp://u:p@"]
+)
+def test_an_address_that_no_camera_understands_is_refused(source):
+    with pytest.raises(ConfigError, match=r"camera\.source"):
+        check_source(source)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_parsed_without_a_crash(text):
+    for source in (text, f"rtsp://{text}", f"rtsp://a:{text}@h/x"):
+        address = Address.parse(source)
+        if address is not None:
+            address.sent()
+        masked(source)
