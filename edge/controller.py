@@ -182,7 +182,7 @@ def _draft(decision: Decision, rights: Authorisation | None) -> EventDraft:
     if decision.liveness is not None:
         data["liveness"] = {"score": decision.liveness.score, **decision.liveness.cues}
     if rights is not None:
-        data["rule"] = rights.rule
+        data |= rights.rule.recorded("rule")
         data["unlock_seconds"] = rights.unlock_seconds
     granted = decision.verdict is Verdict.GRANT
     return EventDraft(

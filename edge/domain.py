@@ -1,6 +1,6 @@
 """The vocabulary: frozen values that every package shares.
 
-Imports only numpy, the standard library and the kinds of events. Words follow ISO/IEC 2382-37
+Imports only numpy, the standard library, the kinds of events and the texts. Words follow ISO/IEC 2382-37
 (probe, template, gallery, similarity), ISO/IEC 30107 (presentation attack) and BACnet's access
 objects (denial reasons). One score convention everywhere: *similarity*, cosine, -1..1, higher is closer.
 """
@@ -20,6 +20,7 @@ from edge.events import Kind  # noqa: TC001 - dataclass fields are read at run t
 
 if TYPE_CHECKING:
     from edge.ports import Clock
+from edge.words import Message  # noqa: TC001 - as above
 
 Image: TypeAlias = NDArray[np.uint8]
 """(H, W, 3) uint8, BGR, contiguous."""
@@ -231,14 +232,14 @@ class OperatingPoint:
 
     `fpir` is the wanted false-positive identification rate per visit (None when an expert set
     a bare similarity), `residents` the gallery size it was computed for, `margin` the least
-    lead over the best other resident, `basis` one line for people.
+    lead over the best other resident, `basis` says how it was set.
     """
 
     threshold: float
     margin: float
     fpir: float | None
     residents: int
-    basis: str
+    basis: Message
 
 
 class Verdict(StrEnum):
@@ -341,7 +342,7 @@ class Authorisation:
     allowed: bool
     reason: Reason
     unlock_seconds: float
-    rule: str
+    rule: Message
     opened: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
     not_opened: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
 

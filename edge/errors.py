@@ -3,9 +3,30 @@
 A message names the thing, the value, the rule and the way out.
 """
 
+from __future__ import annotations
+
+from edge.words import Message, has
+
 
 class FacegateError(Exception):
-    """Anything facegate refuses or fails at, on purpose."""
+    """Anything facegate refuses or fails at, on purpose.
+
+    What a person at the panel or the display may meet is raised with a `Message`, an id and values.
+    Everything else is raised with technical English, for logs and commands.
+    """
+
+    @property
+    def message(self) -> Message:
+        """What to tell a person, in any language: as it was raised, else what kind of thing failed."""
+        if self.args and isinstance(self.args[0], Message):
+            return self.args[0]
+        kinds = (f"error.{kind.__name__}" for kind in type(self).__mro__)
+        return Message(next(filter(has, kinds)))
+
+    @property
+    def technical(self) -> str:
+        """The English that `message` does not tell, for the installer; empty when there is none."""
+        return "" if self.args and isinstance(self.args[0], Message) else str(self)
 
 
 class ConfigError(FacegateError, ValueError):

@@ -1,7 +1,7 @@
 """Every kind of event a door can write, and what is true of each: one table that everybody reads.
 
 A new kind is one member of `Kind` with its line in `KINDS`, and its words for people
-(`edge.policy.reasons.KIND_WORDS`); tests fail while one of them is missing. Imports nothing, so that
+(`event.<kind>` in `edge/words`); tests fail while one of them is missing. Imports nothing, so that
 the relay guard may use it. On disk and on the wire a kind is its text, and text that this version
 does not know stays readable: ask `facts_of`.
 """

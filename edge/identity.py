@@ -12,6 +12,7 @@ import unicodedata
 from typing import NewType
 
 from edge.errors import IdentityRefused
+from edge.words import message
 
 ResidentId = NewType("ResidentId", str)
 """An id that passed `resident_id`."""
@@ -38,15 +39,15 @@ def is_identity(text: object) -> bool:
 
 def resident_id(text: str) -> ResidentId:
     """Return the id somebody typed, tidied. Raises `IdentityRefused` saying what an id is."""
-    tidy = _named("resident id", text, MOST_ID)
+    tidy = _named("error.resident_id", text, MOST_ID)
     if not {".", ".."}.isdisjoint(tidy.split("/")):  # browsers take these out of an address
-        raise IdentityRefused(f"resident id {tidy[:40]!r}: no part of it may be '.' or '..'")
+        raise IdentityRefused(message("error.resident_id_dots", id=tidy[:40]))
     return ResidentId(tidy)
 
 
 def person_name(text: str) -> str:
     """Return the name somebody typed, tidied. Raises `IdentityRefused`."""
-    return _named("name", text, MOST_NAME)
+    return _named("error.resident_name", text, MOST_NAME)
 
 
 def access_levels(text: str) -> tuple[str, ...]:
@@ -55,11 +56,11 @@ def access_levels(text: str) -> tuple[str, ...]:
     Raises `IdentityRefused` for one that is too long or not printable.
     """
     names = (part for part in _BETWEEN_LEVELS.split(tidied(text)) if part)
-    return tuple(dict.fromkeys(_named("access level", name, MOST_LEVEL) for name in names))
+    return tuple(dict.fromkeys(_named("error.access_level", name, MOST_LEVEL) for name in names))
 
 
-def _named(what: str, text: str, longest: int) -> str:
+def _named(refusal: str, text: str, longest: int) -> str:
     tidy = tidied(text)
     if not 0 < len(tidy) <= longest or not tidy.isprintable():
-        raise IdentityRefused(f"{what} {tidy[:40]!r}: give 1 to {longest} printable characters")
+        raise IdentityRefused(message(refusal, id=tidy[:40], most=longest))
     return tidy

@@ -14,6 +14,7 @@ from edge.event_log.log import EventLog
 from edge.events import Kind
 from edge.replay.door import MemoryJournal
 from edge.runtime.clock import ManualClock
+from edge.words import message
 from tests.fakes.scene import Scene
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -41,7 +42,7 @@ class Sees:
 
 class Rules:
     def __init__(self, allowed: bool = True, reason: Reason = Reason.GRANTED):
-        self.answer = Authorisation(allowed, reason, 5.0, "rule 7")
+        self.answer = Authorisation(allowed, reason, 5.0, message("rule.needs_pin", group="seven"))
         self.asked: list[tuple[str, str]] = []
 
     def authorise(self, resident_id, at, method):
@@ -227,5 +228,5 @@ def test_an_event_carries_every_number_and_nothing_biometric(wire):
     assert data["similarity"] == 0.8
     assert data["threshold"] == 0.5
     assert data["runner_up"] == "bela"
-    assert data["rule"] == "rule 7"
+    assert data["rule"] == "group seven needs face and PIN"
     assert not any(isinstance(value, (bytes, list)) for value in data.values())

@@ -9,10 +9,13 @@ from edge.domain import Authorisation, EventDraft, Reason
 from edge.recognition.pipeline import Pipeline
 from edge.recognition.visits import Visits
 from edge.runtime.clock import ManualClock
+from edge.words import message
 from tests.test_controller import NOON, Rules, Sees, Wire, written
 
-YES = Authorisation(True, Reason.GRANTED, 4.0, "level resident, schedule always")
-NO = Authorisation(False, Reason.OUT_OF_TIME_RANGE, 0.0, "level cleaner, schedule mornings")
+YES = Authorisation(True, Reason.GRANTED, 4.0, message("rule.level", level="resident", schedule="always"))
+NO = Authorisation(
+    False, Reason.OUT_OF_TIME_RANGE, 0.0, message("rule.level", level="cleaner", schedule="mornings")
+)
 
 
 def draft(rights: Authorisation) -> EventDraft:

@@ -10,7 +10,7 @@ import pytest
 
 import edge
 from edge.events import KINDS, Group, Keep, Kind, Tone, facts_of, tone_of
-from edge.policy.reasons import KIND_WORDS, kind_words
+from edge.words import LANGUAGES, has, names, say
 
 SOURCE = Path(edge.__file__).parent
 TABLES = {SOURCE / "events.py", SOURCE / "policy" / "reasons.py"}
@@ -43,14 +43,13 @@ def trees() -> tuple[ast.Module, ...]:
 def test_every_kind_has_facts_and_words(kind: Kind):
     assert KINDS[kind].group in Group
     assert KINDS[kind].tone in Tone
-    assert all(KIND_WORDS[kind])
+    assert has(f"event.{kind}")
 
 
 def test_no_two_kinds_are_told_alike():
-    in_chinese = [words.zh for words in KIND_WORDS.values()]
-    in_english = [words.en for words in KIND_WORDS.values()]
-    assert len(set(in_english)) == len(Kind)
-    assert len(set(in_chinese)) == len(Kind)
+    assert set(names("event.")) == set(Kind)
+    for language in LANGUAGES:
+        assert len({say(f"event.{kind}", language) for kind in Kind}) == len(Kind)
 
 
 def test_what_somebody_must_look_at_is_an_alarm():
@@ -101,7 +100,6 @@ def test_every_kind_is_written_or_read_by_somebody():
 def test_a_kind_of_another_version_stays_readable():
     assert facts_of("lift.called").group is None
     assert (tone_of("lift.called"), facts_of("lift.called").is_silent) == (Tone.PLAIN, False)
-    assert kind_words("lift.called") == ("lift.called", "lift.called")
 
 
 def test_an_alarm_of_another_version_is_taken_for_a_silent_one():

@@ -17,6 +17,7 @@ from edge.matcher.choice import AUTO, choose
 from edge.matcher.gallery import LiveGallery
 from edge.matcher.matcher import Matcher
 from edge.matcher.search import Outcome
+from edge.words import Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,4 +105,4 @@ def number(resident_id: str | None) -> int:
 
 def point(residents: int, templates: int, share: float) -> OperatingPoint:  # noqa: ARG001 - the port's signature
     """Return the fixed operating point of peer benchmarks."""
-    return OperatingPoint(THRESHOLD, MARGIN, None, residents, "benchmark")
+    return OperatingPoint(THRESHOLD, MARGIN, None, residents, Message("basis.benchmark"))

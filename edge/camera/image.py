@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.camera.check import MAX_PIXELS, validate_frame
 from edge.errors import FrameRefused
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,16 +35,16 @@ def decode_image(data: bytes) -> Image:
     leaves nothing to show. Pictures are returned as far as they decode.
     """
     if len(data) > MAX_BYTES:
-        raise FrameRefused(f"picture has {len(data)} bytes, must be {MAX_BYTES} or less")
+        raise FrameRefused(message("error.picture_bytes", bytes=len(data), most=MAX_BYTES))
     width, height = image_size(data)
     if width * height > MAX_PIXELS:
-        raise FrameRefused(f"picture is {width}x{height}, must be 8K (7680x4320) or less")
+        raise FrameRefused(message("error.picture_pixels", width=width, height=height))
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise FrameRefused(f"picture cannot be decoded: {error}") from error
+        raise FrameRefused(message("error.picture_damaged")) from error
     if image is None:
-        raise FrameRefused("picture cannot be decoded: it is damaged")
+        raise FrameRefused(message("error.picture_damaged"))
     return validate_frame(image)
 
 
@@ -57,8 +58,8 @@ def image_size(data: bytes) -> tuple[int, int]:
             try:
                 return parse(data)
             except (struct.error, IndexError) as error:
-                raise FrameRefused("picture header is cut short or damaged") from error
-    raise FrameRefused("not a picture in JPEG, PNG, BMP or WebP format")
+                raise FrameRefused(message("error.picture_header")) from error
+    raise FrameRefused(message("error.picture_kind"))
 
 
 def _png_size(data: bytes) -> tuple[int, int]:
@@ -82,7 +83,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
             return width, height
         (length,) = struct.unpack_from(">H", data, offset + 2)
         offset += 1 if marker == 0xFF else 2 + max(length, 2)  # FF may be padded with FF
-    raise FrameRefused("picture header is damaged: no JPEG frame header where one must be")
+    raise FrameRefused(message("error.picture_header"))
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:

@@ -183,7 +183,7 @@ def _harvest(taker: ShotTaker, pictures: tuple[Path, ...], camera: str | None) -
             else:
                 harvest.shots += taker.from_clip(_frames(VideoFile(path)), str(path)).shots
         except (EnrolmentRefused, FrameRefused, CameraLost) as refusal:
-            harvest.refused.append(str(refusal))
+            harvest.refused.append(refusal.message)
     if camera is not None:
         click.echo(f"look at the camera for {CAMERA_SECONDS:g} seconds and turn your head a little", err=True)
         harvest.shots += taker.from_clip(_watch(camera), "camera").shots

@@ -105,7 +105,7 @@ def panel(
             click.echo(f"panel: https://{host}:{port}/")
             click.echo(f"certificate SHA-256: {fingerprint}")
             if desk.accounts.first_code:
-                click.echo(f"one-time code for the first account: {desk.accounts.first_code}")
+                click.echo(f"first-start code (首次启用码) for the first account: {desk.accounts.first_code}")
 
         serve(Served(make_app(desk), certificate, key, ready), (host, port))
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from edge.errors import ConsentRefused
+from edge.words import say, zone_name
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 PREFIX = "FGR1"
@@ -70,26 +74,11 @@ def public_key(text: str) -> Ed25519PublicKey:
         raise ConsentRefused("not a door's public key; see facegate consent receipt-key") from error
 
 
-TEXTS = {
-    "en": (
-        "RECEIPT OF ERASURE\n\nDoor: {door}\nPerson: {resident_id}\nTime: {withdrawn_at}\n"
-        "Templates erased: {templates}\nConsents ended: {consents}\nKey destroyed: {key}\n\n"
-        "The key that your face template was encrypted with was destroyed in this device, and the template "
-        "with it. Backups made before are encrypted; when one is restored, the record of this withdrawal "
-        "erases your face again. Keep this receipt.\n\n{line}\n"
-    ),
-    "zh": (
-        "删除回执\n\n门：{door}\n人员：{resident_id}\n时间：{withdrawn_at}\n"
-        "已删除模板：{templates}\n已终止同意：{consents}\n已销毁密钥：{key}\n\n"
-        "本设备中加密您人脸模板的密钥及模板均已销毁。此前的备份均已加密；若恢复备份，"
-        "本次撤回的记录将再次删除您的人脸。请保存此回执。\n\n{line}\n"
-    ),
-}
-
-
-def printed(receipt: Receipt, line: str, language: str = "en") -> str:
-    """Return the receipt as a page of text, the signed line below."""
-    return TEXTS.get(language, TEXTS["en"]).format(**asdict(receipt), line=line)
+def printed(receipt: Receipt, line: str, language: str = "en", zone: tzinfo = UTC) -> str:
+    """Return the receipt as a page of text in the time of `zone`, the signed line below."""
+    at = datetime.fromisoformat(receipt.withdrawn_at).astimezone(zone)
+    facts = asdict(receipt) | {"at": f"{at:%Y-%m-%d %H:%M:%S}", "zone": zone_name(zone, language)}
+    return say("receipt.page", language, **facts, line=line)
 
 
 def _text(data: bytes) -> str:

@@ -6,9 +6,10 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.consent.notice import CURRENT, NOTICES
+from edge.consent.notice import CURRENT, VERSIONS
 from edge.domain import Consent, Reason
 from edge.errors import ConsentRefused
+from edge.words import LANGUAGES, Message, message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,8 +21,6 @@ PURPOSE = "door"
 
 GREETING = "greeting"
 """The other purpose: the display at the gate may show the name when the door opens."""
-
-GREETING_NOTICE = "greeting-2026-1"
 
 FILING_LIMIT = 100_000
 """Stored faces from which an operator in China has to file with the authority (rules of 2025-06-01)."""
@@ -48,18 +47,16 @@ def consent_from(
     """Return the consent to record. Raises `ConsentRefused` naming the rule that is broken."""
     who = statement.resident_id
     if not statement.agrees:
+        raise ConsentRefused(message("error.consent_missing", who=who))
+    if statement.notice not in VERSIONS or statement.language not in LANGUAGES:
         raise ConsentRefused(
-            f"{who}: no consent was given; the face is not enrolled, PIN and card work as well"
+            message("error.consent_notice", notice=statement.notice, language=statement.language)
         )
-    if statement.language not in NOTICES.get(statement.notice, {}):
-        raise ConsentRefused(f"notice {statement.notice} in {statement.language!r} does not exist")
     guardian = statement.guardian.strip()
     if statement.is_minor and not minors_allowed:
-        raise ConsentRefused(f"{who}: under 14 and this site does not enrol minors; use PIN or card")
+        raise ConsentRefused(message("error.consent_minor", who=who))
     if statement.is_minor and not guardian:
-        raise ConsentRefused(
-            f"{who}: under 14: the consent of a guardian is needed; give the guardian's name"
-        )
+        raise ConsentRefused(message("error.consent_guardian", who=who))
     return Consent(
         str(uuid.uuid4()),
         who,
@@ -105,10 +102,10 @@ def matchable(
     return kept, objections
 
 
-def filing_notice(people: int) -> str | None:
+def filing_notice(people: int) -> Message | None:
     """Return what to tell the operator about the duty to file, or None while it is far off."""
     if people >= FILING_LIMIT:
-        return f"{people} people enrolled: filing with the authority is due within 30 working days"
+        return message("panel.filing_due", people=people)
     if people >= FILING_WARNING * FILING_LIMIT:
-        return f"{people} people enrolled: filing is due from {FILING_LIMIT}; prepare it now"
+        return message("panel.filing_soon", people=people)
     return None

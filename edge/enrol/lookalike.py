@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.errors import EnrolmentRefused
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def refuse_lookalike(identifier: Identifier, resident_id: str, rows: Sequence[Embedding]) -> None:
     """Raise `EnrolmentRefused` when one of `rows` would be taken for another resident.
 
-    The line is the door's own threshold for a full visit. Who is enrolled again resembles himself.
+    The line is the door's own threshold for a full visit. Somebody enrolled again resembles themselves.
     """
     point = identifier.operating_point()
     for row in rows:
@@ -27,7 +28,11 @@ def refuse_lookalike(identifier: Identifier, resident_id: str, rows: Sequence[Em
                 continue
             if similarity >= point.threshold:
                 raise EnrolmentRefused(
-                    f"{resident_id} looks like resident {other} (similarity {similarity:.2f}, the door's"
-                    f" threshold is {point.threshold:.2f}): the same person under another id? If not, take"
-                    " more and better pictures, or give both a second factor (face + PIN)"
+                    message(
+                        "photo.look_alike",
+                        who=resident_id,
+                        other=other,
+                        similarity=f"{similarity:.2f}",
+                        threshold=f"{point.threshold:.2f}",
+                    )
                 )

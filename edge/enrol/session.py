@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edge.domain import Flaw, Reason
-from edge.enrol.guidance import GUIDANCE, Guidance, Refusal
+from edge.enrol.guidance import Guidance, Refusal
 from edge.enrol.poses import Plan, Pose
 from edge.enrol.shots import (
     AGREEMENT,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edge.domain import Box, Embedding, Face, Frame, Image, Liveness, Quality
     from edge.faces.quality import QualityLimits
     from edge.ports import Detector, Embedder, Identifier, LivenessCheck
+    from edge.words import Message
 
 
 ASK = {
@@ -256,10 +257,10 @@ class GuidedSession:
         held_out = [shot for shots in self._shots.values() for shot in shots[1::2]]
         self.outcome = judged(self._resident_id, kept, held_out, self._identifier)
 
-    def _commonest(self) -> dict[str, str]:
+    def _commonest(self) -> dict[str, str | Message]:
         told = [(count, code) for code, count in self._told.items() if code is not Guidance.HOLD_STILL]
         most = max(told)[1] if told else Guidance.NOBODY
-        return {"most": GUIDANCE[most].en, "most_zh": GUIDANCE[most].zh}
+        return {"most": most.message}
 
     def _progress(
         self, frame: Frame, guidance: Guidance, box: Box | None = None, quality: Quality | None = None

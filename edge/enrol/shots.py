@@ -18,6 +18,7 @@ from edge.domain import Box, Face, Flaw
 from edge.errors import EnrolmentRefused
 from edge.faces.looking import SURELY_UPRIGHT, TURNS, Looker
 from edge.faces.quality import QualityLimits, face_scale_px, measure
+from edge.words import Message, message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,18 +55,6 @@ MAX_CLIP_SHOTS = 5
 CANDIDATES_PER_SHOT = 3
 """Pictures kept for choosing from, per template wanted."""
 
-ADVICE = {
-    Flaw.TOO_FAR: "come closer or use a larger picture",
-    Flaw.NOT_FACING: "look straight at the camera",
-    Flaw.BLURRED: "hold still or use a sharper picture",
-    Flaw.TOO_DARK: "put light in front of the face",
-    Flaw.TOO_BRIGHT: "reduce the light on the face",
-    Flaw.AT_EDGE: "move the whole face into the picture",
-    Flaw.OUTSIDE_ZONE: "stand in the marked zone",
-    Flaw.LOW_SCORE: "show the whole face, without mask or hand before it",
-    Flaw.NOT_UPRIGHT: "turn the picture until the face is upright (for a camera: camera.rotate)",
-}
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
@@ -73,7 +62,7 @@ class Shot:
 
     embedding: Embedding
     quality: Quality
-    source: str
+    source: str | Message
 
 
 @dataclass(slots=True)
@@ -81,7 +70,7 @@ class Harvest:
     """What a set of pictures gave: shots, and for every refused picture the reason."""
 
     shots: list[Shot] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
+    refused: list[Message | str] = field(default_factory=list)
 
 
 class ShotTaker:
@@ -92,7 +81,7 @@ class ShotTaker:
         self._embedder = embedder
         self._limits = limits
 
-    def from_image(self, image: Image, source: str) -> Shot:
+    def from_image(self, image: Image, source: str | Message) -> Shot:
         """Return the shot of the one person in `image`.
 
         A picture that lies on its side or stands on its head is turned first. Raises
@@ -124,10 +113,10 @@ class ShotTaker:
         """
         candidates, refusals = self._candidates(frames, source)
         if not candidates:
-            reason = max(sorted(set(refusals)), key=refusals.count, default=f"{source}: no frames")
-            raise EnrolmentRefused(
-                f"{reason} (no frame of {max(len(refusals), 1)} looked at was good enough)"
-            )
+            told = [str(refusal) for refusal in refusals]
+            default = message("photo.no_frames", source=source)
+            reason = max(sorted(refusals, key=str), key=lambda one: told.count(str(one)), default=default)
+            raise EnrolmentRefused(message("photo.clip", reason=reason, looked=max(len(refusals), 1)))
         chosen = _spread(candidates, MAX_CLIP_SHOTS)
         return Harvest(
             [
@@ -138,9 +127,9 @@ class ShotTaker:
 
     def _candidates(
         self, frames: Iterable[Frame], source: str
-    ) -> tuple[list[tuple[Image, Face, Quality]], list[str]]:
+    ) -> tuple[list[tuple[Image, Face, Quality]], list[Message]]:
         found: list[tuple[Image, Face, Quality]] = []
-        refusals: list[str] = []
+        refusals: list[Message] = []
         next_look = float("-inf")
         for frame in frames:
             if frame.time < next_look:
@@ -150,28 +139,28 @@ class ShotTaker:
                 face, quality = self._pick(frame.image, source)
                 found.append((*_cut_out(frame.image, face), quality))
             except EnrolmentRefused as refusal:
-                refusals.append(str(refusal))
+                refusals.append(refusal.message)
             if len(found) >= 2 * CANDIDATES_PER_SHOT * MAX_CLIP_SHOTS:
                 found = found[::2]  # a long clip: thin out, keep the spread, bound the memory
         return found, refusals
 
-    def _pick(self, image: Image, source: str) -> tuple[Face, Quality]:
+    def _pick(self, image: Image, source: str | Message) -> tuple[Face, Quality]:
         ranked = sorted(((prominence(face, image), face) for face in self._looker.glance(image)), key=_first)
         faces = [face for _, face in reversed(ranked)]
         if not faces:
-            raise EnrolmentRefused(f"{source}: no face found: use a picture that shows the whole face")
+            raise EnrolmentRefused(message("photo.no_face", source=source))
         if len(faces) > 1 and ranked[-2][0] >= RIVAL_RATIO * ranked[-1][0]:
-            raise EnrolmentRefused(
-                f"{source}: two faces of similar size: use a picture of one person, or cut it"
-            )
+            raise EnrolmentRefused(message("photo.two_faces", source=source))
         face = self._looker.close_up(image, faces[0])
         if face is None:
-            raise EnrolmentRefused(f"{source}: no face when seen close up: use another picture")
+            raise EnrolmentRefused(message("photo.no_close_up", source=source))
         quality = measure(image, face, self._limits)
         if self._looker.turn_of(image, face):
             quality = replace(quality, flaws=(Flaw.NOT_UPRIGHT,))
         if quality.flaws:
-            raise EnrolmentRefused(f"{source}: {_describe(quality, self._limits)}")
+            raise EnrolmentRefused(
+                message("photo.flawed", source=source, flaws=_flaws(quality, self._limits))
+            )
         return face, quality
 
 
@@ -203,14 +192,19 @@ def agreeing(harvest: Harvest) -> Harvest:
         if scores[worst] >= AGREEMENT:
             break
         if len(shots) == 2:
+            first, second = (shot.source for shot in shots)
+            similarity = f"{scores[0]:.2f}"
             raise EnrolmentRefused(
-                f"{shots[0].source} and {shots[1].source}: similarity {scores[0]:.2f}, at least {AGREEMENT}"
-                " is needed: these look like two people; use pictures of one person"
+                message(
+                    "photo.two_people", first=first, second=second, similarity=similarity, least=AGREEMENT
+                )
             )
-        refused.append(f"{shots[worst].source}: does not resemble the other pictures ({scores[worst]:.2f})")
+        refused.append(message("photo.unlike", source=shots[worst].source, similarity=f"{scores[worst]:.2f}"))
         del shots[worst]
     if not shots:
-        raise EnrolmentRefused("; ".join(refused) or "no pictures: give at least one")
+        raise EnrolmentRefused(
+            message("photo.all_refused", refused=refused) if refused else message("photo.none")
+        )
     return Harvest(shots, refused)
 
 
@@ -277,14 +271,14 @@ def _spread(
     ]
 
 
-def _describe(quality: Quality, limits: QualityLimits) -> str:
+def _flaws(quality: Quality, limits: QualityLimits) -> list[Message]:
+    """Return every flaw with its numbers and what to do about it."""
     numbers = {
-        Flaw.TOO_FAR: f"{quality.interocular_px:.0f} px between the eyes, at least"
-        f" {limits.min_interocular_px:.0f} needed",
-        Flaw.NOT_FACING: f"turned (yaw {quality.yaw_deg:.0f}, pitch {quality.pitch_deg:.0f} degrees)",
-        Flaw.BLURRED: f"blurred (sharpness {quality.sharpness:.3f}, at least {limits.min_sharpness} needed)",
-        Flaw.NOT_UPRIGHT: "the face is not upright",
-        Flaw.TOO_DARK: f"too dark (brightness {quality.brightness:.0f} of 255)",
-        Flaw.TOO_BRIGHT: f"too bright (brightness {quality.brightness:.0f} of 255)",
+        "eyes": f"{quality.interocular_px:.0f}",
+        "yaw": f"{quality.yaw_deg:.0f}",
+        "pitch": f"{quality.pitch_deg:.0f}",
+        "sharpness": f"{quality.sharpness:.3f}",
+        "brightness": f"{quality.brightness:.0f}",
     }
-    return "; ".join(f"{numbers.get(flaw, str(flaw))}: {ADVICE[flaw]}" for flaw in quality.flaws)
+    least = {Flaw.TOO_FAR: f"{limits.min_interocular_px:.0f}", Flaw.BLURRED: limits.min_sharpness}
+    return [message(f"photo.flaw.{flaw}", **numbers, least=least.get(flaw, "")) for flaw in quality.flaws]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.enrol.guidance import OVERRIDABLE, REFUSALS, Refusal
+from edge.enrol.guidance import OVERRIDABLE, Refusal
+from edge.words import Message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,16 +53,17 @@ class Objection:
     """Why templates should not be stored; `numbers` fill the gaps of its sentence."""
 
     refusal: Refusal
-    numbers: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, str | Message] = field(default_factory=dict)
 
     @property
     def is_overridable(self) -> bool:
         """True when an installer may store the templates all the same, with a logged reason."""
         return self.refusal in OVERRIDABLE
 
-    def text(self, language: str = "en") -> str:
-        """Return the sentence in `language` (`en` or `zh`)."""
-        return REFUSALS[self.refusal].in_(language).format_map(dict(self.numbers))
+    @property
+    def message(self) -> Message:
+        """What to tell the people at the desk."""
+        return Message(f"refusal.{self.refusal}", self.numbers)
 
 
 def measured(rows: Sequence[Embedding], held_out: Sequence[Embedding], threshold: float) -> Report:
@@ -85,7 +87,11 @@ def objection_to(
     look_alike = nearest_other(identifier, resident_id, rows)
     if look_alike is not None and look_alike[1] >= report.threshold:
         other, similarity = look_alike
-        numbers = {"other": other, "similarity": f"{similarity:.2f}", "threshold": f"{report.threshold:.2f}"}
+        numbers: dict[str, str | Message] = {
+            "other": other,
+            "similarity": f"{similarity:.2f}",
+            "threshold": f"{report.threshold:.2f}",
+        }
         return Objection(Refusal.LOOK_ALIKE, numbers)
     if not report.miss_rate <= MOST_MISSED:  # NaN is an objection, too
         return Objection(Refusal.TOO_WEAK, {"miss": f"{report.miss_rate:.0%}"})
@@ -95,7 +101,7 @@ def objection_to(
 def nearest_other(
     identifier: Identifier, resident_id: str, rows: Sequence[Embedding]
 ) -> tuple[str, float] | None:
-    """Return the enrolled resident most like `rows` and the similarity; himself does not count."""
+    """Return the enrolled resident most like `rows` and the similarity; they themselves do not count."""
     found: dict[str, float] = {}
     for row in rows:
         match = identifier.identify(row)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import OperatingPoint
 from edge.errors import ConfigError
+from edge.words import Message, message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,19 +130,26 @@ class Calibration:
             rule = f"it must be {self.above:.3f} to {MOST_SIMILARITY}"
             raise ConfigError(f"similarity {similarity} is refused: {reason}; {rule}, or set fpir instead")
         fpir = self.false_match_rate(similarity) * max(residents, 1)
-        basis = f"similarity set by hand; with {residents} residents about FPIR {fpir:.2g} a look"
+        basis = message("basis.fixed", residents=residents, fpir=f"{fpir:.2g}")
         return OperatingPoint(similarity, self.margin, None, residents, basis)
 
-    def _basis(self, fpir: float, templates: int) -> str:
+    def _basis(self, fpir: float, templates: int) -> Message:
         wanted = rate_per_comparison(fpir, templates)
         if wanted >= self._upper_fraction:
-            how = f"the strictness of {self._upper_fraction:.0e} is kept although less would do"
+            how = message("basis.kept", rate=f"{self._upper_fraction:.0e}")
         elif wanted >= self.measured_rate:
-            how = f"measured, taken {self.spread:.1f} times as high (upper 95 %)"
+            how = message("basis.measured", times=f"{self.spread:.1f}")
         else:
-            how = f"extrapolated {self.measured_rate / wanted:.0f}-fold by an upper 95 % slope"
-        stand = f"{self.comparisons:,} comparisons of {self.people:,} people"
-        return f"FPIR {fpir:.2g} with {templates} templates is {wanted:.1e} a comparison: {how} ({stand})"
+            how = message("basis.extrapolated", times=f"{self.measured_rate / wanted:.0f}")
+        return message(
+            "basis.fpir",
+            fpir=f"{fpir:.2g}",
+            templates=templates,
+            wanted=f"{wanted:.1e}",
+            how=how,
+            comparisons=f"{self.comparisons:,}",
+            people=f"{self.people:,}",
+        )
 
 
 def rate_per_comparison(fpir: float, templates: int) -> float:

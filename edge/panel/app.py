@@ -23,6 +23,7 @@ from edge.panel.asking import ALL, INSTALLER, PEOPLE, Ask, view
 from edge.panel.desk import Office
 from edge.web.guard import RequestGuard
 from edge.web.refusals import Refused
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +93,7 @@ def make_app(desk: Desk) -> Starlette:
 
     def missing(ask: Ask) -> Response:
         ask.refused(Refused.NOT_FOUND)
-        return ask.page("message.html", 404, title=ask.say("failed"), text=ask.say("not_found"))
+        return ask.failed(404, message("panel.not_found"))
 
     nowhere = view(missing, office, None)
 

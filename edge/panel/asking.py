@@ -16,10 +16,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.errors import FacegateError
-from edge.panel.words import WORDS, say
 from edge.web.accounts import Role
 from edge.web.between import COOKIE, SESSION_HEADER
 from edge.web.refusals import Refused
+from edge.words import LANGUAGES, has, message, nearest, say, tag, zone_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from edge.panel.desk import Desk, Office
-    from edge.policy.explain import Language
     from edge.web.sessions import Session
+    from edge.words import Message
 
 LANGUAGE_COOKIE = "facegate-language"
 ALL = frozenset(Role)
@@ -58,11 +58,10 @@ class Ask:
         return self.office.desk
 
     @property
-    def language(self) -> Language:
-        """`en` or `zh`: the cookie's, else the browser's first wish."""
+    def language(self) -> str:
+        """The code of one of ours: the cookie's, else the browser's first wish."""
         chosen = self.request.cookies.get(LANGUAGE_COOKIE)
-        wish = chosen or self.request.headers.get("accept-language", "")
-        return "zh" if wish.startswith("zh") else "en"
+        return nearest(chosen or self.request.headers.get("accept-language", ""))
 
     @property
     def address(self) -> str:
@@ -74,8 +73,12 @@ class Ask:
         self.office.refusals.tell(why, self.address, self.request.url.path)
 
     def say(self, name: str, **values: object) -> str:
-        """Return a text in the reader's language."""
-        return say(name, self.language, **values)
+        """Return a text of the panel in the reader's language."""
+        return say(f"panel.{name}", self.language, **values)
+
+    def tell(self, message: Message) -> str:
+        """Return a message in the reader's language."""
+        return message.said(self.language)
 
     def is_under(self, path: str) -> bool:
         """Say whether the page asked for is `path` or belongs to it."""
@@ -84,7 +87,7 @@ class Ask:
 
     def known(self, name: str) -> str:
         """Return a text that there is by this name, or the rest of the name after its first _."""
-        return self.say(name) if name in WORDS else name.partition("_")[2]
+        return self.say(name) if has(f"panel.{name}") else name.partition("_")[2]
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """Return a rendered page."""
@@ -92,13 +95,26 @@ class Ask:
         text = PAGES.get_template(template).render(
             ask=self,
             say=self.say,
+            tag=tag,
+            languages=LANGUAGES,
+            own_name=lambda language: say("language.name", language),
             local=self.local,
-            zone=str(self.desk.zone),
+            zone=self.zone,
             role=role.value if role else "",
             csrf=self.session.csrf,
             **values,
         )
         return self.keep(HTMLResponse(text, status))
+
+    @property
+    def zone(self) -> str:
+        """The site's time zone in the reader's words."""
+        return zone_name(self.desk.zone, self.language)
+
+    def failed(self, status: int, text: Message, technical: str = "") -> Response:
+        """Return the page that says why something did not work; `technical` is folded away."""
+        values = {"title": self.say("failed"), "text": self.tell(text), "technical": technical}
+        return self.page("message.html", status, **values)
 
     def local(self, time: datetime, form: str = "%Y-%m-%d %H:%M") -> str:
         """Return a moment as the site's clocks show it."""
@@ -137,10 +153,10 @@ def view(
                 return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
             except MultiPartException as error:
                 await run_in_threadpool(ask.refused, Refused.UPLOAD)
-                return ask.page("message.html", 400, title=ask.say("failed"), text=str(error))
+                return ask.failed(400, message("error.upload"), str(error))
             if not _is_own_form(ask):
                 await run_in_threadpool(ask.refused, Refused.FORGED)
-                return ask.page("message.html", 403, title=ask.say("failed"), text=ask.say("not_allowed"))
+                return ask.failed(403, message("panel.not_allowed"))
         return await run_in_threadpool(_acting, act, ask)
 
     return endpoint
@@ -152,7 +168,7 @@ def _refused_entry(ask: Ask, roles: frozenset[Role] | None) -> Response | None:
     if ask.session.role is None:
         return ask.to("/first" if ask.desk.accounts.first_code else "/login")
     if ask.session.role not in roles:
-        return ask.page("message.html", 403, title=ask.say("failed"), text=ask.say("not_allowed"))
+        return ask.failed(403, message("panel.not_allowed"))
     return None
 
 
@@ -180,4 +196,4 @@ def _acting(act: Callable[[Ask], Response], ask: Ask) -> Response:
     try:
         return act(ask)
     except FacegateError as error:
-        return ask.page("message.html", 422, title=ask.say("failed"), text=str(error))
+        return ask.failed(422, error.message, error.technical)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edge.store.residents import ResidentStore
     from edge.web.accounts import Accounts
     from edge.web.refusals import Refused
+    from edge.words import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Recogniser:
     """
 
     model_id: str
-    judge: Callable[[str, Sequence[tuple[str, Image]]], Outcome]
+    judge: Callable[[str, Sequence[tuple[str | Message, Image]]], Outcome]
     point: Callable[[int], OperatingPoint]
 
 

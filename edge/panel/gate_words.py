@@ -8,6 +8,7 @@ from edge.errors import PanelRefused
 from edge.store.database import open_database
 from edge.store.shared import SharedDatabase
 from edge.web.accounts import ACCOUNTS
+from edge.words import message
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 MOST_LETTERS = 120
 """Three lines of big type on a display of 800 x 480; nobody at a door reads more."""
 
-LANGUAGES = ("en", "zh")
+
+def check_notice(text: str) -> None:
+    """Raise `PanelRefused` unless the display can show `text`: one line, not too long."""
+    if len(text) > MOST_LETTERS or not text.replace("\u3000", " ").isprintable():
+        raise PanelRefused(message("error.notice_length", letters=len(text), most=MOST_LETTERS))
 
 
 class GateWords:
@@ -30,11 +35,8 @@ class GateWords:
             return dict(connection.execute("SELECT language, text FROM notices").fetchall())
 
     def put_notice(self, language: str, text: str) -> None:
-        """Have the display say `text` in this language; an empty text removes it."""
-        if len(text) > MOST_LETTERS or not text.isprintable():
-            raise PanelRefused(
-                f"the notice has {len(text)} characters: give at most {MOST_LETTERS}, in one line"
-            )
+        """Have the display say `text` in this language; an empty text removes it. Raises `PanelRefused`."""
+        check_notice(text)
         with self._file.writing() as connection:
             connection.execute("DELETE FROM notices WHERE language = ?", (language,))
             if text:

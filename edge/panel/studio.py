@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from edge.errors import FacegateError, FrameRefused, PanelRefused
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +110,7 @@ class Studio:
         if self.window is not None:
             self.window.require_open(by)
         if (other := self.now) is not None:
-            raise PanelRefused(f"{other.by} is enrolling {other.statement.resident_id}; end that first")
+            raise PanelRefused(message("error.enrolling", by=other.by, who=other.statement.resident_id))
         enrolment = Enrolment(statement, name, by, self._clock.monotonic())
         with self._lock:
             self._now = enrolment

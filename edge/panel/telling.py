@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from edge.events import facts_of, tone_of
 from edge.panel.asking import PEOPLE
-from edge.policy.explain import explain
-from edge.policy.reasons import kind_words
+from edge.policy.explain import Explanation, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,15 +28,14 @@ BATCH, MOST_READ = 200, 4000
 class Told:
     """One event on a page.
 
-    `day` and `time` are what the site's clocks showed, `title` a few words, `text` has every number,
-    `tone` is how to show it.
+    `day` and `time` are what the site's clocks showed, `told` is the event in the reader's words, `tone`
+    how to show it.
     """
 
     event: DoorEvent
     day: str
     time: str
-    title: str
-    text: str
+    told: Explanation
     tone: Tone
 
 
@@ -61,7 +59,6 @@ def _told(ask: Ask, event: DoorEvent) -> Told:
         event,
         ask.local(event.at, "%Y-%m-%d"),
         ask.local(event.at, "%H:%M:%S"),
-        _title(event.kind, ask.language),
         explain(event, ask.language, ask.desk.zone),
         tone_of(event.kind, event.data.get("state")),
     )
@@ -72,8 +69,3 @@ def _may_see(ask: Ask, event: DoorEvent) -> bool:
         return True
     age_seconds = (ask.desk.clock.now() - event.at).total_seconds()
     return ask.session.role in PEOPLE and age_seconds >= QUIET_SECONDS
-
-
-def _title(kind: str, language: str) -> str:
-    words = kind_words(kind)
-    return words.en if language == "en" else words.zh

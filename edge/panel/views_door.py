@@ -13,6 +13,7 @@ from edge.errors import PanelRefused
 from edge.events import Group, Kind
 from edge.panel.picture import picture_facts
 from edge.panel.telling import seen_events, told
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +68,7 @@ def test_state(ask: Ask) -> Response:
 def pulse(ask: Ask) -> Response:
     """Open once, logged before it happens."""
     if ask.desk.pulse is None:
-        raise PanelRefused(ask.say("no_relay"))
+        raise PanelRefused(message("panel.no_relay"))
     ask.desk.note(Kind.PANEL_DOOR_TEST, by=ask.session.user)
     ask.desk.pulse()
     return ask.to("/test")

@@ -8,10 +8,9 @@ import cv2
 from starlette.responses import JSONResponse, Response
 
 from edge.camera.image import decode_image
-from edge.consent.notice import CURRENT, NOTICES
+from edge.consent.notice import CURRENT, notice_text
 from edge.consent.rules import Statement, consent_from
 from edge.domain import Resident
-from edge.enrol.guidance import GUIDANCE
 from edge.enrol.session import HINDRANCES
 from edge.enrol.templates import templates_under
 from edge.errors import FrameRefused, PanelRefused
@@ -19,6 +18,7 @@ from edge.events import Kind
 from edge.identity import person_name, resident_id
 from edge.web.accounts import Role
 from edge.web.refusals import Refused
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ def form(ask: Ask) -> Response:
     """Return the form that begins an enrolment, or the one under way."""
     if ask.desk.studio.now is not None:
         return ask.to("/enrol/now")
-    return ask.page("enrol.html", notice=NOTICES[CURRENT][ask.language], wanted=ask.request.query_params)
+    return ask.page("enrol.html", notice=notice_text(CURRENT, ask.language), wanted=ask.request.query_params)
 
 
 def start(ask: Ask) -> Response:
@@ -52,7 +52,10 @@ def photos(ask: Ask) -> Response:
     """Judge uploaded photos with the same gates."""
     statement, name = _stated(ask)
     try:
-        pictures = [(f"photo {number}", decode_image(data)) for number, (_, data) in enumerate(ask.files, 1)]
+        pictures = [
+            (message("photo.number", number=number), decode_image(data))
+            for number, (_, data) in enumerate(ask.files, 1)
+        ]
     except FrameRefused:
         ask.refused(Refused.UPLOAD)
         raise
@@ -82,7 +85,7 @@ def state(ask: Ask) -> Response:
         problem = ask.desk.studio.feed.problem
         text = ask.say("no_camera", problem=problem) if problem else ask.say("camera_starts")
         return JSONResponse({"over": False, "text": text, "share": 0})
-    text = GUIDANCE[progress.guidance].in_(ask.language)
+    text = ask.tell(progress.guidance.message)
     return JSONResponse(
         {"over": False, "code": progress.guidance.value, "text": text, "share": round(progress.share, 3)}
     )
@@ -93,7 +96,7 @@ def save(ask: Ask) -> Response:
     enrolment = ask.desk.studio.now
     outcome = enrolment.outcome if enrolment else None
     if enrolment is None or outcome is None:
-        raise PanelRefused("there is no finished enrolment to save; begin a new one")
+        raise PanelRefused(message("error.no_finished_enrolment"))
     override = _override(ask, enrolment)
     statement = enrolment.statement
     consent = consent_from(
@@ -163,7 +166,7 @@ def _faces(ask: Ask, frame: Frame) -> tuple[SeenFace, ...]:
 def _told(ask: Ask, face: SeenFace) -> str:
     """Return one face in words: what the door would say of it, and the numbers."""
     flaw = face.quality.flaws[0] if face.quality.flaws else None
-    verdict = ask.say("face_good") if flaw is None else GUIDANCE[HINDRANCES[flaw]].in_(ask.language)
+    verdict = ask.say("face_good") if flaw is None else ask.tell(HINDRANCES[flaw].message)
     eyes, metres = f"{face.quality.interocular_px:.0f}", f"{face.metres:.1f}"
     return ask.say("face_told", verdict=verdict, eyes=eyes, metres=metres)
 
@@ -201,9 +204,9 @@ def _override(ask: Ask, enrolment: Enrolment) -> dict[str, Any]:
         return {}
     reason = ask.form.get("reason", "").strip()[:200]
     if not objection.is_overridable:
-        raise PanelRefused(objection.text(ask.language))
+        raise PanelRefused(objection.message)
     if ask.session.role is not Role.INSTALLER or not reason:
-        raise PanelRefused("only an installer may override this, and with a reason")
+        raise PanelRefused(message("error.override"))
     return {"override": objection.refusal.value, "override_reason": reason, **objection.numbers}
 
 

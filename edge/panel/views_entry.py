@@ -16,6 +16,7 @@ from edge.panel.asking import LANGUAGE_COOKIE
 from edge.panel.telling import seen_events, told
 from edge.panel.views_people import enrolled
 from edge.web.accounts import Role
+from edge.words import message, nearest
 
 if TYPE_CHECKING:
     from edge.panel.asking import Ask
@@ -37,7 +38,7 @@ def home(ask: Ask) -> Response:
     return ask.page(
         "home.html",
         count=count,
-        filing=filing_notice(count),
+        filing=ask.tell(filing) if (filing := filing_notice(count)) else "",
         again=len(desk.residents.other_models(desk.recogniser.model_id)),
         unmatched=len(desk.unmatched()),
         door=[(ask.say(f"state_{one}"), ask.known(f"is_{state[one]}")) for one in SHOWN if one in state],
@@ -99,7 +100,7 @@ def accounts(ask: Ask) -> Response:
 
 def language(ask: Ask) -> Response:
     """Change the language and go back to the page where that was asked for."""
-    code = "zh" if ask.request.path_params["code"] == "zh" else "en"
+    code = nearest(ask.request.path_params["code"])
     back = ask.request.query_params.get("back", "")
     response = RedirectResponse(back if OWN_PATH.fullmatch(back) else "/", 303)
     response.set_cookie(LANGUAGE_COOKIE, code, max_age=31_536_000, secure=True, samesite="strict")
@@ -113,7 +114,7 @@ def _change_account(ask: Ask, name: str) -> None:
     else:
         role = ask.form.get("role", "")
         if role not in set(Role):
-            raise PanelRefused(f"role {role[:20]!r}: choose installer, staff or auditor")
+            raise PanelRefused(message("error.role"))
         ask.desk.accounts.put(name, Role(role), ask.form.get("password", ""))
         ask.desk.tell(Kind.PANEL_ACCOUNT_CHANGED, by=ask.session.user, account=name, role=role)
     if name != ask.session.user:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.errors import PanelRefused
+from edge.words import message
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -19,7 +20,7 @@ def mode(ask: Ask) -> Response:
     """Open the mode for a quarter of an hour, or close it; back to the page of enrolment."""
     window = ask.desk.studio.window
     if window is None:
-        raise PanelRefused(ask.say("no_door"))
+        raise PanelRefused(message("panel.no_door"))
     if "close" in ask.form:
         window.close(ask.session.user)
     else:

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from starlette.responses import JSONResponse, Response
 
-from edge.consent.notice import NOTICES
+from edge.consent.notice import GREETING_NOTICE, notice_text
 from edge.consent.receipt import printed
-from edge.consent.rules import GREETING, GREETING_NOTICE, PURPOSE, Statement, consent_from
+from edge.consent.rules import GREETING, PURPOSE, Statement, consent_from
 from edge.enrol.withdrawal import WithdrawalDesk
 from edge.errors import PanelRefused
 from edge.events import Group, Kind
@@ -19,6 +19,7 @@ from edge.identity import access_levels
 from edge.panel.telling import seen_events
 from edge.panel.troubles import troubles
 from edge.store.person import export_person
+from edge.words import message
 
 if TYPE_CHECKING:
     from edge.domain import Consent, Resident
@@ -59,7 +60,7 @@ def residents(ask: Ask) -> Response:
 
 
 def enrolled(desk: Desk) -> set[str]:
-    """Return who agreed to the use of his face here: with nobody else's face does the door compare."""
+    """Return who agreed to the use of their face here: with nobody else's face does the door compare."""
     return {one.resident_id for one in desk.consents.in_force().values() if one.purpose == PURPOSE}
 
 
@@ -81,7 +82,7 @@ def resident(ask: Ask) -> Response:
         unmatched=ask.desk.unmatched().get(person.id),
         again=person.id in ask.desk.residents.other_models(ask.desk.recogniser.model_id),
         is_welcomed=bool(_greetings(ask, person)),
-        greeting_notice=NOTICES[GREETING_NOTICE][ask.language],
+        greeting_notice=notice_text(GREETING_NOTICE, ask.language),
     )
 
 
@@ -98,7 +99,7 @@ def change(ask: Ask) -> Response:
         extended_unlock="extended_unlock" in form,
     )
     if changed.valid_from and changed.valid_until and changed.valid_from >= changed.valid_until:
-        raise PanelRefused(ask.say("times_crossed"))
+        raise PanelRefused(message("panel.times_crossed"))
     ask.desk.note(
         Kind.RESIDENT_CHANGED,
         about=person.id,
@@ -138,7 +139,7 @@ def withdraw(ask: Ask) -> Response:
         desk.door_id, desk.residents, desk.consents, desk.receipt_key, desk.clock, desk.log
     )
     receipt, line = office.withdraw(person.id, ask.session.user)
-    page = printed(receipt, line, ask.language)
+    page = printed(receipt, line, ask.language, ask.desk.zone)
     return ask.page("receipt.html", text=page, qr=_qr(line), person=person)
 
 
@@ -155,7 +156,7 @@ def _person(ask: Ask) -> Resident:
     identity = ask.request.path_params["resident_id"]
     person = ask.desk.residents.get(identity)
     if person is None:
-        raise PanelRefused(f"{identity[:64]!r}: no such resident")
+        raise PanelRefused(message("error.no_resident", id=identity[:64]))
     return person
 
 
@@ -181,7 +182,7 @@ def _time(ask: Ask, text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text).replace(tzinfo=ask.desk.zone).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise PanelRefused(f"{text[:40]!r} is not a time; write 2026-12-31T18:00") from error
+        raise PanelRefused(message("error.time", text=text[:40])) from error
 
 
 def _qr(line: str) -> str:

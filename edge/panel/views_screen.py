@@ -8,8 +8,9 @@ from starlette.responses import JSONResponse, Response
 
 from edge.errors import PanelRefused
 from edge.events import Kind
-from edge.panel.gate_words import LANGUAGES
-from edge.panel.screen_words import BUTTONS, lines, picture
+from edge.panel.gate_words import check_notice
+from edge.panel.screen_words import lines, picture, spoken
+from edge.words import LANGUAGES, message, say, tag
 
 if TYPE_CHECKING:
     from edge.panel.asking import Ask
@@ -25,15 +26,16 @@ MOST_DIGITS = 16
 def screen(ask: Ask) -> Response:
     """Return the page for the small display; only the device itself may show it.
 
-    `?language=` en, zh or both; `?voice=on` has the browser speak what is shown.
+    `?language=` is the code of one of ours, or `both` for all of them; `?voice=on` has the browser
+    speak what is shown.
     """
     gate = _own_display(ask)
     wanted = _languages(ask)
     return ask.page(
         "screen.html",
         shown=_state(ask, gate),
-        languages=wanted,
-        button=lambda name: BUTTONS[name].in_(wanted[0]),
+        button=lambda name: say(f"screen.button.{name}", wanted[0]),
+        others=[one for one in LANGUAGES if one != wanted[0]],
         query=ask.request.query_params.get("language", ""),
         speaks=ask.request.query_params.get("voice") == "on",
         has_keys=ask.desk.keys is not None,
@@ -54,7 +56,7 @@ def pin(ask: Ask) -> Response:
     keys = _keys(ask)
     number, typed = ask.form.get("number", ""), ask.form.get("pin", "")
     if not (_is_typed(number) and _is_typed(typed)):
-        raise PanelRefused(ask.say("digits_only"))
+        raise PanelRefused(message("panel.digits_only"))
     keys.type_pin(number, typed)
     return Response(status_code=204)
 
@@ -70,6 +72,8 @@ def display(ask: Ask) -> Response:
     words = _words(ask)
     if ask.request.method == "POST":
         texts = {language: ask.form.get(f"notice_{language}", "").strip() for language in LANGUAGES}
+        for text in texts.values():
+            check_notice(text)
         ask.desk.note(Kind.PANEL_NOTICE_CHANGED, by=ask.session.user, **texts)
         for language, text in texts.items():
             words.put_notice(language, text)
@@ -81,9 +85,9 @@ def display(ask: Ask) -> Response:
 
 def _own_display(ask: Ask) -> GateScreen:
     if ask.address not in LOOPBACK:
-        raise PanelRefused(ask.say("screen_only_here"))
+        raise PanelRefused(message("panel.screen_only_here"))
     if ask.desk.screen is None:
-        raise PanelRefused(ask.say("no_door"))
+        raise PanelRefused(message("panel.no_door"))
     return ask.desk.screen
 
 
@@ -96,14 +100,14 @@ def _keys(ask: Ask) -> GateKeys:
 
 def _words(ask: Ask) -> GateWords:
     if ask.desk.words is None:
-        raise PanelRefused(ask.say("no_door"))
+        raise PanelRefused(message("panel.no_door"))
     return ask.desk.words
 
 
 def _languages(ask: Ask) -> tuple[str, ...]:
     wish = ask.request.query_params.get("language", "")
     if wish == BOTH:
-        return LANGUAGES if ask.language == "en" else LANGUAGES[::-1]
+        return (ask.language, *(one for one in LANGUAGES if one != ask.language))
     return (wish if wish in LANGUAGES else ask.language,)
 
 
@@ -115,7 +119,8 @@ def _state(ask: Ask, gate: GateScreen) -> dict[str, object]:
     for language in languages:
         notice = notices.get(language) or ("" if told else next(iter(notices.values()), ""))
         title, text = lines(shown, language, notice)
-        told.append({"language": language, "title": title, "text": text})
+        words = {"title": title, "text": text, "spoken": spoken(title, text, language)}
+        told.append({"language": language, "tag": tag(language), **words})
     return {"state": shown.stage.value, "seq": shown.seq, "picture": picture(shown), "lines": told}
 
 

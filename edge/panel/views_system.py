@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, Response
 
 from edge.errors import PanelRefused
 from edge.events import Kind
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,10 +38,10 @@ def backup(ask: Ask) -> Response:
 def make_backup(ask: Ask) -> Response:
     """Return an encrypted backup as a download, logged before it is made; the device keeps no copy."""
     if ask.desk.back_up is None:
-        raise PanelRefused(ask.say("no_backup"))
+        raise PanelRefused(message("panel.no_backup"))
     passphrase = ask.form.get("passphrase", "")
     if passphrase != ask.form.get("again", ""):
-        raise PanelRefused(ask.say("not_the_same"))
+        raise PanelRefused(message("panel.not_the_same"))
     ask.desk.note(Kind.PANEL_BACKUP, by=ask.session.user, address=ask.address)
     file = ask.desk.back_up(passphrase)
     day = ask.desk.clock.now().strftime("%Y-%m-%d")

@@ -8,6 +8,7 @@ neighbour who has them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from edge.domain import Authorisation, Reason
@@ -15,6 +16,7 @@ from edge.policy.methods import Method
 from edge.policy.rulebook import RuleBook, UntrustedClock
 from edge.policy.schedule import NEVER
 from edge.policy.trust import Believe, Trust
+from edge.words import Message, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +32,7 @@ class Refusal:
     """Why not, and the rule that says so."""
 
     reason: Reason
-    rule: str
+    rule: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class AccessRules:
         """Return whether the resident may pass at `at` (UTC) by `method` (see `Method`)."""
         resident = self.find(resident_id)
         if resident is None:
-            return self._refuse(Refusal(Reason.NO_ACCESS_RIGHTS, "not on the roster"))
+            return self._refuse(Refusal(Reason.NO_ACCESS_RIGHTS, Message("rule.not_on_roster")))
         groups = self.groups_of(resident)
         refusal = self._refuse_person(resident, at) or _refuse_method(groups, method)
         answer = refusal or self._find_level(resident, groups, at, method)
@@ -57,7 +59,7 @@ class AccessRules:
             return self._refuse(answer)
         extended = resident.extended_unlock or any(group.extended_unlock for group in groups)
         seconds = self.book.extended_unlock_seconds if extended else self.book.unlock_seconds
-        rule = f"level {answer.name}, schedule {answer.schedule.name}"
+        rule = _level_rule(answer)
         return Authorisation(allowed=True, reason=Reason.GRANTED, unlock_seconds=seconds, rule=rule)
 
     def is_current(self, resident_id: str, at: datetime) -> bool:
@@ -98,26 +100,29 @@ class AccessRules:
     def _refuse_person(self, resident: Resident, at: datetime) -> Refusal | None:
         why = self.book.disabled.get(resident.id)
         if why is not None:
-            return Refusal(Reason.CREDENTIAL_MANUAL_DISABLE, f"switched off: {why}")
+            return Refusal(
+                Reason.CREDENTIAL_MANUAL_DISABLE,
+                message("rule.disabled", why=Message(f"value.disabled.{why}")),
+            )
         return self._refuse_by_validity(resident, at)
 
     def _refuse_by_validity(self, resident: Resident, at: datetime) -> Refusal | None:
         floor = self.trust.floor
         if resident.valid_until is not None and resident.valid_until <= max(at, floor):
-            rule = f"valid until {resident.valid_until:%Y-%m-%d %H:%M} UTC"
+            rule = message("rule.valid_until", until=f"{resident.valid_until:%Y-%m-%d %H:%M} UTC")
             return Refusal(Reason.CREDENTIAL_EXPIRED, rule)
         has_begun = resident.valid_from is None or resident.valid_from <= floor
         if not self.trust.believes(at):
             return self._refuse_without_time(is_bound=not has_begun or resident.valid_until is not None)
         if resident.valid_from is not None and not has_begun and at < resident.valid_from:
-            rule = f"valid from {resident.valid_from:%Y-%m-%d %H:%M} UTC"
+            rule = message("rule.valid_from", start=f"{resident.valid_from:%Y-%m-%d %H:%M} UTC")
             return Refusal(Reason.CREDENTIAL_NOT_YET_ACTIVE, rule)
         return None
 
     def _refuse_without_time(self, *, is_bound: bool) -> Refusal | None:
         if self.book.untrusted_clock is UntrustedClock.NOBODY:
-            return Refusal(Reason.CLOCK_UNTRUSTED, "untrusted_clock = nobody")
-        return Refusal(Reason.CLOCK_UNTRUSTED, "validity needs the time") if is_bound else None
+            return Refusal(Reason.CLOCK_UNTRUSTED, Message("rule.clock_nobody"))
+        return Refusal(Reason.CLOCK_UNTRUSTED, Message("rule.clock_validity")) if is_bound else None
 
     def _find_level(
         self, resident: Resident, groups: tuple[Group, ...], at: datetime, method: str
@@ -125,14 +130,16 @@ class AccessRules:
         levels = self.levels_here(resident, method)
         if not levels:
             held = ", ".join(dict.fromkeys([*resident.access_levels, *(g.name for g in groups)])) or "none"
-            return Refusal(Reason.NO_ACCESS_RIGHTS, f"no level for this door by {method} (has: {held})")
+            way = Message(f"value.method.{method}")
+            return Refusal(Reason.NO_ACCESS_RIGHTS, message("rule.no_level", method=way, held=held))
         for level in levels:
             if self._is_open(level, at):
                 return level
         if not self.trust.believes(at):
-            return Refusal(Reason.CLOCK_UNTRUSTED, f"schedule {levels[0].schedule.name} needs the time")
-        shut = "; ".join(f"level {level.name}, schedule {level.schedule.name}" for level in levels)
-        return Refusal(Reason.OUT_OF_TIME_RANGE, shut)
+            return Refusal(
+                Reason.CLOCK_UNTRUSTED, message("rule.clock_schedule", schedule=levels[0].schedule.name)
+            )
+        return Refusal(Reason.OUT_OF_TIME_RANGE, _all_of([_level_rule(level) for level in levels]))
 
     def _may_be_open(self, schedule: Schedule, at: datetime) -> bool:
         unknown = not self.trust.believes(at) and schedule != NEVER
@@ -147,4 +154,12 @@ def _refuse_method(groups: tuple[Group, ...], method: str) -> Refusal | None:
     strict = next((group for group in groups if group.needs_pin_with_face), None)
     if strict is None or method != Method.FACE:
         return None
-    return Refusal(Reason.SECOND_FACTOR_REQUIRED, f"group {strict.name} needs face and PIN")
+    return Refusal(Reason.SECOND_FACTOR_REQUIRED, message("rule.needs_pin", group=strict.name))
+
+
+def _level_rule(level: Level) -> Message:
+    return message("rule.level", level=level.name, schedule=level.schedule.name)
+
+
+def _all_of(rules: list[Message]) -> Message:
+    return reduce(lambda first, second: message("rule.both", first=first, second=second), rules)

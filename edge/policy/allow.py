@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.domain import Authorisation, Reason
+from edge.words import Message
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,5 +25,8 @@ class AllowEnrolled:
     def authorise(self, resident_id: str, at: datetime, method: str) -> Authorisation:  # noqa: ARG002
         """Return leave to pass, whoever it is and whenever. Any thread."""
         return Authorisation(
-            allowed=True, reason=Reason.GRANTED, unlock_seconds=self.unlock_seconds, rule="everybody enrolled"
+            allowed=True,
+            reason=Reason.GRANTED,
+            unlock_seconds=self.unlock_seconds,
+            rule=Message("rule.enrolled"),
         )

@@ -9,6 +9,7 @@ from edge.domain import Authorisation, Reason
 from edge.events import Kind
 from edge.policy.ceiling import MOST_OF_ONE, MOST_OF_READER, Ceilings
 from edge.policy.lockout import FAILURES, Lockout, LockoutRule
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,7 @@ class Attempts:
         now = self._mono()
         for subject, _ in _with_ceilings(reader, claim):
             if self._ceilings.is_reached(subject, now):
-                rule = f"too many wrong tries in 24 h: {subject}; show a face, card or PIN of yours besides"
+                rule = message("rule.tries_in_a_day", subject=subject)
                 return Authorisation(
                     allowed=False, reason=Reason.SECOND_FACTOR_REQUIRED, unlock_seconds=0.0, rule=rule
                 )
@@ -123,6 +124,7 @@ def _with_ceilings(reader: str, claim: str | None) -> list[tuple[str, int]]:
 
 
 def _refusal(reason: Reason, subject: str, seconds_left: float) -> Authorisation:
-    left = f", {seconds_left:.0f} s left" if seconds_left else ""
-    rule = f"too many failures: {subject}{left}"
+    rule = message("rule.failures", subject=subject)
+    if seconds_left:
+        rule = message("rule.failures_pause", subject=subject, seconds=f"{seconds_left:.0f}")
     return Authorisation(allowed=False, reason=reason, unlock_seconds=0.0, rule=rule)

@@ -16,6 +16,7 @@ from edge.policy.entries import Entry
 from edge.policy.methods import Method
 from edge.policy.passes import PREFIX, read_pass
 from edge.policy.showings import Showings
+from edge.words import Message, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,7 +84,7 @@ class CredentialDesk:
                 return None
             resident_id = self._awaited[0]
             self._awaited = None
-        rule = f"no PIN within {FACTOR_SECONDS:g} s"
+        rule = message("rule.no_pin", seconds=f"{FACTOR_SECONDS:g}")
         rights = _refused(Reason.AUTHENTICATION_FACTOR_TIMEOUT, rule)
         return self._answer(rights, Method.FACE_PIN, resident_id)
 
@@ -98,7 +99,7 @@ class CredentialDesk:
         match = book.match(number, pin)
         if match is None:
             self._policy.attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, Method.PIN, number)
-            rights = _refused(Reason.INCORRECT_AUTHENTICATION_FACTOR, "number and PIN do not belong together")
+            rights = _refused(Reason.INCORRECT_AUTHENTICATION_FACTOR, Message("rule.wrong_pin"))
             return self._answer(rights, Method.PIN, None, **known)
         self._policy.attempts.forgive(Method.PIN, number)
         return self._admit_pin(match, known)
@@ -110,7 +111,7 @@ class CredentialDesk:
         if resident_id is not None:
             rights = self._policy.authorise(resident_id, self._clock.now(), Method.CARD)
         else:
-            rights = pause or _refused(Reason.UNKNOWN_CREDENTIAL, "unknown card")
+            rights = pause or _refused(Reason.UNKNOWN_CREDENTIAL, Message("rule.unknown_card"))
             self._policy.attempts.note(rights.reason, Method.CARD)
         # Only a stranger's card is named: that of a resident is his, and the journal is plain text.
         unknown = {} if resident_id is not None else {"card": card_id}
@@ -132,7 +133,7 @@ class CredentialDesk:
         if shown is None:
             self._policy.attempts.note(Reason.UNKNOWN_CREDENTIAL, Method.PASS)
             return self._answer(
-                _refused(Reason.UNKNOWN_CREDENTIAL, "no key here signed it"), Method.PASS, None
+                _refused(Reason.UNKNOWN_CREDENTIAL, Message("rule.pass_unsigned")), Method.PASS, None
             )
         return self._admit_pass(shown, mark)
 
@@ -178,7 +179,12 @@ class CredentialDesk:
 
     def _answer(self, rights: Authorisation, method: Method, resident_id: str | None, **more: str) -> Answer:
         kind = Kind.ACCESS_GRANTED if rights.allowed else Kind.ACCESS_DENIED
-        data = {"method": str(method), "rule": rights.rule, "unlock_seconds": rights.unlock_seconds, **more}
+        data = {
+            "method": str(method),
+            **rights.rule.recorded("rule"),
+            "unlock_seconds": rights.unlock_seconds,
+            **more,
+        }
         return Answer(rights, self._draft(kind, resident_id, str(rights.reason), data))
 
     def _draft(
@@ -187,5 +193,5 @@ class CredentialDesk:
         return EventDraft.now(self._clock, kind, data, resident_id=resident_id, reason=reason)
 
 
-def _refused(reason: Reason, rule: str) -> Authorisation:
+def _refused(reason: Reason, rule: Message) -> Authorisation:
     return Authorisation(allowed=False, reason=reason, unlock_seconds=0.0, rule=rule)

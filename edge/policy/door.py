@@ -16,6 +16,7 @@ from edge.policy.entries import Entry, ExpectedEntries
 from edge.policy.modes import DoorModes, Mode
 from edge.policy.passback import Passback, PassbackKind
 from edge.policy.rulebook import UsualMode
+from edge.words import Message, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from edge.policy.access import AccessRules
 
 
-def refused(reason: Reason, rule: str) -> Authorisation:
+def refused(reason: Reason, rule: Message) -> Authorisation:
     """Return a refusal."""
     return Authorisation(allowed=False, reason=reason, unlock_seconds=0.0, rule=rule)
 
@@ -69,7 +70,7 @@ class DoorPolicy:
         if self.modes.mode(at) is Mode.EVACUATION:
             seconds = self.rules.book.unlock_seconds
             return Authorisation(
-                allowed=True, reason=Reason.GRANTED, unlock_seconds=seconds, rule="mode evacuation"
+                allowed=True, reason=Reason.GRANTED, unlock_seconds=seconds, rule=_mode_rule(Mode.EVACUATION)
             )
         reader = reader_of(method)
         pause = self.attempts.refuse(reader, resident_id, is_proven=True)
@@ -109,7 +110,7 @@ class DoorPolicy:
         """Return the refusal of a locked-down door, for those who hold no access level."""
         if self.modes.mode(at) is not Mode.LOCKED_DOWN:
             return None
-        return refused(Reason.THREAT_LEVEL, "mode locked_down")
+        return refused(Reason.THREAT_LEVEL, _mode_rule(Mode.LOCKED_DOWN))
 
     def note_entry(self, resident_id: str, at: datetime, method: str) -> None:
         """Take note that this resident came in at `at` (UTC)."""
@@ -145,7 +146,7 @@ class DoorPolicy:
         if not answer.allowed:
             return answer
         if self.modes.mode(at) is Mode.LOCKED_DOWN and not self._passes_lockdown(resident_id, at, method):
-            return refused(Reason.THREAT_LEVEL, "mode locked_down")
+            return refused(Reason.THREAT_LEVEL, _mode_rule(Mode.LOCKED_DOWN))
         return self._ask_passback(resident_id, method, answer)
 
     def _passes_lockdown(self, resident_id: str, at: datetime, method: str) -> bool:
@@ -160,12 +161,13 @@ class DoorPolicy:
             return answer
         rule = self._tell_passback(resident_id, method)
         if self.passback.rule.kind is PassbackKind.SOFT:
-            return replace(answer, rule=f"{answer.rule}; {rule}")
+            return replace(answer, rule=message("rule.both", first=answer.rule, second=rule))
         return refused(Reason.PASSBACK_DETECTED, rule)
 
-    def _tell_passback(self, who: str, method: str) -> str:
-        rule = f"passback {self.passback.rule.kind}, {self.passback.rule.seconds:g} s"
-        self.on_alarm(Kind.ACCESS_PASSBACK, {"resident_id": who, "method": method, "rule": rule})
+    def _tell_passback(self, who: str, method: str) -> Message:
+        kind, seconds = self.passback.rule.kind, f"{self.passback.rule.seconds:g}"
+        rule = message("rule.passback", kind=Message(f"value.passback.{kind}"), seconds=seconds)
+        self.on_alarm(Kind.ACCESS_PASSBACK, {"resident_id": who, "method": method, **rule.recorded("rule")})
         return rule
 
 
@@ -190,3 +192,7 @@ class Passage:
         if self._is_noted:
             self._is_noted = False
             self._policy.take_back(self._entry)
+
+
+def _mode_rule(mode: Mode) -> Message:
+    return message("rule.mode", mode=Message(f"value.mode.{mode}"))

@@ -1,4 +1,4 @@
-"""Why the door did what it did: one journal entry told in one paragraph, with every number.
+"""Why the door did what it did: one journal entry as a sentence for residents, and its numbers as a table.
 
 A pure function of the entry: it asks no model, no rule and no clock, so an old decision is told
 by the numbers it was made with.
@@ -6,208 +6,184 @@ by the numbers it was made with.
 
 from __future__ import annotations
 
-from datetime import UTC
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from edge.domain import Reason
 from edge.events import Kind
-from edge.policy.reasons import REASONS, Words, kind_words
+from edge.words import LANGUAGES, Message, gaps, has, say, zone_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import tzinfo
 
     from edge.domain import DoorEvent
 
-Language: TypeAlias = Literal["en", "zh"]
+ENTRIES = (Kind.ACCESS_GRANTED, Kind.ACCESS_DENIED)
+VARIANTS = ("method", "state", "why", "mode")
+"""The data that may have a sentence of its own, such as `tell.health.camera.lost`; a reason comes first."""
 
-SENTENCES = {
-    "granted": Words(
-        "At {at} the door {door} let in {who}{method}.", "{at}，门 {door} 放行了{who}{method}。"
-    ),
-    "denied": Words(
-        "At {at} the door {door} refused {who}{method}.", "{at}，门 {door} 拒绝了{who}{method}。"
-    ),
-    "other": Words(
-        "At {at} at the door {door}: {what}{who}{method}.", "{at}，门 {door}：{what}{who}{method}。"
-    ),
-    "somebody": Words("somebody it could not name", "未能确认身份的来人"),
-    "about": Words(" ({who})", "（{who}）"),
-    "guest": Words("a guest of {host}", "{host} 的访客"),
-    "by": Words(" by {method}", "（{method}）"),
-    "nobody": Words("nobody", "无人"),
-    "compared": Words(
-        "The closest resident was {nearest} with a similarity of {similarity}; {threshold} was needed",
-        "最相似的住户为 {nearest}，相似度 {similarity}，要求不低于 {threshold}",
-    ),
-    "basis": Words(" ({basis})", "（{basis}）"),
-    "runner_up": Words(
-        ", and the next other resident was {runner_up} with {runner_up_similarity}",
-        "；其次为 {runner_up}，相似度 {runner_up_similarity}",
-    ),
-    "margin": Words(", a lead of {margin}", "，领先 {margin}"),
-    "alone": Words(", with no other resident to compare", "，没有其他住户可供比较"),
-    "shots": Words("{shots} picture(s) of the face stand behind this", "判定依据 {shots} 张人脸画面"),
-    "faces": Words(", with {faces_in_view} face(s) in view", "，画面中共有 {faces_in_view} 张人脸"),
-    "quality": Words(
-        "The face: {interocular_px} px between the eyes, sharpness {sharpness}, turned {yaw_deg}° sideways, "
-        "{pitch_deg}° up, tilted {roll_deg}°, brightness {brightness} of 255.",
-        "人脸：两眼间距 {interocular_px} 像素，清晰度 {sharpness}，左右偏转 {yaw_deg}°，俯仰 {pitch_deg}°，"
-        "倾斜 {roll_deg}°，亮度 {brightness}（满值 255）。",
-    ),
-    "liveness": Words("Liveness: {cues}.", "活体检测：{cues}。"),
-    "rule": Words("The rule that decided: {rule}.", "依据的规则：{rule}。"),
-    "unlocked": Words("The lock was released for {unlock_seconds} s.", "开锁 {unlock_seconds} 秒。"),
-    "clock": Words(
-        "The door's clock was not synchronised then ({clock}).", "当时门禁时钟未同步（{clock}）。"
-    ),
-    "rest": Words("Also recorded: {rest}.", "另记录：{rest}。"),
-}
+ORDER = ("similarity", "threshold", "nearest", "runner_up", "runner_up_similarity", "margin", "shots")
+"""The facts people compare first. The others follow as they were recorded."""
 
-METHODS = {
-    "face": Words("face", "人脸"),
-    "face+pin": Words("face and PIN", "人脸加密码"),
-    "pin": Words("PIN", "密码"),
-    "card": Words("card", "卡"),
-    "pass": Words("visitor pass", "访客通行证"),
-}
-QUALITY = ("interocular_px", "sharpness", "yaw_deg", "pitch_deg", "roll_deg", "brightness")
-STOP = Words(".", "。")
+CODED = {"rule_code": "rule", "basis_code": "basis"}
+"""Texts that an entry holds as code and values, and the English that it holds beside them."""
+
+ALIKE = {"alarms": "alarm"}
+"""Fields whose values have the same words."""
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 
 
-def explain(event: DoorEvent, language: Language = "en", zone: tzinfo = UTC) -> str:
-    """Return one paragraph that says why, with every value the entry holds, in the time of `zone`."""
-    teller = _Teller(event, 0 if language == "en" else 1, zone)
-    joint = " " if language == "en" else ""
-    return joint.join(sentence for sentence in teller.sentences() if sentence)
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One entry, told. `facts` has every number the entry holds, as (name, value) in the reader's words."""
+
+    at: str
+    title: str
+    sentence: str
+    facts: tuple[tuple[str, str], ...]
 
 
-def explain_reason(reason: str, language: Language = "en") -> str:
-    """Return the sentence of a reason; a reason this version does not know is named as it is."""
-    words = REASONS[Reason(reason)] if reason in set(Reason) else Words(reason + ".", reason + "。")
-    return words.en if language == "en" else words.zh
+def explain(event: DoorEvent, language: str = LANGUAGES[0], zone: tzinfo = UTC) -> Explanation:
+    """Return what happened and why, in `language` and in the time of `zone`."""
+    at = f"{event.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    teller = _Teller(event, language, zone)
+    when = say("explain.at", language, at=at, zone=zone_name(zone, language))
+    return Explanation(when, title_of(event, language), teller.sentence(), tuple(teller.facts()))
+
+
+def title_of(event: DoorEvent, language: str = LANGUAGES[0]) -> str:
+    """Return what happened in a few words; a kind of another version is named as it is."""
+    names = (f"state.{event.kind}.{event.data.get('state')}", f"event.{event.kind}")
+    return next((say(name, language) for name in names if has(name)), event.kind)
+
+
+def explain_reason(reason: str, language: str = LANGUAGES[0], method: str = "") -> str:
+    """Return the sentence of a reason; a reason of another version is named as it is."""
+    names = (f"reason.{reason}.{method}", f"reason.{reason}")
+    found = next((name for name in names if has(name)), None)
+    return say(found, language) if found else say("explain.unknown_reason", language, reason=reason)
 
 
 class _Teller:
-    """Tells one entry, ticking off what was said so that nothing is left out."""
+    """Tells one entry in one language."""
 
-    def __init__(self, event: DoorEvent, column: int, zone: tzinfo) -> None:
+    def __init__(self, event: DoorEvent, language: str, zone: tzinfo) -> None:
         self._event = event
+        self._language = language
         self._zone = zone
-        self._column = column
-        self._left: dict[str, Any] = dict(event.data)
+        self._data = _decoded(event.data)
 
-    def sentences(self) -> Iterator[str]:
-        yield self._opening()
+    def sentence(self) -> str:
+        """Return the first of the sentences for this entry whose gaps can all be filled."""
+        values = self._values()
+        for name in self._candidates():
+            if has(name) and gaps(name) <= values.keys():
+                return say(name, self._language, **values)
+        return self._plain(values)
+
+    def facts(self) -> Iterator[tuple[str, str]]:
+        data = dict(self._data)
+        if data.get("runner_up") is None and data.get("runner_up_similarity") == -1:
+            for name in ("runner_up_similarity", "margin"):  # nobody else was there to compare with
+                data.pop(name, None)
+            data["runner_up"] = Message("explain.nobody")
+        if self._event.kind == Kind.ACCESS_DENIED and not data.get("unlock_seconds"):
+            data.pop("unlock_seconds", None)  # a refusal unlocks for no time at all
+        if self._event.kind not in ENTRIES and self._event.reason is not None:
+            data.setdefault("reason", self._event.reason)
+        if self._event.clock != "synced":
+            data["clock"] = self._event.clock
+        for name in sorted(data, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER)):
+            yield from self._rows(name, data[name])
+
+    def _rows(self, name: str, value: Any) -> Iterator[tuple[str, str]]:
+        if isinstance(value, dict):
+            for key, part in value.items():
+                yield from self._rows(f"{name}.{key}", part)
+        else:
+            yield self._label(name), self._shown(name, value)
+
+    def _label(self, name: str) -> str:
+        if has(f"field.{name}"):
+            return say(f"field.{name}", self._language)
+        family, dot, last = name.rpartition(".")
+        return f"{self._label(family)} · {last}" if dot else last
+
+    def _candidates(self) -> Iterator[str]:
+        kind = f"tell.{self._event.kind}"
+        for variant in (self._event.reason, *map(self._data.get, VARIANTS)):
+            if isinstance(variant, str):
+                yield f"{kind}.{variant}"
+        yield kind
+
+    def _values(self) -> dict[str, str]:
+        """Return what may fill the gaps of a sentence, in the reader's words."""
+        rule = self._data.get("rule")
+        data = {**(rule.values if isinstance(rule, Message) else {}), **self._data}
+        values = {name: self._shown(name, value, whole=True) for name, value in data.items()}
+        values["door"] = self._event.door_id
+        if (who := self._who()) is not None:
+            values["who"] = who
         if self._event.reason is not None:
-            yield explain_reason(self._event.reason, "zh" if self._column else "en")
-        parts: tuple[Callable[[], str], ...] = (
-            self._comparison,
-            self._shots,
-            self._quality,
-            self._liveness,
-            lambda: self._if_any("rule", "rule"),
-            self._lock,
-            self._clock,
-            self._rest,
-        )
-        for part in parts:
-            yield part()
+            method = str(self._data.get("method", ""))
+            values["reason"] = explain_reason(self._event.reason, self._language, method)
+        return values
 
-    def _say(self, name: str, **values: object) -> str:
-        told = {key: _shown(value) for key, value in values.items()}
-        return SENTENCES[name][self._column].format(**told)
-
-    def _take(self, *names: str) -> dict[str, Any] | None:
-        """Return these values and tick them off, or None when one is missing."""
-        if any(self._left.get(name) is None for name in names):
-            return None
-        return {name: self._left.pop(name) for name in names}
-
-    def _if_any(self, name: str, *keys: str) -> str:
-        values = self._take(*keys)
-        return self._say(name, **values) if values else ""
-
-    def _opening(self) -> str:
-        kind = self._event.kind
-        who, method = self._who(), self._method()
-        at = f"{self._event.at.astimezone(self._zone):%Y-%m-%d %H:%M:%S} {self._zone}"
-        if kind in (Kind.ACCESS_GRANTED, Kind.ACCESS_DENIED):
-            name = kind.partition(".")[2]
-            named = who or self._say("somebody")
-            return self._say(name, at=at, door=self._event.door_id, who=named, method=method)
-        what = kind_words(kind)[self._column]
-        about = self._say("about", who=who) if who else ""
-        return self._say("other", at=at, door=self._event.door_id, what=what, who=about, method=method)
-
-    def _who(self) -> str:
+    def _who(self) -> str | None:
         if self._event.resident_id is not None:
             return self._event.resident_id
-        return self._if_any("guest", "host")
+        if "host" in self._data:
+            return say("explain.guest", self._language, host=self._data["host"])
+        return say("explain.somebody", self._language) if self._event.kind in ENTRIES else None
 
-    def _method(self) -> str:
-        taken = self._take("method")
-        if taken is None:
-            return ""
-        method = str(taken["method"])
-        return self._say("by", method=METHODS.get(method, Words(method, method))[self._column])
+    def _plain(self, values: Mapping[str, str]) -> str:
+        """Return what any kind can be told with: what happened, where, and who had to do with it."""
+        what = title_of(self._event, self._language)
+        told = [say("explain.other", self._language, what=what, door=self._event.door_id)]
+        told += [
+            say(f"explain.{part}", self._language, **{gap: values[gap]})
+            for part, gap in (("person", "who"), ("method", "method"), ("by", "by"))
+            if gap in values
+        ]
+        if self._event.kind in ENTRIES and "reason" in values:
+            told.append(say("explain.because", self._language, reason=values["reason"]))
+        return "".join(told)
 
-    def _comparison(self) -> str:
-        values = self._take("similarity", "threshold")
-        if values is None:
-            return ""
-        nearest = self._left.pop("nearest", None) or self._event.resident_id or self._say("nobody")
-        text = self._say("compared", nearest=nearest, **values) + self._if_any("basis", "basis")
-        return text + self._lead() + STOP[self._column]
-
-    def _lead(self) -> str:
-        """Tell the lead over the next resident; with one resident alone the event has a lead over nobody."""
-        if self._left.get("runner_up") is None and self._left.get("runner_up_similarity") == -1:
-            del self._left["runner_up_similarity"]
-            self._left.pop("margin", None)
-            return self._say("alone")
-        text = self._if_any("runner_up", "runner_up", "runner_up_similarity")
-        return text + self._if_any("margin", "margin")
-
-    def _shots(self) -> str:
-        text = self._if_any("shots", "shots")
-        return text + self._if_any("faces", "faces_in_view") + STOP[self._column] if text else ""
-
-    def _quality(self) -> str:
-        quality = self._left.get("quality")
-        if not isinstance(quality, dict) or not set(QUALITY) <= set(quality):
-            return ""
-        del self._left["quality"]
-        return self._say("quality", **{name: quality[name] for name in QUALITY})
-
-    def _liveness(self) -> str:
-        values = self._take("liveness")
-        return self._say("liveness", cues=_listed(values["liveness"])) if values else ""
-
-    def _lock(self) -> str:
-        if self._event.kind != Kind.ACCESS_GRANTED:
-            return ""
-        return self._if_any("unlocked", "unlock_seconds")
-
-    def _clock(self) -> str:
-        return "" if self._event.clock == "synced" else self._say("clock", clock=self._event.clock)
-
-    def _rest(self) -> str:
-        if self._event.kind == Kind.ACCESS_DENIED and not self._left.get("unlock_seconds"):
-            self._left.pop("unlock_seconds", None)  # a refusal unlocks for no time at all
-        return self._say("rest", rest=_listed(self._left)) if self._left else ""
+    def _shown(self, name: str, value: Any, *, whole: bool = False) -> str:
+        """Return a value in the reader's words; `whole` rounds seconds, as sentences do."""
+        if isinstance(value, Message):
+            return value.said(self._language)
+        if isinstance(value, list | tuple):
+            return say("list.comma", self._language).join(self._shown(name, one) for one in value)
+        field = ALIKE.get(name, name)
+        for words in (f"value.{field}.{value}", f"reason.{value}" if field == "reason" else ""):
+            if has(words):
+                return say(words, self._language)
+        if isinstance(value, str) and TIME.fullmatch(value):
+            return f"{datetime.fromisoformat(value).astimezone(self._zone):%Y-%m-%d %H:%M:%S}"
+        if whole and name.endswith("seconds") and isinstance(value, float):
+            return f"{value:.0f}"
+        return _number(value)
 
 
-def _listed(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_listed(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return " / ".join(map(_listed, value))
-    return _shown(value)
+def _decoded(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data with its coded texts as messages, in place of the English beside them."""
+    found = dict(data)
+    for code, english in CODED.items():
+        told = Message.decoded(found.get(code))
+        if told is not None:
+            del found[code]
+            found[english] = told
+    return found
 
 
-def _shown(value: object) -> str:
+def _number(value: object) -> str:
     """Return a number as people read it: four decimals tell a near miss from a hit."""
+    if value is None:
+        return "–"
     if isinstance(value, bool) or not isinstance(value, float):
         return str(value)
     return f"{value:.4f}".rstrip("0").rstrip(".")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge.domain import Authorisation, Reason
 from edge.errors import StoreError
+from edge.words import Message, message
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,18 +50,24 @@ class PassGate:
         If so its use is taken durably, before the door opens: a power cut in between must not leave a
         pass that opens for ever. `not_opened` of the answer gives it back.
         """
-        name = f"pass {shown.id.hex()} of {shown.host_id}"
+        its = {"pass_id": shown.id.hex(), "host": shown.host_id}
         refusal = self._refuse_by_time(shown, at) or self._refuse_by_place(shown, at)
         if refusal is not None:
-            return _answer(refusal, name)
+            return _answer(refusal, message("rule.pass", **its))
         try:
             use = self.ledger.take(shown.id, shown.max_uses, shown.valid_until)
         except StoreError as error:
-            return _answer(Reason.AUTHENTICATION_UNAVAILABLE, f"{name}: uses cannot be counted: {error}")
+            return _answer(
+                Reason.AUTHENTICATION_UNAVAILABLE, message("rule.pass_uncounted", **its, error=str(error))
+            )
         if use is None:
-            return _answer(Reason.CREDENTIAL_MAX_USES, f"{name}, {shown.max_uses} uses")
-        of = f" of {shown.max_uses}" if shown.max_uses else ""
-        answer = _answer(Reason.GRANTED, f"{name}, use {use}{of}", self.rules.book.unlock_seconds)
+            return _answer(
+                Reason.CREDENTIAL_MAX_USES, message("rule.pass_used_up", **its, uses=shown.max_uses)
+            )
+        rule = message("rule.pass_use", **its, use=use, uses=shown.max_uses)
+        if not shown.max_uses:
+            rule = message("rule.pass_use_free", **its, use=use)
+        answer = _answer(Reason.GRANTED, rule, self.rules.book.unlock_seconds)
         return replace(answer, not_opened=lambda: self._give_back(shown))
 
     def _give_back(self, shown: Pass) -> None:
@@ -81,5 +88,5 @@ class PassGate:
         return None if is_welcome else Reason.NO_ACCESS_RIGHTS
 
 
-def _answer(reason: Reason, rule: str, unlock_seconds: float = 0.0) -> Authorisation:
+def _answer(reason: Reason, rule: Message, unlock_seconds: float = 0.0) -> Authorisation:
     return Authorisation(reason is Reason.GRANTED, reason, unlock_seconds, rule)

@@ -47,7 +47,7 @@ def decided(
     verdict, reason = answer
     detail: dict[str, Any] = {"first_seen": round(visit.first_seen, 6)}
     if look is not None:
-        detail |= {"nearest": look.mean.resident_id, "basis": look.point.basis}
+        detail |= {"nearest": look.mean.resident_id, **look.point.basis.recorded("basis")}
     return Decision(
         verdict,
         reason,

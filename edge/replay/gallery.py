@@ -72,13 +72,13 @@ def load_folders(
     for name, harvest in harvests.items():
         _enrol(gallery, name, harvest)
     if not gallery.residents:
-        reasons = "; ".join(gallery.refused[:3]) or "no pictures or clips found"
+        reasons = "; ".join(map(str, gallery.refused[:3])) or "no pictures or clips found"
         raise EnrolmentRefused(f"--gallery {folders[0]}: nobody could be enrolled: {reasons}")
     return gallery
 
 
 def _enrol(gallery: FolderGallery, name: str, harvest: Harvest) -> None:
-    gallery.refused += harvest.refused
+    gallery.refused += map(str, harvest.refused)
     if not harvest.shots:
         return
     try:
@@ -86,7 +86,7 @@ def _enrol(gallery: FolderGallery, name: str, harvest: Harvest) -> None:
     except EnrolmentRefused as refusal:
         gallery.refused.append(f"{name}: {refusal}")
         return
-    gallery.refused += good.refused
+    gallery.refused += map(str, good.refused)
     gallery.residents[name] = [matched_row([shot.embedding for shot in good.shots])]
 
 
@@ -159,7 +159,7 @@ def _read(entry: Path, source: str) -> Harvest | None:
     except (OSError, ValueError, EOFError):
         return None
     try:
-        return Harvest(refused=entry.with_suffix(".txt").read_text(encoding="utf-8").splitlines())
+        return Harvest(refused=[*entry.with_suffix(".txt").read_text(encoding="utf-8").splitlines()])
     except OSError:
         return None
 
@@ -184,5 +184,5 @@ def _write(entry: Path, harvest: Harvest) -> None:
         if harvest.shots:
             np.save(file, np.stack([_row(shot) for shot in harvest.shots]))
         else:
-            file.write("\n".join(harvest.refused).encode())
+            file.write("\n".join(map(str, harvest.refused)).encode())
     Path(file.name).replace(entry.with_suffix(".npy" if harvest.shots else ".txt"))

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from edge.errors import StoreError
+from edge.words import message
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +54,7 @@ class SealedWriter:
 
     def __init__(self, file: BinaryIO, passphrase: str, cost: Cost) -> None:
         if len(passphrase) < LEAST_PASSPHRASE:
-            raise StoreError(f"the passphrase is too short: give at least {LEAST_PASSPHRASE} characters")
+            raise StoreError(message("error.passphrase", least=LEAST_PASSPHRASE))
         salt = secrets.token_bytes(16)  # also makes the key new, so that chunk numbers can be nonces
         self._header = HEADER.pack(MARKER, VERSION, cost.log_n, cost.p, salt)
         self._cipher = AESGCM(_key(passphrase, salt, cost))

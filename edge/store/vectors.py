@@ -8,6 +8,7 @@ import numpy as np
 
 from edge.errors import StoreError, TemplateRefused
 from edge.identity import MOST_ID, MOST_NAME, is_identity
+from edge.words import message
 
 if TYPE_CHECKING:
     from edge.domain import Embedding, Resident, Template
@@ -19,10 +20,10 @@ NORM_TOLERANCE = 0.02
 def checked_resident(resident: Resident) -> None:
     """Raise `StoreError` when the id or the name is empty, too long or not printable."""
     if not is_identity(resident.id):
-        raise StoreError(f"resident id {resident.id[:40]!r}: give 1 to {MOST_ID} printable characters")
+        raise StoreError(message("error.resident_id", id=resident.id[:40], most=MOST_ID))
     name = resident.name
     if not 0 < len(name) <= MOST_NAME or not name.isprintable():
-        raise StoreError(f"resident name {name[:40]!r}: give 1 to {MOST_NAME} printable characters")
+        raise StoreError(message("error.resident_name", id=name[:40], most=MOST_NAME))
     for at in (resident.valid_from, resident.valid_until):
         if at is not None and at.tzinfo is None:
             raise StoreError(f"resident {resident.id!r}: {at} has no time zone; give UTC")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from edge.errors import PanelRefused
 from edge.store.database import Schema, open_database
 from edge.store.shared import SharedDatabase
+from edge.words import message
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,11 +86,11 @@ class Accounts:
     def put(self, name: str, role: Role, password: str) -> None:
         """Make an account or change it. Raises `PanelRefused` naming the rule that is broken."""
         if not (0 < len(name) <= 64) or not name.isprintable() or name != name.strip():
-            raise PanelRefused(f"account name {name[:40]!r}: give 1 to 64 printable characters")
+            raise PanelRefused(message("error.account_name"))
         if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
-            raise PanelRefused(f"the password has {len(password)} characters; give {LEAST_PASSWORD} or more")
+            raise PanelRefused(message("error.password_length", least=LEAST_PASSWORD, most=MOST_PASSWORD))
         if name.lower() in password.lower():
-            raise PanelRefused("the password contains the account's name; choose another")
+            raise PanelRefused(message("error.password_name"))
         salt = secrets.token_bytes(16)
         row = (name, role.value, salt, _digest(password, salt))
         with self._file.writing() as connection:
@@ -100,7 +101,7 @@ class Accounts:
         roles = self.all()
         installers = [other for other, role in roles.items() if role is Role.INSTALLER]
         if installers == [name]:
-            raise PanelRefused(f"{name} is the last installer; make another one first")
+            raise PanelRefused(message("error.last_installer", name=name))
         with self._file.writing() as connection:
             connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
 

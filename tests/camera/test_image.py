@@ -40,7 +40,7 @@ def _png_announcing(width: int, height: int) -> bytes:
 
 
 def test_a_png_bomb_is_refused_by_its_header() -> None:
-    with pytest.raises(FrameRefused, match="30000x30000, must be 8K"):
+    with pytest.raises(FrameRefused, match="30000x30000; the most is 8K"):
         decode_image(_png_announcing(30000, 30000))
 
 
@@ -48,7 +48,7 @@ def test_a_jpeg_that_announces_too_much_is_refused() -> None:
     data = bytearray(cv2.imencode(".jpg", scene())[1].tobytes())
     start = data.index(b"\xff\xc0")
     data[start + 5 : start + 9] = struct.pack(">HH", 65000, 65000)
-    with pytest.raises(FrameRefused, match="65000x65000, must be 8K"):
+    with pytest.raises(FrameRefused, match="65000x65000; the most is 8K"):
         decode_image(bytes(data))
 
 
@@ -71,7 +71,7 @@ def test_what_is_no_picture_is_refused(data: bytes) -> None:
 
 
 def test_too_many_bytes_are_refused_unread() -> None:
-    with pytest.raises(FrameRefused, match="must be 33554432 or less"):
+    with pytest.raises(FrameRefused, match="the most is 33554432"):
         decode_image(bytes(MAX_BYTES + 1))
 
 

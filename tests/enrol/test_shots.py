@@ -74,7 +74,7 @@ def test_a_clip_without_a_good_frame_is_refused_with_the_commonest_reason():
     enroller, scene = taker(ANNA)
     frames = [scene.frame(n, (ANNA, 300, 200, 30)) for n in range(60)]
 
-    with pytest.raises(EnrolmentRefused, match=r"come closer.*no frame of \d+"):
+    with pytest.raises(EnrolmentRefused, match=r"come closer.*none of \d+"):
         enroller.from_clip(frames, "clip.mp4")
 
 
@@ -91,7 +91,7 @@ def test_one_odd_picture_among_several_is_left_out():
     good = agreeing(Harvest([*shots, shot(axis(1), "wrong.jpg")]))
 
     assert len(good.shots) == 3
-    assert "wrong.jpg: does not resemble" in good.refused[0]
+    assert "wrong.jpg: does not resemble" in str(good.refused[0])
 
 
 def test_two_pictures_of_two_people_are_refused_both():
@@ -100,7 +100,7 @@ def test_two_pictures_of_two_people_are_refused_both():
 
 
 def test_nothing_usable_is_refused_with_all_the_reasons():
-    with pytest.raises(EnrolmentRefused, match=r"a\.jpg: blurred; b\.jpg: dark"):
+    with pytest.raises(EnrolmentRefused, match=r"a\.jpg: blurred, b\.jpg: dark"):
         agreeing(Harvest(refused=["a.jpg: blurred", "b.jpg: dark"]))
 
 
@@ -116,7 +116,7 @@ def test_a_resident_is_his_shots_and_their_mean():
 def test_a_look_alike_is_refused_by_name_and_number():
     gallery = Residents({"flat-1203": axis(0), "flat-7": axis(1)}, threshold=0.5)
 
-    with pytest.raises(EnrolmentRefused, match=r"flat-9 looks like resident flat-1203 \(similarity 0.80"):
+    with pytest.raises(EnrolmentRefused, match=r"flat-9 looks like flat-1203 \(similarity 0.80"):
         refuse_lookalike(gallery, "flat-9", [leaning(0, 0.8)])
 
 

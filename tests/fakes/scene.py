@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from edge.domain import Box, Embedding, Face, Frame, Image, Landmarks, Match, OperatingPoint
+from edge.words import Message
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 DIM = 16
@@ -126,4 +127,4 @@ class Residents:
 
     def operating_point(self, share: float = 1.0) -> OperatingPoint:
         self.shares.append(share)
-        return OperatingPoint(self.threshold, self.margin, 1e-3, len(self.rows), "test")
+        return OperatingPoint(self.threshold, self.margin, 1e-3, len(self.rows), Message("basis.benchmark"))

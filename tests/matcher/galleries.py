@@ -14,6 +14,7 @@ from edge.matcher.choice import BACKENDS, Choice
 from edge.matcher.gallery import LiveGallery
 from edge.matcher.matcher import Matcher
 from edge.matcher.search import Outcome
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,9 @@ def noise(rng: np.random.Generator, *shape: int) -> NDArray[np.float32]:
 
 
 def point(residents: int, templates: int, share: float) -> OperatingPoint:
-    return OperatingPoint(THRESHOLD, MARGIN, share, residents, f"{templates} templates")
+    return OperatingPoint(
+        THRESHOLD, MARGIN, share, residents, message("basis.fixed", residents=residents, fpir=templates)
+    )
 
 
 def backend_names() -> list[str]:

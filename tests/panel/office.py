@@ -30,6 +30,7 @@ from edge.store.consents import ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
 from edge.web.accounts import Accounts, Role
+from edge.words import Message
 from tests.fakes.scene import Actor, Residents, Scene, axis
 
 PASSWORD = "correct horse 9"
@@ -140,7 +141,11 @@ def open_panel(
         stack.enter_context(closing(ResidentStore(folder / "residents.db"))),
         stack.enter_context(closing(ConsentLedger(folder / "consents.db"))),
         Studio(feed, lambda who: GuidedSession(who, (scene, scene), gallery), clock),
-        Recogniser("scene", judge, lambda n: OperatingPoint(0.3 + n * 1e-6, 0.05, 1e-3, n, "a test")),
+        Recogniser(
+            "scene",
+            judge,
+            lambda n: OperatingPoint(0.3 + n * 1e-6, 0.05, 1e-3, n, Message("basis.benchmark")),
+        ),
         Ed25519PrivateKey.generate(),
         EventLog(journal, clock),
         lambda before, count: newest_events(journal, before, count),

@@ -86,13 +86,13 @@ class Person:
         self.go("/enrol")
         self.fill(resident_id=resident_id, name=name, agrees=True)
         if start:
-            self.press("Start the camera")
+            self.press("Start")
 
     def claim(self):
         self.go("/")
         self.fill(code=self.panel.desk.accounts.first_code, name="ines", password=PASSWORD)
         self.press("Create account")
-        self.wait_for("enrolled residents")
+        self.wait_for("people with a face enrolled")
 
 
 @pytest.fixture
@@ -125,15 +125,15 @@ def walks_up(panel, embedding):
 
 def test_first_start_enrol_grant_withdraw_refuse(person):
     person.go("/")
-    assert "one-time code" in person.text
+    assert "first-start code" in person.text
     person.fill(code="WRONG-CODES", name="ines", password=PASSWORD)
     person.press("Create account")
-    assert "not the code" in person.text
+    assert "Wrong code" in person.text
     person.claim()
     assert walks_up(person.panel, axis(0)) is not Verdict.GRANT
 
     person.enrol("flat-1203", "安娜")
-    person.wait_for("The templates are good")
+    person.wait_for("The pictures of the face are good")
     person.picture("enrolled")
     person.press("Save")
     person.wait_for("安娜 is enrolled")
@@ -142,7 +142,7 @@ def test_first_start_enrol_grant_withdraw_refuse(person):
     person.go("/residents")
     person.browser.find_element(By.LINK_TEXT, "flat-1203").click()
     person.press("Withdraw consent")
-    person.wait_for("RECEIPT OF ERASURE")
+    person.wait_for("CONFIRMATION OF DELETION")
     person.picture("receipt")
     assert walks_up(person.panel, axis(0)) is not Verdict.GRANT
     logged = [entry for entry in person.browser.get_log("browser") if entry["source"] != "network"]
@@ -155,9 +155,9 @@ def test_two_faces_and_a_look_alike_are_refused_in_words(person):
     person.panel.scene.actors.append(other)
     person.film.others = ((other, 420, 150, 120),)
     person.enrol("flat-2")
-    person.wait_for("One person only")
+    person.wait_for("Only one person")
     person.film.others = ()
-    person.wait_for("The templates are good")
+    person.wait_for("The pictures of the face are good")
     person.press("Cancel")
 
     person.panel.gallery.rows["flat-1203"] = leaning(0, 0.8)
@@ -232,14 +232,14 @@ def test_axe_finds_nothing_while_enrolling_and_withdrawing(person):
     resize(person.browser, PHONE)
     person.enrol("flat-9", "Anna")
     look_at(person, "enrolling", source, faults)
-    person.wait_for("The templates are good")
+    person.wait_for("The pictures of the face are good")
     look_at(person, "result", source, faults)
     person.press("Save")
     person.wait_for("is enrolled")
     person.go("/residents/flat-9")
     look_at(person, "resident", source, faults)
     person.press("Withdraw consent")
-    person.wait_for("RECEIPT OF ERASURE")
+    person.wait_for("CONFIRMATION OF DELETION")
     look_at(person, "receipt", source, faults)
     assert faults == {}
 
@@ -260,12 +260,12 @@ def test_the_keyboard_is_enough_to_log_in_and_enrol(person):
     keys.send_keys(Keys.TAB)
     tab_to("name").send_keys("ines")
     tab_to("password").send_keys(PASSWORD, Keys.ENTER)
-    person.wait_for("enrolled residents")
+    person.wait_for("people with a face enrolled")
     person.go("/enrol")
     tab_to("resident_id").send_keys("flat-3")
     tab_to("agrees").send_keys(Keys.SPACE)
-    tab_to("Start the camera").send_keys(Keys.ENTER)
-    person.wait_for("The templates are good")
+    tab_to("Start").send_keys(Keys.ENTER)
+    person.wait_for("The pictures of the face are good")
     tab_to("Save").send_keys(Keys.ENTER)
     person.wait_for("is enrolled")
 
@@ -275,7 +275,7 @@ def test_a_hostile_name_runs_nothing(person):
     person.enrol(
         "flat-4", "<img src=x onerror=document.title='owned'><script>document.title='owned'</script>"
     )
-    person.wait_for("The templates are good")
+    person.wait_for("The pictures of the face are good")
     person.press("Save")
     person.wait_for("is enrolled")
     for path in ("/residents", "/residents/flat-4", "/events"):
@@ -303,13 +303,13 @@ def test_the_display_changes_by_itself_and_axe_finds_nothing_on_it(person):
         assert person.browser.find_element(By.CSS_SELECTOR, ".sign .left").is_displayed()
         look_at(person, f"display-{size[0]}-left", source, faults)
         gate.decided(True, Reason.GRANTED)
-        person.wait_for("Welcome", 5)
+        person.wait_for("Please come in", 5)
         look_at(person, f"display-{size[0]}-granted", source, faults)
         gate.decided(False, Reason.UNKNOWN_CREDENTIAL)
         person.wait_for("Not recognised", 5)
         look_at(person, f"display-{size[0]}-refused", source, faults)
         person.press("Bell")
-        person.wait_for("The bell has rung", 5)
+        person.wait_for("The bell rang", 5)
         person.press("PIN")
         look_at(person, f"display-{size[0]}-pad", source, faults)
         person.panel.clock.advance(60)
@@ -370,7 +370,7 @@ def test_a_display_that_lost_the_door_says_so(person):
     cut = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
     person.browser.execute_cdp_cmd("Network.emulateNetworkConditions", cut)
     try:
-        person.wait_for("The display has lost the door", 15)
+        person.wait_for("The display has lost its connection", 15)
     finally:
         whole = cut | {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
         person.browser.execute_cdp_cmd("Network.emulateNetworkConditions", whole)

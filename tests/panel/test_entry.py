@@ -24,7 +24,7 @@ def claim(panel, browser, code=None, password=PASSWORD):
 
 def test_the_first_start_needs_the_printed_code_and_happens_once(panel):
     browser = panel.browser()
-    assert "one-time code" in browser.get("/").text
+    assert "first-start code" in browser.get("/").text
     assert claim(panel, browser, code="AAAAA-AAAAA").status_code == 403
     code = panel.desk.accounts.first_code
     assert claim(panel, browser, code=code.lower().replace("-", " ")).status_code == 200

@@ -21,21 +21,21 @@ def window(panel):
 def test_while_it_is_closed_nobody_enrols_and_the_attempt_is_logged(panel, window):
     browser = panel.logged_in()
     page = browser.get("/enrol").text
-    assert "Enrolment mode is closed" in page
+    assert "Enrolling is closed" in page
     assert "Start" not in page
 
     answer = browser.post("/enrol/start", **FORM)
     assert answer.status_code == 422
-    assert "enrolling is closed at this door" in answer.text
+    assert "Enrolling is closed" in answer.text
     assert panel.desk.studio.now is None
     assert [event.data["why"] for event in panel.events("enrol.refused")] == ["window_closed"]
 
 
 def test_an_installer_opens_it_staff_enrol_and_it_ends_by_the_clock(panel, window):
-    assert "Enrolment mode ends in 15 min." in panel.logged_in().post("/enrol/mode").text
+    assert "Enrolling is open for 15 more minutes." in panel.logged_in().post("/enrol/mode").text
     staff = panel.logged_in("sam", Role.STAFF)
     page = staff.get("/enrol").text
-    assert "Close enrolment mode" not in page
+    assert "Close enrolling now" not in page
     assert staff.post("/enrol/start", **FORM).status_code == 200
     assert panel.desk.studio.now is not None
     panel.desk.studio.end()
@@ -55,5 +55,5 @@ def test_staff_cannot_open_it(panel, window):
 def test_an_installer_closes_it_early(panel, window):
     browser = panel.logged_in()
     browser.post("/enrol/mode")
-    assert "Enrolment mode is closed" in browser.post("/enrol/mode", close="yes").text
+    assert "Enrolling is closed" in browser.post("/enrol/mode", close="yes").text
     assert window.seconds_left == 0

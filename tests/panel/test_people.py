@@ -65,7 +65,7 @@ def test_somebody_is_enrolled_at_the_camera_with_guidance(panel):
 
     assert said[-1]["over"]
     assert {"look_here", "turn_left"} <= {state.get("code") for state in said}
-    assert "templates are good" in browser.get("/enrol/now").text
+    assert "pictures of the face are good" in browser.get("/enrol/now").text
     assert browser.post("/enrol/save").status_code == 200
     assert panel.desk.residents.get("flat-7").name == "安娜"
     assert [event.data["by"] for event in panel.events("enrol.saved")] == ["sam"]
@@ -92,13 +92,13 @@ def test_without_consent_the_camera_is_not_even_opened(panel):
 
 
 def test_a_minor_is_enrolled_only_where_allowed_and_with_a_guardian(panel, tmp_path):
-    assert "does not enrol minors" in enrol(panel, panel.logged_in(), minor="yes", guardian="Li Mei").text
+    assert "does not enrol children" in enrol(panel, panel.logged_in(), minor="yes", guardian="Li Mei").text
 
     (tmp_path / "other").mkdir()
     with ExitStack() as stack:
         other = open_panel(tmp_path / "other", stack, minors_allowed=True)
         browser = other.logged_in()
-        assert "guardian is needed" in enrol(other, browser, minor="yes").text
+        assert "parent or guardian who agrees" in enrol(other, browser, minor="yes").text
         enrolled(other, browser, minor="yes", guardian="Li Mei")
         assert other.desk.consents.of("flat-7")[0].guardian == "Li Mei"
 
@@ -260,7 +260,7 @@ def test_times_are_those_of_the_sites_clocks(tmp_path):
         assert panel.desk.residents.get("flat-7").valid_until == datetime(2026, 12, 31, 10, tzinfo=UTC)
         page = browser.get("/residents/flat-7").text
         assert 'value="2026-12-31T18:00"' in page
-        assert "Asia/Shanghai" in page
+        assert "Beijing time" in page
         now = panel.clock.now().astimezone(ZoneInfo("Asia/Shanghai"))
         events = browser.get("/events").text
         assert f"{now:%Y-%m-%d %H:%M}" in events
@@ -287,12 +287,12 @@ def test_events_are_told_in_words_newest_first_and_paged(panel):
     page = browser.get("/events").text
 
     assert page.index("flat-119") < page.index("flat-100")
-    assert "let in flat-119" in page
+    assert "Let in (gate). Person: flat-119." in page
     assert "flat-60" not in page
     older = page.split('href="/events?before=')[1].split("&")[0]
     assert "flat-60" in browser.get(f"/events?before={older}").text
     browser.get("/language/zh")
-    assert "放行" in browser.get("/events").text
+    assert "已开门" in browser.get("/events").text
 
 
 def test_the_door_test_opens_once_and_says_so_first(panel):

@@ -6,17 +6,18 @@ import pytest
 
 from edge.consent.rules import GREETING
 from edge.domain import Flaw, Reason, Resident
-from edge.faces.liveness.prompts import TEXTS, Prompt
+from edge.faces.liveness.prompts import Prompt
 from edge.panel.gate_screen import Shown, Stage
 from edge.panel.screen_words import lines, picture
 from edge.web.accounts import Role
+from edge.words import names
 from tests.panel.office import open_panel
 
 EVERYTHING = [
     *(Shown(stage) for stage in Stage if stage not in {Stage.PROMPT, Stage.GUIDE}),
     *(Shown(Stage.REFUSED, reason=reason) for reason in Reason),
     *(Shown(Stage.GUIDE, flaw=flaw) for flaw in Flaw),
-    *(Shown(Stage.PROMPT, prompt=Prompt(1, name)) for name in TEXTS),
+    *(Shown(Stage.PROMPT, prompt=Prompt(1, name)) for name in names("prompt.")),
 ]
 
 
@@ -170,13 +171,13 @@ def test_a_notice_that_does_not_fit_is_refused(panel, notice):
 def test_only_who_agreed_is_welcomed_by_name(panel):
     panel.desk.residents.put(Resident("flat-7", "Anna"), [])
     staff = panel.logged_in("sam", Role.STAFF)
-    assert "welcomes without a name" in staff.get("/residents/flat-7").text
+    assert "Not agreed: the display at the door shows no name" in staff.get("/residents/flat-7").text
     staff.post("/residents/flat-7/welcome", do="agree")
 
     (consent,) = panel.desk.consents.of("flat-7")
     assert (consent.purpose, consent.recorded_by) == (GREETING, "sam")
     assert lines(Shown(Stage.GRANTED, name="Anna"), "en", "")[0] == "Welcome, Anna"
-    assert lines(Shown(Stage.GRANTED), "zh", "")[0] == "欢迎"
+    assert lines(Shown(Stage.GRANTED), "zh", "")[0] == "请通行"
     staff.get("/residents/flat-7")
     staff.post("/residents/flat-7/welcome", do="end")
     assert panel.desk.consents.in_force() == {}

@@ -52,7 +52,7 @@ def test_a_lost_broker_and_a_door_without_one_are_told_apart(panel):
     assert "connection refused &lt;b&gt;" in text
     alone = connected(panel, network=lambda: NetworkState(("gate",), "AA")).get("/network").text
     assert "this door works by itself" in alone
-    assert "runs without the door service" in connected(panel, network=None).get("/network").text
+    assert "is not connected to the door service" in connected(panel, network=None).get("/network").text
 
 
 def test_the_devices_own_addresses_are_found_without_a_packet():
@@ -139,23 +139,28 @@ def test_a_filter_looks_beyond_the_newest_page(panel):
     told(panel, "door.opened")
     for _ in range(260):
         told(panel, "access.denied", None, "unknown_credential")
-    assert "The door was opened" in panel.logged_in().get("/events?group=door").text.replace(
-        "the door", "The door"
-    )
+    assert "Door opened" in panel.logged_in().get("/events?group=door").text.replace("the door", "The door")
     assert panel.logged_in().get("/events?before=" + "9" * 400).status_code == 200
 
 
 def test_the_door_test_shows_each_input_as_its_signal_arrives(panel):
     staff = panel.logged_in("sam", Role.STAFF)
     names = [one["name"] for one in staff.client.get("/test/state").json()["last"]]
-    assert names == ["Door opened", "Door closed", "Exit button", "Bell", "Case opened", "Fire alarm"]
+    assert names == [
+        "Door contact: opened",
+        "Door contact: closed",
+        "Exit button",
+        "Bell",
+        "Tamper switch",
+        "Fire signal",
+    ]
     told(panel, "door.rex")
     state = staff.client.get("/test/state").json()
     assert [one["name"] for one in state["last"] if one["is_seen"]] == ["Exit button"]
     assert state["now"] == [
-        {"name": "Door contact", "value": "closed"},
+        {"name": "Door", "value": "closed"},
         {"name": "Lock", "value": "locked"},
-        {"name": "Secured", "value": "yes"},
+        {"name": "Closed and locked", "value": "yes"},
     ]
     assert connected(panel, door=None).client.get("/test/state").json()["now"] == []
 
@@ -170,7 +175,7 @@ def test_the_focus_aid_follows_the_picture(panel):
     panel.feed.frame = replace(frame, image=frame.image // 8)
     dark = browser.client.get("/health/state").json()
     assert dark["brightness"] < sharp["brightness"]
-    assert "Dark" in dark["text"]
+    assert "dark" in dark["text"]
 
 
 def test_the_live_view_tells_distance_and_quality_and_names_nobody(panel):

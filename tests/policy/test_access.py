@@ -45,12 +45,12 @@ def book(*levels: Level, groups: tuple[Group, ...] = (), **more) -> RuleBook:
 def test_without_any_rules_a_resident_passes_at_any_time():
     answer = rules().authorise("anna", MONDAY_NOON, "face")
     assert (answer.allowed, answer.reason, answer.unlock_seconds) == (True, Reason.GRANTED, 5.0)
-    assert answer.rule == "level resident, schedule always"
+    assert str(answer.rule) == "level resident, schedule always"
 
 
 def test_somebody_recognised_but_no_longer_on_the_roster_has_no_rights():
     answer = rules().authorise("ghost", MONDAY_NOON, "face")
-    assert (answer.reason, answer.rule, answer.unlock_seconds) == (
+    assert (answer.reason, str(answer.rule), answer.unlock_seconds) == (
         Reason.NO_ACCESS_RIGHTS,
         "not on the roster",
         0.0,
@@ -65,21 +65,21 @@ def test_another_door_and_another_method_are_no_access_rights():
     assert garage.authorise("anna", MONDAY_NOON, "face+pin").allowed
     refused = garage.authorise("anna", MONDAY_NOON, "card")
     assert refused.reason is Reason.NO_ACCESS_RIGHTS
-    assert refused.rule == "no level for this door by card (has: resident)"
+    assert str(refused.rule) == "no level for this door by card (has: resident)"
 
 
 def test_outside_the_schedule_names_the_schedule():
     levels = book(Level("resident", schedule=OFFICE))
     assert rules(book=levels).authorise("anna", MONDAY_NOON, "pin").allowed
     late = rules(book=levels).authorise("anna", MONDAY_NOON.replace(hour=18), "pin")
-    assert (late.reason, late.rule) == (Reason.OUT_OF_TIME_RANGE, "level resident, schedule office")
+    assert (late.reason, str(late.rule)) == (Reason.OUT_OF_TIME_RANGE, "level resident, schedule office")
 
 
 def test_one_open_level_among_several_is_enough():
     levels = book(Level("cleaner", schedule=NEVER), Level("porter", schedule=OFFICE))
     both = Resident("anna", "Anna", ("cleaner", "porter"))
     assert (
-        rules(both, book=levels).authorise("anna", MONDAY_NOON, "face").rule
+        rules(both, book=levels).authorise("anna", MONDAY_NOON, "face").rule.said()
         == "level porter, schedule office"
     )
 
@@ -97,9 +97,9 @@ def test_validity_begins_on_the_instant_and_ends_before_it():
 def test_switched_off_wins_over_every_level():
     off = book(Level("resident"), disabled={"anna": DisableReason.CREDENTIAL_LOST})
     answer = rules(book=off).authorise("anna", MONDAY_NOON, "face")
-    assert (answer.reason, answer.rule) == (
+    assert (answer.reason, str(answer.rule)) == (
         Reason.CREDENTIAL_MANUAL_DISABLE,
-        "switched off: credential_lost",
+        "switched off: credential lost",
     )
 
 
@@ -115,7 +115,7 @@ def test_look_alikes_need_the_pin_with_the_face_but_not_with_anything_else():
     )
     gate = rules(book=twins)
     refused = gate.authorise("anna", MONDAY_NOON, Method.FACE)
-    assert (refused.reason, refused.rule) == (
+    assert (refused.reason, str(refused.rule)) == (
         Reason.SECOND_FACTOR_REQUIRED,
         "group twins needs face and PIN",
     )
@@ -143,7 +143,7 @@ class TestWithoutTheTime:
         answer = rules(book=book(Level("resident", schedule=OFFICE)), trust=Doubt()).authorise(
             "anna", MONDAY_NOON, "face"
         )
-        assert (answer.reason, answer.rule) == (Reason.CLOCK_UNTRUSTED, "schedule office needs the time")
+        assert (answer.reason, str(answer.rule)) == (Reason.CLOCK_UNTRUSTED, "schedule office needs the time")
 
     def test_an_unrestricted_level_counts_beside_a_bound_one(self):
         levels = book(Level("resident", schedule=OFFICE), Level("owner"))
@@ -180,7 +180,7 @@ class TestWithoutTheTime:
     def test_a_strict_site_lets_nobody_in(self):
         strict = book(Level("resident"), untrusted_clock=UntrustedClock.NOBODY)
         answer = rules(book=strict, trust=Doubt()).authorise("anna", MONDAY_NOON, "face")
-        assert (answer.reason, answer.rule) == (Reason.CLOCK_UNTRUSTED, "untrusted_clock = nobody")
+        assert (answer.reason, str(answer.rule)) == (Reason.CLOCK_UNTRUSTED, "untrusted_clock = nobody")
 
 
 SPANS = (
@@ -261,7 +261,7 @@ def test_rules_agree_with_a_slow_restatement(site, names, validity, at, method, 
     assert answer.reason is slow_answer(site, person, at, method, trust)
     assert answer.allowed == (answer.reason is Reason.GRANTED)
     assert (answer.unlock_seconds > 0) == answer.allowed
-    assert answer.rule
+    assert str(answer.rule)
 
 
 class TestChallenge:

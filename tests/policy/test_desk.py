@@ -78,6 +78,7 @@ class TestPin:
         assert answer.draft.data == {
             "method": "pin",
             "rule": "level resident, schedule always",
+            "rule_code": {"id": "rule.level", "level": "resident", "schedule": "always"},
             "unlock_seconds": 5.0,
             "number": "12",
         }

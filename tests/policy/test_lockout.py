@@ -126,7 +126,7 @@ class TestAttempts:
         for _ in range(5):
             attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, "pin", "anna")
         answer = attempts.refuse("pin", "anna")
-        assert (answer.reason, answer.rule) == (
+        assert (answer.reason, str(answer.rule)) == (
             Reason.LOCKOUT_MAX_ATTEMPTS,
             "too many failures: pin, 30 s left",
         )
@@ -174,7 +174,10 @@ class TestAttempts:
             attempts.note(Reason.PRESENTATION_ATTACK, "face", "anna")
         watch.now += 31.0
         answer = attempts.refuse("face", "anna", is_proven=True)
-        assert (answer.reason, answer.rule) == (Reason.CREDENTIAL_LOCKOUT, "too many failures: face anna")
+        assert (answer.reason, str(answer.rule)) == (
+            Reason.CREDENTIAL_LOCKOUT,
+            "too many failures: face anna",
+        )
         attempts.forgive("pin", "anna")
         assert attempts.refuse("face", "anna", is_proven=True) is None
 

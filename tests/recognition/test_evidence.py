@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from edge.domain import Match, OperatingPoint, Reason, Verdict
 from edge.recognition.evidence import MAX_SHOTS, SUPPORT_SLACK, Evidence, is_hopeless, share_of_look, weigh
+from edge.words import Message
 from tests.fakes.scene import axis, leaning
 
-POINT = OperatingPoint(0.5, 0.05, 1e-3, 100, "test")
+POINT = OperatingPoint(0.5, 0.05, 1e-3, 100, Message("basis.benchmark"))
 SIMILARITY = st.one_of(st.floats(-1, 1), st.just(math.nan))
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from edge.consent.rules import GREETING, GREETING_NOTICE, Statement, consent_from
+from edge.consent.notice import GREETING_NOTICE
+from edge.consent.rules import GREETING, Statement, consent_from
 from edge.domain import Resident, Template
 from edge.errors import StoreError
 from edge.service.chores.retention import finish_withdrawals

@@ -36,7 +36,7 @@ def kinds(journal):
 
 
 def test_closed_at_the_start_and_the_refusal_names_the_way(window, journal):
-    with pytest.raises(PanelRefused, match="enrol_window"):
+    with pytest.raises(PanelRefused, match="open it remotely"):
         window.require_open("staff-1")
     assert (journal.drafts[0].kind, journal.drafts[0].data["by"]) == ("enrol.refused", "staff-1")
 

@@ -22,6 +22,7 @@ from edge.replay.door import MemoryJournal
 from edge.runtime.clock import ManualClock
 from edge.service.entry.access import load_book
 from edge.service.recognition.liveness import asking_on, make_liveness
+from edge.words import LANGUAGES
 from tests.faces.liveness.asking import TURNED, Depth
 from tests.faces.liveness.nets import Eye
 from tests.fakes.scene import Actor, Residents, Scene, axis
@@ -123,8 +124,7 @@ class TestWhoIsAsked:
         gate.stand(gate.berta, 1, answers=False)
 
         prompt = gate.screen.shown.prompt
-        assert set(prompt.texts) == {"en", "zh"}
-        assert all(prompt.texts.values())
+        assert all(prompt.message.said(language) for language in LANGUAGES)
 
     def test_steps_are_drawn_from_the_systems_random_source(self):
         asking = asking_on(GateScreen(ManualClock()), lambda who, at: True)

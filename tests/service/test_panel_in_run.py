@@ -133,7 +133,7 @@ def test_first_start_login_enrol_walk_up_withdraw_walk_up_in_one_process(start, 
     ines.post("/enrol/mode")
     ines.post("/enrol/start", **form)
     until(lambda: ines.get("/enrol/state").json()["over"], door, "end of the enrolment")
-    assert "The templates are good" in ines.get("/enrol/now").text
+    assert "The pictures of the face are good" in ines.get("/enrol/now").text
     ines.post("/enrol/save")
     granted = door.wait_for(is_kind("access.granted"))
     assert granted["resident"] == "flat-1203"
@@ -141,7 +141,7 @@ def test_first_start_login_enrol_walk_up_withdraw_walk_up_in_one_process(start, 
     ines.get("/test")
     ines.post("/test/pulse")
     ines.get("/residents/flat-1203")
-    assert "RECEIPT OF ERASURE" in ines.post("/residents/flat-1203/withdraw").text
+    assert "CONFIRMATION OF DELETION" in ines.post("/residents/flat-1203/withdraw").text
     erased = door.wait_for(is_kind("face.erased"))
     refused = door.wait_for(lambda e: e["type"] == "access.denied" and e["seq"] > erased["seq"])
 

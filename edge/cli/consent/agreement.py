@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge.errors import ConsentRefused
+from edge.words import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +49,8 @@ class Agreement:
         return found[-1]
 
     def _given(self, resident_id: str, where: str) -> Consent:
-        from edge.consent.notice import CURRENT
-        from edge.consent.rules import GREETING, GREETING_NOTICE, Statement, consent_from
+        from edge.consent.notice import CURRENT, GREETING_NOTICE
+        from edge.consent.rules import GREETING, Statement, consent_from
 
         now = datetime.now(UTC)
         at = self.on.replace(tzinfo=UTC) if self.on else now
@@ -83,7 +84,7 @@ OPTIONS = (
     click.option("--guardian", help="For a person under 14: the guardian who agreed."),
     click.option(
         "--language",
-        type=click.Choice(["en", "zh"]),
+        type=click.Choice(LANGUAGES),
         default="en",
         show_default=True,
         help="Of the notice that was read.",

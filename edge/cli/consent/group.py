@@ -14,6 +14,7 @@ from edge.cli.data_dir import data_option
 from edge.cli.door_files import opened
 from edge.cli.identity import RESIDENT_ID
 from edge.events import Kind
+from edge.words import LANGUAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,18 +32,17 @@ def consent() -> None:
 
 
 @consent.command()
-@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
+@click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True)
 @click.option("--greeting", is_flag=True, help="The one for being welcomed by name.")
 def notice(language: str, greeting: bool) -> None:
     """Print the notice to read and sign before a face is enrolled.
 
     Example: facegate consent notice --language zh
     """
-    from edge.consent.notice import CURRENT, NOTICES
-    from edge.consent.rules import GREETING_NOTICE
+    from edge.consent.notice import CURRENT, GREETING_NOTICE, notice_text
 
     version = GREETING_NOTICE if greeting else CURRENT
-    click.echo(f"{NOTICES[version][language]}\n\n({version})")
+    click.echo(f"{notice_text(version, language)}\n\n({version})")
 
 
 @consent.command()
@@ -100,7 +100,7 @@ def list_(missing: bool, as_json: bool, data: Path) -> None:
 @consent.command()
 @click.argument("resident_id", type=RESIDENT_ID)
 @click.option("--by", default=getpass.getuser, show_default="your login", help="Who takes it down.")
-@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True)
+@click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True)
 @data_option
 def withdraw(resident_id: str, by: str, language: str, data: Path) -> None:
     """End RESIDENT_ID's consents: templates erased, key destroyed; prints the signed receipt to keep.

@@ -19,7 +19,7 @@ function show(told) {
     const block = document.createElement("div");
     const title = document.createElement(n ? "p" : "h1");
     const text = document.createElement("p");
-    block.lang = line.language === "zh" ? "zh-CN" : "en";
+    block.lang = line.tag;
     title.className = "title"; text.className = "text";
     title.textContent = line.title; text.textContent = line.text;
     block.append(title, text);
@@ -31,8 +31,8 @@ function speak(told) {
   if (!body.dataset.speaks || !("speechSynthesis" in window)) { return; }
   speechSynthesis.cancel();
   for (const line of told) {
-    const words = new SpeechSynthesisUtterance(`${line.title}. ${line.text}`);
-    words.lang = line.language === "zh" ? "zh-CN" : "en";
+    const words = new SpeechSynthesisUtterance(line.spoken);
+    words.lang = line.tag;
     speechSynthesis.speak(words);
   }
 }
@@ -59,7 +59,7 @@ function fail() {
   seen = -1;
   body.dataset.state = "refused";
   body.dataset.picture = "cross";
-  show([{ language: document.documentElement.lang, title: body.dataset.offline, text: "" }]);
+  show([{ tag: document.documentElement.lang, title: body.dataset.offline, text: "" }]);
 }
 
 function again() { look().catch(fail).finally(() => setTimeout(again, STATE_MS)); }

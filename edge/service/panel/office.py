@@ -25,6 +25,7 @@ from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.web.accounts import ACCOUNTS_FILE, Accounts
 from edge.web.tls import signing_key
+from edge.words import Message, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,7 +153,7 @@ class Eyes:
 
 
 def _no_models(*_: object) -> Any:
-    raise ModelMissing("no face models are installed, so nobody is enrolled: run facegate models install")
+    raise ModelMissing(message("error.ModelMissing"))
 
 
 BLIND = Eyes(_no_models, Recogniser("none", _no_models, _no_models))
@@ -177,14 +178,12 @@ def _sessions(
 def _recogniser(wish: PanelWish, models: Models, compared: Callable[[], Identifier]) -> Recogniser:
     rule = threshold_rule(models.calibration, wish.sureness)
 
-    def judge(resident_id: str, pictures: Sequence[tuple[str, Image]]) -> Outcome:
+    def judge(resident_id: str, pictures: Sequence[tuple[str | Message, Image]]) -> Outcome:
         harvest = _harvest(models, pictures)
         rows = [shot.embedding for shot in harvest.shots]
         if len(rows) < LEAST_PHOTOS:
-            why = "".join(f"; {one}" for one in harvest.refused)
-            raise EnrolmentRefused(
-                f"{len(rows)} good photo(s): give at least {LEAST_PHOTOS}, of this person{why}"
-            )
+            why = {"least": LEAST_PHOTOS, "why": harvest.refused}
+            raise EnrolmentRefused(message("error.photos", count=len(rows), **why))
         kept, held_out = (rows[::2], rows[1::2]) if len(rows) > LEAST_PHOTOS else (rows[:1], rows[1:])
         return judged(resident_id, kept, held_out, compared())
 
@@ -194,14 +193,14 @@ def _recogniser(wish: PanelWish, models: Models, compared: Callable[[], Identifi
     return Recogniser(models.embedder.model_id, judge, point)
 
 
-def _harvest(models: Models, pictures: Sequence[tuple[str, Image]]) -> Harvest:
+def _harvest(models: Models, pictures: Sequence[tuple[str | Message, Image]]) -> Harvest:
     taker = ShotTaker(models.detector, models.embedder)
     harvest = Harvest()
     for name, image in pictures:
         try:
             harvest.shots.append(taker.from_image(image, name))
         except EnrolmentRefused as refusal:
-            harvest.refused.append(str(refusal))
+            harvest.refused.append(refusal.message)
     return agreeing(harvest)
 
 

@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 from edge.consent.rules import GREETING
 from edge.domain import EventDraft, Reason, Verdict
-from edge.errors import FacegateError, LockError, PanelRefused
+from edge.errors import FacegateError, PanelRefused
 from edge.events import Kind
 from edge.extras import way_to_install
 from edge.faces.detector import load_detector
 from edge.panel.feed import DoorFeed
 from edge.policy.modes import Mode
 from edge.service.property.report import door_words
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -140,7 +141,9 @@ class PanelSide:
                 "panel: https://%s:%d/ certificate SHA-256 %s", section.host, section.port, fingerprint
             )
             if desk.accounts.first_code:
-                logger.warning("panel: one-time code for the first account: %s", desk.accounts.first_code)
+                logger.warning(
+                    "panel: first-start code (首次启用码) for the first account: %s", desk.accounts.first_code
+                )
 
         return Served(make_app(desk), certificate, key, ready)
 
@@ -185,13 +188,10 @@ class PanelSide:
         )
 
     def _pulse(self, door: RunningDoor) -> None:
-        """Open once for the door test, through the door itself. Raises `PanelRefused`."""
+        """Open once for the door test, through the door itself. Raises `PanelRefused` or `LockError`."""
         if door.rules.policy.modes.mode(self._clock.now()) is Mode.LOCKED_DOWN:
-            raise PanelRefused("the door is locked down; end that first")
-        try:
-            door.hardware.door.unlock(door.settings.lock.unlock_seconds)
-        except LockError as error:
-            raise PanelRefused(str(error)) from error
+            raise PanelRefused(message("error.locked_down"))
+        door.hardware.door.unlock(door.settings.lock.unlock_seconds)
 
     def _trouble(self, door: RunningDoor, problem: str) -> None:
         logger.error("the panel is not served, the door goes on: %s", problem)

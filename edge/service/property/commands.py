@@ -11,6 +11,7 @@ from edge.events import Kind
 from edge.policy.modes import DoorState, Mode
 from edge.relay.door import DoorStatus, LockStatus
 from edge.wire.commands import WITHOUT_NONCE, Command, CommandType, Outcome
+from edge.words import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +124,8 @@ class RemoteCommands:
         seconds = command.args.get("seconds", self._rules.policy.rules.book.unlock_seconds)
         waiting = self._expect(seconds, reply)
         draft = self._draft(command, Kind.ACCESS_GRANTED, Reason.GRANTED, unlock_seconds=seconds)
-        admission = self._controller.enter(draft, Authorisation(True, Reason.GRANTED, seconds, "remote"))
+        rights = Authorisation(True, Reason.GRANTED, seconds, Message("rule.remote"))
+        admission = self._controller.enter(draft, rights)
         if admission.reason is not Reason.GRANTED or self._door.state.lock is not LockStatus.UNLOCKED:
             self._finish(waiting, NOT_UNLOCKED)
 

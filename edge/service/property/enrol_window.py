@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edge.domain import EventDraft
 from edge.errors import PanelRefused
 from edge.events import Kind
+from edge.words import message
 
 if TYPE_CHECKING:
     from edge.ports import Clock, EventWriter
@@ -36,7 +37,7 @@ class EnrolWindow:
         """
         if not 0 < seconds <= MOST_SECONDS:
             raise PanelRefused(
-                f"enrol window of {seconds:g} s: give more than 0 and at most {MOST_SECONDS:g}"
+                message("error.window_seconds", seconds=f"{seconds:g}", most=f"{MOST_SECONDS:g}")
             )
         self._events.commit(self._draft(Kind.ENROL_WINDOW_OPENED, by=by, seconds=seconds))
         with self._lock:
@@ -66,10 +67,7 @@ class EnrolWindow:
         if self.seconds_left > 0:
             return
         self._events.record(self._draft(Kind.ENROL_REFUSED, by=by, why="window_closed"))
-        raise PanelRefused(
-            "enrolling is closed at this door: an installer opens it at the panel, "
-            "or the property with `facegate hub command enrol_window DOOR`"
-        )
+        raise PanelRefused(message("error.window_closed"))
 
     def _shut(self, *, when_over_only: bool) -> bool:
         """Close the window and say whether this call did it."""

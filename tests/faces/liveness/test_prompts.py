@@ -6,16 +6,16 @@ import pytest
 
 from edge.faces.liveness.challenge import Step
 from edge.faces.liveness.gate import Hindrance
-from edge.faces.liveness.prompts import TEXTS, Prompt
+from edge.faces.liveness.prompts import Prompt
+from edge.words import LANGUAGES, names, say
 
 
 @pytest.mark.parametrize("name", [*Step, *Hindrance, "bad_light", "look", "again", "thanks", "failed"])
 def test_every_step_and_hindrance_has_english_and_chinese(name):
-    texts = Prompt(1, str(name)).texts
-
-    assert set(texts) == {"en", "zh"}
-    assert all(text.endswith((".", "。")) for text in texts.values())
+    said = Prompt(1, str(name)).message.said
+    assert all(said(language).endswith((".", "。")) for language in LANGUAGES)
 
 
 def test_no_two_texts_are_the_same_by_accident():
-    assert len({texts["en"] for name, texts in TEXTS.items()}) == len(TEXTS)
+    prompts = names("prompt.")
+    assert len({say(f"prompt.{name}") for name in prompts}) == len(prompts)
