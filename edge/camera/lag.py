@@ -1,39 +1,80 @@
-"""How far behind the present a stream's reader has fallen."""
+"""How far behind the present a stream's frames are when they arrive."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 LARGEST_STEP_SECONDS = 0.25
-"""A larger disagreement between two frames is the camera setting its clock, or a stall, which the
-length of the read shows anyway."""
+"""Stamps that run ahead of the clock by more between two frames are the camera setting its clock."""
 
 LEAK_PER_SECOND = 0.001
 """Two quartz clocks differ by up to 100 ppm: forgetting ten times that keeps a day of drift from
 adding up, and no overload worth the name is that small."""
 
 IDLE_SHARE = 0.2
-"""Who waits for frames a fifth of the time has no backlog, whatever the stamps say: some cheap
-cameras stamp 25 fps and send 20. Measured over a second, because a busy machine makes a thread
-wait for its turn as well."""
+"""Who waits for frames a fifth of the time reads and decodes fast enough. Measured over a second,
+because a busy machine makes a thread wait for its turn as well."""
 
 LIVE_WAIT_SECONDS = 0.008
-"""A read that waits this long for its frame has no backlog left: faster than any camera up to
+"""A read that waits this long for its frame has taken all there was: faster than any camera up to
 60 fps and the decoding of its frame."""
+
+TRUST_SECONDS = 10.0
+TRUST_RATIO = 0.003
+"""Stamps that pass as the clock does for so long, within so much, are right, and stay so: what
+arrives late from then on is late."""
+
+EVEN_FRAMES = 16
+EVEN_RATIO = 1.5
+"""Frames come evenly when no gap among the last ones is longer than this many times their mean. A link
+that is too narrow brings large frames later than small ones."""
+
+
+@dataclass(slots=True)
+class Stamps:
+    """What is known of a camera's time stamps, over all its connections.
+
+    Some cheap cameras stamp 25 fps and send 20, always: their stamps say nothing. A camera whose
+    stamps once passed as the clock does is another matter: when they fall behind, it is the link.
+    """
+
+    are_right: bool = False
+    _passed: float = 0.0
+    _stamped: float = 0.0
+
+    def observe(self, passed: float, stamped: float) -> None:
+        """Take what passed between two frames, by the clock and by their stamps, in seconds."""
+        if not 0 < stamped <= passed + LARGEST_STEP_SECONDS:
+            self._passed = self._stamped = 0.0
+            return
+        self._passed += passed
+        self._stamped += stamped
+        if self._passed >= TRUST_SECONDS:
+            self.are_right = self.are_right or abs(self._stamped / self._passed - 1) <= TRUST_RATIO
+            self._passed = self._stamped = 0.0
 
 
 @dataclass(slots=True)
 class LagMeter:
     """Adds up how much later each frame arrives than its own time stamp says it should.
 
-    `seconds` is the lag so far. It grows when reader or decoder are too slow, so that frames
-    queue up in the network buffers, and is none while frames are idly waited for.
+    `seconds` is the lag so far. It grows when reader or decoder are too slow, so that frames queue
+    up here, and when the link is too narrow, so that they queue up on the way, where waiting for them
+    proves nothing. Stamps that were never right are not held against a camera whose frames come evenly.
     """
 
+    stamps: Stamps = field(default_factory=Stamps)
     seconds: float = 0.0
     _stamp: float | None = None
     _arrived: float = 0.0
     _idle_share: float = 0.0
+    _gaps: deque[float] = field(default_factory=lambda: deque(maxlen=EVEN_FRAMES))
+
+    @property
+    def is_idle(self) -> bool:
+        """True when the reader mostly waits: what is late then was late on the way."""
+        return self._idle_share >= IDLE_SHARE
 
     def observe(self, stamp: float, arrived: float, idle: float) -> float:
         """Take a frame's own time, its arrival and how long was idly waited for it; return the lag.
@@ -41,15 +82,20 @@ class LagMeter:
         All in seconds; `stamp` and `arrived` on scales of their own.
         """
         if self._stamp is not None:
-            passed = arrived - self._arrived
+            passed, stamped = arrived - self._arrived, stamp - self._stamp
             self._idle_share += (idle - self._idle_share * passed) / max(passed, 1.0)
-            self._add(passed, stamp - self._stamp)
+            self._gaps.append(passed)
+            self.stamps.observe(passed, stamped)
+            self._add(passed, stamped)
         self._stamp, self._arrived = stamp, arrived
-        if idle >= LIVE_WAIT_SECONDS and self._idle_share >= IDLE_SHARE:
+        if idle >= LIVE_WAIT_SECONDS and self.is_idle and not self.stamps.are_right and self._is_even():
             self.seconds = 0.0
         return self.seconds
 
     def _add(self, passed: float, stamped: float) -> None:
         late = passed - stamped
-        if stamped > 0 and abs(late) <= LARGEST_STEP_SECONDS:
+        if stamped > 0 and late >= -LARGEST_STEP_SECONDS:
             self.seconds = max(0.0, self.seconds + late - LEAK_PER_SECOND * passed)
+
+    def _is_even(self) -> bool:
+        return max(self._gaps) * len(self._gaps) <= EVEN_RATIO * sum(self._gaps) if self._gaps else True

@@ -12,11 +12,13 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import deque
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import cv2
 
-from edge.camera.lag import LIVE_WAIT_SECONDS, LagMeter
+from edge.camera.lag import LIVE_WAIT_SECONDS, LagMeter, Stamps
 from edge.domain import Frame
 from edge.errors import CameraLost
 
@@ -45,6 +47,13 @@ V4L_SELECT_TIMEOUT_SECONDS = "2"
 
 MOST_BACKLOG_FRAMES = 90
 
+PATIENCE_SECONDS = 1.0
+"""Late frames are thrown away for this long before a new connection: jitter passes by itself."""
+
+OFTEN = 3
+OFTEN_SECONDS = 60.0
+"""Falling behind so often in so long is a camera that cannot be used like this: told as lost."""
+
 
 class VideoSource(Protocol):
     """What is used of `cv2.VideoCapture`."""
@@ -66,10 +75,12 @@ class OpenCvCamera:
     """A live camera: each frame stamped when it arrives, nothing older than half a second.
 
     Opens at once. A stall, an error or an end raises `CameraLost` and closes the capture: only a
-    new one helps. When the reader was away for 0.5 s, or reader and decoder together are so slow
-    that frames queue up for that long, what waited is thrown away by connecting anew. One
-    thread; `read` returns or raises within about 2 s, opening within 4 s. `name` is used in
-    messages and must not hold credentials. `busy_seconds` tells the thread's CPU time.
+    new one helps. When the reader was away for 0.5 s, or frames queue up for that long because reader,
+    decoder or link are too slow, what waited is thrown away by connecting anew; `CameraLost` says so
+    when that happens three times in a minute. A frame's time is its arrival less what it was late by
+    then. One thread; `read` returns or raises within about 2 s, opening within 4 s. `name` is used in
+    messages and must not hold credentials. `busy_seconds` tells the thread's CPU time. `stamps` is what
+    is known of this camera's stamps from earlier connections.
     """
 
     def __init__(
@@ -78,15 +89,19 @@ class OpenCvCamera:
         connect: Callable[[], VideoSource],
         clock: Clock,
         busy_seconds: Callable[[], float] = time.thread_time,
+        stamps: Stamps | None = None,
     ) -> None:
         self.name = name
         self._connect = connect
         self._clock = clock
         self._busy_seconds = busy_seconds
         self._seq = 0
-        self._lag = LagMeter()
+        self._fell_behind: deque[float] = deque(maxlen=OFTEN)
+        self._stamps = stamps or Stamps()
+        self._lag = LagMeter(self._stamps)
         self._capture: VideoSource | None = None
         self._read_at = 0.0
+        self._time = float("-inf")
         self._open()
 
     def read(self) -> Frame:
@@ -95,16 +110,25 @@ class OpenCvCamera:
             raise CameraLost(f"{self.name}: the camera is closed; open it again")
         if self._clock.monotonic() - self._read_at > STALE_SECONDS:
             self._reconnect()
-        image, took = self._grab()
-        if self._lag.seconds > STALE_SECONDS:
-            self._reconnect()
-            image, took = self._grab()
-        if took > STALE_SECONDS:
-            self.close()
-            raise CameraLost(f"{self.name}: stalled for {took:.1f} s; the late frame was thrown away")
-        frame = Frame(image, self._seq, self._read_at, self._clock.now())
+        image = self._grab_fresh()
+        late = self._lag.seconds
+        self._time = max(self._read_at - late, self._time)
+        frame = Frame(image, self._seq, self._time, self._clock.now() - timedelta(seconds=late))
         self._seq += 1
         return frame
+
+    def _grab_fresh(self) -> Image:
+        """Return a picture that is not stale. Raises `CameraLost` after a stall."""
+        began = self._read_at
+        while True:
+            image, took = self._grab()
+            if took > STALE_SECONDS:
+                self.close()
+                raise CameraLost(f"{self.name}: stalled for {took:.1f} s; the late frame was thrown away")
+            if self._lag.seconds <= STALE_SECONDS:
+                return image
+            if not self._lag.is_idle or self._read_at - began > PATIENCE_SECONDS:
+                self._reconnect()
 
     def close(self) -> None:
         """Release the device. Safe to call twice."""
@@ -114,13 +138,23 @@ class OpenCvCamera:
 
     def _reconnect(self) -> None:
         if self._lag.seconds > STALE_SECONDS:
-            logger.warning(
-                "%s: frames come in faster than they are read and decoded, %.1f s behind; "
-                "choose a smaller picture or fewer frames per second in the camera",
-                *(self.name, self._lag.seconds),
-            )
+            self._tell_late(self._lag.seconds, is_link=self._lag.is_idle)
         self.close()
         self._open()
+
+    def _tell_late(self, seconds: float, *, is_link: bool) -> None:
+        """Log that frames came late; raise `CameraLost` when it happens again and again."""
+        why = "than the link carries" if is_link else "than they are read and decoded"
+        text = (
+            f"frames come in faster {why}, {seconds:.1f} s behind; "
+            "choose a smaller picture, a lower bit rate or fewer frames per second in the camera"
+        )
+        logger.warning("%s: %s", self.name, text)
+        self._fell_behind.append(self._clock.monotonic())
+        if len(self._fell_behind) == OFTEN and self._fell_behind[-1] - self._fell_behind[0] <= OFTEN_SECONDS:
+            self._fell_behind.clear()
+            self.close()
+            raise CameraLost(f"{self.name}: {text} ({OFTEN} times in {OFTEN_SECONDS:.0f} s)")
 
     def _open(self) -> None:
         try:
@@ -132,7 +166,7 @@ class OpenCvCamera:
             raise CameraLost(f"{self.name}: cannot be opened; {_way_out(self.name)}")
         self._capture = capture
         self._skip_backlog()
-        self._lag = LagMeter()
+        self._lag = LagMeter(self._stamps)
 
     def _skip_backlog(self) -> None:
         """Throw away what piled up while the stream was being probed."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge.addresses import Address, public_name
 from edge.camera.file import open_recording
+from edge.camera.lag import Stamps
 from edge.camera.opencv import OpenCvCamera, rtsp_connector, v4l2_connector
 from edge.camera.picamera import PiCamera
 from edge.camera.playback import Playback
@@ -75,10 +76,10 @@ def _opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
     source, size, name = spec.source, (spec.width, spec.height), public_name(spec.source)
     address = Address.parse(source)
     if address is not None and address.scheme in RTSP:
-        return partial(OpenCvCamera, name, rtsp_connector(address.sent()), clock)
+        return partial(OpenCvCamera, name, rtsp_connector(address.sent()), clock, stamps=Stamps())
     if source.isdecimal() or source.startswith("/dev/"):
         device = int(source) if source.isdecimal() else source
-        return partial(OpenCvCamera, name, v4l2_connector(device, size, spec.fps), clock)
+        return partial(OpenCvCamera, name, v4l2_connector(device, size, spec.fps), clock, stamps=Stamps())
     if match := _PICAMERA.fullmatch(source):
         return partial(PiCamera, int(match[1] or 0), size, spec.fps, clock)
     check_source(source)
