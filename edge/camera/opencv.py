@@ -77,7 +77,7 @@ class OpenCvCamera:
     Opens at once. A stall, an error or an end raises `CameraLost` and closes the capture: only a
     new one helps. When the reader was away for 0.5 s, or frames queue up for that long because reader,
     decoder or link are too slow, what waited is thrown away by connecting anew; `CameraLost` says so
-    when that happens three times in a minute. A frame's time is its arrival less what it was late by
+    when a link does that three times in a minute. A frame's time is its arrival less what it was late by
     then. One thread; `read` returns or raises within about 2 s, opening within 4 s. `name` is used in
     messages and must not hold credentials. `busy_seconds` tells the thread's CPU time. `stamps` is what
     is known of this camera's stamps from earlier connections.
@@ -143,13 +143,15 @@ class OpenCvCamera:
         self._open()
 
     def _tell_late(self, seconds: float, *, is_link: bool) -> None:
-        """Log that frames came late; raise `CameraLost` when it happens again and again."""
+        """Log that frames came late; raise `CameraLost` when the link brings them so again and again."""
         why = "than the link carries" if is_link else "than they are read and decoded"
         text = (
             f"frames come in faster {why}, {seconds:.1f} s behind; "
             "choose a smaller picture, a lower bit rate or fewer frames per second in the camera"
         )
         logger.warning("%s: %s", self.name, text)
+        if not is_link:
+            return
         self._fell_behind.append(self._clock.monotonic())
         if len(self._fell_behind) == OFTEN and self._fell_behind[-1] - self._fell_behind[0] <= OFTEN_SECONDS:
             self._fell_behind.clear()
