@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from edge.errors import SyncError
 from edge.wire.envelope import STORABLES
-from edge.wire.shapes import require
+from edge.wire.shapes import Time, require
+
+MOST_DEEP = 16
+"""Tables within tables in an event; a door's own have three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,10 @@ def _events(payload: bytes) -> list[dict[str, Any]]:
 
 def _row(device: str, event: dict[str, Any]) -> dict[str, Any]:
     fields = dict(event)
-    found_hash, body = fields.pop("hash"), _canonical(fields)
+    found_hash = fields.pop("hash")
+    if _is_deep(fields):
+        raise SyncError(f"evt: {fields['seq']}: nested more than {MOST_DEEP} deep")
+    body = _canonical(fields)
     try:
         body.encode()
     except UnicodeEncodeError as error:  # half a character: no database takes it
@@ -56,7 +63,7 @@ def _row(device: str, event: dict[str, Any]) -> dict[str, Any]:
         "device": device,
         "stream": fields["stream"],
         "seq": fields["seq"],
-        "at": _short(fields.get("ts"), 40),
+        "at": _moment(fields.get("ts")),
         "kind": fields["type"],
         "resident": _short(fields.get("resident"), 128),
         "reason": _short(fields.get("reason"), 64),
@@ -68,6 +75,24 @@ def _row(device: str, event: dict[str, Any]) -> dict[str, Any]:
 
 def _canonical(fields: dict[str, Any]) -> str:
     return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _is_deep(value: Any) -> bool:
+    """Say whether something is nested so deep that reading it back may fail; without recursion."""
+    level = [value]
+    for _ in range(MOST_DEEP):
+        level = [item for one in level for item in (one.values() if isinstance(one, dict) else one)]
+        level = [item for item in level if isinstance(item, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def _moment(value: Any) -> str | None:
+    """Return a door's time in the one form that sorts, None of what is none."""
+    if not isinstance(value, str) or Time().flaw(value):
+        return None
+    return datetime.fromisoformat(value).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def digest(body: str) -> str:

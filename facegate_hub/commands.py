@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from edge.broker.clerk import Clerk
 from edge.errors import SyncError
 from edge.wire.commands import MODES, PURPOSE, VOIDED_BY_LOCKDOWN, CommandType
 from edge.wire.messages import Answer
 from edge.wire.names import ROOT
+from edge.wire.shapes import printable
+from facegate_hub.clerk import HubClerk
 from facegate_hub.requests import PENDING, Requests
 from facegate_hub.tables import DEVICES, reading
 
@@ -38,7 +39,7 @@ TTL_SECONDS = 10
 UNKNOWN = "the door was given the order and has not said what came of it; its journal will tell"
 
 
-class Commander(Clerk):
+class Commander(HubClerk):
     """The part that carries requests to doors and their answers back. Has a thread of its own.
 
     Nothing that moves a door leaves without a nonce which that door handed out after the request was
@@ -46,8 +47,7 @@ class Commander(Clerk):
     """
 
     def __init__(self, engine: Engine, signer: Signer, now: Callable[[], float] = time.time) -> None:
-        super().__init__("hub-commands", (f"{ROOT}/+/cmd/ack",), TICK_SECONDS)
-        self._engine = engine
+        super().__init__(engine, "hub-commands", (f"{ROOT}/+/cmd/ack",), TICK_SECONDS)
         self._requests = Requests(engine)
         self._signer = signer
         self._now = now
@@ -71,11 +71,12 @@ class Commander(Clerk):
             if answer.status != "duplicate":  # somebody played it back; the first one is answered too
                 self._requests.end(answer.id, device, answer.status, answer.reason, answer.data)
         elif challenged.device == device and not message.retained:
-            del self._challenges[answer.id]
             self._challenge_answered(challenged, answer)
+            del self._challenges[answer.id]
 
     def idle(self) -> None:
         """Take up what was asked for meanwhile, and end what was never answered."""
+        super().idle()
         if self._begin_again:
             self._begin_again = False
             self._challenges = {}
@@ -109,7 +110,7 @@ class Commander(Clerk):
     def _challenge_answered(self, request: Request, answer: Answer) -> None:
         nonce = answer.data.get("nonce")
         if answer.status != "done" or not isinstance(nonce, str):
-            self._requests.void([request], f"the door hands out no nonce: {answer.reason}"[:500])
+            self._requests.void([request], f"the door hands out no nonce: {printable(answer.reason)}"[:500])
         elif self._requests.give(request, self._now()):
             self._give(request, request.type, request.id, nonce)
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import sqlalchemy as sa
 
-from edge.broker.clerk import Clerk
 from edge.errors import SyncError
 from edge.site.provision import HUB
 from edge.wire.configuration import DESIRED, PURPOSE, Desired, Reported
 from edge.wire.messages import parse_shaped
 from edge.wire.names import DEVICE_ID, ROOT
+from facegate_hub.clerk import HubClerk
 from facegate_hub.tables import CONFIGS, put, reading
 
 if TYPE_CHECKING:
@@ -97,11 +97,11 @@ class Configurations:
             put(connection, CONFIGS, row)
 
 
-class ConfigurationServer(Clerk):
+class ConfigurationServer(HubClerk):
     """Leaves each door's signed wishes at the broker and keeps what doors say. Has a thread of its own."""
 
     def __init__(self, engine: Engine, signer: Signer) -> None:
-        super().__init__("hub-configuration", (f"{ROOT}/+/cfg/reported",), LOOK_SECONDS)
+        super().__init__(engine, "hub-configuration", (f"{ROOT}/+/cfg/reported",), LOOK_SECONDS)
         self._configurations = Configurations(engine)
         self._signer = signer
         self._shown: dict[str, int] = {}
@@ -122,6 +122,7 @@ class ConfigurationServer(Clerk):
 
     def idle(self) -> None:
         """Show every door what is new, and all of it once after the start: a broker may have lost it."""
+        super().idle()
         if self._begin_again:
             self._begin_again, self._shown = False, {}
         for device, rev in self._configurations.revisions().items():

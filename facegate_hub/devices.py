@@ -1,25 +1,29 @@
-"""What the hub knows of each door beside its events: is it there, how far is its roster."""
+"""What the hub knows of each door beside its events: is it there, how is it, how far is its roster."""
 
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from edge.broker.clerk import Clerk
+from edge.broker.fair_queue import Room
 from edge.errors import SyncError
-from edge.site.provision import HUB, is_hub
-from edge.wire.messages import Availability
-from edge.wire.names import DEVICE_ID, ROOT
-from facegate_hub.tables import DEVICES, put_all, reading
+from edge.site.provision import HUB
+from edge.wire.messages import Availability, parse_object
+from edge.wire.names import ROOT, device_of
+from edge.wire.shapes import printable
+from facegate_hub.clerk import HubClerk, is_door
+from facegate_hub.tables import DEVICES, HUBS, put, put_all, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy.engine import Engine
 
+    from edge.broker.session import Session
     from edge.wire.messages import Message
 
     Notes = Mapping[str, Mapping[str, Any]]
@@ -27,13 +31,34 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+ATTENDANCE_ROOM = Room(50_000, 64 * 1024 * 1024, 50, 256 * 1024)
+MOST_STATE_BYTES = 16 * 1024
+SILENT_SECONDS = 190.0
+"""A door tells its state every 60 s: after three that are missing it is not there, whatever the broker
+keeps in its name."""
+LOOK_SECONDS = 5.0
+HEARD_SECONDS = 15.0
+"""Between two notes that events of a door were stored."""
 
-class Attendance(Clerk):
-    """Notes which doors are there. A morning's reconnects are one commit."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__("hub-attendance", (f"{ROOT}/+/avail",), most_waiting=50_000)
-        self._engine = engine
+class Attendance(HubClerk):
+    """Notes which doors are there, and how they are. A morning's reconnects are one commit.
+
+    What the broker kept (retained) tells how a door was, never that it is there now.
+    """
+
+    def __init__(self, engine: Engine, monotonic: Callable[[], float] = time.monotonic) -> None:
+        topics = (f"{ROOT}/+/avail", f"{ROOT}/+/state")
+        super().__init__(engine, "hub-attendance", topics, room=ATTENDANCE_ROOM)
+        self._monotonic = monotonic
+        self._heard: dict[str, float] = {}
+        self._listening_since: float | None = None
+        self._look_at = 0.0
+
+    def opened(self, session: Session, now: float) -> None:
+        """Begin to count silence anew: while we were away nobody could be heard."""
+        super().opened(session, now)
+        self._listening_since = self._monotonic()
 
     def handle(self, message: Message) -> None:
         """Note one door."""
@@ -44,24 +69,93 @@ class Attendance(Clerk):
         notes: dict[str, dict[str, Any]] = {}
         for message in messages:
             device = device_of(message.topic)
-            try:
-                said: dict[str, Any] = {"avail": Availability.parse(message.payload).state}
-            except SyncError as error:
-                LOG.debug("%s: %s", device, error)
-                said = {"problem": str(error)[:200]}
+            said = self._said(message)
             notes.setdefault(device, {}).update(said)
-        note(self._engine, notes)
+            if "heard_at" in said:
+                self._heard[device] = self._monotonic()
+        self.patiently(lambda: note(self._engine, notes))
+
+    def idle(self) -> None:
+        """Note that this hub lives, and which doors have fallen silent."""
+        super().idle()
+        if (now := self._monotonic()) < self._look_at:
+            return
+        self._look_at = now + LOOK_SECONDS
+        row = {"name": HUB, "heard_at": time.time(), "problem": self.link_problem(now)}
+        with self._engine.begin() as connection:
+            put(connection, HUBS, row)
+        since = self._listening_since
+        if since is not None and now - since > SILENT_SECONDS and row["problem"] is None:
+            self._miss(now)
+
+    def _said(self, message: Message) -> dict[str, Any]:
+        live = {} if message.retained else heard_now()
+        try:
+            if message.topic.endswith("/avail"):
+                state = Availability.parse(message.payload).state
+                # Offline is what the broker says of a door that is gone, or its goodbye.
+                return {"avail": state, **(live if state == "online" else {})}
+            _require_state(message.payload)
+        except SyncError as error:
+            LOG.debug("%s: %s", message.topic, error)
+            return problem(str(error))
+        return {"state": message.payload.decode(), **live, **({"avail": "online"} if live else {})}
+
+    def _miss(self, now: float) -> None:
+        """Call doors offline that say they are there and were not heard, here or by who stores events."""
+        query = sa.select(DEVICES.c.id).where(
+            DEVICES.c.avail == "online",
+            sa.func.coalesce(DEVICES.c.heard_at, 0.0) < time.time() - SILENT_SECONDS,
+        )
+        with reading(self._engine) as connection:
+            quiet = connection.execute(query).scalars().all()
+        silent = [name for name in quiet if now - self._heard.get(name, 0.0) > SILENT_SECONDS]
+        for name in silent:
+            LOG.warning("%s: not heard for more than %.0f s; it counts as offline", name, SILENT_SECONDS)
+        if silent:
+            with self._engine.begin() as connection:
+                put_all(connection, DEVICES, [{"id": name, "avail": "offline"} for name in silent])
+
+
+def _require_state(payload: bytes) -> None:
+    parse_object(payload)
+    if len(payload) > MOST_STATE_BYTES:
+        raise SyncError(f"state: {len(payload)} bytes")
+
+
+class Hearsay:
+    """Notes that a door was heard because its events were stored; not at every message. One thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._noted: dict[str, float] = {}
+
+    def heard(self, devices: set[str]) -> None:
+        """Note those that were not noted just now."""
+        now = time.monotonic()
+        due = {name for name in devices if now - self._noted.get(name, -HEARD_SECONDS) >= HEARD_SECONDS}
+        if due:
+            note(self._engine, {name: heard_now() for name in due})
+            self._noted |= dict.fromkeys(due, now)
+
+
+def heard_now() -> dict[str, Any]:
+    """Return the columns that say a door was heard at this moment."""
+    now = datetime.now(UTC)
+    return {"seen_at": now.isoformat(timespec="seconds"), "heard_at": now.timestamp()}
+
+
+def problem(text: str) -> dict[str, Any]:
+    """Return the columns that say what a door has done wrong now; nothing in it can steer a terminal."""
+    return {"problem": printable(text)[:200], "problem_at": time.time()}
 
 
 def note(engine: Engine, notes: Notes) -> None:
     """Write what was heard of doors, a commit for each kind of word; no door has a hub's name."""
-    seen_at = datetime.now(UTC).isoformat(timespec="seconds")
-    doors = [name for name in sorted(notes) if DEVICE_ID.fullmatch(name) and not is_hub(name)]
-    if not doors:
-        return
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for name in doors:  # sorted: hubs never wait for each other in a circle
-        alike.setdefault(tuple(notes[name]), []).append({"id": name, "seen_at": seen_at, **notes[name]})
+    for name in sorted(notes):  # sorted: hubs never wait for each other in a circle
+        if is_door(name) and notes[name]:
+            alike.setdefault(tuple(notes[name]), []).append({"id": name, **notes[name]})
     for rows in alike.values():
         with engine.begin() as connection:
             put_all(connection, DEVICES, rows)
@@ -72,8 +166,3 @@ def known_doors(engine: Engine) -> list[str]:
     with reading(engine) as connection:
         query = sa.select(DEVICES.c.id).where(DEVICES.c.id != HUB).order_by(DEVICES.c.id)
         return list(connection.execute(query).scalars())
-
-
-def device_of(topic: str) -> str:
-    """Return the device a topic is of."""
-    return topic.split("/")[2]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from edge.errors import SyncError
 from facegate_hub.batches import digest, parse_batch
+from facegate_hub.doubts import note_doubts
 from facegate_hub.requests import correct
-from facegate_hub.tables import DOUBTS, EVENTS, STREAMS, insert_missing
+from facegate_hub.tables import EVENTS, STREAMS, insert_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -39,11 +42,34 @@ KNOWN_POSTGRESQL = sa.text(
 )
 """A thousand keys in one parameter: as tuples after IN, SQLite reads the whole table for them, and
 SQLAlchemy takes longer to write the statement than either database to run it."""
+STREAMS_SQLITE = sa.text(
+    "SELECT s.* FROM json_each(:asked) AS j JOIN streams AS s"
+    " ON s.device = json_extract(j.value, '$[0]') AND s.stream = json_extract(j.value, '$[1]')"
+)
+STREAMS_POSTGRESQL = sa.text(
+    "SELECT s.* FROM json_array_elements(CAST(:asked AS json)) AS j"
+    " JOIN streams AS s ON s.device = j.value ->> 0 AND s.stream = j.value ->> 1"
+    " ORDER BY s.device, s.stream FOR UPDATE OF s"
+)
+MOST_NEW_STREAMS = 20
+"""Journals that a door may begin in a day: one is begun when a door is new, or its card was damaged."""
+DAY_SECONDS = 86_400.0
+MOST_MET = 10_000
+FAR_SECONDS = 86_400.0
+"""How far a door's clock may be ahead; beyond it an event is sorted by when it was stored."""
 MOVED = (
     sa.update(STREAMS)
     .where(STREAMS.c.device == sa.bindparam("d"), STREAMS.c.stream == sa.bindparam("s"))
     .values(upto=sa.bindparam("u"), hash=sa.bindparam("h"), top=sa.bindparam("t"))
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What came of a commit: (device, acknowledgement) of each stream, (device, why) of what was refused."""
+
+    acks: list[tuple[str, dict[str, Any]]]
+    refused: list[tuple[str, str]]
 
 
 @dataclass(slots=True)
@@ -65,9 +91,10 @@ class Place:
         """The journal."""
         return self.device, self.stream
 
-    def doubt(self, seq: int, what: str) -> None:
+    def doubt(self, seq: int, kind: str, what: str) -> None:
         """Note a sign of tampering or loss."""
-        self.doubts.append({"device": self.device, "stream": self.stream, "seq": seq, "what": what})
+        place = {"device": self.device, "stream": self.stream, "seq": seq}
+        self.doubts.append({**place, "kind": kind, "what": what})
 
     def take(self, row: dict[str, Any]) -> None:
         """Keep an event unless it is there already; doubt what does not fit."""
@@ -76,17 +103,17 @@ class Place:
             return
         if seq in self.known:
             if self.known[seq] != found:
-                self.doubt(seq, f"came again as {found}")
+                self.doubt(seq, "again", f"came again as {found}")
             return
         if digest(row["body"]) != found:
-            self.doubt(seq, "its hash does not fit")
+            self.doubt(seq, "hash", "its hash does not fit")
         self.known[seq] = found
         self.rows.append(row)
 
     def skip_to(self, floor: int) -> None:
         """Go on after what another hub confirmed."""
         if floor > self.upto:
-            self.doubt(floor, f"{self.upto + 1} to {floor} went to another hub")
+            self.doubt(floor, "floor", f"{self.upto + 1} to {floor} went to another hub")
             self.upto, self.hash = floor, None
 
     def walk(self, links: Iterable[tuple[int, str, str]]) -> None:
@@ -97,7 +124,7 @@ class Place:
             if seq != self.upto + 1:
                 return
             if self.hash is not None and prev != self.hash:
-                self.doubt(seq, f"does not follow {self.upto}")
+                self.doubt(seq, "link", f"does not follow {self.upto}")
             self.upto, self.hash = seq, found
 
 
@@ -120,41 +147,62 @@ class EventSink:
         `floor` is up to where the door was told, before, that everything has arrived. Raises
         `SyncError` when the message is not one of events, all of one stream.
         """
-        return self.commit([parse_batch(device, payload, floor)])[0][1]
+        stored = self.commit([parse_batch(device, payload, floor)])
+        if stored.refused:
+            raise SyncError(stored.refused[0][1])
+        return stored.acks[0][1]
 
-    def commit(self, batches: list[Batch]) -> list[tuple[str, dict[str, Any]]]:
-        """Commit several messages at once; return (device, acknowledgement) for each stream in them.
+    def commit(self, batches: list[Batch]) -> Stored:
+        """Commit several messages at once; return what to acknowledge, and what there was no room for.
 
         A burst of hundreds of doors costs five statements and one commit. Raises SQLAlchemy's
         errors; then nothing is stored, and nothing may be acknowledged.
         """
-        try:
-            with self._engine.begin() as connection:
-                places = self._lock(connection, sorted({batch.key for batch in batches}))
-                _take(connection, places, batches)
-                for place in places.values():
-                    _advance(connection, place)
-                _write(connection, list(places.values()), self._now())
-        except BaseException:
-            self._met.clear()  # their rows may have been undone
-            raise
-        self._met.update(places)
-        return [(place.device, {"stream": place.stream, "upto": place.upto}) for place in places.values()]
+        now, met = self._now(), self._met if len(self._met) < MOST_MET else set()
+        self._met = set()  # until the commit is done: its rows may be undone
+        with self._engine.begin() as connection:
+            refused = self._begin_streams(connection, sorted({batch.key for batch in batches} - met), now)
+            taken = [batch for batch in batches if batch.key not in refused]
+            places = _lock(connection, sorted({batch.key for batch in taken}))
+            _take(connection, places, taken)
+            for place in places.values():
+                _advance(connection, place)
+            _write(connection, list(places.values()), now)
+        self._met = met | set(places)
+        acks = [(place.device, {"stream": place.stream, "upto": place.upto}) for place in places.values()]
+        why = f"evt: more than {MOST_NEW_STREAMS} new journals in a day"
+        return Stored(acks, [(device, why) for device, _ in sorted(refused)])
 
-    def _lock(self, connection: Connection, keys: list[Key]) -> dict[Key, Place]:
-        """Return how far each stream is, and keep other hubs off them until the commit.
+    def _begin_streams(self, connection: Connection, fresh: list[Key], now: float) -> set[Key]:
+        """Note journals that were never heard of; return those beyond what their doors may begin.
 
-        New streams first, then all, both sorted: hubs take their locks in one order and never
-        wait for each other in a circle.
+        New streams first, then all, both sorted: hubs take their locks in one order and never wait for
+        each other in a circle.
         """
-        fresh = [key for key in keys if key not in self._met]
-        new = [{"device": d, "stream": s, "upto": 0, "hash": GENESIS, "top": 0} for d, s in fresh]
-        insert_missing(connection, STREAMS, new)
-        # By device alone, which has few: SQLite uses no index for pairs (it reads the whole table).
-        mine = STREAMS.c.device.in_(sorted({device for device, _ in keys}))
-        query = sa.select(STREAMS).where(mine).order_by(STREAMS.c.device, STREAMS.c.stream)
-        rows = {(row.device, row.stream): row for row in connection.execute(query.with_for_update())}
-        return {key: _place(connection, rows[key]) for key in keys}
+        known = {(row.device, row.stream) for row in _streams(connection, fresh)} if fresh else set()
+        new = [key for key in fresh if key not in known]
+        refused: set[Key] = set()
+        for device in sorted({device for device, _ in new}):
+            mine = [key for key in new if key[0] == device]
+            began = (STREAMS.c.device == device, STREAMS.c.began_at > now - DAY_SECONDS)
+            count = connection.execute(sa.select(sa.func.count()).select_from(STREAMS).where(*began)).scalar()
+            refused |= set(mine[max(0, MOST_NEW_STREAMS - (count or 0)) :])
+        first = {"upto": 0, "hash": GENESIS, "top": 0, "began_at": now}
+        rows = [{"device": d, "stream": s, **first} for d, s in new if (d, s) not in refused]
+        insert_missing(connection, STREAMS, rows)
+        return refused
+
+
+def _streams(connection: Connection, keys: list[Key]) -> list[Any]:
+    """Return these streams' rows, and keep other hubs off them until the commit."""
+    query = STREAMS_POSTGRESQL if connection.dialect.name == "postgresql" else STREAMS_SQLITE
+    return list(connection.execute(query, {"asked": json.dumps(keys)}))
+
+
+def _lock(connection: Connection, keys: list[Key]) -> dict[Key, Place]:
+    """Return how far each stream is, by its key."""
+    rows = {(row.device, row.stream): row for row in _streams(connection, keys)}
+    return {key: _place(connection, rows[key]) for key in keys}
 
 
 def _take(connection: Connection, places: dict[Key, Place], batches: list[Batch]) -> None:
@@ -171,7 +219,9 @@ def _take(connection: Connection, places: dict[Key, Place], batches: list[Batch]
         for row in batch.rows:
             places[batch.key].take(row)
     for batch in batches:
-        places[batch.key].skip_to(batch.floor)
+        # What a door was told before lies before what it sends: anything else is made up.
+        if batch.floor < batch.rows[0]["seq"]:
+            places[batch.key].skip_to(batch.floor)
 
 
 def _known(connection: Connection, asked: list[tuple[str, str, int]]) -> Iterator[tuple[str, str, int, str]]:
@@ -210,8 +260,12 @@ def _links(
 def _write(connection: Connection, places: list[Place], now: float) -> None:
     """Write all that is new, one statement for each table."""
     if doubts := [doubt for place in places for doubt in place.doubts]:
-        connection.execute(sa.insert(DOUBTS), doubts)
+        note_doubts(connection, doubts, now)
     if rows := [row for place in places for row in place.rows]:
+        latest = datetime.fromtimestamp(now + FAR_SECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        for row in rows:
+            if row["at"] is not None and row["at"] > latest:
+                row["at"] = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         connection.execute(sa.insert(EVENTS), [{**row, "stored_at": now} for row in rows])
         correct(connection, rows)
     moved = [

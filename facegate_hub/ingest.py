@@ -8,14 +8,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
-from edge.broker.clerk import QUIET_SECONDS, Clerk
+from edge.broker.clerk import QUIET_SECONDS
 from edge.errors import SyncError
 from edge.events import Kind
-from edge.wire.names import ROOT
+from edge.wire.names import ROOT, device_of
 from facegate_hub.batches import parse_batch
-from facegate_hub.devices import device_of, note
+from facegate_hub.clerk import DATABASE_FAILS, PAUSE_SECONDS, HubClerk, said
+from facegate_hub.devices import Hearsay, note, problem
 from facegate_hub.events import EventSink
 
 if TYPE_CHECKING:
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
     from facegate_hub.batches import Batch
 
 LOG = logging.getLogger(__name__)
-
-MOST_WAITING = 50_000
-"""Messages of doors that may wait: beyond it they are rejected, and doors send them again."""
-PAUSE_SECONDS = 0.5
-"""Between attempts while the database fails: doors repeat themselves after 3 s at the earliest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +40,7 @@ class IngestStatus:
     problem: str | None = None
 
 
-class Ingest(Clerk):
+class Ingest(HubClerk):
     """Stores events and acknowledges what is stored. Has a thread of its own; `status` from any.
 
     What waits is committed together: a hub takes bursts from hundreds of doors on one disk. With
@@ -58,10 +52,8 @@ class Ingest(Clerk):
         self, engine: Engine, share: str | None = None, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         topic = f"{ROOT}/+/evt"
-        super().__init__(
-            "hub-events", (f"$share/{share}/{topic}" if share else topic,), most_waiting=MOST_WAITING
-        )
-        self._engine = engine
+        super().__init__(engine, "hub-events", (f"$share/{share}/{topic}" if share else topic,))
+        self._hearsay = Hearsay(engine)
         self._sink = EventSink(engine)
         self._sleep = sleep
         self._status = IngestStatus()
@@ -82,55 +74,69 @@ class Ingest(Clerk):
         batches = [batch for message in messages if (batch := self._read(message, notes)) is not None]
         try:
             if batches:
-                self._commit(batches)
+                self._commit(batches, notes)
             note(self._engine, notes)
-        except sa.exc.SQLAlchemyError as error:
+            self._hearsay.heard({batch.device for batch in batches})
+        except DATABASE_FAILS as error:
             self._failed(error)
         else:
             self._status = replace(self._status, problem=None)
 
-    def _commit(self, batches: list[Batch]) -> None:
+    def _commit(self, batches: list[Batch], notes: dict[str, dict[str, Any]]) -> None:
         try:
-            self._store(batches)
-        except sa.exc.DataError:
-            # Something no database takes got through; whoever sent it must not hold up the others.
+            self._store(batches, notes)
+        except DATABASE_FAILS:
+            raise
+        except Exception:
+            # Something that nobody foresaw got through; whoever sent it must not hold up the others.
+            LOG.exception("events could not be stored together; each message is tried alone")
             for batch in batches:
-                self._store_alone(batch)
+                self._store_alone(batch, notes)
 
-    def _store_alone(self, batch: Batch) -> None:
+    def _store_alone(self, batch: Batch, notes: dict[str, dict[str, Any]]) -> None:
         try:
-            self._store([batch])
-        except sa.exc.DataError as error:
+            self._store([batch], notes)
+        except DATABASE_FAILS:
+            raise
+        except Exception as error:  # noqa: BLE001 - this door's, and noted as such
             self._count(refused=1)
-            note(self._engine, {batch.device: {"problem": f"evt: cannot be stored: {error.orig}"[:200]}})
+            notes.setdefault(batch.device, {}).update(problem(f"evt: cannot be stored: {said(error)}"))
 
-    def _store(self, batches: list[Batch]) -> None:
-        for device, ack in self._sink.commit(batches):
+    def _store(self, batches: list[Batch], notes: dict[str, dict[str, Any]]) -> None:
+        stored = self._sink.commit(batches)
+        for device, ack in stored.acks:
             self.send(f"{ROOT}/{device}/evt/ack", json.dumps(ack).encode())
+        for device, why in stored.refused:
+            self._count(refused=1)
+            notes.setdefault(device, {}).update(problem(why))
         self._count(commits=1, events=sum(len(batch.rows) for batch in batches))
 
     def _read(self, message: Message, notes: dict[str, dict[str, Any]]) -> Batch | None:
-        """Return the events in a message; note what they say of the roster, and rubbish."""
+        """Return the events in a message, and note what they say of the roster; None of rubbish.
+
+        Neither of what the broker kept: no door leaves an event there.
+        """
         device = device_of(message.topic)
+        if message.retained:
+            return None
         try:
             batch = parse_batch(device, message.payload, message.done)
         except SyncError as error:
             LOG.debug("%s: %s", device, error)
             self._count(refused=1)
-            notes.setdefault(device, {})["problem"] = str(error)[:200]
+            notes.setdefault(device, {}).update(problem(str(error)))
             return None
         if (rev := _revision(batch)) is not None:
-            notes.setdefault(device, {}).update(rev=rev, problem=None)
+            notes.setdefault(device, {}).update(rev=rev, problem=None, problem_at=None)
         return batch
 
-    def _failed(self, error: sa.exc.SQLAlchemyError) -> None:
+    def _failed(self, error: Exception) -> None:
         """Say it once a minute, and leave the database a moment."""
-        said = str(getattr(error, "orig", None) or error).splitlines()[0]
         self._count(failures=1)
-        self._status = replace(self._status, problem=said)
+        self._status = replace(self._status, problem=said(error))
         if (now := time.monotonic()) >= self._failures_quiet_until:
             self._failures_quiet_until = now + QUIET_SECONDS
-            LOG.error("the hub's database fails: %s; nothing is acknowledged until it works", said)
+            LOG.error("the hub's database fails: %s; nothing is acknowledged until it works", said(error))
         self._sleep(PAUSE_SECONDS)
 
     def _count(self, **more: int) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from edge.events import Kind
 from edge.wire.commands import CommandType
+from edge.wire.shapes import printable
 from facegate_hub.tables import REQUESTS, reading
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Requests:
 
     def end(self, request_id: str, device: str, status: str, text: str, data: dict[str, Any]) -> None:
         """Note a door's answer to an order it was given."""
-        found = {"status": status, "answer": text[:500], "data": json.dumps(data)}
+        found = {"status": status, "answer": printable(text[:500]), "data": json.dumps(data)}
         _move(self._engine, [request_id], ("given", "unknown"), device=device, **found)
 
     def give_up(self, before: float, text: str) -> None:
@@ -140,7 +141,7 @@ def correct(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
 
 def _told(data: dict[str, Any]) -> str:
     text = data.get("text", data.get("detail"))
-    return "".join(sign for sign in text[:500] if sign.isprintable()) if isinstance(text, str) else ""
+    return printable(text[:500]) if isinstance(text, str) else ""
 
 
 def _move(

@@ -6,11 +6,11 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.broker.clerk import Clerk
 from edge.errors import SyncError
-from edge.wire.names import ROOT
+from edge.wire.names import ROOT, device_of
 from edge.wire.roster import MAX_PART_BYTES, MAX_ROSTER_BYTES, Question
-from facegate_hub.devices import device_of, known_doors, note
+from facegate_hub.clerk import HubClerk
+from facegate_hub.devices import heard_now, known_doors, note, problem
 from facegate_hub.roster import LONGEST_DELTA
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ MOST_MESSAGES = MAX_ROSTER_BYTES // (MAX_PART_BYTES // 2)
 """Room for the largest snapshot (parts are more than half full), so that none is sent by halves."""
 
 
-class RosterServer(Clerk):
+class RosterServer(HubClerk):
     """Shows every door where the roster is, and answers those who ask for what they lack.
 
     What is to be sent waits here by door, each once, and leaves as fast as the broker takes it.
@@ -43,8 +43,7 @@ class RosterServer(Clerk):
     def __init__(
         self, engine: Engine, log: RosterLog, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        super().__init__("hub-roster", (f"{ROOT}/+/sync/req", f"{ROOT}/+/avail"), LOOK_SECONDS)
-        self._engine = engine
+        super().__init__(engine, "hub-roster", (f"{ROOT}/+/sync/req", f"{ROOT}/+/avail"), LOOK_SECONDS)
         self._log = log
         self._rev = -1
         self._epoch = 0
@@ -79,12 +78,13 @@ class RosterServer(Clerk):
                 LOG.warning("%s: %s", device, error)
                 continue
             self._questions[device] = question
-            told = {"problem": question.problem} if question.problem else {}
-            notes[device] = {"epoch": question.epoch, "rev": question.have, **told}
-        note(self._engine, notes)
+            told = problem(question.problem) if question.problem else {}
+            notes[device] = {"epoch": question.epoch, "rev": question.have, **heard_now(), **told}
+        self.patiently(lambda: note(self._engine, notes))
 
     def idle(self) -> None:
         """Push what changed since the last look to every door we know, and send what waits."""
+        super().idle()
         self._look()
         if not self._questions and not self._pushes:
             return

@@ -34,6 +34,7 @@ EVENTS = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("stored_at", sa.Float),
+    sa.Index("events_by_arrival", "stored_at", "device", "stream", "seq"),
 )
 """`stored_at` is the hub's clock, seconds since 1970; what an older version stored counts as new."""
 
@@ -46,9 +47,12 @@ STREAMS = sa.Table(
     sa.Column("hash", sa.String(64)),
     sa.Column("top", sa.BigInteger),
     sa.Column("pruned", sa.BigInteger),
+    sa.Column("began_at", sa.Float),
+    sa.Index("streams_by_beginning", "device", "began_at"),
 )
 """How far each stream is stored without a gap, the hash there (None: not known), the highest
-number stored at all (None: not known), and up to where it was deleted for its age (None: nothing)."""
+number stored at all (None: not known), up to where it was deleted for its age (None: nothing), and when
+it was first heard of (seconds since 1970, None: before that was noted)."""
 
 DOUBTS = sa.Table(
     "doubts",
@@ -58,8 +62,15 @@ DOUBTS = sa.Table(
     sa.Column("stream", sa.String(64), nullable=False),
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("what", sa.Text, nullable=False),
+    sa.Column("kind", sa.String(16)),
+    sa.Column("count", sa.BigInteger),
+    sa.Column("at", sa.Float),
+    sa.Column("acknowledged_by", sa.String(64)),
+    sa.Column("acknowledged_at", sa.Float),
+    sa.Index("doubts_once", "device", "stream", "seq", "kind", unique=True),
 )
-"""Signs of tampering or loss, for people to look at."""
+"""Signs of tampering or loss, for people to look at: each once, with how often it was seen (`count`)
+and when first (`at`, seconds since 1970); older versions left those None."""
 
 DEVICES = sa.Table(
     "devices",
@@ -70,7 +81,23 @@ DEVICES = sa.Table(
     sa.Column("rev", sa.BigInteger),
     sa.Column("problem", sa.Text),
     sa.Column("seen_at", sa.String(40)),
+    sa.Column("heard_at", sa.Float),
+    sa.Column("problem_at", sa.Float),
+    sa.Column("state", sa.Text),
+    sa.Column("shut_out", sa.Text),
 )
+"""What is known of each door. `seen_at` and `heard_at` (seconds since 1970) are when the door itself last
+said something, `state` is its last word on that topic, `shut_out` why it is not listened to (None: it is)."""
+
+HUBS = sa.Table(
+    "hubs",
+    METADATA,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("heard_at", sa.Float, nullable=False),
+    sa.Column("problem", sa.Text),
+)
+"""When each running hub last said that it lives, and what is wrong with its own connection."""
+
 ROSTER_LOG = sa.Table(
     "roster_log",
     METADATA,
@@ -179,8 +206,6 @@ def _make_tables(connection: Connection) -> None:
     METADATA.create_all(connection)
     inspector = sa.inspect(connection)
     for table in METADATA.sorted_tables:
-        for index in table.indexes:
-            index.create(connection, checkfirst=True)
         known = {column["name"] for column in inspector.get_columns(table.name)}
         for column in table.columns:
             if column.name not in known:  # a table of an older version: new columns are nullable
@@ -188,6 +213,8 @@ def _make_tables(connection: Connection) -> None:
                 connection.exec_driver_sql(f'ALTER TABLE {table.name} ADD COLUMN "{column.name}" {kind}')
                 if column is EVENTS.c.stored_at:
                     connection.execute(sa.update(EVENTS).values(stored_at=time.time()))
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
 
 
 def _prepare_sqlite(engine: Engine) -> None:

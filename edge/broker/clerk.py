@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from edge.broker.fair_queue import FairQueue, Room
 from edge.broker.session import TooLarge
-from edge.errors import SyncError
+from edge.wire.names import device_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-MOST_WAITING = 1000
-MOST_WAITING_BYTES = 64 * 1024 * 1024
-"""What may wait: a roster snapshot of 20,000 people is about 6 MB; more is rejected, not kept."""
+ROOM = Room(1000, 64 * 1024 * 1024, 1000, 64 * 1024 * 1024)
+"""What may wait at a door, where all is the property's: a roster snapshot is 32 MiB at most. More is
+rejected, not kept."""
+MOST_ANSWERS = 1000
+TURN_BYTES = 128 * 1024
+"""Of one sender in a turn: what a door puts into one message of events."""
 MOST_AT_ONCE = 1000
 TICK_SECONDS = 1.0
 QUIET_SECONDS = 60.0
@@ -42,15 +45,14 @@ class Clerk:
         name: str,
         subscriptions: Sequence[str],
         tick_seconds: float = TICK_SECONDS,
-        most_waiting: int = MOST_WAITING,
+        room: Room = ROOM,
+        most_answers: int = MOST_ANSWERS,
     ) -> None:
         self.name = name
         self.subscriptions = subscriptions
         self._tick = tick_seconds
-        self._waiting: queue.Queue[Message | None] = queue.Queue(most_waiting)
-        self._waiting_bytes = 0
-        self._bytes_lock = threading.Lock()
-        self._answers: deque[tuple[str, bytes, bool]] = deque(maxlen=most_waiting)
+        self._waiting = FairQueue(room, TURN_BYTES)
+        self._answers: deque[tuple[str, bytes, bool]] = deque(maxlen=most_answers)
         self._unconfirmed: dict[int, float] = {}
         self._stepped_at: float | None = None
         self._quiet_until = 0.0
@@ -63,7 +65,7 @@ class Clerk:
     def stop(self, timeout_seconds: float = 5.0) -> None:
         """Handle no more. Safe to call twice."""
         if self._thread.is_alive():
-            self._waiting.put(None)
+            self._waiting.end()
             self._thread.join(timeout_seconds)
 
     def is_alive(self) -> bool:
@@ -79,9 +81,8 @@ class Clerk:
         for message in messages:
             try:
                 self.handle(message)
-            except Exception:  # outermost for this message: one that breaks us is not repeated
-                if self._is_worth_a_line():
-                    LOG.exception("a message was handled in a way nobody expected")
+            except Exception as error:  # noqa: BLE001 - outermost for this message: one that breaks us is not repeated
+                self.broke(error)
 
     def idle(self) -> None:
         """Do what time asks for. Clerk's thread."""
@@ -107,15 +108,8 @@ class Clerk:
         self._stepped_at = None
 
     def received(self, message: Message, now: float) -> None:  # noqa: ARG002 - the part's signature
-        """Queue a message for the clerk's thread. Raises `SyncError` when too much waits."""
-        with self._bytes_lock:
-            if self._waiting_bytes + len(message.payload) > MOST_WAITING_BYTES:
-                raise SyncError("too many bytes at once")
-            try:
-                self._waiting.put_nowait(message)
-            except queue.Full:
-                raise SyncError("too many messages at once") from None
-            self._waiting_bytes += len(message.payload)
+        """Queue a message for the clerk's thread. Raises `SyncError` when its sender has no more room."""
+        self._waiting.put(device_of(message.topic), message)
 
     def taken(self, mid: int, problem: str | None, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Answers are sent once; what must not be lost is an event."""
@@ -146,39 +140,22 @@ class Clerk:
         return None
 
     def _run(self) -> None:
-        while (messages := self._gather()) is not None:
+        while (messages := self._waiting.take(self._tick, MOST_AT_ONCE)) is not None:
             try:
                 if messages:
                     self.handle_all(messages)
                 self.idle()
-            except Exception:  # the thread's outermost loop
-                if self._is_worth_a_line():
-                    LOG.exception("messages were handled in a way nobody expected")
+            except Exception as error:  # noqa: BLE001 - the thread's outermost loop
+                self.broke(error)
 
-    def _is_worth_a_line(self) -> bool:
+    def broke(self, error: Exception) -> None:
+        """Take what nobody expected: say it once a minute. Clerk's thread."""
+        if self.is_worth_a_line():
+            LOG.error("%s: handled in a way nobody expected", self.name, exc_info=error)
+
+    def is_worth_a_line(self) -> bool:
         """Say so once a minute: a broken disk breaks every turn."""
         if (now := time.monotonic()) < self._quiet_until:
             return False
         self._quiet_until = now + QUIET_SECONDS
         return True
-
-    def _gather(self) -> list[Message] | None:
-        """Wait for a message and return it with what came behind it; None at the end."""
-        found: list[Message] = []
-        try:
-            found.append(self._take(wait=True))
-            while len(found) < MOST_AT_ONCE:
-                found.append(self._take(wait=False))
-        except queue.Empty:
-            pass
-        except StopIteration:
-            return None
-        return found
-
-    def _take(self, *, wait: bool) -> Message:
-        message = self._waiting.get(wait, self._tick if wait else None)
-        if message is None:
-            raise StopIteration
-        with self._bytes_lock:
-            self._waiting_bytes -= len(message.payload)
-        return message

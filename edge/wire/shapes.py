@@ -192,6 +192,11 @@ class Word:
         return told({"type": "string", "enum": [str(word) for word in self.words]}, self.about)
 
 
+def printable(text: str) -> str:
+    """Return the text with a question mark for each sign that a terminal, page or database might obey."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
 def told(schema: dict[str, Any], about: str) -> dict[str, Any]:
     """Return a schema with its description, if there is one."""
     return schema | {"description": about} if about else schema

@@ -1,0 +1,145 @@
+"""A part of the hub: no door takes the room of another, and no word is lost while the database fails."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from edge.broker.clerk import Clerk
+from edge.broker.fair_queue import Room
+from edge.errors import SyncError
+from edge.site.provision import is_hub
+from edge.wire.names import DEVICE_ID, device_of
+from facegate_hub.tables import DEVICES, put_all, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy.engine import Engine
+
+    from edge.wire.messages import Message
+
+LOG = logging.getLogger(__name__)
+
+HUB_ROOM = Room(50_000, 64 * 1024 * 1024, 200, 4 * 1024 * 1024)
+"""What may wait for a part of the hub; a door has 20 messages of 128 KiB under way at most, and again
+as many after it connected anew."""
+PAUSE_SECONDS = 0.5
+"""Between attempts while the database fails: doors repeat themselves after 3 s at the earliest."""
+TELL_SECONDS = 10.0
+"""Between two notes about doors that send too much, and between looks at who was shut out."""
+DATABASE_FAILS = (
+    sa.exc.OperationalError,
+    sa.exc.InterfaceError,
+    sa.exc.InternalError,
+    sa.exc.TimeoutError,
+    sa.exc.ResourceClosedError,
+)
+"""The database is away, busy or broken: the same may work in a moment. Anything else will not."""
+
+
+class HubClerk(Clerk):
+    """Handles messages of doors that are not trusted, with a database that may fail.
+
+    What a door says once is kept and tried again until it is written; meanwhile its next messages wait
+    in their room. A door that was shut out is not listened to.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        subscriptions: Sequence[str],
+        tick_seconds: float = 1.0,
+        room: Room = HUB_ROOM,
+    ) -> None:
+        super().__init__(name, subscriptions, tick_seconds, room, most_answers=room.messages)
+        self._engine = engine
+        self._shut_out: frozenset[str] = frozenset()
+        self._refusals: Counter[str] = Counter()
+        self._refusing = threading.Lock()
+        self._tell_at = time.monotonic()
+
+    def received(self, message: Message, now: float) -> None:
+        """Let a message wait for the clerk's thread. Raises `SyncError` when its door has no more room."""
+        device = device_of(message.topic)
+        if device in self._shut_out:
+            raise SyncError(f"{device} was shut out")
+        try:
+            super().received(message, now)
+        except SyncError:
+            with self._refusing:
+                self._refusals[device] += 1
+            raise
+
+    def handle_all(self, messages: list[Message]) -> None:
+        """Do what each message asks for, as often as it takes the database."""
+        for message in messages:
+            try:
+                self.patiently(lambda message=message: self.handle(message))  # type: ignore[misc]
+            except Exception as error:  # noqa: BLE001 - outermost for this message: one that breaks us is not repeated
+                self.broke(error)
+
+    def idle(self) -> None:
+        """Name doors that send more than there is room for."""
+        if (now := time.monotonic()) < self._tell_at:
+            return
+        self._tell_at = now + TELL_SECONDS
+        shut_out = sa.select(DEVICES.c.id).where(DEVICES.c.shut_out.is_not(None))
+        with reading(self._engine) as connection:
+            self._shut_out = frozenset(connection.execute(shut_out).scalars())
+        with self._refusing:
+            refusals, self._refusals = self._refusals, Counter()
+        notes = [
+            {
+                "id": device,
+                "problem": f"{self.name}: {count} messages refused: too many",
+                "problem_at": time.time(),
+            }
+            for device, count in sorted(refusals.items())
+            if is_door(device)
+        ]
+        for row in notes:
+            LOG.warning("%s: %s", row["id"], row["problem"])
+        with self._engine.begin() as connection:
+            put_all(connection, DEVICES, notes)
+
+    def patiently(self, work: Callable[[], Any]) -> None:
+        """Do something with the database; again and again while it fails, until this part is to end."""
+        while True:
+            try:
+                work()
+            except DATABASE_FAILS as error:
+                self.database_failed(error)
+                if self._waiting.is_ended:
+                    return
+            else:
+                return
+
+    def broke(self, error: Exception) -> None:
+        """Say what nobody expected once a minute; a database that fails, in one line."""
+        if isinstance(error, DATABASE_FAILS):
+            self.database_failed(error)
+        else:
+            super().broke(error)
+
+    def database_failed(self, error: Exception) -> None:
+        """Say it once a minute, and leave the database a moment."""
+        if self.is_worth_a_line():
+            LOG.error("the hub's database fails: %s; %s tries again until it works", said(error), self.name)
+        time.sleep(PAUSE_SECONDS)
+
+
+def said(error: Exception) -> str:
+    """Return what the database has against us, in one line."""
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+
+
+def is_door(name: str) -> bool:
+    """Say whether this can be a door's name; no door has a hub's."""
+    return DEVICE_ID.fullmatch(name) is not None and not is_hub(name)

@@ -1,0 +1,48 @@
+"""Signs of tampering or loss in the doors' journals: each once, and never more than people can read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from facegate_hub.tables import DOUBTS
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+MOST_DOUBTS = 200
+"""Of one door that nobody has acknowledged; what is beyond is counted in one line."""
+MORE = "more"
+
+
+def note_doubts(connection: Connection, doubts: list[dict[str, Any]], now: float) -> None:
+    """Write doubts (device, stream, seq, kind, what); one that was noted before is counted there."""
+    room = {device: MOST_DOUBTS - _open(connection, device) for device in {one["device"] for one in doubts}}
+    counts: Counter[tuple[str, str, int, str]] = Counter()
+    texts: dict[tuple[str, str, int, str], str] = {}
+    for one in doubts:
+        key = (one["device"], one["stream"], one["seq"], one["kind"])
+        if key not in counts:
+            if room[one["device"]] <= 0:
+                key = (one["device"], "", 0, MORE)
+            room[one["device"]] -= 1
+        counts[key] += 1
+        texts.setdefault(key, f"more than {MOST_DOUBTS} doubts" if key[3] == MORE else one["what"])
+    rows = [
+        {"device": d, "stream": s, "seq": q, "kind": k, "what": texts[d, s, q, k], "count": n, "at": now}
+        for (d, s, q, k), n in sorted(counts.items())
+    ]
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(DOUBTS)
+    again = {"count": sa.func.coalesce(DOUBTS.c.count, 1) + statement.excluded["count"]}
+    unique = ["device", "stream", "seq", "kind"]
+    connection.execute(statement.on_conflict_do_update(index_elements=unique, set_=again), rows)
+
+
+def _open(connection: Connection, device: str) -> int:
+    mine = (DOUBTS.c.device == device, DOUBTS.c.acknowledged_at.is_(None))
+    query = sa.select(sa.func.count()).select_from(DOUBTS).where(*mine)
+    return connection.execute(query).scalar() or 0
