@@ -64,12 +64,13 @@ class Crew:
                     self._workers[number] = self._launch(number)
 
 
-def launcher(folder: Path, url: str, share: str) -> Callable[[int], subprocess.Popen[bytes]]:
+def launcher(folder: Path, url: str, share: str | None) -> Callable[[int], subprocess.Popen[bytes]]:
     """Return what starts the worker of a number as `facegate hub worker` in a process of its own."""
+    named = [] if share is None else ["--share", share]
     environment = {**os.environ, DATABASE_VARIABLE: url}
 
     def launch(number: int) -> subprocess.Popen[bytes]:
-        words = ["--site", str(folder), "worker", str(number), "--share", share, "--attached"]
+        words = ["--site", str(folder), "worker", str(number), *named, "--attached"]
         return subprocess.Popen([sys.executable, "-m", "edge.cli", "hub", *words], env=environment)
 
     return launch

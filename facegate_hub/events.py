@@ -60,7 +60,7 @@ FAR_SECONDS = 86_400.0
 MOVED = (
     sa.update(STREAMS)
     .where(STREAMS.c.device == sa.bindparam("d"), STREAMS.c.stream == sa.bindparam("s"))
-    .values(upto=sa.bindparam("u"), hash=sa.bindparam("h"), top=sa.bindparam("t"))
+    .values(upto=sa.bindparam("u"), hash=sa.bindparam("h"), top=sa.bindparam("t"), moved_at=sa.bindparam("m"))
 )
 
 
@@ -269,7 +269,7 @@ def _write(connection: Connection, places: list[Place], now: float) -> None:
         connection.execute(sa.insert(EVENTS), [{**row, "stored_at": now} for row in rows])
         correct(connection, rows)
     moved = [
-        {"d": place.device, "s": place.stream, "u": place.upto, "h": place.hash, "t": place.top}
+        {"d": place.device, "s": place.stream, "u": place.upto, "h": place.hash, "t": place.top, "m": now}
         for place in places
         if place.rows or place.doubts
     ]

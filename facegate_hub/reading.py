@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
 PAGE = 1000
+OVERLAP_SECONDS = 60.0
+"""How much later than it says a commit may be seen: clocks of hubs differ, and a disk may be slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,21 @@ class News:
 
     def __init__(self, engine: Engine, *, from_the_start: bool = False) -> None:
         self._engine = engine
-        self._seen: dict[tuple[str, str], int] = {} if from_the_start else self._uptos()
+        self._moved_at, uptos = self._uptos(0.0)
+        self._seen: dict[tuple[str, str], int] = {} if from_the_start else uptos
+        if from_the_start:
+            self._moved_at = 0.0
 
     def look(self) -> list[StoredEvent]:
         """Return what is new, at most a page from each stream."""
         found: list[StoredEvent] = []
-        for (device, stream), upto in self._uptos().items():
+        moved_at, uptos = self._uptos(self._moved_at - OVERLAP_SECONDS)
+        for (device, stream), upto in uptos.items():
             seen = self._seen.get((device, stream), 0)
             if upto > seen:
                 found += self._between(device, stream, seen, upto)
+        if all(self._seen.get(key) == upto for key, upto in uptos.items()):
+            self._moved_at = max(self._moved_at, moved_at)
         return sorted(found, key=lambda event: (event.at or "", event.device, event.seq))
 
     def _between(self, device: str, stream: str, seen: int, upto: int) -> list[StoredEvent]:
@@ -88,10 +96,15 @@ class News:
         self._seen[device, stream] = found[-1].seq if len(found) == PAGE else upto
         return found
 
-    def _uptos(self) -> dict[tuple[str, str], int]:
-        query = sa.select(STREAMS.c.device, STREAMS.c.stream, STREAMS.c.upto)
+    def _uptos(self, since: float) -> tuple[float, dict[tuple[str, str], int]]:
+        """Return how far streams are that grew at that moment or later, and when the last of them did."""
+        query = sa.select(STREAMS.c.device, STREAMS.c.stream, STREAMS.c.upto, STREAMS.c.moved_at)
+        if since > 0:
+            query = query.where(STREAMS.c.moved_at >= since)
         with reading(self._engine) as connection:
-            return {(row.device, row.stream): row.upto for row in connection.execute(query)}
+            rows = connection.execute(query).all()
+        last = max((row.moved_at or 0.0 for row in rows), default=0.0)
+        return last, {(row.device, row.stream): row.upto for row in rows}
 
 
 def _narrowed(query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:

@@ -81,12 +81,16 @@ class Retention:
         if first is None:
             return 0
         end, count = min(upto, keep - 1 if keep is not None else upto), 0
-        for start in range(first, end + 1, MOST_AT_ONCE):
-            if self._ended.is_set():
-                break
-            cut = min(end, start + MOST_AT_ONCE - 1)
+        while not self._ended.is_set() and (cut := self._next_cut(mine, end)) is not None:
             count += self._cut(device, stream, cut)
         return count
+
+    def _next_cut(self, mine: tuple[sa.ColumnElement[bool], ...], end: int) -> int | None:
+        """Return the number up to which the next commit deletes: by what is stored, not counted."""
+        some = sa.select(EVENTS.c.seq).where(*mine, EVENTS.c.seq <= end).order_by(EVENTS.c.seq)
+        first = some.limit(MOST_AT_ONCE).subquery()
+        with reading(self._engine) as connection:
+            return connection.execute(sa.select(sa.func.max(first.c.seq))).scalar()
 
     def _cut(self, device: str, stream: str, cut: int) -> int:
         mine = (EVENTS.c.device == device, EVENTS.c.stream == stream, EVENTS.c.seq <= cut)

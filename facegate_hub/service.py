@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from edge.broker.clerk import Clerk
 
-SHARE = "facegate"
-"""Name of the group in `$share/NAME/...`; workers of one site use one."""
-
 
 class Hub:
     """A running hub. `folder` is the site's, `url` the database.
@@ -83,14 +80,16 @@ class Hub:
 class Worker:
     """One of several hubs that divide the doors' events among them, and do nothing else.
 
-    `number` is that of its certificate (`facegate provision worker`); `share` names the group.
+    `number` is that of its certificate (`facegate provision worker`); `share` names the group, None:
+    the site's own, which nobody outside can guess.
     Raises `ConfigError` or `StoreError` when it cannot start.
     """
 
-    def __init__(self, folder: Path, url: str, number: int, share: str = SHARE) -> None:
+    def __init__(self, folder: Path, url: str, number: int, share: str | None = None) -> None:
+        settings, group = broker_settings(folder, f"{HUB}.{number}"), share or Site(folder).share()
         self.engine = open_tables(url)
-        self.ingest = Ingest(self.engine, share)
-        self.client = SyncClient(broker_settings(folder, f"{HUB}.{number}"), [self.ingest])
+        self.ingest = Ingest(self.engine, group)
+        self.client = SyncClient(settings, [self.ingest])
 
     def start(self) -> None:
         """Begin storing."""

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edge.errors import StoreError
+from facegate_hub.postgres import ANSWER_SECONDS, make_patient, take_time
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -34,7 +35,6 @@ EVENTS = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("stored_at", sa.Float),
-    sa.Index("events_by_arrival", "stored_at", "device", "stream", "seq"),
 )
 """`stored_at` is the hub's clock, seconds since 1970; what an older version stored counts as new."""
 
@@ -48,11 +48,12 @@ STREAMS = sa.Table(
     sa.Column("top", sa.BigInteger),
     sa.Column("pruned", sa.BigInteger),
     sa.Column("began_at", sa.Float),
+    sa.Column("moved_at", sa.Float, index=True),
     sa.Index("streams_by_beginning", "device", "began_at"),
 )
 """How far each stream is stored without a gap, the hash there (None: not known), the highest
-number stored at all (None: not known), up to where it was deleted for its age (None: nothing), and when
-it was first heard of (seconds since 1970, None: before that was noted)."""
+number stored at all (None: not known), up to where it was deleted for its age (None: nothing), when it was
+first heard of and when it last grew (seconds since 1970, None: before that was noted)."""
 
 DOUBTS = sa.Table(
     "doubts",
@@ -156,6 +157,8 @@ def open_tables(url: str) -> Engine:
         engine = sa.create_engine(url, pool_pre_ping=True)
         if engine.dialect.name == "sqlite":
             _prepare_sqlite(engine)
+        elif engine.dialect.name == "postgresql":
+            make_patient(engine)
         with engine.begin() as connection:
             _make_tables(connection)
     except (sa.exc.SQLAlchemyError, ImportError) as error:
@@ -202,6 +205,7 @@ def put_all(connection: Connection, table: sa.Table, rows: list[dict[str, Any]])
 def _make_tables(connection: Connection) -> None:
     """Make what is missing; one hub at a time, however many start at once."""
     if connection.dialect.name == "postgresql":
+        take_time(connection, None)
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING_TABLES)))
     METADATA.create_all(connection)
     inspector = sa.inspect(connection)
@@ -215,6 +219,8 @@ def _make_tables(connection: Connection) -> None:
                     connection.execute(sa.update(EVENTS).values(stored_at=time.time()))
         for index in table.indexes:
             index.create(connection, checkfirst=True)
+    if connection.dialect.name == "postgresql":
+        take_time(connection, ANSWER_SECONDS)
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -29,6 +29,7 @@ HUB = "hub"
 WORKER = re.compile(r"hub\.[1-9][0-9]{0,2}")
 """Names of further hubs that only store events; no door may have one."""
 KEYS_FILE = "trusted-keys.json"
+SHARE_FILE = "share.key"
 
 MOSQUITTO = """\
 # Written by `facegate provision`. Identity is the certificate; nobody is anonymous.
@@ -186,6 +187,22 @@ class Site:
             return Signer(fields["kid"], base64.b64decode(fields["private"], validate=True))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{self._folder / 'hub' / 'signing.key'}: cannot be used ({error})") from error
+
+    def share(self, *, make: bool = False) -> str:
+        """Return the secret name of the group in which hubs divide events; with `make` begin one if need be.
+
+        A door that knew it could join the group and swallow events. Raises `ConfigError` without one.
+        """
+        path = self._folder / HUB / SHARE_FILE
+        if make and not path.exists():
+            write_private(path, secrets.token_hex(16).encode())
+        try:
+            return path.read_text().strip()
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"{path}: cannot be read ({error}); copy it from the machine on which `facegate hub run "
+                "--workers` runs, which makes it"
+            ) from error
 
     def _place(self) -> dict[str, str]:
         fields: dict[str, str] = json.loads((self._folder / "site.json").read_text())

@@ -20,13 +20,14 @@ try:
 except ImportError as error:
     raise ConfigError(f"the hub needs SQLAlchemy; {way_to_install('hub')}") from error
 
+from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from facegate_hub.cli.config import config, diagnostics
 from facegate_hub.cli.events import events
 from facegate_hub.cli.keys import keys
 from facegate_hub.cli.staff import by_option, give, staff
 from facegate_hub.crew import DATABASE_VARIABLE, Crew, launcher
-from facegate_hub.service import SHARE, Hub, Worker, database_url
+from facegate_hub.service import Hub, Worker, database_url
 from facegate_hub.sheets import read_people
 from facegate_hub.staff import Staff
 
@@ -65,18 +66,20 @@ def hub(ctx: click.Context, site: Path, database: str | None) -> None:
     show_default=True,
     help="Processes that store events; 0: this one. Each needs `facegate provision worker`.",
 )
-@click.option("--share", default=SHARE, show_default=True, help="Name of the workers' group at the broker.")
+@click.option("--share", help="Name of the workers' group at the broker; default: the site's secret one.")
 @click.option("--keep-days", type=click.FloatRange(min=1), help="Delete older events every day.")
 @click.option("--metrics", metavar="HOST:PORT", help="Serve numbers to Prometheus, such as 127.0.0.1:9465.")
 @click.pass_obj
 def run(
-    place: tuple[Path, str], workers: int, share: str, keep_days: float | None, metrics: str | None
+    place: tuple[Path, str], workers: int, share: str | None, keep_days: float | None, metrics: str | None
 ) -> None:
     """Serve the doors until stopped.
 
     Example: facegate hub run --workers 3
     """
     service = Hub(*place, stores_events=not workers, keep_days=keep_days)
+    if workers and share is None:
+        Site(place[0]).share(make=True)
     crew = Crew(workers, launcher(*place, share))
     with ExitStack() as stack:
         if metrics is not None:
@@ -88,10 +91,10 @@ def run(
 
 @hub.command()
 @click.argument("number", type=click.IntRange(1, 999))
-@click.option("--share", default=SHARE, show_default=True, help="Name of the workers' group at the broker.")
+@click.option("--share", help="Name of the workers' group at the broker; default: the site's secret one.")
 @click.option("--attached", is_flag=True, hidden=True)
 @click.pass_obj
-def worker(place: tuple[Path, str], number: int, share: str, attached: bool) -> None:
+def worker(place: tuple[Path, str], number: int, share: str | None, attached: bool) -> None:
     """Store events, one of several that divide them; beside `hub run --workers`, or on another machine.
 
     Example: facegate hub worker 4

@@ -9,9 +9,10 @@ import threading
 from edge.broker.client import SyncClient
 from edge.broker.settings import BrokerSettings
 from facegate_hub.ingest import Ingest
-from facegate_hub.service import SHARE
 from facegate_hub.tables import open_tables
 from tests.sync.doors import Eager
+
+SHARE = "group-of-this-trial"
 
 
 def serve(url, port, number):

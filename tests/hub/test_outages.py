@@ -2,14 +2,18 @@
 
 import json
 import signal
-from contextlib import contextmanager
+import socket
+import threading
+from contextlib import contextmanager, suppress
 
 import pytest
 import sqlalchemy as sa
 
 from edge.broker.client import SyncClient
 from edge.broker.settings import BrokerSettings
+from edge.errors import StoreError
 from edge.wire.messages import Message
+from facegate_hub.clerk import DATABASE_FAILS
 from facegate_hub.ingest import Ingest
 from facegate_hub.tables import EVENTS, open_tables, reading
 from tests.hub import postgres
@@ -143,3 +147,65 @@ def test_a_hub_on_a_database_that_is_gone_says_so_in_one_line_a_minute(tmp_path,
         assert told.take(("front", chain("front", 1))) == {}
     assert told.ingest.status().failures == 5
     assert len([record for record in caplog.records if "database fails" in record.getMessage()]) == 1
+
+
+class Swallowing:
+    """A way to the server that takes everything and answers nothing, once `is_silent`; never a reset."""
+
+    def __init__(self, port):
+        self.is_silent = False
+        self.ends = []
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.target = port
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self.server.close()
+        for end in self.ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self):
+        with suppress(OSError):
+            while True:
+                near, _ = self.server.accept()
+                far = socket.create_connection(("127.0.0.1", self.target))
+                self.ends += [near, far]
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    def _carry(self, source, sink):
+        with suppress(OSError), source:
+            while data := source.recv(65_536):
+                if not self.is_silent:
+                    sink.sendall(data)
+
+
+def test_a_server_that_vanishes_without_a_word_is_given_up_and_found_again():
+    """The question ends in an error of the database; the next one goes over a new connection."""
+    with postgres.server() as server:
+        way = Swallowing(server.port)
+        engine = open_tables(server.url.replace(str(server.port), str(way.port)))
+        with engine.connect() as connection:
+            connection.connection.driver_connection.answer_seconds = 0.5
+            way.is_silent = True
+            with pytest.raises(DATABASE_FAILS):
+                connection.execute(sa.select(1))
+        way.is_silent = False
+        with engine.connect() as connection:
+            assert connection.execute(sa.select(1)).scalar() == 1
+        engine.dispose()
+        way.close()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_name_is_refused_in_words(encoding):
+    with postgres.server() as server:
+        engine = sa.create_engine(server.url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            options = f"ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+            connection.exec_driver_sql(f"CREATE DATABASE narrow {options}")
+        engine.dispose()
+        with pytest.raises(StoreError, match=f"encoding is {encoding}"):
+            open_tables(server.url.replace("/postgres", "/narrow"))
