@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edge.config import Settings
     from edge.store.database import Schema
     from edge.store.restore import Restored
+    from edge.store.restore_carry import Revocable
 
 F = TypeVar("F", bound="Callable[..., Any]")
 ENDINGS = frozenset({Kind.CONSENT_WITHDRAWN, Kind.RESIDENT_REMOVED})
@@ -69,17 +70,26 @@ def backup(
 @data_option_as_root
 @click.option("--replace", is_flag=True, help="Keep a folder that is not empty under another name.")
 @click.option(
+    "--revive",
+    is_flag=True,
+    help="With --replace: bring back what was revoked since the backup, or what nobody can tell any more.",
+)
+@click.option(
     "--events",
     type=FILE,
     help="This door's events as the property has them: who withdrew since the backup has no face again.",
 )
 @passphrase_option
-def restore(file: Path, data: Path, replace: bool, events: Path | None, passphrase_file: Path | None) -> None:
+def restore(
+    file: Path, data: Path, replace: bool, revive: bool, events: Path | None, passphrase_file: Path | None
+) -> None:
     """Make the data folder what it was when FILE was written. Stop the door first.
 
-    The door begins a new journal; the old one can be read beside it. Withdrawals since the backup
-    are known from the folder that is replaced; on a new card give them with --events: at the hub,
-    facegate hub events export --json --door DOOR > events.jsonl
+    The door begins a new journal; the old one can be read beside it. Residents, cards, PINs and
+    accounts that were taken back since the backup, consents that were withdrawn, and passes and
+    commands that were used up stay so, as far as the folder that is replaced tells; what it cannot
+    tell any more is named, and nothing is restored without --revive. On a new card give the
+    withdrawals with --events: at the hub, facegate hub events export --json --door DOOR > events.jsonl
 
     Example: facegate restore door-1.fgb --events events.jsonl
     """
@@ -89,7 +99,8 @@ def restore(file: Path, data: Path, replace: bool, events: Path | None, passphra
     if not file.exists():
         raise StoreError(f"{file}: no such file")
     passphrase = _passphrase(passphrase_file, is_new=False)
-    wish = RestoreWish(all_databases(), replace, _withdrawn(events) if events else {})
+    withdrawn = _withdrawn(events) if events else {}
+    wish = RestoreWish(all_databases(), replace, withdrawn, revive, revocable_tables())
     restored = put_back(file, data, passphrase, datetime.now(UTC), wish)
     _report(restored, data)
     if restored.set_aside is None and events is None:
@@ -115,6 +126,14 @@ def all_databases() -> dict[str, Schema]:
     from edge.web.accounts import ACCOUNTS, ACCOUNTS_FILE
 
     return {**DATABASES, ACCOUNTS_FILE: ACCOUNTS}
+
+
+def revocable_tables() -> dict[str, Revocable]:
+    """Return what can be taken back in databases that the store does not know, by the database's name."""
+    from edge.store.restore_carry import Revocable
+    from edge.web.accounts import ACCOUNTS_FILE
+
+    return {ACCOUNTS_FILE: Revocable("accounts", ("name", "role", "salt", "digest"), 1)}
 
 
 def config_files(config: Path, *, with_secrets: bool) -> dict[str, bytes]:
@@ -166,6 +185,8 @@ def _report(restored: Restored, data: Path) -> None:
         click.echo(f"settings are in {data / 'restored-config'}: compare, copy, fill in what is masked")
     if restored.erased:
         click.echo(f"withdrawn since, so their faces are erased here too: {', '.join(restored.erased)}")
+    for line in restored.revoked:
+        click.echo(f"not restored, {line}")
     if restored.back_again:
         click.echo(f"back again, though removed since: {', '.join(restored.back_again)}")
         click.echo("take out who must not enter: facegate enrol remove ID")

@@ -44,6 +44,8 @@ def verified(line: str, key: Ed25519PublicKey) -> Receipt:
 
     try:
         prefix, body_text, signature = line.strip().split(".")
+        if prefix != PREFIX:
+            raise ConsentRefused(f"{prefix[:16]!r} begins no receipt of this version ({PREFIX})")
         body = _bytes(body_text)
         key.verify(_bytes(signature), prefix.encode() + body)
         return Receipt(**json.loads(body))

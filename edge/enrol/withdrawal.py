@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.consent.receipt import Receipt, signed
+from edge.consent.receipt import Receipt, public_text, signed
 from edge.domain import EventDraft
+from edge.errors import FacegateError, StoreError
 from edge.events import Kind
 from edge.store.consents import erase_face
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from edge.ports import Clock, EventWriter
@@ -20,12 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WithdrawalDesk:
-    """Where a consent is withdrawn: one door's records. `events` is where it is written down."""
+    """Where a consent is withdrawn: one door's records. `events` is where it is written down.
+
+    `key` gives the door's key for receipts; it is asked only after everything was erased.
+    """
 
     door_id: str
     store: ResidentStore
     consents: ConsentLedger
-    key: Ed25519PrivateKey
+    key: Callable[[], Ed25519PrivateKey]
     clock: Clock
     events: EventWriter
 
@@ -34,17 +40,29 @@ class WithdrawalDesk:
 
         Logged first: what cannot be recorded is not done (`JournalUnavailable`). After a power cut
         in between, `edge.service.chores.retention.finish_withdrawals` erases what is left. PIN and
-        card go on.
+        card go on. Raises `StoreError` when only the receipt is missing: the face is erased then.
         """
         at = self.clock.now()
         self.events.commit(self._draft(Kind.CONSENT_WITHDRAWN, resident_id, by=by))
         ended = self.consents.withdraw(resident_id, at)
         erasure = erase_face(self.store, resident_id)
-        key = erasure.key_fingerprint or "-"
-        receipt = Receipt(self.door_id, resident_id, at.isoformat(), erasure.templates, ended, key)
-        line = signed(receipt, self.key)
+        fingerprint = erasure.key_fingerprint or "-"
+        receipt = Receipt(self.door_id, resident_id, at.isoformat(), erasure.templates, ended, fingerprint)
+        try:
+            key = self.key()
+        except (OSError, FacegateError) as error:
+            told = {"templates": erasure.templates, "key": fingerprint}
+            self.events.record(self._draft(Kind.FACE_ERASED, resident_id, **told))
+            raise StoreError(
+                f"{resident_id}: withdrawn, and the face is erased, but no receipt could be signed: {error}; "
+                "the journal's face.erased entry is the proof"
+            ) from error
+        line = signed(receipt, key)
         self.consents.keep_receipt(resident_id, line)
-        self.events.record(self._draft(Kind.FACE_ERASED, resident_id, templates=erasure.templates, key=key))
+        told = {"templates": erasure.templates, "key": fingerprint}
+        # Who checks the receipt years later finds the key to check it with in the journal.
+        told["receipt_key"] = public_text(key.public_key())
+        self.events.record(self._draft(Kind.FACE_ERASED, resident_id, **told))
         return receipt, line
 
     def _draft(self, kind: Kind, resident_id: str, **data: object) -> EventDraft:

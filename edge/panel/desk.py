@@ -68,7 +68,7 @@ class Desk:
     consents: ConsentLedger
     studio: Studio
     recogniser: Recogniser
-    receipt_key: Ed25519PrivateKey
+    receipt_key: Callable[[], Ed25519PrivateKey]
     log: EventWriter
     events: Callable[[int | None, int], Sequence[DoorEvent]]
     pulse: Callable[[], object] | None = None

@@ -30,7 +30,13 @@ from edge.store.journal import SqliteJournal
 from edge.store.reader import JOURNAL, JOURNAL_FILE, JournalReader, last_given
 from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE
-from edge.store.restore_carry import apply_withdrawals, carry_pass_uses, carry_withdrawals
+from edge.store.restore_carry import (
+    Replaced,
+    Revocable,
+    apply_withdrawals,
+    carry_revocations,
+    carry_withdrawals,
+)
 from edge.store.sealed_file import SealedReader
 from edge.store.small_file import sync_folder
 
@@ -63,8 +69,9 @@ class OldJournal:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came of it. `back_again` are residents the replaced folder no longer had.
+    """What came of it. `revoked` tells what was taken back since the backup and stays so.
 
+    `back_again` are residents whom the replaced folder no longer had: only with `RestoreWish.revive`.
     `erased` withdrew their consent since: they are residents still, without a face.
     """
 
@@ -73,6 +80,7 @@ class Restored:
     set_aside: Path | None
     back_again: tuple[str, ...]
     erased: tuple[str, ...]
+    revoked: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +88,16 @@ class RestoreWish:
     """How to restore. `databases` is every one a backup may hold, by name.
 
     `withdrawn` is what the property knows and the backup does not: resident id -> when the consent
-    was withdrawn (ISO 8601, UTC). With `replace` a folder that is not empty gives way.
+    was withdrawn (ISO 8601, UTC). With `replace` a folder that is not empty gives way. What was
+    revoked there since the backup stays revoked; with `revive` it comes back, and the journal says
+    so. `revocable` are databases with rows that can be taken back, beside the store's own.
     """
 
     databases: Mapping[str, Schema]
     replace: bool = False
     withdrawn: Mapping[str, str] = field(default_factory=dict)
+    revive: bool = False
+    revocable: Mapping[str, Revocable] = field(default_factory=dict)
 
 
 def restore(file: Path, data: Path, passphrase: str, now: datetime, wish: RestoreWish) -> Restored:
@@ -99,7 +111,7 @@ def restore(file: Path, data: Path, passphrase: str, now: datetime, wish: Restor
     data = data.absolute()
     owner = owner_to_become(data)
     with acting_as(owner):
-        is_taken = data.exists() and any(entry.name != MODELS for entry in data.iterdir())
+        is_taken = _is_taken(data)
         if is_taken and not wish.replace:
             raise StoreError(f"{data}: the folder is not empty; --replace keeps it under another name")
         if is_taken:
@@ -125,15 +137,39 @@ def _fill(reader: SealedReader, stage: Path, data: Path, now: datetime, wish: Re
     """Make the finished folder in `stage`, with what the old one at `data` knows better."""
     manifest = _unpack(reader, stage)
     _check(stage, manifest, wish.databases)
-    back_again = _back_again(stage, data) if data.exists() else ()
-    erased = (*carry_withdrawals(data, stage), *apply_withdrawals(stage, wish.withdrawn))
-    carry_pass_uses(data, stage)
-    journal = _begin_stream(stage, manifest, now)
+    is_taken = _is_taken(data)
+    back_again = _back_again(stage, data) if is_taken and wish.revive else ()
+    replaced = Replaced(data)
+    erased = (
+        *(carry_withdrawals(replaced, stage) if is_taken else ()),
+        *apply_withdrawals(stage, wish.withdrawn),
+    )
+    if is_taken and not wish.revive:
+        others = {name: (wish.databases[name], table) for name, table in wish.revocable.items()}
+        carry_revocations(replaced, stage, others)
+        _require_told(data, replaced)
+    journal = _begin_stream(stage, manifest, now, is_reviving=is_taken and wish.revive)
     _carry_over(data, stage)
     if (stage / CONFIG).exists():
         (stage / CONFIG).rename(stage / f"restored-{CONFIG}")
     _sync_tree(stage)
-    return Restored(manifest, journal, None, back_again, tuple(sorted(erased)))
+    told = tuple(replaced.revoked)
+    return Restored(manifest, journal, None, back_again, tuple(sorted(erased)), told)
+
+
+def _is_taken(data: Path) -> bool:
+    return data.exists() and any(entry.name != MODELS for entry in data.iterdir())
+
+
+def _require_told(data: Path, replaced: Replaced) -> None:
+    """Refuse while it is not known what was revoked since the backup."""
+    if replaced.unreadable:
+        raise StoreError(
+            f"{data}: what was revoked since the backup is not known: {'; '.join(replaced.unreadable)}."
+            " Nothing was restored. --revive restores all the same: residents, cards, PINs and accounts that"
+            " were taken back since the backup then work again; look through them, and give --events for"
+            " consents"
+        )
 
 
 def _require_unused(data: Path) -> None:
@@ -207,7 +243,7 @@ def _ids(folder: Path) -> set[str]:
         return {row[0] for row in connection.execute("SELECT id FROM residents")}
 
 
-def _begin_stream(stage: Path, manifest: Manifest, now: datetime) -> OldJournal | None:
+def _begin_stream(stage: Path, manifest: Manifest, now: datetime, *, is_reviving: bool) -> OldJournal | None:
     """Move the old journal into a folder of its own and begin a new one that says so."""
     path = stage / JOURNAL_FILE
     if not path.exists():
@@ -221,21 +257,23 @@ def _begin_stream(stage: Path, manifest: Manifest, now: datetime) -> OldJournal 
     if last is None:
         return None
     old = OldJournal(stream, last.seq, last.hash, unsent, folder.relative_to(stage))
-    _note(path, old, last.door_id, manifest, now)
+    draft = _draft(old, manifest, now, is_reviving=is_reviving)
+    journal = SqliteJournal(path, last.door_id, boot=str(uuid.uuid4()), clock_trust=lambda: "unknown")
+    with closing(journal):
+        journal.append(draft)
     return old
 
 
-def _note(path: Path, old: OldJournal, door_id: str, manifest: Manifest, now: datetime) -> None:
-    journal = SqliteJournal(path, door_id, boot=str(uuid.uuid4()), clock_trust=lambda: "unknown")
+def _draft(old: OldJournal, manifest: Manifest, now: datetime, *, is_reviving: bool) -> EventDraft:
     data = {
         "old_stream": old.stream,
         "old_seq": old.last_seq,
         "old_hash": old.last_hash,
         "unsent": old.unsent,
         "backup_of": manifest.created_at,
+        "revived": is_reviving,
     }
-    with closing(journal):
-        journal.append(EventDraft(Kind.JOURNAL_RESTORED, now, time.monotonic(), data=data))
+    return EventDraft(Kind.JOURNAL_RESTORED, now, time.monotonic(), data=data)
 
 
 def _unsent(path: Path) -> int:

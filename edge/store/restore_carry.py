@@ -1,39 +1,101 @@
-"""What the folder that is replaced knows better than the backup: it must not be forgotten.
+"""What the folder that is replaced knows better than the backup: a restore revives nothing.
 
-A face that was withdrawn since stays erased, and a visitor pass that was used up since stays used
-up. Where the old folder is too damaged to be read, the backup stands alone.
+Whoever was removed, every card, PIN and account that was taken back, each consent that was
+withdrawn, each pass and command that was used up since the backup stays so: what both folders
+have is restored, with the value it has now. What the old folder cannot tell any more is named, and
+nothing is restored until a person says that it may come back.
 """
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge.errors import StoreError
 from edge.store.consent_rows import CONSENTS
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
-from edge.store.credentials import CREDENTIALS, CREDENTIALS_FILE, CredentialStore
+from edge.store.credentials import CREDENTIALS, CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore
 from edge.store.database import open_database, open_read_only, transaction
+from edge.store.ledger import LEDGER, LEDGER_FILE
+from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
     from edge.store.database import Schema
 
-LOG = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class Revocable:
+    """A table whose rows can be taken back: the columns that name a row come first in `columns`."""
+
+    table: str
+    columns: tuple[str, ...]
+    names: int
+
+    @property
+    def select(self) -> str:
+        """Return the query for its rows."""
+        return f"SELECT {', '.join(self.columns)} FROM {self.table}"  # noqa: S608 - our own names
 
 
-def carry_withdrawals(old: Path, new: Path) -> tuple[str, ...]:
+CARDS = Revocable("sealed_cards", ("mark", "resident_id", "sealed"), 2)
+PINS = Revocable("pins", ("resident_id", "is_duress", "number", "digest"), 2)
+
+
+@dataclass(slots=True)
+class Replaced:
+    """The folder that is replaced, as far as it can be read.
+
+    `revoked` tells, in words for people, what the backup held and the restored folder does not;
+    `unreadable` names the files that could not say what was revoked.
+    """
+
+    folder: Path
+    revoked: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+    def read(self, name: str, schema: Schema, *queries: str) -> list[list[tuple[Any, ...]]] | None:
+        """Return the rows of each query to an old database; None, and the file noted, when it cannot tell."""
+        try:
+            with closing(open_read_only(self.folder / name, schema, older=True)) as connection:
+                return [connection.execute(sql).fetchall() for sql in queries]
+        except (StoreError, sqlite3.Error, OSError) as error:
+            self.unreadable.append(f"{name} ({error})")
+            return None
+
+
+def carry_revocations(old: Replaced, new: Path, others: Mapping[str, tuple[Schema, Revocable]]) -> None:
+    """Take out of folder `new` what was taken back in `old` since; `others` are further databases by name.
+
+    Consents are carried by `carry_withdrawals`. A file that the backup has and the old folder has
+    not counts as unreadable: it may have been lost.
+    """
+    _residents(old, new)
+    if (new / CREDENTIALS_FILE).exists():
+        _credentials(old, new)
+    if (new / LEDGER_FILE).exists():
+        _commands(old, new)
+    for name, (schema, revocable) in others.items():
+        if (new / name).exists() and (found := old.read(name, schema, revocable.select)) is not None:
+            with closing(open_database(new / name, schema)) as file:
+                gone = _keep_common(file, revocable, found[0])
+            _tell(old, f"{revocable.table} taken back since", [str(row[0]) for row in gone])
+
+
+def carry_withdrawals(old: Replaced, new: Path) -> tuple[str, ...]:
     """Withdraw in folder `new` every consent withdrawn in `old`; return whose faces were erased."""
+    if not (new / CONSENTS_FILE).exists():
+        return ()
     sql = "SELECT withdrawn_at, receipt, id FROM consents WHERE withdrawn_at NOT NULL"
-    rows = _rows(old / CONSENTS_FILE, CONSENTS, sql)
+    found = old.read(CONSENTS_FILE, CONSENTS, sql)
     mark = "UPDATE consents SET withdrawn_at = ?, receipt = ? WHERE id = ? AND withdrawn_at IS NULL"
-    return _withdraw(new, mark, rows)
+    return _withdraw(new, mark, found[0] if found else [])
 
 
 def apply_withdrawals(new: Path, withdrawn: Mapping[str, str]) -> tuple[str, ...]:
@@ -46,21 +108,79 @@ def apply_withdrawals(new: Path, withdrawn: Mapping[str, str]) -> tuple[str, ...
     return _withdraw(new, mark, rows)
 
 
-def carry_pass_uses(old: Path, new: Path) -> None:
-    """Count in folder `new` every use of a visitor pass that `old` has counted."""
-    rows = _rows(old / CREDENTIALS_FILE, CREDENTIALS, "SELECT id, uses, until FROM pass_uses")
-    if not rows:
+def _residents(old: Replaced, new: Path) -> None:
+    if not (new / RESIDENTS_FILE).exists():
         return
-    sql = (
+    found = old.read(RESIDENTS_FILE, RESIDENTS, "SELECT id FROM residents")
+    if found is None:
+        return
+    there = {row[0] for row in found[0]}
+    with closing(ResidentStore(new / RESIDENTS_FILE)) as store:
+        gone = [resident.id for resident in store.list() if resident.id not in there]
+        for resident_id in gone:
+            store.remove(resident_id)
+    _tell(old, "residents removed since", gone)
+
+
+def _credentials(old: Replaced, new: Path) -> None:
+    """Keep the cards and PINs that both folders have, and count every use of a pass of either."""
+    if not _same_secret(old.folder / PIN_KEY_FILE, new / PIN_KEY_FILE):
+        old.unreadable.append(f"{PIN_KEY_FILE} (not the one of the backup: its cards cannot be compared)")
+        return
+    uses_query = "SELECT id, uses, until FROM pass_uses"
+    found = old.read(CREDENTIALS_FILE, CREDENTIALS, CARDS.select, PINS.select, uses_query)
+    if found is None:
+        return
+    cards, pins, uses = found
+    CredentialStore(new / CREDENTIALS_FILE).close()  # upgrades what an older facegate wrote
+    count = (
         "INSERT INTO pass_uses VALUES (?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET uses = max(uses, excluded.uses)"
     )
-    CredentialStore(new / CREDENTIALS_FILE).close()  # upgrades it
-    with closing(open_database(new / CREDENTIALS_FILE, CREDENTIALS)) as file, transaction(file):
-        file.executemany(sql, rows)
+    with closing(open_database(new / CREDENTIALS_FILE, CREDENTIALS)) as file:
+        gone_cards = _keep_common(file, CARDS, cards)
+        gone_pins = _keep_common(file, PINS, pins)
+        with transaction(file):
+            file.executemany(count, uses)
+    _tell(old, "cards taken back since, of", [str(row[1]) for row in gone_cards])
+    _tell(old, "PINs taken back since, of", [str(row[0]) for row in gone_pins])
 
 
-def _withdraw(new: Path, mark: str, rows: list[Any]) -> tuple[str, ...]:
+def _same_secret(old: Path, new: Path) -> bool:
+    try:
+        return old.read_bytes() == new.read_bytes()
+    except OSError:
+        return False
+
+
+def _commands(old: Replaced, new: Path) -> None:
+    """Take every command id that either folder has taken."""
+    found = old.read(LEDGER_FILE, LEDGER, "SELECT id, at FROM taken") or [[]]
+    with closing(open_database(new / LEDGER_FILE, LEDGER)) as file, transaction(file):
+        file.executemany("INSERT OR IGNORE INTO taken VALUES (?, ?)", found[0])
+
+
+def _keep_common(
+    file: sqlite3.Connection, revocable: Revocable, now: Sequence[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """Leave the rows that are named in `now`, as they are there; return the names of the others."""
+    names: Callable[[tuple[Any, ...]], tuple[Any, ...]] = lambda row: tuple(row[: revocable.names])  # noqa: E731
+    kept = {names(row): row for row in now}
+    restored = [names(row) for row in file.execute(revocable.select).fetchall()]
+    marks = ", ".join("?" * len(revocable.columns))
+    insert = f"INSERT INTO {revocable.table} ({', '.join(revocable.columns)}) VALUES ({marks})"  # noqa: S608
+    with transaction(file):
+        file.execute(f"DELETE FROM {revocable.table}")  # noqa: S608 - our own names
+        file.executemany(insert, [kept[name] for name in restored if name in kept])
+    return [name for name in restored if name not in kept]
+
+
+def _tell(old: Replaced, what: str, whose: list[str]) -> None:
+    if whose:
+        old.revoked.append(f"{what}: {', '.join(sorted(set(whose)))}")
+
+
+def _withdraw(new: Path, mark: str, rows: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
     """Mark consents in folder `new`, then erase the faces of who has none in force."""
     if not rows or not (new / CONSENTS_FILE).exists():
         return ()
@@ -70,15 +190,3 @@ def _withdraw(new: Path, mark: str, rows: list[Any]) -> tuple[str, ...]:
         ended = sorted(ledger.withdrawn())
     with closing(ResidentStore(new / RESIDENTS_FILE)) as store:
         return tuple(who for who in ended if erase_face(store, who).templates)
-
-
-def _rows(path: Path, schema: Schema, sql: str) -> list[Any]:
-    """Return the rows of a file that may be missing or damaged: then there are none."""
-    if not path.exists():
-        return []
-    try:
-        with closing(open_read_only(path, schema, older=True)) as connection:
-            return connection.execute(sql).fetchall()
-    except (StoreError, sqlite3.Error) as error:
-        LOG.warning("%s cannot be read any more, the backup stands alone: %s", path, error)
-        return []

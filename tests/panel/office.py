@@ -7,9 +7,9 @@ import uuid
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 
 import cv2
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.testclient import TestClient
 
 from edge.domain import OperatingPoint
@@ -30,6 +30,7 @@ from edge.store.consents import ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
 from edge.web.accounts import Accounts, Role
+from edge.web.tls import signing_key
 from edge.words import Message
 from tests.fakes.scene import Actor, Residents, Scene, axis
 
@@ -146,7 +147,7 @@ def open_panel(
             judge,
             lambda n: OperatingPoint(0.3 + n * 1e-6, 0.05, 1e-3, n, Message("basis.benchmark")),
         ),
-        Ed25519PrivateKey.generate(),
+        partial(signing_key, folder / "receipt.key"),
         EventLog(journal, clock),
         lambda before, count: newest_events(journal, before, count),
         pulse=lambda: pulses.append(datetime.now(UTC)),

@@ -132,8 +132,8 @@ def test_hostile_text_is_text_wherever_it_comes_up_again(panel):
     asked = ("/residents", "/residents/flat-7", "/failed", f"/residents?q={HOSTILE}&show={HOSTILE}")
     answers += [browser.get(path).text for path in asked]
     data = {"text": HOSTILE, HOSTILE: [HOSTILE], "rule": HOSTILE, "method": HOSTILE, "similarity": HOSTILE}
-    panel.desk.record(EventDraft(f"door.{HOSTILE}", START, 1.0, HOSTILE, HOSTILE, data))
-    panel.desk.record(EventDraft("access.granted", START, 1.0, HOSTILE, "granted", data))
+    panel.desk.log.record(EventDraft(f"door.{HOSTILE}", START, 1.0, HOSTILE, HOSTILE, data))
+    panel.desk.log.record(EventDraft("access.granted", START, 1.0, HOSTILE, "granted", data))
     asked = ("/", "/events", f"/events?group={HOSTILE}&before={HOSTILE}", "/test", "/health", "/failed")
     answers += [browser.get(path).text for path in asked]
     browser.get("/display")

@@ -33,7 +33,7 @@ def connected(panel, **parts):
 
 
 def told(panel, kind, who=None, reason=None, **data):
-    panel.desk.record(EventDraft(kind, panel.clock.now(), panel.clock.monotonic(), who, reason, data))
+    panel.desk.log.record(EventDraft(kind, panel.clock.now(), panel.clock.monotonic(), who, reason, data))
     panel.clock.advance(1)
 
 

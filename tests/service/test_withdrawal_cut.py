@@ -75,7 +75,7 @@ CUT = """
         left = step
         key, clock = Ed25519PrivateKey.generate(), ManualClock(datetime(2026, 4, 1, tzinfo=UTC))
         events = EventLog(MemoryJournal(), clock)
-        WithdrawalDesk("gate", store, ledger, key, clock, events).withdraw("r-060", "desk-1")
+        WithdrawalDesk("gate", store, ledger, lambda: key, clock, events).withdraw("r-060", "desk-1")
 
     for step in range(1, 60):
         folder = original.with_name(f"cut-{step}")

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge.cli.backup import all_databases, revocable_tables
 from edge.cli.backup import backup as backup_command
 from edge.cli.backup import restore as restore_command
 from edge.domain import Consent
@@ -26,13 +27,15 @@ from edge.runtime.clock import ManualClock
 from edge.service.chores.retention import FaceKeeping
 from edge.store.backup import DATABASES, FILES, OLD_JOURNALS, BackupWish, back_up
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
-from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore
+from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore, PinRow
 from edge.store.journal import SqliteJournal
+from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.outbox import SqliteOutbox
 from edge.store.reader import JournalReader
 from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
 from edge.store.sealed_file import CHUNK_BYTES, HEADER, Cost, SealedReader, SealedWriter
+from edge.web.accounts import ACCOUNTS_FILE, Accounts, Role
 from tests.store.drafts import draft, filled
 from tests.store.test_residents import ANNA, OTTO, template
 
@@ -273,7 +276,7 @@ def test_a_newer_database_inside_is_refused(file, tmp_path):
 
 
 def test_a_folder_that_holds_something_is_kept(file, door, tmp_path):
-    """Refused without a word; kept aside with one, and who comes back by it is named."""
+    """Refused without a word; kept aside with one, and who was removed since stays removed."""
     before = contents(door)
     with pytest.raises(StoreError, match="--replace"):
         put_back(file, door)
@@ -282,7 +285,10 @@ def test_a_folder_that_holds_something_is_kept(file, door, tmp_path):
         store.remove("otto")
     (door / "mode.json").write_text('{"mode": "locked_down"}')
     restored = put_back(file, door, replace=True)
-    assert restored.back_again == ("otto",)
+    assert restored.back_again == ()
+    assert restored.revoked == ("residents removed since: otto",)
+    with closing(ResidentStore(door / "residents.db")) as store:
+        assert store.list() == (ANNA,)
     assert restored.set_aside.name == "door.replaced-20260308T093000Z"
     with closing(JournalReader(restored.set_aside / "journal.db")) as reader:
         assert reader.verify() == 5
@@ -369,9 +375,96 @@ def test_a_door_that_runs_is_not_replaced(file, door):
         assert store.list() == (ANNA, OTTO)
 
 
+def test_who_was_removed_comes_back_when_somebody_says_so(file, door):
+    with closing(ResidentStore(door / "residents.db")) as store:
+        store.remove("otto")
+    restored = put_back(file, door, replace=True, revive=True)
+    assert restored.back_again == ("otto",)
+    with closing(SqliteJournal(door / "journal.db", "door-1", boot="b", clock_trust=str)) as journal:
+        (first,) = journal.read()
+    assert first.data["revived"] is True
+
+
+def test_cards_pins_accounts_and_commands_that_were_taken_back_stay_so(door, tmp_path):
+    """And what was changed since has its value of today, not that of the backup."""
+    accounts, ledger = door / ACCOUNTS_FILE, door / LEDGER_FILE
+    databases, revocable = all_databases(), revocable_tables()
+    with closing(Accounts(accounts)) as panel:
+        panel.put("boss", Role.INSTALLER, "correct horse 9")
+        panel.put("gone", Role.STAFF, "still my password")
+    with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
+        credentials.put_card("card-2", "otto")
+        credentials.replace_pins(
+            [PinRow("1", "anna", False, b"a" * 32), PinRow("2", "otto", False, b"o" * 32)]
+        )
+    with closing(SqliteLedger(ledger)) as commands:
+        commands.claim("cmd-1", NOW)
+    back_up(door, tmp_path / "f", WORDS, NOW, BackupWish("1", databases=databases, cost=CHEAP))
+    with closing(Accounts(accounts)) as panel:
+        panel.remove("gone")
+        panel.put("boss", Role.INSTALLER, "another horse 8")
+    with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
+        credentials.remove_card("card-2")
+        credentials.replace_pins([PinRow("1", "anna", False, b"b" * 32)])
+    with closing(SqliteLedger(ledger)) as commands:
+        commands.claim("cmd-2", NOW)
+
+    told = restore(
+        tmp_path / "f", door, WORDS, NOW, RestoreWish(databases, replace=True, revocable=revocable)
+    )
+
+    with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
+        assert credentials.cards() == {"card-1": "anna"}
+        assert credentials.pins() == [PinRow("1", "anna", False, b"b" * 32)]
+    with closing(Accounts(accounts)) as panel:
+        assert panel.all() == {"boss": Role.INSTALLER}
+        assert panel.check("boss", "another horse 8") is Role.INSTALLER
+        assert panel.check("boss", "correct horse 9") is None
+    with closing(SqliteLedger(ledger)) as commands:
+        assert not commands.claim("cmd-1", NOW)
+        assert not commands.claim("cmd-2", NOW)
+    assert told.revoked == (
+        "cards taken back since, of: otto",
+        "PINs taken back since, of: otto",
+        "accounts taken back since: gone",
+    )
+
+
+DAMAGE = ("residents.db", CONSENTS_FILE, CREDENTIALS_FILE, PIN_KEY_FILE, LEDGER_FILE, ACCOUNTS_FILE)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lost=st.sets(st.sampled_from(DAMAGE), min_size=1), is_gone=st.booleans())
+def test_whatever_is_damaged_nothing_is_revived_without_a_word(tmp_path_factory, lost, is_gone):
+    """Anna withdrew and Otto's card was taken back; each set of damaged files refuses, naming them."""
+    tmp_path = tmp_path_factory.mktemp("damaged")
+    door = tmp_path / "door"
+    furnish(door)
+    with closing(ConsentLedger(door / CONSENTS_FILE)) as ledger:
+        ledger.record(Consent("c", "anna", NOW, "2026-1", "zh", "door", "installer"))
+    Accounts(door / ACCOUNTS_FILE).close()
+    SqliteLedger(door / LEDGER_FILE).close()
+    databases, revocable = all_databases(), revocable_tables()
+    back_up(door, tmp_path / "f", WORDS, NOW, BackupWish("1", databases=databases, cost=CHEAP))
+    with closing(ConsentLedger(door / CONSENTS_FILE)) as ledger:
+        ledger.withdraw("anna", NOW)
+    with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
+        credentials.remove_card("card-1")
+    for name in lost:
+        (door / name).unlink() if is_gone else (door / name).write_bytes(b"worn out" * 1000)
+    wish = RestoreWish(databases, replace=True, revocable=revocable)
+
+    with pytest.raises(StoreError, match="--revive") as refused:
+        restore(tmp_path / "f", door, WORDS, NOW, wish)
+
+    assert all(name in str(refused.value) for name in lost - {CREDENTIALS_FILE})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["door", "f"]
+    restore(tmp_path / "f", door, WORDS, NOW, replace(wish, revive=True))
+
+
 def test_a_damaged_folder_can_be_replaced(file, door):
     (door / "residents.db").write_bytes(b"worn out" * 1000)
-    put_back(file, door, replace=True)
+    put_back(file, door, replace=True, revive=True)
     with closing(ResidentStore(door / "residents.db")) as store:
         assert store.list() == (ANNA, OTTO)
 

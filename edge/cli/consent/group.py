@@ -109,6 +109,8 @@ def withdraw(resident_id: str, by: str, language: str, data: Path) -> None:
 
     Example: facegate consent withdraw flat-1203
     """
+    from functools import partial
+
     from edge.consent.receipt import printed
     from edge.enrol.withdrawal import WithdrawalDesk
     from edge.runtime.clock import SystemClock
@@ -117,7 +119,7 @@ def withdraw(resident_id: str, by: str, language: str, data: Path) -> None:
 
     with opened(data) as (store, ledger, note):
         _require(store, resident_id)
-        key = signing_key(data / RECEIPT_KEY_FILE)
+        key = partial(signing_key, data / RECEIPT_KEY_FILE)
         desk = WithdrawalDesk(note.door_id, store, ledger, key, SystemClock(), note)
         receipt, line = desk.withdraw(resident_id, by)
     click.echo(printed(receipt, line, language))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -105,7 +106,7 @@ def open_desk(wish: PanelWish, models: Models | None, around: Around, stack: Exi
         consents,
         Studio(around.feed, eyes.new_session, around.clock, wish.window),
         eyes.recogniser,
-        signing_key(data / RECEIPT_KEY_FILE),
+        functools.partial(signing_key, data / RECEIPT_KEY_FILE),
         around.events,
         lambda before, count: events_of(data, before, count),
         facts=_facts(models, store),
