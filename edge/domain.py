@@ -155,6 +155,11 @@ class Liveness:
     reason: Reason | None = None
     cues: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def wants_more(self) -> bool:
+        """True when nothing spoke against a living face, and what was seen is not enough by itself."""
+        return not self.passed and self.reason is Reason.SECOND_FACTOR_REQUIRED
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:

@@ -26,6 +26,9 @@ class Kind(StrEnum):
     ACCESS_ATTEMPTS = "access.attempts"
     ACCESS_BUDGET = "access.budget"
     ACCESS_SCENERY = "access.scenery"
+    ACCESS_LIVENESS_PAUSED = "access.liveness_paused"
+    ACCESS_LIVENESS_RESUMED = "access.liveness_resumed"
+    ACCESS_LIVENESS_ALARM = "access.liveness_alarm"
     ALARM_DURESS = "alarm.duress"
 
     DOOR_OPENED = "door.opened"
@@ -94,6 +97,7 @@ class Kind(StrEnum):
     HEALTH_ROSTER = "health.roster"
     HEALTH_RESIDENTS = "health.residents"
     HEALTH_GALLERY = "health.gallery"
+    HEALTH_LIVENESS = "health.liveness"
     HEALTH_CLOCK = "health.clock"
     CLOCK_CONFIRMED = "clock.confirmed"
     HEALTH_RESTARTS = "health.restarts"
@@ -168,6 +172,9 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.ACCESS_ATTEMPTS: _F(_ENTRIES, _ALARM),
         _K.ACCESS_BUDGET: _F(_ENTRIES, _ALARM),
         _K.ACCESS_SCENERY: _F(_ENTRIES, _ALARM),
+        _K.ACCESS_LIVENESS_PAUSED: _F(_ENTRIES, _BAD, Keep.COUNTED),
+        _K.ACCESS_LIVENESS_RESUMED: _F(_ENTRIES, keep=Keep.COUNTED),
+        _K.ACCESS_LIVENESS_ALARM: _F(_ENTRIES, _ALARM),
         _K.ALARM_DURESS: _F(_ENTRIES, _ALARM, is_silent=True),
         _K.DOOR_OPENED: _F(_DOOR, keep=Keep.COUNTED, for_home=True),
         _K.DOOR_CLOSED: _F(_DOOR, keep=Keep.COUNTED, for_home=True),
@@ -232,6 +239,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.HEALTH_ROSTER: _F(_HEALTH, _BAD, well_states=WELL),
         _K.HEALTH_RESIDENTS: _F(_HEALTH, _ALARM),
         _K.HEALTH_GALLERY: _F(_HEALTH, _BAD, well_states=WELL),
+        _K.HEALTH_LIVENESS: _F(_HEALTH, _BAD),
         _K.HEALTH_CLOCK: _F(_HEALTH, _BAD, well_states=WELL),
         _K.CLOCK_CONFIRMED: _F(_HEALTH),
         _K.HEALTH_RESTARTS: _F(_HEALTH, _BAD),

@@ -59,7 +59,7 @@ def demo(
     Example: facegate demo
     """
     from edge.demo.show import Show, save_sheet
-    from edge.faces.liveness.load import load_liveness, load_nets
+    from edge.faces.liveness.load import Wanted, load_liveness, load_nets
     from edge.replay.door import Recognition, ReplayDoor
     from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
 
@@ -76,8 +76,8 @@ def demo(
     out.mkdir(parents=True, exist_ok=True)
     journal_path = out / f"journal-{uuid.uuid4().hex[:8]}.db"
     with closing(_journal(journal_path)) as journal, closing(source):
-        check = load_liveness(liveness, models.embedder, click.echo)
-        door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, check), journal)
+        loaded = load_liveness(Wanted(liveness), models.embedder, click.echo)
+        door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, loaded.check), journal)
         with closing(_sink(source, out)) as sink:
             recording = Show(door, models.detector, title_at, click.echo).play(source, sink)
             if expected is not None and liveness == "off":
@@ -96,12 +96,12 @@ def _attack(models: Models, matcher: Matcher, journal: SqliteJournal, sink: Vide
     from edge.demo.render import Stage
     from edge.demo.show import Show
     from edge.demo.story import attack
-    from edge.faces.liveness.load import load_liveness
+    from edge.faces.liveness.load import Wanted, load_liveness
     from edge.replay.door import Recognition, ReplayDoor
 
     act = attack(models.detector)
-    check = load_liveness("passive", models.embedder, lambda line: click.echo(f"\n{line}"))
-    door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, check), journal)
+    loaded = load_liveness(Wanted(), models.embedder, lambda line: click.echo(f"\n{line}"))
+    door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, loaded.check), journal)
     return Show(door, models.detector, lambda _: f"act 5: {act.title}", click.echo).play(Stage([act]), sink)
 
 

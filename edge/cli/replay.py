@@ -32,9 +32,16 @@ LIVENESS = click.Choice(["off", "passive", "strict"])
 @click.option("--liveness", type=LIVENESS, default="off", show_default=True, help="Attack detection.")
 @click.option(
     "--nets",
-    default="faceplugin",
+    default=None,
+    help="Liveness networks, comma-separated, as recognition.liveness_networks has them; by default"
+    " the best set installed.",
+)
+@click.option(
+    "--weak",
+    type=click.Choice(["ask", "accept"]),
+    default="ask",
     show_default=True,
-    help="Liveness networks, comma-separated, as recognition.liveness_networks has them.",
+    help="What the yes of one network alone is worth, as recognition.weak_liveness.",
 )
 @click.option("--cache/--no-cache", default=True, help="Keep enrolled shots for the next replay.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
@@ -45,7 +52,8 @@ def replay(
     similarity: float | None,
     model: str,
     liveness: Literal["off", "passive", "strict"],
-    nets: str,
+    nets: str | None,
+    weak: Literal["ask", "accept"],
     cache: bool,
     as_json: bool,
 ) -> None:
@@ -56,7 +64,8 @@ def replay(
     Example: facegate replay walk-up.mp4 --gallery residents/ --json
     """
     from edge.enrol.shots import ShotTaker
-    from edge.faces.liveness.load import load_liveness
+    from edge.faces.liveness.demands import Demands
+    from edge.faces.liveness.load import Wanted, load_liveness
     from edge.replay.door import Recognition, decision_line, replay_clip, summary_line
     from edge.replay.gallery import default_cache, load_folders
     from edge.replay.process import memory_mb, seconds_since_start
@@ -84,10 +93,9 @@ def replay(
         )
         for refusal in folders.refused[:5]:
             click.echo(f"  refused: {refusal}", err=True)
-    check = load_liveness(
-        liveness, models.embedder, lambda line: click.echo(line, err=True), networks=nets.split(",")
-    )
-    recognition = Recognition(models.detector, models.embedder, matcher, check)
+    wanted = Wanted(liveness, tuple(nets.split(",")) if nets else None, Demands(weak=weak))
+    loaded = load_liveness(wanted, models.embedder, lambda line: click.echo(line, err=True))
+    recognition = Recognition(models.detector, models.embedder, matcher, loaded.check)
     figures, decisions = replay_clip(clip, recognition, show)
     summary = summary_line(figures, decisions) | {
         "residents": len(folders.residents),

@@ -82,10 +82,20 @@ class Recognition(Section):
     liveness: Literal["off", "passive", "strict"] = Field(
         "passive", description="presentation-attack detection; off is warned at every start"
     )
-    liveness_networks: tuple[LivenessNetwork, ...] = Field(
-        ("faceplugin",),
+    liveness_networks: tuple[LivenessNetwork, ...] | None = Field(
+        None,
         min_length=1,
-        description="networks that must all be installed: while one is missing no face opens the door",
+        description="networks that must all be installed, else no face opens the door; without: the best"
+        " set installed",
+    )
+    weak_liveness: Literal["ask", "accept"] = Field(
+        "ask",
+        description="the yes of faceplugin alone: ask for a challenge or PIN as well, or accept it",
+    )
+    monochrome: Literal["ask", "one_network", "refuse"] = Field(
+        "ask",
+        description="faces in pictures without colour (night): ask for a challenge or PIN, let faceplugin"
+        " decide first, or refuse",
     )
     min_interocular_px: float = Field(20, ge=16, le=400, description="least eye distance: the intent gate")
     max_yaw_deg: float = Field(35, ge=5, le=45)

@@ -58,16 +58,12 @@ HINDRANCES = {
 UNLIVELY: dict[Reason | None, Refusal] = {
     Reason.PAD_NO_RESPONSE: Refusal.LIVENESS_UNCLEAR,
     Reason.PAD_UNAVAILABLE: Refusal.LIVENESS_UNAVAILABLE,
+    Reason.SECOND_FACTOR_REQUIRED: Refusal.LIVENESS_UNCLEAR,
 }
 """What a failed liveness check means here; every other reason is an attack."""
 
 ODD_SHOTS = 4
 """So many shots in a row that are not the first person: somebody else stands here now."""
-
-LIVE_INTEROCULAR_PX = 42.0
-"""Least eye distance where liveness is watched: a face of 90 px, the smallest that its networks judge
-(`edge.faces.liveness.gate`); eyes are 0.46 of YuNet's box apart, the median over six clips. Who stands
-farther off is told so at once and not refused at the end."""
 
 TRACK = 0
 """Liveness is watched on one person; he is this track."""
@@ -116,9 +112,6 @@ class GuidedSession:
         limits: QualityLimits = ENROL_LIMITS,
     ) -> None:
         self.outcome: Outcome | None = None
-        if liveness is not None:
-            least = max(limits.min_interocular_px, LIVE_INTEROCULAR_PX)
-            limits = replace(limits, min_interocular_px=least)
         self._resident_id = resident_id
         detector, self._embedder = see
         self._looker = Looker(detector, limits.min_interocular_px)

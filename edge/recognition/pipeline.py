@@ -107,7 +107,7 @@ class Pipeline:
             self._visits.reopen_for_those_here(frame.time)
         tracks, decisions = self._follow(frame)
         due: list[tuple[Track, Visit]] = []
-        for track in tracks:
+        for track in sorted(tracks, key=_width, reverse=True):  # liveness scores the nearest first
             visit = self._visits.of(track.id, frame.time)
             decisions += self._meet(frame, track, visit, tracks, due)
         if due:
@@ -196,7 +196,7 @@ class Pipeline:
     def _watch_liveness(self, frame: Frame, track: Track, tracks: Sequence[Track]) -> None:
         visit = self._visits.of(track.id, frame.time)
         if self._liveness is not None and visit.wants_liveness:
-            self._liveness.observe(frame, track.face, track.id, _is_alone(track, tracks))
+            self._liveness.observe(frame, track.face, track.id, _is_apart(track, tracks))
 
     def _is_due(self, time: float, track: Track, visit: Visit) -> bool:
         """Say whether to look now; who is recognised waits until liveness has an answer."""
@@ -295,20 +295,27 @@ class Pipeline:
             if liveness is None:
                 return []
             if not liveness.passed:
-                return self._refuse_attack(frame, visit, look, faces, liveness)
+                return self._not_live(frame, visit, look, faces, liveness)
         self._budget.give_back(visit.spent)
         visit.spent = 0.0
         if not self._visits.grant(visit, resident_id, frame.time):
             return []
         return [decided(frame, visit, (Verdict.GRANT, Reason.GRANTED), faces, look, liveness)]
 
-    def _refuse_attack(
+    def _not_live(
         self, frame: Frame, visit: Visit, look: Look, faces: int, liveness: Liveness
     ) -> list[Decision]:
-        """Refuse who is recognised but not live; after a rest they are judged anew.
+        """Refuse who is recognised but not known to be live.
 
-        Somebody who was let in and never left is not accused: they proved alive a moment ago.
+        Who only could not be judged is told so and goes on being looked at; who is to show something
+        more is named, so that it can be asked for; everybody else is judged anew after a rest. Somebody
+        who was let in and never left is not accused: they proved alive a moment ago.
         """
+        if liveness.wants_more:
+            return self._ask_more(frame, visit, look, faces, liveness)
+        reason = liveness.reason or Reason.PAD_UNAVAILABLE
+        if reason is Reason.PAD_NO_RESPONSE and liveness.score is None:
+            return self._deny(frame, visit, reason, faces, look, liveness)
         self._doubt_liveness(visit)
         visit.rest_after_attack(frame.time)
         who = look.mean.resident_id
@@ -317,7 +324,19 @@ class Pipeline:
             if self._visits.presence.is_proven(who, frame.time):
                 return []
         visit.let_in = None
-        return self._deny(frame, visit, liveness.reason or Reason.PAD_UNAVAILABLE, faces, look, liveness)
+        return self._deny(frame, visit, reason, faces, look, liveness)
+
+    def _ask_more(
+        self, frame: Frame, visit: Visit, look: Look, faces: int, liveness: Liveness
+    ) -> list[Decision]:
+        """Ask for a second factor, once a visit."""
+        resident_id = look.mean.resident_id
+        assert resident_id is not None  # noqa: S101 - weigh() grants nobody else
+        if not self._visits.grant(visit, resident_id, frame.time):
+            return []
+        answer = (Verdict.DENY, Reason.SECOND_FACTOR_REQUIRED)
+        asked = decided(frame, visit, answer, faces, look, liveness)
+        return [replace(asked, resident_id=resident_id)]
 
     def _deny(
         self,
@@ -378,10 +397,20 @@ class Pipeline:
         self._next_look = wanted - PACE_TOLERANCE_SECONDS
 
 
-def _is_alone(track: Track, tracks: Sequence[Track]) -> bool:
-    """Say whether nobody else is near: faces under half as wide stand twice as far off."""
-    width = track.face.box.width
-    return not any(other.id != track.id and other.face.box.width >= width / 2 for other in tracks)
+def _width(track: Track) -> float:
+    return track.face.box.width
+
+
+def _is_apart(track: Track, tracks: Sequence[Track]) -> bool:
+    """Say whether no other face touches this one, so that it can be judged by itself.
+
+    Faces under half as wide stand twice as far off, behind it.
+    """
+    box = track.face.box
+    return not any(
+        other.id != track.id and other.face.box.width >= box.width / 2 and other.face.box.iou(box) > 0
+        for other in tracks
+    )
 
 
 def _is_nearest(track: Track, tracks: Sequence[Track]) -> bool:

@@ -23,6 +23,9 @@ FAR_SPACING_SECONDS = 0.2
 MAX_SPACING_SECONDS = 8.0
 """The longest pause between looks at somebody who was refused."""
 
+MAX_ATTACK_SPACING_SECONDS = 60.0
+"""The same after liveness refused: what stands there all day gets ever fewer tries."""
+
 DOUBT_SPACING_SECONDS = 0.5
 """A face that may have been exchanged is looked at again this soon after its last look: in a
 crowd everybody is near somebody, and each look costs an embedding."""
@@ -133,7 +136,7 @@ class Visit:
     def rest_after_attack(self, time: float) -> None:
         """Set the next look after liveness refused; the claim to be recognised stands."""
         self.attacks += 1
-        self.next_look = time + min(0.5 * 2.0**self.attacks, MAX_SPACING_SECONDS)
+        self.next_look = time + min(0.5 * 2.0 ** min(self.attacks, 10), MAX_ATTACK_SPACING_SECONDS)
 
     def doubt(self) -> None:
         """Take back what was concluded: this may be another face now."""

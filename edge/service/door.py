@@ -194,6 +194,9 @@ class DoorService:
         gallery = None if seeing is None else seeing.follower.gallery
         side = PropertySide(door, gallery, self._restarter())
         self._note(Kind.SERVICE_STARTED, version=__version__, recognition=seeing is not None, **problems)
+        if seeing is not None and seeing.liveness.problem is not None:
+            about = {"state": seeing.liveness.state, "problem": seeing.liveness.problem[:200]}
+            self._note(Kind.HEALTH_LIVENESS, **about)
         if damage is not None:
             self._note(Kind.HEALTH_RESIDENTS, **damage.told())
         if starts >= MANY_RESTARTS:
@@ -248,7 +251,10 @@ class DoorService:
         def needs_challenge(resident_id: str | None, at: datetime) -> bool:
             return rules.policy.rules.needs_challenge(resident_id, at)
 
-        liveness = make_liveness(section, models.embedder, needs_challenge, screen, logger.warning)
+        def note(kind: Kind, resident_id: str | None, data: dict[str, Any]) -> None:
+            self._events.record(EventDraft.now(self._clock, kind, data, resident_id=resident_id))
+
+        liveness = make_liveness(section, models.embedder, needs_challenge, screen, logger.warning, note)
         return make_recognition(
             section, models, store, self._consents, liveness, lambda kind, data: self._note(kind, **data)
         )

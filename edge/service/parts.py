@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from edge.config.settings import CameraSection, LockSection, Recognition
     from edge.domain import Decision, EventDraft, Flaw, Frame
+    from edge.faces.liveness.load import LoadedLiveness
     from edge.matcher.matcher import Matcher
-    from edge.ports import Clock, LivenessCheck, Lock
+    from edge.ports import Clock, Lock
     from edge.runtime.slot import FrameSlot
     from edge.service.recognition.consent import FollowedConsents
     from edge.service.recognition.recogniser import Models
@@ -95,6 +96,7 @@ class Seeing:
     pipeline: Pipeline
     follower: RosterFollower
     limits: QualityLimits
+    liveness: LoadedLiveness
 
 
 def pipeline_of(seeing: Seeing | None) -> Any:
@@ -117,7 +119,7 @@ def make_recognition(
     models: Models,
     store: ResidentStore,
     consents: FollowedConsents,
-    liveness: LivenessCheck | None,
+    liveness: LoadedLiveness,
     report: Callable[[Kind, dict[str, Any]], object],
 ) -> Seeing:
     """Return the pipeline over the residents who consented, and what keeps its gallery up to date.
@@ -136,5 +138,5 @@ def make_recognition(
         max_yaw_deg=section.max_yaw_deg,
         zone=Zone(*section.zone),
     )
-    pipeline = Pipeline(models.detector, models.embedder, matcher, liveness, limits)
-    return Seeing(models, matcher, pipeline, follower, limits)
+    pipeline = Pipeline(models.detector, models.embedder, matcher, liveness.check, limits)
+    return Seeing(models, matcher, pipeline, follower, limits, liveness)

@@ -206,13 +206,10 @@ def test_a_picture_of_a_person_is_never_enrolled():
     assert not booth.session.outcome.rows
 
 
-def test_who_is_too_far_for_liveness_is_told_so_at_once():
+def test_liveness_asks_nobody_to_come_closer_than_recognition_does():
     booth = Booth(liveness=Watch(Liveness(passed=True, score=0.9)))
-    assert booth.show((ANNA, 260, 150, 80)).guidance is Guidance.COME_CLOSER
-    assert Booth().show((ANNA, 260, 150, 80)).guidance is not Guidance.COME_CLOSER
     booth.obey(width=80)
-    assert booth.session.outcome.objection.refusal is Refusal.TIMED_OUT
-    assert "Come closer" in booth.session.outcome.objection.message.said()
+    assert booth.session.outcome.objection is None
 
 
 def test_liveness_that_never_answers_refuses():

@@ -41,19 +41,20 @@ def test_off_lets_the_phone_in_and_warns(site):
 
 
 def test_passive_keeps_it_out_and_names_its_networks(site):
-    decisions, summary, told = replayed(site, "passive")
+    decisions, summary, told = replayed(site, "passive", "--nets", "faceplugin")
 
     assert (summary["liveness"], summary["grants"]) == ("passive", [])
     assert decisions[0]["reason"] == "presentation_attack"
     assert "liveness passive: faceplugin" in told
+    assert "liveness is WEAK" in told
 
 
 def test_strict_keeps_it_out_and_decides_the_same_every_time(site):
-    decisions, summary, told = replayed(site, "strict")
+    decisions, summary, told = replayed(site, "strict", "--nets", "faceplugin")
 
     assert (summary["liveness"], summary["grants"]) == ("strict", [])
     assert "liveness strict: faceplugin" in told
-    assert replayed(site, "strict")[0] == decisions
+    assert replayed(site, "strict", "--nets", "faceplugin")[0] == decisions
 
 
 def test_networks_without_a_rule_let_nobody_in(site):

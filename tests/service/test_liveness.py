@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import random
 from types import SimpleNamespace
 
 import pytest
 
+from edge.config.settings import Recognition
 from edge.controller import DoorController, Outcome
 from edge.domain import Reason, Resident, Verdict
 from edge.errors import ConfigError
+from edge.event_log.log import EventLog
 from edge.faces.liveness.active import ActiveCheck
 from edge.faces.liveness.challenge import Step
 from edge.faces.liveness.check import PassiveCheck, Unavailable
+from edge.faces.liveness.fusion import STRONG_NETWORKS
 from edge.panel.gate_screen import GateScreen, Stage
 from edge.policy.access import AccessRules
 from edge.policy.rulebook import Level, RuleBook
@@ -20,7 +24,7 @@ from edge.recognition.pipeline import Pipeline
 from edge.relay.dry_run import DryRunLock
 from edge.replay.door import MemoryJournal
 from edge.runtime.clock import ManualClock
-from edge.service.entry.access import load_book
+from edge.service.entry.rules import load_book
 from edge.service.recognition.liveness import asking_on, make_liveness
 from edge.words import LANGUAGES
 from tests.faces.liveness.asking import TURNED, Depth
@@ -47,10 +51,12 @@ class Gate:
         asking = type(asking)(
             asking.is_strict, asking.show, asking.random, lambda image, box: Depth(0.05), asking.can_ask
         )
-        check = ActiveCheck(PassiveCheck([Eye({0: 0.95, 1: 0.95})], self.scene), asking)
+        nets = [Eye({0: 0.95, 1: 0.95}, name) for name in STRONG_NETWORKS]
+        check = ActiveCheck(PassiveCheck(nets, self.scene), asking)
         gallery = Residents({"anna": axis(0), "berta": axis(1)})
         pipeline = Pipeline(self.scene, self.scene, gallery, check)
-        self.door = DoorController(pipeline, rules, MemoryJournal(), DryRunLock(self.clock))
+        events = EventLog(MemoryJournal(), self.clock)
+        self.door = DoorController(pipeline, rules, events, DryRunLock(self.clock), self.clock)
         self.outcomes: list[Outcome] = []
         self.seq = 0
 
@@ -69,7 +75,8 @@ class Gate:
             acts = answers and index - since > 8
             actor.turned = TURNED.get(asked or "", 0.0) if acts else 0.0
             width = 170.0 if acts and asked == Step.CLOSER else width
-            self.take((actor, 250 + index % 3, 150, width))
+            sway = 16 * math.sin(index / 5)  # what never moves is taken for a picture
+            self.take((actor, 250 + sway, 150, width))
 
     def take(self, *placed) -> None:
         self.outcomes += self.door.handle(self.scene.frame(self.seq, *placed))
@@ -133,7 +140,7 @@ class TestWhoIsAsked:
 
 
 def section(**values):
-    return SimpleNamespace(**{"liveness": "passive", "liveness_networks": ("faceplugin",)} | values)
+    return Recognition.model_validate(values)
 
 
 class TestMaking:
@@ -144,15 +151,16 @@ class TestMaking:
         return make_liveness(section(**values), Scene([]), lambda who, at: False, screen, said.append), said
 
     def test_networks_that_are_not_there_let_nobody_in(self, tmp_path, monkeypatch):
-        check, said = self.make(tmp_path, monkeypatch)
+        loaded, said = self.make(tmp_path, monkeypatch)
 
-        assert isinstance(check, Unavailable)
+        assert isinstance(loaded.check, Unavailable)
+        assert (loaded.state, loaded.problem in said[0]) == ("unavailable", True)
         assert "no face opens this door" in said[0]
 
     def test_off_is_warned_about(self, tmp_path, monkeypatch):
-        check, said = self.make(tmp_path, monkeypatch, liveness="off")
+        loaded, said = self.make(tmp_path, monkeypatch, liveness="off")
 
-        assert check is None
+        assert (loaded.check, loaded.state) == (None, "off")
         assert "OFF" in said[0]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.bench.pad.report import percent, sentence, still_needed, table
+from edge.bench.pad.series import series_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from edge.bench.pad.door import DoorResult
     from edge.bench.pad.result import PadResult
+    from edge.bench.pad.series import Table
 
 OPENING = """# What liveness can and cannot do
 
@@ -25,9 +27,19 @@ video or disguise (none was presented); any single percentage without its interv
 strict mode end to end (nobody was recorded answering a challenge). A door where a replay matters
 should ask for a PIN or card as well."""
 
+SERIES = """## The same people before harder doors
+
+Every recording was played to the whole door again, changed in one way at a time (`--series`). "As
+recorded" is what users get. Where nobody is let in, "asked for more" were asked for a challenge or a PIN,
+"told nothing" saw no reason at all. Seconds are from first sight to the opening."""
+
 
 def page(
-    results: Sequence[PadResult], doors: Sequence[DoorResult], notes: str = "", plot: str | None = None
+    results: Sequence[PadResult],
+    doors: Sequence[DoorResult],
+    notes: str = "",
+    plot: str | None = None,
+    tables: Sequence[Table] = (),
 ) -> str:
     """Return the page for `results`; the recordings still missing are counted on the last of them.
 
@@ -41,6 +53,7 @@ def page(
         "## Attacks and living people\n\n" + "\n\n".join(table(one) for one in results),
         f"![APCER of every species and BPCER, with 95 % intervals]({plot})" if plot else "",
         door_section(doors),
+        series_section(tables),
         f"## How many presentations are missing\n\n{still_needed(last)}",
         notes.strip(),
     ]
@@ -57,6 +70,13 @@ def door_section(doors: Sequence[DoorResult]) -> str:
         return ""
     lines = "\n\n".join(door_line(one) for one in doors)
     return f"## The whole door\n\n{lines}\n\n{cost_table(doors)}"
+
+
+def series_section(tables: Sequence[Table]) -> str:
+    """Return the same people before harder doors; "" without any table."""
+    if not tables:
+        return ""
+    return "\n\n".join([SERIES, *(series_table(one) for one in tables)])
 
 
 def cost_table(doors: Sequence[DoorResult]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edge.bench.pad.rates import bootstrap_mean, clopper_pearson, trials_for_claim
 from edge.bench.pad.set import LIVE
-from edge.faces.liveness.lockout import MAX_FAILURES
+from edge.faces.liveness.failures import MAX_FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

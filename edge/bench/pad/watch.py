@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from edge.bench.pad.hidden import cropped
 from edge.camera.file import VideoFile
 from edge.faces.liveness.check import PassiveCheck
-from edge.faces.liveness.lockout import Lockout
+from edge.faces.liveness.demands import Demands
+from edge.faces.liveness.failures import EVERY_TRY, Failures
 from edge.faces.looking import Looker
 from edge.faces.quality import QualityLimits, intent_flaws
 from edge.faces.tracker import Tracker
@@ -88,7 +89,8 @@ class Watcher:
     def watch(self, presentation: Presentation) -> Watched:
         """Return every verdict on `presentation`: after each the check begins anew."""
         watched = Watched(presentation)
-        check = PassiveCheck(self._nets, self._embedder, lockout=Lockout(NEVER))
+        demands = Demands(weak="accept")  # what the networks say, whatever a door would ask beside
+        check = PassiveCheck(self._nets, self._embedder, failures=Failures(NEVER, EVERY_TRY), demands=demands)
         tracker, due = Tracker(), presentation.start
         camera = VideoFile(presentation.path)
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.camera.file import VideoFile
-from edge.faces.liveness.load import load_liveness
+from edge.faces.liveness.load import Wanted, load_liveness
 from edge.replay.door import Recognition, ReplayDoor
 from edge.replay.gallery import default_cache, load_folders
 from edge.replay.process import memory_mb
@@ -38,9 +38,9 @@ def main(clip: str, fpir: str, mode: str, liveness: Mode, galleries: list[str]) 
         default_cache(),
     )
     matcher = build_matcher(models, Sureness(float(fpir)), folders.residents)
-    check = load_liveness(liveness, models.embedder, lambda line: sys.stderr.write(f"{line}\n"))
+    loaded = load_liveness(Wanted(liveness), models.embedder, lambda line: sys.stderr.write(f"{line}\n"))
     ready_mb, _ = memory_mb()
-    door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, check))
+    door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, loaded.check))
     camera = VideoFile(Path(clip), threads=1)
     played: Iterable[tuple[Frame, list[Outcome]]] = door.play(camera)
     if mode == "cold":

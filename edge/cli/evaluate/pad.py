@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from edge.bench.pad.door import DoorResult
     from edge.bench.pad.result import PadResult
+    from edge.bench.pad.series import Table
     from edge.bench.pad.set import Presentation
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -26,6 +28,17 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--nets", "sets", multiple=True, help="Networks, comma-separated; may be given several times.")
 @click.option("--reach", type=float, help="Hide the border: cut frames to this many face sizes first.")
 @click.option("--door", is_flag=True, help="Also run the whole door: IAPAR, time to grant, cost by mode.")
+@click.option(
+    "--series",
+    "series",
+    default="",
+    help="Play the recordings changed, comma-separated: plain, grey, dim, fps, shrunken, groups.",
+)
+@click.option(
+    "--others",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Enrol these people as well, a folder each: a small gallery hides wrong names.",
+)
 @click.option("--plot", type=FILE, help="Write a plot of the rates with their intervals (PNG, SVG).")
 @click.option("--page", "page_file", type=FILE, help="Write the honest-limits page (Markdown).")
 @click.option("--notes", type=FILE, help="Markdown to append to the page.")
@@ -36,6 +49,8 @@ def pad(
     sets: tuple[str, ...],
     reach: float | None,
     door: bool,
+    series: str,
+    others: Path | None,
     plot: Path | None,
     page_file: Path | None,
     notes: Path | None,
@@ -48,7 +63,7 @@ def pad(
 
     Example: facegate evaluate pad site-recordings --door --page limits.md
     """
-    from edge.bench.pad.page import door_line, door_section, page
+    from edge.bench.pad.page import door_line, door_section, page, series_section
     from edge.bench.pad.report import as_json as plain
     from edge.bench.pad.report import draw, sentence, still_needed, table
     from edge.bench.pad.set import load_presentations
@@ -56,20 +71,27 @@ def pad(
     presentations = load_presentations(folder, listing)
     results = [_judged(presentations, names, reach) for names in sets or ("",)]
     doors = _doors(presentations, results) if door else []
+    tables = _series(presentations, sets or ("",), series.split(","), others) if series else []
     if plot:
         draw(results, plot)
     if page_file:
         text = notes.read_text(encoding="utf-8") if notes else ""
         place = os.path.relpath(plot, page_file.parent) if plot else None
-        page_file.write_text(page(results, doors, text, place), encoding="utf-8")
+        page_file.write_text(page(results, doors, text, place, tables), encoding="utf-8")
     if as_json:
-        values = {"results": [plain(one) for one in results], "doors": [door_line(one) for one in doors]}
+        values = {
+            "results": [plain(one) for one in results],
+            "doors": [door_line(one) for one in doors],
+            "series": [asdict(row) for table in tables for row in table.rows],
+        }
         click.echo(json.dumps(values))
         return
     for result in results:
         click.echo(f"{table(result)}\n\n{sentence(result)}\n\n{still_needed(result)}\n")
     if doors:
         click.echo(door_section(doors))
+    if tables:
+        click.echo(series_section(tables))
 
 
 def _judged(presentations: Sequence[Presentation], names: str, reach: float | None) -> PadResult:
@@ -88,12 +110,23 @@ def _judged(presentations: Sequence[Presentation], names: str, reach: float | No
     return summarise([net.spec.name for net in nets], watched)
 
 
+def _series(
+    presentations: Sequence[Presentation], sets: Sequence[str], names: Sequence[str], others: Path | None
+) -> list[Table]:
+    from edge.bench.pad.series import SeriesDoor
+
+    door = SeriesDoor.for_presentations(presentations, others)
+    chosen = [one.split(",") if one else None for one in sets]
+    return list(door.tables(chosen, names, lambda line: click.echo(line, err=True)))
+
+
 def _doors(presentations: Sequence[Presentation], results: Sequence[PadResult]) -> list[DoorResult]:
     from random import Random
 
     from edge.bench.pad.door import run_door
     from edge.faces.liveness.active import ActiveCheck, Asking
     from edge.faces.liveness.check import PassiveCheck
+    from edge.faces.liveness.demands import Demands
     from edge.faces.liveness.load import load_nets
     from edge.service.recognition.recogniser import open_models
 
@@ -102,7 +135,8 @@ def _doors(presentations: Sequence[Presentation], results: Sequence[PadResult]) 
     for result in results:
         nets = load_nets(result.nets)
         mode = f"passive with {' + '.join(result.nets)}"
-        check = partial(PassiveCheck, nets, models.embedder)
+        accepting = Demands(weak="accept")  # what the networks say; a door asks for more by default
+        check = partial(PassiveCheck, nets, models.embedder, demands=accepting)
         doors.append(run_door(models, presentations, mode, check))
     strict = Asking(lambda _who, _at: True, lambda _: None, Random(1))  # noqa: S311 - nobody sees the steps
     doors.append(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from edge.domain import Liveness, Reason
 from edge.faces.liveness.challenge import STEP_SECONDS, Progress, Step, new_challenge
+from edge.faces.liveness.failures import EVERY_TRY, Failures
 from edge.faces.liveness.fusion import DOUBT, NEAR_MISS
-from edge.faces.liveness.lockout import Lockout
 from edge.faces.liveness.planarity import FLAT_RESIDUAL, TurnFollower
 from edge.faces.liveness.prompts import Prompt
 from edge.faces.quality import face_scale_px, pose
@@ -66,10 +66,10 @@ class ActiveCheck:
     again on frames taken after the challenge and showing the same face. One thread.
     """
 
-    def __init__(self, passive: PassiveCheck, asking: Asking, lockout: Lockout | None = None) -> None:
+    def __init__(self, passive: PassiveCheck, asking: Asking, failures: Failures | None = None) -> None:
         self._passive = passive
         self._asking = asking
-        self._lockout = lockout or Lockout(TRIES)
+        self._failures = failures or Failures(TRIES, EVERY_TRY)
         self._sessions: dict[int, _Session] = {}
         self._refused: dict[int, Liveness] = {}
         self._yaws: dict[int, float] = {}
@@ -78,8 +78,9 @@ class ActiveCheck:
         self._at: datetime | None = None
 
     def observe(self, frame: Frame, face: Face, track_id: int, alone: bool) -> None:  # noqa: FBT001
-        """Take one frame of a track; a second face in view fails a running challenge."""
+        """Take one frame of a track; a face that touches this one fails a running challenge."""
         self._time, self._at = frame.time, frame.at
+        self._failures.pass_time(frame.time)
         self._passive.observe(frame, face, track_id, alone)
         yaw = pose(face.landmarks)[0]
         old = self._yaws.get(track_id, yaw)
@@ -88,7 +89,7 @@ class ActiveCheck:
         if session is not None and not session.is_over:
             self._step(frame, face, track_id, session)
             if not alone:
-                session.challenge.fail("another face in view")
+                session.challenge.fail("another face touches this one")
 
     def _step(self, frame: Frame, face: Face, track_id: int, session: _Session) -> None:
         challenge = session.challenge
@@ -123,7 +124,7 @@ class ActiveCheck:
 
     def _answered(self, track_id: int, session: _Session) -> Liveness | None:
         """Return what the challenge of this track has come to by now."""
-        if self._lockout.is_locked(self._time):
+        if self._failures.is_paused(session.resident_id, self._time):
             return Liveness(False, None, Reason.LOCKOUT_MAX_ATTEMPTS)
         if session.challenge.progress is Progress.FAILED or session.is_flat:
             return self._failed(track_id, session)
@@ -140,23 +141,27 @@ class ActiveCheck:
 
     def _first(self, track_id: int, resident_id: str | None) -> Liveness | None:
         """Return the passive verdict, unless this visitor is to be asked."""
-        verdict = self._passive.assess(track_id)
+        verdict = self._passive.assess(track_id, resident_id)
         self._advise(track_id)
         if verdict is None:
             return None
-        must_answer = verdict.passed and self._is_strict(resident_id)
-        if not must_answer and not (_is_in_doubt(verdict) and self._asking.can_ask()):
+        must_answer = (verdict.passed or verdict.wants_more) and self._is_strict(resident_id)
+        had_better = _is_in_doubt(verdict) or verdict.wants_more
+        if not must_answer and not (had_better and self._asking.can_ask()):
             return verdict
         if not self._asking.can_ask():
             return Liveness(False, verdict.score, Reason.PAD_UNAVAILABLE, {**verdict.cues, "screen": 0.0})
-        if self._lockout.is_locked(self._time):
+        if self._failures.is_paused(resident_id, self._time):
             return Liveness(False, verdict.score, Reason.LOCKOUT_MAX_ATTEMPTS, verdict.cues)
-        if not verdict.passed:
+        if not verdict.passed and not verdict.wants_more:
             self._passive.restart(track_id, self._time)
-        is_strict = not verdict.passed or self._is_strict(resident_id)
-        count = STRICT_STEPS if is_strict else DOUBT_STEPS
-        self._begin(track_id, resident_id, count, self._yaws[track_id])
+        self._begin(track_id, resident_id, self._steps_after(verdict, resident_id), self._yaws[track_id])
         return None
+
+    def _steps_after(self, verdict: Liveness, resident_id: str | None) -> int:
+        """Return how many steps are asked for: more where the networks did not say yes."""
+        said_yes = (verdict.passed or verdict.wants_more) and verdict.score is not None
+        return DOUBT_STEPS if said_yes and not self._is_strict(resident_id) else STRICT_STEPS
 
     def _advise(self, track_id: int) -> None:
         """Tell who waits in vain what to do; take it back when it was done."""
@@ -180,19 +185,18 @@ class ActiveCheck:
             session.is_over = True
             self._passive.restart(track_id, self._time)
             self._asking.show(Prompt(track_id, "thanks"))
-        verdict = self._passive.assess(track_id)
-        if verdict is None or not verdict.passed:
+        verdict = self._passive.assess(track_id, session.resident_id)
+        if verdict is None or not (verdict.passed or verdict.wants_more):
             return verdict
-        self._lockout.succeed()
+        self._failures.succeed(session.resident_id, self._time)
         flatness = min(session.residuals)
-        return replace(
-            verdict, cues={**verdict.cues, "steps": float(session.challenge.done), "relief": flatness}
-        )
+        cues = {**verdict.cues, "steps": float(session.challenge.done), "relief": flatness}
+        return replace(verdict, passed=True, reason=None, cues=cues)
 
     def _failed(self, track_id: int, session: _Session) -> Liveness | None:
         """Count the try; ask once more, or refuse."""
-        self._lockout.fail(self._time)
-        if not self._lockout.is_locked(self._time):
+        self._failures.fail(session.resident_id, self._time)
+        if not self._failures.is_paused(session.resident_id, self._time):
             self._asking.show(Prompt(track_id, "again"))
             challenge = session.challenge
             self._begin(track_id, session.resident_id, len(challenge.steps), challenge.rest_yaw_deg)
@@ -212,14 +216,17 @@ class ActiveCheck:
     def reset(self, track_id: int) -> None:
         """Forget a track, and what it was asked. An unfinished challenge counts as a failed try."""
         session = self._sessions.pop(track_id, None)
-        is_open = session is not None and not session.is_over and track_id not in self._refused
-        if is_open and not self._lockout.is_locked(self._time):
-            self._lockout.fail(self._time)
+        if session is not None and not session.is_over and track_id not in self._refused:
+            self._count_unfinished(session)
         if session is not None or self._advised.pop(track_id, None) is not None:
             self._asking.show(None)
         self._refused.pop(track_id, None)
         self._yaws.pop(track_id, None)
         self._passive.reset(track_id)
+
+    def _count_unfinished(self, session: _Session) -> None:
+        if not self._failures.is_paused(session.resident_id, self._time):
+            self._failures.fail(session.resident_id, self._time)
 
 
 def _is_in_doubt(verdict: Liveness) -> bool:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from edge.domain import Liveness, Reason
 from edge.errors import FrameRefused
 from edge.faces.liveness.binding import embedded, is_one_face, witness
-from edge.faces.liveness.fusion import THRESHOLD, fuse
-from edge.faces.liveness.gate import GateLimits, Hindrance, hindrance, is_badly_lit
-from edge.faces.liveness.lockout import Lockout
-from edge.faces.liveness.window import Sample, Window
+from edge.faces.liveness.budget import Budget
+from edge.faces.liveness.demands import Demands
+from edge.faces.liveness.failures import Failures
+from edge.faces.liveness.fusion import NIGHT_NETWORK, THRESHOLD, fuse, is_weak
+from edge.faces.liveness.gate import GateLimits, Hindrance, hindrance
+from edge.faces.liveness.light import gain_for, is_badly_lit, is_colourless
+from edge.faces.liveness.window import GAP_SECONDS, MOST_FAULTS, Sample, Window, independent_looks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,14 +24,18 @@ if TYPE_CHECKING:
     from edge.ports import Embedder
 
 ANSWER_SECONDS = 3.0
-"""After this long without enough judged frames the visitor is told what hinders."""
+"""After this long without enough judged frames the visitor is told what hinders, and it is journaled."""
+
+ADVISED_SECONDS = 0.3
+"""So long it is told: whoever listens may be busy with another face on one frame."""
 
 
 class PassiveCheck:
-    """Scores every frame of a track with all its networks and decides on their mean.
+    """Scores frames of a track with all its networks and decides on their mean.
 
-    Fails closed: a network that answers nonsense, too few frames, frames withheld or a face
-    exchanged on the way never pass. One thread, the one that recognises.
+    Nothing is scored until somebody asks for a verdict, and nothing once one is there. Fails closed:
+    a network that keeps answering nonsense, too few frames, frames withheld or a face exchanged on
+    the way never pass. One thread, the one that recognises.
     """
 
     def __init__(
@@ -36,40 +43,37 @@ class PassiveCheck:
         nets: Sequence[PassiveNet],
         embedder: Embedder,
         limits: GateLimits | None = None,
-        lockout: Lockout | None = None,
+        failures: Failures | None = None,
+        demands: Demands | None = None,
     ) -> None:
         self._nets = nets
+        self._is_weak = is_weak(net.spec.name for net in nets)
         self._embedder = embedder
         self._limits = limits or GateLimits()
-        self._lockout = lockout or Lockout()
+        self._failures = failures or Failures()
+        self._demands = demands or Demands()
+        self._budget = Budget()
         self._windows: dict[int, Window] = {}
 
     def observe(self, frame: Frame, face: Face, track_id: int, alone: bool) -> None:  # noqa: FBT001
-        """Take one frame of a track; `alone` is False when another face is in view."""
+        """Take one frame of a track; `alone` is False when another face touches this one."""
         window = self._windows.setdefault(track_id, Window(frame.time, frame.time))
         window.see(frame.time)
+        self._failures.pass_time(frame.time)
         hindered = hindrance(face, alone, frame.image.shape[:2], self._limits)
+        window.hindered_by = hindered
+        window.waiting = (frame, face) if hindered is None else None
         if hindered is not None:
             window.hindrances[hindered] += 1
         if hindered is Hindrance.NOT_ALONE:
             window.restart()
-        if hindered is None and window.is_due(frame.time) and not self._lockout.is_locked(frame.time):
-            self._score(frame, face, window)
 
-    def _score(self, frame: Frame, face: Face, window: Window) -> None:
-        try:
-            scores = {net.spec.name: net.score(frame.image, face.box) for net in self._nets}
-        except FrameRefused:
-            window.refusal = Liveness(False, None, Reason.PAD_UNAVAILABLE)
-            return
-        badly_lit = is_badly_lit(frame.image, face.box, self._limits)
-        window.add(Sample(frame.time, scores, witness(frame.image, face), badly_lit))
-
-    def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:  # noqa: ARG002
+    def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:
         """Return the verdict on this track now, or None while more frames are wanted.
 
-        Nothing more is asked of one resident than of another. A refusal stands until the track is
-        reset; a pass is worked out anew each time.
+        Nothing more is asked of one resident than of another, but failures are counted by resident.
+        A refusal stands until the track is reset; a pass is worked out anew each time. That nothing
+        can be judged is said once, and judging goes on.
         """
         window = self._windows.get(track_id)
         if window is None:
@@ -78,50 +82,133 @@ class PassiveCheck:
             window.wanted_since = window.last_seen
         if window.refusal is not None:
             return window.refusal
-        if self._lockout.is_locked(window.last_seen):
+        if self._failures.is_paused(resident_id, window.last_seen):
             return Liveness(False, None, Reason.LOCKOUT_MAX_ATTEMPTS)
+        if not self._may_try(track_id, window, resident_id):
+            return None
+        self._score_waiting(window)
+        return self._answer(track_id, window, resident_id)
+
+    def _answer(self, track_id: int, window: Window, resident_id: str | None) -> Liveness | None:
+        if window.faults >= MOST_FAULTS:
+            window.refusal = Liveness(False, None, Reason.PAD_UNAVAILABLE)
+            return window.refusal
         if not window.is_full():
             self._use_the_wait(window)
             return self._unanswered(window)
         if window.judged_at != window.last_seen:
-            window.judged_at, window.judged = window.last_seen, self._verdict(window)
+            window.judged_at, window.judged = window.last_seen, self._verdict(track_id, window, resident_id)
         return window.judged
+
+    def _may_try(self, track_id: int, window: Window, resident_id: str | None) -> bool:
+        """Say whether this face may be judged now, or has to wait after an earlier refusal.
+
+        Where the face that was refused is still in view, this is another one: a resident does not
+        wait for a picture of theirs that hangs beside them.
+        """
+        refused = self._failures.refused_track(resident_id)
+        other = None if refused in {None, track_id} else self._windows.get(refused or 0)
+        if other is not None and abs(window.last_seen - other.last_seen) <= GAP_SECONDS:
+            return True
+        return self._failures.may_try(resident_id, window.last_seen)
+
+    def _score_waiting(self, window: Window) -> None:
+        """Score the newest frame, if it teaches something and no nearer face took this moment."""
+        if window.waiting is None:
+            return
+        frame, face = window.waiting
+        if not window.is_due(frame.time) or not self._budget.take(frame.time):
+            return
+        window.waiting = None
+        try:
+            window.add(self._sample(frame, face))
+        except FrameRefused:  # one frame lost; if it goes on, nobody passes
+            window.faults += 1
+
+    def _sample(self, frame: Frame, face: Face) -> Sample:
+        nets, is_night = self._nets, is_colourless(frame.image, face.box)
+        if is_night:
+            by_one = self._demands.monochrome == "one_network"
+            nets = [net for net in nets if by_one and net.spec.name == NIGHT_NETWORK]
+        gain = gain_for(frame.image, face.box)
+        scores = {net.spec.name: net.score(frame.image, face.box, gain) for net in nets}
+        dark = is_badly_lit(frame.image, face.box, self._limits)
+        is_clear = not is_night and fuse(scores).is_clear
+        return Sample(frame.time, scores, witness(frame.image, face), dark, is_clear, is_night)
 
     def _use_the_wait(self, window: Window) -> None:
         """Embed one witness now rather than all when the verdict is due: an embedding takes long."""
-        waiting = [window.samples[index].witness for index in (0, 4) if index < len(window.samples)]
+        waiting = [window.samples[index].witness for index in (0, 2) if index < len(window.samples)]
         missing = next((one for one in waiting if one.embedding is None), None)
         if missing is not None:
             with suppress(FrameRefused):  # the verdict will meet the same witness, and fail
                 embedded(missing, self._embedder)
 
     def _unanswered(self, window: Window) -> Liveness | None:
-        if window.last_seen - window.started <= ANSWER_SECONDS:
+        """Say once what has hindered for long; it costs the visitor nothing."""
+        since = max(window.started, window.wanted_since or window.started)
+        if window.last_seen - since <= ANSWER_SECONDS:
             return None
-        window.refusal = Liveness(False, None, Reason.PAD_NO_RESPONSE, _hindered(window))
-        return window.refusal
+        if window.advised_at is None:
+            window.advised_at = window.last_seen
+        if window.last_seen - window.advised_at > ADVISED_SECONDS:
+            return None
+        return Liveness(False, None, Reason.PAD_NO_RESPONSE, _hindered(window))
 
-    def _verdict(self, window: Window) -> Liveness | None:
-        means = window.means()
-        fused = fuse(means)
-        cues = {**means, "frames": float(len(window.samples)), "threshold": THRESHOLD}
+    def _verdict(self, track_id: int, window: Window, resident_id: str | None) -> Liveness | None:
+        cues = {
+            **window.means(),
+            "frames": float(len(window.samples)),
+            "looks": round(independent_looks(one.time for one in window.samples), 2),
+            "threshold": THRESHOLD,
+        }
+        if window.samples[-1].is_night:
+            return self._at_night(window, resident_id, cues)
+        fused = fuse(window.means())
         if not fused.is_live:
-            return self._refuse(window, fused.score, cues)
+            self._failures.fail(resident_id, window.last_seen, track_id)
+            return _refused(window, fused.score, cues)
         latest = window.latest()
         if latest is None or not all(fuse(one.scores).is_live for one in latest):
             return None
+        return self._passed(window, resident_id, fused.score, cues, is_enough=not self._asks_more)
+
+    @property
+    def _asks_more(self) -> bool:
+        return self._is_weak and self._demands.weak == "ask"
+
+    def _at_night(self, window: Window, resident_id: str | None, cues: dict[str, float]) -> Liveness | None:
+        """Decide without colour, as the site chose. Never an accusation: the networks do not know."""
+        cues["monochrome"] = 1.0
+        if self._demands.monochrome == "refuse":
+            window.refusal = Liveness(False, None, Reason.PAD_NO_RESPONSE, cues)
+            return window.refusal
+        latest = window.latest()
+        if latest is None:
+            return None
+        if not window.samples[-1].scores:
+            return self._passed(window, resident_id, None, cues, is_enough=False)
+        mean = window.means()[NIGHT_NETWORK]
+        is_live = mean >= THRESHOLD and all(one.scores[NIGHT_NETWORK] >= THRESHOLD for one in latest)
+        return self._passed(window, resident_id, mean, cues, is_enough=is_live)
+
+    def _passed(
+        self,
+        window: Window,
+        resident_id: str | None,
+        score: float | None,
+        cues: dict[str, float],
+        *,
+        is_enough: bool,
+    ) -> Liveness | None:
+        """Pass, or ask for more, provided that it was one face all along."""
         if not self._is_one_face(window):
             window.restart()
             return None
-        self._lockout.succeed()
-        return Liveness(True, fused.score, cues=cues)
-
-    def _refuse(self, window: Window, score: float, cues: Mapping[str, float]) -> Liveness:
-        self._lockout.fail(window.last_seen)
-        in_bad_light = window.is_badly_lit()
-        reason = Reason.PAD_NO_RESPONSE if in_bad_light else Reason.PRESENTATION_ATTACK
-        window.refusal = Liveness(False, score, reason, {**cues, "bad_light": float(in_bad_light)})
-        return window.refusal
+        if not is_enough:
+            return Liveness(False, score, Reason.SECOND_FACTOR_REQUIRED, cues)
+        self._failures.succeed(resident_id, window.last_seen)
+        return Liveness(True, score, cues=cues)
 
     def _is_one_face(self, window: Window) -> bool:
         samples = window.samples
@@ -142,7 +229,11 @@ class PassiveCheck:
         Used while a challenge runs, so that who answers is who was there before and after.
         """
         window = self._windows.get(track_id)
-        if window is not None and window.samples:
+        if window is None:
+            return
+        if window.waiting is not None:
+            window.before.append(witness(window.waiting[0].image, window.waiting[1]))
+        elif window.samples:
             window.before.append(window.samples[-1].witness)
 
     def restart(self, track_id: int, time: float) -> None:
@@ -154,6 +245,14 @@ class PassiveCheck:
     def reset(self, track_id: int) -> None:
         """Forget a track: it ended, jumped, or changed identity."""
         self._windows.pop(track_id, None)
+
+
+def _refused(window: Window, score: float, cues: Mapping[str, float]) -> Liveness:
+    """Refuse this track until it is forgotten; in bad light that is no accusation."""
+    in_bad_light = window.is_badly_lit()
+    reason = Reason.PAD_NO_RESPONSE if in_bad_light else Reason.PRESENTATION_ATTACK
+    window.refusal = Liveness(False, score, reason, {**cues, "bad_light": float(in_bad_light)})
+    return window.refusal
 
 
 def _hindered(window: Window) -> dict[str, float]:

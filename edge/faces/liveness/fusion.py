@@ -35,17 +35,34 @@ ALLOWED_SETS = (
 """Sets of networks with measured figures (docs/pad.md). The pair by itself is not one: with the
 border of the screen hidden it accepted two thirds of the tries of one phone replay."""
 
-DEFAULT_NETWORKS = ("faceplugin",)
-"""What a door requires unless its site names another set: what a package can install."""
+STRONG_NETWORKS = ("faceplugin", *PAIR)
+"""What a door uses where the pair is installed: no replay of three opened it, and of living people at
+50 px and more nearly everybody passed (docs/pad.md)."""
+
+WEAK_NETWORKS = ("faceplugin",)
+"""What a package alone can install. It passed one phone in seven tries or so, and half of them with the
+screen's border hidden, so its yes is not enough by itself: more is asked (`Demands.weak`)."""
+
+NIGHT_NETWORK = "faceplugin"
+"""The one that tells faces from replays without colour at all: of 11 living people made grey it passed
+8 and none of 3 replays (at most 0.02), the pair passed none of the near ones."""
+
+CLEAR = 0.8
+"""One look that is beyond doubt: the networks' mean, and the pair's own, reach this. No look at a
+replay came above 0.5, those at living people lie above it in nine of ten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """`score` 0..1, 1 = a living face; `is_live` is the verdict, `is_doubtful` a narrow pass."""
+    """`score` 0..1, 1 = a living face; `is_live` is the verdict, `is_doubtful` a narrow pass.
+
+    `is_clear` says that neither the mean nor the pair's own leaves any doubt.
+    """
 
     score: float
     is_live: bool
     is_doubtful: bool
+    is_clear: bool
 
 
 def fuse(means: Mapping[str, float]) -> Fused:
@@ -61,8 +78,13 @@ def fuse(means: Mapping[str, float]) -> Fused:
     pair = [means[name] for name in PAIR if name in means]
     others = [value for name, value in means.items() if name not in PAIR]
     score = fmean(fmean(opinion) for opinion in (pair, others) if opinion)
-    is_live = score >= THRESHOLD and (not pair or fmean(pair) >= THRESHOLD)
-    return Fused(score, is_live, is_live and score < DOUBT)
+    least = min(score, fmean(pair)) if pair else score
+    return Fused(score, least >= THRESHOLD, least >= THRESHOLD and score < DOUBT, least >= CLEAR)
+
+
+def is_weak(names: Iterable[str]) -> bool:
+    """Say whether a yes of this set of networks is not enough by itself."""
+    return set(names) == set(WEAK_NETWORKS)
 
 
 def is_allowed(names: Iterable[str]) -> bool:

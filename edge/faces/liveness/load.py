@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
 from edge.errors import ModelCorrupt, ModelMissing
 from edge.faces.liveness.active import ActiveCheck, Asking
 from edge.faces.liveness.check import PassiveCheck, Unavailable
-from edge.faces.liveness.fusion import ALLOWED_SETS, DEFAULT_NETWORKS, is_allowed
+from edge.faces.liveness.demands import Demands
+from edge.faces.liveness.fusion import (
+    ALLOWED_SETS,
+    PAIR,
+    STRONG_NETWORKS,
+    WEAK_NETWORKS,
+    is_allowed,
+    is_weak,
+)
 from edge.faces.liveness.nets import SPECS, PassiveNet
 from edge.faces.manifest import Manifest, load_manifest
 from edge.faces.weights import checked, models_directory, open_session
@@ -19,22 +27,64 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from edge.faces.liveness.failures import Failures
     from edge.ports import Embedder, LivenessCheck
 
 Mode = Literal["off", "passive", "strict"]
 OFF_WARNING = "liveness is OFF: a photo or a phone with a resident's face opens this door"
+WAY_TO_THE_PAIR = "facegate models install " + " ".join(PAIR)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a door is to tell living faces from pictures. `networks` None: the best set installed.
+
+    `asking` is the screen and the random source of a door that can ask; without it `strict` asks
+    into the void and `passive` decides alone or wants the PIN.
+    """
+
+    mode: Mode = "passive"
+    networks: tuple[str, ...] | None = None
+    demands: Demands = field(default_factory=Demands)
+    asking: Asking | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedLiveness:
+    """What liveness a door really has: told at the start, on the panel, over MQTT and in the metrics.
+
+    `state` is `full`, `weak` (the packaged network alone: its yes is not enough, or the site wrote
+    that it is), `off`, or `unavailable` (no face opens the door). `problem` says why, and the way out.
+    """
+
+    check: LivenessCheck | None
+    state: Literal["full", "weak", "off", "unavailable"]
+    networks: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+def best_set(directory: Path | None = None, manifest: Manifest | None = None) -> tuple[str, ...]:
+    """Return the strongest set of networks whose files are all there, else the weak one.
+
+    A file that is there and wrong is not skipped: opening the set will refuse it.
+    """
+    manifest, directory = manifest or load_manifest(), directory or models_directory()
+    has_all = all((directory / manifest.model(name).file).exists() for name in STRONG_NETWORKS)
+    return STRONG_NETWORKS if has_all else WEAK_NETWORKS
 
 
 def load_nets(
-    names: Sequence[str] = DEFAULT_NETWORKS,
+    names: Sequence[str] | None = None,
     directory: Path | None = None,
     manifest: Manifest | None = None,
 ) -> list[PassiveNet]:
-    """Return exactly the networks called `names`, files checked, whatever else is installed.
+    """Return exactly the networks called `names`, by default the best set installed, files checked.
 
     Raises `ModelMissing` when one is not there and `ModelCorrupt` when a file is not the one the
     manifest names or there is no rule for this set. Never falls back to fewer.
     """
+    if names is None:
+        names = best_set(directory, manifest)
     if not set(names) - set(SPECS) and not is_allowed(names):
         rules = "; ".join(" + ".join(allowed) for allowed in ALLOWED_SETS)
         raise ModelCorrupt(f"no rule for the liveness networks {' + '.join(names)}: there are {rules}")
@@ -67,36 +117,52 @@ def idle_networks(names: Sequence[str], directory: Path | None = None) -> list[s
 
 
 def load_liveness(
-    mode: Mode,
+    wanted: Wanted,
     embedder: Embedder,
     report: Callable[[str], object],
     *,
-    networks: Sequence[str] = DEFAULT_NETWORKS,
     directory: Path | None = None,
-    asking: Asking | None = None,
-) -> LivenessCheck | None:
-    """Return what the pipeline needs for `mode`; None only for `off`, which is warned about.
+    failures: Failures | None = None,
+) -> LoadedLiveness:
+    """Return what the pipeline needs for `wanted`, and what it amounts to; no check only for `off`.
 
-    `report` is told which networks judge, or why nobody will pass. All of `networks` are required:
-    when a file is missing or wrong the answer is a check that refuses everybody with
-    `PAD_UNAVAILABLE`. `asking` is the screen and the random source of a door that can ask; without
-    it `strict` asks into the void and `passive` decides alone.
+    `report` is told which networks judge and what is weak about it, or why nobody will pass. All
+    networks that were named are required: when a file is missing or wrong the answer is a check that
+    refuses everybody with `PAD_UNAVAILABLE`. `failures` counts refusals, and tells of pauses.
     """
-    if mode == "off":
+    if wanted.mode == "off":
         report(OFF_WARNING)
-        return None
+        return LoadedLiveness(None, "off", problem=OFF_WARNING)
+    names = wanted.networks or best_set(directory)
     try:
-        nets = load_nets(networks, directory)
+        nets = load_nets(names, directory)
     except (ModelMissing, ModelCorrupt) as error:
-        report(f"liveness {mode} cannot be judged, so no face opens this door: {error}")
-        return Unavailable(str(error))
-    report(f"liveness {mode}: {_named(networks)}")
-    if idle := idle_networks(networks, directory):
+        report(f"liveness {wanted.mode} cannot be judged, so no face opens this door: {error}")
+        return LoadedLiveness(Unavailable(str(error)), "unavailable", tuple(names), str(error))
+    report(f"liveness {wanted.mode}: {_named(names)}")
+    if idle := idle_networks(names, directory):
         report(f"installed but not asked for by recognition.liveness_networks: {', '.join(idle)}")
-    passive = PassiveCheck(nets, embedder)
-    if mode == "strict":
-        return ActiveCheck(passive, replace(asking or _nobody_listens(), is_strict=_always))
-    return ActiveCheck(passive, asking) if asking else passive
+    passive = PassiveCheck(nets, embedder, failures=failures, demands=wanted.demands)
+    if not is_weak(names):
+        return LoadedLiveness(_asked(passive, wanted), "full", tuple(names))
+    problem = _what_is_weak(wanted.demands)
+    report(problem)
+    return LoadedLiveness(_asked(passive, wanted), "weak", tuple(names), problem)
+
+
+def _what_is_weak(demands: Demands) -> str:
+    does = (
+        "each face is asked for a challenge where a display is watched, else for its PIN"
+        if demands.weak == "ask"
+        else 'recognition.weak_liveness = "accept" lets faces in all the same'
+    )
+    return f"liveness is WEAK: one network alone passes some phones, so {does}. For more: {WAY_TO_THE_PAIR}"
+
+
+def _asked(passive: PassiveCheck, wanted: Wanted) -> LivenessCheck:
+    if wanted.mode == "strict":
+        return ActiveCheck(passive, replace(wanted.asking or _nobody_listens(), is_strict=_always))
+    return ActiveCheck(passive, wanted.asking) if wanted.asking else passive
 
 
 def _named(networks: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from edge.domain import Liveness, Reason
 from edge.errors import CameraLost
 from edge.faces.liveness.fusion import THRESHOLD
-from edge.faces.liveness.window import LEAST_FRAMES, WINDOW_SECONDS
+from edge.faces.liveness.window import ENOUGH_LOOKS, LEAST_FRAMES, WINDOW_SECONDS, independent_looks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +133,10 @@ class _Readings:
     def mean(self, source: str) -> float:
         """Return the mean of enough readings, NaN while there are too few."""
         readings = self.by_source.get(source, [])
-        return fmean(one.score for one in readings) if len(readings) >= LEAST_FRAMES else math.nan
+        is_enough = len(readings) >= LEAST_FRAMES and (
+            independent_looks(one.time for one in readings) >= ENOUGH_LOOKS
+        )
+        return fmean(one.score for one in readings) if is_enough else math.nan
 
 
 class SensorCheck:
@@ -153,10 +156,13 @@ class SensorCheck:
             readings.add(sensor.evidence(frame, face), frame.time)
 
     def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:
-        """Return the inner verdict, and a pass only when every sensor passes too."""
+        """Return the inner verdict, and a pass only when every sensor passes too.
+
+        Where the inner check wants more (pictures without colour, say), the sensors are that.
+        """
         verdict = self._inner.assess(track_id, resident_id)
         readings = self._readings.get(track_id)
-        if verdict is None or readings is None or not verdict.passed:
+        if verdict is None or readings is None or not (verdict.passed or verdict.wants_more):
             return verdict
         means = {sensor.source: readings.mean(sensor.source) for sensor in self._sensors}
         if any(math.isnan(mean) for mean in means.values()):

@@ -2,37 +2,58 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from edge.domain import Embedding, Image, Landmarks, Liveness
+    from edge.domain import Embedding, Face, Frame, Image, Landmarks, Liveness
     from edge.faces.liveness.gate import Hindrance
 
-LEAST_FRAMES = 8
+INDEPENDENT_SECONDS = 0.2
+"""How fast one look at a face becomes another: the scores of frames 0.1, 0.2, 0.3 and 0.5 s apart
+correlate by 0.55, 0.41, 0.32 and 0.07 (15 living faces), about exp(-t / 0.2 s)."""
+
+ENOUGH_LOOKS = 2.85
+"""Independent looks that a verdict rests on: 0.5 s of a camera at 8 frames a second or more, 0.6 s at
+5, 1.0 s at 3. Longer windows refused no fewer living people."""
+
+CLEAR_LOOKS = 2.2
+"""Enough where every look by itself was clear (`fusion.CLEAR`): 0.4 s at 5 to 15 frames a second."""
+
+LEAST_FRAMES = 3
+"""However far apart they are."""
+
 MOST_FRAMES = 10
 NEWEST_FRAMES = 3
 """The latest frames, taken since the verdict was first asked for, must each look alive: what
 recognition sees now cannot borrow the score of a living face that was shown in between."""
 
 WINDOW_SECONDS = 1.5
-"""Ten frames in up to 1.5 s, at least eight valid: from ten on a longer mean gained nothing."""
+"""From here on a longer mean gained nothing."""
 
-SPACING_SECONDS = 0.06
-"""Frames nearer in time than this are the same picture twice (15 looks a second pass)."""
-
-RESTING_SPACING_SECONDS = 0.12
-"""While nobody has been recognised the window is kept warm at half the cost."""
+SPACING_SECONDS = 0.075
+"""Frames nearer in time than this teach next to nothing: at 15 looks a second every second one is scored."""
 
 ADVICE_SECONDS = 1.0
 """A visitor who has been recognised and cannot be judged for this long is told what to do."""
 
 GAP_SECONDS = 0.5
 """A track unseen for longer proves nothing about what was there before."""
+
+MOST_FAULTS = 3
+"""A network that answers nonsense or too late spoils one frame; this many in a row are a failure."""
+
+
+def independent_looks(times: Iterable[float]) -> float:
+    """Return how many independent looks frames at these ascending `times` (seconds) are worth."""
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    return 1.0 + sum(1.0 - math.exp(-gap / INDEPENDENT_SECONDS) for gap in gaps)
 
 
 @dataclass(slots=True, eq=False)
@@ -49,12 +70,18 @@ class Witness:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One judged frame: each network's score, 0..1, by name."""
+    """One judged frame: each network's score, 0..1, by name.
+
+    `is_clear` says that this frame by itself leaves no doubt of a living face, `is_night` that the
+    picture has no colour: then the networks that need it were left out, and `scores` may be empty.
+    """
 
     time: float
     scores: Mapping[str, float]
     witness: Witness
     is_badly_lit: bool
+    is_clear: bool = False
+    is_night: bool = False
 
 
 @dataclass(slots=True)
@@ -66,11 +93,18 @@ class Window:
     samples: list[Sample] = field(default_factory=list)
     before: list[Witness] = field(default_factory=list)
     """What this track looked like before a challenge."""
+    waiting: tuple[Frame, Face] | None = None
+    """The newest frame that could be judged, until somebody asks or the next frame comes."""
     hindrances: Counter[Hindrance] = field(default_factory=Counter)
+    hindered_by: Hindrance | None = None
+    """What spoilt the newest frame."""
     refusal: Liveness | None = None
     """Set once refused; only forgetting the track takes it back."""
     wanted_since: float | None = None
     """When somebody first asked for a verdict."""
+    faults: int = 0
+    advised_at: float | None = None
+    """When it was said that nothing can be judged."""
     judged: Liveness | None = None
     """The verdict at `judged_at`: asked for twice a frame, worked out once."""
     judged_at: float | None = None
@@ -84,36 +118,46 @@ class Window:
     def restart(self) -> None:
         """Forget the samples: what comes next may be something else. A refusal stays."""
         self.samples.clear()
+        self.waiting = None
 
     def is_due(self, time: float) -> bool:
         """Say whether a frame at `time` is worth scoring."""
         if self.refusal is not None:
             return False
-        rested = len(self.samples) >= LEAST_FRAMES and self.wanted_since is None
-        spacing = RESTING_SPACING_SECONDS if rested else SPACING_SECONDS
-        return not self.samples or time - self.samples[-1].time >= spacing
+        return not self.samples or time - self.samples[-1].time >= SPACING_SECONDS
 
     def add(self, sample: Sample) -> None:
-        """Take a judged frame; what is older than the window falls out."""
-        fresh = [old for old in self.samples if sample.time - old.time <= WINDOW_SECONDS]
+        """Take a judged frame; what is older than the window falls out, and what is of another kind.
+
+        Where the camera goes over to monochrome pictures, or back, all begins anew.
+        """
+        fresh = [
+            old
+            for old in self.samples
+            if sample.time - old.time <= WINDOW_SECONDS and old.is_night == sample.is_night
+        ]
         self.samples = [*fresh, sample][-MOST_FRAMES:]
+        self.faults = 0
 
     def is_full(self) -> bool:
         """Say whether there are enough judged frames for a verdict, none of them stale."""
         recent = [one for one in self.samples if self.last_seen - one.time <= WINDOW_SECONDS]
-        return len(recent) >= LEAST_FRAMES
+        if len(recent) < LEAST_FRAMES:
+            return False
+        enough = CLEAR_LOOKS if all(one.is_clear for one in recent) else ENOUGH_LOOKS
+        return independent_looks(one.time for one in recent) >= enough
 
     def latest(self) -> list[Sample] | None:
         """Return the samples a pass rests on: from now back to when it was asked for, or None if too few."""
         latest = self.samples[-NEWEST_FRAMES:]
-        if self.wanted_since is None or latest[0].time < self.wanted_since:
+        if self.wanted_since is None or len(latest) < NEWEST_FRAMES or latest[0].time < self.wanted_since:
             return None
         return latest if self.last_seen - latest[-1].time < SPACING_SECONDS else None
 
     def hindered(self) -> Hindrance | None:
         """Return what keeps hindering a visitor who has been waiting, None when nothing does."""
         waited = self.wanted_since is not None and self.last_seen - self.wanted_since >= ADVICE_SECONDS
-        if not waited or not self.hindrances or self.is_full():
+        if not waited or not self.hindrances or self.hindered_by is None:
             return None
         return self.hindrances.most_common(1)[0][0]
 

@@ -12,8 +12,8 @@ from edge import __version__
 from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
 from edge.errors import EnrolmentRefused, ModelMissing
-from edge.faces.liveness.fusion import DEFAULT_NETWORKS
-from edge.faces.liveness.load import load_liveness
+from edge.faces.liveness.demands import Demands
+from edge.faces.liveness.load import Wanted, load_liveness
 from edge.faces.manifest import load_manifest
 from edge.panel.desk import Desk, Recogniser
 from edge.panel.gate_words import GateWords
@@ -120,11 +120,15 @@ def liveness_maker(
     mode: Literal["off", "passive"],
     models: Models,
     report: Callable[[str], None],
-    networks: Sequence[str] = DEFAULT_NETWORKS,
+    networks: tuple[str, ...] | None = None,
 ) -> Callable[[], LivenessCheck | None]:
-    """Return what makes a fresh liveness check for every enrolment; `report` hears of it once."""
-    load_liveness(mode, models.embedder, report, networks=networks)
-    return lambda: load_liveness(mode, models.embedder, logger.debug, networks=networks)
+    """Return what makes a fresh liveness check for every enrolment; `report` hears of it once.
+
+    One network's yes is enough here: somebody of the staff stands by.
+    """
+    wanted = Wanted(mode, networks, Demands(weak="accept"))
+    load_liveness(wanted, models.embedder, report)
+    return lambda: load_liveness(wanted, models.embedder, logger.debug).check
 
 
 def events_of(data: Path, before: int | None, count: int) -> list[DoorEvent]:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from random import SystemRandom
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from edge.events import Kind
 from edge.faces.liveness.active import Asking
-from edge.faces.liveness.load import load_liveness
+from edge.faces.liveness.demands import Demands
+from edge.faces.liveness.failures import Failures
+from edge.faces.liveness.load import Wanted, load_liveness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from edge.config.settings import Recognition
+    from edge.faces.liveness.failures import Pause
+    from edge.faces.liveness.load import LoadedLiveness
     from edge.faces.liveness.prompts import Prompt
-    from edge.ports import Embedder, LivenessCheck
+    from edge.ports import Embedder
 
 
 class Screen(Protocol):
@@ -33,19 +38,34 @@ def asking_on(screen: Screen, needs_challenge: Callable[[str | None, datetime], 
     return Asking(needs_challenge, screen.prompt, SystemRandom(), can_ask=lambda: screen.is_watched)
 
 
+PAUSE_EVENTS = {
+    "began": Kind.ACCESS_LIVENESS_PAUSED,
+    "ended": Kind.ACCESS_LIVENESS_RESUMED,
+    "alarm": Kind.ACCESS_LIVENESS_ALARM,
+}
+"""What is journaled of the pauses after refused faces (`edge.faces.liveness.failures`)."""
+
+
 def make_liveness(
     section: Recognition,
     embedder: Embedder,
     needs_challenge: Callable[[str | None, datetime], bool],
     screen: Screen,
     report: Callable[[str], None],
-) -> LivenessCheck | None:
-    """Return the check of a door that asks on `screen`; None only where the site wrote `off`.
+    note: Callable[[Kind, str | None, dict[str, Any]], object] = lambda _kind, _who, _data: None,
+) -> LoadedLiveness:
+    """Return the liveness of a door that asks on `screen`; without a check only where the site wrote `off`.
 
     `needs_challenge` says of a resident (by id) and a moment (UTC) whether the access rules want
-    an answer from him.
+    an answer from them. `note` journals an event by kind, resident and data.
     """
+
+    def tell(pause: Pause) -> None:
+        numbers = {"seconds": pause.seconds, "failures": pause.failures}
+        data = {name: value for name, value in numbers.items() if value}
+        note(PAUSE_EVENTS[pause.kind], pause.resident_id, data)
+
+    demands = Demands(section.weak_liveness, section.monochrome)
     asking = asking_on(screen, needs_challenge)
-    return load_liveness(
-        section.liveness, embedder, report, networks=section.liveness_networks, asking=asking
-    )
+    wanted = Wanted(section.liveness, section.liveness_networks, demands, asking)
+    return load_liveness(wanted, embedder, report, failures=Failures(tell=tell))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edge.errors import FrameRefused
 from edge.faces.liveness.check import PassiveCheck
+from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.nets import SPECS
 from tests.fakes.scene import COLOURS, START, Actor, Scene, axis
 
@@ -23,7 +24,7 @@ class Eye:
         self.calls = 0
         self.is_broken = False
 
-    def score(self, image: Image, box: Box) -> float:
+    def score(self, image: Image, box: Box, gain: float = 1.0) -> float:
         self.calls += 1
         if self.is_broken:
             raise FrameRefused("not finite")
@@ -75,12 +76,19 @@ class Visit:
 def setup(alive: dict[int, float], actors: list[Actor], **kwargs) -> SimpleNamespace:
     scene = Scene(actors)
     eye = Eye(alive)
-    check = PassiveCheck([eye], scene, **kwargs)
+    check = PassiveCheck([eye], scene, **{"demands": TRUSTED, **kwargs})
     return SimpleNamespace(scene=scene, eye=eye, check=check, visit=Visit(check, scene), start=START)
 
 
 ANNA, PHONE, MALLORY = Actor(0, axis(0)), Actor(1, axis(0)), Actor(2, axis(2))
 """Anna; a phone that shows her, so the recogniser takes it for Anna; somebody else, alive."""
+CLEARLY, ENOUGH = 7, 9
+"""Frames at 15 a second until a clear face passes, and until any face gets a verdict: every second one
+is scored, and 0.4 or 0.53 s hold enough independent looks."""
+
+TRUSTED = Demands(weak="accept")
+"""What one network says is enough: most tests are not about that."""
+
 ALIVE = {0: 0.95, 1: 0.05, 2: 0.95}
 """How alive the network finds each of them."""
 

@@ -9,7 +9,7 @@ import pytest
 from edge.domain import Reason
 from edge.faces.liveness.active import STRICT_STEPS, TRIES
 from edge.faces.liveness.challenge import Step
-from edge.faces.liveness.lockout import PAUSE_SECONDS
+from edge.faces.liveness.failures import PAUSE_SECONDS
 from tests.faces.liveness.asking import TURNED, Door
 
 
@@ -92,7 +92,7 @@ class TestWhoIsAsked:
 class TestAdvice:
     def test_who_waits_too_far_off_is_told_to_come_closer_until_he_does(self):
         door = Door()
-        door.width = 70.0
+        door.width = 40.0
         for _ in range(30):
             door.frame(door.anna)
         assert door.prompt == "too_far"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from edge.domain import Reason
-from edge.faces.liveness.lockout import MAX_FAILURES, PAUSE_SECONDS
-from edge.faces.liveness.window import LEAST_FRAMES
-from tests.faces.liveness.nets import ANNA, MALLORY, PHONE, Visit, scene
+from edge.faces.liveness.failures import DOOR_ALARM, MAX_FAILURES, PAUSE_SECONDS, Failures
+from tests.faces.liveness.nets import ANNA, CLEARLY, ENOUGH, MALLORY, PHONE, Visit, scene
 
 
 class TestAttacksOnTheLogic:
@@ -41,10 +40,10 @@ class TestAttacksOnTheLogic:
 
     def test_a_second_face_starts_the_evidence_anew(self):
         world = scene()
-        world.visit.show(ANNA, LEAST_FRAMES - 1)
+        world.visit.show(ANNA, CLEARLY - 1)
 
         world.visit.show(ANNA, 1, alone=False)
-        world.visit.show(ANNA, LEAST_FRAMES - 1)
+        world.visit.show(ANNA, CLEARLY - 1)
         assert world.visit.assess() is None
         world.visit.show(ANNA, 1)
         assert world.visit.assess().passed
@@ -53,51 +52,99 @@ class TestAttacksOnTheLogic:
         world = scene()
         photo = Visit(world.check, world.scene, track_id=2)
 
-        world.visit.show(MALLORY, 20)
-        photo.show(PHONE, 20)
+        for _ in range(2 * ENOUGH):
+            world.visit.show(MALLORY, 1, left=60)
+            photo.show(PHONE, 1, left=400)
 
         assert world.visit.assess().passed
         assert photo.assess().reason is Reason.PRESENTATION_ATTACK
 
     def test_a_track_break_starts_the_evidence_anew(self):
         world = scene()
-        world.visit.show(ANNA, LEAST_FRAMES - 1)
+        world.visit.show(ANNA, CLEARLY - 1)
 
         world.check.reset(1)
-        world.visit.show(ANNA, LEAST_FRAMES - 1)
+        world.visit.show(ANNA, CLEARLY - 1)
 
         assert world.visit.assess() is None
 
     def test_a_flicker_of_tracks_does_not_give_more_tries(self):
-        """A phone waved in and out is a new track each time; the door counts, not the track."""
+        """A phone waved in and out is a new track each time; the resident it shows is the same."""
         world = scene()
-        verdicts = []
-        for track_id in range(1, 20):
+        judged = 0
+        for track_id in range(1, 60):
             visit = Visit(world.check, world.scene, track_id)
-            visit.seq = 10 * track_id
-            visit.show(PHONE, LEAST_FRAMES)
-            verdicts.append(visit.assess().reason)
+            visit.resident_id, visit.seq = "anna", 20 * track_id
+            visit.show(PHONE, ENOUGH)
+            judged += visit.assess() is not None
 
-        assert verdicts[:MAX_FAILURES] == [Reason.PRESENTATION_ATTACK] * MAX_FAILURES
-        assert set(verdicts[MAX_FAILURES:]) == {Reason.LOCKOUT_MAX_ATTEMPTS}
+        assert judged <= 7  # at once, then after 1, 2, 4, 8, 16 and 32 s
 
-    def test_after_the_pause_a_resident_passes(self):
-        world = scene()
-        for track_id in range(1, MAX_FAILURES + 1):
+    def test_visits_that_fail_pause_that_resident_and_nobody_else(self):
+        told = []
+        world = scene(failures=Failures(tell=told.append))
+        for number in range(1, MAX_FAILURES + 1):
+            visit = Visit(world.check, world.scene, number)
+            visit.resident_id, visit.seq = "anna", 150 * number
+            visit.show(PHONE, ENOUGH)
+            assert visit.assess().reason is Reason.PRESENTATION_ATTACK
+
+        for track_id, who, expected in ((20, "anna", Reason.LOCKOUT_MAX_ATTEMPTS), (21, "bela", None)):
             visit = Visit(world.check, world.scene, track_id)
-            visit.seq = 10 * track_id
-            visit.show(PHONE, LEAST_FRAMES)
+            visit.resident_id, visit.seq = who, 150 * (MAX_FAILURES + 1)
+            visit.show(ANNA, ENOUGH)
+            assert visit.assess().reason is expected
+        assert [(one.kind, one.resident_id) for one in told] == [("began", "anna")]
+
+    def test_after_the_pause_a_resident_passes_and_its_end_is_told(self):
+        told = []
+        world = scene(failures=Failures(tell=told.append))
+        for number in range(1, MAX_FAILURES + 1):
+            visit = Visit(world.check, world.scene, number)
+            visit.seq = 150 * number
+            visit.show(PHONE, ENOUGH)
             visit.assess()
 
         anna = Visit(world.check, world.scene, 50)
-        anna.seq = round((PAUSE_SECONDS + 10) * anna.fps)
-        anna.show(ANNA, LEAST_FRAMES)
+        anna.seq = round((PAUSE_SECONDS + 10 * (MAX_FAILURES + 1)) * anna.fps)
+        anna.show(ANNA, ENOUGH)
 
         assert anna.assess().passed
+        assert [one.kind for one in told] == ["began", "ended"]
+
+    def test_many_failures_at_the_door_are_an_alarm_and_no_pause(self):
+        told = []
+        world = scene(failures=Failures(tell=told.append))
+        for number in range(1, DOOR_ALARM + 1):
+            visit = Visit(world.check, world.scene, number)
+            visit.resident_id, visit.seq = f"flat-{number}", 150 * number
+            visit.show(PHONE, ENOUGH)
+            visit.assess()
+        anna = Visit(world.check, world.scene, 99)
+        anna.resident_id, anna.seq = "anna", 150 * DOOR_ALARM + 30
+
+        anna.show(ANNA, ENOUGH)
+
+        assert anna.assess().passed
+        assert [one.kind for one in told] == ["alarm"]
+
+    def test_a_resident_does_not_wait_for_a_picture_of_theirs_that_hangs_beside_them(self):
+        world = scene()
+        poster, anna = Visit(world.check, world.scene, 1), Visit(world.check, world.scene, 2)
+        poster.resident_id = anna.resident_id = "anna"
+        poster.show(PHONE, ENOUGH)
+        anna.seq = poster.seq
+
+        for _ in range(2 * ENOUGH):
+            poster.show(PHONE, 1, left=60)
+            anna.show(ANNA, 1, left=400)
+
+        assert anna.assess().passed
+        assert not poster.assess().passed
 
     def test_one_refusal_asked_for_many_times_counts_once(self):
         world = scene()
-        world.visit.show(PHONE, LEAST_FRAMES)
+        world.visit.show(PHONE, ENOUGH)
 
         reasons = {world.visit.assess().reason for _ in range(50)}
 

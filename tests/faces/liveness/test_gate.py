@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from edge.domain import Box, Face
-from edge.faces.liveness.gate import GateLimits, Hindrance, hindrance, is_badly_lit
+from edge.faces.liveness.gate import GateLimits, Hindrance, hindrance
+from edge.faces.liveness.light import is_badly_lit
 from tests.fakes.scene import Actor, axis
 
 SIZE = (480, 640)
@@ -30,7 +31,7 @@ class TestHindrance:
     @pytest.mark.parametrize(
         ("one", "expected"),
         [
-            (face(width=89.9), Hindrance.TOO_FAR),
+            (face(width=49.9), Hindrance.TOO_FAR),
             (face(left=-30), Hindrance.AT_EDGE),
             (face(left=540), Hindrance.AT_EDGE),
             (face(top=-40), Hindrance.AT_EDGE),
@@ -46,7 +47,7 @@ class TestHindrance:
         assert hindered(one) is expected
 
     def test_company_is_named_first(self):
-        assert hindered(face(width=50), alone=False) is Hindrance.NOT_ALONE
+        assert hindered(face(width=40), alone=False) is Hindrance.NOT_ALONE
 
     def test_a_generous_box_may_reach_a_little_beyond_the_edge(self):
         assert hindered(face(left=-10)) is None

@@ -15,7 +15,8 @@ from edge.errors import FrameRefused, ModelCorrupt, ModelMissing
 from edge.faces.install import Installer
 from edge.faces.liveness.active import ActiveCheck, Asking
 from edge.faces.liveness.check import PassiveCheck
-from edge.faces.liveness.load import OFF_WARNING, load_liveness, load_nets
+from edge.faces.liveness.demands import Demands
+from edge.faces.liveness.load import OFF_WARNING, LoadedLiveness, Wanted, load_liveness, load_nets
 from edge.faces.liveness.nets import SPECS, PassiveNet, live_probability
 from edge.faces.manifest import load_manifest
 from tests.faces.liveness.places import installed, shared_weights
@@ -43,37 +44,71 @@ class Log(list[str]):
         self.append(line)
 
 
+def refuses_everybody(loaded: LoadedLiveness) -> bool:
+    return loaded.state == "unavailable" and loaded.check.assess(1).reason is Reason.PAD_UNAVAILABLE
+
+
 class TestModes:
     def test_off_is_no_check_and_a_warning(self):
         log = Log()
 
-        assert load_liveness("off", Scene([]), log) is None
+        loaded = load_liveness(Wanted("off"), Scene([]), log)
+
+        assert (loaded.check, loaded.state) == (None, "off")
         assert log == [OFF_WARNING]
 
     @pytest.mark.models
-    def test_passive_uses_the_packaged_network_and_names_its_file(self, store):
+    def test_the_packaged_network_alone_is_a_weak_state_that_says_so_and_the_way_out(self, store):
         log = Log()
 
-        assert isinstance(load_liveness("passive", Scene([]), log, directory=store), PassiveCheck)
-        assert log == ["liveness passive: faceplugin (afa783b7e902)"]
+        loaded = load_liveness(Wanted(), Scene([]), log, directory=store)
+
+        assert isinstance(loaded.check, PassiveCheck)
+        assert (loaded.state, loaded.networks) == ("weak", ("faceplugin",))
+        assert log[0] == "liveness passive: faceplugin (afa783b7e902)"
+        assert log[1] == loaded.problem
+        assert "WEAK" in log[1]
+        assert "PIN" in log[1]
+        assert "facegate models install silentface-2.7 silentface-4.0" in log[1]
+
+    @pytest.mark.models
+    def test_a_site_may_write_down_that_it_accepts_the_weak_state_and_it_is_told_all_the_same(self, store):
+        log = Log()
+
+        loaded = load_liveness(Wanted(demands=Demands(weak="accept")), Scene([]), log, directory=store)
+
+        assert loaded.state == "weak"
+        assert 'weak_liveness = "accept"' in log[1]
+
+    @pytest.mark.models
+    @pytest.mark.shared
+    def test_where_the_pair_is_installed_it_is_used_without_being_asked_for(self, store):
+        add(store, *PAIR)
+        log = Log()
+
+        loaded = load_liveness(Wanted(), Scene([]), log, directory=store)
+
+        assert (loaded.state, loaded.problem) == ("full", None)
+        assert set(loaded.networks) == {*PAIR, "faceplugin"}
+        assert len(log) == 1
 
     @pytest.mark.models
     def test_strict_asks_always_and_passive_only_where_there_is_a_screen(self, store):
         asking = Asking(lambda who, at: False, lambda prompt: None, Random(1))
 
-        strict = load_liveness("strict", Scene([]), Log(), directory=store)
-        asked = load_liveness("passive", Scene([]), Log(), directory=store, asking=asking)
+        strict = load_liveness(Wanted("strict"), Scene([]), Log(), directory=store)
+        asked = load_liveness(Wanted(asking=asking), Scene([]), Log(), directory=store)
 
-        assert isinstance(strict, ActiveCheck)
-        assert isinstance(asked, ActiveCheck)
+        assert isinstance(strict.check, ActiveCheck)
+        assert isinstance(asked.check, ActiveCheck)
 
     @pytest.mark.parametrize("mode", ["passive", "strict"])
     def test_without_files_nobody_passes_and_the_reason_is_told(self, tmp_path, mode):
         log = Log()
 
-        check = load_liveness(mode, Scene([]), log, directory=tmp_path)
+        loaded = load_liveness(Wanted(mode), Scene([]), log, directory=tmp_path)
 
-        assert check.assess(1).reason is Reason.PAD_UNAVAILABLE
+        assert refuses_everybody(loaded)
         assert "no face opens this door" in log[0]
         assert "facegate models install" in log[0]
 
@@ -89,10 +124,7 @@ class TestFiles:
 
         with pytest.raises(ModelCorrupt):
             load_nets(directory=store)
-        assert (
-            load_liveness("passive", Scene([]), Log(), directory=store).assess(1).reason
-            is Reason.PAD_UNAVAILABLE
-        )
+        assert refuses_everybody(load_liveness(Wanted(), Scene([]), Log(), directory=store))
 
     def test_a_wrong_file_beside_a_good_one_is_not_skipped(self, store):
         (store / load_manifest().model("silentface-2.7").file).write_bytes(b"another network")
@@ -100,14 +132,16 @@ class TestFiles:
 
         with pytest.raises(ModelCorrupt):
             load_nets([*PAIR, "faceplugin"], store)
+        assert refuses_everybody(load_liveness(Wanted(), Scene([]), Log(), directory=store))
 
     def test_files_that_were_deleted_are_missed_even_where_fewer_would_have_a_rule(self, store):
         """The set a site chose is the set it needs: the packaged network does not stand in."""
         log = Log()
 
-        check = load_liveness("passive", Scene([]), log, networks=[*PAIR, "faceplugin"], directory=store)
+        wanted = Wanted(networks=(*PAIR, "faceplugin"))
+        loaded = load_liveness(wanted, Scene([]), log, directory=store)
 
-        assert check.assess(1).reason is Reason.PAD_UNAVAILABLE
+        assert refuses_everybody(loaded)
         assert "silentface-2.7" in log[0]
         assert "no face opens this door" in log[0]
 
@@ -135,14 +169,14 @@ class TestFiles:
 
         for names in ([*PAIR, "faceplugin"], ["faceplugin", *PAIR[::-1]]):
             assert [net.spec.name for net in load_nets(names, store)] == [*PAIR, "faceplugin"]
-        assert [net.spec.name for net in load_nets(directory=store)] == ["faceplugin"]
+        assert [net.spec.name for net in load_nets(directory=store)] == [*PAIR, "faceplugin"]
 
     @pytest.mark.shared
     def test_what_is_installed_and_not_asked_for_is_told(self, store):
         add(store, *PAIR)
         log = Log()
 
-        load_liveness("passive", Scene([]), log, directory=store)
+        load_liveness(Wanted(networks=("faceplugin",)), Scene([]), log, directory=store)
 
         assert log[1] == (
             "installed but not asked for by recognition.liveness_networks: silentface-2.7, silentface-4.0"

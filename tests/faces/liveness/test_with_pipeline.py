@@ -8,11 +8,13 @@ from edge.domain import Decision, Frame, Verdict
 from edge.faces.liveness.active import ActiveCheck, Asking
 from edge.faces.liveness.challenge import Step
 from edge.faces.liveness.check import PassiveCheck, Unavailable
-from edge.faces.liveness.lockout import MAX_FAILURES
+from edge.faces.liveness.gate import GateLimits
 from edge.recognition.pipeline import Pipeline
 from tests.faces.liveness.asking import TURNED, Depth
-from tests.faces.liveness.nets import ALIVE, ANNA, MALLORY, PHONE, Eye
+from tests.faces.liveness.nets import ALIVE, ANNA, MALLORY, PHONE, TRUSTED, Eye
 from tests.fakes.scene import Actor, Residents, Scene, axis
+
+BELA = Actor(3, axis(3))
 
 
 class Door:
@@ -21,17 +23,19 @@ class Door:
     def __init__(self, liveness=None, asking: Asking | None = None, actors=(ANNA, PHONE, MALLORY)) -> None:
         self.scene = Scene(list(actors))
         self.eye = Eye(ALIVE)
-        check = liveness or PassiveCheck([self.eye], self.scene)
+        check = liveness or PassiveCheck([self.eye], self.scene, demands=TRUSTED)
         if asking is not None:
             check = ActiveCheck(check, asking)
-        self.pipeline = Pipeline(self.scene, self.scene, Residents({"anna": axis(0)}), check)
+        self.residents = Residents({"anna": axis(0)})
+        self.pipeline = Pipeline(self.scene, self.scene, self.residents, check)
+        self.width = 130.0
         self.seq = 0
         self.decisions: list[Decision] = []
 
     def show(self, seconds: float, *placed: tuple[Actor, float]) -> None:
         for _ in range(round(seconds * self.scene.fps)):
             shake = self.seq % 3
-            people = [(actor, left + shake, 150.0, 130.0) for actor, left in placed]
+            people = [(actor, left + shake, 150.0, self.width) for actor, left in placed]
             self.pipeline_takes(self.scene.frame(self.seq, *people))
 
     def pipeline_takes(self, frame: Frame) -> None:
@@ -119,7 +123,7 @@ class TestAttacks:
             door.show(0.8)
 
         assert door.grants == []
-        assert door.reasons.count("presentation_attack") <= MAX_FAILURES
+        assert door.reasons.count("presentation_attack") <= 5  # after 1, 2, 4 and 8 s
 
     def test_without_networks_nobody_is_let_in(self):
         door = Door(Unavailable("no file"))
@@ -137,6 +141,102 @@ class TestAttacks:
 
         assert door.grants == []
         assert door.reasons == ["pad_unavailable"]
+
+
+class TestTogether:
+    """Everybody is judged alone, on their own track."""
+
+    def two(self) -> Door:
+        door = Door(actors=(ANNA, PHONE, MALLORY, BELA))
+        door.eye.alive = {**ALIVE, 3: 0.95}
+        door.residents.rows["bela"] = axis(3)
+        return door
+
+    def test_two_residents_side_by_side_are_both_let_in_within_a_second(self):
+        door = self.two()
+
+        door.show(3, (ANNA, 120), (BELA, 400))
+
+        assert sorted(door.grants) == ["anna", "bela"]
+        assert max(one.time for one in door.decisions) < 1.2
+
+    def test_a_stranger_beside_a_resident_keeps_nobody_out(self):
+        door = self.two()
+
+        door.show(3, (ANNA, 120), (MALLORY, 400))
+
+        assert door.grants == ["anna"]
+
+    def test_a_resident_beside_a_picture_of_another_opens_for_himself_alone(self):
+        door = self.two()
+
+        door.show(6, (BELA, 120), (PHONE, 400))
+
+        assert door.grants == ["bela"]
+
+    def test_a_picture_held_against_the_holders_own_face_is_not_judged(self):
+        for left in (180, 230, 300, 375):
+            door = self.two()
+
+            door.show(6, (MALLORY, 250), (PHONE, left))
+
+            assert door.grants == [], left
+
+    def test_faces_that_change_places_are_not_taken_for_each_other(self):
+        """A living stranger and Anna's picture swap places again and again, at any moment."""
+        for hold in (0.2, 0.4, 0.53, 0.6, 0.8, 1.0):
+            door = self.two()
+
+            for turn in range(8):
+                here, there = (120, 400) if turn % 2 else (400, 120)
+                door.show(hold, (MALLORY, here), (PHONE, there))
+
+            assert door.grants == [], hold
+
+    def test_a_picture_that_takes_over_the_place_of_a_living_resident_opens_nothing_more(self):
+        door = self.two()
+        door.show(1.5, (BELA, 120), (PHONE, 400))
+        assert door.grants == ["bela"]
+
+        door.show(4, (PHONE, 120), (BELA, 400))
+
+        assert "anna" not in door.grants
+
+
+class TestWhatIsNotEnough:
+    def test_one_network_alone_names_the_resident_and_wants_the_pin(self):
+        scene = Scene([ANNA, PHONE, MALLORY])
+        eye = Eye(ALIVE)
+        door = Door(PassiveCheck([eye], scene))
+
+        door.show(3, (ANNA, 250))
+
+        (decision,) = door.decisions
+        assert (decision.verdict, str(decision.reason)) == (Verdict.DENY, "second_factor_required")
+        assert decision.resident_id == "anna"
+
+    def test_but_not_for_a_picture(self):
+        door = Door(PassiveCheck([Eye(ALIVE)], Scene([ANNA, PHONE, MALLORY])))
+
+        door.show(3, (PHONE, 250))
+
+        assert door.reasons == ["presentation_attack"]
+        assert door.decisions[0].resident_id is None
+
+    def test_who_is_recognised_and_too_far_is_told_once_and_let_in_when_nearer_at_once(self):
+        limits = GateLimits(min_face_px=90.0)
+        door = Door(PassiveCheck([Eye(ALIVE)], Scene([ANNA]), limits, demands=TRUSTED))
+        door.width = 60.0
+        door.show(4, (ANNA, 250))
+        assert door.reasons == ["pad_no_response"]
+        assert door.decisions[0].liveness.cues["frames_too_far"] > 10
+
+        door.width = 130.0
+        begun = door.seq / door.scene.fps
+        door.show(3, (ANNA, 250))
+
+        assert door.grants == ["anna"]
+        assert door.decisions[-1].time - begun < 1.0
 
 
 class TestStrict:

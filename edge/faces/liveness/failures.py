@@ -1,0 +1,154 @@
+"""How often may somebody try to pass as one resident? Counted for that resident, never for the door.
+
+A picture of Anna that is refused again and again pauses Anna's face, for nobody else: whoever stands
+behind the attacker is served. What the whole door sees only leads to an alarm.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_FAILURES = 5
+"""Failed visits before a pause: NIST SP 800-63B-4 allows ten when attacks are detected."""
+
+MEMORY_SECONDS = 900.0
+"""Failures are forgotten after this, as those of `edge.policy.lockout` are."""
+
+PAUSE_SECONDS = 30.0
+"""The least pause that NIST SP 800-63B-4 asks for after too many failures."""
+
+SAME_VISIT_SECONDS = 3.0
+"""Refusals of one resident's face nearer together than this are one failure: somebody who stands there
+and is doubted again and again, or a phone waved in and out."""
+
+FIRST_WAIT_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 60.0
+"""Between two tries on one visit: 1, 2, 4 s and so on, so that what stands there gets ever fewer."""
+
+EVERY_TRY = -1.0
+"""For `same_visit_seconds`: refusals are counted one by one, however soon they follow each other."""
+
+DOOR_ALARM = 20
+"""Failed visits at the door within `MEMORY_SECONDS`, whomever they were meant to look like, before
+staff is told."""
+
+MOST_REMEMBERED = 1_000
+"""Residents remembered at most; the longest untouched is forgotten first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Something to journal: a resident's pause began or ended, or the door as a whole saw many failures.
+
+    `kind` is `began`, `ended` or `alarm`; `resident_id` None for a face nobody was named for, and
+    for the alarm. Times are those of the frames.
+    """
+
+    kind: str
+    resident_id: str | None
+    time: float
+    seconds: float = 0.0
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class _Tally:
+    visits: list[float] = field(default_factory=list)
+    last: float = float("-inf")
+    """When this resident's face was last refused or asked about."""
+    tries: int = 0
+    """Refusals of the visit that goes on."""
+    next_try: float = float("-inf")
+    track_id: int = 0
+    """On which the last refusal fell."""
+    until: float = float("-inf")
+    is_paused: bool = False
+
+
+@dataclass(slots=True)
+class Failures:
+    """Refusals by the resident whose face was shown, and the pauses they led to. One thread.
+
+    With `same_visit_seconds` under zero every refusal counts, not every visit. `tell` hears of pauses
+    and alarms. Times are those of the frames.
+    """
+
+    max_failures: int = MAX_FAILURES
+    same_visit_seconds: float = SAME_VISIT_SECONDS
+    tell: Callable[[Pause], object] = lambda _pause: None
+    _tallies: OrderedDict[str | None, _Tally] = field(default_factory=OrderedDict)
+    _door: list[float] = field(default_factory=list)
+
+    def fail(self, resident_id: str | None, time: float, track_id: int = 0) -> None:
+        """Count a refusal of this resident's face, once a visit; the last one allowed starts a pause.
+
+        On the same visit the next try has to wait, twice as long each time, whatever the track.
+        """
+        tally = self._tally(resident_id)
+        is_news = not self._goes_on(tally, time)
+        tally.last, tally.track_id = time, track_id
+        tally.tries = 1 if is_news else tally.tries + 1
+        if self.same_visit_seconds > 0:
+            tally.next_try = time + min(FIRST_WAIT_SECONDS * 2.0 ** (tally.tries - 1), LONGEST_WAIT_SECONDS)
+        if not is_news:
+            return
+        tally.visits = [*(at for at in tally.visits if 0 <= time - at <= MEMORY_SECONDS), time]
+        if len(tally.visits) >= self.max_failures:
+            tally.until, tally.is_paused = time + PAUSE_SECONDS, True
+            self.tell(Pause("began", resident_id, time, PAUSE_SECONDS, len(tally.visits)))
+        self._count_for_the_door(time)
+
+    def may_try(self, resident_id: str | None, time: float) -> bool:
+        """Say whether this face may be judged at `time`: after a refusal it waits, until it has left."""
+        tally = self._tallies.get(resident_id)
+        if tally is None:
+            return True
+        if not self._goes_on(tally, time):
+            tally.next_try = float("-inf")
+            return True
+        tally.last = time
+        return time >= tally.next_try
+
+    def refused_track(self, resident_id: str | None) -> int | None:
+        """Return the track of the last refusal of this resident's face, None when there was none."""
+        tally = self._tallies.get(resident_id)
+        return None if tally is None else tally.track_id
+
+    def _goes_on(self, tally: _Tally, time: float) -> bool:
+        return 0 <= time - tally.last <= self.same_visit_seconds
+
+    def succeed(self, resident_id: str | None, time: float) -> None:
+        """Forget the failures of a resident who was found to be alive."""
+        tally = self._tallies.pop(resident_id, None)
+        if tally is not None and tally.is_paused:
+            self.tell(Pause("ended", resident_id, time))
+
+    def is_paused(self, resident_id: str | None, time: float) -> bool:
+        """Say whether nobody may try to pass as this resident at `time`."""
+        tally = self._tallies.get(resident_id)
+        return tally is not None and time < tally.until
+
+    def pass_time(self, time: float) -> None:
+        """Tell of pauses that have ended by `time`."""
+        for resident_id, tally in self._tallies.items():
+            if tally.is_paused and time >= tally.until:
+                tally.is_paused = False
+                self.tell(Pause("ended", resident_id, time))
+
+    def _tally(self, resident_id: str | None) -> _Tally:
+        tally = self._tallies.setdefault(resident_id, _Tally())
+        self._tallies.move_to_end(resident_id)
+        while len(self._tallies) > MOST_REMEMBERED:
+            self._tallies.popitem(last=False)
+        return tally
+
+    def _count_for_the_door(self, time: float) -> None:
+        self._door = [*(at for at in self._door if 0 <= time - at <= MEMORY_SECONDS), time]
+        if len(self._door) >= DOOR_ALARM:
+            self.tell(Pause("alarm", None, time, failures=len(self._door)))
+            self._door.clear()

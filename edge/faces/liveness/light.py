@@ -1,0 +1,87 @@
+"""What light a picture was taken in: without colour, dark, glaring, or with a window behind the face."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge.domain import Box, Image
+    from edge.faces.liveness.gate import GateLimits
+
+COLOUR_SPREAD = 0.07
+"""How far the hues of a picture must lie apart, in parts of its brightness. 23 clips in colour had 0.13
+and more (0.12 at a quarter of their light), the same made grey with strong noise at most 0.05."""
+
+DARK_FACE = 70.0
+"""A face darker than this (mean, 0..255) is brightened before it is scored."""
+
+BRIGHTENED_TO = 110.0
+"""The middle of the living faces that the networks judge well: 104 to 142."""
+
+MOST_GAIN = 4.0
+"""Beyond, eight bits hold too little of the face."""
+
+
+def is_colourless(image: Image, box: Box) -> bool:
+    """Say whether a picture has no colour, neither the face in `box` nor what is around it.
+
+    A camera under infrared light gives such pictures. A tint over all of it is no colour; a grey
+    photograph in a coloured room does not make it colourless, nor does a grey room. Noise is averaged
+    away. 0.2 ms at any size.
+    """
+    cells = np.asarray(cv2.resize(_points(image), (16, 12), interpolation=cv2.INTER_AREA), np.float32)
+    hues = _hues(cells.reshape(-1, 3))
+    middle = np.median(hues, axis=0)
+    face = _face_of(image, box)
+    own = _hues(_points(face).reshape(-1, 3).mean(axis=0)[None]) if face.size else hues[:0]
+    away = np.hypot(*(hues - middle).T)
+    farthest = max(float(np.percentile(away, 95)), *np.hypot(*(own - middle).T).tolist())
+    return bool(farthest <= COLOUR_SPREAD * (float(cells.mean()) + 10.0))
+
+
+def _points(image: Image) -> Image:
+    return np.asarray(cv2.resize(image, (320, 240), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def _hues(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (red - green, blue - green) of BGR rows."""
+    return np.asarray(colours[:, (2, 0)] - colours[:, 1:2], np.float32)
+
+
+def gain_for(image: Image, box: Box) -> float:
+    """Return by how much the face in `box` is to be brightened for the networks: 1 for not at all."""
+    bright = face_brightness(image, box)
+    return 1.0 if not 0.0 < bright < DARK_FACE else min(BRIGHTENED_TO / bright, MOST_GAIN)
+
+
+def is_badly_lit(image: Image, box: Box, limits: GateLimits) -> bool:
+    """Say whether the face is in the dark, glaring, or has a bright window behind it.
+
+    Brightness is the mean of the grey picture, 0..255; backlight the whole frame's over the
+    face's. Measured on a picture shrunk to 64 pixels' width.
+    """
+    bright = face_brightness(image, box)
+    backlight = _brightness(image) / max(bright, 1.0)
+    return not limits.min_brightness <= bright <= limits.max_brightness or backlight > limits.max_backlight
+
+
+def face_brightness(image: Image, box: Box) -> float:
+    """Return the mean brightness of the face in `box`, 0..255; 0 when it is outside the picture."""
+    face = _face_of(image, box)
+    return _brightness(face) if face.size else 0.0
+
+
+def _face_of(image: Image, box: Box) -> Image:
+    height, width = image.shape[:2]
+    left, top = max(int(box.left), 0), max(int(box.top), 0)
+    return image[top : int(min(box.bottom, height)), left : int(min(box.right, width))]
+
+
+def _brightness(image: Image) -> float:
+    small = cv2.resize(image, (64, 64), interpolation=cv2.INTER_NEAREST)
+    return float(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).mean())
