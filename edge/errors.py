@@ -5,6 +5,8 @@ A message names the thing, the value, the rule and the way out.
 
 from __future__ import annotations
 
+from typing import Any
+
 from edge.words import Message, has
 
 
@@ -22,6 +24,10 @@ class FacegateError(Exception):
             return self.args[0]
         kinds = (f"error.{kind.__name__}" for kind in type(self).__mro__)
         return Message(next(filter(has, kinds)))
+
+    def recorded(self, name: str) -> dict[str, Any]:
+        """Return the fields of an event for this error: its English as `name`, and coded if it can be."""
+        return {name: str(self)} if self.technical else self.message.recorded(name)
 
     @property
     def technical(self) -> str:

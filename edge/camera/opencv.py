@@ -21,6 +21,7 @@ import cv2
 from edge.camera.lag import LIVE_WAIT_SECONDS, LagMeter, Stamps
 from edge.domain import Frame
 from edge.errors import CameraLost
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +108,7 @@ class OpenCvCamera:
     def read(self) -> Frame:
         """Return the next frame, just arrived. Raises `CameraLost`."""
         if self._capture is None:
-            raise CameraLost(f"{self.name}: the camera is closed; open it again")
+            raise CameraLost(message("camera.closed", name=self.name))
         if self._clock.monotonic() - self._read_at > STALE_SECONDS:
             self._reconnect()
         image = self._grab_fresh()
@@ -124,7 +125,7 @@ class OpenCvCamera:
             image, took = self._grab()
             if took > STALE_SECONDS:
                 self.close()
-                raise CameraLost(f"{self.name}: stalled for {took:.1f} s; the late frame was thrown away")
+                raise CameraLost(message("camera.stalled", name=self.name, seconds=f"{took:.1f}"))
             if self._lag.seconds <= STALE_SECONDS:
                 return image
             if not self._lag.is_idle or self._read_at - began > PATIENCE_SECONDS:
@@ -162,10 +163,10 @@ class OpenCvCamera:
         try:
             capture = self._connect()
         except cv2.error as error:
-            raise CameraLost(f"{self.name}: OpenCV cannot open the camera") from error
+            raise CameraLost(message("camera.cannot_open", name=self.name)) from error
         if not capture.isOpened():
             capture.release()
-            raise CameraLost(f"{self.name}: cannot be opened; {_way_out(self.name)}")
+            raise CameraLost(message(_why_not(self.name), name=self.name))
         self._capture = capture
         self._skip_backlog()
         self._lag = LagMeter(self._stamps)
@@ -188,7 +189,7 @@ class OpenCvCamera:
         if not ok or image is None:
             self.close()
             raise CameraLost(
-                f"{self.name}: no frame came for {self._read_at - started:.1f} s, or the stream ended"
+                message("camera.no_frame", name=self.name, seconds=f"{self._read_at - started:.1f}")
             )
         took = self._read_at - started
         stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
@@ -233,7 +234,5 @@ def v4l2_connector(device: int | str, size: tuple[int, int], fps: float) -> Call
     return connect
 
 
-def _way_out(name: str) -> str:
-    if "://" in name:
-        return "check that it is on and reachable, and its path, user and password"
-    return "check that it is connected, that no other program uses it, and the group `video`"
+def _why_not(name: str) -> str:
+    return "camera.unreachable" if "://" in name else "camera.unplugged"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import Frame
 from edge.errors import CameraLost
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,14 +46,15 @@ class PiCamera:
     def read(self) -> Frame:
         """Return the next frame, just arrived. Raises `CameraLost`."""
         if self._device is None:
-            raise CameraLost(f"{self.name}: the camera is closed; open it again")
+            raise CameraLost(message("camera.closed", name=self.name))
         if self._clock.monotonic() - self._read_at > STALE_SECONDS:
             self._grab()  # picamera2 keeps one finished frame for whoever comes next (its issue 426)
         started = self._clock.monotonic()
         image = self._grab()
         if self._read_at - started > STALE_SECONDS:
             self.close()
-            raise CameraLost(f"{self.name}: stalled for {self._read_at - started:.1f} s")
+            seconds = f"{self._read_at - started:.1f}"
+            raise CameraLost(message("camera.stalled", name=self.name, seconds=seconds))
         frame = Frame(image, self._seq, self._read_at, self._clock.now())
         self._seq += 1
         return frame
@@ -69,7 +71,7 @@ class PiCamera:
         except (FutureTimeoutError, RuntimeError, OSError) as error:
             self.close()
             raise CameraLost(
-                f"{self.name}: no frame within {READ_TIMEOUT_SECONDS} s; check the ribbon cable"
+                message("camera.no_frame_csi", name=self.name, seconds=READ_TIMEOUT_SECONDS)
             ) from error
         self._read_at = self._clock.monotonic()
         return image
@@ -87,7 +89,7 @@ def _start(picamera2: Callable[[int], Any], index: int, size: tuple[int, int], f
         if device is not None:
             device.close()  # else it stays acquired and no later attempt succeeds
         raise CameraLost(
-            f"picamera:{index}: cannot be started ({error}); see `rpicam-hello --list-cameras`"
+            message("camera.cannot_start", name=f"picamera:{index}", error=str(error))
         ) from error
     return device
 

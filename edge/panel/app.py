@@ -100,8 +100,13 @@ def make_app(desk: Desk) -> Starlette:
     async def not_found(request: Request, _: Exception) -> Response:
         return await nowhere(request)
 
+    other_way = view(lambda ask: ask.failed(405, message("error.request_method")), office, None)
+
+    async def not_in_this_way(request: Request, _: Exception) -> Response:
+        return await other_way(request)
+
     return Starlette(
         routes=[*routes, static],
         middleware=[Middleware(RequestGuard, refusals=office.refusals)],
-        exception_handlers={404: not_found},
+        exception_handlers={404: not_found, 405: not_in_this_way},
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -134,6 +135,11 @@ class Ask:
         return response
 
 
+def no_picture(ask: Ask, problem: Message | None) -> str:
+    """Return why there is no picture of the camera."""
+    return ask.say("no_camera", problem=problem) if problem else ask.say("no_camera_yet")
+
+
 def view(
     act: Callable[[Ask], Response], office: Office, roles: frozenset[Role] | None
 ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -151,9 +157,9 @@ def view(
                 await _read_form(ask)
             except ClientDisconnect:
                 return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
-            except MultiPartException as error:
+            except (MultiPartException, HTTPException) as error:  # Starlette raises the latter in an app
                 await run_in_threadpool(ask.refused, Refused.UPLOAD)
-                return ask.failed(400, message("error.upload"), str(error))
+                return ask.failed(400, message("error.upload", most=MOST_FILES), str(error))
             if not _is_own_form(ask):
                 await run_in_threadpool(ask.refused, Refused.FORGED)
                 return ask.failed(403, message("panel.not_allowed"))

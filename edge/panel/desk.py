@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.domain import EventDraft
 from edge.events import Kind
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from edge.words import Message
 
 
+Fact: TypeAlias = "tuple[Message, str | Message]"
+"""What a thing is called, and what it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recogniser:
     """The parts of recognition that the panel asks.
@@ -52,7 +56,7 @@ class Desk:
     """One door as seen from the panel.
 
     `log` writes events; `events` (before seq or None, count) returns the newest first; `pulse`
-    opens once, None when the relay is out of reach; `facts` are lines for the about page; `screen` is
+    opens once, None when the relay is out of reach; `facts` are (name, value) for the about page; `screen` is
     what the display at the gate shows, None where the panel runs without the door, `keys` what can be
     pressed on it, and `words` what the staff have it say. `door` returns the door's state in words
     (`contact`, `lock`, `secured`, `alarms`). `back_up` (passphrase) makes an encrypted backup, which
@@ -72,7 +76,7 @@ class Desk:
     log: EventWriter
     events: Callable[[int | None, int], Sequence[DoorEvent]]
     pulse: Callable[[], object] | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)
+    facts: tuple[Fact, ...] = ()
     minors_allowed: bool = False
     zone: tzinfo = UTC
     screen: GateScreen | None = None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from edge.domain import Frame
     from edge.ports import Camera, Clock
+    from edge.words import Message
 
 LOG = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Feed(Protocol):
         """Return the newest frame, or None while there is none."""
 
     @property
-    def problem(self) -> str | None:
+    def problem(self) -> Message | None:
         """What is wrong with the camera, or None."""
 
 
@@ -47,7 +48,7 @@ class DoorFeed:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self.problem: str | None = None
+        self.problem: Message | None = None
         self._clock = clock
         self._leased_until = float("-inf")
         self._newest: Frame | None = None
@@ -71,7 +72,7 @@ class CameraFeed:
     """A camera of the panel's own, read by a thread that lives only while somebody watches."""
 
     def __init__(self, opener: Callable[[], Camera], clock: Clock) -> None:
-        self.problem: str | None = None
+        self.problem: Message | None = None
         self._opener = opener
         self._clock = clock
         self._lock = threading.Lock()
@@ -103,7 +104,7 @@ class CameraFeed:
             try:
                 self._read_on()
             except CameraLost as error:
-                self.problem = str(error)
+                self.problem = error.message
                 LOG.warning("panel: %s", error)
                 self._stopping.wait(RETRY_SECONDS)
 

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from edge.errors import PanelRefused
 from edge.events import Group, Kind
+from edge.panel.asking import no_picture
 from edge.panel.picture import picture_facts
 from edge.panel.telling import seen_events, told
 from edge.words import message
@@ -128,7 +129,7 @@ def _picture(ask: Ask) -> dict[str, Any]:
     frame = feed.newest()
     if frame is None:
         return {
-            "text": ask.say("no_camera", problem=feed.problem or "…"),
+            "text": no_picture(ask, feed.problem),
             "sharpness": None,
             "brightness": None,
         }

@@ -16,6 +16,7 @@ from edge.enrol.templates import templates_under
 from edge.errors import FrameRefused, PanelRefused
 from edge.events import Kind
 from edge.identity import person_name, resident_id
+from edge.panel.asking import no_picture
 from edge.web.accounts import Role
 from edge.web.refusals import Refused
 from edge.words import message
@@ -83,7 +84,7 @@ def state(ask: Ask) -> Response:
     progress = enrolment.progress
     if progress is None:
         problem = ask.desk.studio.feed.problem
-        text = ask.say("no_camera", problem=problem) if problem else ask.say("camera_starts")
+        text = no_picture(ask, problem) if problem else ask.say("camera_starts")
         return JSONResponse({"over": False, "text": text, "share": 0})
     text = ask.tell(progress.guidance.message)
     return JSONResponse(
@@ -136,7 +137,7 @@ def live_state(ask: Ask) -> Response:
     feed.lease()
     frame = feed.newest()
     if frame is None:
-        return JSONResponse({"text": ask.say("no_camera", problem=feed.problem or "…"), "faces": []})
+        return JSONResponse({"text": no_picture(ask, feed.problem), "faces": []})
     faces = [_told(ask, face) for face in _faces(ask, frame)]
     return JSONResponse({"text": ask.say("faces_in_view", count=len(faces)), "faces": faces})
 

@@ -27,7 +27,7 @@ VARIANTS = ("method", "state", "why", "mode")
 ORDER = ("similarity", "threshold", "nearest", "runner_up", "runner_up_similarity", "margin", "shots")
 """The facts people compare first. The others follow as they were recorded."""
 
-CODED = {"rule_code": "rule", "basis_code": "basis"}
+CODED = {"rule_code": "rule", "basis_code": "basis", "detail_code": "detail"}
 """Texts that an entry holds as code and values, and the English that it holds beside them."""
 
 ALIKE = {"alarms": "alarm"}

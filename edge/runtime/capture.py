@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from edge.domain import EventDraft, Frame
 from edge.errors import CameraLost, FrameRefused
 from edge.events import Kind
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,7 +167,7 @@ class Capture:
     def _refuse(self, error: FrameRefused) -> None:
         self.refused += 1
         if self._clock.monotonic() - self._good_at >= BLIND_SECONDS:
-            self._lose(CameraLost(f"nothing but frames that are no pictures: {error}"))
+            self._lose(CameraLost(message("camera.no_pictures", error=str(error))))
 
     def _lose(self, error: CameraLost) -> None:
         self._drop_camera()
@@ -175,7 +176,7 @@ class Capture:
         self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
         if self.state != "lost":
             logger.error("camera lost: %s", error)
-            self._report("lost", detail=str(error))
+            self._report("lost", **error.recorded("detail"))
 
     def _end(self) -> None:
         self.has_ended = True

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from edge.errors import KeyUnavailable
 from edge.store.sealer import KEY_BYTES
 from edge.store.small_file import write_whole
+from edge.words import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +44,7 @@ class RemoteKey:
     and a card without power holds nothing.
     """
 
-    protection = "site server: a stolen card holds no key; no faces while the server is out of reach"
+    protection = Message("panel.protection.site_server")
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from edge.errors import KeyUnavailable, StoreError
 from edge.store.sealer import KEY_BYTES, file_key
 from edge.store.small_file import sync_folder
+from edge.words import Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ class SiteKey(Protocol):
     """A source of the wrapping key."""
 
     @property
-    def protection(self) -> str:
+    def protection(self) -> Message:
         """What it protects against, in one line for people."""
 
     def keys(self) -> Sequence[bytes]:
@@ -44,7 +45,7 @@ class SiteKey(Protocol):
 class KeyFile:
     """A key in a file, made when there is none. Keep it on another medium when you can."""
 
-    protection = "obfuscation: a copied database is useless, a stolen card is not protected"
+    protection = Message("panel.protection.obfuscation")
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,7 +80,7 @@ class KeyFile:
 class CredentialKey:
     """A key that systemd hands over in `$CREDENTIALS_DIRECTORY`, never written by us."""
 
-    protection = "systemd credential: as strong as what encrypted it (a TPM: a stolen card is useless)"
+    protection = Message("panel.protection.credential")
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse
 
 from edge.web.between import TOO_LARGE_HEADER
 from edge.web.refusals import Refused
+from edge.words import nearest, say
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -72,12 +73,12 @@ class _Limited:
 
 def _refusal(headers: Headers) -> PlainTextResponse | None:
     said = headers.get(TOO_LARGE_HEADER, "")  # from the process that faces the network
+    language = nearest(headers.get("accept-language", ""))
     if said == "unknown" or "transfer-encoding" in headers:
-        return PlainTextResponse("say how long the body is\n", 411)
+        return PlainTextResponse(say("error.request_length", language), 411)
     length = headers.get("content-length", "0")
     if said or not length.isdecimal() or int(length) > MOST_BODY_BYTES:
-        most = f"at most {MOST_BODY_BYTES} bytes are taken, and few before the login\n"
-        return PlainTextResponse(most, 413)
+        return PlainTextResponse(say("error.request_size", language, most=MOST_BODY_BYTES), 413)
     return None
 
 

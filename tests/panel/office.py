@@ -151,7 +151,7 @@ def open_panel(
         EventLog(journal, clock),
         lambda before, count: newest_events(journal, before, count),
         pulse=lambda: pulses.append(datetime.now(UTC)),
-        facts={"facegate": "test"},
+        facts=((Message("panel.fact.facegate"), "test"),),
         minors_allowed=minors_allowed,
         zone=zone,
         screen=GateScreen(clock),

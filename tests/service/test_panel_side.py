@@ -19,7 +19,7 @@ from edge.policy.modes import Mode
 from edge.runtime.clock import ManualClock
 from edge.service.own_folder import OwnFolder, require_no_door
 from edge.service.panel.side import DisplayKeys, PanelSide, greeting_name
-from edge.words import Message
+from edge.words import Message, message
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -102,10 +102,13 @@ def test_the_bell_is_confirmed_whoever_rang(side, screen):
 
 
 def test_the_panel_says_what_is_wrong_with_the_camera(side):
-    side.heard(event("health.camera", state="lost", detail="no such device"))
-    assert side.feed.problem == "no such device"
+    lost = message("camera.no_frame", name="rtsp://cam", seconds="5.0")
+    side.heard(event("health.camera", state="lost", **lost.recorded("detail")))
+    assert side.feed.problem == lost
+    side.heard(event("health.camera", state="lost", detail="as another version tells it"))
+    assert str(side.feed.problem) == "the camera is lost"
     side.heard(event("health.camera", state="black"))
-    assert side.feed.problem == "the camera is black"
+    assert str(side.feed.problem) == "the camera is black"
     side.heard(event("health.camera", state="back"))
     assert side.feed.problem is None
 

@@ -26,10 +26,10 @@ from edge.words.catalogue import read_catalogue
 SOURCE = Path(edge.__file__).parent
 IDS = tuple(catalogue(LANGUAGES[0]).texts)
 GAP = re.compile(r"\{[a-z_]+\}")
-LATIN = re.compile(r"[A-Za-z][A-Za-z-]+")
+LATIN = re.compile(r"[A-Za-z]{2,}(?:-[A-Za-z]+)*")
 
 NAMES = {
-    *("facegate", "MQTT", "GPIO", "PIN", "QR", "SHA-", "JPEG", "PNG", "BMP", "WebP", "UTC"),
+    *("facegate", "MQTT", "GPIO", "PIN", "QR", "SHA", "JPEG", "PNG", "BMP", "WebP", "UTC"),
     *(
         "run",
         "restore",
@@ -44,6 +44,7 @@ NAMES = {
         "on",
     ),
     *("untrusted", "clock", "nobody", "camera", "rotate"),
+    *("TPM", "systemd", "video", "rpicam-hello", "list-cameras"),
 }
 """Names of products, formats and commands; every other Latin word on a Chinese page is a mistake."""
 

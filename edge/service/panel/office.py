@@ -15,7 +15,7 @@ from edge.errors import EnrolmentRefused, ModelMissing
 from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.load import Wanted, load_liveness
 from edge.faces.manifest import load_manifest
-from edge.panel.desk import Desk, Recogniser
+from edge.panel.desk import Desk, Fact, Recogniser
 from edge.panel.gate_words import GateWords
 from edge.panel.sight import Sight
 from edge.panel.studio import Studio
@@ -215,13 +215,18 @@ def _fresh_matcher(
     return build_matcher(models, wish.sureness, permitted_rows(store, consents, models.embedder.model_id))
 
 
-def _facts(models: Models | None, store: ResidentStore) -> dict[str, str]:
-    embedder = "not installed" if models is None else models.embedder.model_id
-    facts = {"facegate": f"{__version__} (Apache-2.0)", "embedder": embedder}
+def _facts(models: Models | None, store: ResidentStore) -> tuple[Fact, ...]:
+    """Return what the page about the device names: (what it is, its value)."""
+    embedder = Message("panel.fact.not_installed") if models is None else models.embedder.model_id
+    facts: list[Fact] = [
+        (Message("panel.fact.facegate"), f"{__version__} (Apache-2.0)"),
+        (Message("panel.fact.embedder"), embedder),
+    ]
     manifest = load_manifest()
     for name in ("yunet", "sface"):
         model = manifest.model(name)
-        facts[f"{name} SHA-256"] = model.sha256
-        facts[f"{name} licence"] = model.licence
-    facts["template keys"] = str(getattr(store.sealer, "protection", "one key for all"))
-    return facts
+        facts.append((message("panel.fact.sha256", name=name), model.sha256))
+        facts.append((message("panel.fact.licence", name=name), model.licence))
+    protection = getattr(store.sealer, "protection", Message("panel.protection.unknown"))
+    facts.append((Message("panel.fact.keys"), protection))
+    return tuple(facts)

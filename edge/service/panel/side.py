@@ -17,7 +17,7 @@ from edge.faces.detector import load_detector
 from edge.panel.feed import DoorFeed
 from edge.policy.modes import Mode
 from edge.service.property.report import door_words
-from edge.words import message
+from edge.words import Message, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,7 +103,9 @@ class PanelSide:
         elif draft.kind == Kind.HEALTH_CAMERA:
             state = str(draft.data.get("state"))
             is_well = state in {"ok", "back"}
-            self.feed.problem = None if is_well else str(draft.data.get("detail", f"the camera is {state}"))
+            coded = Message.decoded(draft.data.get("detail_code"))
+            told = coded or message("camera.state", state=Message(f"value.state.{state}"))
+            self.feed.problem = None if is_well else told
 
     def serve(self, ties: PanelTies, stack: ExitStack) -> None:
         """Serve the panel if the site wants one, from threads of its own; whatever fails is an event."""
