@@ -28,7 +28,7 @@ place_program() {
   printf '#!/bin/sh\nexport PYTHONPATH=/opt/facegate/lib:%s\nexec %s -c "from edge.cli import main; main()" "$@"\n' \
     "$packages" "$python" > "$root/opt/facegate/bin/facegate"
   chmod 755 "$root"/opt/facegate/bin/*
-  make -s -C "$repository" install-files DESTDIR="$root"
+  DESTDIR="$root" "$repository/install.sh" door
   systemd-sysusers --root="$root" "$root/usr/lib/sysusers.d/facegate.conf" > "$scratch/users.log" 2>&1
   systemd-tmpfiles --root="$root" --create "$root/usr/lib/tmpfiles.d/facegate.conf"
   mkdir -p "$root/var/lib/facegate" && chmod 700 "$root/var/lib/facegate"

@@ -1,0 +1,137 @@
+#!/bin/sh
+# Put facegate on this machine from the folder that this file lies in: the door, or the property's hub. As root.
+#
+#   ./install.sh [door|hub] [--key PUBLIC-KEY-FILE] [--system-site-packages]
+#   ./install.sh remove [door|hub]
+#
+# Needs Debian 12 or 13 or Raspberry Pi OS with python3 and systemd, and no network when the folder brings the models.
+# Everything is checked before anything is replaced. Run it again to upgrade. Residents, journal and configuration stay.
+# --key: the folder must be signed by this Ed25519 key. --system-site-packages: for a CSI camera (python3-picamera2).
+set -eu
+cd "$(dirname "$0")"
+
+role=door
+remove=
+key=
+flags=
+while [ $# -gt 0 ]; do
+  case $1 in
+    door | hub) role=$1 ;;
+    remove) remove=yes ;;
+    --key) key=$2 && shift ;;
+    --system-site-packages) flags=$1 ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" && exit 2 ;;
+  esac
+  shift
+done
+DESTDIR=${DESTDIR:-}
+case $role in door) prefix=${PREFIX:-/opt/facegate} ;; hub) prefix=${PREFIX:-/opt/facegate-hub} ;; esac
+
+stop() {
+  printf 'install.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+checked() {
+  [ -e SHA256SUMS ] || stop "this is no folder that scripts/bundle wrote; in a checkout run: sudo scripts/install"
+  if [ -n "$key" ]; then
+    [ -e SHA256SUMS.sig ] || stop "this folder is not signed, and --key asks for it; get the signed one"
+    openssl pkeyutl -verify -rawin -pubin -inkey "$key" -in SHA256SUMS -sigfile SHA256SUMS.sig >/dev/null ||
+      stop "SHA256SUMS is not signed by $key: do not use this folder"
+  fi
+  sha256sum --check --quiet --strict SHA256SUMS || stop "a file is damaged or missing: copy the folder anew"
+}
+
+# From the wheels alone: a machine without python3-venv has no pip to begin with.
+packages() {
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || stop "Python 3.11 or newer is needed: apt install python3"
+  target=$(python3 -c 'import platform, sys; print("%d.%d-%s" % (*sys.version_info[:2], platform.machine()))')
+  [ -e "wheels/$role-$target.txt" ] ||
+    stop "this folder has no wheels for Python $target; it has: $(cd wheels && ls "$role"-*.txt | tr '\n' ' ')"
+  umask 022
+  python3 -m venv --without-pip $flags "$prefix" || stop "no virtual environment in $prefix: apt install python3-venv"
+  (cd wheels && PYTHONPATH=$(ls pip-*.whl) "$prefix/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --no-index --find-links . --no-deps --require-hashes --force-reinstall --requirement "$role-$target.txt" \
+    --requirement "build-$target.txt") || stop "the packages could not be installed into $prefix"
+}
+
+# A library built for a newer processor ends its process with SIGILL: let that be another one than the door.
+loads() {
+  "$prefix/bin/python" -c "import $1" && return 0
+  ended=$?
+  [ "$ended" -ne 132 ] || stop "$1 has instructions that this processor lacks (SIGILL): it was built for a newer one. \
+Install another version into $prefix, or use another board; the door has not been started"
+  stop "$1 cannot be loaded (exit code $ended, see above); the door has not been started"
+}
+
+door() {
+  place 0644 systemd/facegate.service /etc/systemd/system
+  place 0644 systemd/facegate-relay.service /etc/systemd/system
+  place 0644 systemd/sysusers.conf /usr/lib/sysusers.d facegate.conf
+  place 0644 systemd/tmpfiles.conf /usr/lib/tmpfiles.d facegate.conf
+  place 0644 systemd/modules-load.conf /usr/lib/modules-load.d facegate.conf
+  place 0644 systemd/60-facegate.rules /etc/udev/rules.d
+  [ -e "$DESTDIR/etc/facegate/config.toml" ] || place 0640 systemd/config.toml /etc/facegate
+  [ -z "$DESTDIR" ] || return 0
+  for library in numpy cv2 onnxruntime cryptography; do loads "$library"; done
+  systemd-sysusers /usr/lib/sysusers.d/facegate.conf
+  systemd-tmpfiles --create /usr/lib/tmpfiles.d/facegate.conf
+  install -d -o facegate -g facegate -m 0700 /var/lib/facegate
+  from=
+  [ ! -d models ] || from="--from models"
+  STATE_DIRECTORY=/var/lib/facegate "$prefix/bin/facegate" models install $from ||
+    stop "the packages are in place, a model is not: no face would open the door. Mend that and run this again"
+  chown -R facegate:facegate /var/lib/facegate
+  [ ! -S /run/udev/control ] || { udevadm control --reload && udevadm trigger --subsystem-match=gpio; }
+  started facegate-relay facegate
+  echo "next: edit /etc/facegate/config.toml, then follow docs/install.md: the first hour"
+}
+
+hub() {
+  place 0644 systemd/facegate-hub.service /etc/systemd/system
+  place 0644 systemd/sysusers-hub.conf /usr/lib/sysusers.d facegate-hub.conf
+  [ -z "$DESTDIR" ] || return 0
+  for library in sqlalchemy cryptography; do loads "$library"; done
+  systemd-sysusers /usr/lib/sysusers.d/facegate-hub.conf
+  install -d -o facegate-hub -g facegate-hub -m 0700 /var/lib/facegate-hub
+  started facegate-hub
+  echo "next: make the site, as its user, then start the hub (docs/hub.md):"
+  echo "  sudo -u facegate-hub $prefix/bin/facegate provision site /var/lib/facegate-hub/site --broker HOST --door front"
+  echo "  sudo systemctl enable --now facegate-hub"
+}
+
+place() { install -D -m "$1" "$2" "$DESTDIR$3/${4:-$(basename "$2")}"; }
+
+started() {
+  systemctl daemon-reload
+  systemctl try-restart "$@" || stop "installed, but it did not come up: journalctl -u $1"
+}
+
+remove_door() {
+  systemctl disable --now facegate facegate-relay
+  rm -f /etc/systemd/system/facegate.service /etc/systemd/system/facegate-relay.service \
+    /usr/lib/sysusers.d/facegate.conf /usr/lib/tmpfiles.d/facegate.conf /usr/lib/modules-load.d/facegate.conf \
+    /etc/udev/rules.d/60-facegate.rules
+  echo "kept: /var/lib/facegate, /etc/facegate and the users facegate and facegate-relay"
+}
+
+remove_hub() {
+  systemctl disable --now facegate-hub
+  rm -f /etc/systemd/system/facegate-hub.service /usr/lib/sysusers.d/facegate-hub.conf
+  echo "kept: /var/lib/facegate-hub and the user facegate-hub"
+}
+
+if [ -n "$DESTDIR" ]; then # for packages and tests: the files alone
+  "$role"
+  exit 0
+fi
+[ "$(id -u)" -eq 0 ] || stop "run as root: sudo $0"
+if [ -n "$remove" ]; then
+  "remove_$role"
+  rm -rf "$prefix"
+  systemctl daemon-reload
+  exit 0
+fi
+checked
+packages
+"$role"
