@@ -132,6 +132,8 @@ if [ -n "$remove" ]; then
   systemctl daemon-reload
   exit 0
 fi
+command -v systemctl >/dev/null && command -v systemd-sysusers >/dev/null ||
+  stop "there is no systemd here, and the $role runs as its service: apt install systemd, or see docs/install.md, container"
 checked
 packages
 "$role"
