@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, Reason
 from edge.events import Kind
-from edge.policy.ceiling import MOST_OF_ONE, MOST_OF_READER, Ceilings
+from edge.policy.ceiling import FEW, MOST_OF_ONE, MOST_OF_READER, Ceilings
 from edge.policy.lockout import FAILURES, Lockout, LockoutRule
 from edge.words import message
 
@@ -59,27 +59,40 @@ class Attempts:
     ) -> Authorisation | None:
         """Return the refusal of a reader, or of whom it was shown, or None.
 
-        `claim` is the resident; `is_proven` says that he was recognised and not just named.
+        `claim` is the resident or the number; `is_proven` says that they were recognised and not just named.
+        A number that was hardly tried is not refused for what strangers try at others.
         """
         now, proven = self._mono(), claim if is_proven else None
+        more = self._needs_more(reader, claim, now)
+        if more is not None:
+            return more
+        subjects = self._subjects(reader, claim)
+        if self._is_fresh(reader, claim, now):  # strangers at other numbers are none of its affair
+            subjects = subjects[1:]
         # Every subject is asked, so that its pause counts from now and not one after the other.
         refusals = [
             _refusal(reason, subject, lockout.seconds_left(subject, now))
-            for lockout, subject in self._subjects(reader, claim)
+            for lockout, subject in subjects
             if (reason := lockout.refuse(subject, now, proven)) is not None
         ]
         return refusals[0] if refusals else None
 
-    def needs_more(self, reader: str, claim: str | None = None) -> Authorisation | None:
+    def _needs_more(self, reader: str, claim: str | None, now: float) -> Authorisation | None:
         """Return the refusal of a PIN or card alone after a day's share of wrong ones, or None."""
-        now = self._mono()
-        for subject, _ in _with_ceilings(reader, claim):
-            if self._ceilings.is_reached(subject, now):
+        is_fresh = self._is_fresh(reader, claim, now)
+        for subject, most in _with_ceilings(reader, claim):
+            if self._ceilings.count_of(subject, now) >= most and not is_fresh:
                 rule = message("rule.tries_in_a_day", subject=subject)
                 return Authorisation(
                     allowed=False, reason=Reason.SECOND_FACTOR_REQUIRED, unlock_seconds=0.0, rule=rule
                 )
         return None
+
+    def _is_fresh(self, reader: str, claim: str | None, now: float) -> bool:
+        """Say whether hardly anybody tried this number lately: it is looked at whatever happens beside it."""
+        if reader not in GUESSED or claim is None:
+            return False
+        return self._ceilings.count_of(f"{reader} {claim}", now) < FEW
 
     def seconds_left(self, reader: str, claim: str) -> float:
         """Return how long the pauses of `reader` and of this resident still last, 0 for none."""

@@ -10,11 +10,18 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 DAY_SECONDS = 86_400.0
 
 MOST_OF_ONE = 20
 """Wrong PINs under one number in 24 h: against eight PINs of six digits that is 0.016 % a day."""
+
+FEW = 2
+"""A number with fewer wrong tries in 24 h is looked at, however many strangers try others beside it."""
 
 MOST_OF_READER = 100
 """Wrong PINs, or unknown cards, at one reader in 24 h: 0.08 % a day against numbers with eight PINs each; of
@@ -35,21 +42,21 @@ class Ceilings:
         self._tries: OrderedDict[str, deque[float]] = OrderedDict()
 
     def count(self, subject: str, most: int, now: float) -> bool:
-        """Count a wrong try; return True when it is the one that reaches the ceiling."""
+        """Count a wrong try; return True when it is the one that reaches `most` in 24 h."""
         with self._lock:
             tries = self._tries.setdefault(subject, deque(maxlen=most))
             self._tries.move_to_end(subject)
             while len(self._tries) > MOST_REMEMBERED:
                 self._tries.popitem(last=False)
-            was_full = self._is_full(tries, now)
+            before = _recent(tries, now)
             tries.append(now)
-            return not was_full and self._is_full(tries, now)
+            return before < most <= _recent(tries, now)
 
-    def is_reached(self, subject: str, now: float) -> bool:
-        """Say whether this subject had its wrong tries for the last 24 h."""
+    def count_of(self, subject: str, now: float) -> int:
+        """Return how many wrong tries this subject had in the last 24 h, as far as its ceiling."""
         with self._lock:
-            tries = self._tries.get(subject)
-            return tries is not None and self._is_full(tries, now)
+            return _recent(self._tries.get(subject, ()), now)
 
-    def _is_full(self, tries: deque[float], now: float) -> bool:
-        return len(tries) == tries.maxlen and now - tries[0] < DAY_SECONDS
+
+def _recent(tries: Iterable[float], now: float) -> int:
+    return sum(now - at < DAY_SECONDS for at in tries)

@@ -53,6 +53,8 @@ class Register:
     pins: PinBook
     cards: Mapping[str, str]
     pass_keys: tuple[bytes, ...] = ()
+    is_known: bool = True
+    """False while the credentials cannot be read: no PIN is wrong then, and no card a stranger's."""
 
 
 class CredentialDesk:
@@ -69,53 +71,84 @@ class CredentialDesk:
         self._gate = gate
         self._clock = clock
         self._lock = threading.Lock()
-        self._awaited: tuple[str, float] | None = None
+        self._typing = threading.Lock()
+        self._seen: dict[str, float] = {}
+        self._carded: dict[str, float] = {}
         self._showings = Showings()
 
     def expect_pin(self, resident_id: str) -> None:
         """Take note that this face was recognised and needs its PIN now (`SECOND_FACTOR_REQUIRED`)."""
         with self._lock:
-            self._awaited = resident_id, self._clock.monotonic() + FACTOR_SECONDS
+            self._seen[resident_id] = self._clock.monotonic() + FACTOR_SECONDS
 
-    def check_timeout(self) -> Answer | None:
-        """Return the refusal of a face whose PIN never came, once; ask every second."""
+    def check_timeouts(self) -> list[Answer]:
+        """Return the refusals of faces whose PIN never came, each once; ask every second."""
+        now = self._clock.monotonic()
         with self._lock:
-            if self._awaited is None or self._clock.monotonic() < self._awaited[1]:
-                return None
-            resident_id = self._awaited[0]
-            self._awaited = None
+            over = [who for who, until in self._seen.items() if now >= until]
+            for who in over:
+                del self._seen[who]
+            self._carded = {who: until for who, until in self._carded.items() if now < until}
         rule = message("rule.no_pin", seconds=f"{FACTOR_SECONDS:g}")
         rights = _refused(Reason.AUTHENTICATION_FACTOR_TIMEOUT, rule)
-        return self._answer(rights, Method.FACE_PIN, resident_id)
+        return [self._answer(rights, Method.FACE_PIN, who) for who in over]
 
     def type_pin(self, number: str, pin: str) -> Answer:
-        """Return the answer to `number * pin #`. Takes about 70 ms, whatever was typed."""
-        book = self._register().pins
+        """Return the answer to `number * pin #`. Takes about 70 ms, whatever was typed.
+
+        One at a time: what is looked at was counted before, however many type at once.
+        """
+        register = self._register()
+        if not register.is_known:
+            return self._answer(_UNKNOWN, Method.PIN, None)
+        with self._typing:
+            return self._type_pin(register.pins, number, pin)
+
+    def _type_pin(self, book: PinBook, number: str, pin: str) -> Answer:
+        attempts, owners = self._policy.attempts, book.owners_of(number)
         # A number nobody has is not written down: it may be a PIN typed in the wrong place.
-        known = {"number": number} if book.owners_of(number) else {}
-        pause = self._policy.attempts.refuse(Method.PIN, number)
-        if pause is not None:
-            return self._answer(pause, Method.PIN, None, **known)
+        known = {"number": number} if owners else {}
+        claim = number if owners else None
+        # Who shows a face or card of this number besides is no stranger, whatever strangers tried.
+        besides = self._shows(self._seen, *owners) or self._shows(self._carded, *owners)
+        if not besides and (refusal := attempts.refuse(Method.PIN, claim)) is not None:
+            return self._answer(refusal, Method.PIN, None, **known)
         match = book.match(number, pin)
         if match is None:
-            self._policy.attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, Method.PIN, number)
+            attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, Method.PIN, claim)
             rights = _refused(Reason.INCORRECT_AUTHENTICATION_FACTOR, Message("rule.wrong_pin"))
             return self._answer(rights, Method.PIN, None, **known)
-        self._policy.attempts.forgive(Method.PIN, number)
+        attempts.forgive(Method.PIN, number)
         return self._admit_pin(match, known)
 
     def present_card(self, card_id: str) -> Answer:
         """Return the answer to a card. A card's number is no secret: it can be copied."""
-        resident_id = self._register().cards.get(card_id)
-        pause = self._policy.attempts.refuse(Method.CARD)
-        if resident_id is not None:
-            rights = self._policy.authorise(resident_id, self._clock.now(), Method.CARD)
-        else:
-            rights = pause or _refused(Reason.UNKNOWN_CREDENTIAL, Message("rule.unknown_card"))
-            self._policy.attempts.note(rights.reason, Method.CARD)
-        # Only a stranger's card is named: that of a resident is his, and the journal is plain text.
-        unknown = {} if resident_id is not None else {"card": card_id}
-        return self._answer(rights, Method.CARD, resident_id, **unknown)
+        register = self._register()
+        if not register.is_known:
+            return self._answer(_UNKNOWN, Method.CARD, None)
+        attempts, resident_id = self._policy.attempts, register.cards.get(card_id)
+        besides = resident_id is not None and self._shows(self._seen, resident_id)
+        # During a pause no card is looked at, known or not: a hit that is promised is a hit.
+        if not besides and (refusal := attempts.refuse(Method.CARD)) is not None:
+            if refusal.reason is Reason.SECOND_FACTOR_REQUIRED and resident_id is not None:
+                with self._lock:  # and the PIN of the same person opens now
+                    self._carded[resident_id] = self._clock.monotonic() + FACTOR_SECONDS
+            return self._answer(refusal, Method.CARD, None)
+        if resident_id is None:
+            attempts.note(Reason.UNKNOWN_CREDENTIAL, Method.CARD)
+            # Only a stranger's card is named: that of a resident is theirs, and the journal is plain text.
+            rights = _refused(Reason.UNKNOWN_CREDENTIAL, Message("rule.unknown_card"))
+            return self._answer(rights, Method.CARD, None, card=card_id)
+        rights = self._policy.authorise(resident_id, self._clock.now(), Method.CARD)
+        if rights.allowed:
+            attempts.forgive(Method.CARD, resident_id)
+        return self._answer(rights, Method.CARD, resident_id)
+
+    def _shows(self, shown: Mapping[str, float], *people: str) -> bool:
+        """Say whether one of these people was seen, or held a card there, just now."""
+        now = self._clock.monotonic()
+        with self._lock:
+            return any(now < shown.get(who, float("-inf")) for who in people)
 
     def show_pass(self, text: str) -> Answer | None:
         """Return the answer to a QR code's text, or None when it is no pass or still the same showing."""
@@ -171,11 +204,8 @@ class CredentialDesk:
     def _take_awaited(self, resident_id: str) -> bool:
         """Say whether this person's face waits for the PIN, and stop waiting if so."""
         with self._lock:
-            waits = self._awaited is not None and self._awaited[0] == resident_id
-            in_time = self._awaited is not None and self._clock.monotonic() < self._awaited[1]
-            if waits:
-                self._awaited = None
-            return waits and in_time
+            self._carded.pop(resident_id, None)
+            return self._clock.monotonic() < self._seen.pop(resident_id, float("-inf"))
 
     def _answer(self, rights: Authorisation, method: Method, resident_id: str | None, **more: str) -> Answer:
         kind = Kind.ACCESS_GRANTED if rights.allowed else Kind.ACCESS_DENIED
@@ -191,6 +221,14 @@ class CredentialDesk:
         self, kind: Kind, resident_id: str | None, reason: str | None, data: dict[str, Any]
     ) -> EventDraft:
         return EventDraft.now(self._clock, kind, data, resident_id=resident_id, reason=reason)
+
+
+_UNKNOWN = Authorisation(
+    allowed=False,
+    reason=Reason.AUTHENTICATION_UNAVAILABLE,
+    unlock_seconds=0.0,
+    rule=Message("rule.credentials_unreadable"),
+)
 
 
 def _refused(reason: Reason, rule: Message) -> Authorisation:

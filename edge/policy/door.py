@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, Reason
 from edge.events import Kind
-from edge.policy.attempts import Attempts, reader_of
+from edge.policy.attempts import CAMERA, Attempts, reader_of
 from edge.policy.entries import Entry, ExpectedEntries
 from edge.policy.modes import DoorModes, Mode
 from edge.policy.passback import Passback, PassbackKind
@@ -73,12 +73,24 @@ class DoorPolicy:
                 allowed=True, reason=Reason.GRANTED, unlock_seconds=seconds, rule=_mode_rule(Mode.EVACUATION)
             )
         reader = reader_of(method)
-        pause = self.attempts.refuse(reader, resident_id, is_proven=True)
+        # A card's number is a name, and a PIN was asked for its pause before it was looked at.
+        pause = self.attempts.refuse(reader, resident_id, is_proven=True) if reader == CAMERA else None
         answer = pause or self._ask_rules(resident_id, at, method)
         if not answer.allowed:
             return answer
         passage = self.passage(Entry(resident_id, at, method), answer.unlock_seconds, resident_id)
         return replace(answer, opened=passage.opened, not_opened=passage.not_opened)
+
+    def would_allow(self, resident_id: str, at: datetime, method: str) -> bool:
+        """Say whether the resident might pass at `at` (UTC) by `method`; writes and alarms nothing."""
+        if self.modes.mode(at) is Mode.EVACUATION:
+            return True
+        if not self.rules.authorise(resident_id, at, method).allowed:
+            return False
+        if self.modes.mode(at) is Mode.LOCKED_DOWN and not self._passes_lockdown(resident_id, at, method):
+            return False
+        is_soft = self.passback.rule.kind is PassbackKind.SOFT
+        return is_soft or not self._is_passed_back(resident_id, method)
 
     def passage(self, entry: Entry, unlock_seconds: float, claim: str) -> Passage:
         """Return what is to be noted when the door opens for `entry`; `claim` is who proved himself by it."""
@@ -155,14 +167,17 @@ class DoorPolicy:
         return any(level.passes_lockdown for level in levels)
 
     def _ask_passback(self, resident_id: str, method: str, answer: Authorisation) -> Authorisation:
-        resident = self.rules.find(resident_id)
-        exempt = resident is not None and any(g.may_pass_back for g in self.rules.groups_of(resident))
-        if exempt or not self.passback.is_too_soon(resident_id, method):
+        if not self._is_passed_back(resident_id, method):
             return answer
         rule = self._tell_passback(resident_id, method)
         if self.passback.rule.kind is PassbackKind.SOFT:
             return replace(answer, rule=message("rule.both", first=answer.rule, second=rule))
         return refused(Reason.PASSBACK_DETECTED, rule)
+
+    def _is_passed_back(self, resident_id: str, method: str) -> bool:
+        resident = self.rules.find(resident_id)
+        exempt = resident is not None and any(g.may_pass_back for g in self.rules.groups_of(resident))
+        return not exempt and self.passback.is_too_soon(resident_id, method)
 
     def _tell_passback(self, who: str, method: str) -> Message:
         kind, seconds = self.passback.rule.kind, f"{self.passback.rule.seconds:g}"

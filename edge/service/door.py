@@ -175,7 +175,13 @@ class DoorService:
             pipeline, rules.policy, events, hardware.door, clock, settings.journal.on_failure
         )
         access = DoorAccess(settings, rules, controller, events, clock, panel.answered)
-        for listener in (rules.heard, controller.heard, panel.heard, closing_listener(pipeline)):
+        for listener in (
+            rules.heard,
+            controller.heard,
+            access.patience.heard,
+            panel.heard,
+            closing_listener(pipeline),
+        ):
             events.subscribe(listener)
         door = RunningDoor(
             self._data,

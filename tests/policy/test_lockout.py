@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from edge.domain import Reason
 from edge.policy.attempts import READERS, Attempts, reader_of
+from edge.policy.ceiling import FEW, MOST_OF_ONE, MOST_OF_READER
 from edge.policy.lockout import FAILURES, FORGET_SECONDS, PAUSE_SECONDS, WITH_PAD, Lockout, LockoutRule
 
 
@@ -141,7 +142,7 @@ class TestAttempts:
             attempts.note(Reason.UNKNOWN_CREDENTIAL, "card")
         watch.now += 31.0
         assert attempts.refuse("card", "anna", is_proven=True) is None
-        assert [data["subject"] for _, data in alarms] == ["card"] * 10
+        assert [data["subject"] for _, data in alarms] == ["card"] * 11, "once more for the day's share"
 
     def test_passers_by_are_no_tries_at_the_camera_whoever_comes(self):
         attempts, _, alarms = self.attempts()
@@ -183,7 +184,8 @@ class TestAttempts:
 
     def test_the_pauses_of_reader_and_person_run_together(self):
         attempts, watch, _ = self.attempts(LockoutRule(pause_after=1))
-        attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, "pin", "anna")
+        for _ in range(2):
+            attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, "pin", "anna")
         assert attempts.refuse("pin", "anna", is_proven=True)
         watch.now = 29.0
         attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, "pin", "anna")
@@ -201,3 +203,76 @@ class TestAttempts:
     def test_a_face_with_a_pin_counts_at_the_camera(self):
         assert reader_of("face+pin") == "face"
         assert all(reader_of(reader) == reader for reader in READERS)
+
+
+DAY = 86_400.0
+
+
+class TestCeilings:
+    def attempts(self):
+        watch, alarms = Watch(), []
+        return Attempts(WITH_PAD, watch, lambda kind, data: alarms.append(data)), watch, alarms
+
+    def test_guessing_at_a_flat_ends_at_a_day_s_share_and_begins_anew_the_next_day(self):
+        attempts, watch, alarms = self.attempts()
+        looked = 0
+        for second in range(int(DAY)):
+            watch.now = float(second)
+            if attempts.refuse("pin", "101") is None:
+                looked += 1
+                attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, "pin", "101")
+        assert looked == MOST_OF_ONE
+        assert 1 - (1 - 8 / 1e6) ** looked < 0.0002
+        assert attempts.refuse("pin", "101").reason is Reason.SECOND_FACTOR_REQUIRED
+        assert [data["in_24_h"] for data in alarms if "in_24_h" in data] == [MOST_OF_ONE]
+        watch.now += DAY
+        assert attempts.refuse("pin", "101") is None
+
+    def test_a_success_gives_no_more_guesses(self):
+        attempts, watch, _ = self.attempts()
+        for n in range(MOST_OF_ONE):
+            watch.now = n * 100.0
+            attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, "pin", "101")
+            attempts.forgive("pin", "101")
+        assert attempts.refuse("pin", "101").reason is Reason.SECOND_FACTOR_REQUIRED
+
+    @pytest.mark.parametrize("number", ["999", "102", None])
+    def test_strangers_at_other_numbers_keep_nobody_out(self, number):
+        attempts, watch, _ = self.attempts()
+        heard = 0
+        for second in range(7200):
+            watch.now = float(second)
+            if second % 31 == 0 and attempts.refuse("pin", number) is None:
+                attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, "pin", number)
+            heard += attempts.refuse("pin", "101") is None
+        assert heard == 7200
+
+    def test_all_numbers_together_have_a_ceiling(self):
+        attempts, watch, _ = self.attempts()
+        looked = 0
+        for second in range(0, int(DAY), 2):
+            watch.now = float(second)
+            number = str(second // 2 % 300)
+            if attempts.refuse("pin", number) is None:
+                looked += 1
+                attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, "pin", number)
+        assert looked <= MOST_OF_READER + FEW * 300
+
+    def test_unknown_cards_end_at_a_day_s_share(self):
+        attempts, watch, _ = self.attempts()
+        looked = 0
+        for second in range(int(DAY)):
+            watch.now = float(second)
+            if attempts.refuse("card") is None:
+                looked += 1
+                attempts.note(Reason.UNKNOWN_CREDENTIAL, "card")
+        assert looked == MOST_OF_READER
+
+    def test_faces_and_passes_have_none(self):
+        attempts, watch, _ = self.attempts()
+        for reader in ("face", "pass"):
+            for n in range(500):
+                watch.now = n * 1000.0
+                attempts.note(Reason.UNKNOWN_CREDENTIAL, reader)
+            watch.now += 1000.0
+            assert attempts.refuse(reader) is None

@@ -112,13 +112,13 @@ class Door:
         return self
 
     def pass_back(self) -> Door:
-        self.ask(method="card")
+        self.policy.authorise("anna", self.clock.now(), "card").opened()
         return self
 
     def wait_for_pin(self) -> Reason:
         self.desk.expect_pin("twin")
         self.clock.advance(60.0)
-        return self.desk.check_timeout().rights.reason
+        return self.desk.check_timeouts()[0].rights.reason
 
 
 WAYS = {
@@ -130,7 +130,7 @@ WAYS = {
     Reason.CREDENTIAL_EXPIRED: lambda: Door().ask("late"),
     Reason.CREDENTIAL_MANUAL_DISABLE: lambda: Door().ask("off"),
     Reason.CREDENTIAL_MAX_USES: lambda: Door().use_up().show(),
-    Reason.LOCKOUT_MAX_ATTEMPTS: lambda: Door().mistype().ask(method="pin"),
+    Reason.LOCKOUT_MAX_ATTEMPTS: lambda: Door().mistype().desk.type_pin("1", "2").rights.reason,
     Reason.CREDENTIAL_LOCKOUT: lambda: Door().fail(6).ask(),
     Reason.INCORRECT_AUTHENTICATION_FACTOR: lambda: Door().desk.type_pin("1", "2").rights.reason,
     Reason.AUTHENTICATION_FACTOR_TIMEOUT: lambda: Door().wait_for_pin(),
@@ -153,7 +153,10 @@ ELSEWHERE = {
     Reason.CHALLENGE_FAILED,
     Reason.CONSENT_MISSING,
     Reason.CONSENT_WITHDRAWN,
+    # By the controller, when the record or the lock fails.
     Reason.JOURNAL_UNAVAILABLE,
+    Reason.TOO_LATE,
+    Reason.LOCK_UNAVAILABLE,
 }
 
 

@@ -17,8 +17,8 @@ from edge.service.entry.readers import (
     Surroundings,
     _Noise,
     _Reader,
-    _unhurried,
     key_reader,
+    unhurried,
     wiegand_reader,
 )
 
@@ -137,7 +137,7 @@ def test_without_gpio_a_wiegand_reader_is_lost_and_the_rest_goes_on():
 
 def test_forged_cards_cannot_come_faster_than_hands_could_show_them():
     stopping, cards = Impatient(), []
-    take = _unhurried(cards.append, stopping)
+    take = unhurried(cards.append, stopping)
     take(Card("w26:1:2"))
     assert cards == [Card("w26:1:2")]
     assert stopping.seconds == [CARD_SECONDS]

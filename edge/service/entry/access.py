@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from edge.credentials.keypad import Keypad, Wedge
 from edge.domain import EventDraft, Reason, Verdict
 from edge.service.entry.codes import CodeWatch
-from edge.service.entry.readers import Surroundings, key_reader, wiegand_reader
+from edge.service.entry.patience import Patience
+from edge.service.entry.readers import Surroundings, key_reader, unhurried, wiegand_reader
 
 if TYPE_CHECKING:
     import threading
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from edge.ports import Clock, EventWriter
     from edge.runtime.worker import Worker
     from edge.service.entry.rules import DoorRules
-
-OUR_FAULT = frozenset({Reason.JOURNAL_UNAVAILABLE, Reason.TOO_LATE, Reason.LOCK_UNAVAILABLE})
-
-AGAIN_SECONDS = 3.0
-"""When a resident who was recognised and stayed outside by our fault is looked at again."""
 
 
 class DoorAccess:
@@ -53,33 +49,34 @@ class DoorAccess:
         self._events = events
         self._clock = clock
         self._on_answer = on_answer
+        self.patience = Patience(rules.policy)
         self.codes = CodeWatch(clock, self._shown) if settings.access.pass_keys else None
 
     def tick(self) -> bool:
         """Let time pass; return whether the mode holds the door unlocked now."""
         is_held = self._rules.tick()
-        self._enter(self._rules.desk.check_timeout())
+        for answer in self._rules.desk.check_timeouts():
+            self._enter(answer)
         return is_held
 
     def look(self, frame: Frame) -> None:
-        """Have a visitor pass read that is held before the camera; returns at once."""
+        """Have a visitor pass read that is held before the camera; returns at once.
+
+        Also has those looked at again who were recognised and may come in by now.
+        """
+        self.patience.step(frame.time)
         if self.codes is not None:
             self.codes.show(frame)
 
     def heard(self, outcome: Outcome, reconsider: Callable[[Any, float], None]) -> None:
         """Count a refusal at the camera; prepare for the PIN, or for the end of a pause."""
         decision = outcome.decision
+        self.patience.took(decision, reconsider)
         if decision.verdict is not Verdict.DENY:
             return
         self._rules.policy.attempts.note(decision.reason, "face", decision.claimed)
-        if decision.resident_id is None:
-            return
-        if decision.reason is Reason.SECOND_FACTOR_REQUIRED:
+        if decision.resident_id is not None and decision.reason is Reason.SECOND_FACTOR_REQUIRED:
             self._rules.desk.expect_pin(decision.resident_id)
-        elif decision.reason in OUR_FAULT:
-            reconsider(decision, AGAIN_SECONDS)
-        elif decision.reason is Reason.LOCKOUT_MAX_ATTEMPTS:
-            reconsider(decision, self._rules.policy.attempts.seconds_left("face", decision.resident_id))
 
     def workers(self, stopping: threading.Event, environ: Mapping[str, str]) -> list[Worker]:
         """Return the threads of the readers that are configured, not yet started."""
@@ -92,12 +89,15 @@ class DoorAccess:
             if typed is not None:
                 self.type_pin(typed.number, typed.pin)
 
-        def card(shown: Card | None) -> None:
-            if shown is not None:
-                self._enter(self._rules.desk.present_card(shown.id))
+        def card(shown: Card) -> None:
+            self._enter(self._rules.desk.present_card(shown.id))
+
+        presented = unhurried(card, stopping)
 
         def wedged(pressed: str) -> None:
-            card(wedge.press(pressed, self._clock.monotonic()))
+            shown = wedge.press(pressed, self._clock.monotonic())
+            if shown is not None:
+                presented(shown)
 
         keys = (("keypad", access.keypad, key), ("card", access.card_reader, wedged))
         workers = [key_reader(name, path, take, around) for name, path, take in keys if path is not None]

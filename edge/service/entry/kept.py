@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 from contextlib import closing
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from edge.errors import StoreError
+from edge.errors import JournalUnavailable, StoreError
+from edge.events import Kind
 from edge.policy.desk import Register
 from edge.policy.modes import DoorState, Mode
 from edge.policy.pin import PinBook, PinEntry
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore
+from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.sealer import file_key
 from edge.store.small_file import write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from edge.domain import Resident
@@ -28,22 +32,48 @@ logger = logging.getLogger(__name__)
 class Credentials:
     """The credential file, opened when first needed and again after it failed. Any thread.
 
-    Raises `StoreError` while it cannot be used; PINs and cards then answer as last read.
+    While it cannot be read PINs and cards answer as last read, and before that not at all. `report` gets
+    the data of a `health.credentials` event when that begins and when it is over. `take` raises
+    `StoreError` while the file cannot be used.
     """
 
-    def __init__(self, data: Path, pass_keys: tuple[bytes, ...]) -> None:
+    def __init__(
+        self,
+        data: Path,
+        pass_keys: tuple[bytes, ...],
+        report: Callable[[dict[str, str]], object] = lambda _data: None,
+    ) -> None:
         self._data = data
         self._pass_keys = pass_keys
         self._store: CredentialStore | None = None
         self._register: Register | None = None
+        self._report = report
+        self._problem = ""
 
     def register(self) -> Register:
         """Return who holds what, as it is now or, on a bad card, as it was last."""
         try:
             self._register = self._read()
-        except (StoreError, OSError) as error:
-            logger.error("PINs and cards answer as last read: %s", error)  # noqa: TRY400 - one clear line
-        return self._register or Register(PinBook(bytes(32)), {}, self._pass_keys)
+        except (StoreError, OSError, sqlite3.Error, ValueError) as error:
+            self._tell(str(error))
+        else:
+            self._tell("")
+        nothing = Register(PinBook(bytes(32)), {}, self._pass_keys, is_known=False)
+        return self._register or nothing
+
+    def _tell(self, problem: str) -> None:
+        """Say once that the file cannot be read, and once that it can again."""
+        was, self._problem = self._problem, problem
+        if bool(was) == bool(problem):
+            return
+        if not problem:
+            self._report({"state": "ok"})
+            return
+        answer = "as last read" if self._register is not None else "not at all"
+        logger.error("PINs and cards answer %s: %s", answer, problem)
+        way_out = f"restore {CREDENTIALS_FILE} and {PIN_KEY_FILE} from a backup, together"
+        told = {"state": "unreadable", "error": problem[:200], "answer": answer, "way_out": way_out}
+        self._report(told)
 
     def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
         """Count one use of a pass; see `CredentialStore.take`."""
@@ -90,6 +120,10 @@ class Roster:
     def __init__(self, store: ResidentStore) -> None:
         self._store = store
         self._last: dict[str, Resident | None] = {}
+        try:  # whom nobody asked for yet must not be nobody's when the card dies
+            self._last |= {one.id: one for one in store.list()}
+        except StoreError as error:
+            logger.error("the residents cannot be read now: %s", error)  # noqa: TRY400 - one clear line
 
     def find(self, resident_id: str) -> Resident | None:
         """Return the resident, or None when there is none of that id."""
@@ -107,18 +141,31 @@ class ModeFile:
         self._path = path
 
     def load(self) -> DoorState | None:
-        """Return what was commanded last, None for nothing or nothing readable."""
+        """Return what was commanded last, None for nothing.
+
+        What cannot be read is taken from the journal, which has every command; a lock-down must not end
+        because a file broke. If neither tells, the door goes by its usual mode, and says so.
+        """
         try:
-            kept = json.loads(self._path.read_text(encoding="utf-8"))
-            until = kept["until"]
-            return DoorState(
-                Mode(kept["mode"]), datetime.fromisoformat(until) if until else None, str(kept["by"])
-            )
+            return self._read()
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            logger.error("%s: the door's mode is lost (%s); command it again", self._path, error)  # noqa: TRY400
+            state = self._journaled()
+            found = "its usual one" if state is None else f"{state.mode}, as the journal says"
+            logger.error("%s: the door's mode cannot be read (%s); it is %s", self._path, error, found)  # noqa: TRY400
+            return state
+
+    def _journaled(self) -> DoorState | None:
+        try:
+            with closing(JournalReader(self._path.with_name(JOURNAL_FILE))) as journal:
+                commands = journal.of_kind(Kind.DOOR_MODE, 1)
+            return None if not commands else _state_of(commands[0].data)
+        except (StoreError, JournalUnavailable, ValueError, KeyError, TypeError):
             return None
+
+    def _read(self) -> DoorState:
+        return _state_of(json.loads(self._path.read_text(encoding="utf-8")))
 
     def save(self, state: DoorState) -> None:
         """Keep `state`. A disk that cannot be written to is logged: the mode holds until a restart."""
@@ -128,3 +175,11 @@ class ModeFile:
             write_whole(self._path, json.dumps(kept).encode())
         except OSError as error:
             logger.error("%s: the door's mode will not survive a restart: %s", self._path, error)  # noqa: TRY400
+
+
+def _state_of(kept: Mapping[str, Any]) -> DoorState:
+    if not isinstance(kept, dict):
+        raise TypeError(f"a mode is an object, not {type(kept).__name__}")
+    until = kept.get("until")
+    by = str(kept["by"])
+    return DoorState(Mode(kept["mode"]), datetime.fromisoformat(until) if until else None, by)

@@ -38,7 +38,7 @@ NOISE_SECONDS = 60.0
 """At most one event about noise in this time, with a count: anybody can touch wires outside."""
 
 CARD_SECONDS = 0.5
-"""Between two Wiegand cards: hands are slower, and a forger on the wires must not fill the journal."""
+"""Between two cards of one reader: hands are slower, and a forger must not fill the journal."""
 
 Heard = TypeVar("Heard")
 Heard_co = TypeVar("Heard_co", covariant=True)
@@ -92,10 +92,12 @@ def wiegand_reader(
             raise ReaderLost(f"card reader: {error}") from error
         return WiegandReader(wiring, factory, noise.heard)
 
-    return _worker(_Reader("wiegand", opened, _unhurried(take, around.stopping), around))
+    return _worker(_Reader("wiegand", opened, unhurried(take, around.stopping), around))
 
 
-def _unhurried(take: Callable[[Card], None], stopping: threading.Event) -> Callable[[Card], None]:
+def unhurried(take: Callable[[Card], None], stopping: threading.Event) -> Callable[[Card], None]:
+    """Return what takes a card and then rests for `CARD_SECONDS`, on whatever wire it came."""
+
     def taken(card: Card) -> None:
         take(card)
         stopping.wait(CARD_SECONDS)

@@ -100,7 +100,9 @@ class DoorRules:
         self._clock = clock
         self._time = time
         self._events = events
-        self._credentials = Credentials(data, decode_keys(settings.access.pass_keys))
+        self._credentials = Credentials(
+            data, decode_keys(settings.access.pass_keys), self._credentials_health
+        )
         states = {"synced", "restored"} if settings.access.has_rtc else {"synced"}
         self._guard = ClockGuard(time.floor or EPOCH, frozenset(states))
         self._began = load_book(settings)
@@ -150,7 +152,10 @@ class DoorRules:
             self.policy.modes.set(state)
         now = self.policy.modes.state
         self._mode_file.save(now)
-        self._note(Kind.DOOR_MODE, {"mode": str(now.mode), "by": now.by if state else "resumed"})
+        until = now.until.isoformat() if now.until else None
+        self._note(
+            Kind.DOOR_MODE, {"mode": str(now.mode), "by": now.by if state else "resumed", "until": until}
+        )
 
     def tick(self) -> bool:
         """Look at the clock; return whether the mode holds the door unlocked now."""
@@ -207,6 +212,9 @@ class DoorRules:
         signed, self._signed_time = self._signed_time, None
         if signed is not None and abs(now - signed) <= SIGNED_WITHIN:
             self._time.confirm()
+
+    def _credentials_health(self, data: dict[str, str]) -> None:
+        self._note(Kind.HEALTH_CREDENTIALS, dict(data))
 
     def _note(self, kind: Kind, data: dict[str, Any]) -> None:
         self._events.record(EventDraft.now(self._clock, kind, data))

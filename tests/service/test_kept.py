@@ -1,0 +1,120 @@
+"""What a door goes on with when its files break."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from edge.domain import EventDraft, Resident
+from edge.errors import StoreError
+from edge.events import Kind
+from edge.policy.modes import DoorState, Mode
+from edge.policy.pin import PinBook
+from edge.service.entry.kept import Credentials, ModeFile, Roster
+from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore, PinRow
+from edge.store.journal import SqliteJournal
+from edge.store.residents import ResidentStore
+from edge.store.sealer import file_key
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def filled(tmp_path):
+    book = PinBook(file_key(tmp_path / PIN_KEY_FILE)).with_pin("101", "anna", "493857")
+    with closing(CredentialStore(tmp_path / CREDENTIALS_FILE)) as store:
+        store.replace_pins([PinRow(e.number, e.resident_id, e.is_duress, e.digest) for e in book.entries])
+        store.put_card("hid:4711", "anna")
+    return tmp_path
+
+
+def damage(folder, name):
+    file = folder / name
+    file.write_bytes(b"\x00\xff" * 50 + file.read_bytes()[100:])
+
+
+@pytest.mark.parametrize("name", [CREDENTIALS_FILE, PIN_KEY_FILE])
+def test_credentials_that_were_never_read_are_not_known_and_it_is_told_once(filled, name):
+    damage(filled, name)
+    told = []
+    with closing(Credentials(filled, (), told.append)) as credentials:
+        for _ in range(3):
+            assert not credentials.register().is_known
+    assert [data["state"] for data in told] == ["unreadable"]
+    assert "from a backup" in told[0]["way_out"]
+
+
+def test_credentials_that_break_answer_as_last_read(filled):
+    told = []
+    with closing(Credentials(filled, (), told.append)) as credentials:
+        assert credentials.register().is_known
+        key = (filled / PIN_KEY_FILE).read_bytes()
+        (filled / PIN_KEY_FILE).write_bytes(b"short")
+        register = credentials.register()
+        assert register.is_known
+        assert register.cards == {"hid:4711": "anna"}
+        assert register.pins.owners_of("101") == ("anna",)
+        (filled / PIN_KEY_FILE).write_bytes(key)
+        credentials.register()
+    assert [data["state"] for data in told] == ["unreadable", "ok"]
+
+
+def test_a_door_without_credentials_knows_that_there_are_none(tmp_path):
+    told = []
+    with closing(Credentials(tmp_path, (), told.append)) as credentials:
+        assert credentials.register().is_known
+    assert told == []
+
+
+class Dying:
+    """A store that stops answering."""
+
+    def __init__(self, *people):
+        self.people = {one.id: one for one in people}
+        self.is_dead = False
+
+    def list(self):
+        return tuple(self.people.values())
+
+    def get(self, resident_id):
+        if self.is_dead:
+            raise StoreError("disk I/O error")
+        return self.people.get(resident_id)
+
+
+def test_whom_nobody_asked_for_yet_is_known_when_the_card_dies():
+    store = Dying(Resident("anna", "Anna"), Resident("otto", "Otto"))
+    roster = Roster(store)
+    store.is_dead = True
+    assert roster.find("otto") == Resident("otto", "Otto")
+    assert roster.find("nobody") is None
+
+
+def test_a_real_store_is_read_at_once(tmp_path):
+    with closing(ResidentStore(tmp_path / "residents.db")) as store:
+        store.put(Resident("anna", "Anna"), [])
+        roster = Roster(store)
+    assert roster.find("anna") == Resident("anna", "Anna")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", "\x00" * 60, '{"mode": "ajar", "until": null, "by": "x"}']
+)
+def test_a_lock_down_outlives_the_file_it_was_kept_in(tmp_path, content):
+    with closing(
+        SqliteJournal(tmp_path / "journal.db", "north", boot="b", clock_trust=lambda: "synced")
+    ) as one:
+        for mode in ("normal", "locked_down"):
+            data = {"mode": mode, "by": "ines", "until": None}
+            one.append(EventDraft(Kind.DOOR_MODE, AT, 0.0, data=data))
+    (tmp_path / "mode.json").write_text(content)
+    assert ModeFile(tmp_path / "mode.json").load() == DoorState(Mode.LOCKED_DOWN, None, "ines")
+
+
+def test_what_was_saved_is_loaded(tmp_path):
+    file = ModeFile(tmp_path / "mode.json")
+    assert file.load() is None
+    file.save(DoorState(Mode.UNLOCKED, AT, "ines"))
+    assert file.load() == DoorState(Mode.UNLOCKED, AT, "ines")
