@@ -55,7 +55,7 @@ def test_every_package_has_its_sha256_and_no_place_to_come_from(name):
         assert "://" not in line
 
 
-@pytest.mark.parametrize(("python", "machine"), itertools.product(PYTHONS, MACHINES))
+@pytest.mark.parametrize(("python", "machine"), [*itertools.product(PYTHONS, MACHINES)])
 def test_every_extra_has_a_wheel_for_every_python_and_machine(python, machine):
     """Recorded by tools/locks, which asks the index; `make wheels` asks it again."""
     listed = dict(
