@@ -57,9 +57,9 @@ def first(ask: Ask) -> Response:
         return ask.page("first.html", 429, wrong=waiting)
     name = ask.form.get("name", "").strip()
     if not ask.desk.accounts.claim(ask.form.get("code", ""), name, ask.form.get("password", "")):
-        unheard = ask.office.logins.failed(ask.address)
-        ask.desk.tell(Kind.PANEL_LOGIN_FAILED, step="first", address=ask.address, unheard=unheard)
+        _tell_failed(ask, step="first")
         return ask.page("first.html", 403, wrong=ask.say("wrong_code"))
+    ask.office.logins.succeeded(ask.address)
     ask.desk.tell(Kind.PANEL_CLAIMED, by=name, address=ask.address)
     return _enter(ask, name, Role.INSTALLER)
 
@@ -75,8 +75,7 @@ def login(ask: Ask) -> Response:
     name = ask.form.get("name", "")[:64]
     role = ask.desk.accounts.check(name, ask.form.get("password", ""))
     if role is None:
-        unheard = ask.office.logins.failed(ask.address)
-        ask.desk.tell(Kind.PANEL_LOGIN_FAILED, address=ask.address, unheard=unheard)
+        _tell_failed(ask)
         return ask.page("login.html", 403, wrong=ask.say("wrong_login"))
     ask.office.logins.succeeded(ask.address)
     ask.desk.note(Kind.PANEL_LOGIN, by=name, role=role.value, address=ask.address)
@@ -121,8 +120,14 @@ def _change_account(ask: Ask, name: str) -> None:
         ask.office.sessions.end_all(name)
 
 
+def _tell_failed(ask: Ask, **more: str) -> None:
+    if (unheard := ask.office.logins.failed()) is not None:
+        ask.desk.tell(Kind.PANEL_LOGIN_FAILED, address=ask.address, unheard=unheard, **more)
+
+
 def _waiting(ask: Ask) -> str | None:
-    seconds = ask.office.logins.wait_seconds(ask.address)
+    """Count a try; return what to say when it is not looked at."""
+    seconds = ask.office.logins.begin(ask.address)
     return ask.say("wait", seconds=math.ceil(seconds)) if seconds > 0 else None
 
 

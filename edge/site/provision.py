@@ -77,6 +77,9 @@ topic read {ROOT}/+/evt
 topic write {ROOT}/+/evt/ack
 """
 
+TAKEN = frozenset({"broker", "keys"})
+"""Names of the site's own certificates: such a door would be taken for the broker or the key server."""
+
 DOOR_TOML = """\
 # Belongs into the door's config.toml; the files named here lie beside this one.
 [mqtt]
@@ -121,9 +124,10 @@ class Site:
 
     def add_door(self, door_id: str) -> Path:
         """Make the bundle of one door and return its folder."""
-        if not DEVICE_ID.fullmatch(door_id) or is_hub(door_id):
+        if not DEVICE_ID.fullmatch(door_id) or is_hub(door_id) or door_id in TAKEN:
             raise ConfigError(
-                f"door {door_id!r}: use 1 to 64 letters, digits, _ . or -, and not {HUB!r} or '{HUB}.1'"
+                f"door {door_id!r}: use 1 to 64 letters, digits, _ . or -, and not {HUB!r}, '{HUB}.1', "
+                + " or ".join(map(repr, sorted(TAKEN)))
             )
         authority, bundle = Authority.open(self._folder / "ca"), self._folder / "doors" / door_id
         if (bundle / "door.key").exists():

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import secrets
 import struct
+import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -57,7 +59,7 @@ class SealedWriter:
             raise StoreError(message("error.passphrase", least=LEAST_PASSPHRASE))
         salt = secrets.token_bytes(16)  # also makes the key new, so that chunk numbers can be nonces
         self._header = HEADER.pack(MARKER, VERSION, cost.log_n, cost.p, salt)
-        self._cipher = AESGCM(_key(passphrase, salt, cost))
+        self._cipher = AESGCM(_key(_composed(passphrase), salt, cost))
         self._file = file
         self._waiting = bytearray()
         self._number = 0
@@ -92,11 +94,13 @@ class SealedReader:
         self.path = path
         self._file = file
         self._header = file.read(HEADER.size)
-        self._cipher = AESGCM(self._read_header(passphrase))
+        self._cost, self._salt = self._read_header()
         self._ready = bytearray()
         self._sealed = file.read(CHUNK_BYTES + TAG_BYTES)
+        self._following = file.read(CHUNK_BYTES + TAG_BYTES)
         self._number = 0
         self._is_done = False
+        self._cipher = self._proven(passphrase)
 
     def read(self, size: int) -> bytes:
         """Return `size` bytes, fewer at the end, b"" after it."""
@@ -106,7 +110,18 @@ class SealedReader:
         del self._ready[:size]
         return data
 
-    def _read_header(self, passphrase: str) -> bytes:
+    def _proven(self, passphrase: str) -> AESGCM:
+        """Return the cipher that opens the first chunk: keyboards type letters with accents in two ways."""
+        for typed in dict.fromkeys((_composed(passphrase), passphrase)):
+            cipher = AESGCM(_key(typed, self._salt, self._cost))
+            with suppress(InvalidTag, ValueError):
+                cipher.decrypt(NONCE.pack(0, not self._following), self._sealed, self._header)
+                return cipher
+        raise StoreError(
+            f"{self.path}: the backup cannot be opened: the passphrase is wrong, or it is damaged"
+        )
+
+    def _read_header(self) -> tuple[Cost, bytes]:
         if len(self._header) != HEADER.size or not self._header.startswith(MARKER):
             raise StoreError(f"{self.path}: this is not a facegate backup; name another file")
         _, version, log_n, p, salt = HEADER.unpack(self._header)
@@ -118,19 +133,26 @@ class SealedReader:
             )
         if not cost.is_bearable:
             raise StoreError(f"{self.path}: the backup is damaged in its first bytes; use another copy")
-        return _key(passphrase, salt, cost)
+        return cost, salt
 
     def _next(self) -> bytes:
-        sealed, self._sealed = self._sealed, self._file.read(CHUNK_BYTES + TAG_BYTES)
+        sealed, self._sealed = self._sealed, self._following
+        self._following = self._file.read(CHUNK_BYTES + TAG_BYTES) if self._sealed else b""
         self._is_done = not self._sealed
         try:
             plain = self._cipher.decrypt(NONCE.pack(self._number, self._is_done), sealed, self._header)
         except (InvalidTag, ValueError) as error:
-            guess = "damaged or cut short" if self._number else "the passphrase is wrong, or it is damaged"
-            raise StoreError(f"{self.path}: the backup cannot be opened: {guess}") from error
+            raise StoreError(f"{self.path}: the backup cannot be opened: damaged or cut short") from error
         self._number += 1
         return plain
 
 
+def _composed(passphrase: str) -> str:
+    """Return a passphrase in the one form that is used for new files (NFC)."""
+    return unicodedata.normalize("NFC", passphrase)
+
+
 def _key(passphrase: str, salt: bytes, cost: Cost) -> bytes:
-    return Scrypt(salt=salt, length=32, n=2**cost.log_n, r=SCRYPT_R, p=cost.p).derive(passphrase.encode())
+    return Scrypt(salt=salt, length=32, n=2**cost.log_n, r=SCRYPT_R, p=cost.p).derive(
+        passphrase.encode("utf-8", "surrogateescape")
+    )

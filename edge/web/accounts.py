@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import threading
+import unicodedata
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,9 @@ LEAST_PASSWORD = 10
 MOST_PASSWORD = 256
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 1
 """71 ms and 16 MiB on the machine it was chosen on: dear for a guesser, bearable for a small board."""
+
+HASHING = threading.Lock()
+"""One password at a time: forty at once would take 640 MiB of a board that has one gibibyte."""
 
 CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that is mistaken for something else
 CODE_LETTERS = 10  # 50 bits
@@ -126,4 +131,7 @@ def new_code() -> str:
 
 
 def _digest(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, dklen=32)
+    """Return the digest of a password; letters with accents count the same however they were typed (NFC)."""
+    typed = unicodedata.normalize("NFC", password).encode()
+    with HASHING:
+        return hashlib.scrypt(typed, salt=salt, n=SCRYPT_N, r=SCRYPT_R, p=SCRYPT_P, dklen=32)

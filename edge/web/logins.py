@@ -1,10 +1,16 @@
-"""Slowing down who guesses passwords, for each address and for all together."""
+"""Slowing down who guesses passwords: address by address, so that no attack keeps others out.
+
+There is no limit for all addresses together: whoever has sixty of them would keep the installer out
+with it. What bounds an attack from everywhere is that passwords are tried one at a time
+(`edge.web.accounts`) and that every address has few free tries.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,12 +20,11 @@ FREE_TRIES = 5
 """Wrong passwords that cost nothing: people mistype."""
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 2.0, 900.0
-FREE_TRIES_OF_ALL = 50
-LONGEST_WAIT_OF_ALL_SECONDS = 30.0
-"""Short, so that an attack from everywhere does not keep the installer out for long."""
-
 FORGET_SECONDS = 3600.0
 MOST_ADDRESSES = 4096
+
+MOST_TOLD_A_MINUTE = 20
+"""Events of failed logins; the others are told as a number with the next one."""
 
 
 @dataclass(slots=True)
@@ -30,49 +35,68 @@ class _Record:
 
 
 class LoginGuard:
-    """Says how long an address must wait before its next try counts. Any thread."""
+    """Says how long an address must wait before its next try is looked at. Any thread.
+
+    IPv6 addresses of one /64 count as one: whoever has one of them has all.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._addresses: OrderedDict[str, _Record] = OrderedDict()
-        self._all = _Record()
-        self._unheard = 0
+        self._told: deque[float] = deque(maxlen=MOST_TOLD_A_MINUTE)
+        self._untold = 0
 
-    def wait_seconds(self, address: str) -> float:
-        """Return 0 when a try may be made now; else it is counted as unheard and not looked at."""
-        now = self._clock.monotonic()
-        with self._lock:
-            mine = self._addresses.get(address)
-            until = max(self._all.blocked_until, mine.blocked_until if mine else float("-inf"))
-            if until > now:
-                self._unheard += 1
-            return max(until - now, 0.0)
+    def begin(self, address: str) -> float:
+        """Count a try and return 0 when it may be made now, else the seconds to wait.
 
-    def failed(self, address: str) -> int:
-        """Count a wrong password; return how many tries went unheard since the last one."""
-        now = self._clock.monotonic()
+        It counts as failed until `succeeded` is called, so that many tries at once are as many.
+        """
+        now, place = self._clock.monotonic(), _place(address)
         with self._lock:
-            record = self._addresses.setdefault(address, _Record())
-            self._addresses.move_to_end(address)
+            record = self._addresses.setdefault(place, _Record())
+            self._addresses.move_to_end(place)
             while len(self._addresses) > MOST_ADDRESSES:
                 self._addresses.popitem(last=False)
-            _punish(record, now, FREE_TRIES, LONGEST_WAIT_SECONDS)
-            _punish(self._all, now, FREE_TRIES_OF_ALL, LONGEST_WAIT_OF_ALL_SECONDS)
-            unheard, self._unheard = self._unheard, 0
-            return unheard
+            if record.blocked_until > now:
+                self._untold += 1
+                return record.blocked_until - now
+            _punish(record, now)
+            return 0.0
+
+    def failed(self) -> int | None:
+        """Return how many tries were told to nobody since the last one; None: this one is not told either."""
+        now = self._clock.monotonic()
+        with self._lock:
+            if len(self._told) == MOST_TOLD_A_MINUTE and now - self._told[0] < 60.0:
+                self._untold += 1
+                return None
+            self._told.append(now)
+            untold, self._untold = self._untold, 0
+            return untold
 
     def succeeded(self, address: str) -> None:
         """Forget the failures of an address that knew a password."""
         with self._lock:
-            self._addresses.pop(address, None)
+            self._addresses.pop(_place(address), None)
 
 
-def _punish(record: _Record, now: float, free: int, longest: float) -> None:
+def _place(address: str) -> str:
+    """Return what counts as one address."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        return str(ip_network((parsed, 64), strict=False))
+    return address
+
+
+def _punish(record: _Record, now: float) -> None:
     if now - record.last > FORGET_SECONDS:
         record.failures = 0
     record.failures += 1
     record.last = now
-    if record.failures >= free:
-        doubled = min(record.failures - free, 30)
-        record.blocked_until = now + min(FIRST_WAIT_SECONDS * 2**doubled, longest)
+    if record.failures >= FREE_TRIES:
+        doubled = min(record.failures - FREE_TRIES, 30)
+        record.blocked_until = now + min(FIRST_WAIT_SECONDS * 2**doubled, LONGEST_WAIT_SECONDS)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import threading
+import unicodedata
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -194,6 +195,16 @@ def test_another_passphrase_is_refused(file, tmp_path, words):
     with pytest.raises(StoreError, match="passphrase is wrong"):
         put_back(file, tmp_path / "other", words)
     assert not (tmp_path / "other").exists()
+
+
+ACCENTED = "Schlüssel für Tür 7"
+
+
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+def test_accents_count_the_same_however_they_were_typed(door, tmp_path, typed):
+    back_up(door, tmp_path / "f", unicodedata.normalize(typed, ACCENTED), NOW, WISH)
+    for number, form in enumerate(("NFC", "NFD")):
+        put_back(tmp_path / "f", tmp_path / str(number), unicodedata.normalize(form, ACCENTED))
 
 
 def test_a_short_passphrase_is_refused(door, tmp_path):

@@ -219,3 +219,10 @@ def test_the_command_makes_a_whole_site_in_one_go(tmp_path):
     section = tomllib.loads((tmp_path / "s" / "doors" / "garage" / "mqtt.toml").read_text())["mqtt"]
     assert Mqtt.model_validate(section).host == "10.0.0.5"
     assert json.loads((tmp_path / "s" / "site.json").read_text())["port"] == 8883
+
+
+@pytest.mark.parametrize("name", ["broker", "keys", "hub", "hub.1", "", "-a", "a/b"])
+def test_names_that_others_have_are_no_doors(tmp_path, name):
+    site = Site.create(tmp_path / "site", "s", "localhost")
+    with pytest.raises(ConfigError, match="door"):
+        site.add_door(name)
