@@ -39,7 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "consent": ("edge.cli.consent.group:consent", "Record, list and withdraw consents to face matching."),
     "panel": ("edge.cli.panel:panel", "Serve the web page: enrol, look, withdraw."),
     "events": ("edge.cli.events:events", "Show, follow and verify the door journal."),
-    "explain": ("edge.cli.explain:explain", "Say why the door did what it did, with every number."),
+    "explain": ("edge.cli.explain:explain", "Tell why the door did what it did, with every number."),
     "pass": ("edge.cli.passes:passes", "Make and check signed visitor passes."),
     "pin": ("edge.cli.credentials:pin", "Give, list and take back PINs."),
     "card": ("edge.cli.credentials:card", "Give, list and take back cards."),
@@ -55,6 +55,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("edge.cli.evaluate.group:evaluate", "Measure error rates on labelled images."),
     "pad": ("edge.cli.pad:pad", "Collect and examine presentations: attack detection."),
     "matcher": ("edge.cli.matcher:matcher", "Show which matcher backend is used, and why."),
+    "reference": ("edge.cli.reference:reference", "Print the tables of events, reasons and settings."),
     "simulate": ("edge.cli.simulate:simulate", "Rehearse the door in the terminal, without hardware."),
     "relay-guard": ("edge.cli.relay_guard:relay_guard", "Own the relay line (a process of its own)."),
 }
