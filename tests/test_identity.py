@@ -136,8 +136,12 @@ def test_who_is_enrolled_and_not_matched_is_told_once(tmp_path):
             ledger.record(consent)
             store.put(Resident(who, who), [Template(who, unit(n), "m", AT, consent_id=consent.id)])
         gallery = Refusing("m", 128)
-        follower = RosterFollower(store, gallery, FollowedConsents(lambda: ledger))
-        follower.on_health = lambda kind, data: told.append((kind, data["state"], data.get("residents")))
+        follower = RosterFollower(
+            store,
+            gallery,
+            FollowedConsents(lambda: ledger),
+            lambda kind, data: told.append((kind, data["state"], data.get("residents"))),
+        )
         follower.refresh()
         follower.refresh()
         assert told == [(Kind.HEALTH_GALLERY, "unmatched", 1)]

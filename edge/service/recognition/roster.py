@@ -46,7 +46,7 @@ class RosterFollower:
 
     One thread. Probes are compared with a resident's mean; the single shots stay in the store. One
     bad resident is reported and left out; the others stay. While the consents cannot be read nobody
-    is matched. `on_health` (kind, data) hears of residents without a consent, and of that.
+    is matched. `report` (kind, data) hears of residents without a consent, and of that.
     """
 
     poll_seconds = POLL_SECONDS
