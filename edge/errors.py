@@ -95,10 +95,6 @@ class JournalUnavailable(FacegateError, OSError):
     """An event could not be stored durably."""
 
 
-class EventRefused(FacegateError, ValueError):
-    """An event draft holds what a journal must never hold; fix the caller."""
-
-
 class JournalTampered(FacegateError, ValueError):
     """The journal's hash chain does not hold; the message names the first bad entry."""
 

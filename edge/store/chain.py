@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import DoorEvent, EventDraft
-from edge.errors import EventRefused, JournalTampered
-from edge.store.payload import canonical, checked_data
+from edge.errors import JournalTampered
+from edge.store.payload import canonical, fitted_data, fitted_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ENVELOPE_VERSION = 1
+MOST_OF_RESIDENT, MOST_OF_REASON = 128, 64
+"""Characters; the property takes no more (`edge.wire.envelope`)."""
 GENESIS = "0" * 64
 """What the first entry of a stream follows."""
 
@@ -60,9 +63,10 @@ class Stamp:
 
 
 def forge(draft: EventDraft, identity: str, stamp: Stamp, prev: Link) -> Row:
-    """Return the row that follows `prev`. Raises `EventRefused` for a draft unfit to keep."""
-    if draft.at.tzinfo is None:
-        raise EventRefused(f"{draft.kind}: `at` has no time zone; give UTC")
+    """Return the row that follows `prev`; what of the draft does not fit is cut, see `fitted_data`.
+
+    A time without a zone is taken for UTC.
+    """
     seq = prev.seq + 1
     body = canonical(
         {
@@ -71,14 +75,14 @@ def forge(draft: EventDraft, identity: str, stamp: Stamp, prev: Link) -> Row:
             "seq": seq,
             "id": identity,
             "boot": stamp.boot,
-            "mono": round(draft.mono * 1e9),
+            "mono": round(draft.mono * 1e9) if math.isfinite(draft.mono) else 0,
             "ts": _to_text(draft.at),
             "clock": stamp.clock,
             "door": stamp.door_id,
             "type": draft.kind,
-            "resident": draft.resident_id,
-            "reason": None if draft.reason is None else str(draft.reason),
-            "data": checked_data(draft.data),
+            "resident": _fitted(draft.resident_id, MOST_OF_RESIDENT),
+            "reason": _fitted(draft.reason, MOST_OF_REASON),
+            "data": fitted_data(draft.data),
             "prev": prev.hash,
         }
     )
@@ -146,5 +150,10 @@ def _flaw(row: Row, stream: str, before: Link) -> str:
     return ""
 
 
+def _fitted(text: str | None, most: int) -> str | None:
+    return None if text is None else fitted_text(text, most)
+
+
 def _to_text(at: datetime) -> str:
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

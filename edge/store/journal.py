@@ -70,7 +70,7 @@ class SqliteJournal:
         """Commit `draft` durably and return it numbered and chained.
 
         Raises `JournalUnavailable` when it cannot be stored now (disk full or failing, file removed,
-        locked by another process for two seconds), `EventRefused` when it must not be. A draft that
+        locked by another process for two seconds). A draft that
         is given again after a failure is stored once, also when the disk had taken it after all.
         """
         with self._lock:

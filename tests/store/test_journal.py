@@ -9,17 +9,21 @@ import subprocess
 import sys
 import threading
 import uuid
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from edge.domain import EventDraft
-from edge.errors import EventRefused, JournalTampered, JournalUnavailable, StoreError
+from edge.errors import JournalTampered, JournalUnavailable, StoreError
+from edge.events import Kind
 from edge.store.chain import GENESIS, digest
 from edge.store.ids import uuid7
 from edge.store.outbox import SqliteOutbox
 from edge.store.payload import canonical
 from edge.store.reader import JournalReader
+from edge.wire.envelope import EVENT
+from edge.wire.shapes import require
 from tests.store.drafts import START, draft, filled, open_journal
 from tests.store.torn_log import EVENTS, run
 
@@ -130,21 +134,26 @@ def test_ids_follow_from_time_and_the_given_randomness(path):
 
 
 @pytest.mark.parametrize(
-    "bad",
+    "odd",
     [
-        EventDraft("x", START.replace(tzinfo=None), 0.0),
-        EventDraft("x", START, 0.0, data={"embedding": [0.1] * 128}),
-        EventDraft("x", START, 0.0, data={"image": b"\xff\xd8"}),
+        EventDraft(Kind.ALARM_DURESS, START.replace(tzinfo=None), 0.0),
+        EventDraft(Kind.ALARM_DURESS, START, float("nan")),
+        EventDraft(Kind.ALARM_DURESS, START, 0.0, "anna" * 100),
+        EventDraft(Kind.ALARM_DURESS, START, 0.0, "\udcff", "why" * 100),
+        EventDraft(Kind.ALARM_DURESS, START, 0.0, data={"embedding": [0.1] * 128}),
+        EventDraft(Kind.ALARM_DURESS, START, 0.0, data={"image": b"\xff\xd8", "rule": "x y " * 400}),
     ],
 )
-def test_an_unfit_draft_is_refused_and_takes_no_number(path, bad):
-    """Refusing one event leaves the chain as it was."""
+def test_whatever_a_draft_holds_the_event_is_stored_and_can_travel(path, odd):
+    """A silent alarm must leave a trace, whatever the resident's rules say in how many words."""
     journal = filled(path, 1)
-    with pytest.raises(EventRefused):
-        journal.append(bad)
-    assert journal.append(draft(1)).seq == 2
+    stored = journal.append(odd)
+    assert (stored.kind, stored.seq) == ("alarm.duress", 2)
     assert journal.verify() == 2
     journal.close()
+    with closing(JournalReader(path)) as reader:
+        (row,) = reader.rows(1, 1)
+    require(EVENT, json.loads(row.envelope), "evt")
 
 
 def test_the_database_itself_refuses_changes(path):
