@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.domain import Reason, Resident
 from edge.policy.access import AccessRules
-from edge.policy.desk import FACTOR_SECONDS, CredentialDesk, Register
+from edge.policy.desk import AGAIN_SECONDS, FACTOR_SECONDS, CredentialDesk, Register
 from edge.policy.door import DoorPolicy
 from edge.policy.modes import DoorState, Mode
 from edge.policy.pass_gate import PassGate
@@ -38,6 +38,9 @@ class Ledger:
     def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
         self.count += 1
         return self.count if self.count <= max_uses else None
+
+    def give_back(self, pass_id: bytes) -> None:
+        self.count -= 1
 
 
 @dataclass
@@ -217,6 +220,19 @@ class TestPass:
         door.clock.advance(60.0)
         last = Reason.GRANTED if kind is PassbackKind.TIMED else Reason.CREDENTIAL_MAX_USES
         assert door.desk.show_pass(text).rights.reason is last
+
+    def test_a_pass_that_opened_nothing_keeps_its_use_and_is_read_again_while_it_is_held_up(self, door):
+        """The journal denied, or the lock did not answer."""
+        text = door.pass_text(max_uses=1)
+        refused = door.desk.show_pass(text).rights
+        refused.not_opened()
+        assert door.desk.show_pass(text) is None
+        door.clock.advance(AGAIN_SECONDS)
+        again = door.desk.show_pass(text).rights
+        assert (refused.reason, again.reason) == (Reason.GRANTED, Reason.GRANTED)
+        again.opened()
+        door.clock.advance(SAME_SHOWING_SECONDS + 1)
+        assert door.desk.show_pass(text).rights.reason is Reason.CREDENTIAL_MAX_USES
 
     def test_a_visitor_who_did_not_open_the_door_may_show_the_pass_again(self, door):
         door.policy.passback = Passback(PassbackRule(PassbackKind.TIMED), door.clock.monotonic)

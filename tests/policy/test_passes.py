@@ -111,6 +111,9 @@ class MemoryLedger:
         self.uses[pass_id] = use
         return use
 
+    def give_back(self, pass_id: bytes) -> None:
+        self.uses[pass_id] -= 1
+
 
 class Doubt:
     floor = EPOCH
