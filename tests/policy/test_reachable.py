@@ -103,7 +103,7 @@ class Door:
         return self
 
     def use_up(self) -> Door:
-        self.show()
+        self.show()  # its use is taken when it is asked about
         self.clock.advance(DEFAULT_SECONDS)  # or it would be passed back
         return self
 
