@@ -1,17 +1,37 @@
-# Sourced by the trials that boot: a container of this machine's own files in an overlay in memory.
-# Sets root, scratch, python; nothing on this machine changes.
+# Sourced by the trials that boot: a container of this machine's own files in an overlay in memory, or with SUITE
+# (bookworm, trixie) of a Debian that has nothing but systemd. Sets root, scratch, python; nothing on this machine changes.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 python=${BOOT_PYTHON:-/usr/bin/python3}
 packages=${SITE_PACKAGES:-$("$repository/.venv/bin/python" -c 'import click, pathlib; print(pathlib.Path(click.__file__).parents[1])')}
 
 scratch=$(mktemp -d)
-cleanup() { umount -q "$scratch/root" || true; umount -q "$scratch" || true; rmdir "$scratch"; }
+cleanup() { umount -q "$scratch/root" || true; rm -rf --one-file-system "$scratch/root"; umount -q "$scratch" || true; rmdir "$scratch"; }
 trap cleanup EXIT
 mount -t tmpfs tmpfs "$scratch"
 mkdir "$scratch/upper" "$scratch/work" "$scratch/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$scratch/upper,workdir=$scratch/work" "$scratch/root"
 root=$scratch/root
+
+# `debian SUITE`: unpack a new Debian into $root; debootstrap makes it once.
+debian() {
+  cache=${BOOT_CACHE:-/var/cache/facegate-boot}
+  mkdir -p "$cache"
+  if [ ! -s "$cache/$1.tar" ]; then
+    made=$(mktemp -d "$cache/$1.XXXXXX")
+    debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,udev "$1" "$made" > "$cache/$1.log" 2>&1 ||
+      { tail -3 "$cache/$1.log"; echo "boot: apt install debootstrap"; exit 1; }
+    rm -f "$made"/var/cache/apt/archives/*.deb
+    tar -C "$made" -cf "$cache/$1.tar" . && rm -rf "$made"
+  fi
+  tar -C "$root" -xf "$cache/$1.tar"
+  cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/carried-ca.crt" # of a network that has an authority of its own
+}
+
+if [ -n "${SUITE:-}" ]; then
+  debian "$SUITE"
+else
+  mount -t overlay overlay -o "lowerdir=/,upperdir=$scratch/upper,workdir=$scratch/work" "$root"
+fi
 
 mkdir -p "$root/var/lib/lines" "$root/opt/facegate"
 chmod 777 "$root/var/lib/lines"
@@ -53,6 +73,8 @@ After=facegate-relay.service
 [Service]
 Type=oneshot
 Environment=FACEGATE_TEST_LINES=/var/lib/lines/lines
+${SUITE:+Environment=PIP_CERT=/etc/carried-ca.crt SSL_CERT_FILE=/etc/carried-ca.crt NODE_EXTRA_CA_CERTS=/etc/carried-ca.crt}
+TimeoutStartSec=infinity
 ExecStart=/bin/sh -c 'sh /opt/facegate/inside > /var/lib/lines/report 2>&1; echo \$? > /var/lib/lines/rc'
 ExecStopPost=/bin/systemctl --no-block poweroff
 EOF
