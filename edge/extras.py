@@ -1,4 +1,4 @@
-"""What an optional part needs, told in words that install it wherever facegate runs.
+"""What an optional part needs and where the documents lie, told in words that hold wherever facegate runs.
 
 facegate is no name on the Python index, so the words name the packages themselves, with the bounds of the
 installed distribution.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from pathlib import Path
 
 
 def way_to_install(extra: str) -> str:
@@ -36,6 +37,17 @@ def packages_of(extra: str) -> list[str]:
         for requirement in listed
         if wanted.search(requirement) and not requirement.startswith("facegate")
     ]
+
+
+def placed(name: str) -> str:
+    """Return where a file such as `docs/install.md` or `systemd/config.toml` lies on this machine.
+
+    In the checkout that runs, else where the installed wheel has put it, else the name as it is.
+    """
+    for root in (Path(__file__).parents[1], Path(sys.prefix) / "share" / "facegate"):
+        if (root / name).is_file():
+            return str(root / name)
+    return name
 
 
 def _without_extra(requirement: str) -> str:

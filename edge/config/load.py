@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from edge.addresses import MASK, masked
 from edge.config.settings import Settings
 from edge.errors import ConfigError
+from edge.extras import placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,9 @@ def load_settings(path: Path) -> Settings:
     try:
         tree = tomllib.loads(read_text(path))
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; see systemd/config.toml for an example") from error
+        raise ConfigError(
+            f"{path}: no such file; see {placed('systemd/config.toml')} for an example"
+        ) from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:

@@ -15,6 +15,7 @@ from edge.config.mqtt import Mqtt  # noqa: TC001 - read at run time
 from edge.config.panel import PanelSection
 from edge.config.section import MetricsSection, Section
 from edge.config.storage import Storage, require_identity
+from edge.extras import placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +135,7 @@ class LockSection(Section):
             missing = [n for n in ("pin", "active_high", "lock_wiring") if getattr(self, n) is None]
             if missing:
                 raise ValueError(
-                    f"{', '.join(missing)}: must be set when driver is gpio: see docs/install.md"
+                    f"{', '.join(missing)}: must be set when driver is gpio: see {placed('docs/install.md')}"
                 )
         if max(self.unlock_seconds, self.extended_unlock_seconds) > self.max_unlock_seconds:
             raise ValueError(
@@ -157,7 +158,7 @@ class SensorSection(Section):
         if self.action != "observe":
             raise ValueError(
                 "action: inputs are only observed; way out and fire release are wired to the lock and "
-                "work without software: see docs/install.md"
+                f"work without software: see {placed('docs/install.md')}"
             )
         return self
 

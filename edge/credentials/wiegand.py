@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.credentials.card import WIEGAND_FORMATS, Card, parse_wiegand
 from edge.errors import ReaderLost
+from edge.extras import placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -160,7 +161,7 @@ class WiegandReader:
         if self._low_reads > 1:
             raise ReaderLost(
                 f"card reader: GPIO{low[0]} rests low: the level shifter has no power, or the line "
-                "touches ground (docs/install.md, wiring)"
+                f"touches ground ({placed('docs/install.md')}, wiring)"
             )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from edge.errors import ConfigError, LockError
+from edge.extras import placed
 from edge.relay.door import Sensor
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class SensorWiring:
                 f"sensors.{self.sensor}.action = {self.action!r}: "
                 + (
                     "the way out and the fire release are wired to the lock and work without software; "
-                    'here they are only observed: set it to "observe" (docs/install.md, wiring)'
+                    f'here they are only observed: set it to "observe" ({placed("docs/install.md")}, wiring)'
                     if self.sensor in OBSERVED_ONLY
                     else 'an input can only be observed: set it to "observe"'
                 )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
+from edge.extras import placed
 from edge.relay.line import Wiring
 
 
@@ -32,7 +33,9 @@ def read_lock_table(path: Path) -> LockTable:
     try:
         table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))["lock"]
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; see systemd/config.toml for an example") from error
+        raise ConfigError(
+            f"{path}: no such file; see {placed('systemd/config.toml')} for an example"
+        ) from error
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(f"{path}: no table [lock] can be read: {error}; run facegate config") from error
     if table.get("driver") == "dry-run":
@@ -43,7 +46,9 @@ def read_lock_table(path: Path) -> LockTable:
 def _checked(path: Path, table: dict[str, Any]) -> LockTable:
     missing = [key for key in ("pin", "active_high", "lock_wiring") if key not in table]
     if missing:
-        raise ConfigError(f"{path}: lock.{', lock.'.join(missing)} must be set: see docs/install.md")
+        raise ConfigError(
+            f"{path}: lock.{', lock.'.join(missing)} must be set: see {placed('docs/install.md')}"
+        )
     expected = {"pin": int, "active_high": bool, "pin_factory": str, "gpio_chip": int}
     for key, kind in expected.items():
         if key in table and type(table[key]) is not kind:
