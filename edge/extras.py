@@ -11,6 +11,26 @@ import shlex
 import sys
 from pathlib import Path
 
+EXTRA_OF = {
+    **dict.fromkeys(("starlette", "uvicorn", "jinja2", "python_multipart", "segno"), "panel"),
+    **dict.fromkeys(("lgpio", "gpiod"), "pi"),
+    **dict.fromkeys(("faiss", "numkong"), "fast"),
+    "holidays": "holidays",
+    "matplotlib": "eval",
+    "onnx": "models",
+    "prometheus_client": "metrics",
+    "sqlalchemy": "hub",
+}
+"""Which extra brings a module."""
+
+
+def what_is_missing(module: str | None) -> str | None:
+    """Return the one line for a command that stops at an optional module; None for any other module."""
+    name = (module or "").partition(".")[0]
+    if name not in EXTRA_OF:
+        return None
+    return f"{name} is not installed: {way_to_install(EXTRA_OF[name])}"
+
 
 def way_to_install(extra: str) -> str:
     """Return "run: PYTHON -m pip install PACKAGE..." for the packages of an extra, on this machine.

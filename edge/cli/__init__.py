@@ -16,6 +16,7 @@ import click
 
 from edge import __version__
 from edge.errors import ConfigError, FacegateError
+from edge.extras import what_is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,4 +133,10 @@ def main() -> None:
         sys.exit(EXIT_CONFIG)
     except FacegateError as error:
         click.echo(f"facegate: {error}", err=True)
+        sys.exit(EXIT_FAILED)
+    except ModuleNotFoundError as error:
+        missing = what_is_missing(error.name)
+        if missing is None:
+            raise
+        click.echo(f"facegate: {missing}", err=True)
         sys.exit(EXIT_FAILED)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from edge.errors import InstallError, ModelCorrupt, ModelMissing
 from edge.faces.manifest import Artefact, Model
-from edge.faces.prepare import agreement, prepare, runnable
+from edge.faces.prepare import agreement, can_prepare, needs_onnx, prepare, runnable
 from edge.faces.sources import Carriers, from_folder
 from edge.faces.weights import checked
 
@@ -45,6 +45,8 @@ class Installer:
         does not compute the same once prepared. What was installed before stays.
         """
         wanted = [item for item in artefacts if not self._is_in_place(item)]
+        if self.folder is None and not can_prepare() and any(map(_is_prepared, wanted)):
+            raise InstallError(f"{needs_onnx()}; nothing was downloaded")
         with Carriers(self.report) as carriers:
             for item in wanted:
                 self._place(item, self._content(item, carriers))
@@ -80,6 +82,10 @@ class Installer:
             raise InstallError(
                 f"{artefact.name}: cannot write {target}: {error.strerror}; {way_out}"
             ) from error
+
+
+def _is_prepared(artefact: Artefact) -> bool:
+    return isinstance(artefact, Model) and artefact.prepare != "none"
 
 
 def _prepared(model: Model, source: bytes) -> bytes:

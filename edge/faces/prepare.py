@@ -6,6 +6,7 @@ this module and the dlib converter import `onnx`, and only when a recipe runs.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,16 @@ IR_VERSION = 8  # read by every onnxruntime since 1.10
 FROM_ELSEWHERE = "or give --from a folder with the prepared file of another machine"
 
 
+def can_prepare() -> bool:
+    """Tell whether the recipes have what they need, without loading it."""
+    return find_spec("onnx") is not None
+
+
+def needs_onnx() -> str:
+    """Return what to say when they have not."""
+    return f"preparing a model needs onnx: {way_to_install('models')}, {FROM_ELSEWHERE}"
+
+
 def prepare(recipe: str, source: bytes) -> bytes:
     """Return the file made ready by `recipe`, one of `RECIPES`.
 
@@ -34,8 +45,7 @@ def prepare(recipe: str, source: bytes) -> bytes:
     try:
         return RECIPES[recipe](source)
     except ImportError as error:
-        rule = f"preparing a model needs onnx: {way_to_install('models')}"
-        raise InstallError(f"{rule}, {FROM_ELSEWHERE}") from error
+        raise InstallError(needs_onnx()) from error
 
 
 def _untouched(source: bytes) -> bytes:
