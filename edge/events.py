@@ -199,7 +199,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.DOOR_REX: _F(_DOOR, keep=Keep.COUNTED),
         _K.LOCK_GUARD_LOST: _F(_DOOR, _ALARM),
         _K.LOCK_GUARD_BACK: _F(_DOOR, _GOOD),
-        _K.LOCK_UNLOCK_FAILED: _F(_DOOR, _ALARM),
+        _K.LOCK_UNLOCK_FAILED: _F(_DOOR, _ALARM, for_display=True),
         _K.ENROL_OPENED: _F(_PEOPLE),
         _K.ENROL_WINDOW_OPENED: _F(_PEOPLE),
         _K.ENROL_WINDOW_CLOSED: _F(_PEOPLE),

@@ -13,6 +13,7 @@ from edge.consent.rules import GREETING, Statement, consent_from
 from edge.controller import Admission, Outcome
 from edge.domain import Authorisation, Decision, EventDraft, Reason, Resident, Verdict
 from edge.errors import LockError, PanelRefused, StoreError
+from edge.events import KINDS, Kind
 from edge.panel.gate_screen import GateScreen, Stage
 from edge.policy.desk import Answer
 from edge.policy.modes import Mode
@@ -80,8 +81,8 @@ def test_a_pin_under_threat_looks_like_any_other(side, screen):
         allowed=True, reason=Reason.GRANTED, unlock_seconds=5.0, rule=Message("rule.remote")
     )
     shown = []
-    for silent in (None, event("alarm.duress")):
-        answer = Answer(rights, event("access.granted"), silent)
+    for silent in (None, event(Kind.ALARM_DURESS)):
+        answer = Answer(rights, event(Kind.ACCESS_GRANTED), silent)
         side.answered(answer, Admission(None, Reason.GRANTED, 5.0))
         shown.append((screen.shown.stage, screen.shown.name, screen.shown.reason))
     assert shown[0] == shown[1]
@@ -97,19 +98,19 @@ def test_the_display_reaches_the_door_as_keypad_and_bell_do(door):
 
 
 def test_the_bell_is_confirmed_whoever_rang(side, screen):
-    side.heard(event("door.bell"))
+    side.heard(event(Kind.DOOR_BELL))
     assert screen.shown.stage is Stage.RUNG
 
 
 def test_the_panel_says_what_is_wrong_with_the_camera(side):
     lost = message("camera.no_frame", name="rtsp://cam", seconds="5.0")
-    side.heard(event("health.camera", state="lost", **lost.recorded("detail")))
+    side.heard(event(Kind.HEALTH_CAMERA, state="lost", **lost.recorded("detail")))
     assert side.feed.problem == lost
-    side.heard(event("health.camera", state="lost", detail="as another version tells it"))
+    side.heard(event(Kind.HEALTH_CAMERA, state="lost", detail="as another version tells it"))
     assert str(side.feed.problem) == "the camera is lost"
-    side.heard(event("health.camera", state="black"))
+    side.heard(event(Kind.HEALTH_CAMERA, state="black"))
     assert str(side.feed.problem) == "the camera is black"
-    side.heard(event("health.camera", state="back"))
+    side.heard(event(Kind.HEALTH_CAMERA, state="back"))
     assert side.feed.problem is None
 
 
@@ -154,3 +155,16 @@ def test_a_folder_is_the_running_doors_until_it_stops(tmp_path, caplog):
     mark.close()
 
     require_no_door(tmp_path, "stop it")
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_display_is_told_of_what_the_table_says_and_of_nothing_else(side, screen, kind):
+    """Above all of no silent alarm: a robber may stand beside the resident."""
+    side.heard(event(kind))
+    assert (screen.shown.stage is not Stage.IDLE) == KINDS[kind].for_display
+
+
+def test_a_welcome_is_taken_back_when_the_lock_did_not_move(side, screen):
+    side.decided(decision(Verdict.GRANT, Reason.GRANTED, "anna"))
+    side.heard(event(Kind.LOCK_UNLOCK_FAILED, seconds=5.0))
+    assert (screen.shown.stage, screen.shown.reason) == (Stage.REFUSED, Reason.LOCK_UNAVAILABLE)

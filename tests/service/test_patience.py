@@ -114,6 +114,14 @@ def test_an_opening_that_was_missed_is_offered_again_ever_more_seldom(gate):
     assert len(gate.again) == 7, "who came in is not offered anything"
 
 
+def test_who_was_let_in_by_a_lock_that_did_not_move_is_offered_it_again(gate):
+    """The relay guard was away for longer than the order may wait."""
+    gate.decide(Reason.GRANTED, verdict=Verdict.GRANT)
+    gate.hears(Kind.LOCK_UNLOCK_FAILED)
+    gate.patience.step(5.0)
+    assert len(gate.again) == 1
+
+
 def test_strangers_wait_for_nothing(gate):
     decision = gate.decide(Reason.UNKNOWN_CREDENTIAL, who=None)
     gate.patience.took(replace(decision, verdict=Verdict.WAIT, resident_id="anna"), print)

@@ -79,13 +79,13 @@ class Patience:
                 self._waiting[who] = waiting
 
     def heard(self, draft: EventDraft) -> None:
-        """Take an event of the door: it opened, nobody used the opening, a PIN never came. Any thread."""
+        """Take an event of the door: it opened or did not, nobody came in, a PIN never came. Any thread."""
         match draft.kind:
             case Kind.DOOR_OPENED:
                 with self._lock:
                     self._let_in.clear()
                     self._misses, self._was_missed = 0, False
-            case Kind.DOOR_NO_ENTRY_AFTER_GRANTED:
+            case Kind.DOOR_NO_ENTRY_AFTER_GRANTED | Kind.LOCK_UNLOCK_FAILED:
                 with self._lock:
                     self._was_missed = True
             case Kind.ACCESS_DENIED if draft.reason == Reason.AUTHENTICATION_FACTOR_TIMEOUT:

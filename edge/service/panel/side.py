@@ -97,10 +97,12 @@ class PanelSide:
         self._screen.decided(is_in, admission.reason, answer.draft.resident_id)
 
     def heard(self, draft: EventDraft) -> None:
-        """Take an event of the door: its bell, its camera."""
-        if draft.kind == Kind.DOOR_BELL:
+        """Take an event of the door: its bell, its camera, a lock that did not open after all."""
+        if draft.kind is Kind.DOOR_BELL:
             self._screen.rung()
-        elif draft.kind == Kind.HEALTH_CAMERA:
+        elif draft.kind is Kind.LOCK_UNLOCK_FAILED:
+            self._screen.decided(False, Reason.LOCK_UNAVAILABLE)
+        elif draft.kind is Kind.HEALTH_CAMERA:
             state = str(draft.data.get("state"))
             is_well = state in {"ok", "back"}
             coded = Message.decoded(draft.data.get("detail_code"))
