@@ -62,7 +62,8 @@ class Desk:
     (`contact`, `lock`, `secured`, `alarms`). `back_up` (passphrase) makes an encrypted backup, which
     the caller deletes.
     `sight` finds faces for the live view; `unmatched` returns who is enrolled and yet not matched by the
-    door, and why. What is None is not connected, and its page says so.
+    door, and why; `liveness` is `full`, `weak`, `off` or `unavailable`.
+    What is None is not connected, and its page says so.
     """
 
     door_id: str
@@ -87,6 +88,7 @@ class Desk:
     back_up: Callable[[str], Path] | None = None
     sight: Sight | None = None
     unmatched: Callable[[], Mapping[str, str]] = dict
+    liveness: str = "full"
 
     def note(self, kind: Kind, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
         """Commit an event before it happens. Raises `JournalUnavailable`: what is not logged is not done."""

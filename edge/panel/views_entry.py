@@ -41,6 +41,7 @@ def home(ask: Ask) -> Response:
         filing=ask.tell(filing) if (filing := filing_notice(count)) else "",
         again=len(desk.residents.other_models(desk.recogniser.model_id)),
         unmatched=len(desk.unmatched()),
+        liveness=desk.liveness,
         door=[(ask.say(f"state_{one}"), ask.known(f"is_{state[one]}")) for one in SHOWN if one in state],
         broker=network.broker if network else None,
         shown=told(ask, list(islice(seen_events(ask, None), NEWEST))),

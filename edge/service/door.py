@@ -198,7 +198,8 @@ class DoorService:
             events,
         )
         gallery = None if seeing is None else seeing.follower.gallery
-        side = PropertySide(door, gallery, self._restarter())
+        liveness = "unavailable" if seeing is None else seeing.liveness.state
+        side = PropertySide(door, gallery, self._restarter(), liveness)
         self._note(Kind.SERVICE_STARTED, version=__version__, recognition=seeing is not None, **problems)
         if seeing is not None and seeing.liveness.problem is not None:
             about = {"state": seeing.liveness.state, "problem": seeing.liveness.problem[:200]}

@@ -21,6 +21,7 @@ DOOR = Table(
     },
     is_open=True,
 )
+LIVENESS = ("full", "weak", "off", "unavailable")
 STATE = Table(
     {
         "v": Exactly(VERSION),
@@ -28,6 +29,7 @@ STATE = Table(
         "model": Maybe(Text(128, about="null while nobody can be recognised")),
         "gallery": Whole(about="residents with a face at this door"),
         "camera": Word(CAMERA),
+        "liveness": Word(LIVENESS, "weak: one network alone; unavailable: no face opens the door"),
         "clock": Word(CLOCKS),
         "mode": Text(64),
         "door": DOOR,
@@ -51,6 +53,7 @@ STATE = Table(
             is_open=True,
         ),
     },
+    frozenset({"liveness"}),
     is_open=True,
     about="how the door is; on change and every 60 s",
 )

@@ -38,6 +38,7 @@ STATE = {
     "software": "1.2",
     "model": "sface",
     "gallery": 118,
+    "liveness": "weak",
     "camera": "ok",
     "clock": "synced",
     "mode": "normal",

@@ -40,8 +40,8 @@ STRONG_NETWORKS = ("faceplugin", *PAIR)
 50 px and more nearly everybody passed (docs/pad.md)."""
 
 WEAK_NETWORKS = ("faceplugin",)
-"""What a package alone can install. It passed one phone in seven tries or so, and half of them with the
-screen's border hidden, so its yes is not enough by itself: more is asked (`Demands.weak`)."""
+"""What a package alone can install. It was seen to pass a phone held in the fingers, and more of its tries
+with the screen's border hidden, so its yes is not enough by itself: more is asked (`Demands.weak`)."""
 
 NIGHT_NETWORK = "faceplugin"
 """The one that tells faces from replays without colour at all: of 11 living people made grey it passed

@@ -13,7 +13,7 @@ from edge.policy.modes import Mode
 from edge.relay.door import Alarm, DoorStatus, LockStatus
 from edge.runtime.clock_trust import ClockTrust
 from edge.runtime.metrics_page import gauge, one_of
-from edge.wire.state import CAMERA
+from edge.wire.state import CAMERA, LIVENESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,6 +80,8 @@ def _door(state: dict[str, Any]) -> Iterator[Metric]:
     about = {"version": state["software"], "model": state["model"] or "none"}
     yield InfoMetricFamily("facegate_door", "Software and face model", about)
     yield one_of("facegate_camera", "What the camera shows", "state", CAMERA, [state["camera"]])
+    if "liveness" in state:
+        yield one_of("facegate_liveness", "Attack detection", "state", LIVENESS, [state["liveness"]])
     yield one_of("facegate_contact", "Door contact", "state", DoorStatus, [door["contact"]])
     yield one_of("facegate_lock", "lock_fault: the guard is not heard", "state", LockStatus, [door["lock"]])
     yield one_of("facegate_alarm", "Alarms of the door", "alarm", Alarm, door["alarms"])

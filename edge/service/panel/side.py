@@ -188,6 +188,7 @@ class PanelSide:
             door=lambda: door_words(door.hardware.door.state),
             network=lambda: replace(network(), fingerprint=fingerprint),
             back_up=backup_maker(door.data, self._clock),
+            liveness="unavailable" if seeing is None else seeing.liveness.state,
             unmatched=(dict) if seeing is None else (lambda: seeing.follower.unmatched),
         )
 

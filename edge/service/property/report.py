@@ -19,7 +19,7 @@ class DoorReport:
     """Says how the door is now; any thread. Tell it every event with `heard`.
 
     `gallery` is None while nobody can be recognised, `trust` and `mode` give the words of the
-    clock and of the door's mode.
+    clock and of the door's mode, `liveness` that of its attack detection.
     """
 
     def __init__(
@@ -28,11 +28,13 @@ class DoorReport:
         door: Callable[[], DoorState],
         trust: Callable[[], str],
         mode: Callable[[], str],
+        liveness: str = "unavailable",
     ) -> None:
         self._gallery = gallery
         self._door = door
         self._trust = trust
         self._mode = mode
+        self._liveness = liveness
         self._camera = "ok"
 
     def heard(self, draft: EventDraft) -> None:
@@ -41,13 +43,14 @@ class DoorReport:
             self._camera = str(draft.data.get("state", "unknown"))
 
     def read(self) -> dict[str, Any]:
-        """Return `software`, `model`, `gallery`, `camera`, `clock`, `mode` and `door`."""
+        """Return `software`, `model`, `gallery`, `camera`, `liveness`, `clock`, `mode` and `door`."""
         gallery = self._gallery
         return {
             "software": __version__,
             "model": gallery.model_id if gallery is not None else None,
             "gallery": gallery.residents if gallery is not None else 0,
             "camera": self._camera,
+            "liveness": self._liveness,
             "clock": self._trust(),
             "mode": self._mode(),
             "door": door_words(self._door()),

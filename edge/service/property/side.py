@@ -59,12 +59,16 @@ class PropertySide:
     """One door's answers to its property. Call `tick` every second.
 
     `window` is when staff may enrol; whatever serves the panel asks it. `restart` stops the door so
-    that its supervisor starts it again, None when nobody would. It works without a broker too:
-    `join` is what needs one.
+    that its supervisor starts it again, None when nobody would. `liveness` is the word for its state.
+    It works without a broker too: `join` is what needs one.
     """
 
     def __init__(
-        self, door: RunningDoor, gallery: LiveGallery | None, restart: Callable[[], None] | None
+        self,
+        door: RunningDoor,
+        gallery: LiveGallery | None,
+        restart: Callable[[], None] | None,
+        liveness: str = "unavailable",
     ) -> None:
         self._door = door
         self.link: Callable[[], dict[str, Any]] | None = None
@@ -75,6 +79,7 @@ class PropertySide:
             lambda: door.hardware.door.state,
             door.trust,
             lambda: str(door.rules.policy.modes.mode(door.clock.now())),
+            liveness,
         )
         self._reloader = Reloader(
             door.configuration, door.rules, door.hardware, door.retention, door.clock, restart
