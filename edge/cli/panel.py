@@ -92,7 +92,7 @@ def panel(
         stack.callback(feed.close)
         models = open_models(model)
         watch = liveness_maker(liveness, models, lambda line: click.echo(line, err=True))
-        wish = PanelWish(door, data, Sureness(fpir), minors, watch)
+        wish = PanelWish(door, data, Sureness(fpir), minors, new_liveness=watch)
         journal = _journal(data, door)
         log = stack.enter_context(closing(EventLog(journal, clock)))
         desk = open_desk(wish, models, Around(feed, clock, log), stack)

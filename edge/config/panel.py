@@ -9,6 +9,18 @@ from pydantic import Field, model_validator
 from edge.config.section import Section
 
 
+class SiteSection(Section):
+    """Who answers for the faces of this door: what its notices, confirmations and signs name."""
+
+    operator: str = Field("", max_length=200, description="who is responsible for the faces, by full name")
+    contact: str = Field("", max_length=200, description="how to reach them: telephone or address")
+    office: str = Field("", max_length=200, description="where residents withdraw their consent")
+    child_rules: str = Field(
+        "", max_length=200, description="name or place of the rules for the data of children under 14"
+    )
+    doors: str = Field("", max_length=200, description="what opens, as the notice calls it")
+
+
 class PanelSection(Section):
     """The web page of this door, served by the door itself; needs the extra `panel`."""
 

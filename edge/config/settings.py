@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, model_validator
 
 from edge.config.mqtt import Mqtt  # noqa: TC001 - read at run time
-from edge.config.panel import PanelSection
+from edge.config.panel import PanelSection, SiteSection
 from edge.config.section import MetricsSection, Section
 from edge.config.storage import Storage, require_identity
 from edge.extras import placed
@@ -250,6 +250,7 @@ class Settings(Section):
     storage: Storage = Storage()  # type: ignore[call-arg]
     access: Access = Access()  # type: ignore[call-arg]
     panel: PanelSection = PanelSection()  # type: ignore[call-arg]
+    site: SiteSection = SiteSection()  # type: ignore[call-arg]
     mqtt: Mqtt | None = None
     metrics: MetricsSection | None = None
 

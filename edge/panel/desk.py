@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from edge.consent.notice import Operator
 from edge.domain import EventDraft
 from edge.events import Kind
 from edge.web.logins import LoginGuard
@@ -56,14 +57,13 @@ class Desk:
     """One door as seen from the panel.
 
     `log` writes events; `events` (before seq or None, count) returns the newest first; `pulse`
-    opens once, None when the relay is out of reach; `facts` are (name, value) for the about page; `screen` is
-    what the display at the gate shows, None where the panel runs without the door, `keys` what can be
-    pressed on it, and `words` what the staff have it say. `door` returns the door's state in words
-    (`contact`, `lock`, `secured`, `alarms`). `back_up` (passphrase) makes an encrypted backup, which
-    the caller deletes.
-    `sight` finds faces for the live view; `unmatched` returns who is enrolled and yet not matched by the
-    door, and why; `liveness` is `full`, `weak`, `off` or `unavailable`.
-    What is None is not connected, and its page says so.
+    opens once, None when the relay is out of reach; `operator` is whom the notices name; `facts` are
+    (name, value) for the about page; `screen` is what the display at the gate shows, None where the
+    panel runs without the door, `keys` what can be pressed on it, and `words` what the staff have it
+    say. `door` returns the door's state in words (`contact`, `lock`, `secured`, `alarms`). `back_up`
+    (passphrase) makes an encrypted backup, which the caller deletes. `sight` finds faces for the live
+    view; `unmatched` returns who is enrolled and yet not matched by the door, and why. What is None is
+    not connected, and its page says so.
     """
 
     door_id: str
@@ -79,6 +79,7 @@ class Desk:
     pulse: Callable[[], object] | None = None
     facts: tuple[Fact, ...] = ()
     minors_allowed: bool = False
+    operator: Operator = field(default_factory=Operator)
     zone: tzinfo = UTC
     screen: GateScreen | None = None
     keys: GateKeys | None = None

@@ -38,7 +38,11 @@ def form(ask: Ask) -> Response:
     """Return the form that begins an enrolment, or the one under way."""
     if ask.desk.studio.now is not None:
         return ask.to("/enrol/now")
-    return ask.page("enrol.html", notice=notice_text(CURRENT, ask.language), wanted=ask.request.query_params)
+    return ask.page(
+        "enrol.html",
+        notice=notice_text(CURRENT, ask.language, ask.desk.operator),
+        wanted=ask.request.query_params,
+    )
 
 
 def start(ask: Ask) -> Response:

@@ -38,6 +38,7 @@ def home(ask: Ask) -> Response:
     return ask.page(
         "home.html",
         count=count,
+        is_named=desk.operator.is_named,
         filing=ask.tell(filing) if (filing := filing_notice(count)) else "",
         again=len(desk.residents.other_models(desk.recogniser.model_id)),
         unmatched=len(desk.unmatched()),

@@ -82,7 +82,7 @@ def resident(ask: Ask) -> Response:
         unmatched=ask.desk.unmatched().get(person.id),
         again=person.id in ask.desk.residents.other_models(ask.desk.recogniser.model_id),
         is_welcomed=bool(_greetings(ask, person)),
-        greeting_notice=notice_text(GREETING_NOTICE, ask.language),
+        greeting_notice=notice_text(GREETING_NOTICE, ask.language, ask.desk.operator),
     )
 
 

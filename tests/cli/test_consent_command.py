@@ -182,4 +182,4 @@ def test_the_notice_is_printed_to_be_signed(door):
     done = CliRunner().invoke(app, ["consent", "notice", "--language", "zh"])
 
     assert "人脸" in done.output
-    assert "2026-1" in done.output
+    assert "2026-2" in done.output

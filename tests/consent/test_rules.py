@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from edge.consent.notice import CURRENT, VERSIONS, notice_text
+from edge.consent.notice import CURRENT, VERSIONS, Operator, notice_text, sign_text
 from edge.consent.retention import Expiry, due
 from edge.consent.rules import Statement, consent_from, filing_notice, objection_to_match
 from edge.domain import Reason, Resident, Template
 from edge.errors import ConsentRefused
-from edge.words import LANGUAGES
+from edge.words import LANGUAGES, catalogue
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 YES = Statement("anna", agrees=True)
@@ -71,6 +72,35 @@ def test_a_guardian_may_agree_where_minors_are_enrolled():
 def test_every_notice_is_there_in_both_languages():
     assert CURRENT in VERSIONS
     assert all(notice_text(version, language) for version in VERSIONS for language in LANGUAGES)
+
+
+PUBLISHED = {
+    "2026-1": "dd34fa4515cc21f8",
+    "greeting-2026-1": "25b99a8906c65b0f",
+    "2026-2": "730b0068662a6b39",
+    "greeting-2026-2": "221e3a35ebe03384",
+}
+
+
+def test_a_published_notice_is_never_edited():
+    for version, digest in PUBLISHED.items():
+        texts = "".join(catalogue(language).text(f"notice.{version}") for language in ("en", "zh"))
+        assert hashlib.sha256(texts.encode()).hexdigest()[:16] == digest, "make a new version instead"
+
+
+def test_the_notice_names_who_is_responsible_and_only_ways_that_there_are():
+    operator = Operator("阳光物业服务有限公司", "0571-1234", "3 号楼一层", keep_days=60, other_ways=("card",))
+    text = notice_text(CURRENT, "zh", operator)
+    assert "处理者：阳光物业服务有限公司，联系方式：0571-1234" in text
+    assert "保存 60 天。" in text
+    assert "门卡同样可以开门" in text
+    assert "开门密码" not in text
+    assert operator.is_named
+    assert not Operator("阳光").is_named
+    reporting = notice_text(CURRENT, "en", Operator(is_reporting=True, other_ways=()))
+    assert "kept for 90 days and also sent to the property's system" in reporting
+    assert "also opens by the property's staff" in reporting
+    assert "阳光物业服务有限公司" in sign_text("zh", operator)
 
 
 def test_unused_and_expired_templates_are_due_and_used_ones_are_not():

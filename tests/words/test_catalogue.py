@@ -45,7 +45,7 @@ NAMES = {
     ),
     *("untrusted", "clock", "nobody", "camera", "rotate"),
     *("IANA", "USB", "CSI", "BCM", "TOML", "FPIR", "Home", "Assistant"),
-    *("reason", "config"),
+    *("reason", "config", "site", "operator", "contact"),
     *("TPM", "systemd", "video", "rpicam-hello", "list-cameras"),
 }
 """Names of products, formats and commands; every other Latin word on a Chinese page is a mistake."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,12 +14,11 @@ from edge.cli.consent.papers import export, receipt_key, verify_receipt
 from edge.cli.data_dir import data_option
 from edge.cli.door_files import opened
 from edge.cli.identity import RESIDENT_ID
+from edge.cli.run import DEFAULT_CONFIG
 from edge.events import Kind
 from edge.words import LANGUAGES
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from edge.domain import Consent
     from edge.store.residents import ResidentStore
 
@@ -34,15 +34,30 @@ def consent() -> None:
 @consent.command()
 @click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True)
 @click.option("--greeting", is_flag=True, help="The one for being welcomed by name.")
-def notice(language: str, greeting: bool) -> None:
-    """Print the notice to read and sign before a face is enrolled.
+@click.option("--sign", is_flag=True, help="The line for a sign beside the camera.")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"Settings that name the operator. [default: {DEFAULT_CONFIG} if there]",
+)
+def notice(language: str, greeting: bool, sign: bool, config: Path | None) -> None:
+    """Print the notice to read and sign before a face is enrolled, or the sign beside the camera.
+
+    Who is responsible stands in the table [site] of the settings.
 
     Example: facegate consent notice --language zh
     """
-    from edge.consent.notice import CURRENT, GREETING_NOTICE, notice_text
+    from edge.config.load import load_settings
+    from edge.consent.notice import CURRENT, GREETING_NOTICE, notice_text, sign_text
+    from edge.service.panel.operator import operator_of
 
+    path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+    operator = None if path is None else operator_of(load_settings(path))
+    if sign:
+        click.echo(sign_text(language, operator))
+        return
     version = GREETING_NOTICE if greeting else CURRENT
-    click.echo(f"{notice_text(version, language)}\n\n({version})")
+    click.echo(f"{notice_text(version, language, operator)}\n\n({version})")
 
 
 @consent.command()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from edge import __version__
+from edge.consent.notice import Operator
 from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
 from edge.errors import EnrolmentRefused, ModelMissing
@@ -71,6 +72,7 @@ class PanelWish:
     data: Path
     sureness: Sureness = field(default_factory=Sureness)
     minors_allowed: bool = False
+    operator: Operator = field(default_factory=Operator)
     new_liveness: Callable[[], LivenessCheck | None] | None = None
     matcher: Callable[[], Identifier] | None = None
     limits: QualityLimits | None = None
@@ -111,6 +113,7 @@ def open_desk(wish: PanelWish, models: Models | None, around: Around, stack: Exi
         lambda before, count: events_of(data, before, count),
         facts=_facts(models, store),
         minors_allowed=wish.minors_allowed,
+        operator=wish.operator,
         words=words,
         sight=None if models is None else Sight(models.detector, around.clock, wish.limits),
     )

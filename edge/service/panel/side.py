@@ -16,6 +16,7 @@ from edge.extras import way_to_install
 from edge.faces.detector import load_detector
 from edge.panel.feed import DoorFeed
 from edge.policy.modes import Mode
+from edge.service.panel.operator import operator_of
 from edge.service.property.report import door_words
 from edge.words import Message, message
 
@@ -164,6 +165,7 @@ class PanelSide:
             door.data,
             Sureness(recognition.fpir, recognition.similarity),
             self._section.minors,
+            operator_of(door.settings),
             window=ties.property.window,
         )
         if seeing is not None and recognition.liveness != "off":
