@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-RECORD_SECONDS = 1.0
-"""How long `record` waits for another thread that is storing: half of what an opening may take."""
-COMMIT_SECONDS = 5.0
+PATIENCE_SECONDS = 1.0
+"""How long anybody waits for another thread that is storing: half of what an opening may take."""
+TURN_SECONDS = 0.25
+"""How long one turn stores what waits: somebody may stand at the door whose entry is next."""
+RETRY_SECONDS, BREATH_SECONDS = 5.0, 0.01
+"""How long one `retry` goes on, and between two of its turns: others get theirs."""
 QUIET_SECONDS = 60.0
 """Between two log lines about the same trouble: a full disk must not be filled by saying so."""
 
@@ -55,6 +58,7 @@ class EventLog:
         self._clock = clock
         self._timing = timing
         self._storing = threading.Lock()
+        self._breath = threading.Event()
         self._unsaved = UnsavedEvents() if unsaved is None else unsaved
         self._listeners: tuple[Listener, ...] = ()
         self._trouble: tuple[str, float] | None = None
@@ -75,7 +79,7 @@ class EventLog:
         """Write down what has happened; None when it has to wait in memory for the journal."""
         event = None
         try:
-            event = self._store(draft, RECORD_SECONDS)
+            event = self._store(draft)
         except JournalUnavailable as error:
             self._unsaved.add(draft)
             self._complain(str(error))
@@ -88,7 +92,7 @@ class EventLog:
         Raises `JournalUnavailable` when it cannot be stored now; it is not stored later either.
         """
         try:
-            event = self._store(draft, COMMIT_SECONDS)
+            event = self._store(draft)
         except JournalUnavailable as error:
             self._complain(str(error))
             raise
@@ -99,33 +103,43 @@ class EventLog:
         """Store what waits, if that can be done now, or some seconds' worth of it."""
         if not (len(self._unsaved) or self._unsaved.tally()):
             return
+        until = self._clock.monotonic() + RETRY_SECONDS
         try:
-            with self._turn(COMMIT_SECONDS):
-                self._store_unsaved(self._clock.monotonic() + COMMIT_SECONDS)
+            while not self._store_a_turn() and self._clock.monotonic() < until:
+                self._breath.wait(BREATH_SECONDS)
         except JournalUnavailable as error:
             self._complain(str(error))
 
     def close(self) -> None:
         """Store what waits and close the journal. Safe to call twice."""
-        self.retry()
+        before = -1
+        while len(self._unsaved) not in {0, before}:
+            before = len(self._unsaved)
+            self.retry()
         if len(self._unsaved):
             logger.critical("%d events could not be stored and end with this process", len(self._unsaved))
         self._journal.close()
 
-    def _store(self, draft: EventDraft, patience_seconds: float) -> DoorEvent:
+    def _store(self, draft: EventDraft) -> DoorEvent:
         """Store what waits in memory, then `draft`: the order of events is kept.
 
         When very much waits, `draft` goes first: nobody stands before the door for a queue.
         """
-        with self._turn(patience_seconds):
-            self._store_unsaved(self._clock.monotonic() + patience_seconds)
+        with self._turn():
+            self._store_unsaved()
             return self._append(draft)
 
-    def _store_unsaved(self, until: float) -> None:
+    def _store_a_turn(self) -> bool:
+        with self._turn():
+            return self._store_unsaved()
+
+    def _store_unsaved(self) -> bool:
+        """Store what waits for one turn; return whether nothing waits any more."""
+        until = self._clock.monotonic() + TURN_SECONDS
         while (unsaved := self._unsaved.take()) is not None:
             if self._clock.monotonic() > until:
                 self._unsaved.back(unsaved)
-                return
+                return False
             try:
                 self._append(unsaved.draft)
             except BaseException:
@@ -136,6 +150,7 @@ class EventLog:
             self._append(EventDraft.now(self._clock, Kind.HEALTH_JOURNAL, dict(tally)))
             self._unsaved.settle(tally)
             self._trouble = None
+        return True
 
     def _append(self, draft: EventDraft) -> DoorEvent:
         began = self._clock.monotonic()
@@ -148,11 +163,11 @@ class EventLog:
         return event
 
     @contextmanager
-    def _turn(self, patience_seconds: float) -> Iterator[None]:
+    def _turn(self) -> Iterator[None]:
         """Wait until no other thread is storing. Raises `JournalUnavailable` when that takes too long."""
-        if not self._storing.acquire(timeout=patience_seconds):
+        if not self._storing.acquire(timeout=PATIENCE_SECONDS):
             raise JournalUnavailable(
-                f"the journal has been storing another event for {patience_seconds:g} s; the card is slow"
+                f"the journal has been storing other events for {PATIENCE_SECONDS:g} s; the card is slow"
             )
         try:
             yield

@@ -173,6 +173,23 @@ def test_nobody_waits_long_for_another_thread_that_is_storing(clock):
     assert card.kinds == ["door.opened", "access.granted", "health.journal"]
 
 
+def test_a_long_queue_does_not_stand_before_somebody_at_the_door(card, clock, log):
+    """An hour of events takes a slow card many seconds; an entry waits for a turn of them only."""
+    card.problem = FULL
+    for _ in range(100):
+        log.record(draft(Kind.DOOR_OPENED))
+    card.problem, card.stall_seconds = None, 0.05
+
+    began = clock.monotonic()
+    assert log.commit(draft(Kind.ACCESS_GRANTED)) is not None
+    assert clock.monotonic() - began < 0.5
+    assert log.unsaved > 80
+
+    log.close()
+    assert log.unsaved == 0
+    assert card.kinds.count("door.opened") == 100
+
+
 def test_how_long_each_took_is_told(card, clock):
     took = []
     log = EventLog(card, clock, timing=lambda one, seconds: took.append((str(one.kind), seconds)))
