@@ -103,6 +103,10 @@ class StoreError(FacegateError, RuntimeError):
     """The resident store is missing, damaged or of another version."""
 
 
+class StoreUnavailable(StoreError):
+    """The card does not let the file be read or written just now; try again."""
+
+
 class KeyUnavailable(StoreError):
     """The key that opens faces cannot be had just now; PIN, card and pass go on."""
 

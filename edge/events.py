@@ -97,6 +97,7 @@ class Kind(StrEnum):
     HEALTH_ROSTER = "health.roster"
     HEALTH_RESIDENTS = "health.residents"
     HEALTH_CREDENTIALS = "health.credentials"
+    HEALTH_STORAGE = "health.storage"
     HEALTH_GALLERY = "health.gallery"
     HEALTH_LIVENESS = "health.liveness"
     HEALTH_CLOCK = "health.clock"
@@ -240,6 +241,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.HEALTH_ROSTER: _F(_HEALTH, _BAD, well_states=WELL),
         _K.HEALTH_RESIDENTS: _F(_HEALTH, _ALARM),
         _K.HEALTH_CREDENTIALS: _F(_HEALTH, _ALARM, well_states=WELL),
+        _K.HEALTH_STORAGE: _F(_HEALTH, _ALARM),
         _K.HEALTH_GALLERY: _F(_HEALTH, _BAD, well_states=WELL),
         _K.HEALTH_LIVENESS: _F(_HEALTH, _BAD),
         _K.HEALTH_CLOCK: _F(_HEALTH, _BAD, well_states=WELL),

@@ -18,12 +18,12 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from edge.durable import write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority
 from edge.site.provision import HUB
 from edge.store.remote_key import PATH
 from edge.store.sealer import KEY_BYTES
-from edge.store.small_file import write_whole
 from edge.wire.names import DEVICE_ID
 
 if TYPE_CHECKING:

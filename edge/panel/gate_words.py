@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.errors import PanelRefused
-from edge.store.database import open_database
 from edge.store.shared import SharedDatabase
 from edge.web.accounts import ACCOUNTS
 from edge.words import message
@@ -27,7 +26,7 @@ class GateWords:
     """The display's notice, by language. Any thread. Raises `StoreError` when its file is damaged."""
 
     def __init__(self, path: Path) -> None:
-        self._file = SharedDatabase(path, open_database(path, ACCOUNTS), "the display's words")
+        self._file = SharedDatabase(path, ACCOUNTS)
 
     def notices(self) -> dict[str, str]:
         """Return the notice by language; a language without one is missing."""

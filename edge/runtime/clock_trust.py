@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.aside import Aside, TooSlow
 from edge.runtime.kept_time import PROVISIONAL_SECONDS, KeptTime, Leap, read_kept, stamp_of, write_kept
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class TrustedTime:
     def __init__(
         self, clock: Clock, floor_file: Path, is_synchronised: Callable[[], bool], *, has_rtc: bool = False
     ) -> None:
+        self._aside = Aside("clock")
         self._clock = clock
         self._file = floor_file
         self._is_synchronised = is_synchronised
@@ -223,9 +225,16 @@ class TrustedTime:
             self._line = None
 
     def _write(self, mono: float) -> None:
-        self._written_at = mono
-        write_kept(self._file, self._kept)
-        self._stamp = stamp_of(self._file)
+        self._written_at, kept = mono, self._kept
+
+        def write() -> None:
+            write_kept(self._file, kept)
+            self._stamp = stamp_of(self._file)
+
+        try:
+            self._aside.ask(write)
+        except TooSlow as error:
+            logger.warning("%s: the trusted time is kept later: %s", self._file, error)
 
 
 def system_is_synchronised(root: Path = Path("/")) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+from edge.durable import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,13 +77,8 @@ def write_kept(file: Path, kept: KeptTime) -> None:
     if kept.leap is not None:
         leap = kept.leap
         lines.append(f"leap {leap.at.isoformat()} {leap.held_seconds:.0f} {leap.wanted_seconds:.0f}")
-    fresh = file.with_suffix(".new")
     try:
-        with fresh.open("w", encoding="ascii") as out:
-            out.write("\n".join(lines) + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(file)  # atomic: a power cut leaves the old time or the new one
+        write_whole(file, ("\n".join(lines) + "\n").encode("ascii"))
     except OSError as error:
         logger.warning("%s: the trusted time cannot be kept (%s)", file, error)
 

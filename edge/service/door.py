@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge import __version__
+from edge.aside import Aside, TooSlow
 from edge.controller import DoorController
 from edge.domain import EventDraft
 from edge.errors import ModelCorrupt, ModelMissing
@@ -26,6 +27,7 @@ from edge.runtime.worker import Worker
 from edge.service.chores.housekeeping import DONE_FILE, Housekeeping
 from edge.service.chores.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
 from edge.service.chores.retention import FaceKeeping
+from edge.service.chores.storage import StorageWatch
 from edge.service.entry.access import DoorAccess
 from edge.service.entry.kept import EndedPasses, Roster
 from edge.service.entry.rules import DoorRules
@@ -42,7 +44,9 @@ from edge.service.recognition.consent import FollowedConsents
 from edge.service.recognition.liveness import make_liveness
 from edge.service.recognition.recogniser import open_models
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
+from edge.store.credentials import CREDENTIALS_FILE
 from edge.store.journal import SqliteJournal
+from edge.store.keyring import KEYS_FILE, Keyring
 from edge.store.mending import open_residents
 from edge.store.residents import RESIDENTS_FILE
 from edge.store.retention import Retention
@@ -55,6 +59,7 @@ if TYPE_CHECKING:
     from edge.config.settings import Settings
     from edge.ports import Clock
     from edge.service.chores.housekeeping import Pruner
+    from edge.service.chores.storage import Stored
     from edge.service.parts import Seeing
     from edge.store.residents import ResidentStore
 
@@ -68,6 +73,9 @@ POLL_SECONDS = 0.02
 
 TICK_SECONDS = 1.0
 """Between two looks at the door's mode, the clock, a PIN that is waited for, and unsaved events."""
+
+MODELS_SECONDS = 10.0
+"""Between two attempts to open models that were missing, damaged or unreadable at the start."""
 
 SLOW_CARD_SECONDS = 120.0
 """A card that is wearing out stalls for many seconds; that is no reason to start afresh."""
@@ -85,6 +93,7 @@ class _Parts:
     seeing: Seeing | None
     property: PropertySide
     panel: PanelSide
+    storage: StorageWatch
 
 
 class DoorService:
@@ -200,6 +209,7 @@ class DoorService:
         gallery = None if seeing is None else seeing.follower.gallery
         liveness = "unavailable" if seeing is None else seeing.liveness.state
         side = PropertySide(door, gallery, self._restarter(), liveness)
+        watch = StorageWatch(self._files(store, rules), lambda kind, data: self._note(kind, **data))
         self._note(Kind.SERVICE_STARTED, version=__version__, recognition=seeing is not None, **problems)
         if seeing is not None and seeing.liveness.problem is not None:
             about = {"state": seeing.liveness.state, "problem": seeing.liveness.problem[:200]}
@@ -208,13 +218,24 @@ class DoorService:
             self._note(Kind.HEALTH_RESIDENTS, **damage.told())
         if starts >= MANY_RESTARTS:
             self._note(Kind.HEALTH_RESTARTS, starts=starts, within_seconds=RESTARTS_SECONDS)
-        return _Parts(door, seeing, side, panel)
+        return _Parts(door, seeing, side, panel, watch)
+
+    def _files(self, store: ResidentStore, rules: DoorRules) -> dict[str, Stored]:
+        files: dict[str, Stored] = {
+            RESIDENTS_FILE: store,
+            CREDENTIALS_FILE: rules.credentials,
+            CONSENTS_FILE: self._consents,
+        }
+        if isinstance(store.sealer, Keyring):
+            files[KEYS_FILE] = store.sealer
+        return files
 
     def _housekeeping(self) -> Housekeeping:
         """Return what removes things daily; faces first, because their last use is read from the journal."""
         ran = lambda: self._time.ran_seconds  # noqa: E731
         faces = FaceKeeping(self._data, self._clock, self._events.commit, ran)
-        faces.begin()
+        with suppress(TooSlow):
+            Aside("withdrawals").ask(faces.begin)
         chores: dict[str, Pruner] = {
             "faces whose time was up": faces,
             "uses of passes that ended": EndedPasses(self._data),
@@ -288,6 +309,7 @@ class DoorService:
         def tick() -> None:
             parts.door.hardware.hold(parts.door.access.tick())
             parts.property.tick()
+            parts.storage.look()
             self.stopping.wait(TICK_SECONDS)
 
         return Worker("access", tick, stopping=self.stopping)
@@ -329,8 +351,29 @@ class DoorService:
                 self.stopping.wait(followed.poll_seconds)
                 followed.refresh()
 
-            workers.append(Worker("roster", follow, stopping=self.stopping))
+            workers.append(
+                Worker("roster", follow, stopping=self.stopping, max_silence_seconds=SLOW_CARD_SECONDS)
+            )
+        else:
+            workers.append(self._models_worker())
         return workers
+
+    def _models_worker(self) -> Worker:
+        """Return the thread that tries the models again; once they can be used the door starts afresh."""
+        restart = self._restarter()
+
+        def look() -> None:
+            if self.stopping.wait(MODELS_SECONDS):
+                return
+            try:
+                open_models(self._settings.recognition.model)
+            except (ModelMissing, ModelCorrupt):
+                return
+            logger.warning("the models can be used now; faces are recognised after a new start")
+            if restart is not None:
+                restart()
+
+        return Worker("models", look, stopping=self.stopping, max_silence_seconds=SLOW_CARD_SECONDS)
 
     def _note(self, kind: Kind, **data: Any) -> None:
         self._events.record(EventDraft.now(self._clock, kind, data))

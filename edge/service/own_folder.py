@@ -21,22 +21,40 @@ LOCK_FILE = "service.lock"
 class OwnFolder:
     """Marks a data folder as a running door's for as long as it is open. Never waits.
 
-    Where another door has the mark already, `is_marked` is False and the log says so; a door that
-    refused to run would lock everybody out.
+    Where another door has the mark already, or the card gives none, `is_marked` is False and the log
+    says so; a door that refused to run would lock everybody out.
     """
 
     def __init__(self, data: Path) -> None:
-        self._file = os.open(data / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.is_marked = True
-        except OSError:
-            self.is_marked = False
-            logger.error("%s: another door runs on this folder; stop one of them", data)  # noqa: TRY400
+        self._file = _opened(data / LOCK_FILE)
+        self.is_marked = self._file is not None and _is_taken(self._file, data)
 
     def close(self) -> None:
         """Give the mark up."""
-        os.close(self._file)
+        if self._file is not None:
+            os.close(self._file)
+
+
+def _opened(path: Path) -> int | None:
+    """Return a descriptor of the mark; reading is enough to hold it. None on a card that gives neither."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        problem = error
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        logger.error("%s: nobody can see that a door runs here: %s", path, problem)  # noqa: TRY400
+        return None
+
+
+def _is_taken(file: int, data: Path) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        logger.error("%s: another door runs on this folder; stop one of them", data)  # noqa: TRY400
+        return False
+    return True
 
 
 def require_no_door(data: Path, way_out: str) -> None:

@@ -6,14 +6,14 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from edge.aside import DEADLINE_SECONDS, Aside, TooSlow
 from edge.errors import FacegateError, JournalUnavailable, StoreError
-from edge.runtime.aside import DEADLINE_SECONDS, Aside, TooSlow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge.aside import Asked
     from edge.domain import DoorEvent, EventDraft
-    from edge.runtime.aside import Asked
     from edge.store.journal import SqliteJournal
 
 

@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, cast
 
+from edge.durable import whole_file
 from edge.errors import StoreError
 from edge.store.acting import acting_as, owner_to_become
 from edge.store.consent_rows import CONSENTS
@@ -33,7 +34,6 @@ from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE
 from edge.store.sealed_file import Cost, SealedWriter
 from edge.store.site_key import SITE_KEY_FILE
-from edge.store.small_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Consent
+from edge.errors import StoreDamaged
 from edge.store.contexts import record_context
 from edge.store.database import COMPACT, Schema
 from edge.store.resident_rows import to_text
@@ -86,14 +87,17 @@ def columns_of(consent: Consent, sealer: Sealer) -> tuple[Any, ...]:
 def consent_of(row: tuple[Any, ...], sealer: Sealer) -> Consent:
     """Return the consent in a row of `COLUMNS`. Raises `StoreError` when it cannot be opened."""
     identity, resident_id, given_at, withdrawn_at, sealed = row
-    fields = json.loads(sealer.open(sealed, record_context("consent", identity)))
-    return Consent(
-        id=identity,
-        resident_id=resident_id,
-        given_at=datetime.fromisoformat(given_at),
-        withdrawn_at=None if withdrawn_at is None else datetime.fromisoformat(withdrawn_at),
-        **fields,
-    )
+    try:
+        fields = json.loads(sealer.open(sealed, record_context("consent", identity)))
+        return Consent(
+            id=identity,
+            resident_id=resident_id,
+            given_at=datetime.fromisoformat(given_at),
+            withdrawn_at=None if withdrawn_at is None else datetime.fromisoformat(withdrawn_at),
+            **fields,
+        )
+    except (ValueError, TypeError) as error:
+        raise StoreDamaged(f"consent {identity!r} is not one ({error})") from error
 
 
 def _sealed(sealer: Sealer, identity: str, fields: Mapping[str, object]) -> bytes:

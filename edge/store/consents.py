@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from edge.errors import KeyUnavailable, StoreError
 from edge.store.consent_rows import COLUMNS, CONSENTS, columns_of, consent_of, migrating
-from edge.store.database import open_database
 from edge.store.key_source import keyring_of
 from edge.store.keyring import Keyring
 from edge.store.resident_rows import to_text
 from edge.store.shared import SharedDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from edge.domain import Consent
     from edge.store.residents import ResidentStore
+
+LOG = logging.getLogger(__name__)
 
 CONSENTS_FILE = "consents.db"
 """Its name inside the data folder."""
@@ -48,15 +51,27 @@ class FaceAge:
 class ConsentLedger:
     """The consents of one door. Any thread, several processes.
 
-    What a consent says is sealed with the key of the records in the same folder. Raises `StoreError`
-    when the file is damaged or the key cannot be had.
+    What a consent says is sealed with the key of the records in the same folder. Of a damaged file
+    what can be read goes on: whose consent is lost is not matched. Raises `StoreError` when nothing
+    can be read of it, for a backup is worth more then, or the key cannot be had.
     """
 
     def __init__(self, path: Path) -> None:
         self._sealer = keyring_of(path.parent)
-        self._file = SharedDatabase(
-            path, open_database(path, CONSENTS, functions=migrating(self._sealer)), "the consent ledger"
-        )
+        try:
+            functions = migrating(self._sealer)
+            self._file = SharedDatabase(
+                path, CONSENTS, functions=functions, after_mending=(), begins_anew=False
+            )
+            self._file.check()
+        except BaseException:
+            self._sealer.close()
+            raise
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be changed now, None when it can as far as is known."""
+        return self._file.problem
 
     def record(self, consent: Consent) -> None:
         """Store a new consent durably. Raises `StoreError` for an id that is taken."""
@@ -158,7 +173,17 @@ class ConsentLedger:
     def _select(self, where: str, *values: object) -> tuple[Consent, ...]:
         with self._file.using() as connection:
             rows = connection.execute(f"SELECT {COLUMNS} FROM consents {where}", values).fetchall()  # noqa: S608 - constants
-        return tuple(consent_of(row, self._sealer) for row in rows)
+        return tuple(self._readable(rows))
+
+    def _readable(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Consent]:
+        """Give the consents that can be read; one that cannot is none, and costs nobody else's."""
+        for row in rows:
+            try:
+                yield consent_of(row, self._sealer)
+            except KeyUnavailable:
+                raise
+            except StoreError as error:
+                LOG.error("consent %s of %s cannot be read, record it anew: %s", *row[:2], error)  # noqa: TRY400
 
 
 def bind_consent(store: ResidentStore, consent: Consent) -> int:

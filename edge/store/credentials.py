@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import StoreError
 from edge.store.contexts import record_context
-from edge.store.database import COMPACT, Schema, open_database
+from edge.store.database import COMPACT, Schema
 from edge.store.sealer import AesGcmSealer, file_key
 from edge.store.shared import SharedDatabase
 
@@ -95,8 +95,14 @@ class CredentialStore:
         self._cards = CardSeal(file_key(path.with_name(PIN_KEY_FILE)))
         functions = {"card_mark": self._cards.mark, "sealed_card": self._cards.seal}
         self._file = SharedDatabase(
-            path, open_database(path, CREDENTIALS, functions=functions), "the credentials"
+            path, CREDENTIALS, what="the credentials", functions=functions, after_mending=()
         )
+        self._file.check()
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be changed now, None when it can as far as is known."""
+        return self._file.problem
 
     def pins(self) -> list[PinRow]:
         """Return every PIN."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from edge.errors import StoreDamaged, StoreError
+from edge.durable import sync_folder
+from edge.errors import StoreDamaged, StoreError, StoreUnavailable
 from edge.store.card import is_damage
-from edge.store.small_file import sync_folder
+from edge.store.memory_copy import memory_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,9 @@ BUSY_TIMEOUT_MS = 2000
 
 LOOKS, PAUSE_SECONDS = 3, 0.1
 """A file counts as damaged when so many looks in a row, with pauses, found it so."""
+
+SALVAGED = ".salvaged"
+"""What a file's name ends in while it waits to take the place of a damaged one."""
 
 COMPACT = ("VACUUM",)
 """A migration of its own: cut short by a kill it is simply done again, like every other."""
@@ -68,12 +72,12 @@ def open_database(
     a newer facegate.
     """
     with _refusals(path, schema):
+        take_salvaged(path)
         _create_private(path)
         connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
         try:
             _configure(connection, synchronous)
-            for name, function in functions.items():
-                connection.create_function(name, -1, function)
+            _add(connection, functions)
             _migrate(connection, path, schema)
         except BaseException:
             connection.close()
@@ -99,6 +103,26 @@ def open_read_only(path: Path, schema: Schema, *, older: bool = False) -> sqlite
         return connection
 
 
+def open_copy(
+    path: Path, schema: Schema, functions: Mapping[str, Callable[..., str | bytes]] = NO_FUNCTIONS
+) -> sqlite3.Connection:
+    """Return a connection to what is in `path` now, in memory, of the current version; nothing is written.
+
+    For a card that can be read and not written to. Changes are refused. Raises `StoreError`.
+    """
+    with _refusals(path, schema):
+        connection = memory_copy(path)
+        connection.text_factory = readable
+        try:
+            _add(connection, functions)
+            _migrate(connection, path, schema)
+            connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """Run the block as one write: all of it is committed, or none of it happened."""
@@ -111,6 +135,17 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Run the block's questions on one state of the file, whoever changes it meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield connection
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def damage_of(path: Path, schema: Schema) -> str | None:
@@ -155,19 +190,37 @@ def quarantine(path: Path, at: datetime) -> Path:
     return kept
 
 
+def take_salvaged(path: Path) -> None:
+    """Give a file that was salvaged completely its name, where the damaged one has lost it already."""
+    salvaged = path.with_name(path.name + SALVAGED)
+    if path.exists() or not salvaged.exists():
+        return
+    for part in ("-wal", "-shm"):  # of the damaged file, which keeps them under its new name
+        path.with_name(path.name + part).unlink(missing_ok=True)
+    salvaged.replace(path)
+    sync_folder(path.parent)
+
+
 def _look(path: Path, schema: Schema) -> str | None:
     try:
         with _refusals(path, schema), closing(_connect(f"{path.absolute().as_uri()}?mode=rw")) as connection:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except StoreDamaged as error:
-        return str(error)
+        return str(error.__cause__ or error)
     return None if found == "ok" else str(found)
 
 
 def _connect(uri: str) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000
     )
+    connection.text_factory = readable
+    return connection
+
+
+def readable(text: bytes) -> str:
+    """Return stored text; of a damaged one what can be read, so that it costs its own row and no other."""
+    return text.decode("utf-8", "replace")
 
 
 def _create_private(path: Path) -> None:
@@ -192,6 +245,11 @@ def _configure(connection: sqlite3.Connection, synchronous: str) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
+
+
+def _add(connection: sqlite3.Connection, functions: Mapping[str, Callable[..., str | bytes]]) -> None:
+    for name, function in functions.items():
+        connection.create_function(name, -1, function)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
@@ -252,6 +310,6 @@ def _refusals(path: Path, schema: Schema) -> Iterator[None]:
             raise StoreDamaged(
                 f"{path}: the {schema.name} is damaged ({error}); restore or remove it"
             ) from error
-        raise StoreError(f"{path}: cannot open the {schema.name}: {error}") from error
+        raise StoreUnavailable(f"{path}: cannot open the {schema.name}: {error}") from error
     except OSError as error:
-        raise StoreError(f"{path}: cannot open the {schema.name}: {error.strerror}") from error
+        raise StoreUnavailable(f"{path}: cannot open the {schema.name}: {error.strerror}") from error

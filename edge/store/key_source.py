@@ -13,14 +13,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from edge.errors import StoreError
+from edge.durable import write_whole
+from edge.errors import KeyUnavailable, StoreError
 from edge.store.keyring import KEYS_FILE, Keyring
 from edge.store.remote_key import remote_key
 from edge.store.site_key import SITE_KEY_FILE, CredentialKey, EitherKey, KeyFile
-from edge.store.small_file import write_whole
+from edge.words import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from edge.store.remote_key import RemoteKey
     from edge.store.site_key import SiteKey
@@ -84,15 +85,45 @@ def read_source(folder: Path) -> KeySource:
         return _source(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return KeySource()
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except OSError as error:
+        raise KeyUnavailable(f"{path}: cannot be read now ({error.strerror})") from error
+    except (ValueError, TypeError, KeyError) as error:
         raise StoreError(f"{path}: not a note of where the key is ({error}); restore it") from error
 
 
-def keyring_of(folder: Path, environ: Mapping[str, str] = os.environ) -> Keyring:
-    """Return the keyring of a data folder, opened with the source noted there."""
-    source = read_source(folder)
-    site_key, local_key = source.site_key(folder, environ), source.local_key(folder, environ)
-    return Keyring(folder / KEYS_FILE, site_key, local_key)
+def keyring_of(folder: Path, environ: Mapping[str, str] = os.environ, *, is_patient: bool = False) -> Keyring:
+    """Return the keyring of a data folder, opened with the source noted there.
+
+    `is_patient` as in `SharedDatabase`; then a note that cannot be read now is read again at need.
+    """
+    try:
+        source = read_source(folder)
+    except KeyUnavailable:
+        if not is_patient:
+            raise
+        site_key: SiteKey = NotedKey(folder, environ, KeySource.site_key)
+        local_key: SiteKey = NotedKey(folder, environ, KeySource.local_key)
+    else:
+        site_key, local_key = source.site_key(folder, environ), source.local_key(folder, environ)
+    return Keyring(folder / KEYS_FILE, site_key, local_key, is_patient=is_patient)
+
+
+class NotedKey:
+    """The key of the source noted in a folder, whose note could not be read so far. A `SiteKey`."""
+
+    protection = Message("panel.protection.unknown")
+
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        choose: Callable[[KeySource, Path, Mapping[str, str]], SiteKey],
+    ) -> None:
+        self._folder, self._environ, self._choose = folder, environ, choose
+
+    def keys(self) -> Sequence[bytes]:
+        """Return the keys of the noted source. Raises `KeyUnavailable` while the note cannot be read."""
+        return self._choose(read_source(self._folder), self._folder, self._environ).keys()
 
 
 def use_source(folder: Path, wanted: KeySource, environ: Mapping[str, str] = os.environ) -> bool:

@@ -11,17 +11,17 @@ import hashlib
 import logging
 import secrets
 import sqlite3
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from edge.errors import KeyUnavailable, StoreError
+from edge.errors import KeyUnavailable, StoreDamaged, StoreError, StoreUnavailable
 from edge.store.contexts import RECORDS, person_of
-from edge.store.database import Schema, open_database, transaction
+from edge.store.database import Schema
 from edge.store.sealer import KEY_BYTES, AesGcmSealer
 from edge.store.shared import SharedDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from edge.store.site_key import SiteKey
@@ -49,23 +49,42 @@ class Keyring:
     """Seals each person's templates with a key of his own. A `Sealer`; any thread, several processes.
 
     `local_key` wraps the key of the records; by default it is the site's key. Raises
-    `StoreError` when the file is damaged or the site's key is not the one it was wrapped with,
-    `KeyUnavailable` from `seal`, `open` and `rewrap` while the site's key cannot be had.
+    `StoreError` when the site's key is not the one it was wrapped with, `KeyUnavailable` from `seal`,
+    `open` and `rewrap` while the site's key cannot be had or the file cannot be read. Of a damaged file
+    what can be read goes on; `is_patient` as in `SharedDatabase`.
     """
 
-    def __init__(self, path: Path, site_key: SiteKey, local_key: SiteKey | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        site_key: SiteKey,
+        local_key: SiteKey | None = None,
+        *,
+        is_patient: bool = False,
+    ) -> None:
         self._path = path
         self._site_key, self._local_key = site_key, local_key
         self._wrap: tuple[str, AesGcmSealer] | None = None
         self._records: AesGcmSealer | None = None
         self.protection = site_key.protection
-        self._connection = open_database(path, KEYS)
-        self._file = SharedDatabase(path, self._connection, "the keyring")
-        with self._file.using() as connection:
-            if connection.execute("SELECT 1 FROM debts").fetchone():  # the power went in between
-                self._forget_old_pages(connection)
-        with suppress(KeyUnavailable), self._file.using():
+        self._file = SharedDatabase(path, KEYS, after_mending=(), is_patient=is_patient)
+        with suppress(StoreUnavailable):
+            self._file.check()
+        with suppress(StoreUnavailable), self._file.using() as connection:
+            if self._file.problem is None and connection.execute("SELECT 1 FROM debts").fetchone():
+                self._forget_old_pages(connection)  # the power went in between
+        with suppress(KeyUnavailable, StoreUnavailable), self._file.using():
             self._site_wrap()  # another site's key is better found at the start than at a visitor
+
+    @property
+    def problem(self) -> str | None:
+        """Why no key can be made or destroyed now, None when they can as far as is known."""
+        return self._file.problem
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        """The connection that the block around lends."""
+        return self._file.connection
 
     def seal(self, plain: bytes, context: bytes) -> bytes:
         """Return `plain` sealed with the key `context` asks for, made when there is none."""
@@ -73,7 +92,8 @@ class Keyring:
         if person == RECORDS:
             return self._record_sealer().seal(plain, context)
         with self._file.writing():
-            sealer = self._sealer_of(person) or self._new_sealer(person, self._site_wrap())
+            sealer = self._sealer_of(person)
+            sealer = sealer or self._new_sealer(person, self._site_wrap())
         return sealer.seal(plain, context)
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
@@ -81,7 +101,7 @@ class Keyring:
         person = person_of(context)
         if person == RECORDS:
             return self._record_sealer().open(sealed, context)
-        with self._file.using():
+        with _as_key(), self._file.using():
             sealer = self._sealer_of(person)
         if sealer is None:
             raise StoreError("the key of this person was destroyed")
@@ -100,10 +120,10 @@ class Keyring:
     def forget_all(self, people: Iterable[str]) -> None:
         """Destroy the keys of several people at once: the file is written anew only once."""
         rows = [(person,) for person in people]
+        with self._file.writing() as connection:
+            connection.executemany("DELETE FROM person_keys WHERE resident_id = ?", rows)
+            connection.execute("INSERT OR IGNORE INTO debts VALUES (1)")
         with self._file.using() as connection:
-            with transaction(connection):
-                connection.executemany("DELETE FROM person_keys WHERE resident_id = ?", rows)
-                connection.execute("INSERT OR IGNORE INTO debts VALUES (1)")
             self._forget_old_pages(connection)
 
     def people(self) -> tuple[str, ...]:
@@ -152,7 +172,9 @@ class Keyring:
     def _rewrap_all(self, connection: sqlite3.Connection, wrap: AesGcmSealer, local: AesGcmSealer) -> int:
         rows = connection.execute("SELECT resident_id, wrapped FROM person_keys").fetchall()
         for person, wrapped in rows:
-            old, new = (self._local_wrap(wrapped), local) if person == RECORDS else (self._site_wrap(), wrap)
+            is_local = person == RECORDS
+            old = self._local_wrap(wrapped) if is_local else self._site_wrap()
+            new = local if is_local else wrap
             again = new.seal(old.open(wrapped, _context(person)), _context(person))
             connection.execute("UPDATE person_keys SET wrapped = ? WHERE resident_id = ?", (again, person))
         return sum(person != RECORDS for person, _ in rows)
@@ -180,13 +202,20 @@ class Keyring:
 
     def _record_sealer(self) -> AesGcmSealer:
         if self._records is None:
-            with self._file.writing():
+            with _as_key(), self._file.using():
                 wrapped = self._wrapped(RECORDS)
-                if wrapped is None:
-                    self._records = self._new_sealer(RECORDS, AesGcmSealer(self._local_keys()[0]))
-                else:
-                    self._records = _unwrapped(self._local_wrap(wrapped), RECORDS, wrapped)
+            if wrapped is not None:
+                self._records = _unwrapped(self._local_wrap(wrapped), RECORDS, wrapped)
+            else:
+                self._records = self._new_record_sealer()
         return self._records
+
+    def _new_record_sealer(self) -> AesGcmSealer:
+        with self._file.writing():
+            wrapped = self._wrapped(RECORDS)  # another process may just have made it
+            if wrapped is not None:
+                return _unwrapped(self._local_wrap(wrapped), RECORDS, wrapped)
+            return self._new_sealer(RECORDS, AesGcmSealer(self._local_keys()[0]))
 
     def _local_wrap(self, wrapped: bytes) -> AesGcmSealer:
         """Return the first of the local keys that opens the records' key."""
@@ -204,8 +233,9 @@ class Keyring:
 
     def _new_sealer(self, person: str, wrap: AesGcmSealer) -> AesGcmSealer:
         key = secrets.token_bytes(KEY_BYTES)
-        row = (person, wrap.seal(key, _context(person)))
-        self._connection.execute("INSERT INTO person_keys VALUES (?, ?)", row)
+        self._connection.execute(
+            "INSERT INTO person_keys VALUES (?, ?)", (person, wrap.seal(key, _context(person)))
+        )
         return AesGcmSealer(key)
 
     def _sealer_of(self, person: str) -> AesGcmSealer | None:
@@ -216,6 +246,15 @@ class Keyring:
         sql = "SELECT wrapped FROM person_keys WHERE resident_id = ?"
         row = self._connection.execute(sql, (person,)).fetchone()
         return None if row is None else bytes(row[0])
+
+
+@contextmanager
+def _as_key() -> Iterator[None]:
+    """Tell a keyring that cannot be read now as a key that cannot be had now: nobody need enrol again."""
+    try:
+        yield
+    except (StoreUnavailable, StoreDamaged) as error:
+        raise KeyUnavailable(str(error)) from error
 
 
 def key_id(key: bytes) -> str:

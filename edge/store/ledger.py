@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from edge.errors import JournalUnavailable
-from edge.store.database import Schema, open_database
+from edge.store.database import Schema
 from edge.store.shared import SharedDatabase
 
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ class SqliteLedger:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = SharedDatabase(
-            path, open_database(path, LEDGER), "the command ledger", JournalUnavailable
-        )
+        self._file = SharedDatabase(path, LEDGER, error=JournalUnavailable)
 
     def is_known(self, command_id: str) -> bool:
         """Say whether this id was claimed within the last 30 days."""

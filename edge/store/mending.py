@@ -1,4 +1,4 @@
-"""A damaged resident store at the start: kept aside, begun anew, and told whose faces are gone."""
+"""The residents at the start of a door: whatever the card gives, and who must be enrolled again."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import StoreDamaged
-from edge.store.database import quarantine
-from edge.store.keyring import KEYS_FILE
+from edge.errors import StoreError, StoreUnavailable
 from edge.store.residents import ResidentStore
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
+
+    from edge.store.salvage import Mended
 
 MOST_TOLD = 100
 """Ids in one event; the others are those of the roster who have no face."""
@@ -25,45 +25,44 @@ LOG = logging.getLogger(__name__)
 class Damage:
     """What was wrong with the store, where the damaged file is now, and who must be enrolled again.
 
-    `people` had a key, so nearly always a face; who it is cannot be known when the keys went as well.
+    `people` have a key, so nearly always had a face, and none that can be read is left; who that is
+    cannot be known when the keys went as well.
     """
 
     why: str
     kept: Path
     people: tuple[str, ...]
+    rows: int = 0
 
     def told(self) -> dict[str, Any]:
         """Return it as data of an event: the first hundred people by id, and how many there are."""
         people = {"enrol_again": list(self.people[:MOST_TOLD]), "count": len(self.people)}
-        return {"problem": self.why[:300], "kept": self.kept.name, **people}
+        return {"problem": self.why[:300], "kept": self.kept.name, "rows": self.rows, **people}
 
 
 def open_residents(path: Path, at: datetime) -> tuple[ResidentStore, Damage | None]:
-    """Return the residents in `path`, and what was damaged when they had to be begun anew.
+    """Return the residents in `path`, and what was damaged when some had to be left behind.
 
-    People and rights come back from the property; faces that lived only here do not. The keys stay
-    until the property has said who still belongs here, so that an expert may yet read the damaged
-    file. Raises `StoreError` when the file is foreign or newer, or cannot be opened now.
+    What can be read goes on; the rest of people and rights comes back from the property, faces that
+    lived only here do not. The keys stay until the property has said who still belongs here, so that
+    an expert may yet read the damaged file. A card that cannot be written to, or read just now, is
+    tried again by the store. Raises `StoreError` when the file is foreign or newer.
     """
-    try:
-        return _checked(path), None
-    except StoreDamaged as error:
-        why = str(error)
-    LOG.critical("%s; the residents are begun anew and come back from the property", why)
-    kept = quarantine(path, at)
-    try:
-        store = _checked(path)
-    except StoreDamaged:  # then it is the keys, without which nothing in either file can be read
-        quarantine(path.with_name(KEYS_FILE), at)
-        store = _checked(path)
-    return store, Damage(why, kept, store.sealer.people())
-
-
-def _checked(path: Path) -> ResidentStore:
-    store = ResidentStore(path)
+    store = ResidentStore(path, is_patient=True, at=at)
     try:
         store.check()
-    except StoreDamaged:
+    except StoreUnavailable as error:
+        LOG.error("%s; mended as soon as the card lets it", error)  # noqa: TRY400 - one clear line
+    except BaseException:
         store.close()
         raise
-    return store
+    return store, None if store.mended is None else _damage(store, store.mended)
+
+
+def _damage(store: ResidentStore, mended: Mended) -> Damage:
+    kept = mended.file.with_name(mended.kept)
+    try:
+        lost = set(store.sealer.people()) - set(store.last_enrolled())
+    except StoreError:
+        lost = set()
+    return Damage(mended.why, kept, tuple(sorted(lost)), mended.rows)

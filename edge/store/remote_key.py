@@ -15,9 +15,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from edge.durable import write_whole
 from edge.errors import KeyUnavailable
 from edge.store.sealer import KEY_BYTES
-from edge.store.small_file import write_whole
 from edge.words import Message
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Resident
-from edge.errors import StoreError
+from edge.errors import StoreDamaged, StoreError
 from edge.store.contexts import record_context
 from edge.store.database import COMPACT, Schema
 
@@ -69,6 +69,14 @@ RESIDENTS = Schema(
     ),
 )
 
+AFTER_MENDING = (
+    # Nobody can tell any more whether the property's records are complete: all of them are asked for.
+    "DELETE FROM roster_head",
+    # And whoever follows the changes looks at everybody again.
+    "UPDATE head SET version = version + 1",
+    "UPDATE residents SET version = (SELECT version FROM head)",
+)
+
 NAME, RECORD = "name", "roster"
 
 
@@ -105,7 +113,8 @@ def columns_of(resident: Resident, sealer: Sealer) -> tuple[Any, ...]:
 def resident_of(row: tuple[Any, ...], sealer: Sealer) -> Resident:
     """Return the resident in a row; one whose name cannot be opened is called by the id.
 
-    A lost key must not lock out who has a PIN or a card.
+    A lost key must not lock out who has a PIN or a card. Raises `StoreDamaged` when the rights are not
+    what anybody can have written.
     """
     identity, name, levels, valid_from, valid_until, extended_unlock, *_ = row
     try:
@@ -113,14 +122,17 @@ def resident_of(row: tuple[Any, ...], sealer: Sealer) -> Resident:
     except StoreError as error:
         LOG.warning("the name of %s is not known: %s", identity, error)
         shown = identity
-    return Resident(
-        id=identity,
-        name=shown,
-        access_levels=tuple(json.loads(levels)),
-        valid_from=to_time(valid_from),
-        valid_until=to_time(valid_until),
-        extended_unlock=bool(extended_unlock),
-    )
+    try:
+        return Resident(
+            id=identity,
+            name=shown,
+            access_levels=tuple(json.loads(levels)),
+            valid_from=to_time(valid_from),
+            valid_until=to_time(valid_until),
+            extended_unlock=bool(extended_unlock),
+        )
+    except (ValueError, TypeError) as error:
+        raise StoreDamaged(f"the rights of {identity!r} cannot be read ({error}); set them anew") from error
 
 
 def exported_template(template: Template) -> dict[str, Any]:

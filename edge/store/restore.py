@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, cast
 
 from edge.domain import EventDraft
+from edge.durable import sync_folder
 from edge.errors import StoreError
 from edge.events import Kind
 from edge.store.acting import acting_as, owner_to_become
@@ -38,7 +39,6 @@ from edge.store.restore_carry import (
     carry_withdrawals,
 )
 from edge.store.sealed_file import SealedReader
-from edge.store.small_file import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,13 +8,14 @@ the key must come from elsewhere (a TPM, a systemd credential bound to one, a si
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from edge.errors import StoreError
-from edge.store.small_file import write_first
+from edge.durable import write_first
+from edge.errors import KeyUnavailable, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -92,15 +93,17 @@ class AesGcmSealer:
 def file_key(path: Path) -> bytes:
     """Return the key kept in `path`, made (mode 0600) when there is none yet.
 
-    Raises `StoreError` when the file is not a key. Keep it on another medium than the database
-    when you can; losing it means enrolling everybody again.
+    Raises `StoreError` when the file is not a key, `KeyUnavailable` when it cannot be read or made now.
+    Keep it on another medium than the database when you can; losing it means enrolling everybody again.
     """
     try:
-        return _read_key(path)
-    except FileNotFoundError:
+        with suppress(FileNotFoundError):
+            return _read_key(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_first(path, secrets.token_bytes(KEY_BYTES))
-    return _read_key(path)
+        return _read_key(path)
+    except OSError as error:
+        raise KeyUnavailable(f"{path}: the key cannot be had now ({error.strerror})") from error
 
 
 def _read_key(path: Path) -> bytes:

@@ -1,57 +1,255 @@
-"""One open database shared by the threads of its owner."""
+"""One database shared by the threads of its owner, opened as well as the card allows."""
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from edge.errors import StoreError
-from edge.store.database import transaction
+from edge.errors import StoreDamaged, StoreError, StoreUnavailable
+from edge.store.card import is_damage
+from edge.store.database import NO_FUNCTIONS, open_copy, open_database, transaction
+from edge.store.salvage import mend
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from edge.errors import FacegateError
+    from edge.store.database import Schema
+    from edge.store.salvage import Mended
+
+LOG = logging.getLogger(__name__)
+
+OPEN_SECONDS = 3.0
+"""How long a start waits for a file: a healthy card needs some 10 ms, a migration of thousands more."""
+AGAIN_SECONDS = 2.0
+"""Between two attempts to open a file on a card that did not let it be opened."""
 
 
 class SharedDatabase:
-    """Hands `connection` to one thread at a time. Any thread.
+    """Hands a connection to the file at `path` to one thread at a time. Any thread.
 
-    SQLite's errors come out as `error`, with a message that names `path` and `what` it is.
+    On a card that cannot be written to (read-only, full, failing) a copy in memory answers questions,
+    and the file itself is tried again every two seconds, in a thread beside. `is_patient` goes on
+    without even that: every use raises `StoreUnavailable` until the file can be read. With `after_mending`
+    (statements, see `edge.store.salvage`) a damaged file is set aside, also while in use, and what can
+    be read of it goes on in a new one; without `begins_anew` only if there is anything. `at` names the
+    old one (default: now). A file that was replaced by another process is followed.
+
+    SQLite's errors come out as `error` (`StoreDamaged` for damage), with a message that names `path`
+    and `what` it is. Raises `StoreError` when the file is damaged, foreign or newer, or cannot be read now.
     """
 
     def __init__(
         self,
         path: Path,
-        connection: sqlite3.Connection,
-        what: str,
+        schema: Schema,
+        *,
+        what: str | None = None,
         error: type[FacegateError] = StoreError,
+        functions: Mapping[str, Callable[..., str | bytes]] = NO_FUNCTIONS,
+        after_mending: tuple[str, ...] | None = None,
+        begins_anew: bool = True,
+        is_patient: bool = False,
+        at: datetime | None = None,
     ) -> None:
-        self._path = path
-        self._connection = connection
-        self._what = what
+        self.mended: Mended | None = None
+        """What came of damage that was found here, None for none."""
+        self._at = at
+        self._path, self._schema, self._functions = path, schema, functions
+        self._what = what or f"the {schema.name}"
         self._error = error
-        self._lock = threading.Lock()
+        self._after_mending, self._begins_anew = after_mending, begins_anew
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._problem: StoreUnavailable | None = None
+        self._tried_at = time.monotonic()
+        self._is_trying = self._is_closed = self._is_suspect = False
+        self._inode = 0
+        self._refusal: StoreError | None = None
+        if is_patient:
+            self._open_soon()
+            return
+        try:
+            self._connection = self._opened()
+        except StoreUnavailable as problem:
+            self._problem = problem
+            self._connection = self._copied_now()
+            if self._connection is None:
+                raise
+            LOG.error("%s; it can be read and not changed until the card is well", problem)  # noqa: TRY400
+
+    @property
+    def problem(self) -> str | None:
+        """Why the file cannot be written to now, None when it can as far as is known. Never waits."""
+        problem = self._problem
+        if problem is not None and self._lock.acquire(blocking=False):
+            try:
+                self._try_again_beside()
+            finally:
+                self._lock.release()
+        return None if problem is None else str(problem)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, for code that runs within a block of `using` or `writing`."""
+        if self._connection is None:
+            raise StoreUnavailable(str(self._problem))
+        return self._connection
 
     @contextmanager
     def using(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection for the block, for reading or for several steps. Not to be nested."""
+        """Lend the connection for the block, for reading or for several steps."""
         try:
             with self._lock:
-                yield self._connection
+                yield self._readable()
         except sqlite3.Error as error:
-            raise self._error(f"{self._path}: cannot use {self._what}: {error}") from error
+            raise self._told(error) from error
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Lend the connection for one write: all of the block is committed, or none of it happened."""
-        with self.using() as connection, transaction(connection):
-            yield connection
+        with self.using() as connection:
+            if self._problem is not None:
+                raise self._error(f"{self._path}: cannot be changed now: {self._problem}")
+            with transaction(connection):
+                yield connection
+
+    def check(self) -> None:
+        """Look for damage anywhere in the file; what is found is mended at once.
+
+        Raises `StoreDamaged` when it is not, `StoreUnavailable` when the card does not let it be done.
+        """
+        with self._lock:
+            if self._problem is not None and not self._is_suspect:
+                return
+            found = self._looked_through()
+            if found == "ok" and not self._is_suspect:
+                return
+            if self._after_mending is None:
+                raise StoreDamaged(f"{self._path}: the {self._schema.name} is damaged: {found}")
+            before, self._is_suspect = self._connection, True
+            self._connection, self._problem = self._opened(), None
+            if before is not None:
+                before.close()
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
         with self._lock:
-            self._connection.close()
+            self._is_closed = True
+            if self._connection is not None:
+                self._connection.close()
+
+    def _looked_through(self) -> str:
+        try:
+            return str(self.connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        except sqlite3.Error as error:
+            return str(error)
+
+    def _opened(self) -> sqlite3.Connection:
+        """Open the file, mended if need be."""
+        if self._is_suspect:
+            self._mend()
+        try:
+            connection = open_database(self._path, self._schema, functions=self._functions)
+        except StoreDamaged:
+            if self._after_mending is None:
+                raise
+            connection = self._opened_mended()
+        self._is_suspect = False
+        self._inode = self._path.stat().st_ino
+        return connection
+
+    def _opened_mended(self) -> sqlite3.Connection:
+        self._mend()
+        try:
+            return open_database(self._path, self._schema, functions=self._functions)
+        except StoreDamaged as error:  # a fresh look found it whole: it was read wrongly, twice
+            raise StoreUnavailable(str(error)) from error
+
+    def _mend(self) -> None:
+        done = mend(
+            self._path,
+            self._schema,
+            self._functions,
+            self._after_mending or (),
+            begins_anew=self._begins_anew,
+            at=self._at,
+        )
+        self.mended = done or self.mended
+
+    def _open_soon(self) -> None:
+        """Open the file beside, and go on without it when the card does not answer."""
+        self._problem = StoreUnavailable(f"{self._path}: the card has not answered yet")
+        self._is_trying = True
+        first = threading.Thread(target=self._try_again, name=f"open-{self._path.name}", daemon=True)
+        first.start()
+        first.join(OPEN_SECONDS)
+        if self._refusal is not None:
+            raise self._refusal
+        if self._problem is not None:
+            LOG.error("%s; it is tried again", self._problem)
+
+    def _readable(self) -> sqlite3.Connection:
+        """Return what can be asked now, and see to it that the file is tried again."""
+        if self._problem is None and self._was_replaced():
+            self._problem = StoreUnavailable(f"{self._path}: another file has this name now")
+        if self._problem is not None:
+            self._try_again_beside()
+        return self.connection
+
+    def _was_replaced(self) -> bool:
+        try:
+            return self._path.stat().st_ino != self._inode
+        except OSError:
+            return False
+
+    def _try_again_beside(self) -> None:
+        now = time.monotonic()
+        if self._is_trying or self._is_closed or now - self._tried_at < AGAIN_SECONDS:
+            return
+        self._is_trying, self._tried_at = True, now
+        threading.Thread(target=self._try_again, name=f"open-{self._path.name}", daemon=True).start()
+
+    def _try_again(self) -> None:
+        fresh, problem = None, self._problem
+        try:
+            fresh, problem = self._opened(), None
+        except StoreUnavailable as error:
+            fresh, problem = self._copied_now(), error
+        except StoreError as error:
+            self._refusal = error
+        with self._lock:
+            self._is_trying, self._problem = False, problem
+            if fresh is None:
+                return
+            before, self._connection = self._connection, fresh
+            if before is not None:
+                before.close()
+                LOG.warning("%s can be %s again", self._path, "used" if problem is None else "read")
+            if self._is_closed:
+                fresh.close()
+
+    def _copied_now(self) -> sqlite3.Connection | None:
+        """Return a copy when there was none so far."""
+        if self._connection is not None:
+            return None
+        try:
+            return open_copy(self._path, self._schema, self._functions)
+        except StoreError:
+            return None
+
+    def _told(self, error: sqlite3.Error) -> FacegateError:
+        said = f"{self._path}: cannot use {self._what}: {error}"
+        if not is_damage(error):
+            is_now = isinstance(error, sqlite3.OperationalError) and self._error is StoreError
+            return StoreUnavailable(said) if is_now else self._error(said)
+        if self._after_mending is not None and self._problem is None:
+            # What can be read of it answers until a fresh look has proved this wrong, or it is mended.
+            self._is_suspect, self._problem, self._tried_at = True, StoreUnavailable(said), 0.0
+        return StoreDamaged(said) if self._error is StoreError else self._error(said)

@@ -12,9 +12,9 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
+from edge.durable import sync_folder
 from edge.errors import KeyUnavailable, StoreError
 from edge.store.sealer import KEY_BYTES, file_key
-from edge.store.small_file import sync_folder
 from edge.words import Message
 
 if TYPE_CHECKING:

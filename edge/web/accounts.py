@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from edge.errors import PanelRefused
-from edge.store.database import Schema, open_database
+from edge.store.database import Schema
 from edge.store.shared import SharedDatabase
 from edge.words import message
 
@@ -66,7 +66,7 @@ class Accounts:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = SharedDatabase(path, open_database(path, ACCOUNTS), "the accounts")
+        self._file = SharedDatabase(path, ACCOUNTS)
         self.first_code = None if self.all() else new_code()
 
     def all(self) -> dict[str, Role]:

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from edge.durable import write_whole
 from edge.errors import PanelRefused
-from edge.store.small_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,9 +6,9 @@ import logging
 import sqlite3
 from typing import TYPE_CHECKING
 
+from edge.durable import write_whole
 from edge.errors import FacegateError
 from edge.runtime.worker import Worker
-from edge.store.small_file import write_whole
 
 if TYPE_CHECKING:
     import threading

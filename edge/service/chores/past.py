@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from edge.aside import Aside, TooSlow
 from edge.errors import JournalTampered, JournalUnavailable, StoreError
 from edge.events import Kind
 from edge.store.reader import JournalReader
@@ -12,6 +13,8 @@ from edge.store.reader import JournalReader
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
+
+    from edge.domain import DoorEvent
 
 RESTARTS_SECONDS, MANY_RESTARTS = 600.0, 5
 """Five starts in ten minutes are a restart loop: the door works in between, but somebody must look."""
@@ -22,15 +25,19 @@ WEEK_SECONDS = 7 * 86_400.0
 def ages_seconds(journal: Path, kind: str, now: datetime, within_seconds: float) -> list[float]:
     """Return the ages of the events of `kind` that are not older than `within_seconds`.
 
-    Empty when there is no readable journal: a count for people is no reason to stay down.
+    Empty when there is no journal that can be read soon: a count for people is no reason to stay down.
     """
     try:
-        with closing(JournalReader(journal)) as reader:
-            events = reader.of_kind(kind)
-    except (StoreError, JournalUnavailable, JournalTampered):
+        events = Aside("past").ask(lambda: _events(journal, kind))
+    except (StoreError, JournalUnavailable, JournalTampered, TooSlow):
         return []
     ages = [(now - event.at).total_seconds() for event in events]
     return [age for age in ages if 0 <= age <= within_seconds]
+
+
+def _events(journal: Path, kind: str) -> list[DoorEvent]:
+    with closing(JournalReader(journal)) as reader:
+        return reader.of_kind(kind)
 
 
 def held_ages_seconds(journal: Path, now: datetime) -> list[float]:

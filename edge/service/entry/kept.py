@@ -7,8 +7,10 @@ import logging
 import sqlite3
 from contextlib import closing
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from edge.aside import Aside, TooSlow
+from edge.durable import write_whole
 from edge.errors import JournalUnavailable, StoreError
 from edge.events import Kind
 from edge.policy.desk import Register
@@ -17,7 +19,6 @@ from edge.policy.pin import PinBook, PinEntry
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore
 from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.sealer import file_key
-from edge.store.small_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from edge.domain import Resident
     from edge.store.residents import ResidentStore
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +37,8 @@ class Credentials:
 
     While it cannot be read PINs and cards answer as last read, and before that not at all. `report` gets
     the data of a `health.credentials` event when that begins and when it is over. `take` raises
-    `StoreError` while the file cannot be used.
+    `StoreError` while the file cannot be used. A card that hangs counts as one that fails: it is asked
+    aside.
     """
 
     def __init__(
@@ -49,11 +53,17 @@ class Credentials:
         self._register: Register | None = None
         self._report = report
         self._problem = ""
+        self._aside = Aside("credentials")
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be changed now, None when it can as far as is known."""
+        return None if self._store is None else self._store.problem
 
     def register(self) -> Register:
         """Return who holds what, as it is now or, on a bad card, as it was last."""
         try:
-            self._register = self._read()
+            self._register = self._aside.ask(self._read)
         except (StoreError, OSError, sqlite3.Error, ValueError) as error:
             self._tell(str(error))
         else:
@@ -77,16 +87,22 @@ class Credentials:
 
     def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
         """Count one use of a pass; see `CredentialStore.take`."""
-        return self._open().take(pass_id, max_uses, until)
+        return self._soon(lambda: self._open().take(pass_id, max_uses, until))
 
     def give_back(self, pass_id: bytes) -> None:
         """Take one use of a pass back; see `CredentialStore.give_back`."""
-        self._open().give_back(pass_id)
+        self._soon(lambda: self._open().give_back(pass_id))
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
         if self._store is not None:
             self._store.close()
+
+    def _soon(self, call: Callable[[], T]) -> T:
+        try:
+            return self._aside.ask(call)
+        except TooSlow as error:
+            raise StoreError(f"{self._data / CREDENTIALS_FILE}: {error}") from error
 
     def _open(self) -> CredentialStore:
         if self._store is None:
@@ -115,21 +131,22 @@ class EndedPasses:
 
 
 class Roster:
-    """Residents by id; on a bad card as they were last read. Any thread."""
+    """Residents by id; on a card that fails or hangs as they were last read. Any thread."""
 
     def __init__(self, store: ResidentStore) -> None:
         self._store = store
+        self._aside = Aside("roster")
         self._last: dict[str, Resident | None] = {}
         try:  # whom nobody asked for yet must not be nobody's when the card dies
-            self._last |= {one.id: one for one in store.list()}
-        except StoreError as error:
+            self._last |= {one.id: one for one in self._aside.ask(store.list)}
+        except (StoreError, TooSlow) as error:
             logger.error("the residents cannot be read now: %s", error)  # noqa: TRY400 - one clear line
 
     def find(self, resident_id: str) -> Resident | None:
         """Return the resident, or None when there is none of that id."""
         try:
-            self._last[resident_id] = self._store.get(resident_id)
-        except StoreError as error:
+            self._last[resident_id] = self._aside.ask(lambda: self._store.get(resident_id))
+        except (StoreError, TooSlow) as error:
             logger.error("%s is taken from memory: %s", resident_id, error)  # noqa: TRY400 - one clear line
         return self._last.get(resident_id)
 
@@ -139,6 +156,7 @@ class ModeFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._aside = Aside("mode")
 
     def load(self) -> DoorState | None:
         """Return what was commanded last, None for nothing.
@@ -147,7 +165,7 @@ class ModeFile:
         because a file broke. If neither tells, the door goes by its usual mode, and says so.
         """
         try:
-            return self._read()
+            return self._aside.ask(self._read)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -168,11 +186,11 @@ class ModeFile:
         return _state_of(json.loads(self._path.read_text(encoding="utf-8")))
 
     def save(self, state: DoorState) -> None:
-        """Keep `state`. A disk that cannot be written to is logged: the mode holds until a restart."""
+        """Keep `state`. A disk that cannot be written to soon is logged: the mode holds until a restart."""
         until = state.until.isoformat() if state.until else None
         kept = {"mode": str(state.mode), "until": until, "by": state.by}
         try:
-            write_whole(self._path, json.dumps(kept).encode())
+            self._aside.ask(lambda: write_whole(self._path, json.dumps(kept).encode()))
         except OSError as error:
             logger.error("%s: the door's mode will not survive a restart: %s", self._path, error)  # noqa: TRY400
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from edge.aside import Aside, TooSlow
 from edge.errors import StoreError
 from edge.store.roster import SqliteRoster
 
@@ -46,6 +47,7 @@ class RosterLease:
         days: float,
     ) -> None:
         self._find = find
+        self._aside = Aside("lease")
         self._roster = SqliteRoster(store)
         self._clock = clock
         self._trust = trust
@@ -92,14 +94,14 @@ class RosterLease:
 
     def _read(self, otherwise: datetime | None) -> datetime | None:
         try:
-            return self._roster.confirmed_at()
-        except StoreError as error:
+            return self._aside.ask(self._roster.confirmed_at)
+        except (StoreError, TooSlow) as error:
             logger.error("the roster's lease is as it was: %s", error)  # noqa: TRY400 - one clear line
             return otherwise
 
     def _pending(self) -> tuple[str, ...]:
         """Return who was enrolled here; on a bad card nobody is known to be, and nobody is kept out more."""
         try:
-            return self._roster.pending()
-        except StoreError:
+            return self._aside.ask(self._roster.pending)
+        except (StoreError, TooSlow):
             return ()

@@ -100,9 +100,7 @@ class DoorRules:
         self._clock = clock
         self._time = time
         self._events = events
-        self._credentials = Credentials(
-            data, decode_keys(settings.access.pass_keys), self._credentials_health
-        )
+        self.credentials = Credentials(data, decode_keys(settings.access.pass_keys), self._credentials_health)
         states = {"synced", "restored"} if settings.access.has_rtc else {"synced"}
         self._guard = ClockGuard(time.floor or EPOCH, frozenset(states))
         self._began = load_book(settings)
@@ -111,8 +109,8 @@ class DoorRules:
         rules = AccessRules(self._began, settings.door.id, find, self._guard)
         has_contact = settings.sensors.contact is not None
         self.policy = DoorPolicy.for_door(rules, clock.monotonic, self._note, has_contact=has_contact)
-        self._gate = PassGate(rules, self._credentials)
-        self.desk = CredentialDesk(self.policy, self._credentials.register, self._gate, clock)
+        self._gate = PassGate(rules, self.credentials)
+        self.desk = CredentialDesk(self.policy, self.credentials.register, self._gate, clock)
         self._clock_news = ClockNews()
         self._signed_time: datetime | None = None
         self._mode_file = ModeFile(data / "mode.json")
@@ -184,7 +182,7 @@ class DoorRules:
 
     def close(self) -> None:
         """Close the credential file. Safe to call twice."""
-        self._credentials.close()
+        self.credentials.close()
 
     def _leased(self, store: ResidentStore) -> RosterLease | None:
         section = self._settings.mqtt

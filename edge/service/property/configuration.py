@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from edge.config.remote import AT_START, remote_values, with_remote
+from edge.durable import write_whole
 from edge.errors import ConfigError, FacegateError, StoreError, SyncError
-from edge.store.small_file import write_whole
 from edge.wire.configuration import Desired, Reported
 from edge.wire.messages import parse_object
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from edge.consent.rules import matchable
-from edge.errors import StoreError
+from edge.errors import StoreDamaged, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from edge.store.consents import ConsentLedger
 
 logger = logging.getLogger(__name__)
+
+DAMAGED_SECONDS = 30.0
+"""Between two looks at a ledger of which nothing could be read: a person has to restore it."""
 
 MOST_NAMED = 20
 """Residents named in one event or line; the others are counted and listed by `facegate consent list`."""
@@ -50,17 +54,33 @@ class FollowedConsents:
         self._open = open_ledger
         self._ledger: ConsentLedger | None = None
         self._mark: tuple[int, int] | None = None
+        self._problem: str | None = None
+        self._damage: StoreDamaged | None = None
+        self._again_at = 0.0
+
+    @property
+    def problem(self) -> str | None:
+        """Why the consents cannot be read, or not be changed, now; None for nothing known. Any thread."""
+        ledger = self._ledger
+        return self._problem or (None if ledger is None else ledger.problem)
 
     def follow(self) -> frozenset[str]:
         """Return the residents whose consents changed since the last call; cheap when none did.
 
         Raises `StoreError` while the ledger cannot be read; no consent is in force then.
         """
+        if self._damage is not None and time.monotonic() < self._again_at:
+            raise self._damage
         try:
-            return self._read()
-        except StoreError:
+            changed = self._read()
+        except StoreError as error:
             self.close()
+            self._problem = str(error)
+            self._damage = error if isinstance(error, StoreDamaged) else None
+            self._again_at = time.monotonic() + DAMAGED_SECONDS
             raise
+        self._problem = None
+        return changed
 
     def close(self) -> None:
         """Forget everything and close the file; the next `follow` begins anew."""

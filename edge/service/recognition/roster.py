@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from edge.consent.rules import matchable
-from edge.errors import KeyUnavailable, StoreError, TemplateRefused
+from edge.errors import KeyUnavailable, StoreError, StoreUnavailable, TemplateRefused
 from edge.events import Kind
 from edge.service.recognition.consent import MOST_NAMED, ConsentGate, health_data, in_words
 
@@ -85,35 +85,39 @@ class RosterFollower:
     def load(self) -> dict[str, Any]:
         """Bring the gallery up to date; return the data of a `health.consent` event about it.
 
-        Raises `StoreError` when the residents cannot be read.
+        While the residents cannot be read those who are matched stay; the next look tries again.
         """
         try:
             changed = self._consents.follow()
         except StoreError as error:
             self._match_nobody()
             return {"state": "unreadable", "error": str(error)[:200]}
-        if changed or self._owed or self._store.version() != self._version:
-            self._follow(changed)
+        self._owed = sorted({*changed, *self._owed})
+        try:
+            if self._owed or self._store.version() != self._version:
+                self._follow()
+        except StoreError as error:
+            return {"state": "unreadable", "error": str(error)[:200]}
         if self._wanting:
             return {"state": "unreadable", "error": self._wanting[:200]}
         return health_data(self.objections)
 
-    def _follow(self, changed: Iterable[str]) -> None:
+    def _follow(self) -> None:
         changes = self._store.changes_since(self._version)
         for resident_id in changes.removed:
             self.objections.pop(resident_id, None)
             self.unmatched.pop(resident_id, None)
             self._gallery.remove(resident_id)
-        concerned = sorted({*changes.put, *changed, *self._owed})
+        concerned = sorted({*changes.put, *self._owed})
         try:
             for resident_id in concerned:
                 self._replace(resident_id)
-        except KeyUnavailable as error:
-            self._wait_for_the_key(concerned, error)
+        except (KeyUnavailable, StoreUnavailable) as error:
+            self._wait(concerned, error)
         else:
             self._wanting, self._owed, self._version = "", (), changes.version
 
-    def _wait_for_the_key(self, concerned: Sequence[str], error: KeyUnavailable) -> None:
+    def _wait(self, concerned: Sequence[str], error: StoreError) -> None:
         """Match nobody of whom it is not known what changed; the others stay. Tried again at each look."""
         for resident_id in concerned:
             self._gallery.remove(resident_id)
@@ -128,7 +132,7 @@ class RosterFollower:
             if rows:
                 self._gallery.replace(resident_id, rows, model_id)
                 return
-        except KeyUnavailable:
+        except (KeyUnavailable, StoreUnavailable):
             raise
         except (TemplateRefused, StoreError) as refusal:
             # A backup may bring back templates whose key was destroyed since: his fault is not the others'.

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from edge.runtime.aside import Aside, Latest, TooSlow
+from edge.aside import Aside, Latest, TooSlow
 
 
 @pytest.fixture

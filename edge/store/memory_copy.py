@@ -1,0 +1,76 @@
+"""A database read without writing a byte beside it: what a read-only, full or failing card still gives.
+
+SQLite writes even to read: its shared memory is a file. So main file and log are copied to memory and
+opened there; the copy answers questions and takes no change.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+import threading
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BLOCK = 1 << 20
+PLACES = ("/dev/shm", "/run/shm")  # noqa: S108 - memory, in a folder of our own that nobody else may enter
+
+_kept: dict[tuple[int, int], int] = {}
+_keeping = threading.Lock()
+
+
+def memory_copy(path: Path) -> sqlite3.Connection:
+    """Return a connection to a copy of `path` in memory, its log included.
+
+    Raises OSError or sqlite3.Error when the card does not give it whole.
+    """
+    with copied(path) as copy:
+        memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        try:
+            with closing(sqlite3.connect(copy)) as source:
+                source.backup(memory)
+        except BaseException:
+            memory.close()
+            raise
+        return memory
+
+
+@contextmanager
+def copied(path: Path) -> Iterator[Path]:
+    """Give a copy of a database and its log for the block, in memory where possible. Raises OSError."""
+    with tempfile.TemporaryDirectory(prefix="facegate-", dir=_place()) as folder:
+        copy = Path(folder) / path.name
+        copy.write_bytes(_content(path))
+        log = path.with_name(path.name + "-wal")
+        if log.exists():
+            copy.with_name(log.name).write_bytes(log.read_bytes())
+        yield copy
+
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a database that may be in use.
+
+    The descriptor stays open for good: closing it would drop the locks of every connection of this
+    process to the file (POSIX), and another process could then delete a log that is in use.
+    """
+    status = path.stat()
+    key = status.st_dev, status.st_ino
+    with _keeping:
+        if key not in _kept:
+            _kept[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = _kept[key]
+    parts, at = [], 0
+    while part := os.pread(descriptor, BLOCK, at):
+        parts.append(part)
+        at += len(part)
+    return b"".join(parts)
+
+
+def _place() -> str | None:
+    """Return a folder in memory, None for wherever temporary files go."""
+    return next((place for place in PLACES if os.access(place, os.W_OK)), None)

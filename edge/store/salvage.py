@@ -1,0 +1,229 @@
+"""What can still be read of a damaged database, row by row, in a new file; the rest is counted."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+from collections import deque
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from edge.durable import sync_folder
+from edge.errors import StoreDamaged, StoreUnavailable
+from edge.store.database import (
+    SALVAGED,
+    damage_of,
+    open_database,
+    quarantine,
+    readable,
+    take_salvaged,
+    transaction,
+)
+from edge.store.memory_copy import copied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from edge.store.database import Schema
+
+LOG = logging.getLogger(__name__)
+
+LOWEST, FARTHEST = -1, 1 << 40
+"""No table of ours has a row number beyond."""
+MOST_HOLES = 1000
+"""In one table; where there are more, no further row is worth the time."""
+MOST_NEWS = 100
+
+_news: deque[Mended] = deque(maxlen=MOST_NEWS)
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """A damaged file and what came of it. `kept` is its name now; `holes` are places nothing came of."""
+
+    file: Path
+    why: str
+    kept: str
+    rows: int
+    holes: int
+
+    def told(self) -> dict[str, Any]:
+        """Return it as data of an event."""
+        data = {"file": self.file.name, "problem": self.why[:300], "kept": self.kept}
+        return {**data, "rows": self.rows, "holes": self.holes}
+
+
+def news() -> Iterator[Mended]:
+    """Give what was mended in this process since the last call, for whoever can tell it."""
+    while _news:
+        with suppress(IndexError):
+            yield _news.popleft()
+
+
+def mend(
+    path: Path,
+    schema: Schema,
+    functions: Mapping[str, Callable[..., str | bytes]],
+    after: Iterable[str] = (),
+    *,
+    begins_anew: bool = True,
+    at: datetime | None = None,
+) -> Mended | None:
+    """Set a damaged file aside and put its readable rows into a new one; None when it is whole after all.
+
+    `after` are statements that make the new file consistent, `at` names the old one (default: now).
+    Raises `StoreDamaged` when nothing can be read of it and it must not begin anew, `StoreUnavailable`
+    when the card does not let it be done now; a cut at any moment leaves the damaged file, or the
+    complete new one.
+    """
+    with _alone(path.parent):
+        damage = damage_of(path, schema)
+        if damage is None:
+            return None
+        draft = path.with_name(f"{path.name}.salvaging")
+        try:
+            _remove(draft)
+            with closing(open_database(draft, schema, functions=functions)) as fresh:
+                rows, holes = _copy_all(path, schema, fresh)
+                if not rows and not begins_anew:
+                    raise StoreDamaged(
+                        f"{path}: the {schema.name} is damaged ({damage}); restore or remove it"
+                    )
+                for statement in after:
+                    fresh.execute(statement)
+            draft.replace(path.with_name(path.name + SALVAGED))
+            sync_folder(path.parent)
+            kept = quarantine(path, at or datetime.now(UTC))
+            take_salvaged(path)
+        except (OSError, sqlite3.Error) as error:
+            said = f"{path}: damaged ({damage}), and cannot be mended now: {error}"
+            raise StoreUnavailable(said) from error
+    done = Mended(path, damage, kept.name, rows, holes)
+    LOG.critical("%s: %s; kept as %s, %d rows saved, %d holes", path, damage, kept.name, rows, holes)
+    _news.append(done)
+    return done
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process and thread at a time mend what is in `folder`."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _copy_all(path: Path, schema: Schema, fresh: sqlite3.Connection) -> tuple[int, int]:
+    """Copy every row that can be read; return how many, and how many places could not be read."""
+    rows = holes = 0
+    try:
+        with copied(path) as copy, closing(sqlite3.connect(copy, isolation_level=None)) as old:
+            old.text_factory = readable
+            if old.execute("PRAGMA user_version").fetchone()[0] != schema.version:
+                return 0, 1
+            for table in _tables(fresh):
+                found = _Table(old, table)
+                rows += _put(fresh, table, found)
+                holes += found.holes
+    except sqlite3.DatabaseError as error:
+        LOG.error("%s: nothing more can be read: %s", path, error)  # noqa: TRY400 - one clear line
+        holes += 1
+    return rows, holes
+
+
+def _tables(fresh: sqlite3.Connection) -> list[str]:
+    """Return the tables in the order they were made: what is referred to comes first."""
+    sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'sqlite_stat1' ORDER BY rowid"
+    return [row[0] for row in fresh.execute(sql)]
+
+
+def _put(fresh: sqlite3.Connection, table: str, found: _Table) -> int:
+    """Store the rows of one table; one that breaks a rule of the schema costs itself alone."""
+    columns = len(fresh.execute(f"PRAGMA table_info({table})").fetchall())
+    sql = f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * columns)})"  # noqa: S608 - our own names
+    count = 0
+    with transaction(fresh):
+        for row in found:
+            try:
+                fresh.execute(sql, row)
+                count += 1
+            except sqlite3.Error as error:
+                found.holes += 1
+                LOG.warning("%s: a row is not kept: %s", table, error)
+    return count
+
+
+class _Table:
+    """The rows of a damaged table that can be read; `holes` counts the places that cannot."""
+
+    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+        self._connection, self._name = connection, name
+        self.holes = 0
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        after: int | None = LOWEST
+        while after is not None:
+            for number, *row in self._rows(after):
+                if not isinstance(number, int) or number <= after:
+                    break  # a damaged tree may lead in circles
+                after = number
+                yield tuple(row)
+            after = self._place_to_go_on(after)
+
+    def _place_to_go_on(self, after: int) -> int | None:
+        """Return after which row number to go on, always beyond `after`; None at the end."""
+        with suppress(sqlite3.DatabaseError):
+            if self._next(after) is None:
+                return None
+        self.holes += 1
+        found = self._beyond(max(after, 0)) if self.holes < MOST_HOLES else None
+        return None if found is None or found - 1 <= after else found - 1
+
+    def _rows(self, after: int) -> Iterator[tuple[Any, ...]]:
+        """Give rows until there are no more, or one cannot be read."""
+        sql = f"SELECT rowid, * FROM {self._name} WHERE rowid > ? ORDER BY rowid"  # noqa: S608 - our own names
+        with suppress(sqlite3.DatabaseError):
+            yield from self._connection.execute(sql, (after,))
+
+    def _beyond(self, after: int) -> int | None:
+        """Return the first row number behind a hole, None when nothing behind it can be read."""
+        bad, good, step = after, None, 1
+        while good is None and bad + step < FARTHEST:
+            good = self._readable_from(bad + step)
+            if good is None:
+                bad, step = bad + step, step * 2
+        if good is None:
+            return None
+        low, high = bad - step // 2, good  # somewhere in between it begins
+        while low + 1 < high:
+            middle = (low + high) // 2
+            found = self._readable_from(middle)
+            if found is None:
+                low = middle
+            else:
+                high = min(middle, found)
+                good = found
+        return good
+
+    def _readable_from(self, number: int) -> int | None:
+        try:
+            return self._next(number - 1)
+        except sqlite3.DatabaseError:
+            return None
+
+    def _next(self, after: int) -> int | None:
+        sql = f"SELECT rowid, * FROM {self._name} WHERE rowid > ? ORDER BY rowid LIMIT 1"  # noqa: S608
+        row = self._connection.execute(sql, (after,)).fetchone()
+        return None if row is None else int(row[0])
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
