@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from edge.cli import app
 from tests.places import REPOSITORY
 
-DOCUMENTS = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")]
+DOCUMENTS = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")]
 
 
 def commands(group: click.Group, context: click.Context) -> dict[str, click.Command]:
