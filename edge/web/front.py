@@ -22,15 +22,22 @@ import ssl
 import sys
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import h11
 
 from edge.runtime.log_limit import set_up_log
-from edge.web import between
-from edge.web.between import COOKIE
+from edge.web.forwarding import (
+    CHUNK_BYTES,
+    HOP_BY_HOP,
+    SESSION,
+    TOO_LARGE,
+    answer,
+    as_sent,
+    cookie_of,
+    set_cookie_of,
+)
 from edge.web.limits import BodyBudget, KnownBrowsers, Limits, Seats, is_device
 
 if TYPE_CHECKING:
@@ -38,10 +45,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("edge.web.front")  # this module runs as __main__
 
-SESSION_HEADER = between.SESSION_HEADER.encode()
-TOO_LARGE_HEADER = between.TOO_LARGE_HEADER.encode()
 MOST_HEAD_BYTES = 16 * 1024
-CHUNK_BYTES = 64 * 1024
 UNSENT_BYTES = 256 * 1024
 """Of an answer that a browser has not taken yet."""
 OPEN_FILES = 1024
@@ -51,13 +55,6 @@ NICENESS = 5
 """The recogniser and the relay go first on a busy board."""
 TELL_SECONDS = 60.0
 LINGER_SECONDS = 2.0
-
-HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"upgrade", b"te", b"trailer", b"proxy-connection"})
-OURS = frozenset(
-    {b"x-forwarded-for", b"x-forwarded-proto", b"forwarded", b"expect", SESSION_HEADER, TOO_LARGE_HEADER}
-)
-
-Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 
 class Refused(Exception):
@@ -194,7 +191,7 @@ class Front:
             seconds = self._limits.idle_seconds
 
     async def _exchange(self, browser: Browser, request: h11.Request) -> None:
-        cookie = _cookie(request)
+        cookie = cookie_of(request)
         size = self._declared(request)
         most = self._limits.body_bytes_known if cookie in self._known else self._limits.body_bytes
         if size is None or size > most:
@@ -229,8 +226,8 @@ class Front:
         except TimeoutError as error:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the page is busy; try again soon") from error
         try:
-            added = [(TOO_LARGE_HEADER, too_large.encode())] if too_large else []
-            http, sent = _as_sent(request, body, [(b"x-forwarded-for", browser.address.encode()), *added])
+            added = [(TOO_LARGE, too_large.encode())] if too_large else []
+            http, sent = as_sent(request, body, [(b"x-forwarded-for", browser.address.encode()), *added])
             await self._ask(browser, http, sent, cookie)
         finally:
             places.release()
@@ -248,7 +245,7 @@ class Front:
         try:
             async with _upstream(self._upstream) as (reader, writer):
                 writer.write(sent)
-                async for event in _answer(http, reader, self._limits.answer_seconds):
+                async for event in answer(http, reader, self._limits.answer_seconds):
                     passed = self._noted(event, cookie, browser) if isinstance(event, h11.Response) else event
                     await browser.send(passed, self._limits.write_seconds)
                     answered = True
@@ -260,11 +257,11 @@ class Front:
 
     def _noted(self, response: h11.Response, cookie: str, browser: Browser) -> h11.Response:
         headers = list(response.headers)
-        said = next((value for name, value in headers if name == SESSION_HEADER), None)
+        said = next((value for name, value in headers if name == SESSION), None)
         if said is not None:
             # A login gets a new cookie; the answer that sets it says who is known by it.
-            self._known.note(_set_cookie(headers) or cookie, is_logged_in=said == b"known")
-        kept = [(name, value) for name, value in headers if name not in HOP_BY_HOP and name != SESSION_HEADER]
+            self._known.note(set_cookie_of(headers) or cookie, is_logged_in=said == b"known")
+        kept = [(name, value) for name, value in headers if name not in HOP_BY_HOP and name != SESSION]
         if browser.is_last:
             kept.append((b"connection", b"close"))
         return h11.Response(status_code=response.status_code, headers=kept, reason=response.reason)
@@ -344,61 +341,6 @@ async def _whole_body(browser: Browser) -> bytes:
     if not isinstance(event, h11.EndOfMessage):
         raise ConnectionResetError("the browser left in the middle of a request")
     return b"".join(parts)
-
-
-async def _answer(
-    http: h11.Connection, reader: asyncio.StreamReader, seconds: float
-) -> AsyncIterator[h11.Event]:
-    """Give an answer's parts up to its end. Raises `h11.RemoteProtocolError` when it is cut off."""
-    while True:
-        event = http.next_event()
-        if event is h11.NEED_DATA:
-            http.receive_data(await asyncio.wait_for(reader.read(CHUNK_BYTES), seconds))
-            continue
-        if isinstance(event, (h11.ConnectionClosed, type)):
-            raise h11.RemoteProtocolError("the answer was cut off")
-        yield event
-        if isinstance(event, h11.EndOfMessage):
-            return
-
-
-def _as_sent(request: h11.Request, body: bytes, added: Headers) -> tuple[h11.Connection, bytes]:
-    """Return the request as the answering process gets it, whole, and the connection that reads the answer.
-
-    What browsers say about proxies, or in the two processes' own headers, is not passed on.
-    """
-    dropped = {*HOP_BY_HOP, *OURS, b"content-length", b"transfer-encoding"}
-    headers: Headers = [(name, value) for name, value in request.headers if name not in dropped]
-    headers += [
-        (b"content-length", b"%d" % len(body)),
-        (b"x-forwarded-proto", b"https"),
-        (b"connection", b"close"),
-        *added,
-    ]
-    http = h11.Connection(h11.CLIENT)
-    parts = [http.send(h11.Request(method=request.method, target=request.target, headers=headers))]
-    if body:
-        parts.append(http.send(h11.Data(data=body)))
-    parts.append(http.send(h11.EndOfMessage()))
-    return http, b"".join(part for part in parts if part)
-
-
-def _cookie(request: h11.Request) -> str:
-    """Return the session's cookie, or nothing."""
-    given = b"; ".join(value for name, value in request.headers if name == b"cookie")
-    return _morsel(given.decode("latin-1"))
-
-
-def _set_cookie(headers: Headers) -> str:
-    found = (_morsel(value.decode("latin-1")) for name, value in headers if name == b"set-cookie")
-    return next(filter(None, found), "")
-
-
-def _morsel(text: str) -> str:
-    jar: SimpleCookie = SimpleCookie()
-    with contextlib.suppress(CookieError):
-        jar.load(text)
-    return jar[COOKIE].value if COOKIE in jar else ""
 
 
 async def _until_parent_ends() -> None:
