@@ -34,7 +34,7 @@ def screen(ask: Ask) -> Response:
     return ask.page(
         "screen.html",
         shown=_state(ask, gate),
-        button=lambda name: say(f"screen.button.{name}", wanted[0]),
+        button=lambda name: say(f"screen.button.{name}", wanted[0], count="{count}"),  # the page fills it
         others=[one for one in LANGUAGES if one != wanted[0]],
         query=ask.request.query_params.get("language", ""),
         speaks=ask.request.query_params.get("voice") == "on",

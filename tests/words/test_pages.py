@@ -152,3 +152,14 @@ def test_a_page_asked_for_in_the_wrong_way_answers_in_chinese(office):
     answer = chinese(office).client.put("/events")
     assert answer.status_code == 405
     assert "此页面不支持这种操作" in answer.text
+
+
+def test_the_display_at_the_gate_speaks_chinese(office):
+    browser = office.browser("127.0.0.1")
+    page = browser.get("/screen?language=zh").text
+    assert "刷脸自愿，也可刷卡、输密码或按门铃。" in page
+    assert "已输入 {count} 位" in page, "the page's script fills it"
+    assert not foreign_words(page)
+    shown = browser.get("/screen/state?language=both").json()["lines"]
+    assert [line["tag"] for line in shown] == ["en", "zh-CN"]
+    assert shown[1]["spoken"] == "请看摄像头。刷脸自愿，也可刷卡、输密码或按门铃。"
