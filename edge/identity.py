@@ -41,7 +41,7 @@ def resident_id(text: str) -> ResidentId:
     """Return the id somebody typed, tidied. Raises `IdentityRefused` saying what an id is."""
     tidy = _named("error.resident_id", text, MOST_ID)
     if not {".", ".."}.isdisjoint(tidy.split("/")):  # browsers take these out of an address
-        raise IdentityRefused(message("error.resident_id_dots", id=tidy[:40]))
+        raise IdentityRefused(message("error.resident_id_dots", id=_visible(tidy)))
     return ResidentId(tidy)
 
 
@@ -62,5 +62,10 @@ def access_levels(text: str) -> tuple[str, ...]:
 def _named(refusal: str, text: str, longest: int) -> str:
     tidy = tidied(text)
     if not 0 < len(tidy) <= longest or not tidy.isprintable():
-        raise IdentityRefused(message(refusal, id=tidy[:40], most=longest))
+        raise IdentityRefused(message(refusal, id=_visible(tidy), most=longest))
     return tidy
+
+
+def _visible(text: str) -> str:
+    """Return the beginning of a refused text with what cannot be shown or encoded escaped."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text[:40])

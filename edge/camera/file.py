@@ -151,6 +151,10 @@ class _Timeline:
 def _open(path: Path, threads: int) -> cv2.VideoCapture:
     if not path.is_file():
         raise CameraLost(f"{path}: no such video file")
+    try:
+        str(path).encode()  # OpenCV crashes on a name that is not
+    except UnicodeEncodeError as error:
+        raise CameraLost("its name is not UTF-8; rename it") from error
     parameters = [cv2.CAP_PROP_N_THREADS, threads] if threads else []
     try:
         capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, parameters)

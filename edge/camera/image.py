@@ -17,8 +17,19 @@ if TYPE_CHECKING:
 
     from edge.domain import Image
 
-MAX_BYTES = 32 * 1024 * 1024
-"""No photo of a camera or a phone is larger; a 8K PNG of pure noise would be."""
+MAX_BYTES = 64 * 1024 * 1024
+"""No photo of a camera or a phone is larger: 200 megapixels as JPEG have 30 to 60 MB."""
+
+MAX_JPEG_PIXELS = 210_000_000
+"""Phones take up to 200 megapixels (16320x12240). A baseline JPEG is decoded at a half, quarter or eighth,
+so that no more than 8K is ever held in memory."""
+
+MAX_PROGRESSIVE_PIXELS = 64_000_000
+"""A progressive JPEG keeps all its coefficients until its last scan: 6 bytes a pixel at any size asked."""
+
+JPEG = b"\xff\xd8"
+_BASELINE = frozenset({0xC0, 0xC1})
+_REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 
 _MOST_SEGMENTS = 4096
 """Segments looked at before the frame header; cameras write fewer than 100."""
@@ -30,22 +41,39 @@ _SOF_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 def decode_image(data: bytes) -> Image:
     """Return the picture in `data` (JPEG, PNG, BMP or WebP) as (H, W, 3) uint8 BGR, upright.
 
-    Raises `FrameRefused` for anything else: no picture, too many bytes, a header that announces
-    more than 8K (checked before decoding: a small file must not fill the memory), damage that
-    leaves nothing to show. Pictures are returned as far as they decode.
+    A JPEG of more than 8K is returned at a half, a quarter or an eighth of its size. Raises `FrameRefused`
+    for anything else: no picture, too many bytes, a header that announces more than fits (checked before
+    decoding: a small file must not fill the memory), damage that leaves nothing to show. Pictures are
+    returned as far as they decode.
     """
     if len(data) > MAX_BYTES:
         raise FrameRefused(message("error.picture_bytes", bytes=len(data), most=MAX_BYTES))
     width, height = image_size(data)
-    if width * height > MAX_PIXELS:
-        raise FrameRefused(message("error.picture_pixels", width=width, height=height))
+    flag = _flag_for(data, width, height)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     except cv2.error as error:
         raise FrameRefused(message("error.picture_damaged")) from error
     if image is None:
         raise FrameRefused(message("error.picture_damaged"))
     return validate_frame(image)
+
+
+def _flag_for(data: bytes, width: int, height: int) -> int:
+    """Return how to decode a picture of this size within the memory there is for it."""
+    pixels = width * height
+    if pixels <= MAX_PIXELS:
+        return cv2.IMREAD_COLOR
+    most = MAX_PROGRESSIVE_PIXELS if _is_progressive(data) else MAX_JPEG_PIXELS
+    if data.startswith(JPEG) and pixels <= most:
+        for scale, flag in _REDUCED.items():
+            if pixels <= MAX_PIXELS * scale * scale:
+                return flag
+    raise FrameRefused(message("error.picture_pixels", width=width, height=height))
+
+
+def _is_progressive(data: bytes) -> bool:
+    return data.startswith(JPEG) and _jpeg_frame(data)[0] not in _BASELINE
 
 
 def image_size(data: bytes) -> tuple[int, int]:
@@ -73,6 +101,12 @@ def _bmp_size(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
+    _, width, height = _jpeg_frame(data)
+    return width, height
+
+
+def _jpeg_frame(data: bytes) -> tuple[int, int, int]:
+    """Return the marker that begins the frame, width and height."""
     offset = 2
     for _ in range(_MOST_SEGMENTS):
         if data[offset] != 0xFF:
@@ -80,7 +114,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
         marker = data[offset + 1]
         if marker in _SOF_MARKERS:
             height, width = struct.unpack_from(">HH", data, offset + 5)
-            return width, height
+            return marker, width, height
         (length,) = struct.unpack_from(">H", data, offset + 2)
         offset += 1 if marker == 0xFF else 2 + max(length, 2)  # FF may be padded with FF
     raise FrameRefused(message("error.picture_header"))
@@ -98,8 +132,39 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 _PARSERS: dict[bytes, Callable[[bytes], tuple[int, int]]] = {
-    b"\xff\xd8": _jpeg_size,
+    JPEG: _jpeg_size,
     b"\x89PNG\r\n\x1a\n": _png_size,
     b"BM": _bmp_size,
     b"RIFF": _webp_size,
 }
+
+
+HEAD_BYTES = 32
+"""What `kind_of` needs of a file."""
+
+_UNREAD = {
+    b"GIF8": "GIF",
+    b"II*\x00": "TIFF",
+    b"MM\x00*": "TIFF",
+    b"\xff\x0a": "JPEG XL",
+    b"\x00\x00\x00\x0cJXL ": "JPEG XL",
+    b"\x00\x00\x00\x0cjP  ": "JPEG 2000",
+    b"%PDF": "PDF",
+}
+_UNREAD_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"mif1": "HEIC", b"msf1": "HEIC"}
+
+
+def kind_of(head: bytes) -> str | None:
+    """Return what a file is by its first bytes: `picture`, the name of a kind that is not read, or None.
+
+    The name of a file tells nothing: phones and browsers write the same JPEG as .jpg, .jfif and .jpe. None
+    may be a recording.
+    """
+    if head.startswith(b"RIFF"):
+        return "picture" if head[8:12] == b"WEBP" else None
+    if any(head.startswith(magic) for magic in _PARSERS):
+        return "picture"
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        return "HEIC" if brand[:2] == b"he" else _UNREAD_BRANDS.get(brand)
+    return next((name for magic, name in _UNREAD.items() if head.startswith(magic)), None)

@@ -10,7 +10,7 @@ import click
 
 from edge.cli.data_dir import data_option
 from edge.cli.identity import RESIDENT_ID
-from edge.credentials.card import check_card_id
+from edge.credentials.card import card_id as card_named
 from edge.errors import EnrolmentRefused, StoreError
 from edge.identity import resident_id as named
 from edge.policy.pin import MIN_DIGITS, PinBook, PinEntry, check_pin
@@ -110,7 +110,7 @@ def add(card_id: str, resident_id: str, data: Path) -> None:
 
     Example: facegate card add w26:17:4711 flat-1203-2
     """
-    _check(card_id)
+    card_id = _checked(card_id)
     with opened(data) as store:
         store.put_card(card_id, resident_id)
     click.echo(f"{card_id}: {resident_id}")
@@ -148,15 +148,15 @@ def remove_card(card_or_resident_id: str, data: Path) -> None:
     Example: facegate card remove w26:17:4711
     """
     try:
-        check_card_id(card_or_resident_id)
+        card_id = card_named(card_or_resident_id)
     except ValueError:  # an id, which may hold a colon, too
         _remove(named(card_or_resident_id), data)
         return
     with opened(data) as store:
-        holder = store.remove_card(card_or_resident_id)
+        holder = store.remove_card(card_id)
     if holder is None:
-        raise StoreError(f"{card_or_resident_id}: nobody has this card; facegate card list shows them all")
-    click.echo(f"{card_or_resident_id}: taken back from {holder}")
+        raise StoreError(f"{card_id}: nobody has this card; facegate card list shows them all")
+    click.echo(f"{card_id}: taken back from {holder}")
 
 
 def _remove(resident_id: str, data: Path) -> None:
@@ -165,8 +165,8 @@ def _remove(resident_id: str, data: Path) -> None:
     click.echo(f"{resident_id}: {count} PIN(s) and card(s) removed")
 
 
-def _check(card_id: str) -> None:
+def _checked(card_id: str) -> str:
     try:
-        check_card_id(card_id)
+        return card_named(card_id)
     except ValueError as error:
         raise EnrolmentRefused(str(error)) from error

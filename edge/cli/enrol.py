@@ -170,20 +170,14 @@ def _ids(names: Iterable[str], store: ResidentStore, prefix: str | None) -> dict
 
 
 def _harvest(taker: ShotTaker, pictures: tuple[Path, ...], camera: str | None) -> Harvest:
-    from edge.camera.file import IMAGE_SUFFIXES, VideoFile
-    from edge.camera.image import decode_image
+    from edge.enrol.files import shots_of
     from edge.enrol.shots import Harvest
-    from edge.errors import CameraLost, EnrolmentRefused, FrameRefused
 
     harvest = Harvest()
     for path in pictures:
-        try:
-            if path.suffix.lower() in IMAGE_SUFFIXES:
-                harvest.shots.append(taker.from_image(decode_image(path.read_bytes()), str(path)))
-            else:
-                harvest.shots += taker.from_clip(_frames(VideoFile(path)), str(path)).shots
-        except (EnrolmentRefused, FrameRefused, CameraLost) as refusal:
-            harvest.refused.append(refusal.message)
+        taken = shots_of(taker, path)
+        harvest.shots += taken.shots
+        harvest.refused += taken.refused
     if camera is not None:
         click.echo(f"look at the camera for {CAMERA_SECONDS:g} seconds and turn your head a little", err=True)
         harvest.shots += taker.from_clip(_watch(camera), "camera").shots

@@ -217,8 +217,8 @@ class WiegandSection(Section):
 
     d0: int = Field(ge=2, le=27, description="BCM number of the line DATA0")
     d1: int = Field(ge=2, le=27, description="BCM number of the line DATA1")
-    bits: tuple[Literal[26, 34, 37], ...] = Field(
-        (26, 34, 37), min_length=1, description="lengths of the site's cards; other frames are refused"
+    bits: tuple[Literal[26, 32, 34, 37], ...] = Field(
+        (26, 34, 37), min_length=1, description="lengths of the site's cards; 32 has no parity"
     )
 
 

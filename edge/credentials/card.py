@@ -11,13 +11,18 @@ if TYPE_CHECKING:
 WIEGAND_FORMATS = {26: (8, 16), 34: (16, 16), 37: (16, 19)}
 """Bits on the wire -> bits of facility code and card number, between two parity bits (SIA AC-01 is
 the 26-bit one, 34 the common longer one, 37 is HID's H10304)."""
+WIEGAND_PLAIN = 32
+"""Readers of MIFARE serial numbers send these 32 bits as they are, without any parity."""
+WIEGAND_SIZES = {f"w{bits}": fields for bits, fields in WIEGAND_FORMATS.items()} | {"w32": (32,)}
+HEX_SIGNS = frozenset("0123456789ABCDEF")
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card by `id`: `w26:FACILITY:NUMBER` (or `w34`, `w37`), or `hid:DIGITS` of a USB reader.
+    """A card by `id`: `w26:FACILITY:NUMBER` (or `w34`, `w37`), `w32:NUMBER`, or `hid:NUMBER`.
 
-    It is a name, not a secret: whoever reads a card once can copy it.
+    The latter is what a USB reader types, digits or hex in capitals. It is a name, not a secret: whoever
+    reads a card once can copy it.
     """
 
     id: str
@@ -37,13 +42,17 @@ class CardReader(Protocol):
 
 
 def parse_wiegand(bits: Sequence[int]) -> Card | None:
-    """Return the card of 26, 34 or 37 Wiegand bits (0 or 1, in the order of the wire), or None.
+    """Return the card of 26, 32, 34 or 37 Wiegand bits (0 or 1, in the order of the wire), or None.
 
     The first bit makes the first half even, the last one the second half odd; of 37 bits the middle
     one counts in both halves. A frame that breaks this, or of another length, is noise or a cut wire.
     """
+    if any(bit not in (0, 1) for bit in bits):
+        return None
+    if len(bits) == WIEGAND_PLAIN:
+        return Card(f"w32:{_number(bits)}")
     fields = WIEGAND_FORMATS.get(len(bits))
-    if fields is None or any(bit not in (0, 1) for bit in bits):
+    if fields is None:
         return None
     half = (len(bits) + 1) // 2
     if sum(bits[:half]) % 2 != 0 or sum(bits[-half:]) % 2 != 1:
@@ -52,18 +61,24 @@ def parse_wiegand(bits: Sequence[int]) -> Card | None:
     return Card(f"w{len(bits)}:{_number(bits[1:end])}:{_number(bits[end:-1])}")
 
 
-def check_card_id(text: str) -> None:
-    """Raise `ValueError` unless `text` is a name that some reader can give a card."""
-    kind, *numbers = text.split(":")
-    sizes = {f"w{bits}": fields for bits, fields in WIEGAND_FORMATS.items()}.get(kind)
+def card_id(text: str) -> str:
+    """Return the one name of the card somebody wrote down; letters of a hex number become capitals.
+
+    Raises `ValueError` unless it is a name that some reader can give a card.
+    """
+    kind, *numbers = text.strip().split(":")
+    kind = kind.lower()
+    if kind == "hid" and len(numbers) == 1 and set(numbers[0].upper()) <= HEX_SIGNS and numbers[0]:
+        return f"hid:{numbers[0].upper()}"
+    sizes = WIEGAND_SIZES.get(kind)
     digits = all(number.isascii() and number.isdecimal() for number in numbers)
-    if kind == "hid" and len(numbers) == 1 and digits:
-        return
-    if sizes is None or len(numbers) != 2 or not digits:
-        raise ValueError(f"{text}: no card is named so; w26:FACILITY:NUMBER, w34, w37, or hid:DIGITS")
-    for name, number, size in zip(("facility", "number"), numbers, sizes, strict=True):
+    if sizes is None or len(numbers) != len(sizes) or not digits:
+        kinds = "w26:FACILITY:NUMBER, w34, w37, w32:NUMBER, or hid: and what the reader types"
+        raise ValueError(f"{text}: no card is named so; {kinds}")
+    for name, number, size in zip(("facility", "number")[-len(sizes) :], numbers, sizes, strict=True):
         if int(number) >= 2**size:
             raise ValueError(f"{text}: {name} {number} does not fit: a {kind} card has up to {2**size - 1}")
+    return ":".join([kind, *(str(int(number)) for number in numbers)])
 
 
 def _number(bits: Sequence[int]) -> int:

@@ -29,8 +29,18 @@ EVIOCGRAB = 0x40044590
 SHIFTS = frozenset({42, 54})
 _DIGITS = dict(zip((2, 3, 4, 5, 6, 7, 8, 9, 10, 11), "1234567890", strict=True))
 _KEYPAD_DIGITS = dict(zip((79, 80, 81, 75, 76, 77, 71, 72, 73, 82), "1234567890", strict=True))
+_LETTERS = {
+    code: letter
+    for first, row in ((16, "QWERTYUIOP"), (30, "ASDFGHJKL"), (44, "ZXCVBNM"))
+    for code, letter in enumerate(row, first)
+}
+OTHER = "?"
+"""A key that stands for nothing here: a line that holds one is not what was meant."""
+_SILENT = frozenset({29, 42, 54, 56, 58, 69, 97, 100, 125, 126})
+"""Modifiers and locks type nothing themselves."""
 KEYS = {
     **_DIGITS,
+    **_LETTERS,
     **_KEYPAD_DIGITS,
     55: SEPARATOR,  # keypad *
     98: SEPARATOR,  # keypad /, on pads without *
@@ -63,7 +73,7 @@ class KeyDevice:
             self._grab()
 
     def read(self, timeout_seconds: float) -> str | None:
-        """Return the next key (`0`..`9`, `*`, `#`, `clear`), or None when none came in time."""
+        """Return the next key (`0`-`9`, `A`-`Z`, `*`, `#`, `clear`, `?`), or None when none came in time."""
         if not self._waiting and select.select([self._fd], [], [], timeout_seconds)[0]:
             self._waiting = self._keys()
         return self._waiting.pop(0) if self._waiting else None
@@ -99,7 +109,12 @@ class KeyDevice:
             (self._shifts.discard if value == RELEASED else self._shifts.add)(code)
         if value != PRESSED:
             return None
-        return SHIFTED.get(code) if self._shifts else KEYS.get(code)
+        if self._shifts and code in SHIFTED:
+            return SHIFTED[code]
+        known = KEYS.get(code)
+        if self._shifts and known is not None and not known.isalpha():
+            return OTHER  # another sign than the digit on this key
+        return known or (None if code in _SILENT else OTHER)
 
     def _lost(self, why: object) -> ReaderLost:
         return ReaderLost(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from edge.credentials.card import Card
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SEPARATOR, ENTER, CLEAR = "*", "#", "clear"
 
@@ -13,6 +17,10 @@ IDLE_SECONDS = 10.0
 
 WEDGE_SECONDS = 1.0
 """A wedge types its whole card within tens of milliseconds; a person at its keys takes longer."""
+
+MAX_CARD_KEYS = 32
+"""A card of 128 bits in hex; whatever is longer is not one card."""
+HEX = frozenset("0123456789ABCDEF")
 
 MAX_KEYS = 24
 """Longest number, separator and longest PIN together make 21; a line that grows on is dropped."""
@@ -71,18 +79,46 @@ class Keypad:
 
 
 class Wedge:
-    """Collects keys of a card reader that types like a keyboard. One thread, monotonic seconds."""
+    """Collects keys of a card reader that types like a keyboard. One thread, monotonic seconds.
 
-    def __init__(self) -> None:
-        self._line = _Line()
+    A card is read whole or not at all: with a part missing, two cards would have one name. `on_refused`
+    hears why something was not taken for a card.
+    """
+
+    def __init__(self, on_refused: Callable[[str], object] = lambda _why: None) -> None:
+        self._keys: list[str] = []
+        self._began = self._last = float("-inf")
+        self._on_refused = on_refused
 
     def press(self, key: str, now: float) -> Card | None:
         """Take a key; return the card when `#` (Enter) ends a number typed in one go, else None."""
-        if self._line.keys and now - self._line.began > WEDGE_SECONDS:
-            self._line.take()
-        if key == ENTER:
-            number = self._line.take()
-            return Card(f"hid:{number}") if number.isdigit() else None
-        if key != CLEAR:
-            self._line.add(key, now)
-        return None
+        if now - self._last > WEDGE_SECONDS:
+            self._keys.clear()  # of somebody who typed by hand and left
+        if not self._keys:
+            self._began = now
+        self._last = now
+        if key == CLEAR:
+            self._keys.clear()
+            return None
+        if key != ENTER:
+            self._keys.append(key)
+            del self._keys[MAX_CARD_KEYS + 1 :]  # as long as is needed to refuse it
+            return None
+        typed, self._keys = "".join(self._keys), []
+        return self._card(typed, now - self._began)
+
+    def _card(self, typed: str, seconds: float) -> Card | None:
+        flaw = _flaw(typed, seconds)
+        if typed and flaw is not None:
+            self._on_refused(f"what the reader typed is no card: {flaw}")
+        return Card(f"hid:{typed.upper()}") if typed and flaw is None else None
+
+
+def _flaw(typed: str, seconds: float) -> str | None:
+    if seconds > WEDGE_SECONDS:
+        return f"it took {seconds:.1f} s to type, a reader types within {WEDGE_SECONDS:g} s"
+    if len(typed) > MAX_CARD_KEYS:
+        return f"it has more than {MAX_CARD_KEYS} signs"
+    if not set(typed.upper()) <= HEX:
+        return "it holds other signs than 0-9 and A-F; set the reader to decimal or hex"
+    return None

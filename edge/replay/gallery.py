@@ -16,22 +16,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.camera.file import IMAGE_SUFFIXES, VideoFile
-from edge.camera.image import decode_image
 from edge.domain import Quality
+from edge.enrol.files import shots_of, shown
 from edge.enrol.shots import Harvest, Shot, ShotTaker, agreeing, matched_row
-from edge.errors import CameraLost, EnrolmentRefused, FrameRefused
+from edge.errors import EnrolmentRefused, IdentityRefused
+from edge.identity import resident_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from edge.domain import Embedding, Frame
+    from edge.domain import Embedding
 
-CLIP_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mjpeg", ".mjpg"})
+NO_PICTURES = frozenset({"Thumbs.db", "desktop.ini"})
+"""What Windows leaves in folders of photos."""
 
-RULES_VERSION = 5
+RULES_VERSION = 6
 """Part of every cache key: raised whenever enrolment would give other shots for the same file."""
 
 
@@ -64,7 +65,10 @@ def load_folders(
     gallery = FolderGallery()
     harvests: dict[str, Harvest] = {}
     source = _Source(model_id, taker, cache)
-    for name, path in _people(folders):
+    for folder, path in _people(folders):
+        name = _id_of(folder, gallery)
+        if name is None:
+            continue
         harvest = harvests.setdefault(name, Harvest())
         taken = source.harvest(path)
         harvest.shots += taken.shots
@@ -80,6 +84,7 @@ def load_folders(
 def _enrol(gallery: FolderGallery, name: str, harvest: Harvest) -> None:
     gallery.refused += map(str, harvest.refused)
     if not harvest.shots:
+        gallery.refused.append(f"{name}: nobody could be enrolled from this folder")
         return
     try:
         good = agreeing(Harvest(harvest.shots))
@@ -90,6 +95,17 @@ def _enrol(gallery: FolderGallery, name: str, harvest: Harvest) -> None:
     gallery.residents[name] = [matched_row([shot.embedding for shot in good.shots])]
 
 
+def _id_of(folder: str, gallery: FolderGallery) -> str | None:
+    """Return the resident a folder's name stands for; None, and a refusal once, for no id at all."""
+    try:
+        return resident_id(folder)
+    except IdentityRefused as refusal:
+        told = f"{shown(Path(folder))}: {refusal}"
+        if told not in gallery.refused:
+            gallery.refused.append(told)
+        return None
+
+
 def _people(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
     for folder in folders:
         if not folder.is_dir():
@@ -98,7 +114,7 @@ def _people(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
             )
         for person in sorted(path for path in folder.iterdir() if path.is_dir()):
             for path in sorted(person.iterdir()):
-                if path.suffix.lower() in IMAGE_SUFFIXES | CLIP_SUFFIXES:
+                if path.is_file() and not path.name.startswith(".") and path.name not in NO_PICTURES:
                     yield person.name, path
 
 
@@ -113,7 +129,7 @@ class _Source:
 
     def harvest(self, path: Path) -> Harvest:
         entry = None if self._cache is None else self._cache / self._key(path)
-        if entry is not None and (known := _read(entry, str(path))) is not None:
+        if entry is not None and (known := _read(entry, shown(path))) is not None:
             return known
         harvest = self._take(path)
         if entry is not None:
@@ -128,21 +144,7 @@ class _Source:
     def _take(self, path: Path) -> Harvest:
         if self._taker is None:
             self._taker = self._make_taker()
-        try:
-            if path.suffix.lower() in IMAGE_SUFFIXES:
-                return Harvest([self._taker.from_image(decode_image(path.read_bytes()), str(path))])
-            return self._taker.from_clip(_frames(path), str(path))
-        except (EnrolmentRefused, FrameRefused, CameraLost) as refusal:
-            return Harvest(refused=[str(refusal)])
-
-
-def _frames(path: Path) -> Iterator[Frame]:
-    clip = VideoFile(path)
-    try:
-        while (frame := clip.read()) is not None:
-            yield frame
-    finally:
-        clip.close()
+        return shots_of(self._taker, path)
 
 
 def _read(entry: Path, source: str) -> Harvest | None:
@@ -181,8 +183,12 @@ def _write(entry: Path, harvest: Harvest) -> None:
     """Store a harvest, whole or not at all."""
     entry.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.NamedTemporaryFile(dir=entry.parent, suffix=".tmp", delete=False) as file:
-        if harvest.shots:
-            np.save(file, np.stack([_row(shot) for shot in harvest.shots]))
-        else:
-            file.write("\n".join(map(str, harvest.refused)).encode())
-    Path(file.name).replace(entry.with_suffix(".npy" if harvest.shots else ".txt"))
+        try:
+            if harvest.shots:
+                np.save(file, np.stack([_row(shot) for shot in harvest.shots]))
+            else:
+                file.write("\n".join(map(str, harvest.refused)).encode())
+            file.flush()
+            Path(file.name).replace(entry.with_suffix(".npy" if harvest.shots else ".txt"))
+        finally:
+            Path(file.name).unlink(missing_ok=True)

@@ -71,7 +71,7 @@ def test_what_is_no_picture_is_refused(data: bytes) -> None:
 
 
 def test_too_many_bytes_are_refused_unread() -> None:
-    with pytest.raises(FrameRefused, match="the most is 33554432"):
+    with pytest.raises(FrameRefused, match="the most is 67108864"):
         decode_image(bytes(MAX_BYTES + 1))
 
 
@@ -82,3 +82,32 @@ def test_any_bytes_are_a_picture_or_refused(magic: bytes, rest: bytes) -> None:
     except FrameRefused:
         return
     assert picture.dtype == np.uint8
+
+
+def _grey_jpeg(width: int, height: int, *, progressive: bool = False) -> bytes:
+    image = np.full((height, width), 127, np.uint8)
+    flags = [cv2.IMWRITE_JPEG_QUALITY, 30, cv2.IMWRITE_JPEG_PROGRESSIVE, int(progressive)]
+    return cv2.imencode(".jpg", image, flags)[1].tobytes()
+
+
+@pytest.mark.parametrize(("size", "scale"), [((8064, 6048), 2), ((8160, 6120), 2), ((12000, 9000), 2)])
+def test_a_phone_s_large_photo_is_decoded_smaller(size: tuple[int, int], scale: int) -> None:
+    image = decode_image(_grey_jpeg(*size))
+    assert image.shape == (-(-size[1] // scale), -(-size[0] // scale), 3)
+
+
+def test_200_megapixels_are_within_reach_and_a_bomb_is_not() -> None:
+    head = bytearray(_grey_jpeg(64, 64))
+    place = head.index(b"\xff\xc0") + 5
+    head[place : place + 4] = struct.pack(">HH", 60000, 60000)
+    with pytest.raises(FrameRefused, match="Send it smaller"):
+        decode_image(bytes(head))
+
+
+def test_a_progressive_photo_is_refused_sooner() -> None:
+    head = bytearray(_grey_jpeg(64, 64, progressive=True))
+    place = head.index(b"\xff\xc2") + 5
+    head[place : place + 4] = struct.pack(">HH", 9000, 12000)
+    with pytest.raises(FrameRefused, match="12000x9000"):
+        decode_image(bytes(head))
+    assert decode_image(_grey_jpeg(8064, 6048, progressive=True)).shape == (3024, 4032, 3)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.credentials.card import Card, check_card_id, parse_wiegand
+from edge.credentials.card import Card, card_id, parse_wiegand
 from tests.credentials.wires import SIZES, wire
 
 
@@ -30,8 +30,9 @@ def test_noise_is_no_card(bits):
 @given(st.sampled_from(tuple(SIZES)), st.data())
 def test_every_name_that_a_reader_gives_is_accepted(bits, data):
     facility, number = (data.draw(st.integers(0, 2**size - 1)) for size in SIZES[bits])
-    check_card_id(parse_wiegand(wire(bits, facility, number)).id)
-    check_card_id(f"hid:{facility:010}")
+    name = parse_wiegand(wire(bits, facility, number)).id
+    assert card_id(name) == name
+    assert card_id(f"hid:{facility:010}") == f"hid:{facility:010}"
 
 
 @pytest.mark.parametrize("length", [0, 1, 25, 27, 33, 35, 36, 38])
@@ -48,3 +49,26 @@ def test_all_of_a_37_bit_card_counts(facility, number):
 @pytest.mark.parametrize("level", [0, 1])
 def test_a_cut_wire_is_no_card(length, level):
     assert parse_wiegand([level] * length) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("hid:51e69621", "hid:51E69621"),
+        ("W26:017:04711", "w26:17:4711"),
+        ("w32:4294967295", "w32:4294967295"),
+    ],
+)
+def test_a_card_has_one_name_however_it_is_written(written, name):
+    assert card_id(written) == name
+
+
+@pytest.mark.parametrize("written", ["hid:", "hid:51g", "w26:1", "w26:256:1", "w32:4294967296", "x:1", ""])
+def test_what_no_reader_gives_is_no_name(written):
+    with pytest.raises(ValueError, match=r"no card is named so|does not fit"):
+        card_id(written)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_32_bits_are_a_number_as_they_are(number):
+    assert parse_wiegand([number >> n & 1 for n in range(31, -1, -1)]) == Card(f"w32:{number}")

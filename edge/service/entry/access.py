@@ -8,7 +8,7 @@ from edge.credentials.keypad import Keypad, Wedge
 from edge.domain import EventDraft, Reason, Verdict
 from edge.service.entry.codes import CodeWatch
 from edge.service.entry.patience import Patience
-from edge.service.entry.readers import Surroundings, key_reader, unhurried, wiegand_reader
+from edge.service.entry.readers import Noise, Surroundings, key_reader, unhurried, wiegand_reader
 
 if TYPE_CHECKING:
     import threading
@@ -80,9 +80,10 @@ class DoorAccess:
 
     def workers(self, stopping: threading.Event, environ: Mapping[str, str]) -> list[Worker]:
         """Return the threads of the readers that are configured, not yet started."""
-        keypad, wedge = Keypad(), Wedge()
+        keypad = Keypad()
         access, lock = self._settings.access, self._settings.lock
         around = Surroundings(self._clock.monotonic, self._note, stopping)
+        wedge = Wedge(Noise("card", around).heard)
 
         def key(pressed: str) -> None:
             typed = keypad.press(pressed, self._clock.monotonic())

@@ -80,7 +80,7 @@ def wiegand_reader(
     Call from the main thread.
     """
     wiring = WiegandWiring(section.d0, section.d1, frozenset(section.bits))
-    noise = _Noise("wiegand", around)
+    noise = Noise("wiegand", around)
     with contextlib.suppress(ImportError, OSError):
         # Now and not in the thread: the library changes the process's folder while it loads.
         importlib.import_module("edge.relay.chip")
@@ -170,7 +170,7 @@ class _Reader(Generic[Heard]):
         self._around.report(Kind.HEALTH_READER, {"reader": self.name, "state": state, **data})
 
 
-class _Noise:
+class Noise:
     """Counts refused frames of one reader and tells of them now and then. One thread."""
 
     def __init__(self, name: str, around: Surroundings) -> None:
@@ -180,6 +180,7 @@ class _Noise:
         self._told_at = float("-inf")
 
     def heard(self, why: str) -> None:
+        """Take what was refused; tell of it now, or counted with the next."""
         self._count += 1
         now = self._around.monotonic()
         if now - self._told_at < NOISE_SECONDS:

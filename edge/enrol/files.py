@@ -1,0 +1,65 @@
+"""Reference shots of files, whatever they are called: what a file is follows from its bytes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from edge.camera.file import VideoFile
+from edge.camera.image import HEAD_BYTES, decode_image, kind_of
+from edge.enrol.shots import Harvest
+from edge.errors import CameraLost, EnrolmentRefused, FrameRefused
+from edge.words import Message, message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from edge.domain import Frame, Image
+    from edge.enrol.shots import ShotTaker
+
+MOST_READ_BYTES = 64 * 1024 * 1024 + 1
+"""One byte more than a picture may have: enough to refuse it."""
+
+
+def shown(path: Path) -> str:
+    """Return a file's name for people; bytes that are no UTF-8 (a zip made elsewhere) are escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def shots_of(taker: ShotTaker, path: Path) -> Harvest:
+    """Return the shots of a photo or a recording; what cannot be used is refused by the file's name."""
+    source = shown(path)
+    try:
+        picture = _picture_in(path)
+        if picture is None:
+            return taker.from_clip(_frames(path), source)
+        return Harvest([taker.from_image(picture, source)])
+    except (EnrolmentRefused, FrameRefused, CameraLost, OSError) as refusal:
+        return Harvest(refused=[_named(source, refusal)])
+
+
+def _picture_in(path: Path) -> Image | None:
+    """Return the picture a file holds, None when it may be a recording."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        kind = kind_of(head)
+        if kind is None:
+            return None
+        if kind != "picture":
+            raise FrameRefused(message("error.picture_unread", kind=kind))
+        return decode_image(head + file.read(MOST_READ_BYTES - len(head)))
+
+
+def _named(source: str, refusal: Exception) -> Message | str:
+    told = refusal.message if isinstance(refusal, EnrolmentRefused | FrameRefused) else str(refusal)
+    return told if source in str(refusal) else message("error.in_file", file=source, reason=told)
+
+
+def _frames(path: Path) -> Iterator[Frame]:
+    clip = VideoFile(path)
+    try:
+        while (frame := clip.read()) is not None:
+            yield frame
+    finally:
+        clip.close()
