@@ -105,6 +105,7 @@ class Kind(StrEnum):
     HEALTH_RESTARTS = "health.restarts"
     HEALTH_SYNC = "health.sync"
     JOURNAL_QUARANTINED = "journal.quarantined"
+    JOURNAL_DAMAGED = "journal.damaged"
     JOURNAL_RELIEVED = "journal.relieved"
     JOURNAL_LATE = "journal.late"
     JOURNAL_RESTORED = "journal.restored"
@@ -249,6 +250,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.HEALTH_RESTARTS: _F(_HEALTH, _BAD),
         _K.HEALTH_SYNC: _F(_HEALTH, _BAD, Keep.COUNTED),
         _K.JOURNAL_QUARANTINED: _F(_HEALTH, _ALARM),
+        _K.JOURNAL_DAMAGED: _F(_HEALTH, _ALARM),
         _K.JOURNAL_RELIEVED: _F(_HEALTH, _BAD),
         _K.JOURNAL_LATE: _F(_HEALTH, _BAD),
         _K.JOURNAL_RESTORED: _F(_HEALTH),

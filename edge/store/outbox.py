@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from edge.errors import JournalUnavailable
-from edge.store.chain import Row
+from edge.store.card import is_damage
+from edge.store.chain import GENESIS, Link, Row
+from edge.store.damaged_entry import is_sendable, stand_in
 from edge.store.database import open_database, transaction
 from edge.store.reader import JOURNAL, last_given
 
@@ -58,11 +60,32 @@ class SqliteOutbox:
         return int(row[0]) if row else 0
 
     def pending(self, after_seq: int, limit: int) -> list[tuple[int, str]]:
-        """Return up to `limit` entries above `after_seq`, as they travel."""
-        sql = "SELECT seq, id, body, hash FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+        """Return up to `limit` entries above `after_seq`, as they travel, without a gap.
+
+        One that cannot be read any more is there as `journal.damaged`.
+        """
         with self._using() as connection:
-            rows = connection.execute(sql, (after_seq, limit)).fetchall()
-        return [(columns[0], Row(*columns).envelope) for columns in rows]
+            pruned, pruned_hash = connection.execute("SELECT pruned_upto, pruned_hash FROM origin").fetchone()
+            before = Link(pruned, pruned_hash)
+            if after_seq > pruned:
+                before = Link(after_seq, self._hash_of(connection, after_seq))
+            upto = min(before.seq + limit, last_given(connection))
+            found = _readable_rows(connection, before.seq, upto)
+        return [(row.seq, row.envelope) for row in self._without_gap(found, before, upto)]
+
+    def _without_gap(self, found: dict[int, Row], before: Link, upto: int) -> Iterator[Row]:
+        for seq in range(before.seq + 1, upto + 1):
+            row = found.get(seq)
+            if row is not None and is_sendable(row, self._stream):
+                before = Link(seq, row.hash)
+                yield row
+            else:
+                yield stand_in(self._stream, before)
+                before = Link(seq)
+
+    def _hash_of(self, connection: sqlite3.Connection, seq: int) -> str:
+        row = _readable_rows(connection, seq - 1, seq).get(seq)
+        return row.hash if row is not None and is_sendable(row, self._stream) else GENESIS
 
     def mark_done(self, upto: int) -> None:
         """Remember progress; a lower number than before changes nothing."""
@@ -108,3 +131,17 @@ class SqliteOutbox:
         self._stream = found[0]
         self._connection, self._inode = connection, self._path.stat().st_ino
         return connection
+
+
+def _readable_rows(connection: sqlite3.Connection, after_seq: int, upto: int) -> dict[int, Row]:
+    """Return the entries above `after_seq` up to `upto` by number, but those on damaged pages."""
+    sql = "SELECT seq, id, body, hash FROM events WHERE seq > ? AND seq <= ? ORDER BY seq"
+    try:
+        return {columns[0]: Row(*columns) for columns in connection.execute(sql, (after_seq, upto))}
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        if upto == after_seq + 1:
+            return {}
+    middle = (after_seq + upto) // 2
+    return _readable_rows(connection, after_seq, middle) | _readable_rows(connection, middle, upto)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from edge.errors import JournalTampered, JournalUnavailable, StoreError
+from edge.store.card import is_damage
 from edge.store.chain import GENESIS, Link, Row, check_chain, to_event
 from edge.store.database import Schema, open_read_only
 
@@ -90,7 +91,7 @@ class JournalReader:
     def of_kind(self, kind: str, limit: int = 100) -> list[DoorEvent]:
         """Return the newest `limit` events of `kind`, oldest first. Reads the whole journal."""
         sql = (
-            "SELECT seq, id, body, hash FROM events WHERE json_extract(body, '$.type') = ?"
+            f"SELECT seq, id, body, hash FROM events WHERE {_field('$.type')} = ?"  # noqa: S608 - constants
             " ORDER BY seq DESC LIMIT ?"
         )
         with self._lock, self._unavailable():
@@ -103,9 +104,9 @@ class JournalReader:
         Newest by number, not by the clock. SQLite does the work, without holding up other threads.
         """
         sql = (
-            "SELECT json_extract(body, '$.resident') AS who, max(seq), json_extract(body, '$.ts') FROM events"
-            " WHERE json_extract(body, '$.type') = 'access.granted' AND who IS NOT NULL"
-            " AND json_extract(body, '$.data.method') IN (SELECT value FROM json_each(?)) GROUP BY who"
+            f"SELECT {_field('$.resident')} AS who, max(seq), {_field('$.ts')} FROM events"  # noqa: S608 - constants
+            f" WHERE {_field('$.type')} = 'access.granted' AND who IS NOT NULL"
+            f" AND {_field('$.data.method')} IN (SELECT value FROM json_each(?)) GROUP BY who"
         )
         with self._lock, self._unavailable():
             found = self._connection.execute(sql, (json.dumps(list(methods)),)).fetchall()
@@ -127,9 +128,7 @@ class JournalReader:
         with closing(open_read_only(self._path, JOURNAL)) as connection, self._unavailable():
             connection.execute("BEGIN")  # one snapshot, whatever is appended or pruned meanwhile
             stream, upto, pruned_hash = self._origin(connection)
-            cursor = connection.execute("SELECT seq, id, body, hash FROM events ORDER BY seq")
-            anchor = Link(upto, pruned_hash)
-            link = check_chain((Row(*columns) for columns in cursor), stream, anchor)
+            link = check_chain(_all_rows(connection, upto), stream, Link(upto, pruned_hash))
             if (given := last_given(connection)) > link.seq:
                 raise JournalTampered(f"entry {link.seq + 1} is missing: the journal once ended with {given}")
             return link.seq - upto
@@ -150,6 +149,24 @@ class JournalReader:
             yield
         except sqlite3.Error as error:
             raise JournalUnavailable(f"{self._path}: cannot read the journal: {error}") from error
+
+
+def _field(path: str) -> str:
+    """Return SQL for a field of an entry; of one that is damaged it is NULL, which costs no other entry."""
+    return f"CASE WHEN json_valid(body) THEN json_extract(body, '{path}') END"
+
+
+def _all_rows(connection: sqlite3.Connection, upto: int) -> Iterator[Row]:
+    """Give every entry; the first on a damaged page raises `JournalTampered` with its number."""
+    seq = upto
+    try:
+        for columns in connection.execute("SELECT seq, id, body, hash FROM events ORDER BY seq"):
+            yield Row(*columns)
+            seq = columns[0]
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        raise JournalTampered(f"entry {seq + 1} cannot be read: the file is damaged there") from error
 
 
 def last_given(connection: sqlite3.Connection) -> int:
