@@ -13,29 +13,39 @@ import re
 import secrets
 import socket
 import ssl
+import tempfile
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
 
 from edge.durable import write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority
-from edge.site.provision import HUB
+from edge.site.provision import HUB, TAKEN, is_hub
 from edge.store.remote_key import PATH
 from edge.store.sealer import KEY_BYTES
 from edge.wire.names import DEVICE_ID
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LOG = logging.getLogger(__name__)
 
 FOLDER = "keys"
 TIMEOUT_SECONDS = 10.0
 """How long one door may take: a handshake that never ends must not gather threads."""
-MOST_KEPT = 2
-"""The present key and the one before it, which a door that was away still has to open."""
+MOST_KEPT = 8
+"""The present key and those before it: a backup from before a door was stolen must still open."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A door's keys, newest first, and the serial number of the certificate it last showed."""
+
+    keys: list[bytes]
+    serial: int
 
 
 class KeyCabinet:
@@ -45,35 +55,55 @@ class KeyCabinet:
         self._folder = site / FOLDER
         self._lock = threading.Lock()  # two connections of one new door get one key
 
-    def keys(self, door_id: str) -> list[bytes]:
-        """Return the door's keys, newest first; made when it asks for the first time."""
+    def keys(self, door_id: str, serial: int = 0) -> list[bytes]:
+        """Return the door's keys, newest first; made when it asks for the first time.
+
+        `serial` is that of the certificate it showed. A door that was provisioned again after its
+        certificate had been revoked gets a new key before the ones that the lost device knew.
+        """
+        path = self._path(door_id)
         with self._lock:
-            return self._read_or_make(self._path(door_id))
+            kept = self._read(path)
+            if kept is None:
+                kept = self._keep(path, _Kept([secrets.token_bytes(KEY_BYTES)], serial))
+            elif serial and kept.serial != serial:
+                fresh = [secrets.token_bytes(KEY_BYTES)] if self._is_revoked(kept.serial) else []
+                kept = self._keep(path, _Kept([*fresh, *kept.keys][:MOST_KEPT], serial))
+            return kept.keys
 
     def change(self, door_id: str) -> None:
         """Make a new key for a door; it takes it with `facegate keys rotate`."""
-        self._keep(self._path(door_id), [secrets.token_bytes(KEY_BYTES), *self.keys(door_id)][:MOST_KEPT])
+        path = self._path(door_id)
+        with self._lock:
+            kept = self._read(path) or _Kept([], 0)
+            fresh = secrets.token_bytes(KEY_BYTES)
+            self._keep(path, _Kept([fresh, *kept.keys][:MOST_KEPT], kept.serial))
 
-    def _read_or_make(self, path: Path) -> list[bytes]:
+    def _read(self, path: Path) -> _Kept | None:
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
-            return [base64.b64decode(text, validate=True) for text in fields["keys"]]
+            keys = [base64.b64decode(text, validate=True) for text in fields["keys"]]
+            return _Kept(keys, int(fields.get("serial", "0"), 16))
         except FileNotFoundError:
-            return self._keep(path, [secrets.token_bytes(KEY_BYTES)])
+            return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             # Never replaced: a new key would not open one face at that door.
             raise ConfigError(f"{path}: keys that cannot be read ({error}); restore the file") from error
+
+    def _is_revoked(self, serial: int) -> bool:
+        listed = x509.load_pem_x509_crl((self._folder.parent / "broker" / "crl.pem").read_bytes())
+        return bool(serial) and listed.get_revoked_certificate_by_serial_number(serial) is not None
 
     def _path(self, door_id: str) -> Path:
         if not DEVICE_ID.fullmatch(door_id):
             raise ConfigError(f"door {door_id!r}: no such name; see facegate provision list")
         return self._folder / f"{door_id}.json"
 
-    def _keep(self, path: Path, keys: list[bytes]) -> list[bytes]:
+    def _keep(self, path: Path, kept: _Kept) -> _Kept:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        fields = {"keys": [base64.b64encode(key).decode() for key in keys]}
-        write_whole(path, json.dumps(fields).encode())
-        return keys
+        keys = [base64.b64encode(key).decode() for key in kept.keys]
+        write_whole(path, json.dumps({"keys": keys, "serial": f"{kept.serial:x}"}).encode())
+        return kept
 
 
 class KeyServer(ThreadingHTTPServer):
@@ -90,10 +120,12 @@ class KeyServer(ThreadingHTTPServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands in the thread of this door alone, then answer it."""
         request.settimeout(TIMEOUT_SECONDS)
-        with (
-            suppress(ssl.SSLError, OSError),
-            self._context().wrap_socket(request, server_side=True) as wrapped,
-        ):
+        try:
+            context = self._context()
+        except (OSError, ssl.SSLError) as error:
+            LOG.error("no door gets its key: %s; start the key server again", error)  # noqa: TRY400
+            return
+        with suppress(OSError), context.wrap_socket(request, server_side=True) as wrapped:
             super().finish_request(wrapped, client_address)
             with suppress(OSError):
                 wrapped.unwrap()
@@ -110,13 +142,43 @@ class KeyServer(ThreadingHTTPServer):
         return context
 
     def _make_certificate(self, hosts: list[str]) -> None:
+        """Make the server's certificate when there is none that serves `hosts`.
+
+        Only then is the authority needed. The old one stays until the new one is whole.
+        """
         folder = self._site / FOLDER
-        if (folder / "server.crt").exists() and not hosts:
+        missing = _not_named(folder / "server.crt", folder / "server.key", hosts)
+        if missing is None:
             return
         folder.mkdir(mode=0o700, exist_ok=True)
-        (folder / "server.key").unlink(missing_ok=True)
         names = dict.fromkeys((*hosts, socket.gethostname(), "localhost", "127.0.0.1"))
-        Authority.open(self._site / "ca").issue("keys", folder / "server.crt", folder / "server.key", names)
+        try:
+            authority = Authority.open(self._site / "ca")
+        except ConfigError as error:
+            raise ConfigError(
+                f"{folder}: the key server's certificate {missing}, and only the site's authority makes"
+                f" another: bring {self._site / 'ca'} back for this one start. {error}"
+            ) from error
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as drafts:
+            draft = Path(drafts)
+            authority.issue("keys", draft / "server.crt", draft / "server.key", names)
+            for name in ("server.key", "server.crt"):
+                write_whole(folder / name, (draft / name).read_bytes())
+
+
+def _not_named(certificate: Path, key: Path, hosts: list[str]) -> str | None:
+    """Return what keeps a certificate from serving `hosts`, in words; None when it serves them."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
+        listed = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except FileNotFoundError:
+        return "is not made yet"
+    except (OSError, ValueError, x509.ExtensionNotFound) as error:
+        return f"cannot be read ({error})"
+    named = {*listed.get_values_for_type(x509.DNSName), *map(str, listed.get_values_for_type(x509.IPAddress))}
+    missing = [host for host in hosts if host not in named]
+    return f"does not name {', '.join(missing)}" if missing else None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -129,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         try:
-            keys = self.server.cabinet.keys(door_id)
+            keys = self.server.cabinet.keys(door_id, _serial(self.connection))
         except ConfigError:
             LOG.exception("no key for %s", door_id)
             self.send_error(503)
@@ -148,9 +210,15 @@ class _Handler(BaseHTTPRequestHandler):
         LOG.debug(re.sub(r"[^ -~]", "?", format % args))
 
 
+def _serial(connection: Any) -> int:
+    return int((connection.getpeercert() or {}).get("serialNumber", "0"), 16)
+
+
 def _common_name(connection: Any) -> str | None:
     """Return the door whose certificate was shown; broker and hub have no face to open."""
     certificate = connection.getpeercert() or {}
     names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
-    is_door = len(names) == 1 and DEVICE_ID.fullmatch(names[0]) and names[0] not in {HUB, "broker", FOLDER}
+    is_door = (
+        len(names) == 1 and DEVICE_ID.fullmatch(names[0]) and not (is_hub(names[0]) or names[0] in TAKEN)
+    )
     return names[0] if is_door else None

@@ -17,6 +17,7 @@ import secrets
 import shutil
 from typing import TYPE_CHECKING
 
+from edge.durable import write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority, write_private
 from edge.wire.names import DEVICE_ID, ROOT
@@ -175,7 +176,7 @@ class Site:
         revoked = self._folder / "revoked" / f"{door_id}-{secrets.token_hex(4)}"
         revoked.parent.mkdir(mode=0o700, exist_ok=True)
         bundle.rename(revoked)
-        (self._folder / "broker" / "crl.pem").write_bytes(authority.revoked_pem)
+        write_whole(self._folder / "broker" / "crl.pem", authority.revoked_pem)
         return self._folder / "broker" / "crl.pem"
 
     def doors(self) -> list[str]:

@@ -236,3 +236,41 @@ def test_keys_that_cannot_be_read_are_never_replaced(site):
         KeyCabinet(site).keys("front")
     with pytest.raises(ConfigError, match="no such name"):
         KeyCabinet(site).keys("../hub/signing")
+
+
+def test_the_authority_is_needed_only_for_a_certificate_that_names_more(site, tmp_path):
+    """Kept offline, as `provision` advises; nothing is lost by asking for what cannot be made."""
+    KeyServer(site, ("127.0.0.1", 0), ["keys.example.lan"]).server_close()
+    (site / "ca").rename(tmp_path / "safe")
+    before = {path.name: path.read_bytes() for path in (site / "keys").iterdir() if path.is_file()}
+
+    KeyServer(site, ("127.0.0.1", 0), ["keys.example.lan"]).server_close()
+    with pytest.raises(ConfigError, match=r"does not name other\.lan.*authority"):
+        KeyServer(site, ("127.0.0.1", 0), ["other.lan"])
+    KeyServer(site, ("127.0.0.1", 0), []).server_close()
+
+    assert {path.name: path.read_bytes() for path in (site / "keys").iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["server.crt", "server.key"])
+def test_a_damaged_certificate_is_made_anew(site, name):
+    KeyServer(site, ("127.0.0.1", 0), []).server_close()
+    (site / "keys" / name).write_bytes(b"")
+    with serving(site) as port:
+        assert asking(site, port).keys()
+
+
+def test_a_door_that_was_stolen_and_provisioned_again_gets_a_new_key_and_still_opens_its_backup(site):
+    with serving(site) as port:
+        (old,) = asking(site, port).keys()
+        made = Site(site)
+        made.revoke_door("front")
+        made.add_door("front")
+        first, second = asking(site, port).keys()
+    assert second == old
+    assert first != old
+
+
+def test_a_renewed_certificate_changes_no_key(site):
+    cabinet = KeyCabinet(site)
+    assert cabinet.keys("front", 1) == cabinet.keys("front", 2) == cabinet.keys("front")
