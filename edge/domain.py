@@ -198,7 +198,7 @@ class Resident:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """One person's consent to the use of his face at this door. Times are UTC.
+    """One person's consent to the use of their face at this door. Times are UTC.
 
     `notice` is the version of the text that was read, `language` the one it was read in, `guardian`
     who consented for a person under 14, `recorded_by` the account that took it down.
@@ -304,7 +304,7 @@ class Decision:
     """One verdict about one track, with every number that made it.
 
     Similarities and margin are those of the comparison that decided. `shots` is how many
-    embeddings of this track stand behind it, `faces_in_view` how many faces this frame showed.
+    embeddings of this track it is based on, `faces_in_view` how many faces this frame showed.
     """
 
     verdict: Verdict

@@ -124,7 +124,7 @@ class LockError(FacegateError, OSError):
 
 
 class SyncError(FacegateError, ConnectionError):
-    """The broker refused us or spoke nonsense; the message says which and what to do."""
+    """The broker refused us or sent an invalid message; the text says which and what to do."""
 
 
 class EvaluationRefused(FacegateError, ValueError):

@@ -33,7 +33,7 @@ def tidied(text: str) -> str:
 
 
 def is_identity(text: object) -> bool:
-    """Say whether `text` may be a resident's id as it stands: 1 to 128 printable characters."""
+    """Return whether `text` may be a resident's id as it stands: 1 to 128 printable characters."""
     return isinstance(text, str) and 0 < len(text) <= MOST_ID and text.isprintable()
 
 

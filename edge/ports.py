@@ -107,7 +107,7 @@ class Authoriser(Protocol):
     """Access rules: asked about an identified resident, never to narrow the search."""
 
     def authorise(self, resident_id: str, at: datetime, method: str) -> Authorisation:
-        """Say whether this resident may pass this door at `at` (UTC) by `method` (`face`, `pin`...)."""
+        """Return whether this resident may pass this door at `at` (UTC) by `method` (`face`, `pin`...)."""
 
 
 class Lock(Protocol):
@@ -173,7 +173,7 @@ class CommandLedger(Protocol):
     """Remembers remote commands across restarts, so that each is executed at most once."""
 
     def is_known(self, command_id: str) -> bool:
-        """Say whether this command was claimed before."""
+        """Return whether this command was claimed before."""
 
     def claim(self, command_id: str, at: datetime) -> bool:
         """Durably take this id before acting on it; False when it was taken already."""

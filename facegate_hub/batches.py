@@ -78,7 +78,7 @@ def _canonical(fields: dict[str, Any]) -> str:
 
 
 def _is_deep(value: Any) -> bool:
-    """Say whether something is nested so deep that reading it back may fail; without recursion."""
+    """Return whether something is nested so deep that reading it back may fail; without recursion."""
     level = [value]
     for _ in range(MOST_DEEP):
         level = [item for one in level for item in (one.values() if isinstance(one, dict) else one)]

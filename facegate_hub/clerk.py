@@ -141,5 +141,5 @@ def said(error: Exception) -> str:
 
 
 def is_door(name: str) -> bool:
-    """Say whether this can be a door's name; no door has a hub's."""
+    """Return whether this can be a door's name; no door has a hub's."""
     return DEVICE_ID.fullmatch(name) is not None and not is_hub(name)

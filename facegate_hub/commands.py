@@ -150,7 +150,7 @@ class Commander(HubClerk):
 
 
 def _is_before(one: Request, other: Request) -> bool:
-    """Say whether one was asked before the other: what was taken up already, was."""
+    """Return whether one was asked before the other: what was taken up already, was."""
     return one.id != other.id and (one.status == "sent" or one.asked_at <= other.asked_at)
 
 

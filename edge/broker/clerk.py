@@ -69,7 +69,7 @@ class Clerk:
             self._thread.join(timeout_seconds)
 
     def is_alive(self) -> bool:
-        """Say whether the thread is still there: what a watchdog asks."""
+        """Return whether the thread is still there: what a watchdog asks."""
         return self._thread.is_alive()
 
     def handle(self, message: Message) -> None:

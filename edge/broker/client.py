@@ -111,7 +111,7 @@ class SyncClient:
         return self._status
 
     def is_alive(self, within_seconds: float = 30.0) -> bool:
-        """Say whether the thread still turns: what a watchdog asks."""
+        """Return whether the thread still turns: what a watchdog asks."""
         return self._thread.is_alive() and self._monotonic() - self._status.turned_at < within_seconds
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:

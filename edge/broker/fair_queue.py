@@ -84,7 +84,7 @@ class FairQueue:
 
     @property
     def is_ended(self) -> bool:
-        """Say whether whoever takes should come to an end. Any thread."""
+        """Return whether whoever takes should come to an end. Any thread."""
         return self._ended
 
     def qsize(self) -> int:
@@ -92,7 +92,7 @@ class FairQueue:
         return self._count
 
     def empty(self) -> bool:
-        """Say whether nothing waits. Any thread."""
+        """Return whether nothing waits. Any thread."""
         return self._count == 0
 
     def _take_turns(self, turn_bytes: int, most: int) -> list[Message]:

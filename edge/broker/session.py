@@ -186,14 +186,14 @@ class Session:
 
 
 def concerns(subscription: str, topic: str) -> bool:
-    """Say whether a message on `topic` is one of this subscription, which may be a shared one."""
+    """Return whether a message on `topic` is one of this subscription, which may be a shared one."""
     if subscription.startswith(SHARED):
         subscription = subscription.split("/", 2)[-1]
     return topic_matches_sub(subscription, topic)
 
 
 def _done(properties: Properties | None) -> int:
-    """Return the sender's `done`, 0 when it says none or nonsense."""
+    """Return the sender's `done`, 0 when it says none or something invalid."""
     for name, value in getattr(properties, "UserProperty", []):
         if name == DONE and value.isascii() and value.isdecimal() and len(value) < 16:
             return int(value)

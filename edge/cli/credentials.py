@@ -67,7 +67,7 @@ def pin() -> None:
 @click.option("--ask", is_flag=True, help="Type the PIN instead of getting a random one.")
 @data_option
 def set_(resident_id: str, number: str, duress: bool, ask: bool, data: Path) -> None:
-    """Give RESIDENT_ID a PIN in place of his former one, and show it once.
+    """Give RESIDENT_ID a PIN in place of the former one, and show it once.
 
     Example: facegate pin set flat-1203-2 --number 1203
     """

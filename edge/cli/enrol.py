@@ -56,7 +56,7 @@ def add(
     agreement: Agreement,
     data: Path,
 ) -> None:
-    """Enrol RESIDENT_ID from PICTURES (photos or clips) and/or a camera; replaces his earlier faces.
+    """Enrol RESIDENT_ID from PICTURES (photos or clips) and/or a camera; replaces their earlier faces.
 
     A picture that is not good enough is refused with the reason. A running door uses the new
     templates within a second. The person must have agreed: say with --consent where that is kept.
@@ -132,7 +132,7 @@ def import_encodings(*, file: Path, ids: str | None, agreement: Agreement, data:
 
     They are templates of the model dlib-resnet and never compared with those of another. Everybody
     in the file must have agreed: say with --consent where that is kept. Events carry ids, as plain
-    text: with --ids they carry no name. Whoever is known by his name keeps his id.
+    text: with --ids they carry no name. Whoever is known by name keeps their id.
 
     Example: facegate enrol import-encodings residents.npz --ids flat --consent signed-papers-2026-03
     """

@@ -23,7 +23,7 @@ def keys() -> None:
 @keys.command()
 @data_option
 def status(data: Path) -> None:
-    """Say where the key comes from, what that protects against, and how many people have a face here.
+    """Show where the key comes from, what that protects against, and how many people have a face here.
 
     Example: facegate keys status
     """

@@ -75,7 +75,7 @@ def record(species: str, person: str, camera: str, seconds: float, folder: Path,
 @pad.command()
 @FOLDER
 def missing(folder: Path) -> None:
-    """Say how many presentations per species are there, and how many more each claim needs.
+    """Show how many presentations there are per species, and how many more each claim needs.
 
     Example: facegate pad missing pad-recordings
     """
@@ -117,7 +117,7 @@ def frames(folder: Path, listing: Path | None, nets: str) -> None:
 @LISTING
 @click.option("--tries", default=400, show_default=True, type=click.IntRange(1), help="Per face and length.")
 def chance(folder: Path, listing: Path | None, tries: int) -> None:
-    """Say how often the faces recorded in FOLDER answer a random challenge by chance.
+    """Show how often the faces recorded in FOLDER answer a random challenge by chance.
 
     Each recording is started anywhere and runs in a loop; the networks are left out.
 
@@ -135,7 +135,7 @@ def chance(folder: Path, listing: Path | None, tries: int) -> None:
 @FOLDER
 @LISTING
 def flat(folder: Path, listing: Path | None) -> None:
-    """Say how flat photographs are that turn, made from the living clips in FOLDER, and heads that turn.
+    """Show how flat turning photographs are, made from the living clips in FOLDER, and heads that turn.
 
     A challenge takes a turn below the printed line for that of a picture.
 

@@ -194,5 +194,5 @@ class _Wire:
             return  # the next `read` sees that it is full
 
     def release(self) -> None:
-        """Hear no more."""
+        """Stop listening to the lines."""
         self._pin.when_changed = None

@@ -27,7 +27,7 @@ WIDTH, HEIGHT, FPS = 640, 480, 15.0
 START = datetime(2026, 1, 5, 17, 30, tzinfo=UTC)
 
 NEAR, FAR = 1.0, 0.25
-"""Size of a person at the door and where he comes into view: an approach of 1:4."""
+"""Size of a person at the door and where they come into view: an approach of 1:4."""
 
 FACE_PX = 150.0
 """Width of a face at the door; 38 px where it comes into view."""
@@ -65,7 +65,7 @@ class Walk:
     stays_s: float = 2.0
 
     def size_at(self, seconds: float) -> float | None:
-        """Return the person's size, 1 at the door, or None while he is not in view."""
+        """Return the person's size, 1 at the door, or None while they are not in view."""
         walked = (seconds - self.enters_s) / self.walks_s
         if walked < 0 or seconds > self.enters_s + self.walks_s + self.stays_s:
             return None
@@ -162,7 +162,7 @@ def _size(pair: tuple[float, Walk]) -> float:
 
 
 def _paste(canvas: NDArray[np.float32], walk: Walk, size: float, seconds: float) -> None:
-    """Draw one person where he is now, swaying with his steps and blurred by them."""
+    """Draw one person where they are now, swaying with their steps and blurred by them."""
     cutout = walk.cutout
     scale = FACE_PX * size / cutout.face_width_px
     phase = 2 * math.pi * 0.9 * seconds

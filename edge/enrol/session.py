@@ -66,7 +66,7 @@ ODD_SHOTS = 4
 """So many shots in a row that are not the first person: somebody else stands here now."""
 
 TRACK = 0
-"""Liveness is watched on one person; he is this track."""
+"""Liveness is watched on one person: this track."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge.ports import Identifier
 
 LEAST_SPREAD = 0.078
-"""Standard deviation of one person's similarities to three of his photos and their mean, over photos of
+"""Standard deviation of one person's similarities to three of their photos and to the mean, over photos of
 different days: 69 people of LFW, 207 probes, SFace. A sitting shows less, another day does not."""
 
 TYPICAL_MEAN = 0.73

@@ -69,7 +69,7 @@ class MotionGate:
 
 
 def has_same_structure(one: Grey, other: Grey) -> bool:
-    """Say whether two grey pictures of one size differ in nothing but light, row by row.
+    """Return whether two grey pictures of one size differ in nothing but light, row by row.
 
     Each row may have a brightness and a contrast of its own: a short exposure under a mains lamp
     is read out in bands. Symmetric; two pictures without any structure count as the same.

@@ -31,7 +31,7 @@ def npm_command(scratch: Path) -> list[str]:
 
 
 def has_npm() -> bool:
-    """Tell whether this machine has an npm that runs (one without its node does not)."""
+    """Return whether this machine has an npm that runs (one without its node does not)."""
     if not shutil.which("npm"):
         return False
     try:

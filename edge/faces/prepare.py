@@ -25,7 +25,7 @@ FROM_ELSEWHERE = "or give --from a folder with the prepared file of another mach
 
 
 def can_prepare() -> bool:
-    """Tell whether the recipes have what they need, without loading it."""
+    """Return whether the recipes have what they need, without loading it."""
     return find_spec("onnx") is not None
 
 

@@ -41,7 +41,7 @@ class Zone:
     bottom: float = 1.0
 
     def contains(self, box: Box, width: int, height: int) -> bool:
-        """Say whether the centre of `box` lies in the zone of a picture of this size."""
+        """Return whether the centre of `box` lies in the zone of a picture of this size."""
         x, y = box.centre
         return self.left <= x / width <= self.right and self.top <= y / height <= self.bottom
 

@@ -150,7 +150,7 @@ class Arena:
             self.shifted[start:stop] = SHIFTED_ZERO
 
     def has_room(self, rows: int) -> bool:
-        """Say whether `rows` more fit without moving the arena."""
+        """Return whether `rows` more fit without moving the arena."""
         return self.used + rows <= len(self.originals)
 
 
@@ -205,7 +205,7 @@ class Snapshot:
         return replace(self, originals=self.originals[cut], codes=self.codes[cut], owner=self.owner[cut])
 
     def is_live(self, row: int) -> bool:
-        """Say whether the resident behind `row` is enrolled in this version."""
+        """Return whether the resident behind `row` is enrolled in this version."""
         return bool(self.arena.died[self.owner[row]] > self.version)
 
     def live(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:

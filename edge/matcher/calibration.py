@@ -87,7 +87,7 @@ class Calibration:
     def threshold(self, fpir: float, templates: int) -> float:
         """Return the similarity that a stranger's one look exceeds at rate `fpir` in this gallery.
 
-        `fpir` is the chance that he exceeds it for any of `templates` rows (0 counts as 1): rows
+        `fpir` is the chance that they exceed it for any of `templates` rows (0 counts as 1): rows
         are taken as independent, which is strict when a resident has several. Never less than
         `above`, so a small gallery is stricter than asked. Raises `ConfigError` when `fpir` is
         out of range.

@@ -82,7 +82,7 @@ class Ask:
         return message.said(self.language)
 
     def is_under(self, path: str) -> bool:
-        """Say whether the page asked for is `path` or belongs to it."""
+        """Return whether the page asked for is `path` or belongs to it."""
         here = self.request.url.path
         return here == path or (path != "/" and here.startswith(path + "/"))
 
@@ -190,7 +190,7 @@ async def _read_form(ask: Ask) -> None:
 
 
 def _is_own_form(ask: Ask) -> bool:
-    """Say whether a form comes from a page of ours, shown in this very session."""
+    """Return whether a form comes from a page of ours, shown in this very session."""
     origin = ask.request.headers.get("origin")
     host = ask.request.headers.get("host", "")
     if origin not in {None, f"https://{host}"}:

@@ -30,7 +30,7 @@ class Feed(Protocol):
     """Where the panel gets frames from; the door service has one of its own."""
 
     def lease(self) -> None:
-        """Say that somebody watches now."""
+        """Keep frames coming: somebody watches now."""
 
     def newest(self) -> Frame | None:
         """Return the newest frame, or None while there is none."""
@@ -118,7 +118,7 @@ class CameraFeed:
             camera.close()
 
     def _is_wanted(self) -> bool:
-        """Say whether to go on; the decision to stop and the thread's end are one step."""
+        """Return whether to go on; the decision to stop and the thread's end are one step."""
         with self._lock:
             if not self._stopping.is_set() and self._clock.monotonic() < self._leased_until:
                 return True

@@ -26,7 +26,7 @@ PROMPT_SECONDS = 15.0
 """Longer than any step of a challenge: a prompt that nobody cleared does not stay."""
 
 GUIDED_SECONDS = 1.5
-"""A visitor in view is looked at four times a second; then he is gone."""
+"""A visitor in view is looked at four times a second; after this they are gone."""
 
 WATCHED_SECONDS = 5.0
 """The page asks several times a second; after this silence there is no display."""

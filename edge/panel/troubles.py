@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edge.domain import DoorEvent
 
 SOON_SECONDS = 60.0
-"""Who is refused tries his card or PIN at once; a minute leaves time to find it."""
+"""Whoever is refused tries card or PIN at once; a minute leaves time to find it."""
 
 FACE_FAILURES = frozenset(
     {

@@ -150,7 +150,7 @@ def _picture(ask: Ask) -> dict[str, Any]:
 
 
 def _is_number(text: str) -> bool:
-    """Say whether `text` is an event's number: SQLite counts to 2^63."""
+    """Return whether `text` is an event's number: SQLite counts to 2^63."""
     return text.isascii() and text.isdecimal() and len(text) <= 18
 
 

@@ -63,14 +63,14 @@ class AccessRules:
         return Authorisation(allowed=True, reason=Reason.GRANTED, unlock_seconds=seconds, rule=rule)
 
     def is_current(self, resident_id: str, at: datetime) -> bool:
-        """Say whether this person is on the roster, switched on and valid at `at` (UTC)."""
+        """Return whether this person is on the roster, switched on and valid at `at` (UTC)."""
         resident = self.find(resident_id)
         return resident is not None and self._refuse_person(resident, at) is None
 
     def needs_challenge(self, resident_id: str | None, at: datetime) -> bool:
-        """Say whether a face taken for this resident must answer a liveness challenge at `at` (UTC).
+        """Return whether a face taken for this resident must answer a liveness challenge at `at` (UTC).
 
-        The strictest of his open levels counts, whatever else he holds. While the time is not known
+        The strictest of their open levels counts, whatever else they hold. While the time is not known
         every schedule is taken for open, and a person who is not known is asked.
         """
         if not self.book.is_ever_strict:

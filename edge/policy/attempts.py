@@ -89,7 +89,7 @@ class Attempts:
         return None
 
     def _is_fresh(self, reader: str, claim: str | None, now: float) -> bool:
-        """Say whether hardly anybody tried this number lately: it is looked at whatever happens beside it."""
+        """Return whether hardly anybody tried this number lately, so that it is always looked at."""
         if reader not in GUESSED or claim is None:
             return False
         return self._ceilings.count_of(f"{reader} {claim}", now) < FEW
@@ -102,7 +102,7 @@ class Attempts:
     def note(self, reason: Reason, reader: str, claim: str | None = None) -> bool:
         """Count a refusal at `reader`; return True when staff was alarmed.
 
-        `claim` is whom the attempt pointed at: a photo of his face, the number of his PIN.
+        `claim` is whom the attempt pointed at: a photo of their face, the number of their PIN.
         """
         if reason not in (ATTACKS if reader == CAMERA else FAILURES):
             return False

@@ -145,7 +145,7 @@ class CredentialDesk:
         return self._answer(rights, Method.CARD, resident_id)
 
     def _shows(self, shown: Mapping[str, float], *people: str) -> bool:
-        """Say whether one of these people was seen, or held a card there, just now."""
+        """Return whether one of these people was seen, or held a card there, just now."""
         now = self._clock.monotonic()
         with self._lock:
             return any(now < shown.get(who, float("-inf")) for who in people)
@@ -202,7 +202,7 @@ class CredentialDesk:
         return Answer(answer.rights, answer.draft, alarm)
 
     def _take_awaited(self, resident_id: str) -> bool:
-        """Say whether this person's face waits for the PIN, and stop waiting if so."""
+        """Return whether this person's face waits for the PIN, and stop waiting if so."""
         with self._lock:
             self._carded.pop(resident_id, None)
             return self._clock.monotonic() < self._seen.pop(resident_id, float("-inf"))

@@ -82,7 +82,7 @@ class DoorPolicy:
         return replace(answer, opened=passage.opened, not_opened=passage.not_opened)
 
     def would_allow(self, resident_id: str, at: datetime, method: str) -> bool:
-        """Say whether the resident might pass at `at` (UTC) by `method`; writes and alarms nothing."""
+        """Return whether the resident might pass at `at` (UTC) by `method`; writes and alarms nothing."""
         if self.modes.mode(at) is Mode.EVACUATION:
             return True
         if not self.rules.authorise(resident_id, at, method).allowed:

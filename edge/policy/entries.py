@@ -16,9 +16,9 @@ GRACE_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Who may be coming in, and when (UTC) and by what method he was let in.
+    """Who may be coming in, and when (UTC) and by what method they were let in.
 
-    `resident_id` is `pass ID` for a visitor: he has no resident's id.
+    `resident_id` is `pass ID` for a visitor, who has no resident's id.
     """
 
     resident_id: str

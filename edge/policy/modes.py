@@ -101,7 +101,7 @@ class DoorModes:
         return self.state.at(at, self._usual, is_trusted=self._trust.believes(at))
 
     def is_held_unlocked(self, at: datetime) -> bool:
-        """Say whether the lock should be kept open at `at` (UTC); ask once a second.
+        """Return whether the lock should be kept open at `at` (UTC); ask once a second.
 
         While the clock is not trusted no schedule holds a door open.
         """

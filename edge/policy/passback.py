@@ -54,7 +54,7 @@ class Passback:
         self._lock = threading.Lock()
 
     def is_too_soon(self, who: str, method: str) -> bool:
-        """Say whether `who` came in within the last `rule.seconds`."""
+        """Return whether `who` came in within the last `rule.seconds`."""
         if self.rule.kind is PassbackKind.OFF or method not in self.rule.methods:
             return False
         with self._lock:

@@ -67,7 +67,7 @@ class Pass:
     door_marks: tuple[bytes, ...] = (ALL_DOORS,)
 
     def opens(self, door_id: str) -> bool:
-        """Say whether this pass is for the door of that name."""
+        """Return whether this pass is for the door of that name."""
         return ALL_DOORS in self.door_marks or door_mark(door_id) in self.door_marks
 
 

@@ -60,7 +60,7 @@ class Level:
     """Holders answer a liveness challenge before their face counts."""
 
     def covers(self, door_id: str, method: str) -> bool:
-        """Say whether this level is about `door_id` and `method` at all."""
+        """Return whether this level is about `door_id` and `method` at all."""
         on_door = ANY in self.doors or door_id in self.doors
         return on_door and (ANY in self.methods or not self.methods.isdisjoint(_kinds(method)))
 

@@ -52,11 +52,11 @@ class Span:
         return self.end <= self.begin
 
     def holds(self, minute: int) -> bool:
-        """Say whether `minute` of the day it begins on lies within."""
+        """Return whether `minute` of the day it begins on lies within."""
         return self.begin <= minute and (self.crosses_midnight or minute < self.end)
 
     def spills_over(self, minute: int) -> bool:
-        """Say whether `minute` of the following day lies within."""
+        """Return whether `minute` of the following day lies within."""
         return self.crosses_midnight and minute < self.end
 
     def __str__(self) -> str:
@@ -102,7 +102,7 @@ class Opening:
 
 
 def no_holidays(_day: date) -> bool:
-    """Say that no day is a holiday."""
+    """Return False: no day is a holiday."""
     return False
 
 
@@ -131,7 +131,7 @@ class Calendar:
         return next(self._openings(schedule, at), None)
 
     def is_open(self, schedule: Schedule, at: datetime) -> bool:
-        """Say whether `at` (any aware time) lies within `schedule`."""
+        """Return whether `at` (any aware time) lies within `schedule`."""
         return self.opening(schedule, at) is not None
 
     def _openings(self, schedule: Schedule, at: datetime) -> Iterator[Opening]:

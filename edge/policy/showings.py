@@ -17,7 +17,7 @@ class Showings:
         self._again: dict[bytes, float] = {}
 
     def is_still_shown(self, mark: bytes, now: float) -> bool:
-        """Say whether the code of this `mark` was answered in this showing, and note that it is seen now."""
+        """Note that the code of this `mark` is seen; return whether it was answered in this showing."""
         with self._lock:
             self._seen = {m: at for m, at in self._seen.items() if now - at < SAME_SHOWING_SECONDS}
             self._again = {m: at for m, at in self._again.items() if m in self._seen}

@@ -34,7 +34,7 @@ class Trust(Protocol):
         """The true time is not before this (UTC)."""
 
     def believes(self, at: datetime) -> bool:
-        """Say whether `at` (UTC) may be used to open a door for somebody bound to a time."""
+        """Return whether `at` (UTC) may be used to open a door for somebody bound to a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Believe:
     floor: datetime = EPOCH
 
     def believes(self, at: datetime) -> bool:
-        """Say yes to anything not before the floor."""
+        """Return True for any time not before the floor."""
         return at >= self.floor
 
 
@@ -86,7 +86,7 @@ class ClockGuard:
             return self._is_trusted
 
     def believes(self, at: datetime) -> bool:
-        """Say whether `at` (UTC) may be used to open a door for somebody bound to a time."""
+        """Return whether `at` (UTC) may be used to open a door for somebody bound to a time."""
         with self._lock:
             near = self._last is not None and abs(at - self._last) <= MAX_STEP
             return self._is_trusted and near and at >= self._floor - SLACK

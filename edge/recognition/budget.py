@@ -56,7 +56,7 @@ class Budget:
             amount -= back
 
     def is_news(self, time: float) -> bool:
-        """Say whether half the limit is spent and nobody was told so within the last hour."""
+        """Return whether half the limit is spent and nobody was told so within the last hour."""
         if self.spent(time) < self._limit / 2 or time - self._was_told < HOUR_SECONDS:
             return False
         self._was_told = time

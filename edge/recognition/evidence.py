@@ -3,7 +3,7 @@
 One very clear shot may be enough; weaker ones must add up. The rule is a sequential test: each
 look at a visitor may spend a share of the wanted false-positive identification rate. The shares
 of all looks sum to 1, so by the union bound a stranger's chance of ever being taken for a
-resident stays below that rate however long he stands there (alpha spending, Lan & DeMets,
+resident stays below that rate however long they stand there (alpha spending, Lan & DeMets,
 Biometrika 70, 1983). A look compares the mean of the recent shots; the
 newest shot must itself point to the same resident, so that a grant is never older than a frame.
 """
@@ -34,7 +34,7 @@ SUPPORT_SLACK = 0.15
 """The newest shot may fall this far below the threshold that the mean must reach."""
 
 HOPE_SLACK = 0.12
-"""A mean further below the threshold than this is probably a stranger's: he is looked at less
+"""A mean further below the threshold than this is probably a stranger's, who is looked at less
 often. Residents on the walking clips came within 0.08 on their second usable look."""
 
 LOOKS_TO_REFUSE = 3
@@ -44,7 +44,7 @@ LOOKS_TO_REFUSE = 3
 EQUAL_LOOKS = 6
 EQUAL_SHARE = 1 / 8
 """The first six looks may spend as much each: a visitor who comes nearer gives better shots, and a
-threshold that rose from look to look would run ahead of him. An eighth costs 0.05 of similarity."""
+threshold that rose from look to look would run ahead of them. An eighth costs 0.05 of similarity."""
 
 
 def share_of_look(look: int) -> float:
@@ -75,7 +75,7 @@ def weigh(shot: Match, mean: Match, point: OperatingPoint) -> tuple[Verdict, Rea
 
 @dataclass(slots=True)
 class Evidence:
-    """The recent shots of one visitor, and how many looks were spent on him.
+    """The recent shots of one visitor, and how many looks were spent on them.
 
     A look is spent by every comparison that could take a stranger for a resident. Confirming
     with a fresh shot somebody who is recognised already spends none: that error was paid for.
@@ -107,6 +107,6 @@ class Evidence:
 
 
 def is_hopeless(mean: Match, point: OperatingPoint, looks: int) -> bool:
-    """Say whether more shots would be wasted: a clear stranger, or shots used up."""
+    """Return whether more shots would be wasted: a clear stranger, or shots used up."""
     far_below = not mean.similarity >= point.threshold - HOPE_SLACK
     return looks >= MAX_SHOTS or (far_below and looks >= LOOKS_TO_REFUSE)

@@ -185,7 +185,7 @@ class Pipeline:
             if not visit.was_granted and _is_nearest(track, tracks):
                 self.hindrance = flaws[0]
             if visit.claimed is not None and flaws == (Flaw.NOT_FACING,):
-                self._watch_liveness(frame, track, tracks)  # he was asked to turn, and turned far
+                self._watch_liveness(frame, track, tracks)  # they were asked to turn, and turned far
             visit.rest_while_unfit(frame.time)
             return self._refuse_unusable(frame, visit, flaws, len(tracks))
         self._watch_liveness(frame, track, tracks)
@@ -199,7 +199,7 @@ class Pipeline:
             self._liveness.observe(frame, track.face, track.id, _is_apart(track, tracks))
 
     def _is_due(self, time: float, track: Track, visit: Visit) -> bool:
-        """Say whether to look now; who is recognised waits until liveness has an answer."""
+        """Return whether to look now; who is recognised waits until liveness has an answer."""
         if visit.granted_to is None and visit.claimed is not None and self._liveness is not None:
             return time >= visit.next_look and self._liveness.assess(track.id, visit.claimed) is not None
         return visit.is_due(time, face_scale_px(track.face))
@@ -283,7 +283,7 @@ class Pipeline:
             self._notice(frame, Kind.ACCESS_BUDGET, {"undecided_visits": spent, "limit": VISITS_AN_HOUR})
 
     def _grant(self, frame: Frame, visit: Visit, look: Look, faces: int) -> list[Decision]:
-        """Let a recognised resident in, once a visit, when he is also live."""
+        """Let a recognised resident in, once a visit, when they are also live."""
         resident_id = look.mean.resident_id
         assert resident_id is not None  # noqa: S101 - weigh() grants nobody else
         liveness = None
@@ -402,7 +402,7 @@ def _width(track: Track) -> float:
 
 
 def _is_apart(track: Track, tracks: Sequence[Track]) -> bool:
-    """Say whether no other face touches this one, so that it can be judged by itself.
+    """Return whether no other face touches this one, so that it can be judged by itself.
 
     Faces under half as wide stand twice as far off, behind it.
     """

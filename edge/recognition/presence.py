@@ -40,12 +40,12 @@ class Presence:
             stay.seen_at = time
 
     def is_here(self, who: str | None, time: float) -> bool:
-        """Say whether this resident was let in and has not left since."""
+        """Return whether this resident was let in and has not left since."""
         stay = None if who is None else self._stays.get(who)
         return stay is not None and time - stay.seen_at <= LEAVING_SECONDS
 
     def is_proven(self, who: str, time: float) -> bool:
-        """Say whether this resident was known to be alive lately."""
+        """Return whether this resident was known to be alive lately."""
         stay = self._stays.get(who)
         return stay is not None and time - stay.proven_at <= PROOF_SECONDS
 

@@ -74,7 +74,7 @@ class Visit:
     attacks: int = 0
 
     def is_due(self, time: float, scale_px: float) -> bool:
-        """Say whether a look is wanted now: undecided, and rested or come much nearer."""
+        """Return whether a look is wanted now: undecided, and rested or come much nearer."""
         if self.granted_to is not None:
             return time >= self.last_look + RECHECK_SECONDS
         return time >= self.next_look or scale_px >= NEARER * self.scale_px > 0
@@ -149,7 +149,7 @@ class Visit:
         self.next_look = max(self.next_look, time + APPROACH_SPACING_SECONDS)
 
     def lingers(self, time: float) -> bool:
-        """Say whether the face has been near for long without ever being fit for a look."""
+        """Return whether the face has been near for long without ever being fit for a look."""
         if self.near_since is None:
             self.near_since = time
         return not self.evidence.looks and time - self.near_since >= LINGER_SECONDS

@@ -2,7 +2,7 @@
 
 No network, no images, no configuration, nothing to wait for. It listens on a Unix socket for one
 caller at a time and lets the relay fall when the caller says so, when the time is up (its own
-monotonic clock), when the caller dies, stays silent for 500 ms or talks nonsense, and when it is
+monotonic clock), when the caller dies, stays silent for 500 ms or sends something invalid, and when it is
 itself told to stop. A crash anywhere in OpenCV, ONNX Runtime or FFmpeg cannot hold the door open.
 
 The language, one packet of ASCII each way: `beat`, `rest`, `open SECONDS SENT` where SENT is the
@@ -172,7 +172,7 @@ class Guard:
             self._heard = time.monotonic()
             self._caller.send(self._pulse.obey(packet, self._heard))
         except Nonsense as error:
-            self._drop(f"nonsense: {error}")
+            self._drop(f"invalid message: {error}")
         except OSError as error:  # also a caller that no longer reads its answers
             self._drop(f"the caller cannot be reached: {error}")
 

@@ -188,14 +188,14 @@ class callback:  # noqa: N801 - lgpio's name
         self.look_again()
 
     def cancel(self) -> None:
-        """Hear no more."""
+        """Stop listening to the lines."""
         with _lock:
             if self in callback._active:
                 callback._active.remove(self)
 
     @classmethod
     def look_again(cls) -> None:
-        """Tell the thread that other lines are to be heard."""
+        """Tell the thread that the set of lines has changed."""
         if cls._wake is not None:
             with contextlib.suppress(BlockingIOError):
                 os.write(cls._wake[1], b"!")

@@ -90,7 +90,7 @@ class SupervisedDoor:
         self._sensors.close()
 
     def acknowledge(self, by: str) -> None:
-        """Say that `by` has the alarm in hand."""
+        """Acknowledge the alarm in the name of `by`."""
         self._take(lambda now: self._machine.acknowledge(by, now))
 
     def use(self, settings: DoorSettings) -> None:
@@ -98,7 +98,7 @@ class SupervisedDoor:
         self._take(lambda _now: self._machine.use(settings))
 
     def free_access(self, on: bool) -> None:  # noqa: FBT001 - a mode
-        """Say that the door is meant to stand unlocked, or no longer."""
+        """Set whether the door is meant to stand unlocked."""
         self._take(lambda now: self._machine.free_access(on, now))
 
     def lock_event(self, kind: Kind, data: dict[str, Any]) -> None:

@@ -168,7 +168,7 @@ class TrustedTime:
         self._write(self._clock.monotonic())
 
     def vouches(self) -> bool:
-        """Say whether the wall clock agrees with the floor, so that what distrusted it may stop."""
+        """Return whether the wall clock agrees with the floor, so that what distrusted it may stop."""
         floor = self._kept.floor
         is_near = floor is not None and abs(self._clock.now() - floor) <= LEAP
         return (is_near or self._came_nearer) and self._may_raise()

@@ -75,7 +75,7 @@ class _Server(ThreadingMixIn, WSGIServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: whoever left or stalled is not the door's trouble."""
+        """Log nothing: a client that left or stalled is no fault of the door."""
 
 
 class _SixServer(_Server):

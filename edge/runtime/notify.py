@@ -23,11 +23,11 @@ class Notifier:
         """How often systemd wants to hear from us, or None when it does not watch."""
 
     def ready(self) -> bool:
-        """Say that the door works."""
+        """Tell systemd that the door works."""
         return self._send("READY=1")
 
     def watchdog(self) -> bool:
-        """Say that all threads make progress."""
+        """Tell systemd's watchdog that all threads make progress."""
         return self._send("WATCHDOG=1")
 
     def status(self, text: str) -> bool:
@@ -35,7 +35,7 @@ class Notifier:
         return self._send("STATUS=" + text.replace("\n", " "))
 
     def stopping(self) -> bool:
-        """Say that the service is going down on purpose."""
+        """Tell systemd that the service stops on purpose."""
         return self._send("STOPPING=1")
 
     def _send(self, message: str) -> bool:

@@ -56,7 +56,7 @@ class FrameSlot:
             return frame
 
     def close(self) -> None:
-        """Say that no further frame will come and wake the reader."""
+        """Mark the end: no further frame will come. Wakes the reader."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

@@ -89,7 +89,7 @@ class DoorHardware:
         self.door.use(door_settings(settings))
 
     def step(self) -> None:
-        """Hear the lock, read the inputs, let time pass."""
+        """Take the lock's messages, read the inputs and advance the timers."""
         while self._reported:
             self.door.lock_event(*self._reported.popleft())
         self.door.poll()
@@ -149,7 +149,7 @@ class _Pins:
             try:
                 levels = GpioLevels(wirings, self._factory(inputs=True))
             except LockError as error:
-                logger.error("the door's inputs are dead: %s", error)  # noqa: TRY400 - one clear line
+                logger.error("the door's inputs do not answer: %s", error)  # noqa: TRY400 - one clear line
                 levels = DeadLevels(str(error))
         return Sensors(wirings, levels)
 
@@ -161,7 +161,7 @@ class _Pins:
         try:
             return Chime(RelayLine.claim(held.chime_pin, wiring, self._factory(inputs=False)))
         except LockError as error:
-            logger.error("the chime is dumb: %s", error)  # noqa: TRY400 - one clear line
+            logger.error("the chime does not answer: %s", error)  # noqa: TRY400 - one clear line
             return None
 
     def _factory(self, *, inputs: bool) -> Any:

@@ -115,7 +115,7 @@ class Authority:
         self._write_revoked([*old, entry])
 
     def is_revoked(self, certificate: Path) -> bool:
-        """Say whether a certificate is on the list."""
+        """Return whether a certificate is on the list."""
         serial = x509.load_pem_x509_certificate(certificate.read_bytes()).serial_number
         return (
             x509.load_pem_x509_crl(self.revoked_pem).get_revoked_certificate_by_serial_number(serial)

@@ -238,7 +238,7 @@ class Site:
 
 
 def is_hub(name: str) -> bool:
-    """Say whether this name on the broker is the property's, not a door's."""
+    """Return whether this name on the broker is the property's, not a door's."""
     return name == HUB or WORKER.fullmatch(name) is not None
 
 

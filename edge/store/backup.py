@@ -178,7 +178,7 @@ def _copy_database(source: Path, target: Path, schema: Schema) -> None:
 
 
 def _keys_fit(folder: Path, *, is_last_try: bool) -> bool:
-    """Say whether everybody who has a template has a key here. Raises `StoreError` on the last try."""
+    """Return whether everybody who has a template has a key here. Raises `StoreError` on the last try."""
     if not (folder / KEYS_FILE).exists() or not (folder / RESIDENTS_FILE).exists():
         return True
     try:

@@ -46,7 +46,7 @@ KEYS = Schema(
 
 
 class Keyring:
-    """Seals each person's templates with a key of his own. A `Sealer`; any thread, several processes.
+    """Seals each person's templates with a key of their own. A `Sealer`; any thread, several processes.
 
     `local_key` wraps the key of the records; by default it is the site's key. Raises
     `StoreError` when the site's key is not the one it was wrapped with, `KeyUnavailable` from `seal`,
@@ -148,7 +148,7 @@ class Keyring:
         return count
 
     def is_wrapped_with(self, site_key: bytes) -> bool:
-        """Say whether this key is the one in use."""
+        """Return whether this key is the one in use."""
         with self._file.using() as connection:
             row = connection.execute("SELECT key_id FROM head").fetchone()
         return row is not None and row[0] == key_id(site_key)
@@ -250,7 +250,7 @@ class Keyring:
 
 @contextmanager
 def _as_key() -> Iterator[None]:
-    """Tell a keyring that cannot be read now as a key that cannot be had now: nobody need enrol again."""
+    """Raise `KeyUnavailable` for a keyring that cannot be read now: nobody needs to enrol again."""
     try:
         yield
     except (StoreUnavailable, StoreDamaged) as error:

@@ -39,7 +39,7 @@ class SqliteLedger:
         self._file = SharedDatabase(path, LEDGER, error=JournalUnavailable)
 
     def is_known(self, command_id: str) -> bool:
-        """Say whether this id was claimed within the last 30 days."""
+        """Return whether this id was claimed within the last 30 days."""
         with self._file.using() as connection:
             return (
                 connection.execute("SELECT 1 FROM taken WHERE id = ?", (command_id,)).fetchone() is not None

@@ -1,4 +1,4 @@
-"""Everything a door's folder holds about one person: what he may ask for, ready for JSON."""
+"""Everything a door's folder holds about one person: what they may ask for, ready for JSON."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ FORMAT = "facegate-person-1"
 def export_person(store: ResidentStore, consents: ConsentLedger, resident_id: str) -> dict[str, Any] | None:
     """Return person, rights, templates, consents, credentials and events, or None for nobody.
 
-    Templates with their vectors: they are his. PINs are not known to the door, only whether there
-    is one. Raises `StoreError` when a file cannot be read.
+    Templates come with their vectors: they belong to the person. PINs are not known to the door, only
+    whether there is one. Raises `StoreError` when a file cannot be read.
     """
     resident = store.export(resident_id)
     if resident is None:
@@ -64,7 +64,7 @@ def _credentials(folder: Path, resident_id: str) -> dict[str, Any]:
 
 
 def _events(folder: Path, resident_id: str) -> list[dict[str, Any]]:
-    """Return the events about this person, or about visitors he let in, of every journal there is."""
+    """Return the events about this person, or about visitors they let in, of every journal there is."""
     journals = [*sorted((folder / OLD_JOURNALS).glob(f"*/{JOURNAL_FILE}")), folder / JOURNAL_FILE]
     return [event for path in journals if path.exists() for event in _events_in(path, resident_id)]
 

@@ -108,7 +108,7 @@ class RemoteKey:
                     raise ValueError(f"it answered {answer.status}")
                 return answer.read(MOST_BYTES)
         except HTTPException as error:
-            raise ValueError(f"it spoke nonsense ({type(error).__name__})") from error
+            raise ValueError(f"it sent an invalid answer ({type(error).__name__})") from error
         finally:
             connection.close()
 

@@ -1,4 +1,4 @@
-"""A resident as rows of the store: who he is sealed, what he may do readable.
+"""A resident as rows of the store: who they are is sealed, what they may do is readable.
 
 Rights stay readable on purpose: they name nobody, and who may enter with PIN or card must be known
 even while no key can be had. Names and the property's records are sealed with the records' key.

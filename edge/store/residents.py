@@ -284,7 +284,7 @@ class ResidentStore:
         try:
             plain = self.sealer.open(sealed, context_of(resident_id, model_id))
         except KeyUnavailable:
-            raise  # his face is as good as ever
+            raise  # their face is as good as ever
         except StoreError as error:
             raise StoreError(f"{self._path}: resident {resident_id!r}: {error}; enrol again") from error
         at = datetime.fromisoformat(enrolled_at)

@@ -70,14 +70,14 @@ class ConfigurationClerk(Clerk):
         self.idle()
 
     def idle(self) -> None:
-        """Tell what counts when it is news."""
+        """Report the settings in force when they changed."""
         report = self._keeper.reported().encode()
         if report != self._told:
             self._told = report
             self.send(self._report_topic, report, retain=True)
 
     def opened(self, session: Session, now: float) -> None:  # noqa: ARG002 - the part's signature
-        """Tell a new connection: the broker may have forgotten."""
+        """Report at a new connection: the broker may have forgotten."""
         self.send(self._report_topic, self._keeper.reported().encode(), retain=True)
 
     def _authentic(self, payload: bytes) -> Desired:

@@ -79,7 +79,7 @@ class Announcer:
             session.publish(topic, payload, retain=True)
 
     def received(self, message: Message, now: float) -> None:
-        """Expect nothing."""
+        """Ignore it: nothing is subscribed to here."""
 
     def taken(self, mid: int, problem: str | None, now: float) -> None:
         """Care for nothing: doors work without Home Assistant."""

@@ -150,7 +150,7 @@ class EventPublisher:
         self.client.stop()
 
     def is_alive(self, within_seconds: float = 30.0) -> bool:
-        """Say whether the sync thread still turns: what a watchdog asks."""
+        """Return whether the sync thread still turns: what a watchdog asks."""
         return self.client.is_alive(within_seconds)
 
     def status(self) -> SyncStatus:

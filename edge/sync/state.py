@@ -46,11 +46,11 @@ class StateReporter:
         self._repeat_at = 0.0
 
     def opened(self, session: Session, now: float) -> None:  # noqa: ARG002 - the part's signature
-        """Tell a new connection at once: the broker may have forgotten."""
+        """Report at once at a new connection: the broker may have forgotten."""
         self._told, self._look_at = None, now
 
     def received(self, message: Message, now: float) -> None:
-        """Expect nothing."""
+        """Ignore it: nothing is subscribed to here."""
 
     def taken(self, mid: int, problem: str | None, now: float) -> None:
         """Care for nothing: the next report replaces this one."""

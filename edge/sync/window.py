@@ -54,7 +54,7 @@ class Window:
         return sum(not flight.taken for flight in self._flights)
 
     def is_under_way(self, mid: int) -> bool:
-        """Say whether this message is one of ours that is not done."""
+        """Return whether this message is one of ours that is not done."""
         return any(flight.mid == mid for flight in self._flights)
 
     def start(self, now: float, receive_maximum: int) -> None:
@@ -91,7 +91,7 @@ class Window:
         return self._policy is Ack.APPLICATION and self._advance(upto, now)
 
     def is_stalled(self, now: float) -> bool:
-        """Say whether something is under way and nobody has answered for too long."""
+        """Return whether something is under way and nobody has answered for too long."""
         return self.sent > self.done and now - self._since >= self._patience
 
     def lose_patience(self, now: float) -> None:

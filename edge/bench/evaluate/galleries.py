@@ -51,7 +51,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Draw:
-    """Per person: the share of his probes let in, missed and named wrongly at each wanted rate."""
+    """Per person: the share of their probes let in, missed and named wrongly at each wanted rate."""
 
     accepted: NDArray[np.float64]
     missed: NDArray[np.float64]
@@ -69,7 +69,7 @@ def try_galleries(
 ) -> list[Trial]:
     """Return one trial per rate of `WANTED` for random galleries of this size.
 
-    A resident is the mean of his shots, one row in the gallery, as at the door.
+    A resident is the mean of their shots, one row in the gallery, as at the door.
     """
     rng = np.random.default_rng([residents, shots])
     lines = [calibration.threshold(rate, residents) for rate in WANTED]
@@ -121,7 +121,7 @@ class _Door:
     def _search(
         self, probes: NDArray[np.intp], enrolled: NDArray[np.intp]
     ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
-        """Return (position of the best resident, his similarity, his lead over the second)."""
+        """Return (position of the best resident, their similarity, their lead over the second)."""
         mean = self._references[enrolled].sum(axis=1)
         rows = mean / np.linalg.norm(mean, axis=1, keepdims=True)
         scores = self._people.probes[probes] @ rows.T

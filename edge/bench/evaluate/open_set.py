@@ -79,7 +79,7 @@ def identify(
 
     Every probe is one attempt with one still, so it may spend the whole rate. A probe without a
     face is a failure to acquire: an unknown one is refused, a genuine one is missed. Who was sent away
-    at enrolment is counted and not tried: he was told to come again with a better picture.
+    at enrolment is counted and not tried: they were told to come again with a better picture.
     """
     unacquired = enrolled.unacquired
     matcher = build_matcher(models, sureness, enrolled.rows)

@@ -1,6 +1,6 @@
 """One-to-one error rates of labelled people, each with an interval from drawing people again.
 
-Every person counts once, however many photos he has: the rate of two people is the mean over
+Every person counts once, however many photos they have: the rate of two people is the mean over
 their pairs of photos. Probes are plain, references averaged with their mirror image, as at the door.
 """
 

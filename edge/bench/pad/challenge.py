@@ -30,7 +30,7 @@ class Pose:
 
 
 def answered(poses: Sequence[Pose], steps: int, random: Random) -> bool:
-    """Say whether the recording, started anywhere, answers one try of `steps` random steps."""
+    """Return whether the recording, started anywhere, answers one try of `steps` random steps."""
     start = random.randrange(len(poses))
     challenge = new_challenge(steps, poses[start].yaw_deg, 0.0, random)
     period = poses[-1].time - poses[0].time + (poses[-1].time - poses[0].time) / max(len(poses) - 1, 1)

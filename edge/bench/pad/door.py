@@ -1,7 +1,7 @@
 """The whole door over every presentation: who was let in, by which picture, and how long it took.
 
-IAPAR (attack accepted and matched; IAPMR in the older edition) is what a resident fears: his own
-picture opening his door. Everybody is enrolled from his own living clips, so it is a test of
+IAPAR (attack accepted and matched; IAPMR in the older edition) is what a resident fears: their own
+picture opening their door. Everybody is enrolled from their own living clips, so it is a test of
 attack detection and says nothing about recognition.
 """
 
@@ -119,7 +119,7 @@ class Part:
 
 
 def enrol_living(models: Models, presentations: Sequence[Presentation]) -> dict[str, list[Embedding]]:
-    """Return rows per person from his living clips; who cannot be enrolled is left out."""
+    """Return rows per person from their living clips; who cannot be enrolled is left out."""
     taker = ShotTaker(models.detector, models.embedder)
     residents: dict[str, list[Embedding]] = {}
     for one in presentations:

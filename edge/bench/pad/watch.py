@@ -63,7 +63,7 @@ class Watched:
         return self.answers[0].verdict.passed if self.answers else None
 
     def is_accepted_within(self, tries: int) -> bool:
-        """Say whether any of the first `tries` judged tries passed."""
+        """Return whether any of the first `tries` judged tries passed."""
         return any(one.verdict.passed for one in self.answers[:tries])
 
 

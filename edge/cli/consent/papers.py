@@ -1,4 +1,4 @@
-"""What a person may ask for: all that is stored about him, and whether his receipt is genuine."""
+"""What a person may ask for: all that is stored about them, and whether their receipt is genuine."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def export(resident_id: str, out: TextIO, data: Path) -> None:
 @click.option("--key", help="Public key of the door (facegate consent receipt-key); default: this door's.")
 @data_option
 def verify_receipt(file: TextIO, key: str | None, data: Path) -> None:
-    """Say whether the receipt in FILE (the page, its signed line, or - for what the QR code says) is genuine.
+    """Check the receipt in FILE: the page, its signed line, or - for what the QR code says.
 
     Example: facegate consent verify-receipt receipt.txt
     """

@@ -121,7 +121,7 @@ def open_set(
 @MODEL
 @JSON
 def rates(images: Path, plots: Path | None, draws: int, model: str, as_json: bool) -> None:
-    """Tell MODEL's error rates on labelled people, and whether a wanted FPIR holds at each gallery size.
+    """Show MODEL's error rates on labelled people, and whether a wanted FPIR holds at each gallery size.
 
     Intervals are 95 %, from drawing people again. Galleries are drawn at random from the people with
     enough photos, with one photo each and with three; everybody else is a stranger.

@@ -34,8 +34,8 @@ TRIES = 2
 class Asking:
     """When and how the visitor is asked.
 
-    `is_strict` says of a resident (by id, None for nobody known) and a moment (UTC) whether he
-    must answer however clearly he passed. `show` is given each prompt, None to clear the screen;
+    `is_strict` says of a resident (by id, None for nobody known) and a moment (UTC) whether they
+    must answer however clearly they passed. `show` is given each prompt, None to clear the screen;
     it must return at once. `relief` follows a turn. `can_ask` says whether a visitor sees a
     screen now: without one nobody is asked, and who must answer is refused.
     """
@@ -62,7 +62,7 @@ class _Session:
 class ActiveCheck:
     """The passive check, then a challenge for those who must or had better answer one.
 
-    The visitor passes when he answered, no turn of his was flat, and the passive check passes
+    The visitor passes when they answered, none of their turns was flat, and the passive check passes
     again on frames taken after the challenge and showing the same face. One thread.
     """
 
@@ -230,7 +230,7 @@ class ActiveCheck:
 
 
 def _is_in_doubt(verdict: Liveness) -> bool:
-    """Say whether the networks were undecided: a narrow pass, or a narrow refusal."""
+    """Return whether the networks were undecided: a narrow pass, or a narrow refusal."""
     return verdict.score is not None and NEAR_MISS <= verdict.score < DOUBT
 
 

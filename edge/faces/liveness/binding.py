@@ -1,6 +1,6 @@
 """The face that was judged must be the face that is recognised.
 
-Somebody could show his own living face until it passes, and then slide a phone with a
+Somebody could show their own living face until it passes, and then slide a phone with a
 resident's picture over it without the tracker losing sight. So the oldest, the middle and the
 newest judged frame are compared with each other before a verdict counts; the newest is the
 frame that recognition is about to decide on.
@@ -37,7 +37,7 @@ def witness(image: Image, face: Face) -> Witness:
 
 
 def is_one_face(witnesses: Sequence[Witness], embedder: Embedder) -> bool:
-    """Say whether all `witnesses` show the face of the last one.
+    """Return whether all `witnesses` show the face of the last one.
 
     Raises `FrameRefused` when one of them cannot be embedded.
     """

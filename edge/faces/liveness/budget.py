@@ -19,7 +19,7 @@ class Budget:
     at: float = float("-inf")
 
     def take(self, time: float) -> bool:
-        """Say whether one more face may be scored on the frame of `time`, monotonic seconds."""
+        """Return whether one more face may be scored on the frame of `time`, monotonic seconds."""
         if time != self.at:
             share = min((time - self.at) * SCORES_PER_SECOND, float(MOST_AT_ONCE))
             self.left, self.at = max(round(share), 1), time

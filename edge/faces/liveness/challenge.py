@@ -26,7 +26,7 @@ NEUTRAL_DEG = 9.0
 CLOSER = 1.25
 WRONG_CLOSER = 1.18
 REACTION_SECONDS = 0.25
-"""Nobody reads a prompt and has turned his head sooner; a recording does by chance."""
+"""Nobody reads a prompt and has turned their head sooner; a recording does by chance."""
 
 STEP_SECONDS = 3.0
 REST_SECONDS = (0.4, 2.0)

@@ -34,7 +34,7 @@ class PassiveCheck:
     """Scores frames of a track with all its networks and decides on their mean.
 
     Nothing is scored until somebody asks for a verdict, and nothing once one is there. Fails closed:
-    a network that keeps answering nonsense, too few frames, frames withheld or a face exchanged on
+    a network that keeps giving invalid answers, too few frames, frames withheld or a face exchanged on
     the way never pass. One thread, the one that recognises.
     """
 
@@ -101,7 +101,7 @@ class PassiveCheck:
         return window.judged
 
     def _may_try(self, track_id: int, window: Window, resident_id: str | None) -> bool:
-        """Say whether this face may be judged now, or has to wait after an earlier refusal.
+        """Return whether this face may be judged now, or has to wait after an earlier refusal.
 
         Where the face that was refused is still in view, this is another one: a resident does not
         wait for a picture of theirs that hangs beside them.

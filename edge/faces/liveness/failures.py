@@ -104,7 +104,7 @@ class Failures:
         self._count_for_the_door(time)
 
     def may_try(self, resident_id: str | None, time: float) -> bool:
-        """Say whether this face may be judged at `time`: after a refusal it waits, until it has left."""
+        """Return whether this face may be judged at `time`: after a refusal it waits, until it has left."""
         tally = self._tallies.get(resident_id)
         if tally is None:
             return True
@@ -129,7 +129,7 @@ class Failures:
             self.tell(Pause("ended", resident_id, time))
 
     def is_paused(self, resident_id: str | None, time: float) -> bool:
-        """Say whether nobody may try to pass as this resident at `time`."""
+        """Return whether nobody may try to pass as this resident at `time`."""
         tally = self._tallies.get(resident_id)
         return tally is not None and time < tally.until
 

@@ -83,10 +83,10 @@ def fuse(means: Mapping[str, float]) -> Fused:
 
 
 def is_weak(names: Iterable[str]) -> bool:
-    """Say whether a yes of this set of networks is not enough by itself."""
+    """Return whether a yes of this set of networks is not enough by itself."""
     return set(names) == set(WEAK_NETWORKS)
 
 
 def is_allowed(names: Iterable[str]) -> bool:
-    """Say whether there is a measured rule for this set of networks."""
+    """Return whether there is a measured rule for this set of networks."""
     return any(set(names) == set(allowed) for allowed in ALLOWED_SETS)

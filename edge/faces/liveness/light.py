@@ -28,7 +28,7 @@ MOST_GAIN = 4.0
 
 
 def is_colourless(image: Image, box: Box) -> bool:
-    """Say whether a picture has no colour, neither the face in `box` nor what is around it.
+    """Return whether a picture has no colour, neither the face in `box` nor what is around it.
 
     A camera under infrared light gives such pictures. A tint over all of it is no colour; a grey
     photograph in a coloured room does not make it colourless, nor does a grey room. Noise is averaged
@@ -60,7 +60,7 @@ def gain_for(image: Image, box: Box) -> float:
 
 
 def is_badly_lit(image: Image, box: Box, limits: GateLimits) -> bool:
-    """Say whether the face is in the dark, glaring, or has a bright window behind it.
+    """Return whether the face is in the dark, glaring, or has a bright window behind it.
 
     Brightness is the mean of the grey picture, 0..255; backlight the whole frame's over the
     face's. Measured on a picture shrunk to 64 pixels' width.

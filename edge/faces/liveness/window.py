@@ -47,7 +47,7 @@ GAP_SECONDS = 0.5
 """A track unseen for longer proves nothing about what was there before."""
 
 MOST_FAULTS = 3
-"""A network that answers nonsense or too late spoils one frame; this many in a row are a failure."""
+"""A network that answers invalidly or too late spoils one frame; this many in a row are a failure."""
 
 
 def independent_looks(times: Iterable[float]) -> float:
@@ -121,7 +121,7 @@ class Window:
         self.waiting = None
 
     def is_due(self, time: float) -> bool:
-        """Say whether a frame at `time` is worth scoring."""
+        """Return whether a frame at `time` is worth scoring."""
         if self.refusal is not None:
             return False
         return not self.samples or time - self.samples[-1].time >= SPACING_SECONDS
@@ -140,7 +140,7 @@ class Window:
         self.faults = 0
 
     def is_full(self) -> bool:
-        """Say whether there are enough judged frames for a verdict, none of them stale."""
+        """Return whether there are enough judged frames for a verdict, none of them stale."""
         recent = [one for one in self.samples if self.last_seen - one.time <= WINDOW_SECONDS]
         if len(recent) < LEAST_FRAMES:
             return False
@@ -166,5 +166,5 @@ class Window:
         return {name: fmean(one.scores[name] for one in self.samples) for name in self.samples[0].scores}
 
     def is_badly_lit(self) -> bool:
-        """Say whether most of the judged frames were."""
+        """Return whether most of the judged frames were."""
         return 2 * sum(one.is_badly_lit for one in self.samples) > len(self.samples)

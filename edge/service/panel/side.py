@@ -169,7 +169,7 @@ class PanelSide:
             window=ties.property.window,
         )
         if seeing is not None and recognition.liveness != "off":
-            # A newcomer is not asked to answer challenges: the session turns his head anyway.
+            # A newcomer is not asked to answer challenges: the session has them turn their head anyway.
             networks = recognition.liveness_networks
             watch = liveness_maker("passive", seeing.models, logger.info, networks)
             wish = replace(wish, new_liveness=watch)

@@ -70,7 +70,7 @@ class Joining:
             if self._link is None:
                 self._try()
             elif not self._link.is_alive():
-                self._report("the link died; making another one")
+                self._report("connection lost; reconnecting")
                 self._link.stop()
                 self._link = None
 

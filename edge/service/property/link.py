@@ -104,7 +104,7 @@ class PropertyLink:
             self._ledger.close()
 
     def is_alive(self) -> bool:
-        """Say whether every thread of the link is there and the connection's still turns."""
+        """Return whether every thread of the link is there and the connection's still turns."""
         return self._publisher.is_alive(STUCK_SECONDS) and all(clerk.is_alive() for clerk in self._clerks)
 
     def state(self) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def in_words(objections: Mapping[str, Reason]) -> str:
     """Return one line: who is not matched, why, and what to do about it."""
     named = ", ".join(f"{who} ({reason.value})" for who, reason in sorted(objections.items())[:MOST_NAMED])
     more = f" and {len(objections) - MOST_NAMED} more" if len(objections) > MOST_NAMED else ""
-    return f"{len(objections)} resident(s) not matched for want of a consent: {named}{more}; {WAY_OUT}"
+    return f"{len(objections)} resident(s) not matched because consent is missing: {named}{more}; {WAY_OUT}"
 
 
 def health_data(objections: Collection[str]) -> dict[str, Any]:

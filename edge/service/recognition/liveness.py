@@ -27,7 +27,7 @@ class Screen(Protocol):
 
     @property
     def is_watched(self) -> bool:
-        """True while a visitor sees it: only then can he answer."""
+        """True while a visitor sees it: only then can they answer."""
 
     def prompt(self, prompt: Prompt | None) -> None:
         """Show and speak what is asked, or clear it."""

@@ -60,7 +60,7 @@ class RosterFollower:
     ) -> None:
         self._report = report
         self.objections: dict[str, Reason] = {}
-        """Who has templates of this model and is not matched for want of a consent."""
+        """Who has templates of this model and is not matched because consent is missing."""
         self.unmatched: dict[str, str] = {}
         """Who is enrolled and agreed and is not matched all the same, and why: a fault, not a wish."""
         self._told_unmatched: frozenset[str] = frozenset()
@@ -135,7 +135,7 @@ class RosterFollower:
         except (KeyUnavailable, StoreUnavailable):
             raise
         except (TemplateRefused, StoreError) as refusal:
-            # A backup may bring back templates whose key was destroyed since: his fault is not the others'.
+            # A backup may bring back templates whose key was destroyed since: others must not suffer for it.
             logger.error("resident %s is not matched: %s; enrol again", resident_id, refusal)  # noqa: TRY400
             self.unmatched[resident_id] = str(refusal)[:200]
         self._gallery.remove(resident_id)
