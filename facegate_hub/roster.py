@@ -16,11 +16,13 @@ from edge.errors import SyncError
 from edge.store.roster import roster_digest
 from edge.wire.records import parse_record
 from edge.wire.roster import (
+    CONFIRMED,
     DELTA,
     HEAD,
     MAX_DELTA_BYTES,
     MOST_CHANGES,
     SNAPSHOT,
+    Confirmation,
     Delta,
     Head,
     Manifest,
@@ -143,16 +145,21 @@ class RosterLog:
         return [("sync/head", self._signer.sign(body, HEAD), True)]
 
     def answer(self, moment: Moment, device: str, question: Question) -> Messages:
-        """Return what a door that asked `sync/req` gets: nothing, a delta, or a snapshot."""
+        """Return what a door gets on `sync/req`: its nonce back, and a delta or a snapshot or nothing."""
+        confirmed = self._confirmed(moment, device, question.nonce) if question.nonce else []
         behind = moment.state.rev - question.have
         is_lost = question.epoch != moment.state.epoch or not 0 <= behind <= LONGEST_DELTA
         if question.want == "snapshot" or is_lost:
-            return self._snapshot(moment, device)
-        return self._delta(moment, device, question.have) if behind else []
+            return [*confirmed, *self._snapshot(moment, device)]
+        return [*confirmed, *(self._delta(moment, device, question.have) if behind else [])]
 
     def delta(self, moment: Moment, device: str, start: int) -> Messages:
         """Return the changes after `start`, to be pushed to a door that is there."""
         return self.answer(moment, device, Question(moment.state.epoch, start))
+
+    def _confirmed(self, moment: Moment, device: str, nonce: str) -> Messages:
+        body = Confirmation(device, moment.state, nonce).encode()
+        return [("sync/confirmed", self._signer.sign(body, CONFIRMED), False)]
 
     # Hundreds of doors ask for the same thing at once: each is signed for its door, but read once.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from edge.broker.clerk import Clerk
@@ -10,11 +11,24 @@ from edge.domain import EventDraft, RosterChange, RosterState
 from edge.errors import FacegateError, RosterDrift, StoreError, SyncError
 from edge.events import Kind
 from edge.sync.refusals import Refusals
-from edge.wire.roster import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, Question, parse_part
+from edge.wire.roster import (
+    CONFIRMED,
+    DELTA,
+    HEAD,
+    SNAPSHOT,
+    Confirmation,
+    Delta,
+    Head,
+    Manifest,
+    Question,
+    parse_part,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
+    from edge.broker.session import Session
     from edge.broker.settings import BrokerSettings
     from edge.ports import Clock, Roster
     from edge.wire.messages import Message
@@ -22,6 +36,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+CONFIRMED_SECONDS = 600.0
+"""How old the property's last answer may be before a head makes us ask for another one."""
 FIRST_PATIENCE_SECONDS = 10.0
 MOST_PATIENCE_SECONDS = 300.0
 """Wait for an answer, doubled each time; also after a change that had to be refused."""
@@ -32,6 +48,8 @@ class RosterFollower(Clerk):
 
     A change is applied whole or not at all, and only from exactly where we are; what is signed
     but older than what we have is refused; whatever does not add up ends in a full snapshot.
+    A recording is as well signed as a true message: only what the property said in answer to a nonce
+    of ours confirms the roster, and nothing is applied that is older than that answer.
     `changed` is called after each change, on this thread, so that the gallery can follow.
     """
 
@@ -43,11 +61,14 @@ class RosterFollower(Clerk):
         record: Callable[[EventDraft], object],
         clock: Clock,
         changed: Callable[[], None] = lambda: None,
+        new_nonce: Callable[[], str] = secrets.token_urlsafe,
     ) -> None:
         self._head_topic = settings.topic("sync", "head")
         self._delta_topic = settings.topic("sync", "delta")
         self._parts_topic = settings.topic("sync", "snap", "+", "+")
-        super().__init__("roster", (self._head_topic, self._delta_topic, self._parts_topic))
+        self._confirmed_topic = settings.topic("sync", "confirmed")
+        topics = (self._head_topic, self._confirmed_topic, self._delta_topic, self._parts_topic)
+        super().__init__("roster", topics)
         self._device = settings.device_id
         self._request_topic = settings.topic("sync", "req")
         self._keys = keys
@@ -55,6 +76,13 @@ class RosterFollower(Clerk):
         self._record = record
         self._clock = clock
         self._changed = changed
+        self._new_nonce = new_nonce
+        self._nonce: str | None = None
+        self._fresh: RosterState | None = None
+        self._fresh_at: datetime | None = None
+        self._fresh_mono = 0.0
+        """The last answer to a nonce of ours: what was said, and when it had been asked for."""
+        self._is_new = False
         self._head: RosterState | None = None
         self._manifest: Manifest | None = None
         self._parts: dict[int, list[RosterChange]] = {}
@@ -76,6 +104,8 @@ class RosterFollower(Clerk):
                 self._take_head(message)
             elif message.retained:
                 raise SyncError(f"{message.topic}: retained; only the head is kept at the broker")
+            elif message.topic == self._confirmed_topic:
+                self._take_confirmation(message.payload)
             elif message.topic == self._delta_topic:
                 self._take_delta(message.payload)
             else:
@@ -89,19 +119,42 @@ class RosterFollower(Clerk):
         except FacegateError as error:
             self._refuse(error)
 
+    def opened(self, session: Session, now: float) -> None:
+        """Ask at once where the property's roster is: what the broker kept may be old."""
+        super().opened(session, now)
+        self._is_new = True
+
     def idle(self) -> None:
-        """Ask again when an answer is overdue."""
+        """Ask on a new connection, and again when an answer is overdue."""
+        if self._is_new:
+            self._is_new = False
+            self._ask("delta")
         if self._asked_at is not None and self._clock.monotonic() - self._asked_at > self._patience:
             self._patience = min(MOST_PATIENCE_SECONDS, 2 * self._patience)
-            self._compare()
+            self._compare() if self._head is not None else self._ask("delta")
 
     def _take_head(self, message: Message) -> None:
         head = Head.parse(self._keys.open(message.payload, HEAD))
         self._require_device(head.device)
         self._require_not_older(head.state)
+        if self._fresh is not None:
+            self._is_fresh(head.state)
         self._head = head.state
         self._patience = FIRST_PATIENCE_SECONDS
         self._compare()
+
+    def _take_confirmation(self, payload: bytes) -> None:
+        confirmation = Confirmation.parse(self._keys.open(payload, CONFIRMED))
+        self._require_device(confirmation.device)
+        if confirmation.nonce != self._nonce:
+            return  # the answer to an earlier question of ours, or a recording
+        self._require_not_older(confirmation.state)
+        self._nonce = None
+        self._head = self._fresh = confirmation.state
+        self._fresh_at, self._fresh_mono = self._clock.now(), self._clock.monotonic()
+        self._patience = FIRST_PATIENCE_SECONDS
+        if self._is_confirmed():
+            self._asked_at = None
 
     def _take_delta(self, payload: bytes) -> None:
         body = self._keys.open(payload, DELTA)
@@ -117,6 +170,10 @@ class RosterFollower(Clerk):
             if delta.target.rev > have.rev or delta.target.epoch > have.epoch:
                 self._compare()
             return
+        if self._is_fresh(delta.target):
+            self._apply(delta)
+
+    def _apply(self, delta: Delta) -> None:
         self._roster.apply(delta.changes, delta.target)
         self._arrived(len(delta.changes))
 
@@ -133,6 +190,8 @@ class RosterFollower(Clerk):
         self._require_not_older(manifest.state)
         if manifest.state == self._roster.state():
             return  # we have just that: whoever sends it again wears out the card for nothing
+        if not self._is_fresh(manifest.state):
+            return
         self._manifest, self._parts = manifest, {}
         self._asked_at = self._clock.monotonic()
 
@@ -159,21 +218,50 @@ class RosterFollower(Clerk):
         self._compare()
 
     def _compare(self) -> None:
-        """Be content when we are where the head is, else ask for what is missing."""
+        """Be content when we are where the head is and the property said so lately, else ask."""
         have, head = self._roster.state(), self._head
         if head is None or (have.epoch, have.rev) > (head.epoch, head.rev):
             self._asked_at = None
         elif (have.epoch, have.rev, have.digest) == (head.epoch, head.rev, head.digest):
             self._asked_at = None
-            self._roster.confirm(self._clock.now())
+            if not self._is_confirmed():
+                self._ask("delta")
         else:
             same_place = (have.epoch, have.rev) == (head.epoch, head.rev)
             self._ask("snapshot" if same_place or have.epoch != head.epoch else "delta")
 
+    def _is_confirmed(self) -> bool:
+        """Say whether the property said lately that our roster is up to date; the lease counts from then."""
+        have, fresh = self._roster.state(), self._fresh
+        if fresh is None or self._fresh_at is None:
+            return False
+        if (have.epoch, have.rev, have.digest) == (fresh.epoch, fresh.rev, fresh.digest):
+            self._roster.confirm(self._fresh_at)
+        return self._clock.monotonic() - self._fresh_mono < CONFIRMED_SECONDS
+
+    def _is_fresh(self, state: RosterState) -> bool:
+        """Say whether this is no recording: not older than the property's answer to a nonce of ours.
+
+        Without such an answer we ask for one, and for this again behind it.
+        """
+        fresh = self._fresh
+        if fresh is None:
+            if self._nonce is None:
+                self._ask("delta")
+            return False
+        if (state.epoch, state.rev) < (fresh.epoch, fresh.rev):
+            raise SyncError(
+                f"roster: epoch {state.epoch} revision {state.rev} is older than what the property told us "
+                f"({fresh.epoch}, {fresh.rev}); somebody may be playing back an old roster"
+            )
+        return True
+
     def _ask(self, want: str, problem: str | None = None) -> None:
         have = self._roster.state()
         self._asked_at = self._clock.monotonic()
-        question = Question(have.epoch, have.rev, have.digest, want, problem[:200] if problem else None)
+        self._nonce = self._new_nonce()
+        told = problem[:200] if problem else None
+        question = Question(have.epoch, have.rev, have.digest, want, told, self._nonce)
         self.send(self._request_topic, question.encode())
 
     def _require_device(self, device: str) -> None:

@@ -17,7 +17,7 @@ from edge.wire.messages import VERSION, parse_shaped
 from edge.wire.records import RECORD, take_record
 from edge.wire.shapes import Exactly, Text, Whole, Word, require
 
-HEAD, DELTA, SNAPSHOT = "roster-head", "roster-delta", "roster-snapshot"
+HEAD, DELTA, SNAPSHOT, CONFIRMED = "roster-head", "roster-delta", "roster-snapshot", "roster-confirmed"
 """Purposes of signatures."""
 MOST_RECORDS = 20_000
 MOST_CHANGES = 5_000
@@ -30,6 +30,7 @@ MAX_ROSTER_BYTES = 32 * 1024 * 1024
 RECORD_OVERHEAD = 64
 """Bytes around a record on its way: its revision and what the record is called."""
 DIGEST = Text(64, 64, "[0-9a-f]{64}", about="SHA-256 in hex")
+NONCE = Text(64, about="chosen by the door, used once: the answer to it cannot have been recorded")
 DEVICE = Text(128, about="the door it was made for")
 
 HEAD_SHAPE = Table(
@@ -71,6 +72,30 @@ class Head:
         """Return the head in these signed bytes, or raise `SyncError`."""
         fields = parse_shaped(cls.SHAPE, body, "roster")
         return cls(fields["device"], _state(fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Where the property's roster is, said after the door chose `nonce`: no recording, and not retained."""
+
+    device: str
+    state: RosterState
+    nonce: str
+
+    SHAPE: ClassVar = HEAD_SHAPE.extended(
+        {"nonce": NONCE},
+        "where the property's roster is now, in answer to the door's own nonce",
+    )
+
+    def encode(self) -> bytes:
+        """Return the bytes to sign."""
+        return _dump({"v": 1, "device": self.device, "nonce": self.nonce, **_state_fields(self.state)})
+
+    @classmethod
+    def parse(cls, body: bytes) -> Confirmation:
+        """Return the confirmation in these signed bytes, or raise `SyncError`."""
+        fields = parse_shaped(cls.SHAPE, body, "confirmed")
+        return cls(fields["device"], _state(fields), fields["nonce"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +156,17 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A door's question for what it lacks. `problem` is why it could not take the last answer."""
+    """A door's question for what it lacks. `problem` is why it could not take the last answer.
+
+    To its `nonce` the property answers with a `Confirmation`, before anything else.
+    """
 
     epoch: int
     have: int
     digest: str = ""
     want: str = "delta"
     problem: str | None = None
+    nonce: str | None = None
 
     SHAPE: ClassVar = Table(
         {
@@ -147,23 +176,23 @@ class Question:
             "digest": replace(DIGEST, about="of the door's roster"),
             "want": Word(("delta", "snapshot")),
             "problem": Text(200, is_free=True, about="why the last answer was refused"),
+            "nonce": NONCE,
         },
-        optional=frozenset({"problem"}),
+        optional=frozenset({"problem", "nonce"}),
         is_open=True,
     )
 
     def encode(self) -> bytes:
         """Return the payload of `sync/req`."""
         fields = {"v": VERSION, **asdict(self)}
-        if self.problem is None:
-            del fields["problem"]
-        return _dump(fields)
+        return _dump({name: value for name, value in fields.items() if value is not None})
 
     @classmethod
     def parse(cls, payload: bytes) -> Question:
         """Return what a door asks, or raise `SyncError`."""
         fields = parse_shaped(cls.SHAPE, payload, "sync/req")
-        return cls(fields["epoch"], fields["have"], fields["digest"], fields["want"], fields.get("problem"))
+        told = (fields.get("problem"), fields.get("nonce"))
+        return cls(fields["epoch"], fields["have"], fields["digest"], fields["want"], *told)
 
 
 def is_too_big(count: int, size: int) -> str | None:

@@ -86,6 +86,13 @@ TOPICS = (
         roster_messages.DELTA,
     ),
     _signed(
+        "rosterConfirmed",
+        "sync/confirmed",
+        roster_messages.Confirmation.SHAPE,
+        "Where the property's roster is, in answer to the nonce of the door's question.",
+        roster_messages.CONFIRMED,
+    ),
+    _signed(
         "rosterSnapshot",
         "sync/snap/{rev}/0",
         roster_messages.Manifest.SHAPE,

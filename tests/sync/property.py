@@ -8,7 +8,17 @@ from edge.domain import RosterChange, RosterState
 from edge.store.roster import roster_digest
 from edge.wire.messages import Message
 from edge.wire.records import parse_record
-from edge.wire.roster import DELTA, HEAD, SNAPSHOT, Delta, Head, Manifest, encode_parts
+from edge.wire.roster import (
+    CONFIRMED,
+    DELTA,
+    HEAD,
+    SNAPSHOT,
+    Confirmation,
+    Delta,
+    Head,
+    Manifest,
+    encode_parts,
+)
 from tests.sync.hubside import SIGNER
 
 
@@ -74,6 +84,15 @@ class Property:
     def answer(self, question):
         """Return the messages that answer a door's `sync/req`."""
         asked = json.loads(question)
+        return [*self.confirmed(asked.get("nonce")), *self._lacking(asked)]
+
+    def confirmed(self, nonce):
+        """Return the answer to a door's nonce."""
+        if nonce is not None:
+            body = Confirmation(self.device, self.state(), nonce).encode()
+            yield self.message(self.signer.sign(body, CONFIRMED), "confirmed")
+
+    def _lacking(self, asked):
         too_old = asked["epoch"] != self.epoch or len(self.log) - asked["have"] > self.keep
         if asked["want"] == "snapshot" or too_old:
             return list(self.snapshot())

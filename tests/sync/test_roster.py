@@ -51,6 +51,9 @@ class Key:
         return sealed
 
 
+CONFIRMED_TOPIC = "facegate/v1/door-1/sync/confirmed"
+
+
 class Follower:
     """A door following a property, message by message, without threads."""
 
@@ -80,6 +83,11 @@ class Follower:
         asked = [payload for topic, payload, _ in self.clerk._answers if topic.endswith("sync/req")]
         self.clerk._answers.clear()
         return asked
+
+    def meet(self, property_):
+        """Ask where the property's roster is, and be told; nothing more."""
+        self.clerk._ask("delta")
+        self.take(*property_.confirmed(json.loads(self.questions()[-1])["nonce"]))
 
     def converse(self, property_, rounds=10):
         """Show the head and pass questions and answers until there are no more questions."""
@@ -345,6 +353,7 @@ def test_one_bad_record_refuses_the_whole_delta_and_tells_the_property(door, sit
 
 def test_a_part_that_was_changed_on_the_way_is_refused(door, site):
     """The manifest is signed and names each part's digest."""
+    door.meet(site)
     manifest, part = site.snapshot()
     door.take(manifest, replace(part, payload=part.payload.replace(b"Bob", b"Eve")))
     assert door.ids() == []
@@ -366,6 +375,60 @@ def test_an_unanswered_question_is_asked_again_with_growing_patience(door, site)
     door.clock.advance(FIRST_PATIENCE_SECONDS)
     door.clerk.idle()
     assert len(door.questions()) == 1
+
+
+def test_a_new_connection_asks_at_once_and_again_until_it_is_answered(door, site):
+    """What the broker kept may be old, or gone."""
+    door.clerk.opened(None, 0.0)
+    door.clerk.idle()
+    assert len(door.questions()) == 1
+    door.clock.advance(FIRST_PATIENCE_SECONDS + 0.1)
+    door.clerk.idle()
+    (question,) = door.questions()
+    door.take(*site.answer(question))
+    assert door.ids() == ["anna", "bob", "carol"]
+
+
+def test_a_recorded_head_confirms_nothing_however_often_it_is_shown(door, site):
+    """Only an answer to a nonce of the door's own does: else a withheld removal would never end."""
+    door.converse(site)
+    confirmed = door.roster.confirmed_at()
+    old, answers = site.head(), list(site.confirmed("a nonce of another time"))
+    site.remove("bob")
+    for _ in range(20):
+        door.clock.advance(86_400)
+        door.take(old, *answers)
+        assert door.roster.confirmed_at() == confirmed
+        assert len(door.questions()) == 1  # it asks, and is not answered
+    door.converse(site)
+    assert door.ids() == ["anna", "carol"]
+    assert door.roster.confirmed_at() > confirmed
+
+
+@pytest.mark.parametrize("way", ["snapshot", "delta"])
+def test_an_empty_door_takes_no_recorded_roster(door, site, way):
+    """A new card, or one begun anew: who was removed meanwhile must not come back."""
+    old = [site.head(), *(site.snapshot() if way == "snapshot" else [site.delta(0)])]
+    site.remove("bob")
+    door.take(*old)
+    assert door.ids() == []
+    assert door.questions()
+    door.meet(site)
+    door.take(*old)
+    assert door.ids() == []
+    assert "playing back" in door.refusals()[-1]
+    door.converse(site)
+    assert door.ids() == ["anna", "carol"]
+
+
+def test_a_confirmation_of_another_door_or_purpose_is_none(door, site):
+    door.clerk._ask("delta")
+    nonce = json.loads(door.questions()[-1])["nonce"]
+    other = Property("door-2")
+    door.take(*[replace(one, topic=CONFIRMED_TOPIC) for one in other.confirmed(nonce)])
+    door.take(replace(site.head(), topic=CONFIRMED_TOPIC))
+    assert door.clerk._fresh is None
+    assert len(door.refusals()) == 2
 
 
 def test_retained_deltas_are_refused(door, site):

@@ -23,7 +23,7 @@ from edge.wire.commands import CommandType, parse_command
 from edge.wire.configuration import Desired, Reported
 from edge.wire.envelope import CLOCKS, EVENT
 from edge.wire.messages import Answer, Availability, EventAck
-from edge.wire.roster import PART, Delta, Head, Manifest, Question
+from edge.wire.roster import PART, Confirmation, Delta, Head, Manifest, Question
 from edge.wire.shapes import require
 from edge.wire.topics import TOPICS
 from facegate_hub.batches import parse_batch
@@ -62,6 +62,7 @@ PARSERS = {
     "answer": Answer.parse,
     "commandSigned": parse_command,
     "rosterHeadSigned": Head.parse,
+    "rosterConfirmedSigned": Confirmation.parse,
     "rosterDeltaSigned": parse_delta,
     "rosterSnapshotSigned": Manifest.parse,
     "rosterSnapshotPart": lambda body: require(PART, json.loads(body), "part"),
@@ -135,6 +136,15 @@ GOOD = {
         "nonce": "n",
     },
     "rosterHeadSigned": {"v": 1, "device": "d", "epoch": 1, "rev": 1, "digest": "0" * 64, "count": 1},
+    "rosterConfirmedSigned": {
+        "v": 1,
+        "device": "d",
+        "nonce": "n",
+        "epoch": 1,
+        "rev": 1,
+        "digest": "0" * 64,
+        "count": 1,
+    },
     "rosterQuestion": {"v": 1, "epoch": 1, "have": 1, "digest": "0" * 64, "want": "delta"},
     "rosterSnapshotPart": [
         {"rev": 1, "op": "put", "record": {"id": "a", "name": "A", "valid_until": None, "access_levels": []}}
