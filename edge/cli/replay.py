@@ -43,6 +43,11 @@ LIVENESS = click.Choice(["off", "passive", "strict"])
     show_default=True,
     help="What the yes of one network alone is worth, as recognition.weak_liveness.",
 )
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Access rules of the site; everybody enrolled may pass without.",
+)
 @click.option("--cache/--no-cache", default=True, help="Keep enrolled shots for the next replay.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def replay(
@@ -54,10 +59,11 @@ def replay(
     liveness: Literal["off", "passive", "strict"],
     nets: str | None,
     weak: Literal["ask", "accept"],
+    rules: Path | None,
     cache: bool,
     as_json: bool,
 ) -> None:
-    """Run the door's own controller over the recording CLIP; nothing is opened.
+    """Run the door's own controller and access policy over the recording CLIP; nothing is opened.
 
     The same recording and gallery give the same decisions, bit for bit.
 
@@ -66,6 +72,7 @@ def replay(
     from edge.enrol.shots import ShotTaker
     from edge.faces.liveness.demands import Demands
     from edge.faces.liveness.load import Wanted, load_liveness
+    from edge.policy.rules_toml import parse_rules
     from edge.replay.door import Recognition, decision_line, replay_clip, summary_line
     from edge.replay.gallery import default_cache, load_folders
     from edge.replay.process import memory_mb, seconds_since_start
@@ -96,7 +103,8 @@ def replay(
     wanted = Wanted(liveness, tuple(nets.split(",")) if nets else None, Demands(weak=weak))
     loaded = load_liveness(wanted, models.embedder, lambda line: click.echo(line, err=True))
     recognition = Recognition(models.detector, models.embedder, matcher, loaded.check)
-    figures, decisions = replay_clip(clip, recognition, show)
+    book = None if rules is None else parse_rules(rules.read_text(encoding="utf-8"), str(rules))
+    figures, decisions = replay_clip(clip, recognition, show, book)
     summary = summary_line(figures, decisions) | {
         "residents": len(folders.residents),
         "refused_pictures": len(folders.refused),

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from edge.policy.allow import UNLOCK_SECONDS
 from edge.policy.lockout import LockoutRule
 from edge.policy.methods import Method
 from edge.policy.modes import Mode
@@ -20,6 +19,10 @@ if TYPE_CHECKING:
 
 ANY = "*"
 """Stands for every door, or every method."""
+
+UNLOCK_SECONDS = 5.0
+"""Strike time when nothing else is said: BACnet's default pulse, and above the 3 s that
+IEC 60839-11-1 asks of the lowest grade."""
 
 EXTENDED_UNLOCK_SECONDS = 15.0
 """For people who need longer to walk through: BACnet's default extended pulse."""

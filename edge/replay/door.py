@@ -8,22 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 from edge.camera.file import VideoFile
 from edge.controller import DoorController
-from edge.domain import DoorEvent, EventDraft, Verdict
+from edge.domain import DoorEvent, EventDraft, Reason, Resident, Verdict
 from edge.event_log.log import EventLog
-from edge.policy.allow import AllowEnrolled
+from edge.policy.access import AccessRules
+from edge.policy.door import DoorPolicy
+from edge.policy.rulebook import RuleBook
 from edge.recognition.pipeline import Pipeline
 from edge.relay.dry_run import DryRunLock
 from edge.replay.timing import Stopwatch, TimedDetector, TimedEmbedder, TimedIdentifier
 from edge.runtime.clock import ManualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from edge.controller import Outcome
     from edge.domain import Decision, Frame
+    from edge.events import Kind
     from edge.faces.quality import QualityLimits
     from edge.ports import Camera, Detector, Embedder, Identifier, Journal, LivenessCheck
+
+DOOR = "replay"
+"""The door's id in rules and entries."""
+
+METHOD = "face"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ class MemoryJournal:
             boot="replay",
             mono_ns=round(draft.mono * 1e9),
             clock="synced",
-            door_id="replay",
+            door_id=DOOR,
             resident_id=draft.resident_id,
             reason=draft.reason,
             data=draft.data,
@@ -90,12 +98,15 @@ class MemoryJournal:
 
 
 class ReplayDoor:
-    """The controller of the service, fed from a recording. One thread.
+    """The controller and the access policy of the service, fed from a recording. One thread.
 
-    The relay is dry; entries go to `journal`, by default one that only lives in memory.
+    The relay is dry; entries and notices go to `journal`, by default one that only lives in memory.
+    `book` holds the site's rules; everybody enrolled counts as on the roster, in no group.
     """
 
-    def __init__(self, recognition: Recognition, journal: Journal | None = None) -> None:
+    def __init__(
+        self, recognition: Recognition, journal: Journal | None = None, book: RuleBook | None = None
+    ) -> None:
         self.figures = Figures()
         self.clock = ManualClock()
         self.lock = DryRunLock(self.clock)
@@ -108,8 +119,10 @@ class ReplayDoor:
             recognition.liveness,
             recognition.limits,
         )
-        events = EventLog(self.journal, self.clock)
-        self._controller = DoorController(pipeline, AllowEnrolled(), events, self.lock, self.clock)
+        self._events = EventLog(self.journal, self.clock)
+        rules = AccessRules(book or RuleBook(), DOOR, lambda who: Resident(who, who))
+        self._policy = DoorPolicy.for_door(rules, self.clock.monotonic, self._alarm)
+        self._controller = DoorController(pipeline, self._policy, self._events, self.lock, self.clock)
         self._pipeline = pipeline
 
     def play(self, camera: Camera) -> Iterator[tuple[Frame, list[Outcome]]]:
@@ -129,6 +142,7 @@ class ReplayDoor:
         self.clock.advance(max(frame.time - self.clock.monotonic(), 0.0))
         cpu, wall = time.process_time(), time.perf_counter()
         outcomes = self._controller.handle(frame)
+        self._hear(outcomes)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
         figures.frames += 1
         figures.frame_faces.append(self._pipeline.faces_seen - figures.faces)
@@ -139,12 +153,30 @@ class ReplayDoor:
         figures.frame_wall_s.append(wall)
         return outcomes
 
+    def _hear(self, outcomes: Iterable[Outcome]) -> None:
+        """Count what failed and look again at who has to wait, as the service does."""
+        for notice in self._pipeline.take_notices():
+            self._events.record(notice)
+        for decision in (outcome.decision for outcome in outcomes):
+            if decision.verdict is not Verdict.DENY:
+                continue
+            self._policy.attempts.note(decision.reason, METHOD, decision.claimed)
+            if decision.reason is Reason.LOCKOUT_MAX_ATTEMPTS and decision.resident_id is not None:
+                seconds = self._policy.attempts.seconds_left(METHOD, decision.resident_id)
+                self._pipeline.reconsider(decision, seconds)
+
+    def _alarm(self, kind: Kind, data: dict[str, Any]) -> None:
+        self._events.record(EventDraft.now(self.clock, kind, data))
+
 
 def replay_clip(
-    clip: Path, recognition: Recognition, on_decision: Callable[[Decision], None]
+    clip: Path,
+    recognition: Recognition,
+    on_decision: Callable[[Decision], None],
+    book: RuleBook | None = None,
 ) -> tuple[Figures, list[Decision]]:
     """Return the figures and all decisions of one recording; `on_decision` sees each as it falls."""
-    door = ReplayDoor(recognition)
+    door = ReplayDoor(recognition, book=book)
     decisions: list[Decision] = []
     camera = VideoFile(clip, threads=1)
     try:

@@ -15,6 +15,7 @@ COMMANDS = {
     "video": ("edge.cli.bench.group:video", "What recognising a recording costs, peers beside it."),
     "soak": ("edge.cli.bench.group:soak", "Hours of a looped recording: does anything grow or differ?"),
     "enrol": ("edge.cli.bench.enrol:enrol", "What comes of enrolling people from recordings."),
+    "gate": ("edge.cli.bench.gate:gate", "Scenes at a gate: who was let in, how soon, and what went wrong."),
     "panel": ("edge.cli.bench.panel:panel", "What the panel and a viewer cost the door."),
     "matcher": ("edge.cli.bench.matcher:matcher", "What searching a gallery costs, peers beside it."),
 }
