@@ -58,3 +58,29 @@ def test_links_between_documents_lead_somewhere(document):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_no_placeholder_is_left(document):
     assert "@@" not in document.read_text()
+
+
+def blocks(text: str) -> list[str]:
+    """Return the lines of a document's shell blocks, without comments."""
+    found = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    return [re.sub(r"\s+#.*", "", line).strip() for line in found.splitlines()]
+
+
+def test_the_chinese_first_page_is_in_step_with_the_english_one() -> None:
+    english, chinese = ((REPOSITORY / name).read_text() for name in ("README.md", "README.zh-CN.md"))
+    install = (REPOSITORY / "docs" / "install.md").read_text()
+
+    assert set(blocks(english)[:2]) <= set(blocks(chinese)), "the two commands"
+    for line in blocks(chinese):
+        assert line in english or line in re.sub(r"\s+#.*", "", install) or line in install, line
+    links = {
+        name: set(re.findall(r"\]\((README[^)#]*)\)", text))
+        for name, text in (("en", english), ("zh", chinese))
+    }
+    assert links == {"en": {"README.zh-CN.md"}, "zh": {"README.md"}}
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.zh-CN.md", "docs/install.md"])
+def test_scripts_named_on_the_first_pages_exist_and_may_be_run(document: str) -> None:
+    for name in set(re.findall(r"\b(scripts/[a-z-]+|tools/[a-z-]+)\b", (REPOSITORY / document).read_text())):
+        assert (REPOSITORY / name).stat().st_mode & 0o111, name

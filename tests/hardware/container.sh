@@ -5,10 +5,10 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 python=${BOOT_PYTHON:-/usr/bin/python3}
 packages=${SITE_PACKAGES:-$("$repository/.venv/bin/python" -c 'import click, pathlib; print(pathlib.Path(click.__file__).parents[1])')}
 
-scratch=$(mktemp -d)
-cleanup() { umount -q "$scratch/root" || true; rm -rf --one-file-system "$scratch/root"; umount -q "$scratch" || true; rmdir "$scratch"; }
+scratch=$(mktemp -d ${SUITE:+-p /var/tmp})
+cleanup() { umount -q "$scratch/root" || true; rm -rf --one-file-system "$scratch/root"; umount -q "$scratch" || true; rm -rf --one-file-system "$scratch"; }
 trap cleanup EXIT
-mount -t tmpfs tmpfs "$scratch"
+[ -n "${SUITE:-}" ] || mount -t tmpfs tmpfs "$scratch" # in memory systemd-creds would keep no key
 mkdir "$scratch/upper" "$scratch/work" "$scratch/root"
 root=$scratch/root
 
