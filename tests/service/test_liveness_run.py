@@ -21,6 +21,8 @@ loop = true
 driver = "dry-run"
 [recognition]
 liveness = "passive"
+liveness_networks = ["faceplugin"]
+weak_liveness = "accept"
 [panel]
 enabled = true
 port = {port}
@@ -48,4 +50,6 @@ def test_who_must_answer_is_not_let_in_where_nobody_can_ask(tmp_path):
         assert not any(event["type"] == "access.granted" for event in door.events())
     finally:
         _, log = door.stop()
+    assert any(event["type"] == "health.liveness" for event in door.events())
     assert "liveness passive: faceplugin" in log
+    assert "liveness is WEAK" in log
