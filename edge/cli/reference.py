@@ -34,7 +34,7 @@ def events_page(language: str) -> str:
 
     parts = [_head("events", language)]
     for group in Group:
-        heading = say(f"panel.{group}", language)
+        heading = say("panel.group_door" if group is Group.DOOR else f"panel.{group}", language)
         rows = [_event_row(kind, language) for kind in Kind if _is_filed(kind, group)]
         columns = [say(f"reference.{name}", language) for name in ("code", "event", "tone", "told", "kept")]
         parts.append(f"## {heading}\n\n{_table(columns, rows)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.events import facts_of, tone_of
+from edge.events import Tone, facts_of, tone_of
 from edge.panel.asking import PEOPLE
 from edge.policy.explain import Explanation, explain
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edge.domain import DoorEvent
-    from edge.events import Group, Tone
+    from edge.events import Group
     from edge.panel.asking import Ask
 
 QUIET_SECONDS = 3600.0
@@ -39,14 +39,21 @@ class Told:
     tone: Tone
 
 
-def seen_events(ask: Ask, before: int | None, group: Group | None = None) -> Iterator[DoorEvent]:
-    """Yield the events of `group` (None: all) that this reader may see, newest first."""
+def seen_events(ask: Ask, before: int | None, wanted: Group | Tone | None = None) -> Iterator[DoorEvent]:
+    """Yield the events of a group or tone (None: all) that this reader may see, newest first."""
     read = 0
     while read < MOST_READ and (batch := ask.desk.events(before, BATCH)):
-        found = (one for one in batch if group is None or facts_of(one.kind).group is group)
-        yield from (one for one in found if _may_see(ask, one))
+        yield from (one for one in batch if _is_wanted(one, wanted) and _may_see(ask, one))
         read += len(batch)
         before = batch[-1].seq
+
+
+def _is_wanted(event: DoorEvent, wanted: Group | Tone | None) -> bool:
+    if wanted is None:
+        return True
+    if isinstance(wanted, Tone):
+        return tone_of(event.kind, event.data.get("state")) is wanted
+    return facts_of(event.kind).group is wanted
 
 
 def told(ask: Ask, events: list[DoorEvent]) -> list[Told]:

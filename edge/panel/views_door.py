@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 
 from edge.errors import PanelRefused
-from edge.events import Group, Kind
+from edge.events import Group, Kind, Tone
 from edge.panel.asking import no_picture
 from edge.panel.picture import picture_facts
 from edge.panel.telling import seen_events, told
@@ -43,14 +43,27 @@ PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE = 640, 320, 56
 SHOWN_SIMILARITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
+TABS: Mapping[Group | Tone, str] = MappingProxyType(
+    {
+        Group.ENTRIES: "entries",
+        Tone.ALARM: "alarms",
+        Group.DOOR: "group_door",
+        Group.PEOPLE: "people",
+        Group.PANEL: "panel",
+        Group.HEALTH: "health",
+    }
+)
+"""The lists of the page of events, and what each is called."""
+
+
 def events(ask: Ask) -> Response:
     """Return a page of events, newest first, each told in words."""
     params = ask.request.query_params
     before = int(params["before"]) if _is_number(params.get("before", "")) else None
-    group = next((one for one in Group if one == params.get("group")), None)
+    group = next((one for one in TABS if one == params.get("group")), None)
     found = list(islice(seen_events(ask, before, group), PAGE_ROWS))
     oldest = found[-1].seq if len(found) == PAGE_ROWS else None
-    return ask.page("events.html", shown=told(ask, found), oldest=oldest, group=group, groups=list(Group))
+    return ask.page("events.html", shown=told(ask, found), oldest=oldest, group=group, groups=TABS)
 
 
 def test(ask: Ask) -> Response:

@@ -163,3 +163,13 @@ def test_the_display_at_the_gate_speaks_chinese(office):
     shown = browser.get("/screen/state?language=both").json()["lines"]
     assert [line["tag"] for line in shown] == ["en", "zh-CN"]
     assert shown[1]["spoken"] == "请看摄像头。刷脸自愿，也可刷卡、输密码或按门铃。"
+
+
+def test_alarms_have_a_list_of_their_own(office):
+    for kind in (Kind.DOOR_OPENED, Kind.DOOR_FORCED, Kind.DOOR_TAMPER):
+        office.journal.append(EventDraft(kind, office.clock.now(), 1.0))
+    page = chinese(office).get("/events?group=alarm").text
+    assert "报警记录" in page
+    assert "非法开门" in page
+    assert "防拆报警" in page
+    assert "door.opened" not in page
