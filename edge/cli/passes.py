@@ -8,6 +8,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -27,18 +28,66 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def moment(ctx: click.Context, param: click.Parameter, value: str) -> datetime:
-    """Return `now`, an ISO time (local when it names no zone) or a span from now (`8h`), UTC."""
+    """Return `now`, an ISO time or a span from now (`8h`), UTC.
+
+    A time that names no zone is the site's: this machine's own (Debian: UTC) is nobody's at the gate.
+    """
     now = datetime.now(UTC).replace(microsecond=0)
     try:
         if value == "now":
             return now
         if value[-1:] in UNITS and value[:-1].isdigit():
             return now + timedelta(**{UNITS[value[-1]]: int(value[:-1])})
-        return datetime.fromisoformat(value).astimezone(UTC).replace(microsecond=0)
+        at = datetime.fromisoformat(value)
     except (ValueError, OverflowError):
         raise click.BadParameter(
             f"{value!r}: give now, 90m, 8h, 2d or 2026-01-31T08:00", ctx, param
         ) from None
+    zone = ctx.params.get("zone")
+    if at.tzinfo is None and zone is None:
+        rule = "give --timezone Asia/Shanghai, say, or 2026-01-31T08:00+08:00"
+        raise click.BadParameter(f"{value!r} names no time zone: {rule}", ctx, param)
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=zone)
+    return at.astimezone(UTC).replace(microsecond=0)
+
+
+def site_zone(ctx: click.Context, param: click.Parameter, name: str | None) -> ZoneInfo | None:
+    """Return the zone of that name; without one, that of the door's settings on this machine, or None."""
+    name = name or _zone_of_the_door()
+    try:
+        return None if name is None else ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        rule = "no such zone; use a name like Asia/Shanghai"
+        raise click.BadParameter(f"{name!r}: {rule}", ctx, param) from None
+
+
+def _zone_of_the_door() -> str | None:
+    from edge.cli.run import DEFAULT_CONFIG
+    from edge.config import load_settings
+
+    try:
+        return load_settings(DEFAULT_CONFIG).door.timezone if DEFAULT_CONFIG.exists() else None
+    except (ConfigError, OSError):  # the signing machine need not be a door, nor root
+        return None
+
+
+ZONE = click.option(
+    "--timezone",
+    "zone",
+    callback=site_zone,
+    is_eager=True,
+    help="The site's time zone. [default: that of the door's settings on this machine]",
+)
+
+
+def span_of(shown: Pass, zone: ZoneInfo | None) -> str:
+    """Return from when until when a pass is valid, in the site's time where it is known, and in UTC."""
+    utc = f"{shown.valid_from:%Y-%m-%d %H:%M:%S} to {shown.valid_until:%Y-%m-%d %H:%M:%S} UTC"
+    if zone is None:
+        return utc
+    begin, end = shown.valid_from.astimezone(zone), shown.valid_until.astimezone(zone)
+    return f"{utc} ({begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} {zone.key})"
 
 
 @click.group("pass")
@@ -79,6 +128,7 @@ def key(file: Path) -> None:
 @click.option("--door", "doors", multiple=True, help="A door's id, up to six; every door when left out.")
 @click.option("--kind", type=click.Choice(KINDS), default="visitor", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the QR code as PNG.")
+@ZONE
 def issue(
     key_file: Path,
     host: str,
@@ -88,8 +138,9 @@ def issue(
     doors: tuple[str, ...],
     kind: str,
     out: Path | None,
+    zone: ZoneInfo | None,
 ) -> None:
-    """Make a pass; print its text, and draw it with --out.
+    """Make a pass; print its text, and draw it with --out. What it allows is told beside it (stderr).
 
     Example: facegate pass issue --key pass.key --host flat-1203 --until 8h --out visitor.png
     """
@@ -105,6 +156,10 @@ def issue(
         text = fresh() if out is None else draw_readable(fresh, out)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    allowed = Pass(b"", host, begin, end, uses)
+    times = "any number of times" if not uses else f"{uses} time(s)"
+    where = ", ".join(doors) or "every door"
+    click.echo(f"{host}: valid {span_of(allowed, zone)}, {times}, {where}", err=True)
     click.echo(text)
 
 
@@ -112,7 +167,8 @@ def issue(
 @click.argument("text")
 @click.option("--public-key", "keys", multiple=True, required=True, help="As printed by `facegate pass key`.")
 @click.option("--door", help="Also say whether it is for this door.")
-def verify(text: str, keys: tuple[str, ...], door: str | None) -> None:
+@ZONE
+def verify(text: str, keys: tuple[str, ...], door: str | None, zone: ZoneInfo | None) -> None:
     """Check the TEXT of a pass, or a picture of it (a file name), and print what it allows.
 
     Example: facegate pass verify visitor.png --public-key "$(cat pass.pub)"
@@ -121,7 +177,7 @@ def verify(text: str, keys: tuple[str, ...], door: str | None) -> None:
     if shown is None:
         raise click.ClickException("this is no pass signed by that key")
     click.echo(f"pass {shown.id.hex()}: {shown.kind.name.lower()} of {shown.host_id}")
-    click.echo(f"valid {shown.valid_from:%Y-%m-%d %H:%M:%S} to {shown.valid_until:%Y-%m-%d %H:%M:%S} UTC")
+    click.echo(f"valid {span_of(shown, zone)}")
     click.echo(f"uses: {shown.max_uses or 'any number'}")
     if door is not None:
         click.echo(f"door {door}: {'yes' if shown.opens(door) else 'no'}")

@@ -37,7 +37,7 @@ def config_option(command: F) -> F:
 @config_option
 @click.option("--verbose", is_flag=True, help="Log more.")
 def run(config: Path, verbose: bool) -> None:
-    """Run the door until told to stop (SIGTERM): then the relay is at rest.
+    """Run the door until told to stop (SIGTERM, SIGHUP): then the relay is at rest.
 
     Example: facegate run --config /etc/facegate/config.toml
     """
@@ -51,6 +51,7 @@ def run(config: Path, verbose: bool) -> None:
     require_startable(settings)
     data = settings.storage.directory or default_data_dir()
     service = DoorService(settings, data, os.environ)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    # A hang-up is no reason to leave without a word: the terminal went, or somebody meant "reload".
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: service.stopping.set())
     sys.exit(service.run())

@@ -37,19 +37,26 @@ class QrReader:
         self._detector = cv2.QRCodeDetector()
         self._monotonic = monotonic
         self._next = float("-inf")
+        self._inverts = False
 
     def read(self, frame: Frame) -> str | None:
         """Return the text shown in `frame`, or None: no code, unreadable, or not yet time to look."""
         if frame.time < self._next:
             return None
         began = self._monotonic()
-        text = self.decode(frame.image) if self._is_hinted(frame.image) else None
+        # A phone in dark mode shows light on dark: looked for in turn, so that a look costs no more.
+        image = cv2.bitwise_not(frame.image) if self._inverts else frame.image
+        text = self._decoded(image) if self._is_hinted(image) else None
+        self._inverts = self._inverts if text else not self._inverts
         cost = self._monotonic() - began
         self._next = frame.time + max(LOOK_EVERY_SECONDS, cost * (1 + REST_PER_LOOK))
         return text
 
     def decode(self, image: Image) -> str | None:
-        """Return the text of the code in `image`, (H, W, 3) uint8 BGR, or None."""
+        """Return the text of the code in `image`, (H, W, 3) uint8 BGR, of either polarity; or None."""
+        return self._decoded(image) or self._decoded(cv2.bitwise_not(image))
+
+    def _decoded(self, image: Image) -> str | None:
         try:
             text, corners, _ = self._detector.detectAndDecode(image)
         except (cv2.error, UnicodeDecodeError):

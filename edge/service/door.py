@@ -80,6 +80,9 @@ MODELS_SECONDS = 10.0
 SLOW_CARD_SECONDS = 120.0
 """A card that is wearing out stalls for many seconds; that is no reason to start afresh."""
 
+HAND_OVER_SECONDS = 2.0
+"""How long a clean stop waits for the property to have heard of it; systemd allows more."""
+
 EXIT_OK, EXIT_FAILED = 0, 1
 EXIT_RESTART = 75
 """EX_TEMPFAIL of sysexits.h: stopped cleanly, on order, to be started again."""
@@ -137,8 +140,9 @@ class DoorService:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(closing(OwnFolder(self._data)))
         parts = self._compose(stack)
-        stack.callback(self._note, Kind.SERVICE_STOPPED)
         parts.property.join(stack)
+        stack.callback(parts.property.hand_over, HAND_OVER_SECONDS)
+        stack.callback(self._note, Kind.SERVICE_STOPPED)
         workers = [
             self._door_worker(parts.door.hardware),
             self._access_worker(parts),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -17,7 +18,7 @@ from edge.policy.pin import PinMatch
 def run(*words, keys: str | None = None, code: int = 0) -> str:
     result = CliRunner().invoke(app, [str(word) for word in words], input=keys, catch_exceptions=False)
     assert result.exit_code == code, result.output
-    return result.output.strip()
+    return (result.stdout if code == 0 else result.output).strip()
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ class TestPass:
         [
             (("--host", "anna", "--until", "soon"), "give now, 90m"),
             (("--host", "x" * 29, "--until", "8h"), "host: 1 to 28 bytes"),
-            (("--host", "anna", "--until", "2020-01-01"), "must be after"),
+            (("--host", "anna", "--until", "2020-01-01T00:00+00:00"), "must be after"),
             (("--host", "anna", "--until", "99999999d"), "give now, 90m"),
         ],
     )
@@ -140,3 +141,26 @@ class TestPinAndCard:
         assert "2 PIN(s) and card(s) removed" in run("card", "remove", "anna", "--data", tmp_path)
         assert run("card", "list", "--data", tmp_path) == ""
         assert run("pin", "list", "--data", tmp_path) == ""
+
+
+@pytest.mark.parametrize("machine", ["UTC", "Asia/Shanghai", "America/New_York"])
+def test_a_time_without_a_zone_is_the_site_s_whatever_the_machine_s(site, monkeypatch, machine):
+    _, key, public = site
+    monkeypatch.setenv("TZ", machine)
+    time.tzset()
+    wanted = ("pass", "issue", "--key", key, "--host", "anna", "--until", "2030-12-01T18:00")
+    refused = run(*wanted, code=2)
+    assert "names no time zone" in refused
+    text = run(*wanted, "--timezone", "Asia/Shanghai")
+    output = run("pass", "verify", text, "--public-key", public, "--timezone", "Asia/Shanghai")
+    assert "2030-12-01 10:00:00 UTC" in output
+    assert "2030-12-01 18:00 Asia/Shanghai" in output
+    assert run(*wanted[:-1], "2030-12-01T18:00+08:00")
+
+
+def test_what_a_pass_allows_is_told_beside_it(site):
+    _, key, _ = site
+    wish = ["pass", "issue", "--key", str(key), "--host", "anna", "--until", "8h", "--door", "north"]
+    told = CliRunner().invoke(app, wish).stderr
+    assert "anna: valid " in told
+    assert "UTC, 1 time(s), north" in told

@@ -91,3 +91,15 @@ def test_dear_looks_are_made_more_seldom():
     reader, image = QrReader(lambda: float(next(times))), held(drawn(TEXT))
     answers = [reader.read(Frame(image, n, float(n), NOON)) for n in range(9)]
     assert [place for place, answer in enumerate(answers) if answer] == [0, 4, 8]
+
+
+@pytest.mark.parametrize("size", [300, 340, 380])
+def test_a_pass_on_a_phone_in_dark_mode_is_read_as_often(size):
+    read = sum(QrReader().decode(held(255 - drawn(TEXT), size=size, seed=seed)) == TEXT for seed in range(6))
+    assert read >= 5
+
+
+def test_looks_take_turns_between_dark_and_light_until_one_is_read():
+    reader, image = QrReader(lambda: 0.0), held(255 - drawn(TEXT))
+    seen = [reader.read(Frame(image, n, n * LOOK_EVERY_SECONDS, NOON)) for n in range(5)]
+    assert seen == [None, TEXT, TEXT, TEXT, TEXT]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -56,6 +57,14 @@ def test_a_resident_enrolled_while_the_door_runs_is_let_in_and_a_removed_one_is_
         "service.stopped",
     ]
     assert "entries" in door.facegate("events", "verify")
+
+
+def test_a_hang_up_is_a_clean_stop(start, clip, tmp_path):
+    door = start(settings(clip), FACEGATE_MODELS=str(tmp_path / "empty"))
+    door.wait_for(is_kind("service.started"))
+    door.process.send_signal(signal.SIGHUP)
+    door.wait_for(is_kind("service.stopped"))
+    assert door.process.wait(30) == 0
 
 
 def test_without_models_the_door_runs_shut_and_says_what_to_do(start, clip, tmp_path):

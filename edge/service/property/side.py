@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from edge.service.property.configuration import Configuration
     from edge.store.residents import ResidentStore
     from edge.store.retention import Retention
+
+HAND_OVER_LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,21 @@ class PropertySide:
         self.link = joining.state
         stack.callback(joining.stop)
         joining.start()
+
+    def hand_over(self, seconds: float) -> None:
+        """Wait until every event has arrived at the property, or `seconds` are over: before a clean stop.
+
+        Else a stop would look like a crash from there.
+        """
+        until = self._door.clock.monotonic() + seconds
+        while self.link is not None and self._door.clock.monotonic() < until:
+            try:
+                outbox = self.link()["outbox"]
+            except FacegateError:
+                return
+            if not outbox["waiting"] or outbox["problem"]:
+                return
+            time.sleep(HAND_OVER_LOOK_SECONDS)
 
     def _diagnostics(self) -> dict[str, Any]:
         return self._report.read() if self.link is None else self.link()
