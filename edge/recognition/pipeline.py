@@ -152,6 +152,7 @@ class Pipeline:
         left += self._forget(frame, ended)
         self._forget(frame, hanging)  # of what hangs there the notice tells
         self._tell_scenery(frame)
+        self._visits.presence.note_faces([track.face.box for track in people], frame.time)
         return people, left
 
     def _tell_picture(self, frame: Frame, news: dict[str, Any] | None) -> None:
@@ -177,6 +178,7 @@ class Pipeline:
         due: list[tuple[Track, Visit]],
     ) -> list[Decision]:
         """Update one visit; line it up for a close look, or say why it is not fit for one."""
+        visit.box = track.face.box
         if not track.is_steady:
             self._doubt(visit, frame.time)
         height, width = frame.image.shape[:2]
@@ -217,7 +219,7 @@ class Pipeline:
         who = look.mean.resident_id
         is_near = look.mean.similarity >= look.point.threshold - HOPE_SLACK
         visit.rest_after_look(frame.time, is_near=is_near)
-        visit.compare_with_let_in(who, is_near=is_near)
+        self._visits.compare(visit, who, is_near=is_near)
         if visit.granted_to is not None:
             if is_near and visit.granted_to == who:
                 return []  # still the one who was let in
@@ -329,10 +331,13 @@ class Pipeline:
     def _ask_more(
         self, frame: Frame, visit: Visit, look: Look, faces: int, liveness: Liveness
     ) -> list[Decision]:
-        """Ask for a second factor, once a visit."""
+        """Ask for a second factor, once a visit; whoever shows this face is not let in by that."""
         resident_id = look.mean.resident_id
         assert resident_id is not None  # noqa: S101 - weigh() grants nobody else
-        if not self._visits.grant(visit, resident_id, frame.time):
+        was_asked = visit.asked_more or self._visits.presence.is_here(resident_id, frame.time)
+        visit.rest_after_asking(frame.time)
+        if was_asked:
+            self._visits.presence.see(resident_id, frame.time)
             return []
         answer = (Verdict.DENY, Reason.SECOND_FACTOR_REQUIRED)
         asked = decided(frame, visit, answer, faces, look, liveness)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.domain import Box
 
 LEAVING_SECONDS = 5.0
 """Out of sight for longer means gone. A back that is turned, a look into a bag or a word with the
@@ -12,11 +19,18 @@ PROOF_SECONDS = 30.0
 """For so long after somebody was last known to be alive, a face that only looks like theirs keeps
 them present. A photograph held up after they went is judged by then."""
 
+HIDDEN_SECONDS = 15.0
+HIDDEN_WIDTHS = 1.5
+"""Somebody whose last place another face has covered since, this many face widths around, may be hidden
+behind it for so long: two who talk stand before each other."""
+
 
 @dataclass(slots=True)
 class _Stay:
     seen_at: float
     proven_at: float
+    sighted_at: float
+    place: Box | None = None
 
 
 class Presence:
@@ -31,13 +45,28 @@ class Presence:
     def prove(self, who: str, time: float) -> None:
         """Take note that this resident is here in person: let in, found alive, or never out of sight."""
         self._stays = {one: stay for one, stay in self._stays.items() if time - stay.seen_at <= PROOF_SECONDS}
-        self._stays[who] = _Stay(time, time)
+        place = self._stays[who].place if who in self._stays else None
+        self._stays[who] = _Stay(time, time, time, place)
 
     def see(self, who: str, time: float) -> None:
         """Take note of a face that looks like somebody present; it keeps them so for `PROOF_SECONDS`."""
         stay = self._stays.get(who)
         if stay is not None and self.is_here(who, time) and self.is_proven(who, time):
-            stay.seen_at = time
+            stay.seen_at = stay.sighted_at = time
+
+    def lose(self, who: str, place: Box) -> None:
+        """Take note of where this resident's face was seen last."""
+        if who in self._stays:
+            self._stays[who].place = place
+
+    def note_faces(self, faces: Sequence[Box], time: float) -> None:
+        """Take note of who is in view: somebody may be hidden behind a face that is near where they were."""
+        for who, stay in self._stays.items():
+            place = stay.place
+            if place is None or time - stay.sighted_at > HIDDEN_SECONDS or not self.is_here(who, time):
+                continue
+            if any(_distance(face, place) <= HIDDEN_WIDTHS * place.width for face in faces):
+                stay.seen_at = time
 
     def is_here(self, who: str | None, time: float) -> bool:
         """Return whether this resident was let in and has not left since."""
@@ -52,3 +81,7 @@ class Presence:
     def forget(self, who: str) -> None:
         """Take it that this resident has left: the next match opens again."""
         self._stays.pop(who, None)
+
+
+def _distance(one: Box, other: Box) -> float:
+    return math.dist(one.centre, other.centre)

@@ -13,7 +13,7 @@ from edge.recognition.evidence import LOOKS_TO_REFUSE, MAX_SHOTS, Evidence
 from edge.recognition.presence import Presence
 
 if TYPE_CHECKING:
-    from edge.domain import Reason
+    from edge.domain import Box, Reason
     from edge.recognition.looks import Look
     from edge.recognition.remembered import Remembered
 
@@ -60,6 +60,10 @@ class Visit:
     let_in: str | None = None
     """Who was let in on this visit; it silences refusals until looks say that this is somebody else."""
     strange_looks: int = 0
+    box: Box | None = None
+    """Where the face is now, in pixels."""
+    asked_more: bool = False
+    """Whether a second factor was asked for on this visit."""
     claimed: str | None = None
     """Recognised, but not yet known to be live."""
     own_looks: int = 0
@@ -138,6 +142,11 @@ class Visit:
         self.attacks += 1
         self.next_look = time + min(0.5 * 2.0 ** min(self.attacks, 10), MAX_ATTACK_SPACING_SECONDS)
 
+    def rest_after_asking(self, time: float) -> None:
+        """Set the next look after a second factor was asked for: it comes by another way in."""
+        self.asked_more = True
+        self.next_look = time + MAX_SPACING_SECONDS
+
     def doubt(self) -> None:
         """Take back what was concluded: this may be another face now."""
         self.evidence.drop()
@@ -173,13 +182,23 @@ class Visits:
             self.presence.see(visit.let_in, time)
         return visit
 
+    def compare(self, visit: Visit, resident_id: str | None, *, is_near: bool) -> None:
+        """Take what a look at a visitor showed: whoever was let in may stand behind somebody else now."""
+        before = visit.let_in
+        visit.compare_with_let_in(resident_id, is_near=is_near)
+        if before is not None and visit.let_in is None and visit.box is not None:
+            self.presence.lose(before, visit.box)
+
     def hopeless(self) -> set[int]:
         """Return the tracks that were looked at long enough and never came to anything."""
         return {track_id for track_id, visit in self._by_track.items() if visit.is_hopeless}
 
     def end(self, track_id: int) -> Visit | None:
         """Forget a track that ended and return its visit."""
-        return self._by_track.pop(track_id, None)
+        visit = self._by_track.pop(track_id, None)
+        if visit is not None and visit.let_in is not None and visit.box is not None:
+            self.presence.lose(visit.let_in, visit.box)
+        return visit
 
     def grant(self, visit: Visit, resident_id: str, time: float) -> bool:
         """Note that `resident_id` was recognised; return False when they were let in and are still here."""

@@ -116,6 +116,31 @@ class TestOneOpeningAVisit:
         gate.show(8, (ANNA, 220))
         assert sorted(filter(None, gate.opened_for())) == ["anna", "bela"]
 
+    def test_who_is_hidden_behind_somebody_they_talk_to_has_not_left(self):
+        gate = Gate()
+        gate.show(3, (ANNA, 250))
+        gate.show(11, (STRANGER, 300))
+        gate.show(3, (ANNA, 250))
+        assert gate.opened_for() == ["anna"]
+
+    def test_who_left_and_comes_back_after_others_stood_there_is_let_in_again(self):
+        gate = Gate()
+        gate.show(3, (ANNA, 250))
+        gate.show(25, (STRANGER, 300))
+        gate.show(1)
+        gate.show(3, (ANNA, 250))
+        assert gate.opened_for() == ["anna", "anna"]
+
+    def test_a_picture_that_is_asked_for_more_keeps_no_resident_out(self):
+        live = Says(Liveness(False, 0.9, Reason.SECOND_FACTOR_REQUIRED))
+        gate = Gate(live)
+        gate.show(20, (ANNA, 250))
+        assert gate.refusals() == [Reason.SECOND_FACTOR_REQUIRED]
+        gate.show(1)
+        live.answer = Liveness(True, 0.9)
+        gate.show(1, (ANNA, 250))
+        assert gate.opened_for() == ["anna"]
+
     def test_who_left_and_comes_back_is_let_in_again(self):
         gate = Gate()
         gate.show(3, (ANNA, 250))
