@@ -30,20 +30,23 @@ def enrol_resident(taker: ShotTaker) -> dict[str, list[Embedding]]:
 
 
 def acts(detector: Detector) -> list[Act]:
-    """Return the acts: a stranger, the resident, both together, and another stranger."""
+    """Return the acts: a stranger, the resident, another stranger, and the first two together.
+
+    Who was let in must be out of view for five seconds to be let in anew: the third act is that pause.
+    """
     resident = cast(detector, "obama3")
     stranger = cast(detector, "biden")
     collins = cast(detector, "astronaut")
     return [
         Act("a stranger walks up", (Walk(STRANGER, stranger),), 8.5, ()),
         Act("the resident walks up", (Walk(RESIDENT, resident),), 8.5, (RESIDENT,)),
+        Act("another stranger walks up", (Walk(SECOND_STRANGER, collins),), 8.5, ()),
         Act(
             "both walk up together",
             (Walk(STRANGER, stranger, lane=-0.75), Walk(RESIDENT, resident, lane=0.75, enters_s=0.8)),
             8.5,
             (RESIDENT,),
         ),
-        Act("another stranger walks up", (Walk(SECOND_STRANGER, collins),), 8.5, ()),
     ]
 
 
