@@ -78,6 +78,7 @@ class Kind(StrEnum):
     PANEL_ACCOUNT_REMOVED = "panel.account_removed"
     PANEL_DOOR_TEST = "panel.door_test"
     PANEL_REFUSED = "panel.refused"
+    PANEL_FAILED = "panel.failed"
     PANEL_BACKUP = "panel.backup"
     PANEL_NOTICE_CHANGED = "panel.notice_changed"
     COMMAND_TAKEN = "command.taken"
@@ -224,6 +225,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.PANEL_ACCOUNT_REMOVED: _F(_PANEL),
         _K.PANEL_DOOR_TEST: _F(_PANEL),
         _K.PANEL_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
+        _K.PANEL_FAILED: _F(_PANEL, _BAD),
         _K.PANEL_BACKUP: _F(_PANEL),
         _K.PANEL_NOTICE_CHANGED: _F(_PANEL),
         _K.COMMAND_TAKEN: _F(_PANEL),

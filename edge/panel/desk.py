@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,7 +15,7 @@ from edge.web.refusals import Refusals
 from edge.web.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import tzinfo
     from pathlib import Path
 
@@ -94,6 +95,21 @@ class Desk:
     def note(self, kind: Kind, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
         """Commit an event before it happens. Raises `JournalUnavailable`: what is not logged is not done."""
         self.log.commit(EventDraft.now(self.clock, kind, data, resident_id=about, reason=reason))
+
+    @contextmanager
+    def doing(self, kind: Kind, *, about: str | None = None, **data: Any) -> Iterator[None]:
+        """Commit an event, then let it happen; should it fail after all, another event says so.
+
+        Raises `JournalUnavailable` before anything is done: what is not logged is not done.
+        """
+        event = self.log.commit(EventDraft.now(self.clock, kind, data, resident_id=about))
+        try:
+            yield
+        except Exception as error:
+            entry = None if event is None else event.seq
+            failed = {"entry": entry, "kind": str(kind), "error": str(error)[:200]}
+            self.log.record(EventDraft.now(self.clock, Kind.PANEL_FAILED, failed, resident_id=about))
+            raise
 
     def tell(self, kind: Kind, *, about: str | None = None, **data: Any) -> None:
         """Record an event that has happened; it is stored as soon as it can be."""

@@ -83,8 +83,8 @@ def pulse(ask: Ask) -> Response:
     """Open once, logged before it happens."""
     if ask.desk.pulse is None:
         raise PanelRefused(message("panel.no_relay"))
-    ask.desk.note(Kind.PANEL_DOOR_TEST, by=ask.session.user)
-    ask.desk.pulse()
+    with ask.desk.doing(Kind.PANEL_DOOR_TEST, by=ask.session.user):
+        ask.desk.pulse()
     return ask.to("/test")
 
 

@@ -111,10 +111,10 @@ def save(ask: Ask) -> Response:
     facts: dict[str, Any] = {"by": ask.session.user, "templates": len(outcome.rows), "consent": consent.id}
     if outcome.report is not None:
         facts["expected_miss_rate"] = round(outcome.report.miss_rate, 6)
-    ask.desk.note(Kind.ENROL_SAVED, about=resident.id, **facts, **override)
-    ask.desk.consents.record(consent)
     rows = templates_under(consent, outcome.rows, ask.desk.recogniser.model_id, ask.desk.clock.now())
-    ask.desk.residents.put(resident, rows)
+    with ask.desk.doing(Kind.ENROL_SAVED, about=resident.id, **facts, **override):
+        ask.desk.consents.record(consent)
+        ask.desk.residents.put(resident, rows)
     ask.desk.studio.end()
     text = ask.say("saved", who=resident.name)
     return ask.page("message.html", title=ask.say("enrol"), text=text, resident_id=resident.id)

@@ -100,7 +100,7 @@ def change(ask: Ask) -> Response:
     )
     if changed.valid_from and changed.valid_until and changed.valid_from >= changed.valid_until:
         raise PanelRefused(message("panel.times_crossed"))
-    ask.desk.note(
+    with ask.desk.doing(
         Kind.RESIDENT_CHANGED,
         about=person.id,
         by=ask.session.user,
@@ -108,8 +108,8 @@ def change(ask: Ask) -> Response:
         valid_from=_text(changed.valid_from),
         valid_until=_text(changed.valid_until),
         extended_unlock=changed.extended_unlock,
-    )
-    ask.desk.residents.put(changed, ask.desk.residents.templates_of(person.id))
+    ):
+        ask.desk.residents.put(changed, ask.desk.residents.templates_of(person.id))
     return ask.to(f"/residents/{quote(person.id)}")
 
 
@@ -119,15 +119,17 @@ def welcome(ask: Ask) -> Response:
     desk, by = ask.desk, ask.session.user
     if ask.form.get("do") == "end":
         for consent in _greetings(ask, person):
-            desk.note(Kind.CONSENT_ENDED, about=person.id, by=by, consent=consent.id, purpose=GREETING)
-            desk.consents.end(consent.id, desk.clock.now())
+            told = {"by": by, "consent": consent.id, "purpose": GREETING}
+            with desk.doing(Kind.CONSENT_ENDED, about=person.id, **told):
+                desk.consents.end(consent.id, desk.clock.now())
         return ask.to(f"/residents/{quote(person.id)}")
     statement = Statement(
         person.id, agrees=True, language=ask.language, notice=GREETING_NOTICE, purpose=GREETING
     )
     consent = consent_from(statement, by, desk.clock.now())
-    desk.note(Kind.CONSENT_RECORDED, about=person.id, by=by, consent=consent.id, purpose=GREETING)
-    desk.consents.record(consent)
+    told = {"by": by, "consent": consent.id, "purpose": GREETING}
+    with desk.doing(Kind.CONSENT_RECORDED, about=person.id, **told):
+        desk.consents.record(consent)
     return ask.to(f"/residents/{quote(person.id)}")
 
 

@@ -74,9 +74,9 @@ def display(ask: Ask) -> Response:
         texts = {language: ask.form.get(f"notice_{language}", "").strip() for language in LANGUAGES}
         for text in texts.values():
             check_notice(text)
-        ask.desk.note(Kind.PANEL_NOTICE_CHANGED, by=ask.session.user, **texts)
-        for language, text in texts.items():
-            words.put_notice(language, text)
+        with ask.desk.doing(Kind.PANEL_NOTICE_CHANGED, by=ask.session.user, **texts):
+            for language, text in texts.items():
+                words.put_notice(language, text)
         return ask.to("/display")
     notices = words.notices()
     port = f":{ask.request.url.port}" if ask.request.url.port else ""

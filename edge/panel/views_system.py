@@ -42,8 +42,8 @@ def make_backup(ask: Ask) -> Response:
     passphrase = ask.form.get("passphrase", "")
     if passphrase != ask.form.get("again", ""):
         raise PanelRefused(message("panel.not_the_same"))
-    ask.desk.note(Kind.PANEL_BACKUP, by=ask.session.user, address=ask.address)
-    file = ask.desk.back_up(passphrase)
+    with ask.desk.doing(Kind.PANEL_BACKUP, by=ask.session.user, address=ask.address):
+        file = ask.desk.back_up(passphrase)
     day = ask.desk.clock.now().strftime("%Y-%m-%d")
     return FileResponse(
         file,

@@ -66,6 +66,8 @@ class PanelUnderTest:
     journal: SqliteJournal
     pulses: list = field(default_factory=list)
     unmatched: dict = field(default_factory=dict)
+    troubles: list = field(default_factory=list)
+    """Why the lock does not open."""
 
     def browser(self, address="192.0.2.7"):
         return Browser(TestClient(self.app, base_url="https://door", client=(address, 5000)))
@@ -127,7 +129,12 @@ def open_panel(
             SqliteJournal(folder / "journal.db", "gate", boot=str(uuid.uuid4()), clock_trust=lambda: "synced")
         )
     )
-    pulses, unmatched = [], {}
+    pulses, unmatched, troubles = [], {}, []
+
+    def pulse():
+        for trouble in troubles:
+            raise trouble
+        pulses.append(datetime.now(UTC))
 
     def judge(resident_id, pictures):
         taker = ShotTaker(scene, scene)
@@ -150,7 +157,7 @@ def open_panel(
         partial(signing_key, folder / "receipt.key"),
         EventLog(journal, clock),
         lambda before, count: newest_events(journal, before, count),
-        pulse=lambda: pulses.append(datetime.now(UTC)),
+        pulse=pulse,
         facts=((Message("panel.fact.facegate"), "test"),),
         minors_allowed=minors_allowed,
         zone=zone,
@@ -165,7 +172,8 @@ def open_panel(
         sight=Sight(scene, clock),
         unmatched=lambda: unmatched,
     )
-    return PanelUnderTest(desk, make_app(desk), clock, feed, scene, gallery, journal, pulses, unmatched)
+    app = make_app(desk)
+    return PanelUnderTest(desk, app, clock, feed, scene, gallery, journal, pulses, unmatched, troubles)
 
 
 def photo(scene, width=120, actor=ANNA):

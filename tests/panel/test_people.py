@@ -17,6 +17,7 @@ import pytest
 from edge.consent.receipt import verified
 from edge.consent.rules import objection_to_match
 from edge.domain import EventDraft, Resident
+from edge.errors import LockError
 from edge.web.accounts import Role
 from edge.web.guard import MOST_BODY_BYTES
 from tests.fakes.scene import START, Actor, axis, leaning
@@ -319,6 +320,17 @@ def test_what_cannot_be_logged_is_not_done(panel):
     assert answer.status_code == 422
     assert "cannot store panel.door_test" in answer.text
     assert not panel.pulses
+
+
+def test_what_was_logged_and_failed_is_logged_as_failed(panel):
+    """The door was locked down meanwhile: the journal must not go on saying that it opened."""
+    installer = panel.logged_in()
+    installer.get("/test")
+    panel.troubles.append(LockError("relay guard: it has gone"))
+    assert installer.post("/test/pulse").status_code in {422, 503}
+
+    (tried,), (failed,) = panel.events("panel.door_test"), panel.events("panel.failed")
+    assert (failed.data["entry"], failed.data["kind"]) == (tried.seq, "panel.door_test")
 
 
 def test_health_and_threshold_show_numbers(panel):
