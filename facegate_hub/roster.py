@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from edge.domain import RosterChange, RosterState
-from edge.errors import SyncError
+from edge.errors import ConfigError, SyncError
 from edge.store.roster import roster_digest
 from edge.wire.records import parse_record
 from edge.wire.roster import (
@@ -60,9 +60,10 @@ class RosterLog:
     """Who may enter, and how it came about. Any thread.
 
     A log that was lost, or came back older from a backup, must be begun anew: doors refuse to go back.
+    Only what goes to doors needs a `signer`; the desk has none.
     """
 
-    def __init__(self, engine: Engine, signer: Signer, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, engine: Engine, signer: Signer | None, now: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._signer = signer
         self._now = now
@@ -142,7 +143,7 @@ class RosterLog:
     def head(self, moment: Moment, device: str) -> Messages:
         """Return the signed, retained head for a door."""
         body = Head(device, moment.state).encode()
-        return [("sync/head", self._signer.sign(body, HEAD), True)]
+        return [("sync/head", self._sign(body, HEAD), True)]
 
     def answer(self, moment: Moment, device: str, question: Question) -> Messages:
         """Return what a door gets on `sync/req`: its nonce back, and a delta or a snapshot or nothing."""
@@ -157,9 +158,14 @@ class RosterLog:
         """Return the changes after `start`, to be pushed to a door that is there."""
         return self.answer(moment, device, Question(moment.state.epoch, start))
 
+    def _sign(self, body: bytes, purpose: str) -> bytes:
+        if self._signer is None:
+            raise ConfigError("the roster is signed by the hub that runs, not here")
+        return self._signer.sign(body, purpose)
+
     def _confirmed(self, moment: Moment, device: str, nonce: str) -> Messages:
         body = Confirmation(device, moment.state, nonce).encode()
-        return [("sync/confirmed", self._signer.sign(body, CONFIRMED), False)]
+        return [("sync/confirmed", self._sign(body, CONFIRMED), False)]
 
     # Hundreds of doors ask for the same thing at once: each is signed for its door, but read once.
 
@@ -173,7 +179,7 @@ class RosterLog:
         if self._changes[1] is None:
             return self._snapshot(moment, device)
         body = Delta(device, start, state, self._changes[1]).encode()
-        return [("sync/delta", self._signer.sign(body, DELTA), False)]
+        return [("sync/delta", self._sign(body, DELTA), False)]
 
     def _snapshot(self, moment: Moment, device: str) -> Messages:
         state = moment.state
@@ -183,7 +189,7 @@ class RosterLog:
             digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
             self._parts = (state.rev, parts, digests)
         _, parts, digests = self._parts
-        manifest = self._signer.sign(Manifest(device, state, digests).encode(), SNAPSHOT)
+        manifest = self._sign(Manifest(device, state, digests).encode(), SNAPSHOT)
         pieces = [manifest, *parts]
         return [(f"sync/snap/{state.rev}/{number}", piece, False) for number, piece in enumerate(pieces)]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -14,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from edge.errors import SyncError
-from edge.site.provision import Site
+from edge.errors import ConfigError, SyncError
+from edge.site.provision import HUB, Site
 from edge.wire.commands import CommandType
+from edge.wire.shapes import printable
+from facegate_hub.clerk import DATABASE_FAILS, said
 from facegate_hub.commands import ANSWER_SECONDS, NONCE_SECONDS
 from facegate_hub.configuration import Configurations
 from facegate_hub.reading import News, history, latest
 from facegate_hub.requests import OPEN, ask, outcome, withdraw
 from facegate_hub.retention import Retention
 from facegate_hub.roster import RosterLog
-from facegate_hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables, reading
+from facegate_hub.tables import CONFIGS, DEVICES, DOUBTS, HUBS, REQUESTS, open_tables, put, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -40,6 +43,10 @@ POLL_SECONDS = 0.1
 HUB_SECONDS = 10.0
 """A hub that runs takes a request up within 0.2 s; one that does not in this time, does not run."""
 MOST_SECONDS = NONCE_SECONDS + ANSWER_SECONDS + HUB_SECONDS
+HUB_SILENT_SECONDS = 30.0
+"""A hub writes every 5 s that it lives."""
+PROBLEM_SECONDS = 3600.0
+"""How long what a door did wrong is shown when it does it no more."""
 NO_HUB = "the hub did not take the request; is `facegate hub run` running?"
 FEW = 10
 """Removals that need no second word; beyond it, and beyond half of the roster, they do."""
@@ -61,6 +68,19 @@ class DoorView:
 
 
 @dataclass(frozen=True, slots=True)
+class HubView:
+    """The running hub: seconds since it last said that it lives, and what its own connection lacks."""
+
+    age_seconds: float
+    problem: str | None
+
+    @property
+    def is_serving(self) -> bool:
+        """Say whether what is shown of the doors can be believed to be so now."""
+        return self.age_seconds < HUB_SILENT_SECONDS and self.problem is None
+
+
+@dataclass(frozen=True, slots=True)
 class Doubt:
     """A sign of tampering or loss in a door's journal."""
 
@@ -68,6 +88,7 @@ class Doubt:
     stream: str
     seq: int
     what: str
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +107,11 @@ class Staff:
     """
 
     def __init__(self, folder: Path, url: str) -> None:
+        if not (folder / "site.json").exists():
+            raise ConfigError(f"{folder}: not a provisioned site; run `facegate provision site`")
         self._engine: Engine = open_tables(url)
         self._site = Site(folder)
-        self._roster = RosterLog(self._engine, self._site.signer())
+        self._roster = RosterLog(self._engine, None)
         self._configurations = Configurations(self._engine)
 
     def close(self) -> None:
@@ -96,15 +119,42 @@ class Staff:
         self._engine.dispose()
 
     def doors(self) -> list[DoorView]:
-        """Return every door that was ever heard, by id."""
-        newest = self._roster.rev()
-        names = ("id", "avail", "rev", "seen_at", "problem")
-        query = sa.select(*(DEVICES.c[name] for name in names)).order_by(DEVICES.c.id)
+        """Return every door that was ever heard, and those provisioned here that never were, by id."""
+        state = self._roster.state()
+        names = ("id", "avail", "epoch", "rev", "seen_at", "problem", "problem_at", "shut_out")
         with reading(self._engine) as connection:
-            return [
-                DoorView(row.id, row.avail, max(0, newest - (row.rev or 0)), row.seen_at, row.problem)
-                for row in connection.execute(query)
-            ]
+            rows = connection.execute(sa.select(*(DEVICES.c[name] for name in names))).all()
+        heard = [_door_view(row, state, time.time()) for row in rows]
+        missing = set(self._site.doors()) - {door.id for door in heard}
+        never = [DoorView(name, None, state.rev, None, None) for name in missing]
+        return sorted([*heard, *never], key=lambda door: door.id)
+
+    def hub(self) -> HubView | None:
+        """Return how the hub that serves the doors was last; None when none ever ran on this database."""
+        with reading(self._engine) as connection:
+            row = connection.execute(sa.select(HUBS).where(HUBS.c.name == HUB)).first()
+        return None if row is None else HubView(time.time() - row.heard_at, row.problem)
+
+    def shut_out(self, door: str, why: str) -> None:
+        """Listen to this door no more, within ten seconds; what it has to say it keeps.
+
+        Its certificate still opens the broker to it: revoke that too.
+        """
+        self._require_known(door)
+        with self._engine.begin() as connection:
+            put(connection, DEVICES, {"id": door, "shut_out": printable(why)[:200]})
+
+    def let_in_again(self, door: str) -> None:
+        """Listen again to a door that was shut out."""
+        with self._engine.begin() as connection:
+            put(connection, DEVICES, {"id": door, "shut_out": None})
+
+    def retire(self, door: str) -> None:
+        """Forget a door that was taken away, but not its events. One that speaks again is there again."""
+        self._require_known(door)
+        with self._engine.begin() as connection:
+            for table, column in ((DEVICES, DEVICES.c.id), (CONFIGS, CONFIGS.c.device)):
+                connection.execute(sa.delete(table).where(column == door))
 
     def events(self, wanted: Wanted | None = None) -> Iterator[StoredEvent]:
         """Yield stored events by the doors' time, oldest first."""
@@ -123,10 +173,19 @@ class Staff:
         return Retention(self._engine, keep_days).prune()
 
     def doubts(self) -> list[Doubt]:
-        """Return the signs of tampering or loss, in the order they were noted."""
+        """Return the signs of tampering or loss that nobody acknowledged, in the order they were noted."""
         query = sa.select(*(DOUBTS.c[name] for name in Doubt.__slots__)).order_by(DOUBTS.c.id)
         with reading(self._engine) as connection:
-            return [Doubt(*row) for row in connection.execute(query)]
+            return [
+                Doubt(*row) for row in connection.execute(query.where(DOUBTS.c.acknowledged_at.is_(None)))
+            ]
+
+    def acknowledge_doubts(self, by: str, door: str | None = None) -> int:
+        """Note that somebody has looked at the doubts (of one door), and return how many there were."""
+        mine = [DOUBTS.c.acknowledged_at.is_(None), *([DOUBTS.c.device == door] if door else [])]
+        seen = {"acknowledged_by": printable(by)[:64], "acknowledged_at": time.time()}
+        with self._engine.begin() as connection:
+            return connection.execute(sa.update(DOUBTS).where(*mine).values(**seen)).rowcount
 
     def command(
         self,
@@ -142,26 +201,37 @@ class Staff:
         `unknown` when the door was given the order and has not answered, which its journal may settle.
         """
         self._require_known(door)
-        request_id = ask(self._engine, door, kind, by, args or {})
+        try:
+            request_id = ask(self._engine, door, kind, by, args or {})
+        except DATABASE_FAILS as error:
+            raise SyncError(
+                f"{door}: failed: the database fails: {said(error)}; nothing was asked"
+            ) from error
         try:
             status, text = self._await(request_id, sleep)
         except BaseException:  # whoever asked stops waiting: then it must not happen behind their back
-            withdraw(self._engine, request_id, "withdrawn by whoever asked")
+            with suppress(*DATABASE_FAILS):
+                withdraw(self._engine, request_id, "withdrawn by whoever asked")
             raise
         if status != "done":
             raise SyncError(f"{door}: {status}: {text}")
         return text
 
     def _await(self, request_id: str, sleep: Callable[[float], None]) -> tuple[str, str]:
+        """Wait for the end of a request; a database that fails meanwhile is asked again."""
         began = time.monotonic()
-        while (found := outcome(self._engine, request_id))[0] in OPEN:
-            waited = time.monotonic() - began
-            if waited > (HUB_SECONDS if found[0] == "asked" else HUB_SECONDS + NONCE_SECONDS):
-                withdraw(self._engine, request_id, NO_HUB)
-            if waited > MOST_SECONDS:
-                return "unknown", "the hub that gave the order has not told what came of it"
+        problem = "the hub that gave the order has not told what came of it"
+        while (waited := time.monotonic() - began) < MOST_SECONDS:
+            try:
+                found = outcome(self._engine, request_id)
+                if found[0] not in OPEN:
+                    return found
+                if waited > (HUB_SECONDS if found[0] == "asked" else HUB_SECONDS + NONCE_SECONDS):
+                    withdraw(self._engine, request_id, NO_HUB)
+            except DATABASE_FAILS as error:
+                problem = f"the database fails: {said(error)}; the door may have done it"
             sleep(POLL_SECONDS)
-        return found
+        return "unknown", problem
 
     def _require_known(self, door: str) -> None:
         """Refuse a name that is no door of this site at once."""
@@ -252,3 +322,14 @@ class Staff:
     def roster(self) -> RosterState:
         """Return revision, digest and number of people."""
         return self._roster.state()
+
+
+def _door_view(row: Any, state: RosterState, now: float) -> DoorView:
+    """Return a door as it is shown; what it says about itself steers no terminal."""
+    is_foreign = row.epoch is not None and row.epoch != state.epoch
+    behind = state.rev if is_foreign else max(0, state.rev - (row.rev or 0))
+    is_old = row.problem_at is not None and row.problem_at < now - PROBLEM_SECONDS
+    problem = None if row.problem is None or is_old else printable(row.problem)
+    if row.shut_out is not None:
+        problem = f"shut out: {printable(row.shut_out)}"
+    return DoorView(row.id, row.avail, behind, row.seen_at, problem)

@@ -40,6 +40,7 @@ class Window:
         self._most_messages = MOST_MESSAGES
         self.done = done
         self.sent = done
+        self._reached = done
 
     @property
     def room(self) -> int:
@@ -75,6 +76,7 @@ class Window:
             self._since = now  # silence counts from the first thing there is to answer
         self._flights.append(Flight(mid, upto))
         self.sent = upto
+        self._reached = max(self._reached, upto)
 
     def broker_took(self, mid: int, now: float) -> bool:
         """Note a PUBACK; return whether `done` has moved."""
@@ -87,8 +89,12 @@ class Window:
         return self._policy is Ack.BROKER and self._advance(upto, now)
 
     def hub_stored(self, upto: int, now: float) -> bool:
-        """Note an application acknowledgement; return whether `done` has moved."""
-        return self._policy is Ack.APPLICATION and self._advance(upto, now)
+        """Note an application acknowledgement; return whether `done` has moved.
+
+        Of what this run never sent nothing is believed: an acknowledgement carries no signature, and
+        whoever can forge one must not make us forget what has never left.
+        """
+        return self._policy is Ack.APPLICATION and self._advance(min(upto, self._reached), now)
 
     def is_stalled(self, now: float) -> bool:
         """Return whether something is under way and nobody has answered for too long."""
@@ -103,7 +109,7 @@ class Window:
         if upto <= self.done:
             return False
         self.done = upto
-        # A receiver that kept more than we remember (we were restarted) saves us the resending.
+        # What was sent before a rewind may have arrived after all.
         self.sent = max(self.sent, upto)
         self._since = now
         self._patience = FIRST_PATIENCE_SECONDS

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.errors import SyncError
+from facegate_hub.cli.staff import by_option
 from facegate_hub.reading import Wanted
 from facegate_hub.sheets import write_events
 from facegate_hub.staff import Staff
@@ -69,16 +70,22 @@ def prune(place: tuple[Path, str], keep_days: float) -> None:
 
 
 @events.command()
+@click.option("--acknowledge", is_flag=True, help="Note that they were looked at; they are shown no more.")
+@by_option
 @click.pass_obj
-def doubts(place: tuple[Path, str]) -> None:
+def doubts(place: tuple[Path, str], acknowledge: bool, by: str) -> None:
     """Show signs of tampering or loss in the doors' journals; exit code 1 when there are any.
 
     Example: facegate hub events doubts
     """
     with closing(Staff(*place)) as desk:
         found = desk.doubts()
-    for doubt in found:
-        click.echo(f"{doubt.device}: entry {doubt.seq} of {doubt.stream}: {doubt.what}")
+        for doubt in found:
+            times = f" ({doubt.count} times)" if (doubt.count or 1) > 1 else ""
+            click.echo(f"{doubt.device}: entry {doubt.seq} of {doubt.stream}: {doubt.what}{times}")
+        if acknowledge:
+            click.echo(f"{desk.acknowledge_doubts(by)} doubts acknowledged")
+            return
     if found:
         raise SyncError(f"{len(found)} doubts about the doors' journals")
 

@@ -141,10 +141,49 @@ def doors(place: tuple[Path, str]) -> None:
     Example: facegate hub doors
     """
     with closing(Staff(*place)) as desk:
+        running = desk.hub()
+        if running is not None and not running.is_serving:
+            why = running.problem or f"it was last heard {running.age_seconds:.0f} s ago"
+            click.echo(f"the hub does not serve the doors: {why}; they are shown as they were", err=True)
         for door in desk.doors():
             roster = f"roster {door.behind} revisions behind" if door.behind else "roster up to date"
-            line = f"{door.id:20} {door.availability or 'unknown':8} {roster}, heard {door.seen_at}"
+            heard = f"heard {door.seen_at}" if door.seen_at else "never heard"
+            line = f"{door.id:20} {door.availability or 'unknown':8} {roster}, {heard}"
             click.echo(f"{line}  {door.problem}" if door.problem else line)
+
+
+@hub.command(name="shut-out")
+@click.argument("door")
+@click.option("--because", default="told so", show_default=True, help="Why; shown beside the door.")
+@click.option("--end", is_flag=True, help="Listen to it again.")
+@click.pass_obj
+def shut_out(place: tuple[Path, str], door: str, because: str, end: bool) -> None:
+    """Listen to a door no more that was broken into; it keeps its events.
+
+    Example: facegate hub shut-out garage --because "panel was opened"
+    """
+    with closing(Staff(*place)) as desk:
+        if end:
+            desk.let_in_again(door)
+            click.echo(f"{door}: listened to again")
+            return
+        desk.shut_out(door, because)
+    click.echo(
+        f"{door}: shut out; now make its certificate worthless: facegate provision revoke {place[0]} {door}"
+    )
+
+
+@hub.command()
+@click.argument("door")
+@click.pass_obj
+def retire(place: tuple[Path, str], door: str) -> None:
+    """Take a door that is no longer there off the list; its events stay.
+
+    Example: facegate hub retire garage
+    """
+    with closing(Staff(*place)) as desk:
+        desk.retire(door)
+    click.echo(f"{door}: retired")
 
 
 @hub.command()

@@ -36,7 +36,9 @@ class Wire:
         gate = CommandGate(DOOR, KEYS, MemoryLedger(), self.clock, lambda: "unknown")
         self.done = []
         self.journal = MemoryJournal()
-        self.desk = CommandDesk(BrokerSettings("x", DOOR), gate, self.execute, self.journal, self.clock)
+        self.desk = CommandDesk(
+            BrokerSettings("x", DOOR), gate, self.execute, self.journal.append, self.clock
+        )
         self.down, self.up = [], []
 
     def execute(self, command, reply):

@@ -1,5 +1,7 @@
 """What a web console would call: doors, events, people, without a broker."""
 
+import time
+
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
@@ -150,3 +152,90 @@ def test_a_name_on_an_open_broker_does_not_steer_the_terminal(place, engine):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0
     assert result.output.startswith("?[2Jdoor")
+
+
+def test_listing_doors_needs_no_signing_key(place, engine):
+    """Whoever only looks cannot sign."""
+    (place[0] / "hub" / "signing.key").unlink()
+    desk = Staff(*place)
+    assert desk.doors() == []
+    assert desk.import_people(people(2)).rev == 2
+    desk.close()
+
+
+def test_doors_that_were_never_heard_are_listed_and_a_restored_epoch_counts_as_behind(place, engine, desk):
+    Site(place[0]).add_door("garage")
+    desk.import_people(people(5))
+    with engine.begin() as connection:
+        put(connection, DEVICES, {"id": "front", "avail": "online", "epoch": 7, "rev": 900})
+    assert [(door.id, door.availability, door.behind) for door in desk.doors()] == [
+        ("front", "online", 5),
+        ("garage", None, 5),
+    ]
+
+
+def test_an_old_problem_is_shown_no_more_and_none_steers_a_terminal(desk, engine):
+    with engine.begin() as connection:
+        put(connection, DEVICES, {"id": "back", "problem": "x", "problem_at": time.time() - 7200})
+        put(connection, DEVICES, {"id": "front", "problem": "x\x1b[2K", "problem_at": time.time()})
+    assert [door.problem for door in desk.doors()] == [None, "x?[2K"]
+
+
+def test_a_door_can_be_shut_out_let_in_again_and_retired(desk, engine):
+    sink = EventSink(engine)
+    sink.store("front", pack(chain("front", 2)))
+    with engine.begin() as connection:
+        put(connection, DEVICES, {"id": "front", "avail": "online"})
+    desk.shut_out("front", "panel was opened")
+    assert desk.doors()[0].problem == "shut out: panel was opened"
+    desk.let_in_again("front")
+    assert desk.doors()[0].problem is None
+    desk.retire("front")
+    assert desk.doors() == []
+    assert len(desk.latest(5)) == 2
+
+
+def test_doubts_that_were_looked_at_are_shown_no_more(desk, engine):
+    sink = EventSink(engine)
+    sink.store("front", pack(chain("front", 2)))
+    sink.store("front", pack(chain("front", 3)))
+    (doubt,) = desk.doubts()
+    assert "a new journal" in doubt.what
+    assert "ends at 2" in doubt.what
+    assert desk.acknowledge_doubts("Otto", "back") == 0
+    assert desk.acknowledge_doubts("Otto") == 1
+    assert desk.doubts() == []
+    sink.store("back", pack(chain("back", 2)))
+    assert desk.doubts() == []
+
+
+def test_a_door_that_nobody_knows_is_named_at_once(place, engine, desk):
+    """And which one may be meant."""
+    Site(place[0]).add_door("front")
+    with pytest.raises(SyncError, match=r"no such door.*did you mean 'front'"):
+        desk.command("fornt", CommandType.UNLOCK, "desk")
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(REQUESTS)).all() == []
+
+
+def test_a_database_that_fails_while_we_wait_is_asked_again(desk, engine):
+    """The door may have opened: a traceback would tell nobody."""
+    with engine.begin() as connection:
+        put(connection, DEVICES, {"id": "front", "avail": "online"})
+    steps = iter(("break", "mend", "answer"))
+
+    def sleep(_seconds):
+        match next(steps):
+            case "break":
+                rename("requests", "gone")
+            case "mend":
+                rename("gone", "requests")
+            case "answer":
+                with engine.begin() as connection:
+                    connection.execute(sa.update(REQUESTS).values(status="done", answer="unlocked"))
+
+    def rename(old, new):
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+
+    assert desk.command("front", CommandType.UNLOCK, "desk", sleep=sleep) == "unlocked"

@@ -80,12 +80,16 @@ def test_nothing_under_way_is_never_a_stall():
     assert not window.is_stalled(1e6 + 2.9)
 
 
-def test_a_hub_that_has_more_than_we_remember_saves_the_resending():
-    """After a restart the first acknowledgement may cover what the last run sent."""
-    window = started(Ack.APPLICATION)
-    window.launched(1, 100, 0.0)
-    assert window.hub_stored(800, 0.1) is True
-    assert (window.done, window.sent) == (800, 800)
+def test_of_what_was_never_sent_nothing_is_believed():
+    """A forged acknowledgement must not make the door forget what never left; a true one of more waits."""
+    window = Window(Ack.APPLICATION)
+    window.start(0.0, 20)
+    assert window.hub_stored(800, 0.1) is False
+    assert window.done == 0
+    window.launched(1, 100, 0.2)
+    window.lose_patience(4.0)
+    assert window.hub_stored(800, 4.1) is True
+    assert (window.done, window.sent) == (100, 100)
 
 
 OPERATIONS = st.lists(
