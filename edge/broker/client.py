@@ -28,6 +28,9 @@ TURN_SECONDS = 0.1
 STABLE_SECONDS = 10.0
 """A connection that lasted this long worked; a shorter one counts as one more failure."""
 MOST_QUEUED = 1000
+TAKEN_OVER_AFTER = 3
+"""So many connections in a row, each made and each ended within `STABLE_SECONDS`: another client with our
+id takes them, as the broker's rule is (MQTT 5, 3.1.4). A bad network fails to connect, too."""
 QUIET_SECONDS = 60.0
 
 
@@ -93,6 +96,9 @@ class SyncClient:
         self._outgoing: queue.Queue[tuple[str, bytes, bool]] = queue.Queue(MOST_QUEUED)
         self._status = LinkStatus()
         self._quiet_until = 0.0
+        self._short_lives = 0
+        self._opened_at: float | None = None
+        self._told = ""
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
 
     def start(self) -> None:
@@ -127,13 +133,15 @@ class SyncClient:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            began = self._monotonic()
+            began, self._opened_at = self._monotonic(), None
             try:
                 self._connect_and_serve()
             except FacegateError as error:
+                self._count_short_life()
                 self._failed(str(error))
             except Exception as error:  # the thread's outermost loop: log, wait, try again
                 LOG.exception("sync failed in a way nobody expected")
+                self._short_lives = 0
                 self._failed(f"internal error: {error!r}")
             if self._monotonic() - began > STABLE_SECONDS:
                 self._backoff.reset()
@@ -158,7 +166,9 @@ class SyncClient:
         session.publish(*self._availability("online"), retain=True)
         for part in self._parts:
             part.opened(session, now)
-        LOG.info("connected to the broker at %s", self._settings.address)
+        if not self._is_taken_over:
+            LOG.info("connected to the broker at %s", self._settings.address)
+        self._opened_at = now
         self._note(connected=True, since=now, problem=None)
 
     def _turn(self, session: Session) -> None:
@@ -196,9 +206,23 @@ class SyncClient:
     def _availability(self, state: str) -> tuple[str, bytes]:
         return self._settings.topic("avail"), Availability(state, self._boot).encode()
 
+    @property
+    def _is_taken_over(self) -> bool:
+        return self._short_lives >= TAKEN_OVER_AFTER
+
+    def _count_short_life(self) -> None:
+        opened_at = self._opened_at
+        is_short = opened_at is not None and self._monotonic() - opened_at < STABLE_SECONDS
+        self._short_lives = self._short_lives + 1 if is_short else 0
+
     def _failed(self, problem: str) -> None:
-        if problem != self._status.problem:  # said once, not at every attempt
+        if self._is_taken_over:
+            device = self._settings.device_id
+            problem = f"another client uses the id {device}, as if two doors had one id: {problem}"
+        # Said once, not at every attempt: a connection that is made and lost all the time is one trouble.
+        if problem != (self._told if self._is_taken_over else self._status.problem):
             LOG.warning("no connection to the broker: %s", problem)
+        self._told = problem
         self._note(problem=problem)
 
     def _note(self, **changes: object) -> None:

@@ -108,11 +108,14 @@ class AccessRules:
 
     def _refuse_by_validity(self, resident: Resident, at: datetime) -> Refusal | None:
         floor = self.trust.floor
-        if resident.valid_until is not None and resident.valid_until <= max(at, floor):
+        is_believed = self.trust.believes(at)
+        # Only a time that is believed makes anybody expire; the floor has certainly passed.
+        passed = max(at, floor) if is_believed else floor
+        if resident.valid_until is not None and resident.valid_until <= passed:
             rule = message("rule.valid_until", until=f"{resident.valid_until:%Y-%m-%d %H:%M} UTC")
             return Refusal(Reason.CREDENTIAL_EXPIRED, rule)
         has_begun = resident.valid_from is None or resident.valid_from <= floor
-        if not self.trust.believes(at):
+        if not is_believed:
             return self._refuse_without_time(is_bound=not has_begun or resident.valid_until is not None)
         if resident.valid_from is not None and not has_begun and at < resident.valid_from:
             rule = message("rule.valid_from", start=f"{resident.valid_from:%Y-%m-%d %H:%M} UTC")

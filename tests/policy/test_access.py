@@ -218,9 +218,9 @@ def slow_answer(site: RuleBook, person: Resident, at: datetime, method: str, tru
     """Restate the rules one after the other, in the order the documentation gives them."""
     if person.id in site.disabled:
         return Reason.CREDENTIAL_MANUAL_DISABLE
-    if person.valid_until and person.valid_until <= max(at, trust.floor):
-        return Reason.CREDENTIAL_EXPIRED
     sure = trust.believes(at)
+    if person.valid_until and person.valid_until <= (max(at, trust.floor) if sure else trust.floor):
+        return Reason.CREDENTIAL_EXPIRED
     begun = person.valid_from is None or person.valid_from <= trust.floor
     if not sure and (site.untrusted_clock == "nobody" or person.valid_until or not begun):
         return Reason.CLOCK_UNTRUSTED

@@ -300,3 +300,15 @@ def test_reports_are_queued_without_a_connection_and_bounded(tmp_path, broker):
     assert accepted[-1] is False
     idle.outbox.close()
     idle.journal.close()
+
+
+def test_two_doors_with_one_id_are_told_what_it_is(tmp_path, broker):
+    """The broker gives the id to the latest; each then ends the other's connection."""
+    with Door(tmp_path / "a", broker.port) as one, Door(tmp_path / "b", broker.port) as other:
+        wait_until(
+            lambda: any(
+                "as if two doors had one id" in (door.publisher.status().link.problem or "")
+                for door in (one, other)
+            ),
+            seconds=90,
+        )
