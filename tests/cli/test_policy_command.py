@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -84,11 +85,11 @@ def test_nobody_enrolled_is_said_plainly(tmp_path):
 
 def test_an_event_is_explained_by_number_id_or_as_the_last(data):
     by_number = run("explain", "--data", data, "3")
-    assert "let in anna by face" in by_number
-    assert "similarity of 0.71; 0.52 was needed" in by_number
-    assert "refused somebody it could not name" in run("explain", "--data", data, "last")
+    assert "opened for anna (face)" in by_number
+    assert re.search(r"Similarity +0\.71\n +Threshold +0\.52", by_number)
+    assert "stayed shut for somebody not recognised" in run("explain", "--data", data, "last")
     assert "北" not in run("explain", "--data", data, "last")
-    assert "拒绝了" in run("explain", "--data", data, "last", "-l", "zh")
+    assert "未识别人员" in run("explain", "--data", data, "last", "-l", "zh")
 
 
 def test_an_event_that_is_not_there_says_where_to_look(data):
