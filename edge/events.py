@@ -25,6 +25,7 @@ class Kind(StrEnum):
     ACCESS_PASSBACK = "access.passback"
     ACCESS_ATTEMPTS = "access.attempts"
     ACCESS_BUDGET = "access.budget"
+    ACCESS_COMPANY = "access.company"
     ACCESS_SCENERY = "access.scenery"
     ACCESS_LIVENESS_PAUSED = "access.liveness_paused"
     ACCESS_LIVENESS_RESUMED = "access.liveness_resumed"
@@ -174,6 +175,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.ACCESS_DENIED: _F(_ENTRIES, _BAD, Keep.COUNTED, for_home=True),
         _K.ACCESS_PASSBACK: _F(_ENTRIES, _BAD, Keep.COUNTED),
         _K.ACCESS_ATTEMPTS: _F(_ENTRIES, _ALARM),
+        _K.ACCESS_COMPANY: _F(_ENTRIES, _BAD, Keep.COUNTED),
         _K.ACCESS_BUDGET: _F(_ENTRIES, _ALARM),
         _K.ACCESS_SCENERY: _F(_ENTRIES, _ALARM),
         _K.ACCESS_LIVENESS_PAUSED: _F(_ENTRIES, _BAD, Keep.COUNTED),

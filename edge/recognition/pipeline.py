@@ -20,6 +20,7 @@ from edge.faces.quality import QualityLimits, face_scale_px, intent_flaws, measu
 from edge.faces.scenery import Scenery
 from edge.faces.tracker import Tracker
 from edge.recognition.budget import VISITS_AN_HOUR, Budget
+from edge.recognition.company import Company
 from edge.recognition.evidence import HOPE_SLACK, is_hopeless, share_of_look, weigh
 from edge.recognition.looks import Look, decided
 from edge.recognition.picture import PictureTrouble
@@ -85,6 +86,7 @@ class Pipeline:
         self._recent = RecentFaces()
         self._budget = Budget()
         self._trouble = PictureTrouble()
+        self._company = Company()
         self._next_look = float("-inf")
         self._last_glance = float("-inf")
         self.faces_seen = 0
@@ -121,6 +123,10 @@ class Pipeline:
         notices, self._notices = self._notices, []
         return notices
 
+    def note_unlocked(self, time: float, seconds: float) -> None:
+        """Take note that the door was unlocked at `time` for `seconds`, by whatever way in. Any thread."""
+        self._company.unlocked(time, seconds)
+
     def note_closed(self, time: float) -> None:
         """Take note that the door fell shut at `time`: whoever stands there a little later is let in anew.
 
@@ -152,6 +158,9 @@ class Pipeline:
         left += self._forget(frame, ended)
         self._forget(frame, hanging)  # of what hangs there the notice tells
         self._tell_scenery(frame)
+        company = self._company.see(frame.time, len(people))
+        if company is not None:
+            self._notice(frame, Kind.ACCESS_COMPANY, company)
         self._visits.presence.note_faces([track.face.box for track in people], frame.time)
         return people, left
 

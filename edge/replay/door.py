@@ -158,6 +158,8 @@ class ReplayDoor:
         for notice in self._pipeline.take_notices():
             self._events.record(notice)
         for decision in (outcome.decision for outcome in outcomes):
+            if decision.verdict is Verdict.GRANT:
+                self._pipeline.note_unlocked(decision.time, self._policy.rules.book.unlock_seconds)
             if decision.verdict is not Verdict.DENY:
                 continue
             self._policy.attempts.note(decision.reason, METHOD, decision.claimed)

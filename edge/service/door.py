@@ -36,7 +36,7 @@ from edge.service.keys import settle_key
 from edge.service.metrics.meter import Meter, publish
 from edge.service.own_folder import OwnFolder
 from edge.service.panel.side import PanelSide, PanelTies, greeting_name
-from edge.service.parts import closing_listener, make_capture, make_recognition, pipeline_of
+from edge.service.parts import gate_listener, make_capture, make_recognition, pipeline_of
 from edge.service.prompt_journal import PromptJournal
 from edge.service.property.configuration import CONFIGURATION_FILE, Configuration
 from edge.service.property.side import PropertySide, RunningDoor
@@ -193,7 +193,7 @@ class DoorService:
             controller.heard,
             access.patience.heard,
             panel.heard,
-            closing_listener(pipeline),
+            gate_listener(pipeline),
         ):
             events.subscribe(listener)
         door = RunningDoor(

@@ -79,6 +79,9 @@ class NoRecognition:
     def reconsider(self, decision: Decision, seconds: float) -> None:
         """Do nothing: nobody was recognised."""
 
+    def note_unlocked(self, time: float, seconds: float) -> None:
+        """Do nothing: nobody is looked for."""
+
     def note_closed(self, time: float) -> None:
         """Do nothing: nobody was let in by face."""
 
@@ -104,12 +107,14 @@ def pipeline_of(seeing: Seeing | None) -> Any:
     return NoRecognition() if seeing is None else seeing.pipeline
 
 
-def closing_listener(pipeline: Any) -> Callable[[EventDraft], None]:
-    """Return what tells the pipeline of each time the door falls shut."""
+def gate_listener(pipeline: Any) -> Callable[[EventDraft], None]:
+    """Return what tells the pipeline of each time the door is unlocked for somebody, or falls shut."""
 
     def heard(draft: EventDraft) -> None:
         if draft.kind is Kind.DOOR_CLOSED:
             pipeline.note_closed(draft.mono)
+        elif draft.kind is Kind.ACCESS_GRANTED:
+            pipeline.note_unlocked(draft.mono, float(draft.data.get("unlock_seconds", 0.0)))
 
     return heard
 

@@ -189,6 +189,18 @@ class TestOneOpeningAVisit:
         assert gate.opened_for() == ["anna", "bela"]
 
 
+class TestCompany:
+    def test_a_stranger_behind_a_resident_is_told_of_when_the_door_is_locked_again(self):
+        gate = Gate()
+        (grant,) = gate.show(1, (ANNA, 200))
+        gate.pipeline.note_unlocked(grant.time, 5.0)
+        gate.show(2, (ANNA, 200), (STRANGER, 450))
+        gate.show(3, (STRANGER, 450))
+        assert [(str(n.kind), n.data) for n in gate.pipeline.take_notices()] == [
+            ("access.company", {"most_faces": 2, "let_in": 1})
+        ]
+
+
 class TestWhatHangsThere:
     def poster(self, gate: Gate, seconds: float, *placed: tuple[Actor, float]) -> list[Decision]:
         said = []

@@ -28,7 +28,7 @@ from edge.service.entry.access import DoorAccess
 from edge.service.entry.kept import ModeFile
 from edge.service.entry.rules import DoorRules
 from edge.service.hardware import DoorHardware
-from edge.service.parts import closing_listener
+from edge.service.parts import gate_listener
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore, PinRow
 from edge.store.residents import ResidentStore
 from edge.store.sealer import file_key
@@ -298,7 +298,7 @@ def test_a_wrong_pass_key_stops_the_start(begin, key, tmp_path):
 def test_a_door_that_falls_shut_is_told_to_who_looks_for_those_still_there(begin):
     site = begin()
     closed: list[float] = []
-    site.events.subscribe(closing_listener(SimpleNamespace(note_closed=closed.append)))
+    site.events.subscribe(gate_listener(SimpleNamespace(note_closed=closed.append)))
     site.clock.advance(7.0)
     site.events.record(EventDraft.now(site.clock, Kind.DOOR_OPENED))
     assert closed == []
