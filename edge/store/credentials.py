@@ -95,7 +95,12 @@ class CredentialStore:
         self._cards = CardSeal(file_key(path.with_name(PIN_KEY_FILE)))
         functions = {"card_mark": self._cards.mark, "sealed_card": self._cards.seal}
         self._file = SharedDatabase(
-            path, CREDENTIALS, what="the credentials", functions=functions, after_mending=()
+            path,
+            CREDENTIALS,
+            what="the credentials",
+            functions=functions,
+            after_mending=(),
+            begins_anew=False,  # an empty file would make every PIN a wrong one
         )
         self._file.check()
 
