@@ -56,7 +56,8 @@ MOST_NEW_STREAMS = 20
 DAY_SECONDS = 86_400.0
 MOST_MET = 10_000
 FAR_SECONDS = 86_400.0
-"""How far a door's clock may be ahead; beyond it an event is sorted by when it was stored."""
+"""How far a door's clock may be ahead; beyond it, and without any time, an event is sorted by when it was
+stored."""
 MOVED = (
     sa.update(STREAMS)
     .where(STREAMS.c.device == sa.bindparam("d"), STREAMS.c.stream == sa.bindparam("s"))
@@ -280,7 +281,7 @@ def _write(connection: Connection, places: list[Place], now: float) -> None:
     if rows := [row for place in places for row in place.rows]:
         latest = datetime.fromtimestamp(now + FAR_SECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         for row in rows:
-            if row["at"] is not None and row["at"] > latest:
+            if row["at"] is None or row["at"] > latest:
                 row["at"] = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         connection.execute(sa.insert(EVENTS), [{**row, "stored_at": now} for row in rows])
         correct(connection, rows)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from edge.broker.clerk import Clerk
 
+MOST_WAIT_SECONDS = 5.0
+"""Between attempts to reach the broker: there is one hub, and until it is back a removal waits."""
+
 
 class Hub:
     """A running hub. `folder` is the site's, `url` the database.
@@ -53,7 +56,9 @@ class Hub:
             Attendance(self.engine),
         )
         self._retention = Retention(self.engine, keep_days) if keep_days is not None else None
-        self.client = SyncClient(broker_settings(folder), self._parts, rng=rng)
+        self.client = SyncClient(
+            broker_settings(folder), self._parts, rng=rng, most_wait_seconds=MOST_WAIT_SECONDS
+        )
 
     def waiting(self) -> dict[str, float]:
         """Return how many messages wait for each part, by its name. Any thread."""
@@ -89,7 +94,7 @@ class Worker:
         settings, group = broker_settings(folder, f"{HUB}.{number}"), share or Site(folder).share()
         self.engine = open_tables(url)
         self.ingest = Ingest(self.engine, group)
-        self.client = SyncClient(settings, [self.ingest])
+        self.client = SyncClient(settings, [self.ingest], most_wait_seconds=MOST_WAIT_SECONDS)
 
     def start(self) -> None:
         """Begin storing."""

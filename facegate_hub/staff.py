@@ -22,7 +22,7 @@ from edge.wire.shapes import printable
 from facegate_hub.clerk import DATABASE_FAILS, said
 from facegate_hub.commands import ANSWER_SECONDS, NONCE_SECONDS
 from facegate_hub.configuration import Configurations
-from facegate_hub.reading import News, history, latest
+from facegate_hub.reading import News, history, latest, page
 from facegate_hub.requests import OPEN, ask, outcome, withdraw
 from facegate_hub.retention import Retention
 from facegate_hub.roster import RosterLog
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from edge.domain import RosterState
     from facegate_hub.configuration import ConfigView
-    from facegate_hub.reading import StoredEvent, Wanted
+    from facegate_hub.reading import Page, StoredEvent, Wanted
     from facegate_hub.retention import Forgotten
 
 POLL_SECONDS = 0.1
@@ -159,6 +159,10 @@ class Staff:
     def events(self, wanted: Wanted | None = None) -> Iterator[StoredEvent]:
         """Yield stored events by the doors' time, oldest first."""
         return history(self._engine, wanted)
+
+    def page(self, wanted: Wanted, count: int = 50, then: tuple[str, str, str, int] | None = None) -> Page:
+        """Return some events, newest first, and where the next page begins."""
+        return page(self._engine, wanted, count, then)
 
     def latest(self, count: int) -> list[StoredEvent]:
         """Return the last events by the doors' time, oldest first."""

@@ -21,20 +21,31 @@ BUSY_MS = 30_000
 MAKING_TABLES = 0x66616365
 """Key of PostgreSQL's advisory lock; any number that no other program on this database uses."""
 
+SORTED = {
+    "time": ("at", "device"),
+    "device": ("device", "at"),
+    "resident": ("resident", "at", "device"),
+    "kind": ("kind", "at", "device"),
+}
+"""Indices of events: each in the order in which a page of them is read."""
+UNUSED = ("ix_events_at", "ix_events_kind")
+"""Indices that older versions made."""
+
 EVENTS = sa.Table(
     "events",
     METADATA,
     sa.Column("device", sa.String(64), primary_key=True),
     sa.Column("stream", sa.String(64), primary_key=True),
     sa.Column("seq", sa.BigInteger, primary_key=True),
-    sa.Column("at", sa.String(40), index=True),
-    sa.Column("kind", sa.String(64), index=True),
+    sa.Column("at", sa.String(40)),
+    sa.Column("kind", sa.String(64)),
     sa.Column("resident", sa.String(128)),
     sa.Column("reason", sa.String(64)),
     sa.Column("prev", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("stored_at", sa.Float),
+    *(sa.Index(f"events_by_{name}", *columns, "stream", "seq") for name, columns in SORTED.items()),
 )
 """`stored_at` is the hub's clock, seconds since 1970; what an older version stored counts as new."""
 
@@ -219,6 +230,8 @@ def _make_tables(connection: Connection) -> None:
                     connection.execute(sa.update(EVENTS).values(stored_at=time.time()))
         for index in table.indexes:
             index.create(connection, checkfirst=True)
+    for name in UNUSED:
+        connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
     if connection.dialect.name == "postgresql":
         take_time(connection, ANSWER_SECONDS)
 

@@ -15,7 +15,7 @@ class Backoff:
     first limit, `most_seconds` the last. One thread.
     """
 
-    def __init__(self, rng: random.Random, first_seconds: float = 1.0, most_seconds: float = 120.0) -> None:
+    def __init__(self, rng: random.Random, first_seconds: float = 1.0, most_seconds: float = 15.0) -> None:
         self._rng = rng
         self._first = first_seconds
         self._most = most_seconds

@@ -27,6 +27,8 @@ TURN_SECONDS = 0.1
 """Longest wait of one turn: an event committed meanwhile is sent that much later at most."""
 STABLE_SECONDS = 10.0
 """A connection that lasted this long worked; a shorter one counts as one more failure."""
+MOST_WAIT_SECONDS = 15.0
+"""Between two attempts; with one that hangs (8 s) a door is back within 30 s of the end of a fault."""
 MOST_QUEUED = 1000
 TAKEN_OVER_AFTER = 3
 """So many connections in a row, each made and each ended within `STABLE_SECONDS`: another client with our
@@ -73,8 +75,8 @@ class LinkStatus:
 class SyncClient:
     """Keeps one connection, for as long as it is started. Never blocks whoever uses the door.
 
-    `boot` goes into the availability message. Reconnects by itself with full jitter (1 to
-    120 s). An error in a part ends the connection, is logged, and is tried again; the thread
+    `boot` goes into the availability message. Reconnects by itself with full jitter, within
+    `most_wait_seconds`. An error in a part ends the connection, is logged, and is tried again; the thread
     stays. `status` and `publish` may be called from any thread.
     """
 
@@ -85,13 +87,15 @@ class SyncClient:
         *,
         boot: str = "",
         rng: random.Random | None = None,
+        most_wait_seconds: float = MOST_WAIT_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._parts = tuple(parts)
         self._boot = boot
         self._monotonic = monotonic
-        self._backoff = Backoff(rng or random.Random())  # noqa: S311 - spreads load, guards nothing
+        source = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
+        self._backoff = Backoff(source, most_seconds=most_wait_seconds)
         self._stop = threading.Event()
         self._outgoing: queue.Queue[tuple[str, bytes, bool]] = queue.Queue(MOST_QUEUED)
         self._status = LinkStatus()

@@ -11,9 +11,11 @@ import socket
 import ssl
 import time
 from collections import deque
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as mqtt
+from cryptography import x509
 from paho.mqtt.client import topic_matches_sub
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
@@ -24,6 +26,7 @@ from edge.wire.messages import MAX_INCOMING_BYTES, Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -33,8 +36,9 @@ DONE = "done"
 SHARED = "$share/"
 HEADER_BYTES = 64
 """More than the header and properties of any message of ours."""
-CONNECT_SECONDS = 5.0
-"""For name, TCP and TLS each; then again for the broker's answer. A LAN broker takes 5 ms."""
+CONNECT_SECONDS = 8.0
+"""For name, TCP and TLS each; then again for the broker's answer. A LAN broker takes 5 ms, a bad mobile
+line 6 s for each of them."""
 
 
 class TooLarge(SyncError):
@@ -162,7 +166,10 @@ class Session:
         """Return why there is no connection: the broker's refusal says more than the end after it."""
         where = self._settings.address
         if self._connack is None:
-            return f"{where}: connection lost before the broker answered; it may not accept our certificate"
+            tls = self._settings.tls
+            problem = certificate_problem(tls.cert_file) if tls is not None and tls.cert_file else None
+            why = problem or "it may not accept our certificate"
+            return f"{where}: connection lost before the broker answered; {why}"
         if self._connack[0].is_failure:
             reason = self._connack[0]
             return f"{where}: the broker refused us: {reason}; check certificate, user name and password"
@@ -224,11 +231,44 @@ def _context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
+def _way_out(error: ssl.SSLCertVerificationError) -> str:
+    """Return what to do about a broker's certificate, by OpenSSL's number for what is wrong with it."""
+    match error.verify_code:
+        case 10:
+            return "renew it with `facegate provision renew`, unless the clock here is wrong"
+        case 9:
+            return "the clock here is probably wrong"
+        case 62 | 64:
+            return (
+                "the site was provisioned with another name or address: set `host` to that, or provision anew"
+            )
+        case _:
+            return "check ca_file and the clock"
+
+
+def certificate_problem(path: Path, now: datetime | None = None) -> str | None:
+    """Return what a broker has against the dates of our certificate, None: nothing."""
+    try:
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError) as error:
+        return f"our certificate {path} cannot be read: {error}"
+    now = now or datetime.now(UTC)
+    if now > certificate.not_valid_after_utc:
+        day = certificate.not_valid_after_utc.date()
+        return f"our certificate {path} expired on {day}; renew it with `facegate provision renew`"
+    if now < certificate.not_valid_before_utc:
+        day = certificate.not_valid_before_utc.date()
+        return f"our certificate {path} is valid from {day} on, and it is {now.date()} here; check the clock"
+    return None
+
+
 def _explain(error: Exception) -> str:
     """Return what went wrong in words an installer can act on."""
     match error:
         case ssl.SSLCertVerificationError():
-            why = f"its certificate is not to be trusted: {error.verify_message}; check ca_file and the clock"
+            why = (
+                f"its certificate is not to be trusted: {error.verify_message.rstrip('.')}; {_way_out(error)}"
+            )
         case ssl.SSLError():
             why = f"TLS failed: {error.reason}; check that this port speaks TLS"
         case socket.gaierror():

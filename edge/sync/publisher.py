@@ -104,6 +104,8 @@ class EventPump:
 
     def _rewind(self, now: float) -> None:
         if self._window.unconfirmed and self.problem is None:
+            if not self._window.is_link_dead(now):
+                return
             raise SyncError("the broker no longer acknowledges what it gets; connecting anew")
         if self.problem is None:
             self.problem = "nobody confirms our events; is the hub running?"

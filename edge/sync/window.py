@@ -15,6 +15,8 @@ MOST_EVENTS = 500
 """Events under way at most: about 0.3 MB, and a second of what a hub on small hardware stores."""
 MOST_MESSAGES = 20
 """Messages without PUBACK at most: what mosquitto announces as Receive Maximum by default."""
+LINK_SECONDS = 15.0
+"""Without any PUBACK a connection is given up: a bad mobile line takes 6 s for one."""
 FIRST_PATIENCE_SECONDS = 3.0
 MOST_PATIENCE_SECONDS = 60.0
 """Silence before sending again; doubled each time, so that a missing hub is not shouted at."""
@@ -99,6 +101,10 @@ class Window:
     def is_stalled(self, now: float) -> bool:
         """Return whether something is under way and nobody has answered for too long."""
         return self.sent > self.done and now - self._since >= self._patience
+
+    def is_link_dead(self, now: float) -> bool:
+        """Say whether the broker owes us a PUBACK for longer than the slowest line takes."""
+        return self.unconfirmed > 0 and now - self._since >= LINK_SECONDS
 
     def lose_patience(self, now: float) -> None:
         """Rewind, and wait longer before doing it again."""

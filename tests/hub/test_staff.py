@@ -11,7 +11,7 @@ from edge.errors import SyncError
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from facegate_hub.events import EventSink
-from facegate_hub.reading import Wanted
+from facegate_hub.reading import Wanted, page
 from facegate_hub.staff import Staff
 from facegate_hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables, put, reading
 from tests.hub.entries import chain, pack
@@ -239,3 +239,48 @@ def test_a_database_that_fails_while_we_wait_is_asked_again(desk, engine):
             connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
 
     assert desk.command("front", CommandType.UNLOCK, "desk", sleep=sleep) == "unlocked"
+
+
+@pytest.mark.parametrize(
+    "wanted", [Wanted(), Wanted(device="front"), Wanted(resident="anna", kind="access.granted")]
+)
+def test_pages_follow_each_other_without_gap_and_without_doubling(desk, engine, wanted):
+    """Newest first; what is stored meanwhile moves nothing."""
+    sink = EventSink(engine)
+    sink.store("front", pack(chain("front", 25, day=1)))
+    sink.store("back", pack(chain("back", 12, day=2)))
+    everything = list(desk.events(wanted))[::-1]
+    found, then = [], None
+    while True:
+        one = desk.page(wanted, 4, then)
+        found += one.events
+        if (then := one.then) is None:
+            break
+        sink.store("later", pack(chain("later", 1, day=28)))
+    assert sorted(found, key=lambda e: (e.at, e.device, e.stream, e.seq), reverse=True) == found
+    assert {(e.device, e.seq) for e in found} == {(e.device, e.seq) for e in everything}
+    assert len(found) == len(everything)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (Wanted(), "events_by_time"),
+        (Wanted(device="front"), "events_by_device"),
+        (Wanted(resident="anna"), "events_by_resident"),
+        (Wanted(kind="door.forced"), "events_by_kind"),
+    ],
+)
+def test_a_page_begins_at_its_place_in_an_index(engine, wanted, index):
+    """No table is read for it, and nothing is sorted."""
+    plans = []
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def explain(_connection, cursor, statement, parameters, _context, _many):
+        if "FROM events" in statement:
+            plans.extend(cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall())
+
+    page(engine, wanted, 50, ("2026-03-01T08:00:00.000000Z", "front", "s", 1))
+    text = " ".join(row[-1] for row in plans)
+    assert f"SEARCH events USING INDEX {index}" in text
+    assert "TEMP B-TREE" not in text

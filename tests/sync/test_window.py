@@ -126,12 +126,22 @@ def test_progress_never_goes_back_and_never_skips(policy, operations):
         assert 0 <= window.unconfirmed <= MOST_MESSAGES
 
 
+def test_a_slow_line_is_not_given_up_and_a_dead_one_is():
+    """A PUBACK after 6 s is late; none after 15 s is no line."""
+    window = started(Ack.APPLICATION)
+    window.launched(1, 100, 0.0)
+    assert (window.is_stalled(6.0), window.is_link_dead(6.0)) == (True, False)
+    assert window.is_link_dead(15.0)
+    window.broker_took(1, 15.0)
+    assert not window.is_link_dead(15.0)
+
+
 def test_waits_are_spread_and_bounded():
-    """Full jitter between nothing and 1, 2, 4 ... 120 seconds; success starts over."""
+    """Full jitter between nothing and 1, 2, 4 ... 15 seconds; success starts over."""
     backoff = Backoff(random.Random(7))
     waits = [backoff.next() for _ in range(200)]
-    assert all(wait <= min(120, 2.0**n) for n, wait in enumerate(waits))
-    assert max(waits) > 60
+    assert all(wait <= min(15, 2.0**n) for n, wait in enumerate(waits))
+    assert max(waits) > 7
     assert len({round(wait, 6) for wait in waits}) == len(waits)
     backoff.reset()
     assert backoff.next() <= 1.0

@@ -25,7 +25,7 @@ class Joining:
     """Makes the link with `make` and starts it; while it cannot be made, tries again with back-off.
 
     The first try is in `start`, so that a door in order has its link before it is ready; the others
-    are on a thread of its own (full jitter, 1 to 120 s). That thread also looks whether the link still
+    are on a thread of its own (full jitter, up to 15 s). That thread also looks whether the link still
     lives, and makes another one when it does not. `on_problem` gets each new reason once.
     """
 
