@@ -152,7 +152,7 @@ def test_a_systemd_credential_is_used_and_changed(tmp_path):
         ring.rewrap(b"b" * 32)
     with closing(Keyring(tmp_path / "keys.db", CredentialKey(tmp_path))) as ring:
         assert ring.open(sealed, ANNA) == b"secret"
-        assert "TPM" in ring.protection
+        assert "TPM" in str(ring.protection)
 
 
 @pytest.mark.parametrize("content", [None, b"short"])

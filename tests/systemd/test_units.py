@@ -157,7 +157,7 @@ def test_every_commented_setting_of_the_example_is_one_too(tmp_path: Path) -> No
 
 def test_a_default_shown_in_the_example_is_the_default(tmp_path: Path) -> None:
     """What is commented out of the tables that are in use, switched on, changes nothing."""
-    tables = r"^#?\[(sensors|mqtt|access|panel).*?(?=^$|^\[)"
+    tables = r"^#?\[(sensors|mqtt|access|site|panel).*?(?=^$|^\[)"
     in_use = re.sub(tables, "", EXAMPLE.read_text(), flags=re.DOTALL | re.MULTILINE)
     switched_on = tmp_path / "config.toml"
     switched_on.write_text(re.sub(r"^#(?=(?!quiet)[a-z_]+ = )", "", in_use, flags=re.MULTILINE))
