@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edge.site.provision import Site
+from edge.site.renewal import Renewal
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -82,6 +83,50 @@ def revoke(folder: Path, door_id: str) -> None:
     """
     revoked = Site(folder).revoke_door(door_id)
     click.echo(f"revoked; copy {revoked} to the broker and restart it")
+
+
+@provision.command()
+@click.argument("folder", type=FOLDER)
+@click.argument("name")
+@click.option("--host", help="Another name or address of the broker; doors need it in their mqtt.toml too.")
+def renew(folder: Path, name: str, host: str | None) -> None:
+    """Write a new certificate for the key of NAME: a door, hub, hub.1, broker or authority.
+
+    Example: facegate provision renew ./site front
+    """
+    path = Renewal(folder).renew(name, host)
+    click.echo(f"renewed: copy {path} to where the old one is in use, and start that anew")
+
+
+@provision.command()
+@click.argument("folder", type=FOLDER)
+def acl(folder: Path) -> None:
+    """Write the broker's access list as this version needs it.
+
+    Example: facegate provision acl ./site
+    """
+    path = Renewal(folder).renew_acl()
+    click.echo(f"copy {path} to the broker and have it read it again (SIGHUP)")
+
+
+@provision.command(name="signing-key")
+@click.argument("folder", type=FOLDER)
+@click.argument("step", type=click.Choice(["begin", "use", "finish"]))
+def signing_key(folder: Path, step: str) -> None:
+    """Change the key that signs commands and roster, in three steps.
+
+    begin: doors trust another key beside the one in use; copy their files. use: the hub signs with it.
+    finish: doors trust it alone; copy their files again.
+
+    Example: facegate provision signing-key ./site begin
+    """
+    renewal = Renewal(folder)
+    if step == "use":
+        click.echo(f"{renewal.use_signing_key()}: start the hub anew")
+        return
+    files = renewal.begin_signing_key() if step == "begin" else renewal.finish_signing_key()
+    for path in files:
+        click.echo(f"copy {path} to its door and start that anew")
 
 
 @provision.command(name="list")

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from edge.durable import write_whole
 from edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -103,6 +104,28 @@ class Authority:
         write_private(key, _private_pem(private))
         certificate.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
 
+    def renew(self, certificate: Path, hosts: Iterable[str] = ()) -> None:
+        """Write a certificate anew, for the same key and as valid as a new one; with `hosts` for those."""
+        old = x509.load_pem_x509_certificate(certificate.read_bytes())
+        names = x509.SubjectAlternativeName([_host(host) for host in hosts])
+        builder = _dated(
+            x509.CertificateBuilder()
+            .subject_name(old.subject)
+            .issuer_name(self._certificate.subject)
+            .public_key(old.public_key())
+        )
+        for extension in old.extensions:
+            is_name = isinstance(extension.value, x509.SubjectAlternativeName)
+            value = names if is_name and list(names) else extension.value
+            builder = builder.add_extension(value, critical=extension.critical)
+        write_whole(certificate, _pem(builder.sign(self._key, hashes.SHA256())))
+
+    def renew_itself(self) -> Path:
+        """Write the authority's own certificate and its list anew, for the same key; return the first."""
+        self.renew(self._folder / "ca.crt")
+        self._write_revoked(list(x509.load_pem_x509_crl(self.revoked_pem)))
+        return self._folder / "ca.crt"
+
     def revoke(self, certificate: Path) -> None:
         """Put a certificate on the revocation list; the broker must be reloaded to see it."""
         serial = x509.load_pem_x509_certificate(certificate.read_bytes()).serial_number
@@ -128,7 +151,7 @@ class Authority:
             x509.CertificateRevocationListBuilder()
             .issuer_name(self._certificate.subject)
             .last_update(VALID_FROM)
-            .next_update(VALID_FROM + VALID_FOR)
+            .next_update(max(VALID_FROM, datetime.now(UTC)) + VALID_FOR)
         )
         for entry in entries:
             builder = builder.add_revoked_certificate(entry)
@@ -149,14 +172,15 @@ def write_private(path: Path, content: bytes) -> None:
 def _builder(
     subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey
 ) -> x509.CertificateBuilder:
+    return _dated(x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public))
+
+
+def _dated(builder: x509.CertificateBuilder) -> x509.CertificateBuilder:
+    """Let it be valid from the first moment a clock without battery may show, for as long as a new one."""
     return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
+        builder.serial_number(x509.random_serial_number())
         .not_valid_before(VALID_FROM)
-        .not_valid_after(VALID_FROM + VALID_FOR)
+        .not_valid_after(max(VALID_FROM, datetime.now(UTC)) + VALID_FOR)
     )
 
 

@@ -223,7 +223,7 @@ class Site:
         (broker / "acl").write_text(ACL)
         (broker / "acl").chmod(0o600)
         (broker / "mosquitto.conf").write_text(MOSQUITTO.format(port=port, folder=broker.resolve()))
-        _give_to_broker(broker)
+        give_to_broker(broker)
 
     def _make_hub(self) -> None:
         authority, hub = Authority.open(self._folder / "ca"), self._folder / "hub"
@@ -242,7 +242,7 @@ def is_hub(name: str) -> bool:
     return name == HUB or WORKER.fullmatch(name) is not None
 
 
-def _give_to_broker(folder: Path) -> None:
+def give_to_broker(folder: Path) -> None:
     """Let mosquitto read its files: started by root it becomes the account of this name."""
     if os.geteuid() != 0:
         return

@@ -1,0 +1,110 @@
+"""What a site renews in its life: certificates, the broker's address and list, the key that signs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from typing import TYPE_CHECKING
+
+from edge.durable import write_whole
+from edge.errors import ConfigError
+from edge.site.authority import Authority
+from edge.site.provision import ACL, HUB, KEYS_FILE, WORKER, WORKER_ACL, give_to_broker, load_trusted_keys
+from edge.wire.signing import Signer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+AUTHORITY, BROKER = "authority", "broker"
+SIGNING, NEXT = "signing.key", "signing.next.key"
+
+
+class Renewal:
+    """Renews parts of the site in `folder`; its authority must be there. Keys of others stay theirs.
+
+    Raises `ConfigError` naming what is not there, before anything is changed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def renew(self, name: str, host: str | None = None) -> Path:
+        """Write a new certificate for the key that `name` has, and return the file to be copied there.
+
+        `name` is `authority`, `broker`, `hub`, `hub.1` or a door; `host` another address of the broker.
+        """
+        authority = Authority.open(self._folder / "ca")
+        if name == AUTHORITY:
+            return authority.renew_itself()
+        path = self._certificate(name)
+        if not path.exists():
+            raise ConfigError(f"{path}: is not here; copy the certificate in use there, and try again")
+        if host is not None and name != BROKER:
+            raise ConfigError(f"{name}: only the broker has an address")
+        hosts = tuple(dict.fromkeys((host, "localhost", "127.0.0.1"))) if host else ()
+        authority.renew(path, hosts)
+        if name == BROKER:
+            give_to_broker(path.parent)
+        if host is not None:
+            place = json.loads((self._folder / "site.json").read_text()) | {"host": host}
+            write_whole(self._folder / "site.json", json.dumps(place).encode())
+        return path
+
+    def renew_acl(self) -> Path:
+        """Write the broker's access list as this version needs it, and return it."""
+        mine = sorted(path.stem for path in (self._folder / HUB).glob(f"{HUB}.*.crt"))
+        workers = [WORKER_ACL.format(name=name) for name in mine if WORKER.fullmatch(name)]
+        path = self._folder / "broker" / "acl"
+        write_whole(path, (ACL + "".join(workers)).encode())
+        give_to_broker(path.parent)
+        return path
+
+    def begin_signing_key(self) -> list[Path]:
+        """Make another signing key that doors are to trust beside the one in use; return their files."""
+        hub = self._folder / HUB
+        if (hub / NEXT).exists():
+            raise ConfigError(f"{hub / NEXT}: a change of the key is under way; use it, then finish")
+        kid, private = f"site-{secrets.token_hex(4)}", secrets.token_bytes(32)
+        trusted = load_trusted_keys(hub / KEYS_FILE).keys
+        if len(trusted) != 1:
+            raise ConfigError(
+                f"{hub / KEYS_FILE}: {len(trusted)} keys are trusted; finish the last change first"
+            )
+        fields = {"kid": kid, "private": base64.b64encode(private).decode()}
+        write_whole(hub / NEXT, json.dumps(fields).encode())
+        return self._trust({**trusted, kid: Signer(kid, private).public})
+
+    def use_signing_key(self) -> Path:
+        """Sign with the new key from the hub's next start on; every door must trust it by now."""
+        hub = self._folder / HUB
+        try:
+            fresh = (hub / NEXT).read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{hub / NEXT}: {error}; begin a change of the key first") from error
+        write_whole(hub / SIGNING, fresh)
+        (hub / NEXT).unlink()
+        return hub / SIGNING
+
+    def finish_signing_key(self) -> list[Path]:
+        """Let doors trust the key in use alone; return their files."""
+        hub = self._folder / HUB
+        if (hub / NEXT).exists():
+            raise ConfigError(f"{hub / NEXT}: the new key is not in use yet")
+        kid = json.loads((hub / SIGNING).read_text())["kid"]
+        return self._trust({kid: load_trusted_keys(hub / KEYS_FILE).keys[kid]})
+
+    def _trust(self, keys: dict[str, bytes]) -> list[Path]:
+        text = json.dumps({kid: base64.b64encode(raw).decode() for kid, raw in keys.items()})
+        bundles = sorted(path for path in (self._folder / "doors").glob("*") if path.is_dir())
+        files = [folder / KEYS_FILE for folder in (self._folder / HUB, *bundles)]
+        for path in files:
+            write_whole(path, text.encode())
+        return files[1:]
+
+    def _certificate(self, name: str) -> Path:
+        if name == BROKER:
+            return self._folder / "broker" / "server.crt"
+        if name == HUB or WORKER.fullmatch(name):
+            return self._folder / HUB / f"{name}.crt"
+        return self._folder / "doors" / name / "door.crt"
