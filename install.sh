@@ -8,6 +8,7 @@
 # Everything is checked before anything is replaced. Run it again to upgrade. Residents, journal and configuration stay.
 # --key: the folder must be signed by this Ed25519 key. --system-site-packages: for a CSI camera (python3-picamera2).
 set -eu
+from=$PWD
 cd "$(dirname "$0")"
 
 role=door
@@ -18,7 +19,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     door | hub) role=$1 ;;
     remove) remove=yes ;;
-    --key) key=$2 && shift ;;
+    --key) key=$(cd "$from" && readlink -f "$2") && shift ;;
     --system-site-packages) flags=$1 ;;
     *) sed -n '2,9s/^# \{0,1\}//p' "$0" && exit 2 ;;
   esac
@@ -77,9 +78,9 @@ door() {
   systemd-sysusers /usr/lib/sysusers.d/facegate.conf
   systemd-tmpfiles --create /usr/lib/tmpfiles.d/facegate.conf
   install -d -o facegate -g facegate -m 0700 /var/lib/facegate
-  from=
-  [ ! -d models ] || from="--from models"
-  STATE_DIRECTORY=/var/lib/facegate "$prefix/bin/facegate" models install $from ||
+  brought=
+  [ ! -d models ] || brought="--from models"
+  STATE_DIRECTORY=/var/lib/facegate "$prefix/bin/facegate" models install $brought ||
     stop "the packages are in place, a model is not: no face would open the door. Mend that and run this again"
   chown -R facegate:facegate /var/lib/facegate
   [ ! -S /run/udev/control ] || { udevadm control --reload && udevadm trigger --subsystem-match=gpio; }
