@@ -35,6 +35,7 @@ BASICS = [
     "ls",
     "mkdir",
     "cp",
+    "chmod",
 ]
 
 PYTHON = """#!/bin/sh
