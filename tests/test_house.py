@@ -31,6 +31,8 @@ LONG = {
 }
 MANY_PARAMETERS = {
     ("edge/relay/supervised.py", "__init__"): "the guard's ports, one each",
+    ("edge/store/shared.py", "__init__"): "what tells one shared database from another, by keyword",
+    ("edge/sync/follower.py", "__init__"): "the ports of a follower, one each",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -24,7 +25,7 @@ POST_ONLY = [path for path, methods, *_ in PAGES if methods == ("POST",)]
 
 
 def paths(kind):
-    return [path.replace("{resident_id}", "flat-7").replace("{code}", "en") for path in kind]
+    return [re.sub(r"\{resident_id(:path)?\}", "flat-7", path).replace("{code}", "en") for path in kind]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
@@ -35,7 +36,8 @@ def test_what_changes_something_is_asked_for_by_post_alone(panel, method):
     for path in paths(POST_ONLY):
         fields = f"?csrf={browser.csrf}&do=agree&resident_id=flat-8&agrees=yes"
         answer = browser.client.request(method, path + fields)
-        assert answer.status_code == 405, path
+        # An id may have a slash: read as one, "flat-7/change" is nobody's.
+        assert answer.status_code in ({405, 422} if path.startswith("/residents/") else {405}), path
     assert panel.kinds() == before
     assert not panel.pulses
 
