@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 1.0
 """How long anybody waits for another thread that is storing: half of what an opening may take."""
+FAST_SECONDS = 0.25
+"""After a commit that took longer nobody at the door waits for those in memory: `retry` stores them."""
 TURN_SECONDS = 0.25
 """How long one turn stores what waits: somebody may stand at the door whose entry is next."""
 RETRY_SECONDS, BREATH_SECONDS = 5.0, 0.01
@@ -58,6 +60,7 @@ class EventLog:
         self._clock = clock
         self._timing = timing
         self._storing = threading.Lock()
+        self._last_seconds = 0.0
         self._breath = threading.Event()
         self._unsaved = UnsavedEvents() if unsaved is None else unsaved
         self._listeners: tuple[Listener, ...] = ()
@@ -123,10 +126,12 @@ class EventLog:
     def _store(self, draft: EventDraft) -> DoorEvent:
         """Store what waits in memory, then `draft`: the order of events is kept.
 
-        When very much waits, `draft` goes first: nobody stands before the door for a queue.
+        When very much waits, or the card is slow, `draft` goes first: nobody stands before the door for
+        a queue.
         """
         with self._turn():
-            self._store_unsaved()
+            if self._last_seconds <= FAST_SECONDS:
+                self._store_unsaved()
             return self._append(draft)
 
     def _store_a_turn(self) -> bool:
@@ -159,7 +164,9 @@ class EventLog:
         except JournalUnavailable:
             self.failures += 1
             raise
-        self._timing(draft, self._clock.monotonic() - began)
+        finally:
+            self._last_seconds = self._clock.monotonic() - began
+        self._timing(draft, self._last_seconds)
         return event
 
     @contextmanager

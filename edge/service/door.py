@@ -117,7 +117,7 @@ class DoorService:
         self._time = TrustedTime(self._clock, data / CLOCK_FILE, system_is_synchronised, has_rtc=has_rtc)
         self._environ = environ
         self._notifier = Notifier(environ)
-        self._consents = FollowedConsents(lambda: ConsentLedger(data / CONSENTS_FILE))
+        self._consents = FollowedConsents(lambda: ConsentLedger(data / CONSENTS_FILE, is_patient=True))
         self._slot = FrameSlot(self._clock)
         self._meter = Meter(self._slot)
         self._boot = str(uuid.uuid4())

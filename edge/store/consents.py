@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import KeyUnavailable, StoreError
+from edge.errors import KeyUnavailable, StoreError, StoreUnavailable
 from edge.store.consent_rows import COLUMNS, CONSENTS, columns_of, consent_of, migrating
 from edge.store.key_source import keyring_of
 from edge.store.keyring import Keyring
@@ -53,17 +54,24 @@ class ConsentLedger:
 
     What a consent says is sealed with the key of the records in the same folder. Of a damaged file
     what can be read goes on: whose consent is lost is not matched. Raises `StoreError` when nothing
-    can be read of it, for a backup is worth more then, or the key cannot be had.
+    can be read of it, for a backup is worth more then, or the key cannot be had; `is_patient` as in
+    `SharedDatabase`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._sealer = keyring_of(path.parent)
+    def __init__(self, path: Path, *, is_patient: bool = False) -> None:
+        self._sealer = keyring_of(path.parent, is_patient=is_patient)
         try:
             functions = migrating(self._sealer)
             self._file = SharedDatabase(
-                path, CONSENTS, functions=functions, after_mending=(), begins_anew=False
+                path,
+                CONSENTS,
+                functions=functions,
+                after_mending=(),
+                begins_anew=False,
+                is_patient=is_patient,
             )
-            self._file.check()
+            with suppress(StoreUnavailable):
+                self._file.check()
         except BaseException:
             self._sealer.close()
             raise

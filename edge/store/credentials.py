@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hmac
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from edge.errors import StoreError
+from edge.errors import StoreError, StoreUnavailable
 from edge.store.contexts import record_context
 from edge.store.database import COMPACT, Schema
 from edge.store.sealer import AesGcmSealer, file_key
@@ -88,10 +89,11 @@ class CardSeal:
 class CredentialStore:
     """The credentials of one door's data folder. Any thread.
 
-    Raises `StoreError` when the file is damaged or cannot be used.
+    Of a damaged file what can be read goes on. Raises `StoreError` when nothing can be read of it, for a
+    backup is worth more then, or it cannot be used now; `is_patient` as in `SharedDatabase`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_patient: bool = False) -> None:
         self._cards = CardSeal(file_key(path.with_name(PIN_KEY_FILE)))
         functions = {"card_mark": self._cards.mark, "sealed_card": self._cards.seal}
         self._file = SharedDatabase(
@@ -101,8 +103,10 @@ class CredentialStore:
             functions=functions,
             after_mending=(),
             begins_anew=False,  # an empty file would make every PIN a wrong one
+            is_patient=is_patient,
         )
-        self._file.check()
+        with suppress(StoreUnavailable):
+            self._file.check()
 
     @property
     def problem(self) -> str | None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-OPEN_SECONDS = 3.0
-"""How long a start waits for a file: a healthy card needs some 10 ms, a migration of thousands more."""
+OPEN_SECONDS = 1.0
+"""How long a start waits for a file, and then for a copy: a healthy card needs some 10 ms."""
 AGAIN_SECONDS = 2.0
 """Between two attempts to open a file on a card that did not let it be opened."""
 
@@ -184,16 +184,29 @@ class SharedDatabase:
         self.mended = done or self.mended
 
     def _open_soon(self) -> None:
-        """Open the file beside, and go on without it when the card does not answer."""
+        """Open the file beside; go on with a copy, or without, when the card does not answer."""
         self._problem = StoreUnavailable(f"{self._path}: the card has not answered yet")
         self._is_trying = True
-        first = threading.Thread(target=self._try_again, name=f"open-{self._path.name}", daemon=True)
-        first.start()
-        first.join(OPEN_SECONDS)
+        self._beside(self._try_again).join(OPEN_SECONDS)
         if self._refusal is not None:
             raise self._refusal
+        if self._problem is not None and self._connection is None:
+            self._beside(self._copy_meanwhile).join(OPEN_SECONDS)
         if self._problem is not None:
-            LOG.error("%s; it is tried again", self._problem)
+            what = "be read and not changed" if self._connection is not None else "not be read"
+            LOG.error("%s; it can %s until the card is well", self._problem, what)
+
+    def _beside(self, call: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=call, name=f"open-{self._path.name}", daemon=True)
+        thread.start()
+        return thread
+
+    def _copy_meanwhile(self) -> None:
+        """Put a copy in place, unless the file was opened after all."""
+        copy = self._copied_now()
+        with self._lock:
+            if copy is not None and self._connection is None:
+                self._connection = copy
 
     def _readable(self) -> sqlite3.Connection:
         """Return what can be asked now, and see to it that the file is tried again."""
@@ -214,7 +227,7 @@ class SharedDatabase:
         if self._is_trying or self._is_closed or now - self._tried_at < AGAIN_SECONDS:
             return
         self._is_trying, self._tried_at = True, now
-        threading.Thread(target=self._try_again, name=f"open-{self._path.name}", daemon=True).start()
+        self._beside(self._try_again)
 
     def _try_again(self) -> None:
         fresh, problem = None, self._problem

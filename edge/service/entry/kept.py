@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import time
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.aside import Aside, TooSlow
 from edge.durable import write_whole
-from edge.errors import JournalUnavailable, StoreError
+from edge.errors import JournalUnavailable, StoreDamaged, StoreError
 from edge.events import Kind
 from edge.policy.desk import Register
 from edge.policy.modes import DoorState, Mode
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
+
+DAMAGED_SECONDS = 30.0
+"""Between two looks at credentials of which nothing could be read: a person has to restore them."""
 
 
 class Credentials:
@@ -54,6 +58,8 @@ class Credentials:
         self._report = report
         self._problem = ""
         self._aside = Aside("credentials")
+        self._damage: StoreDamaged | None = None
+        self._again_at = 0.0
 
     @property
     def problem(self) -> str | None:
@@ -105,8 +111,15 @@ class Credentials:
             raise StoreError(f"{self._data / CREDENTIALS_FILE}: {error}") from error
 
     def _open(self) -> CredentialStore:
+        if self._damage is not None and time.monotonic() < self._again_at:
+            raise self._damage
         if self._store is None:
-            self._store = CredentialStore(self._data / CREDENTIALS_FILE)
+            try:
+                self._store = CredentialStore(self._data / CREDENTIALS_FILE, is_patient=True)
+            except StoreDamaged as damage:
+                self._damage, self._again_at = damage, time.monotonic() + DAMAGED_SECONDS
+                raise
+        self._damage = None
         return self._store
 
     def _read(self) -> Register:

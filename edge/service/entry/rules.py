@@ -109,6 +109,7 @@ class DoorRules:
         rules = AccessRules(self._began, settings.door.id, find, self._guard)
         has_contact = settings.sensors.contact is not None
         self.policy = DoorPolicy.for_door(rules, clock.monotonic, self._note, has_contact=has_contact)
+        self.credentials.register()  # before the first visitor: the card may hang by then
         self._gate = PassGate(rules, self.credentials)
         self.desk = CredentialDesk(self.policy, self.credentials.register, self._gate, clock)
         self._clock_news = ClockNews()
