@@ -74,7 +74,6 @@ door() {
   place 0644 systemd/60-facegate.rules /etc/udev/rules.d
   [ -e "$DESTDIR/etc/facegate/config.toml" ] || place 0640 systemd/config.toml /etc/facegate
   [ -z "$DESTDIR" ] || return 0
-  for library in numpy cv2 onnxruntime cryptography; do loads "$library"; done
   systemd-sysusers /usr/lib/sysusers.d/facegate.conf
   systemd-tmpfiles --create /usr/lib/tmpfiles.d/facegate.conf
   install -d -o facegate -g facegate -m 0700 /var/lib/facegate
@@ -92,7 +91,6 @@ hub() {
   place 0644 systemd/facegate-hub.service /etc/systemd/system
   place 0644 systemd/sysusers-hub.conf /usr/lib/sysusers.d facegate-hub.conf
   [ -z "$DESTDIR" ] || return 0
-  for library in sqlalchemy cryptography; do loads "$library"; done
   systemd-sysusers /usr/lib/sysusers.d/facegate-hub.conf
   install -d -o facegate-hub -g facegate-hub -m 0700 /var/lib/facegate-hub
   started facegate-hub
@@ -137,4 +135,6 @@ command -v systemctl >/dev/null && command -v systemd-sysusers >/dev/null ||
   stop "there is no systemd here, and the $role runs as its service: apt install systemd, or see docs/install.md, container"
 checked
 packages
+case $role in door) libraries="numpy cv2 onnxruntime cryptography" ;; hub) libraries="sqlalchemy cryptography" ;; esac
+for library in $libraries; do loads "$library"; done
 "$role"
