@@ -1,17 +1,19 @@
 #!/bin/sh
 # Put facegate on this machine from the folder that this file lies in: the door, or the property's hub. As root.
 #
-#   ./install.sh [door|hub] [--key PUBLIC-KEY-FILE] [--system-site-packages]
+#   ./install.sh [door|hub] [--key PUBLIC-KEY-FILE] [--system-site-packages] [--no-services]
 #   ./install.sh remove [door|hub]
 #
 # Needs Debian 12 or 13 or Raspberry Pi OS with python3 and systemd, and no network when the folder brings the models.
 # Everything is checked before anything is replaced. Run it again to upgrade. Residents, journal and configuration stay.
 # --key: the folder must be signed by this Ed25519 key. --system-site-packages: for a CSI camera (python3-picamera2).
+# --no-services: packages and models alone, for a container.
 set -eu
 from=$PWD
 cd "$(dirname "$0")"
 
 role=door
+services=yes
 remove=
 key=
 flags=
@@ -19,9 +21,10 @@ while [ $# -gt 0 ]; do
   case $1 in
     door | hub) role=$1 ;;
     remove) remove=yes ;;
+    --no-services) services= ;;
     --key) key=$(cd "$from" && readlink -f "$2") && shift ;;
     --system-site-packages) flags=$1 ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0" && exit 2 ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "$0" && exit 2 ;;
   esac
   shift
 done
@@ -65,6 +68,14 @@ Install another version into $prefix, or use another board; the door has not bee
   stop "$1 cannot be loaded (exit code $ended, see above); the door has not been started"
 }
 
+# models FOLDER: into a state folder, from what the bundle brings or else from the network.
+models() {
+  brought=
+  [ ! -d models ] || brought="--from models"
+  STATE_DIRECTORY=$1 "$prefix/bin/facegate" models install $brought ||
+    stop "the packages are in place, a model is not: no face would open the door. Mend that and run this again"
+}
+
 door() {
   place 0644 systemd/facegate.service /etc/systemd/system
   place 0644 systemd/facegate-relay.service /etc/systemd/system
@@ -77,10 +88,7 @@ door() {
   systemd-sysusers /usr/lib/sysusers.d/facegate.conf
   systemd-tmpfiles --create /usr/lib/tmpfiles.d/facegate.conf
   install -d -o facegate -g facegate -m 0700 /var/lib/facegate
-  brought=
-  [ ! -d models ] || brought="--from models"
-  STATE_DIRECTORY=/var/lib/facegate "$prefix/bin/facegate" models install $brought ||
-    stop "the packages are in place, a model is not: no face would open the door. Mend that and run this again"
+  models /var/lib/facegate
   chown -R facegate:facegate /var/lib/facegate
   [ ! -S /run/udev/control ] || { udevadm control --reload && udevadm trigger --subsystem-match=gpio; }
   started facegate-relay facegate
@@ -131,10 +139,11 @@ if [ -n "$remove" ]; then
   systemctl daemon-reload
   exit 0
 fi
-command -v systemctl >/dev/null && command -v systemd-sysusers >/dev/null ||
+[ -z "$services" ] || { command -v systemctl && command -v systemd-sysusers; } >/dev/null ||
   stop "there is no systemd here, and the $role runs as its service: apt install systemd, or see docs/install.md, container"
 checked
 packages
 case $role in door) libraries="numpy cv2 onnxruntime cryptography" ;; hub) libraries="sqlalchemy cryptography" ;; esac
 for library in $libraries; do loads "$library"; done
-"$role"
+[ -n "$services" ] || [ "$role" = hub ] || models /var/lib/facegate
+[ -z "$services" ] || "$role"
