@@ -211,7 +211,7 @@ def test_the_rules_of_the_site_are_asked(start, tmp_path):
     door.keypad.type(f"12*{door.pin}#")
     refused = door.wait_for(by("pin", "access.denied"))
     assert refused["reason"] == "credential_manual_disable"
-    assert refused["data"]["rule"] == "switched off: own_request"
+    assert refused["data"]["rule"] == "switched off: own request"
 
 
 def test_broken_rules_stop_the_start_and_name_the_mistake(tmp_path):

@@ -28,6 +28,8 @@ def test_showing_never_looks_and_the_newest_frame_counts():
     watch.show(Frame(BLANK, 2, 1.0, NOON))
     watch.show(Frame(held(drawn(TEXT)), 3, 1.0, NOON))
     watch.step()
+    watch.show(Frame(held(drawn(TEXT)), 4, 2.0, NOON))
+    watch.step()  # every second look is for light on dark
     assert seen == [TEXT]
 
 

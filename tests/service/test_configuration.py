@@ -31,7 +31,7 @@ def path(tmp_path):
 def test_a_wish_counts_is_told_and_survives_a_restart(path):
     heard = []
     configuration = Configuration(file(), path)
-    configuration.on_change = heard.append
+    configuration.subscribe(heard.append)
     configuration.take(wish(1, lock__unlock_seconds=8, recognition__fpir=1e-4))
     assert [settings.lock.unlock_seconds for settings in heard] == [8]
     told = configuration.reported()
