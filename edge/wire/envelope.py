@@ -40,5 +40,5 @@ EVENT = STORABLE.extended(
     "one event of a door's journal",
 )
 EVENTS = AnyOf((EVENT, Listing(EVENT, MAX_BATCH_EVENTS, 1)))
-STORABLES = Listing(STORABLE, 10 * MAX_BATCH_EVENTS, 1)
-"""Ten times what a door sends: a message is 1 MiB at most anyway."""
+STORABLES = Listing(STORABLE, 2 * MAX_BATCH_EVENTS, 1)
+"""Twice what a door sends: more would let one that is hostile keep the others waiting."""
