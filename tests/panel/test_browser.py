@@ -162,7 +162,7 @@ def test_two_faces_and_a_look_alike_are_refused_in_words(person):
 
     person.panel.gallery.rows["flat-1203"] = leaning(0, 0.8)
     person.enrol("flat-2")
-    person.wait_for("Too close to flat-1203")
+    person.wait_for("Too similar to flat-1203")
     person.picture("look-alike")
     assert "face and PIN" in person.text
     assert not person.panel.desk.residents.list()
@@ -193,7 +193,7 @@ def test_every_page_is_in_the_list_that_is_looked_at():
     no_pages = {"/enrol/now", "/language/{code}", "/first", "/login", "/screen"}  # looked at by themselves
     news = {path for path in shown if path.endswith(("/state", ".jpg"))}
 
-    assert {path.replace("{resident_id}", "flat-1203") for path in shown - no_pages - news} <= set(PATHS)
+    assert {path.replace("{resident_id:path}", "flat-1203") for path in shown - no_pages - news} <= set(PATHS)
 
 
 @pytest.mark.parametrize(("size", "language"), [(PHONE, "zh"), (PHONE, "en"), (DESKTOP, "zh")])
@@ -339,7 +339,7 @@ def test_the_pin_pad_takes_fingers_and_keys_and_shows_no_digit(person):
     for digit in "999":
         person.press(digit)
     for _ in range(3):
-        person.press("Erase")
+        person.press("Delete")
     for digit in "480516":
         person.press(digit)
     assert "••••••" in typed_text(person)
