@@ -27,6 +27,9 @@ NOSE_DROP = 0.494
 NOSE_DEPTH_VERTICAL = 0.43
 """Nose protrusion over the eye-mouth height (1.16 eye distances), for the same adult face."""
 
+CUT_SHARE = 0.1
+"""Detectors draw their boxes a little generously; from here on something of the face is missing."""
+
 PATCH_PX = 64
 """The face is measured at this size, so that sharpness does not depend on distance."""
 
@@ -135,6 +138,12 @@ def measure(image: Image, face: Face, limits: QualityLimits) -> Quality:
         flaws.append(Flaw.BLURRED)
     yaw, pitch, roll = pose(face.landmarks)
     return Quality(face.interocular_px, sharpness, yaw, pitch, roll, brightness, tuple(flaws))
+
+
+def is_cut(box: Box, height: int, width: int) -> bool:
+    """Say whether the edge of a picture of this size cuts off a tenth of a face: a chin, a cheek."""
+    over = max(-box.left, box.right - width) / max(box.width, 1e-6)
+    return max(over, max(-box.top, box.bottom - height) / max(box.height, 1e-6)) >= CUT_SHARE
 
 
 def _light(image: Image, box: Box) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from edge.domain import EventDraft, Flaw, Reason, Verdict
 from edge.events import Kind
 from edge.faces.looking import Looker
 from edge.faces.motion import Motion, MotionGate
-from edge.faces.quality import QualityLimits, face_scale_px, intent_flaws, measure
+from edge.faces.quality import QualityLimits, face_scale_px, intent_flaws, is_cut, measure
 from edge.faces.scenery import Scenery
 from edge.faces.tracker import Tracker
 from edge.recognition.budget import VISITS_AN_HOUR, Budget
@@ -31,13 +31,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from edge.domain import Decision, Embedding, Face, Frame, Liveness, Quality
+    from edge.domain import Box, Decision, Embedding, Face, Frame, Liveness, Quality
     from edge.faces.tracker import Track
     from edge.ports import Detector, Embedder, Identifier, LivenessCheck
     from edge.recognition.visits import Visit
 
 PACE_TOLERANCE_SECONDS = 0.005
 """Frames of a 30 Hz camera jitter by a few milliseconds; a look due now is not put off a frame."""
+
+COVERING = 0.1
+"""Of the smaller of two faces' boxes: a detector draws both a little generously."""
 
 CLOSED_SECONDS = 2.0
 """Who still stands before a door this long after it fell shut has not gone in."""
@@ -224,6 +227,7 @@ class Pipeline:
             self.hindrance = quality.flaws[0] if quality and not visit.was_granted else None
             return self._refuse_unusable(frame, visit, quality.flaws if quality else (), faces)
         look = self._look(frame, face, visit, quality)
+        visit.cut_looks += is_cut(track.face.box, *frame.image.shape[:2])
         visit.scale_px = face_scale_px(track.face)
         who = look.mean.resident_id
         is_near = look.mean.similarity >= look.point.threshold - HOPE_SLACK
@@ -240,9 +244,15 @@ class Pipeline:
             self._visits.presence.see(who, frame.time)
             return []  # let in a moment ago, and turning their head
         if is_hopeless(look.mean, look.point, visit.evidence.looks):
-            reason = look.reason if look.reason is Reason.AMBIGUOUS_MATCH else Reason.UNKNOWN_CREDENTIAL
-            return self._deny(frame, visit, reason, faces, look)
+            return self._deny(frame, visit, self._why_not(visit, look), faces, look)
         return []
+
+    def _why_not(self, visit: Visit, look: Look) -> Reason:
+        """Return why a face is not taken for anybody: nobody is a stranger by half a picture of them."""
+        if look.reason is Reason.AMBIGUOUS_MATCH:
+            return look.reason
+        is_whole = visit.cut_looks < visit.own_looks
+        return Reason.UNKNOWN_CREDENTIAL if is_whole else Reason.LOW_QUALITY
 
     def _measure(self, frame: Frame, face: Face, track_id: int) -> Quality:
         """Return the face's quality; one that would be compared must also be upright."""
@@ -416,15 +426,24 @@ def _width(track: Track) -> float:
 
 
 def _is_apart(track: Track, tracks: Sequence[Track]) -> bool:
-    """Return whether no other face touches this one, so that it can be judged by itself.
+    """Return whether no other face covers a part of this one, so that it can be judged by itself.
 
-    Faces under half as wide stand twice as far off, behind it.
+    Faces under half as wide stand twice as far off, behind it; boxes that only touch, as in a queue,
+    cover nothing.
     """
     box = track.face.box
     return not any(
-        other.id != track.id and other.face.box.width >= box.width / 2 and other.face.box.iou(box) > 0
+        other.id != track.id
+        and other.face.box.width >= box.width / 2
+        and _overlap(other.face.box, box) >= COVERING
         for other in tracks
     )
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Return the part of the smaller box that both share."""
+    iou = one.iou(other)
+    return iou / (1 + iou) * (one.area + other.area) / max(min(one.area, other.area), 1e-6)
 
 
 def _is_nearest(track: Track, tracks: Sequence[Track]) -> bool:

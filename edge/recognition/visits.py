@@ -67,6 +67,8 @@ class Visit:
     claimed: str | None = None
     """Recognised, but not yet known to be live."""
     own_looks: int = 0
+    cut_looks: int = 0
+    """Looks at a face that the edge of the picture cut off."""
     spent: float = 0.0
     """Of one visit's error rate, by looks at this track that did not end in a grant."""
     share: float = 1.0

@@ -80,6 +80,19 @@ def test_it_stays_scenery_under_new_tracks_in_swinging_and_in_slowly_fading_ligh
     assert len(watch.scenery.news) == 1
 
 
+def test_a_poster_is_told_once_a_day_whatever_the_sun_does():
+    """A look every half minute for 24 hours, from noon to dusk to noon."""
+    watch = Watch()
+    watch.show(8, poster, hung)
+    seen = []
+    for number in range(2880):
+        watch.now += 30.0
+        image = picture(150, 120, light=0.7 + 0.3 * np.cos(2 * np.pi * number / 2880))
+        seen += watch.scenery.visitors(image, [track(150, 120, track_id=number)], watch.now, ())
+    assert seen == []
+    assert len(watch.scenery.news) == 1
+
+
 def test_another_picture_in_its_place_is_looked_at():
     watch = Watch()
     watch.show(8, poster, hung)

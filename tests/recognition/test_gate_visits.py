@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.domain import Decision, Frame, Liveness, Reason, Verdict
+from edge.domain import Box, Decision, Face, Frame, Image, Liveness, Reason, Verdict
 from edge.recognition.pipeline import Pipeline
 from tests.fakes.scene import Actor, Residents, Scene, axis
 
@@ -61,6 +61,13 @@ class Says:
 
     def reset(self, track_id):
         pass
+
+
+def grown_down(face: Face, image: Image) -> Face:
+    """The face of somebody low in the picture: its box goes on where the picture ends."""
+    box = face.box
+    missing = 0.4 * box.height if box.bottom >= 0.95 * image.shape[0] else 0.0
+    return Face(Box(box.left, box.top, box.right, box.bottom + missing), face.landmarks, face.score)
 
 
 class TestTryingIsCounted:
@@ -187,6 +194,24 @@ class TestOneOpeningAVisit:
         assert gate.refusals() == [Reason.UNKNOWN_CREDENTIAL]
         gate.show(10, (BELA, 250))
         assert gate.opened_for() == ["anna", "bela"]
+
+
+class TestHalfAFace:
+    def cut_off(self, gate: Gate, top: float, seconds: float) -> None:
+        for _ in range(round(seconds * gate.scene.fps)):
+            gate.observe(gate.scene.frame(gate.seq, (STRANGER, 250 + 4 * (gate.seq % 5), top, 100)))
+
+    def test_who_is_not_whole_in_the_picture_is_told_so_and_not_called_a_stranger(self):
+        gate = Gate()
+        whole = gate.scene.detect
+        gate.scene.detect = lambda image: [grown_down(face, image) for face in whole(image)]
+        self.cut_off(gate, 340, 4)
+        assert gate.refusals() == [Reason.LOW_QUALITY]
+
+    def test_who_steps_into_the_picture_and_is_unknown_is_a_stranger(self):
+        gate = Gate()
+        self.cut_off(gate, 200, 4)
+        assert gate.refusals() == [Reason.UNKNOWN_CREDENTIAL]
 
 
 class TestCompany:
