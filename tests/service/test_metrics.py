@@ -112,6 +112,9 @@ def test_events_and_decisions_are_counted(journal, log, page):
     log.record(granted(first_seen=100.2))
     log.record(granted("card"))
     log.record(EventDraft(Kind.ACCESS_DENIED, AT, 9.0, None, "unknown_credential", {"method": "face"}))
+    waited = {"method": "face", "first_seen": 1.0}
+    log.record(EventDraft(Kind.ACCESS_DENIED, AT, 9.0, None, "unknown_credential", waited))
+    log.record(EventDraft(Kind.ACCESS_DENIED, AT, 90.0, None, "too_far", waited))
     journal.fails = True
     with pytest.raises(JournalUnavailable):
         log.commit(granted())
@@ -125,12 +128,13 @@ def test_events_and_decisions_are_counted(journal, log, page):
     assert value("facegate_decisions_total", **face) == 1
     assert value("facegate_decisions_total", **face | {"method": "card"}) == 1
     denied = {"method": "face", "outcome": "denied", "reason": "unknown_credential"}
-    assert value("facegate_decisions_total", **denied) == 1
-    assert value("facegate_decision_seconds_sum") == pytest.approx(0.8)
-    assert value("facegate_decision_seconds_bucket", le="0.75") == 0
-    assert value("facegate_decision_seconds_bucket", le="1.0") == 1
+    assert value("facegate_decisions_total", **denied) == 2
+    assert value("facegate_decision_seconds_sum", outcome="granted") == pytest.approx(0.8)
+    assert value("facegate_decision_seconds_bucket", outcome="granted", le="0.75") == 0
+    assert value("facegate_decision_seconds_bucket", outcome="granted", le="1.0") == 1
+    assert value("facegate_decision_seconds_count", outcome="denied") == 1
     assert value("facegate_journal_failures_total") == 1
-    assert value("facegate_journal_commit_seconds_count") == 3
+    assert value("facegate_journal_commit_seconds_count") == 5
 
 
 def test_somebody_under_threat_is_not_betrayed_by_a_count(log, page):
@@ -284,7 +288,7 @@ def test_ten_readers_and_a_writer_at_once(log, page):
     ended.set()
     writer.join(20)
     _, samples = scrape(page.port)
-    count = samples["facegate_decision_seconds_count", ()]
+    count = samples["facegate_decision_seconds_count", (("outcome", "granted"),)]
     assert count == samples["facegate_events_total", (("type", "access.granted"),)] > 0
 
 

@@ -51,7 +51,10 @@ class DoorCollector:
         meter = self._meter
         with meter.lock:
             events, decisions = dict(meter.events), dict(meter.decisions)
-            times = _histogram("facegate_decision_seconds", "First seen to decided", meter.decision_seconds)
+            about = "First seen to decided"
+            times = HistogramMetricFamily("facegate_decision_seconds", about, labels=["outcome"])
+            for outcome, histogram in meter.decision_seconds.items():
+                times.add_metric([outcome], histogram.buckets(), histogram.total)
             commits = _histogram("facegate_journal_commit_seconds", "Storing an event", meter.commit_seconds)
         stored = CounterMetricFamily("facegate_events", "Events stored, by type", labels=["type"])
         for kind, count in events.items():
