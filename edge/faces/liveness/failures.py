@@ -30,6 +30,10 @@ FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 """Between two tries on one visit: 1, 2, 4 s and so on, so that what stands there gets ever fewer."""
 
+MOST_BESIDE = 5
+"""So many refusals on one visit, and then no face that looks like this resident is judged at once any
+more, even beside the one that was refused: two phones could take turns."""
+
 EVERY_TRY = -1.0
 """For `same_visit_seconds`: refusals are counted one by one, however soon they follow each other."""
 
@@ -115,9 +119,9 @@ class Failures:
         return time >= tally.next_try
 
     def refused_track(self, resident_id: str | None) -> int | None:
-        """Return the track of the last refusal of this resident's face, None when there was none."""
+        """Return the track of the last refusal of this resident's face; None without, or after too many."""
         tally = self._tallies.get(resident_id)
-        return None if tally is None else tally.track_id
+        return None if tally is None or tally.tries >= MOST_BESIDE else tally.track_id
 
     def _goes_on(self, tally: _Tally, time: float) -> bool:
         return 0 <= time - tally.last <= self.same_visit_seconds

@@ -142,6 +142,22 @@ class TestAttacksOnTheLogic:
         assert anna.assess().passed
         assert not poster.assess().passed
 
+    def test_two_phones_that_take_turns_get_no_more_tries_either(self):
+        world = scene()
+        judged = 0
+        held = [Visit(world.check, world.scene, 1000), Visit(world.check, world.scene, 1001)]
+        for turn in range(60):
+            seq = ENOUGH * turn
+            fresh = held[turn % 2] = Visit(world.check, world.scene, turn + 1)
+            for one in held:
+                one.resident_id, one.seq = "anna", seq
+            for _ in range(ENOUGH):
+                for one in held:
+                    one.show(PHONE, 1)
+            judged += fresh.assess() is not None
+
+        assert judged <= 12
+
     def test_one_refusal_asked_for_many_times_counts_once(self):
         world = scene()
         world.visit.show(PHONE, ENOUGH)
