@@ -8,7 +8,6 @@ neighbour who has them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import TYPE_CHECKING
 
 from edge.domain import Authorisation, Reason
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
     from edge.domain import Resident
     from edge.policy.rulebook import Group, Level
     from edge.policy.schedule import Schedule
+
+
+MOST_TOLD = 16
+"""Levels that a refusal names: nobody has more for one door."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,9 @@ class AccessRules:
             return Refusal(
                 Reason.CLOCK_UNTRUSTED, message("rule.clock_schedule", schedule=levels[0].schedule.name)
             )
-        return Refusal(Reason.OUT_OF_TIME_RANGE, _all_of([_level_rule(level) for level in levels]))
+        return Refusal(
+            Reason.OUT_OF_TIME_RANGE, _all_of([_level_rule(level) for level in levels[:MOST_TOLD]])
+        )
 
     def _may_be_open(self, schedule: Schedule, at: datetime) -> bool:
         unknown = not self.trust.believes(at) and schedule != NEVER
@@ -165,4 +170,8 @@ def _level_rule(level: Level) -> Message:
 
 
 def _all_of(rules: list[Message]) -> Message:
-    return reduce(lambda first, second: message("rule.both", first=first, second=second), rules)
+    """Return these rules as one, nested evenly: what goes into an event must not be deep."""
+    if len(rules) == 1:
+        return rules[0]
+    half = (len(rules) + 1) // 2
+    return message("rule.both", first=_all_of(rules[:half]), second=_all_of(rules[half:]))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -313,3 +314,12 @@ class TestChallenge:
         level = Level("resident", methods=frozenset({Method.FACE_PIN}), is_strict=True)
 
         assert rules(book=book(level)).needs_challenge("anna", MONDAY_NOON)
+
+
+def test_however_many_levels_are_shut_the_rule_is_told_whole_and_not_deep():
+    names = [f"level{number}" for number in range(12)]
+    shut = book(*(Level(name, schedule=NEVER) for name in names))
+    resident = Resident("anna", "Anna", tuple(names))
+    rule = rules(resident, book=shut).authorise("anna", MONDAY_NOON, "face").rule
+    assert str(rule) == "; ".join(f"level {name}, schedule never" for name in names)
+    assert json.dumps(rule.coded()).count("}}}}}") == 0
