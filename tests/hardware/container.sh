@@ -24,6 +24,7 @@ debian() {
     tar -C "$made" -cf "$cache/$1.tar" . && rm -rf "$made"
   fi
   tar -C "$root" -xf "$cache/$1.tar"
+  chmod 755 "$root" # services run as other users
   cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/carried-ca.crt" # of a network that has an authority of its own
 }
 
