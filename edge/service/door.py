@@ -215,9 +215,9 @@ class DoorService:
         side = PropertySide(door, gallery, self._restarter(), liveness)
         watch = StorageWatch(self._files(store, rules), lambda kind, data: self._note(kind, **data))
         self._note(Kind.SERVICE_STARTED, version=__version__, recognition=seeing is not None, **problems)
-        if seeing is not None and seeing.liveness.problem is not None:
-            about = {"state": seeing.liveness.state, "problem": seeing.liveness.problem[:200]}
-            self._note(Kind.HEALTH_LIVENESS, **about)
+        problem = problems.get("models") if seeing is None else seeing.liveness.problem
+        if problem is not None:
+            self._note(Kind.HEALTH_LIVENESS, state=liveness, problem=problem[:200])
         if damage is not None:
             self._note(Kind.HEALTH_RESIDENTS, **damage.told())
         if starts >= MANY_RESTARTS:

@@ -71,8 +71,11 @@ def test_without_models_the_door_runs_shut_and_says_what_to_do(start, clip, tmp_
     door = start(settings(clip), FACEGATE_MODELS=str(tmp_path / "empty"))
 
     started = door.wait_for(is_kind("service.started"))
+    told = door.wait_for(is_kind("health.liveness"))
     code, log = door.stop()
 
+    assert told["data"]["state"] == "unavailable"
+    assert "facegate models install" in told["data"]["problem"]
     assert started["data"]["recognition"] is False
     assert "facegate models install" in started["data"]["models"]
     assert code == 0
