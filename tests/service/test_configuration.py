@@ -61,7 +61,7 @@ def test_a_bad_wish_is_refused_as_a_whole_and_the_last_good_one_stays(path):
 def test_an_old_wish_is_refused_also_after_a_restart_and_the_same_one_changes_nothing(path):
     Configuration(file(), path).take(wish(5, lock__unlock_seconds=8))
     again = Configuration(file(), path)
-    again.on_change = lambda _settings: pytest.fail("nothing changed")
+    again.subscribe(lambda _settings: pytest.fail("nothing changed"))
     again.take(wish(5, lock__unlock_seconds=4))
     with pytest.raises(SyncError, match="older"):
         again.take(wish(4, lock__unlock_seconds=4))
