@@ -118,7 +118,9 @@ class DoorRules:
         kept = self._mode_file.load()
         if kept is not None:
             self.policy.modes.set(kept)
+        self._is_begun = False
         self.tick()
+        self._is_begun = True  # what the clock is worth is told after the door has said that it starts
 
     def use(self, book: RuleBook) -> bool:
         """Go by these rules from the next person on; False when some of them need a new start.
@@ -203,7 +205,7 @@ class DoorRules:
         is_believed = self._guard.observe(now, mono, str(self._time.trust()))
         if not is_believed and self._time.vouches():
             self._guard.accept(now, mono)
-        news = self._clock_news.look(self._time)
+        news = self._clock_news.look(self._time) if self._is_begun else None
         if news is not None:
             self._note(Kind.HEALTH_CLOCK, news)
 
