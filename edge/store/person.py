@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edge.store.backup import OLD_JOURNALS
 from edge.store.credentials import CREDENTIALS_FILE, CredentialStore
 from edge.store.database import open_read_only
-from edge.store.reader import JOURNAL, JOURNAL_FILE
+from edge.store.reader import JOURNAL, JOURNAL_FILE, field_of
 from edge.store.resident_rows import to_text
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def _events(folder: Path, resident_id: str) -> list[dict[str, Any]]:
 
 def _events_in(path: Path, resident_id: str) -> list[dict[str, Any]]:
     sql = (
-        "SELECT body FROM events WHERE json_extract(body, '$.resident') = ?1"
-        " OR json_extract(body, '$.data.host') = ?1 ORDER BY seq"
+        f"SELECT body FROM events WHERE {field_of('$.resident')} = ?1"  # noqa: S608 - constants
+        f" OR {field_of('$.data.host')} = ?1 ORDER BY seq"
     )
     with closing(open_read_only(path, JOURNAL, older=True)) as journal:
         return [json.loads(row[0]) for row in journal.execute(sql, (resident_id,))]

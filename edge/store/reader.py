@@ -91,7 +91,7 @@ class JournalReader:
     def of_kind(self, kind: str, limit: int = 100) -> list[DoorEvent]:
         """Return the newest `limit` events of `kind`, oldest first. Reads the whole journal."""
         sql = (
-            f"SELECT seq, id, body, hash FROM events WHERE {_field('$.type')} = ?"  # noqa: S608 - constants
+            f"SELECT seq, id, body, hash FROM events WHERE {field_of('$.type')} = ?"  # noqa: S608 - constants
             " ORDER BY seq DESC LIMIT ?"
         )
         with self._lock, self._unavailable():
@@ -104,9 +104,9 @@ class JournalReader:
         Newest by number, not by the clock. SQLite does the work, without holding up other threads.
         """
         sql = (
-            f"SELECT {_field('$.resident')} AS who, max(seq), {_field('$.ts')} FROM events"  # noqa: S608 - constants
-            f" WHERE {_field('$.type')} = 'access.granted' AND who IS NOT NULL"
-            f" AND {_field('$.data.method')} IN (SELECT value FROM json_each(?)) GROUP BY who"
+            f"SELECT {field_of('$.resident')} AS who, max(seq), {field_of('$.ts')} FROM events"  # noqa: S608 - constants
+            f" WHERE {field_of('$.type')} = 'access.granted' AND who IS NOT NULL"
+            f" AND {field_of('$.data.method')} IN (SELECT value FROM json_each(?)) GROUP BY who"
         )
         with self._lock, self._unavailable():
             found = self._connection.execute(sql, (json.dumps(list(methods)),)).fetchall()
@@ -151,7 +151,7 @@ class JournalReader:
             raise JournalUnavailable(f"{self._path}: cannot read the journal: {error}") from error
 
 
-def _field(path: str) -> str:
+def field_of(path: str) -> str:
     """Return SQL for a field of an entry; of one that is damaged it is NULL, which costs no other entry."""
     return f"CASE WHEN json_valid(body) THEN json_extract(body, '{path}') END"
 

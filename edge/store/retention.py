@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.errors import FacegateError
 from edge.store.database import open_database, transaction
-from edge.store.reader import JOURNAL
+from edge.store.reader import JOURNAL, field_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,8 +137,9 @@ class Retention:
         The entry's own clock has to be trusted, and not ahead of what is certain: what was written under
         an unknown time goes with the trusted entry after it.
         """
-        trusted = "json_extract(body, '$.clock') <> 'unknown' AND json_extract(body, '$.ts')"
-        young = f"SELECT min(seq) FROM events WHERE {trusted} >= ? AND json_extract(body, '$.ts') <= ?"  # noqa: S608
+        at = field_of("$.ts")
+        trusted = f"{field_of('$.clock')} <> 'unknown' AND {at}"
+        young = f"SELECT min(seq) FROM events WHERE {trusted} >= ? AND {at} <= ?"  # noqa: S608 - constants
         now = certain.astimezone(UTC)
         before = (now - self._keep).isoformat()
         (first_young,) = connection.execute(young, (before, now.isoformat())).fetchone()

@@ -3,13 +3,15 @@
 import json
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 
 from edge.errors import JournalTampered
 from edge.store.outbox import SqliteOutbox
 from edge.store.reader import JournalReader
-from tests.store.drafts import filled
+from edge.store.retention import Retention
+from tests.store.drafts import START, filled
 
 
 @pytest.fixture
@@ -84,3 +86,9 @@ def test_a_missing_entry_holds_up_nobody(path):
         connection.commit()
     entries = sent(path)
     assert [entry["seq"] for entry in entries if entry["type"] == "journal.damaged"] == [5, 60]
+
+
+def test_a_damaged_entry_does_not_keep_the_old_ones(path):
+    text = next(t for t in (b'{"n":30', b'"n":30}') if path.read_bytes().count(t) == 1)
+    spoil(path, text, b"\xff" * len(text))
+    assert Retention(path, 1, 4096).prune(START + timedelta(days=1, seconds=40)) == 40
