@@ -9,6 +9,8 @@ devices        which door is there, and how far its roster is
 staff          what people do, as plain calls; reading and sheets give them events and spreadsheets
 crew           worker processes that divide the doors' events
 key_server     hands doors the key that opens their faces
+audit          who asked for what, in a chain; doubts are signs of tampering in doors' journals
+clerk          what every part has: turns for doors, patience with the database (postgres)
 retention      forgets what has been kept long enough
 metrics        what Prometheus reads
 tables         what the hub remembers, in SQLite or PostgreSQL

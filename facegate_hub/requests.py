@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from edge.events import Kind
 from edge.wire.commands import CommandType
 from edge.wire.shapes import printable
+from facegate_hub.audit import note_wish
 from facegate_hub.tables import REQUESTS, reading
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def ask(engine: Engine, device: str, kind: CommandType, by: str, args: dict[str,
     row = {"id": request_id, "device": device, "type": kind, "args": json.dumps(args), "by": by}
     with engine.begin() as connection:
         connection.execute(sa.insert(REQUESTS).values(**row, asked_at=time.time(), status="asked"))
+        note_wish(connection, by, "command", {"door": device, "type": kind, "id": request_id, **args})
     return request_id
 
 

@@ -5,10 +5,11 @@ Nothing here speaks MQTT: everything goes through the database, to the hub that 
 
 from __future__ import annotations
 
+import getpass
 import json
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,11 @@ from edge.errors import ConfigError, SyncError
 from edge.site.provision import HUB, Site
 from edge.wire.commands import CommandType
 from edge.wire.shapes import printable
+from facegate_hub.audit import first_broken, note_wish, read_wishes
 from facegate_hub.clerk import DATABASE_FAILS, said
 from facegate_hub.commands import ANSWER_SECONDS, NONCE_SECONDS
 from facegate_hub.configuration import Configurations
-from facegate_hub.reading import News, history, latest, page
+from facegate_hub.reading import News, Wanted, history, latest, page
 from facegate_hub.requests import OPEN, ask, outcome, withdraw
 from facegate_hub.retention import Retention
 from facegate_hub.roster import RosterLog
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from edge.domain import RosterState
+    from facegate_hub.audit import Record
     from facegate_hub.configuration import ConfigView
-    from facegate_hub.reading import Page, StoredEvent, Wanted
+    from facegate_hub.reading import Page, StoredEvent
     from facegate_hub.retention import Forgotten
 
 POLL_SECONDS = 0.1
@@ -103,10 +106,13 @@ class Imported:
 class Staff:
     """Operations of a site. Any thread; several may work on one database.
 
-    Raises `ConfigError` when the folder is no site, `StoreError` when the database cannot be opened.
+    What changes something, or takes events out, is noted in the audit as asked for by `by` (None: the
+    account that runs this), unless a call names somebody. Raises `ConfigError` when the folder is no
+    site, `StoreError` when the database cannot be opened.
     """
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, by: str | None = None) -> None:
+        self._by = by or getpass.getuser()
         if not (folder / "site.json").exists():
             raise ConfigError(f"{folder}: not a provisioned site; run `facegate provision site`")
         self._engine: Engine = open_tables(url)
@@ -141,11 +147,13 @@ class Staff:
         Its certificate still opens the broker to it: revoke that too.
         """
         self._require_known(door)
+        self._note("shut-out", {"door": door, "why": why})
         with self._engine.begin() as connection:
             put(connection, DEVICES, {"id": door, "shut_out": printable(why)[:200]})
 
     def let_in_again(self, door: str) -> None:
         """Listen again to a door that was shut out."""
+        self._note("let-in-again", {"door": door})
         with self._engine.begin() as connection:
             put(connection, DEVICES, {"id": door, "shut_out": None})
 
@@ -157,8 +165,18 @@ class Staff:
                 connection.execute(sa.delete(table).where(column == door))
 
     def events(self, wanted: Wanted | None = None) -> Iterator[StoredEvent]:
-        """Yield stored events by the doors' time, oldest first."""
+        """Yield stored events by the doors' time, oldest first; that they were taken out is noted."""
+        found = {name: value for name, value in asdict(wanted or Wanted()).items() if value is not None}
+        self._note("export", found)
         return history(self._engine, wanted)
+
+    def audit(self, count: int) -> tuple[list[Record], int | None]:
+        """Return the last records of who asked for what, and the first number that is broken (None: none)."""
+        return read_wishes(self._engine, count), first_broken(self._engine)
+
+    def _note(self, what: str, about: dict[str, Any], by: str | None = None) -> None:
+        with self._engine.begin() as connection:
+            note_wish(connection, by or self._by, what, about)
 
     def page(self, wanted: Wanted, count: int = 50, then: tuple[str, str, str, int] | None = None) -> Page:
         """Return some events, newest first, and where the next page begins."""
@@ -174,6 +192,7 @@ class Staff:
 
     def forget(self, keep_days: float) -> Forgotten:
         """Delete events that were stored longer ago, and say what went."""
+        self._note("forget", {"keep_days": keep_days})
         return Retention(self._engine, keep_days).prune()
 
     def doubts(self) -> list[Doubt]:
@@ -187,6 +206,7 @@ class Staff:
     def acknowledge_doubts(self, by: str, door: str | None = None) -> int:
         """Note that somebody has looked at the doubts (of one door), and return how many there were."""
         mine = [DOUBTS.c.acknowledged_at.is_(None), *([DOUBTS.c.device == door] if door else [])]
+        self._note("doubts", {"door": door}, by)
         seen = {"acknowledged_by": printable(by)[:64], "acknowledged_at": time.time()}
         with self._engine.begin() as connection:
             return connection.execute(sa.update(DOUBTS).where(*mine).values(**seen)).rowcount
@@ -259,7 +279,9 @@ class Staff:
 
         Raises `SyncError` for what is no setting.
         """
+        reset = list(reset)
         rev = self._configurations.change(door, values, reset)
+        self._note("settings", {"door": door, "rev": rev, "values": dict(values), "reset": reset})
         deadline = time.monotonic() + wait_seconds
         while (found := self.configuration(door)).reported is None or found.reported.rev < rev:
             if time.monotonic() > deadline:
@@ -307,7 +329,9 @@ class Staff:
                 f"this would remove {len(gone)} of {len(ids)} people; if that is meant, say so: "
                 f"--removing {len(gone)}"
             )
-        return Imported(len(records), len(gone), self._roster.change(records, gone))
+        rev = self._roster.change(records, gone)
+        self._note("import", {"read": len(records), "removed": len(gone), "rev": rev})
+        return Imported(len(records), len(gone), rev)
 
     def remove(self, ids: Iterable[str]) -> int:
         """Remove people and return the revision; every door erases their faces.
@@ -317,11 +341,15 @@ class Staff:
         gone = list(ids)
         if missing := self._roster.missing(gone):
             raise SyncError(f"not in the roster: {', '.join(missing[:10])}; nobody was removed")
-        return self._roster.change(removals=gone)
+        rev = self._roster.change(removals=gone)
+        self._note("remove", {"ids": gone[:1000], "rev": rev})
+        return rev
 
     def begin_anew(self) -> int:
         """Begin a new epoch of the roster and return it; after a lost or older database."""
-        return self._roster.begin_anew()
+        epoch = self._roster.begin_anew()
+        self._note("begin-anew", {"epoch": epoch})
+        return epoch
 
     def roster(self) -> RosterState:
         """Return revision, digest and number of people."""

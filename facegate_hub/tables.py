@@ -147,6 +147,19 @@ REQUESTS = sa.Table(
 """Commands staff asked for, and what became of them; `data` is the answer's, as JSON, `given_at` when
 the signed order left (seconds since 1970, None: it never did)."""
 
+AUDIT = sa.Table(
+    "audit",
+    METADATA,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("what", sa.String(32), nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
+    sa.Column("prev", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+"""Who asked for what, chained; nothing ever deletes from it."""
+
 CONFIGS = sa.Table(
     "configs",
     METADATA,

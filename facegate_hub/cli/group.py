@@ -22,6 +22,7 @@ except ImportError as error:
 
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
+from facegate_hub.cli.audit import audit
 from facegate_hub.cli.config import config, diagnostics
 from facegate_hub.cli.events import events
 from facegate_hub.cli.keys import keys
@@ -206,6 +207,7 @@ def command(place: tuple[Path, str], kind: str, door: str, minutes: float | None
 
 hub.add_command(staff)
 hub.add_command(events)
+hub.add_command(audit)
 hub.add_command(config)
 hub.add_command(diagnostics)
 hub.add_command(keys)

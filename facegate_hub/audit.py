@@ -1,0 +1,71 @@
+"""Who asked for what at the property: a chain of records that only grows.
+
+A record that was changed or taken out breaks the chain; records missing at its end show only to whoever
+noted its last hash elsewhere, as `facegate hub audit` prints it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from edge.wire.shapes import printable
+from facegate_hub.tables import AUDIT, one_at_a_time, reading
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One wish: `at` is seconds since 1970, `about` JSON that names doors and counts, never faces."""
+
+    seq: int
+    at: float
+    by: str
+    what: str
+    about: str
+    prev: str
+    hash: str
+
+
+def note_wish(connection: Connection, by: str, what: str, about: dict[str, Any]) -> None:
+    """Add a record to the chain, in one commit with what it tells of."""
+    one_at_a_time(connection, AUDIT)
+    query = sa.select(AUDIT.c.seq, AUDIT.c.hash).order_by(AUDIT.c.seq.desc()).limit(1)
+    last = connection.execute(query).first()
+    seq, prev = (last.seq + 1, last.hash) if last is not None else (1, GENESIS)
+    text = json.dumps(about, sort_keys=True, ensure_ascii=False)
+    record = Record(seq, round(time.time(), 3), printable(by)[:64], what, text, prev, "")
+    connection.execute(sa.insert(AUDIT).values(**{**asdict(record), "hash": _digest(record)}))
+
+
+def read_wishes(engine: Engine, count: int) -> list[Record]:
+    """Return the last records, oldest first."""
+    query = sa.select(AUDIT).order_by(AUDIT.c.seq.desc()).limit(count)
+    with reading(engine) as connection:
+        return [Record(*row) for row in connection.execute(query)][::-1]
+
+
+def first_broken(engine: Engine) -> int | None:
+    """Return the number of the first record that does not follow the one before; None: the chain is whole."""
+    seq, prev = 0, GENESIS
+    with reading(engine) as connection:
+        for row in connection.execute(sa.select(AUDIT).order_by(AUDIT.c.seq)):
+            record = Record(*row)
+            if (record.seq, record.prev, record.hash) != (seq + 1, prev, _digest(record)):
+                return seq + 1
+            seq, prev = record.seq, record.hash
+    return None
+
+
+def _digest(record: Record) -> str:
+    fields = [record.seq, record.at, record.by, record.what, record.about, record.prev]
+    return hashlib.sha256(json.dumps(fields, ensure_ascii=False).encode()).hexdigest()

@@ -1,0 +1,32 @@
+"""`facegate hub audit`: who asked for what."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.errors import SyncError
+from facegate_hub.staff import Staff
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@click.option("--last", default=20, show_default=True, help="How many to show.")
+@click.pass_obj
+def audit(place: tuple[Path, str], last: int) -> None:
+    """Show who asked for what: commands, people, settings, exports; exit code 1 when the chain is broken.
+
+    Example: facegate hub audit --last 100
+    """
+    with closing(Staff(*place)) as desk:
+        records, broken = desk.audit(last)
+    for one in records:
+        at = datetime.fromtimestamp(one.at, UTC).isoformat(timespec="seconds")
+        click.echo(f"{one.seq:6} {at} {one.by:20} {one.what:12} {one.about} {one.hash[:16]}")
+    if broken is not None:
+        raise SyncError(f"the chain is broken at record {broken}: one was changed or taken out")
