@@ -186,6 +186,8 @@ def run(schedules: int, seed: int, place: Path) -> list[tuple[dict[str, Any], li
             failed.append((plan, said))
             sys.stdout.write(f"{number}: {json.dumps(plan)}\n    {said}\n")
         tally["broken" if said else "kept"] += 1
+        if number % 10 == 9:
+            sys.stdout.write(f"{number + 1} schedules: {dict(tally)}\n")
         sys.stdout.flush()
     sys.stdout.write(f"seed {seed}: {dict(tally)} of {schedules} schedules\n")
     return failed
