@@ -162,14 +162,16 @@ def test_the_roster_commands_and_state_of_a_running_door(tmp_path, broker):
         assert (done["status"], done["data"]) == ("done", {"opened": None})
         assert hub.event("access.granted")["data"]["method"] == "remote"
 
-        assert hub.answer(hub.command("lockdown"))["status"] == "done"
+        nonce = hub.answer(hub.command("challenge"))["data"]["nonce"]
+        assert hub.answer(hub.command("lockdown", nonce=nonce))["status"] == "done"
         hub.until(lambda: hub.states[-1]["mode"] == "locked_down")
         nonce = hub.answer(hub.command("challenge"))["data"]["nonce"]
         assert hub.answer(hub.command("unlock", nonce=nonce))["status"] == "failed"
         assert hub.event("access.denied")["reason"] == "threat_level"
-        assert hub.answer(hub.command("diagnostics"))["data"]["roster"]["count"] == 1
+        used, nonce = nonce, hub.answer(hub.command("challenge"))["data"]["nonce"]
+        assert hub.answer(hub.command("diagnostics", nonce=nonce))["data"]["roster"]["count"] == 1
 
-        assert hub.answer(hub.command("unlock", nonce=nonce))["status"] == "rejected"
+        assert hub.answer(hub.command("unlock", nonce=used))["status"] == "rejected"
         hub.command("evacuation", STRANGER)
         hub.until(
             lambda: (
