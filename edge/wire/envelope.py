@@ -40,5 +40,5 @@ EVENT = STORABLE.extended(
     "one event of a door's journal",
 )
 EVENTS = AnyOf((EVENT, Listing(EVENT, MAX_BATCH_EVENTS, 1)))
-STORABLES = Listing(STORABLE, 2 * MAX_BATCH_EVENTS, 1)
-"""Twice what a door sends: more would let one that is hostile keep the others waiting."""
+STORABLES = Listing(STORABLE, 5 * MAX_BATCH_EVENTS, 1)
+"""Five times what a door sends: more would let one that is hostile keep the others waiting."""

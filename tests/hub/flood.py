@@ -30,7 +30,7 @@ def hostile(number):
     head = {"v": 1, "seq": number + 1, "type": "a.b", "prev": "p", "hash": f"h{number}"}
     match number % 4:
         case 0:
-            size = 200 if number % 8 else 1000
+            size = 500 if number % 8 else 1000
             return json.dumps([{**head, "stream": "flood", "seq": number + k} for k in range(size)])
         case 1:
             return json.dumps({**head, "stream": f"s{number}"})
