@@ -27,7 +27,7 @@ about 30 frames where both detectors saw the face. A live clip scored .42 withou
 
 SMALL_FACE_PX = 90.0
 """Below this width the Silent-Face pair judges better by the detector's own box: at 55 to 75 px living
-people had .98 (least .88) instead of .94 (.88), and replays shrunken to that size .04 at most."""
+people had .98 (least .88) instead of .94 (.88), and two replays of about 100 px .02 and .05."""
 
 TEXTURE_SCALE = 1.5
 """The texture network's square, in longer sides of the detector's box (its authors' default)."""

@@ -12,7 +12,7 @@ watched, else the PIN), or `accept` it, which a site must write down."""
 Monochrome = Literal["ask", "one_network", "refuse"]
 """What to do when the camera gives pictures without colour, as at night under infrared light.
 
-The networks were made for colour: of 11 living people made grey the pair passed none. `ask` for more
+The networks were made for colour: of 11 living people made grey the pair passed 4. `ask` for more
 and score nothing; `one_network`: let the packaged network decide, and ask for more where it says no;
 `refuse`: the face does not count at night, and the visitor is told.
 """
