@@ -21,6 +21,9 @@ RESIDENT = "Obama"
 STRANGER = "Biden"
 SECOND_STRANGER = "Collins"
 
+AWAY_SECONDS = 7.0
+"""Longer than the door takes to know that somebody has gone (`edge.recognition.presence`)."""
+
 
 def enrol_resident(taker: ShotTaker) -> dict[str, list[Embedding]]:
     """Return the gallery of the demo: one resident, from two photos that do not walk up."""
@@ -32,7 +35,7 @@ def enrol_resident(taker: ShotTaker) -> dict[str, list[Embedding]]:
 def acts(detector: Detector) -> list[Act]:
     """Return the acts: a stranger, the resident, another stranger, and the first two together.
 
-    Who was let in must be out of view for five seconds to be let in anew: the third act is that pause.
+    Who was let in must have left to be let in anew, so the view is empty before the last act.
     """
     resident = cast(detector, "obama3")
     stranger = cast(detector, "biden")
@@ -43,8 +46,11 @@ def acts(detector: Detector) -> list[Act]:
         Act("another stranger walks up", (Walk(SECOND_STRANGER, collins),), 8.5, ()),
         Act(
             "both walk up together",
-            (Walk(STRANGER, stranger, lane=-0.75), Walk(RESIDENT, resident, lane=0.75, enters_s=0.8)),
-            8.5,
+            (
+                Walk(STRANGER, stranger, lane=-0.75, enters_s=AWAY_SECONDS),
+                Walk(RESIDENT, resident, lane=0.75, enters_s=AWAY_SECONDS + 0.8),
+            ),
+            AWAY_SECONDS + 8.5,
             (RESIDENT,),
         ),
     ]
