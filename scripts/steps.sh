@@ -49,14 +49,14 @@ debian() {
   say "from Debian, for $why:$missing"
   again="apt-get could not; is there a network? Then run $0 again"
   # What apt would keep beside the packages themselves is 200 MB on a new machine.
-  lists=$(mktemp -d)
-  chmod 755 "$lists"
-  thrift="-o Dir::State::lists=$lists -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o APT::Keep-Downloaded-Packages=false
-    -o Acquire::Languages=none -o Acquire::GzipIndexes=true"
+  beside=$(mktemp -d)
+  mkdir -p "$beside/lists/partial" "$beside/cache/archives/partial"
+  chmod -R 755 "$beside"
+  thrift="-o Dir::State::lists=$beside/lists -o Dir::Cache=$beside/cache -o Acquire::Languages=none"
   shown $sudo apt-get update -q $thrift || stop "$again"
   shown $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $thrift $missing ||
     stop "$again"
-  rm -rf "$lists"
+  $sudo rm -rf "$beside"
 }
 
 # python: make sure there is a Python 3.11 or newer that can make virtual environments.
