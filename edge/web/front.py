@@ -384,8 +384,7 @@ def main() -> None:
     _give_way()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(wish.certificate, wish.key)
-    listener = socket.socket(fileno=wish.listener)
-    with contextlib.suppress(KeyboardInterrupt):
+    with socket.socket(fileno=wish.listener) as listener, contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(listener, tls, wish.upstream))
 
 

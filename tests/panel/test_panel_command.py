@@ -96,7 +96,7 @@ def test_a_new_user_enrols_himself_from_a_clip_and_is_let_in_until_he_withdraws(
         fuzzy = "\n".join(str(one) for one in blurred(clip, tmp_path))
         browser.find_element(By.NAME, "photos").send_keys(fuzzy)
         person.press("Enrol from photos")
-        person.wait_for("photo 3: blurred")
+        person.wait_for("Photo 3: blurred")
         person.picture("clip-blurred")
 
         begun = time.monotonic()
