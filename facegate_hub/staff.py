@@ -358,7 +358,7 @@ class Staff:
 
 def _door_view(row: Any, state: RosterState, now: float) -> DoorView:
     """Return a door as it is shown; what it says about itself steers no terminal."""
-    is_foreign = row.epoch is not None and row.epoch != state.epoch
+    is_foreign = (row.epoch or 0) > state.epoch  # what it has is of a database that was lost since
     behind = state.rev if is_foreign else max(0, state.rev - (row.rev or 0))
     is_old = row.problem_at is not None and row.problem_at < now - PROBLEM_SECONDS
     problem = None if row.problem is None or is_old else printable(row.problem)
