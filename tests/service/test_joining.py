@@ -87,7 +87,7 @@ def test_a_link_that_died_is_replaced_and_said(history):
     wait_until(lambda: len(one.links) == 2)
     one.stop()
     assert history == ["make", "start", "stop", "make", "start", "stop"]
-    assert problems == ["the link died; making another one"]
+    assert problems == ["connection lost; reconnecting"]
 
 
 def test_who_never_joined_stops_at_once(history):
