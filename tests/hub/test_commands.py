@@ -182,7 +182,7 @@ def test_a_late_answer_settles_what_was_unknown(wire):
 @pytest.mark.parametrize(
     ("kind", "state", "told"),
     [
-        ("command.taken", "given", "unknown"),
+        ("command.taken", "given", "given"),
         ("command.taken", "failed", "unknown"),
         ("command.done", "failed", "done"),
         ("command.done", "unknown", "done"),
