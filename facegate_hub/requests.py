@@ -26,7 +26,7 @@ PENDING = ("asked", "sent")
 OPEN = (*PENDING, "given")
 """`given`: the signed order has left, and can no longer be called back."""
 CORRECTED = {
-    Kind.COMMAND_TAKEN: ("unknown", ("failed", "given", "unknown")),
+    Kind.COMMAND_TAKEN: ("unknown", ("failed", "unknown")),
     Kind.COMMAND_DONE: ("done", ("asked", "failed", "given", "rejected", "sent", "unknown")),
     Kind.COMMAND_FAILED: ("failed", ("given", "unknown")),
     Kind.COMMAND_REFUSED: ("rejected", ("given", "unknown")),
