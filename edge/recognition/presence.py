@@ -19,10 +19,11 @@ PROOF_SECONDS = 30.0
 """For so long after somebody was last known to be alive, a face that only looks like theirs keeps
 them present. A photograph held up after they went is judged by then."""
 
-HIDDEN_SECONDS = 15.0
+HIDDEN_SECONDS = 4.0
 HIDDEN_WIDTHS = 1.5
 """Somebody whose last place another face has covered since, this many face widths around, may be hidden
-behind it for so long: two who talk stand before each other."""
+behind it for so long, before `LEAVING_SECONDS` count: two who talk stand before each other. No
+longer, because whoever comes back after that wants to be let in."""
 
 
 @dataclass(slots=True)

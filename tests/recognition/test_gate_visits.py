@@ -126,7 +126,7 @@ class TestOneOpeningAVisit:
     def test_who_is_hidden_behind_somebody_they_talk_to_has_not_left(self):
         gate = Gate()
         gate.show(3, (ANNA, 250))
-        gate.show(11, (STRANGER, 300))
+        gate.show(7, (STRANGER, 300))
         gate.show(3, (ANNA, 250))
         assert gate.opened_for() == ["anna"]
 
