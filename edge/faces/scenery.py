@@ -30,11 +30,10 @@ PATCH_PX = 24
 PATCH_REACH = 0.75
 """The patch is a square this many face widths to each side of the face's centre."""
 
-SAME_PICTURE = 0.06
+SAME_PICTURE = 0.09
 """Most mean difference of two patches, each of mean 0 and deviation 1, that is light and noise.
-Posters of 50 and 100 px faces under noise of 3 counts, coded at crf 35, or in light that
-swings by 20 %, gave 0.044 at most over 4 s (0.07 under noise of 10 counts at 50 px); four living
-people before fixed cameras 0.2 at least."""
+Posters of 50 and 100 px faces under noise of 3 and 10 counts, coded at crf 35, or in light that
+swings by 20 %, gave 0.07 at most over 4 s; six living people before fixed cameras 0.2 at least."""
 
 SAME_POSE_DEG = 14.0
 """Most that the yaw and the pitch of the five landmarks wander together, as their ranges' sum. The
