@@ -29,7 +29,7 @@ CONFIRMED_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class EntryOutcome:
     """What became of somebody who asked to come in.
 
     `event` is the journal entry, None while it waits in memory. `reason` is why they were let in or
@@ -42,7 +42,7 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DoorOutcome:
     """A decision after the access rules spoke, and the journal entry it left (None: not yet stored)."""
 
     decision: Decision
@@ -76,7 +76,7 @@ class DoorController:
         self._frame_problem = ""
         self._last_opened: tuple[Authorisation, float] | None = None
 
-    def handle(self, frame: Frame) -> list[Outcome]:
+    def handle(self, frame: Frame) -> list[DoorOutcome]:
         """Return what was decided on `frame`; doors named in a grant are open when this returns.
 
         A frame that is no picture is refused by the pipeline and decides nothing.
@@ -88,14 +88,14 @@ class DoorController:
             return []
         return [self._act(decision) for decision in decisions]
 
-    def enter(self, draft: EventDraft, rights: Authorisation) -> Admission:
+    def enter(self, draft: EventDraft, rights: Authorisation) -> EntryOutcome:
         """Write down what a reader decided, then open if it allows, then note that it did.
 
         A record that took longer than two seconds opens nothing: by then somebody else may stand
         there. Whoever was refused for that, or by a lock that does not answer, may try again at once.
         """
         if not rights.allowed:
-            return Admission(self._events.record(draft), rights.reason)
+            return EntryOutcome(self._events.record(draft), rights.reason)
         began = self._clock.monotonic()
         try:
             write = self._events.commit if self._on_failure == "deny" else self._events.record
@@ -118,20 +118,20 @@ class DoorController:
         if draft.mono - last[1] <= CONFIRMED_SECONDS:
             last[0].not_opened()
 
-    def _act(self, decision: Decision) -> Outcome:
+    def _act(self, decision: Decision) -> DoorOutcome:
         rights = None
         if decision.verdict is Verdict.GRANT and decision.resident_id is not None:
             rights = self._authoriser.authorise(decision.resident_id, decision.at, "face")
             if not rights.allowed:
                 decision = replace(decision, verdict=Verdict.DENY, reason=rights.reason)
         if decision.verdict is not Verdict.GRANT or rights is None:
-            return Outcome(decision, self._events.record(_draft(decision, rights)))
+            return DoorOutcome(decision, self._events.record(_draft(decision, rights)))
         admission = self.enter(_draft(decision, rights), rights)
         if admission.reason is not Reason.GRANTED:
             decision = replace(decision, verdict=Verdict.DENY, reason=admission.reason)
-        return Outcome(decision, admission.event, admission.unlocked_seconds)
+        return DoorOutcome(decision, admission.event, admission.unlocked_seconds)
 
-    def _open(self, draft: EventDraft, rights: Authorisation, event: DoorEvent | None) -> Admission:
+    def _open(self, draft: EventDraft, rights: Authorisation, event: DoorEvent | None) -> EntryOutcome:
         try:
             self._lock.unlock(rights.unlock_seconds)
         except LockError as error:
@@ -139,17 +139,19 @@ class DoorController:
             problem = {"error": str(error)}
             self._events.record(EventDraft(Kind.HEALTH_LOCK, draft.at, draft.mono, data=problem))
             rights.not_opened()
-            return Admission(event, Reason.LOCK_UNAVAILABLE)
+            return EntryOutcome(event, Reason.LOCK_UNAVAILABLE)
         self._last_opened = rights, self._clock.monotonic()
         rights.opened()
-        return Admission(event, Reason.GRANTED, rights.unlock_seconds)
+        return EntryOutcome(event, Reason.GRANTED, rights.unlock_seconds)
 
-    def _refuse(self, draft: EventDraft, rights: Authorisation, reason: Reason, **more: float) -> Admission:
+    def _refuse(
+        self, draft: EventDraft, rights: Authorisation, reason: Reason, **more: float
+    ) -> EntryOutcome:
         data = {**draft.data, "unlock_seconds": 0.0, **more}
         refusal = replace(draft, kind=Kind.ACCESS_DENIED, reason=str(reason), data=data)
         event = self._events.record(refusal)
         rights.not_opened()
-        return Admission(event, reason)
+        return EntryOutcome(event, reason)
 
     def _report_frame(self, frame: Frame, problem: str) -> None:
         """Write down that frames are no pictures, when it is news."""

@@ -115,7 +115,7 @@ class Kind(StrEnum):
     SERVICE_STOPPED = "service.stopped"
 
 
-class Group(StrEnum):
+class EventGroup(StrEnum):
     """Where a page files an event."""
 
     ENTRIES = "entries"
@@ -153,7 +153,7 @@ class KindFacts:
     `well_states`: values of `data["state"]` that mean all is well again; the tone is then good.
     """
 
-    group: Group | None
+    group: EventGroup | None
     tone: Tone = Tone.PLAIN
     keep: Keep = Keep.ALWAYS
     is_silent: bool = False
@@ -165,7 +165,7 @@ class KindFacts:
 WELL = frozenset({"ok", "back"})
 """The states in which whatever reports `health.camera`, `.reader`, `.roster` or `.consent` works."""
 
-_ENTRIES, _DOOR, _PEOPLE, _PANEL, _HEALTH = Group
+_ENTRIES, _DOOR, _PEOPLE, _PANEL, _HEALTH = EventGroup
 _ALARM, _BAD, _PLAIN, _GOOD = Tone
 _K, _F = Kind, KindFacts
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from edge.broker.clerk import Clerk
+from edge.broker.clerk import TopicWorker
 from edge.broker.fair_queue import Room
 from edge.errors import SyncError
 from edge.site.provision import is_hub
@@ -43,7 +43,7 @@ DATABASE_FAILS = (
 """The database is away, busy or broken: the same may work in a moment. Anything else will not."""
 
 
-class HubClerk(Clerk):
+class HubClerk(TopicWorker):
     """Handles messages of doors that are not trusted, with a database that may fail.
 
     What a door says once is kept and tried again until it is written; meanwhile its next messages wait

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from edge.errors import SyncError
 from edge.wire.commands import MODES, PURPOSE, VOIDED_BY_LOCKDOWN, CommandType
-from edge.wire.messages import Answer
+from edge.wire.messages import CommandAnswer
 from edge.wire.names import ROOT
 from edge.wire.shapes import printable
 from facegate_hub.clerk import HubClerk
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from edge.broker.session import Session
+    from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
     from edge.wire.signing import Signer
     from facegate_hub.requests import Request
@@ -54,7 +54,7 @@ class Commander(HubClerk):
         self._challenges: dict[str, Request] = {}
         self._begin_again = True
 
-    def opened(self, session: Session, now: float) -> None:
+    def opened(self, session: BrokerSession, now: float) -> None:
         """Ask doors anew: what was on its way when a connection ended is lost."""
         super().opened(session, now)
         self._begin_again = True
@@ -63,7 +63,7 @@ class Commander(HubClerk):
         """Take a door's answer: to a challenge, or the physical outcome."""
         device = message.topic.split("/")[2]
         try:
-            answer = Answer.parse(message.payload)
+            answer = CommandAnswer.parse(message.payload)
         except SyncError:
             return
         challenged = self._challenges.get(answer.id)
@@ -107,7 +107,7 @@ class Commander(HubClerk):
         self._challenges[challenge_id] = request
         self._give(request, CommandType.CHALLENGE, challenge_id, None)
 
-    def _challenge_answered(self, request: Request, answer: Answer) -> None:
+    def _challenge_answered(self, request: Request, answer: CommandAnswer) -> None:
         nonce = answer.data.get("nonce")
         if answer.status != "done" or not isinstance(nonce, str):
             self._requests.void([request], f"the door hands out no nonce: {printable(answer.reason)}"[:500])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-    from edge.broker.session import Session
+    from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
     from edge.wire.signing import Signer
 
@@ -107,7 +107,7 @@ class ConfigurationServer(HubClerk):
         self._shown: dict[str, int] = {}
         self._begin_again = False
 
-    def opened(self, session: Session, now: float) -> None:
+    def opened(self, session: BrokerSession, now: float) -> None:
         """Show everything again: what was on its way when a connection ended may be lost."""
         super().opened(session, now)
         self._begin_again = True

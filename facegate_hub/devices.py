@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from edge.broker.session import Session
+    from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
 
     Notes = Mapping[str, Mapping[str, Any]]
@@ -55,7 +55,7 @@ class Attendance(HubClerk):
         self._listening_since: float | None = None
         self._look_at = 0.0
 
-    def opened(self, session: Session, now: float) -> None:
+    def opened(self, session: BrokerSession, now: float) -> None:
         """Begin to count silence anew: while we were away nobody could be heard."""
         super().opened(session, now)
         self._listening_since = self._monotonic()

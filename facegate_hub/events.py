@@ -66,7 +66,7 @@ MOVED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class CommitResult:
     """What came of a commit: (device, acknowledgement) of each stream, (device, why) of what was refused."""
 
     acks: list[tuple[str, dict[str, Any]]]
@@ -74,7 +74,7 @@ class Stored:
 
 
 @dataclass(slots=True)
-class Place:
+class StreamPosition:
     """How far a stream is, as in the table `streams`, and what this commit adds to it."""
 
     device: str
@@ -153,7 +153,7 @@ class EventSink:
             raise SyncError(stored.refused[0][1])
         return stored.acks[0][1]
 
-    def commit(self, batches: list[Batch]) -> Stored:
+    def commit(self, batches: list[Batch]) -> CommitResult:
         """Commit several messages at once; return what to acknowledge, and what there was no room for.
 
         A burst of hundreds of doors costs five statements and one commit. Raises SQLAlchemy's
@@ -172,7 +172,7 @@ class EventSink:
         self._met = met | set(places)
         acks = [(place.device, {"stream": place.stream, "upto": place.upto}) for place in places.values()]
         why = f"evt: more than {MOST_NEW_STREAMS} new journals in a day"
-        return Stored(acks, [(device, why) for device, _ in sorted(refused)])
+        return CommitResult(acks, [(device, why) for device, _ in sorted(refused)])
 
     def _begin_streams(self, connection: Connection, fresh: list[Key], now: float) -> set[Key]:
         """Note journals that were never heard of; return those beyond what their doors may begin.
@@ -216,13 +216,13 @@ def _streams(connection: Connection, keys: list[Key]) -> list[Any]:
     return list(connection.execute(query, {"asked": json.dumps(keys)}))
 
 
-def _lock(connection: Connection, keys: list[Key]) -> dict[Key, Place]:
+def _lock(connection: Connection, keys: list[Key]) -> dict[Key, StreamPosition]:
     """Return how far each stream is, by its key."""
     rows = {(row.device, row.stream): row for row in _streams(connection, keys)}
     return {key: _place(connection, rows[key]) for key in keys}
 
 
-def _take(connection: Connection, places: dict[Key, Place], batches: list[Batch]) -> None:
+def _take(connection: Connection, places: dict[Key, StreamPosition], batches: list[Batch]) -> None:
     """Sort out what is new; only numbers up to the highest one stored can be known."""
     asked = {
         (*batch.key, row["seq"])
@@ -249,7 +249,7 @@ def _known(connection: Connection, asked: list[tuple[str, str, int]]) -> Iterato
             yield row.device, row.stream, row.seq, row.hash
 
 
-def _advance(connection: Connection, place: Place) -> None:
+def _advance(connection: Connection, place: StreamPosition) -> None:
     """Walk to the first gap: through what came now, and through what waited behind a gap."""
     place.rows.sort(key=lambda row: row["seq"])
     came = [(row["seq"], row["prev"], row["hash"]) for row in place.rows]
@@ -265,7 +265,7 @@ def _advance(connection: Connection, place: Place) -> None:
 
 
 def _links(
-    connection: Connection, place: Place, came: list[tuple[int, str, str]]
+    connection: Connection, place: StreamPosition, came: list[tuple[int, str, str]]
 ) -> list[tuple[int, str, str]]:
     """Return the next links after `upto`: of those stored before, and of those that came now."""
     later = EVENTS.c.seq > place.upto
@@ -274,7 +274,7 @@ def _links(
     return sorted(stored + [link for link in came if link[0] > place.upto])
 
 
-def _write(connection: Connection, places: list[Place], now: float) -> None:
+def _write(connection: Connection, places: list[StreamPosition], now: float) -> None:
     """Write all that is new, one statement for each table."""
     if doubts := [doubt for place in places for doubt in place.doubts]:
         note_doubts(connection, doubts, now)
@@ -294,13 +294,13 @@ def _write(connection: Connection, places: list[Place], now: float) -> None:
         connection.execute(MOVED, moved)
 
 
-def _place(connection: Connection, row: Any) -> Place:
-    place = Place(row.device, row.stream, row.upto, row.hash, row.top or 0, row.pruned or 0)
+def _place(connection: Connection, row: Any) -> StreamPosition:
+    place = StreamPosition(row.device, row.stream, row.upto, row.hash, row.top or 0, row.pruned or 0)
     if row.top is None:  # left by an older version
         highest = sa.select(sa.func.max(EVENTS.c.seq)).where(*_of(place))
         place.top = connection.execute(highest).scalar() or 0
     return place
 
 
-def _of(place: Place) -> tuple[sa.ColumnElement[bool], ...]:
+def _of(place: StreamPosition) -> tuple[sa.ColumnElement[bool], ...]:
     return EVENTS.c.device == place.device, EVENTS.c.stream == place.stream

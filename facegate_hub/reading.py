@@ -34,7 +34,7 @@ class StoredEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EventFilter:
     """Which events: all that are given must fit. `since` and `until` (not included) are ISO times in UTC."""
 
     device: str | None = None
@@ -46,7 +46,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class EventPage:
     """Some events, newest first, and where the next page begins (None: there are no more)."""
 
     events: list[StoredEvent]
@@ -56,7 +56,9 @@ class Page:
 SELECTED: sa.Select[Any] = sa.select(*(EVENTS.c[name] for name in StoredEvent.__slots__))
 
 
-def page(engine: Engine, wanted: Wanted, count: int, then: tuple[str, str, str, int] | None = None) -> Page:
+def page(
+    engine: Engine, wanted: EventFilter, count: int, then: tuple[str, str, str, int] | None = None
+) -> EventPage:
     """Return `count` events by the doors' time, newest first; `then` is what the page before ended with.
 
     However far back, a page costs as much as the first: it begins at its place in an index.
@@ -71,15 +73,15 @@ def page(engine: Engine, wanted: Wanted, count: int, then: tuple[str, str, str, 
         rows = [StoredEvent(*row) for row in connection.execute(query)]
     found = rows[:count]
     if len(rows) <= count:
-        return Page(found, None)
+        return EventPage(found, None)
     last = found[-1]
-    return Page(found, (last.at or "", last.device, last.stream, last.seq))
+    return EventPage(found, (last.at or "", last.device, last.stream, last.seq))
 
 
-def history(engine: Engine, wanted: Wanted | None = None) -> Iterator[StoredEvent]:
+def history(engine: Engine, wanted: EventFilter | None = None) -> Iterator[StoredEvent]:
     """Yield events by the doors' time, oldest first, a page at a time: millions fit into any memory."""
     order = (EVENTS.c.at, EVENTS.c.device, EVENTS.c.stream, EVENTS.c.seq)
-    query = _narrowed(SELECTED, wanted or Wanted()).order_by(*order)
+    query = _narrowed(SELECTED, wanted or EventFilter()).order_by(*order)
     with reading(engine).execution_options(yield_per=PAGE) as connection:
         for row in connection.execute(query):
             yield StoredEvent(*row)
@@ -137,7 +139,7 @@ class News:
         return last, {(row.device, row.stream): row.upto for row in rows}
 
 
-def _narrowed(query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
+def _narrowed(query: sa.Select[Any], wanted: EventFilter) -> sa.Select[Any]:
     if wanted.device is not None:
         query = query.where(EVENTS.c.device == wanted.device)
     if wanted.kind is not None:

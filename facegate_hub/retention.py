@@ -34,7 +34,7 @@ class Forgotten:
     changes: int
 
 
-class Retention:
+class HubRetention:
     """Deletes what is older than `keep_days`, once at the start and then every day. One thread.
 
     Age counts from when an event was stored here: a door's clock may be wrong.

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from edge.broker.session import Session
+    from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
-    from facegate_hub.roster import Messages, Moment, RosterLog
+    from facegate_hub.roster import Messages, RosterLog, RosterPosition
 
 LOG = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class RosterServer(HubClerk):
         self._pushes: dict[str, int | None] = {}
         """The revision from which a door is sent the changes before the head; None: the head alone."""
 
-    def opened(self, session: Session, now: float) -> None:
+    def opened(self, session: BrokerSession, now: float) -> None:
         """Show the head to all again: what was on its way when a connection ended may be lost."""
         super().opened(session, now)
         self._begin_again = True
@@ -108,11 +108,11 @@ class RosterServer(HubClerk):
             # A door that still waits for older changes gets the head, and asks for them all.
             self._pushes[device] = start if known and device not in self._pushes else None
 
-    def _answer_next(self, moment: Moment) -> int:
+    def _answer_next(self, moment: RosterPosition) -> int:
         device = next(iter(self._questions))
         return self._tell(device, self._log.answer(moment, device, self._questions.pop(device)))
 
-    def _push_next(self, moment: Moment) -> int:
+    def _push_next(self, moment: RosterPosition) -> int:
         device = next(iter(self._pushes))
         start = self._pushes.pop(device)
         changes = self._log.delta(moment, device, start) if start is not None else []

@@ -25,8 +25,8 @@ from edge.wire.roster import (
     Confirmation,
     Delta,
     Head,
-    Manifest,
     Question,
+    SnapshotManifest,
     encode_parts,
     is_too_big,
 )
@@ -49,7 +49,7 @@ LONGEST_DELTA = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class RosterPosition:
     """The roster as it was at one look: its state, and the connection that still sees it so."""
 
     connection: Connection
@@ -135,17 +135,17 @@ class RosterLog:
             return self._state(connection)
 
     @contextmanager
-    def moment(self) -> Iterator[Moment]:
+    def moment(self) -> Iterator[RosterPosition]:
         """Give the roster as it is now, for as many doors as are served from it."""
         with reading(self._engine) as connection:
-            yield Moment(connection, self._state(connection))
+            yield RosterPosition(connection, self._state(connection))
 
-    def head(self, moment: Moment, device: str) -> Messages:
+    def head(self, moment: RosterPosition, device: str) -> Messages:
         """Return the signed, retained head for a door."""
         body = Head(device, moment.state).encode()
         return [("sync/head", self._sign(body, HEAD), True)]
 
-    def answer(self, moment: Moment, device: str, question: Question) -> Messages:
+    def answer(self, moment: RosterPosition, device: str, question: Question) -> Messages:
         """Return what a door gets on `sync/req`: its nonce back, and a delta or a snapshot or nothing."""
         confirmed = self._confirmed(moment, device, question.nonce) if question.nonce else []
         behind = moment.state.rev - question.have
@@ -154,7 +154,7 @@ class RosterLog:
             return [*confirmed, *self._snapshot(moment, device)]
         return [*confirmed, *(self._delta(moment, device, question.have) if behind else [])]
 
-    def delta(self, moment: Moment, device: str, start: int) -> Messages:
+    def delta(self, moment: RosterPosition, device: str, start: int) -> Messages:
         """Return the changes after `start`, to be pushed to a door that is there."""
         return self.answer(moment, device, Question(moment.state.epoch, start))
 
@@ -163,13 +163,13 @@ class RosterLog:
             raise ConfigError("the roster is signed by the hub that runs, not here")
         return self._signer.sign(body, purpose)
 
-    def _confirmed(self, moment: Moment, device: str, nonce: str) -> Messages:
+    def _confirmed(self, moment: RosterPosition, device: str, nonce: str) -> Messages:
         body = Confirmation(device, moment.state, nonce).encode()
         return [("sync/confirmed", self._sign(body, CONFIRMED), False)]
 
     # Hundreds of doors ask for the same thing at once: each is signed for its door, but read once.
 
-    def _delta(self, moment: Moment, device: str, start: int) -> Messages:
+    def _delta(self, moment: RosterPosition, device: str, start: int) -> Messages:
         state = moment.state
         if self._changes[0] != (start, state.rev):
             query = sa.select(ROSTER_LOG).where(ROSTER_LOG.c.rev > start).order_by(ROSTER_LOG.c.rev)
@@ -181,7 +181,7 @@ class RosterLog:
         body = Delta(device, start, state, self._changes[1]).encode()
         return [("sync/delta", self._sign(body, DELTA), False)]
 
-    def _snapshot(self, moment: Moment, device: str) -> Messages:
+    def _snapshot(self, moment: RosterPosition, device: str) -> Messages:
         state = moment.state
         if self._parts[0] != state.rev:
             query = sa.select(ROSTER.c.rev, ROSTER.c.id, ROSTER.c.text).order_by(ROSTER.c.id)
@@ -189,7 +189,7 @@ class RosterLog:
             digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
             self._parts = (state.rev, parts, digests)
         _, parts, digests = self._parts
-        manifest = self._sign(Manifest(device, state, digests).encode(), SNAPSHOT)
+        manifest = self._sign(SnapshotManifest(device, state, digests).encode(), SNAPSHOT)
         pieces = [manifest, *parts]
         return [(f"sync/snap/{state.rev}/{number}", piece, False) for number, piece in enumerate(pieces)]
 

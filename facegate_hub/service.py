@@ -13,7 +13,7 @@ from facegate_hub.commands import Commander
 from facegate_hub.configuration import ConfigurationServer
 from facegate_hub.devices import Attendance
 from facegate_hub.ingest import Ingest
-from facegate_hub.retention import Retention
+from facegate_hub.retention import HubRetention
 from facegate_hub.rollout import RosterServer
 from facegate_hub.roster import RosterLog
 from facegate_hub.tables import open_tables
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import random
     from pathlib import Path
 
-    from edge.broker.clerk import Clerk
+    from edge.broker.clerk import TopicWorker
 
 MOST_WAIT_SECONDS = 5.0
 """Between attempts to reach the broker: there is one hub, and until it is back a removal waits."""
@@ -31,7 +31,7 @@ MOST_WAIT_SECONDS = 5.0
 class Hub:
     """A running hub. `folder` is the site's, `url` the database.
 
-    With `stores_events` False others do that (`Worker`); with `keep_days` older events are deleted
+    With `stores_events` False others do that (`EventWorker`); with `keep_days` older events are deleted
     every day. Raises `ConfigError` or `StoreError` when it cannot start.
     """
 
@@ -48,14 +48,14 @@ class Hub:
         signer = Site(folder).signer()
         self.roster = RosterLog(self.engine, signer)
         self.ingest = Ingest(self.engine) if stores_events else None
-        self._parts: tuple[Clerk, ...] = (
+        self._parts: tuple[TopicWorker, ...] = (
             *([self.ingest] if self.ingest else []),
             RosterServer(self.engine, self.roster),
             Commander(self.engine, signer),
             ConfigurationServer(self.engine, signer),
             Attendance(self.engine),
         )
-        self._retention = Retention(self.engine, keep_days) if keep_days is not None else None
+        self._retention = HubRetention(self.engine, keep_days) if keep_days is not None else None
         self.client = SyncClient(
             broker_settings(folder), self._parts, rng=rng, most_wait_seconds=MOST_WAIT_SECONDS
         )
@@ -82,7 +82,7 @@ class Hub:
         self.engine.dispose()
 
 
-class Worker:
+class EventWorker:
     """One of several hubs that divide the doors' events among them, and do nothing else.
 
     `number` is that of its certificate (`facegate provision worker`); `share` names the group, None:

@@ -24,9 +24,9 @@ from facegate_hub.audit import first_broken, note_wish, read_wishes
 from facegate_hub.clerk import DATABASE_FAILS, said
 from facegate_hub.commands import ANSWER_SECONDS, NONCE_SECONDS
 from facegate_hub.configuration import Configurations
-from facegate_hub.reading import News, Wanted, history, latest, page
+from facegate_hub.reading import EventFilter, News, history, latest, page
 from facegate_hub.requests import OPEN, ask, outcome, withdraw
-from facegate_hub.retention import Retention
+from facegate_hub.retention import HubRetention
 from facegate_hub.roster import RosterLog
 from facegate_hub.tables import CONFIGS, DEVICES, DOUBTS, HUBS, REQUESTS, open_tables, put, reading
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from edge.domain import RosterState
     from facegate_hub.audit import Record
     from facegate_hub.configuration import ConfigView
-    from facegate_hub.reading import Page, StoredEvent
+    from facegate_hub.reading import EventPage, StoredEvent
     from facegate_hub.retention import Forgotten
 
 POLL_SECONDS = 0.1
@@ -164,9 +164,9 @@ class Staff:
             for table, column in ((DEVICES, DEVICES.c.id), (CONFIGS, CONFIGS.c.device)):
                 connection.execute(sa.delete(table).where(column == door))
 
-    def events(self, wanted: Wanted | None = None) -> Iterator[StoredEvent]:
+    def events(self, wanted: EventFilter | None = None) -> Iterator[StoredEvent]:
         """Yield stored events by the doors' time, oldest first; that they were taken out is noted."""
-        found = {name: value for name, value in asdict(wanted or Wanted()).items() if value is not None}
+        found = {name: value for name, value in asdict(wanted or EventFilter()).items() if value is not None}
         self._note("export", found)
         return history(self._engine, wanted)
 
@@ -178,7 +178,9 @@ class Staff:
         with self._engine.begin() as connection:
             note_wish(connection, by or self._by, what, about)
 
-    def page(self, wanted: Wanted, count: int = 50, then: tuple[str, str, str, int] | None = None) -> Page:
+    def page(
+        self, wanted: EventFilter, count: int = 50, then: tuple[str, str, str, int] | None = None
+    ) -> EventPage:
         """Return some events, newest first, and where the next page begins."""
         return page(self._engine, wanted, count, then)
 
@@ -193,7 +195,7 @@ class Staff:
     def forget(self, keep_days: float) -> Forgotten:
         """Delete events that were stored longer ago, and say what went."""
         self._note("forget", {"keep_days": keep_days})
-        return Retention(self._engine, keep_days).prune()
+        return HubRetention(self._engine, keep_days).prune()
 
     def doubts(self) -> list[Doubt]:
         """Return the signs of tampering or loss that nobody acknowledged, in the order they were noted."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import edge
-from edge.events import KINDS, Group, Keep, Kind, Tone, facts_of, tone_of
+from edge.events import KINDS, EventGroup, Keep, Kind, Tone, facts_of, tone_of
 from edge.words import LANGUAGES, has, names, say
 
 SOURCE = Path(edge.__file__).parent
@@ -41,7 +41,7 @@ def trees() -> tuple[ast.Module, ...]:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_every_kind_has_facts_and_words(kind: Kind):
-    assert KINDS[kind].group in Group
+    assert KINDS[kind].group in EventGroup
     assert KINDS[kind].tone in Tone
     assert has(f"event.{kind}")
 

@@ -18,7 +18,7 @@ from edge.events import Kind
 from edge.identity import MOST_ID, access_levels, is_identity, person_name, resident_id, tidied
 from edge.matcher.gallery import LiveGallery
 from edge.service.recognition.consent import FollowedConsents
-from edge.service.recognition.roster import RosterFollower
+from edge.service.recognition.roster import GalleryFollower
 from edge.store.consents import ConsentLedger
 from edge.store.residents import ResidentStore
 from edge.wire.records import parse_record
@@ -73,7 +73,7 @@ def test_whom_the_store_takes_the_gallery_matches(tmp_path, who):
         ledger.record(consent)
         store.put(Resident(who, who), [Template(who, vector, "m", AT, consent_id=consent.id)])
         gallery = LiveGallery("m", 128)
-        follower = RosterFollower(store, gallery, FollowedConsents(lambda: ledger))
+        follower = GalleryFollower(store, gallery, FollowedConsents(lambda: ledger))
         follower.load()
         assert gallery.residents == 1
         assert follower.unmatched == {}
@@ -136,7 +136,7 @@ def test_who_is_enrolled_and_not_matched_is_told_once(tmp_path):
             ledger.record(consent)
             store.put(Resident(who, who), [Template(who, unit(n), "m", AT, consent_id=consent.id)])
         gallery = Refusing("m", 128)
-        follower = RosterFollower(
+        follower = GalleryFollower(
             store,
             gallery,
             FollowedConsents(lambda: ledger),

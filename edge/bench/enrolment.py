@@ -10,14 +10,14 @@ from edge.camera.file import VideoFile
 from edge.enrol.session import GuidedSession
 from edge.errors import EvaluationRefused
 from edge.service.panel.office import liveness_maker
-from edge.service.recognition.recogniser import Sureness, build_matcher
+from edge.service.recognition.recogniser import ErrorRate, build_matcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from edge.domain import Frame
-    from edge.enrol.session import Outcome
+    from edge.enrol.session import EnrolmentOutcome
     from edge.service.recognition.recogniser import Models
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Sitting:
     """One session: how many seconds of video it took, and what came of it."""
 
     seconds: float
-    outcome: Outcome
+    outcome: EnrolmentOutcome
 
 
 def sitting(clips: Sequence[Path], models: Models, mode: Literal["off", "passive"]) -> Sitting:
@@ -43,7 +43,7 @@ def sitting(clips: Sequence[Path], models: Models, mode: Literal["off", "passive
     """
     new_liveness = liveness_maker(mode, models, logger.debug)
     session = GuidedSession(
-        "bench", (models.detector, models.embedder), build_matcher(models, Sureness(), {}), new_liveness()
+        "bench", (models.detector, models.embedder), build_matcher(models, ErrorRate(), {}), new_liveness()
     )
     begun: float | None = None
     for frame in _looped(clips):

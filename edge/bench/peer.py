@@ -16,7 +16,7 @@ from edge.domain import OperatingPoint
 from edge.matcher.choice import AUTO, choose
 from edge.matcher.gallery import LiveGallery
 from edge.matcher.matcher import Matcher
-from edge.matcher.search import Outcome
+from edge.matcher.search import SearchVerdict
 from edge.words import Message
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Decide(Adapter):
         self.asked += len(probes)
         return [
             (
-                NOBODY if found.outcome is Outcome.STRANGER else number(found.resident_id),
+                NOBODY if found.outcome is SearchVerdict.STRANGER else number(found.resident_id),
                 found.at_most,
                 NOBODY,
                 found.others_at_most,

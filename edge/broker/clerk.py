@@ -15,7 +15,7 @@ from edge.wire.names import device_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.broker.session import Session
+    from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
 
 LOG = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ LINK_SECONDS = 2.0
 """A turn of the connection takes 0.1 s, a confirmation on a healthy line less than one."""
 
 
-class Clerk:
+class TopicWorker:
     """Takes messages from the sync thread, handles them one by one, and hands answers back.
 
     Subclasses define `handle`; `idle` is called at least every `tick_seconds`. `start` and `stop`
@@ -101,7 +101,7 @@ class Clerk:
         """How many answers may be queued before the oldest is dropped. Any thread."""
         return (self._answers.maxlen or 0) - len(self._answers)
 
-    def opened(self, session: Session, now: float) -> None:  # noqa: ARG002 - the part's signature
+    def opened(self, session: BrokerSession, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Carry nothing over from the last connection: what was meant then may be wrong by now."""
         self._answers.clear()
         self._unconfirmed = {}
@@ -115,7 +115,7 @@ class Clerk:
         """Answers are sent once; what must not be lost is an event."""
         self._unconfirmed.pop(mid, None)
 
-    def step(self, session: Session, now: float) -> None:
+    def step(self, session: BrokerSession, now: float) -> None:
         """Send what was answered."""
         self._stepped_at = now
         while self._answers:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from edge.broker.backoff import Backoff
-from edge.broker.session import Session, concerns
+from edge.broker.session import BrokerSession, concerns
 from edge.errors import FacegateError, SyncError
 from edge.wire.messages import Availability
 
@@ -36,14 +36,14 @@ id takes them, as the broker's rule is (MQTT 5, 3.1.4). A bad network fails to c
 QUIET_SECONDS = 60.0
 
 
-class Part(Protocol):
+class LinkPart(Protocol):
     """One use of the connection, such as sending events. Called by the sync thread alone."""
 
     @property
     def subscriptions(self) -> Sequence[str]:
         """The topics this part wants; `+` stands for one level."""
 
-    def opened(self, session: Session, now: float) -> None:
+    def opened(self, session: BrokerSession, now: float) -> None:
         """Start over on a new connection; `now` is monotonic seconds."""
 
     def received(self, message: Message, now: float) -> None:
@@ -52,7 +52,7 @@ class Part(Protocol):
     def taken(self, mid: int, problem: str | None, now: float) -> None:
         """Take a PUBACK for any message of this connection; `problem` when it was refused."""
 
-    def step(self, session: Session, now: float) -> None:
+    def step(self, session: BrokerSession, now: float) -> None:
         """Do what is due, after each turn."""
 
 
@@ -83,7 +83,7 @@ class SyncClient:
     def __init__(
         self,
         settings: BrokerSettings,
-        parts: Sequence[Part],
+        parts: Sequence[LinkPart],
         *,
         boot: str = "",
         rng: random.Random | None = None,
@@ -153,7 +153,7 @@ class SyncClient:
 
     def _connect_and_serve(self) -> None:
         self._note(attempts=self._status.attempts + 1)
-        session = Session(self._settings, self._availability("offline"))
+        session = BrokerSession(self._settings, self._availability("offline"))
         try:
             self._open(session)
             while not self._stop.is_set():
@@ -164,7 +164,7 @@ class SyncClient:
             self._note(connected=False)
             session.close()
 
-    def _open(self, session: Session) -> None:
+    def _open(self, session: BrokerSession) -> None:
         now = self._monotonic()
         session.subscribe(topic for part in self._parts for topic in part.subscriptions)
         session.publish(*self._availability("online"), retain=True)
@@ -175,7 +175,7 @@ class SyncClient:
         self._opened_at = now
         self._note(connected=True, since=now, problem=None)
 
-    def _turn(self, session: Session) -> None:
+    def _turn(self, session: BrokerSession) -> None:
         session.turn(TURN_SECONDS)
         now = self._monotonic()
         while session.messages:

@@ -45,7 +45,7 @@ class TooLarge(SyncError):
     """A message is longer than the broker takes; every broker ends the connection of who sends it."""
 
 
-class Session:
+class BrokerSession:
     """A connection that works. One thread, except that nothing here may be shared at all.
 
     paho's callbacks only put what happened into queues; `turn` hands them out. Raises

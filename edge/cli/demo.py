@@ -59,9 +59,9 @@ def demo(
     Example: facegate demo
     """
     from edge.demo.show import Show, save_sheet
-    from edge.faces.liveness.load import Wanted, load_liveness, load_nets
+    from edge.faces.liveness.load import LivenessWish, load_liveness, load_nets
     from edge.replay.door import Recognition, ReplayDoor
-    from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+    from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
     if (camera or video) and not galleries:
         raise click.UsageError("--camera and --video need --gallery: who may come in?")
@@ -69,14 +69,14 @@ def demo(
     if not camera and not video:
         load_nets()  # an act that nothing can judge would show nothing
     residents, source, title_at, expected = _programme(models, camera, video, galleries, seconds)
-    matcher = build_matcher(models, Sureness(), residents)
+    matcher = build_matcher(models, ErrorRate(), residents)
     point = matcher.operating_point()
     click.echo(f"liveness {liveness}; {len(residents)} enrolled: {', '.join(list(residents)[:5])}")
     click.echo(f"threshold {point.threshold:.3f}: {point.basis}")
     out.mkdir(parents=True, exist_ok=True)
     journal_path = out / f"journal-{uuid.uuid4().hex[:8]}.db"
     with closing(_journal(journal_path)) as journal, closing(source):
-        loaded = load_liveness(Wanted(liveness), models.embedder, click.echo)
+        loaded = load_liveness(LivenessWish(liveness), models.embedder, click.echo)
         door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, loaded.check), journal)
         with closing(_sink(source, out)) as sink:
             recording = Show(door, models.detector, title_at, click.echo).play(source, sink)
@@ -93,23 +93,25 @@ def demo(
 
 def _attack(models: Models, matcher: Matcher, journal: SqliteJournal, sink: VideoSink) -> Recording:
     """Play one more act with liveness on: a phone with the resident's photo must stay outside."""
-    from edge.demo.render import Stage
+    from edge.demo.render import DemoStage
     from edge.demo.show import Show
     from edge.demo.story import attack
-    from edge.faces.liveness.load import Wanted, load_liveness
+    from edge.faces.liveness.load import LivenessWish, load_liveness
     from edge.replay.door import Recognition, ReplayDoor
 
     act = attack(models.detector)
-    loaded = load_liveness(Wanted(), models.embedder, lambda line: click.echo(f"\n{line}"))
+    loaded = load_liveness(LivenessWish(), models.embedder, lambda line: click.echo(f"\n{line}"))
     door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, loaded.check), journal)
-    return Show(door, models.detector, lambda _: f"act 5: {act.title}", click.echo).play(Stage([act]), sink)
+    return Show(door, models.detector, lambda _: f"act 5: {act.title}", click.echo).play(
+        DemoStage([act]), sink
+    )
 
 
 def _programme(
     models: Models, camera: str | None, video: Path | None, galleries: tuple[Path, ...], seconds: float
 ) -> tuple[dict[str, list[Embedding]], Camera, Callable[[float], str], list[str] | None]:
     """Return who is enrolled, what plays, its titles, and who must be let in (None: unknown)."""
-    from edge.demo.render import Stage
+    from edge.demo.render import DemoStage
     from edge.demo.story import acts, enrol_resident
     from edge.enrol.shots import ShotTaker
     from edge.replay.gallery import default_cache, load_folders
@@ -117,7 +119,7 @@ def _programme(
     taker = ShotTaker(models.detector, models.embedder)
     if camera is None and video is None:
         programme = acts(models.detector)
-        stage = Stage(programme)
+        stage = DemoStage(programme)
 
         def title_at(at: float) -> str:
             number = stage.act_at(at)

@@ -66,7 +66,7 @@ def add(
     from edge.enrol.lookalike import refuse_lookalike
     from edge.enrol.shots import ShotTaker, agreeing, resident_rows
     from edge.enrol.templates import templates_under
-    from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+    from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
     from edge.service.recognition.roster import permitted_rows
 
     if not pictures and camera is None:
@@ -81,7 +81,7 @@ def add(
     with opened(data) as (store, ledger, note):
         if not allow_look_alike:
             enrolled = permitted_rows(store, ledger, models.embedder.model_id)
-            refuse_lookalike(build_matcher(models, Sureness(), enrolled), resident_id, rows)
+            refuse_lookalike(build_matcher(models, ErrorRate(), enrolled), resident_id, rows)
         given, now = recorded(consent, ledger), datetime.now(UTC)
         templates = templates_under(given, rows, models.embedder.model_id, now)
         note(Kind.ENROL_SAVED, resident_id, by=agreement.by, templates=len(rows), consent=given.id)

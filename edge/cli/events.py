@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.cli.data_dir import data_option
-from edge.store.chain import Row, to_event
+from edge.store.chain import ChainRow, to_event
 from edge.store.reader import JOURNAL_FILE, JournalReader
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def newest(journal: JournalReader) -> int:
     return last.seq if last else 0
 
 
-def rows_after(journal: JournalReader, after: int) -> Iterator[Row]:
+def rows_after(journal: JournalReader, after: int) -> Iterator[ChainRow]:
     """Yield every entry after a number, a page at a time."""
     while page := journal.rows(after, PAGE):
         yield from page
@@ -133,7 +133,7 @@ def rows_after(journal: JournalReader, after: int) -> Iterator[Row]:
 def print_newest(
     journal: JournalReader,
     wanted: Callable[[DoorEvent], bool],
-    show: Callable[[Row, DoorEvent], str],
+    show: Callable[[ChainRow, DoorEvent], str],
     limit: int,
     start: int,
 ) -> int:
@@ -149,7 +149,9 @@ def print_newest(
     return end
 
 
-def print_if(wanted: Callable[[DoorEvent], bool], show: Callable[[Row, DoorEvent], str], row: Row) -> None:
+def print_if(
+    wanted: Callable[[DoorEvent], bool], show: Callable[[ChainRow, DoorEvent], str], row: ChainRow
+) -> None:
     """Print one entry when it was asked for."""
     event = to_event(row)
     if wanted(event):

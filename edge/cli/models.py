@@ -9,7 +9,7 @@ import click
 
 from edge.errors import InstallError, ModelCorrupt, ModelMissing
 from edge.faces.install import Installer
-from edge.faces.manifest import Artefact, Manifest, Model, load_manifest
+from edge.faces.manifest import Artefact, Model, ModelManifest, load_manifest
 from edge.faces.weights import checked, models_directory
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def install(names: tuple[str, ...], with_demo: bool, folder: Path | None) -> Non
         click.echo(f"warning: not to be had: {', '.join(missing)}; {WEAKER}", err=True)
 
 
-def chosen_artefacts(manifest: Manifest, names: Iterable[str], *, with_demo: bool) -> list[Artefact]:
+def chosen_artefacts(manifest: ModelManifest, names: Iterable[str], *, with_demo: bool) -> list[Artefact]:
     """Return what `names` stand for, each once: models, demo photos, or all demo photos at once."""
     chosen: dict[str, Artefact] = {}
     for name in names:

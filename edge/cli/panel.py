@@ -80,8 +80,8 @@ def panel(
     from edge.service.own_folder import require_no_door
     from edge.service.panel.backup import backup_maker
     from edge.service.panel.network import network_reader, own_addresses
-    from edge.service.panel.office import Around, PanelWish, liveness_maker, open_desk
-    from edge.service.recognition.recogniser import Sureness, open_models
+    from edge.service.panel.office import PanelContext, PanelOptions, liveness_maker, open_desk
+    from edge.service.recognition.recogniser import ErrorRate, open_models
     from edge.web.server import Served, serve
     from edge.web.tls import own_certificate
 
@@ -92,10 +92,10 @@ def panel(
         stack.callback(feed.close)
         models = open_models(model)
         watch = liveness_maker(liveness, models, lambda line: click.echo(line, err=True))
-        wish = PanelWish(door, data, Sureness(fpir), minors, new_liveness=watch)
+        wish = PanelOptions(door, data, ErrorRate(fpir), minors, new_liveness=watch)
         journal = _journal(data, door)
         log = stack.enter_context(closing(EventLog(journal, clock)))
-        desk = open_desk(wish, models, Around(feed, clock, log), stack)
+        desk = open_desk(wish, models, PanelContext(feed, clock, log), stack)
         finish_withdrawals(desk.residents, desk.consents)
         names = {host, "localhost", "127.0.0.1", *own_addresses()} - {"0.0.0.0", "::"}  # noqa: S104 - left out
         certificate, key, fingerprint = own_certificate(data, sorted(names))

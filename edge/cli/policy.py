@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from edge.domain import Resident
     from edge.policy.rulebook import RuleBook, UsualMode
-    from edge.policy.simulate import Change, Simulation
+    from edge.policy.simulate import DecisionChange, Simulation
 
 RULES = click.option(
     "--rules",
@@ -126,7 +126,7 @@ def read_roster(data: Path) -> dict[str, Resident]:
         return {resident.id: resident for resident in store.list()}
 
 
-def line_of(change: Change) -> str:
+def line_of(change: DecisionChange) -> str:
     """Return one event and how it would have gone."""
     event, answer = change.event, change.answer
     then = f"{event.at:%Y-%m-%d %H:%M:%S} UTC  #{event.seq}  {event.door_id}  {event.resident_id}"

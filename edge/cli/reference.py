@@ -30,11 +30,11 @@ def reference(what: str, language: str) -> None:
 
 def events_page(language: str) -> str:
     """Return every kind of event: its code, its words, where a page files it, and who is told."""
-    from edge.events import Group, Kind
+    from edge.events import EventGroup, Kind
 
     parts = [_head("events", language)]
-    for group in Group:
-        heading = say("panel.group_door" if group is Group.DOOR else f"panel.{group}", language)
+    for group in EventGroup:
+        heading = say("panel.group_door" if group is EventGroup.DOOR else f"panel.{group}", language)
         rows = [_event_row(kind, language) for kind in Kind if _is_filed(kind, group)]
         columns = [say(f"reference.{name}", language) for name in ("code", "event", "tone", "told", "kept")]
         parts.append(f"## {heading}\n\n{_table(columns, rows)}")

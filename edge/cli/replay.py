@@ -71,12 +71,12 @@ def replay(
     """
     from edge.enrol.shots import ShotTaker
     from edge.faces.liveness.demands import Demands
-    from edge.faces.liveness.load import Wanted, load_liveness
+    from edge.faces.liveness.load import LivenessWish, load_liveness
     from edge.policy.rules_toml import parse_rules
     from edge.replay.door import Recognition, decision_line, replay_clip, summary_line
     from edge.replay.gallery import default_cache, load_folders
     from edge.replay.process import memory_mb, seconds_since_start
-    from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+    from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
     models = open_models(model)
     folders = load_folders(
@@ -85,7 +85,7 @@ def replay(
         lambda: ShotTaker(models.detector, models.embedder),
         default_cache() if cache else None,
     )
-    matcher = build_matcher(models, Sureness(fpir, similarity), folders.residents)
+    matcher = build_matcher(models, ErrorRate(fpir, similarity), folders.residents)
     first: list[float] = []
 
     def show(decision: Decision) -> None:
@@ -100,7 +100,7 @@ def replay(
         )
         for refusal in folders.refused[:5]:
             click.echo(f"  refused: {refusal}", err=True)
-    wanted = Wanted(liveness, tuple(nets.split(",")) if nets else None, Demands(weak=weak))
+    wanted = LivenessWish(liveness, tuple(nets.split(",")) if nets else None, Demands(weak=weak))
     loaded = load_liveness(wanted, models.embedder, lambda line: click.echo(line, err=True))
     recognition = Recognition(models.detector, models.embedder, matcher, loaded.check)
     book = None if rules is None else parse_rules(rules.read_text(encoding="utf-8"), str(rules))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.relay.simulator import HELP, Answer, Page, Simulator
+from edge.relay.simulator import HELP, SimulatedAnswer, Simulator, SimulatorView
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,7 +63,7 @@ def simulate(video: Path | None, galleries: tuple[Path, ...], keys: str | None) 
         raise click.UsageError("this is no terminal: give the keys to press with --keys, such as --keys gow")
 
 
-def demo_keypad() -> Callable[[str], Answer]:
+def demo_keypad() -> Callable[[str], SimulatedAnswer]:
     """Return a keypad that knows one flat, with the door's own PIN book behind it."""
     import secrets
 
@@ -73,18 +73,18 @@ def demo_keypad() -> Callable[[str], Answer]:
     book = book.with_pin(DEMO_NUMBER, "resident-1203", DEMO_PIN)
     book = book.with_pin(DEMO_NUMBER, "resident-1203", DEMO_DURESS_PIN, is_duress=True)
 
-    def answer(typed: str) -> Answer:
+    def answer(typed: str) -> SimulatedAnswer:
         number, _, pin = typed.partition("*")
         match = book.match(number, pin)
         if match is None:
-            return Answer("keypad: refused")
+            return SimulatedAnswer("keypad: refused")
         silent = " under duress: opens, and alarms silently" if match.is_duress else ""
-        return Answer(f"keypad: granted to {match.resident_id}{silent}", UNLOCK_SECONDS)
+        return SimulatedAnswer(f"keypad: granted to {match.resident_id}{silent}", UNLOCK_SECONDS)
 
     return answer
 
 
-def draw(page: Page) -> RenderableType:
+def draw(page: SimulatorView) -> RenderableType:
     """Return `page` for a terminal."""
     from rich.columns import Columns
     from rich.console import Group
@@ -149,13 +149,13 @@ def _single_keys() -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
-def _decisions(video: Path, galleries: tuple[Path, ...]) -> Iterator[tuple[float, Answer]]:
+def _decisions(video: Path, galleries: tuple[Path, ...]) -> Iterator[tuple[float, SimulatedAnswer]]:
     """Run the recording through the recognition once; yield when it said what."""
     from edge.domain import Verdict
     from edge.enrol.shots import ShotTaker
     from edge.replay.door import Recognition, replay_clip
     from edge.replay.gallery import default_cache, load_folders
-    from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+    from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
     models = open_models("sface")
     click.echo("recognising once, so that the page can play it back...", err=True)
@@ -165,11 +165,11 @@ def _decisions(video: Path, galleries: tuple[Path, ...]) -> Iterator[tuple[float
         lambda: ShotTaker(models.detector, models.embedder),
         default_cache(),
     )
-    matcher = build_matcher(models, Sureness(1e-3, None), folders.residents)
+    matcher = build_matcher(models, ErrorRate(1e-3, None), folders.residents)
     recognition = Recognition(models.detector, models.embedder, matcher)
     _, decisions = replay_clip(video, recognition, lambda _decision: None)
     for decision in decisions:
         who = decision.resident_id or "a stranger"
         granted = decision.verdict is Verdict.GRANT
         text = f"camera: {who}: {decision.reason}"
-        yield decision.time, Answer(text, UNLOCK_SECONDS if granted else 0.0)
+        yield decision.time, SimulatedAnswer(text, UNLOCK_SECONDS if granted else 0.0)

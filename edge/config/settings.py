@@ -63,7 +63,7 @@ class CameraSection(Section):
 LivenessNetwork = Literal["faceplugin", "silentface-2.7", "silentface-4.0", "texture"]
 
 
-class Recognition(Section):
+class RecognitionSection(Section):
     """How sure the door must be, and who is near enough to mean it."""
 
     model: Identifier = Field("sface", description="embedder of the manifest")
@@ -105,7 +105,7 @@ class Recognition(Section):
     )
 
     @model_validator(mode="after")
-    def _zone_has_room(self) -> Recognition:
+    def _zone_has_room(self) -> RecognitionSection:
         left, top, right, bottom = self.zone
         if left >= right or top >= bottom:
             raise ValueError("zone: left must be under right, top under bottom")
@@ -245,7 +245,7 @@ class Settings(Section):
     lock: LockSection
     sensors: SensorsSection = SensorsSection()  # type: ignore[call-arg]
     held: Held = Held()  # type: ignore[call-arg]
-    recognition: Recognition = Recognition()  # type: ignore[call-arg]
+    recognition: RecognitionSection = RecognitionSection()  # type: ignore[call-arg]
     journal: JournalSection = JournalSection()  # type: ignore[call-arg]
     storage: Storage = Storage()  # type: ignore[call-arg]
     access: Access = Access()  # type: ignore[call-arg]

@@ -46,7 +46,7 @@ class WiegandWiring:
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
+class BadFrame:
     """A frame that is no card, and why in words."""
 
     why: str
@@ -65,7 +65,7 @@ class WiegandFrames:
         """True while a frame has begun and not ended."""
         return bool(self._pulses)
 
-    def pulse(self, bit: int, at: float) -> Card | Noise | None:
+    def pulse(self, bit: int, at: float) -> Card | BadFrame | None:
         """Take a pulse; return the frame before it when the pause shows that this is another one."""
         is_next = self.is_open and at - self._latest > FRAME_GAP_SECONDS
         heard = self.end() if is_next else None
@@ -74,7 +74,7 @@ class WiegandFrames:
             self._pulses.append((at, bit))
         return heard
 
-    def end(self) -> Card | Noise | None:
+    def end(self) -> Card | BadFrame | None:
         """Return what the frame was, None when none had begun: call it when the lines are quiet."""
         # By time: edges of two lines may be delivered out of order.
         pulses, self._pulses = sorted(self._pulses), []
@@ -82,9 +82,9 @@ class WiegandFrames:
             return None
         flaw = self._flaw([at for at, _ in pulses])
         if flaw is not None:
-            return Noise(flaw)
+            return BadFrame(flaw)
         card = parse_wiegand([bit for _, bit in pulses])
-        return card or Noise(f"{len(pulses)} bits with wrong parity: a bit was lost or added")
+        return card or BadFrame(f"{len(pulses)} bits with wrong parity: a bit was lost or added")
 
     def _flaw(self, times: Sequence[float]) -> str | None:
         if len(times) > MAX_BITS:
@@ -142,7 +142,7 @@ class WiegandReader:
         self._wires = []
         self._factory.close()
 
-    def _listen(self, seconds: float) -> tuple[Card | Noise | None, bool]:
+    def _listen(self, seconds: float) -> tuple[Card | BadFrame | None, bool]:
         """Return what has ended, and whether a pulse came; wait until the frame must be over."""
         try:
             bit, at = self._pulses.get(timeout=QUIET_SECONDS if self._frames.is_open else seconds)

@@ -114,7 +114,7 @@ def on_phone(photo: Image, face: Box) -> Cutout:
     return Cutout(image, mask, face.width, (x - left + bezel, y - top + 2 * bezel))
 
 
-class Stage:
+class DemoStage:
     """Plays acts as a camera: 640x480 at 15 frames a second, the same frames every time."""
 
     def __init__(self, acts: Sequence[Act], seed: int = 1) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from edge.controller import Outcome
+    from edge.controller import DoorOutcome
     from edge.domain import Decision, Frame, Image
     from edge.ports import Camera, Detector
     from edge.replay.door import ReplayDoor
@@ -24,7 +24,7 @@ SHEET_PICTURES = 16
 class Recording:
     """What a show left behind: outcomes in order, and pictures worth a contact sheet."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[DoorOutcome] = field(default_factory=list)
     moments: list[Image] = field(default_factory=list)
 
     def extend(self, other: Recording) -> None:
@@ -80,7 +80,7 @@ class Show:
             self._title, self._latest = title, None
             self._say(f"\n{frame.time:7.2f} s  {title}")
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _tell(self, outcome: DoorOutcome) -> None:
         decision = self._latest = outcome.decision
         who = decision.resident_id or "nobody"
         numbers = ""

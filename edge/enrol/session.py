@@ -21,7 +21,7 @@ from edge.enrol.shots import (
     prominence,
     reference_embedding,
 )
-from edge.enrol.verdict import Objection, Report, measured, objection_to
+from edge.enrol.verdict import EnrolmentReport, Objection, measured, objection_to
 from edge.faces.looking import Looker
 from edge.faces.quality import measure
 
@@ -70,7 +70,7 @@ TRACK = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class EnrolmentProgress:
     """What to show now. `share` 0..1; `box` in pixels of the frame; `quality` of the face looked at."""
 
     guidance: Guidance
@@ -87,11 +87,11 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class EnrolmentOutcome:
     """What came of a session: rows for the store (shots, then their mean), a report, an objection."""
 
     rows: tuple[Embedding, ...]
-    report: Report | None
+    report: EnrolmentReport | None
     objection: Objection | None
 
 
@@ -111,7 +111,7 @@ class GuidedSession:
         plan: Plan | None = None,
         limits: QualityLimits = ENROL_LIMITS,
     ) -> None:
-        self.outcome: Outcome | None = None
+        self.outcome: EnrolmentOutcome | None = None
         self._resident_id = resident_id
         detector, self._embedder = see
         self._looker = Looker(detector, limits.min_interocular_px)
@@ -127,7 +127,7 @@ class GuidedSession:
         self._begun: float | None = None
         self._next_shot = self._wanted_since = float("-inf")
 
-    def observe(self, frame: Frame) -> Progress:
+    def observe(self, frame: Frame) -> EnrolmentProgress:
         """Take the next frame and return what to tell the person. Raises nothing of its own."""
         if self._begun is None:
             self._begun = self._wanted_since = frame.time
@@ -207,7 +207,7 @@ class GuidedSession:
         if front and not float(mean_of(front) @ shot) >= AGREEMENT:
             self._odd += 1
             if self._odd >= ODD_SHOTS:
-                self.outcome = Outcome((), None, Objection(Refusal.NOT_ONE_PERSON))
+                self.outcome = EnrolmentOutcome((), None, Objection(Refusal.NOT_ONE_PERSON))
             return Guidance.SAME_PERSON
         self._odd = 0
         shots.append(shot)
@@ -239,12 +239,12 @@ class GuidedSession:
 
     def _finish(self, *, timed_out: bool) -> None:
         if timed_out and len(self._shots[Pose.FRONT]) < self._plan.least_shots:
-            self.outcome = Outcome((), None, Objection(Refusal.TIMED_OUT, self._commonest()))
+            self.outcome = EnrolmentOutcome((), None, Objection(Refusal.TIMED_OUT, self._commonest()))
             return
         verdict = self._verdict()
         if self._liveness is not None and (verdict is None or not verdict.passed):
             why = UNLIVELY.get(verdict.reason, Refusal.NOT_LIVE) if verdict else Refusal.LIVENESS_UNCLEAR
-            self.outcome = Outcome((), None, Objection(why))
+            self.outcome = EnrolmentOutcome((), None, Objection(why))
             return
         kept = [shot for shots in self._shots.values() for shot in shots[::2]]
         held_out = [shot for shots in self._shots.values() for shot in shots[1::2]]
@@ -257,25 +257,25 @@ class GuidedSession:
 
     def _progress(
         self, frame: Frame, guidance: Guidance, box: Box | None = None, quality: Quality | None = None
-    ) -> Progress:
+    ) -> EnrolmentProgress:
         quotas = {pose: self._plan.quota(pose) for pose in Pose}
         have = sum(
             quotas[pose] if pose in self._given_up else len(shots) for pose, shots in self._shots.items()
         )
         left = max(self._plan.limit_seconds - (frame.time - (self._begun or 0.0)), 0.0)
         if self.outcome is not None:
-            return Progress(Guidance.DONE, None, 1.0, 0.0)
+            return EnrolmentProgress(Guidance.DONE, None, 1.0, 0.0)
         wanted = self.wanted or Pose.FRONT
-        return Progress(guidance, wanted, have / sum(quotas.values()), left, box, quality)
+        return EnrolmentProgress(guidance, wanted, have / sum(quotas.values()), left, box, quality)
 
 
 def judged(
     resident_id: str, kept: list[Embedding], held_out: list[Embedding], identifier: Identifier
-) -> Outcome:
+) -> EnrolmentOutcome:
     """Return the outcome for these shots: rows, their measure, and what speaks against them."""
     rows = kept if len(kept) == 1 else [*kept, mean_of(kept)]
     report = measured(rows, held_out, identifier.operating_point().threshold)
-    return Outcome(tuple(rows), report, objection_to(identifier, resident_id, rows, report))
+    return EnrolmentOutcome(tuple(rows), report, objection_to(identifier, resident_id, rows, report))
 
 
 def _main_face(faces: Sequence[Face], image: Image) -> Face | None:

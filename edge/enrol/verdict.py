@@ -30,7 +30,7 @@ MOST_MISSED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class EnrolmentReport:
     """How well the door will know this person.
 
     `similarities` are those of the held-out shots to the templates, `threshold` the door's own for
@@ -66,7 +66,7 @@ class Objection:
         return Message(f"refusal.{self.refusal}", self.numbers)
 
 
-def measured(rows: Sequence[Embedding], held_out: Sequence[Embedding], threshold: float) -> Report:
+def measured(rows: Sequence[Embedding], held_out: Sequence[Embedding], threshold: float) -> EnrolmentReport:
     """Return how the held-out shots match `rows`. At least one of each.
 
     The expected miss rate takes similarities as normal, with the mean seen here (at most that of
@@ -77,11 +77,11 @@ def measured(rows: Sequence[Embedding], held_out: Sequence[Embedding], threshold
     mean = min(fmean(scores), TYPICAL_MEAN)
     spread = max(stdev(scores) if len(scores) > 1 else 0.0, LEAST_SPREAD)
     miss = 0.5 * math.erfc((mean - threshold) / (spread * math.sqrt(2)))
-    return Report(len(rows), scores, threshold, miss)
+    return EnrolmentReport(len(rows), scores, threshold, miss)
 
 
 def objection_to(
-    identifier: Identifier, resident_id: str, rows: Sequence[Embedding], report: Report
+    identifier: Identifier, resident_id: str, rows: Sequence[Embedding], report: EnrolmentReport
 ) -> Objection | None:
     """Return what speaks against storing `rows` for this resident, or None."""
     look_alike = nearest_other(identifier, resident_id, rows)

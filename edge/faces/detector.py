@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.domain import Image
-    from edge.faces.weights import Session
+    from edge.faces.weights import OnnxSession
 
 STRIDES = (8, 16, 32)  # the three grids of the network, in pixels
 BLOCK = 32  # both sides of the input must be multiples of the coarsest grid
@@ -34,7 +34,7 @@ class YuNet:
     core. Any thread, one at a time.
     """
 
-    def __init__(self, session: Session, score_threshold: float = 0.6) -> None:
+    def __init__(self, session: OnnxSession, score_threshold: float = 0.6) -> None:
         self._session = session
         self._score_threshold = score_threshold
         self._input: str = session.get_inputs()[0].name

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.domain import Embedding, Image, Landmarks
-    from edge.faces.weights import Session
+    from edge.faces.weights import OnnxSession
 
 LEAST_NORM = 1e-6  # a network's output this short has no direction
 
@@ -32,7 +32,7 @@ class OnnxEmbedder:
     of many people) it is subtracted in between, which makes strangers less alike.
     """
 
-    def __init__(self, session: Session, model: Model) -> None:
+    def __init__(self, session: OnnxSession, model: Model) -> None:
         self._session = session
         self._input: str = session.get_inputs()[0].name
         self._model_id = model.model_id

@@ -25,7 +25,7 @@ A = TypeVar("A", bound="Artefact")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ModelSource:
     """One place a file can be had from.
 
     `kind` is one of `SOURCE_KINDS`. `package` and `version` name the carrier, `member` the path
@@ -60,7 +60,7 @@ class Artefact:
     sha256: str
     size_bytes: int
     licence: str
-    sources: tuple[Source, ...]
+    sources: tuple[ModelSource, ...]
     source_file: str = ""
     about: str = ""
 
@@ -118,7 +118,7 @@ class Model(Artefact):
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ModelManifest:
     """Everything `facegate models` knows how to install, by name, in the order of the file."""
 
     models: Mapping[str, Model]
@@ -148,7 +148,7 @@ def manifest_path() -> Path:
 
 
 @cache
-def load_manifest(path: Path | None = None) -> Manifest:
+def load_manifest(path: Path | None = None) -> ModelManifest:
     """Return the manifest at `path`, by default the one facegate came with.
 
     Raises `InstallError` when it is missing or breaks a rule, naming the table.
@@ -160,13 +160,13 @@ def load_manifest(path: Path | None = None) -> Manifest:
         raise InstallError(f"cannot read the model manifest {path}: {error}. Reinstall facegate.") from error
     models = {name: _parse(Model, name, table) for name, table in data.get("models", {}).items()}
     assets = {name: _parse(Artefact, name, table) for name, table in data.get("assets", {}).items()}
-    return Manifest(models, assets)
+    return ModelManifest(models, assets)
 
 
 def _parse(kind: type[A], name: str, table: dict[str, Any]) -> A:
     values = dict(table)
     try:
-        values["sources"] = tuple(Source(**source) for source in table["sources"])
+        values["sources"] = tuple(ModelSource(**source) for source in table["sources"])
         if "centre" in values:
             values["centre"] = tuple(values["centre"])
         values.setdefault("sha256", values["source_sha256"])

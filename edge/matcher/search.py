@@ -31,7 +31,7 @@ HIDDEN = -2_000_000_000
 NOBODY = Match(None, -1.0)
 
 
-class Outcome(StrEnum):
+class SearchVerdict(StrEnum):
     """What a threshold and a margin make of a probe."""
 
     IDENTITY = "identity"
@@ -47,7 +47,7 @@ class Finding(NamedTuple):
     (A named tuple: one is made per probe, and a frozen dataclass takes three times as long.)
     """
 
-    outcome: Outcome
+    outcome: SearchVerdict
     resident_id: str | None
     at_least: float
     at_most: float
@@ -147,7 +147,7 @@ class Search:
             return None
         if arena.died.item(owner) <= self.snapshot.version:
             return None
-        return Finding(Outcome.IDENTITY, arena.names[owner], at_least, at_most, others_at_most)
+        return Finding(SearchVerdict.IDENTITY, arena.names[owner], at_least, at_most, others_at_most)
 
     def _top_live(self, scores: NDArray[Any]) -> int | None:
         """Return the row with the highest score among the living, None when there is none."""
@@ -182,11 +182,11 @@ class Search:
 
 def stranger(at_most: float) -> Finding:
     """Return the finding that no resident exceeds `at_most`, which is below the threshold."""
-    return Finding(Outcome.STRANGER, None, -1.0, at_most, at_most)
+    return Finding(SearchVerdict.STRANGER, None, -1.0, at_most, at_most)
 
 
 def _classify(match: Match, margin: float, unseen: float) -> Finding:
     """Return what `margin` makes of a match above the threshold; nobody outside it exceeds `unseen`."""
-    outcome = Outcome.IDENTITY if match.margin >= margin else Outcome.AMBIGUOUS
+    outcome = SearchVerdict.IDENTITY if match.margin >= margin else SearchVerdict.AMBIGUOUS
     others_at_most = max(match.runner_up_similarity, unseen)
     return Finding(outcome, match.resident_id, match.similarity, match.similarity, others_at_most)

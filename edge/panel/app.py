@@ -22,7 +22,7 @@ from edge.panel import (
 from edge.panel.asking import ALL, INSTALLER, PEOPLE, Ask, view
 from edge.panel.desk import Office
 from edge.web.guard import RequestGuard
-from edge.web.refusals import Refused
+from edge.web.refusals import RefusalKind
 from edge.words import message
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from edge.panel.desk import Desk
+    from edge.panel.desk import PanelServices
     from edge.web.accounts import Role
 
 GET, POST = ("GET",), ("POST",)
@@ -83,7 +83,7 @@ PAGES: tuple[tuple[str, tuple[str, ...], frozenset[Role] | None, Callable[[Ask],
 )
 
 
-def make_app(desk: Desk) -> Starlette:
+def make_app(desk: PanelServices) -> Starlette:
     """Return the panel of one door. Views run in worker threads; stores must allow any thread."""
     office = Office.of(desk)
     routes = [
@@ -92,7 +92,7 @@ def make_app(desk: Desk) -> Starlette:
     static = Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
 
     def missing(ask: Ask) -> Response:
-        ask.refused(Refused.NOT_FOUND)
+        ask.refused(RefusalKind.NOT_FOUND)
         return ask.failed(404, message("panel.not_found"))
 
     nowhere = view(missing, office, None)

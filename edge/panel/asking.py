@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from edge.errors import FacegateError
 from edge.web.accounts import Role
 from edge.web.between import COOKIE, SESSION_HEADER
-from edge.web.refusals import Refused
+from edge.web.refusals import RefusalKind
 from edge.words import LANGUAGES, has, message, nearest, say, tag, zone_name
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from edge.panel.desk import Desk, Office
-    from edge.web.sessions import Session
+    from edge.panel.desk import Office, PanelServices
+    from edge.web.sessions import LoginSession
     from edge.words import Message
 
 LANGUAGE_COOKIE = "facegate-language"
@@ -49,12 +49,12 @@ class Ask:
 
     request: Request
     office: Office
-    session: Session
+    session: LoginSession
     form: dict[str, str] = field(default_factory=dict)
     files: list[tuple[str, bytes]] = field(default_factory=list)
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> PanelServices:
         """The door."""
         return self.office.desk
 
@@ -69,7 +69,7 @@ class Ask:
         """The other end's address."""
         return self.request.client.host if self.request.client else "?"
 
-    def refused(self, why: Refused) -> None:
+    def refused(self, why: RefusalKind) -> None:
         """Write down that this request was refused."""
         self.office.refusals.tell(why, self.address, self.request.url.path)
 
@@ -150,7 +150,7 @@ def view(
         ask = Ask(request, office, session)
         if (refusal := _refused_entry(ask, roles)) is not None:
             if refusal.status_code == HTTPStatus.FORBIDDEN:
-                await run_in_threadpool(ask.refused, Refused.NOT_ALLOWED)
+                await run_in_threadpool(ask.refused, RefusalKind.NOT_ALLOWED)
             return refusal
         if request.method == "POST":
             try:
@@ -158,10 +158,10 @@ def view(
             except ClientDisconnect:
                 return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
             except (MultiPartException, HTTPException) as error:  # Starlette raises the latter in an app
-                await run_in_threadpool(ask.refused, Refused.UPLOAD)
+                await run_in_threadpool(ask.refused, RefusalKind.UPLOAD)
                 return ask.failed(400, message("error.upload", most=MOST_FILES), str(error))
             if not _is_own_form(ask):
-                await run_in_threadpool(ask.refused, Refused.FORGED)
+                await run_in_threadpool(ask.refused, RefusalKind.FORGED)
                 return ask.failed(403, message("panel.not_allowed"))
         return await run_in_threadpool(_acting, act, ask)
 

@@ -11,7 +11,7 @@ from edge.consent.notice import Operator
 from edge.domain import EventDraft
 from edge.events import Kind
 from edge.web.logins import LoginGuard
-from edge.web.refusals import Refusals
+from edge.web.refusals import RefusalLog
 from edge.web.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from edge.domain import DoorEvent, Image, OperatingPoint
-    from edge.enrol.session import Outcome
+    from edge.enrol.session import EnrolmentOutcome
     from edge.panel.gate_screen import GateKeys, GateScreen
     from edge.panel.gate_words import GateWords
     from edge.panel.network import NetworkState
-    from edge.panel.sight import Sight
-    from edge.panel.studio import Studio
+    from edge.panel.sight import FaceOverlay
+    from edge.panel.studio import EnrolmentRunner
     from edge.ports import Clock, EventWriter
     from edge.store.consents import ConsentLedger
     from edge.store.residents import ResidentStore
     from edge.web.accounts import Accounts
-    from edge.web.refusals import Refused
+    from edge.web.refusals import RefusalKind
     from edge.words import Message
 
 
@@ -49,12 +49,12 @@ class Recogniser:
     """
 
     model_id: str
-    judge: Callable[[str, Sequence[tuple[str | Message, Image]]], Outcome]
+    judge: Callable[[str, Sequence[tuple[str | Message, Image]]], EnrolmentOutcome]
     point: Callable[[int], OperatingPoint]
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class PanelServices:
     """One door as seen from the panel.
 
     `log` writes events; `events` (before seq or None, count) returns the newest first; `pulse`
@@ -72,7 +72,7 @@ class Desk:
     accounts: Accounts
     residents: ResidentStore
     consents: ConsentLedger
-    studio: Studio
+    studio: EnrolmentRunner
     recogniser: Recogniser
     receipt_key: Callable[[], Ed25519PrivateKey]
     log: EventWriter
@@ -88,7 +88,7 @@ class Desk:
     door: Callable[[], Mapping[str, Any]] | None = None
     network: Callable[[], NetworkState] | None = None
     back_up: Callable[[str], Path] | None = None
-    sight: Sight | None = None
+    sight: FaceOverlay | None = None
     unmatched: Callable[[], Mapping[str, str]] = dict
     liveness: str = "full"
 
@@ -120,17 +120,17 @@ class Desk:
 class Office:
     """The desk, and who sits at it: sessions, the guard of the login, and what was refused."""
 
-    desk: Desk
+    desk: PanelServices
     sessions: Sessions
     logins: LoginGuard
-    refusals: Refusals
+    refusals: RefusalLog
 
     @classmethod
-    def of(cls, desk: Desk) -> Office:
+    def of(cls, desk: PanelServices) -> Office:
         """Return an office where nobody is logged in yet."""
 
-        def note(why: Refused, address: str, path: str, untold: int) -> None:
+        def note(why: RefusalKind, address: str, path: str, untold: int) -> None:
             desk.tell(Kind.PANEL_REFUSED, why=why.value, address=address, path=path, untold=untold)
 
         clock = desk.clock
-        return cls(desk, Sessions(clock), LoginGuard(clock), Refusals(clock, note))
+        return cls(desk, Sessions(clock), LoginGuard(clock), RefusalLog(clock, note))

@@ -48,7 +48,7 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ScreenState:
     """One state of the display. `seq` is new whenever something is to be shown (and spoken) anew.
 
     `reason` is that of a refusal, `name` whom to welcome: None unless the resident wishes it.
@@ -82,12 +82,12 @@ class GateScreen:
         self._clock = clock
         self._name_of = name_of
         self._lock = threading.Lock()
-        self._shown = Shown()
+        self._shown = ScreenState()
         self._until = float("-inf")
         self._watched_until = float("-inf")
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> ScreenState:
         """What is shown now."""
         with self._lock:
             return self._now()
@@ -97,7 +97,7 @@ class GateScreen:
         """True while a display asks: only then can a challenge be answered."""
         return self._clock.monotonic() < self._watched_until
 
-    def look(self) -> Shown:
+    def look(self) -> ScreenState:
         """Return what is shown now, and take note that a display is there."""
         self._watched_until = self._clock.monotonic() + WATCHED_SECONDS
         return self.shown
@@ -105,7 +105,7 @@ class GateScreen:
     def prompt(self, prompt: Prompt | None) -> None:
         """Show what a challenge asks for; None when it asks for nothing any more."""
         if prompt is not None:
-            self._show(Shown(Stage.PROMPT, prompt=prompt), PROMPT_SECONDS)
+            self._show(ScreenState(Stage.PROMPT, prompt=prompt), PROMPT_SECONDS)
             return
         with self._lock:
             if self._shown.stage is Stage.PROMPT:
@@ -118,30 +118,30 @@ class GateScreen:
             if now.stage not in {Stage.IDLE, Stage.GUIDE}:
                 return
         if flaw is not None:
-            self._show(Shown(Stage.GUIDE, flaw=flaw), GUIDED_SECONDS)
+            self._show(ScreenState(Stage.GUIDE, flaw=flaw), GUIDED_SECONDS)
 
     def decided(self, allowed: bool, reason: Reason, resident_id: str | None = None) -> None:  # noqa: FBT001
         """Show a grant, a refusal or that the PIN is wanted; `resident_id` is who was recognised."""
         if allowed:
             name = None if resident_id is None else self._name_of(resident_id)
-            self._show(Shown(Stage.GRANTED, name=name), DECIDED_SECONDS)
+            self._show(ScreenState(Stage.GRANTED, name=name), DECIDED_SECONDS)
         elif reason is Reason.SECOND_FACTOR_REQUIRED:
-            self._show(Shown(Stage.PIN_WANTED, reason=reason), FACTOR_SECONDS)
+            self._show(ScreenState(Stage.PIN_WANTED, reason=reason), FACTOR_SECONDS)
         else:
-            self._show(Shown(Stage.REFUSED, reason=reason), DECIDED_SECONDS)
+            self._show(ScreenState(Stage.REFUSED, reason=reason), DECIDED_SECONDS)
 
     def rung(self) -> None:
         """Show that the bell was heard."""
-        self._show(Shown(Stage.RUNG), DECIDED_SECONDS)
+        self._show(ScreenState(Stage.RUNG), DECIDED_SECONDS)
 
-    def _show(self, shown: Shown, seconds: float) -> None:
+    def _show(self, shown: ScreenState, seconds: float) -> None:
         with self._lock:
             before = self._now()
             is_news = replace(before, seq=0) != shown
             self._shown = replace(shown, seq=self._shown.seq + is_news)
             self._until = self._clock.monotonic() + seconds
 
-    def _now(self) -> Shown:
+    def _now(self) -> ScreenState:
         if self._clock.monotonic() < self._until:
             return self._shown
-        return Shown(seq=self._shown.seq)
+        return ScreenState(seq=self._shown.seq)

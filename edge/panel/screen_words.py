@@ -14,7 +14,7 @@ from edge.words import Message, has, message, say
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from edge.panel.gate_screen import Shown
+    from edge.panel.gate_screen import ScreenState
 
 OTHER_WAY = Message("screen.other_way")
 LOOK_HERE = Message("screen.idle.title")
@@ -47,7 +47,7 @@ ARROWS: Mapping[str, str] = MappingProxyType(
 """The picture beside a prompt. Left is the visitor's left, which is also the display's as they face it."""
 
 
-def lines(shown: Shown, language: str, notice: str) -> tuple[str, str]:
+def lines(shown: ScreenState, language: str, notice: str) -> tuple[str, str]:
     """Return (title, text) in `language`; `notice` replaces the text while idle."""
     title, text = _messages(shown)
     told = text.said(language) if text else ""
@@ -60,7 +60,7 @@ def spoken(title: str, text: str, language: str) -> str:
     return say("screen.sentence", language, title=bare, text=text).strip()
 
 
-def picture(shown: Shown) -> str:
+def picture(shown: ScreenState) -> str:
     """Return the name of the picture: `left`, `right`, `closer`, or the stage's own."""
     if shown.prompt is not None:
         return ARROWS.get(shown.prompt.name, "look")
@@ -69,7 +69,7 @@ def picture(shown: Shown) -> str:
     return {Stage.GRANTED: "tick", Stage.REFUSED: "cross", Stage.RUNG: "bell"}.get(shown.stage, "look")
 
 
-def _messages(shown: Shown) -> tuple[Message, Message | None]:
+def _messages(shown: ScreenState) -> tuple[Message, Message | None]:
     if shown.prompt is not None:
         return shown.prompt.message, None
     if shown.flaw is not None:

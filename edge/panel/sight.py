@@ -31,7 +31,7 @@ class SeenFace:
     metres: float
 
 
-class Sight:
+class FaceOverlay:
     """Looks at frames for whoever watches. Any thread; `limits` are the door's own."""
 
     def __init__(self, detector: Detector, clock: Clock, limits: QualityLimits | None = None) -> None:

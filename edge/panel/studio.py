@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.consent.rules import Statement
-    from edge.enrol.session import GuidedSession, Outcome, Progress
+    from edge.enrol.session import EnrolmentOutcome, EnrolmentProgress, GuidedSession
     from edge.panel.feed import Feed
     from edge.ports import Clock
 
@@ -24,7 +24,7 @@ WINDOW_SECONDS = 180.0
 POLL_SECONDS = 0.02
 
 
-class Window(Protocol):
+class EnrolmentWindow(Protocol):
     """When staff may enrol; `edge.service.property.enrol_window.EnrolWindow` is one. Any thread."""
 
     @property
@@ -49,11 +49,11 @@ class Enrolment:
     name: str
     by: str
     begun: float
-    progress: Progress | None = None
-    outcome: Outcome | None = None
+    progress: EnrolmentProgress | None = None
+    outcome: EnrolmentOutcome | None = None
 
 
-class Studio:
+class EnrolmentRunner:
     """Runs one guided session over the feed. Any thread may ask; one thread observes.
 
     `new_session` (resident id) -> session: with the gallery as it is then. `window` is when staff
@@ -65,7 +65,7 @@ class Studio:
         feed: Feed,
         new_session: Callable[[str], GuidedSession],
         clock: Clock,
-        window: Window | None = None,
+        window: EnrolmentWindow | None = None,
     ) -> None:
         self.feed = feed
         self.window = window
@@ -95,7 +95,7 @@ class Studio:
         threading.Thread(target=self._watch, args=(enrolment, session), daemon=True, name="studio").start()
         return enrolment
 
-    def begin_judged(self, statement: Statement, name: str, by: str, outcome: Outcome) -> Enrolment:
+    def begin_judged(self, statement: Statement, name: str, by: str, outcome: EnrolmentOutcome) -> Enrolment:
         """Take in an outcome that came of photos; it is saved or dropped like that of a session."""
         enrolment = self._take_place(statement, name, by)
         enrolment.outcome = outcome

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edge.domain import DoorEvent
-    from edge.events import Group
+    from edge.events import EventGroup
     from edge.panel.asking import Ask
 
 QUIET_SECONDS = 3600.0
@@ -25,7 +25,7 @@ BATCH, MOST_READ = 200, 4000
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EventRow:
     """One event on a page.
 
     `day` and `time` are what the site's clocks showed, `told` is the event in the reader's words, `tone`
@@ -39,7 +39,7 @@ class Told:
     tone: Tone
 
 
-def seen_events(ask: Ask, before: int | None, wanted: Group | Tone | None = None) -> Iterator[DoorEvent]:
+def seen_events(ask: Ask, before: int | None, wanted: EventGroup | Tone | None = None) -> Iterator[DoorEvent]:
     """Yield the events of a group or tone (None: all) that this reader may see, newest first."""
     read = 0
     while read < MOST_READ and (batch := ask.desk.events(before, BATCH)):
@@ -48,7 +48,7 @@ def seen_events(ask: Ask, before: int | None, wanted: Group | Tone | None = None
         before = batch[-1].seq
 
 
-def _is_wanted(event: DoorEvent, wanted: Group | Tone | None) -> bool:
+def _is_wanted(event: DoorEvent, wanted: EventGroup | Tone | None) -> bool:
     if wanted is None:
         return True
     if isinstance(wanted, Tone):
@@ -56,13 +56,13 @@ def _is_wanted(event: DoorEvent, wanted: Group | Tone | None) -> bool:
     return facts_of(event.kind).group is wanted
 
 
-def told(ask: Ask, events: list[DoorEvent]) -> list[Told]:
+def told(ask: Ask, events: list[DoorEvent]) -> list[EventRow]:
     """Return these events in the reader's language."""
     return [_told(ask, event) for event in events]
 
 
-def _told(ask: Ask, event: DoorEvent) -> Told:
-    return Told(
+def _told(ask: Ask, event: DoorEvent) -> EventRow:
+    return EventRow(
         event,
         ask.local(event.at, "%Y-%m-%d"),
         ask.local(event.at, "%H:%M:%S"),

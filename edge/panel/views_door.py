@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 
 from edge.errors import PanelRefused
-from edge.events import Group, Kind, Tone
+from edge.events import EventGroup, Kind, Tone
 from edge.panel.asking import no_picture
 from edge.panel.picture import picture_facts
 from edge.panel.telling import seen_events, told
@@ -43,14 +43,14 @@ PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE = 640, 320, 56
 SHOWN_SIMILARITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
-TABS: Mapping[Group | Tone, str] = MappingProxyType(
+TABS: Mapping[EventGroup | Tone, str] = MappingProxyType(
     {
-        Group.ENTRIES: "entries",
+        EventGroup.ENTRIES: "entries",
         Tone.ALARM: "alarms",
-        Group.DOOR: "group_door",
-        Group.PEOPLE: "people",
-        Group.PANEL: "panel",
-        Group.HEALTH: "health",
+        EventGroup.DOOR: "group_door",
+        EventGroup.PEOPLE: "people",
+        EventGroup.PANEL: "panel",
+        EventGroup.HEALTH: "health",
     }
 )
 """The lists of the page of events, and what each is called."""
@@ -68,7 +68,7 @@ def events(ask: Ask) -> Response:
 
 def test(ask: Ask) -> Response:
     """Return the door test: what the sensors say now, the newest messages, and a button."""
-    found = list(islice(seen_events(ask, None, Group.DOOR), LOOK_BACK))
+    found = list(islice(seen_events(ask, None, EventGroup.DOOR), LOOK_BACK))
     return ask.page(
         "test.html", shown=told(ask, found), can_pulse=ask.desk.pulse is not None, now=_sensed(ask)
     )
@@ -90,7 +90,7 @@ def pulse(ask: Ask) -> Response:
 
 def health(ask: Ask) -> Response:
     """Return what the camera shows now, for focus and exposure, and the newest messages about health."""
-    found = list(islice(seen_events(ask, None, Group.HEALTH), LOOK_BACK))
+    found = list(islice(seen_events(ask, None, EventGroup.HEALTH), LOOK_BACK))
     return ask.page("health.html", picture=_picture(ask), shown=told(ask, found))
 
 
@@ -125,7 +125,7 @@ def _sensed(ask: Ask) -> dict[str, Any]:
         for one in names
         if one in state
     ]
-    found = list(islice(seen_events(ask, None, Group.DOOR), 200))
+    found = list(islice(seen_events(ask, None, EventGroup.DOOR), 200))
     last = []
     for name, kind in SENSED.items():
         event = next((one for one in found if one.kind == kind), None)

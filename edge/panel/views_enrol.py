@@ -18,7 +18,7 @@ from edge.events import Kind
 from edge.identity import person_name, resident_id
 from edge.panel.asking import no_picture
 from edge.web.accounts import Role
-from edge.web.refusals import Refused
+from edge.web.refusals import RefusalKind
 from edge.words import message
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def photos(ask: Ask) -> Response:
             for number, (_, data) in enumerate(ask.files, 1)
         ]
     except FrameRefused:
-        ask.refused(Refused.UPLOAD)
+        ask.refused(RefusalKind.UPLOAD)
         raise
     ask.desk.note(Kind.ENROL_OPENED, about=statement.resident_id, by=ask.session.user, source="photos")
     outcome = ask.desk.recogniser.judge(statement.resident_id, pictures)

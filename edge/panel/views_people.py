@@ -14,7 +14,7 @@ from edge.consent.receipt import printed
 from edge.consent.rules import GREETING, PURPOSE, Statement, consent_from
 from edge.enrol.withdrawal import WithdrawalDesk
 from edge.errors import PanelRefused
-from edge.events import Group, Kind
+from edge.events import EventGroup, Kind
 from edge.identity import access_levels
 from edge.panel.telling import seen_events
 from edge.panel.troubles import troubles
@@ -24,7 +24,7 @@ from edge.words import message
 if TYPE_CHECKING:
     from edge.domain import Consent, Resident
     from edge.panel.asking import Ask
-    from edge.panel.desk import Desk
+    from edge.panel.desk import PanelServices
 
 MOST_SHOWN = 200
 """Rows of one page; the search narrows a longer list."""
@@ -59,14 +59,14 @@ def residents(ask: Ask) -> Response:
     )
 
 
-def enrolled(desk: Desk) -> set[str]:
+def enrolled(desk: PanelServices) -> set[str]:
     """Return who agreed to the use of their face here: with nobody else's face does the door compare."""
     return {one.resident_id for one in desk.consents.in_force().values() if one.purpose == PURPOSE}
 
 
 def failed(ask: Ask) -> Response:
     """Return whom the door fails: refused by face, let in by PIN or card right after."""
-    found = troubles(list(seen_events(ask, None, Group.ENTRIES)))
+    found = troubles(list(seen_events(ask, None, EventGroup.ENTRIES)))
     names = {one.id: one.name for one in ask.desk.residents.list()}
     return ask.page("failed.html", found=found[:MOST_SHOWN], names=names)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from edge.domain import Resident
-    from edge.policy.rulebook import Group, Level
+    from edge.policy.rulebook import Level, RightsGroup
     from edge.policy.schedule import Schedule
 
 
@@ -31,7 +31,7 @@ MOST_TOLD = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class AccessRefusal:
     """Why not, and the rule that says so."""
 
     reason: Reason
@@ -54,11 +54,11 @@ class AccessRules:
         """Return whether the resident may pass at `at` (UTC) by `method` (see `Method`)."""
         resident = self.find(resident_id)
         if resident is None:
-            return self._refuse(Refusal(Reason.NO_ACCESS_RIGHTS, Message("rule.not_on_roster")))
+            return self._refuse(AccessRefusal(Reason.NO_ACCESS_RIGHTS, Message("rule.not_on_roster")))
         groups = self.groups_of(resident)
         refusal = self._refuse_person(resident, at) or _refuse_method(groups, method)
         answer = refusal or self._find_level(resident, groups, at, method)
-        if isinstance(answer, Refusal):
+        if isinstance(answer, AccessRefusal):
             return self._refuse(answer)
         extended = resident.extended_unlock or any(group.extended_unlock for group in groups)
         seconds = self.book.extended_unlock_seconds if extended else self.book.unlock_seconds
@@ -84,7 +84,7 @@ class AccessRules:
         levels = self.levels_here(resident, Method.FACE_PIN)  # holds those for a face alone, too
         return any(level.is_strict and self._may_be_open(level.schedule, at) for level in levels)
 
-    def groups_of(self, resident: Resident) -> tuple[Group, ...]:
+    def groups_of(self, resident: Resident) -> tuple[RightsGroup, ...]:
         """Return the groups this resident is in."""
         return self.book.groups_of(resident.id, resident.access_levels)
 
@@ -97,55 +97,55 @@ class AccessRules:
         """Return those of them that are open at `at` (UTC)."""
         return tuple(level for level in self.levels_here(resident, method) if self._is_open(level, at))
 
-    def _refuse(self, refusal: Refusal) -> Authorisation:
+    def _refuse(self, refusal: AccessRefusal) -> Authorisation:
         return Authorisation(allowed=False, reason=refusal.reason, unlock_seconds=0.0, rule=refusal.rule)
 
-    def _refuse_person(self, resident: Resident, at: datetime) -> Refusal | None:
+    def _refuse_person(self, resident: Resident, at: datetime) -> AccessRefusal | None:
         why = self.book.disabled.get(resident.id)
         if why is not None:
-            return Refusal(
+            return AccessRefusal(
                 Reason.CREDENTIAL_MANUAL_DISABLE,
                 message("rule.disabled", why=Message(f"value.disabled.{why}")),
             )
         return self._refuse_by_validity(resident, at)
 
-    def _refuse_by_validity(self, resident: Resident, at: datetime) -> Refusal | None:
+    def _refuse_by_validity(self, resident: Resident, at: datetime) -> AccessRefusal | None:
         floor = self.trust.floor
         is_believed = self.trust.believes(at)
         # Only a time that is believed makes anybody expire; the floor has certainly passed.
         passed = max(at, floor) if is_believed else floor
         if resident.valid_until is not None and resident.valid_until <= passed:
             rule = message("rule.valid_until", until=f"{resident.valid_until:%Y-%m-%d %H:%M} UTC")
-            return Refusal(Reason.CREDENTIAL_EXPIRED, rule)
+            return AccessRefusal(Reason.CREDENTIAL_EXPIRED, rule)
         has_begun = resident.valid_from is None or resident.valid_from <= floor
         if not is_believed:
             return self._refuse_without_time(is_bound=not has_begun or resident.valid_until is not None)
         if resident.valid_from is not None and not has_begun and at < resident.valid_from:
             rule = message("rule.valid_from", start=f"{resident.valid_from:%Y-%m-%d %H:%M} UTC")
-            return Refusal(Reason.CREDENTIAL_NOT_YET_ACTIVE, rule)
+            return AccessRefusal(Reason.CREDENTIAL_NOT_YET_ACTIVE, rule)
         return None
 
-    def _refuse_without_time(self, *, is_bound: bool) -> Refusal | None:
+    def _refuse_without_time(self, *, is_bound: bool) -> AccessRefusal | None:
         if self.book.untrusted_clock is UntrustedClock.NOBODY:
-            return Refusal(Reason.CLOCK_UNTRUSTED, Message("rule.clock_nobody"))
-        return Refusal(Reason.CLOCK_UNTRUSTED, Message("rule.clock_validity")) if is_bound else None
+            return AccessRefusal(Reason.CLOCK_UNTRUSTED, Message("rule.clock_nobody"))
+        return AccessRefusal(Reason.CLOCK_UNTRUSTED, Message("rule.clock_validity")) if is_bound else None
 
     def _find_level(
-        self, resident: Resident, groups: tuple[Group, ...], at: datetime, method: str
-    ) -> Level | Refusal:
+        self, resident: Resident, groups: tuple[RightsGroup, ...], at: datetime, method: str
+    ) -> Level | AccessRefusal:
         levels = self.levels_here(resident, method)
         if not levels:
             held = ", ".join(dict.fromkeys([*resident.access_levels, *(g.name for g in groups)])) or "none"
             way = Message(f"value.method.{method}")
-            return Refusal(Reason.NO_ACCESS_RIGHTS, message("rule.no_level", method=way, held=held))
+            return AccessRefusal(Reason.NO_ACCESS_RIGHTS, message("rule.no_level", method=way, held=held))
         for level in levels:
             if self._is_open(level, at):
                 return level
         if not self.trust.believes(at):
-            return Refusal(
+            return AccessRefusal(
                 Reason.CLOCK_UNTRUSTED, message("rule.clock_schedule", schedule=levels[0].schedule.name)
             )
-        return Refusal(
+        return AccessRefusal(
             Reason.OUT_OF_TIME_RANGE, _all_of([_level_rule(level) for level in levels[:MOST_TOLD]])
         )
 
@@ -158,11 +158,11 @@ class AccessRules:
         return level.schedule.is_always or known
 
 
-def _refuse_method(groups: tuple[Group, ...], method: str) -> Refusal | None:
+def _refuse_method(groups: tuple[RightsGroup, ...], method: str) -> AccessRefusal | None:
     strict = next((group for group in groups if group.needs_pin_with_face), None)
     if strict is None or method != Method.FACE:
         return None
-    return Refusal(Reason.SECOND_FACTOR_REQUIRED, message("rule.needs_pin", group=strict.name))
+    return AccessRefusal(Reason.SECOND_FACTOR_REQUIRED, message("rule.needs_pin", group=strict.name))
 
 
 def _level_rule(level: Level) -> Message:

@@ -35,7 +35,7 @@ AGAIN_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CredentialAnswer:
     """Commit `draft`, then unlock for `rights.unlock_seconds` if allowed. `silent` is a duress alarm.
 
     Nothing at the door may show that there is a `silent`.
@@ -81,7 +81,7 @@ class CredentialDesk:
         with self._lock:
             self._seen[resident_id] = self._clock.monotonic() + FACTOR_SECONDS
 
-    def check_timeouts(self) -> list[Answer]:
+    def check_timeouts(self) -> list[CredentialAnswer]:
         """Return the refusals of faces whose PIN never came, each once; ask every second."""
         now = self._clock.monotonic()
         with self._lock:
@@ -93,7 +93,7 @@ class CredentialDesk:
         rights = _refused(Reason.AUTHENTICATION_FACTOR_TIMEOUT, rule)
         return [self._answer(rights, Method.FACE_PIN, who) for who in over]
 
-    def type_pin(self, number: str, pin: str) -> Answer:
+    def type_pin(self, number: str, pin: str) -> CredentialAnswer:
         """Return the answer to `number * pin #`. Takes about 70 ms, whatever was typed.
 
         One at a time: what is looked at was counted before, however many type at once.
@@ -104,7 +104,7 @@ class CredentialDesk:
         with self._typing:
             return self._type_pin(register.pins, number, pin)
 
-    def _type_pin(self, book: PinBook, number: str, pin: str) -> Answer:
+    def _type_pin(self, book: PinBook, number: str, pin: str) -> CredentialAnswer:
         attempts, owners = self._policy.attempts, book.owners_of(number)
         # A number nobody has is not written down: it may be a PIN typed in the wrong place.
         known = {"number": number} if owners else {}
@@ -121,7 +121,7 @@ class CredentialDesk:
         attempts.forgive(Method.PIN, number)
         return self._admit_pin(match, known)
 
-    def present_card(self, card_id: str) -> Answer:
+    def present_card(self, card_id: str) -> CredentialAnswer:
         """Return the answer to a card. A card's number is no secret: it can be copied."""
         register = self._register()
         if not register.is_known:
@@ -150,7 +150,7 @@ class CredentialDesk:
         with self._lock:
             return any(now < shown.get(who, float("-inf")) for who in people)
 
-    def show_pass(self, text: str) -> Answer | None:
+    def show_pass(self, text: str) -> CredentialAnswer | None:
         """Return the answer to a QR code's text, or None when it is no pass or still the same showing."""
         if not text.startswith(PREFIX):
             return None
@@ -170,7 +170,7 @@ class CredentialDesk:
             )
         return self._admit_pass(shown, mark)
 
-    def _admit_pass(self, shown: Pass, mark: bytes) -> Answer:
+    def _admit_pass(self, shown: Pass, mark: bytes) -> CredentialAnswer:
         at, who = self._clock.now(), f"pass {shown.id.hex()}"
         refusal = self._policy.refuse_by_mode(at) or self._policy.refuse_passed_back(who, Method.PASS)
         rights = refusal or self._gate.authorise(shown, at)
@@ -191,7 +191,7 @@ class CredentialDesk:
 
         return replace(rights, opened=passage.opened, not_opened=not_opened)
 
-    def _admit_pin(self, match: PinMatch, known: dict[str, str]) -> Answer:
+    def _admit_pin(self, match: PinMatch, known: dict[str, str]) -> CredentialAnswer:
         method = Method.FACE_PIN if self._take_awaited(match.resident_id) else Method.PIN
         rights = self._policy.authorise(match.resident_id, self._clock.now(), method)
         answer = self._answer(rights, method, match.resident_id, **known)
@@ -199,7 +199,7 @@ class CredentialDesk:
             return answer
         data = {"method": str(method), "opened": rights.allowed}
         alarm = self._draft(Kind.ALARM_DURESS, match.resident_id, None, data)
-        return Answer(answer.rights, answer.draft, alarm)
+        return CredentialAnswer(answer.rights, answer.draft, alarm)
 
     def _take_awaited(self, resident_id: str) -> bool:
         """Return whether this person's face waits for the PIN, and stop waiting if so."""
@@ -207,7 +207,9 @@ class CredentialDesk:
             self._carded.pop(resident_id, None)
             return self._clock.monotonic() < self._seen.pop(resident_id, float("-inf"))
 
-    def _answer(self, rights: Authorisation, method: Method, resident_id: str | None, **more: str) -> Answer:
+    def _answer(
+        self, rights: Authorisation, method: Method, resident_id: str | None, **more: str
+    ) -> CredentialAnswer:
         kind = Kind.ACCESS_GRANTED if rights.allowed else Kind.ACCESS_DENIED
         data = {
             "method": str(method),
@@ -215,7 +217,7 @@ class CredentialDesk:
             "unlock_seconds": rights.unlock_seconds,
             **more,
         }
-        return Answer(rights, self._draft(kind, resident_id, str(rights.reason), data))
+        return CredentialAnswer(rights, self._draft(kind, resident_id, str(rights.reason), data))
 
     def _draft(
         self, kind: Kind, resident_id: str | None, reason: str | None, data: dict[str, Any]

@@ -37,7 +37,7 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DoorState:
+class ModeState:
     """A mode, who set it, and when it ends (UTC; None: until it is changed)."""
 
     mode: Mode = Mode.NORMAL
@@ -75,18 +75,18 @@ class DoorModes:
         self._trust = trust or Believe()
         self._schedule = schedule
         self._usual = usual
-        self._state = DoorState(usual)
+        self._state = ModeState(usual)
         self._opened_by_first: Opening | None = None
         self._first_at: datetime | None = None
         self._lock = threading.Lock()
 
     @property
-    def state(self) -> DoorState:
+    def state(self) -> ModeState:
         """What was set last; store it to survive a restart."""
         with self._lock:
             return self._state
 
-    def set(self, state: DoorState) -> None:
+    def set(self, state: ModeState) -> None:
         """Change the mode. Whoever may command it has been checked by the caller."""
         with self._lock:
             self._state = state
@@ -94,7 +94,7 @@ class DoorModes:
 
     def resume(self) -> None:
         """Return to the usual mode."""
-        self.set(DoorState(self._usual))
+        self.set(ModeState(self._usual))
 
     def mode(self, at: datetime) -> Mode:
         """Return the mode in force at `at` (UTC)."""

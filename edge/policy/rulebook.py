@@ -74,7 +74,7 @@ def _kinds(method: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RightsGroup:
     """People who share rights. Residents are in it by name, or are `members` by id."""
 
     name: str
@@ -103,7 +103,7 @@ class RuleBook:
     levels: Mapping[str, Level] = field(
         default_factory=lambda: MappingProxyType({"resident": Level("resident")})
     )
-    groups: Mapping[str, Group] = field(default_factory=lambda: MappingProxyType({}))
+    groups: Mapping[str, RightsGroup] = field(default_factory=lambda: MappingProxyType({}))
     disabled: Mapping[str, DisableReason] = field(default_factory=lambda: MappingProxyType({}))
     usual_modes: Mapping[str, UsualMode] = field(default_factory=lambda: MappingProxyType({}))
     """By door; a door not named is `normal`."""
@@ -120,11 +120,11 @@ class RuleBook:
         """True when somebody has to answer a liveness challenge at some time."""
         return self.strict_liveness != NEVER or any(level.is_strict for level in self.levels.values())
 
-    def groups_of(self, resident_id: str, names: tuple[str, ...]) -> tuple[Group, ...]:
+    def groups_of(self, resident_id: str, names: tuple[str, ...]) -> tuple[RightsGroup, ...]:
         """Return the groups of a resident, given the names on the roster."""
         return tuple(g for g in self.groups.values() if g.name in names or resident_id in g.members)
 
-    def levels_of(self, names: tuple[str, ...], groups: tuple[Group, ...]) -> Iterator[Level]:
+    def levels_of(self, names: tuple[str, ...], groups: tuple[RightsGroup, ...]) -> Iterator[Level]:
         """Yield each level once: those named on the roster, then those of the groups."""
         wanted = dict.fromkeys([*names, *(level for group in groups for level in group.levels)])
         yield from (self.levels[name] for name in wanted if name in self.levels)

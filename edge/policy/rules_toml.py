@@ -17,7 +17,7 @@ from edge.policy.lockout import FAILURES_BEFORE_ALARM, FAILURES_BEFORE_PAUSE, PA
 from edge.policy.methods import Method  # noqa: TC001 - pydantic reads it at run time
 from edge.policy.modes import Mode
 from edge.policy.passback import DEFAULT_SECONDS, PassbackKind, PassbackRule
-from edge.policy.rulebook import ANY, DisableReason, Group, Level, RuleBook, UntrustedClock, UsualMode
+from edge.policy.rulebook import ANY, DisableReason, Level, RightsGroup, RuleBook, UntrustedClock, UsualMode
 from edge.policy.schedule import ALWAYS, HOLIDAY, NEVER, WEEKDAYS, Calendar, Schedule, Span, no_holidays
 
 if TYPE_CHECKING:
@@ -271,14 +271,14 @@ class _Builder:
             is_strict=level.liveness == "strict",
         )
 
-    def _group(self, name: str, group: _Group) -> Group:
+    def _group(self, name: str, group: _Group) -> RightsGroup:
         if name in self._rules.levels:
             self._mistakes.append(f"groups.{name}: a level has this name too; residents could mean either")
         for level in group.levels:
             if level not in self._rules.levels:
                 hint = _did_you_mean(level, self._rules.levels)
                 self._mistakes.append(f"groups.{name}.levels: there is no level {level!r}{hint}")
-        return Group(
+        return RightsGroup(
             name=name,
             levels=tuple(group.levels),
             members=frozenset(group.members),

@@ -42,7 +42,7 @@ BY_RULES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DecisionChange:
     """One past event that would have gone otherwise."""
 
     event: DoorEvent
@@ -61,15 +61,15 @@ class Simulation:
     openings: int
     refusals: int
     replayed: int
-    changes: tuple[Change, ...]
+    changes: tuple[DecisionChange, ...]
 
     @property
-    def newly_refused(self) -> tuple[Change, ...]:
+    def newly_refused(self) -> tuple[DecisionChange, ...]:
         """Openings that would not have been."""
         return tuple(c for c in self.changes if c.was_granted and not c.answer.allowed)
 
     @property
-    def newly_allowed(self) -> tuple[Change, ...]:
+    def newly_allowed(self) -> tuple[DecisionChange, ...]:
         """Refusals that would have been openings."""
         return tuple(c for c in self.changes if not c.was_granted and c.answer.allowed)
 
@@ -98,7 +98,7 @@ def simulate(
     the time; otherwise recorded times are believed.
     """
     openings = refusals = replayed = 0
-    changes: list[Change] = []
+    changes: list[DecisionChange] = []
     for event in events:
         if event.kind not in ACCESS:
             continue
@@ -110,7 +110,7 @@ def simulate(
         trust: Trust = _Doubt() if strict_clock and event.clock != "synced" else Believe()
         answer = _ask(event, AccessRules(book, event.door_id, find, trust))
         if answer.reason != event.reason:
-            changes.append(Change(event, answer))
+            changes.append(DecisionChange(event, answer))
     return Simulation(openings, refusals, replayed, tuple(changes))
 
 

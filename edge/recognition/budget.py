@@ -22,7 +22,7 @@ LEAST_PART = 1e-3
 however much was tried before."""
 
 
-class Budget:
+class HourlyBudget:
     """Adds up shares of the error rate over the last hour, a minute at a time. One thread.
 
     Times are monotonic seconds and must not run backwards; amounts are in whole visits.

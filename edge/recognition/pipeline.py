@@ -19,7 +19,7 @@ from edge.faces.motion import Motion, MotionGate
 from edge.faces.quality import QualityLimits, face_scale_px, intent_flaws, is_cut, measure
 from edge.faces.scenery import Scenery
 from edge.faces.tracker import Tracker
-from edge.recognition.budget import VISITS_AN_HOUR, Budget
+from edge.recognition.budget import VISITS_AN_HOUR, HourlyBudget
 from edge.recognition.company import Company
 from edge.recognition.evidence import HOPE_SLACK, is_hopeless, share_of_look, weigh
 from edge.recognition.looks import Look, decided
@@ -87,7 +87,7 @@ class Pipeline:
         self._scenery = Scenery()
         self._visits = Visits()
         self._recent = RecentFaces()
-        self._budget = Budget()
+        self._budget = HourlyBudget()
         self._trouble = PictureTrouble()
         self._company = Company()
         self._next_look = float("-inf")

@@ -69,7 +69,7 @@ class Phase(StrEnum):
     FORCED = "forced"
 
 
-class Command(StrEnum):
+class DoorCommand(StrEnum):
     """What the door wants done: relock now; sound the chime at the door; silence it."""
 
     LOCK = "lock"
@@ -86,11 +86,11 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DoorStep:
     """What came of one stimulus, in order."""
 
     notes: tuple[Note, ...] = ()
-    commands: tuple[Command, ...] = ()
+    commands: tuple[DoorCommand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

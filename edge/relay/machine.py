@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from edge.events import Kind
 from edge.relay.door import (
     Alarm,
-    Command,
+    DoorCommand,
     DoorSettings,
     DoorState,
     DoorStatus,
+    DoorStep,
     LockStatus,
     Note,
     Phase,
     Sensor,
-    Step,
 )
 from edge.relay.held import HeldLadder, Rung
 
@@ -93,14 +93,14 @@ class DoorMachine:
         self._extended = False
         self._chiming = False
         self._notes: list[Note] = []
-        self._commands: list[Command] = []
+        self._commands: list[DoorCommand] = []
         self._now = now
 
-    def use(self, settings: DoorSettings) -> Step:
+    def use(self, settings: DoorSettings) -> DoorStep:
         """Go by `settings` from now on; what was granted before stays as it was."""
         self._settings = settings
         self._ladder.use(settings.held)
-        return Step()
+        return DoorStep()
 
     @property
     def state(self) -> DoorState:
@@ -113,7 +113,7 @@ class DoorMachine:
             lock = LockStatus.LOCK_FAULT
         return DoorState(door, lock, frozenset(self._alarms), self._phase)
 
-    def granted(self, seconds: float, now: float) -> Step:
+    def granted(self, seconds: float, now: float) -> DoorStep:
         """Take note that the lock was unlocked for `seconds` from now."""
         self._at(now)
         self._granted_at = now
@@ -122,19 +122,19 @@ class DoorMachine:
         self._extended = seconds > self._settings.unlock_seconds
         return self._apply(Stimulus.ALLOWED if self._free else Stimulus.GRANTED)
 
-    def relocked(self, now: float) -> Step:
+    def relocked(self, now: float) -> DoorStep:
         """Take note that the lock was relocked on order."""
         self._at(now)
         self._relock()
         return self.tick(now)
 
-    def withdrawn(self, now: float) -> Step:
+    def withdrawn(self, now: float) -> DoorStep:
         """Take note that what `granted` said did not happen."""
         self._at(now)
         self._move(Stimulus.WITHDRAWN)
         return self.relocked(now)
 
-    def sensed(self, sensor: Sensor, active: bool, now: float) -> Step:  # noqa: FBT001 - a level
+    def sensed(self, sensor: Sensor, active: bool, now: float) -> DoorStep:  # noqa: FBT001 - a level
         """Take note of a debounced change of an input, or of its first reading."""
         self._at(now)
         if sensor is Sensor.CONTACT:
@@ -150,7 +150,7 @@ class DoorMachine:
                 return self._apply(Stimulus.ALLOWED)
         return self._step()
 
-    def fault(self, part: str, why: str | None, now: float) -> Step:
+    def fault(self, part: str, why: str | None, now: float) -> DoorStep:
         """Take note that `part` (`lock`, `contact`...) is broken, or with None that it works again."""
         self._at(now)
         if self._faults.get(part) == why:
@@ -166,13 +166,13 @@ class DoorMachine:
         self._mark(Alarm.DOOR_FAULT, bool(self._faults))
         return self._step()
 
-    def free_access(self, on: bool, now: float) -> Step:  # noqa: FBT001 - a mode
+    def free_access(self, on: bool, now: float) -> DoorStep:  # noqa: FBT001 - a mode
         """Take note that the door is meant to stand unlocked: openings are neither forced nor held."""
         self._at(now)
         self._be_free("mode", on)
         return self.tick(now)
 
-    def acknowledge(self, by: str, now: float) -> Step:
+    def acknowledge(self, by: str, now: float) -> DoorStep:
         """Take note that `by` has the alarm in hand: no repeats for the snooze, no chime."""
         self._at(now)
         if self._alarms:
@@ -181,7 +181,7 @@ class DoorMachine:
             self._note(Kind.DOOR_ACKNOWLEDGED, by=by, alarms=sorted(map(str, self._alarms)))
         return self._step()
 
-    def tick(self, now: float, *, quiet: bool = False) -> Step:
+    def tick(self, now: float, *, quiet: bool = False) -> DoorStep:
         """Let time pass. In `quiet` hours nothing chimes; the warning goes out as an event instead."""
         self._at(now)
         if self._phase in OPEN_PHASES and not self._free:
@@ -212,7 +212,7 @@ class DoorMachine:
     def _do_relock(self) -> None:
         if self._settings.relock_on_close and self._now < self._unlocked_until and not self._free:
             self._relock()
-            self._commands.append(Command.LOCK)
+            self._commands.append(DoorCommand.LOCK)
 
     def _do_time(self) -> None:
         self._ladder.start(self._now, extended=self._extended)
@@ -233,7 +233,7 @@ class DoorMachine:
         if now >= self._may_open_until:
             self._move(Stimulus.TIME_UP)
 
-    def _apply(self, stimulus: Stimulus) -> Step:
+    def _apply(self, stimulus: Stimulus) -> DoorStep:
         self._move(stimulus)
         return self._step()
 
@@ -246,7 +246,7 @@ class DoorMachine:
             do: Callable[[], None] = getattr(self, f"_do_{action}")
             do()
 
-    def _contact(self, stimulus: Stimulus) -> Step:
+    def _contact(self, stimulus: Stimulus) -> DoorStep:
         if self._free:
             self._move(Stimulus.ALLOWED)
         return self._apply(stimulus)
@@ -274,7 +274,7 @@ class DoorMachine:
             return
         if not quiet:
             self._chiming = True
-            self._commands.append(Command.CHIME)
+            self._commands.append(DoorCommand.CHIME)
         if rung is Rung.ALARM:
             self._move(Stimulus.HELD)
         elif rung is Rung.REPEAT or quiet:
@@ -283,7 +283,7 @@ class DoorMachine:
     def _hush(self) -> None:
         if self._chiming:
             self._chiming = False
-            self._commands.append(Command.HUSH)
+            self._commands.append(DoorCommand.HUSH)
 
     def _note_held(self, kind: Kind) -> None:
         self._note(
@@ -305,7 +305,7 @@ class DoorMachine:
     def _note(self, kind: Kind, **data: Any) -> None:
         self._notes.append(Note(kind, data))
 
-    def _step(self) -> Step:
-        step = Step(tuple(self._notes), tuple(self._commands))
+    def _step(self) -> DoorStep:
+        step = DoorStep(tuple(self._notes), tuple(self._commands))
         self._notes, self._commands = [], []
         return step

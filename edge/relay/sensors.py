@@ -115,7 +115,7 @@ class Levels(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class InputChange:
     """A debounced change, or the first reading. `fault` set: the input is broken, or (empty) well again."""
 
     sensor: Sensor
@@ -134,9 +134,9 @@ class Sensors:
         self._raw: dict[Sensor, bool] = {}
         self._broken: dict[Sensor, str] = {}
 
-    def poll(self, now: float) -> list[Change]:
+    def poll(self, now: float) -> list[InputChange]:
         """Return what changed since the last call, in the order of the wirings."""
-        changes: list[Change] = []
+        changes: list[InputChange] = []
         for wiring in self._wirings:
             changes += self._poll_one(wiring, now)
         return changes
@@ -145,7 +145,7 @@ class Sensors:
         """Release the pins."""
         self._levels.close()
 
-    def _poll_one(self, wiring: SensorWiring, now: float) -> list[Change]:
+    def _poll_one(self, wiring: SensorWiring, now: float) -> list[InputChange]:
         sensor = wiring.sensor
         try:
             active = wiring.is_active(self._levels.read(sensor))
@@ -160,16 +160,16 @@ class Sensors:
         if changes:  # well again: its level is news, whatever it was before
             self._debouncers[sensor] = Debouncer(wiring.debounce_seconds)
         stable = self._debouncers[sensor].feed(active, now)
-        return changes if stable is None else [*changes, Change(sensor, stable)]
+        return changes if stable is None else [*changes, InputChange(sensor, stable)]
 
-    def _judge(self, sensor: Sensor, why: str | None) -> list[Change]:
+    def _judge(self, sensor: Sensor, why: str | None) -> list[InputChange]:
         if self._broken.get(sensor) == why:
             return []
         if why is None:
             del self._broken[sensor]
-            return [Change(sensor, None, "")]
+            return [InputChange(sensor, None, "")]
         self._broken[sensor] = why
-        return [Change(sensor, None, why)]
+        return [InputChange(sensor, None, why)]
 
 
 class GpioLevels:

@@ -63,7 +63,7 @@ HELP: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SimulatedAnswer:
     """What a keypad or a recording says: the words for the log, and for how long to unlock (0: not)."""
 
     text: str
@@ -71,7 +71,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SimulatorView:
     """What there is to see, in words."""
 
     state: DoorState
@@ -115,8 +115,8 @@ class Simulator:
         self,
         clock: Monotonic,
         settings: DoorSettings,
-        keypad: Callable[[str], Answer],
-        recording: Iterable[tuple[float, Answer]] = (),
+        keypad: Callable[[str], SimulatedAnswer],
+        recording: Iterable[tuple[float, SimulatedAnswer]] = (),
         extended_seconds: float = 15.0,
     ) -> None:
         self._clock = clock
@@ -131,7 +131,7 @@ class Simulator:
         self._levels = SimulatedLevels(WIRINGS)
         self._events: deque[str] = deque(maxlen=SHOWN_EVENTS)
         self._pressed: dict[Sensor, float] = {}
-        self._playing: deque[tuple[float, Answer]] = deque()
+        self._playing: deque[tuple[float, SimulatedAnswer]] = deque()
         self._typed = ""
         self._modes: set[str] = set()
         self._cut = False
@@ -177,9 +177,9 @@ class Simulator:
         self.tick()
         return True
 
-    def page(self) -> Page:
+    def page(self) -> SimulatorView:
         """Return what there is to see now."""
-        return Page(
+        return SimulatorView(
             self.door.state,
             "energised" if self._lock.dry.unlocked else "at rest",
             {wiring.sensor.value: self._input(wiring.sensor) for wiring in WIRINGS},
@@ -190,8 +190,8 @@ class Simulator:
 
     def _act(self, key: str) -> None:
         actions: dict[str, Callable[[], None]] = {
-            "g": lambda: self._grant(Answer("granted by hand", self._settings.unlock_seconds)),
-            "e": lambda: self._grant(Answer("granted by hand, extended", self._extended_seconds)),
+            "g": lambda: self._grant(SimulatedAnswer("granted by hand", self._settings.unlock_seconds)),
+            "e": lambda: self._grant(SimulatedAnswer("granted by hand, extended", self._extended_seconds)),
             "c": self._cut_or_mend,
             "k": self._lose_or_find,
             "l": self.door.lock,
@@ -203,7 +203,7 @@ class Simulator:
         }
         actions[key]()
 
-    def _grant(self, answer: Answer) -> None:
+    def _grant(self, answer: SimulatedAnswer) -> None:
         self._say(answer.text)
         if answer.unlock_seconds <= 0:
             return

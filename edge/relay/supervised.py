@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.errors import LockError
 from edge.events import Kind
-from edge.relay.door import Command, DoorState, Note, Sensor, Step
+from edge.relay.door import DoorCommand, DoorState, DoorStep, Note, Sensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.relay.door import DoorSettings
     from edge.relay.machine import DoorMachine
-    from edge.relay.sensors import Change, Sensors
+    from edge.relay.sensors import InputChange, Sensors
 
 
 class AnyLock(Protocol):
@@ -123,17 +123,17 @@ class SupervisedDoor:
             self._on_note(self._waiting[0])
             self._waiting.popleft()
 
-    def _sensed(self, change: Change, now: float) -> Step:
+    def _sensed(self, change: InputChange, now: float) -> DoorStep:
         if change.active is None:
             return self._machine.fault(change.sensor, change.fault or None, now)
         return self._machine.sensed(Sensor(change.sensor), change.active, now)
 
-    def _take(self, what: Callable[[float], Step]) -> None:
+    def _take(self, what: Callable[[float], DoorStep]) -> None:
         with self._guarding:
             step = what(self._monotonic())
             self._waiting.extend(step.notes)
         for command in step.commands:
-            if command is Command.LOCK:
+            if command is DoorCommand.LOCK:
                 self._lock.lock()
             else:
-                self._on_chime(command is Command.CHIME)
+                self._on_chime(command is DoorCommand.CHIME)

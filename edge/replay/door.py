@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from edge.controller import Outcome
+    from edge.controller import DoorOutcome
     from edge.domain import Decision, Frame
     from edge.events import Kind
     from edge.faces.quality import QualityLimits
@@ -125,7 +125,7 @@ class ReplayDoor:
         self._controller = DoorController(pipeline, self._policy, self._events, self.lock, self.clock)
         self._pipeline = pipeline
 
-    def play(self, camera: Camera) -> Iterator[tuple[Frame, list[Outcome]]]:
+    def play(self, camera: Camera) -> Iterator[tuple[Frame, list[DoorOutcome]]]:
         """Yield every frame of `camera` with what was decided on it."""
         figures = self.figures
         while True:
@@ -136,7 +136,7 @@ class ReplayDoor:
                 return
             yield frame, self.handle(frame)
 
-    def handle(self, frame: Frame) -> list[Outcome]:
+    def handle(self, frame: Frame) -> list[DoorOutcome]:
         """Return what was decided on one frame, and note what it cost."""
         figures = self.figures
         self.clock.advance(max(frame.time - self.clock.monotonic(), 0.0))
@@ -153,7 +153,7 @@ class ReplayDoor:
         figures.frame_wall_s.append(wall)
         return outcomes
 
-    def _hear(self, outcomes: Iterable[Outcome]) -> None:
+    def _hear(self, outcomes: Iterable[DoorOutcome]) -> None:
         """Count what failed and look again at who has to wait, as the service does."""
         for notice in self._pipeline.take_notices():
             self._events.record(notice)

@@ -29,7 +29,7 @@ from edge.service.chores.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_
 from edge.service.chores.retention import FaceKeeping
 from edge.service.chores.storage import StorageWatch
 from edge.service.entry.access import DoorAccess
-from edge.service.entry.kept import EndedPasses, Roster
+from edge.service.entry.kept import EndedPasses, KnownResidents
 from edge.service.entry.rules import DoorRules
 from edge.service.hardware import DoorHardware
 from edge.service.keys import settle_key
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from edge.config.settings import Settings
     from edge.ports import Clock
     from edge.service.chores.housekeeping import Pruner
-    from edge.service.chores.storage import Stored
+    from edge.service.chores.storage import FileState
     from edge.service.parts import Seeing
     from edge.store.residents import ResidentStore
 
@@ -224,8 +224,8 @@ class DoorService:
             self._note(Kind.HEALTH_RESTARTS, starts=starts, within_seconds=RESTARTS_SECONDS)
         return _Parts(door, seeing, side, panel, watch)
 
-    def _files(self, store: ResidentStore, rules: DoorRules) -> dict[str, Stored]:
-        files: dict[str, Stored] = {
+    def _files(self, store: ResidentStore, rules: DoorRules) -> dict[str, FileState]:
+        files: dict[str, FileState] = {
             RESIDENTS_FILE: store,
             CREDENTIALS_FILE: rules.credentials,
             CONSENTS_FILE: self._consents,
@@ -293,7 +293,7 @@ class DoorService:
 
     def _namer(self, store: ResidentStore) -> Callable[[str], str | None]:
         """Return what says whom to welcome by name."""
-        find = Roster(store).find
+        find = KnownResidents(store).find
 
         def name_of(resident_id: str) -> str | None:
             if not self._settings.panel.welcome_by_name:

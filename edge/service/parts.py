@@ -16,13 +16,13 @@ from edge.relay.client import GuardedLock
 from edge.relay.dry_run import DryRunLock
 from edge.runtime.capture import MAX_SILENCE_SECONDS, Capture
 from edge.runtime.worker import Worker
-from edge.service.recognition.recogniser import Sureness, build_matcher
-from edge.service.recognition.roster import RosterFollower
+from edge.service.recognition.recogniser import ErrorRate, build_matcher
+from edge.service.recognition.roster import GalleryFollower
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.config.settings import CameraSection, LockSection, Recognition
+    from edge.config.settings import CameraSection, LockSection, RecognitionSection
     from edge.domain import Decision, EventDraft, Flaw, Frame
     from edge.faces.liveness.load import LoadedLiveness
     from edge.matcher.matcher import Matcher
@@ -97,7 +97,7 @@ class Seeing:
     models: Models
     matcher: Matcher
     pipeline: Pipeline
-    follower: RosterFollower
+    follower: GalleryFollower
     limits: QualityLimits
     liveness: LoadedLiveness
 
@@ -120,7 +120,7 @@ def gate_listener(pipeline: Any) -> Callable[[EventDraft], None]:
 
 
 def make_recognition(
-    section: Recognition,
+    section: RecognitionSection,
     models: Models,
     store: ResidentStore,
     consents: FollowedConsents,
@@ -131,8 +131,8 @@ def make_recognition(
 
     `report` gets `health.consent` and its data.
     """
-    matcher = build_matcher(models, Sureness(section.fpir, section.similarity), {})
-    follower = RosterFollower(store, matcher.gallery, consents, report)
+    matcher = build_matcher(models, ErrorRate(section.fpir, section.similarity), {})
+    follower = GalleryFollower(store, matcher.gallery, consents, report)
     follower.load()
     if section.matcher != AUTO or matcher.gallery.templates >= TEMPLATES_WORTH_MEASURING:
         matcher.use(choose(section.matcher, matcher.gallery))

@@ -83,7 +83,7 @@ TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class BackupManifest:
     """What a backup says of itself. `created_at` is ISO 8601 in UTC."""
 
     program: str
@@ -104,7 +104,7 @@ class BackupWish:
     cost: Cost = field(default_factory=Cost)
 
 
-def back_up(data: Path, file: Path, passphrase: str, now: datetime, wish: BackupWish) -> Manifest:
+def back_up(data: Path, file: Path, passphrase: str, now: datetime, wish: BackupWish) -> BackupManifest:
     """Write the data folder into `file` (mode 0600), completely or not at all. The door may run.
 
     Raises `StoreError` when there is nothing to back up, when a database is damaged, and when
@@ -117,7 +117,7 @@ def back_up(data: Path, file: Path, passphrase: str, now: datetime, wish: Backup
         with whole_file(file) as out, acting_as(owner), _snapshot(data, wish.databases) as folder:
             _add_config(folder, wish.config)
             names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-            manifest = Manifest(wish.program, now.isoformat(), tuple(names))
+            manifest = BackupManifest(wish.program, now.isoformat(), tuple(names))
             sealed = SealedWriter(out, passphrase, wish.cost)
             _pack(folder, manifest, sealed)
             sealed.finish()
@@ -209,7 +209,7 @@ def _add_config(folder: Path, config: Mapping[str, bytes]) -> None:
         (folder / CONFIG / name).write_bytes(content)
 
 
-def _pack(folder: Path, manifest: Manifest, out: SealedWriter) -> None:
+def _pack(folder: Path, manifest: BackupManifest, out: SealedWriter) -> None:
     """Write the manifest, then the files it names."""
     fields = {"program": manifest.program, "created_at": manifest.created_at, "files": manifest.files}
     text = json.dumps(fields).encode()

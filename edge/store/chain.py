@@ -38,7 +38,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ChainRow:
     """One stored entry: `body` is canonical JSON, everything else must agree with it."""
 
     seq: int
@@ -62,7 +62,7 @@ class Stamp:
     door_id: str
 
 
-def forge(draft: EventDraft, identity: str, stamp: Stamp, prev: Link) -> Row:
+def forge(draft: EventDraft, identity: str, stamp: Stamp, prev: Link) -> ChainRow:
     """Return the row that follows `prev`; what of the draft does not fit is cut, see `fitted_data`.
 
     A time without a zone is taken for UTC.
@@ -86,7 +86,7 @@ def forge(draft: EventDraft, identity: str, stamp: Stamp, prev: Link) -> Row:
             "prev": prev.hash,
         }
     )
-    return Row(seq, identity, body, digest(body))
+    return ChainRow(seq, identity, body, digest(body))
 
 
 def digest(body: str) -> str:
@@ -94,7 +94,7 @@ def digest(body: str) -> str:
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def to_event(row: Row) -> DoorEvent:
+def to_event(row: ChainRow) -> DoorEvent:
     """Return the row as a `DoorEvent`. Raises `JournalTampered` when it cannot be read at all."""
     try:
         fields = json.loads(row.body)
@@ -120,7 +120,7 @@ def to_event(row: Row) -> DoorEvent:
         ) from error
 
 
-def check_chain(rows: Iterable[Row], stream: str, anchor: Link) -> Link:
+def check_chain(rows: Iterable[ChainRow], stream: str, anchor: Link) -> Link:
     """Return the last link after checking every row, which must come in order of `seq`.
 
     `anchor` is the last entry that retention removed (`Link()` when none was). Raises
@@ -136,7 +136,7 @@ def check_chain(rows: Iterable[Row], stream: str, anchor: Link) -> Link:
     return link
 
 
-def _flaw(row: Row, stream: str, before: Link) -> str:
+def _flaw(row: ChainRow, stream: str, before: Link) -> str:
     """Return what is wrong with one row, or an empty string."""
     if digest(row.body) != row.hash:
         return "was edited: its hash does not fit its content"

@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from edge.events import Kind
-from edge.store.chain import ENVELOPE_VERSION, Row, digest
+from edge.store.chain import ENVELOPE_VERSION, ChainRow, digest
 from edge.store.payload import canonical
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ MOST_NAME = 64
 """Characters of a stream, a kind or a hash on the wire."""
 
 
-def is_sendable(row: Row, stream: str) -> bool:
+def is_sendable(row: ChainRow, stream: str) -> bool:
     """Return whether whoever receives the row can store it, be it edited: that is theirs to doubt."""
     try:
         fields = json.loads(row.body)
@@ -38,7 +38,7 @@ def is_sendable(row: Row, stream: str) -> bool:
     return is_ours and all(isinstance(name, str) and 0 < len(name) <= MOST_NAME for name in named)
 
 
-def stand_in(stream: str, before: Link) -> Row:
+def stand_in(stream: str, before: Link) -> ChainRow:
     """Return the row that takes the place of the damaged one after `before`."""
     seq = before.seq + 1
     identity = f"{stream}:{seq}"
@@ -59,4 +59,4 @@ def stand_in(stream: str, before: Link) -> Row:
         "prev": before.hash,
     }
     body = canonical(fields)
-    return Row(seq, identity, body, digest(body))
+    return ChainRow(seq, identity, body, digest(body))

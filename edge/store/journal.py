@@ -14,7 +14,7 @@ from edge.domain import EventDraft
 from edge.errors import JournalUnavailable, StoreDamaged, StoreError
 from edge.events import Kind
 from edge.store.card import is_damage, is_full, leaves_usable
-from edge.store.chain import GENESIS, Link, Row, Stamp, forge, to_event
+from edge.store.chain import GENESIS, ChainRow, Link, Stamp, forge, to_event
 from edge.store.database import damage_of, open_database, quarantine, transaction
 from edge.store.ids import uuid7
 from edge.store.reader import JOURNAL, JournalReader, last_given
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.domain import DoorEvent
-    from edge.store.retention import Relief
+    from edge.store.retention import FreedSpace
 
 LOG = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class SqliteJournal:
         boot: str,
         clock_trust: Callable[[], str],
         new_id: Callable[[datetime], str] = uuid7,
-        relief: Callable[[], Relief | None] = lambda: None,
+        relief: Callable[[], FreedSpace | None] = lambda: None,
     ) -> None:
         self._path = path
         self._door_id = door_id
@@ -63,7 +63,7 @@ class SqliteJournal:
         self._lock = threading.Lock()
         self._is_open = False
         self._owed: list[EventDraft] = []
-        self._doubtful: tuple[EventDraft, Row] | None = None
+        self._doubtful: tuple[EventDraft, ChainRow] | None = None
         self._open_whole()
 
     def append(self, draft: EventDraft) -> DoorEvent:
@@ -217,7 +217,7 @@ class SqliteJournal:
                 self._commit(self._owed[0])
                 self._owed.pop(0)
 
-    def _forge(self, draft: EventDraft) -> Row:
+    def _forge(self, draft: EventDraft) -> ChainRow:
         stamp = Stamp(self.stream, self._boot, self._clock_trust(), self._door_id)
         return forge(draft, self._new_id(draft.at), stamp, self._end())
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from edge.errors import JournalUnavailable
 from edge.store.card import is_damage
-from edge.store.chain import GENESIS, Link, Row
+from edge.store.chain import GENESIS, ChainRow, Link
 from edge.store.damaged_entry import is_sendable, stand_in
 from edge.store.database import open_database, transaction
 from edge.store.reader import JOURNAL, last_given
@@ -73,7 +73,7 @@ class SqliteOutbox:
             found = _readable_rows(connection, before.seq, upto)
         return [(row.seq, row.envelope) for row in self._without_gap(found, before, upto)]
 
-    def _without_gap(self, found: dict[int, Row], before: Link, upto: int) -> Iterator[Row]:
+    def _without_gap(self, found: dict[int, ChainRow], before: Link, upto: int) -> Iterator[ChainRow]:
         for seq in range(before.seq + 1, upto + 1):
             row = found.get(seq)
             if row is not None and is_sendable(row, self._stream):
@@ -133,11 +133,11 @@ class SqliteOutbox:
         return connection
 
 
-def _readable_rows(connection: sqlite3.Connection, after_seq: int, upto: int) -> dict[int, Row]:
+def _readable_rows(connection: sqlite3.Connection, after_seq: int, upto: int) -> dict[int, ChainRow]:
     """Return the entries above `after_seq` up to `upto` by number, but those on damaged pages."""
     sql = "SELECT seq, id, body, hash FROM events WHERE seq > ? AND seq <= ? ORDER BY seq"
     try:
-        return {columns[0]: Row(*columns) for columns in connection.execute(sql, (after_seq, upto))}
+        return {columns[0]: ChainRow(*columns) for columns in connection.execute(sql, (after_seq, upto))}
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise

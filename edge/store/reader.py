@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from edge.errors import JournalTampered, JournalUnavailable, StoreError
 from edge.store.card import is_damage
-from edge.store.chain import GENESIS, Link, Row, check_chain, to_event
+from edge.store.chain import GENESIS, ChainRow, Link, check_chain, to_event
 from edge.store.database import Schema, open_read_only
 
 if TYPE_CHECKING:
@@ -81,12 +81,12 @@ class JournalReader:
         """
         return [to_event(row) for row in self.rows(after_seq, limit)]
 
-    def rows(self, after_seq: int, limit: int) -> list[Row]:
+    def rows(self, after_seq: int, limit: int) -> list[ChainRow]:
         """Return the same entries as they are stored."""
         sql = "SELECT seq, id, body, hash FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
         with self._lock, self._unavailable():
             found: Rows = self._connection.execute(sql, (after_seq, limit)).fetchall()
-        return [Row(*columns) for columns in found]
+        return [ChainRow(*columns) for columns in found]
 
     def of_kind(self, kind: str, limit: int = 100) -> list[DoorEvent]:
         """Return the newest `limit` events of `kind`, oldest first. Reads the whole journal."""
@@ -96,7 +96,7 @@ class JournalReader:
         )
         with self._lock, self._unavailable():
             found: Rows = self._connection.execute(sql, (kind, limit)).fetchall()
-        return [to_event(Row(*columns)) for columns in reversed(found)]
+        return [to_event(ChainRow(*columns)) for columns in reversed(found)]
 
     def last_grants(self, methods: Collection[str]) -> dict[str, LastGrant]:
         """Return the newest grant of each resident by one of `methods`. Reads the whole journal.
@@ -156,12 +156,12 @@ def field_of(path: str) -> str:
     return f"CASE WHEN json_valid(body) THEN json_extract(body, '{path}') END"
 
 
-def _all_rows(connection: sqlite3.Connection, upto: int) -> Iterator[Row]:
+def _all_rows(connection: sqlite3.Connection, upto: int) -> Iterator[ChainRow]:
     """Give every entry; the first on a damaged page raises `JournalTampered` with its number."""
     seq = upto
     try:
         for columns in connection.execute("SELECT seq, id, body, hash FROM events ORDER BY seq"):
-            yield Row(*columns)
+            yield ChainRow(*columns)
             seq = columns[0]
     except sqlite3.DatabaseError as error:
         if not is_damage(error):

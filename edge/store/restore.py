@@ -25,7 +25,7 @@ from edge.durable import sync_folder
 from edge.errors import StoreError
 from edge.events import Kind
 from edge.store.acting import acting_as, owner_to_become
-from edge.store.backup import CONFIG, MANIFEST, NAME, OLD_JOURNALS, Manifest
+from edge.store.backup import CONFIG, MANIFEST, NAME, OLD_JOURNALS, BackupManifest
 from edge.store.database import open_read_only
 from edge.store.journal import SqliteJournal
 from edge.store.reader import JOURNAL, JOURNAL_FILE, JournalReader, last_given
@@ -75,7 +75,7 @@ class Restored:
     `erased` withdrew their consent since: they are residents still, without a face.
     """
 
-    manifest: Manifest
+    manifest: BackupManifest
     journal: OldJournal | None
     set_aside: Path | None
     back_again: tuple[str, ...]
@@ -188,7 +188,7 @@ def _require_unused(data: Path) -> None:
             continue  # damaged: a reason to restore
 
 
-def _unpack(reader: SealedReader, stage: Path) -> Manifest:
+def _unpack(reader: SealedReader, stage: Path) -> BackupManifest:
     stream = cast("IO[bytes]", reader)  # a stream of tar only reads
     with tarfile.open(fileobj=stream, mode="r|") as archive:
         manifest = _read_manifest(archive, reader.path)
@@ -199,13 +199,13 @@ def _unpack(reader: SealedReader, stage: Path) -> Manifest:
     return manifest
 
 
-def _read_manifest(archive: tarfile.TarFile, file: Path) -> Manifest:
+def _read_manifest(archive: tarfile.TarFile, file: Path) -> BackupManifest:
     entry = archive.next()
     content = archive.extractfile(entry) if entry is not None and entry.name == MANIFEST else None
     if content is None:
         raise StoreError(f"{file}: the backup has no table of contents; it was not made by facegate backup")
     fields = json.loads(content.read())
-    return Manifest(fields["program"], fields["created_at"], tuple(fields["files"]))
+    return BackupManifest(fields["program"], fields["created_at"], tuple(fields["files"]))
 
 
 def _extract(archive: tarfile.TarFile, entry: tarfile.TarInfo, stage: Path, file: Path) -> None:
@@ -220,7 +220,7 @@ def _extract(archive: tarfile.TarFile, entry: tarfile.TarInfo, stage: Path, file
         os.fsync(out.fileno())
 
 
-def _check(stage: Path, manifest: Manifest, databases: Mapping[str, Schema]) -> None:
+def _check(stage: Path, manifest: BackupManifest, databases: Mapping[str, Schema]) -> None:
     """Refuse what this program cannot use, before anything is put in place."""
     for name in manifest.files:
         if not (stage / name).exists():
@@ -243,7 +243,9 @@ def _ids(folder: Path) -> set[str]:
         return {row[0] for row in connection.execute("SELECT id FROM residents")}
 
 
-def _begin_stream(stage: Path, manifest: Manifest, now: datetime, *, is_reviving: bool) -> OldJournal | None:
+def _begin_stream(
+    stage: Path, manifest: BackupManifest, now: datetime, *, is_reviving: bool
+) -> OldJournal | None:
     """Move the old journal into a folder of its own and begin a new one that says so."""
     path = stage / JOURNAL_FILE
     if not path.exists():
@@ -264,7 +266,7 @@ def _begin_stream(stage: Path, manifest: Manifest, now: datetime, *, is_reviving
     return old
 
 
-def _draft(old: OldJournal, manifest: Manifest, now: datetime, *, is_reviving: bool) -> EventDraft:
+def _draft(old: OldJournal, manifest: BackupManifest, now: datetime, *, is_reviving: bool) -> EventDraft:
     data = {
         "old_stream": old.stream,
         "old_seq": old.last_seq,

@@ -38,7 +38,7 @@ ENOUGH_PAGES = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Relief:
+class FreedSpace:
     """What was given up for room on the disk: the ballast, and how many entries up to which number."""
 
     ballast: bool
@@ -92,7 +92,7 @@ class Retention:
                 removed += count
         return removed
 
-    def make_room(self) -> Relief | None:
+    def make_room(self) -> FreedSpace | None:
         """Give something up on a full disk and return what; None when there is nothing, or it failed.
 
         The ballast first, and in the room it leaves one step of entries: those that have arrived,
@@ -112,7 +112,7 @@ class Retention:
         if not ballast and not removed:
             return None
         LOG.error("disk full: gave up %s; free some space", _given_up(ballast, removed))
-        return Relief(ballast, removed, upto)
+        return FreedSpace(ballast, removed, upto)
 
     def _drop_ballast(self) -> bool:
         try:

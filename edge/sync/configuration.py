@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from edge.broker.clerk import Clerk
+from edge.broker.clerk import TopicWorker
 from edge.domain import EventDraft
 from edge.errors import FacegateError, SyncError
 from edge.events import Kind
-from edge.sync.refusals import Refusals
+from edge.sync.refusals import RefusalLimit
 from edge.wire.configuration import MAX_BYTES, PURPOSE, Desired
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.broker.session import Session
+    from edge.broker.session import BrokerSession
     from edge.broker.settings import BrokerSettings
     from edge.ports import Clock
     from edge.wire.configuration import Reported
@@ -35,8 +35,8 @@ class Keeper(Protocol):
         """Return what counts now. Any thread."""
 
 
-class ConfigurationClerk(Clerk):
-    """The part of sync that takes wishes and tells what counts; has a thread of its own (see `Clerk`).
+class ConfigurationFollower(TopicWorker):
+    """The part of sync that takes wishes and tells what counts; has a thread of its own (see `TopicWorker`).
 
     A message that is not for us or not signed is refused with an event (`config.refused`), and so
     is what the keeper refuses; the same one once.
@@ -58,7 +58,7 @@ class ConfigurationClerk(Clerk):
         self._record = record
         self._clock = clock
         self._refused = ""
-        self._refusals = Refusals()
+        self._refusals = RefusalLimit()
         self._told = b""
 
     def handle(self, message: Message) -> None:
@@ -76,7 +76,7 @@ class ConfigurationClerk(Clerk):
             self._told = report
             self.send(self._report_topic, report, retain=True)
 
-    def opened(self, session: Session, now: float) -> None:  # noqa: ARG002 - the part's signature
+    def opened(self, session: BrokerSession, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Report at a new connection: the broker may have forgotten."""
         self.send(self._report_topic, self._keeper.reported().encode(), retain=True)
 

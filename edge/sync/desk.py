@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from edge.broker.clerk import Clerk
+from edge.broker.clerk import TopicWorker
 from edge.domain import EventDraft
 from edge.errors import FacegateError
 from edge.events import Kind
-from edge.sync.refusals import Refusals
-from edge.wire.commands import Command, CommandRefused, CommandType, Outcome, Refused
-from edge.wire.messages import Answer
+from edge.sync.refusals import RefusalLimit
+from edge.wire.commands import Command, CommandOutcome, CommandRefusal, CommandRefused, CommandType
+from edge.wire.messages import CommandAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from edge.sync.gate import CommandGate
     from edge.wire.messages import Message
 
-    Reply: TypeAlias = Callable[[Outcome], None]
+    Reply: TypeAlias = Callable[[CommandOutcome], None]
     Execute: TypeAlias = Callable[[Command, Reply], None]
 
 LOG = logging.getLogger(__name__)
 
 
-class CommandDesk(Clerk):
-    """The part of sync that takes commands; has a thread of its own (see `Clerk`).
+class CommandDesk(TopicWorker):
+    """The part of sync that takes commands; has a thread of its own (see `TopicWorker`).
 
     `execute` is called on the desk's thread for each admitted command; it must return soon and
     call `reply` once, from any thread, when the physical outcome is known. Each command and each
@@ -50,7 +50,7 @@ class CommandDesk(Clerk):
         self._record = record
         self._clock = clock
         self._answer_topic = settings.topic("cmd", "ack")
-        self._refusals = Refusals()
+        self._refusals = RefusalLimit()
 
     def handle(self, message: Message) -> None:
         """Judge and execute one message; what the thread does with each."""
@@ -60,7 +60,7 @@ class CommandDesk(Clerk):
             self._refuse(refusal)
             return
         except FacegateError as error:  # the ledger cannot be written: better no command than two
-            self._refuse(CommandRefused(Refused.UNAVAILABLE, str(error)))
+            self._refuse(CommandRefused(CommandRefusal.UNAVAILABLE, str(error)))
             return
         if command.type is CommandType.CHALLENGE:
             self._answer(command.id, "done", "nonce", {"nonce": self._gate.hand_out_nonce()})
@@ -69,7 +69,7 @@ class CommandDesk(Clerk):
         self._perform(command)
 
     def _perform(self, command: Command) -> None:
-        def reply(outcome: Outcome) -> None:
+        def reply(outcome: CommandOutcome) -> None:
             kind = Kind.COMMAND_DONE if outcome.status == "done" else Kind.COMMAND_FAILED
             self._journal_command(kind, command, outcome.text)
             self._answer(command.id, outcome.status, outcome.text, outcome.data)
@@ -77,11 +77,11 @@ class CommandDesk(Clerk):
         try:
             self._execute(command, reply)
         except FacegateError as error:
-            reply(Outcome("failed", str(error)))
+            reply(CommandOutcome("failed", str(error)))
 
     def _refuse(self, refusal: CommandRefused) -> None:
         if refusal.command_id is not None:
-            status = "duplicate" if refusal.refused is Refused.DUPLICATE else "rejected"
+            status = "duplicate" if refusal.refused is CommandRefusal.DUPLICATE else "rejected"
             self._answer(refusal.command_id, status, str(refusal), {})
         unreported = self._refusals.tell(self._clock.monotonic())
         if unreported is None:
@@ -104,4 +104,4 @@ class CommandDesk(Clerk):
         self._record(EventDraft.now(self._clock, kind, data, reason=reason))
 
     def _answer(self, command_id: str, status: str, text: str, data: dict[str, Any]) -> None:
-        self.send(self._answer_topic, Answer(command_id, status, text, data).encode())
+        self.send(self._answer_topic, CommandAnswer(command_id, status, text, data).encode())

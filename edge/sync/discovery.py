@@ -15,7 +15,7 @@ from edge.wire.home_assistant import PREFIX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.broker.session import Session
+    from edge.broker.session import BrokerSession
     from edge.broker.settings import BrokerSettings
     from edge.wire.messages import Message
 
@@ -73,7 +73,7 @@ class Announcer:
     def __init__(self, messages: Sequence[tuple[str, bytes]]) -> None:
         self._messages = messages
 
-    def opened(self, session: Session, now: float) -> None:  # noqa: ARG002 - the part's signature
+    def opened(self, session: BrokerSession, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Publish them: the broker may have forgotten."""
         for topic, payload in self._messages:
             session.publish(topic, payload, retain=True)
@@ -84,7 +84,7 @@ class Announcer:
     def taken(self, mid: int, problem: str | None, now: float) -> None:
         """Care for nothing: doors work without Home Assistant."""
 
-    def step(self, session: Session, now: float) -> None:
+    def step(self, session: BrokerSession, now: float) -> None:
         """Have nothing to do in between."""
 
 

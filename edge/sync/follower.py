@@ -6,11 +6,11 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from edge.broker.clerk import Clerk
+from edge.broker.clerk import TopicWorker
 from edge.domain import EventDraft, RosterChange, RosterState
 from edge.errors import FacegateError, RosterDrift, StoreError, SyncError
 from edge.events import Kind
-from edge.sync.refusals import Refusals
+from edge.sync.refusals import RefusalLimit
 from edge.wire.roster import (
     CONFIRMED,
     DELTA,
@@ -19,8 +19,8 @@ from edge.wire.roster import (
     Confirmation,
     Delta,
     Head,
-    Manifest,
     Question,
+    SnapshotManifest,
     parse_part,
 )
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from edge.broker.session import Session
+    from edge.broker.session import BrokerSession
     from edge.broker.settings import BrokerSettings
     from edge.ports import Clock, Roster
     from edge.wire.messages import Message
@@ -43,8 +43,8 @@ MOST_PATIENCE_SECONDS = 300.0
 """Wait for an answer, doubled each time; also after a change that had to be refused."""
 
 
-class RosterFollower(Clerk):
-    """The part of sync that follows the roster; has a thread of its own (see `Clerk`).
+class RosterFollower(TopicWorker):
+    """The part of sync that follows the roster; has a thread of its own (see `TopicWorker`).
 
     A change is applied whole or not at all, and only from exactly where we are; what is signed
     but older than what we have is refused; whatever does not add up ends in a full snapshot.
@@ -84,12 +84,12 @@ class RosterFollower(Clerk):
         """The last answer to a nonce of ours: what was said, and when it had been asked for."""
         self._is_new = False
         self._head: RosterState | None = None
-        self._manifest: Manifest | None = None
+        self._manifest: SnapshotManifest | None = None
         self._parts: dict[int, list[RosterChange]] = {}
         self._asked_at: float | None = None
         self._patience = FIRST_PATIENCE_SECONDS
         self._refused = ""
-        self._refusals = Refusals()
+        self._refusals = RefusalLimit()
 
     @property
     def behind(self) -> int:
@@ -119,7 +119,7 @@ class RosterFollower(Clerk):
         except FacegateError as error:
             self._refuse(error)
 
-    def opened(self, session: Session, now: float) -> None:
+    def opened(self, session: BrokerSession, now: float) -> None:
         """Ask at once where the property's roster is: what the broker kept may be old."""
         super().opened(session, now)
         self._is_new = True
@@ -185,7 +185,7 @@ class RosterFollower(Clerk):
             self._take_part(int(number), message.payload)
 
     def _take_manifest(self, payload: bytes) -> None:
-        manifest = Manifest.parse(self._keys.open(payload, SNAPSHOT))
+        manifest = SnapshotManifest.parse(self._keys.open(payload, SNAPSHOT))
         self._require_device(manifest.device)
         self._require_not_older(manifest.state)
         if manifest.state == self._roster.state():

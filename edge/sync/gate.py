@@ -16,9 +16,9 @@ from edge.wire.commands import (
     VOIDED_BY_LOCKDOWN,
     WITHOUT_NONCE,
     Command,
+    CommandRefusal,
     CommandRefused,
     CommandType,
-    Refused,
     parse_command,
 )
 
@@ -79,13 +79,13 @@ class CommandGate:
         """Return the command to execute now; its id is taken for good."""
         command = self._authentic(message)
         if command.device != self._device:
-            raise CommandRefused(Refused.OTHER_DEVICE, f"it is for {command.device}", command.id)
+            raise CommandRefused(CommandRefusal.OTHER_DEVICE, f"it is for {command.device}", command.id)
         if self._ledger.is_known(command.id):
-            raise CommandRefused(Refused.DUPLICATE, "it was taken before", command.id)
+            raise CommandRefused(CommandRefusal.DUPLICATE, "it was taken before", command.id)
         self._require_fresh(command)
         self._require_rate(command)
         if not self._ledger.claim(command.id, self._clock.now()):
-            raise CommandRefused(Refused.DUPLICATE, "it was taken before", command.id)
+            raise CommandRefused(CommandRefusal.DUPLICATE, "it was taken before", command.id)
         if command.type is CommandType.LOCKDOWN:
             self._lockdown_since = self._handed_out
         return command
@@ -103,13 +103,15 @@ class CommandGate:
 
     def _authentic(self, message: Message) -> Command:
         if message.retained:
-            raise CommandRefused(Refused.RETAINED, "a command must be sent, not left lying at the broker")
+            raise CommandRefused(
+                CommandRefusal.RETAINED, "a command must be sent, not left lying at the broker"
+            )
         if len(message.payload) > MAX_COMMAND_BYTES:
-            raise CommandRefused(Refused.MALFORMED, f"{len(message.payload)} bytes")
+            raise CommandRefused(CommandRefusal.MALFORMED, f"{len(message.payload)} bytes")
         try:
             body = self._keys.open(message.payload, PURPOSE)
         except SyncError as error:
-            raise CommandRefused(Refused.SIGNATURE, str(error)) from error
+            raise CommandRefused(CommandRefusal.SIGNATURE, str(error)) from error
         return parse_command(body)
 
     def _require_fresh(self, command: Command) -> None:
@@ -119,10 +121,10 @@ class CommandGate:
         if self._clock_trust() == "synced":
             age = self._clock.now() - command.issued
             if not -CLOCK_SKEW <= age <= command.ttl + CLOCK_SKEW:
-                raise CommandRefused(Refused.EXPIRED, f"issued at {command.issued}", command.id)
+                raise CommandRefused(CommandRefusal.EXPIRED, f"issued at {command.issued}", command.id)
         elif command.type is not CommandType.CHALLENGE:
             raise CommandRefused(
-                Refused.NONCE,
+                CommandRefusal.NONCE,
                 "this door has no network time and cannot tell how old that is; ask for a challenge first",
                 command.id,
             )
@@ -130,12 +132,16 @@ class CommandGate:
     def _require_nonce(self, command: Command) -> None:
         nonce = self._nonces.pop(command.nonce or "", None)
         if nonce is None or nonce.until <= self._clock.monotonic():
-            raise CommandRefused(Refused.NONCE, "ask for a challenge first, answer within 10 s", command.id)
+            raise CommandRefused(
+                CommandRefusal.NONCE, "ask for a challenge first, answer within 10 s", command.id
+            )
         if command.type in VOIDED_BY_LOCKDOWN and nonce.number <= self._lockdown_since:
-            raise CommandRefused(Refused.OVERTAKEN, "the door was locked down meanwhile", command.id)
+            raise CommandRefused(CommandRefusal.OVERTAKEN, "the door was locked down meanwhile", command.id)
         if command.type in MODES:
             if nonce.number < self._mode_since:
-                raise CommandRefused(Refused.OVERTAKEN, "a later mode was ordered meanwhile", command.id)
+                raise CommandRefused(
+                    CommandRefusal.OVERTAKEN, "a later mode was ordered meanwhile", command.id
+                )
             self._mode_since = nonce.number
 
     def _require_rate(self, command: Command) -> None:
@@ -144,6 +150,6 @@ class CommandGate:
         now = self._clock.monotonic()
         if len(self._unlocks) == UNLOCKS_PER_MINUTE and now - self._unlocks[0] < 60:
             raise CommandRefused(
-                Refused.TOO_MANY, f"{UNLOCKS_PER_MINUTE} remote unlocks a minute", command.id
+                CommandRefusal.TOO_MANY, f"{UNLOCKS_PER_MINUTE} remote unlocks a minute", command.id
             )
         self._unlocks.append(now)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from edge.broker.client import LinkStatus, SyncClient
 from edge.broker.settings import Ack
 from edge.errors import SyncError
-from edge.sync.window import Window
+from edge.sync.window import InFlightWindow
 from edge.wire.messages import MAX_BATCH_EVENTS, EventAck, batch
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-    from edge.broker.client import Part
-    from edge.broker.session import Session
+    from edge.broker.client import LinkPart
+    from edge.broker.session import BrokerSession
     from edge.broker.settings import BrokerSettings
     from edge.ports import Outbox
     from edge.wire.messages import Message
@@ -39,7 +39,7 @@ class EventPump:
         self._batch_events = MAX_BATCH_EVENTS if settings.ack is Ack.APPLICATION else 1
         self._policy = settings.ack
         self._stream = outbox.stream
-        self._window = Window(settings.ack, outbox.done_upto())
+        self._window = InFlightWindow(settings.ack, outbox.done_upto())
         self.subscriptions: Sequence[str] = (
             (settings.topic("evt", "ack"),) if settings.ack is Ack.APPLICATION else ()
         )
@@ -51,7 +51,7 @@ class EventPump:
         """The number up to which everything has arrived."""
         return self._window.done
 
-    def opened(self, session: Session, now: float) -> None:
+    def opened(self, session: BrokerSession, now: float) -> None:
         """Begin again with the first event that has not arrived."""
         self._window.start(now, session.receive_maximum)
 
@@ -78,7 +78,7 @@ class EventPump:
         elif self._window.broker_took(mid, now):
             self._progress()
 
-    def step(self, session: Session, now: float) -> None:
+    def step(self, session: BrokerSession, now: float) -> None:
         """Send what there is room for; after a silence, send it again."""
         if self._outbox.stream != self._stream:
             self._begin_stream(session, now)
@@ -92,10 +92,10 @@ class EventPump:
             mid = session.publish(self._topic, payload, done=self._window.done)
             self._window.launched(mid, upto, now)
 
-    def _begin_stream(self, session: Session, now: float) -> None:
+    def _begin_stream(self, session: BrokerSession, now: float) -> None:
         """Follow a journal that was begun anew: its numbers start at 1 again."""
         self._stream = self._outbox.stream
-        self._window = Window(self._policy, self._outbox.done_upto())
+        self._window = InFlightWindow(self._policy, self._outbox.done_upto())
         self._window.start(now, session.receive_maximum)
 
     def _progress(self) -> None:
@@ -135,7 +135,7 @@ class EventPublisher:
         outbox: Outbox,
         settings: BrokerSettings,
         *,
-        others: Sequence[Part] = (),
+        others: Sequence[LinkPart] = (),
         boot: str = "",
         rng: random.Random | None = None,
     ) -> None:

@@ -7,7 +7,7 @@ from collections import deque
 MOST_A_MINUTE = 10
 
 
-class Refusals:
+class RefusalLimit:
     """Lets ten a minute through. One thread; `now` is monotonic seconds."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from edge.wire.messages import VERSION
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from edge.broker.session import Session
+    from edge.broker.session import BrokerSession
     from edge.broker.settings import BrokerSettings
     from edge.wire.messages import Message
 
@@ -45,7 +45,7 @@ class StateReporter:
         self._look_at = 0.0
         self._repeat_at = 0.0
 
-    def opened(self, session: Session, now: float) -> None:  # noqa: ARG002 - the part's signature
+    def opened(self, session: BrokerSession, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Report at once at a new connection: the broker may have forgotten."""
         self._told, self._look_at = None, now
 
@@ -55,7 +55,7 @@ class StateReporter:
     def taken(self, mid: int, problem: str | None, now: float) -> None:
         """Care for nothing: the next report replaces this one."""
 
-    def step(self, session: Session, now: float) -> None:
+    def step(self, session: BrokerSession, now: float) -> None:
         """Look whether there is something to tell."""
         if now < self._look_at:
             return

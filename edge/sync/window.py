@@ -31,7 +31,7 @@ class Flight:
     taken: bool = False
 
 
-class Window:
+class InFlightWindow:
     """What was sent and what has arrived. One thread; `now` is monotonic seconds."""
 
     def __init__(self, policy: Ack, done: int = 0) -> None:

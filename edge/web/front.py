@@ -57,7 +57,7 @@ TELL_SECONDS = 60.0
 LINGER_SECONDS = 2.0
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that is answered here and goes no further."""
 
     def __init__(self, status: HTTPStatus, text: str) -> None:
@@ -181,7 +181,7 @@ class Front:
                 return
             try:
                 await self._exchange(browser, request)
-            except Refused as refusal:
+            except RequestRefused as refusal:
                 await self._refuse(browser, refusal)
                 return
             if browser.http.our_state is not h11.DONE or browser.http.their_state is not h11.DONE:
@@ -201,7 +201,9 @@ class Front:
             await _let_finish(browser.reader)
             return
         if not self._budget.take(size):
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "too much is being sent at once; try again soon")
+            raise RequestRefused(
+                HTTPStatus.SERVICE_UNAVAILABLE, "too much is being sent at once; try again soon"
+            )
         try:
             body = await self._body(browser, size)
             await self._in_turn(browser, request, body, cookie)
@@ -224,7 +226,9 @@ class Front:
         try:
             await asyncio.wait_for(places.acquire(), self._limits.answer_seconds)
         except TimeoutError as error:
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the page is busy; try again soon") from error
+            raise RequestRefused(
+                HTTPStatus.SERVICE_UNAVAILABLE, "the page is busy; try again soon"
+            ) from error
         try:
             added = [(TOO_LARGE, too_large.encode())] if too_large else []
             http, sent = as_sent(request, body, [(b"x-forwarded-for", browser.address.encode()), *added])
@@ -253,7 +257,7 @@ class Front:
             if answered:
                 raise
             text = "the door's page does not answer; try again soon"
-            raise Refused(HTTPStatus.BAD_GATEWAY, text) from error
+            raise RequestRefused(HTTPStatus.BAD_GATEWAY, text) from error
 
     def _noted(self, response: h11.Response, cookie: str, browser: Browser) -> h11.Response:
         headers = list(response.headers)
@@ -266,7 +270,7 @@ class Front:
             kept.append((b"connection", b"close"))
         return h11.Response(status_code=response.status_code, headers=kept, reason=response.reason)
 
-    async def _refuse(self, browser: Browser, refusal: Refused) -> None:
+    async def _refuse(self, browser: Browser, refusal: RequestRefused) -> None:
         if browser.http.our_state is not h11.SEND_RESPONSE:
             return
         body = f"{refusal}\n".encode()

@@ -9,13 +9,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 
 from edge.web.between import TOO_LARGE_HEADER
-from edge.web.refusals import Refused
+from edge.web.refusals import RefusalKind
 from edge.words import nearest, say
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from edge.web.refusals import Refusals
+    from edge.web.refusals import RefusalLog
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
 """Eight phone photos, shrunk, or one as it is; nothing else the panel takes is larger."""
@@ -39,7 +39,7 @@ HEADERS = {
 class RequestGuard:
     """ASGI middleware. Refuses bodies that are too large or do not say how large they are; logs it."""
 
-    def __init__(self, app: ASGIApp, refusals: Refusals) -> None:
+    def __init__(self, app: ASGIApp, refusals: RefusalLog) -> None:
         self._app = app
         self._refusals = refusals
 
@@ -52,7 +52,7 @@ class RequestGuard:
         handler = self._app if refusal is None else refusal
         if refusal is not None:
             address = scope["client"][0] if scope.get("client") else "?"
-            await run_in_threadpool(self._refusals.tell, Refused.TOO_LARGE, address, scope["path"])
+            await run_in_threadpool(self._refusals.tell, RefusalKind.TOO_LARGE, address, scope["path"])
         await handler(scope, _Limited(receive).receive, _with_headers(send))
 
 

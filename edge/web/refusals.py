@@ -22,7 +22,7 @@ MOST_ADDRESSES = 1024
 MOST_LETTERS = 80
 
 
-class Refused(StrEnum):
+class RefusalKind(StrEnum):
     """Why a request was not looked at any further."""
 
     FORGED = "forged"
@@ -35,17 +35,17 @@ class Refused(StrEnum):
     """A form or a picture that is not what it says."""
 
 
-class Refusals:
+class RefusalLog:
     """Tells `note` (reason, address, path, how many went untold before). Any thread."""
 
-    def __init__(self, clock: Clock, note: Callable[[Refused, str, str, int], None]) -> None:
+    def __init__(self, clock: Clock, note: Callable[[RefusalKind, str, str, int], None]) -> None:
         self._clock = clock
         self._note = note
         self._lock = threading.Lock()
         self._told: OrderedDict[str, float] = OrderedDict()
         self._untold = 0
 
-    def tell(self, why: Refused, address: str, path: str) -> None:
+    def tell(self, why: RefusalKind, address: str, path: str) -> None:
         """Take note of a refusal."""
         untold = self._turn(address)
         if untold is None:

@@ -135,7 +135,7 @@ class FrontEnded(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageProcesses:
     """A page's two ends: the Unix socket to answer at, and the process that faces the network."""
 
     inner: socket.socket
@@ -153,7 +153,7 @@ class Page:
 
 
 @contextmanager
-def facing_network(served: Served, address: tuple[str, int]) -> Iterator[Page]:
+def facing_network(served: Served, address: tuple[str, int]) -> Iterator[PageProcesses]:
     """Give a page whose other half listens at `address`. Raises OSError for a busy port."""
     with ExitStack() as stack:
         public = stack.enter_context(listening(address))
@@ -171,7 +171,7 @@ def facing_network(served: Served, address: tuple[str, int]) -> Iterator[Page]:
         )
         stack.callback(_end, process)
         public.close()  # the other half has it; a connection that nobody accepts must not wait here
-        yield Page(inner, process)
+        yield PageProcesses(inner, process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -19,7 +19,7 @@ MOST_SESSIONS = 1024
 
 
 @dataclass(slots=True)
-class Session:
+class LoginSession:
     """One browser. `user` is empty before the login; `csrf` is what its forms must bring along."""
 
     token: str
@@ -36,9 +36,9 @@ class Sessions:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._open: OrderedDict[str, Session] = OrderedDict()
+        self._open: OrderedDict[str, LoginSession] = OrderedDict()
 
-    def get(self, token: str | None) -> Session | None:
+    def get(self, token: str | None) -> LoginSession | None:
         """Return the session of a cookie while it lives, and count this as use."""
         now = self._clock.monotonic()
         with self._lock:
@@ -51,10 +51,10 @@ class Sessions:
             session.used = now
             return session
 
-    def begin(self, user: str = "", role: Role | None = None) -> Session:
+    def begin(self, user: str = "", role: Role | None = None) -> LoginSession:
         """Return a new session; a login always gets a new token."""
         now = self._clock.monotonic()
-        session = Session(secrets.token_urlsafe(32), now, now, user, role)
+        session = LoginSession(secrets.token_urlsafe(32), now, now, user, role)
         with self._lock:
             self._open[session.token] = session
             while len(self._open) > MOST_SESSIONS:

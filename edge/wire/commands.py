@@ -82,7 +82,7 @@ def _shape(kind: CommandType) -> Table:
 COMMAND = Either("type", {str(kind): _shape(kind) for kind in CommandType})
 
 
-class Refused(StrEnum):
+class CommandRefusal(StrEnum):
     """Why a command was not executed."""
 
     MALFORMED = "malformed"
@@ -101,7 +101,7 @@ class Refused(StrEnum):
 class CommandRefused(SyncError):
     """A command will not be executed. `command_id` is set once a signature vouched for it."""
 
-    def __init__(self, refused: Refused, detail: str, command_id: str | None = None) -> None:
+    def __init__(self, refused: CommandRefusal, detail: str, command_id: str | None = None) -> None:
         super().__init__(f"{refused}: {detail}")
         self.refused = refused
         self.command_id = command_id
@@ -122,7 +122,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CommandOutcome:
     """What physically came of it: `status` is `done` or `failed`, `text` one line for staff."""
 
     status: str
@@ -138,15 +138,15 @@ def parse_command(body: bytes) -> Command:
     try:
         fields = parse_object(body)
     except SyncError as error:
-        raise CommandRefused(Refused.MALFORMED, str(error)) from error
+        raise CommandRefused(CommandRefusal.MALFORMED, str(error)) from error
     command_id = fields.get("id")
     if not isinstance(command_id, str) or not ID.fullmatch(command_id):
-        raise CommandRefused(Refused.MALFORMED, "id: 8 to 64 letters, digits and dashes")
+        raise CommandRefused(CommandRefusal.MALFORMED, "id: 8 to 64 letters, digits and dashes")
     kind = fields.get("type")
     if "type" in fields and (not isinstance(kind, str) or kind not in COMMAND.tables):
-        raise CommandRefused(Refused.UNKNOWN_TYPE, repr(kind)[:60], command_id)
+        raise CommandRefused(CommandRefusal.UNKNOWN_TYPE, repr(kind)[:60], command_id)
     if flaw := COMMAND.flaw(fields):
-        raise CommandRefused(Refused.MALFORMED, f"command{flaw}"[:200], command_id)
+        raise CommandRefused(CommandRefusal.MALFORMED, f"command{flaw}"[:200], command_id)
     return Command(
         id=command_id,
         type=CommandType(fields["type"]),

@@ -85,7 +85,7 @@ class Availability:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandAnswer:
     """What came of the command `id`: for staff in words (`reason`), for programs in `data`."""
 
     id: str
@@ -109,7 +109,7 @@ class Answer:
         return json.dumps({"v": VERSION, **asdict(self)}).encode()
 
     @classmethod
-    def parse(cls, payload: bytes) -> Answer:
+    def parse(cls, payload: bytes) -> CommandAnswer:
         """Return a door's answer, or raise `SyncError`."""
         fields = parse_shaped(cls.SHAPE, payload, "cmd/ack")
         return cls(fields["id"], fields["status"], fields["reason"], fields["data"])

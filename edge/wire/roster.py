@@ -131,7 +131,7 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class SnapshotManifest:
     """What a snapshot consists of: the state it makes, and the SHA-256 of each part in order."""
 
     device: str
@@ -148,7 +148,7 @@ class Manifest:
         return _dump({"v": 1, "device": self.device, "parts": list(self.parts), **_state_fields(self.state)})
 
     @classmethod
-    def parse(cls, body: bytes) -> Manifest:
+    def parse(cls, body: bytes) -> SnapshotManifest:
         """Return the manifest in these signed bytes, or raise `SyncError`."""
         fields = parse_shaped(cls.SHAPE, body, "snapshot")
         return cls(fields["device"], _state(fields), tuple(fields["parts"]))

@@ -9,7 +9,7 @@ from edge.wire import commands, configuration
 from edge.wire import roster as roster_messages
 from edge.wire.envelope import EVENTS
 from edge.wire.home_assistant import ENTITY, PREFIX
-from edge.wire.messages import Answer, Availability, EventAck
+from edge.wire.messages import Availability, CommandAnswer, EventAck
 from edge.wire.names import DEVICE_ID, ROOT
 from edge.wire.state import STATE
 
@@ -68,7 +68,7 @@ TOPICS = (
         "eventAcknowledgement", "evt/ack", "property", EventAck.SHAPE, "Stored without a gap up to here."
     ),
     _signed("command", "cmd", commands.COMMAND, "A wish; at most once, never retained.", commands.PURPOSE),
-    _of_door("answer", "cmd/ack", "door", Answer.SHAPE, "What physically came of a command."),
+    _of_door("answer", "cmd/ack", "door", CommandAnswer.SHAPE, "What physically came of a command."),
     _signed(
         "rosterHead",
         "sync/head",
@@ -95,7 +95,7 @@ TOPICS = (
     _signed(
         "rosterSnapshot",
         "sync/snap/{rev}/0",
-        roster_messages.Manifest.SHAPE,
+        roster_messages.SnapshotManifest.SHAPE,
         "What a snapshot consists of. Whoever is not in it is erased.",
         roster_messages.SNAPSHOT,
     ),

@@ -10,7 +10,7 @@ import click
 
 from edge.errors import SyncError
 from facegate_hub.cli.staff import by_option
-from facegate_hub.reading import Wanted
+from facegate_hub.reading import EventFilter
 from facegate_hub.sheets import write_events
 from facegate_hub.staff import Staff
 
@@ -48,7 +48,7 @@ def export(
 
     Example: facegate hub events export --csv --since 2026-03-01 > march.csv
     """
-    wanted = Wanted(door, kind, _day(since), _day(until))
+    wanted = EventFilter(door, kind, _day(since), _day(until))
     with closing(Staff(*place)) as desk:
         if as_csv:
             write_events(desk.events(wanted), sys.stdout)

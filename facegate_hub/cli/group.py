@@ -28,7 +28,7 @@ from facegate_hub.cli.events import events
 from facegate_hub.cli.keys import keys
 from facegate_hub.cli.staff import by_option, give, staff
 from facegate_hub.crew import DATABASE_VARIABLE, Crew, launcher
-from facegate_hub.service import Hub, Worker, database_url
+from facegate_hub.service import EventWorker, Hub, database_url
 from facegate_hub.sheets import read_people
 from facegate_hub.staff import Staff
 
@@ -102,7 +102,7 @@ def worker(place: tuple[Path, str], number: int, share: str | None, attached: bo
     """
     parent = os.getppid()
     is_left_alone = (lambda: os.getppid() != parent) if attached else (lambda: False)
-    _serve(Worker(*place, number, share), f"worker {number} running", is_left_alone)
+    _serve(EventWorker(*place, number, share), f"worker {number} running", is_left_alone)
 
 
 def _publish(service: Hub, listen: str) -> Callable[[], None]:
@@ -122,7 +122,7 @@ def _publish(service: Hub, listen: str) -> Callable[[], None]:
         raise ConfigError(f"--metrics {listen}: {error}; give HOST:PORT with a port that is free") from error
 
 
-def _serve(service: Hub | Worker, said: str, is_left_alone: Callable[[], bool] = lambda: False) -> None:
+def _serve(service: Hub | EventWorker, said: str, is_left_alone: Callable[[], bool] = lambda: False) -> None:
     """Serve until a signal, or until whoever started us is gone."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,7 +7,7 @@ import pytest
 
 from edge.bench.evaluate.calibrate import LEAST_PEOPLE, People, fit
 from edge.bench.evaluate.images import Embedded
-from edge.bench.evaluate.open_set import Role, read_protocol
+from edge.bench.evaluate.open_set import TrialRole, read_protocol
 from edge.bench.evaluate.verification import auc, best_threshold, read_pairs, tar_at
 from edge.errors import EvaluationRefused
 from tests.bench.photos import photo
@@ -48,7 +48,7 @@ def test_protocol_paths_may_start_at_the_folder_or_above_it(tmp_path: Path, insi
     file = tmp_path / "protocol.csv"
     file.write_text("path,identity,role\nlfw/Ann/Ann_0001.jpg,Ann,enrol\n")
     (row,) = read_protocol(file, tmp_path / "lfw" if inside else tmp_path)
-    assert (row.path, row.identity, row.role) == (wanted, "Ann", Role.ENROL)
+    assert (row.path, row.identity, row.role) == (wanted, "Ann", TrialRole.ENROL)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from edge.bench.evaluate.enrolment import AsTheyAre
-from edge.bench.evaluate.open_set import Enrolled, Photo, Role, enrol, identify
+from edge.bench.evaluate.open_set import Enrolled, Photo, TrialRole, enrol, identify
 from edge.domain import Embedding
 from edge.errors import EnrolmentRefused, EvaluationRefused
 from edge.matcher.calibration import Calibration
-from edge.service.recognition.recogniser import Models, Sureness
+from edge.service.recognition.recogniser import ErrorRate, Models
 from tests.bench.photos import Album, photo, unit
 
 CALIBRATION = Calibration("made up", 100, 4950, 9900, 0.35, 3e-4, 0.03, 0.04, 1.2, 0.05)
@@ -39,14 +39,14 @@ class Strict:
 
 def protocol(images: Path) -> list[Photo]:
     rows = [
-        ("Ann", 1, Role.ENROL),
-        ("Bob", 1, Role.ENROL),
-        ("Cyd", 1, Role.ENROL),
-        ("Ann", 2, Role.GENUINE),
-        ("Bob", 2, Role.GENUINE),
-        ("Cyd", 2, Role.GENUINE),
-        ("Dan", 1, Role.UNKNOWN),
-        ("Eve", 1, Role.UNKNOWN),
+        ("Ann", 1, TrialRole.ENROL),
+        ("Bob", 1, TrialRole.ENROL),
+        ("Cyd", 1, TrialRole.ENROL),
+        ("Ann", 2, TrialRole.GENUINE),
+        ("Bob", 2, TrialRole.GENUINE),
+        ("Cyd", 2, TrialRole.GENUINE),
+        ("Dan", 1, TrialRole.UNKNOWN),
+        ("Eve", 1, TrialRole.UNKNOWN),
     ]
     return [Photo(photo(images, who, number), who, role) for who, number, role in rows]
 
@@ -66,7 +66,7 @@ def album() -> Album:
 
 def run(images: Path, enroller: Any) -> dict[str, Any]:
     photos = protocol(images)
-    return identify(photos, enrol(photos, enroller), album(), MODELS, Sureness(0.01))  # type: ignore[arg-type]
+    return identify(photos, enrol(photos, enroller), album(), MODELS, ErrorRate(0.01))  # type: ignore[arg-type]
 
 
 def test_every_outcome_is_counted_once(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_who_was_sent_away_is_counted_and_not_tried(tmp_path: Path) -> None:
 
 
 def test_a_person_with_one_good_photo_was_not_sent_away(tmp_path: Path) -> None:
-    photos = [*protocol(tmp_path), Photo(photo(tmp_path, "Ann", 3), "Ann", Role.ENROL)]
+    photos = [*protocol(tmp_path), Photo(photo(tmp_path, "Ann", 3), "Ann", TrialRole.ENROL)]
     found = enrol(photos, Strict(album(), "Ann_0003"))
     assert isinstance(found, Enrolled)
     assert found.refused == frozenset()

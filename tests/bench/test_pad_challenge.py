@@ -8,15 +8,15 @@ from random import Random
 import numpy as np
 import pytest
 
-from edge.bench.pad.challenge import Pose, chance, per_window
+from edge.bench.pad.challenge import RecordedPose, chance, per_window
 from edge.bench.pad.flat import PaperMotion, paper_turn, random_motion, relief_of
 from edge.domain import Box
 from edge.faces.liveness.planarity import FLAT_RESIDUAL
 from tests.faces.liveness.test_planarity import texture
 
 
-def recording(yaw, seconds: float = 12.0) -> list[Pose]:
-    return [Pose(index / 15, yaw(index / 15), 60.0) for index in range(int(seconds * 15))]
+def recording(yaw, seconds: float = 12.0) -> list[RecordedPose]:
+    return [RecordedPose(index / 15, yaw(index / 15), 60.0) for index in range(int(seconds * 15))]
 
 
 class TestChance:

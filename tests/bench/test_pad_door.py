@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from edge.bench.pad.door import DoorResult, Visit
+from edge.bench.pad.door import DoorResult, TrialVisit
 from edge.bench.pad.page import cost_table, door_line
 from edge.bench.pad.set import Presentation
 
 
-def visit(name: str, *, species: str = "live", seconds: float | None = None, cpu_s: float = 1.0) -> Visit:
+def visit(
+    name: str, *, species: str = "live", seconds: float | None = None, cpu_s: float = 1.0
+) -> TrialVisit:
     """A clip of 100 frames on which Anna came in after `seconds`, or nobody did."""
     residents = () if seconds is None else ("anna",)
     to_grant = None if seconds is None else cpu_s / 2
-    return Visit(Presentation(Path(name), "anna", species), residents, (), seconds, cpu_s, 100, to_grant)
+    return TrialVisit(Presentation(Path(name), "anna", species), residents, (), seconds, cpu_s, 100, to_grant)
 
 
 OFF = DoorResult(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.bench.pad.challenge import Pose
+from edge.bench.pad.challenge import RecordedPose
 from edge.bench.pad.frames import Scored, frame_rates, frame_table, opinions
 from edge.bench.pad.poses import chance_table, chances, yaw_range_deg
 from edge.bench.pad.set import Presentation
@@ -78,11 +78,11 @@ class TestRates:
 
 
 class TestChances:
-    def still(self) -> list[Pose]:
-        return [Pose(n / 15, 2.0, 60.0) for n in range(60)]
+    def still(self) -> list[RecordedPose]:
+        return [RecordedPose(n / 15, 2.0, 60.0) for n in range(60)]
 
-    def turning(self) -> list[Pose]:
-        return [Pose(n / 15, 28.0 if n % 60 > 30 else -5.0, 60.0) for n in range(120)]
+    def turning(self) -> list[RecordedPose]:
+        return [RecordedPose(n / 15, 28.0 if n % 60 > 30 else -5.0, 60.0) for n in range(120)]
 
     def test_turning_faces_are_told_apart_from_still_ones(self):
         assert yaw_range_deg(self.still()) == 0.0

@@ -11,14 +11,14 @@ from edge.bench.pad.page import page
 from edge.bench.pad.report import as_json, draw, sentence, still_needed, table
 from edge.bench.pad.result import summarise
 from edge.bench.pad.set import Presentation
-from edge.bench.pad.watch import Try, Watched
+from edge.bench.pad.watch import Try, WatchedRecording
 from edge.domain import Liveness, Reason
 
 
-def shown(species: str, person: str, *passed: bool | None) -> Watched:
+def shown(species: str, person: str, *passed: bool | None) -> WatchedRecording:
     """A presentation whose tries passed, were refused, or (None) could not be judged."""
     tries = [Try(0.5 * (index + 1), 1, verdict(result)) for index, result in enumerate(passed)]
-    return Watched(Presentation(Path("x.avi"), person, species), tries, [0.01])
+    return WatchedRecording(Presentation(Path("x.avi"), person, species), tries, [0.01])
 
 
 def verdict(passed: bool | None) -> Liveness:
@@ -73,7 +73,7 @@ class TestFigures:
 
     def test_a_refusal_in_bad_light_is_a_refusal(self):
         dim = Try(0.5, 1, Liveness(False, 0.3, Reason.PAD_NO_RESPONSE))
-        watched = Watched(Presentation(Path("x.avi"), "a", "live"), [dim], [])
+        watched = WatchedRecording(Presentation(Path("x.avi"), "a", "live"), [dim], [])
 
         assert summarise(["faceplugin"], [watched]).bona_fide.bpcer == 1.0
 

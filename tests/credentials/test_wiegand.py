@@ -14,7 +14,7 @@ from edge.credentials.wiegand import (
     MAX_BITS,
     MAX_PULSES,
     MIN_BIT_SECONDS,
-    Noise,
+    BadFrame,
     WiegandFrames,
     WiegandReader,
     WiegandWiring,
@@ -88,7 +88,7 @@ def test_a_lost_bit_a_spurious_one_and_a_flipped_one_are_noticed(card, data):
         [*bits[:place], data.draw(st.sampled_from(BITS)), *bits[place:]],
         [*bits[:place], 1 - bits[place], *bits[place + 1 :]],
     ):
-        assert [type(one) for one in heard(pulses(broken))] == [Noise]
+        assert [type(one) for one in heard(pulses(broken))] == [BadFrame]
 
 
 @pytest.mark.parametrize("place", range(26))
@@ -104,7 +104,7 @@ def test_a_frame_that_never_ends_is_bounded_and_refused(length):
     frames = WiegandFrames()
     for bit, at in pulses([1] * length):
         assert frames.pulse(bit, at) is None
-    assert frames.end() == Noise(f"more than {MAX_BITS} bits without a pause")
+    assert frames.end() == BadFrame(f"more than {MAX_BITS} bits without a pause")
 
 
 def test_half_a_frame_does_not_spoil_the_next():
@@ -116,12 +116,12 @@ def test_half_a_frame_does_not_spoil_the_next():
 
 def test_a_card_in_two_halves_is_no_card():
     first, second = pulses(CARD[:13]), pulses(CARD[13:], start=2.0)
-    assert [type(one) for one in heard(first + second)] == [Noise, Noise]
+    assert [type(one) for one in heard(first + second)] == [BadFrame, BadFrame]
 
 
 def test_only_the_lengths_of_the_site_count():
     assert heard(pulses(CARD), frozenset({34})) == [
-        Noise("26 bits where 34 are expected: noise, a cut wire or another format")
+        BadFrame("26 bits where 34 are expected: noise, a cut wire or another format")
     ]
 
 

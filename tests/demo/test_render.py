@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.demo.render import FACE_PX, FAR, FPS, Act, Stage, Walk, cut_out
+from edge.demo.render import FACE_PX, FAR, FPS, Act, DemoStage, Walk, cut_out
 from edge.domain import Box
 
 
@@ -16,7 +16,7 @@ def cutout():
 
 
 def frames(acts: list[Act]) -> list[np.ndarray]:
-    stage, out = Stage(acts), []
+    stage, out = DemoStage(acts), []
     while (frame := stage.read()) is not None:
         out.append(frame.image)
     return out
@@ -39,7 +39,7 @@ def test_a_person_approaches_from_a_quarter_of_his_size(cutout):
 
 
 def test_frames_are_stamped_at_the_cameras_pace(cutout):
-    stage = Stage([Act("one", (Walk("a", cutout),), 1.0, ())])
+    stage = DemoStage([Act("one", (Walk("a", cutout),), 1.0, ())])
 
     times = [frame.time for frame in iter(stage.read, None)]
 
@@ -48,12 +48,12 @@ def test_frames_are_stamped_at_the_cameras_pace(cutout):
 
 
 def test_the_act_that_plays_is_known_and_ends(cutout):
-    stage = Stage([Act("one", (), 1.0, ()), Act("two", (), 2.0, ())])
+    stage = DemoStage([Act("one", (), 1.0, ()), Act("two", (), 2.0, ())])
 
     assert [stage.act_at(t) for t in (0.0, 0.99, 1.0, 2.9, 3.0)] == [0, 0, 1, 1, None]
 
 
 def test_frames_cannot_be_written_to(cutout):
-    frame = Stage([Act("one", (), 1.0, ())]).read()
+    frame = DemoStage([Act("one", (), 1.0, ())]).read()
 
     assert not frame.image.flags.writeable

@@ -14,7 +14,7 @@ from edge.enrol.guidance import Guidance, Refusal
 from edge.enrol.poses import Plan, Pose
 from edge.enrol.session import GuidedSession
 from edge.enrol.verdict import measured, objection_to
-from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 from edge.words import names
 from tests.fakes.scene import Actor, Residents, Scene, axis, leaning
 from tests.places import need_models, shared_data
@@ -260,7 +260,7 @@ def test_real_people_are_enrolled_within_a_minute_and_not_taken_for_others():
     models = open_models()
 
     def enrolled(path, gallery):
-        matcher = build_matcher(models, Sureness(), gallery)
+        matcher = build_matcher(models, ErrorRate(), gallery)
         session = GuidedSession("new", (models.detector, models.embedder), matcher)
         for frame in looped(path):
             if session.observe(frame).is_over:

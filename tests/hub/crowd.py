@@ -4,7 +4,7 @@ import select
 import socket
 import time
 
-from edge.broker.session import Session
+from edge.broker.session import BrokerSession
 from edge.broker.settings import BrokerSettings
 from edge.errors import SyncError
 from edge.sync.publisher import EventPump
@@ -57,7 +57,7 @@ class CrowdDoor:
 
     def _connect(self):
         last_will = (self._settings.topic("avail"), b'{"v":1,"state":"offline","boot":""}')
-        self.session = Session(self._settings, last_will)
+        self.session = BrokerSession(self._settings, last_will)
         self.session.subscribe(self.pump.subscriptions)
         self.pump.opened(self.session, time.monotonic())
 

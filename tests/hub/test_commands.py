@@ -12,8 +12,8 @@ from edge.broker.settings import BrokerSettings
 from edge.runtime.clock import ManualClock
 from edge.sync.desk import CommandDesk
 from edge.sync.gate import CommandGate
-from edge.wire.commands import CommandType, Outcome
-from edge.wire.messages import Answer, Message
+from edge.wire.commands import CommandOutcome, CommandType
+from edge.wire.messages import CommandAnswer, Message
 from facegate_hub.commands import ANSWER_SECONDS, NONCE_SECONDS, Commander
 from facegate_hub.events import EventSink
 from facegate_hub.requests import ask, outcome, withdraw
@@ -43,7 +43,7 @@ class Wire:
 
     def execute(self, command, reply):
         self.done.append((command.id, command.type))
-        reply(Outcome("done", f"{command.type} done"))
+        reply(CommandOutcome("done", f"{command.type} done"))
 
     def ask(self, kind):
         self.seconds += 0.001
@@ -239,9 +239,11 @@ def test_an_answer_played_back_does_not_end_a_request(wire):
     wire.to_door()
     wire.to_hub()
     topic = f"facegate/v1/{DOOR}/cmd/ack"
-    wire.hub.handle(Message(topic, Answer(request, "duplicate", "taken before", {}).encode(), False))
+    wire.hub.handle(Message(topic, CommandAnswer(request, "duplicate", "taken before", {}).encode(), False))
     assert wire.status(request) == "given"
-    wire.hub.handle(Message(topic.replace("1/cmd", "2/cmd"), Answer(request, "done", "", {}).encode(), False))
+    wire.hub.handle(
+        Message(topic.replace("1/cmd", "2/cmd"), CommandAnswer(request, "done", "", {}).encode(), False)
+    )
     assert wire.status(request) == "given"
 
 

@@ -11,7 +11,7 @@ from edge.errors import SyncError
 from edge.runtime.clock import SystemClock
 from edge.service.property.configuration import Configuration
 from edge.site.provision import Site, load_trusted_keys
-from edge.sync.configuration import ConfigurationClerk
+from edge.sync.configuration import ConfigurationFollower
 from edge.wire.configuration import Reported
 from facegate_hub.configuration import Configurations
 from facegate_hub.service import Hub, database_url
@@ -36,7 +36,7 @@ class ConfiguredDoor:
         settings = BrokerSettings("127.0.0.1", "front", port, tls=tls)
         keys = load_trusted_keys(bundle / "trusted-keys.json")
         self.configuration = Configuration(FILE, folder / "configuration.json")
-        self.clerk = ConfigurationClerk(settings, keys, self.configuration, self.append, SystemClock())
+        self.clerk = ConfigurationFollower(settings, keys, self.configuration, self.append, SystemClock())
         self.door = Door(folder, port, device="front", others=[self.clerk], tls=tls)
 
     def append(self, draft):

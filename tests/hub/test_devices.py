@@ -12,7 +12,7 @@ from edge.errors import ConfigError
 from edge.runtime.clock import ManualClock
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
-from edge.wire.messages import Answer, Message
+from edge.wire.messages import CommandAnswer, Message
 from facegate_hub.commands import Commander
 from facegate_hub.configuration import Configurations, ConfigurationServer
 from facegate_hub.devices import SILENT_SECONDS, Attendance, Hearsay
@@ -142,7 +142,7 @@ def answer_of(engine):
     request = ask(engine, "front", CommandType.DIAGNOSTICS, "desk", {})
     with engine.begin() as connection:
         connection.execute(sa.update(REQUESTS).values(status="given"))
-    payload = Answer(request, "done", "as of now", {"x": 1}).encode()
+    payload = CommandAnswer(request, "done", "as of now", {"x": 1}).encode()
     return Commander(engine, SIGNER), "cmd/ack", payload, lambda: outcome(engine, request)[0] == "done"
 
 

@@ -14,7 +14,7 @@ from facegate_hub.doubts import MOST_DOUBTS
 from facegate_hub.events import MOST_NEW_STREAMS, EventSink
 from facegate_hub.ingest import Ingest
 from facegate_hub.reading import latest
-from facegate_hub.retention import Retention
+from facegate_hub.retention import HubRetention
 from facegate_hub.rollout import RosterServer
 from facegate_hub.roster import RosterLog
 from facegate_hub.tables import DEVICES, DOUBTS, EVENTS, STREAMS, open_tables
@@ -142,7 +142,7 @@ def test_huge_numbers_do_not_keep_retention_busy(engine):
     sink.store("evil", event(seq=2**53 - 1), floor=2**53 - 2)
     sink.store("honest", pack(chain("honest", 3)))
     now[0] += 10 * 86_400
-    assert Retention(engine, 1, lambda: now[0]).prune().events == 4
+    assert HubRetention(engine, 1, lambda: now[0]).prune().events == 4
     assert count(engine, EVENTS) == 0
 
 

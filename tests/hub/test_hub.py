@@ -23,7 +23,7 @@ from edge.store.roster import SqliteRoster
 from edge.sync.desk import CommandDesk
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
-from edge.wire.commands import CommandType, Outcome
+from edge.wire.commands import CommandOutcome, CommandType
 from facegate_hub.requests import ask, outcome
 from facegate_hub.service import Hub, database_url
 from tests.loopback import free_port
@@ -57,7 +57,9 @@ class WholeDoor:
 
     def execute(self, command, reply):
         self.executed.append((command.type, command.by, command.args))
-        reply(Outcome("done", "unlocked, opened after 2.1 s" if self.opens else "unlocked, never opened"))
+        reply(
+            CommandOutcome("done", "unlocked, opened after 2.1 s" if self.opens else "unlocked, never opened")
+        )
 
     def ids(self):
         return [resident.id for resident in self.store.list()]

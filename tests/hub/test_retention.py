@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from facegate_hub.events import EventSink
-from facegate_hub.retention import MOST_AT_ONCE, Retention
+from facegate_hub.retention import MOST_AT_ONCE, HubRetention
 from facegate_hub.roster import LONGEST_DELTA
 from facegate_hub.tables import DOUBTS, EVENTS, REQUESTS, ROSTER_LOG, open_tables, reading
 from tests.hub.entries import chain, pack
@@ -32,7 +32,7 @@ def kept(engine, device="front"):
 
 
 def prune(engine, keep_days=90):
-    return Retention(engine, keep_days, now=lambda: NOW).prune()
+    return HubRetention(engine, keep_days, now=lambda: NOW).prune()
 
 
 def test_events_go_by_their_age_at_the_hub_and_each_journal_for_itself(engine):
@@ -91,7 +91,7 @@ def test_answered_commands_and_unused_changes_go_too(engine):
 
 def test_it_is_done_at_the_start_and_ends_when_told(engine):
     store(engine, "front", chain("front", 2), days_ago=100)
-    retention = Retention(engine, 90, now=lambda: NOW)
+    retention = HubRetention(engine, 90, now=lambda: NOW)
     retention.start()
     retention.stop()
     retention.stop()
@@ -110,6 +110,6 @@ def test_a_database_of_an_older_version_gets_what_it_lacks(tmp_path):
     engine = open_tables(url)
     assert EventSink(engine).store("front", pack(entries[:2]))["upto"] == 3
     assert EventSink(engine).store("front", pack(entries[2:]))["upto"] == 4
-    assert Retention(engine, 1).prune().events == 0
+    assert HubRetention(engine, 1).prune().events == 0
     assert kept(engine) == [1, 2, 3, 4]
     engine.dispose()

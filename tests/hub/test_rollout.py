@@ -6,7 +6,17 @@ import pytest
 
 from edge.errors import SyncError
 from edge.wire.messages import MAX_INCOMING_BYTES, Message
-from edge.wire.roster import DELTA, HEAD, MOST_RECORDS, SNAPSHOT, Delta, Head, Manifest, Question, parse_part
+from edge.wire.roster import (
+    DELTA,
+    HEAD,
+    MOST_RECORDS,
+    SNAPSHOT,
+    Delta,
+    Head,
+    Question,
+    SnapshotManifest,
+    parse_part,
+)
 from facegate_hub.devices import Attendance, known_doors
 from facegate_hub.rollout import MOST_BYTES_A_TURN, RosterServer
 from facegate_hub.roster import RosterLog
@@ -123,7 +133,7 @@ def test_a_herd_is_answered_in_turns_with_parts_that_are_made_once(engine, site)
     pieces = {name: [one for rest, one, _ in told if "snap" in rest] for name, told in sent.items()}
     assert len({tuple(id(part) for part in found[1:]) for found in pieces.values()}) == 1
     first, *parts = pieces["door-0059"]
-    manifest = opened(first, SNAPSHOT, Manifest)
+    manifest = opened(first, SNAPSHOT, SnapshotManifest)
     assert (manifest.device, manifest.state) == ("door-0059", site.state())
     records = [parse_part(part, digest) for part, digest in zip(parts, manifest.parts, strict=True)]
     assert sum(map(len, records)) == site.state().count
@@ -220,7 +230,7 @@ def test_a_roster_of_too_many_bytes_is_refused_at_the_import(engine):
     meet(engine, 1)
     ask(server, "door-0000", Question(1, 0, "0" * 64, "snapshot"))
     sent = Doors(server).turns()["door-0000"]
-    manifest = opened(sent[0][1], SNAPSHOT, Manifest)
+    manifest = opened(sent[0][1], SNAPSHOT, SnapshotManifest)
     assert len([rest for rest, _, _ in sent if "snap" in rest]) == len(manifest.parts) + 1
 
 

@@ -11,7 +11,7 @@ from edge.errors import SyncError
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from facegate_hub.events import EventSink
-from facegate_hub.reading import Wanted, page
+from facegate_hub.reading import EventFilter, page
 from facegate_hub.staff import Staff
 from facegate_hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables, put, reading
 from tests.hub.entries import chain, pack
@@ -65,10 +65,10 @@ def test_events_are_found_by_door_kind_and_day(desk, engine):
         ("back", 1),
         ("back", 2),
     ]
-    assert len(list(desk.events(Wanted(device="back", kind="access.granted")))) == 2
-    assert len(list(desk.events(Wanted(until="2026-03-02")))) == 3
-    assert [event.device for event in desk.events(Wanted(since="2026-03-02"))] == ["back", "back"]
-    assert list(desk.events(Wanted(kind="door.forced"))) == []
+    assert len(list(desk.events(EventFilter(device="back", kind="access.granted")))) == 2
+    assert len(list(desk.events(EventFilter(until="2026-03-02")))) == 3
+    assert [event.device for event in desk.events(EventFilter(since="2026-03-02"))] == ["back", "back"]
+    assert list(desk.events(EventFilter(kind="door.forced"))) == []
 
 
 def test_the_last_events_are_those_of_all_doors(desk, engine):
@@ -242,7 +242,8 @@ def test_a_database_that_fails_while_we_wait_is_asked_again(desk, engine):
 
 
 @pytest.mark.parametrize(
-    "wanted", [Wanted(), Wanted(device="front"), Wanted(resident="anna", kind="access.granted")]
+    "wanted",
+    [EventFilter(), EventFilter(device="front"), EventFilter(resident="anna", kind="access.granted")],
 )
 def test_pages_follow_each_other_without_gap_and_without_doubling(desk, engine, wanted):
     """Newest first; what is stored meanwhile moves nothing."""
@@ -265,10 +266,10 @@ def test_pages_follow_each_other_without_gap_and_without_doubling(desk, engine, 
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
-        (Wanted(), "events_by_time"),
-        (Wanted(device="front"), "events_by_device"),
-        (Wanted(resident="anna"), "events_by_resident"),
-        (Wanted(kind="door.forced"), "events_by_kind"),
+        (EventFilter(), "events_by_time"),
+        (EventFilter(device="front"), "events_by_device"),
+        (EventFilter(resident="anna"), "events_by_resident"),
+        (EventFilter(kind="door.forced"), "events_by_kind"),
     ],
 )
 def test_a_page_begins_at_its_place_in_an_index(engine, wanted, index):

@@ -15,7 +15,7 @@ from edge.broker.settings import BrokerSettings, Tls
 from edge.errors import ConfigError
 from edge.site.provision import Site, is_hub
 from facegate_hub.crew import Crew
-from facegate_hub.service import Worker, broker_settings, database_url
+from facegate_hub.service import EventWorker, broker_settings, database_url
 from facegate_hub.tables import DEVICES, EVENTS, open_tables
 from tests.hub.load import ROOT
 from tests.hub.worker_chaos import chaos
@@ -107,7 +107,7 @@ def test_a_crew_starts_what_ended_and_stops_what_does_not_want_to():
 
 def test_a_worker_without_a_certificate_says_how_to_make_one(site):
     with pytest.raises(ConfigError, match="facegate provision worker"):
-        Worker(site[1], "sqlite://", 1)
+        EventWorker(site[1], "sqlite://", 1)
 
 
 def test_workers_may_read_events_and_acknowledge_them_and_nothing_else(site):

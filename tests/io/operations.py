@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edge.domain import EventDraft, Resident
 from edge.errors import FacegateError
 from edge.events import Kind
-from edge.policy.modes import DoorState, Mode
+from edge.policy.modes import Mode, ModeState
 from edge.runtime.kept_time import CLOCK_FILE, KeptTime, read_kept, write_kept
 from edge.service.entry.kept import ModeFile
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
@@ -103,7 +103,7 @@ def mode(data: Path) -> None:
     """Command modes."""
     file = ModeFile(data / "mode.json")
     for one in MODES:
-        file.save(DoorState(one, None, "desk"))
+        file.save(ModeState(one, None, "desk"))
         acknowledge(data, f"mode {one}")
 
 

@@ -18,7 +18,7 @@ from edge.errors import StoreError
 from edge.event_log.log import EventLog
 from edge.events import Kind
 from edge.matcher.gallery import LiveGallery
-from edge.policy.modes import DoorState, Mode
+from edge.policy.modes import Mode, ModeState
 from edge.runtime.clock import SystemClock
 from edge.runtime.clock_trust import TrustedTime
 from edge.runtime.kept_time import CLOCK_FILE
@@ -27,7 +27,7 @@ from edge.service.entry.rules import DoorRules
 from edge.service.parts import NoRecognition
 from edge.service.prompt_journal import PromptJournal
 from edge.service.recognition.consent import FollowedConsents
-from edge.service.recognition.roster import RosterFollower
+from edge.service.recognition.roster import GalleryFollower
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.mending import open_residents
@@ -93,7 +93,7 @@ class SmallDoor:
         self.rules = DoorRules(settings, data, clock, trusted, self.store, self.events)
         stack.callback(self.rules.close)
         self.gallery = LiveGallery(MODEL, DIM)
-        self.follower = RosterFollower(self.store, self.gallery, self.consents, lambda _kind, _data: None)
+        self.follower = GalleryFollower(self.store, self.gallery, self.consents, lambda _kind, _data: None)
         self._look = Aside("roster")
         self.controller = DoorController(NoRecognition(), self.rules.policy, self.events, self.bolt, clock)
         files = {
@@ -131,7 +131,7 @@ class SmallDoor:
 
     def command(self, mode: Mode) -> None:
         """Command a mode that changes nothing for residents."""
-        self.rules.set_mode(DoorState(mode, None, "desk"))
+        self.rules.set_mode(ModeState(mode, None, "desk"))
 
     def matched(self) -> int:
         """Look for changes of the roster, aside as in the service; return how many faces are known."""

@@ -13,7 +13,7 @@ from edge.errors import ConfigError
 from edge.matcher.choice import BACKENDS, Choice
 from edge.matcher.gallery import LiveGallery
 from edge.matcher.matcher import Matcher
-from edge.matcher.search import Outcome
+from edge.matcher.search import SearchVerdict
 from edge.words import message
 
 if TYPE_CHECKING:
@@ -83,10 +83,10 @@ def brute_force(residents: Mapping[str, NDArray[np.float32]], probes: NDArray[np
     return answers
 
 
-def outcome(match: Match, threshold: float = THRESHOLD, margin: float = MARGIN) -> Outcome:
+def outcome(match: Match, threshold: float = THRESHOLD, margin: float = MARGIN) -> SearchVerdict:
     if match.resident_id is None or match.similarity < threshold:
-        return Outcome.STRANGER
-    return Outcome.IDENTITY if match.margin >= margin else Outcome.AMBIGUOUS
+        return SearchVerdict.STRANGER
+    return SearchVerdict.IDENTITY if match.margin >= margin else SearchVerdict.AMBIGUOUS
 
 
 def assert_exact(
@@ -107,7 +107,7 @@ def assert_exact(
             assert found.at_most >= match.similarity
             if match.runner_up_id is not None:
                 assert found.others_at_most >= match.runner_up_similarity
-            if found.outcome is not Outcome.STRANGER:
+            if found.outcome is not SearchVerdict.STRANGER:
                 assert found.resident_id == match.resident_id
                 assert found.at_least <= match.similarity
 

@@ -17,12 +17,12 @@ from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
 from edge.event_log.log import EventLog
 from edge.panel.app import make_app
-from edge.panel.desk import Desk, Recogniser
+from edge.panel.desk import PanelServices, Recogniser
 from edge.panel.gate_screen import GateScreen
 from edge.panel.gate_words import GateWords
 from edge.panel.network import BrokerState, NetworkState
-from edge.panel.sight import Sight
-from edge.panel.studio import Studio
+from edge.panel.sight import FaceOverlay
+from edge.panel.studio import EnrolmentRunner
 from edge.runtime.clock import ManualClock
 from edge.service.panel.backup import backup_maker
 from edge.service.panel.office import newest_events
@@ -57,7 +57,7 @@ class Feed:
 class PanelUnderTest:
     """Everything behind one panel, at hand for looking."""
 
-    desk: Desk
+    desk: PanelServices
     app: object
     clock: ManualClock
     feed: Feed
@@ -142,13 +142,13 @@ def open_panel(
         rows = [shot.embedding for shot in shots]
         return judged(resident_id, rows[:1], rows[1:], gallery)
 
-    desk = Desk(
+    desk = PanelServices(
         "gate",
         clock,
         stack.enter_context(closing(Accounts(folder / "panel.db"))),
         stack.enter_context(closing(ResidentStore(folder / "residents.db"))),
         stack.enter_context(closing(ConsentLedger(folder / "consents.db"))),
-        Studio(feed, lambda who: GuidedSession(who, (scene, scene), gallery), clock),
+        EnrolmentRunner(feed, lambda who: GuidedSession(who, (scene, scene), gallery), clock),
         Recogniser(
             "scene",
             judge,
@@ -169,7 +169,7 @@ def open_panel(
             ("192.0.2.10", "gate"), "AA:BB", BrokerState("broker.lan:8883", is_connected=True, waiting=3)
         ),
         back_up=backup_maker(folder, clock),
-        sight=Sight(scene, clock),
+        sight=FaceOverlay(scene, clock),
         unmatched=lambda: unmatched,
     )
     app = make_app(desk)

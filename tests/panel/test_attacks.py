@@ -13,7 +13,7 @@ from edge.runtime.clock import ManualClock
 from edge.web.accounts import Role
 from edge.web.between import COOKIE
 from edge.web.guard import HEADERS, MOST_BODY_BYTES
-from edge.web.refusals import AGAIN_SECONDS, MOST_A_MINUTE, MOST_ADDRESSES, Refusals, Refused
+from edge.web.refusals import AGAIN_SECONDS, MOST_A_MINUTE, MOST_ADDRESSES, RefusalKind, RefusalLog
 from tests.fakes.scene import START
 from tests.panel.office import PASSWORD, photo
 
@@ -199,17 +199,17 @@ def upload(browser, data):
 def test_ten_thousand_refusals_are_counted_and_do_not_fill_the_journal():
     told = []
     clock = ManualClock()
-    refusals = Refusals(clock, lambda *facts: told.append(facts))
+    refusals = RefusalLog(clock, lambda *facts: told.append(facts))
     for n in range(10_000):
-        refusals.tell(Refused.FORGED, f"198.51.{n % 200}.1", "/test/pulse" * 100)
+        refusals.tell(RefusalKind.FORGED, f"198.51.{n % 200}.1", "/test/pulse" * 100)
     assert len(told) == MOST_A_MINUTE
     clock.advance(AGAIN_SECONDS)
-    refusals.tell(Refused.NOT_FOUND, "192.0.2.9", "/")
+    refusals.tell(RefusalKind.NOT_FOUND, "192.0.2.9", "/")
     assert len(told) + sum(untold for *_, untold in told) == 10_001
     assert all(len(path) <= 80 for _, _, path, _ in told)
     for n in range(3 * MOST_ADDRESSES):
         clock.advance(AGAIN_SECONDS)
-        refusals.tell(Refused.FORGED, f"2001:db8::{n:x}", "/")
+        refusals.tell(RefusalKind.FORGED, f"2001:db8::{n:x}", "/")
     assert len(refusals._told) <= MOST_ADDRESSES
 
 

@@ -20,7 +20,7 @@ from edge.cli import app
 from edge.consent.rules import objection_to_match
 from edge.domain import Verdict
 from edge.recognition.pipeline import Pipeline
-from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 from edge.store.consents import ConsentLedger
 from edge.store.residents import ResidentStore
 from tests.loopback import free_port
@@ -60,7 +60,7 @@ def walk_up(data, clip):
         for template in store.templates(models.embedder.model_id):
             if objection_to_match(template, in_force) is None:
                 rows.setdefault(template.resident_id, []).append(template.embedding)
-    pipeline = Pipeline(models.detector, models.embedder, build_matcher(models, Sureness(), rows))
+    pipeline = Pipeline(models.detector, models.embedder, build_matcher(models, ErrorRate(), rows))
     video, granted = VideoFile(clip), set()
     while (frame := video.read()) is not None:
         granted |= {one.resident_id for one in pipeline.observe(frame) if one.verdict is Verdict.GRANT}

@@ -7,17 +7,17 @@ import pytest
 from edge.consent.rules import GREETING
 from edge.domain import Flaw, Reason, Resident
 from edge.faces.liveness.prompts import Prompt
-from edge.panel.gate_screen import Shown, Stage
+from edge.panel.gate_screen import ScreenState, Stage
 from edge.panel.screen_words import lines, picture
 from edge.web.accounts import Role
 from edge.words import names
 from tests.panel.office import open_panel
 
 EVERYTHING = [
-    *(Shown(stage) for stage in Stage if stage not in {Stage.PROMPT, Stage.GUIDE}),
-    *(Shown(Stage.REFUSED, reason=reason) for reason in Reason),
-    *(Shown(Stage.GUIDE, flaw=flaw) for flaw in Flaw),
-    *(Shown(Stage.PROMPT, prompt=Prompt(1, name)) for name in names("prompt.")),
+    *(ScreenState(stage) for stage in Stage if stage not in {Stage.PROMPT, Stage.GUIDE}),
+    *(ScreenState(Stage.REFUSED, reason=reason) for reason in Reason),
+    *(ScreenState(Stage.GUIDE, flaw=flaw) for flaw in Flaw),
+    *(ScreenState(Stage.PROMPT, prompt=Prompt(1, name)) for name in names("prompt.")),
 ]
 
 
@@ -176,8 +176,8 @@ def test_only_who_agreed_is_welcomed_by_name(panel):
 
     (consent,) = panel.desk.consents.of("flat-7")
     assert (consent.purpose, consent.recorded_by) == (GREETING, "sam")
-    assert lines(Shown(Stage.GRANTED, name="Anna"), "en", "")[0] == "Welcome, Anna"
-    assert lines(Shown(Stage.GRANTED), "zh", "")[0] == "请通行"
+    assert lines(ScreenState(Stage.GRANTED, name="Anna"), "en", "")[0] == "Welcome, Anna"
+    assert lines(ScreenState(Stage.GRANTED), "zh", "")[0] == "请通行"
     staff.get("/residents/flat-7")
     staff.post("/residents/flat-7/welcome", do="end")
     assert panel.desk.consents.in_force() == {}

@@ -12,7 +12,7 @@ from edge.cli.backup import all_databases
 from edge.domain import EventDraft, Flaw, Resident
 from edge.panel.app import make_app
 from edge.panel.network import BrokerState, NetworkState
-from edge.panel.sight import LOOK_SECONDS, Sight
+from edge.panel.sight import LOOK_SECONDS, FaceOverlay
 from edge.panel.telling import QUIET_SECONDS
 from edge.panel.troubles import SOON_SECONDS, troubles
 from edge.service.panel.network import own_addresses
@@ -198,7 +198,7 @@ def test_many_viewers_cost_one_look(panel):
             looks.append(image)
             return panel.scene.detect(image)
 
-    sight = Sight(Counting(), panel.clock)
+    sight = FaceOverlay(Counting(), panel.clock)
     frame = panel.scene.frame(0, (ANNA, 260, 150, 120))
     assert [len(sight.faces(frame)) for _ in range(50)] == [1] * 50
     assert len(looks) == 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edge.domain import Reason, Resident
 from edge.policy.access import AccessRules
 from edge.policy.methods import Method
-from edge.policy.rulebook import DisableReason, Group, Level, RuleBook, UntrustedClock
+from edge.policy.rulebook import DisableReason, Level, RightsGroup, RuleBook, UntrustedClock
 from edge.policy.schedule import ALWAYS, NEVER, Calendar, Schedule, Span
 from edge.policy.trust import EPOCH, Believe
 
@@ -35,7 +35,7 @@ def rules(*residents: Resident, book: RuleBook | None = None, door="gate", trust
     return AccessRules(book or RuleBook(), door, roster.get, trust or Believe())
 
 
-def book(*levels: Level, groups: tuple[Group, ...] = (), **more) -> RuleBook:
+def book(*levels: Level, groups: tuple[RightsGroup, ...] = (), **more) -> RuleBook:
     return RuleBook(
         levels={level.name: level for level in levels},
         groups={group.name: group for group in groups},
@@ -112,7 +112,8 @@ def test_a_debt_is_no_reason_to_switch_anybody_off():
 
 def test_look_alikes_need_the_pin_with_the_face_but_not_with_anything_else():
     twins = book(
-        Level("resident"), groups=(Group("twins", members=frozenset({"anna"}), needs_pin_with_face=True),)
+        Level("resident"),
+        groups=(RightsGroup("twins", members=frozenset({"anna"}), needs_pin_with_face=True),),
     )
     gate = rules(book=twins)
     refused = gate.authorise("anna", MONDAY_NOON, Method.FACE)
@@ -125,7 +126,7 @@ def test_look_alikes_need_the_pin_with_the_face_but_not_with_anything_else():
 
 
 def test_groups_lend_levels_and_a_longer_opening():
-    staff = Group("staff", levels=("day",), extended_unlock=True)
+    staff = RightsGroup("staff", levels=("day",), extended_unlock=True)
     levels = book(Level("day", schedule=OFFICE), groups=(staff,))
     answer = rules(Resident("p", "P", ("staff",)), book=levels).authorise("p", MONDAY_NOON, "card")
     assert (answer.allowed, answer.unlock_seconds) == (True, 15.0)
@@ -205,7 +206,7 @@ TIMES = st.integers(-2880, 2880).map(lambda minutes: MONDAY_NOON + timedelta(min
 def sites(draw):
     levels = {n: Level(n, draw(DOORS), draw(SCHEDULES), draw(METHODS)) for n in draw(st.sets(NAMES))}
     groups = {
-        n: Group(
+        n: RightsGroup(
             n, tuple(draw(st.sets(NAMES))), frozenset(draw(st.sets(st.just("anna")))), draw(st.booleans())
         )
         for n in draw(st.sets(st.sampled_from("xy")))

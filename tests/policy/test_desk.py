@@ -11,12 +11,12 @@ from edge.domain import Reason, Resident
 from edge.policy.access import AccessRules
 from edge.policy.desk import AGAIN_SECONDS, FACTOR_SECONDS, CredentialDesk, Register
 from edge.policy.door import DoorPolicy
-from edge.policy.modes import DoorState, Mode
+from edge.policy.modes import Mode, ModeState
 from edge.policy.pass_gate import PassGate
 from edge.policy.passback import Passback, PassbackKind, PassbackRule
 from edge.policy.passes import Pass, issue
 from edge.policy.pin import PinBook
-from edge.policy.rulebook import Group, Level, RuleBook
+from edge.policy.rulebook import Level, RightsGroup, RuleBook
 from edge.policy.showings import SAME_SHOWING_SECONDS
 from edge.runtime.clock import ManualClock
 
@@ -51,7 +51,7 @@ class Desk:
     alarms: list = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        twins = Group("twins", members=frozenset(ROSTER), needs_pin_with_face=True)
+        twins = RightsGroup("twins", members=frozenset(ROSTER), needs_pin_with_face=True)
         book = RuleBook(levels={"resident": Level("resident")}, groups={"twins": twins})
         rules = AccessRules(book, "gate", ROSTER.get)
         self.policy = DoorPolicy.for_door(
@@ -189,7 +189,7 @@ class TestPass:
         assert door.desk.show_pass(door.pass_text()).rights.reason is Reason.LOCKOUT_MAX_ATTEMPTS
 
     def test_a_locked_down_door_takes_no_pass(self, door):
-        door.policy.modes.set(DoorState(Mode.LOCKED_DOWN))
+        door.policy.modes.set(ModeState(Mode.LOCKED_DOWN))
         assert door.desk.show_pass(door.pass_text()).rights.reason is Reason.THREAT_LEVEL
 
     def test_a_visitor_who_waits_out_a_pause_with_the_pass_held_up_is_let_in(self, door):

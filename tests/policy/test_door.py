@@ -7,9 +7,9 @@ from edge.domain import Reason, Resident
 from edge.policy.access import AccessRules
 from edge.policy.door import DoorPolicy
 from edge.policy.lockout import LockoutRule
-from edge.policy.modes import DoorState, Mode
+from edge.policy.modes import Mode, ModeState
 from edge.policy.passback import Passback, PassbackKind, PassbackRule
-from edge.policy.rulebook import Group, Level, RuleBook, UsualMode
+from edge.policy.rulebook import Level, RightsGroup, RuleBook, UsualMode
 from edge.policy.schedule import Calendar, Schedule, Span
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_an_ordinary_day():
 class TestModes:
     def test_lock_down_stops_all_but_rescue(self):
         door = Door()
-        door.policy.modes.set(DoorState(Mode.LOCKED_DOWN))
+        door.policy.modes.set(ModeState(Mode.LOCKED_DOWN))
         assert (door.ask().reason, str(door.ask().rule)) == (Reason.THREAT_LEVEL, "mode locked down")
         assert door.ask("fire").allowed
         assert door.policy.refuse_by_mode(NOON).reason is Reason.THREAT_LEVEL
@@ -67,12 +67,12 @@ class TestModes:
 
     def test_lock_down_does_not_hide_that_somebody_has_no_rights_anyway(self):
         door = Door()
-        door.policy.modes.set(DoorState(Mode.LOCKED_DOWN))
+        door.policy.modes.set(ModeState(Mode.LOCKED_DOWN))
         assert door.ask("nobody").reason is Reason.NO_ACCESS_RIGHTS
 
     def test_an_evacuation_is_free_for_all(self):
         door = Door()
-        door.policy.modes.set(DoorState(Mode.EVACUATION))
+        door.policy.modes.set(ModeState(Mode.EVACUATION))
         answer = door.ask("nobody")
         assert (answer.allowed, str(answer.rule)) == (True, "mode evacuation")
 
@@ -122,7 +122,7 @@ class TestPassback:
         assert [kind for kind, _ in door.alarms] == ["access.passback"]
 
     def test_porters_are_exempt(self):
-        porters = Group("porters", members=frozenset({"anna"}), may_pass_back=True)
+        porters = RightsGroup("porters", members=frozenset({"anna"}), may_pass_back=True)
         door = Door(passback=self.TIMED, groups={"porters": porters})
         assert all(door.ask(method="card").allowed for _ in range(3))
 

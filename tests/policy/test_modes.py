@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge.policy.modes import DoorModes, DoorState, Mode
+from edge.policy.modes import DoorModes, Mode, ModeState
 from edge.policy.schedule import Calendar, Schedule, Span
 from edge.policy.trust import Believe
 
@@ -44,7 +44,7 @@ def door(usual: Mode = Mode.NORMAL, trust=None) -> DoorModes:
 def test_when_each_mode_holds_the_door_open(mode, noon, night, is_usual):
     modes = door(mode if is_usual else Mode.NORMAL)
     if not is_usual:
-        modes.set(DoorState(mode, by="staff"))
+        modes.set(ModeState(mode, by="staff"))
     assert modes.mode(NOON) is mode
     assert modes.is_held_unlocked(NOON) is noon
     assert modes.is_held_unlocked(NOON + 12 * HOUR) is night
@@ -71,7 +71,7 @@ def test_whoever_comes_before_the_hours_does_not_open_the_day():
 def test_setting_a_mode_starts_without_a_first_person():
     modes = door(Mode.FIRST_PERSON_IN)
     modes.note_entry(NOON)
-    modes.set(DoorState(Mode.LOCKED_DOWN))
+    modes.set(ModeState(Mode.LOCKED_DOWN))
     modes.resume()
     assert modes.mode(NOON) is Mode.FIRST_PERSON_IN
     assert not modes.is_held_unlocked(NOON)
@@ -79,7 +79,7 @@ def test_setting_a_mode_starts_without_a_first_person():
 
 def test_a_timed_mode_ends_on_time():
     modes = door()
-    modes.set(DoorState(Mode.UNLOCKED, until=NOON + HOUR, by="staff"))
+    modes.set(ModeState(Mode.UNLOCKED, until=NOON + HOUR, by="staff"))
     assert modes.is_held_unlocked(NOON + HOUR - timedelta(seconds=1))
     assert not modes.is_held_unlocked(NOON + HOUR)
     assert modes.state.by == "staff"
@@ -97,7 +97,7 @@ def test_a_timed_mode_ends_on_time():
 def test_a_leaping_clock_neither_ends_an_emergency_nor_keeps_a_door_open(mode, expected, leap):
     trust = Trust()
     modes = door(trust=trust)
-    modes.set(DoorState(mode, until=NOON + HOUR))
+    modes.set(ModeState(mode, until=NOON + HOUR))
     trust.is_sure = False
     assert modes.mode(NOON + leap) is expected
 
@@ -114,6 +114,6 @@ def test_no_schedule_holds_a_door_open_while_the_time_is_not_known():
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_door_without_hours_is_held_unlocked_by_no_schedule(mode):
     modes = DoorModes(Calendar(ZoneInfo("UTC")))
-    modes.set(DoorState(mode))
+    modes.set(ModeState(mode))
     modes.note_entry(NOON)
     assert modes.is_held_unlocked(NOON) == (mode in (Mode.UNLOCKED, Mode.EVACUATION))

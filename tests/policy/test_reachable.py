@@ -16,12 +16,12 @@ from edge.policy.desk import CredentialDesk, Register
 from edge.policy.door import DoorPolicy
 from edge.policy.explain import explain_reason
 from edge.policy.lockout import LockoutRule
-from edge.policy.modes import DoorState, Mode
+from edge.policy.modes import Mode, ModeState
 from edge.policy.pass_gate import PassGate
 from edge.policy.passback import DEFAULT_SECONDS, PassbackKind, PassbackRule
 from edge.policy.passes import Pass, issue
 from edge.policy.pin import PinBook
-from edge.policy.rulebook import DisableReason, Group, Level, RuleBook
+from edge.policy.rulebook import DisableReason, Level, RightsGroup, RuleBook
 from edge.policy.schedule import NEVER, Calendar
 from edge.policy.trust import ClockGuard
 from edge.runtime.clock import ManualClock
@@ -64,7 +64,7 @@ class Door:
         book = RuleBook(
             Calendar(ZoneInfo("UTC")),
             levels={"resident": Level("resident"), "night": Level("night", schedule=NEVER)},
-            groups={"twins": Group("twins", members=frozenset({"twin"}), needs_pin_with_face=True)},
+            groups={"twins": RightsGroup("twins", members=frozenset({"twin"}), needs_pin_with_face=True)},
             disabled={"off": DisableReason.MOVED_OUT},
             passback=PassbackRule(PassbackKind.TIMED),
             lockout=LockoutRule(alarm_after=6, switch_off=True),
@@ -99,7 +99,7 @@ class Door:
         return self
 
     def shut(self) -> Door:
-        self.policy.modes.set(DoorState(Mode.LOCKED_DOWN))
+        self.policy.modes.set(ModeState(Mode.LOCKED_DOWN))
         return self
 
     def use_up(self) -> Door:

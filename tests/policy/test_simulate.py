@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge.domain import DoorEvent, Reason, Resident
 from edge.policy.access import AccessRules
-from edge.policy.rulebook import DisableReason, Group, Level, RuleBook
+from edge.policy.rulebook import DisableReason, Level, RightsGroup, RuleBook
 from edge.policy.schedule import Calendar, Schedule, Span
 from edge.policy.simulate import simulate
 
@@ -73,7 +73,7 @@ def test_new_rules_make_no_stranger_a_resident():
 
 
 def test_doors_methods_groups_and_the_clock_of_then_all_count():
-    twins = Group("twins", members=frozenset({"berta"}), needs_pin_with_face=True)
+    twins = RightsGroup("twins", members=frozenset({"berta"}), needs_pin_with_face=True)
     rules = book(Level("resident", doors=frozenset({"gate"}), schedule=OFFICE), groups={"twins": twins})
     events = [
         passed(),

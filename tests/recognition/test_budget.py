@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.recognition.budget import HOUR_SECONDS, LEAST_PART, VISITS_AN_HOUR, Budget
+from edge.recognition.budget import HOUR_SECONDS, LEAST_PART, VISITS_AN_HOUR, HourlyBudget
 
 
 def test_an_ordinary_hour_pays_every_look_in_full():
-    budget = Budget()
+    budget = HourlyBudget()
     assert [budget.take(n * 8.0, 1 / 8) for n in range(390)] == [1 / 8] * 390
 
 
 def test_who_tries_without_end_gets_less_and_less_and_is_never_refused_outright():
-    budget = Budget()
+    budget = HourlyBudget()
     given_out = [budget.take(n * 0.5, 1 / 8) for n in range(7000)]
     assert sum(given_out) <= VISITS_AN_HOUR + 7000 * LEAST_PART / 8
     assert given_out == sorted(given_out, reverse=True)
@@ -27,7 +27,7 @@ def test_who_tries_without_end_gets_less_and_less_and_is_never_refused_outright(
     st.floats(1.0, 20.0),
 )
 def test_no_hour_spends_more_than_the_limit(tries, limit):
-    budget, now, spent = Budget(limit), 0.0, []
+    budget, now, spent = HourlyBudget(limit), 0.0, []
     for wait, share in tries:
         now += wait
         spent.append((now, budget.take(now, share)))
@@ -37,7 +37,7 @@ def test_no_hour_spends_more_than_the_limit(tries, limit):
 
 
 def test_what_a_resident_spent_is_given_back():
-    budget = Budget(limit=2.0)
+    budget = HourlyBudget(limit=2.0)
     for n in range(1000):
         budget.give_back(budget.take(float(n), 1 / 8))
     assert budget.spent(1000.0) == pytest.approx(0.0)
@@ -45,7 +45,7 @@ def test_what_a_resident_spent_is_given_back():
 
 
 def test_an_hour_later_all_is_forgotten():
-    budget = Budget(limit=1.0)
+    budget = HourlyBudget(limit=1.0)
     for n in range(100):
         budget.take(float(n), 1.0)
     assert budget.take(100.0, 1.0) < 0.01
@@ -53,7 +53,7 @@ def test_an_hour_later_all_is_forgotten():
 
 
 def test_half_a_budget_is_news_once_an_hour():
-    budget, told = Budget(limit=10.0), 0
+    budget, told = HourlyBudget(limit=10.0), 0
     for n in range(7200):
         budget.take(float(n), 1 / 8)
         told += budget.is_news(float(n))

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from edge.relay.door import (
     Alarm,
-    Command,
+    DoorCommand,
     DoorSettings,
     DoorStatus,
+    DoorStep,
     LockStatus,
     Phase,
     Secured,
     Sensor,
-    Step,
 )
 from edge.relay.held import HeldSettings
 from edge.relay.machine import DoorMachine
@@ -38,7 +38,7 @@ class Door:
         self.now = 1000.0
         self.machine = DoorMachine(settings, self.now, **options)  # type: ignore[arg-type]
         self.kinds: list[str] = []
-        self.commands: list[Command] = []
+        self.commands: list[DoorCommand] = []
         self.last: dict[str, object] = {}
 
     def __call__(self, what: str, passed: float = 0.0) -> Door:
@@ -77,7 +77,7 @@ class Door:
             self.take(self.machine.tick(self.now, quiet=quiet))
         return self
 
-    def take(self, step: Step) -> Door:
+    def take(self, step: DoorStep) -> Door:
         self.kinds += [note.kind for note in step.notes]
         self.commands += step.commands
         for note in step.notes:
@@ -251,7 +251,7 @@ def test_a_door_that_springs_back_out_of_its_latch_is_no_break_in() -> None:
 def test_relock_on_close_can_be_turned_off_and_then_the_time_is_left() -> None:
     settings = DoorSettings(unlock_seconds=5, relock_on_close=False, held=HELD)
     door = Door(settings)("closed")("granted")("opened", 1)("closed", 1)
-    assert Command.LOCK not in door.commands
+    assert DoorCommand.LOCK not in door.commands
     assert door.machine.state.lock is LockStatus.UNLOCKED
     assert door("opened", 2).phase is Phase.PASSING
 
@@ -261,7 +261,7 @@ def test_the_ladder_warns_then_alarms_then_repeats_and_grows() -> None:
     door.wait(24.5)
     assert (door.kinds, door.commands) == ([], [])
     door.wait(0.5)
-    assert (door.kinds, door.commands) == ([], [Command.CHIME])
+    assert (door.kinds, door.commands) == ([], [DoorCommand.CHIME])
     door.wait(5)
     assert door.kinds == ["door.held"]
     assert door.alarms == {Alarm.DOOR_OPEN_TOO_LONG}
@@ -273,14 +273,14 @@ def test_the_ladder_warns_then_alarms_then_repeats_and_grows() -> None:
     door("closed", 10)
     assert door.kinds == ["door.held", "door.held_repeat", "door.held_repeat", "door.closed"]
     assert door.last == {"open_seconds": 240.0}
-    assert door.commands[-1] is Command.HUSH
+    assert door.commands[-1] is DoorCommand.HUSH
     assert door.alarms == frozenset()
 
 
 def test_an_acknowledged_alarm_is_silent_for_the_snooze_and_no_longer() -> None:
     door = reach(Phase.HELD)("acknowledged")
     assert door.last == {"by": "concierge", "alarms": ["door_open_too_long"]}
-    assert door.commands == [Command.HUSH]
+    assert door.commands == [DoorCommand.HUSH]
     door.forget().wait(899.5)
     assert door.kinds == []
     assert door.alarms == {Alarm.DOOR_OPEN_TOO_LONG}, "in hand is not over"
@@ -385,7 +385,7 @@ def test_a_door_meant_to_stand_unlocked_is_neither_forced_nor_held_nor_missed() 
     door.wait(60)
     door("opened")("closed", 100)
     assert door.kinds == ["door.opened", "door.closed", "door.opened", "door.closed"]
-    assert Command.LOCK not in door.commands
+    assert DoorCommand.LOCK not in door.commands
     door("free_over")
     assert door("opened", 2).phase is Phase.FORCED
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edge.errors import ConfigError, LockError
 from edge.relay.door import Sensor
 from edge.relay.held import HeldSettings
-from edge.relay.sensors import Change, Debouncer, GpioLevels, Sensors, SensorWiring, SimulatedLevels
+from edge.relay.sensors import Debouncer, GpioLevels, InputChange, Sensors, SensorWiring, SimulatedLevels
 from tests.relay.relay_lines import Lines
 
 if TYPE_CHECKING:
@@ -115,13 +115,13 @@ def test_levels_come_from_the_pins(factory: MockFactory) -> None:
     sensors = Sensors([CONTACT, REX], GpioLevels([CONTACT, REX], factory))
     door, button = factory.pin(22), factory.pin(23)
     door.drive_low()
-    assert sensors.poll(1.0) == [Change(Sensor.CONTACT, False), Change(Sensor.REX, False)]
+    assert sensors.poll(1.0) == [InputChange(Sensor.CONTACT, False), InputChange(Sensor.REX, False)]
     door.drive_high()
     assert sensors.poll(1.02) == []
-    assert sensors.poll(1.08) == [Change(Sensor.CONTACT, True)]
+    assert sensors.poll(1.08) == [InputChange(Sensor.CONTACT, True)]
     button.drive_low()
     assert sensors.poll(2.0) == []
-    assert sensors.poll(2.06) == [Change(Sensor.REX, True)]
+    assert sensors.poll(2.06) == [InputChange(Sensor.REX, True)]
     sensors.close()
     sensors.close()
 
@@ -144,7 +144,7 @@ def test_a_chattering_contact_is_a_fault_until_it_is_calm() -> None:
     levels = SimulatedLevels([CONTACT])
     sensors = Sensors([CONTACT], levels)
     now = 100.0
-    changes: list[Change] = []
+    changes: list[InputChange] = []
     for turn in range(30):
         now += 0.02
         levels.set(Sensor.CONTACT, turn % 2 == 0)
@@ -152,7 +152,10 @@ def test_a_chattering_contact_is_a_fault_until_it_is_calm() -> None:
     faults = [change for change in changes if change.active is None]
     assert [fault.fault for fault in faults] == ["chatters: loose wire or magnet too far away"]
     assert sensors.poll(now + 9) == []
-    assert sensors.poll(now + 10.1) == [Change(Sensor.CONTACT, None, ""), Change(Sensor.CONTACT, False)]
+    assert sensors.poll(now + 10.1) == [
+        InputChange(Sensor.CONTACT, None, ""),
+        InputChange(Sensor.CONTACT, False),
+    ]
 
 
 def test_a_line_that_cannot_be_read_is_a_fault_and_its_level_is_news_afterwards() -> None:
@@ -164,7 +167,7 @@ def test_a_line_that_cannot_be_read_is_a_fault_and_its_level_is_news_afterwards(
     assert (fault.active, fault.fault) == (None, "cannot be read: the line of contact is gone")
     assert sensors.poll(1.2) == []
     levels.cut(Sensor.CONTACT, broken=False)
-    assert sensors.poll(1.3) == [Change(Sensor.CONTACT, None, ""), Change(Sensor.CONTACT, False)]
+    assert sensors.poll(1.3) == [InputChange(Sensor.CONTACT, None, ""), InputChange(Sensor.CONTACT, False)]
 
 
 def test_real_pins_on_the_stand_in_for_lgpio(tmp_path: Path) -> None:

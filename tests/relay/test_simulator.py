@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.relay.door import Alarm, DoorSettings, DoorStatus, LockStatus, Phase, Secured
-from edge.relay.simulator import HELP, Answer, Simulator
+from edge.relay.simulator import HELP, SimulatedAnswer, Simulator
 from edge.runtime.clock import ManualClock
 
 
@@ -18,10 +18,10 @@ class Bench:
         self.clock = ManualClock()
         self.simulator = Simulator(self.clock, DoorSettings(), self.keypad, **options)  # type: ignore[arg-type]
 
-    def keypad(self, typed: str) -> Answer:
+    def keypad(self, typed: str) -> SimulatedAnswer:
         if typed == "1203*480516":
-            return Answer("keypad: granted", 5.0)
-        return Answer("keypad: refused")
+            return SimulatedAnswer("keypad: granted", 5.0)
+        return SimulatedAnswer("keypad: refused")
 
     def __call__(self, keys: str) -> Bench:
         for key in keys:
@@ -143,8 +143,8 @@ def test_held_unlocked_makes_openings_legal() -> None:
 
 def test_the_recording_is_played_at_its_pace() -> None:
     says = [
-        (1.0, Answer("camera: stranger: unknown_credential")),
-        (4.0, Answer("camera: anna: granted", 5.0)),
+        (1.0, SimulatedAnswer("camera: stranger: unknown_credential")),
+        (4.0, SimulatedAnswer("camera: anna: granted", 5.0)),
     ]
     bench = Bench(recording=says)("p ")
     assert "stranger" in bench.events

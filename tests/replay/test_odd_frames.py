@@ -16,7 +16,7 @@ from edge.domain import Frame, Verdict
 from edge.enrol.shots import ShotTaker
 from edge.errors import FrameRefused
 from edge.replay.door import Recognition, ReplayDoor
-from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 from tests.places import need_models
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
@@ -29,7 +29,7 @@ def door() -> ReplayDoor:
     need_models("yunet", "sface", "obama", "obama2", "biden", "astronaut")
     models = open_models()
     residents = enrol_resident(ShotTaker(models.detector, models.embedder))
-    matcher = build_matcher(models, Sureness(), residents)
+    matcher = build_matcher(models, ErrorRate(), residents)
     return ReplayDoor(Recognition(models.detector, models.embedder, matcher))
 
 

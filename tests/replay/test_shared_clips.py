@@ -10,7 +10,7 @@ from edge.domain import Verdict
 from edge.enrol.shots import ShotTaker
 from edge.replay.door import Recognition, replay_clip
 from edge.replay.gallery import default_cache, load_folders
-from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 from tests.places import need_models, shared_data
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def grants(models, gallery: Path, clip: str, *, without: tuple[str, ...] = ()) -
         default_cache(),
     )
     residents = {name: rows for name, rows in folders.residents.items() if name not in without}
-    matcher = build_matcher(models, Sureness(), residents)
+    matcher = build_matcher(models, ErrorRate(), residents)
     recognition = Recognition(models.detector, models.embedder, matcher)
     _, decisions = replay_clip(shared_data(clip), recognition, lambda _: None)
     return {d.resident_id for d in decisions if d.verdict is Verdict.GRANT}

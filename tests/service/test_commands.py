@@ -13,7 +13,7 @@ from edge.event_log.log import EventLog
 from edge.policy.modes import Mode
 from edge.relay.door import DoorSettings, Sensor
 from edge.relay.machine import DoorMachine
-from edge.relay.sensors import Change
+from edge.relay.sensors import InputChange
 from edge.relay.supervised import SupervisedDoor
 from edge.replay.door import MemoryJournal
 from edge.runtime.clock import ManualClock
@@ -63,7 +63,7 @@ class Door:
         self.events.record(EventDraft.now(self.clock, note.kind, note.data))
 
     def contact(self, is_open):
-        self.inputs.changes.append(Change(Sensor.CONTACT, is_open))
+        self.inputs.changes.append(InputChange(Sensor.CONTACT, is_open))
         self.door.poll()
 
     def wait(self, seconds):

@@ -18,7 +18,7 @@ from edge.controller import DoorController
 from edge.domain import EventDraft, Frame, Reason, Resident, Verdict
 from edge.errors import ConfigError
 from edge.events import Kind
-from edge.policy.modes import DoorState, Mode
+from edge.policy.modes import Mode, ModeState
 from edge.policy.passes import Pass, issue
 from edge.policy.pin import PinBook
 from edge.runtime.clock import ManualClock
@@ -255,7 +255,7 @@ def test_what_the_property_signed_just_now_frees_a_poisoned_floor(begin, tmp_pat
 def test_a_lock_down_outlives_a_restart(begin):
     site = begin()
     site.sees()
-    site.rules.set_mode(DoorState(Mode.LOCKED_DOWN, by="staff"))
+    site.rules.set_mode(ModeState(Mode.LOCKED_DOWN, by="staff"))
     again = begin()
     (outcome,) = again.sees(grant("bert"))
     assert outcome.decision.reason is Reason.THREAT_LEVEL

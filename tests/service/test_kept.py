@@ -10,9 +10,9 @@ import pytest
 from edge.domain import EventDraft, Resident
 from edge.errors import StoreError
 from edge.events import Kind
-from edge.policy.modes import DoorState, Mode
+from edge.policy.modes import Mode, ModeState
 from edge.policy.pin import PinBook
-from edge.service.entry.kept import Credentials, ModeFile, Roster
+from edge.service.entry.kept import Credentials, KnownResidents, ModeFile
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore, PinRow
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
@@ -86,7 +86,7 @@ class Dying:
 
 def test_whom_nobody_asked_for_yet_is_known_when_the_card_dies():
     store = Dying(Resident("anna", "Anna"), Resident("otto", "Otto"))
-    roster = Roster(store)
+    roster = KnownResidents(store)
     store.is_dead = True
     assert roster.find("otto") == Resident("otto", "Otto")
     assert roster.find("nobody") is None
@@ -95,7 +95,7 @@ def test_whom_nobody_asked_for_yet_is_known_when_the_card_dies():
 def test_a_real_store_is_read_at_once(tmp_path):
     with closing(ResidentStore(tmp_path / "residents.db")) as store:
         store.put(Resident("anna", "Anna"), [])
-        roster = Roster(store)
+        roster = KnownResidents(store)
     assert roster.find("anna") == Resident("anna", "Anna")
 
 
@@ -110,11 +110,11 @@ def test_a_lock_down_outlives_the_file_it_was_kept_in(tmp_path, content):
             data = {"mode": mode, "by": "ines", "until": None}
             one.append(EventDraft(Kind.DOOR_MODE, AT, 0.0, data=data))
     (tmp_path / "mode.json").write_text(content)
-    assert ModeFile(tmp_path / "mode.json").load() == DoorState(Mode.LOCKED_DOWN, None, "ines")
+    assert ModeFile(tmp_path / "mode.json").load() == ModeState(Mode.LOCKED_DOWN, None, "ines")
 
 
 def test_what_was_saved_is_loaded(tmp_path):
     file = ModeFile(tmp_path / "mode.json")
     assert file.load() is None
-    file.save(DoorState(Mode.UNLOCKED, AT, "ines"))
-    assert file.load() == DoorState(Mode.UNLOCKED, AT, "ines")
+    file.save(ModeState(Mode.UNLOCKED, AT, "ines"))
+    assert file.load() == ModeState(Mode.UNLOCKED, AT, "ines")

@@ -10,7 +10,7 @@ from edge.domain import Reason, Resident
 from edge.policy.trust import Believe
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import TrustedTime
-from edge.service.entry.kept import Roster
+from edge.service.entry.kept import KnownResidents
 from edge.service.entry.lease import RosterLease
 from edge.service.entry.rules import DoorRules
 from edge.store.residents import ResidentStore
@@ -47,7 +47,7 @@ def store(tmp_path, clock):
 
 
 def leased(store, clock, trust=None):
-    return RosterLease(Roster(store).find, store, clock, trust or Believe(), days=7)
+    return RosterLease(KnownResidents(store).find, store, clock, trust or Believe(), days=7)
 
 
 def ends(lease, clock):

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge.config.settings import Recognition
-from edge.controller import DoorController, Outcome
+from edge.config.settings import RecognitionSection
+from edge.controller import DoorController, DoorOutcome
 from edge.domain import Reason, Resident, Verdict
 from edge.errors import ConfigError
 from edge.event_log.log import EventLog
 from edge.faces.liveness.active import ActiveCheck
-from edge.faces.liveness.challenge import Step
+from edge.faces.liveness.challenge import ChallengeStep
 from edge.faces.liveness.check import PassiveCheck, Unavailable
 from edge.faces.liveness.fusion import STRONG_NETWORKS
 from edge.panel.gate_screen import GateScreen, Stage
@@ -57,7 +57,7 @@ class Gate:
         pipeline = Pipeline(self.scene, self.scene, gallery, check)
         events = EventLog(MemoryJournal(), self.clock)
         self.door = DoorController(pipeline, rules, events, DryRunLock(self.clock), self.clock)
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[DoorOutcome] = []
         self.seq = 0
 
     def stand(self, actor: Actor, seconds: float, *, answers: bool, watched: bool = True) -> None:
@@ -74,7 +74,7 @@ class Gate:
                 since, last = index, asked
             acts = answers and index - since > 8
             actor.turned = TURNED.get(asked or "", 0.0) if acts else 0.0
-            width = 170.0 if acts and asked == Step.CLOSER else width
+            width = 170.0 if acts and asked == ChallengeStep.CLOSER else width
             sway = 16 * math.sin(index / 5)  # what never moves is taken for a picture
             self.take((actor, 250 + sway, 150, width))
 
@@ -140,7 +140,7 @@ class TestWhoIsAsked:
 
 
 def section(**values):
-    return Recognition.model_validate(values)
+    return RecognitionSection.model_validate(values)
 
 
 class TestMaking:

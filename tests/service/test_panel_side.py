@@ -10,12 +10,12 @@ import pytest
 from edge.config.panel import PanelSection
 from edge.consent.notice import GREETING_NOTICE
 from edge.consent.rules import GREETING, Statement, consent_from
-from edge.controller import Admission, Outcome
+from edge.controller import DoorOutcome, EntryOutcome
 from edge.domain import Authorisation, Decision, EventDraft, Reason, Resident, Verdict
 from edge.errors import LockError, PanelRefused, StoreError
 from edge.events import KINDS, Kind
 from edge.panel.gate_screen import GateScreen, Stage
-from edge.policy.desk import Answer
+from edge.policy.desk import CredentialAnswer
 from edge.policy.modes import Mode
 from edge.runtime.clock import ManualClock
 from edge.service.own_folder import OwnFolder, require_no_door
@@ -60,7 +60,7 @@ def side(clock, screen):
 
 
 def decision(verdict, reason, resident_id=None):
-    return Outcome(Decision(verdict, reason, 1, 2, 3.0, AT, 1, resident_id), None)
+    return DoorOutcome(Decision(verdict, reason, 1, 2, 3.0, AT, 1, resident_id), None)
 
 
 def event(kind, **data):
@@ -82,8 +82,8 @@ def test_a_pin_under_threat_looks_like_any_other(side, screen):
     )
     shown = []
     for silent in (None, event(Kind.ALARM_DURESS)):
-        answer = Answer(rights, event(Kind.ACCESS_GRANTED), silent)
-        side.answered(answer, Admission(None, Reason.GRANTED, 5.0))
+        answer = CredentialAnswer(rights, event(Kind.ACCESS_GRANTED), silent)
+        side.answered(answer, EntryOutcome(None, Reason.GRANTED, 5.0))
         shown.append((screen.shown.stage, screen.shown.name, screen.shown.reason))
     assert shown[0] == shown[1]
 

@@ -14,8 +14,8 @@ from edge.service.entry.readers import (
     CARD_SECONDS,
     NOISE_SECONDS,
     STEADY_SECONDS,
-    Noise,
-    Surroundings,
+    ReaderContext,
+    RefusedFrames,
     _Reader,
     key_reader,
     unhurried,
@@ -33,7 +33,7 @@ class Site:
     def __init__(self, stopping: threading.Event | None = None) -> None:
         self.now = 100.0
         self.events: list[dict[str, object]] = []
-        self.around = Surroundings(lambda: self.now, self._report, stopping or Impatient())
+        self.around = ReaderContext(lambda: self.now, self._report, stopping or Impatient())
 
     @property
     def states(self) -> list[object]:
@@ -110,7 +110,7 @@ def test_lost_and_back_are_events_once_each_and_a_flapping_reader_stays_lost():
 
 def test_noise_is_told_once_a_minute_with_a_count():
     site = Site()
-    noise = Noise("wiegand", site.around)
+    noise = RefusedFrames("wiegand", site.around)
     for _ in range(50):
         noise.heard("13 bits")
         site.now += 0.5

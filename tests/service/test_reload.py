@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from edge.errors import ConfigError
-from edge.policy.modes import DoorState, Mode
+from edge.policy.modes import Mode, ModeState
 from edge.service.hardware import DoorHardware
 from edge.service.property.configuration import Configuration
 from edge.service.property.reload import Reloader
@@ -129,7 +129,7 @@ def test_nobody_stops_a_door_that_nothing_would_start_again(begin):
 
 def test_a_door_that_is_held_unlocked_does_not_start_anew(begin):
     place = begin()
-    place.site.rules.set_mode(DoorState(Mode.EVACUATION, None, "Desk"))
+    place.site.rules.set_mode(ModeState(Mode.EVACUATION, None, "Desk"))
     place.wish(1, recognition__fpir=1e-4)
     assert place.reloader.reload().status == "failed"
     place.wait()

@@ -12,7 +12,7 @@ from edge.consent.rules import Statement, consent_from
 from edge.domain import Reason, Resident, Template
 from edge.matcher.gallery import LiveGallery
 from edge.service.recognition.consent import FollowedConsents
-from edge.service.recognition.roster import RosterFollower
+from edge.service.recognition.roster import GalleryFollower
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, bind_consent, erase_face
 from edge.store.residents import ResidentStore
 
@@ -36,7 +36,7 @@ class Door:
         self.ledger = ConsentLedger(folder / CONSENTS_FILE)
         self.gallery = LiveGallery("m", 8)
         consents = FollowedConsents(lambda: ConsentLedger(folder / CONSENTS_FILE))
-        self.follower = RosterFollower(
+        self.follower = GalleryFollower(
             self.store, self.gallery, consents, lambda kind, data: self.told.append((kind, data))
         )
 

@@ -12,7 +12,7 @@ from edge.domain import EventDraft
 from edge.errors import JournalTampered
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
-from edge.store.retention import Relief, Retention
+from edge.store.retention import FreedSpace, Retention
 from tests.store.drafts import START, draft, filled
 
 DAY = timedelta(days=1)
@@ -120,7 +120,7 @@ def test_the_ballast_is_real_and_goes_first(path):
     keeper.prune(START)
     ballast = path.with_name("ballast")
     assert ballast.stat().st_blocks * 512 >= 1 << 20
-    assert keeper.make_room() == Relief(True, 0, 0)
+    assert keeper.make_room() == FreedSpace(True, 0, 0)
     assert not ballast.exists()
     journal.close()
 

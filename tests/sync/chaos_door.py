@@ -21,7 +21,7 @@ from edge.policy.access import AccessRules
 from edge.policy.rulebook import RuleBook
 from edge.runtime.clock import SystemClock
 from edge.service.recognition.consent import FollowedConsents
-from edge.service.recognition.roster import RosterFollower as Followed
+from edge.service.recognition.roster import GalleryFollower as Followed
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.roster import SqliteRoster

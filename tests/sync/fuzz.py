@@ -25,7 +25,7 @@ from edge.store.ledger import SqliteLedger
 from edge.store.outbox import SqliteOutbox
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster
-from edge.sync.configuration import ConfigurationClerk
+from edge.sync.configuration import ConfigurationFollower
 from edge.sync.desk import CommandDesk
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
@@ -77,7 +77,7 @@ class Door:
                 settings, gate, lambda *given: self.executed.append(given), self.journal.append, self.clock
             ),
             RosterFollower(settings, KEYS, SqliteRoster(self.store), self.journal.append, self.clock),
-            ConfigurationClerk(settings, KEYS, self.configuration, self.journal.append, self.clock),
+            ConfigurationFollower(settings, KEYS, self.configuration, self.journal.append, self.clock),
         ]
         self.client = SyncClient(settings, [EventPump(self.outbox, settings), *self.clerks])
         for clerk in self.clerks:

@@ -16,7 +16,7 @@ from edge.wire.roster import (
     Confirmation,
     Delta,
     Head,
-    Manifest,
+    SnapshotManifest,
     encode_parts,
 )
 from tests.sync.hubside import SIGNER
@@ -76,7 +76,7 @@ class Property:
         state = self.state()
         parts = encode_parts(sorted(self.records.values(), key=lambda r: r.id))
         digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
-        manifest = self.signer.sign(Manifest(self.device, state, digests).encode(), SNAPSHOT)
+        manifest = self.signer.sign(SnapshotManifest(self.device, state, digests).encode(), SNAPSHOT)
         yield self.message(manifest, "snap", str(state.rev), "0")
         for number, part in enumerate(parts, 1):
             yield self.message(part, "snap", str(state.rev), str(number))

@@ -14,7 +14,7 @@ from edge.store.ledger import SqliteLedger
 from edge.sync.desk import CommandDesk
 from edge.sync.gate import UNLOCKS_PER_MINUTE, CommandGate
 from edge.sync.refusals import MOST_A_MINUTE
-from edge.wire.commands import CommandRefused, CommandType, Outcome, Refused
+from edge.wire.commands import CommandOutcome, CommandRefusal, CommandRefused, CommandType
 from edge.wire.signing import Signer, TrustedKeys
 from tests.sync.hubside import (
     KEYS,
@@ -43,7 +43,7 @@ class Site:
 
     def execute(self, command, reply):
         self.executed.append(command)
-        reply(Outcome("done", "unlocked, opened after 2.1 s"))
+        reply(CommandOutcome("done", "unlocked, opened after 2.1 s"))
 
     def nonce(self):
         return self.gate.hand_out_nonce()
@@ -77,15 +77,15 @@ def test_a_replayed_unlock_is_refused():
     nonce = site.nonce()
     payload = signed(wish(site.clock, nonce=nonce))
     site.gate.admit(message(payload))
-    assert site.refusal(payload) is Refused.DUPLICATE
-    assert site.refusal(signed(wish(site.clock, number=2, nonce=nonce))) is Refused.NONCE
+    assert site.refusal(payload) is CommandRefusal.DUPLICATE
+    assert site.refusal(signed(wish(site.clock, number=2, nonce=nonce))) is CommandRefusal.NONCE
     late = signed(wish(site.clock, number=3, nonce=site.nonce()))
     site.clock.advance(10)
-    assert site.refusal(late) is Refused.NONCE
+    assert site.refusal(late) is CommandRefusal.NONCE
     site.clock.advance(3600)
-    assert site.refusal(payload) is Refused.DUPLICATE
+    assert site.refusal(payload) is CommandRefusal.DUPLICATE
     site.ledger.taken.clear()
-    assert site.refusal(payload) is Refused.NONCE
+    assert site.refusal(payload) is CommandRefusal.NONCE
 
 
 @pytest.mark.parametrize("kind", ["unlock", "evacuation", "normal", "reload", "enrol_window"])
@@ -93,7 +93,7 @@ def test_whatever_loosens_the_door_needs_a_nonce(kind):
     """None, an invented one, or an empty one."""
     site = Site()
     for number, nonce in enumerate([{}, {"nonce": None}, {"nonce": "invented"}]):
-        assert site.refusal(signed(wish(site.clock, kind, number, **nonce))) is Refused.NONCE
+        assert site.refusal(signed(wish(site.clock, kind, number, **nonce))) is CommandRefusal.NONCE
 
 
 @pytest.mark.parametrize("kind", ["lockdown", "acknowledge_alarm", "diagnostics"])
@@ -109,16 +109,16 @@ def test_without_network_time_every_command_needs_a_nonce(trust, kind):
     """Recorded and withheld, or played back after its id was forgotten, a month later."""
     site = Site(trust)
     held = signed(wish(site.clock, kind, 1))
-    assert site.refusal(held) is Refused.NONCE
+    assert site.refusal(held) is CommandRefusal.NONCE
     site.clock.advance(31 * 86_400)
-    assert site.refusal(held) is Refused.NONCE
+    assert site.refusal(held) is CommandRefusal.NONCE
     assert site.gate.admit(message(signed(wish(site.clock, kind, 2, nonce=site.nonce())))).type == kind
 
 
 def test_a_nonce_that_is_given_must_be_good():
     """A wrong one is not made up for by a good clock."""
     site = Site("synced")
-    assert site.refusal(signed(wish(site.clock, "lockdown", nonce="invented"))) is Refused.NONCE
+    assert site.refusal(signed(wish(site.clock, "lockdown", nonce="invented"))) is CommandRefusal.NONCE
 
 
 def test_of_two_modes_the_one_asked_for_later_counts():
@@ -127,7 +127,7 @@ def test_of_two_modes_the_one_asked_for_later_counts():
     earlier, later = site.nonce(), site.nonce()
     site.gate.admit(message(signed(wish(site.clock, "normal", 1, nonce=later))))
     evacuation = signed(wish(site.clock, "evacuation", 2, nonce=earlier))
-    assert site.refusal(evacuation) is Refused.OVERTAKEN
+    assert site.refusal(evacuation) is CommandRefusal.OVERTAKEN
 
 
 @pytest.mark.parametrize("kind", ["unlock", "evacuation", "normal", "enrol_window"])
@@ -138,7 +138,7 @@ def test_a_lockdown_voids_what_was_asked_for_before(kind, in_one_message):
     before = site.nonce()
     nonce = {} if in_one_message else {"nonce": site.nonce()}
     site.gate.admit(message(signed(wish(site.clock, "lockdown", 1, **nonce))))
-    assert site.refusal(signed(wish(site.clock, kind, 2, nonce=before))) is Refused.OVERTAKEN
+    assert site.refusal(signed(wish(site.clock, kind, 2, nonce=before))) is CommandRefusal.OVERTAKEN
     site.gate.admit(message(signed(wish(site.clock, kind, 3, nonce=site.nonce()))))
 
 
@@ -150,8 +150,8 @@ def test_an_old_command_is_refused_when_the_clock_can_tell():
         wish(site.clock, "diagnostics", 2, issued=(site.clock.now() + timedelta(minutes=5)).isoformat())
     )
     site.clock.advance(71)
-    assert site.refusal(old) is Refused.EXPIRED
-    assert site.refusal(ahead) is Refused.EXPIRED
+    assert site.refusal(old) is CommandRefusal.EXPIRED
+    assert site.refusal(ahead) is CommandRefusal.EXPIRED
 
 
 def test_a_wrong_clock_does_not_stop_an_unlock():
@@ -165,40 +165,40 @@ def test_forgeries_and_strays_are_refused():
     """Another key, another purpose, another door, a changed byte, retained."""
     site = Site()
     fields = wish(site.clock, nonce=site.nonce())
-    assert site.refusal(signed(fields, STRANGER)) is Refused.SIGNATURE
-    assert site.refusal(signed(fields, Signer("site-9", bytes(range(32))))) is Refused.SIGNATURE
-    assert site.refusal(signed(fields, purpose="roster")) is Refused.SIGNATURE
-    assert site.refusal(signed(fields | {"device": "door-2"})) is Refused.OTHER_DEVICE
-    assert site.refusal(signed(fields), retained=True) is Refused.RETAINED
+    assert site.refusal(signed(fields, STRANGER)) is CommandRefusal.SIGNATURE
+    assert site.refusal(signed(fields, Signer("site-9", bytes(range(32))))) is CommandRefusal.SIGNATURE
+    assert site.refusal(signed(fields, purpose="roster")) is CommandRefusal.SIGNATURE
+    assert site.refusal(signed(fields | {"device": "door-2"})) is CommandRefusal.OTHER_DEVICE
+    assert site.refusal(signed(fields), retained=True) is CommandRefusal.RETAINED
     tampered = json.loads(signed(fields))
     tampered["p"] = json.loads(signed(fields | {"args": {"seconds": 30}}))["p"]
-    assert site.refusal(json.dumps(tampered).encode()) is Refused.SIGNATURE
-    assert site.refusal(json.dumps(fields).encode()) is Refused.SIGNATURE
+    assert site.refusal(json.dumps(tampered).encode()) is CommandRefusal.SIGNATURE
+    assert site.refusal(json.dumps(fields).encode()) is CommandRefusal.SIGNATURE
     assert site.gate.admit(message(signed(fields))).id == fields["id"]
 
 
 @pytest.mark.parametrize(
     ("changes", "refused"),
     [
-        ({"v": 2}, Refused.MALFORMED),
-        ({"v": True}, Refused.MALFORMED),
-        ({"surprise": 1}, Refused.MALFORMED),
-        ({"id": "../../etc"}, Refused.MALFORMED),
-        ({"id": 7}, Refused.MALFORMED),
-        ({"type": "open_sesame"}, Refused.UNKNOWN_TYPE),
-        ({"type": ["unlock"]}, Refused.UNKNOWN_TYPE),
-        ({"issued": "yesterday"}, Refused.MALFORMED),
-        ({"issued": "2026-01-01T00:00:00"}, Refused.MALFORMED),
-        ({"issued": None}, Refused.MALFORMED),
-        ({"ttl": 0}, Refused.MALFORMED),
-        ({"ttl": 3600}, Refused.MALFORMED),
-        ({"ttl": float("nan")}, Refused.MALFORMED),
-        ({"by": "x" * 65}, Refused.MALFORMED),
-        ({"by": "a\nb"}, Refused.MALFORMED),
-        ({"args": {"seconds": 31}}, Refused.MALFORMED),
-        ({"args": {"seconds": "7"}}, Refused.MALFORMED),
-        ({"args": {"minutes": 7}}, Refused.MALFORMED),
-        ({"args": []}, Refused.MALFORMED),
+        ({"v": 2}, CommandRefusal.MALFORMED),
+        ({"v": True}, CommandRefusal.MALFORMED),
+        ({"surprise": 1}, CommandRefusal.MALFORMED),
+        ({"id": "../../etc"}, CommandRefusal.MALFORMED),
+        ({"id": 7}, CommandRefusal.MALFORMED),
+        ({"type": "open_sesame"}, CommandRefusal.UNKNOWN_TYPE),
+        ({"type": ["unlock"]}, CommandRefusal.UNKNOWN_TYPE),
+        ({"issued": "yesterday"}, CommandRefusal.MALFORMED),
+        ({"issued": "2026-01-01T00:00:00"}, CommandRefusal.MALFORMED),
+        ({"issued": None}, CommandRefusal.MALFORMED),
+        ({"ttl": 0}, CommandRefusal.MALFORMED),
+        ({"ttl": 3600}, CommandRefusal.MALFORMED),
+        ({"ttl": float("nan")}, CommandRefusal.MALFORMED),
+        ({"by": "x" * 65}, CommandRefusal.MALFORMED),
+        ({"by": "a\nb"}, CommandRefusal.MALFORMED),
+        ({"args": {"seconds": 31}}, CommandRefusal.MALFORMED),
+        ({"args": {"seconds": "7"}}, CommandRefusal.MALFORMED),
+        ({"args": {"minutes": 7}}, CommandRefusal.MALFORMED),
+        ({"args": []}, CommandRefusal.MALFORMED),
     ],
 )
 def test_a_signed_command_that_is_not_exactly_right_is_refused(changes, refused):
@@ -213,7 +213,7 @@ def test_at_most_six_remote_unlocks_a_minute():
     site = Site()
     for number in range(UNLOCKS_PER_MINUTE):
         site.gate.admit(message(site.unlock(number)))
-    assert site.refusal(site.unlock(99)) is Refused.TOO_MANY
+    assert site.refusal(site.unlock(99)) is CommandRefusal.TOO_MANY
     site.gate.admit(message(signed(wish(site.clock, "lockdown", 100))))
     site.clock.advance(60)
     site.gate.admit(message(site.unlock(101)))
@@ -224,9 +224,9 @@ def test_nonces_are_few_short_and_for_once():
     site = Site()
     nonces = [site.nonce() for _ in range(9)]
     assert len(set(nonces)) == 9
-    assert site.refusal(signed(wish(site.clock, nonce=nonces[0]))) is Refused.NONCE
+    assert site.refusal(signed(wish(site.clock, nonce=nonces[0]))) is CommandRefusal.NONCE
     site.gate.admit(message(signed(wish(site.clock, number=2, nonce=nonces[1]))))
-    assert site.refusal(signed(wish(site.clock, number=3, nonce=nonces[1]))) is Refused.NONCE
+    assert site.refusal(signed(wish(site.clock, number=3, nonce=nonces[1]))) is CommandRefusal.NONCE
 
 
 def test_a_command_is_taken_once_across_restarts(tmp_path):

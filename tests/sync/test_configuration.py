@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge.broker.settings import BrokerSettings
 from edge.errors import ConfigError, SyncError
-from edge.sync.configuration import ConfigurationClerk
+from edge.sync.configuration import ConfigurationFollower
 from edge.wire.configuration import MAX_BYTES, PURPOSE, Desired, Reported
 from edge.wire.messages import Message
 from tests.sync.hubside import KEYS, SIGNER, STRANGER, ManualClock, MemoryJournal
@@ -43,7 +43,7 @@ class Session:
 class Door:
     def __init__(self):
         self.keeper, self.journal, self.session = Keeper(), MemoryJournal(), Session()
-        self.clerk = ConfigurationClerk(SETTINGS, KEYS, self.keeper, self.journal.append, ManualClock())
+        self.clerk = ConfigurationFollower(SETTINGS, KEYS, self.keeper, self.journal.append, ManualClock())
 
     def get(self, payload):
         self.clerk.handle(Message(SETTINGS.topic("cfg", "desired"), payload, retained=True))

@@ -10,7 +10,7 @@ from edge.runtime.clock import SystemClock
 from edge.store.ledger import SqliteLedger
 from edge.sync.desk import CommandDesk
 from edge.sync.gate import CommandGate
-from edge.wire.commands import Outcome
+from edge.wire.commands import CommandOutcome
 from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.doors import Door
 from tests.sync.hubside import KEYS, TOPIC, signed, wish
@@ -36,7 +36,7 @@ class Gatehouse:
 
     def execute(self, command, reply):
         self.executed.append(command.type)
-        reply(Outcome("done", "unlocked, never opened"))
+        reply(CommandOutcome("done", "unlocked, never opened"))
 
     def ask(self, number, kind, **changes):
         """Send a command and return the door's answer."""

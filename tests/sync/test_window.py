@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from edge.broker.backoff import Backoff
 from edge.broker.settings import Ack
-from edge.sync.window import MOST_EVENTS, MOST_MESSAGES, MOST_PATIENCE_SECONDS, Window
+from edge.sync.window import MOST_EVENTS, MOST_MESSAGES, MOST_PATIENCE_SECONDS, InFlightWindow
 
 PLENTY = 65535
 
 
 def started(policy, done=0):
-    window = Window(policy, done)
+    window = InFlightWindow(policy, done)
     window.start(0.0, PLENTY)
     return window
 
@@ -82,7 +82,7 @@ def test_nothing_under_way_is_never_a_stall():
 
 def test_of_what_was_never_sent_nothing_is_believed():
     """A forged acknowledgement must not make the door forget what never left; a true one of more waits."""
-    window = Window(Ack.APPLICATION)
+    window = InFlightWindow(Ack.APPLICATION)
     window.start(0.0, 20)
     assert window.hub_stored(800, 0.1) is False
     assert window.done == 0

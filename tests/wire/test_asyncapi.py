@@ -22,8 +22,8 @@ from edge.wire import state
 from edge.wire.commands import CommandType, parse_command
 from edge.wire.configuration import Desired, Reported
 from edge.wire.envelope import CLOCKS, EVENT
-from edge.wire.messages import Answer, Availability, EventAck
-from edge.wire.roster import PART, Confirmation, Delta, Head, Manifest, Question
+from edge.wire.messages import Availability, CommandAnswer, EventAck
+from edge.wire.roster import PART, Confirmation, Delta, Head, Question, SnapshotManifest
 from edge.wire.shapes import require
 from edge.wire.topics import TOPICS
 from facegate_hub.batches import parse_batch
@@ -59,12 +59,12 @@ PARSERS = {
     "availability": Availability.parse,
     "eventAcknowledgement": EventAck.parse,
     "events": parse_events,
-    "answer": Answer.parse,
+    "answer": CommandAnswer.parse,
     "commandSigned": parse_command,
     "rosterHeadSigned": Head.parse,
     "rosterConfirmedSigned": Confirmation.parse,
     "rosterDeltaSigned": parse_delta,
-    "rosterSnapshotSigned": Manifest.parse,
+    "rosterSnapshotSigned": SnapshotManifest.parse,
     "rosterSnapshotPart": lambda body: require(PART, json.loads(body), "part"),
     "rosterQuestion": Question.parse,
     "desiredConfigurationSigned": Desired.parse,

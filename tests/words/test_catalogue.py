@@ -19,7 +19,7 @@ from edge.policy.passback import PassbackKind
 from edge.policy.rulebook import DisableReason
 from edge.relay.door import Alarm, DoorStatus, LockStatus, Secured
 from edge.web.accounts import Role
-from edge.web.refusals import Refused
+from edge.web.refusals import RefusalKind
 from edge.words import LANGUAGES, Message, catalogue, gaps, has, message, say
 from edge.words.catalogue import read_catalogue
 
@@ -161,7 +161,7 @@ def test_every_text_that_the_program_names_is_there():
         ("value.state.", PictureState),
         ("value.role.", Role),
         ("panel.", Role),
-        ("value.why.", Refused),
+        ("value.why.", RefusalKind),
         ("value.disabled.", DisableReason),
         ("value.passback.", PassbackKind),
         ("panel.is_", DoorStatus),

@@ -11,7 +11,7 @@ import pytest
 
 from edge.domain import EventDraft, Reason, Resident
 from edge.errors import CameraLost, StoreError
-from edge.events import Group, Kind
+from edge.events import EventGroup, Kind
 from edge.panel.app import PAGES
 from edge.words import message
 from tests.panel.office import open_panel
@@ -83,7 +83,7 @@ def test_every_page_speaks_chinese(office, path):
     assert not foreign_words(answer.text), path
 
 
-@pytest.mark.parametrize("group", ["", *Group])
+@pytest.mark.parametrize("group", ["", *EventGroup])
 def test_every_event_is_told_in_chinese(office, group):
     for kind in Kind:
         reason = str(Reason.GRANTED) if kind in (Kind.ACCESS_GRANTED, Kind.ACCESS_DENIED) else None

@@ -33,7 +33,7 @@ Z = 1.96  # normal quantile of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class GalleryTrial:
     """What a door with `residents`, of `shots` photos each, does when it is asked for `wanted`.
 
     `wrong` is the share of residents' probes let in under another name, part of `fnir`.
@@ -66,7 +66,7 @@ def sizes_for(people: People, shots: int) -> list[int]:
 
 def try_galleries(
     people: People, calibration: Calibration, residents: int, shots: int, *, draws: int = DRAWS
-) -> list[Trial]:
+) -> list[GalleryTrial]:
     """Return one trial per rate of `WANTED` for random galleries of this size.
 
     A resident is the mean of their shots, one row in the gallery, as at the door.
@@ -76,7 +76,7 @@ def try_galleries(
     decide = _Door(people, shots, calibration.margin, lines)
     found = [decide.draw(rng, residents) for _ in range(draws)]
     return [
-        Trial(
+        GalleryTrial(
             residents,
             shots,
             rate,

@@ -12,7 +12,7 @@ from edge.domain import Match, Reason, Verdict
 from edge.enrol.shots import matched_row
 from edge.errors import EnrolmentRefused, EvaluationRefused
 from edge.recognition.evidence import weigh
-from edge.service.recognition.recogniser import Sureness, build_matcher
+from edge.service.recognition.recogniser import ErrorRate, build_matcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edge.service.recognition.recogniser import Models
 
 
-class Role(StrEnum):
+class TrialRole(StrEnum):
     """What a photo is for."""
 
     ENROL = "enrol"
@@ -37,15 +37,15 @@ class Photo:
 
     path: Path
     identity: str
-    role: Role
+    role: TrialRole
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class OpenSetTrial:
     """One probe and what the gallery made of it."""
 
     identity: str
-    role: Role
+    role: TrialRole
     match: Match
     granted_to: str | None
 
@@ -73,7 +73,7 @@ def read_protocol(file: Path, images: Path) -> list[Photo]:
 
 
 def identify(
-    photos: Sequence[Photo], enrolled: Enrolled, embedder: PhotoEmbedder, models: Models, sureness: Sureness
+    photos: Sequence[Photo], enrolled: Enrolled, embedder: PhotoEmbedder, models: Models, sureness: ErrorRate
 ) -> dict[str, Any]:
     """Return the figures of an open-set run as JSON: false accepts, misses, rates, threshold.
 
@@ -84,26 +84,28 @@ def identify(
     unacquired = enrolled.unacquired
     matcher = build_matcher(models, sureness, enrolled.rows)
     point = matcher.operating_point()
-    trials: list[Trial] = []
+    trials: list[OpenSetTrial] = []
     for photo in photos:
-        if photo.role is Role.ENROL or (photo.role is Role.GENUINE and photo.identity in enrolled.refused):
+        if photo.role is TrialRole.ENROL or (
+            photo.role is TrialRole.GENUINE and photo.identity in enrolled.refused
+        ):
             continue
         embedded = embedder.embed(photo.path)
         if embedded is None:
             unacquired += 1
-            trials.append(Trial(photo.identity, photo.role, Match(None, -1.0), None))
+            trials.append(OpenSetTrial(photo.identity, photo.role, Match(None, -1.0), None))
             continue
         match = matcher.identify(embedded.probe)
-        trials.append(Trial(photo.identity, photo.role, match, _granted(match, point)))
+        trials.append(OpenSetTrial(photo.identity, photo.role, match, _granted(match, point)))
     found = _figures(trials, len(enrolled.rows), point, unacquired)
     return found | {"enrolment_refused": len(enrolled.refused)}
 
 
 def _figures(
-    trials: Sequence[Trial], enrolled: int, point: OperatingPoint, unacquired: int
+    trials: Sequence[OpenSetTrial], enrolled: int, point: OperatingPoint, unacquired: int
 ) -> dict[str, Any]:
-    unknown = [trial for trial in trials if trial.role is Role.UNKNOWN]
-    genuine = [trial for trial in trials if trial.role is Role.GENUINE]
+    unknown = [trial for trial in trials if trial.role is TrialRole.UNKNOWN]
+    genuine = [trial for trial in trials if trial.role is TrialRole.GENUINE]
     accepted = sum(trial.granted_to is not None for trial in unknown)
     missed = sum(trial.granted_to != trial.identity for trial in genuine)
     return {
@@ -129,7 +131,7 @@ def enrol(photos: Iterable[Photo], enroller: Enroller) -> Enrolled:
     refused: set[str] = set()
     unacquired = 0
     for photo in photos:
-        if photo.role is not Role.ENROL:
+        if photo.role is not TrialRole.ENROL:
             continue
         try:
             row = enroller.reference(photo.path)
@@ -154,9 +156,9 @@ def _granted(match: Match, point: OperatingPoint) -> str | None:
 
 def _photo(row: dict[str, str], images: Path, file: Path) -> Photo:
     try:
-        role = Role(row["role"])
+        role = TrialRole(row["role"])
     except ValueError as error:
-        known = ", ".join(Role)
+        known = ", ".join(TrialRole)
         raise EvaluationRefused(f"{file}: role {row['role']!r} of {row['path']}: use {known}") from error
     relative = Path(row["path"])
     for candidate in (images / relative, images / Path(*relative.parts[1:])):

@@ -35,7 +35,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RateLine:
     """The errors at one similarity: strangers taken for one, and one person taken for two."""
 
     similarity: float
@@ -92,7 +92,7 @@ def curve(scores: Scores) -> Curve:
     return Curve(STEPS, fmr, fnmr)
 
 
-def lines(scores: Scores, drawn: Curve, seed: int = 0) -> list[Line]:
+def lines(scores: Scores, drawn: Curve, seed: int = 0) -> list[RateLine]:
     """Return both error rates, with intervals, where the strangers' rate is each of `FALSE_MATCH_RATES`.
 
     Rates that fewer than one pair of people stands behind are left out.
@@ -109,7 +109,7 @@ def interval(draw: Callable[[], float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _line(scores: Scores, similarity: float, rng: np.random.Generator) -> Line:
+def _line(scores: Scores, similarity: float, rng: np.random.Generator) -> RateLine:
     shares = scores.shares(similarity)
     np.fill_diagonal(shares, 0.0)
     number, missed = len(shares), scores.genuine(similarity)
@@ -122,7 +122,7 @@ def _line(scores: Scores, similarity: float, rng: np.random.Generator) -> Line:
         return float(missed[rng.integers(len(missed), size=len(missed))].mean())
 
     fmr = Rate(float(shares.sum() / (number * (number - 1))), *interval(false_matches))
-    return Line(similarity, fmr, Rate(float(missed.mean()), *interval(misses)))
+    return RateLine(similarity, fmr, Rate(float(missed.mean()), *interval(misses)))
 
 
 def _by_person(pairs: NDArray[np.bool_], owner: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.bench.evaluate.calibrate import People
-    from edge.bench.evaluate.galleries import Trial
-    from edge.bench.evaluate.rates import Curve, Line, Rate
+    from edge.bench.evaluate.galleries import GalleryTrial
+    from edge.bench.evaluate.rates import Curve, Rate, RateLine
     from edge.matcher.calibration import Calibration
 
 SHOTS = (1, 3)
@@ -29,20 +29,20 @@ HELD_OUT = ("fitted to the second half", "fitted to the first half")
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class EvaluationReport:
     """Everything measured on some people; `galleries` by what the calibration was fitted to."""
 
     people: int
     photos: int
     failure_to_acquire: int
     curve: Curve
-    lines: Sequence[Line]
-    galleries: Sequence[tuple[str, Trial]]
+    lines: Sequence[RateLine]
+    galleries: Sequence[tuple[str, GalleryTrial]]
 
 
 def measure(
     raw: People, centre: Sequence[float], calibration: Calibration, *, unacquired: int, draws: int
-) -> Report:
+) -> EvaluationReport:
     """Return the figures of these people, whose rows are without a centre.
 
     The galleries are tried with `centre` and `calibration`, and, where there are people enough, with
@@ -56,10 +56,10 @@ def measure(
         halves = held_out(raw, lambda half: fit(half, with_centre=bool(centre)))
         for fitted, (half, own) in zip(HELD_OUT, halves, strict=True):
             tried += [(fitted, trial) for trial in _galleries(half, own, draws)]
-    return Report(len(raw.names), len(raw.owner), unacquired, drawn, lines(scores, drawn), tried)
+    return EvaluationReport(len(raw.names), len(raw.owner), unacquired, drawn, lines(scores, drawn), tried)
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def as_json(report: EvaluationReport) -> dict[str, Any]:
     """Return the figures without the curve."""
     return {
         "people": report.people,
@@ -70,7 +70,7 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def text(report: Report) -> str:
+def text(report: EvaluationReport) -> str:
     """Return the figures as Markdown tables."""
     rows = [
         f"{report.people} people, {report.photos} photos, {report.failure_to_acquire} more without a face",
@@ -92,7 +92,7 @@ def text(report: Report) -> str:
     return "\n".join(rows)
 
 
-def draw(report: Report, folder: Path) -> list[Path]:
+def draw(report: EvaluationReport, folder: Path) -> list[Path]:
     """Write roc.png, det.png and galleries.png into `folder`; return their paths.
 
     Raises `EvaluationRefused` without matplotlib.
@@ -105,7 +105,7 @@ def draw(report: Report, folder: Path) -> list[Path]:
     ]
 
 
-def _galleries(people: People, calibration: Calibration, draws: int) -> list[Trial]:
+def _galleries(people: People, calibration: Calibration, draws: int) -> list[GalleryTrial]:
     return [
         trial
         for shots in SHOTS
@@ -130,7 +130,7 @@ def _figure(columns: int = 1) -> Any:
     return Figure(figsize=(6 * columns, 4.5), layout="constrained")
 
 
-def _plot_roc(report: Report, path: Path) -> Path:
+def _plot_roc(report: EvaluationReport, path: Path) -> Path:
     figure = _figure()
     axes = figure.subplots()
     axes.plot(report.curve.fmr, 1 - report.curve.fnmr)
@@ -145,7 +145,7 @@ def _plot_roc(report: Report, path: Path) -> Path:
     return path
 
 
-def _plot_det(report: Report, path: Path) -> Path:
+def _plot_det(report: EvaluationReport, path: Path) -> Path:
     figure = _figure()
     axes = figure.subplots()
     shown = (report.curve.fmr > 0) & (report.curve.fnmr > 0)
@@ -156,7 +156,7 @@ def _plot_det(report: Report, path: Path) -> Path:
     return path
 
 
-def _plot_galleries(report: Report, path: Path) -> Path:
+def _plot_galleries(report: EvaluationReport, path: Path) -> Path:
     figure = _figure(columns=2)
     left, right = figure.subplots(1, 2)
     tried = [one for fitted, one in report.galleries if fitted == SHIPPED and one.shots == SHOTS[0]]
@@ -173,7 +173,7 @@ def _plot_galleries(report: Report, path: Path) -> Path:
     return path
 
 
-def _points(axes: Any, tried: Sequence[Trial], rates: Sequence[Rate], label: str) -> None:
+def _points(axes: Any, tried: Sequence[GalleryTrial], rates: Sequence[Rate], label: str) -> None:
     errors = [
         [100 * (rate.value - rate.low) for rate in rates],
         [100 * (rate.high - rate.value) for rate in rates],

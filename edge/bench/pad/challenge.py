@@ -12,7 +12,7 @@ from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
 
-from edge.faces.liveness.challenge import Challenge, Progress, new_challenge
+from edge.faces.liveness.challenge import Challenge, ChallengeProgress, new_challenge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ LONGEST_TRY_SECONDS = 40.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pose:
+class RecordedPose:
     """Where a face looked at one moment of a recording, and how large it was (eye distance)."""
 
     time: float
@@ -29,7 +29,7 @@ class Pose:
     scale_px: float
 
 
-def answered(poses: Sequence[Pose], steps: int, random: Random) -> bool:
+def answered(poses: Sequence[RecordedPose], steps: int, random: Random) -> bool:
     """Return whether the recording, started anywhere, answers one try of `steps` random steps."""
     start = random.randrange(len(poses))
     challenge = new_challenge(steps, poses[start].yaw_deg, 0.0, random)
@@ -39,15 +39,15 @@ def answered(poses: Sequence[Pose], steps: int, random: Random) -> bool:
         time = poses[place].time + laps * period - poses[start].time
         challenge.feed(time, poses[place].yaw_deg, poses[place].scale_px)
         if _is_over(challenge) or time > LONGEST_TRY_SECONDS:
-            return challenge.progress is Progress.PASSED
+            return challenge.progress is ChallengeProgress.PASSED
     return False
 
 
 def _is_over(challenge: Challenge) -> bool:
-    return challenge.progress in {Progress.PASSED, Progress.FAILED}
+    return challenge.progress in {ChallengeProgress.PASSED, ChallengeProgress.FAILED}
 
 
-def chance(poses: Sequence[Pose], steps: int, tries: int, seed: int = 1) -> float:
+def chance(poses: Sequence[RecordedPose], steps: int, tries: int, seed: int = 1) -> float:
     """Return the share of `tries` random tries that the recording answers."""
     random = Random(seed)  # noqa: S311 - a simulation, repeatable
     return sum(answered(poses, steps, random) for _ in range(tries)) / tries

@@ -17,7 +17,7 @@ from edge.domain import Reason, Verdict
 from edge.enrol.shots import ShotTaker, agreeing, matched_row
 from edge.errors import EnrolmentRefused
 from edge.replay.door import Recognition, ReplayDoor
-from edge.service.recognition.recogniser import Sureness, build_matcher
+from edge.service.recognition.recogniser import ErrorRate, build_matcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class TrialVisit:
     """One presentation at the whole door. `seconds` from first sight to the opening, None if none.
 
     `residents` were let in, `reasons` why not. `cpu_s` is what the clip of `frames` frames cost,
@@ -60,7 +60,7 @@ class DoorResult:
     """Visits of all presentations whose person is enrolled, with one kind of liveness check."""
 
     mode: str
-    visits: tuple[Visit, ...]
+    visits: tuple[TrialVisit, ...]
 
     @property
     def attacks(self) -> tuple[int, int, tuple[float, float]]:
@@ -100,7 +100,7 @@ class DoorResult:
         return Waits(median(seconds or [0.0]), max(seconds, default=0.0), median(cpu or [0.0]))
 
 
-class Part:
+class TrialPart:
     """The part of a recording that a presentation is; a camera."""
 
     def __init__(self, presentation: Presentation) -> None:
@@ -134,7 +134,7 @@ def enrol_living(models: Models, presentations: Sequence[Presentation]) -> dict[
 
 
 def _frames(presentation: Presentation) -> Iterator[Frame]:
-    camera = Part(presentation)
+    camera = TrialPart(presentation)
     try:
         while (frame := camera.read()) is not None:
             yield frame
@@ -150,16 +150,16 @@ def run_door(
 ) -> DoorResult:
     """Return what the whole door did on every presentation of an enrolled person."""
     residents = enrol_living(models, presentations)
-    matcher = build_matcher(models, Sureness(), residents)
+    matcher = build_matcher(models, ErrorRate(), residents)
     shown = [one for one in presentations if one.person in residents]
     return DoorResult(mode, tuple(_visit(models, matcher, one, make_check()) for one in shown))
 
 
 def _visit(
     models: Models, matcher: Identifier, presentation: Presentation, check: LivenessCheck | None
-) -> Visit:
+) -> TrialVisit:
     door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, check))
-    camera, decisions, cpu_to_grant_s = Part(presentation), [], None
+    camera, decisions, cpu_to_grant_s = TrialPart(presentation), [], None
     try:
         for _, outcomes in door.play(camera):
             decisions += [outcome.decision for outcome in outcomes]
@@ -172,4 +172,6 @@ def _visit(
     reasons = tuple(str(one.reason) for one in decisions if one.verdict is Verdict.DENY)
     residents = tuple(str(one.resident_id) for one in grants)
     figures = door.figures
-    return Visit(presentation, residents, reasons, seconds, figures.cpu_s, figures.frames, cpu_to_grant_s)
+    return TrialVisit(
+        presentation, residents, reasons, seconds, figures.cpu_s, figures.frames, cpu_to_grant_s
+    )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from edge.bench.pad.door import DoorResult
     from edge.bench.pad.result import PadResult
-    from edge.bench.pad.series import Table
+    from edge.bench.pad.series import SeriesTable
 
 OPENING = """# What liveness can and cannot do
 
@@ -39,7 +39,7 @@ def page(
     doors: Sequence[DoorResult],
     notes: str = "",
     plot: str | None = None,
-    tables: Sequence[Table] = (),
+    tables: Sequence[SeriesTable] = (),
 ) -> str:
     """Return the page for `results`; the recordings still missing are counted on the last of them.
 
@@ -72,7 +72,7 @@ def door_section(doors: Sequence[DoorResult]) -> str:
     return f"## The whole door\n\n{lines}\n\n{cost_table(doors)}"
 
 
-def series_section(tables: Sequence[Table]) -> str:
+def series_section(tables: Sequence[SeriesTable]) -> str:
     """Return the same people before harder doors; "" without any table."""
     if not tables:
         return ""

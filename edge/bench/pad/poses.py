@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from edge.bench.pad.challenge import Pose, chance, per_window
+from edge.bench.pad.challenge import RecordedPose, chance, per_window
 from edge.camera.file import VideoFile
 from edge.faces.liveness.active import DOUBT_STEPS, STRICT_STEPS, TRIES
 from edge.faces.looking import Looker
@@ -40,11 +40,11 @@ class Chance:
     per_window: tuple[float, float]
 
 
-def recorded_poses(detector: Detector, presentation: Presentation) -> list[list[Pose]]:
+def recorded_poses(detector: Detector, presentation: Presentation) -> list[list[RecordedPose]]:
     """Return the poses of every face of a recording that stays for two seconds, turned away or not."""
     looker, tracker = Looker(detector, QualityLimits().min_interocular_px), Tracker()
     camera, due = VideoFile(presentation.path), presentation.start
-    found: dict[int, list[Pose]] = {}
+    found: dict[int, list[RecordedPose]] = {}
     try:
         while (frame := camera.read()) is not None and frame.time <= presentation.end:
             if frame.time + 1e-3 < due:
@@ -52,20 +52,20 @@ def recorded_poses(detector: Detector, presentation: Presentation) -> list[list[
             due = max(due + 1 / LOOKS_PER_SECOND, frame.time)
             for track in tracker.update(looker.glance(frame.image), frame.time)[0]:
                 yaw_deg, scale_px = pose(track.face.landmarks)[0], face_scale_px(track.face)
-                found.setdefault(track.id, []).append(Pose(frame.time, yaw_deg, scale_px))
+                found.setdefault(track.id, []).append(RecordedPose(frame.time, yaw_deg, scale_px))
     finally:
         camera.close()
     return [poses for poses in found.values() if poses[-1].time - poses[0].time >= LEAST_SECONDS]
 
 
-def yaw_range_deg(poses: Sequence[Pose]) -> float:
+def yaw_range_deg(poses: Sequence[RecordedPose]) -> float:
     """Return how far apart the outermost yaws of a recording are, single slips left out."""
     yaws = sorted(one.yaw_deg for one in poses)
     edge = len(yaws) // 20
     return yaws[-1 - edge] - yaws[edge]
 
 
-def chances(recordings: Sequence[Sequence[Pose]], tries: int = RANDOM_TRIES) -> list[Chance]:
+def chances(recordings: Sequence[Sequence[RecordedPose]], tries: int = RANDOM_TRIES) -> list[Chance]:
     """Return the chances of the turning faces and of all, at either length of a challenge."""
     turning = [one for one in recordings if yaw_range_deg(one) >= TURNING_DEG]
     groups = [(f"turn by {TURNING_DEG:.0f} degrees or more", turning), ("all", recordings)]
@@ -77,7 +77,7 @@ def chances(recordings: Sequence[Sequence[Pose]], tries: int = RANDOM_TRIES) -> 
     ]
 
 
-def _chance(faces: str, group: Sequence[Sequence[Pose]], steps: int, tries: int) -> Chance:
+def _chance(faces: str, group: Sequence[Sequence[RecordedPose]], steps: int, tries: int) -> Chance:
     rates = [chance(poses, steps, tries) for poses in group]
     mean, worst = fmean(rates), max(rates)
     windows = [per_window(rate, TRIES) for rate in rates]

@@ -17,7 +17,7 @@ from edge.faces.liveness.failures import MAX_FAILURES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.bench.pad.watch import Watched
+    from edge.bench.pad.watch import WatchedRecording
 
 CLAIMS = (0.05, 0.01)
 
@@ -78,7 +78,7 @@ class PadResult:
     cpu_ms_per_frame: float
 
 
-def summarise(nets: Sequence[str], watched: Sequence[Watched]) -> PadResult:
+def summarise(nets: Sequence[str], watched: Sequence[WatchedRecording]) -> PadResult:
     """Return the figures of all `watched` presentations, judged by `nets`."""
     names = sorted({one.presentation.species for one in watched} - {LIVE})
     species = [_species(name, [one for one in watched if one.presentation.species == name]) for name in names]
@@ -90,7 +90,7 @@ def summarise(nets: Sequence[str], watched: Sequence[Watched]) -> PadResult:
     )
 
 
-def _species(name: str, watched: Sequence[Watched]) -> Species:
+def _species(name: str, watched: Sequence[WatchedRecording]) -> Species:
     judged = [one for one in watched if one.answers]
     accepted = sum(bool(one.is_accepted) for one in judged)
     return Species(
@@ -104,7 +104,7 @@ def _species(name: str, watched: Sequence[Watched]) -> Species:
     )
 
 
-def _bona_fide(watched: Sequence[Watched]) -> BonaFide:
+def _bona_fide(watched: Sequence[WatchedRecording]) -> BonaFide:
     people = sorted({one.presentation.person for one in watched})
     clips = {person: [one for one in watched if one.presentation.person == person] for person in people}
     refused = {}
@@ -130,12 +130,12 @@ def _interval(refused: Sequence[float]) -> tuple[float, float]:
     return bootstrap_mean(refused) if any(refused) else clopper_pearson(0, len(refused))
 
 
-def _first_visit_failed(clips: Sequence[Watched]) -> bool:
+def _first_visit_failed(clips: Sequence[WatchedRecording]) -> bool:
     first = next(one for one in clips if one.answers)
     return not first.is_accepted_within(MAX_FAILURES)
 
 
-def _waits(watched: Sequence[Watched]) -> tuple[float, float]:
+def _waits(watched: Sequence[WatchedRecording]) -> tuple[float, float]:
     passes = [next((t.time for t in one.tries if t.verdict.passed), None) for one in watched]
     seconds = [at - one.presentation.start for at, one in zip(passes, watched, strict=True) if at is not None]
     return (median(seconds), max(seconds)) if seconds else (0.0, 0.0)

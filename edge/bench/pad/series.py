@@ -23,7 +23,7 @@ from edge.faces.liveness.fusion import is_weak
 from edge.faces.liveness.load import load_nets
 from edge.replay.door import Recognition, ReplayDoor
 from edge.replay.gallery import default_cache, load_folders
-from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +40,7 @@ COUNTED = ("people", "let_in", "asked", "silent", "accused", "attacks", "opened"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SeriesRow:
     """What one variation of one series came to.
 
     `let_in` of `people` living people were let in as themselves; `opened` of `attacks` recordings
@@ -67,12 +67,12 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SeriesTable:
     """The rows of one kind of liveness check at a door with so many `residents`."""
 
     mode: str
     residents: int
-    rows: tuple[Row, ...]
+    rows: tuple[SeriesRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +96,14 @@ class SeriesDoor:
             taker = ShotTaker(models.detector, models.embedder)
             found = load_folders([others], models.embedder.model_id, lambda: taker, default_cache())
             residents = found.residents | residents
-        return cls(models, build_matcher(models, Sureness(), residents), len(residents), shown)
+        return cls(models, build_matcher(models, ErrorRate(), residents), len(residents), shown)
 
     def tables(
         self,
         sets: Sequence[Sequence[str] | None],
         names: Sequence[str],
         report: Callable[[str], object],
-    ) -> Iterator[Table]:
+    ) -> Iterator[SeriesTable]:
         """Yield a table for liveness off, and one for each set of networks (None: the best installed).
 
         A set whose yes is not enough by itself gets two: as it is, and as a site that accepts it.
@@ -124,9 +124,9 @@ class SeriesDoor:
         names: Sequence[str],
         make: Callable[[], LivenessCheck | None],
         report: Callable[[str], object],
-    ) -> Table:
+    ) -> SeriesTable:
         rows = run_series(names, self.shown, self.models, self.matcher, make, report)
-        return Table(mode, self.residents, tuple(rows))
+        return SeriesTable(mode, self.residents, tuple(rows))
 
 
 def run_series(
@@ -136,7 +136,7 @@ def run_series(
     matcher: Identifier,
     make_check: Callable[[], LivenessCheck | None],
     report: Callable[[str], object] = lambda _line: None,
-) -> list[Row]:
+) -> list[SeriesRow]:
     """Return one row per variation of the series called `names`.
 
     Raises `EvaluationRefused` for a name that is not one of `SERIES`. `make_check` makes a fresh
@@ -162,7 +162,7 @@ def _play(shown: Shown, models: Models, matcher: Identifier, check: LivenessChec
         camera.close()
 
 
-def _row(series: str, variation: str, played: Sequence[tuple[Shown, Sequence[Decision]]]) -> Row:
+def _row(series: str, variation: str, played: Sequence[tuple[Shown, Sequence[Decision]]]) -> SeriesRow:
     """Add up what happened. Who stands beside a recording of somebody is counted like everybody."""
     counts: Counter[str] = Counter()
     waits: list[float] = []
@@ -191,12 +191,12 @@ def _row(series: str, variation: str, played: Sequence[tuple[Shown, Sequence[Dec
     times = (median(waits), max(waits)) if waits else (0.0, 0.0)
     numbers = {name: counts[name] for name in COUNTED}
     told_of = tuple(sorted(told.items()))
-    return Row(
+    return SeriesRow(
         series, variation, **numbers, median_s=times[0], worst_s=times[1], told=told_of, missed=tuple(missed)
     )
 
 
-def series_table(table: Table) -> str:
+def series_table(table: SeriesTable) -> str:
     """Return one table as Markdown."""
     head = (
         f"Liveness {table.mode}; {table.residents} residents:\n\n"
@@ -206,7 +206,7 @@ def series_table(table: Table) -> str:
     return "\n".join([head, *(_line(one) for one in table.rows)])
 
 
-def _line(row: Row) -> str:
+def _line(row: SeriesRow) -> str:
     cells = (
         row.variation,
         f"{row.let_in} of {row.people}",

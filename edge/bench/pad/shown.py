@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
-from edge.bench.pad.door import Part
+from edge.bench.pad.door import TrialPart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ GROUP_FPS = 15.0
 FILL = 118
 
 
-class Camera(Protocol):
+class FrameReader(Protocol):
     """What the door reads frames from."""
 
     def read(self) -> Frame | None:
@@ -50,9 +50,9 @@ class Shown:
     change: Change | None = None
     fps: float | None = None
 
-    def open(self) -> Camera:
+    def open(self) -> FrameReader:
         """Return the camera that shows it."""
-        camera: Camera = Part(self.parts[0]) if len(self.parts) == 1 else Beside(self.parts)
+        camera: FrameReader = TrialPart(self.parts[0]) if len(self.parts) == 1 else Beside(self.parts)
         if self.change is not None:
             camera = Changed(camera, self.change)
         return camera if self.fps is None else Slower(camera, self.fps)
@@ -61,7 +61,7 @@ class Shown:
 class Changed:
     """A camera whose every picture is changed."""
 
-    def __init__(self, camera: Camera, change: Change) -> None:
+    def __init__(self, camera: FrameReader, change: Change) -> None:
         self._camera, self._change = camera, change
 
     def read(self) -> Frame | None:
@@ -81,7 +81,7 @@ class Changed:
 class Slower:
     """A camera that leaves frames out until no more than `fps` a second are left."""
 
-    def __init__(self, camera: Camera, fps: float) -> None:
+    def __init__(self, camera: FrameReader, fps: float) -> None:
         self._camera, self._spacing = camera, 1.0 / fps
         self._due = float("-inf")
 
@@ -102,7 +102,7 @@ class Beside:
     """Several presentations in one picture, side by side, until the shortest ends."""
 
     def __init__(self, parts: Sequence[Presentation]) -> None:
-        self._cameras = [Part(one) for one in parts]
+        self._cameras = [TrialPart(one) for one in parts]
         self._frames: list[Frame | None] = [camera.read() for camera in self._cameras]
         self._starts = [frame.time if frame else 0.0 for frame in self._frames]
         self._seq = 0

@@ -45,7 +45,7 @@ class Try:
 
 
 @dataclass(slots=True)
-class Watched:
+class WatchedRecording:
     """All verdicts on one presentation, in order; CPU seconds of the liveness check alone."""
 
     presentation: Presentation
@@ -86,9 +86,9 @@ class Watcher:
         self._embedder = embedder
         self._nets = nets
 
-    def watch(self, presentation: Presentation) -> Watched:
+    def watch(self, presentation: Presentation) -> WatchedRecording:
         """Return every verdict on `presentation`: after each the check begins anew."""
-        watched = Watched(presentation)
+        watched = WatchedRecording(presentation)
         demands = Demands(weak="accept")  # what the networks say, whatever a door would ask beside
         check = PassiveCheck(self._nets, self._embedder, failures=Failures(NEVER, EVERY_TRY), demands=demands)
         tracker, due = Tracker(), presentation.start
@@ -102,7 +102,7 @@ class Watcher:
             camera.close()
         return watched
 
-    def _look(self, frame: Frame, check: PassiveCheck, tracker: Tracker, watched: Watched) -> None:
+    def _look(self, frame: Frame, check: PassiveCheck, tracker: Tracker, watched: WatchedRecording) -> None:
         tracks, ended = tracker.update(self._looker.glance(frame.image), frame.time)
         for track_id in ended:
             check.reset(track_id)
@@ -117,7 +117,7 @@ class Watcher:
         check: PassiveCheck,
         track: Track,
         alone: bool,  # noqa: FBT001
-        watched: Watched,
+        watched: WatchedRecording,
     ) -> None:
         height, width = frame.image.shape[:2]
         if intent_flaws(track.face, self._limits, width, height):

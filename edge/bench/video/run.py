@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.camera.file import VideoFile
-from edge.faces.liveness.load import Wanted, load_liveness
+from edge.faces.liveness.load import LivenessWish, load_liveness
 from edge.replay.door import Recognition, ReplayDoor
 from edge.replay.gallery import default_cache, load_folders
 from edge.replay.process import memory_mb
-from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from edge.controller import Outcome
+    from edge.controller import DoorOutcome
     from edge.domain import Decision, Frame
     from edge.faces.liveness.load import Mode
 
@@ -37,12 +37,14 @@ def main(clip: str, fpir: str, mode: str, liveness: Mode, galleries: list[str]) 
         lambda: ShotTaker(models.detector, models.embedder),
         default_cache(),
     )
-    matcher = build_matcher(models, Sureness(float(fpir)), folders.residents)
-    loaded = load_liveness(Wanted(liveness), models.embedder, lambda line: sys.stderr.write(f"{line}\n"))
+    matcher = build_matcher(models, ErrorRate(float(fpir)), folders.residents)
+    loaded = load_liveness(
+        LivenessWish(liveness), models.embedder, lambda line: sys.stderr.write(f"{line}\n")
+    )
     ready_mb, _ = memory_mb()
     door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, loaded.check))
     camera = VideoFile(Path(clip), threads=1)
-    played: Iterable[tuple[Frame, list[Outcome]]] = door.play(camera)
+    played: Iterable[tuple[Frame, list[DoorOutcome]]] = door.play(camera)
     if mode == "cold":
         played = itertools.takewhile(lambda _: not door.figures.watch.count("embed"), played)
     decisions = [outcome.decision for _, outcomes in played for outcome in outcomes]

@@ -62,10 +62,10 @@ def gate(
     from edge.bench.gate.scenes import plays
     from edge.enrol.shots import ShotTaker
     from edge.faces.liveness.demands import Demands
-    from edge.faces.liveness.load import Wanted, load_liveness
+    from edge.faces.liveness.load import LivenessWish, load_liveness
     from edge.replay.door import Recognition
     from edge.replay.gallery import default_cache, load_folders
-    from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+    from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
     models = open_models()
     cast, rows = load_cast(people, strangers, shown, models, lambda text: click.echo(text, err=True))
@@ -75,9 +75,9 @@ def gate(
         lambda: ShotTaker(models.detector, models.embedder),
         default_cache(),
     )
-    matcher = build_matcher(models, Sureness(fpir, None), {**others.residents, **rows})
+    matcher = build_matcher(models, ErrorRate(fpir, None), {**others.residents, **rows})
 
-    wanted = Wanted(liveness, tuple(nets.split(",")) if nets else None, Demands(weak=weak))
+    wanted = LivenessWish(liveness, tuple(nets.split(",")) if nets else None, Demands(weak=weak))
 
     def door() -> Recognition:
         loaded = load_liveness(wanted, models.embedder, lambda _line: None)

@@ -108,7 +108,7 @@ def soak(clip: Path, galleries: tuple[Path, ...], minutes: float, as_json: bool)
     from edge.enrol.shots import ShotTaker
     from edge.replay.door import Recognition
     from edge.replay.gallery import default_cache, load_folders
-    from edge.service.recognition.recogniser import Sureness, build_matcher, open_models
+    from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
     models = open_models()
     folders = load_folders(
@@ -117,7 +117,7 @@ def soak(clip: Path, galleries: tuple[Path, ...], minutes: float, as_json: bool)
         lambda: ShotTaker(models.detector, models.embedder),
         default_cache(),
     )
-    matcher = build_matcher(models, Sureness(), folders.residents)
+    matcher = build_matcher(models, ErrorRate(), folders.residents)
     recognition = Recognition(models.detector, models.embedder, matcher)
     found = run(clip, recognition, minutes * 60, lambda line: click.echo(line, err=True))
     click.echo(json.dumps(found) if as_json else "\n".join(f"{key}: {value}" for key, value in found.items()))

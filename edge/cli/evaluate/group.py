@@ -91,13 +91,13 @@ def open_set(
     """
     from edge.bench.evaluate.enrolment import AsTheyAre, Spoilt
     from edge.bench.evaluate.open_set import enrol, identify, read_protocol
-    from edge.service.recognition.recogniser import Sureness, open_models
+    from edge.service.recognition.recogniser import ErrorRate, open_models
 
     models = open_models(model)
     photos, embedder = read_protocol(protocol, images), _embedder(model)
     spoilt = Spoilt(models.detector, models.embedder, spoil, gates=gates)
     enrolled = enrol(photos, spoilt if gates or spoil else AsTheyAre(embedder.embed))
-    found = identify(photos, enrolled, embedder, models, Sureness(fpir))
+    found = identify(photos, enrolled, embedder, models, ErrorRate(fpir))
     if as_json:
         click.echo(json.dumps(found))
         return

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from edge.bench.pad.door import DoorResult
     from edge.bench.pad.result import PadResult
-    from edge.bench.pad.series import Table
+    from edge.bench.pad.series import SeriesTable
     from edge.bench.pad.set import Presentation
 
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -112,7 +112,7 @@ def _judged(presentations: Sequence[Presentation], names: str, reach: float | No
 
 def _series(
     presentations: Sequence[Presentation], sets: Sequence[str], names: Sequence[str], others: Path | None
-) -> list[Table]:
+) -> list[SeriesTable]:
     from edge.bench.pad.series import SeriesDoor
 
     door = SeriesDoor.for_presentations(presentations, others)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from edge.domain import Liveness, Reason
-from edge.faces.liveness.challenge import STEP_SECONDS, Progress, Step, new_challenge
+from edge.faces.liveness.challenge import STEP_SECONDS, ChallengeProgress, ChallengeStep, new_challenge
 from edge.faces.liveness.failures import EVERY_TRY, Failures
 from edge.faces.liveness.fusion import DOUBT, NEAR_MISS
 from edge.faces.liveness.planarity import FLAT_RESIDUAL, TurnFollower
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge.faces.liveness.challenge import Challenge
     from edge.faces.liveness.check import PassiveCheck
     from edge.faces.liveness.gate import Hindrance
-    from edge.faces.liveness.planarity import Relief
+    from edge.faces.liveness.planarity import ReliefMeter
 
 STRICT_STEPS = 3
 DOUBT_STEPS = 2
@@ -43,7 +43,7 @@ class Asking:
     is_strict: Callable[[str | None, datetime], bool]
     show: Callable[[Prompt | None], None]
     random: Random
-    relief: Callable[[Image, Box], Relief] = TurnFollower
+    relief: Callable[[Image, Box], ReliefMeter] = TurnFollower
     can_ask: Callable[[], bool] = lambda: True
 
 
@@ -55,7 +55,7 @@ class _Session:
     resident_id: str | None
     is_flat: bool = False
     residuals: list[float] = field(default_factory=list)
-    follower: Relief | None = None
+    follower: ReliefMeter | None = None
     is_over: bool = False
 
 
@@ -99,10 +99,10 @@ class ActiveCheck:
         challenge.feed(frame.time, pose(face.landmarks)[0], face_scale_px(face))
         if challenge.done > before[1]:
             _end_turn(session)
-        if challenge.step in {Step.LEFT, Step.RIGHT} and session.follower is None:
+        if challenge.step in {ChallengeStep.LEFT, ChallengeStep.RIGHT} and session.follower is None:
             session.follower = self._asking.relief(frame.image, face.box)
         if (challenge.progress, challenge.done) != before:
-            if challenge.progress is Progress.ASKING:
+            if challenge.progress is ChallengeProgress.ASKING:
                 self._passive.remember(track_id)
             self._show(track_id, challenge)
 
@@ -126,9 +126,9 @@ class ActiveCheck:
         """Return what the challenge of this track has come to by now."""
         if self._failures.is_paused(session.resident_id, self._time):
             return Liveness(False, None, Reason.LOCKOUT_MAX_ATTEMPTS)
-        if session.challenge.progress is Progress.FAILED or session.is_flat:
+        if session.challenge.progress is ChallengeProgress.FAILED or session.is_flat:
             return self._failed(track_id, session)
-        if session.challenge.progress is not Progress.PASSED:
+        if session.challenge.progress is not ChallengeProgress.PASSED:
             return None
         return self._last(track_id, session)
 
@@ -207,7 +207,7 @@ class ActiveCheck:
         return self._refused[track_id]
 
     def _show(self, track_id: int, challenge: Challenge) -> None:
-        if challenge.progress is Progress.RESTING:
+        if challenge.progress is ChallengeProgress.RESTING:
             self._asking.show(Prompt(track_id, "look", challenge.done + 1, len(challenge.steps)))
         elif challenge.step is not None:
             number, count = challenge.done + 1, len(challenge.steps)

@@ -12,7 +12,7 @@ MOST_AT_ONCE = 3
 
 
 @dataclass(slots=True)
-class Budget:
+class ScoringBudget:
     """Faces that may still be scored on this frame. Who asks first is served first. One thread."""
 
     left: int = 0

@@ -38,7 +38,7 @@ FRAMES_TO_COUNT = 2
 """One frame may be a slip of the landmarks."""
 
 
-class Step(StrEnum):
+class ChallengeStep(StrEnum):
     """What may be asked for; left and right are the visitor's own."""
 
     LEFT = "turn_left"
@@ -46,7 +46,7 @@ class Step(StrEnum):
     CLOSER = "come_closer"
 
 
-class Progress(StrEnum):
+class ChallengeProgress(StrEnum):
     """How a challenge stands."""
 
     RESTING = "resting"
@@ -55,11 +55,11 @@ class Progress(StrEnum):
     FAILED = "failed"
 
 
-def draw_steps(count: int, random: Random) -> tuple[Step, ...]:
+def draw_steps(count: int, random: Random) -> tuple[ChallengeStep, ...]:
     """Return `count` random steps, at least one turn and at most one step forward."""
     while True:
-        steps = tuple(random.choice(list(Step)) for _ in range(count))
-        if steps.count(Step.CLOSER) <= min(1, count - 1):
+        steps = tuple(random.choice(list(ChallengeStep)) for _ in range(count))
+        if steps.count(ChallengeStep.CLOSER) <= min(1, count - 1):
             return steps
 
 
@@ -71,27 +71,27 @@ class Challenge:
     failed it. Times are those of the frames.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[ChallengeStep, ...]
     rests: tuple[float, ...]
     rest_yaw_deg: float
     since: float
-    progress: Progress = Progress.RESTING
+    progress: ChallengeProgress = ChallengeProgress.RESTING
     why: str = ""
     done: int = 0
     _still_since: float | None = None
     _scale_px: float = 0.0
-    _run: list[Step] = field(default_factory=list)
+    _run: list[ChallengeStep] = field(default_factory=list)
 
     @property
-    def step(self) -> Step | None:
+    def step(self) -> ChallengeStep | None:
         """What is asked for right now; None while the face should rest or all is over."""
-        return self.steps[self.done] if self.progress is Progress.ASKING else None
+        return self.steps[self.done] if self.progress is ChallengeProgress.ASKING else None
 
     def feed(self, time: float, yaw_deg: float, scale_px: float) -> None:
         """Take the pose of one frame: yaw in degrees, size as eye distance in pixels."""
-        if self.progress is Progress.RESTING:
+        if self.progress is ChallengeProgress.RESTING:
             self._rest(time, yaw_deg, scale_px)
-        elif self.progress is Progress.ASKING:
+        elif self.progress is ChallengeProgress.ASKING:
             self._judge(time, yaw_deg - self.rest_yaw_deg, scale_px / max(self._scale_px, 1e-6))
 
     def _rest(self, time: float, yaw_deg: float, scale_px: float) -> None:
@@ -101,7 +101,7 @@ class Challenge:
         if self._still_since is not None and away_deg >= WRONG_TURN_DEG:
             self.fail("moved before it was asked")
         elif self._still_since is not None and time - self._still_since >= self.rests[self.done]:
-            self.progress, self.since, self._scale_px = Progress.ASKING, time, scale_px
+            self.progress, self.since, self._scale_px = ChallengeProgress.ASKING, time, scale_px
             self._run.clear()
         elif time - self.since > SETTLE_SECONDS:
             self.fail("never at rest")
@@ -123,11 +123,13 @@ class Challenge:
     def _advance(self, time: float) -> None:
         self.done += 1
         self.since, self._still_since = time, None
-        self.progress = Progress.PASSED if self.done == len(self.steps) else Progress.RESTING
+        self.progress = (
+            ChallengeProgress.PASSED if self.done == len(self.steps) else ChallengeProgress.RESTING
+        )
 
     def fail(self, why: str) -> None:
         """End this try: a movement was wrong, or the face on it is in doubt."""
-        self.progress, self.why = Progress.FAILED, why
+        self.progress, self.why = ChallengeProgress.FAILED, why
 
 
 def new_challenge(count: int, rest_yaw_deg: float, time: float, random: Random) -> Challenge:
@@ -136,11 +138,11 @@ def new_challenge(count: int, rest_yaw_deg: float, time: float, random: Random) 
     return Challenge(draw_steps(count, random), rests, rest_yaw_deg, time)
 
 
-def _movement(turn_deg: float, growth: float, turn: float, closer: float) -> Step | None:
+def _movement(turn_deg: float, growth: float, turn: float, closer: float) -> ChallengeStep | None:
     """Return what a face does that has turned and grown this much, None when it rests.
 
     Positive yaw is the picture's right, which is the visitor's left.
     """
     if abs(turn_deg) >= turn:
-        return Step.LEFT if turn_deg > 0 else Step.RIGHT
-    return Step.CLOSER if growth >= closer else None
+        return ChallengeStep.LEFT if turn_deg > 0 else ChallengeStep.RIGHT
+    return ChallengeStep.CLOSER if growth >= closer else None

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from edge.domain import Liveness, Reason
 from edge.errors import FrameRefused
 from edge.faces.liveness.binding import embedded, is_one_face, witness
-from edge.faces.liveness.budget import Budget
+from edge.faces.liveness.budget import ScoringBudget
 from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.failures import Failures
 from edge.faces.liveness.fusion import NIGHT_NETWORK, THRESHOLD, fuse, is_weak
 from edge.faces.liveness.gate import GateLimits, Hindrance, hindrance
 from edge.faces.liveness.light import gain_for, is_badly_lit, is_colourless
-from edge.faces.liveness.window import GAP_SECONDS, MOST_FAULTS, Sample, Window, independent_looks
+from edge.faces.liveness.window import GAP_SECONDS, MOST_FAULTS, LivenessWindow, Sample, independent_looks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,12 +52,12 @@ class PassiveCheck:
         self._limits = limits or GateLimits()
         self._failures = failures or Failures()
         self._demands = demands or Demands()
-        self._budget = Budget()
-        self._windows: dict[int, Window] = {}
+        self._budget = ScoringBudget()
+        self._windows: dict[int, LivenessWindow] = {}
 
     def observe(self, frame: Frame, face: Face, track_id: int, alone: bool) -> None:  # noqa: FBT001
         """Take one frame of a track; `alone` is False when another face touches this one."""
-        window = self._windows.setdefault(track_id, Window(frame.time, frame.time))
+        window = self._windows.setdefault(track_id, LivenessWindow(frame.time, frame.time))
         window.see(frame.time)
         self._failures.pass_time(frame.time)
         hindered = hindrance(face, alone, frame.image.shape[:2], self._limits)
@@ -89,7 +89,7 @@ class PassiveCheck:
         self._score_waiting(window)
         return self._answer(track_id, window, resident_id)
 
-    def _answer(self, track_id: int, window: Window, resident_id: str | None) -> Liveness | None:
+    def _answer(self, track_id: int, window: LivenessWindow, resident_id: str | None) -> Liveness | None:
         if window.faults >= MOST_FAULTS:
             window.refusal = Liveness(False, None, Reason.PAD_UNAVAILABLE)
             return window.refusal
@@ -100,7 +100,7 @@ class PassiveCheck:
             window.judged_at, window.judged = window.last_seen, self._verdict(track_id, window, resident_id)
         return window.judged
 
-    def _may_try(self, track_id: int, window: Window, resident_id: str | None) -> bool:
+    def _may_try(self, track_id: int, window: LivenessWindow, resident_id: str | None) -> bool:
         """Return whether this face may be judged now, or has to wait after an earlier refusal.
 
         Where the face that was refused is still in view, this is another one: a resident does not
@@ -112,7 +112,7 @@ class PassiveCheck:
             return True
         return self._failures.may_try(resident_id, window.last_seen)
 
-    def _score_waiting(self, window: Window) -> None:
+    def _score_waiting(self, window: LivenessWindow) -> None:
         """Score the newest frame, if it teaches something and no nearer face took this moment."""
         if window.waiting is None:
             return
@@ -136,7 +136,7 @@ class PassiveCheck:
         is_clear = not is_night and fuse(scores).is_clear
         return Sample(frame.time, scores, witness(frame.image, face), dark, is_clear, is_night)
 
-    def _use_the_wait(self, window: Window) -> None:
+    def _use_the_wait(self, window: LivenessWindow) -> None:
         """Embed one witness now rather than all when the verdict is due: an embedding takes long."""
         waiting = [window.samples[index].witness for index in (0, 2) if index < len(window.samples)]
         missing = next((one for one in waiting if one.embedding is None), None)
@@ -144,7 +144,7 @@ class PassiveCheck:
             with suppress(FrameRefused):  # the verdict will meet the same witness, and fail
                 embedded(missing, self._embedder)
 
-    def _unanswered(self, window: Window) -> Liveness | None:
+    def _unanswered(self, window: LivenessWindow) -> Liveness | None:
         """Say once what has hindered for long; it costs the visitor nothing."""
         since = max(window.started, window.wanted_since or window.started)
         if window.last_seen - since <= ANSWER_SECONDS:
@@ -155,7 +155,7 @@ class PassiveCheck:
             return None
         return Liveness(False, None, Reason.PAD_NO_RESPONSE, _hindered(window))
 
-    def _verdict(self, track_id: int, window: Window, resident_id: str | None) -> Liveness | None:
+    def _verdict(self, track_id: int, window: LivenessWindow, resident_id: str | None) -> Liveness | None:
         cues = {
             **window.means(),
             "frames": float(len(window.samples)),
@@ -177,7 +177,9 @@ class PassiveCheck:
     def _asks_more(self) -> bool:
         return self._is_weak and self._demands.weak == "ask"
 
-    def _at_night(self, window: Window, resident_id: str | None, cues: dict[str, float]) -> Liveness | None:
+    def _at_night(
+        self, window: LivenessWindow, resident_id: str | None, cues: dict[str, float]
+    ) -> Liveness | None:
         """Decide without colour, as the site chose. Never an accusation: the networks do not know."""
         cues["monochrome"] = 1.0
         if self._demands.monochrome == "refuse":
@@ -194,7 +196,7 @@ class PassiveCheck:
 
     def _passed(
         self,
-        window: Window,
+        window: LivenessWindow,
         resident_id: str | None,
         score: float | None,
         cues: dict[str, float],
@@ -210,7 +212,7 @@ class PassiveCheck:
         self._failures.succeed(resident_id, window.last_seen)
         return Liveness(True, score, cues=cues)
 
-    def _is_one_face(self, window: Window) -> bool:
+    def _is_one_face(self, window: LivenessWindow) -> bool:
         samples = window.samples
         chosen = [one.witness for one in (samples[0], samples[len(samples) // 2], samples[-1])]
         try:
@@ -240,14 +242,14 @@ class PassiveCheck:
         """Judge a track anew from `time` on, by the frames from there and those remembered."""
         old = self._windows.get(track_id)
         if old is not None:
-            self._windows[track_id] = Window(time, time, wanted_since=time, before=old.before)
+            self._windows[track_id] = LivenessWindow(time, time, wanted_since=time, before=old.before)
 
     def reset(self, track_id: int) -> None:
         """Forget a track: it ended, jumped, or changed identity."""
         self._windows.pop(track_id, None)
 
 
-def _refused(window: Window, score: float, cues: Mapping[str, float]) -> Liveness:
+def _refused(window: LivenessWindow, score: float, cues: Mapping[str, float]) -> Liveness:
     """Refuse this track until it is forgotten; in bad light that is no accusation."""
     in_bad_light = window.is_badly_lit()
     reason = Reason.PAD_NO_RESPONSE if in_bad_light else Reason.PRESENTATION_ATTACK
@@ -255,7 +257,7 @@ def _refused(window: Window, score: float, cues: Mapping[str, float]) -> Livenes
     return window.refusal
 
 
-def _hindered(window: Window) -> dict[str, float]:
+def _hindered(window: LivenessWindow) -> dict[str, float]:
     """Return how many frames each hindrance spoilt, for the event and the door's screen."""
     return {f"frames_{name}": float(count) for name, count in window.hindrances.items()}
 

@@ -19,7 +19,7 @@ from edge.faces.liveness.fusion import (
     is_weak,
 )
 from edge.faces.liveness.nets import SPECS, PassiveNet
-from edge.faces.manifest import Manifest, load_manifest
+from edge.faces.manifest import ModelManifest, load_manifest
 from edge.faces.weights import checked, models_directory, open_session
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ WAY_TO_THE_PAIR = "facegate models install " + " ".join(PAIR)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LivenessWish:
     """How a door is to tell living faces from pictures. `networks` None: the best set installed.
 
     `asking` is the screen and the random source of a door that can ask; without it `strict` asks
@@ -63,7 +63,7 @@ class LoadedLiveness:
     problem: str | None = None
 
 
-def best_set(directory: Path | None = None, manifest: Manifest | None = None) -> tuple[str, ...]:
+def best_set(directory: Path | None = None, manifest: ModelManifest | None = None) -> tuple[str, ...]:
     """Return the strongest set of networks whose files are all there, else the weak one.
 
     A file that is there and wrong is not skipped: opening the set will refuse it.
@@ -76,7 +76,7 @@ def best_set(directory: Path | None = None, manifest: Manifest | None = None) ->
 def load_nets(
     names: Sequence[str] | None = None,
     directory: Path | None = None,
-    manifest: Manifest | None = None,
+    manifest: ModelManifest | None = None,
 ) -> list[PassiveNet]:
     """Return exactly the networks called `names`, by default the best set installed, files checked.
 
@@ -92,7 +92,7 @@ def load_nets(
 
 
 def open_networks(
-    names: Sequence[str], directory: Path | None = None, manifest: Manifest | None = None
+    names: Sequence[str], directory: Path | None = None, manifest: ModelManifest | None = None
 ) -> list[PassiveNet]:
     """Return these networks in a fixed order, whether or not the door has a rule for the set.
 
@@ -105,7 +105,7 @@ def open_networks(
     return [_opened(name, manifest, directory) for name in SPECS if name in names]
 
 
-def _opened(name: str, manifest: Manifest, directory: Path) -> PassiveNet:
+def _opened(name: str, manifest: ModelManifest, directory: Path) -> PassiveNet:
     return PassiveNet(SPECS[name], open_session(checked(manifest.model(name), directory)))
 
 
@@ -117,7 +117,7 @@ def idle_networks(names: Sequence[str], directory: Path | None = None) -> list[s
 
 
 def load_liveness(
-    wanted: Wanted,
+    wanted: LivenessWish,
     embedder: Embedder,
     report: Callable[[str], object],
     *,
@@ -159,7 +159,7 @@ def _what_is_weak(demands: Demands) -> str:
     return f"liveness is WEAK: one network alone passes some phones, so {does}. For more: {WAY_TO_THE_PAIR}"
 
 
-def _asked(passive: PassiveCheck, wanted: Wanted) -> LivenessCheck:
+def _asked(passive: PassiveCheck, wanted: LivenessWish) -> LivenessCheck:
     if wanted.mode == "strict":
         return ActiveCheck(passive, replace(wanted.asking or _nobody_listens(), is_strict=_always))
     return ActiveCheck(passive, wanted.asking) if wanted.asking else passive

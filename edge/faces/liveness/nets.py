@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.domain import Box, Image
-    from edge.faces.weights import Session
+    from edge.faces.weights import OnnxSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class PassiveNet:
     """One network, opened. Any thread, one at a time. About 4 ms of CPU per face on x86."""
 
     def __init__(
-        self, spec: NetSpec, session: Session, clock: Callable[[], float] = time.thread_time
+        self, spec: NetSpec, session: OnnxSession, clock: Callable[[], float] = time.thread_time
     ) -> None:
         self.spec = spec
         self._clock = clock

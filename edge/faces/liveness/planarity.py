@@ -31,7 +31,7 @@ SLIP_PX = 0.7
 """Followed forth and back, a corner that ends elsewhere was lost."""
 
 
-class Relief(Protocol):
+class ReliefMeter(Protocol):
     """Something that follows a face through one turn and then says how far from flat it is."""
 
     def follow(self, image: Image) -> None:

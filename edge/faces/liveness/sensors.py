@@ -31,7 +31,7 @@ OVERLAP = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class SensorEvidence:
     """One reading: `score` 0..1, 1 = a living face; `time` monotonic seconds as in `Frame.time`."""
 
     score: float
@@ -40,14 +40,14 @@ class Evidence:
     source: str
 
 
-class Sensor(Protocol):
+class PresenceSensor(Protocol):
     """Something that can say whether the face the door sees is there in the flesh."""
 
     @property
     def source(self) -> str:
         """A short name for events and reports."""
 
-    def evidence(self, frame: Frame, face: Face) -> Evidence:
+    def evidence(self, frame: Frame, face: Face) -> SensorEvidence:
         """Return what this sensor knows about `face` of `frame`; never raises, never waits."""
 
 
@@ -90,15 +90,15 @@ class NearInfrared:
         """The name `near-infrared`."""
         return "near-infrared"
 
-    def evidence(self, frame: Frame, face: Face) -> Evidence:
+    def evidence(self, frame: Frame, face: Face) -> SensorEvidence:
         """Return 1 when a face is where `face` should be in the infrared picture, else 0."""
         self._catch_up(frame.time)
         seen = self._now
         if seen is None or abs(seen.time - frame.time) > LATE_SECONDS:
-            return Evidence(0.0, False, frame.time, self.source)
+            return SensorEvidence(0.0, False, frame.time, self.source)
         place = self._placed.onto(face.box)
         found = any(other.box.iou(place) >= OVERLAP for other in self._detector.detect(seen.image))
-        return Evidence(float(found), True, seen.time, self.source)
+        return SensorEvidence(float(found), True, seen.time, self.source)
 
     def _catch_up(self, time: float) -> None:
         """Read on to the last infrared frame that is not from after `time`."""
@@ -122,9 +122,9 @@ class NearInfrared:
 class _Readings:
     started: float
     last_seen: float
-    by_source: dict[str, list[Evidence]] = field(default_factory=dict)
+    by_source: dict[str, list[SensorEvidence]] = field(default_factory=dict)
 
-    def add(self, reading: Evidence, now: float) -> None:
+    def add(self, reading: SensorEvidence, now: float) -> None:
         old = self.by_source.get(reading.source, [])
         usable = reading.is_valid and 0.0 <= reading.score <= 1.0 and abs(reading.time - now) <= LATE_SECONDS
         fresh = [one for one in old if now - one.time <= WINDOW_SECONDS]
@@ -142,7 +142,7 @@ class _Readings:
 class SensorCheck:
     """Another check plus sensors, all of which must agree that the face is alive. One thread."""
 
-    def __init__(self, inner: LivenessCheck, sensors: Sequence[Sensor]) -> None:
+    def __init__(self, inner: LivenessCheck, sensors: Sequence[PresenceSensor]) -> None:
         self._inner = inner
         self._sensors = sensors
         self._readings: dict[int, _Readings] = {}

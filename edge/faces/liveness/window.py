@@ -85,7 +85,7 @@ class Sample:
 
 
 @dataclass(slots=True)
-class Window:
+class LivenessWindow:
     """What is known of one track since it began or was last in doubt. One thread."""
 
     started: float

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Stored(Protocol):
+class FileState(Protocol):
     """What knows how its file is; stores of `edge.store` do."""
 
     @property
@@ -29,7 +29,9 @@ class StorageWatch:
     were saved, and in how many places something was lost.
     """
 
-    def __init__(self, files: Mapping[str, Stored], report: Callable[[Kind, dict[str, Any]], object]) -> None:
+    def __init__(
+        self, files: Mapping[str, FileState], report: Callable[[Kind, dict[str, Any]], object]
+    ) -> None:
         self._files = files
         self._report = report
         self._told: frozenset[str] = frozenset()

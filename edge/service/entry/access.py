@@ -8,7 +8,7 @@ from edge.credentials.keypad import Keypad, Wedge
 from edge.domain import EventDraft, Reason, Verdict
 from edge.service.entry.codes import CodeWatch
 from edge.service.entry.patience import Patience
-from edge.service.entry.readers import Noise, Surroundings, key_reader, unhurried, wiegand_reader
+from edge.service.entry.readers import ReaderContext, RefusedFrames, key_reader, unhurried, wiegand_reader
 
 if TYPE_CHECKING:
     import threading
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from edge.config.settings import Settings
-    from edge.controller import Admission, DoorController, Outcome
+    from edge.controller import DoorController, DoorOutcome, EntryOutcome
     from edge.credentials.card import Card
     from edge.domain import Frame
     from edge.events import Kind
-    from edge.policy.desk import Answer
+    from edge.policy.desk import CredentialAnswer
     from edge.ports import Clock, EventWriter
     from edge.runtime.worker import Worker
     from edge.service.entry.rules import DoorRules
@@ -41,7 +41,7 @@ class DoorAccess:
         controller: DoorController,
         events: EventWriter,
         clock: Clock,
-        on_answer: Callable[[Answer, Admission], object] = lambda _answer, _admission: None,
+        on_answer: Callable[[CredentialAnswer, EntryOutcome], object] = lambda _answer, _admission: None,
     ) -> None:
         self._settings = settings
         self._rules = rules
@@ -68,7 +68,7 @@ class DoorAccess:
         if self.codes is not None:
             self.codes.show(frame)
 
-    def heard(self, outcome: Outcome, reconsider: Callable[[Any, float], None]) -> None:
+    def heard(self, outcome: DoorOutcome, reconsider: Callable[[Any, float], None]) -> None:
         """Count a refusal at the camera; prepare for the PIN, or for the end of a pause."""
         decision = outcome.decision
         self.patience.took(decision, reconsider)
@@ -82,8 +82,8 @@ class DoorAccess:
         """Return the threads of the readers that are configured, not yet started."""
         keypad = Keypad()
         access, lock = self._settings.access, self._settings.lock
-        around = Surroundings(self._clock.monotonic, self._note, stopping)
-        wedge = Wedge(Noise("card", around).heard)
+        around = ReaderContext(self._clock.monotonic, self._note, stopping)
+        wedge = Wedge(RefusedFrames("card", around).heard)
 
         def key(pressed: str) -> None:
             typed = keypad.press(pressed, self._clock.monotonic())
@@ -115,7 +115,7 @@ class DoorAccess:
     def _shown(self, text: str) -> None:
         self._enter(self._rules.desk.show_pass(text))
 
-    def _enter(self, answer: Answer | None) -> None:
+    def _enter(self, answer: CredentialAnswer | None) -> None:
         if answer is None:
             return
         if answer.silent is not None:  # first: whatever becomes of the entry, this must not be lost

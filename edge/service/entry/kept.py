@@ -15,7 +15,7 @@ from edge.durable import write_whole
 from edge.errors import JournalUnavailable, StoreDamaged, StoreError
 from edge.events import Kind
 from edge.policy.desk import Register
-from edge.policy.modes import DoorState, Mode
+from edge.policy.modes import Mode, ModeState
 from edge.policy.pin import PinBook, PinEntry
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore
 from edge.store.reader import JOURNAL_FILE, JournalReader
@@ -143,7 +143,7 @@ class EndedPasses:
             return store.forget_uses(certain)
 
 
-class Roster:
+class KnownResidents:
     """Residents by id; on a card that fails or hangs as they were last read. Any thread."""
 
     def __init__(self, store: ResidentStore) -> None:
@@ -171,7 +171,7 @@ class ModeFile:
         self._path = path
         self._aside = Aside("mode")
 
-    def load(self) -> DoorState | None:
+    def load(self) -> ModeState | None:
         """Return what was commanded last, None for nothing.
 
         What cannot be read is taken from the journal, which has every command; a lock-down must not end
@@ -187,7 +187,7 @@ class ModeFile:
             logger.error("%s: the door's mode cannot be read (%s); it is %s", self._path, error, found)  # noqa: TRY400
             return state
 
-    def _journaled(self) -> DoorState | None:
+    def _journaled(self) -> ModeState | None:
         try:
             with closing(JournalReader(self._path.with_name(JOURNAL_FILE))) as journal:
                 commands = journal.of_kind(Kind.DOOR_MODE, 1)
@@ -195,10 +195,10 @@ class ModeFile:
         except (StoreError, JournalUnavailable, ValueError, KeyError, TypeError):
             return None
 
-    def _read(self) -> DoorState:
+    def _read(self) -> ModeState:
         return _state_of(json.loads(self._path.read_text(encoding="utf-8")))
 
-    def save(self, state: DoorState) -> None:
+    def save(self, state: ModeState) -> None:
         """Keep `state`. A disk that cannot be written to soon is logged: the mode holds until a restart."""
         until = state.until.isoformat() if state.until else None
         kept = {"mode": str(state.mode), "until": until, "by": state.by}
@@ -208,9 +208,9 @@ class ModeFile:
             logger.error("%s: the door's mode will not survive a restart: %s", self._path, error)  # noqa: TRY400
 
 
-def _state_of(kept: Mapping[str, Any]) -> DoorState:
+def _state_of(kept: Mapping[str, Any]) -> ModeState:
     if not isinstance(kept, dict):
         raise TypeError(f"a mode is an object, not {type(kept).__name__}")
     until = kept.get("until")
     by = str(kept["by"])
-    return DoorState(Mode(kept["mode"]), datetime.fromisoformat(until) if until else None, by)
+    return ModeState(Mode(kept["mode"]), datetime.fromisoformat(until) if until else None, by)

@@ -55,7 +55,7 @@ class Source(Protocol[Heard_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ReaderContext:
     """What every reader's thread needs: `report` gets a `health.reader` event's kind and data."""
 
     monotonic: Callable[[], float]
@@ -63,7 +63,7 @@ class Surroundings:
     stopping: threading.Event
 
 
-def key_reader(name: str, path: Path, take: Callable[[str], None], around: Surroundings) -> Worker:
+def key_reader(name: str, path: Path, take: Callable[[str], None], around: ReaderContext) -> Worker:
     """Return the thread of one key device, not yet started; `take` gets each key."""
     return _worker(_Reader(name, lambda: KeyDevice(path), take, around))
 
@@ -73,14 +73,14 @@ def wiegand_reader(
     lock: LockSection,
     environ: Mapping[str, str],
     take: Callable[[Card], None],
-    around: Surroundings,
+    around: ReaderContext,
 ) -> Worker:
     """Return the thread of a reader on two GPIO lines, not yet started; `take` gets each card.
 
     Call from the main thread.
     """
     wiring = WiegandWiring(section.d0, section.d1, frozenset(section.bits))
-    noise = Noise("wiegand", around)
+    noise = RefusedFrames("wiegand", around)
     with contextlib.suppress(ImportError, OSError):
         # Now and not in the thread: the library changes the process's folder while it loads.
         importlib.import_module("edge.relay.chip")
@@ -123,7 +123,7 @@ class _Reader(Generic[Heard]):
         name: str,
         open_source: Callable[[], Source[Heard]],
         take: Callable[[Heard], None],
-        around: Surroundings,
+        around: ReaderContext,
     ) -> None:
         self.name = name
         self.stopping = around.stopping
@@ -170,10 +170,10 @@ class _Reader(Generic[Heard]):
         self._around.report(Kind.HEALTH_READER, {"reader": self.name, "state": state, **data})
 
 
-class Noise:
+class RefusedFrames:
     """Counts refused frames of one reader and tells of them now and then. One thread."""
 
-    def __init__(self, name: str, around: Surroundings) -> None:
+    def __init__(self, name: str, around: ReaderContext) -> None:
         self._name = name
         self._around = around
         self._count = 0

@@ -19,7 +19,7 @@ from edge.policy.pass_gate import PassGate
 from edge.policy.rulebook import RuleBook, UsualMode
 from edge.policy.trust import EPOCH, ClockGuard
 from edge.service.entry.clock_news import ClockNews
-from edge.service.entry.kept import Credentials, ModeFile, Roster
+from edge.service.entry.kept import Credentials, KnownResidents, ModeFile
 from edge.service.entry.lease import RosterLease
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from edge.config.settings import Settings
-    from edge.policy.modes import DoorState
+    from edge.policy.modes import ModeState
     from edge.ports import Clock, EventWriter
     from edge.runtime.clock_trust import TrustedTime
     from edge.store.residents import ResidentStore
@@ -105,7 +105,7 @@ class DoorRules:
         self._guard = ClockGuard(time.floor or EPOCH, frozenset(states))
         self._began = load_book(settings)
         self._lease = self._leased(store)
-        find = self._lease.find if self._lease is not None else Roster(store).find
+        find = self._lease.find if self._lease is not None else KnownResidents(store).find
         rules = AccessRules(self._began, settings.door.id, find, self._guard)
         has_contact = settings.sensors.contact is not None
         self.policy = DoorPolicy.for_door(rules, clock.monotonic, self._note, has_contact=has_contact)
@@ -145,7 +145,7 @@ class DoorRules:
             )
         )
 
-    def set_mode(self, state: DoorState | None) -> None:
+    def set_mode(self, state: ModeState | None) -> None:
         """Command a mode, or None for the usual one. Whoever may do so was checked by the caller."""
         if state is None:
             self.policy.modes.resume()
@@ -192,7 +192,7 @@ class DoorRules:
         days = section.roster_lease_days if section is not None else None
         if days is None:
             return None
-        return RosterLease(Roster(store).find, store, self._clock, self._guard, days)
+        return RosterLease(KnownResidents(store).find, store, self._clock, self._guard, days)
 
     def _of_the_start(self, book: RuleBook) -> tuple[object, ...]:
         usual = book.usual_modes.get(self._settings.door.id, UsualMode())

@@ -14,13 +14,13 @@ from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
 from edge.errors import EnrolmentRefused, ModelMissing
 from edge.faces.liveness.demands import Demands
-from edge.faces.liveness.load import Wanted, load_liveness
+from edge.faces.liveness.load import LivenessWish, load_liveness
 from edge.faces.manifest import load_manifest
-from edge.panel.desk import Desk, Fact, Recogniser
+from edge.panel.desk import Fact, PanelServices, Recogniser
 from edge.panel.gate_words import GateWords
-from edge.panel.sight import Sight
-from edge.panel.studio import Studio
-from edge.service.recognition.recogniser import Sureness, build_matcher, threshold_rule
+from edge.panel.sight import FaceOverlay
+from edge.panel.studio import EnrolmentRunner
+from edge.service.recognition.recogniser import ErrorRate, build_matcher, threshold_rule
 from edge.service.recognition.roster import permitted_rows
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.reader import JOURNAL_FILE, JournalReader
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.domain import DoorEvent, Image, OperatingPoint
-    from edge.enrol.session import Outcome
+    from edge.enrol.session import EnrolmentOutcome
     from edge.faces.quality import QualityLimits
     from edge.panel.feed import Feed
-    from edge.panel.studio import Window
+    from edge.panel.studio import EnrolmentWindow
     from edge.ports import Clock, EventWriter, Identifier, LivenessCheck
     from edge.service.recognition.recogniser import Models
 
@@ -60,7 +60,7 @@ class History(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PanelWish:
+class PanelOptions:
     """What a panel is opened for.
 
     `new_liveness` None: nobody checks for pictures of people. `matcher` returns the gallery that
@@ -70,17 +70,17 @@ class PanelWish:
 
     door_id: str
     data: Path
-    sureness: Sureness = field(default_factory=Sureness)
+    sureness: ErrorRate = field(default_factory=ErrorRate)
     minors_allowed: bool = False
     operator: Operator = field(default_factory=Operator)
     new_liveness: Callable[[], LivenessCheck | None] | None = None
     matcher: Callable[[], Identifier] | None = None
     limits: QualityLimits | None = None
-    window: Window | None = None
+    window: EnrolmentWindow | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class PanelContext:
     """What the panel is connected to: where frames come from, the time, and where events go."""
 
     feed: Feed
@@ -88,7 +88,9 @@ class Around:
     events: EventWriter
 
 
-def open_desk(wish: PanelWish, models: Models | None, around: Around, stack: ExitStack) -> Desk:
+def open_desk(
+    wish: PanelOptions, models: Models | None, around: PanelContext, stack: ExitStack
+) -> PanelServices:
     """Return the desk of one door; everything it opens is closed by `stack`.
 
     Without `models` it can do everything but enrol.
@@ -100,13 +102,13 @@ def open_desk(wish: PanelWish, models: Models | None, around: Around, stack: Exi
     accounts = stack.enter_context(closing(Accounts(data / ACCOUNTS_FILE)))
     words = stack.enter_context(closing(GateWords(data / ACCOUNTS_FILE)))
     eyes = BLIND if models is None else _eyes(wish, models, store, consents)
-    return Desk(
+    return PanelServices(
         wish.door_id,
         around.clock,
         accounts,
         store,
         consents,
-        Studio(around.feed, eyes.new_session, around.clock, wish.window),
+        EnrolmentRunner(around.feed, eyes.new_session, around.clock, wish.window),
         eyes.recogniser,
         functools.partial(signing_key, data / RECEIPT_KEY_FILE),
         around.events,
@@ -115,7 +117,7 @@ def open_desk(wish: PanelWish, models: Models | None, around: Around, stack: Exi
         minors_allowed=wish.minors_allowed,
         operator=wish.operator,
         words=words,
-        sight=None if models is None else Sight(models.detector, around.clock, wish.limits),
+        sight=None if models is None else FaceOverlay(models.detector, around.clock, wish.limits),
     )
 
 
@@ -129,7 +131,7 @@ def liveness_maker(
 
     One network's yes is enough here: somebody of the staff stands by.
     """
-    wanted = Wanted(mode, networks, Demands(weak="accept"))
+    wanted = LivenessWish(mode, networks, Demands(weak="accept"))
     load_liveness(wanted, models.embedder, report)
     return lambda: load_liveness(wanted, models.embedder, logger.debug).check
 
@@ -168,13 +170,13 @@ BLIND = Eyes(_no_models, Recogniser("none", _no_models, _no_models))
 """Of a door whose models are missing: everything else of its panel works."""
 
 
-def _eyes(wish: PanelWish, models: Models, store: ResidentStore, consents: ConsentLedger) -> Eyes:
+def _eyes(wish: PanelOptions, models: Models, store: ResidentStore, consents: ConsentLedger) -> Eyes:
     compared = wish.matcher or (lambda: _fresh_matcher(wish, models, store, consents))
     return Eyes(_sessions(wish, models, compared), _recogniser(wish, models, compared))
 
 
 def _sessions(
-    wish: PanelWish, models: Models, compared: Callable[[], Identifier]
+    wish: PanelOptions, models: Models, compared: Callable[[], Identifier]
 ) -> Callable[[str], GuidedSession]:
     def new_session(resident_id: str) -> GuidedSession:
         liveness = wish.new_liveness() if wish.new_liveness else None
@@ -183,10 +185,10 @@ def _sessions(
     return new_session
 
 
-def _recogniser(wish: PanelWish, models: Models, compared: Callable[[], Identifier]) -> Recogniser:
+def _recogniser(wish: PanelOptions, models: Models, compared: Callable[[], Identifier]) -> Recogniser:
     rule = threshold_rule(models.calibration, wish.sureness)
 
-    def judge(resident_id: str, pictures: Sequence[tuple[str | Message, Image]]) -> Outcome:
+    def judge(resident_id: str, pictures: Sequence[tuple[str | Message, Image]]) -> EnrolmentOutcome:
         harvest = _harvest(models, pictures)
         rows = [shot.embedding for shot in harvest.shots]
         if len(rows) < LEAST_PHOTOS:
@@ -213,7 +215,7 @@ def _harvest(models: Models, pictures: Sequence[tuple[str | Message, Image]]) ->
 
 
 def _fresh_matcher(
-    wish: PanelWish, models: Models, store: ResidentStore, consents: ConsentLedger
+    wish: PanelOptions, models: Models, store: ResidentStore, consents: ConsentLedger
 ) -> Identifier:
     return build_matcher(models, wish.sureness, permitted_rows(store, consents, models.embedder.model_id))
 

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from edge.config.panel import PanelSection
-    from edge.controller import Admission, Outcome
+    from edge.controller import DoorOutcome, EntryOutcome
     from edge.domain import Consent, Flaw, Frame, Resident
-    from edge.panel.desk import Desk
+    from edge.panel.desk import PanelServices
     from edge.panel.gate_screen import GateScreen
     from edge.panel.network import BrokerState
-    from edge.policy.desk import Answer
+    from edge.policy.desk import CredentialAnswer
     from edge.ports import Clock
     from edge.service.parts import Seeing
     from edge.service.property.side import PropertySide, RunningDoor
@@ -85,14 +85,14 @@ class PanelSide:
         self.feed.see(frame)
         self._screen.guide(hindrance)
 
-    def decided(self, outcome: Outcome) -> None:
+    def decided(self, outcome: DoorOutcome) -> None:
         """Take what was decided at the camera."""
         decision = outcome.decision
         if decision.verdict is not Verdict.WAIT:
             granted = decision.verdict is Verdict.GRANT
             self._screen.decided(granted, decision.reason, decision.resident_id)
 
-    def answered(self, answer: Answer, admission: Admission) -> None:
+    def answered(self, answer: CredentialAnswer, admission: EntryOutcome) -> None:
         """Take what keypad, card, pass or PIN pad came to. A duress alarm is not shown."""
         is_in = admission.reason is Reason.GRANTED
         self._screen.decided(is_in, admission.reason, answer.draft.resident_id)
@@ -152,18 +152,18 @@ class PanelSide:
 
         return Served(make_app(desk), certificate, key, ready)
 
-    def _desk(self, ties: PanelTies, fingerprint: str, stack: ExitStack) -> Desk:
+    def _desk(self, ties: PanelTies, fingerprint: str, stack: ExitStack) -> PanelServices:
         from edge.service.panel.backup import backup_maker  # noqa: PLC0415
         from edge.service.panel.network import network_reader  # noqa: PLC0415
-        from edge.service.panel.office import Around, PanelWish, liveness_maker, open_desk  # noqa: PLC0415
-        from edge.service.recognition.recogniser import Sureness  # noqa: PLC0415
+        from edge.service.panel.office import PanelContext, PanelOptions, liveness_maker, open_desk  # noqa: PLC0415
+        from edge.service.recognition.recogniser import ErrorRate  # noqa: PLC0415
 
         door, seeing = ties.door, ties.seeing
         recognition = door.settings.recognition
-        wish = PanelWish(
+        wish = PanelOptions(
             door.settings.door.id,
             door.data,
-            Sureness(recognition.fpir, recognition.similarity),
+            ErrorRate(recognition.fpir, recognition.similarity),
             self._section.minors,
             operator_of(door.settings),
             window=ties.property.window,
@@ -178,7 +178,7 @@ class PanelSide:
             wish = replace(wish, matcher=lambda: matcher, limits=seeing.limits)
         # The detector is the recogniser's alone; the embedder answers several threads at once.
         models = None if seeing is None else replace(seeing.models, detector=load_detector())
-        around = Around(self.feed, self._clock, door.events)
+        around = PanelContext(self.feed, self._clock, door.events)
         desk = open_desk(wish, models, around, stack)
         network = network_reader(door.data, lambda: broker_state(ties))
         return replace(

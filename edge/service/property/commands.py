@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, EventDraft, Reason
 from edge.events import Kind
-from edge.policy.modes import DoorState, Mode
+from edge.policy.modes import Mode, ModeState
 from edge.relay.door import DoorStatus, LockStatus
-from edge.wire.commands import WITHOUT_NONCE, Command, CommandType, Outcome
+from edge.wire.commands import WITHOUT_NONCE, Command, CommandOutcome, CommandType
 from edge.words import Message
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class _Waiting:
     reply: Reply
     began: float
     until: float
-    otherwise: Outcome
+    otherwise: CommandOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class CommandTies:
     """
 
     report: Callable[[], dict[str, Any]] = dict
-    reload: Callable[[], Outcome] = lambda: Outcome("failed", "this door cannot do that")
+    reload: Callable[[], CommandOutcome] = lambda: CommandOutcome("failed", "this door cannot do that")
     window: EnrolWindow | None = None
 
 
@@ -83,10 +83,10 @@ class RemoteCommands:
         self._ties = ties
         self._guarding = threading.Lock()
         self._waiting: list[_Waiting] = []
-        self._answers: dict[CommandType, Callable[[Command], Outcome]] = {
+        self._answers: dict[CommandType, Callable[[Command], CommandOutcome]] = {
             **dict.fromkeys(MODES, self._set_mode),
             CommandType.ACKNOWLEDGE_ALARM: self._acknowledge,
-            CommandType.DIAGNOSTICS: lambda _: Outcome("done", "as of now", ties.report()),
+            CommandType.DIAGNOSTICS: lambda _: CommandOutcome("done", "as of now", ties.report()),
             CommandType.RELOAD: lambda _: ties.reload(),
             CommandType.ENROL_WINDOW: self._open_window,
         }
@@ -119,7 +119,7 @@ class RemoteCommands:
     def _unlock(self, command: Command, reply: Reply) -> None:
         if self._rules.policy.modes.mode(self._clock.now()) is Mode.LOCKED_DOWN:
             self._events.record(self._draft(command, Kind.ACCESS_DENIED, Reason.THREAT_LEVEL))
-            reply(Outcome("failed", "the door is locked down; end that first"))
+            reply(CommandOutcome("failed", "the door is locked down; end that first"))
             return
         seconds = command.args.get("seconds", self._rules.policy.rules.book.unlock_seconds)
         waiting = self._expect(seconds, reply)
@@ -138,31 +138,31 @@ class RemoteCommands:
             self._waiting.append(waiting)
         return waiting
 
-    def _set_mode(self, command: Command) -> Outcome:
+    def _set_mode(self, command: Command) -> CommandOutcome:
         mode = MODES[command.type]
-        self._rules.set_mode(None if mode is None else DoorState(mode, None, command.by))
+        self._rules.set_mode(None if mode is None else ModeState(mode, None, command.by))
         if mode is Mode.LOCKED_DOWN:
             self._door.lock()
         now = self._rules.policy.modes.mode(self._clock.now())
         held = self._rules.policy.modes.is_held_unlocked(self._clock.now())
         text = f"{now}; the door is {'held unlocked' if held else 'locked'} within a second"
-        return Outcome("done", text, {"mode": str(now)})
+        return CommandOutcome("done", text, {"mode": str(now)})
 
-    def _open_window(self, command: Command) -> Outcome:
+    def _open_window(self, command: Command) -> CommandOutcome:
         if self._ties.window is None:
-            return Outcome("failed", "this door serves no panel; enrol with `facegate enrol`")
+            return CommandOutcome("failed", "this door serves no panel; enrol with `facegate enrol`")
         minutes = command.args.get("minutes", WINDOW_MINUTES)
         seconds = self._ties.window.open(minutes * 60, command.by)
         text = f"staff may enrol at the door's panel for {minutes:g} min"
-        return Outcome("done", text, {"seconds": seconds})
+        return CommandOutcome("done", text, {"seconds": seconds})
 
-    def _acknowledge(self, command: Command) -> Outcome:
+    def _acknowledge(self, command: Command) -> CommandOutcome:
         alarms = sorted(str(alarm) for alarm in self._door.state.alarms)
         self._door.acknowledge(command.by)
         text = f"acknowledged: {', '.join(alarms)}" if alarms else "there is no alarm"
-        return Outcome("done", text, {"alarms": alarms})
+        return CommandOutcome("done", text, {"alarms": alarms})
 
-    def _conclude(self, mono: float, outcome: Callable[[float], Outcome]) -> None:
+    def _conclude(self, mono: float, outcome: Callable[[float], CommandOutcome]) -> None:
         for waiting in self._those(lambda one: mono >= one.began):
             self._finish(waiting, outcome(mono - waiting.began))
 
@@ -170,7 +170,7 @@ class RemoteCommands:
         with self._guarding:
             return [one for one in self._waiting if wanted(one)]
 
-    def _finish(self, waiting: _Waiting, outcome: Outcome) -> None:
+    def _finish(self, waiting: _Waiting, outcome: CommandOutcome) -> None:
         with self._guarding:
             if waiting not in self._waiting:
                 return
@@ -182,16 +182,18 @@ class RemoteCommands:
         return EventDraft.now(self._clock, kind, data, reason=str(reason))
 
 
-NEVER_OPENED = Outcome("done", "unlocked, never opened", {"opened": False})
-NOT_UNLOCKED = Outcome("failed", "the lock did not move; the journal says why")
+NEVER_OPENED = CommandOutcome("done", "unlocked, never opened", {"opened": False})
+NOT_UNLOCKED = CommandOutcome("failed", "the lock did not move; the journal says why")
 WITHOUT_ENTRY = {
     DoorStatus.CLOSED: NEVER_OPENED,
-    DoorStatus.OPENED: Outcome("done", "unlocked; the door stood open already", {"opened": True}),
-    DoorStatus.UNKNOWN: Outcome("done", "unlocked; no contact tells whether it was opened", {"opened": None}),
+    DoorStatus.OPENED: CommandOutcome("done", "unlocked; the door stood open already", {"opened": True}),
+    DoorStatus.UNKNOWN: CommandOutcome(
+        "done", "unlocked; no contact tells whether it was opened", {"opened": None}
+    ),
 }
 """What is said when no event came, by what the contact said before."""
 
 
-def _opened(seconds: float) -> Outcome:
+def _opened(seconds: float) -> CommandOutcome:
     data = {"opened": True, "after_seconds": round(seconds, 2)}
-    return Outcome("done", f"unlocked, opened after {seconds:.1f} s", data)
+    return CommandOutcome("done", f"unlocked, opened after {seconds:.1f} s", data)

@@ -20,7 +20,7 @@ from edge.site.provision import load_trusted_keys
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.outbox import SqliteOutbox
 from edge.store.roster import SqliteRoster
-from edge.sync.configuration import ConfigurationClerk
+from edge.sync.configuration import ConfigurationFollower
 from edge.sync.desk import CommandDesk
 from edge.sync.discovery import Announcer, discovery
 from edge.sync.follower import RosterFollower
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from edge.broker.clerk import Clerk
-    from edge.broker.client import Part
+    from edge.broker.clerk import TopicWorker
+    from edge.broker.client import LinkPart
     from edge.config.mqtt import Mqtt
     from edge.ports import Clock, EventWriter
     from edge.store.residents import ResidentStore
@@ -80,10 +80,10 @@ class PropertyLink:
         self._outbox = SqliteOutbox(door.data / JOURNAL_FILE)
         self._roster = SqliteRoster(door.store)
         self._ledger: SqliteLedger | None = None
-        self._clerks: list[Clerk] = []
+        self._clerks: list[TopicWorker] = []
         if section.trusted_keys is not None:
             self._listen(section.trusted_keys)
-        others: list[Part] = [*self._clerks, StateReporter(self._settings, self.state, ("outbox",))]
+        others: list[LinkPart] = [*self._clerks, StateReporter(self._settings, self.state, ("outbox",))]
         if section.home_assistant:
             others.append(Announcer(discovery(self._settings, __version__)))
         self._publisher = EventPublisher(self._outbox, self._settings, others=others, boot=door.boot)
@@ -161,8 +161,8 @@ class PropertyLink:
     def _follower(self, keys: TrustedKeys) -> RosterFollower:
         return RosterFollower(self._settings, keys, self._roster, self._door.events.record, self._door.clock)
 
-    def _wishes(self, keys: TrustedKeys, keeper: Keeper) -> ConfigurationClerk:
-        return ConfigurationClerk(self._settings, keys, keeper, self._door.events.record, self._door.clock)
+    def _wishes(self, keys: TrustedKeys, keeper: Keeper) -> ConfigurationFollower:
+        return ConfigurationFollower(self._settings, keys, keeper, self._door.events.record, self._door.clock)
 
     def _desk(self, keys: TrustedKeys) -> CommandDesk:
         door = self._door

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edge.relay.door import LockStatus
 from edge.service.entry.rules import load_book
-from edge.wire.commands import Outcome
+from edge.wire.commands import CommandOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ class Reloader:
             self._hardware.use(settings)
             self._retention.keep(settings.journal.keep_days)
 
-    def reload(self) -> Outcome:
+    def reload(self) -> CommandOutcome:
         """Read the access rules again, and start the door anew when something needs it.
 
         A mistake in the rules file changes nothing: the door goes on by the rules it has. Raises
@@ -66,7 +66,7 @@ class Reloader:
         with self._lock:
             if not self._rules.use(book):
                 waiting.append("access.rules (calendar, usual mode, passback or lockout)")
-        return self._start_anew(waiting) if waiting else Outcome("done", "access rules read again")
+        return self._start_anew(waiting) if waiting else CommandOutcome("done", "access rules read again")
 
     def tick(self) -> None:
         """Stop the door when it is time to, and locked."""
@@ -75,15 +75,17 @@ class Reloader:
         if self._hardware.door.state.lock is not LockStatus.UNLOCKED:  # nobody is on the way in
             self._restart()
 
-    def _start_anew(self, waiting: list[str]) -> Outcome:
+    def _start_anew(self, waiting: list[str]) -> CommandOutcome:
         what = ", ".join(waiting)
         if self._restart is None:
             return _not_now(what, "nothing would start this process again; start it again at the door")
         if self._rules.policy.modes.is_held_unlocked(self._clock.now()):
             return _not_now(what, "the door is held unlocked, and would lock meanwhile; end that first")
         self._leave_at = self._clock.monotonic() + LEAVE_SECONDS
-        return Outcome("done", f"access rules read again; the door starts anew for {what}", {"restart": True})
+        return CommandOutcome(
+            "done", f"access rules read again; the door starts anew for {what}", {"restart": True}
+        )
 
 
-def _not_now(what: str, why: str) -> Outcome:
-    return Outcome("failed", f"access rules read again, but {what} waits: {why}", {"restart": False})
+def _not_now(what: str, why: str) -> CommandOutcome:
+    return CommandOutcome("failed", f"access rules read again, but {what} waits: {why}", {"restart": False})

@@ -9,13 +9,13 @@ from edge.events import Kind
 from edge.faces.liveness.active import Asking
 from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.failures import Failures
-from edge.faces.liveness.load import Wanted, load_liveness
+from edge.faces.liveness.load import LivenessWish, load_liveness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from edge.config.settings import Recognition
+    from edge.config.settings import RecognitionSection
     from edge.faces.liveness.failures import Pause
     from edge.faces.liveness.load import LoadedLiveness
     from edge.faces.liveness.prompts import Prompt
@@ -47,7 +47,7 @@ PAUSE_EVENTS = {
 
 
 def make_liveness(
-    section: Recognition,
+    section: RecognitionSection,
     embedder: Embedder,
     needs_challenge: Callable[[str | None, datetime], bool],
     screen: Screen,
@@ -67,5 +67,5 @@ def make_liveness(
 
     demands = Demands(section.weak_liveness, section.monochrome)
     asking = asking_on(screen, needs_challenge)
-    wanted = Wanted(section.liveness, section.liveness_networks, demands, asking)
+    wanted = LivenessWish(section.liveness, section.liveness_networks, demands, asking)
     return load_liveness(wanted, embedder, report, failures=Failures(tell=tell))

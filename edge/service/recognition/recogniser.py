@@ -23,7 +23,7 @@ DEFAULT_MODEL = "sface"
 
 
 @dataclass(frozen=True, slots=True)
-class Sureness:
+class ErrorRate:
     """How sure a door wants to be: an error rate per visit, or (experts) a bare similarity."""
 
     fpir: float = 1e-3
@@ -49,7 +49,7 @@ def open_models(name: str = DEFAULT_MODEL) -> Models:
 
 
 def threshold_rule(
-    calibration: Calibration, sureness: Sureness
+    calibration: Calibration, sureness: ErrorRate
 ) -> Callable[[int, int, float], OperatingPoint]:
     """Return the rule (residents, templates, share of the error rate) -> operating point."""
 
@@ -62,7 +62,7 @@ def threshold_rule(
 
 
 def build_matcher(
-    models: Models, sureness: Sureness, residents: Mapping[str, Iterable[Embedding]]
+    models: Models, sureness: ErrorRate, residents: Mapping[str, Iterable[Embedding]]
 ) -> Matcher:
     """Return a matcher over a new gallery of these residents' rows."""
     embedder = models.embedder

@@ -41,7 +41,7 @@ def permitted_rows(
     return {resident_id: door_rows(templates, model_id) for resident_id, templates in own.items()}
 
 
-class RosterFollower:
+class GalleryFollower:
     """Keeps a `LiveGallery` equal to the store's templates of its model whose consent is in force.
 
     One thread. Probes are compared with a resident's mean; the single shots stay in the store. One

@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from edge.faces.liveness.active import ActiveCheck, Asking
-from edge.faces.liveness.challenge import Step
+from edge.faces.liveness.challenge import ChallengeStep
 from tests.faces.liveness.nets import Visit, setup
 from tests.fakes.scene import Actor, axis
 
@@ -83,7 +83,7 @@ class Door:
             actor.turned = 0.0
             if last in TURNED and index - since > 8:
                 actor.turned = TURNED[last] * (-1 if wrongly else 1)
-            if last == Step.CLOSER and index - since > 8:
+            if last == ChallengeStep.CLOSER and index - since > 8:
                 self.width = 170.0 if not wrongly else 130.0
             self.moves.append((actor.turned, self.width))
             verdict = self.frame(actor)

@@ -8,7 +8,7 @@ import pytest
 
 from edge.domain import Reason
 from edge.faces.liveness.active import STRICT_STEPS, TRIES
-from edge.faces.liveness.challenge import Step
+from edge.faces.liveness.challenge import ChallengeStep
 from edge.faces.liveness.failures import PAUSE_SECONDS
 from tests.faces.liveness.asking import TURNED, Door
 
@@ -23,7 +23,7 @@ class TestWhoIsAsked:
         assert verdict.cues["steps"] == STRICT_STEPS
         assert verdict.cues["relief"] == pytest.approx(0.05)
         names = Counter(prompt.name for prompt in door.shown if prompt)
-        assert sum(names[step] for step in Step) == STRICT_STEPS
+        assert sum(names[step] for step in ChallengeStep) == STRICT_STEPS
         assert names["thanks"] == 1
 
     def test_otherwise_a_clear_pass_is_not_asked(self):
@@ -85,7 +85,9 @@ class TestWhoIsAsked:
         for seed in range(12):
             door = Door(seed=seed)
             door.answer(door.anna)
-            asked.add(tuple(prompt.name for prompt in door.shown if prompt and prompt.name in set(Step)))
+            asked.add(
+                tuple(prompt.name for prompt in door.shown if prompt and prompt.name in set(ChallengeStep))
+            )
         assert len(asked) > 6
 
 
@@ -130,7 +132,7 @@ class TestFailedChallenges:
         door = Door()
         for track_id in range(1, 1 + TRIES):
             door.visit.track_id = track_id
-            while door.prompt not in set(Step):
+            while door.prompt not in set(ChallengeStep):
                 assert door.frame(door.anna) is None
             door.check.reset(track_id)
 
@@ -152,7 +154,7 @@ class TestAttacks:
         """What the head and its distance did when Anna passed is played before other doors."""
         filmed = Door(seed=1)
         assert filmed.answer(filmed.anna).passed
-        asked = [one.name for one in filmed.shown if one and one.name in set(Step)]
+        asked = [one.name for one in filmed.shown if one and one.name in set(ChallengeStep)]
 
         for seed in range(2, 12):
             door = Door(seed=seed)
@@ -160,7 +162,7 @@ class TestAttacks:
             for turned, door.width in filmed.moves * 2:
                 door.anna.turned = turned
                 verdicts.append(door.frame(door.anna))
-            now = [one.name for one in door.shown if one and one.name in set(Step)][:STRICT_STEPS]
+            now = [one.name for one in door.shown if one and one.name in set(ChallengeStep)][:STRICT_STEPS]
             assert now == asked or not any(one.passed for one in verdicts if one)
 
     @pytest.mark.parametrize("depth", [0.0, 0.019, None], ids=["flat", "nearly flat", "cannot say"])
@@ -174,7 +176,7 @@ class TestAttacks:
 
     def test_another_face_entering_fails_the_try(self):
         door = Door()
-        while door.prompt not in set(Step):
+        while door.prompt not in set(ChallengeStep):
             door.frame(door.anna)
 
         door.frame(door.anna, alone=False)
@@ -193,7 +195,7 @@ class TestAttacks:
             during = any(prompt for prompt in door.shown) and door.prompt != "thanks"
             actor = door.mallory if during else door.phone
             actor.turned = TURNED.get(last or "", 0.0) if index - since > 8 else 0.0
-            if last == Step.CLOSER and index - since > 8:
+            if last == ChallengeStep.CLOSER and index - since > 8:
                 door.width = 170.0
             verdict = door.frame(actor)
             if verdict is not None:
@@ -203,7 +205,7 @@ class TestAttacks:
 
     def test_a_track_break_in_the_middle_starts_everything_anew(self):
         door = Door()
-        while door.prompt not in set(Step):
+        while door.prompt not in set(ChallengeStep):
             door.frame(door.anna)
 
         door.check.reset(1)
@@ -213,7 +215,7 @@ class TestAttacks:
 
     def test_frames_withheld_in_the_middle_never_pass(self):
         door = Door()
-        while door.prompt not in set(Step):
+        while door.prompt not in set(ChallengeStep):
             door.frame(door.anna)
 
         assert [door.visit.assess() for _ in range(500)] == [None] * 500

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edge.faces.liveness.active import STRICT_STEPS, ActiveCheck, Asking
-from edge.faces.liveness.challenge import Step
+from edge.faces.liveness.challenge import ChallengeStep
 from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.window import GAP_SECONDS, NEWEST_FRAMES
 from tests.faces.liveness.asking import TURNED, Depth
@@ -144,7 +144,7 @@ class StrictDoor(RuleBasedStateMachine):
     def was_answered(self) -> bool:
         """Three steps in a row were asked for, and thanks were given, since all was last cleared."""
         since = max((n for n, name in enumerate(self.prompts) if name in {"clear", "again"}), default=-1)
-        asked = [name for name in self.prompts[since + 1 :] if name in set(Step)]
+        asked = [name for name in self.prompts[since + 1 :] if name in set(ChallengeStep)]
         return len(asked) == STRICT_STEPS and "thanks" in self.prompts[since + 1 :]
 
     @rule(seconds=st.floats(0.2, 3.0))
@@ -160,7 +160,7 @@ class StrictDoor(RuleBasedStateMachine):
             if self.asked != prompt:
                 return
             acts = index > 7
-            self.width = 170.0 if acts and prompt == Step.CLOSER else self.width
+            self.width = 170.0 if acts and prompt == ChallengeStep.CLOSER else self.width
             self.frame(self.anna, TURNED.get(prompt, 0.0) if acts else 0.0)
 
     @rule(turned=st.sampled_from([0.31, -0.31, 0.5]), frames=st.integers(1, 6))

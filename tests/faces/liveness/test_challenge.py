@@ -13,14 +13,14 @@ from edge.faces.liveness.challenge import (
     SETTLE_SECONDS,
     STEP_SECONDS,
     Challenge,
-    Progress,
-    Step,
+    ChallengeProgress,
+    ChallengeStep,
     draw_steps,
     new_challenge,
 )
 
 FPS = 15.0
-YAW = {Step.LEFT: 28.0, Step.RIGHT: -28.0, Step.CLOSER: 0.0}
+YAW = {ChallengeStep.LEFT: 28.0, ChallengeStep.RIGHT: -28.0, ChallengeStep.CLOSER: 0.0}
 
 
 class Person:
@@ -33,11 +33,11 @@ class Person:
         self.goal = (0.0, 60.0)
         self.pending: list[tuple[float, tuple[float, float]]] = []
 
-    def told(self, time: float, step: Step | None) -> None:
+    def told(self, time: float, step: ChallengeStep | None) -> None:
         goal = (
             (0.0, self.scale)
             if step is None
-            else (YAW[step], self.scale * (1.35 if step is Step.CLOSER else 1))
+            else (YAW[step], self.scale * (1.35 if step is ChallengeStep.CLOSER else 1))
         )
         self.pending.append((time + self.reaction, goal))
 
@@ -52,23 +52,23 @@ class Person:
 
 
 def played(challenge: Challenge, person: Person, seconds: float = 60.0) -> Challenge:
-    shown: Step | None = None
+    shown: ChallengeStep | None = None
     for index in range(int(seconds * FPS)):
         time = index / FPS
         challenge.feed(time, *person.pose(time))
         if challenge.step is not shown:
             shown = challenge.step
             person.told(time, shown)
-        if challenge.progress in {Progress.PASSED, Progress.FAILED}:
+        if challenge.progress in {ChallengeProgress.PASSED, ChallengeProgress.FAILED}:
             break
     return challenge
 
 
-def one(step: Step, rest: float = 0.5) -> Challenge:
+def one(step: ChallengeStep, rest: float = 0.5) -> Challenge:
     return Challenge((step,), (rest,), 0.0, 0.0)
 
 
-def asked(step: Step) -> Challenge:
+def asked(step: ChallengeStep) -> Challenge:
     """A challenge that has just asked for `step`, at one second."""
     challenge = one(step)
     for index in range(16):
@@ -85,8 +85,8 @@ class TestSteps:
         steps = draw_steps(count, Random(seed))
 
         assert len(steps) == count
-        assert steps.count(Step.CLOSER) <= 1
-        assert set(steps) - {Step.CLOSER}
+        assert steps.count(ChallengeStep.CLOSER) <= 1
+        assert set(steps) - {ChallengeStep.CLOSER}
 
     def test_every_sequence_comes_up_about_as_often(self):
         random = Random(5)
@@ -105,83 +105,83 @@ class TestCooperation:
             random = Random(seed)
             person = Person(seed, reaction=random.uniform(0.4, 1.5), noise=random.uniform(0.5, 2.5))
             challenge = played(new_challenge(steps, 4.0, 0.0, random), person)
-            passed += challenge.progress is Progress.PASSED
+            passed += challenge.progress is ChallengeProgress.PASSED
         assert passed >= 190
 
     def test_small_wobbles_are_forgiven(self):
-        challenge = asked(Step.LEFT)
+        challenge = asked(ChallengeStep.LEFT)
 
         challenge.feed(1.5, -9.0, 60.0)
         challenge.feed(1.6, 5.0, 63.0)
         for index in range(3):
             challenge.feed(1.9 + index / FPS, 26.0, 60.0)
 
-        assert challenge.progress is Progress.PASSED
+        assert challenge.progress is ChallengeProgress.PASSED
 
 
 class TestRefusals:
-    @pytest.mark.parametrize("step", [Step.LEFT, Step.RIGHT, Step.CLOSER])
+    @pytest.mark.parametrize("step", [ChallengeStep.LEFT, ChallengeStep.RIGHT, ChallengeStep.CLOSER])
     def test_the_wrong_movement_first_fails(self, step):
-        for other in Step:
+        for other in ChallengeStep:
             challenge = asked(step)
-            challenge.feed(1.5, YAW[other], 60.0 * (1.3 if other is Step.CLOSER else 1))
-            assert (challenge.progress is Progress.FAILED) == (other is not step)
+            challenge.feed(1.5, YAW[other], 60.0 * (1.3 if other is ChallengeStep.CLOSER else 1))
+            assert (challenge.progress is ChallengeProgress.FAILED) == (other is not step)
 
     def test_moving_before_one_can_have_read_fails(self):
-        challenge = asked(Step.LEFT)
+        challenge = asked(ChallengeStep.LEFT)
 
         challenge.feed(1.1, 18.0, 60.0)
 
-        assert (challenge.progress, challenge.why) == (Progress.FAILED, "moved before it was asked")
+        assert (challenge.progress, challenge.why) == (ChallengeProgress.FAILED, "moved before it was asked")
 
     def test_a_single_frame_is_no_movement(self):
-        challenge = asked(Step.LEFT)
+        challenge = asked(ChallengeStep.LEFT)
 
         challenge.feed(1.5, 25.0, 60.0)
         challenge.feed(1.6, 1.0, 60.0)
 
-        assert challenge.progress is Progress.ASKING
+        assert challenge.progress is ChallengeProgress.ASKING
 
     def test_moving_while_one_should_rest_fails(self):
-        challenge = one(Step.LEFT)
+        challenge = one(ChallengeStep.LEFT)
         challenge.feed(0.0, 2.0, 60.0)
 
         challenge.feed(0.2, 20.0, 60.0)
 
-        assert (challenge.progress, challenge.why) == (Progress.FAILED, "moved before it was asked")
+        assert (challenge.progress, challenge.why) == (ChallengeProgress.FAILED, "moved before it was asked")
 
     def test_too_slow_fails(self):
-        challenge = asked(Step.RIGHT)
+        challenge = asked(ChallengeStep.RIGHT)
 
         challenge.feed(1.0 + STEP_SECONDS + 0.1, 0.0, 60.0)
 
-        assert (challenge.progress, challenge.why) == (Progress.FAILED, "too slow")
+        assert (challenge.progress, challenge.why) == (ChallengeProgress.FAILED, "too slow")
 
     def test_who_never_rests_is_never_asked(self):
-        challenge = one(Step.LEFT)
+        challenge = one(ChallengeStep.LEFT)
 
         for index in range(int((SETTLE_SECONDS + 1) * FPS)):
             challenge.feed(index / FPS, 20.0, 60.0)
 
-        assert challenge.progress is Progress.FAILED
+        assert challenge.progress is ChallengeProgress.FAILED
 
     def test_frames_withheld_end_as_too_slow(self):
-        challenge = asked(Step.LEFT)
+        challenge = asked(ChallengeStep.LEFT)
 
         challenge.feed(9.0, 28.0, 60.0)
 
-        assert challenge.progress is Progress.FAILED
+        assert challenge.progress is ChallengeProgress.FAILED
 
     @given(st.floats(allow_nan=True), st.floats(allow_nan=True))
     def test_numbers_that_are_no_pose_never_pass(self, yaw, scale):
-        challenge = asked(Step.LEFT)
+        challenge = asked(ChallengeStep.LEFT)
         if yaw >= 14:
             return
 
         for index in range(60):
             challenge.feed(1.3 + index / FPS, yaw, scale)
 
-        assert challenge.progress is not Progress.PASSED
+        assert challenge.progress is not ChallengeProgress.PASSED
 
 
 class TestReplayedChallenge:
@@ -189,16 +189,16 @@ class TestReplayedChallenge:
         """Somebody films a resident answering three steps: one in twenty sequences is the same."""
         person, first = Person(1, reaction=0.5), new_challenge(3, 4.0, 0.0, Random(1))
         recording: list[tuple[float, float]] = []
-        shown: Step | None = None
+        shown: ChallengeStep | None = None
         for index in range(600):
             recording.append(person.pose(index / FPS))
             first.feed(index / FPS, *recording[-1])
             if first.step is not shown:
                 shown = first.step
                 person.told(index / FPS, shown)
-            if first.progress is Progress.PASSED:
+            if first.progress is ChallengeProgress.PASSED:
                 break
-        assert first.progress is Progress.PASSED
+        assert first.progress is ChallengeProgress.PASSED
 
         passed = sum(self.plays(recording, Random(seed)) for seed in range(2, 502))
 
@@ -208,9 +208,9 @@ class TestReplayedChallenge:
         challenge = new_challenge(3, 4.0, 0.0, random)
         for index in range(40 * len(recording)):
             challenge.feed(index / FPS, *recording[index % len(recording)])
-            if challenge.progress in {Progress.PASSED, Progress.FAILED}:
+            if challenge.progress in {ChallengeProgress.PASSED, ChallengeProgress.FAILED}:
                 break
-        return challenge.progress is Progress.PASSED
+        return challenge.progress is ChallengeProgress.PASSED
 
     @settings(deadline=None, max_examples=50)
     @given(st.integers(), st.floats(0.5, 4))
@@ -220,4 +220,4 @@ class TestReplayedChallenge:
         for index in range(600):
             challenge.feed(index / FPS, 30 * sin(2 * pi * hz * index / FPS), 60.0)
 
-        assert challenge.progress is not Progress.PASSED
+        assert challenge.progress is not ChallengeProgress.PASSED

@@ -16,7 +16,7 @@ from edge.faces.install import Installer
 from edge.faces.liveness.active import ActiveCheck, Asking
 from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.demands import Demands
-from edge.faces.liveness.load import OFF_WARNING, LoadedLiveness, Wanted, load_liveness, load_nets
+from edge.faces.liveness.load import OFF_WARNING, LivenessWish, LoadedLiveness, load_liveness, load_nets
 from edge.faces.liveness.nets import SPECS, PassiveNet, live_probability
 from edge.faces.manifest import load_manifest
 from tests.faces.liveness.places import installed, shared_weights
@@ -52,7 +52,7 @@ class TestModes:
     def test_off_is_no_check_and_a_warning(self):
         log = Log()
 
-        loaded = load_liveness(Wanted("off"), Scene([]), log)
+        loaded = load_liveness(LivenessWish("off"), Scene([]), log)
 
         assert (loaded.check, loaded.state) == (None, "off")
         assert log == [OFF_WARNING]
@@ -61,7 +61,7 @@ class TestModes:
     def test_the_packaged_network_alone_is_a_weak_state_that_says_so_and_the_way_out(self, store):
         log = Log()
 
-        loaded = load_liveness(Wanted(), Scene([]), log, directory=store)
+        loaded = load_liveness(LivenessWish(), Scene([]), log, directory=store)
 
         assert isinstance(loaded.check, PassiveCheck)
         assert (loaded.state, loaded.networks) == ("weak", ("faceplugin",))
@@ -75,7 +75,7 @@ class TestModes:
     def test_a_site_may_write_down_that_it_accepts_the_weak_state_and_it_is_told_all_the_same(self, store):
         log = Log()
 
-        loaded = load_liveness(Wanted(demands=Demands(weak="accept")), Scene([]), log, directory=store)
+        loaded = load_liveness(LivenessWish(demands=Demands(weak="accept")), Scene([]), log, directory=store)
 
         assert loaded.state == "weak"
         assert 'weak_liveness = "accept"' in log[1]
@@ -86,7 +86,7 @@ class TestModes:
         add(store, *PAIR)
         log = Log()
 
-        loaded = load_liveness(Wanted(), Scene([]), log, directory=store)
+        loaded = load_liveness(LivenessWish(), Scene([]), log, directory=store)
 
         assert (loaded.state, loaded.problem) == ("full", None)
         assert set(loaded.networks) == {*PAIR, "faceplugin"}
@@ -96,8 +96,8 @@ class TestModes:
     def test_strict_asks_always_and_passive_only_where_there_is_a_screen(self, store):
         asking = Asking(lambda who, at: False, lambda prompt: None, Random(1))
 
-        strict = load_liveness(Wanted("strict"), Scene([]), Log(), directory=store)
-        asked = load_liveness(Wanted(asking=asking), Scene([]), Log(), directory=store)
+        strict = load_liveness(LivenessWish("strict"), Scene([]), Log(), directory=store)
+        asked = load_liveness(LivenessWish(asking=asking), Scene([]), Log(), directory=store)
 
         assert isinstance(strict.check, ActiveCheck)
         assert isinstance(asked.check, ActiveCheck)
@@ -106,7 +106,7 @@ class TestModes:
     def test_without_files_nobody_passes_and_the_reason_is_told(self, tmp_path, mode):
         log = Log()
 
-        loaded = load_liveness(Wanted(mode), Scene([]), log, directory=tmp_path)
+        loaded = load_liveness(LivenessWish(mode), Scene([]), log, directory=tmp_path)
 
         assert refuses_everybody(loaded)
         assert "no face opens this door" in log[0]
@@ -124,7 +124,7 @@ class TestFiles:
 
         with pytest.raises(ModelCorrupt):
             load_nets(directory=store)
-        assert refuses_everybody(load_liveness(Wanted(), Scene([]), Log(), directory=store))
+        assert refuses_everybody(load_liveness(LivenessWish(), Scene([]), Log(), directory=store))
 
     def test_a_wrong_file_beside_a_good_one_is_not_skipped(self, store):
         (store / load_manifest().model("silentface-2.7").file).write_bytes(b"another network")
@@ -132,13 +132,13 @@ class TestFiles:
 
         with pytest.raises(ModelCorrupt):
             load_nets([*PAIR, "faceplugin"], store)
-        assert refuses_everybody(load_liveness(Wanted(), Scene([]), Log(), directory=store))
+        assert refuses_everybody(load_liveness(LivenessWish(), Scene([]), Log(), directory=store))
 
     def test_files_that_were_deleted_are_missed_even_where_fewer_would_have_a_rule(self, store):
         """The set a site chose is the set it needs: the packaged network does not stand in."""
         log = Log()
 
-        wanted = Wanted(networks=(*PAIR, "faceplugin"))
+        wanted = LivenessWish(networks=(*PAIR, "faceplugin"))
         loaded = load_liveness(wanted, Scene([]), log, directory=store)
 
         assert refuses_everybody(loaded)
@@ -176,7 +176,7 @@ class TestFiles:
         add(store, *PAIR)
         log = Log()
 
-        load_liveness(Wanted(networks=("faceplugin",)), Scene([]), log, directory=store)
+        load_liveness(LivenessWish(networks=("faceplugin",)), Scene([]), log, directory=store)
 
         assert log[1] == (
             "installed but not asked for by recognition.liveness_networks: silentface-2.7, silentface-4.0"

@@ -8,7 +8,7 @@ import pytest
 from edge.camera.file import VideoFile
 from edge.domain import Box, Frame, Reason
 from edge.errors import CameraLost
-from edge.faces.liveness.sensors import Evidence, NearInfrared, SensorCheck, SideBySide
+from edge.faces.liveness.sensors import NearInfrared, SensorCheck, SensorEvidence, SideBySide
 from tests.faces.liveness.nets import Visit, setup
 from tests.fakes.scene import Actor, axis
 
@@ -38,9 +38,9 @@ class Constant:
     def __init__(self, score: float, *, is_valid: bool = True, late: float = 0.0) -> None:
         self.reading = (score, is_valid, late)
 
-    def evidence(self, frame, face) -> Evidence:
+    def evidence(self, frame, face) -> SensorEvidence:
         score, is_valid, late = self.reading
-        return Evidence(score, is_valid, frame.time - late, self.source)
+        return SensorEvidence(score, is_valid, frame.time - late, self.source)
 
 
 def door(*sensors, score: float = 0.95) -> Visit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.domain import Reason
 from edge.faces.liveness.active import STRICT_STEPS
-from edge.faces.liveness.challenge import Step
+from edge.faces.liveness.challenge import ChallengeStep
 from tests.faces.liveness.asking import Door
 
 
@@ -48,7 +48,7 @@ class TestStrictResident:
 
     def test_when_night_falls_in_the_middle_two_steps_are_not_enough(self):
         door = Door(strict=False, score=0.6)
-        while door.prompt not in set(Step):
+        while door.prompt not in set(ChallengeStep):
             assert door.frame(door.anna) is None
 
         door.strict.add(None)

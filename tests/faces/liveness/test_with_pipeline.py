@@ -6,7 +6,7 @@ from random import Random
 
 from edge.domain import Decision, Frame, Verdict
 from edge.faces.liveness.active import ActiveCheck, Asking
-from edge.faces.liveness.challenge import Step
+from edge.faces.liveness.challenge import ChallengeStep
 from edge.faces.liveness.check import PassiveCheck, Unavailable
 from edge.faces.liveness.gate import GateLimits
 from edge.recognition.pipeline import Pipeline
@@ -252,7 +252,7 @@ class TestStrict:
                 since, last = index, prompt
             is_answering = answers and index - since > 8
             anna.turned = TURNED.get(prompt or "", 0.0) if is_answering else 0.0
-            width = 170.0 if is_answering and prompt == Step.CLOSER else width
+            width = 170.0 if is_answering and prompt == ChallengeStep.CLOSER else width
             door.pipeline_takes(door.scene.frame(door.seq, (anna, 250 + index % 3, 150, width)))
         return door
 
