@@ -13,7 +13,7 @@ from edge.bench.matcher.data import Crowd, padded, synthetic
 from edge.bench.peer import Adapter, Decide
 from edge.cli.bench.matcher import matcher as bench_command
 from edge.cli.matcher import matcher as matcher_command
-from tests.matcher.galleries import MARGIN, THRESHOLD, Outcome, brute_force, noise, outcome, unit
+from tests.matcher.galleries import MARGIN, THRESHOLD, SearchVerdict, brute_force, noise, outcome, unit
 from tests.places import need_models, shared_data
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def test_the_plug_ins_answer_like_brute_force() -> None:
                 (m.resident_id, m.runner_up_id) for m in expected
             ]
             for answer, match in zip(decide.query(probes), expected, strict=True):
-                stranger = outcome(match, THRESHOLD, MARGIN) is Outcome.STRANGER
+                stranger = outcome(match, THRESHOLD, MARGIN) is SearchVerdict.STRANGER
                 assert answer[0] == (-1 if stranger else int(str(match.resident_id)))
     assert full.nbytes == 2000 * 128 * 5
     assert decide.reranked / decide.asked < 3

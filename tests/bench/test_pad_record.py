@@ -77,7 +77,7 @@ class TestRecording:
         live, phone = (watcher.watch(one) for one in load_presentations(tmp_path))
 
         assert (live.is_accepted, phone.is_accepted) == (True, False)
-        assert len(live.answers) == 3
+        assert len(live.answers) == 4
         assert not phone.is_accepted_within(5)
 
 

@@ -176,14 +176,15 @@ def test_a_full_card_changes_nothing_and_the_roster_is_whole_again_when_there_is
     """SQLite's own page limit stands in for the disk."""
     door.converse(site)
     before, people = door.roster.state(), door.store.list()
-    connection = door.store._connection
-    connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0]}")
+    with door.store._file.using() as connection:
+        connection.execute(f"PRAGMA max_page_count = {connection.execute('PRAGMA page_count').fetchone()[0]}")
     for number in range(300):
         site.put(f"new-{number}", "N" * 200)
     door.take(site.delta(before.rev))
     assert (door.roster.state(), door.store.list()) == (before, people)
     assert ("roster.refused", None) in door.journal.kinds()
-    connection.execute("PRAGMA max_page_count = 100000")
+    with door.store._file.using() as connection:
+        connection.execute("PRAGMA max_page_count = 100000")
     door.converse(site)
     assert door.roster.state() == site.state()
 
