@@ -16,6 +16,7 @@ import io
 import json
 import tokenize
 import zipfile
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,10 @@ MODEL = "dlib-resnet"
 
 DIMENSIONS = 128
 MOST_BYTES = 64 << 20  # a hundred thousand encodings; more is not a gallery of a house
+SAME_PERSON = 0.47
+"""Largest distance of two encodings, made unit, of one person: dlib's own 0.6 (its face recognition
+example, and `face_recognition.compare_faces`) over the least length it gives, 1.28."""
+
 LEAST_NORM, MOST_NORM = 0.5, 3.0  # unit vectors and dlib's own (1.28 to 1.62) pass, garbage does not
 SHAPES = (
     'JSON {"name": [128 numbers] or a list of those}, or {"names": [...], "encodings": [...]}; '
@@ -82,7 +87,31 @@ def read_encodings(path: Path, centre: Sequence[float] = ()) -> list[tuple[str, 
     if not pairs:
         raise EnrolmentRefused(f"{path.name} holds no encodings; give {SHAPES}")
     middle = np.asarray(centre if len(centre) else np.zeros(DIMENSIONS), np.float64)
-    return [(_name(path, name), _unit(path, name, value, middle)) for name, value in pairs]
+    found = [(_name(path, name), _unit(path, name, value, middle)) for name, value in pairs]
+    _require_one_person_a_name(
+        path, [(name, value) for (name, _), (_, value) in zip(found, pairs, strict=True)]
+    )
+    return found
+
+
+def _require_one_person_a_name(path: Path, pairs: Sequence[tuple[str, Any]]) -> None:
+    """Refuse a name whose encodings fall apart into groups that dlib takes for different people."""
+    by_name: dict[str, list[NDArray[np.float64]]] = {}
+    for name, value in pairs:
+        vector = np.asarray(value, dtype=np.float64)
+        by_name.setdefault(name, []).append(vector / np.linalg.norm(vector))
+    for name, encodings in by_name.items():
+        near, waiting = [encodings[0]], encodings[1:]
+        while waiting:
+            distances = [min(float(np.linalg.norm(one - other)) for other in near) for one in waiting]
+            closest = int(np.argmin(distances))
+            if distances[closest] > SAME_PERSON:
+                raise EnrolmentRefused(
+                    f"{path.name}: the encodings of {name!r}, made unit, are {distances[closest]:.2f} apart,"
+                    f" one person's at most {SAME_PERSON}: give two people of one name a name each, or leave"
+                    " the odd picture out"
+                )
+            near.append(waiting.pop(closest))
 
 
 def _name(path: Path, name: str) -> str:
@@ -108,8 +137,18 @@ def _unit(path: Path, name: str, value: Any, centre: NDArray[np.float64]) -> Emb
     return np.asarray(moved / np.linalg.norm(moved), dtype=np.float32)
 
 
+def _without_doubles(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; one that names somebody twice would lose the first without a word."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise EnrolmentRefused(f"{path.name}: {twice!r} stands there twice; give everybody an own name")
+    return found
+
+
 def _json(path: Path) -> Iterator[tuple[Any, Any]]:
-    data = json.loads(path.read_text(encoding="utf-8-sig"))
+    data = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=partial(_without_doubles, path))
     if not isinstance(data, dict):
         raise EnrolmentRefused(f"{path.name}: a JSON object is needed, this is a {type(data).__name__}")
     if set(data) == {"names", "encodings"}:

@@ -57,7 +57,7 @@ def test_names_and_unit_embeddings_come_back_in_order(tmp_path: Path, kind: str)
 
 def test_one_person_may_have_several_encodings(tmp_path: Path) -> None:
     path = tmp_path / "g.json"
-    path.write_text(json.dumps({"Alice": [ALICE.tolist(), BOB.tolist()]}))
+    path.write_text(json.dumps({"Alice": [ALICE.tolist(), near(ALICE).tolist()]}))
     assert [name for name, _ in read_encodings(path)] == ["Alice", "Alice"]
 
 
@@ -177,3 +177,22 @@ def test_a_damaged_file_is_read_or_refused_but_never_gives_a_bad_embedding(
     except EnrolmentRefused:
         return
     assert all(abs(np.linalg.norm(vector) - 1) < 1e-5 for _, vector in pairs)
+
+
+def near(one: np.ndarray) -> np.ndarray:
+    """Another picture of the same person, as far away as dlib's usually are."""
+    return one + RANDOM.normal(size=128) * 0.02
+
+
+def test_two_people_of_one_name_are_not_made_one(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.json"
+    path.write_text(json.dumps({"王伟": [one.tolist() for one in (ALICE, near(ALICE), BOB)]}))
+    with pytest.raises(EnrolmentRefused, match=r"王伟.*two people of one name"):
+        read_encodings(path)
+
+
+def test_a_name_that_stands_twice_loses_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "gallery.json"
+    path.write_text(f'{{"Alice": {ALICE.tolist()}, "Alice": {BOB.tolist()}}}')
+    with pytest.raises(EnrolmentRefused, match="'Alice' stands there twice"):
+        read_encodings(path)
