@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections import deque
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +75,7 @@ def events(
     if ctx.invoked_subcommand:
         return
     journal = JournalReader(data / JOURNAL_FILE)
+    ctx.call_on_close(journal.close)
     show = (lambda row, _event: row.envelope) if as_json else (lambda _row, event: line_of(event))
     wanted = chosen(since, kind)
     is_tail = limit and not since and not kind
@@ -99,11 +101,11 @@ def verify(data: Path, here: Path | None) -> None:
     Example: facegate events verify
     """
     path = (here or data) / JOURNAL_FILE
-    journal = JournalReader(path)
-    count = journal.verify()
-    click.echo(f"{path}: {count} entries, chain intact")
-    if last := journal.last():
-        click.echo(f"newest: {last.seq} of stream {last.stream}, hash {last.hash}")
+    with closing(JournalReader(path)) as journal:
+        count = journal.verify()
+        click.echo(f"{path}: {count} entries, chain intact")
+        if last := journal.last():
+            click.echo(f"newest: {last.seq} of stream {last.stream}, hash {last.hash}")
 
 
 def chosen(since: datetime | None, kinds: tuple[str, ...]) -> Callable[[DoorEvent], bool]:

@@ -8,6 +8,9 @@ from click.testing import CliRunner
 
 from edge.camera.file import VideoFile
 from edge.cli import app
+from edge.errors import ModelMissing
+from edge.faces.manifest import load_manifest
+from edge.faces.weights import checked
 from tests.places import need_models, shared_data
 
 pytestmark = [pytest.mark.models, pytest.mark.shared, pytest.mark.slow]
@@ -49,16 +52,29 @@ def site(tmp_path_factory):
     return folder, live, replay
 
 
+def has_pair() -> bool:
+    """Return whether the networks of the publisher's address are installed here."""
+    manifest = load_manifest()
+    try:
+        for name in ("silentface-2.7", "silentface-4.0"):
+            checked(manifest.model(name))
+    except ModelMissing:
+        return False
+    return True
+
+
 @pytest.mark.parametrize(
     ("which", "mode", "comes_in"), [(0, "passive", True), (1, "passive", False), (1, "off", True)]
 )
 def test_who_comes_in(site, tmp_path, which, mode, comes_in):
+    """With the packaged network alone liveness is weak: a living face is asked for more, not let in by it."""
     folder, *clips = site
+    is_enough = mode == "off" or has_pair()
     arguments = ["--gallery", str(folder / "gallery"), "--out", str(tmp_path), "--liveness", mode]
 
     result = CliRunner().invoke(app, ["demo", "--video", str(clips[which]), *arguments])
 
     assert result.exit_code == 0, result.output
     assert f"liveness {mode}" in result.output
-    assert ("GRANT resident" in result.output) is comes_in
+    assert ("GRANT resident" in result.output) is (comes_in and is_enough)
     assert ("presentation_attack" in result.output) is (not comes_in)
