@@ -23,7 +23,7 @@ from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -42,6 +42,10 @@ class Revocable:
     def select(self) -> str:
         """Return the query for its rows."""
         return f"SELECT {', '.join(self.columns)} FROM {self.table}"  # noqa: S608 - our own names
+
+    def name_of(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return what names a row of `select`."""
+        return row[: self.names]
 
 
 CARDS = Revocable("sealed_cards", ("mark", "resident_id", "sealed"), 2)
@@ -164,9 +168,8 @@ def _keep_common(
     file: sqlite3.Connection, revocable: Revocable, now: Sequence[tuple[Any, ...]]
 ) -> list[tuple[Any, ...]]:
     """Leave the rows that are named in `now`, as they are there; return the names of the others."""
-    names: Callable[[tuple[Any, ...]], tuple[Any, ...]] = lambda row: tuple(row[: revocable.names])  # noqa: E731
-    kept = {names(row): row for row in now}
-    restored = [names(row) for row in file.execute(revocable.select).fetchall()]
+    kept = {revocable.name_of(row): row for row in now}
+    restored = [revocable.name_of(row) for row in file.execute(revocable.select).fetchall()]
     marks = ", ".join("?" * len(revocable.columns))
     insert = f"INSERT INTO {revocable.table} ({', '.join(revocable.columns)}) VALUES ({marks})"  # noqa: S608
     with transaction(file):
