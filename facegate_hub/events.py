@@ -190,24 +190,29 @@ class EventSink:
             refused |= set(mine[max(0, MOST_NEW_STREAMS - (count or 0)) :])
         first = {"upto": 0, "hash": GENESIS, "top": 0, "began_at": now}
         rows = [{"device": d, "stream": s, **first} for d, s in new if (d, s) not in refused]
-        self._doubt_beginnings(connection, rows, now)
-        insert_missing(connection, STREAMS, rows)
+        begun = insert_missing(connection, STREAMS, rows)
+        _doubt_beginnings(connection, begun, now)
         return refused
 
-    def _doubt_beginnings(self, connection: Connection, rows: list[dict[str, Any]], now: float) -> None:
-        """Note that a journal ended without a word, and another one began: a file may have been deleted."""
-        doubts = []
-        for row in rows:
-            before = sa.select(STREAMS.c.stream, STREAMS.c.upto).where(STREAMS.c.device == row["device"])
-            last = connection.execute(before.order_by(sa.desc(STREAMS.c.moved_at)).limit(1)).first()
-            if last is not None:
-                what = (
-                    f"a new journal; the one before, {last.stream}, ends at {last.upto} without a word of it"
-                )
-                place = {name: row[name] for name in ("device", "stream")}
-                doubts.append({**place, "seq": 1, "kind": "new", "what": what})
-        if doubts:
-            note_doubts(connection, doubts, now)
+
+def _doubt_beginnings(connection: Connection, begun: set[Key], now: float) -> None:
+    """Note that a journal ended without a word, and another one began: a file may have been deleted.
+
+    `begun` are the (device, stream) that this commit itself began: another hub may have begun the
+    same journal a moment ago, and has then looked at what was before it.
+    """
+    doubts = []
+    for device, stream in sorted(begun):
+        ours = sorted(one for whose, one in begun if whose == device)
+        before = sa.select(STREAMS.c.stream, STREAMS.c.upto).where(
+            STREAMS.c.device == device, STREAMS.c.stream.not_in(ours)
+        )
+        last = connection.execute(before.order_by(sa.desc(STREAMS.c.moved_at).nulls_last()).limit(1)).first()
+        if last is not None:
+            what = f"a new journal; the one before, {last.stream}, ends at {last.upto} without a word of it"
+            doubts.append({"device": device, "stream": stream, "seq": 1, "kind": "new", "what": what})
+    if doubts:
+        note_doubts(connection, doubts, now)
 
 
 def _streams(connection: Connection, keys: list[Key]) -> list[Any]:

@@ -203,11 +203,18 @@ def one_at_a_time(connection: Connection, table: sa.Table) -> None:
         connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
 
 
-def insert_missing(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-    """Insert those rows whose key is not there; the others stay as they are."""
+def insert_missing(
+    connection: Connection, table: sa.Table, rows: list[dict[str, Any]]
+) -> set[tuple[Any, ...]]:
+    """Insert those rows whose key is not there, leave the others as they are; return the keys inserted.
+
+    Of two hubs that insert the same key at once, one waits for the other's commit and inserts nothing.
+    """
+    if not rows:
+        return set()
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    if rows:
-        connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+    statement = dialect.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    return {tuple(row) for row in connection.execute(statement, rows)}
 
 
 def put(connection: Connection, table: sa.Table, row: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from edge.errors import StoreError, SyncError
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from facegate_hub.events import EventSink
-from facegate_hub.tables import DOUBTS, EVENTS, METADATA, open_tables
+from facegate_hub.tables import DOUBTS, EVENTS, METADATA, STREAMS, open_tables
 from tests.hub.postgres import running
 
 
@@ -49,6 +49,11 @@ def entries(tmp_path_factory):
 
 def pack(entries, *numbers):
     return f"[{','.join(entries[number - 1] for number in numbers)}]".encode()
+
+
+def stored_streams(engine):
+    with engine.connect() as connection:
+        return list(connection.execute(sa.select(STREAMS.c.stream)).scalars())
 
 
 def stored(engine):
@@ -102,6 +107,29 @@ def test_whatever_the_order_all_arrive_once(engine, entries, seed):
     assert sink.store("front", pack(entries, 30))["upto"] == 30
     assert stored(engine) == list(range(1, 31))
     assert doubts(engine) == []
+
+
+def test_two_hubs_that_meet_a_new_journal_at_once_do_not_doubt_each_other(postgres, entries):
+    """The journal that another hub began a moment ago is not one that ended without a word."""
+    engine = open_tables(postgres)
+    first = json.loads(entries[0])
+    row = {"device": "front", "stream": first["stream"], "upto": 1, "hash": first["hash"], "top": 1}
+
+    def begin_it_first(_connection, _cursor, statement, *_):
+        if "count(" in statement and not stored_streams(other):
+            with other.begin() as connection:
+                connection.execute(sa.insert(STREAMS), {**row, "began_at": 1.0, "moved_at": 1.0})
+
+    other = sa.create_engine(postgres)
+    sa.event.listen(engine, "before_cursor_execute", begin_it_first)
+    try:
+        assert EventSink(engine).store("front", pack(entries, 2))["upto"] == 2
+        assert stored_streams(other) == [first["stream"]]
+        assert doubts(engine) == []
+    finally:
+        METADATA.drop_all(engine)
+        engine.dispose()
+        other.dispose()
 
 
 def test_a_rewritten_entry_is_kept_and_doubted(engine, entries):
