@@ -13,5 +13,5 @@ audit          who asked for what, in a chain; doubts are signs of tampering in 
 clerk          what every part has: turns for doors, patience with the database (postgres)
 retention      forgets what has been kept long enough
 metrics        what Prometheus reads
-tables         what the hub remembers, in SQLite or PostgreSQL
+tables         what the hub remembers; database opens SQLite or PostgreSQL
 """

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from edge.wire.shapes import printable
-from facegate_hub.tables import AUDIT, one_at_a_time, reading
+from facegate_hub.database import one_at_a_time, reading
+from facegate_hub.tables import AUDIT
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine

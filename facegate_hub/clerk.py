@@ -15,7 +15,8 @@ from edge.broker.fair_queue import Room
 from edge.errors import SyncError
 from edge.site.provision import is_hub
 from edge.wire.names import DEVICE_ID, device_of
-from facegate_hub.tables import DEVICES, put_all, reading
+from facegate_hub.database import put_all, reading
+from facegate_hub.tables import DEVICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,8 +16,9 @@ from edge.wire.messages import CommandAnswer
 from edge.wire.names import ROOT
 from edge.wire.shapes import printable
 from facegate_hub.clerk import HubClerk
+from facegate_hub.database import reading
 from facegate_hub.requests import PENDING, Requests
-from facegate_hub.tables import DEVICES, reading
+from facegate_hub.tables import DEVICES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

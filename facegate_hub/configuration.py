@@ -17,7 +17,8 @@ from edge.wire.configuration import DESIRED, PURPOSE, Desired, Reported
 from edge.wire.messages import parse_shaped
 from edge.wire.names import DEVICE_ID, ROOT
 from facegate_hub.clerk import HubClerk
-from facegate_hub.tables import CONFIGS, put, reading
+from facegate_hub.database import put, reading
+from facegate_hub.tables import CONFIGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

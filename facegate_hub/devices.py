@@ -16,7 +16,8 @@ from edge.wire.messages import Availability, parse_object
 from edge.wire.names import ROOT, device_of
 from edge.wire.shapes import printable
 from facegate_hub.clerk import HubClerk, is_door
-from facegate_hub.tables import DEVICES, HUBS, put, put_all, reading
+from facegate_hub.database import put, put_all, reading
+from facegate_hub.tables import DEVICES, HUBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from edge.errors import SyncError
 from facegate_hub.batches import digest, parse_batch
+from facegate_hub.database import insert_missing
 from facegate_hub.doubts import note_doubts
 from facegate_hub.requests import correct
-from facegate_hub.tables import EVENTS, STREAMS, insert_missing
+from facegate_hub.tables import EVENTS, STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from edge.runtime.metrics_page import gauge
-from facegate_hub.tables import DEVICES, DOUBTS, STREAMS, reading
+from facegate_hub.database import reading
+from facegate_hub.tables import DEVICES, DOUBTS, STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from facegate_hub.tables import EVENTS, STREAMS, reading
+from facegate_hub.database import reading
+from facegate_hub.tables import EVENTS, STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,8 @@ from edge.events import Kind
 from edge.wire.commands import CommandType
 from edge.wire.shapes import printable
 from facegate_hub.audit import note_wish
-from facegate_hub.tables import REQUESTS, reading
+from facegate_hub.database import reading
+from facegate_hub.tables import REQUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from facegate_hub.database import reading
 from facegate_hub.roster import LONGEST_DELTA
-from facegate_hub.tables import EVENTS, REQUESTS, ROSTER_LOG, STREAMS, reading
+from facegate_hub.tables import EVENTS, REQUESTS, ROSTER_LOG, STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

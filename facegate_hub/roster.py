@@ -30,7 +30,8 @@ from edge.wire.roster import (
     encode_parts,
     is_too_big,
 )
-from facegate_hub.tables import EPOCHS, ROSTER, ROSTER_LOG, one_at_a_time, put_all, reading
+from facegate_hub.database import one_at_a_time, put_all, reading
+from facegate_hub.tables import EPOCHS, ROSTER, ROSTER_LOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -24,11 +24,12 @@ from facegate_hub.audit import first_broken, note_wish, read_wishes
 from facegate_hub.clerk import DATABASE_FAILS, said
 from facegate_hub.commands import ANSWER_SECONDS, NONCE_SECONDS
 from facegate_hub.configuration import Configurations
+from facegate_hub.database import put, reading
 from facegate_hub.reading import EventFilter, News, history, latest, page
 from facegate_hub.requests import OPEN, ask, outcome, withdraw
 from facegate_hub.retention import HubRetention
 from facegate_hub.roster import RosterLog
-from facegate_hub.tables import CONFIGS, DEVICES, DOUBTS, HUBS, REQUESTS, open_tables, put, reading
+from facegate_hub.tables import CONFIGS, DEVICES, DOUBTS, HUBS, REQUESTS, open_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

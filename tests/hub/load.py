@@ -22,7 +22,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from facegate_hub.tables import EVENTS, STREAMS, open_tables, reading
+from facegate_hub.database import reading
+from facegate_hub.tables import EVENTS, STREAMS, open_tables
 from tests.hub import postgres
 from tests.hub.crowd import Crowd, idle_connections
 from tests.sync.broker import Broker, Listener, wait_until

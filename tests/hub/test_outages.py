@@ -14,8 +14,9 @@ from edge.broker.settings import BrokerSettings
 from edge.errors import StoreError
 from edge.wire.messages import Message
 from facegate_hub.clerk import DATABASE_FAILS
+from facegate_hub.database import reading
 from facegate_hub.ingest import Ingest
-from facegate_hub.tables import EVENTS, open_tables, reading
+from facegate_hub.tables import EVENTS, open_tables
 from tests.hub import postgres
 from tests.hub.entries import chain, pack
 from tests.sync.broker import Broker, wait_until

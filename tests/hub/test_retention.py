@@ -3,10 +3,11 @@
 import pytest
 import sqlalchemy as sa
 
+from facegate_hub.database import reading
 from facegate_hub.events import EventSink
 from facegate_hub.retention import MOST_AT_ONCE, HubRetention
 from facegate_hub.roster import LONGEST_DELTA
-from facegate_hub.tables import DOUBTS, EVENTS, REQUESTS, ROSTER_LOG, open_tables, reading
+from facegate_hub.tables import DOUBTS, EVENTS, REQUESTS, ROSTER_LOG, open_tables
 from tests.hub.entries import chain, pack
 
 DAY = 86_400.0

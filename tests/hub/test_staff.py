@@ -10,10 +10,11 @@ from edge.cli import app
 from edge.errors import SyncError
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
+from facegate_hub.database import put, reading
 from facegate_hub.events import EventSink
 from facegate_hub.reading import EventFilter, page
 from facegate_hub.staff import Staff
-from facegate_hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables, put, reading
+from facegate_hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables
 from tests.hub.entries import chain, pack
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from facegate_hub.tables import DOUBTS, EVENTS, open_tables, reading
+from facegate_hub.database import reading
+from facegate_hub.tables import DOUBTS, EVENTS, open_tables
 from tests.hub.load import LIMITS, ROOT, database
 from tests.sync.broker import Broker, wait_until
 from tests.sync.doors import Door

@@ -1,0 +1,88 @@
+"""A database of the property's side, SQLite or PostgreSQL: how it is opened, read and written to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from facegate_hub.postgres import make_patient
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
+
+BUSY_MS = 30_000
+"""How long SQLite waits for another process's commit: a disk that hangs longer is an error."""
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine whose commits are durable and whose transactions are whole.
+
+    `url` is SQLAlchemy's: `sqlite:////var/lib/facegate/hub.db` or `postgresql+psycopg://...`.
+    """
+    engine = sa.create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    elif engine.dialect.name == "postgresql":
+        make_patient(engine)
+    return engine
+
+
+def reading(engine: Engine) -> Connection:
+    """Return a connection for looking only, as a context: it sees one moment, and keeps nobody waiting."""
+    if engine.dialect.name == "postgresql":
+        return engine.connect().execution_options(isolation_level="REPEATABLE READ")
+    return engine.connect().execution_options(looking=True)
+
+
+def one_at_a_time(connection: Connection, table: sa.Table) -> None:
+    """Keep other writers off a table until the commit; SQLite does so anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
+
+
+def insert_missing(
+    connection: Connection, table: sa.Table, rows: list[dict[str, Any]]
+) -> set[tuple[Any, ...]]:
+    """Insert those rows whose key is not there, leave the others as they are; return the keys inserted.
+
+    Of two hubs that insert the same key at once, one waits for the other's commit and inserts nothing.
+    """
+    if not rows:
+        return set()
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    return {tuple(row) for row in connection.execute(statement, rows)}
+
+
+def put(connection: Connection, table: sa.Table, row: dict[str, Any]) -> None:
+    """Insert a row, or change the given columns of the one with its key."""
+    put_all(connection, table, [row])
+
+
+def put_all(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Do so for many rows with the same columns, in one statement."""
+    if not rows:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    keys = [column.name for column in table.primary_key]
+    statement = dialect.insert(table)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Make SQLite durable, and its transactions exclusive from the start (SQLAlchemy's own recipe)."""
+
+    @sa.event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+
+    @sa.event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        looking = connection.get_execution_options().get("looking", False)
+        connection.exec_driver_sql("BEGIN" if looking else "BEGIN IMMEDIATE")
