@@ -9,10 +9,11 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, Generic, TypeVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 
@@ -49,11 +50,88 @@ class Asked(Generic[T]):
 
     def wait(self, seconds: float) -> T:
         """Return the answer or raise its error; `TooSlow` when there is none after `seconds`."""
-        if not self._done.wait(seconds):
+        if not _beside.wait(self._done, seconds):
             raise TooSlow(f"no answer from the disk within {seconds:g} s")
         if self._error is not None:
             raise self._error
         return self._answer
+
+
+class Beside(Protocol):
+    """What passes beside the asking thread: the machine's seconds and threads, or a simulation's."""
+
+    def monotonic(self) -> float:
+        """Return monotonic seconds."""
+
+    def queue(self, name: str) -> Callable[[Asked[Any]], object]:
+        """Return what takes calls and makes them one after another, in their order."""
+
+    def start(self, name: str, asked: Asked[Any]) -> object:
+        """Have one call made beside everything else."""
+
+    def wait(self, done: threading.Event, seconds: float) -> bool:
+        """Return whether `done` was set before `seconds` were over."""
+
+
+class Machine:
+    """The machine's clock, and one daemon thread for each queue, started with its first call."""
+
+    def monotonic(self) -> float:
+        """Return monotonic seconds since boot."""
+        return time.monotonic()
+
+    def queue(self, name: str) -> Callable[[Asked[Any]], object]:
+        """Return the queue of a thread that ends with the process."""
+        calls: queue.SimpleQueue[Asked[Any]] = queue.SimpleQueue()
+        starting = threading.Lock()
+        threads: list[threading.Thread] = []
+
+        def work() -> None:
+            while True:
+                calls.get().run()
+
+        def take(asked: Asked[Any]) -> None:
+            with starting:
+                if not threads:
+                    threads.append(threading.Thread(target=work, name=name, daemon=True))
+                    threads[0].start()
+            calls.put(asked)
+
+        return take
+
+    def start(self, name: str, asked: Asked[Any]) -> None:
+        """Start a thread for one call; it ends with it."""
+        threading.Thread(target=asked.run, name=name, daemon=True).start()
+
+    def wait(self, done: threading.Event, seconds: float) -> bool:
+        """Wait for `done`."""
+        return done.wait(seconds)
+
+
+_beside: Beside = Machine()
+
+
+@contextmanager
+def simulated(beside: Beside) -> Iterator[None]:
+    """Have `beside` stand for clock and threads of this process during the block: a simulated world's."""
+    global _beside  # noqa: PLW0603 - one process, one world
+    before, _beside = _beside, beside
+    try:
+        yield
+    finally:
+        _beside = before
+
+
+def monotonic() -> float:
+    """Return monotonic seconds for timers that no clock was handed to."""
+    return _beside.monotonic()
+
+
+def begin_beside(name: str, call: Callable[[], T]) -> Asked[T]:
+    """Have `call` made in a thread of its own; return at once."""
+    asked = Asked(call)
+    _beside.start(name, asked)
+    return asked
 
 
 class Aside:
@@ -65,29 +143,24 @@ class Aside:
 
     def __init__(self, name: str, deadline_seconds: float = DEADLINE_SECONDS) -> None:
         self._deadline = deadline_seconds
-        self._calls: queue.SimpleQueue[Asked[object]] = queue.SimpleQueue()
+        self._take = _beside.queue(name)
         self._lock = threading.Lock()
-        self._open: list[tuple[Asked[object], float]] = []
-        self._name = name
-        self._thread: threading.Thread | None = None
+        self._open: list[tuple[Asked[Any], float]] = []
 
     @property
     def is_overdue(self) -> bool:
         """Whether a call was handed over longer ago than the deadline and is not answered."""
         with self._lock:
             self._open = [one for one in self._open if not one[0].is_done]
-            return bool(self._open) and time.monotonic() - self._open[0][1] >= self._deadline
+            return bool(self._open) and monotonic() - self._open[0][1] >= self._deadline
 
     def hand_over(self, call: Callable[[], T]) -> Asked[T]:
         """Have `call` made when its turn comes; return at once."""
         asked = Asked(call)
         with self._lock:
             self._open = [one for one in self._open if not one[0].is_done]
-            self._open.append((asked, time.monotonic()))  # type: ignore[arg-type]
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
-        self._calls.put(asked)  # type: ignore[arg-type]
+            self._open.append((asked, monotonic()))
+        self._take(asked)
         return asked
 
     def ask(self, call: Callable[[], T]) -> T:
@@ -98,10 +171,6 @@ class Aside:
         if self.is_overdue:
             raise TooSlow("the disk has not answered an earlier question yet")
         return self.hand_over(call).wait(self._deadline)
-
-    def _run(self) -> None:
-        while True:
-            self._calls.get().run()
 
 
 class Latest:

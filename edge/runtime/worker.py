@@ -63,12 +63,16 @@ class Worker:
             self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
+    def turn(self) -> None:
+        """Do one step on the calling thread, as the worker's own does over and over."""
+        self._guarded(self._step)
+        self.progress += 1
+
     def _run(self) -> None:
         if self._nice:
             lower_priority(self._nice)
         while not self._stopping.is_set() and not self.has_failed:
-            self._guarded(self._step)
-            self.progress += 1
+            self.turn()
         if self._close is not None:
             self._guarded(self._close)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
@@ -17,8 +16,7 @@ from edge.errors import ModelCorrupt, ModelMissing
 from edge.event_log.log import EventLog
 from edge.events import Kind
 from edge.panel.gate_screen import GateScreen
-from edge.runtime.clock import SystemClock
-from edge.runtime.clock_trust import TrustedTime, system_is_synchronised
+from edge.runtime.clock_trust import TrustedTime
 from edge.runtime.kept_time import CLOCK_FILE
 from edge.runtime.notify import Notifier
 from edge.runtime.slot import FrameSlot
@@ -42,7 +40,7 @@ from edge.service.property.configuration import CONFIGURATION_FILE, Configuratio
 from edge.service.property.side import PropertySide, RunningDoor
 from edge.service.recognition.consent import FollowedConsents
 from edge.service.recognition.liveness import make_liveness
-from edge.service.recognition.recogniser import open_models
+from edge.service.surroundings import Surroundings
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.credentials import CREDENTIALS_FILE
 from edge.store.journal import SqliteJournal
@@ -57,16 +55,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.config.settings import Settings
-    from edge.ports import Clock
     from edge.service.chores.housekeeping import Pruner
     from edge.service.chores.storage import FileState
     from edge.service.parts import Seeing
     from edge.store.residents import ResidentStore
 
 logger = logging.getLogger(__name__)
-
-TAKE_SECONDS = 0.5
-"""How long the recogniser waits for a frame before it reports that it is alive."""
 
 POLL_SECONDS = 0.02
 """Between two looks at the door's inputs: a button pressed for 50 ms is seen."""
@@ -89,7 +83,7 @@ EXIT_RESTART = 75
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class Parts:
     """A door put together. `seeing` is None while nobody can be recognised."""
 
     door: RunningDoor
@@ -106,15 +100,18 @@ class DoorService:
     camera, a dead guard and a full card are events and log lines, not crashes.
     """
 
-    def __init__(self, settings: Settings, data: Path, environ: Mapping[str, str]) -> None:
-        self.stopping = threading.Event()
+    def __init__(
+        self, settings: Settings, data: Path, environ: Mapping[str, str], around: Surroundings | None = None
+    ) -> None:
+        self._around = around = around or Surroundings()
+        self.stopping = around.stopping
         self._configuration = Configuration(settings, data / CONFIGURATION_FILE)
         self._settings = self._configuration.now
         self._exit = EXIT_OK
         self._data = data
-        self._clock: Clock = SystemClock()
+        self._clock = around.clock
         has_rtc = self._settings.access.has_rtc
-        self._time = TrustedTime(self._clock, data / CLOCK_FILE, system_is_synchronised, has_rtc=has_rtc)
+        self._time = TrustedTime(self._clock, data / CLOCK_FILE, around.is_synchronised, has_rtc=has_rtc)
         self._environ = environ
         self._notifier = Notifier(environ)
         self._consents = FollowedConsents(lambda: ConsentLedger(data / CONSENTS_FILE, is_patient=True))
@@ -137,6 +134,21 @@ class DoorService:
         return EXIT_FAILED
 
     def _serve(self, stack: ExitStack) -> str | None:
+        parts, workers = self.assemble(stack)
+        for worker in workers:
+            stack.callback(worker.stop)
+            worker.start()
+        parts.panel.serve(PanelTies(parts.door, parts.property, parts.seeing), stack)
+        publish(self._settings.metrics, self._meter, parts.property.state, self._events, stack)
+        self._notifier.ready()
+        stack.callback(self._notifier.stopping)
+        return Supervisor(workers, self._notifier.watchdog, self._clock).run(self.stopping)
+
+    def assemble(self, stack: ExitStack) -> tuple[Parts, list[Worker]]:
+        """Return the door put together and its threads, not yet started; `stack` takes it apart again.
+
+        Whoever simulates a door takes the threads' turns (`Worker.turn`) instead of starting them.
+        """
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         stack.enter_context(closing(OwnFolder(self._data)))
         parts = self._compose(stack)
@@ -151,16 +163,9 @@ class DoorService:
             self._housekeeping().worker(self.stopping),
             *self._workers(parts),
         ]
-        for worker in workers:
-            stack.callback(worker.stop)
-            worker.start()
-        parts.panel.serve(PanelTies(parts.door, parts.property, parts.seeing), stack)
-        publish(self._settings.metrics, self._meter, parts.property.state, self._events, stack)
-        self._notifier.ready()
-        stack.callback(self._notifier.stopping)
-        return Supervisor(workers, self._notifier.watchdog, self._clock).run(self.stopping)
+        return parts, workers
 
-    def _compose(self, stack: ExitStack) -> _Parts:
+    def _compose(self, stack: ExitStack) -> Parts:
         """Put the door together, still without a thread, and say in the journal that it starts.
 
         Each part is given what it needs when it is made; who wants to hear of events subscribes.
@@ -175,7 +180,9 @@ class DoorService:
         before = self._data / "journal.db", clock.now()
         starts = restarts(*before) + 1
         held_ages = held_ages_seconds(*before)
-        hardware = DoorHardware(settings, clock, events.record, self._environ, held_ages)
+        hardware = DoorHardware(
+            settings, clock, events.record, self._environ, held_ages, self._around.make_lock
+        )
         stack.callback(hardware.close)
         stack.callback(self._consents.close)
         rules = DoorRules(settings, self._data, clock, self._time, store, events)
@@ -222,7 +229,7 @@ class DoorService:
             self._note(Kind.HEALTH_RESIDENTS, **damage.told())
         if starts >= MANY_RESTARTS:
             self._note(Kind.HEALTH_RESTARTS, starts=starts, within_seconds=RESTARTS_SECONDS)
-        return _Parts(door, seeing, side, panel, watch)
+        return Parts(door, seeing, side, panel, watch)
 
     def _files(self, store: ResidentStore, rules: DoorRules) -> dict[str, FileState]:
         files: dict[str, FileState] = {
@@ -273,7 +280,7 @@ class DoorService:
     ) -> Seeing | None:
         """Return what recognises faces, or None and why not in `problems`."""
         try:
-            models = open_models(self._settings.recognition.model)
+            models = self._around.open_models(self._settings.recognition.model)
         except (ModelMissing, ModelCorrupt) as error:
             logger.critical("no face will be recognised and the door stays shut for faces: %s", error)
             problems["models"] = str(error)
@@ -309,7 +316,7 @@ class DoorService:
 
         return Worker("door", look)
 
-    def _access_worker(self, parts: _Parts) -> Worker:
+    def _access_worker(self, parts: Parts) -> Worker:
         def tick() -> None:
             parts.door.hardware.hold(parts.door.access.tick())
             parts.property.tick()
@@ -327,15 +334,20 @@ class DoorService:
 
         return Worker("events", retry, stopping=self.stopping, max_silence_seconds=SLOW_CARD_SECONDS)
 
-    def _workers(self, parts: _Parts) -> list[Worker]:
+    def _workers(self, parts: Parts) -> list[Worker]:
         door, slot, seeing = parts.door, self._slot, parts.seeing
         pipeline = pipeline_of(seeing)
         capture = make_capture(
-            self._settings.camera, slot, self._clock, self._events.record, self.stopping.wait
+            self._settings.camera,
+            slot,
+            self._clock,
+            self._events.record,
+            self.stopping.wait,
+            self._around.opener_of,
         )
 
         def recognise() -> None:
-            frame = slot.take(TAKE_SECONDS)
+            frame = slot.take(self._around.take_seconds)
             if frame is not None:
                 door.access.look(frame)
                 for outcome in door.controller.handle(frame):
@@ -345,7 +357,7 @@ class DoorService:
                     self._events.record(notice)
                 parts.panel.see(frame, pipeline.hindrance)
             elif slot.is_closed:
-                self.stopping.wait(TAKE_SECONDS)
+                self.stopping.wait(self._around.take_seconds)
 
         workers = [capture, Worker("recognise", recognise, stopping=self.stopping)]
         if seeing is not None:
@@ -370,7 +382,7 @@ class DoorService:
             if self.stopping.wait(MODELS_SECONDS):
                 return
             try:
-                open_models(self._settings.recognition.model)
+                self._around.open_models(self._settings.recognition.model)
             except (ModelMissing, ModelCorrupt):
                 return
             logger.warning("the models can be used now; faces are recognised after a new start")

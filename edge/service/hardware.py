@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edge.config.settings import Held, Settings
     from edge.ports import Clock
     from edge.relay.sensors import Levels
+    from edge.service.parts import LockMaker
 
 logger = logging.getLogger(__name__)
 
@@ -63,12 +64,13 @@ class DoorHardware:
         record: Callable[[EventDraft], object],
         environ: Mapping[str, str],
         held_ages_seconds: Iterable[float] = (),
+        new_lock: LockMaker = make_lock,
     ) -> None:
         self._clock = clock
         self._record = record
         self._reported: deque[tuple[Kind, dict[str, Any]]] = deque()
         self._pins = _Pins(settings, environ)
-        lock = make_lock(settings.lock, clock, lambda kind, data: self._reported.append((kind, data)))
+        lock = new_lock(settings.lock, clock, lambda kind, data: self._reported.append((kind, data)))
         machine = DoorMachine(door_settings(settings), clock.monotonic(), held_ages_seconds)
         self._held = settings.held
         self._chime = self._pins.chime()

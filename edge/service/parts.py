@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.camera.check import PictureHealth
 from edge.camera.source import CameraSpec, camera_opener
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     from edge.domain import Decision, EventDraft, Flaw, Frame
     from edge.faces.liveness.load import LoadedLiveness
     from edge.matcher.matcher import Matcher
-    from edge.ports import Clock, Lock
+    from edge.ports import Camera, Clock, Lock
     from edge.runtime.slot import FrameSlot
     from edge.service.recognition.consent import FollowedConsents
     from edge.service.recognition.recogniser import Models
     from edge.store.residents import ResidentStore
+
+    OpenerOf: TypeAlias = Callable[[CameraSpec, Clock], Callable[[], Camera]]
+    LockMaker: TypeAlias = Callable[[LockSection, Clock, Callable[[Kind, dict[str, Any]], None]], Lock]
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,7 @@ def make_capture(
     clock: Clock,
     emit: Callable[[EventDraft], object],
     wait: Callable[[float], object],
+    opener_of: OpenerOf = camera_opener,
 ) -> Worker:
     """Return the capture thread, not yet started. Call from the main thread."""
     spec = CameraSpec(
@@ -63,7 +67,7 @@ def make_capture(
         rotate=section.rotate,
         mirror=section.mirror,
     )
-    capture = Capture(camera_opener(spec, clock), slot, clock, health=PictureHealth(), emit=emit, wait=wait)
+    capture = Capture(opener_of(spec, clock), slot, clock, health=PictureHealth(), emit=emit, wait=wait)
     return Worker("capture", capture.step, close=capture.close, max_silence_seconds=MAX_SILENCE_SECONDS)
 
 

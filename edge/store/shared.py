@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from edge.aside import TooSlow, begin_beside, monotonic
 from edge.errors import StoreDamaged, StoreError, StoreUnavailable
 from edge.store.card import is_damage
 from edge.store.database import NO_FUNCTIONS, open_copy, open_database, transaction
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from edge.aside import Asked
     from edge.errors import FacegateError
     from edge.store.database import Schema
     from edge.store.salvage import Mended
@@ -68,7 +69,7 @@ class SharedDatabase:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._problem: StoreUnavailable | None = None
-        self._tried_at = time.monotonic()
+        self._tried_at = monotonic()
         self._is_trying = self._is_closed = self._is_suspect = False
         self._inode = 0
         self._refusal: StoreError | None = None
@@ -162,7 +163,11 @@ class SharedDatabase:
                 raise
             connection = self._opened_mended()
         self._is_suspect = False
-        self._inode = self._path.stat().st_ino
+        try:
+            self._inode = self._path.stat().st_ino
+        except OSError as error:  # removed or failing in this very moment
+            connection.close()
+            raise StoreUnavailable(f"{self._path}: {error}") from error
         return connection
 
     def _opened_mended(self) -> sqlite3.Connection:
@@ -187,19 +192,21 @@ class SharedDatabase:
         """Open the file beside; go on with a copy, or without, when the card does not answer."""
         self._problem = StoreUnavailable(f"{self._path}: the card has not answered yet")
         self._is_trying = True
-        self._beside(self._try_again).join(OPEN_SECONDS)
+        self._waited_for(self._try_again)
         if self._refusal is not None:
             raise self._refusal
         if self._problem is not None and self._connection is None:
-            self._beside(self._copy_meanwhile).join(OPEN_SECONDS)
+            self._waited_for(self._copy_meanwhile)
         if self._problem is not None:
             what = "be read and not changed" if self._connection is not None else "not be read"
             LOG.error("%s; it can %s until the card is well", self._problem, what)
 
-    def _beside(self, call: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=call, name=f"open-{self._path.name}", daemon=True)
-        thread.start()
-        return thread
+    def _beside(self, call: Callable[[], None]) -> Asked[None]:
+        return begin_beside(f"open-{self._path.name}", call)
+
+    def _waited_for(self, call: Callable[[], None]) -> None:
+        with suppress(TooSlow):
+            self._beside(call).wait(OPEN_SECONDS)
 
     def _copy_meanwhile(self) -> None:
         """Put a copy in place, unless the file was opened after all."""
@@ -223,7 +230,7 @@ class SharedDatabase:
             return False
 
     def _try_again_beside(self) -> None:
-        now = time.monotonic()
+        now = monotonic()
         if self._is_trying or self._is_closed or now - self._tried_at < AGAIN_SECONDS:
             return
         self._is_trying, self._tried_at = True, now

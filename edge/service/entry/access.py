@@ -50,7 +50,7 @@ class DoorAccess:
         self._clock = clock
         self._on_answer = on_answer
         self.patience = Patience(rules.policy)
-        self.codes = CodeWatch(clock, self._shown) if settings.access.pass_keys else None
+        self.codes = CodeWatch(clock, self.show_code) if settings.access.pass_keys else None
 
     def tick(self) -> bool:
         """Let time pass; return whether the mode holds the door unlocked now."""
@@ -91,7 +91,7 @@ class DoorAccess:
                 self.type_pin(typed.number, typed.pin)
 
         def card(shown: Card) -> None:
-            self._enter(self._rules.desk.present_card(shown.id))
+            self.present_card(shown.id)
 
         presented = unhurried(card, stopping)
 
@@ -112,7 +112,12 @@ class DoorAccess:
         """Answer a number and PIN, typed on whatever there is to type on."""
         self._enter(self._rules.desk.type_pin(number, pin))
 
-    def _shown(self, text: str) -> None:
+    def present_card(self, card_id: str) -> None:
+        """Answer a card, whichever reader read it."""
+        self._enter(self._rules.desk.present_card(card_id))
+
+    def show_code(self, text: str) -> None:
+        """Answer the text of a code that was held before the camera."""
         self._enter(self._rules.desk.show_pass(text))
 
     def _enter(self, answer: CredentialAnswer | None) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-import time
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from edge.aside import Aside, TooSlow
+from edge.aside import Aside, TooSlow, monotonic
 from edge.durable import write_whole
 from edge.errors import JournalUnavailable, StoreDamaged, StoreError
 from edge.events import Kind
@@ -111,13 +110,13 @@ class Credentials:
             raise StoreError(f"{self._data / CREDENTIALS_FILE}: {error}") from error
 
     def _open(self) -> CredentialStore:
-        if self._damage is not None and time.monotonic() < self._again_at:
+        if self._damage is not None and monotonic() < self._again_at:
             raise self._damage
         if self._store is None:
             try:
                 self._store = CredentialStore(self._data / CREDENTIALS_FILE, is_patient=True)
             except StoreDamaged as damage:
-                self._damage, self._again_at = damage, time.monotonic() + DAMAGED_SECONDS
+                self._damage, self._again_at = damage, monotonic() + DAMAGED_SECONDS
                 raise
         self._damage = None
         return self._store

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
+from edge.aside import monotonic
 from edge.consent.rules import matchable
 from edge.errors import StoreDamaged, StoreError
 
@@ -69,7 +69,7 @@ class FollowedConsents:
 
         Raises `StoreError` while the ledger cannot be read; no consent is in force then.
         """
-        if self._damage is not None and time.monotonic() < self._again_at:
+        if self._damage is not None and monotonic() < self._again_at:
             raise self._damage
         try:
             changed = self._read()
@@ -77,7 +77,7 @@ class FollowedConsents:
             self.close()
             self._problem = str(error)
             self._damage = error if isinstance(error, StoreDamaged) else None
-            self._again_at = time.monotonic() + DAMAGED_SECONDS
+            self._again_at = monotonic() + DAMAGED_SECONDS
             raise
         self._problem = None
         return changed
