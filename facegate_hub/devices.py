@@ -167,3 +167,10 @@ def known_doors(engine: Engine) -> list[str]:
     with reading(engine) as connection:
         query = sa.select(DEVICES.c.id).where(DEVICES.c.id != HUB).order_by(DEVICES.c.id)
         return list(connection.execute(query).scalars())
+
+
+def readers_of(engine: Engine, field: str) -> dict[str, bool]:
+    """Return which doors said that they read a field of records that older versions do not know, by id."""
+    with reading(engine) as connection:
+        rows = connection.execute(sa.select(DEVICES.c.id, DEVICES.c.reads)).all()
+    return {row.id: field in (row.reads or "").split(",") for row in rows}

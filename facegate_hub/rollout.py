@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from edge.errors import SyncError
 from edge.wire.names import ROOT, device_of
+from edge.wire.records import FACES
 from edge.wire.roster import MAX_PART_BYTES, MAX_ROSTER_BYTES, Question
 from facegate_hub.clerk import HubClerk
-from facegate_hub.devices import heard_now, known_doors, note, problem
+from facegate_hub.devices import heard_now, known_doors, note, problem, readers_of
 from facegate_hub.roster import LONGEST_DELTA
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class RosterServer(HubClerk):
         self._monotonic = monotonic
         self._confirm_at = monotonic() + CONFIRM_SECONDS
         self._begin_again = False
+        self._readers: dict[str, bool] | None = None
+        self._told: dict[str, bool] = {}
+        """Which doors read certificates of faces: as the database has it (None: not looked up yet), and as
+        they said since."""
         self._questions: dict[str, Question] = {}
         self._pushes: dict[str, int | None] = {}
         """The revision from which a door is sent the changes before the head; None: the head alone."""
@@ -79,7 +84,15 @@ class RosterServer(HubClerk):
                 continue
             self._questions[device] = question
             told = problem(question.problem) if question.problem else {}
-            notes[device] = {"epoch": question.epoch, "rev": question.have, **heard_now(), **told}
+            reads = ",".join(sorted(question.reads))
+            notes[device] = {
+                "epoch": question.epoch,
+                "rev": question.have,
+                "reads": reads,
+                **heard_now(),
+                **told,
+            }
+            self._told[device] = FACES in question.reads
         self.patiently(lambda: note(self._engine, notes))
 
     def idle(self) -> None:
@@ -115,8 +128,15 @@ class RosterServer(HubClerk):
     def _push_next(self, moment: RosterPosition) -> int:
         device = next(iter(self._pushes))
         start = self._pushes.pop(device)
-        changes = self._log.delta(moment, device, start) if start is not None else []
-        return self._tell(device, [*changes, *self._log.head(moment, device)])
+        reads = self._reads_faces(device)
+        changes = self._log.delta(moment, device, start, reads_faces=reads) if start is not None else []
+        return self._tell(device, [*changes, *self._log.head(moment, device, reads_faces=reads)])
+
+    def _reads_faces(self, device: str) -> bool:
+        """Return what the door last said of itself; another digest than its own makes it ask, and say so."""
+        if self._readers is None:
+            self._readers = readers_of(self._engine, FACES)
+        return self._told.get(device, self._readers.get(device, False))
 
     def _tell(self, device: str, messages: Messages) -> int:
         """Send and return how many bytes that is."""

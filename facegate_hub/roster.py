@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from edge.domain import RosterChange, RosterState
 from edge.errors import ConfigError, SyncError
 from edge.store.roster import roster_digest
-from edge.wire.records import parse_record
+from edge.wire.records import FACES, parse_record, without_faces
 from edge.wire.roster import (
     CONFIRMED,
     DELTA,
@@ -34,7 +34,7 @@ from facegate_hub.database import one_at_a_time, put_all, reading
 from facegate_hub.tables import EPOCHS, ROSTER, ROSTER_LOG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Connection, Engine
 
@@ -51,10 +51,19 @@ LONGEST_DELTA = 1000
 
 @dataclass(frozen=True, slots=True)
 class RosterPosition:
-    """The roster as it was at one look: its state, and the connection that still sees it so."""
+    """The roster as it was at one look: its state, and the connection that still sees it so.
+
+    `plain` is its state for doors that read no certificates of faces, `doors` the number of the door list.
+    """
 
     connection: Connection
     state: RosterState
+    plain: RosterState
+    doors: int = 0
+
+    def state_for(self, *, reads_faces: bool) -> RosterState:
+        """Return the state as such a door must find it."""
+        return self.state if reads_faces else self.plain
 
 
 class RosterLog:
@@ -68,10 +77,12 @@ class RosterLog:
         self._engine = engine
         self._signer = signer
         self._now = now
-        self._state_then: RosterState | None = None
-        self._parts: tuple[int, list[bytes], tuple[str, ...]] = (-1, [], ())
-        self._changes: tuple[tuple[int, int], tuple[RosterChange, ...] | None] = ((-1, -1), ())
-        """Those from one revision to another; None: too many bytes for one message."""
+        self._state_then: tuple[RosterState, RosterState] | None = None
+        self._parts: dict[bool, tuple[int, list[bytes], tuple[str, ...]]] = {}
+        self._changes: dict[bool, tuple[tuple[int, int], tuple[RosterChange, ...] | None]] = {}
+        """Those from one revision to another; None: too many bytes for one message. Both by whether the
+        door reads certificates of faces."""
+        self.doors_number: Callable[[], int] = lambda: 0
 
     def change(self, puts: Iterable[dict[str, Any]] = (), removals: Iterable[str] = ()) -> int:
         """Put records and remove ids, each a revision; return the last one.
@@ -79,27 +90,54 @@ class RosterLog:
         A record that is there already as it is makes no revision. Raises `SyncError` for a bad
         record; then nothing is changed.
         """
-        parsed = [parse_record(fields) for fields in puts]
+        given = list(puts)
+        for fields in given:
+            parse_record(fields)
         removals = list(dict.fromkeys(removals))
         with self._engine.begin() as connection:
             one_at_a_time(connection, ROSTER_LOG)
-            rev = _last_rev(connection)
-            texts = _texts(connection, [*(resident.id for resident, _ in parsed), *removals])
-            changed = {resident.id: text for resident, text in parsed if texts.get(resident.id) != text}
-            rows: list[dict[str, Any]] = [
-                {"rev": rev + n, "id": name, "text": text}
-                for n, (name, text) in enumerate(changed.items(), 1)
-            ]
-            gone = [name for name in removals if name in texts or name in changed]
-            last = rev + len(rows)
-            put_all(connection, ROSTER, rows)
-            if gone:
-                connection.execute(sa.delete(ROSTER).where(ROSTER.c.id == sa.bindparam("gone")), _each(gone))
-            rows += [{"rev": last + n, "id": name, "text": None} for n, name in enumerate(gone, 1)]
-            if rows:
-                connection.execute(sa.insert(ROSTER_LOG), rows)
-            if changed:
-                _require_room(connection)
+            texts = _texts(connection, [*(fields["id"] for fields in given), *removals])
+            return self._write(connection, [_with_faces(fields, texts) for fields in given], removals, texts)
+
+    def list_faces(self, wanted: Mapping[str, Sequence[str]]) -> int:
+        """Have these certificates, and no others, in the records of these people; return the last revision.
+
+        Who is not in the roster stays out of it.
+        """
+        with self._engine.begin() as connection:
+            one_at_a_time(connection, ROSTER_LOG)
+            texts = _texts(connection, sorted(wanted))
+            puts = []
+            for identity, text in texts.items():
+                fields = json.loads(text)
+                fields.pop(FACES, None)
+                puts.append(fields | ({FACES: list(wanted[identity])} if wanted[identity] else {}))
+            return self._write(connection, puts, [], texts)
+
+    def _write(
+        self,
+        connection: Connection,
+        puts: list[dict[str, Any]],
+        removals: list[str],
+        texts: Mapping[str, str],
+    ) -> int:
+        """Make a revision of every change to what there is (`texts`); return the last one."""
+        rev = _last_rev(connection)
+        parsed = [parse_record(fields) for fields in puts]
+        changed = {resident.id: text for resident, text in parsed if texts.get(resident.id) != text}
+        rows: list[dict[str, Any]] = [
+            {"rev": rev + n, "id": name, "text": text} for n, (name, text) in enumerate(changed.items(), 1)
+        ]
+        gone = [name for name in removals if name in texts or name in changed]
+        last = rev + len(rows)
+        put_all(connection, ROSTER, rows)
+        if gone:
+            connection.execute(sa.delete(ROSTER).where(ROSTER.c.id == sa.bindparam("gone")), _each(gone))
+        rows += [{"rev": last + n, "id": name, "text": None} for n, name in enumerate(gone, 1)]
+        if rows:
+            connection.execute(sa.insert(ROSTER_LOG), rows)
+        if changed:
+            _require_room(connection)
         return rev + len(rows)
 
     def begin_anew(self) -> int:
@@ -133,73 +171,87 @@ class RosterLog:
     def state(self) -> RosterState:
         """Return where the roster is now."""
         with reading(self._engine) as connection:
-            return self._state(connection)
+            return self._states(connection)[0]
 
     @contextmanager
     def moment(self) -> Iterator[RosterPosition]:
         """Give the roster as it is now, for as many doors as are served from it."""
         with reading(self._engine) as connection:
-            yield RosterPosition(connection, self._state(connection))
+            yield RosterPosition(connection, *self._states(connection), self.doors_number())
 
-    def head(self, moment: RosterPosition, device: str) -> Messages:
+    def head(self, moment: RosterPosition, device: str, *, reads_faces: bool = False) -> Messages:
         """Return the signed, retained head for a door."""
-        body = Head(device, moment.state).encode()
+        body = Head(device, moment.state_for(reads_faces=reads_faces)).encode()
         return [("sync/head", self._sign(body, HEAD), True)]
 
     def answer(self, moment: RosterPosition, device: str, question: Question) -> Messages:
         """Return what a door gets on `sync/req`: its nonce back, and a delta or a snapshot or nothing."""
-        confirmed = self._confirmed(moment, device, question.nonce) if question.nonce else []
+        confirmed = self._confirmed(moment, device, question) if question.nonce else []
+        reads = FACES in question.reads
         behind = moment.state.rev - question.have
         is_lost = question.epoch != moment.state.epoch or not 0 <= behind <= LONGEST_DELTA
         if question.want == "snapshot" or is_lost:
-            return [*confirmed, *self._snapshot(moment, device)]
-        return [*confirmed, *(self._delta(moment, device, question.have) if behind else [])]
+            return [*confirmed, *self._snapshot(moment, device, reads)]
+        return [*confirmed, *(self._delta(moment, device, question.have, reads) if behind else [])]
 
-    def delta(self, moment: RosterPosition, device: str, start: int) -> Messages:
+    def delta(
+        self, moment: RosterPosition, device: str, start: int, *, reads_faces: bool = False
+    ) -> Messages:
         """Return the changes after `start`, to be pushed to a door that is there."""
-        return self.answer(moment, device, Question(moment.state.epoch, start))
+        reads = (FACES,) if reads_faces else ()
+        return self.answer(moment, device, Question(moment.state.epoch, start, reads=reads))
 
     def _sign(self, body: bytes, purpose: str) -> bytes:
         if self._signer is None:
             raise ConfigError("the roster is signed by the hub that runs, not here")
         return self._signer.sign(body, purpose)
 
-    def _confirmed(self, moment: RosterPosition, device: str, nonce: str) -> Messages:
-        body = Confirmation(device, moment.state, nonce).encode()
+    def _confirmed(self, moment: RosterPosition, device: str, question: Question) -> Messages:
+        reads = FACES in question.reads
+        state, doors = moment.state_for(reads_faces=reads), moment.doors if reads else None
+        body = Confirmation(device, state, question.nonce or "", doors).encode()
         return [("sync/confirmed", self._sign(body, CONFIRMED), False)]
 
     # Hundreds of doors ask for the same thing at once: each is signed for its door, but read once.
 
-    def _delta(self, moment: RosterPosition, device: str, start: int) -> Messages:
-        state = moment.state
-        if self._changes[0] != (start, state.rev):
+    def _delta(self, moment: RosterPosition, device: str, start: int, reads: bool) -> Messages:  # noqa: FBT001
+        state = moment.state_for(reads_faces=reads)
+        known = self._changes.get(reads)
+        if known is None or known[0] != (start, state.rev):
             query = sa.select(ROSTER_LOG).where(ROSTER_LOG.c.rev > start).order_by(ROSTER_LOG.c.rev)
-            changes = tuple(_change(*row) for row in moment.connection.execute(query.limit(MOST_CHANGES)))
+            rows = moment.connection.execute(query.limit(MOST_CHANGES))
+            changes = tuple(_change(*row, reads_faces=reads) for row in rows)
             fits = len(Delta(device, start, state, changes).encode()) <= MAX_DELTA_BYTES
-            self._changes = ((start, state.rev), changes if fits else None)
-        if self._changes[1] is None:
-            return self._snapshot(moment, device)
-        body = Delta(device, start, state, self._changes[1]).encode()
+            known = self._changes[reads] = ((start, state.rev), changes if fits else None)
+        if known[1] is None:
+            return self._snapshot(moment, device, reads)
+        body = Delta(device, start, state, known[1]).encode()
         return [("sync/delta", self._sign(body, DELTA), False)]
 
-    def _snapshot(self, moment: RosterPosition, device: str) -> Messages:
-        state = moment.state
-        if self._parts[0] != state.rev:
+    def _snapshot(self, moment: RosterPosition, device: str, reads: bool) -> Messages:  # noqa: FBT001
+        state = moment.state_for(reads_faces=reads)
+        known = self._parts.get(reads)
+        if known is None or known[0] != state.rev:
             query = sa.select(ROSTER.c.rev, ROSTER.c.id, ROSTER.c.text).order_by(ROSTER.c.id)
-            parts = encode_parts([_change(*row) for row in moment.connection.execute(query)])
+            rows = moment.connection.execute(query)
+            parts = encode_parts([_change(*row, reads_faces=reads) for row in rows])
             digests = tuple(hashlib.sha256(part).hexdigest() for part in parts)
-            self._parts = (state.rev, parts, digests)
-        _, parts, digests = self._parts
+            known = self._parts[reads] = (state.rev, parts, digests)
+        _, parts, digests = known
         manifest = self._sign(SnapshotManifest(device, state, digests).encode(), SNAPSHOT)
         pieces = [manifest, *parts]
         return [(f"sync/snap/{state.rev}/{number}", piece, False) for number, piece in enumerate(pieces)]
 
-    def _state(self, connection: Connection) -> RosterState:
+    def _states(self, connection: Connection) -> tuple[RosterState, RosterState]:
+        """Return where the roster is, as doors know it that read certificates of faces, and as others do."""
         rev, epoch, known = _last_rev(connection), _epoch(connection), self._state_then
-        if known is None or (known.rev, known.epoch) != (rev, epoch):
+        if known is None or (known[0].rev, known[0].epoch) != (rev, epoch):
             query = sa.select(ROSTER.c.id, ROSTER.c.rev, ROSTER.c.text)
             records = [(row.id, row.rev, row.text) for row in connection.execute(query)]
-            known = RosterState(epoch, rev, roster_digest(records), len(records))
+            whole = roster_digest(records)
+            plain = roster_digest((one, at, without_faces(text)) for one, at, text in records)
+            count = len(records)
+            known = RosterState(epoch, rev, whole, count), RosterState(epoch, rev, plain, count)
             self._state_then = known
         return known
 
@@ -211,6 +263,14 @@ def _texts(connection: Connection, ids: list[str]) -> dict[str, str]:
         query = sa.select(ROSTER.c.id, ROSTER.c.text).where(ROSTER.c.id.in_(ids[start : start + AT_ONCE]))
         found |= {row.id: row.text for row in connection.execute(query)}
     return found
+
+
+def _with_faces(fields: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return a record with the certificates that it has: a list of people says nothing of faces."""
+    old = texts.get(fields["id"])
+    faces = None if old is None else json.loads(old).get(FACES)
+    plain = {name: value for name, value in fields.items() if name != FACES}
+    return plain if faces is None else plain | {FACES: faces}
 
 
 def _each(ids: list[str]) -> list[dict[str, str]]:
@@ -231,9 +291,10 @@ def _require_room(connection: Connection) -> None:
         )
 
 
-def _change(rev: int, identity: str, text: str | None) -> RosterChange:
+def _change(rev: int, identity: str, text: str | None, *, reads_faces: bool) -> RosterChange:
     if text is None:
         return RosterChange(rev, identity)
+    text = text if reads_faces else without_faces(text)
     return RosterChange(rev, identity, parse_record(json.loads(text))[0], text)
 
 

@@ -94,9 +94,11 @@ DEVICES = sa.Table(
     sa.Column("problem_at", sa.Float),
     sa.Column("state", sa.Text),
     sa.Column("shut_out", sa.Text),
+    sa.Column("reads", sa.Text),
 )
 """What is known of each door. `seen_at` and `heard_at` (seconds since 1970) are when the door itself last
-said something, `state` is its last word on that topic, `shut_out` why it is not listened to (None: it is)."""
+said something, `state` is its last word on that topic, `shut_out` why it is not listened to (None: it is),
+`reads` which fields of records it reads that older versions do not know (with commas between)."""
 
 HUBS = sa.Table(
     "hubs",

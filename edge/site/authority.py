@@ -18,10 +18,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edge.durable import write_whole
 from edge.errors import ConfigError
+from edge.wire.faces.door_list import signed_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from edge.wire.faces.door_list import DoorList
 
 VALID_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 """A board without a battery clock starts in the past; its first connection must not fail on that."""
@@ -144,6 +147,10 @@ class Authority:
             x509.load_pem_x509_crl(self.revoked_pem).get_revoked_certificate_by_serial_number(serial)
             is not None
         )
+
+    def sign_doors(self, doors: DoorList) -> bytes:
+        """Return the list of doors that share faces, signed; only this key can (see `DoorListAuthority`)."""
+        return signed_list(doors, self._key)
 
     def _write_revoked(self, entries: list[x509.RevokedCertificate]) -> None:
         # Valid for as long as the authority: an expired list makes mosquitto refuse everybody.

@@ -64,10 +64,14 @@ pattern write {ROOT}/%u/avail
 pattern write {ROOT}/%u/sync/req
 pattern write {ROOT}/%u/cmd/ack
 pattern write {ROOT}/%u/cfg/reported
+pattern write {ROOT}/%u/face/out
+pattern write {ROOT}/%u/face/taken
 pattern read {ROOT}/%u/evt/ack
 pattern read {ROOT}/%u/sync/#
 pattern read {ROOT}/%u/cmd
 pattern read {ROOT}/%u/cfg/desired
+pattern read {ROOT}/%u/face/in/+
+pattern read {ROOT}/%u/face/doors
 user {HUB}
 topic readwrite {ROOT}/#
 """

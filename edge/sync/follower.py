@@ -11,6 +11,7 @@ from edge.domain import EventDraft, RosterChange, RosterState
 from edge.errors import FacegateError, RosterDrift, StoreError, SyncError
 from edge.events import Kind
 from edge.sync.refusals import RefusalLimit
+from edge.wire.records import FACES
 from edge.wire.roster import (
     CONFIRMED,
     DELTA,
@@ -48,6 +49,7 @@ class RosterFollower(TopicWorker):
 
     A change is applied whole or not at all, and only from exactly where we are; what is signed
     but older than what we have is refused; whatever does not add up ends in a full snapshot.
+    `doors_number` is that of the newest door list that the property said there is.
     A recording is as well signed as a true message: only what the property said in answer to a nonce
     of ours confirms the roster, and nothing is applied that is older than that answer.
     `changed` is called after each change, on this thread, so that the gallery can follow.
@@ -77,6 +79,7 @@ class RosterFollower(TopicWorker):
         self._clock = clock
         self._changed = changed
         self._new_nonce = new_nonce
+        self.doors_number = 0
         self._nonce: str | None = None
         self._fresh: RosterState | None = None
         self._fresh_at: datetime | None = None
@@ -150,6 +153,7 @@ class RosterFollower(TopicWorker):
             return  # the answer to an earlier question of ours, or a recording
         self._require_not_older(confirmation.state)
         self._nonce = None
+        self.doors_number = max(self.doors_number, confirmation.doors or 0)
         self._head = self._fresh = confirmation.state
         self._fresh_at, self._fresh_mono = self._clock.now(), self._clock.monotonic()
         self._patience = FIRST_PATIENCE_SECONDS
@@ -261,7 +265,7 @@ class RosterFollower(TopicWorker):
         self._asked_at = self._clock.monotonic()
         self._nonce = self._new_nonce()
         told = problem[:200] if problem else None
-        question = Question(have.epoch, have.rev, have.digest, want, told, self._nonce)
+        question = Question(have.epoch, have.rev, have.digest, want, told, self._nonce, (FACES,))
         self.send(self._request_topic, question.encode())
 
     def _require_device(self, device: str) -> None:

@@ -30,8 +30,9 @@ INFO = {
     "version": PROTOCOL_VERSION,
     "description": (
         "What doors and hub tell each other over MQTT 5; made by `facegate mqtt asyncapi` of the shapes "
-        "that the parsers check with. No payload carries a picture or an embedding. The words around it, "
-        "and how signatures, acknowledgements and commands work, are in docs/mqtt.md."
+        "that the parsers check with. No payload carries a picture, or an embedding that is not sealed for "
+        "the doors its person's consent names. The words around it, and how signatures, acknowledgements "
+        "and commands work, are in docs/mqtt.md."
     ),
     "license": {"name": "Apache-2.0"},
 }

@@ -9,10 +9,15 @@ from typing import Any
 from edge.domain import Resident
 from edge.errors import SyncError
 from edge.wire.compound import Listing, Maybe, Table
+from edge.wire.faces.certificate import CERTIFICATE
 from edge.wire.shapes import Flag, Text, Time, require
 
 MAX_RECORD_BYTES = 8 * 1024
 MOST_LEVELS = 32
+MOST_FACES = 2
+"""Certificates in a record: while a site changes its model, a face of each."""
+FACES = "faces"
+"""The field that doors of an older version do not know, and what a door that reads it says so with."""
 
 RECORD = Table(
     {
@@ -23,8 +28,11 @@ RECORD = Table(
         "valid_until": Maybe(Time()),
         "extended_unlock": Flag("needs more time at the door"),
         "consent_id": Maybe(Text(128)),
+        FACES: Listing(CERTIFICATE, MOST_FACES, 1, about="only for doors that say they read it"),
     },
-    optional=frozenset({"access_levels", "valid_from", "valid_until", "extended_unlock", "consent_id"}),
+    optional=frozenset(
+        {"access_levels", "valid_from", "valid_until", "extended_unlock", "consent_id", FACES}
+    ),
     about=f"one person; at most {MAX_RECORD_BYTES} bytes; templates are not among the fields",
 )
 
@@ -34,10 +42,19 @@ def canonical_record(fields: dict[str, Any]) -> str:
     return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def without_faces(text: str) -> str:
+    """Return a canonical record as doors know it that do not read certificates of faces."""
+    if f'"{FACES}":' not in text:
+        return text
+    fields = json.loads(text)
+    fields.pop(FACES, None)
+    return canonical_record(fields)
+
+
 def parse_record(fields: Any) -> tuple[Resident, str]:
     """Return (resident, canonical text). Raises `SyncError` naming the field that is wrong.
 
-    Templates are not among the fields: faces stay on the device.
+    Templates are not among the fields: what travels of a face is its certificate.
     """
     require(RECORD, fields, "record")
     return take_record(fields)

@@ -81,21 +81,28 @@ class Confirmation:
     device: str
     state: RosterState
     nonce: str
+    doors: int | None = None
+    """Number of the newest door list: a list that was withheld shows. None: the door did not ask for it."""
 
-    SHAPE: ClassVar = HEAD_SHAPE.extended(
-        {"nonce": NONCE},
-        "where the property's roster is now, in answer to the door's own nonce",
+    SHAPE: ClassVar = replace(
+        HEAD_SHAPE.extended(
+            {"nonce": NONCE, "doors": Whole(about="number of the newest list of doors that share faces")},
+            "where the property's roster is now, in answer to the door's own nonce",
+        ),
+        optional=frozenset({"doors"}),
     )
 
     def encode(self) -> bytes:
         """Return the bytes to sign."""
-        return _dump({"v": 1, "device": self.device, "nonce": self.nonce, **_state_fields(self.state)})
+        doors = {} if self.doors is None else {"doors": self.doors}
+        fields = {"v": 1, "device": self.device, "nonce": self.nonce, **doors}
+        return _dump({**fields, **_state_fields(self.state)})
 
     @classmethod
     def parse(cls, body: bytes) -> Confirmation:
         """Return the confirmation in these signed bytes, or raise `SyncError`."""
         fields = parse_shaped(cls.SHAPE, body, "confirmed")
-        return cls(fields["device"], _state(fields), fields["nonce"])
+        return cls(fields["device"], _state(fields), fields["nonce"], fields.get("doors"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +174,8 @@ class Question:
     want: str = "delta"
     problem: str | None = None
     nonce: str | None = None
+    reads: tuple[str, ...] = ()
+    """What of a record the door reads beside what every version does."""
 
     SHAPE: ClassVar = Table(
         {
@@ -177,21 +186,22 @@ class Question:
             "want": Word(("delta", "snapshot")),
             "problem": Text(200, is_free=True, about="why the last answer was refused"),
             "nonce": NONCE,
+            "reads": Listing(Text(32), 8, about="fields of records that older versions do not know"),
         },
-        optional=frozenset({"problem", "nonce"}),
+        optional=frozenset({"problem", "nonce", "reads"}),
         is_open=True,
     )
 
     def encode(self) -> bytes:
         """Return the payload of `sync/req`."""
-        fields = {"v": VERSION, **asdict(self)}
+        fields = {"v": VERSION, **asdict(self), "reads": list(self.reads) or None}
         return _dump({name: value for name, value in fields.items() if value is not None})
 
     @classmethod
     def parse(cls, payload: bytes) -> Question:
         """Return what a door asks, or raise `SyncError`."""
         fields = parse_shaped(cls.SHAPE, payload, "sync/req")
-        told = (fields.get("problem"), fields.get("nonce"))
+        told = (fields.get("problem"), fields.get("nonce"), tuple(fields.get("reads", ())))
         return cls(fields["epoch"], fields["have"], fields["digest"], fields["want"], *told)
 
 

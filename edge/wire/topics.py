@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from edge.wire import commands, configuration
 from edge.wire import roster as roster_messages
 from edge.wire.envelope import EVENTS
+from edge.wire.faces import letters
+from edge.wire.faces.door_list import SIGNED_LIST
 from edge.wire.home_assistant import ENTITY, PREFIX
 from edge.wire.messages import Availability, CommandAnswer, EventAck
 from edge.wire.names import DEVICE_ID, ROOT
@@ -41,6 +43,7 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "device": ("the door's id and the common name of its certificate", DEVICE_ID.pattern),
     "rev": ("the roster revision that the snapshot makes", "[0-9]{1,16}"),
     "part": ("number of the part, from 1", "[1-9][0-9]{0,2}"),
+    "number": ("number of the letter at the hub", "[1-9][0-9]{0,15}"),
     "component": ("what Home Assistant calls the kind of entity", "[a-z_]+"),
     "node": ("the door, as Home Assistant allows it in topics", "[A-Za-z0-9_-]+"),
     "object": ("the entity", "[a-z_]+"),
@@ -116,6 +119,31 @@ TOPICS = (
     ),
     _kept(
         "reportedConfiguration", "cfg/reported", configuration.REPORTED, "Settings that count at the door."
+    ),
+    Topic(
+        "faceLetter",
+        f"{ROOT}/{{device}}/face/out",
+        "door",
+        letters.LETTER,
+        "A letter to other doors, signed by this one. A face in it is sealed for them; the hub opens none.",
+        purpose=letters.PURPOSE,
+    ),
+    Topic(
+        "faceDelivery",
+        f"{ROOT}/{{device}}/face/in/{{number}}",
+        "property",
+        letters.LETTER,
+        "A letter of another door, as that one signed it; sent again until it is taken.",
+        purpose=letters.PURPOSE,
+    ),
+    _of_door("faceTaken", "face/taken", "door", letters.TAKEN, "Letters that the door has taken."),
+    Topic(
+        "faceDoors",
+        f"{ROOT}/{{device}}/face/doors",
+        "property",
+        SIGNED_LIST,
+        "The doors that share faces, signed by the site's offline authority.",
+        is_retained=True,
     ),
     Topic(
         "homeAssistantDiscovery",

@@ -22,6 +22,8 @@ from edge.wire import state
 from edge.wire.commands import CommandType, parse_command
 from edge.wire.configuration import Desired, Reported
 from edge.wire.envelope import CLOCKS, EVENT
+from edge.wire.faces.door_list import SIGNED_LIST
+from edge.wire.faces.letters import Letter, parse_taken
 from edge.wire.messages import Availability, CommandAnswer, EventAck
 from edge.wire.roster import PART, Confirmation, Delta, Head, Question, SnapshotManifest
 from edge.wire.shapes import require
@@ -69,6 +71,10 @@ PARSERS = {
     "rosterQuestion": Question.parse,
     "desiredConfigurationSigned": Desired.parse,
     "reportedConfiguration": Reported.parse,
+    "faceLetterSigned": Letter.parse,
+    "faceDeliverySigned": Letter.parse,
+    "faceTaken": parse_taken,
+    "faceDoors": lambda body: require(SIGNED_LIST, json.loads(body), "doors"),
 }
 
 
@@ -218,12 +224,13 @@ def test_every_topic_a_broker_lets_a_door_use_is_declared():
     own = [topic for topic in TOPICS if "{device}" in topic.address]
     for topic in own:
         sample = topic.address.replace("{device}", "%u").replace("{rev}", "7").replace("{part}", "1")
+        sample = sample.replace("{number}", "+")
         verb = "write" if topic.sender == "door" else "read"
         allowed = {address for rule, address in rules if rule == verb}
         assert sample in allowed or (verb == "read" and sample.startswith(f"{ACL_SYNC}/")), topic.name
     for _, address in rules:
         if not address.endswith("#"):
-            assert channel_of(address.replace("%u", "front")), address
+            assert channel_of(address.replace("%u", "front").replace("+", "1")), address
 
 
 ACL_SYNC = "facegate/v1/%u/sync"
