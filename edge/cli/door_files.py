@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from edge.store.consents import ConsentLedger
     from edge.store.journal import SqliteJournal
     from edge.store.residents import ResidentStore
+
+
+DoorFiles: TypeAlias = "tuple[ResidentStore, ConsentLedger, Notes]"
+"""What a command works with."""
 
 
 class Notes:
@@ -62,7 +66,7 @@ class Notes:
 
 
 @contextmanager
-def opened(data: Path) -> Iterator[tuple[ResidentStore, ConsentLedger, Notes]]:
+def opened(data: Path) -> Iterator[DoorFiles]:
     """Give the door's residents, consents and journal; all are closed at the end."""
     from edge.store.consents import CONSENTS_FILE, ConsentLedger
     from edge.store.residents import RESIDENTS_FILE, ResidentStore

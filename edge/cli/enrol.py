@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -18,11 +19,21 @@ from edge.cli.identity import PERSON_NAME, RESIDENT_ID
 from edge.events import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from edge.domain import Embedding, Frame, Resident
+    from edge.cli.door_files import DoorFiles
+    from edge.domain import Consent, Embedding, Frame, Resident
+    from edge.enrol.earlier import EarlierFace
     from edge.enrol.shots import Harvest, ShotTaker
+    from edge.faces.manifest import Model
     from edge.store.residents import ResidentStore
+
+REPLACE = click.option(
+    "--replace",
+    "replace_face",
+    is_flag=True,
+    help="Somebody checked who this is: the earlier face resembles a little, or is of another model.",
+)
 
 CAMERA_SECONDS = 10.0
 """How long a camera is watched: turn the head a little meanwhile."""
@@ -42,6 +53,7 @@ def enrol() -> None:
 @click.option("--name", type=PERSON_NAME, default="", help="What to call the resident; the id when left out.")
 @click.option("--camera", default=None, help="0, /dev/video0, rtsp://..., picamera: watched for 10 s.")
 @click.option("--allow-look-alike", is_flag=True, help="Enrol although somebody enrolled looks alike.")
+@REPLACE
 @click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
 @agreement_options
 @data_option
@@ -52,20 +64,22 @@ def add(
     name: str,
     camera: str | None,
     allow_look_alike: bool,
+    replace_face: bool,
     model: str,
     agreement: Agreement,
     data: Path,
 ) -> None:
-    """Enrol RESIDENT_ID from PICTURES (photos or clips) and/or a camera; replaces their earlier faces.
+    """Enrol RESIDENT_ID from PICTURES (photos or clips) and/or a camera.
 
-    A picture that is not good enough is refused with the reason. A running door uses the new
-    templates within a second. The person must have agreed: say with --consent where that is kept.
+    Who is enrolled already gets a better face; another person's is refused. A picture that is not good
+    enough is refused with the reason. A running door uses the new templates within a second. The person
+    must have agreed: say with --consent where that is kept; an older consent ends with it.
 
     Example: facegate enrol add flat-1203 photo1.jpg walk-up.mp4 --consent signed-paper-2026-03
     """
+    from edge.enrol.earlier import earlier_face
     from edge.enrol.lookalike import refuse_lookalike
     from edge.enrol.shots import ShotTaker, agreeing, resident_rows
-    from edge.enrol.templates import templates_under
     from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
     from edge.service.recognition.roster import permitted_rows
 
@@ -77,16 +91,22 @@ def add(
     harvest = agreeing(_harvest(ShotTaker(models.detector, models.embedder), pictures, camera))
     for refusal in harvest.refused:
         click.echo(f"not used: {refusal}", err=True)
-    rows = resident_rows(harvest.shots)
-    with opened(data) as (store, ledger, note):
+    rows, model_id = resident_rows(harvest.shots), models.embedder.model_id
+    with opened(data) as files:
+        store, ledger, _ = files
+        matcher = build_matcher(models, ErrorRate(), permitted_rows(store, ledger, model_id))
         if not allow_look_alike:
-            enrolled = permitted_rows(store, ledger, models.embedder.model_id)
-            refuse_lookalike(build_matcher(models, ErrorRate(), enrolled), resident_id, rows)
-        given, now = recorded(consent, ledger), datetime.now(UTC)
-        templates = templates_under(given, rows, models.embedder.model_id, now)
-        note(Kind.ENROL_SAVED, resident_id, by=agreement.by, templates=len(rows), consent=given.id)
-        store.put(_resident(store, resident_id, name), templates)
-    click.echo(f"{resident_id}: enrolled with {len(harvest.shots)} shots")
+            refuse_lookalike(matcher, resident_id, rows)
+        threshold = matcher.operating_point().threshold
+        earlier = earlier_face(store, resident_id, rows, model_id, threshold)
+        _require_replaceable(earlier, is_checked=replace_face)
+        _save(
+            files,
+            _resident(store, resident_id, name),
+            FaceToSave(rows, model_id, consent, earlier),
+            agreement,
+        )
+    click.echo(f"{resident_id}: enrolled with {len(harvest.shots)} shots{_in_place_of(earlier)}")
 
 
 @enrol.command("list")
@@ -125,38 +145,102 @@ def remove(resident_id: str, data: Path) -> None:
 @enrol.command("import-encodings")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--ids", help="Number people: flat gives flat-1, flat-2 ...; without, names are the ids.")
+@REPLACE
 @agreement_options
 @data_option
-def import_encodings(*, file: Path, ids: str | None, agreement: Agreement, data: Path) -> None:
+def import_encodings(
+    *, file: Path, ids: str | None, replace_face: bool, agreement: Agreement, data: Path
+) -> None:
     """Import names and 128-D encodings made with face_recognition (npy, npz or JSON; never pickles).
 
     They are templates of the model dlib-resnet and never compared with those of another. Everybody
     in the file must have agreed: say with --consent where that is kept. Events carry ids, as plain
-    text: with --ids they carry no name. Whoever is known by name keeps their id.
+    text: with --ids they carry no name. Whoever is known by name keeps their id. When one of them
+    is not the person enrolled under that id, nobody is imported.
 
     Example: facegate enrol import-encodings residents.npz --ids flat --consent signed-papers-2026-03
     """
+    from edge.enrol.earlier import earlier_face
     from edge.enrol.encodings import read_encodings
     from edge.enrol.shots import mean_of
-    from edge.enrol.templates import templates_under
     from edge.faces.manifest import load_manifest
 
     model = load_manifest().model("dlib-resnet")
     people: dict[str, list[Embedding]] = {}
     for name, embedding in read_encodings(file, model.centre):
         people.setdefault(name, []).append(embedding)
-    with opened(data) as (store, ledger, note):
-        called = _ids(people, store, ids)
-        consents = {name: agreement.settle(called[name], ledger) for name in people}
+    with opened(data) as files:
+        store, ledger, _ = files
+        called, threshold = _ids(people, store, ids), _threshold(model, len(people))
+        new: dict[str, FaceToSave] = {}
         for name, shots in people.items():
             rows = shots if len(shots) == 1 else [*shots, mean_of(shots)]
-            given = recorded(consents[name], ledger)
-            templates = templates_under(given, rows, model.model_id, datetime.now(UTC))
-            note(Kind.ENROL_SAVED, called[name], by=agreement.by, templates=len(rows), consent=given.id)
-            store.put(_resident(store, called[name], name), templates, source="import")
+            earlier = earlier_face(store, called[name], rows, model.model_id, threshold)
+            _require_replaceable(earlier, is_checked=replace_face)
+            consent = agreement.settle(called[name], ledger)
+            new[name] = FaceToSave(rows, model.model_id, consent, earlier)
+        for name, face in new.items():
+            _save(files, _resident(store, called[name], name), face, agreement, source="import")
+    replaced = sum(face.earlier is not None for face in new.values())
     click.echo(
-        f'{len(people)} residents imported for {model.model_id}; set recognition.model = "dlib-resnet"'
+        f"{len(people)} residents imported for {model.model_id}"
+        f"{f', {replaced} in place of an earlier face' if replaced else ''};"
+        ' set recognition.model = "dlib-resnet"'
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceToSave:
+    """The rows of a person, the consent they fall under, and the face they replace."""
+
+    rows: Sequence[Embedding]
+    model_id: str
+    consent: Consent
+    earlier: EarlierFace | None
+
+
+def _save(
+    files: DoorFiles, resident: Resident, face: FaceToSave, agreement: Agreement, source: str = "local"
+) -> None:
+    from edge.enrol.earlier import end_older, replaced_facts
+    from edge.enrol.templates import templates_under
+    from edge.runtime.clock import SystemClock
+
+    store, ledger, note = files
+    given = recorded(face.consent, ledger)
+    templates = templates_under(given, face.rows, face.model_id, datetime.now(UTC))
+    facts = {"by": agreement.by, "templates": len(face.rows), "consent": given.id}
+    note(Kind.ENROL_SAVED, resident.id, **facts, **replaced_facts(face.earlier))
+    store.put(resident, templates, source=source)
+    end_older(ledger, given, agreement.by, SystemClock(), note.record)
+
+
+def _require_replaceable(earlier: EarlierFace | None, *, is_checked: bool) -> None:
+    from edge.errors import EnrolmentRefused
+
+    if earlier is None:
+        return
+    try:
+        earlier.require_replaceable(is_checked=is_checked)
+    except EnrolmentRefused as refusal:
+        withdraw = f"facegate consent withdraw {earlier.resident_id}"
+        way = "once that is done, add --replace" if earlier.is_to_check else withdraw
+        raise EnrolmentRefused(f"{refusal} ({way})") from refusal
+
+
+def _in_place_of(earlier: EarlierFace | None) -> str:
+    if earlier is None:
+        return ""
+    compared = f"similarity {earlier.similarity:.2f}" if earlier.similarity else "not compared"
+    return f", in place of the face of {earlier.enrolled_at:%Y-%m-%d} ({compared})"
+
+
+def _threshold(model: Model, people: int) -> float:
+    from edge.matcher.calibration import Calibration
+    from edge.service.recognition.recogniser import ErrorRate, threshold_rule
+
+    rule = threshold_rule(Calibration.from_mapping(model.calibration), ErrorRate())
+    return rule(people, people, 1.0).threshold
 
 
 def _ids(names: Iterable[str], store: ResidentStore, prefix: str | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from edge.camera.image import decode_image
 from edge.consent.notice import CURRENT, notice_text
 from edge.consent.rules import Statement, consent_from
 from edge.domain import Resident
+from edge.enrol.earlier import FaceRelation, earlier_face, end_older, replaced_facts
 from edge.enrol.session import HINDRANCES
 from edge.enrol.templates import templates_under
 from edge.errors import FrameRefused, PanelRefused
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge.domain import Box, Frame, Image
+    from edge.enrol.earlier import EarlierFace
     from edge.panel.asking import Ask
     from edge.panel.sight import SeenFace
     from edge.panel.studio import Enrolment
@@ -77,7 +79,8 @@ def now(ask: Ask) -> Response:
         return ask.to("/enrol")
     if enrolment.outcome is None:
         return ask.page("enrol_live.html", enrolment=enrolment)
-    return ask.page("enrol_result.html", enrolment=enrolment, miss=_miss(ask, enrolment))
+    earlier = _earlier(ask, enrolment)
+    return ask.page("enrol_result.html", enrolment=enrolment, miss=_miss(ask, enrolment), earlier=earlier)
 
 
 def state(ask: Ask) -> Response:
@@ -102,7 +105,9 @@ def save(ask: Ask) -> Response:
     outcome = enrolment.outcome if enrolment else None
     if enrolment is None or outcome is None:
         raise PanelRefused(message("error.no_finished_enrolment"))
-    override = _override(ask, enrolment)
+    override, earlier = _override(ask, enrolment), _earlier(ask, enrolment)
+    if earlier is not None:
+        earlier.require_replaceable(is_checked="checked" in ask.form)
     statement = enrolment.statement
     consent = consent_from(
         statement, enrolment.by, ask.desk.clock.now(), minors_allowed=ask.desk.minors_allowed
@@ -111,12 +116,15 @@ def save(ask: Ask) -> Response:
     facts: dict[str, Any] = {"by": ask.session.user, "templates": len(outcome.rows), "consent": consent.id}
     if outcome.report is not None:
         facts["expected_miss_rate"] = round(outcome.report.miss_rate, 6)
+    facts |= replaced_facts(earlier)
     rows = templates_under(consent, outcome.rows, ask.desk.recogniser.model_id, ask.desk.clock.now())
     with ask.desk.doing(Kind.ENROL_SAVED, about=resident.id, **facts, **override):
         ask.desk.consents.record(consent)
         ask.desk.residents.put(resident, rows)
+    desk = ask.desk
+    end_older(desk.consents, consent, ask.session.user, desk.clock, desk.log.record)
     ask.desk.studio.end()
-    text = ask.say("saved", who=resident.name)
+    text = ask.say("replaced" if earlier else "saved", who=resident.name)
     return ask.page("message.html", title=ask.say("enrol"), text=text, resident_id=resident.id)
 
 
@@ -124,7 +132,9 @@ def discard(ask: Ask) -> Response:
     """Forget the enrolment under way."""
     if (enrolment := ask.desk.studio.now) is not None:
         objection = enrolment.outcome.objection if enrolment.outcome else None
-        why = objection.refusal.value if objection else "cancelled"
+        earlier = _earlier(ask, enrolment)
+        is_other = earlier is not None and earlier.relation is FaceRelation.OTHER
+        why = objection.refusal.value if objection else earlier.relation.value if is_other else "cancelled"
         ask.desk.tell(Kind.ENROL_DROPPED, about=enrolment.statement.resident_id, by=ask.session.user, why=why)
     ask.desk.studio.end()
     return ask.to("/enrol")
@@ -213,6 +223,15 @@ def _override(ask: Ask, enrolment: Enrolment) -> dict[str, Any]:
     if ask.session.role is not Role.INSTALLER or not reason:
         raise PanelRefused(message("error.override"))
     return {"override": objection.refusal.value, "override_reason": reason, **objection.numbers}
+
+
+def _earlier(ask: Ask, enrolment: Enrolment) -> EarlierFace | None:
+    """Return the face that saving would replace, None for none; asked of the store each time."""
+    outcome = enrolment.outcome
+    if outcome is None or outcome.report is None:
+        return None
+    desk, who = ask.desk, enrolment.statement.resident_id
+    return earlier_face(desk.residents, who, outcome.rows, desk.recogniser.model_id, outcome.report.threshold)
 
 
 def _resident(ask: Ask, enrolment: Enrolment) -> Resident:

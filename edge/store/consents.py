@@ -126,6 +126,19 @@ class ConsentLedger:
         with self._file.writing() as connection:
             return bool(connection.execute(sql, (to_text(at), consent_id)).rowcount)
 
+    def supersede(self, newest: Consent, at: datetime) -> tuple[Consent, ...]:
+        """End the person's other consents to the same purpose at `at`; return those that were in force.
+
+        A person has one consent for each purpose: the one recorded last. Call it when everything that
+        the others covered stands under `newest`.
+        """
+        older = [
+            one
+            for one in self.of(newest.resident_id)
+            if one.withdrawn_at is None and one.purpose == newest.purpose and one.id != newest.id
+        ]
+        return tuple(one for one in older if self.end(one.id, at))
+
     def note_uses(self, last_used: Mapping[str, datetime]) -> None:
         """Remember when each face was last let in; an earlier time than is known changes nothing."""
         sql = (

@@ -111,6 +111,54 @@ def test_imported_people_can_be_numbered_so_that_no_event_carries_a_name(door, e
     assert {who for _, who, _ in door.events()} == {None, "flat-1", "flat-2"}
 
 
+def test_an_import_never_puts_another_persons_face_under_an_id(door, encodings):
+    words = ("enrol", "import-encodings", str(encodings))
+    door.run(*words, "--consent", "binder 3")
+    before = [one.embedding.tolist() for one in door.templates("otto")]
+    rows = json.loads(encodings.read_text())
+    rows["otto"], rows["zoe"] = rows["anna"], rows["otto"]
+    encodings.write_text(json.dumps(rows))
+
+    told = door.run(*words, "--consent", "binder 4", "--replace", ok=False)
+
+    assert "not the person enrolled as otto" in told
+    assert "facegate consent withdraw otto" in told
+    assert [one.embedding.tolist() for one in door.templates("otto")] == before
+    assert not door.templates("zoe"), "nobody of the file was imported"
+    assert [one.withdrawn_at for one in door.consents("anna")] == [None]
+
+
+def test_the_same_person_imported_again_has_one_consent(door, encodings):
+    words = ("enrol", "import-encodings", str(encodings))
+    door.has_run()
+    door.run(*words, "--consent", "binder 3")
+    assert "2 in place of an earlier face" in door.run(*words, "--consent", "binder 4")
+
+    assert [one.withdrawn_at is None for one in door.consents("anna")] == [False, True]
+    assert ("consent.ended", "anna", "north") in door.events()
+
+
+def test_a_face_of_another_model_is_replaced_only_when_somebody_checked(door, encodings):
+    door.enrolled_long_ago("anna")
+    words = ("enrol", "import-encodings", str(encodings), "--consent", "binder 3")
+    assert "cannot be compared" in door.run(*words, ok=False)
+    assert not door.templates("otto")
+    door.run(*words, "--replace")
+    assert {one.model_id for one in door.templates("anna")} != {"m"}
+
+
+def test_a_consent_recorded_again_takes_the_place_of_the_older_one(door):
+    door.enrolled_long_ago("anna")
+    door.run("consent", "record", "anna", "--consent", "binder 3")
+    door.run("consent", "record", "anna", "--greeting", "--consent", "binder 3")
+    door.run("consent", "record", "anna", "--consent", "binder 4")
+
+    standing = [one for one in door.consents("anna") if one.withdrawn_at is None]
+    assert {one.purpose for one in standing} == {"door", "greeting"}
+    assert len(standing) == 2
+    assert {one.consent_id for one in door.templates("anna")} <= {one.id for one in standing}
+
+
 def test_a_consent_of_tomorrow_is_refused(door, encodings):
     words = ("enrol", "import-encodings", str(encodings), "--consent", "x", "--consent-on", "2999-01-01")
     assert "given before it is recorded" in door.run(*words, ok=False)

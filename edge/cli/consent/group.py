@@ -68,6 +68,8 @@ def notice(language: str, greeting: bool, sign: bool, config: Path | None) -> No
 def record(residents: tuple[str, ...], greeting: bool, agreement: Agreement, data: Path) -> None:
     """Record that RESIDENTS agreed; faces they are enrolled with are matched within a second.
 
+    A consent to the same that is on record already ends: the last one counts.
+
     For doors older than the ledger: facegate consent record $(facegate consent list --missing) ...
 
     Example: facegate consent record flat-1203 flat-1204 --consent signed-paper --consent-on 2026-03-14
@@ -75,6 +77,8 @@ def record(residents: tuple[str, ...], greeting: bool, agreement: Agreement, dat
     from dataclasses import replace
 
     from edge.consent.rules import GREETING
+    from edge.enrol.earlier import end_older
+    from edge.runtime.clock import SystemClock
     from edge.store.consents import bind_consent
 
     if agreement.where is None:
@@ -86,6 +90,7 @@ def record(residents: tuple[str, ...], greeting: bool, agreement: Agreement, dat
             given = recorded(told.settle(resident_id, ledger), ledger)
             note(Kind.CONSENT_RECORDED, resident_id, by=told.by, consent=given.id, purpose=given.purpose)
             bound = 0 if greeting else bind_consent(store, given)
+            end_older(ledger, given, told.by, SystemClock(), note.record)
             click.echo(f"{resident_id}: recorded; {bound} template(s) under it")
 
 
