@@ -58,7 +58,7 @@ class EarlierFace:
     def objection(self) -> Message:
         """Why the new face must not replace this one."""
         numbers = {"similarity": f"{self.similarity:.2f}", "least": f"{self.least:.2f}"}
-        return message(f"refusal.{self.relation}", who=self.resident_id, **numbers)
+        return message(f"replacing.{self.relation}", who=self.resident_id, **numbers)
 
     @property
     def is_to_check(self) -> bool:

@@ -133,8 +133,9 @@ def discard(ask: Ask) -> Response:
     if (enrolment := ask.desk.studio.now) is not None:
         objection = enrolment.outcome.objection if enrolment.outcome else None
         earlier = _earlier(ask, enrolment)
-        is_other = earlier is not None and earlier.relation is FaceRelation.OTHER
-        why = objection.refusal.value if objection else earlier.relation.value if is_other else "cancelled"
+        why = objection.refusal.value if objection else "cancelled"
+        if earlier is not None and earlier.relation is FaceRelation.OTHER:
+            why = earlier.relation.value
         ask.desk.tell(Kind.ENROL_DROPPED, about=enrolment.statement.resident_id, by=ask.session.user, why=why)
     ask.desk.studio.end()
     return ask.to("/enrol")
