@@ -91,6 +91,10 @@ class PanelRefused(FacegateError, ValueError):
     """The panel refuses what was asked for; the message is shown to the person who asked."""
 
 
+class CommunityRefused(FacegateError, ValueError):
+    """A step that is not theirs, not now, or lacks something; nothing was changed."""
+
+
 class JournalUnavailable(FacegateError, OSError):
     """An event could not be stored durably."""
 

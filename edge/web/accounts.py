@@ -92,12 +92,9 @@ class Accounts:
         """Make an account or change it. Raises `PanelRefused` naming the rule that is broken."""
         if not (0 < len(name) <= 64) or not name.isprintable() or name != name.strip():
             raise PanelRefused(message("error.account_name"))
-        if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
-            raise PanelRefused(message("error.password_length", least=LEAST_PASSWORD, most=MOST_PASSWORD))
-        if name.lower() in password.lower():
-            raise PanelRefused(message("error.password_name"))
+        require_good_password(name, password)
         salt = secrets.token_bytes(16)
-        row = (name, role.value, salt, _digest(password, salt))
+        row = (name, role.value, salt, password_digest(password, salt))
         with self._file.writing() as connection:
             connection.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", row)
 
@@ -116,7 +113,7 @@ class Accounts:
             sql = "SELECT role, salt, digest FROM accounts WHERE name = ?"
             row = connection.execute(sql, (name,)).fetchone()
         role, salt, wanted = row or ("", b"no such account.", b"")
-        given = _digest(password[: MOST_PASSWORD + 1], salt)
+        given = password_digest(password[: MOST_PASSWORD + 1], salt)
         return Role(role) if hmac.compare_digest(given, wanted) else None
 
     def close(self) -> None:
@@ -124,13 +121,26 @@ class Accounts:
         self._file.close()
 
 
-def new_code() -> str:
-    """Return a one-time code for people to copy, such as `7KQ2M-XW9AB`."""
-    letters = "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LETTERS))
-    return f"{letters[:5]}-{letters[5:]}"
+def require_good_password(name: str, password: str) -> None:
+    """Raise `PanelRefused` for a password that is too short, too long or holds the account's name."""
+    if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
+        raise PanelRefused(message("error.password_length", least=LEAST_PASSWORD, most=MOST_PASSWORD))
+    if name.lower() in password.lower():
+        raise PanelRefused(message("error.password_name"))
 
 
-def _digest(password: str, salt: bytes) -> bytes:
+def new_code(letters: int = CODE_LETTERS) -> str:
+    """Return a one-time code for people to copy, in groups of five, such as `7KQ2M-XW9AB`."""
+    drawn = "".join(secrets.choice(CODE_ALPHABET) for _ in range(letters))
+    return "-".join(drawn[at : at + 5] for at in range(0, letters, 5))
+
+
+def plain_code(typed: str) -> str:
+    """Return a code as it was meant, however it was typed."""
+    return typed.strip().upper().replace("-", "").replace(" ", "")
+
+
+def password_digest(password: str, salt: bytes) -> bytes:
     """Return the digest of a password; letters with accents count the same however they were typed (NFC)."""
     typed = unicodedata.normalize("NFC", password).encode()
     with HASHING:

@@ -1,0 +1,218 @@
+"""Accounts of staff and committee: a one-time code at first, then a password and an authenticator app.
+
+No default password, no shared account, no account that may do everything. The committee's accounts are made
+by the committee; the property makes its first one and hands the code over, and the book says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from edge.errors import CommunityRefused
+from edge.web.accounts import (
+    MOST_PASSWORD,
+    new_code,
+    password_digest,
+    plain_code,
+    require_good_password,
+)
+from edge.words import message
+from facegate_hub.community.book import SYSTEM, Change, Doer
+from facegate_hub.community.duties import MAKERS, OF_SIDE, Duty, Right, Side, may
+from facegate_hub.community.schema import ACCOUNTS, DEVICES, SECRETS
+from facegate_hub.community.totp import new_secret, step_of
+from facegate_hub.database import put
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Row
+
+    from facegate_hub.community.book import Book
+
+FIRST = "admin"
+"""The name of the account that is there before any other."""
+NOBODY = b"no such account."
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody's account: `state` is invited (a code waits), active or ended."""
+
+    name: str
+    duty: Duty
+    side: Side
+    state: str
+
+    @property
+    def doer(self) -> Doer:
+        """Who this is in the book."""
+        return Doer("account", self.name)
+
+
+class StaffAccounts:
+    """Every account of the console. Any thread."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def all(self) -> list[Account]:
+        """Return every account that has not ended, by name."""
+        query = sa.select(ACCOUNTS).where(ACCOUNTS.c.state != "ended").order_by(ACCOUNTS.c.id)
+        with self._book.looking() as connection:
+            return [_account(row) for row in connection.execute(query)]
+
+    def one(self, name: str) -> Account | None:
+        """Return an account that has not ended."""
+        with self._book.looking() as connection:
+            return _find(connection, name)
+
+    def first_code(self) -> str | None:
+        """Return a new code for the first account while no administrator is active; it is printed once."""
+        if any(account.duty is Duty.ADMIN and account.state == "active" for account in self.all()):
+            return None
+        with self._book.writing() as writing:
+            values: dict[str, str | int | None] = {"duty": Duty.ADMIN.value, "side": Side.PROPERTY.value}
+            made = Change(ACCOUNTS, FIRST, {**values, "state": "invited"})
+            writing.enter(SYSTEM, "account.made", f"account:{FIRST}", made)
+            return _new_code(writing.connection, FIRST)
+
+    def make(self, by: Account, name: str, duty: Duty) -> str:
+        """Make an account, or give an existing one a fresh start, and return its one-time code.
+
+        Raises `CommunityRefused` for a name that cannot be, and for a duty that is not theirs to give.
+        """
+        if not 0 < len(name) <= 40 or not name.isprintable() or name != name.strip():
+            raise CommunityRefused(message("error.account_name"))
+        with self._book.writing() as writing:
+            known = _find(writing.connection, name)
+            side = _side(writing.connection, by, known, duty)
+            values: dict[str, str | int | None] = {"duty": duty.value, "side": side.value}
+            made = Change(ACCOUNTS, name, {**values, "state": "invited"})
+            writing.connection.execute(sa.delete(DEVICES).where(DEVICES.c.holder == f"account:{name}"))
+            writing.enter(by.doer, "account.made", f"account:{name}", made, duty=duty.value)
+            return _new_code(writing.connection, name)
+
+    def end(self, by: Account, name: str) -> None:
+        """End an account. Raises `CommunityRefused` for the last one that keeps accounts of its side."""
+        with self._book.writing() as writing:
+            known = _find(writing.connection, name)
+            if known is None or not may(by.duty, Right.ACCOUNTS) or known.side is not MAKERS.get(by.duty):
+                raise CommunityRefused(message("community.refused.not_yours"))
+            if known.duty in MAKERS and _others(writing.connection, known) == 0:
+                raise CommunityRefused(message("community.refused.last_account", name=name))
+            writing.connection.execute(sa.delete(DEVICES).where(DEVICES.c.holder == f"account:{name}"))
+            writing.connection.execute(sa.delete(SECRETS).where(SECRETS.c.account == name))
+            ended = Change(ACCOUNTS, name, {"state": "ended"})
+            writing.enter(by.doer, "account.ended", f"account:{name}", ended)
+
+    def claim(self, name: str, code: str, password: str) -> bytes | None:
+        """Set the password of whoever holds the code; return the secret for their app, None: a wrong code.
+
+        The code stays good until `activate`, so that a phone that did not scan can scan again.
+        Raises `PanelRefused` for a password that breaks a rule.
+        """
+        with self._book.writing() as writing:
+            row = _secret(writing.connection, name)
+            if row is None or row.code is None or not hmac.compare_digest(row.code, _digest(code)):
+                return None
+            require_good_password(name, password)
+            salt, totp = secrets.token_bytes(16), new_secret()
+            sealed = self._book.sealer.seal(totp, f"totp:{name}".encode())
+            values = {"salt": salt, "digest": password_digest(password, salt), "totp": sealed}
+            put(writing.connection, SECRETS, {"account": name, **values, "totp_used": 0})
+            return totp
+
+    def activate(self, name: str, code: str, digits: str) -> Account | None:
+        """Make the account active when the app shows the right digits; None: it does not."""
+        with self._book.writing() as writing:
+            row, known = _secret(writing.connection, name), _find(writing.connection, name)
+            if row is None or known is None or row.code is None or row.totp is None:
+                return None
+            if not hmac.compare_digest(row.code, _digest(code)):
+                return None
+            if not self._is_shown(writing.connection, row, digits, writing.at):
+                return None
+            put(writing.connection, SECRETS, {"account": name, "code": None})
+            active = Change(ACCOUNTS, name, {"state": "active"})
+            writing.enter(known.doer, "account.active", f"account:{name}", active)
+            return _find(writing.connection, name)
+
+    def check(self, name: str, password: str, digits: str) -> Account | None:
+        """Return the account when password and app belong to it; takes as long when they do not."""
+        with self._book.looking() as connection:
+            row, known = _secret(connection, name), _find(connection, name)
+        salt, wanted = (row.salt, row.digest) if row is not None and row.salt else (NOBODY, NOBODY)
+        is_right = hmac.compare_digest(password_digest(password[: MOST_PASSWORD + 1], salt), wanted)
+        if not is_right or row is None or known is None or known.state != "active":
+            return None
+        with self._book.writing() as writing:  # the step is looked up again: a code is used once
+            row = _secret(writing.connection, name)
+            if row is None or not self._is_shown(writing.connection, row, digits, writing.at):
+                return None
+        return known
+
+    def _is_shown(self, connection: Connection, row: Row[tuple[object, ...]], digits: str, now: int) -> bool:
+        secret = self._book.sealer.open(row.totp, f"totp:{row.account}".encode())
+        step = step_of(secret, digits, now, row.totp_used or 0)
+        if step is not None:
+            put(connection, SECRETS, {"account": row.account, "totp_used": step})
+        return step is not None
+
+
+def _side(connection: Connection, by: Account, known: Account | None, duty: Duty) -> Side:
+    """Return the side of a new account, or refuse: nobody makes accounts of the other side.
+
+    But for the committee's first one, which nobody else could make.
+    """
+    mine = MAKERS.get(by.duty)
+    if mine is Side.PROPERTY and duty is Duty.COMMITTEE and _count(connection, Side.COMMITTEE) == 0:
+        return Side.COMMITTEE
+    if mine is None or duty not in OF_SIDE[mine] or (known is not None and known.side is not mine):
+        raise CommunityRefused(message("community.refused.not_yours"))
+    return mine
+
+
+def _count(connection: Connection, side: Side) -> int:
+    active = (ACCOUNTS.c.side == side.value, ACCOUNTS.c.state == "active")
+    return int(connection.execute(sa.select(sa.func.count()).where(*active)).scalar_one())
+
+
+def _others(connection: Connection, account: Account) -> int:
+    """Return how many other active accounts keep accounts of the same side."""
+    same = (
+        ACCOUNTS.c.duty == account.duty.value,
+        ACCOUNTS.c.state == "active",
+        ACCOUNTS.c.id != account.name,
+    )
+    return int(connection.execute(sa.select(sa.func.count()).where(*same)).scalar_one())
+
+
+def _find(connection: Connection, name: str) -> Account | None:
+    row = connection.execute(
+        sa.select(ACCOUNTS).where(ACCOUNTS.c.id == name, ACCOUNTS.c.state != "ended")
+    ).first()
+    return None if row is None else _account(row)
+
+
+def _account(row: Row[tuple[object, ...]]) -> Account:
+    return Account(row.id, Duty(row.duty), Side(row.side), row.state)
+
+
+def _secret(connection: Connection, name: str) -> Row[tuple[object, ...]] | None:
+    return connection.execute(sa.select(SECRETS).where(SECRETS.c.account == name)).first()
+
+
+def _new_code(connection: Connection, name: str) -> str:
+    code = new_code(15)
+    blank = {"salt": None, "digest": None, "totp": None, "totp_used": 0}
+    put(connection, SECRETS, {"account": name, "code": _digest(code), **blank})
+    return code
+
+
+def _digest(code: str) -> str:
+    return hashlib.sha256(plain_code(code).encode()).hexdigest()

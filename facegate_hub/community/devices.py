@@ -1,0 +1,121 @@
+"""Browsers that are logged in: each a random cookie, listed to its holder, ended by them at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from facegate_hub.community.schema import DEVICES
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from facegate_hub.community.book import Book, Doer, Writing
+
+DAY = 86_400
+RESIDENT_SECONDS = 180 * DAY
+"""A phone that is not used for so long is forgotten."""
+STAFF_SECONDS = 30 * 60
+"""A console that nobody touches."""
+STAFF_MOST_SECONDS = 10 * 3600
+"""A shift, whoever touches it."""
+ROLL_EVERY = 24
+"""Noted again after this part of the time: a look at a page is not a write."""
+MOST_LABEL = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One browser: `label` is what it said it is, times are UTC seconds."""
+
+    id: str
+    holder: str
+    label: str
+    made_at: int
+    used_at: int
+    until: int
+
+
+class Devices:
+    """Who is logged in where. Any thread, any process."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def begin(self, holder: Doer, label: str) -> str:
+        """Return the cookie of a new device."""
+        with self._book.writing() as writing:
+            return begin_device(writing, holder, label)
+
+    def find(self, token: str) -> Device | None:
+        """Return the device of a cookie while it lives, and let its time roll on."""
+        if not token:
+            return None
+        now = self._book.now()
+        with self._book.looking() as connection:
+            row = connection.execute(sa.select(DEVICES).where(DEVICES.c.token == _digest(token))).first()
+        if row is None or row.until <= now:
+            return None
+        device = Device(row.id, row.holder, row.label, row.made_at, row.used_at, row.until)
+        lasts = _seconds(device.holder)
+        if device.holder.startswith("account:") and now - device.made_at > STAFF_MOST_SECONDS:
+            return None
+        if now - device.used_at > lasts // ROLL_EVERY:
+            rolled = {"used_at": now, "until": now + lasts}
+            with self._book.engine.begin() as connection:
+                connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device.id).values(**rolled))
+        return device
+
+    def all(self, holder: Doer) -> list[Device]:
+        """Return a holder's devices, newest first."""
+        query = sa.select(DEVICES).where(DEVICES.c.holder == str(holder), DEVICES.c.until > self._book.now())
+        with self._book.looking() as connection:
+            rows = connection.execute(query.order_by(DEVICES.c.made_at.desc())).all()
+        return [Device(row.id, row.holder, row.label, row.made_at, row.used_at, row.until) for row in rows]
+
+    def end(self, holder: Doer, device: str) -> None:
+        """Log one device of a holder out."""
+        self._end(holder, "device.ended", DEVICES.c.id == device)
+
+    def end_all(self, holder: Doer, but: str = "") -> None:
+        """Log all devices of a holder out, but for one."""
+        self._end(holder, "device.ended", DEVICES.c.id != but)
+
+    def _end(self, holder: Doer, kind: str, which: sa.ColumnElement[bool]) -> None:
+        with self._book.writing() as writing:
+            gone = writing.connection.execute(
+                sa.delete(DEVICES).where(DEVICES.c.holder == str(holder), which)
+            ).rowcount
+            if gone:
+                writing.enter(holder, kind, str(holder), count=gone)
+
+
+def begin_device(writing: Writing, holder: Doer, label: str) -> str:
+    """Begin a device within a commit and return its cookie; those whose time is up are forgotten."""
+    token = secrets.token_urlsafe(32)
+    connection: Connection = writing.connection
+    connection.execute(sa.delete(DEVICES).where(DEVICES.c.until <= writing.at))
+    values = {
+        "id": secrets.token_hex(8),
+        "token": _digest(token),
+        "holder": str(holder),
+        "label": label[:MOST_LABEL],
+        "made_at": writing.at,
+        "used_at": writing.at,
+        "until": writing.at + _seconds(str(holder)),
+    }
+    connection.execute(sa.insert(DEVICES).values(**values))
+    writing.enter(holder, "device.begun", str(holder))
+    return token
+
+
+def _seconds(holder: str) -> int:
+    return STAFF_SECONDS if holder.startswith("account:") else RESIDENT_SECONDS
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

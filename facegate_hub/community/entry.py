@@ -1,0 +1,132 @@
+"""How residents get in: an invitation by a one-time code, handed over where identity was checked.
+
+Looking at a code uses nothing up: link scanners and chat previews open every link they see. Only accepting
+does. There is no login by face, by telephone number, or with one account for a flat.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from edge.errors import CommunityRefused
+from edge.web.accounts import new_code, plain_code
+from edge.words import message
+from facegate_hub.community.book import Change, Doer
+from facegate_hub.community.devices import begin_device
+from facegate_hub.community.people import NewPerson, TieKind, add_person, require_flat
+from facegate_hub.community.schema import INVITATIONS, PEOPLE
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Row
+
+    from facegate_hub.community.book import Book
+
+DAY = 86_400
+VALID_DAYS = 7
+CODE_LETTERS = 20
+"""99 bits: beyond guessing, at the page and from the digest."""
+MOST_OPEN = 3
+"""Open invitations of one flat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """An open invitation: to a flat, as what; for somebody known already, or for whoever holds the code."""
+
+    id: str
+    flat: str
+    kind: TieKind
+    person: str | None
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What whoever accepts an invitation says: ignored where the invitation is for somebody known."""
+
+    name: str
+    language: str
+    device: str
+
+
+class Invitations:
+    """Invitations of all flats. Any thread."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def invite(self, by: Doer, flat: str, kind: TieKind, person: str | None = None) -> str:
+        """Make an invitation and return its code, which is stored nowhere. Raises `CommunityRefused`."""
+        code = new_code(CODE_LETTERS)
+        with self._book.writing() as writing:
+            require_flat(writing.connection, flat)
+            if person is None and self._open(writing.connection, flat, writing.at) >= MOST_OPEN:
+                raise CommunityRefused(message("community.refused.invitations", most=MOST_OPEN))
+            values: dict[str, str | int | None] = {"flat": flat, "kind": kind.value, "person": person}
+            values |= {"state": "open", "until": writing.at + VALID_DAYS * DAY}
+            made = Change(INVITATIONS, _digest(code), values)
+            writing.enter(by, "invitation.made", f"flat:{flat}", made, tie=kind.value)
+        return code
+
+    def look(self, code: str) -> Invitation | None:
+        """Return what a code invites to, None for one that is wrong, used or too old; uses nothing up."""
+        with self._book.looking() as connection:
+            return _invitation(_row(connection, code), self._book.now())
+
+    def accept(self, code: str, arrival: Arrival) -> tuple[str, str]:
+        """Use a code up; return (person, cookie of the device). Raises `CommunityRefused`."""
+        with self._book.writing() as writing:
+            found = _invitation(_row(writing.connection, code), writing.at)
+            if found is None:
+                raise CommunityRefused(message("community.refused.code"))
+            used = Change(INVITATIONS, found.id, {"state": "used"})
+            writing.enter(Doer("code"), "invitation.used", f"flat:{found.flat}", used)
+            person = found.person
+            if person is None:
+                new = NewPerson(arrival.name, found.flat, found.kind, arrival.language)
+                person = add_person(writing, Doer("code"), new)
+            elif not _is_active(writing.connection, person):
+                raise CommunityRefused(message("community.refused.code"))
+            return person, begin_device(writing, Doer("person", person), arrival.device)
+
+    def withdraw(self, by: Doer, flat: str) -> int:
+        """Withdraw every open invitation of a flat and return how many."""
+        with self._book.writing() as writing:
+            query = sa.select(INVITATIONS.c.id).where(*_is_open(flat, writing.at))
+            gone = list(writing.connection.execute(query).scalars())
+            for identity in gone:
+                withdrawn = Change(INVITATIONS, identity, {"state": "withdrawn"})
+                writing.enter(by, "invitation.withdrawn", f"flat:{flat}", withdrawn)
+        return len(gone)
+
+    @staticmethod
+    def _open(connection: Connection, flat: str, now: int) -> int:
+        count = sa.select(sa.func.count()).select_from(INVITATIONS).where(*_is_open(flat, now))
+        return int(connection.execute(count).scalar_one())
+
+
+def _is_open(flat: str, now: int) -> tuple[sa.ColumnElement[bool], ...]:
+    return INVITATIONS.c.flat == flat, INVITATIONS.c.state == "open", INVITATIONS.c.until > now
+
+
+def _row(connection: Connection, code: str) -> Row[tuple[object, ...]] | None:
+    return connection.execute(sa.select(INVITATIONS).where(INVITATIONS.c.id == _digest(code))).first()
+
+
+def _invitation(row: Row[tuple[object, ...]] | None, now: int) -> Invitation | None:
+    if row is None or row.state != "open" or row.until <= now:
+        return None
+    return Invitation(row.id, row.flat, TieKind(row.kind), row.person, row.until)
+
+
+def _is_active(connection: Connection, person: str) -> bool:
+    state = connection.execute(sa.select(PEOPLE.c.state).where(PEOPLE.c.id == person)).scalar()
+    return state == "active"
+
+
+def _digest(code: str) -> str:
+    return hashlib.sha256(plain_code(code).encode()).hexdigest()

@@ -1,0 +1,232 @@
+"""People, flats, and what ties them: who lives or owns where, and since when."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from edge.errors import CommunityRefused
+from edge.words import message
+from facegate_hub.community.book import Change
+from facegate_hub.community.schema import DEVICES, FLATS, PEOPLE, TIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.engine import Connection
+
+    from facegate_hub.community.book import Book, Doer, Writing
+
+MOST_NAME = 64
+
+
+class TieKind(StrEnum):
+    """What somebody is to a flat."""
+
+    OWNER = "owner"
+    FAMILY = "family"
+    TENANT = "tenant"
+    GUARDIAN = "guardian"
+
+
+@dataclass(frozen=True, slots=True)
+class FlatTie:
+    """One tie: `until` is None while it holds."""
+
+    id: str
+    flat: str
+    kind: TieKind
+    since: int
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody as staff and they themselves see them; `name` is None when they were erased."""
+
+    id: str
+    state: str
+    language: str
+    name: str | None
+    contact: str | None
+    resident: str | None
+    ties: tuple[FlatTie, ...] = ()
+
+    @property
+    def flats(self) -> tuple[str, ...]:
+        """The flats that they belong to now."""
+        return tuple(tie.flat for tie in self.ties if tie.until is None)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """Somebody who comes: `contact` is a telephone number or address, `resident` their id in the roster."""
+
+    name: str
+    flat: str
+    kind: TieKind
+    language: str = "zh"
+    contact: str = ""
+    resident: str = ""
+
+
+class Register:
+    """The compound's people. Any thread."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def put_flats(self, by: Doer, flats: Iterable[tuple[str, str, str]]) -> int:
+        """Make flats, each (id, building, unit), and return how many were new."""
+        with self._book.writing() as writing:
+            known = set(writing.connection.execute(sa.select(FLATS.c.id)).scalars())
+            new = {flat[0]: flat for flat in flats if flat[0] not in known}
+            for identity, building, unit in new.values():
+                values: dict[str, str | int | None] = {"building": building, "unit": unit}
+                writing.enter(by, "flat.made", f"flat:{identity}", Change(FLATS, identity, values))
+        return len(new)
+
+    def flats(self) -> dict[str, str]:
+        """Return every flat's building, by flat."""
+        with self._book.looking() as connection:
+            rows = connection.execute(sa.select(FLATS.c.id, FLATS.c.building).order_by(FLATS.c.id))
+            return {row.id: row.building for row in rows}
+
+    def add(self, by: Doer, new: NewPerson) -> str:
+        """Add somebody with their first tie and return their id. Raises `CommunityRefused`."""
+        with self._book.writing() as writing:
+            return add_person(writing, by, new)
+
+    def tie(self, by: Doer, person: str, flat: str, kind: TieKind) -> None:
+        """Tie somebody to one more flat. Raises `CommunityRefused`."""
+        with self._book.writing() as writing:
+            require_flat(writing.connection, flat)
+            if self._one(writing.connection, person).state != "active":
+                raise CommunityRefused(message("community.refused.person"))
+            _tie(writing, by, person, flat, kind)
+
+    def end_tie(self, by: Doer, tie: str) -> None:
+        """End a tie now. Whoever has none left has left: their devices are logged out the same second."""
+        with self._book.writing() as writing:
+            row = writing.connection.execute(
+                sa.select(TIES).where(TIES.c.id == tie, TIES.c.until.is_(None))
+            ).first()
+            if row is None:
+                raise CommunityRefused(message("community.refused.gone"))
+            ended = Change(TIES, tie, {"until": writing.at})
+            writing.enter(by, "tie.ended", f"person:{row.person}", ended, flat=row.flat)
+            if not self._one(writing.connection, row.person).flats:
+                left = Change(PEOPLE, row.person, {"state": "left"})
+                writing.enter(by, "person.left", f"person:{row.person}", left)
+                mine = DEVICES.c.holder == f"person:{row.person}"
+                writing.connection.execute(sa.delete(DEVICES).where(mine))
+
+    def change(self, by: Doer, person: str, **values: str) -> None:
+        """Change name, contact or language of somebody."""
+        with self._book.writing() as writing:
+            self._one(writing.connection, person)
+            row: dict[str, str | int | None] = {}
+            for name, value in values.items():
+                kept = writing.keep(value, f"person:{person}") if value and name != "language" else value
+                row[name] = kept or None
+            changed = Change(PEOPLE, person, row)
+            writing.enter(by, "person.changed", f"person:{person}", changed, what=sorted(values))
+
+    def one(self, person: str) -> Person:
+        """Return one person. Raises `CommunityRefused` when there is none of this id."""
+        with self._book.looking() as connection:
+            return self._one(connection, person)
+
+    def names(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of people that are known; who was erased is not among them."""
+        with self._book.looking() as connection:
+            query = sa.select(PEOPLE.c.id, PEOPLE.c.name).where(PEOPLE.c.id.in_(set(ids)))
+            marks = {row.id: row.name for row in connection.execute(query) if row.name}
+            texts = self._book.texts(connection, set(marks.values()))
+        return {person: texts[mark] for person, mark in marks.items() if mark in texts}
+
+    def search(self, wanted: str, most: int = 50) -> list[Person]:
+        """Return people whose name, flat or contact holds `wanted`, at most so many; all for nothing."""
+        needle = wanted.strip().casefold()
+        with self._book.looking() as connection:
+            found = [
+                person
+                for person in self._all(connection)
+                if person.state != "erased" and needle in _haystack(person)
+            ]
+        return sorted(found, key=lambda person: (person.flats, person.name or ""))[:most]
+
+    def of_flat(self, flat: str) -> list[Person]:
+        """Return who belongs to a flat now."""
+        with self._book.looking() as connection:
+            return [person for person in self._all(connection) if flat in person.flats]
+
+    def _one(self, connection: Connection, person: str) -> Person:
+        found = self._all(connection, PEOPLE.c.id == person)
+        if not found:
+            raise CommunityRefused(message("community.refused.person"))
+        return found[0]
+
+    def _all(self, connection: Connection, *conditions: sa.ColumnElement[bool]) -> list[Person]:
+        rows = connection.execute(sa.select(PEOPLE).where(*conditions)).all()
+        ids = {row.id for row in rows}
+        wanted = (
+            sa.select(TIES).where(TIES.c.person.in_(ids) if conditions else sa.true()).order_by(TIES.c.id)
+        )
+        ties: dict[str, list[FlatTie]] = {}
+        for tie in connection.execute(wanted):
+            one = FlatTie(tie.id, tie.flat, TieKind(tie.kind), tie.since, tie.until)
+            ties.setdefault(tie.person, []).append(one)
+        marks = {mark for row in rows for mark in (row.name, row.contact, row.resident) if mark}
+        texts = self._book.texts(connection, marks)
+        return [
+            Person(
+                *(row.id, row.state, row.language, texts.get(row.name or "")),
+                *(texts.get(row.contact or ""), texts.get(row.resident or "")),
+                ties=tuple(ties.get(row.id, ())),
+            )
+            for row in rows
+        ]
+
+
+def add_person(writing: Writing, by: Doer, new: NewPerson) -> str:
+    """Add somebody within a commit and return their id. Raises `CommunityRefused`."""
+    name = new.name.strip()
+    if not 0 < len(name) <= MOST_NAME or not name.isprintable():
+        raise CommunityRefused(message("community.refused.name", most=MOST_NAME))
+    require_flat(writing.connection, new.flat)
+    person = new_id()
+    owner = f"person:{person}"
+    values: dict[str, str | int | None] = {"state": "active", "language": new.language, "since": writing.at}
+    for column, text in (("name", name), ("contact", new.contact.strip()), ("resident", new.resident)):
+        values[column] = writing.keep(text, owner) if text else None
+    writing.enter(by, "person.added", owner, Change(PEOPLE, person, values))
+    _tie(writing, by, person, new.flat, new.kind)
+    return person
+
+
+def new_id() -> str:
+    """Return a random id that says nothing, the moment it was made included."""
+    return secrets.token_hex(10)
+
+
+def require_flat(connection: Connection, flat: str) -> None:
+    """Raise `CommunityRefused` for a flat that is not there."""
+    if connection.execute(sa.select(FLATS.c.id).where(FLATS.c.id == flat)).first() is None:
+        raise CommunityRefused(message("community.refused.flat", flat=flat[:32]))
+
+
+def _tie(writing: Writing, by: Doer, person: str, flat: str, kind: TieKind) -> None:
+    values: dict[str, str | int | None] = {"person": person, "flat": flat, "kind": kind.value}
+    values |= {"since": writing.at, "until": None, "proof": None}
+    writing.enter(
+        by, "tie.made", f"person:{person}", Change(TIES, new_id(), values), flat=flat, tie=kind.value
+    )
+
+
+def _haystack(person: Person) -> str:
+    return "\n".join([person.name or "", person.contact or "", *person.flats]).casefold()
