@@ -34,9 +34,9 @@ SEVERAL = 4
 BATCHES = (1, SEVERAL)
 """Probes per scan that are timed: one face, and a few at once."""
 
-SMALLEST_ROWS = 512
+SMALLEST_ROWS = 256
 STEP = 4
-"""Sizes timed are 512, 2048, ... up to the gallery's; a gallery between two takes the nearer."""
+"""Sizes timed are 256, 1024, ... up to the gallery's; a gallery between two takes the nearer."""
 
 ROWS_TO_GROW_TO = 8192
 """A smaller gallery is measured with noise of this size: it may grow before the next start."""
@@ -48,11 +48,10 @@ HOPELESS = 4.0
 """A backend this many times slower than the best is not timed at the next size, 4 times larger."""
 
 REPEATS = 4
-OWN_CACHE_BYTES = 1 << 20
 EVICT_BYTES = 24 << 20
-"""What is larger than a core's own cache has left all of them by the time the next face has been
-embedded (37 MB of weights), so this much is written between timings. With 8 MB a backend won that
-was 1.5 times slower in use (10,000 x 512)."""
+"""The gallery has left the caches by the time the next face has been embedded (37 MB of weights), so
+this much is written between timings. With 8 MB a backend won that was 1.5 times slower in use
+(10,000 x 512)."""
 
 
 def _optional(module: str, name: str, *settings: int) -> Callable[[], Backend]:
@@ -184,7 +183,7 @@ def _fastest(
 def _race(snapshot: Snapshot, backends: Sequence[Backend], batch: int) -> dict[Backend, float]:
     """Return the microseconds of one scan, the least of several: taking turns, disturbed the least."""
     probes = _unit_noise(batch, snapshot.originals.shape[1])
-    evict = np.empty(EVICT_BYTES if snapshot.originals.nbytes > OWN_CACHE_BYTES else 0, np.uint8)
+    evict = np.empty(EVICT_BYTES, np.uint8)
     best = dict.fromkeys(backends, np.inf)
     for _ in range(REPEATS):
         for backend in backends:
@@ -199,6 +198,8 @@ def _search(backend: Backend, snapshot: Snapshot, probes: NDArray[np.float32]) -
     if backend.ranks:
         for probe in probes:
             backend.rank(snapshot, probe).nearest(FIRST_K)
+    elif len(probes) == 1:
+        backend.score(snapshot, probes[0])
     else:
         backend.scan(snapshot, probes)
 

@@ -27,14 +27,15 @@ COMPARED_AT_ONCE = 4096
 
 def exact_similarities(rows: Rows, probe: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return (k,) float64: the cosine similarity of each row with a (D,) float32 probe. Any thread."""
-    similarities: NDArray[np.float64] = (rows.astype(np.float64) * probe.astype(np.float64)).sum(axis=1)
+    products = np.multiply(rows, probe, dtype=np.float64)  # both widened first, so every product is exact
+    similarities: NDArray[np.float64] = np.add.reduce(products, axis=1)
     return similarities
 
 
 def exact_at(originals: Rows, indices: NDArray[np.intp], probe: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return (k,) float64: the similarities of `originals[indices]`, a bounded number at a time."""
     if len(indices) <= COMPARED_AT_ONCE:
-        return exact_similarities(originals[indices], probe)
+        return exact_similarities(originals.take(indices, axis=0), probe)
     parts = np.array_split(indices, -(-len(indices) // COMPARED_AT_ONCE))
     return np.concatenate([exact_similarities(originals[part], probe) for part in parts])
 
@@ -50,8 +51,8 @@ def best_two(similarities: Iterable[float], owners: Iterable[int], names: Sequen
     for owner, similarity in zip(owners, similarities, strict=True):
         if similarity > best.get(owner, -np.inf):
             best[owner] = similarity
-    ranked = sorted(best.items(), key=lambda entry: (-entry[1], names[entry[0]]))
-    (first, similarity), *others = ranked
+    ranked = sorted([(-similarity, names[owner]) for owner, similarity in best.items()])
+    (first, name), *others = ranked
     if not others:
-        return Match(names[first], similarity)
-    return Match(names[first], similarity, names[others[0][0]], others[0][1])
+        return Match(name, -first)
+    return Match(name, -first, others[0][1], -others[0][0])

@@ -9,7 +9,7 @@ import numpy as np
 from edge.matcher.backends.float32 import Float32
 from edge.matcher.choice import Choice
 from edge.matcher.nearest import NearestSearch
-from edge.matcher.search import NOBODY, Finding, Search, stranger
+from edge.matcher.search import NOBODY, Finding, Search, at_once, stranger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,7 +66,20 @@ class Matcher:
         `probe` is (D,) float32 of unit length; raises `ProbeRefused` for anything else. Equal
         similarities go to the smallest resident id.
         """
-        return self.identify_batch(np.asarray(probe)[None])[0]
+        probe = np.asarray(probe)
+        self.gallery.admission.check_probe(probe)
+        snapshot = self.gallery.snapshot
+        if not snapshot.templates:
+            return NOBODY
+        backend = self._backend(snapshot, 1)
+        if backend.ranks:
+            near = _near(backend, snapshot, probe)
+            return self._counted([near], [near.best_two_near()])[0]
+        scores, unit, width = backend.score(snapshot, probe)
+        search = Search(snapshot, probe, unit, width)
+        match = search.best_two(scores)
+        self.rescored += search.rescored
+        return match
 
     def use(self, choice: Choice) -> None:
         """Search with `choice` from now on; a matter of speed, never of answers."""
@@ -76,6 +89,8 @@ class Matcher:
 
     def identify_batch(self, probes: NDArray[np.float32]) -> list[Match]:
         """Return one match per row of (Q, D) float32 `probes`, all from one gallery version."""
+        if len(probes) == 1 and probes.ndim == 2:
+            return [self.identify(probes[0])]
         self.gallery.admission.check_probes(probes)
         snapshot = self.gallery.snapshot
         if not snapshot.templates or not len(probes):
@@ -95,8 +110,9 @@ class Matcher:
         Identity: similarity >= `threshold` and the lead over the best other resident >= `margin`,
         which is not negative. Raises `ProbeRefused`. Any thread.
         """
-        self.gallery.admission.check_probe(probe)
-        return self._decide(self.gallery.snapshot, probe, threshold, margin)
+        gallery = self.gallery
+        gallery.admission.check_probe(probe)
+        return self._decide(gallery.snapshot, probe, threshold, margin)
 
     def _decide(
         self, snapshot: Snapshot, probe: NDArray[np.float32], threshold: float, margin: float
@@ -106,21 +122,22 @@ class Matcher:
         backend = self._backend(snapshot, 1)
         if backend.ranks:
             near = _near(backend, snapshot, probe)
-            finding = near.decide_near(threshold, margin)
-            self.rescored += near.rescored
-            return finding
-        scores, (unit,), (width,) = backend.scan(snapshot, probe[None])
+            return self._counted([near], [near.decide_near(threshold, margin)])[0]
+        scores, unit, width = backend.score(snapshot, probe)
+        certain = at_once(snapshot, scores, unit, width, threshold, margin)
+        if certain is not None:
+            return certain
         search = Search(snapshot, probe, unit, width)
-        finding = search.decide(scores, threshold, margin)
-        self.rescored += search.rescored
-        return finding
+        return self._counted([search], [search.decide(scores, threshold, margin)])[0]
 
     def decide_batch(self, probes: NDArray[np.float32], threshold: float, margin: float) -> list[Finding]:
         """Return one decision per row of (Q, D) float32 `probes`, from one gallery version."""
+        if len(probes) == 1 and probes.ndim == 2:
+            return [self.decide(probes[0], threshold, margin)]
         self.gallery.admission.check_probes(probes)
         snapshot = self.gallery.snapshot
         backend = self._backend(snapshot, len(probes))
-        if backend.ranks or len(probes) <= 1 or len(snapshot.owner) <= FEW_ROWS:
+        if backend.ranks or not len(probes) or len(snapshot.owner) <= FEW_ROWS:
             return [self._decide(snapshot, probe, threshold, margin) for probe in probes]
         searches, scores = _scan(backend, snapshot, probes)
         return self._counted(searches, _decide_together(searches, scores, threshold, margin))

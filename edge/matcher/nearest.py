@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.matcher.search import NOBODY, Search, stranger
+from edge.matcher.search import NOBODY, Finding, Search, SearchVerdict, leads, stranger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.domain import Match
-    from edge.matcher.search import Finding
 
 FIRST_K = 32
 """Enough for nearly every probe: 17 rows were compared per full answer at 100,000 x 128."""
@@ -54,10 +53,10 @@ class NearestSearch(Search):
                 return stranger(at_most)
             owners = self.snapshot.owner[rows].tolist()
             other = next((i for i, owner in enumerate(owners) if owner != owners[0]), -1)
-            others_at_most = scores.item(other) / self.unit + self.width
-            certain = self._identity(owners[0], at_most, others_at_most, threshold, margin)
-            if certain is not None:
-                return certain
+            at_least, others = at_most - 2 * self.width, scores.item(other) / self.unit + self.width
+            if at_least >= threshold and leads(self.snapshot, owners[0], at_least, others, margin):
+                name = self.snapshot.arena.names[owners[0]]
+                return Finding(SearchVerdict.IDENTITY, name, at_least, at_most, others)
             cut = self.cut(threshold - margin, scores)
             if complete or scores[-1] < cut:
                 enough = scores >= cut

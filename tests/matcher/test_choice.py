@@ -10,16 +10,16 @@ import textwrap
 import pytest
 
 from edge.errors import ConfigError
-from edge.matcher.choice import ROWS_TO_GROW_TO, Choice, choose, measure, noise_gallery
+from edge.matcher.choice import ROWS_TO_GROW_TO, SMALLEST_ROWS, Choice, choose, measure, noise_gallery
 from tests.matcher.galleries import backend_names, forced
 
 
 def test_every_backend_at_hand_is_timed_and_the_fastest_taken() -> None:
     gallery = noise_gallery(100, 64)
     choice = measure(gallery)
-    timed = {timing.backend for timing in choice.timings if timing.rows == 512}
+    timed = {timing.backend for timing in choice.timings if timing.rows == SMALLEST_ROWS}
     assert "float32" in timed
-    for size, batch in ((512, 1), (ROWS_TO_GROW_TO, 4)):
+    for size, batch in ((SMALLEST_ROWS, 1), (ROWS_TO_GROW_TO, 4)):
         times = {t.backend: t.scan_us for t in choice.timings if (t.rows, t.probes) == (size, batch)}
         assert choice.backend(size, batch).name == min(times, key=lambda name: times[name])
     assert str(ROWS_TO_GROW_TO) in choice.reason

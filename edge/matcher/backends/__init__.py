@@ -31,6 +31,14 @@ class Scan(NamedTuple):
     widths: list[float]
 
 
+Scores = tuple["NDArray[Any]", float, float]
+"""One probe against the n rows of a snapshot: scores, unit, width, |similarity - scores[i] / unit| <= width.
+
+The scores are (n,), float32 or int32, and belong to the caller until the same thread scans again. (A
+plain tuple: made for every probe.)
+"""
+
+
 class Scanner(Protocol):
     """Scores every row."""
 
@@ -40,6 +48,9 @@ class Scanner(Protocol):
 
     def scan(self, snapshot: Snapshot, probes: Rows) -> Scan:
         """Return the scores of (Q, D) float32 `probes`, checked before. Any thread."""
+
+    def score(self, snapshot: Snapshot, probe: NDArray[np.float32]) -> Scores:
+        """Return the scores of one (D,) float32 probe, with fewer calls than `scan`. Any thread."""
 
 
 class Ranking(NamedTuple):

@@ -45,10 +45,15 @@ class CodedProbes(NamedTuple):
 
     def scan(self, snapshot: Snapshot, scores: NDArray[Any]) -> Scan:
         """Return `scores` with the intervals that the equation above gives."""
-        error, scale = snapshot.residual, snapshot.arena.scale
-        fixed, weight = NORM_HIGH * error + SLACK, ROW_NORM + error
-        widths = [fixed + residual * weight for residual in self.residuals]
+        scale = snapshot.arena.scale
+        widths = [interval(snapshot, residual) for residual in self.residuals]
         return Scan(scores, [t * scale for t in self.scales], widths)
+
+
+def interval(snapshot: Snapshot, residual: float) -> float:
+    """Return the width around a score of codes for a probe with this residual norm |eq|."""
+    error = snapshot.residual
+    return NORM_HIGH * error + SLACK + residual * (ROW_NORM + error)
 
 
 def encode(probes: Rows, scale: float) -> CodedProbes:
@@ -57,23 +62,25 @@ def encode(probes: Rows, scale: float) -> CodedProbes:
     Few numpy calls on purpose: between two faces the caches are cold and each costs microseconds.
     """
     codes = np.empty(probes.shape, np.int8)
-    scales, residuals = [], []
-    for row, probe in zip(codes, probes, strict=True):
-        own, residual = scale, _encode_one(row, probe, scale)
-        if residual > WIDEST_RESIDUAL:
-            own = CODE_LIMIT / float(np.abs(probe).max())
-            residual = _encode_one(row, probe, own)
-        scales.append(own)
-        residuals.append(residual)
-    return CodedProbes(codes, scales, residuals)
+    both = [encode_one(row, probe, scale) for row, probe in zip(codes, probes, strict=True)]
+    return CodedProbes(codes, [own for own, _ in both], [residual for _, residual in both])
 
 
-def _encode_one(row: NDArray[np.int8], probe: NDArray[np.float32], scale: float) -> float:
+def encode_one(row: NDArray[np.int8], probe: NDArray[np.float32], scale: float) -> tuple[float, float]:
+    """Write the codes of one probe into `row`, return their scale and the residual norm |eq|."""
+    residual = _write_codes(row, probe, scale)
+    if residual <= WIDEST_RESIDUAL:
+        return scale, residual
+    own = CODE_LIMIT / float(np.abs(probe).max())
+    return own, _write_codes(row, probe, own)
+
+
+def _write_codes(row: NDArray[np.int8], probe: NDArray[np.float32], scale: float) -> float:
     """Write the codes of `probe` into `row` and return the residual norm, measured on those codes.
 
     A component beyond the scale wraps around; that shows as an enormous residual.
     """
-    scaled = probe * np.float32(scale)
+    scaled = probe * scale
     row[:] = np.rint(scaled)
     scaled -= row
     return math.sqrt(scaled.dot(scaled)) / scale

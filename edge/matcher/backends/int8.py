@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numkong
 import numpy as np
 
-from edge.matcher.backends.codes import encode
+from edge.matcher.backends.codes import encode, encode_one, interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.matcher.arena import Snapshot
-    from edge.matcher.backends import Scan
+    from edge.matcher.backends import Scan, Scores
     from edge.matcher.exact import Rows
 
 TOUCHED_BYTES = 256 << 10
@@ -33,6 +33,13 @@ class Stream:
         # float32, not the kernel's own int32: that would take the packed route, 3x slower here.
         scores = numkong.cdist(snapshot.codes, coded.codes, "dot", out_dtype="f32")
         return coded.scan(snapshot, np.asarray(scores).ravel())
+
+    def score(self, snapshot: Snapshot, probe: NDArray[np.float32]) -> Scores:
+        """Return the scores of one (D,) float32 probe. Any thread."""
+        row = np.empty((1, len(probe)), np.int8)
+        scale, residual = encode_one(row[0], probe, snapshot.arena.scale)
+        scores = numkong.cdist(snapshot.codes, row, "dot", out_dtype="f32")
+        return np.asarray(scores).ravel(), scale * snapshot.arena.scale, interval(snapshot, residual)
 
 
 class Fold:
@@ -62,6 +69,17 @@ class Fold:
         packed = numkong.dots_pack(scratch.columns)
         self._multiply(codes, packed, scratch.tensor)
         return coded.scan(snapshot, scratch.scores[: len(snapshot.owner) * count])
+
+    def score(self, snapshot: Snapshot, probe: NDArray[np.float32]) -> Scores:
+        """Return the scores of one (D,) float32 probe. Any thread."""
+        kept: Single | None = getattr(self._scratch, "single", None)
+        if kept is None or kept.rows != len(snapshot.owner) or kept.arena_codes is not snapshot.arena.codes:
+            kept = self._scratch.single = _single(snapshot, self._columns)
+        own = snapshot.arena.scale
+        scale, residual = encode_one(kept.first, probe, own)
+        kept.others[:] = kept.first
+        self._multiply(kept.folded, numkong.dots_pack(kept.columns), kept.tensor)
+        return kept.scores, scale * own, interval(snapshot, residual)
 
     def _multiply(self, codes: NDArray[np.int8], packed: Any, out: Any) -> None:
         numkong.dots_packed(codes, packed, out=out)
@@ -107,6 +125,40 @@ class Scratch(NamedTuple):
     blocks: NDArray[np.int8]
     tensor: Any
     scores: NDArray[np.int32]
+
+
+class Single(NamedTuple):
+    """One thread's buffers for one probe against the codes of one version of the gallery.
+
+    `first` and `others` are the probe's places in `columns`, `folded` the codes as `Fold` reads them,
+    `scores` the (rows,) int32 view of numkong's `tensor`. `arena_codes` says whose codes they are: the
+    block, not the snapshot, or residents who were removed would not be erased.
+    """
+
+    arena_codes: NDArray[np.int8]
+    rows: int
+    folded: NDArray[np.int8]
+    columns: NDArray[np.int8]
+    first: NDArray[np.int8]
+    others: NDArray[np.int8]
+    tensor: Any
+    scores: NDArray[np.int32]
+
+
+def _single(snapshot: Snapshot, fold: int) -> Single:
+    rows, folded = len(snapshot.owner), snapshot.folded(fold)
+    scratch = _scratch((), len(folded), fold, (1, snapshot.codes.shape[1]))
+    blocks = scratch.blocks[:, 0]
+    return Single(
+        snapshot.arena.codes,
+        rows,
+        folded,
+        scratch.columns,
+        blocks[0],
+        blocks[1:],
+        scratch.tensor,
+        scratch.scores[:rows],
+    )
 
 
 def _scratch(key: tuple[int, ...], rows: int, fold: int, shape: tuple[int, ...]) -> Scratch:
