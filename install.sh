@@ -83,6 +83,7 @@ door() {
   place 0644 systemd/tmpfiles.conf /usr/lib/tmpfiles.d facegate.conf
   place 0644 systemd/modules-load.conf /usr/lib/modules-load.d facegate.conf
   place 0644 systemd/60-facegate.rules /etc/udev/rules.d
+  place 0644 systemd/completion.bash /usr/share/bash-completion/completions facegate
   [ -e "$DESTDIR/etc/facegate/config.toml" ] || place 0640 systemd/config.toml /etc/facegate
   [ -z "$DESTDIR" ] || return 0
   systemd-sysusers /usr/lib/sysusers.d/facegate.conf
@@ -118,7 +119,7 @@ remove_door() {
   systemctl disable --now facegate facegate-relay
   rm -f /etc/systemd/system/facegate.service /etc/systemd/system/facegate-relay.service \
     /usr/lib/sysusers.d/facegate.conf /usr/lib/tmpfiles.d/facegate.conf /usr/lib/modules-load.d/facegate.conf \
-    /etc/udev/rules.d/60-facegate.rules
+    /etc/udev/rules.d/60-facegate.rules /usr/share/bash-completion/completions/facegate
   echo "kept: /var/lib/facegate, /etc/facegate and the users facegate and facegate-relay"
 }
 

@@ -5,9 +5,23 @@ A message names the thing, the value, the rule and the way out.
 
 from __future__ import annotations
 
-from typing import Any
+import difflib
+from typing import TYPE_CHECKING, Any
 
 from edge.words import Message, has
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return the end of an error about an unknown `word`: the nearest known one, or all of them.
+
+    `cutoff` is how alike they must be, from 0 to 1 (difflib's ratio).
+    """
+    names = list(known)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=cutoff)
+    return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(names) or 'none'}"
 
 
 class FacegateError(Exception):

@@ -10,12 +10,12 @@ import importlib
 import os
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from edge import __version__
-from edge.errors import ConfigError, FacegateError
+from edge.errors import ConfigError, FacegateError, did_you_mean
 from edge.extras import what_is_missing
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 # Before numpy loads: a second thread of a small matrix product only waits for a core that embeds.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Before OpenCV loads: what a camera or a clip lacks is told in our words; OpenCV and FFmpeg would add theirs.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 EXTENSIONS = "facegate.commands"
 """Entry-point group of tables like `COMMANDS` that other installed packages bring (pyproject.toml)."""
@@ -104,6 +107,15 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101 - a table of ours or of an installed package
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was typed; an unknown one is refused with the nearest known one."""
+        word = args[0]
+        if not ctx.resilient_parsing and not word.startswith("-") and self.get_command(ctx, word) is None:
+            ctx.fail(f"{word}: there is no such command{did_you_mean(word, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
@@ -124,19 +136,37 @@ def app() -> None:
     """
 
 
-def main() -> None:
-    """Run the command line and turn our own errors into one clear line and an exit code."""
+def main(words: list[str] | None = None) -> NoReturn:
+    """Run the command line and leave: an error is one line that begins with `facegate:`, and an exit code.
+
+    `words` is what was typed after `facegate`; None reads it from the process.
+    """
     try:
-        app(standalone_mode=True)
-    except ConfigError as error:
-        click.echo(f"facegate: {error}", err=True)
-        sys.exit(EXIT_CONFIG)
-    except FacegateError as error:
-        click.echo(f"facegate: {error}", err=True)
+        sys.exit(app.main(words, standalone_mode=False))
+    except click.UsageError as error:
+        if error.ctx is not None and error.message != error.ctx.get_help():
+            click.echo(error.ctx.get_usage(), err=True)
+            _stop(error.format_message(), error.exit_code)
+        click.echo(error.message, err=True)  # a group without a command: click says how it is used
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _stop(error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _stop("stopped", EXIT_FAILED)
+    except BrokenPipeError:  # `facegate events | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
+    except ConfigError as error:
+        _stop(str(error), EXIT_CONFIG)
+    except FacegateError as error:
+        _stop(str(error), EXIT_FAILED)
     except ModuleNotFoundError as error:
         missing = what_is_missing(error.name)
         if missing is None:
             raise
-        click.echo(f"facegate: {missing}", err=True)
-        sys.exit(EXIT_FAILED)
+        _stop(missing, EXIT_FAILED)
+
+
+def _stop(words: str, code: int) -> NoReturn:
+    click.echo(f"facegate: {words}", err=True)
+    sys.exit(code)

@@ -162,6 +162,8 @@ def remove_card(card_or_resident_id: str, data: Path) -> None:
 def _remove(resident_id: str, data: Path) -> None:
     with opened(data) as store:
         count = store.remove(resident_id)
+    if not count:
+        raise StoreError(f"{resident_id}: has no PIN and no card; facegate pin list, facegate card list")
     click.echo(f"{resident_id}: {count} PIN(s) and card(s) removed")
 
 

@@ -58,6 +58,7 @@ def demo(
 
     Example: facegate demo
     """
+    from edge.camera.file import VideoFile
     from edge.demo.show import Show, save_sheet
     from edge.faces.liveness.load import LivenessWish, load_liveness, load_nets
     from edge.replay.door import Recognition, ReplayDoor
@@ -66,6 +67,8 @@ def demo(
     if (camera or video) and not galleries:
         raise click.UsageError("--camera and --video need --gallery: who may come in?")
     models = open_models()
+    if video:
+        VideoFile(video).close()  # told before minutes of enrolling
     if not camera and not video:
         load_nets()  # an act that nothing can judge would show nothing
     residents, source, title_at, expected = _programme(models, camera, video, galleries, seconds)

@@ -6,6 +6,10 @@ import uuid
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import click
+
+from edge.errors import StoreError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -63,6 +67,17 @@ class Notes:
         """Close the journal."""
         if self._journal is not None:
             self._journal.close()
+
+
+@contextmanager
+def looked_at(data: Path) -> Iterator[tuple[ResidentStore, ConsentLedger]]:
+    """Give the residents and consents of a folder that must be there. Raises `StoreError` when it is not."""
+    if not data.exists():
+        raise StoreError(f"{data}: there is no such folder; name the door's own with --data")
+    with opened(data) as (store, ledger, _):
+        if not store.list():
+            click.echo(f"{data}: nobody is enrolled here; facegate enrol add", err=True)
+        yield store, ledger
 
 
 @contextmanager

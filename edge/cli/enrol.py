@@ -14,7 +14,7 @@ import click
 
 from edge.cli.consent.agreement import Agreement, agreement_options, recorded
 from edge.cli.data_dir import data_option
-from edge.cli.door_files import opened
+from edge.cli.door_files import looked_at, opened
 from edge.cli.identity import PERSON_NAME, RESIDENT_ID
 from edge.events import Kind
 
@@ -117,7 +117,7 @@ def list_(as_json: bool, data: Path) -> None:
 
     Example: facegate enrol list
     """
-    with opened(data) as (store, _, _):
+    with looked_at(data) as (store, _):
         for resident in store.list():
             models: dict[str, int] = {}
             for template in store.templates_of(resident.id):

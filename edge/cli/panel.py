@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from edge.cli.data_dir import data_option
+from edge.cli.rates import RATE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +37,11 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str) -> ZoneI
 @click.option("--port", default=8443, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
 @click.option(
-    "--fpir", default=1e-3, show_default=True, help="Strangers let in per visit, as the door has it."
+    "--fpir",
+    type=RATE,
+    default=1e-3,
+    show_default=True,
+    help="Strangers let in per visit, as the door has it.",
 )
 @click.option(
     "--liveness",

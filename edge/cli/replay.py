@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from edge.cli.rates import RATE
+
 if TYPE_CHECKING:
     from edge.domain import Decision
     from edge.replay.door import Figures
@@ -26,7 +28,7 @@ LIVENESS = click.Choice(["off", "passive", "strict"])
     type=click.Path(path_type=Path),
     help="Folder with one folder per resident, holding photos or clips. May be given several times.",
 )
-@click.option("--fpir", type=float, default=1e-3, show_default=True, help="Strangers let in per visit.")
+@click.option("--fpir", type=RATE, default=1e-3, show_default=True, help="Strangers let in per visit.")
 @click.option("--similarity", type=float, default=None, help="Experts: a bare threshold instead.")
 @click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
 @click.option("--liveness", type=LIVENESS, default="off", show_default=True, help="Attack detection.")
@@ -69,6 +71,7 @@ def replay(
 
     Example: facegate replay walk-up.mp4 --gallery residents/ --json
     """
+    from edge.camera.file import VideoFile
     from edge.enrol.shots import ShotTaker
     from edge.faces.liveness.demands import Demands
     from edge.faces.liveness.load import LivenessWish, load_liveness
@@ -78,6 +81,7 @@ def replay(
     from edge.replay.process import memory_mb, seconds_since_start
     from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
+    VideoFile(clip).close()  # a clip that cannot be read is told before minutes of enrolling
     models = open_models(model)
     folders = load_folders(
         galleries,

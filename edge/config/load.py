@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from edge.addresses import MASK, masked
 from edge.config.settings import Settings
-from edge.errors import ConfigError
+from edge.errors import ConfigError, did_you_mean
 from edge.extras import placed
 
 if TYPE_CHECKING:
@@ -152,8 +151,7 @@ def _is_section(kind: Any) -> bool:
 def _suggestion(where: list[str]) -> str:
     model = _section(where[:-1])
     known = list(model.model_fields) if model else []
-    near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}"
+    return did_you_mean(where[-1], known, cutoff=0.5)
 
 
 def _purpose(where: list[str]) -> str:

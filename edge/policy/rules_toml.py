@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from datetime import date  # noqa: TC003 - pydantic reads it at run time
 from types import MappingProxyType
@@ -11,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, did_you_mean
 from edge.policy.holidays import public_holidays
 from edge.policy.lockout import FAILURES_BEFORE_ALARM, FAILURES_BEFORE_PAUSE, PAUSE_SECONDS, LockoutRule
 from edge.policy.methods import Method  # noqa: TC001 - pydantic reads it at run time
@@ -114,7 +113,7 @@ def _mistake(item: Mapping[str, Any]) -> str:
     if item["type"] != "extra_forbidden":
         return f"{place}: {item['msg']} (found: {item['input']!r})"
     table = _TABLES.get(str(item["loc"][0]), _Rules) if len(item["loc"]) > 1 else _Rules
-    return f"{place}: there is no such setting{_did_you_mean(str(item['loc'][-1]), table.model_fields)}"
+    return f"{place}: there is no such setting{did_you_mean(str(item['loc'][-1]), table.model_fields)}"
 
 
 _TABLES: dict[str, type[_Table]] = {
@@ -125,12 +124,6 @@ _TABLES: dict[str, type[_Table]] = {
     "passback": _Passback,
     "lockout": _Lockout,
 }
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = difflib.get_close_matches(word, names, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(names) or 'none'}"
 
 
 def _passback(table: _Passback | None) -> PassbackRule:
@@ -218,7 +211,7 @@ class _Builder:
         for day, kind in self._rules.special_days.items():
             if kind not in known:
                 self._mistakes.append(
-                    f"special_days.{day}: no schedule speaks of {kind!r}{_did_you_mean(kind, known)}"
+                    f"special_days.{day}: no schedule speaks of {kind!r}{did_you_mean(kind, known)}"
                 )
         self._check_day_kinds()
         return MappingProxyType(self._rules.special_days)
@@ -228,7 +221,7 @@ class _Builder:
         for schedule in self._schedules.values():
             for kind in schedule.days:
                 if kind not in named:
-                    hint = _did_you_mean(kind, [*named, *GROUPS_OF_DAYS])
+                    hint = did_you_mean(kind, [*named, *GROUPS_OF_DAYS])
                     self._mistakes.append(f"schedules.{schedule.name}.{kind}: no day is of this kind{hint}")
 
     def _find_schedule(self, place: str, name: str) -> Schedule:
@@ -236,7 +229,7 @@ class _Builder:
 
     def _named(self, place: str, name: str) -> Schedule:
         if name not in self._schedules:
-            hint = _did_you_mean(name, self._schedules)
+            hint = did_you_mean(name, self._schedules)
             self._mistakes.append(f"{place}: there is no schedule {name!r}{hint}")
         return self._schedules.get(name, NEVER)
 
@@ -276,7 +269,7 @@ class _Builder:
             self._mistakes.append(f"groups.{name}: a level has this name too; residents could mean either")
         for level in group.levels:
             if level not in self._rules.levels:
-                hint = _did_you_mean(level, self._rules.levels)
+                hint = did_you_mean(level, self._rules.levels)
                 self._mistakes.append(f"groups.{name}.levels: there is no level {level!r}{hint}")
         return RightsGroup(
             name=name,

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
 from edge.cli.data_dir import default_data_dir
+from edge.cli.table import columns
 from edge.domain import EventDraft
 from edge.store.journal import SqliteJournal
 
@@ -41,21 +43,50 @@ def test_events_are_listed_newest_last(tmp_path, journal):
     """With who, why, the numbers, and a warning when the clock cannot be trusted."""
     code, lines = run("--data", tmp_path)
     assert code == 0
-    assert [line.split()[0] for line in lines] == ["1", "2", "3"]
-    assert all(
-        part in lines[1] for part in ("(unknown clock)", "access.granted", "anna", '{"similarity": 0.7}')
+    assert [line.split()[0] for line in lines] == ["no", "1", "2", "3"]
+    assert lines[2].split()[3:6] == ["access.granted", "anna", "granted"]
+    assert lines[2].endswith("(unknown clock) similarity 0.7")
+
+
+def test_times_are_those_of_the_site(tmp_path, journal):
+    """In the zone that was asked for, named in the heading."""
+    at = datetime.fromisoformat(json.loads(run("--data", tmp_path, "--json")[1][0])["ts"])
+    for zone in ("Asia/Shanghai", "America/New_York"):
+        _, lines = run("--data", tmp_path, "--zone", zone)
+        assert f"time ({zone})" in lines[0]
+        shown = datetime.fromisoformat(" ".join(lines[1].split()[1:3])).replace(tzinfo=ZoneInfo(zone))
+        assert abs(shown - at) < timedelta(milliseconds=1)
+
+
+def test_a_chinese_number_of_a_flat_keeps_the_columns(tmp_path, journal):
+    """A Chinese character takes two columns."""
+    journal.append(draft("access.granted", resident_id="3栋1203", reason="granted"))
+    _, lines = run("--data", tmp_path)
+    assert columns(lines[4][: lines[4].index("granted", 60)]) == columns(
+        lines[2][: lines[2].index("granted", 60)]
     )
 
 
 def test_events_can_be_chosen_by_kind_time_and_number(tmp_path, journal):
     """A kind takes in what is below it; options combine."""
-    assert len(run("--data", tmp_path, "--kind", "access")[1]) == 2
-    assert len(run("--data", tmp_path, "--kind", "acc")[1]) == 0
-    assert len(run("--data", tmp_path, "--since", "1h")[1]) == 2
-    assert len(run("--data", tmp_path, "--since", "2001-01-01")[1]) == 3
-    assert [line.split()[0] for line in run("--data", tmp_path, "-n", 1)[1]] == ["3"]
-    assert [line.split()[0] for line in run("--data", tmp_path, "-n", 1, "--kind", "access")[1]] == ["2"]
-    assert len(run("--data", tmp_path, "-n", 0)[1]) == 3
+
+    def numbers(*options):
+        return [int(line.split()[0]) for line in run("--data", tmp_path, *options)[1][1:]]
+
+    assert numbers("--kind", "access") == [1, 2]
+    assert numbers("--since", "1h") == [2, 3]
+    assert numbers("--since", "2001-01-01") == [1, 2, 3]
+    assert numbers("-n", 1) == [3]
+    assert numbers("-n", 1, "--kind", "access") == [2]
+    assert numbers("-n", 0) == [1, 2, 3]
+    assert numbers("--person", "anna") == [2]
+    assert numbers("--reason", "unknown_credential") == [1]
+
+
+def test_no_event_that_fits_is_said(tmp_path, journal):
+    """And not shown as an empty success."""
+    _, lines = run("--data", tmp_path, "--person", "nobody")
+    assert "none of the events fits" in lines[-1]
 
 
 def test_a_time_that_is_none_is_refused(tmp_path, journal):
@@ -126,6 +157,7 @@ def test_follow_prints_events_as_they_happen(tmp_path, journal):
         text=True,
     )
     try:
+        assert "kind" in follower.stdout.readline()
         assert "door.forced" in follower.stdout.readline()
         journal.append(draft("door.held"))
         assert "door.held" in follower.stdout.readline()

@@ -175,6 +175,7 @@ def test_install_puts_every_file_in_its_place(tmp_path: Path) -> None:
         "etc/systemd/system/facegate-relay.service",
         "etc/udev/rules.d/60-facegate.rules",
         "usr/lib/modules-load.d/facegate.conf",
+        "usr/share/bash-completion/completions/facegate",
         "usr/lib/sysusers.d/facegate.conf",
         "usr/lib/tmpfiles.d/facegate.conf",
     }

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from edge.cli.rates import RATE
+
 if TYPE_CHECKING:
     from edge.bench.gate.run import Result
 
@@ -29,7 +31,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     show_default=True,
     help="What the yes of one network alone is worth; ask wants a PIN, which nobody types here.",
 )
-@click.option("--fpir", type=float, default=1e-3, show_default=True)
+@click.option("--fpir", type=RATE, default=1e-3, show_default=True)
 @click.option("--only", default="", help="Scenes whose name holds this.")
 @click.option("--short", is_flag=True, help="One of each kind, no hours.")
 @click.option("--report", type=click.Path(path_type=Path), help="Folder for a table and a plot.")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import click
 
 from edge.cli import LazyGroup
+from edge.cli.rates import RATE
 
 COMMANDS = {
     "video": ("edge.cli.bench.group:video", "What recognising a recording costs, peers beside it."),
@@ -32,7 +33,7 @@ def bench() -> None:
 @click.command()
 @click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--gallery", "galleries", multiple=True, required=True, type=click.Path(path_type=Path))
-@click.option("--fpir", type=float, default=1e-3, show_default=True)
+@click.option("--fpir", type=RATE, default=1e-3, show_default=True)
 @click.option("--rounds", default=3, show_default=True, help="Fresh processes, ours and theirs in turn.")
 @click.option("--liveness", type=click.Choice(["off", "passive", "strict"]), default="off", show_default=True)
 @click.option("--peer-script", type=click.Path(exists=True, path_type=Path), help="A script of peers to run.")

@@ -12,7 +12,7 @@ import click
 from edge.cli.consent.agreement import Agreement, agreement_options, recorded
 from edge.cli.consent.papers import export, receipt_key, verify_receipt
 from edge.cli.data_dir import data_option
-from edge.cli.door_files import opened
+from edge.cli.door_files import looked_at, opened
 from edge.cli.identity import RESIDENT_ID
 from edge.cli.run import DEFAULT_CONFIG
 from edge.events import Kind
@@ -105,7 +105,7 @@ def list_(missing: bool, as_json: bool, data: Path) -> None:
     """
     from edge.consent.rules import matchable
 
-    with opened(data) as (store, ledger, _):
+    with looked_at(data) as (store, ledger):
         in_force = ledger.in_force()
         for resident in store.list():
             kept, objections = matchable(store.templates_of(resident.id), in_force)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge.cli import LazyGroup
+from edge.cli.rates import RATE
 
 if TYPE_CHECKING:
     from edge.bench.evaluate.images import Embedded, PhotoEmbedder
@@ -69,7 +70,7 @@ def verification(images: Path, pairs: Path, model: str, as_json: bool) -> None:
 @click.command("open-set")
 @IMAGES
 @click.option("--protocol", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--fpir", default=1e-3, show_default=True, help="Wanted rate of strangers let in.")
+@click.option("--fpir", type=RATE, default=1e-3, show_default=True, help="Wanted rate of strangers let in.")
 @click.option("--gates", is_flag=True, help="Enrol only photos that are good enough, as the door does.")
 @click.option(
     "--spoil",
