@@ -93,6 +93,7 @@ door() {
   chown -R facegate:facegate /var/lib/facegate
   [ ! -S /run/udev/control ] || { udevadm control --reload && udevadm trigger --subsystem-match=gpio; }
   started facegate-relay facegate
+  "$prefix/bin/facegate" doctor || true # what is red here is what is still to be done
   echo "next: edit /etc/facegate/config.toml, then follow docs/install.md: the first hour"
 }
 

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("edge.cli.demo:demo", "Watch the door work, with no hardware and no network."),
     "run": ("edge.cli.run:run", "Run the door controller (the service)."),
     "config": ("edge.cli.config:config", "Print the effective configuration, secrets masked."),
+    "doctor": ("edge.cli.doctor:doctor", "Look at everything this door needs; name the way out."),
     "enrol": ("edge.cli.enrol:enrol", "Add, list and remove residents' faces."),
     "consent": ("edge.cli.consent.group:consent", "Record, list and withdraw consents to face matching."),
     "panel": ("edge.cli.panel:panel", "Serve the web page: enrol, look, withdraw."),

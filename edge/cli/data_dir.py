@@ -54,9 +54,14 @@ def _option(callback: Callable[[click.Context, click.Parameter, Path], Path] | N
     )
 
 
-def _as_owner(_context: click.Context, _parameter: click.Parameter, data: Path) -> Path:
+def work_as_owner(data: Path) -> None:
+    """Become the folder's owner for good, where root runs this and it is somebody else's."""
     owner = owner_to_become(data)
     if owner is not None:
         click.echo(f"working as {owner.name}, to whom {data} belongs", err=True)
         become(owner)
+
+
+def _as_owner(_context: click.Context, _parameter: click.Parameter, data: Path) -> Path:
+    work_as_owner(data)
     return data

@@ -57,9 +57,14 @@ def _is_taken(file: int, data: Path) -> bool:
     return True
 
 
+def runs_here(data: Path) -> bool:
+    """Return whether a door runs on this folder."""
+    return (data / LOCK_FILE).exists() and not _is_free(data / LOCK_FILE)
+
+
 def require_no_door(data: Path, way_out: str) -> None:
     """Raise `StoreError` with `way_out` while a door runs on this folder."""
-    if (data / LOCK_FILE).exists() and not _is_free(data / LOCK_FILE):
+    if runs_here(data):
         raise StoreError(f"{data}: a door is running here; {way_out}")
 
 

@@ -1,0 +1,161 @@
+"""Looks at each part of a door; none changes anything, and none disturbs a door that runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import ssl
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.errors import FacegateError
+from edge.events import Kind
+from edge.faces.liveness.fusion import WEAK_NETWORKS
+from edge.faces.liveness.load import best_set
+from edge.faces.manifest import load_manifest
+from edge.faces.weights import checked
+from edge.runtime.clock_trust import FARTHEST_LEAP, system_is_synchronised
+from edge.runtime.kept_time import CLOCK_FILE, read_kept
+from edge.service.checkup.finding import Finding, amber, green, red
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from edge.config.settings import Settings
+    from edge.service.checkup.recently import RecentEvents
+
+PATIENCE_SECONDS = 4.0
+"""How long broker, page and guard may take to answer."""
+LOW_MB, TIGHT_MB = 200, 1_000
+"""Free space: the journal's reserve is gone below the first; an update needs the second."""
+
+
+def models(settings: Settings, directory: Path) -> Finding:
+    """Return whether the files of recognition are there and whole."""
+    try:
+        manifest = load_manifest()
+        wanted = [manifest.model(settings.recognition.model)]
+        wanted += [model for model in manifest.models.values() if model.default and model.is_needed]
+        for model in wanted:
+            checked(model, directory)
+    except FacegateError as error:
+        return red("models", "missing", problem=str(error))
+    return green("models", "fine", model=settings.recognition.model)
+
+
+def liveness(settings: Settings, directory: Path) -> Finding:
+    """Return what tells living faces from pictures here."""
+    section = settings.recognition
+    if section.liveness == "off":
+        return red("liveness", "off")
+    try:
+        names = section.liveness_networks or best_set(directory)
+        for name in names:
+            checked(load_manifest().model(name), directory)
+    except FacegateError as error:
+        return red("liveness", "missing", problem=str(error))
+    if set(names) <= set(WEAK_NETWORKS):
+        return amber("liveness", "weak", networks=list(names))
+    return green("liveness", "fine", networks=list(names))
+
+
+def guard(settings: Settings, recent: RecentEvents, is_running: bool) -> Finding:  # noqa: FBT001
+    """Return whether somebody holds the relay line."""
+    section = settings.lock
+    if section.driver == "dry-run":
+        return red("guard", "dry")
+    if is_running:
+        lost = recent.newest(Kind.LOCK_GUARD_LOST, Kind.LOCK_GUARD_BACK)
+        if lost is not None and lost.kind == Kind.LOCK_GUARD_LOST:
+            return red("guard", "lost", socket=str(section.guard_socket))
+        return green("guard", "fine")
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)) as attempt:
+        attempt.settimeout(PATIENCE_SECONDS)
+        try:
+            attempt.connect(str(section.guard_socket))
+        except OSError:
+            return red("guard", "lost", socket=str(section.guard_socket))
+    return green("guard", "fine")
+
+
+def inputs(settings: Settings) -> Finding:
+    """Return which inputs are wired, as the settings say."""
+    names = ("contact", "rex", "tamper", "fire", "bell")
+    wired = [name for name in names if getattr(settings.sensors, name) is not None]
+    chips = sorted(Path("/dev").glob("gpiochip*"))
+    if wired and not any(os.access(chip, os.R_OK | os.W_OK) for chip in chips):
+        return red("inputs", "closed", chips=[str(chip) for chip in chips] or "-")
+    if not wired:
+        return amber("inputs", "none")
+    if "contact" not in wired:
+        return amber("inputs", "blind", wired=wired)
+    return green("inputs", "fine", wired=wired)
+
+
+def page(settings: Settings, is_running: bool) -> Finding:  # noqa: FBT001
+    """Return whether the door's page answers, or could."""
+    section = settings.panel
+    if not section.enabled:
+        return green("page", "off")
+    host = "127.0.0.1" if section.host in ("0.0.0.0", "::") else section.host  # noqa: S104 - compared only
+    answers = _answers(host, section.port)
+    if is_running and not answers:
+        return red("page", "silent", address=f"https://{host}:{section.port}")
+    if not is_running and answers:
+        return red("page", "taken", port=section.port)
+    return green("page", "fine", address=f"https://{host}:{section.port}")
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), PATIENCE_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def clock(data: Path, now: datetime) -> Finding:
+    """Return whether the time can be believed."""
+    kept = read_kept(data / CLOCK_FILE)
+    shown = {"now": f"{now:%Y-%m-%d %H:%M}"}
+    if kept.floor is not None and now < kept.floor:
+        return red("clock", "behind", **shown, floor=f"{kept.floor:%Y-%m-%d %H:%M}")
+    if kept.floor is not None and now - kept.floor > FARTHEST_LEAP:
+        return red("clock", "ahead", **shown, floor=f"{kept.floor:%Y-%m-%d %H:%M}")
+    if not system_is_synchronised():
+        return amber("clock", "unsynchronised", **shown)
+    return green("clock", "fine", **shown)
+
+
+def card(data: Path, recent: RecentEvents) -> Finding:
+    """Return whether the disk takes and gives what it should."""
+    free = shutil.disk_usage(data).free // 2**20
+    if recent.problem is not None:
+        return red("card", "journal", problem=recent.problem)
+    if (event := recent.trouble(Kind.HEALTH_STORAGE)) is not None and event.data.get("state") == "failing":
+        return red("card", "failing", file=str(event.data.get("file", "-")))
+    if not os.access(data, os.W_OK):
+        return red("card", "readonly", folder=str(data))
+    if free < LOW_MB:
+        return red("card", "full", free=free)
+    return amber("card", "tight", free=free) if free < TIGHT_MB else green("card", "fine", free=free)
+
+
+def broker(settings: Settings) -> Finding:
+    """Return whether the property's broker can be reached with this door's certificate."""
+    section = settings.mqtt
+    if section is None:
+        return green("broker", "none")
+    address = f"{section.host}:{section.port}"
+    try:
+        with socket.create_connection((section.host, section.port), PATIENCE_SECONDS) as plain:
+            if section.tls:
+                context = ssl.create_default_context(cafile=section.ca_file)
+                if section.cert_file is not None:
+                    context.load_cert_chain(section.cert_file, section.key_file)
+                context.wrap_socket(plain, server_hostname=section.host).close()
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        return red("broker", "unreached", address=address, problem=str(error))
+    return green("broker", "fine", address=address)

@@ -1,0 +1,61 @@
+"""Looks at whom the door knows, and what its rules say of them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from edge.consent.rules import matchable
+from edge.errors import FacegateError
+from edge.events import Kind
+from edge.service.checkup.finding import Finding, amber, green, red
+from edge.store.consents import CONSENTS_FILE, ConsentLedger
+from edge.store.residents import RESIDENTS_FILE, ResidentStore
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from edge.config.settings import Settings
+    from edge.service.checkup.recently import RecentEvents
+
+SHOWN = 5
+BACKUP_DAYS = 30
+
+
+def residents(data: Path) -> Finding:
+    """Return how many people have a face here, and whom of them the door does not match."""
+    if not (data / RESIDENTS_FILE).exists():
+        return amber("residents", "none")
+    try:
+        with (
+            closing(ResidentStore(data / RESIDENTS_FILE)) as store,
+            closing(ConsentLedger(data / CONSENTS_FILE)) as ledger,
+        ):
+            in_force = ledger.in_force()
+            faces = [found for one in store.list() if (found := store.templates_of(one.id))]
+            objections = [who for one in faces for who in matchable(one, in_force)[1]]
+    except FacegateError as error:
+        return red("residents", "unread", problem=str(error))
+    if not faces:
+        return amber("residents", "none")
+    if objections:
+        return red("residents", "unmatched", count=len(objections), who=objections[:SHOWN])
+    return green("residents", "fine", count=len(faces))
+
+
+def rules(settings: Settings) -> Finding:
+    """Return what decides who may pass; a mistake in the file is one of the settings."""
+    path = settings.access.rules
+    return green("rules", "none") if path is None else green("rules", "fine", file=str(path))
+
+
+def backup(recent: RecentEvents, now: datetime) -> Finding:
+    """Return when the journal last told of a backup."""
+    event = recent.newest(Kind.PANEL_BACKUP)
+    if event is None:
+        return amber("backup", "none")
+    if now - event.at > timedelta(days=BACKUP_DAYS):
+        return amber("backup", "old", days=(now - event.at).days)
+    return green("backup", "fine", days=(now - event.at).days)

@@ -1,0 +1,73 @@
+"""A look at the camera: do pictures come, how large and fast, and can a face be judged in them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from edge.camera.source import CameraSpec, open_camera
+from edge.errors import CameraLost
+from edge.events import Kind
+from edge.panel.picture import picture_facts
+from edge.panel.sight import HEAD_METRES, TYPICAL_FOCAL_WIDTHS
+from edge.runtime.clock import SystemClock
+from edge.service.checkup.finding import Finding, amber, green, red
+
+if TYPE_CHECKING:
+    from edge.config.settings import CameraSection
+    from edge.domain import Frame
+    from edge.service.checkup.recently import RecentEvents
+
+WATCHED_SECONDS = 3.0
+"""How long the camera is watched: its exposure settles within one."""
+DARK, BRIGHT = 40.0, 215.0
+"""Mean brightness of the picture's middle, of 255, outside which few faces can be judged."""
+BLURRED = 15.0
+"""Variance of the Laplacian under which a picture of 640x480 has no sharp edge in it."""
+EYES_PX = 20.0
+"""Pixels between the eyes from which a face is judged (`recognition.min_interocular_px` may ask for more)."""
+
+
+def watched(section: CameraSection) -> Finding:
+    """Watch the camera for some seconds. Only while no door runs: most cameras serve one program."""
+    source = section.source.split("@")[-1]  # no password
+    try:
+        frames, seconds = _frames(section)
+    except CameraLost as error:
+        return red("camera", "dead", source=source, problem=str(error))
+    facts = picture_facts(frames[-1].image)
+    seen = {
+        "width": facts.width,
+        "height": facts.height,
+        "rate": f"{(len(frames) - 1) / seconds:.1f}",
+        "metres": f"{HEAD_METRES * TYPICAL_FOCAL_WIDTHS * facts.width / EYES_PX:.1f}",
+    }
+    if not DARK <= facts.brightness <= BRIGHT:
+        return amber("camera", "light", **seen, brightness=round(facts.brightness))
+    return (
+        amber("camera", "blurred", **seen) if facts.sharpness < BLURRED else green("camera", "fine", **seen)
+    )
+
+
+def told(section: CameraSection, recent: RecentEvents) -> Finding:
+    """Return what the running door last said of its camera."""
+    event = recent.trouble(Kind.HEALTH_CAMERA)
+    if event is None:
+        return green("camera", "running")
+    problem = str(event.data.get("detail", "-"))
+    return red("camera", "dead", source=section.source.split("@")[-1], problem=problem)
+
+
+def _frames(section: CameraSection) -> tuple[list[Frame], float]:
+    """Return the frames of some seconds, and how long they took. Raises `CameraLost` when none came."""
+    size = section.width, section.height, section.fps
+    spec = CameraSpec(section.source, *size, rotate=section.rotate, mirror=section.mirror)
+    frames: list[Frame] = []
+    with closing(open_camera(spec, SystemClock())) as source:
+        end = time.monotonic() + WATCHED_SECONDS
+        while time.monotonic() < end and (frame := source.read()) is not None:
+            frames = [*frames[-200:], frame]
+    if not frames:
+        raise CameraLost("no picture came")
+    return frames, max(frames[-1].time - frames[0].time, 1e-3)

@@ -1,0 +1,48 @@
+"""What a running door last wrote of its parts: the checkup must not take camera or guard from it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from edge.errors import FacegateError
+from edge.events import Tone, tone_of
+from edge.store.reader import JOURNAL_FILE, JournalReader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge.domain import DoorEvent
+    from edge.events import Kind
+
+LOOK_BACK = 5_000
+"""Events that are read: some days of a busy door, a tenth of a second."""
+
+
+class RecentEvents:
+    """The newest events of a door's journal; none where there is no journal yet."""
+
+    def __init__(self, data: Path) -> None:
+        self.problem: str | None = None
+        self._newest: dict[str, DoorEvent] = {}
+        if not (data / JOURNAL_FILE).exists():
+            return
+        try:
+            with closing(JournalReader(data / JOURNAL_FILE)) as reader:
+                last = reader.last()
+                begin = 0 if last is None else max(0, last.seq - LOOK_BACK)
+                self._newest = {event.kind: event for event in reader.read(begin, LOOK_BACK)}
+        except FacegateError as error:
+            self.problem = str(error)
+
+    def newest(self, *kinds: Kind) -> DoorEvent | None:
+        """Return the newest event of these kinds."""
+        found = (self._newest[kind] for kind in kinds if kind in self._newest)
+        return max(found, key=lambda event: event.seq, default=None)
+
+    def trouble(self, *kinds: Kind) -> DoorEvent | None:
+        """Return the newest event of these kinds while it tells of something bad, else None."""
+        event = self.newest(*kinds)
+        if event is None or tone_of(event.kind, event.data.get("state")) not in (Tone.BAD, Tone.ALARM):
+            return None
+        return event

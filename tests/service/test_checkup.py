@@ -1,0 +1,165 @@
+"""`facegate doctor`: what is wrong is red, with the way out, and nothing is disturbed."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import edge.service.checkup
+from edge.cli import app
+from edge.config import load_settings
+from edge.domain import EventDraft
+from edge.events import Kind
+from edge.runtime.kept_time import CLOCK_FILE, KeptTime, write_kept
+from edge.service.checkup.door import look_at
+from edge.service.checkup.finding import Light, worst
+from edge.service.own_folder import OwnFolder
+from edge.store.journal import SqliteJournal
+from edge.words import LANGUAGES, has, names, say
+from tests.loopback import free_port
+
+NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
+
+
+class Site:
+    """A door's folder and settings, changed by each test."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.data = place, place / "data"
+        self.data.mkdir()
+
+    def look(self, more: str = "", source: str = "/nowhere/clip.mp4", models: Path | None = None):
+        """Return the findings by name."""
+        text = f'[door]\nid = "gate-1"\n[camera]\nsource = "{source}"\n{more}'
+        (self.place / "c.toml").write_text(
+            text if "[lock]" in more else text + '\n[lock]\ndriver = "dry-run"\n'
+        )
+        found = look_at(load_settings(self.place / "c.toml"), self.data, models or self.data / "models", NOW)
+        return {one.name: one for one in found}
+
+    def wrote(self, *events: tuple[Kind, dict]) -> None:
+        journal = SqliteJournal(self.data / "journal.db", "gate-1", boot="b", clock_trust=lambda: "synced")
+        for kind, data in events:
+            journal.append(EventDraft(kind, NOW - timedelta(days=40), 1.0, data=data))
+        journal.close()
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+def test_each_finding_is_told_in_every_language_with_a_way_out():
+    """And no text is left that nothing says."""
+    used = {f"light_{light}" for light in Light}
+    for path in Path(edge.service.checkup.__file__).parent.glob("*.py"):
+        for light, name, what in re.findall(r'\b(green|amber|red)\(\s*"(\w+)", "(\w+)"', path.read_text()):
+            used |= {name, f"{name}_{what}"} | ({f"{name}_{what}_way_out"} if light != "green" else set())
+    assert used == set(names("checkup."))
+    assert all(has(f"checkup.{name}") for name in used)
+
+
+def test_a_door_without_anything_is_red_and_says_what_to_do(site):
+    """Nothing raises, whatever is missing."""
+    found = site.look()
+    assert {name for name, one in found.items() if one.light is Light.RED} >= {
+        "guard",
+        "camera",
+        "models",
+        "liveness",
+    }
+    for one in found.values():
+        for language in LANGUAGES:
+            assert one.what.said(language)
+            assert (one.way_out is None) == (one.light is Light.GREEN)
+    assert worst(found.values()) is Light.RED
+
+
+def test_a_password_of_the_camera_is_not_shown(site):
+    """Only what follows it."""
+    found = site.look(source=f"rtsp://me:secret@127.0.0.1:{free_port()}/stream")["camera"]
+    assert found.light is Light.RED
+    assert "secret" not in found.what.said()
+
+
+def test_while_the_door_runs_its_journal_tells_of_camera_and_guard(site):
+    """Opening them a second time would take them away from it."""
+    lost = (Kind.HEALTH_CAMERA, {"state": "lost", "detail": "unplugged"}), (Kind.LOCK_GUARD_LOST, {})
+    site.wrote(*lost)
+    own = OwnFolder(site.data)
+    try:
+        found = site.look()
+        assert found["service"].light is Light.GREEN
+        assert found["camera"].light is Light.RED
+        assert "unplugged" in found["camera"].what.said()
+        site.wrote((Kind.HEALTH_CAMERA, {"state": "back"}))
+        assert site.look()["camera"].light is Light.GREEN
+    finally:
+        own.close()
+    assert site.look()["service"].light is Light.AMBER
+
+
+@pytest.mark.parametrize(
+    ("floor", "light"),
+    [(timedelta(days=-1), Light.AMBER), (timedelta(days=1), Light.RED), (timedelta(days=-4000), Light.RED)],
+)
+def test_a_clock_that_cannot_be_right_is_red(site, floor, light):
+    """Before what is certain, or years after it; unsynchronised is something to look at."""
+    write_kept(site.data / CLOCK_FILE, KeptTime(floor=NOW + floor))
+    assert site.look()["clock"].light in (light, Light.GREEN if light is Light.AMBER else light)
+
+
+def test_a_broker_that_nobody_answers_for_is_red_and_events_are_kept(site):
+    """The address stands in the words."""
+    port = free_port()
+    found = site.look(f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\ntls = false\n')["broker"]
+    assert found.light is Light.RED
+    assert f"127.0.0.1:{port}" in found.what.said()
+    with socket.create_server(("127.0.0.1", port)):
+        found = site.look(f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\ntls = false\n')["broker"]
+    assert found.light is Light.GREEN
+
+
+def test_a_page_whose_port_somebody_else_has_is_red(site):
+    """It is the door's only while the door runs."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        panel = f"[panel]\nenabled = true\nport = {port}\n"
+        assert site.look(panel)["page"].light is Light.RED
+        own = OwnFolder(site.data)
+        assert site.look(panel)["page"].light is Light.GREEN
+        own.close()
+    assert site.look(panel)["page"].light is Light.GREEN
+
+
+def test_liveness_that_is_off_is_red(site):
+    """Whatever is installed."""
+    found = site.look('[recognition]\nliveness = "off"\n')["liveness"]
+    assert found.light is Light.RED
+    assert "passive" in found.way_out.said("zh")
+
+
+def test_an_old_backup_is_something_to_look_at(site):
+    """The days are counted."""
+    site.wrote((Kind.PANEL_BACKUP, {}))
+    found = site.look()["backup"]
+    assert found.light is Light.AMBER
+    assert "40" in found.what.said()
+
+
+def test_the_command_prints_findings_and_fails_while_one_is_red(site):
+    """For people in their language, for programs as JSON."""
+    site.look()
+    typed = ["doctor", "--config", str(site.place / "c.toml"), "--data", str(site.data)]
+    told = CliRunner().invoke(app, [*typed, "--language", "zh"])
+    assert told.exit_code == 1
+    assert say("checkup.guard_dry", "zh") in told.output
+    plain = json.loads(CliRunner().invoke(app, [*typed, "--json"]).output)
+    assert plain["light"] == "red"
+    assert {"name", "light", "what", "way_out"} == set(plain["findings"][0])
