@@ -10,6 +10,7 @@ from typing import Any
 
 from edge.errors import SyncError
 from edge.wire.envelope import STORABLES
+from edge.wire.proof import BatchHead
 from edge.wire.shapes import Time, require
 
 MOST_DEEP = 16
@@ -18,25 +19,36 @@ MOST_DEEP = 16
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The events of one message, ready to be stored; `floor` as in `EventSink.store`."""
+    """The events of one message, ready to be stored; `floor` as in `EventSink.store`.
+
+    `proof` is what came along to show whose they are (empty: nothing), `payload` the message itself.
+    """
 
     device: str
     stream: str
     rows: list[dict[str, Any]]
     floor: int
+    proof: str = ""
+    payload: bytes = b""
 
     @property
     def key(self) -> tuple[str, str]:
         """The journal these events are of."""
         return self.device, self.stream
 
+    @property
+    def head(self) -> bytes:
+        """What the proof must prove."""
+        place = (self.stream, self.rows[0]["seq"], self.rows[-1]["seq"])
+        return BatchHead.of(self.device, place, self.floor, self.payload).body
 
-def parse_batch(device: str, payload: bytes, floor: int = 0) -> Batch:
+
+def parse_batch(device: str, payload: bytes, floor: int = 0, proof: str = "") -> Batch:
     """Return what is in one message, or raise `SyncError`."""
     rows = [_row(device, event) for event in _events(payload)]
     if len({row["stream"] for row in rows}) != 1:
         raise SyncError("evt: the events of one message must be of one stream")
-    return Batch(device, rows[0]["stream"], rows, floor)
+    return Batch(device, rows[0]["stream"], rows, floor, proof, payload if proof else b"")
 
 
 def _events(payload: bytes) -> list[dict[str, Any]]:

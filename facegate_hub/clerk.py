@@ -13,8 +13,7 @@ import sqlalchemy as sa
 from edge.broker.clerk import TopicWorker
 from edge.broker.fair_queue import Room
 from edge.errors import SyncError
-from edge.site.provision import is_hub
-from edge.wire.names import DEVICE_ID, device_of
+from edge.wire.names import DEVICE_ID, device_of, is_hub
 from facegate_hub.database import put_all, reading
 from facegate_hub.tables import DEVICES
 

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import sqlalchemy as sa
 
 from edge.errors import SyncError
-from edge.site.provision import HUB
 from edge.wire.configuration import DESIRED, PURPOSE, Desired, Reported
 from edge.wire.messages import parse_shaped
-from edge.wire.names import DEVICE_ID, ROOT
+from edge.wire.names import DEVICE_ID, HUB, ROOT
 from facegate_hub.clerk import HubClerk
 from facegate_hub.database import put, reading
 from facegate_hub.tables import CONFIGS

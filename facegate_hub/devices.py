@@ -11,9 +11,8 @@ import sqlalchemy as sa
 
 from edge.broker.fair_queue import Room
 from edge.errors import SyncError
-from edge.site.provision import HUB
 from edge.wire.messages import Availability, parse_object
-from edge.wire.names import ROOT, device_of
+from edge.wire.names import HUB, ROOT, device_of
 from edge.wire.shapes import printable
 from facegate_hub.clerk import HubClerk, is_door
 from facegate_hub.database import put, put_all, reading

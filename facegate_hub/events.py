@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -16,28 +17,33 @@ from facegate_hub.database import insert_missing
 from facegate_hub.doubts import note_doubts
 from facegate_hub.requests import correct
 from facegate_hub.tables import EVENTS, STREAMS
+from facegate_hub.vouching import doubt_origins, hold_to_proofs, sift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from sqlalchemy.engine import Connection, Engine
 
+    from edge.wire.proof import Origin
     from facegate_hub.batches import Batch
+    from facegate_hub.vouching import Sifted
 
     Key = tuple[str, str]
     """(device, stream)"""
+    ChainLink = tuple[int, str, str, int | None]
+    """(seq, prev, hash, 1 when the door has proven it)"""
 
 STEP = 1000
 GENESIS = "0" * 64
 """What the first event of a journal names as the hash before it."""
-CHAIN = (EVENTS.c.seq, EVENTS.c.prev, EVENTS.c.hash)
+CHAIN = (EVENTS.c.seq, EVENTS.c.prev, EVENTS.c.hash, EVENTS.c.proven)
 KNOWN_SQLITE = sa.text(
-    "SELECT e.device, e.stream, e.seq, e.hash FROM json_each(:asked) AS j JOIN events AS e"
+    "SELECT e.device, e.stream, e.seq, e.hash, e.proven FROM json_each(:asked) AS j JOIN events AS e"
     " ON e.device = json_extract(j.value, '$[0]') AND e.stream = json_extract(j.value, '$[1]')"
     " AND e.seq = json_extract(j.value, '$[2]')"
 )
 KNOWN_POSTGRESQL = sa.text(
-    "SELECT e.device, e.stream, e.seq, e.hash FROM json_array_elements(CAST(:asked AS json)) AS j"
+    "SELECT e.device, e.stream, e.seq, e.hash, e.proven FROM json_array_elements(CAST(:asked AS json)) AS j"
     " JOIN events AS e ON e.device = j.value ->> 0 AND e.stream = j.value ->> 1"
     " AND e.seq = CAST(j.value ->> 2 AS bigint)"
 )
@@ -62,16 +68,31 @@ stored."""
 MOVED = (
     sa.update(STREAMS)
     .where(STREAMS.c.device == sa.bindparam("d"), STREAMS.c.stream == sa.bindparam("s"))
-    .values(upto=sa.bindparam("u"), hash=sa.bindparam("h"), top=sa.bindparam("t"), moved_at=sa.bindparam("m"))
+    .values(
+        upto=sa.bindparam("u"),
+        hash=sa.bindparam("h"),
+        top=sa.bindparam("t"),
+        moved_at=sa.bindparam("m"),
+        proven_from=sa.bindparam("p"),
+    )
+)
+ONE_EVENT = (
+    EVENTS.c.device == sa.bindparam("d"),
+    EVENTS.c.stream == sa.bindparam("s"),
+    EVENTS.c.seq == sa.bindparam("q"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class CommitResult:
-    """What came of a commit: (device, acknowledgement) of each stream, (device, why) of what was refused."""
+    """What came of a commit: (device, acknowledgement) of each stream, (device, why) of what was refused.
+
+    `proven` are the streams whose door proves its events, and wants the acknowledgement proven.
+    """
 
     acks: list[tuple[str, dict[str, Any]]]
     refused: list[tuple[str, str]]
+    proven: frozenset[Key]
 
 
 @dataclass(slots=True)
@@ -84,8 +105,14 @@ class StreamPosition:
     hash: str | None
     top: int
     pruned: int
-    known: dict[int, str] = field(default_factory=dict)
+    proven_from: int | None
+    known: dict[int, tuple[str, bool]] = field(default_factory=dict)
+    """Hash of each event that is there, and whether its door has proven it."""
     rows: list[dict[str, Any]] = field(default_factory=list)
+    proven_late: list[int] = field(default_factory=list)
+    replaced: list[int] = field(default_factory=list)
+    has_begun: bool = False
+    """Whether its door proves its events since this commit."""
     doubts: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -93,24 +120,43 @@ class StreamPosition:
         """The journal."""
         return self.device, self.stream
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether there is anything to write of this journal."""
+        return bool(self.rows or self.doubts or self.proven_late) or self.has_begun
+
     def doubt(self, seq: int, kind: str, what: str) -> None:
         """Note a sign of tampering or loss."""
         place = {"device": self.device, "stream": self.stream, "seq": seq}
         self.doubts.append({**place, "kind": kind, "what": what})
 
-    def take(self, row: dict[str, Any]) -> None:
+    def begin_proofs(self, done: int) -> None:
+        """Take from now on only what the door proves: it sends again whatever it was not told is done."""
+        if self.proven_from is None:
+            self.upto, self.hash = (done, None) if done < self.upto else (self.upto, self.hash)
+            self.proven_from, self.has_begun = self.upto, True
+
+    def take(self, row: dict[str, Any], *, is_proven: bool) -> None:
         """Keep an event unless it is there already; doubt what does not fit."""
         seq, found = row["seq"], row["hash"]
         if seq <= self.pruned:
             return
-        if seq in self.known:
-            if self.known[seq] != found:
+        was, was_proven = self.known.get(seq, (None, False))
+        is_better = is_proven and not was_proven and seq > (self.proven_from or 0)
+        if was is not None and not is_better:
+            if was != found:
                 self.doubt(seq, "again", f"came again as {found}")
             return
+        self.known[seq] = (found, is_proven)
+        if was == found:
+            self.proven_late.append(seq)
+            return
+        if was is not None:
+            self.doubt(seq, "forged", f"what was stored before, {was}, is not what the door proves")
+            self.replaced.append(seq)
         if digest(row["body"]) != found:
             self.doubt(seq, "hash", "its hash does not fit")
-        self.known[seq] = found
-        self.rows.append(row)
+        self.rows.append({**row, "proven": 1 if is_proven else None})
 
     def skip_to(self, floor: int) -> None:
         """Go on after what another hub confirmed."""
@@ -118,12 +164,12 @@ class StreamPosition:
             self.doubt(floor, "floor", f"{self.upto + 1} to {floor} went to another hub")
             self.upto, self.hash = floor, None
 
-    def walk(self, links: Iterable[tuple[int, str, str]]) -> None:
-        """Go on to the first gap, looking at each (seq, prev, hash) of the chain on the way."""
-        for seq, prev, found in links:
+    def walk(self, links: Iterable[ChainLink]) -> None:
+        """Go on to the first gap, looking at each link of the chain on the way."""
+        for seq, prev, found, is_proven in links:
             if seq <= self.upto:
                 continue
-            if seq != self.upto + 1:
+            if seq != self.upto + 1 or (self.proven_from is not None and not is_proven):
                 return
             if self.hash is not None and prev != self.hash:
                 self.doubt(seq, "link", f"does not follow {self.upto}")
@@ -136,20 +182,30 @@ class EventSink:
     The guarantee is in the database: an event is acknowledged only after it was committed, and
     only up to the first gap. What does not fit the hash chain is stored all the same and noted
     as a doubt: refusing it would lose the evidence.
+
+    `origin` tells whose events these are. A door that has proven its events once is held to it: what comes
+    without proof in its name is a doubt and is not stored, and what its proof contradicts gives way. One
+    that never did is of an older version: each of its journals is a doubt until somebody declares so
+    (`Staff.allow_unproven`). What is signed wrongly is never stored.
     """
 
-    def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, engine: Engine, now: Callable[[], float] = time.time, origin: Origin | None = None
+    ) -> None:
         self._engine = engine
         self._now = now
+        self._origin = origin
         self._met: set[Key] = set()
+        self._doubted: set[Key] = set()
+        """Journals without proofs of which this hub has said so."""
 
-    def store(self, device: str, payload: bytes, floor: int = 0) -> dict[str, Any]:
+    def store(self, device: str, payload: bytes, floor: int = 0, proof: str = "") -> dict[str, Any]:
         """Commit the events in one message and return the acknowledgement to send.
 
         `floor` is up to where the door was told, before, that everything has arrived. Raises
-        `SyncError` when the message is not one of events, all of one stream.
+        `SyncError` when the message is not one of events, all of one stream, or not the door's.
         """
-        stored = self.commit([parse_batch(device, payload, floor)])
+        stored = self.commit([parse_batch(device, payload, floor, proof)])
         if stored.refused:
             raise SyncError(stored.refused[0][1])
         return stored.acks[0][1]
@@ -162,18 +218,21 @@ class EventSink:
         """
         now, met = self._now(), self._met if len(self._met) < MOST_MET else set()
         self._met = set()  # until the commit is done: its rows may be undone
+        found = sift(batches, self._origin)
         with self._engine.begin() as connection:
-            refused = self._begin_streams(connection, sorted({batch.key for batch in batches} - met), now)
-            taken = [batch for batch in batches if batch.key not in refused]
-            places = _lock(connection, sorted({batch.key for batch in taken}))
-            _take(connection, places, taken)
+            hold_to_proofs(connection, found)
+            keys = {batch.key for batch in found.taken}
+            refused = self._begin_streams(connection, sorted(keys - met), now)
+            places = _lock(connection, sorted(keys - refused))
+            _take(connection, places, found)
             for place in places.values():
                 _advance(connection, place)
+            doubted = doubt_origins(connection, found, self._doubted, now)
             _write(connection, list(places.values()), now)
-        self._met = met | set(places)
-        acks = [(place.device, {"stream": place.stream, "upto": place.upto}) for place in places.values()]
+        self._met, self._doubted = met | set(places), self._doubted | doubted
         why = f"evt: more than {MOST_NEW_STREAMS} new journals in a day"
-        return CommitResult(acks, [(device, why) for device, _ in sorted(refused)])
+        told = [(device, why) for device, _ in sorted(refused)]
+        return _result(places, told + [(batch.device, f"evt: {flaw}") for batch, flaw in found.forged])
 
     def _begin_streams(self, connection: Connection, fresh: list[Key], now: float) -> set[Key]:
         """Note journals that were never heard of; return those beyond what their doors may begin.
@@ -228,37 +287,66 @@ def _lock(connection: Connection, keys: list[Key]) -> dict[Key, StreamPosition]:
     return {key: _place(connection, rows[key]) for key in keys}
 
 
-def _take(connection: Connection, places: dict[Key, StreamPosition], batches: list[Batch]) -> None:
+def _result(places: dict[Key, StreamPosition], refused: list[tuple[str, str]]) -> CommitResult:
+    acks = [(place.device, {"stream": place.stream, "upto": place.upto}) for place in places.values()]
+    proven = frozenset(place.key for place in places.values() if place.proven_from is not None)
+    return CommitResult(acks, refused, proven)
+
+
+def _take(connection: Connection, places: dict[Key, StreamPosition], found: Sifted) -> None:
     """Sort out what is new; only numbers up to the highest one stored can be known."""
+    proven = [batch for batch in found.proven if batch.key in places]
+    batches = proven + [batch for batch in found.unproven if batch.key in places]
+    for batch in proven:
+        places[batch.key].begin_proofs(batch.floor)
     asked = {
         (*batch.key, row["seq"])
         for batch in batches
         for row in batch.rows
         if row["seq"] <= places[batch.key].top
     }
-    for device, stream, seq, found in _known(connection, sorted(asked)):
-        places[device, stream].known[seq] = found
-    for batch in batches:
+    for device, stream, seq, hashed, is_proven in _known(connection, sorted(asked)):
+        places[device, stream].known[seq] = (hashed, is_proven)
+    for number, batch in enumerate(batches):
         for row in batch.rows:
-            places[batch.key].take(row)
+            places[batch.key].take(row, is_proven=number < len(proven))
+    _correct(connection, places)
     for batch in batches:
         # What a door was told before lies before what it sends: anything else is made up.
         if batch.floor < batch.rows[0]["seq"]:
             places[batch.key].skip_to(batch.floor)
 
 
-def _known(connection: Connection, asked: list[tuple[str, str, int]]) -> Iterator[tuple[str, str, int, str]]:
-    """Yield (device, stream, seq, hash) of those entries that are stored already."""
+def _correct(connection: Connection, places: dict[Key, StreamPosition]) -> None:
+    """Take out what a proof contradicts, and note what is proven only now."""
+    late, gone = (
+        [
+            {"d": place.device, "s": place.stream, "q": seq}
+            for place in places.values()
+            for seq in (place.replaced if is_gone else place.proven_late)
+        ]
+        for is_gone in (False, True)
+    )
+    if late:
+        connection.execute(sa.update(EVENTS).where(*ONE_EVENT).values(proven=1), late)
+    if gone:
+        connection.execute(sa.delete(EVENTS).where(*ONE_EVENT), gone)
+
+
+def _known(
+    connection: Connection, asked: list[tuple[str, str, int]]
+) -> Iterator[tuple[str, str, int, str, bool]]:
+    """Yield (device, stream, seq, hash, whether it is proven) of those entries that are stored already."""
     if asked:
         query = KNOWN_POSTGRESQL if connection.dialect.name == "postgresql" else KNOWN_SQLITE
         for row in connection.execute(query, {"asked": json.dumps(asked)}):
-            yield row.device, row.stream, row.seq, row.hash
+            yield row.device, row.stream, row.seq, row.hash, bool(row.proven)
 
 
 def _advance(connection: Connection, place: StreamPosition) -> None:
     """Walk to the first gap: through what came now, and through what waited behind a gap."""
     place.rows.sort(key=lambda row: row["seq"])
-    came = [(row["seq"], row["prev"], row["hash"]) for row in place.rows]
+    came = [(row["seq"], row["prev"], row["hash"], row["proven"]) for row in place.rows]
     last = place.top
     if came:
         place.top = max(last, came[-1][0])
@@ -270,14 +358,12 @@ def _advance(connection: Connection, place: StreamPosition) -> None:
             return
 
 
-def _links(
-    connection: Connection, place: StreamPosition, came: list[tuple[int, str, str]]
-) -> list[tuple[int, str, str]]:
+def _links(connection: Connection, place: StreamPosition, came: list[ChainLink]) -> list[ChainLink]:
     """Return the next links after `upto`: of those stored before, and of those that came now."""
     later = EVENTS.c.seq > place.upto
     query = sa.select(*CHAIN).where(*_of(place), later).order_by(EVENTS.c.seq).limit(STEP)
-    stored = [(row.seq, row.prev, row.hash) for row in connection.execute(query)]
-    return sorted(stored + [link for link in came if link[0] > place.upto])
+    stored = [(row.seq, row.prev, row.hash, row.proven) for row in connection.execute(query)]
+    return sorted(stored + [link for link in came if link[0] > place.upto], key=itemgetter(0))
 
 
 def _write(connection: Connection, places: list[StreamPosition], now: float) -> None:
@@ -292,16 +378,26 @@ def _write(connection: Connection, places: list[StreamPosition], now: float) -> 
         connection.execute(sa.insert(EVENTS), [{**row, "stored_at": now} for row in rows])
         correct(connection, rows)
     moved = [
-        {"d": place.device, "s": place.stream, "u": place.upto, "h": place.hash, "t": place.top, "m": now}
+        {
+            "d": place.device,
+            "s": place.stream,
+            "u": place.upto,
+            "h": place.hash,
+            "t": place.top,
+            "m": now,
+            "p": place.proven_from,
+        }
         for place in places
-        if place.rows or place.doubts
+        if place.has_changed
     ]
     if moved:
         connection.execute(MOVED, moved)
 
 
 def _place(connection: Connection, row: Any) -> StreamPosition:
-    place = StreamPosition(row.device, row.stream, row.upto, row.hash, row.top or 0, row.pruned or 0)
+    place = StreamPosition(
+        row.device, row.stream, row.upto, row.hash, row.top or 0, row.pruned or 0, row.proven_from
+    )
     if row.top is None:  # left by an older version
         highest = sa.select(sa.func.max(EVENTS.c.seq)).where(*_of(place))
         place.top = connection.execute(highest).scalar() or 0

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from edge.broker.clerk import QUIET_SECONDS
 from edge.errors import SyncError
 from edge.events import Kind
+from edge.wire.messages import EventAck
 from edge.wire.names import ROOT, device_of
+from edge.wire.proof import ACK_PURPOSE, Notary, ack_body
 from facegate_hub.batches import parse_batch
 from facegate_hub.clerk import DATABASE_FAILS, PAUSE_SECONDS, HubClerk, said
 from facegate_hub.devices import Hearsay, note, problem
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from facegate_hub.batches import Batch
 
 LOG = logging.getLogger(__name__)
+
+NOBODY = Notary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +49,22 @@ class Ingest(HubClerk):
 
     What waits is committed together: a hub takes bursts from hundreds of doors on one disk. With
     `share` several hubs divide the doors' messages among them (`$share` of MQTT 5). While the
-    database fails nothing is acknowledged, and doors send again.
+    database fails nothing is acknowledged, and doors send again. `notary` tells whose events these are, and
+    proves our word to doors that prove theirs.
     """
 
     def __init__(
-        self, engine: Engine, share: str | None = None, sleep: Callable[[float], None] = time.sleep
+        self,
+        engine: Engine,
+        share: str | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        notary: Notary = NOBODY,
     ) -> None:
         topic = f"{ROOT}/+/evt"
         super().__init__(engine, "hub-events", (f"$share/{share}/{topic}" if share else topic,))
         self._hearsay = Hearsay(engine)
-        self._sink = EventSink(engine)
+        self._notary = notary
+        self._sink = EventSink(engine, origin=notary.origin)
         self._sleep = sleep
         self._status = IngestStatus()
         self._failures_quiet_until = 0.0
@@ -105,7 +115,11 @@ class Ingest(HubClerk):
     def _store(self, batches: list[Batch], notes: dict[str, dict[str, Any]]) -> None:
         stored = self._sink.commit(batches)
         for device, ack in stored.acks:
-            self.send(f"{ROOT}/{device}/evt/ack", json.dumps(ack).encode())
+            told = EventAck(ack["stream"], ack["upto"])
+            if (device, told.stream) in stored.proven:
+                body = ack_body(device, told.stream, told.upto)
+                told = replace(told, proof=self._notary.prove(body, ACK_PURPOSE) or None)
+            self.send(f"{ROOT}/{device}/evt/ack", told.encode())
         for device, why in stored.refused:
             self._count(refused=1)
             notes.setdefault(device, {}).update(problem(why))
@@ -120,7 +134,7 @@ class Ingest(HubClerk):
         if message.retained:
             return None
         try:
-            batch = parse_batch(device, message.payload, message.done)
+            batch = parse_batch(device, message.payload, message.done, message.proof)
         except SyncError as error:
             LOG.debug("%s: %s", device, error)
             self._count(refused=1)

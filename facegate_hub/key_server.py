@@ -26,10 +26,10 @@ from cryptography import x509
 from edge.durable import write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority
-from edge.site.provision import HUB, TAKEN, is_hub
+from edge.site.provision import TAKEN
 from edge.store.remote_key import PATH
 from edge.store.sealer import KEY_BYTES
-from edge.wire.names import DEVICE_ID
+from edge.wire.names import DEVICE_ID, HUB, is_hub
 
 LOG = logging.getLogger(__name__)
 

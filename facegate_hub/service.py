@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from edge.broker.client import SyncClient
 from edge.broker.settings import BrokerSettings, Tls
 from edge.errors import ConfigError
-from edge.site.provision import HUB, Site
+from edge.site.provision import Site
+from edge.wire.names import HUB
+from edge.wire.proof import Identity, Notary, Origin
 from facegate_hub.commands import Commander
 from facegate_hub.configuration import ConfigurationServer
 from facegate_hub.devices import Attendance
@@ -47,7 +49,7 @@ class Hub:
         self.engine = open_tables(url)
         signer = Site(folder).signer()
         self.roster = RosterLog(self.engine, signer)
-        self.ingest = Ingest(self.engine) if stores_events else None
+        self.ingest = Ingest(self.engine, notary=notary(folder)) if stores_events else None
         self._parts: tuple[TopicWorker, ...] = (
             *([self.ingest] if self.ingest else []),
             RosterServer(self.engine, self.roster),
@@ -93,7 +95,7 @@ class EventWorker:
     def __init__(self, folder: Path, url: str, number: int, share: str | None = None) -> None:
         settings, group = broker_settings(folder, f"{HUB}.{number}"), share or Site(folder).share()
         self.engine = open_tables(url)
-        self.ingest = Ingest(self.engine, group)
+        self.ingest = Ingest(self.engine, group, notary=notary(folder, f"{HUB}.{number}"))
         self.client = SyncClient(settings, [self.ingest], most_wait_seconds=MOST_WAIT_SECONDS)
 
     def start(self) -> None:
@@ -122,6 +124,13 @@ def broker_settings(folder: Path, name: str = HUB) -> BrokerSettings:
         raise ConfigError(f"{mine / name}.key: there is none; run `facegate provision worker`")
     tls = Tls(mine / "ca.crt", mine / f"{name}.crt", mine / f"{name}.key")
     return BrokerSettings(host, name, port, tls=tls)
+
+
+def notary(folder: Path, name: str = HUB) -> Notary:
+    """Return what the hub or worker of this name proves its word with. Raises `ConfigError`."""
+    mine = folder / HUB
+    identity = Identity.load(mine / f"{name}.crt", mine / f"{name}.key")
+    return Notary(identity, Origin.load(mine / "ca.crt", folder / "broker" / "crl.pem"))
 
 
 def database_url(folder: Path) -> str:

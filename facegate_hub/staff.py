@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from edge.errors import ConfigError, SyncError
-from edge.site.provision import HUB, Site
+from edge.site.provision import Site
 from edge.wire.commands import CommandType
+from edge.wire.names import HUB
 from edge.wire.shapes import printable
 from facegate_hub.audit import first_broken, note_wish, read_wishes
 from facegate_hub.clerk import DATABASE_FAILS, said
@@ -30,6 +31,7 @@ from facegate_hub.requests import OPEN, ask, outcome, withdraw
 from facegate_hub.retention import HubRetention
 from facegate_hub.roster import RosterLog
 from facegate_hub.tables import CONFIGS, DEVICES, DOUBTS, HUBS, REQUESTS, open_tables
+from facegate_hub.vouching import allow_unproven
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -128,7 +130,7 @@ class Staff:
     def doors(self) -> list[DoorView]:
         """Return every door that was ever heard, and those provisioned here that never were, by id."""
         state = self._roster.state()
-        names = ("id", "avail", "epoch", "rev", "seen_at", "problem", "problem_at", "shut_out")
+        names = ("id", "avail", "epoch", "rev", "seen_at", "problem", "problem_at", "shut_out", "unproven")
         with reading(self._engine) as connection:
             rows = connection.execute(sa.select(*(DEVICES.c[name] for name in names))).all()
         heard = [_door_view(row, state, time.time()) for row in rows]
@@ -157,6 +159,16 @@ class Staff:
         self._note("let-in-again", {"door": door})
         with self._engine.begin() as connection:
             put(connection, DEVICES, {"id": door, "shut_out": None})
+
+    def allow_unproven(self, door: str, why: str | None) -> None:
+        """Take the events of a door that proves none, of an older version, without a doubt; None: doubt it.
+
+        A door that proved its events before is let off that, until it proves one again.
+        """
+        self._require_known(door)
+        self._note("allow-unproven", {"door": door, "why": why})
+        with self._engine.begin() as connection:
+            allow_unproven(connection, door, None if why is None else printable(why)[:200])
 
     def retire(self, door: str) -> None:
         """Forget a door that was taken away, but not its events. One that speaks again is there again."""
@@ -364,7 +376,8 @@ def _door_view(row: Any, state: RosterState, now: float) -> DoorView:
     is_foreign = (row.epoch or 0) > state.epoch  # what it has is of a database that was lost since
     behind = state.rev if is_foreign else max(0, state.rev - (row.rev or 0))
     is_old = row.problem_at is not None and row.problem_at < now - PROBLEM_SECONDS
-    problem = None if row.problem is None or is_old else printable(row.problem)
+    allowed = None if row.unproven is None else f"events taken without proof: {printable(row.unproven)}"
+    problem = allowed if row.problem is None or is_old else printable(row.problem)
     if row.shut_out is not None:
         problem = f"shut out: {printable(row.shut_out)}"
     return DoorView(row.id, row.avail, behind, row.seen_at, problem)

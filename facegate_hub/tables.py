@@ -42,9 +42,11 @@ EVENTS = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("stored_at", sa.Float),
+    sa.Column("proven", sa.Integer),
     *(sa.Index(f"events_by_{name}", *columns, "stream", "seq") for name, columns in SORTED.items()),
 )
-"""`stored_at` is the hub's clock, seconds since 1970; what an older version stored counts as new."""
+"""`stored_at` is the hub's clock, seconds since 1970; what an older version stored counts as new.
+`proven` is 1 of what its door has proven to be its own, None of the rest."""
 
 STREAMS = sa.Table(
     "streams",
@@ -57,11 +59,13 @@ STREAMS = sa.Table(
     sa.Column("pruned", sa.BigInteger),
     sa.Column("began_at", sa.Float),
     sa.Column("moved_at", sa.Float, index=True),
+    sa.Column("proven_from", sa.BigInteger),
     sa.Index("streams_by_beginning", "device", "began_at"),
 )
 """How far each stream is stored without a gap, the hash there (None: not known), the highest
 number stored at all (None: not known), up to where it was deleted for its age (None: nothing), when it was
-first heard of and when it last grew (seconds since 1970, None: before that was noted)."""
+first heard of and when it last grew (seconds since 1970, None: before that was noted), and after which
+number its door proves each event (None: it proves none, or was allowed to stop)."""
 
 DOUBTS = sa.Table(
     "doubts",
@@ -95,10 +99,12 @@ DEVICES = sa.Table(
     sa.Column("state", sa.Text),
     sa.Column("shut_out", sa.Text),
     sa.Column("reads", sa.Text),
+    sa.Column("unproven", sa.Text),
 )
 """What is known of each door. `seen_at` and `heard_at` (seconds since 1970) are when the door itself last
 said something, `state` is its last word on that topic, `shut_out` why it is not listened to (None: it is),
-`reads` which fields of records it reads that older versions do not know (with commas between)."""
+`reads` which fields of records it reads that older versions do not know (with commas between),
+`unproven` why its events are taken though it proves none (None: each of its journals is doubted)."""
 
 HUBS = sa.Table(
     "hubs",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from edge.broker.settings import BrokerSettings, Tls
 
 DONE = "done"
+PROOF = "proof"
 SHARED = "$share/"
 HEADER_BYTES = 64
 """More than the header and properties of any message of ours."""
@@ -85,18 +86,21 @@ class BrokerSession:
             code, _ = self._client.subscribe(topic, qos=1)
             self._check(code)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False, done: int = 0) -> int:
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, done: int = 0, proof: str = ""
+    ) -> int:
         """Hand one QoS 1 message to the connection and return its message id.
 
-        `done` above 0 travels as a user property: up to where earlier events have arrived. Raises
-        `TooLarge` for a message that the broker does not take; the connection is as good as before.
+        `done` above 0 and a `proof` travel as user properties: up to where earlier events have arrived,
+        and whose these are. Raises `TooLarge` for a message that the broker does not take; the connection
+        is as good as before.
         """
-        if (size := len(payload) + len(topic) + HEADER_BYTES) > self.maximum_packet:
+        if (size := len(payload) + len(topic) + len(proof) + HEADER_BYTES) > self.maximum_packet:
             raise TooLarge(f"{topic}: {size} bytes; this broker takes {self.maximum_packet}")
         properties = None
-        if done:
+        if said := [(DONE, str(done))] * (done > 0) + [(PROOF, proof)] * bool(proof):
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.UserProperty = (DONE, str(done))
+            properties.UserProperty = said
         info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         self._check(info.rc)
         return info.mid
@@ -184,8 +188,9 @@ class BrokerSession:
         self._ended = f"{self._settings.address}: connection ended: {reason}"
 
     def _on_message(self, _c: Any, _u: Any, message: mqtt.MQTTMessage) -> None:
+        said = message.properties
         self.messages.append(
-            Message(message.topic, bytes(message.payload), message.retain, _done(message.properties))
+            Message(message.topic, bytes(message.payload), message.retain, _done(said), _proof(said))
         )
 
     def _on_publish(self, _c: Any, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
@@ -205,6 +210,12 @@ def _done(properties: Properties | None) -> int:
         if name == DONE and value.isascii() and value.isdecimal() and len(value) < 16:
             return int(value)
     return 0
+
+
+def _proof(properties: Properties | None) -> str:
+    """Return the sender's `proof`, empty when it gives none."""
+    said = getattr(properties, "UserProperty", [])
+    return next((str(value) for name, value in said if name == PROOF), "")
 
 
 class _ClosingSocket(ssl.SSLSocket):

@@ -48,6 +48,8 @@ class BrokerSettings:
     tls: Tls | None = None
     ack: Ack = Ack.APPLICATION
     keepalive_seconds: int = 30
+    unsigned_acks: bool = False
+    """Whether the word of a hub that proves nothing counts: one of an older version."""
 
     def __post_init__(self) -> None:
         if not DEVICE_ID.fullmatch(self.device_id):

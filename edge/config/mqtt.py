@@ -32,6 +32,11 @@ class Mqtt(Section):
         description="when an event counts as delivered: stored by the property (application), or by the"
         " broker; default: application when trusted_keys is set, else broker",
     )
+    unsigned_acks: bool = Field(
+        False,
+        description="true: take the word of a hub that does not sign its acknowledgements, one of an older"
+        " version; bring it up to date instead",
+    )
     roster_lease_days: float | None = Field(
         None,
         ge=1,

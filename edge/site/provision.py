@@ -12,7 +12,6 @@ import base64
 import contextlib
 import json
 import os
-import re
 import secrets
 import shutil
 from typing import TYPE_CHECKING
@@ -20,15 +19,12 @@ from typing import TYPE_CHECKING
 from edge.durable import write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority, write_private
-from edge.wire.names import DEVICE_ID, ROOT
+from edge.wire.names import DEVICE_ID, HUB, ROOT, WORKER, is_hub
 from edge.wire.signing import Signer, TrustedKeys
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HUB = "hub"
-WORKER = re.compile(r"hub\.[1-9][0-9]{0,2}")
-"""Names of further hubs that only store events; no door may have one."""
 KEYS_FILE = "trusted-keys.json"
 SHARE_FILE = "share.key"
 
@@ -239,11 +235,6 @@ class Site:
         write_private(hub / "signing.key", json.dumps(fields).encode())
         public = base64.b64encode(Signer(kid, private).public).decode()
         (hub / KEYS_FILE).write_text(json.dumps({kid: public}))
-
-
-def is_hub(name: str) -> bool:
-    """Return whether this name on the broker is the property's, not a door's."""
-    return name == HUB or WORKER.fullmatch(name) is not None
 
 
 def give_to_broker(folder: Path) -> None:

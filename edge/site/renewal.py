@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from edge.durable import write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority
-from edge.site.provision import ACL, HUB, KEYS_FILE, WORKER, WORKER_ACL, give_to_broker, load_trusted_keys
+from edge.site.provision import ACL, KEYS_FILE, WORKER_ACL, give_to_broker, load_trusted_keys
+from edge.wire.names import HUB, WORKER
 from edge.wire.signing import Signer
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ from edge.broker.settings import Ack
 from edge.errors import SyncError
 from edge.sync.window import InFlightWindow
 from edge.wire.messages import MAX_BATCH_EVENTS, EventAck, batch
+from edge.wire.names import is_hub
+from edge.wire.proof import ACK_PURPOSE, EVENTS_PURPOSE, BatchHead, Notary, ack_body
 
 if TYPE_CHECKING:
     import random
@@ -21,8 +23,11 @@ if TYPE_CHECKING:
     from edge.broker.settings import BrokerSettings
     from edge.ports import Outbox
     from edge.wire.messages import Message
+    from edge.wire.proof import Origin
 
 LOG = logging.getLogger(__name__)
+
+NOBODY = Notary()
 
 
 class EventPump:
@@ -31,10 +36,16 @@ class EventPump:
     With `Ack.APPLICATION` events travel in batches and are done when the hub says so on
     `evt/ack`; with `Ack.BROKER` one by one, done at PUBACK. All that is unconfirmed is sent
     again after a reconnect or a silence; receivers drop duplicates by (stream, seq) or id.
+
+    `notary` proves whose events these are, and tells whether an acknowledgement is a hub's: without that
+    proof nothing counts as arrived. It has neither where the broker knows no certificates.
     """
 
-    def __init__(self, outbox: Outbox, settings: BrokerSettings) -> None:
+    def __init__(self, outbox: Outbox, settings: BrokerSettings, notary: Notary = NOBODY) -> None:
         self._outbox = outbox
+        self._device = settings.device_id
+        self._notary = notary
+        self._origin = None if settings.unsigned_acks else notary.origin
         self._topic = settings.topic("evt")
         self._batch_events = MAX_BATCH_EVENTS if settings.ack is Ack.APPLICATION else 1
         self._policy = settings.ack
@@ -62,6 +73,8 @@ class EventPump:
             raise SyncError("evt/ack: retained; an old acknowledgement proves nothing")
         if ack.stream != self._stream:
             return  # of a journal that was replaced
+        if self._origin is not None:
+            self._require_hub(ack, self._origin)
         if ack.upto > (newest := self._outbox.newest()):
             self.problem = f"the hub has event {ack.upto}, this journal ends at {newest}: it lost its end"
             raise SyncError(self.problem)
@@ -89,7 +102,10 @@ class EventPump:
             if not entries:
                 return
             upto, payload = batch(list(entries))
-            mid = session.publish(self._topic, payload, done=self._window.done)
+            done = self._window.done
+            head = BatchHead.of(self._device, (self._stream, entries[0][0], upto), done, payload)
+            proof = self._notary.prove(head.body, EVENTS_PURPOSE)
+            mid = session.publish(self._topic, payload, done=done, proof=proof)
             self._window.launched(mid, upto, now)
 
     def _begin_stream(self, session: BrokerSession, now: float) -> None:
@@ -97,6 +113,18 @@ class EventPump:
         self._stream = self._outbox.stream
         self._window = InFlightWindow(self._policy, self._outbox.done_upto())
         self._window.start(now, session.receive_maximum)
+
+    def _require_hub(self, ack: EventAck, origin: Origin) -> None:
+        """Raise `SyncError` unless a hub of our site says so; what it cannot prove is not done."""
+        if ack.proof is None:
+            self.problem = (
+                "an acknowledgement without a hub's proof: events wait here; bring the hub up to date, or"
+                " set mqtt.unsigned_acks while that cannot be"
+            )
+            raise SyncError(self.problem)
+        name = origin.name(ack.proof, ack_body(self._device, ack.stream, ack.upto), ACK_PURPOSE)
+        if not is_hub(name):
+            raise SyncError(f"evt/ack: proven by {name}, which is no hub")
 
     def _progress(self) -> None:
         self._outbox.mark_done(self._window.done)
@@ -127,20 +155,22 @@ class EventPublisher:
 
     `outbox` is the journal seen by a sender. The broker's absence never delays or fails
     anything here. `others` are further parts that share the connection, `boot` names this run in
-    the availability message, `rng` spreads reconnects. All methods from any thread.
+    the availability message, `rng` spreads reconnects, `notary` is for `EventPump`. All methods from any
+    thread.
     """
 
     def __init__(
         self,
         outbox: Outbox,
         settings: BrokerSettings,
+        notary: Notary = NOBODY,
         *,
         others: Sequence[LinkPart] = (),
         boot: str = "",
         rng: random.Random | None = None,
     ) -> None:
         self._outbox = outbox
-        self._pump = EventPump(outbox, settings)
+        self._pump = EventPump(outbox, settings, notary)
         self.client = SyncClient(settings, (self._pump, *others), boot=boot, rng=rng)
 
     def start(self) -> None:

@@ -26,34 +26,46 @@ MAX_BATCH_EVENTS = 100
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message from the broker. `done` is what an event sender says has arrived before."""
+    """One message from the broker.
+
+    `done` is what an event sender says has arrived before, `proof` what shows whose events these are.
+    """
 
     topic: str
     payload: bytes
     retained: bool
     done: int = 0
+    proof: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class EventAck:
-    """The hub has stored this stream without gap up to this number."""
+    """The hub has stored this stream without gap up to this number; `proof` shows that a hub says so."""
 
     stream: str
     upto: int
+    proof: str | None = None
 
     SHAPE: ClassVar = Table(
         {
             "stream": Text(64, about="the journal"),
             "upto": Whole(about="all of this stream is stored up to this number"),
+            "proof": Text(8192, about="of a hub, as in docs/mqtt.md; only to doors that prove their events"),
         },
+        optional=frozenset({"proof"}),
         is_open=True,
     )
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        proof = {} if self.proof is None else {"proof": self.proof}
+        return json.dumps({"stream": self.stream, "upto": self.upto, **proof}).encode()
 
     @classmethod
     def parse(cls, payload: bytes) -> EventAck:
         """Return the acknowledgement, or raise `SyncError`."""
         fields = parse_shaped(cls.SHAPE, payload, "evt/ack")
-        return cls(fields["stream"], fields["upto"])
+        return cls(fields["stream"], fields["upto"], fields.get("proof"))
 
 
 @dataclass(frozen=True, slots=True)

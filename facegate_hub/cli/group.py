@@ -174,6 +174,23 @@ def shut_out(place: tuple[Path, str], door: str, because: str, end: bool) -> Non
     )
 
 
+@hub.command(name="allow-unproven")
+@click.argument("door")
+@click.option("--because", default="an older version", show_default=True, help="Why; noted in the audit.")
+@click.option("--end", is_flag=True, help="Doubt its events again while it proves none.")
+@click.pass_obj
+def allow_unproven(place: tuple[Path, str], door: str, because: str, end: bool) -> None:
+    """Take the events of a door that does not sign them: one of an older version, or without certificate.
+
+    It ends by itself with the first event that the door signs.
+
+    Example: facegate hub allow-unproven garage --because "updated next week"
+    """
+    with closing(Staff(*place)) as desk:
+        desk.allow_unproven(door, None if end else because)
+    click.echo(f"{door}: events without proof are {'doubted' if end else 'taken'}")
+
+
 @hub.command()
 @click.argument("door")
 @click.pass_obj

@@ -15,6 +15,7 @@ from edge.store.ledger import SqliteLedger
 from edge.sync.desk import CommandDesk
 from edge.sync.gate import CommandGate
 from edge.wire.commands import CommandOutcome
+from tests.fakes.proofs import notary
 from tests.sync.doors import Door
 from tests.sync.hubside import KEYS
 
@@ -33,7 +34,7 @@ def main(folder, port):
 
     gate = CommandGate("door-1", KEYS, SqliteLedger(folder / "commands.db"), clock, lambda: "unknown")
     desk = CommandDesk(BrokerSettings("127.0.0.1", "door-1"), gate, execute, record, clock)
-    door = Door(folder, port, others=[desk])
+    door = Door(folder, port, others=[desk], notary=notary("door-1"))
     desk.start()
     with door:
         while not door.publisher.status().link.connected:

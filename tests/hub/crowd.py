@@ -9,6 +9,7 @@ from edge.broker.settings import BrokerSettings
 from edge.errors import SyncError
 from edge.sync.publisher import EventPump
 from edge.wire.messages import Message
+from tests.fakes.proofs import notary
 from tests.hub.entries import chain
 
 
@@ -52,7 +53,7 @@ class CrowdDoor:
     def __init__(self, number, port, count, at_once):
         self._settings = BrokerSettings("127.0.0.1", f"door-{number:05}", port)
         self.outbox = MemoryOutbox(self._settings.device_id, count, at_once)
-        self.pump = EventPump(self.outbox, self._settings)
+        self.pump = EventPump(self.outbox, self._settings, notary(self._settings.device_id))
         self._connect()
 
     def _connect(self):

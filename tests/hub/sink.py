@@ -10,6 +10,7 @@ from edge.broker.client import SyncClient
 from edge.broker.settings import BrokerSettings
 from facegate_hub.ingest import Ingest
 from facegate_hub.tables import open_tables
+from tests.fakes.proofs import notary
 from tests.sync.doors import Eager
 
 SHARE = "group-of-this-trial"
@@ -17,8 +18,9 @@ SHARE = "group-of-this-trial"
 
 def serve(url, port, number):
     """Serve until killed."""
-    ingest = Ingest(open_tables(url if "://" in url else f"sqlite:///{url}"), SHARE if number else None)
     name = f"hub.{number}" if number else "hub"
+    engine = open_tables(url if "://" in url else f"sqlite:///{url}")
+    ingest = Ingest(engine, SHARE if number else None, notary=notary(name))
     client = SyncClient(BrokerSettings("127.0.0.1", name, port), [ingest], rng=Eager())
     ingest.start()
     client.start()

@@ -14,6 +14,7 @@ from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from facegate_hub.events import EventSink
 from facegate_hub.tables import DOUBTS, EVENTS, METADATA, STREAMS, open_tables
+from facegate_hub.vouching import allow_unproven
 from tests.hub.postgres import running
 
 
@@ -27,6 +28,8 @@ def postgres():
 def engine(request, tmp_path):
     url = f"sqlite:///{tmp_path}/hub.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
     engine = open_tables(url)
+    with engine.begin() as connection:
+        allow_unproven(connection, "front", "this page is about numbers")
     yield engine
     METADATA.drop_all(engine)
     engine.dispose()
@@ -112,6 +115,8 @@ def test_whatever_the_order_all_arrive_once(engine, entries, seed):
 def test_two_hubs_that_meet_a_new_journal_at_once_do_not_doubt_each_other(postgres, entries):
     """The journal that another hub began a moment ago is not one that ended without a word."""
     engine = open_tables(postgres)
+    with engine.begin() as connection:
+        allow_unproven(connection, "front", "an older version")
     first = json.loads(entries[0])
     row = {"device": "front", "stream": first["stream"], "upto": 1, "hash": first["hash"], "top": 1}
 

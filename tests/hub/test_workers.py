@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from edge.broker.session import concerns
 from edge.broker.settings import BrokerSettings, Tls
 from edge.errors import ConfigError
-from edge.site.provision import Site, is_hub
+from edge.site.provision import Site
+from edge.wire.names import is_hub
 from facegate_hub.crew import Crew
 from facegate_hub.service import EventWorker, broker_settings, database_url
 from facegate_hub.tables import DEVICES, EVENTS, open_tables

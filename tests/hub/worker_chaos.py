@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from facegate_hub.database import reading
 from facegate_hub.tables import DOUBTS, EVENTS, open_tables
+from tests.fakes.proofs import notary
 from tests.hub.load import LIMITS, ROOT, database
 from tests.sync.broker import Broker, wait_until
 from tests.sync.doors import Door
@@ -39,7 +40,8 @@ class WorkerChaos:
         for number in range(doors):
             place = folder / f"door-{number}"
             place.mkdir()
-            self.doors.append(Door(place, self.broker.port, device=f"door-{number}"))
+            name = f"door-{number}"
+            self.doors.append(Door(place, self.broker.port, device=name, notary=notary(name)))
 
     def run(self, kills):
         counts = {"worker": 0, "broker": 0}

@@ -26,6 +26,7 @@ from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.roster import SqliteRoster
 from edge.sync.follower import RosterFollower
+from tests.fakes.proofs import notary
 from tests.sync.doors import Door
 from tests.sync.hubside import KEYS
 
@@ -86,7 +87,10 @@ def main(folder, port):
     settings = BrokerSettings("127.0.0.1", DEVICE, port)
     clerk = RosterFollower(settings, KEYS, people.roster, Silent().append, clock, people.enrol_new)
     clerk.start()
-    with Door(folder, port, others=[clerk]) as door, (folder / "told.log").open("a") as told:
+    with (
+        Door(folder, port, others=[clerk], notary=notary(DEVICE)) as door,
+        (folder / "told.log").open("a") as told,
+    ):
         with (folder / "passed.log").open("a") as passed:
             (folder / "up").touch()
             while not (folder / "enough").exists():

@@ -9,13 +9,14 @@ from facegate_hub.ingest import Ingest
 from facegate_hub.rollout import RosterServer
 from facegate_hub.roster import RosterLog
 from facegate_hub.tables import open_tables
+from tests.fakes.proofs import notary
 from tests.sync.doors import Eager
 from tests.sync.hubside import SIGNER
 
 
 def main(url, port):
     engine = open_tables(url)
-    parts = [Ingest(engine), RosterServer(engine, RosterLog(engine, SIGNER))]
+    parts = [Ingest(engine, notary=notary("hub")), RosterServer(engine, RosterLog(engine, SIGNER))]
     client = SyncClient(BrokerSettings("127.0.0.1", "hub", port), parts, rng=Eager())
     for part in parts:
         part.start()

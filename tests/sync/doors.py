@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from edge.broker.settings import Ack, BrokerSettings
 from edge.domain import EventDraft
+from edge.service.property.link import door_notary
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from edge.sync.publisher import EventPublisher
@@ -22,14 +23,26 @@ class Eager(random.Random):
 
 
 class Door:
-    """A journal and its publisher; everything a service would start, without a camera."""
+    """A journal and its publisher; everything a service would start, without a camera.
 
-    def __init__(self, folder, port, ack=Ack.APPLICATION, others=(), device="door-1", **settings):
+    `notary` None: the certificates in `settings`, if there are any.
+    """
+
+    def __init__(
+        self, folder, port, ack=Ack.APPLICATION, others=(), device="door-1", notary=None, **settings
+    ):
         path = folder / "journal.db"
         self.journal = SqliteJournal(path, device, boot="boot-1", clock_trust=lambda: "synced")
         self.outbox = SqliteOutbox(path)
         self.settings = BrokerSettings("127.0.0.1", device, port, ack=ack, **settings)
-        self.publisher = EventPublisher(self.outbox, self.settings, others=others, boot="boot-1", rng=Eager())
+        self.publisher = EventPublisher(
+            self.outbox,
+            self.settings,
+            notary or door_notary(self.settings),
+            others=others,
+            boot="boot-1",
+            rng=Eager(),
+        )
         self.topic = self.settings.topic("evt")
 
     def happen(self, count=1, kind="access.granted"):

@@ -27,6 +27,7 @@ from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
 from edge.sync.publisher import EventPublisher
 from edge.sync.state import StateReporter
+from edge.wire.proof import Identity, Notary, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,9 @@ class PropertyLink:
         others: list[LinkPart] = [*self._clerks, StateReporter(self._settings, self.state, ("outbox",))]
         if section.home_assistant:
             others.append(Announcer(discovery(self._settings, __version__)))
-        self._publisher = EventPublisher(self._outbox, self._settings, others=others, boot=door.boot)
+        self._publisher = EventPublisher(
+            self._outbox, self._settings, door_notary(self._settings), others=others, boot=door.boot
+        )
 
     def start(self) -> None:
         """Begin: those who handle messages first, then the connection that brings them."""
@@ -181,7 +184,20 @@ def broker_settings(section: Mqtt, device_id: str) -> BrokerSettings:
         password=_password(section),
         tls=Tls(section.ca_file, section.cert_file, section.key_file) if section.tls else None,
         ack=Ack(section.ack),
+        unsigned_acks=section.unsigned_acks,
     )
+
+
+def door_notary(settings: BrokerSettings) -> Notary:
+    """Return what proves our events and checks the property's word: the certificates we reach it with.
+
+    Raises `ConfigError` for files that cannot be used; the broker would refuse us with those, too.
+    """
+    tls = settings.tls
+    if tls is None or tls.cert_file is None or tls.key_file is None:
+        return Notary()
+    origin = None if tls.ca_file is None else Origin.load(tls.ca_file)
+    return Notary(Identity.load(tls.cert_file, tls.key_file), origin)
 
 
 def _password(section: Mqtt) -> str | None:

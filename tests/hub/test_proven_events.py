@@ -1,0 +1,230 @@
+"""Whose events these are: a broker without keys invents none, drops none unseen, and moves none."""
+
+import json
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.errors import SyncError
+from edge.wire.proof import ACK_PURPOSE, EVENTS_PURPOSE, BatchHead
+from facegate_hub.events import EventSink
+from facegate_hub.tables import DOUBTS, EVENTS, METADATA, STREAMS, open_tables
+from facegate_hub.vouching import allow_unproven
+from tests.fakes.proofs import identity, notary
+from tests.hub.entries import chain, pack
+from tests.hub.postgres import running
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with running() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request, tmp_path):
+    url = f"sqlite:///{tmp_path}/hub.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
+    engine = open_tables(url)
+    yield engine
+    METADATA.drop_all(engine)
+    engine.dispose()
+
+
+def sink(engine):
+    return EventSink(engine, origin=notary().origin)
+
+
+def place_of(payload):
+    events = json.loads(payload)
+    events = events if isinstance(events, list) else [events]
+    return events[0]["stream"], events[0]["seq"], events[-1]["seq"]
+
+
+def proof(payload, device="front", done=0, by=None, purpose=EVENTS_PURPOSE):
+    head = BatchHead.of(device, place_of(payload), done, payload)
+    return (by or notary(device).identity).prove(head.body, purpose)
+
+
+def send(sink, payload, device="front", done=0):
+    return sink.store(device, payload, done, proof(payload, device, done))["upto"]
+
+
+def stored(engine):
+    query = sa.select(EVENTS.c.seq, EVENTS.c.resident).order_by(EVENTS.c.seq)
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def doubts(engine):
+    with engine.connect() as connection:
+        return sorted(connection.execute(sa.select(DOUBTS.c.kind)).scalars())
+
+
+def forged(entry, **changes):
+    """Return an event that follows the rules of the chain, made up by somebody."""
+    fields = json.loads(entry) | changes
+    fields.pop("hash")
+    from facegate_hub.batches import _canonical, digest  # noqa: PLC0415
+
+    return json.dumps(fields | {"hash": digest(_canonical(fields))})
+
+
+def test_what_a_door_proves_is_stored_and_not_doubted(engine):
+    entries, hub = chain("front", 6), sink(engine)
+    assert send(hub, pack(entries[:3])) == 3
+    assert send(hub, entries[3].encode(), done=3) == 4
+    assert send(hub, pack(entries[2:]), done=2) == 6
+    assert len(stored(engine)) == 6
+    assert doubts(engine) == []
+
+
+def test_a_broker_that_makes_up_events_of_a_door_stores_nothing(engine):
+    """Once a door has proven its events it is held to that, in every journal."""
+    entries, hub = chain("front", 4), sink(engine)
+    send(hub, pack(entries[:2]))
+    for payload in (
+        forged(entries[2], resident="flat-1203").encode(),
+        forged(entries[0], stream="another", type="consent.withdrawn").encode(),
+    ):
+        with pytest.raises(SyncError, match="without the proof"):
+            hub.store("front", payload)
+    assert len(stored(engine)) == 2
+    assert doubts(engine) == ["forged", "forged"]
+    assert send(hub, pack(entries[2:])) == 4, "the door's own go on"
+
+
+@pytest.mark.parametrize(
+    ("by", "why"),
+    [
+        (lambda: identity("back"), "signed by back"),
+        (lambda: identity("hub"), "signed by hub"),
+        (lambda: identity("front", issuer="somebody else"), "not this site's"),
+    ],
+)
+def test_a_proof_by_somebody_else_is_a_doubt_and_nothing_is_stored(engine, by, why):
+    entries, hub = chain("front", 2), sink(engine)
+    payload = pack(entries)
+    with pytest.raises(SyncError, match=why):
+        hub.store("front", payload, 0, proof(payload, by=by()))
+    assert stored(engine) == []
+    assert doubts(engine) == ["forged"]
+
+
+def test_a_proof_moves_to_no_other_door_journal_number_floor_or_purpose(engine):
+    entries, hub = chain("front", 4), sink(engine)
+    payload = pack(entries[:2])
+    good = proof(payload)
+    other = pack([forged(one, stream="another") for one in entries[:2]])
+    later = pack([forged(one, seq=json.loads(one)["seq"] + 7) for one in entries[:2]])
+    for device, sent, done, shown in (
+        ("back", payload, 0, good),
+        ("front", other, 0, good),
+        ("front", later, 0, good),
+        ("front", payload[:-1] + b" ]", 0, good),
+        ("front", payload, 1, good),
+        ("front", payload, 0, proof(payload, purpose=ACK_PURPOSE)),
+        ("front", payload, 0, good[:-8] + "AAAAAAA="),
+        ("front", payload, 0, "x"),
+    ):
+        with pytest.raises(SyncError):
+            hub.store(device, sent, done, shown)
+    assert stored(engine) == []
+
+
+def test_a_door_that_proves_nothing_is_doubted_once_until_somebody_declares_it(engine):
+    """One of an older version; nothing of it is lost."""
+    entries, hub = chain("front", 4), sink(engine)
+    assert hub.store("front", pack(entries[:2]))["upto"] == 2
+    assert hub.store("front", pack(entries[2:]))["upto"] == 4
+    assert doubts(engine) == ["unproven"]
+    with engine.begin() as connection:
+        connection.execute(sa.delete(DOUBTS))
+        allow_unproven(connection, "back", "updated next week")
+    assert hub.store("back", pack(chain("back", 2)))["upto"] == 2
+    assert doubts(engine) == []
+
+
+def test_a_door_that_is_updated_proves_what_follows_and_may_be_let_off_again(engine):
+    entries, hub = chain("front", 8), sink(engine)
+    hub.store("front", pack(entries[:3]))
+    assert send(hub, pack(entries[3:5]), done=3) == 5
+    with pytest.raises(SyncError):
+        hub.store("front", pack(entries[5:6]))
+    with engine.begin() as connection:
+        allow_unproven(connection, "front", "put back to the old version")
+    assert hub.store("front", pack(entries[5:6]))["upto"] == 6
+    assert send(hub, pack(entries[6:]), done=6) == 8
+    assert doubts(engine) == ["forged", "unproven"]
+
+
+def test_what_was_made_up_before_the_door_first_spoke_gives_way(engine):
+    """The broker was quicker: the door is told of nothing, sends its own, and those stay."""
+    entries, hub = chain("front", 4), sink(engine)
+    invented, link = [], None
+    for entry in entries:
+        changes = {"resident": "nobody"} if link is None else {"resident": "nobody", "prev": link}
+        invented.append(forged(entry, **changes))
+        link = json.loads(invented[-1])["hash"]
+    result = hub.store("front", pack(invented))
+    assert result["upto"] == 4
+    assert send(hub, pack(entries[2:])) == 0, "what came before is not the door's: it is asked for again"
+    assert send(hub, pack(entries[:2])) == 4
+    assert stored(engine) == [(n, "anna") for n in range(1, 5)]
+    assert doubts(engine) == ["forged"] * 4 + ["unproven"]
+
+
+def test_acknowledgements_of_what_nobody_proves_are_not_proven(engine):
+    """A door that proves its events takes no other; so nothing made up can make it forget its own."""
+    from facegate_hub.batches import parse_batch  # noqa: PLC0415
+
+    entries, hub = chain("front", 2), sink(engine)
+    assert hub.commit([parse_batch("front", pack(entries[:1]))]).proven == frozenset()
+    payload = pack(entries)
+    done = hub.commit([parse_batch("front", payload, 0, proof(payload))])
+    assert done.proven == {("front", json.loads(entries[0])["stream"])}
+
+
+def test_a_burst_costs_one_signature_and_a_broken_chain_in_it_vouches_for_nothing(engine):
+    """The newest message's proof covers what it follows, and only that."""
+    from facegate_hub.batches import parse_batch  # noqa: PLC0415
+
+    entries, hub = chain("front", 4), sink(engine)
+    last = entries[3].encode()
+    made_up = forged(entries[1], resident="nobody", prev=json.loads(entries[0])["hash"]).encode()
+    batches = [
+        parse_batch("front", entries[0].encode()),
+        parse_batch("front", made_up),
+        parse_batch("front", entries[2].encode()),
+        parse_batch("front", last, 0, proof(last)),
+    ]
+    assert hub.commit(batches).acks[0][1]["upto"] == 0
+    assert [seq for seq, _ in stored(engine)] == [3, 4]
+    assert send(hub, pack(entries[:2])) == 4
+
+
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_whatever_a_broker_mixes_in_what_the_door_sent_is_what_is_stored(tmp_path_factory, data):
+    """Lost, doubled, reordered, without proof, or its own: in the end each event is there, and only those."""
+    engine = open_tables(f"sqlite:///{tmp_path_factory.mktemp('mix')}/hub.db")
+    hub, entries = sink(engine), chain("front", 6)
+    cuts = [entries[0:2], entries[2:3], entries[3:6], entries[0:6]]
+    for _ in range(data.draw(st.integers(1, 6))):
+        payload = pack(data.draw(st.sampled_from(cuts)))
+        how = data.draw(st.sampled_from(["own", "bare", "invented"]))
+        if how == "own":
+            send(hub, payload)
+            continue
+        if how == "invented":
+            payload = pack([forged(entry, resident="nobody") for entry in entries[:2]])
+        try:
+            hub.store("front", payload)
+        except SyncError:
+            continue
+    assert send(hub, pack(entries)) == 6
+    assert stored(engine) == [(n, "anna") for n in range(1, 7)]
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(STREAMS.c.upto)).scalars().all() == [6]
+    engine.dispose()
