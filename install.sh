@@ -99,14 +99,18 @@ door() {
 
 hub() {
   place 0644 systemd/facegate-hub.service /etc/systemd/system
+  place 0644 systemd/facegate-signer.service /etc/systemd/system
   place 0644 systemd/sysusers-hub.conf /usr/lib/sysusers.d facegate-hub.conf
   [ -z "$DESTDIR" ] || return 0
   systemd-sysusers /usr/lib/sysusers.d/facegate-hub.conf
   install -d -o facegate-hub -g facegate-hub -m 0700 /var/lib/facegate-hub
-  started facegate-hub
+  install -d -o facegate-signer -g facegate-signer -m 0700 /var/lib/facegate-signer
+  started facegate-signer facegate-hub
   echo "next: make the site, as its user, then start the hub (docs/hub.md):"
   echo "  sudo -u facegate-hub $prefix/bin/facegate provision site /var/lib/facegate-hub/site --broker HOST --door front"
   echo "  sudo systemctl enable --now facegate-hub"
+  echo "to keep the signing key apart from the hub, as a user of its own:"
+  echo "  sudo $prefix/bin/facegate provision signer /var/lib/facegate-hub/site --user facegate-signer"
 }
 
 place() { install -D -m "$1" "$2" "$DESTDIR$3/${4:-$(basename "$2")}"; }
@@ -125,9 +129,9 @@ remove_door() {
 }
 
 remove_hub() {
-  systemctl disable --now facegate-hub
-  rm -f /etc/systemd/system/facegate-hub.service /usr/lib/sysusers.d/facegate-hub.conf
-  echo "kept: /var/lib/facegate-hub and the user facegate-hub"
+  systemctl disable --now facegate-hub facegate-signer
+  rm -f /etc/systemd/system/facegate-hub.service /etc/systemd/system/facegate-signer.service /usr/lib/sysusers.d/facegate-hub.conf
+  echo "kept: /var/lib/facegate-hub, /var/lib/facegate-signer and their users"
 }
 
 if [ -n "$DESTDIR" ]; then # for packages and tests: the files alone

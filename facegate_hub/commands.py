@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
-import uuid
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from edge.errors import SyncError
-from edge.wire.commands import MODES, PURPOSE, VOIDED_BY_LOCKDOWN, CommandType
+from edge.wire.commands import MODES, VOIDED_BY_LOCKDOWN, CommandType
 from edge.wire.messages import CommandAnswer
 from edge.wire.names import ROOT
 from edge.wire.shapes import printable
@@ -27,8 +24,8 @@ if TYPE_CHECKING:
 
     from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
-    from edge.wire.signing import Signer
     from facegate_hub.requests import Request
+    from facegate_hub.signer.client import SignerClient
 
 TICK_SECONDS = 0.2
 NONCE_SECONDS = 20.0
@@ -36,7 +33,6 @@ NONCE_SECONDS = 20.0
 ANSWER_SECONDS = 45.0
 """A door answers an unlock when it was opened, at the latest 3 s after the longest opening (30 s),
 which begins while its nonce is good (10 s); the rest is for a slow network."""
-TTL_SECONDS = 10
 UNKNOWN = "the door was given the order and has not said what came of it; its journal will tell"
 
 
@@ -44,10 +40,11 @@ class Commander(HubClerk):
     """The part that carries requests to doors and their answers back. Has a thread of its own.
 
     Nothing that moves a door leaves without a nonce which that door handed out after the request was
-    made, nor once the request has ended: what staff were told failed never happens later.
+    made, nor once the request has ended: what staff were told failed never happens later. What leaves is
+    what the signer granted under the request's id, whatever the database says of it.
     """
 
-    def __init__(self, engine: Engine, signer: Signer, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, engine: Engine, signer: SignerClient, now: Callable[[], float] = time.time) -> None:
         super().__init__(engine, "hub-commands", (f"{ROOT}/+/cmd/ack",), TICK_SECONDS)
         self._requests = Requests(engine)
         self._signer = signer
@@ -104,31 +101,26 @@ class Commander(HubClerk):
                 self._challenge(request)
 
     def _challenge(self, request: Request) -> None:
-        challenge_id = str(uuid.uuid4())
+        try:
+            challenge_id, payload = self._signer.challenge(request.id)
+        except SyncError as error:
+            self._requests.void([request], f"not signed: {error}"[:500])
+            return
         self._challenges[challenge_id] = request
-        self._give(request, CommandType.CHALLENGE, challenge_id, None)
+        self.send(f"{ROOT}/{request.device}/cmd", payload)
 
     def _challenge_answered(self, request: Request, answer: CommandAnswer) -> None:
         nonce = answer.data.get("nonce")
         if answer.status != "done" or not isinstance(nonce, str):
             self._requests.void([request], f"the door hands out no nonce: {printable(answer.reason)}"[:500])
-        elif self._requests.give(request, self._now()):
-            self._give(request, request.type, request.id, nonce)
-
-    def _give(self, request: Request, kind: CommandType, command_id: str, nonce: str | None) -> None:
-        fields: dict[str, Any] = {
-            "v": 1,
-            "id": command_id,
-            "device": request.device,
-            "type": kind,
-            "issued": datetime.now(UTC).isoformat(),
-            "ttl": TTL_SECONDS,
-            "by": request.by,
-            "args": request.args if kind is request.type else {},
-            "nonce": nonce,
-        }
-        payload = self._signer.sign(json.dumps(fields).encode(), PURPOSE)
-        self.send(f"{ROOT}/{request.device}/cmd", payload)
+            return
+        try:
+            payload = self._signer.order(request.id, nonce)
+        except SyncError as error:
+            self._requests.void([request], f"not signed: {error}"[:500])
+            return
+        if self._requests.give(request, self._now()):
+            self.send(f"{ROOT}/{request.device}/cmd", payload)
 
     def _fail(self, requests: Iterable[Request], link: str | None) -> None:
         """End requests without a nonce, and say whose line is down."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import time
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
-    from edge.wire.signing import Signer
+    from facegate_hub.signer.asking import ApproveWish, Signs
 
     Value: TypeAlias = str | int | float
 
@@ -55,8 +56,16 @@ class Configurations:
         self._engine = engine
         self._now = now
 
-    def change(self, device: str, values: Mapping[str, Value], reset: Iterable[str] = ()) -> int:
+    def change(
+        self,
+        device: str,
+        values: Mapping[str, Value],
+        reset: Iterable[str] = (),
+        approve: ApproveWish | None = None,
+    ) -> int:
         """Want these values beside what was wanted before, without those in `reset`; return the revision.
+
+        `approve` is asked before anything is stored; what it raises leaves everything as it was.
 
         Raises `SyncError` for what is no setting, or no value; the door knows which may be changed.
         """
@@ -72,7 +81,10 @@ class Configurations:
                 # This database was lost or is an older one. What the door says may be anything, and is
                 # not signed: the time is above every revision that was counted one by one.
                 rev = max(rev, int(self._now()))
-            parse_shaped(DESIRED, Desired(device, rev, wanted).encode(), "config")
+            body = Desired(device, rev, wanted).encode()
+            parse_shaped(DESIRED, body, "config")
+            if approve is not None:
+                approve((device, rev, hashlib.sha256(body).hexdigest()))
             put(connection, CONFIGS, {"device": device, "rev": rev, "wanted": json.dumps(wanted)})
         return rev
 
@@ -80,6 +92,15 @@ class Configurations:
         """Return what is wanted of a door and what it says."""
         with reading(self._engine) as connection:
             return _view(connection, device)
+
+    def wishes(self) -> dict[str, tuple[int, str]]:
+        """Return (revision, SHA-256 of what is signed) of each door for which anything is wanted."""
+        found = {}
+        for device in self.revisions():
+            view = self.view(device)
+            body = Desired(device, view.rev, view.wanted).encode()
+            found[device] = (view.rev, hashlib.sha256(body).hexdigest())
+        return found
 
     def revisions(self) -> dict[str, int]:
         """Return the newest revision of each door that has one."""
@@ -100,7 +121,7 @@ class Configurations:
 class ConfigurationServer(HubClerk):
     """Leaves each door's signed wishes at the broker and keeps what doors say. Has a thread of its own."""
 
-    def __init__(self, engine: Engine, signer: Signer) -> None:
+    def __init__(self, engine: Engine, signer: Signs) -> None:
         super().__init__(engine, "hub-configuration", (f"{ROOT}/+/cfg/reported",), LOOK_SECONDS)
         self._configurations = Configurations(engine)
         self._signer = signer
@@ -126,14 +147,21 @@ class ConfigurationServer(HubClerk):
         if self._begin_again:
             self._begin_again, self._shown = False, {}
         for device, rev in self._configurations.revisions().items():
-            if self.room and self._shown.get(device) != rev:
-                self._show(device)
+            if self.room and self._shown.get(device) != rev and self._show(device):
                 self._shown[device] = rev
 
-    def _show(self, device: str) -> None:
+    def _show(self, device: str) -> bool:
+        """Leave a door's wishes at the broker; False when the signer does not sign them: others go on."""
         view = self._configurations.view(device)
         body = Desired(device, view.rev, view.wanted).encode()
-        self.send(f"{ROOT}/{device}/cfg/desired", self._signer.sign(body, PURPOSE), retain=True)
+        try:
+            payload = self._signer.sign(body, PURPOSE)
+        except SyncError as error:
+            if self.is_worth_a_line():
+                LOG.error("%s: settings: %s", device, error)  # noqa: TRY400 - no fault of ours
+            return False
+        self.send(f"{ROOT}/{device}/cfg/desired", payload, retain=True)
+        return True
 
 
 def _view(connection: Connection, device: str) -> ConfigView:

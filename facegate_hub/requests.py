@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +12,15 @@ import sqlalchemy as sa
 from edge.events import Kind
 from edge.wire.commands import CommandType
 from edge.wire.shapes import printable
-from facegate_hub.audit import note_wish
 from facegate_hub.database import reading
 from facegate_hub.tables import REQUESTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy.engine import Connection, Engine
+
+    from facegate_hub.signer.desk import Permit
 
 PENDING = ("asked", "sent")
 """Nothing that moves the door has left: `sent` is the question for its nonce."""
@@ -48,14 +48,15 @@ class Request:
     asked_at: float
 
 
-def ask(engine: Engine, device: str, kind: CommandType, by: str, args: dict[str, float]) -> str:
-    """Leave a request for the running hub and return its id."""
-    request_id = str(uuid.uuid4())
-    row = {"id": request_id, "device": device, "type": kind, "args": json.dumps(args), "by": by}
-    with engine.begin() as connection:
-        connection.execute(sa.insert(REQUESTS).values(**row, asked_at=time.time(), status="asked"))
-        note_wish(connection, by, "command", {"door": device, "type": kind, "id": request_id, **args})
-    return request_id
+def enter(engine: Engine, permits: Iterable[Permit], kind: CommandType, args: Mapping[str, float]) -> None:
+    """Leave what the signer granted for the running hub, under the signer's ids."""
+    asked = {"type": kind, "args": json.dumps(dict(args)), "asked_at": time.time(), "status": "asked"}
+    rows = [
+        {"id": one.id, "device": one.door, "by": one.by, **asked} for one in permits if one.id is not None
+    ]
+    if rows:
+        with engine.begin() as connection:
+            connection.execute(sa.insert(REQUESTS), rows)
 
 
 def outcome(engine: Engine, request_id: str) -> tuple[str, str]:

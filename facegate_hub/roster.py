@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from edge.domain import RosterChange, RosterState
 from edge.errors import ConfigError, SyncError
-from edge.store.roster import roster_digest
+from edge.store.roster import digest_of_lines
 from edge.wire.records import FACES, parse_record, without_faces
 from edge.wire.roster import (
     CONFIRMED,
@@ -31,6 +31,7 @@ from edge.wire.roster import (
     is_too_big,
 )
 from facegate_hub.database import one_at_a_time, put_all, reading
+from facegate_hub.signer.asking import FacesListed
 from facegate_hub.tables import EPOCHS, ROSTER, ROSTER_LOG
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-    from edge.wire.signing import Signer
+    from facegate_hub.signer.asking import ApproveRoster, RosterStates, Signs
 
     Messages = list[tuple[str, bytes, bool]]
     """(what follows the device in the topic, payload, retained)."""
@@ -70,13 +71,21 @@ class RosterLog:
     """Who may enter, and how it came about. Any thread.
 
     A log that was lost, or came back older from a backup, must be begun anew: doors refuse to go back.
-    Only what goes to doors needs a `signer`; the desk has none.
+    Only what goes to doors needs a `signer`; the desk has none. `approve_faces` is asked before faces are
+    listed (None: nobody is).
     """
 
-    def __init__(self, engine: Engine, signer: Signer | None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        signer: Signs | None,
+        now: Callable[[], float] = time.time,
+        approve_faces: Callable[[FacesListed], None] | None = None,
+    ) -> None:
         self._engine = engine
         self._signer = signer
         self._now = now
+        self._approve_faces = approve_faces
         self._state_then: tuple[RosterState, RosterState] | None = None
         self._parts: dict[bool, tuple[int, list[bytes], tuple[str, ...]]] = {}
         self._changes: dict[bool, tuple[tuple[int, int], tuple[RosterChange, ...] | None]] = {}
@@ -84,11 +93,17 @@ class RosterLog:
         door reads certificates of faces."""
         self.doors_number: Callable[[], int] = lambda: 0
 
-    def change(self, puts: Iterable[dict[str, Any]] = (), removals: Iterable[str] = ()) -> int:
+    def change(
+        self,
+        puts: Iterable[dict[str, Any]] = (),
+        removals: Iterable[str] = (),
+        approve: ApproveRoster | None = None,
+    ) -> int:
         """Put records and remove ids, each a revision; return the last one.
 
-        A record that is there already as it is makes no revision. Raises `SyncError` for a bad
-        record; then nothing is changed.
+        A record that is there already as it is makes no revision. `approve` is asked with the states
+        before and after, before anything is stored. Raises `SyncError` for a bad record and what
+        `approve` raises; then nothing is changed.
         """
         given = list(puts)
         for fields in given:
@@ -96,8 +111,13 @@ class RosterLog:
         removals = list(dict.fromkeys(removals))
         with self._engine.begin() as connection:
             one_at_a_time(connection, ROSTER_LOG)
+            before = None if approve is None else _whole(connection)[0]
             texts = _texts(connection, [*(fields["id"] for fields in given), *removals])
-            return self._write(connection, [_with_faces(fields, texts) for fields in given], removals, texts)
+            puts = [_with_faces(fields, texts) for fields in given]
+            rev = self._write(connection, puts, removals, texts)
+            if approve is not None:
+                approve(before, _whole(connection))
+        return rev
 
     def list_faces(self, wanted: Mapping[str, Sequence[str]]) -> int:
         """Have these certificates, and no others, in the records of these people; return the last revision.
@@ -106,13 +126,17 @@ class RosterLog:
         """
         with self._engine.begin() as connection:
             one_at_a_time(connection, ROSTER_LOG)
-            texts = _texts(connection, sorted(wanted))
+            lines = _lines(connection) if self._approve_faces is not None else []
+            before, texts = _last_rev(connection), _texts(connection, sorted(wanted))
             puts = []
             for identity, text in texts.items():
                 fields = json.loads(text)
                 fields.pop(FACES, None)
                 puts.append(fields | ({FACES: list(wanted[identity])} if wanted[identity] else {}))
-            return self._write(connection, puts, [], texts)
+            rev = self._write(connection, puts, [], texts)
+            if self._approve_faces is not None and rev > before:
+                self._approve_faces(_faces_listed(connection, before, lines, texts))
+        return rev
 
     def _write(
         self,
@@ -140,7 +164,7 @@ class RosterLog:
             _require_room(connection)
         return rev + len(rows)
 
-    def begin_anew(self) -> int:
+    def begin_anew(self, approve: ApproveRoster | None = None) -> int:
         """Begin an epoch of its own and return it: doors take the roster as it is.
 
         It is the time of this hub, so that it is above whatever a lost database had begun. Nothing
@@ -150,6 +174,8 @@ class RosterLog:
             one_at_a_time(connection, EPOCHS)
             epoch = max(_epoch(connection) + 1, int(self._now()))
             connection.execute(sa.insert(EPOCHS).values(epoch=epoch))
+            if approve is not None:
+                approve(None, _whole(connection))
         return epoch
 
     def missing(self, ids: Iterable[str]) -> list[str]:
@@ -170,8 +196,12 @@ class RosterLog:
 
     def state(self) -> RosterState:
         """Return where the roster is now."""
+        return self.states()[0]
+
+    def states(self) -> RosterStates:
+        """Return where it is, as doors know it that read certificates of faces, and as others do."""
         with reading(self._engine) as connection:
-            return self._states(connection)[0]
+            return self._states(connection)
 
     @contextmanager
     def moment(self) -> Iterator[RosterPosition]:
@@ -246,14 +276,44 @@ class RosterLog:
         """Return where the roster is, as doors know it that read certificates of faces, and as others do."""
         rev, epoch, known = _last_rev(connection), _epoch(connection), self._state_then
         if known is None or (known[0].rev, known[0].epoch) != (rev, epoch):
-            query = sa.select(ROSTER.c.id, ROSTER.c.rev, ROSTER.c.text)
-            records = [(row.id, row.rev, row.text) for row in connection.execute(query)]
-            whole = roster_digest(records)
-            plain = roster_digest((one, at, without_faces(text)) for one, at, text in records)
-            count = len(records)
-            known = RosterState(epoch, rev, whole, count), RosterState(epoch, rev, plain, count)
-            self._state_then = known
+            known = self._state_then = _whole(connection)
         return known
+
+
+def _whole(connection: Connection) -> RosterStates:
+    """Return the states of what is really there."""
+    return _states_of(_epoch(connection), _last_rev(connection), _lines(connection))
+
+
+def _lines(connection: Connection) -> list[tuple[str, int, str, str]]:
+    """Return (id, revision, SHA-256 of the record, SHA-256 of it without faces) of everybody."""
+    query = sa.select(ROSTER.c.id, ROSTER.c.rev, ROSTER.c.text)
+    found = []
+    for identity, rev, text in connection.execute(query):
+        whole, plain = _sha256(text), without_faces(text)
+        found.append((identity, rev, whole, whole if plain is text else _sha256(plain)))
+    return found
+
+
+def _states_of(epoch: int, rev: int, lines: list[tuple[str, int, str, str]]) -> RosterStates:
+    whole = digest_of_lines((name, at, digest) for name, at, digest, _ in lines)
+    plain = digest_of_lines((name, at, digest) for name, at, _, digest in lines)
+    return RosterState(epoch, rev, whole, len(lines)), RosterState(epoch, rev, plain, len(lines))
+
+
+def _faces_listed(
+    connection: Connection, rev: int, lines: list[tuple[str, int, str, str]], texts: Mapping[str, str]
+) -> FacesListed:
+    """Return what proves that the revisions after `rev` list faces and do nothing else."""
+    query = sa.select(ROSTER_LOG.c.id, ROSTER_LOG.c.text).where(ROSTER_LOG.c.rev > rev)
+    changed = [
+        (row.id, texts[row.id], row.text) for row in connection.execute(query.order_by(ROSTER_LOG.c.rev))
+    ]
+    return FacesListed(_states_of(_epoch(connection), rev, lines)[0], lines, changed)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _texts(connection: Connection, ids: list[str]) -> dict[str, str]:

@@ -12,12 +12,13 @@ from edge.site.provision import Site
 from edge.wire.names import HUB
 from edge.wire.proof import Identity, Notary, Origin
 from facegate_hub.commands import Commander
-from facegate_hub.configuration import ConfigurationServer
+from facegate_hub.configuration import Configurations, ConfigurationServer
 from facegate_hub.devices import Attendance
 from facegate_hub.ingest import Ingest
 from facegate_hub.retention import HubRetention
 from facegate_hub.rollout import RosterServer
 from facegate_hub.roster import RosterLog
+from facegate_hub.signer.client import open_signer
 from facegate_hub.tables import open_tables
 
 if TYPE_CHECKING:
@@ -46,28 +47,28 @@ class Hub:
         stores_events: bool = True,
         keep_days: float | None = None,
     ) -> None:
+        settings = broker_settings(folder)
         self.engine = open_tables(url)
-        signer = Site(folder).signer()
-        self.roster = RosterLog(self.engine, signer)
+        self.signer = open_signer(folder)
+        self.roster = RosterLog(self.engine, self.signer, approve_faces=self.signer.approve_faces)
         self.ingest = Ingest(self.engine, notary=notary(folder)) if stores_events else None
         self._parts: tuple[TopicWorker, ...] = (
             *([self.ingest] if self.ingest else []),
             RosterServer(self.engine, self.roster),
-            Commander(self.engine, signer),
-            ConfigurationServer(self.engine, signer),
+            Commander(self.engine, self.signer),
+            ConfigurationServer(self.engine, self.signer),
             Attendance(self.engine),
         )
         self._retention = HubRetention(self.engine, keep_days) if keep_days is not None else None
-        self.client = SyncClient(
-            broker_settings(folder), self._parts, rng=rng, most_wait_seconds=MOST_WAIT_SECONDS
-        )
+        self.client = SyncClient(settings, self._parts, rng=rng, most_wait_seconds=MOST_WAIT_SECONDS)
 
     def waiting(self) -> dict[str, float]:
         """Return how many messages wait for each part, by its name. Any thread."""
         return {part.name: float(part.waiting) for part in self._parts}
 
     def start(self) -> None:
-        """Begin serving."""
+        """Begin serving. Raises `SyncError` when no signer answers."""
+        self.signer.adopt(self.roster.states(), Configurations(self.engine).wishes())
         if self._retention is not None:
             self._retention.start()
         for part in self._parts:
@@ -81,6 +82,7 @@ class Hub:
             part.stop()
         if self._retention is not None:
             self._retention.stop()
+        self.signer.close()
         self.engine.dispose()
 
 

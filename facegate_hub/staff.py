@@ -21,15 +21,16 @@ from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from edge.wire.names import HUB
 from edge.wire.shapes import printable
-from facegate_hub.audit import first_broken, note_wish, read_wishes
 from facegate_hub.clerk import DATABASE_FAILS, said
 from facegate_hub.commands import ANSWER_SECONDS, NONCE_SECONDS
 from facegate_hub.configuration import Configurations
 from facegate_hub.database import put, reading
 from facegate_hub.reading import EventFilter, News, history, latest, page
-from facegate_hub.requests import OPEN, ask, outcome, withdraw
+from facegate_hub.requests import OPEN, enter, outcome, withdraw
 from facegate_hub.retention import HubRetention
 from facegate_hub.roster import RosterLog
+from facegate_hub.signer.client import open_signer
+from facegate_hub.signer.rights import NotPermitted, Permission
 from facegate_hub.tables import CONFIGS, DEVICES, DOUBTS, HUBS, REQUESTS, open_tables
 from facegate_hub.vouching import allow_unproven
 
@@ -40,10 +41,11 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from edge.domain import RosterState
-    from facegate_hub.audit import Record
     from facegate_hub.configuration import ConfigView
     from facegate_hub.reading import EventPage, StoredEvent
     from facegate_hub.retention import Forgotten
+    from facegate_hub.signer.audit import Record
+    from facegate_hub.signer.client import SignerClient
 
 POLL_SECONDS = 0.1
 HUB_SECONDS = 10.0
@@ -54,6 +56,7 @@ HUB_SILENT_SECONDS = 30.0
 PROBLEM_SECONDS = 3600.0
 """How long what a door did wrong is shown when it does it no more."""
 NO_HUB = "the hub did not take the request; is `facegate hub run` running?"
+SECOND = "noted; it happens when a second person asks for it, too, within two minutes"
 FEW = 10
 """Removals that need no second word; beyond it, and beyond half of the roster, they do."""
 
@@ -109,13 +112,19 @@ class Imported:
 class Staff:
     """Operations of a site. Any thread; several may work on one database.
 
-    What changes something, or takes events out, is noted in the audit as asked for by `by` (None: the
-    account that runs this), unless a call names somebody. Raises `ConfigError` when the folder is no
-    site, `StoreError` when the database cannot be opened.
+    What changes something, or takes events out, is asked of the signer first, in the name of whom `signer`
+    speaks for (by default this process's account, or the token in `FACEGATE_TOKEN`): it raises
+    `NotPermitted` where they may not. `by` is who the owner of the site says is asking (None: the account).
+    Raises `ConfigError` when the folder is no site, `StoreError` when the database cannot be opened.
     """
 
-    def __init__(self, folder: Path, url: str, by: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, url: str, by: str | None = None, signer: SignerClient | None = None
+    ) -> None:
         self._by = by or getpass.getuser()
+        self._folder = folder
+        self._given_signer = signer
+        self._own_signer: SignerClient | None = None
         if not (folder / "site.json").exists():
             raise ConfigError(f"{folder}: not a provisioned site; run `facegate provision site`")
         self._engine: Engine = open_tables(url)
@@ -124,8 +133,19 @@ class Staff:
         self._configurations = Configurations(self._engine)
 
     def close(self) -> None:
-        """Give the database's connections back."""
+        """Give the database's connections back; a signer that was given stays open."""
         self._engine.dispose()
+        if self._own_signer is not None:
+            self._own_signer.close()
+
+    @property
+    def signer(self) -> SignerClient:
+        """The way to the signer, opened when it is first needed: who only looks needs none."""
+        if self._given_signer is not None:
+            return self._given_signer
+        if self._own_signer is None:
+            self._own_signer = open_signer(self._folder)
+        return self._own_signer
 
     def doors(self) -> list[DoorView]:
         """Return every door that was ever heard, and those provisioned here that never were, by id."""
@@ -150,13 +170,13 @@ class Staff:
         Its certificate still opens the broker to it: revoke that too.
         """
         self._require_known(door)
-        self._note("shut-out", {"door": door, "why": why})
+        self._permit(Permission.DOORS, {"what": "shut-out", "door": door, "why": why})
         with self._engine.begin() as connection:
             put(connection, DEVICES, {"id": door, "shut_out": printable(why)[:200]})
 
     def let_in_again(self, door: str) -> None:
         """Listen again to a door that was shut out."""
-        self._note("let-in-again", {"door": door})
+        self._permit(Permission.DOORS, {"what": "let-in-again", "door": door})
         with self._engine.begin() as connection:
             put(connection, DEVICES, {"id": door, "shut_out": None})
 
@@ -173,6 +193,7 @@ class Staff:
     def retire(self, door: str) -> None:
         """Forget a door that was taken away, but not its events. One that speaks again is there again."""
         self._require_known(door)
+        self._permit(Permission.DOORS, {"what": "retire", "door": door})
         with self._engine.begin() as connection:
             for table, column in ((DEVICES, DEVICES.c.id), (CONFIGS, CONFIGS.c.device)):
                 connection.execute(sa.delete(table).where(column == door))
@@ -180,16 +201,15 @@ class Staff:
     def events(self, wanted: EventFilter | None = None) -> Iterator[StoredEvent]:
         """Yield stored events by the doors' time, oldest first; that they were taken out is noted."""
         found = {name: value for name, value in asdict(wanted or EventFilter()).items() if value is not None}
-        self._note("export", found)
+        self._permit(Permission.EXPORT, found)
         return history(self._engine, wanted)
 
     def audit(self, count: int) -> tuple[list[Record], int | None]:
         """Return the last records of who asked for what, and the first number that is broken (None: none)."""
-        return read_wishes(self._engine, count), first_broken(self._engine)
+        return self.signer.audit(count)
 
-    def _note(self, what: str, about: dict[str, Any], by: str | None = None) -> None:
-        with self._engine.begin() as connection:
-            note_wish(connection, by or self._by, what, about)
+    def _permit(self, right: Permission, about: dict[str, Any], by: str | None = None) -> str:
+        return self.signer.permit(right, about, by or self._by)
 
     def page(
         self, wanted: EventFilter, count: int = 50, then: tuple[str, str, str, int] | None = None
@@ -207,7 +227,7 @@ class Staff:
 
     def forget(self, keep_days: float) -> Forgotten:
         """Delete events that were stored longer ago, and say what went."""
-        self._note("forget", {"keep_days": keep_days})
+        self._permit(Permission.ERASE, {"what": "forget", "keep_days": keep_days})
         return HubRetention(self._engine, keep_days).prune()
 
     def doubts(self) -> list[Doubt]:
@@ -221,8 +241,8 @@ class Staff:
     def acknowledge_doubts(self, by: str, door: str | None = None) -> int:
         """Note that somebody has looked at the doubts (of one door), and return how many there were."""
         mine = [DOUBTS.c.acknowledged_at.is_(None), *([DOUBTS.c.device == door] if door else [])]
-        self._note("doubts", {"door": door}, by)
-        seen = {"acknowledged_by": printable(by)[:64], "acknowledged_at": time.time()}
+        who = self._permit(Permission.DOUBTS, {"door": door}, by)
+        seen = {"acknowledged_by": who, "acknowledged_at": time.time()}
         with self._engine.begin() as connection:
             return connection.execute(sa.update(DOUBTS).where(*mine).values(**seen)).rowcount
 
@@ -240,12 +260,18 @@ class Staff:
         `unknown` when the door was given the order and has not answered, which its journal may settle.
         """
         self._require_known(door)
+        permit = self.signer.ask([door], kind, by, args or {})[0]
+        if permit.refused is not None:
+            raise NotPermitted(f"{door}: {permit.refused}")
+        if permit.id is None:
+            return SECOND
         try:
-            request_id = ask(self._engine, door, kind, by, args or {})
+            enter(self._engine, [permit], kind, args or {})
         except DATABASE_FAILS as error:
             raise SyncError(
                 f"{door}: failed: the database fails: {said(error)}; nothing was asked"
             ) from error
+        request_id = permit.id
         try:
             status, text = self._await(request_id, sleep)
         except BaseException:  # whoever asked stops waiting: then it must not happen behind their back
@@ -295,8 +321,11 @@ class Staff:
         Raises `SyncError` for what is no setting.
         """
         reset = list(reset)
-        rev = self._configurations.change(door, values, reset)
-        self._note("settings", {"door": door, "rev": rev, "values": dict(values), "reset": reset})
+        about = {"values": dict(values), "reset": reset, "by": self._by}
+        self._adopt()
+        rev = self._configurations.change(
+            door, values, reset, lambda wish: self.signer.approve_settings(wish, about)
+        )
         deadline = time.monotonic() + wait_seconds
         while (found := self.configuration(door)).reported is None or found.reported.rev < rev:
             if time.monotonic() > deadline:
@@ -344,8 +373,7 @@ class Staff:
                 f"this would remove {len(gone)} of {len(ids)} people; if that is meant, say so: "
                 f"--removing {len(gone)}"
             )
-        rev = self._roster.change(records, gone)
-        self._note("import", {"read": len(records), "removed": len(gone), "rev": rev})
+        rev = self._change({"what": "import", "read": len(records), "removed": len(gone)}, records, gone)
         return Imported(len(records), len(gone), rev)
 
     def remove(self, ids: Iterable[str]) -> int:
@@ -356,15 +384,30 @@ class Staff:
         gone = list(ids)
         if missing := self._roster.missing(gone):
             raise SyncError(f"not in the roster: {', '.join(missing[:10])}; nobody was removed")
-        rev = self._roster.change(removals=gone)
-        self._note("remove", {"ids": gone[:1000], "rev": rev})
-        return rev
+        return self._change({"what": "remove", "ids": gone[:1000]}, (), gone)
 
     def begin_anew(self) -> int:
         """Begin a new epoch of the roster and return it; after a lost or older database."""
-        epoch = self._roster.begin_anew()
-        self._note("begin-anew", {"epoch": epoch})
-        return epoch
+        about = {"what": "begin-anew", "by": self._by}
+        return self._roster.begin_anew(
+            lambda before, after: self.signer.approve_roster(
+                before, after, {**about, "epoch": after[0].epoch}
+            )
+        )
+
+    def _change(self, about: dict[str, Any], puts: Sequence[dict[str, Any]], removals: Sequence[str]) -> int:
+        """Change the roster as the signer allows it."""
+        self._adopt()
+        return self._roster.change(
+            puts,
+            removals,
+            lambda before, after: self.signer.approve_roster(before, after, {**about, "by": self._by}),
+        )
+
+    def _adopt(self) -> None:
+        """Have taken over what was there before the site had a signer, when this is the first to ask it."""
+        if self.signer.who().is_owner:
+            self.signer.adopt(self._roster.states(), self._configurations.wishes())
 
     def roster(self) -> RosterState:
         """Return revision, digest and number of people."""

@@ -152,19 +152,6 @@ REQUESTS = sa.Table(
 """Commands staff asked for, and what became of them; `data` is the answer's, as JSON, `given_at` when
 the signed order left (seconds since 1970, None: it never did)."""
 
-AUDIT = sa.Table(
-    "audit",
-    METADATA,
-    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("by", sa.String(64), nullable=False),
-    sa.Column("what", sa.String(32), nullable=False),
-    sa.Column("about", sa.Text, nullable=False),
-    sa.Column("prev", sa.String(64), nullable=False),
-    sa.Column("hash", sa.String(64), nullable=False),
-)
-"""Who asked for what, chained; nothing ever deletes from it."""
-
 CONFIGS = sa.Table(
     "configs",
     METADATA,
@@ -177,28 +164,28 @@ CONFIGS = sa.Table(
 """What is wanted of a door's settings (JSON by `section.key`), and what it said last (`cfg/reported`)."""
 
 
-def open_tables(url: str) -> Engine:
-    """Return an engine with all tables in place. Raises `StoreError` when that cannot be.
+def open_tables(url: str, tables: sa.MetaData = METADATA) -> Engine:
+    """Return an engine with all tables in place, the hub's by default. Raises `StoreError` otherwise.
 
     `url` is SQLAlchemy's: `sqlite:////var/lib/facegate/hub.db` or `postgresql+psycopg://...`.
     """
     try:
         engine = open_engine(url)
         with engine.begin() as connection:
-            _make_tables(connection)
+            _make_tables(connection, tables)
     except (sa.exc.SQLAlchemyError, ImportError) as error:
         raise StoreError(f"hub database: {str(error).splitlines()[0]}") from error
     return engine
 
 
-def _make_tables(connection: Connection) -> None:
+def _make_tables(connection: Connection, tables: sa.MetaData) -> None:
     """Make what is missing; one hub at a time, however many start at once."""
     if connection.dialect.name == "postgresql":
         take_time(connection, None)
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING_TABLES)))
-    METADATA.create_all(connection)
+    tables.create_all(connection)
     inspector = sa.inspect(connection)
-    for table in METADATA.sorted_tables:
+    for table in tables.sorted_tables:
         known = {column["name"] for column in inspector.get_columns(table.name)}
         for column in table.columns:
             if column.name not in known:  # a table of an older version: new columns are nullable
@@ -208,7 +195,7 @@ def _make_tables(connection: Connection) -> None:
                     connection.execute(sa.update(EVENTS).values(stored_at=time.time()))
         for index in table.indexes:
             index.create(connection, checkfirst=True)
-    for name in UNUSED:
+    for name in UNUSED if tables is METADATA else ():
         connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
     if connection.dialect.name == "postgresql":
         take_time(connection, ANSWER_SECONDS)

@@ -8,6 +8,7 @@ import click
 
 from edge.site.provision import Site
 from edge.site.renewal import Renewal
+from edge.site.signing import move_key
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -39,7 +40,8 @@ def site(folder: Path, broker: str, port: int, name: str, doors: tuple[str, ...]
     """
     made = Site.create(folder, name, broker, port)
     click.echo(f"broker: mosquitto -c {folder / 'broker' / 'mosquitto.conf'}")
-    click.echo(f"hub:    {folder / 'hub'} (signs commands and roster: guard it)")
+    click.echo(f"hub:    {folder / 'hub'}")
+    click.echo(f"signer: {folder / 'signer'} (signs commands and roster: guard it)")
     for door_id in doors:
         bundle = made.add_door(door_id)
         if trial is None:
@@ -109,6 +111,25 @@ def acl(folder: Path) -> None:
     click.echo(f"copy {path} to the broker and have it read it again (SIGHUP)")
 
 
+@provision.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--user", help="Account that is to have the key alone; made by the installer, needs root.")
+@click.option("--home", type=FOLDER, default=Path("/var/lib/facegate-signer"), show_default=True)
+def signer(folder: Path, user: str | None, home: Path) -> None:
+    """Keep the signing key apart: in the signer's own folder, with --user for an account of its own.
+
+    Stop the hub first.
+
+    Example: facegate provision signer /var/lib/facegate-hub/site --user facegate-signer
+    """
+    click.echo(f"{move_key(folder, user, home)} has the key")
+    if user is None:
+        click.echo(f"start anew: facegate hub --site {folder} run")
+        return
+    click.echo("echo FACEGATE_SIGNER=/run/facegate-signer/signer.sock >> /etc/facegate/hub.env")
+    click.echo("systemctl enable --now facegate-signer && systemctl restart facegate-hub")
+
+
 @provision.command(name="signing-key")
 @click.argument("folder", type=FOLDER)
 @click.argument("step", type=click.Choice(["begin", "use", "finish"]))
@@ -122,7 +143,7 @@ def signing_key(folder: Path, step: str) -> None:
     """
     renewal = Renewal(folder)
     if step == "use":
-        click.echo(f"{renewal.use_signing_key()}: start the hub anew")
+        click.echo(f"{renewal.use_signing_key()}: start signer and hub anew")
         return
     files = renewal.begin_signing_key() if step == "begin" else renewal.finish_signing_key()
     for path in files:

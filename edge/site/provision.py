@@ -2,7 +2,8 @@
 
 ca/       the authority; keep it off the broker's machine
 broker/   mosquitto.conf, access list, certificates: copy to the broker
-hub/      the property's certificate and the key that signs commands and roster
+hub/      the property's certificate
+signer/   the key that signs commands and roster: for the signer's account alone
 doors/ID/ what one door needs: copy to the door, then remove it here
 """
 
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 from edge.durable import write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority, write_private
+from edge.site.signing import KEY, signing_folder, signing_key
 from edge.wire.names import DEVICE_ID, HUB, ROOT, WORKER, is_hub
 from edge.wire.signing import Signer, TrustedKeys
 
@@ -188,10 +190,10 @@ class Site:
     def signer(self) -> Signer:
         """Return the key that signs commands and the roster."""
         try:
-            fields = json.loads((self._folder / "hub" / "signing.key").read_text())
+            fields = json.loads(signing_key(self._folder).read_text())
             return Signer(fields["kid"], base64.b64decode(fields["private"], validate=True))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"{self._folder / 'hub' / 'signing.key'}: cannot be used ({error})") from error
+            raise ConfigError(f"{signing_key(self._folder)}: cannot be used ({error})") from error
 
     def share(self, *, make: bool = False) -> str:
         """Return the secret name of the group in which hubs divide events; with `make` begin one if need be.
@@ -232,7 +234,7 @@ class Site:
         (hub / "ca.crt").write_bytes(authority.certificate_pem)
         private, kid = secrets.token_bytes(32), f"site-{secrets.token_hex(4)}"
         fields = {"kid": kid, "private": base64.b64encode(private).decode()}
-        write_private(hub / "signing.key", json.dumps(fields).encode())
+        write_private(signing_folder(self._folder) / KEY, json.dumps(fields).encode())
         public = base64.b64encode(Signer(kid, private).public).decode()
         (hub / KEYS_FILE).write_text(json.dumps({kid: public}))
 

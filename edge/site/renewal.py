@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import secrets
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from edge.durable import write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority
 from edge.site.provision import ACL, KEYS_FILE, WORKER_ACL, give_to_broker, load_trusted_keys
+from edge.site.signing import NEXT_KEY, signing_key
 from edge.wire.names import HUB, WORKER
 from edge.wire.signing import Signer
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AUTHORITY, BROKER = "authority", "broker"
-SIGNING, NEXT = "signing.key", "signing.next.key"
 
 
 class Renewal:
@@ -63,9 +64,9 @@ class Renewal:
 
     def begin_signing_key(self) -> list[Path]:
         """Make another signing key that doors are to trust beside the one in use; return their files."""
-        hub = self._folder / HUB
-        if (hub / NEXT).exists():
-            raise ConfigError(f"{hub / NEXT}: a change of the key is under way; use it, then finish")
+        hub, following = self._folder / HUB, self._next_key()
+        if following.exists():
+            raise ConfigError(f"{following}: a change of the key is under way; use it, then finish")
         kid, private = f"site-{secrets.token_hex(4)}", secrets.token_bytes(32)
         trusted = load_trusted_keys(hub / KEYS_FILE).keys
         if len(trusted) != 1:
@@ -73,27 +74,33 @@ class Renewal:
                 f"{hub / KEYS_FILE}: {len(trusted)} keys are trusted; finish the last change first"
             )
         fields = {"kid": kid, "private": base64.b64encode(private).decode()}
-        write_whole(hub / NEXT, json.dumps(fields).encode())
+        write_whole(following, json.dumps(fields).encode())
         return self._trust({**trusted, kid: Signer(kid, private).public})
 
     def use_signing_key(self) -> Path:
         """Sign with the new key from the hub's next start on; every door must trust it by now."""
-        hub = self._folder / HUB
+        following, key = self._next_key(), signing_key(self._folder)
         try:
-            fresh = (hub / NEXT).read_bytes()
+            fresh = following.read_bytes()
         except OSError as error:
-            raise ConfigError(f"{hub / NEXT}: {error}; begin a change of the key first") from error
-        write_whole(hub / SIGNING, fresh)
-        (hub / NEXT).unlink()
-        return hub / SIGNING
+            raise ConfigError(f"{following}: {error}; begin a change of the key first") from error
+        owner = key.stat()
+        write_whole(key, fresh)
+        if os.geteuid() == 0:
+            os.chown(key, owner.st_uid, owner.st_gid)
+        following.unlink()
+        return key
 
     def finish_signing_key(self) -> list[Path]:
         """Let doors trust the key in use alone; return their files."""
         hub = self._folder / HUB
-        if (hub / NEXT).exists():
-            raise ConfigError(f"{hub / NEXT}: the new key is not in use yet")
-        kid = json.loads((hub / SIGNING).read_text())["kid"]
+        if self._next_key().exists():
+            raise ConfigError(f"{self._next_key()}: the new key is not in use yet")
+        kid = json.loads(signing_key(self._folder).read_text())["kid"]
         return self._trust({kid: load_trusted_keys(hub / KEYS_FILE).keys[kid]})
+
+    def _next_key(self) -> Path:
+        return signing_key(self._folder).with_name(NEXT_KEY)
 
     def _trust(self, keys: dict[str, bytes]) -> list[Path]:
         text = json.dumps({kid: base64.b64encode(raw).decode() for kid, raw in keys.items()})

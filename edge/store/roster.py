@@ -24,10 +24,16 @@ SOURCE = "roster"
 
 def roster_digest(records: Iterable[tuple[str, int, str]]) -> str:
     """Return the digest of (id, rev, record text): SHA-256 over one line for each, sorted by id."""
+    return digest_of_lines(
+        (name, rev, hashlib.sha256(text.encode()).hexdigest()) for name, rev, text in records
+    )
+
+
+def digest_of_lines(lines: Iterable[tuple[str, int, str]]) -> str:
+    """Return the same digest of (id, rev, SHA-256 of the record's text)."""
     total = hashlib.sha256()
-    for identity, rev, text in sorted(records):
-        line = json.dumps([identity, rev, hashlib.sha256(text.encode()).hexdigest()], ensure_ascii=False)
-        total.update(line.encode() + b"\n")
+    for line in sorted(lines):
+        total.update(json.dumps(list(line), ensure_ascii=False).encode() + b"\n")
     return total.hexdigest()
 
 

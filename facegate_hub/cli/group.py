@@ -26,10 +26,12 @@ from facegate_hub.cli.audit import audit
 from facegate_hub.cli.config import config, diagnostics
 from facegate_hub.cli.events import events
 from facegate_hub.cli.keys import keys
+from facegate_hub.cli.signer import group, principal, signer
 from facegate_hub.cli.staff import by_option, give, staff
 from facegate_hub.crew import DATABASE_VARIABLE, Crew, launcher
 from facegate_hub.service import EventWorker, Hub, database_url
 from facegate_hub.sheets import read_people
+from facegate_hub.signer.child import SignerChild
 from facegate_hub.staff import Staff
 
 if TYPE_CHECKING:
@@ -74,10 +76,21 @@ def hub(ctx: click.Context, site: Path, database: str | None) -> None:
 def run(
     place: tuple[Path, str], workers: int, share: str | None, keep_days: float | None, metrics: str | None
 ) -> None:
-    """Serve the doors until stopped.
+    """Serve the doors until stopped; starts the signer, too, where none runs and the key may be read.
 
     Example: facegate hub run --workers 3
     """
+    with ExitStack() as stack:
+        signing = SignerChild(place[0])
+        stack.callback(signing.stop)
+        signing.start()
+        _run(place, (workers, share), keep_days, metrics)
+
+
+def _run(
+    place: tuple[Path, str], crew_of: tuple[int, str | None], keep_days: float | None, metrics: str | None
+) -> None:
+    workers, share = crew_of
     service = Hub(*place, stores_events=not workers, keep_days=keep_days)
     if workers and share is None:
         Site(place[0]).share(make=True)
@@ -228,6 +241,9 @@ hub.add_command(audit)
 hub.add_command(config)
 hub.add_command(diagnostics)
 hub.add_command(keys)
+hub.add_command(signer)
+hub.add_command(principal)
+hub.add_command(group)
 
 
 def _zone(_context: click.Context, _parameter: click.Parameter, name: str | None) -> ZoneInfo | None:

@@ -21,14 +21,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from edge.wire.commands import CommandType
-from facegate_hub.requests import OPEN, ask, outcome, withdraw
+from facegate_hub.requests import OPEN, outcome, withdraw
+from facegate_hub.signer.client import SignerClient, SocketLine
 from facegate_hub.tables import open_tables
+from tests.hub.signing import ask
 from tests.sync.broker import Broker, wait_until
 
 ROOT = Path(__file__).parents[2]
 DESKS = 4
 KINDS = (CommandType.UNLOCK, CommandType.LOCKDOWN, CommandType.EVACUATION, CommandType.NORMAL)
-VICTIMS = ("door", "broker", "hub", "database")
+VICTIMS = ("door", "broker", "hub", "signer", "database")
 HELD_SECONDS = (0.2, 3.0)
 """How long the database is held by somebody else."""
 AT_WORK = 0.8
@@ -60,16 +62,19 @@ class Outcome:
 class Desk(threading.Thread):
     """One person who gives commands and notes when they were told what."""
 
-    def __init__(self, engine, seed, ended):
+    def __init__(self, engine, signer, seed, ended):
         super().__init__(daemon=True)
         self.engine, self.random, self.ended = engine, random.Random(seed), ended
+        self.signer = signer
         self.told = {}
         """By request: what was said first that is no wish any more, and when (seconds since 1970)."""
 
     def run(self):
         while not self.ended.is_set():
             time.sleep(self.random.uniform(0.0, 0.5))
-            request = self._patiently(ask, self.engine, "door-1", self.random.choice(KINDS), self.name, {})
+            request = self._patiently(
+                ask, self.engine, self.signer, "door-1", self.random.choice(KINDS), self.name
+            )
             patience = self.random.uniform(0.0, 2.0) if self.random.random() < IMPATIENT else 100.0
             self._wait(request, time.monotonic() + patience)
 
@@ -99,12 +104,14 @@ class CommandChaos:
         self.broker = Broker(folder / "broker")
         self.processes = {}
         self.ended = threading.Event()
-        self.desks = [Desk(self.engine, seed + n, self.ended) for n in range(DESKS)]
+        line = SignerClient(SocketLine(folder / "signer.sock"))
+        self.desks = [Desk(self.engine, line, seed + n, self.ended) for n in range(DESKS)]
 
     def run(self, kills: int) -> Outcome:
         began, counts = time.monotonic(), dict.fromkeys(VICTIMS, 0)
         try:
             self.broker.start()
+            self.start("signer")
             self.start("hub")
             self.start("door")
             for desk in self.desks:
@@ -129,7 +136,7 @@ class CommandChaos:
         return self.outcome(counts, time.monotonic() - began)
 
     def is_at_work(self):
-        return all((self.folder / f"{name}.up").exists() for name in ("door", "hub"))
+        return all((self.folder / f"{name}.up").exists() for name in ("door", "hub", "signer"))
 
     def start(self, name):
         (self.folder / f"{name}.up").unlink(missing_ok=True)

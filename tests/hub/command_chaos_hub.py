@@ -8,14 +8,15 @@ from edge.broker.client import SyncClient
 from edge.broker.settings import BrokerSettings
 from facegate_hub.commands import Commander
 from facegate_hub.ingest import Ingest
+from facegate_hub.signer.client import SignerClient, SocketLine
 from facegate_hub.tables import open_tables
 from tests.fakes.proofs import notary
 from tests.sync.doors import Eager
-from tests.sync.hubside import SIGNER
 
 folder = Path(sys.argv[1])
 engine = open_tables(f"sqlite:///{folder / 'hub.db'}")
-parts = [Ingest(engine, notary=notary("hub")), Commander(engine, SIGNER)]
+signer = SignerClient(SocketLine(folder / "signer.sock"))
+parts = [Ingest(engine, notary=notary("hub")), Commander(engine, signer)]
 client = SyncClient(BrokerSettings("127.0.0.1", "hub", int(sys.argv[2])), parts, rng=Eager())
 for part in parts:
     part.start()

@@ -16,11 +16,12 @@ from edge.wire.commands import CommandOutcome, CommandType
 from edge.wire.messages import CommandAnswer, Message
 from facegate_hub.commands import ANSWER_SECONDS, NONCE_SECONDS, Commander
 from facegate_hub.events import EventSink
-from facegate_hub.requests import ask, outcome, withdraw
+from facegate_hub.requests import outcome, withdraw
 from facegate_hub.tables import REQUESTS, open_tables
 from tests.hub.entries import pack
 from tests.hub.journals import Journal
-from tests.sync.hubside import KEYS, SIGNER, MemoryJournal, MemoryLedger, message
+from tests.hub.signing import ask, own_signer
+from tests.sync.hubside import KEYS, MemoryJournal, MemoryLedger, message
 
 DOOR = "door-1"
 
@@ -28,11 +29,12 @@ DOOR = "door-1"
 class Wire:
     """A hub and a door; what one sent lies here until a test hands it to the other."""
 
-    def __init__(self, seconds=1_790_000_000.0):
+    def __init__(self, folder, seconds=1_790_000_000.0):
         self.engine = open_tables("sqlite://")
         self.seconds = seconds
         self.clock = ManualClock()
-        self.hub = Commander(self.engine, SIGNER, lambda: self.seconds)
+        self.signer = own_signer(folder, lambda: self.seconds)
+        self.hub = Commander(self.engine, self.signer, lambda: self.seconds)
         gate = CommandGate(DOOR, KEYS, MemoryLedger(), self.clock, lambda: "unknown")
         self.done = []
         self.journal = MemoryJournal()
@@ -47,7 +49,7 @@ class Wire:
 
     def ask(self, kind):
         self.seconds += 0.001
-        return ask_at(self.engine, kind, self.seconds)
+        return ask_at(self, kind)
 
     def status(self, request):
         return outcome(self.engine, request)[0]
@@ -85,17 +87,19 @@ class Wire:
         return [json.loads(base64.b64decode(json.loads(one)["p"]))["type"] for one in self.down]
 
 
-def ask_at(engine, kind, seconds, device=DOOR):
-    request = ask(engine, device, CommandType(kind), "desk", {})
-    with engine.begin() as connection:
-        connection.execute(sa.update(REQUESTS).where(REQUESTS.c.id == request).values(asked_at=seconds))
+def ask_at(wire, kind, device=DOOR):
+    request = ask(wire.engine, wire.signer, device, CommandType(kind))
+    with wire.engine.begin() as connection:
+        at = sa.update(REQUESTS).where(REQUESTS.c.id == request).values(asked_at=wire.seconds)
+        connection.execute(at)
     return request
 
 
 @pytest.fixture
-def wire():
-    wire = Wire()
+def wire(tmp_path):
+    wire = Wire(tmp_path)
     yield wire
+    wire.signer.close()
     wire.engine.dispose()
 
 
@@ -289,7 +293,7 @@ class Fate:
             case 0:
                 self.wire.hub.opened(None, time.monotonic())
             case 1:
-                self.wire.hub = Commander(self.wire.engine, SIGNER, lambda: self.wire.seconds)
+                self.wire.hub = Commander(self.wire.engine, self.wire.signer, lambda: self.wire.seconds)
             case 2:
                 self.wire.down.clear()
 

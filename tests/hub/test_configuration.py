@@ -2,6 +2,7 @@
 
 import json
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -92,7 +93,8 @@ def test_a_setting_is_changed_shown_refused_and_taken_back(tmp_path, place, hub)
 
 @pytest.mark.broker
 def test_a_door_that_was_away_finds_its_settings_at_the_broker(tmp_path, place, hub):
-    Configurations(hub.engine).change("front", {"lock.unlock_seconds": 9})
+    approve = partial(hub.signer.approve_settings, about={})
+    Configurations(hub.engine).change("front", {"lock.unlock_seconds": 9}, approve=approve)
     assert "the door has not said anything yet" in staff(place, "config", "show", "front")[1]
     with ConfiguredDoor(tmp_path / "front", *place) as front:
         wait_until(lambda: front.configuration.now.lock.unlock_seconds == 9)

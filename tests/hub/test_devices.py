@@ -4,6 +4,7 @@ import json
 import sqlite3
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -16,8 +17,9 @@ from edge.wire.messages import CommandAnswer, Message
 from facegate_hub.commands import Commander
 from facegate_hub.configuration import Configurations, ConfigurationServer
 from facegate_hub.devices import SILENT_SECONDS, Attendance, Hearsay
-from facegate_hub.requests import ask, outcome
+from facegate_hub.requests import outcome
 from facegate_hub.tables import DEVICES, HUBS, REQUESTS, open_tables
+from tests.hub.signing import ask, own_signer
 from tests.sync.hubside import SIGNER
 
 
@@ -139,11 +141,12 @@ def impatient(path):
 
 def answer_of(engine):
     """Return a clerk, a message a door sends once, and how to tell that it was taken."""
-    request = ask(engine, "front", CommandType.DIAGNOSTICS, "desk", {})
+    signer = own_signer(Path(engine.url.database).parent)
+    request = ask(engine, signer, "front", CommandType.DIAGNOSTICS)
     with engine.begin() as connection:
         connection.execute(sa.update(REQUESTS).values(status="given"))
     payload = CommandAnswer(request, "done", "as of now", {"x": 1}).encode()
-    return Commander(engine, SIGNER), "cmd/ack", payload, lambda: outcome(engine, request)[0] == "done"
+    return Commander(engine, signer), "cmd/ack", payload, lambda: outcome(engine, request)[0] == "done"
 
 
 def report_of(engine):

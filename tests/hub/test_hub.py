@@ -24,8 +24,9 @@ from edge.sync.desk import CommandDesk
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
 from edge.wire.commands import CommandOutcome, CommandType
-from facegate_hub.requests import ask, outcome
+from facegate_hub.requests import outcome
 from facegate_hub.service import Hub, database_url
+from tests.hub.signing import approving, ask
 from tests.loopback import free_port
 from tests.sync.broker import Broker, wait_until
 from tests.sync.doors import Door, Eager
@@ -162,9 +163,10 @@ def test_the_roster_reaches_the_doors_and_a_removal_too(tmp_path, place, hub, fr
 def test_a_door_that_was_away_catches_up_from_the_retained_head(tmp_path, place, hub):
     """Offline while people came and went."""
     with WholeDoor(tmp_path / "back", place[0], "back", place[1]) as back:
-        hub.roster.change([{"id": f"p{n}", "name": "P"} for n in range(20)])
+        approve = approving(hub.signer)
+        hub.roster.change([{"id": f"p{n}", "name": "P"} for n in range(20)], approve=approve)
         wait_until(lambda: len(back.ids()) == 20)
-    hub.roster.change([{"id": "new", "name": "New"}], [f"p{n}" for n in range(10)])
+    hub.roster.change([{"id": "new", "name": "New"}], [f"p{n}" for n in range(10)], approve)
     with WholeDoor(tmp_path / "back", place[0], "back", place[1]) as back:
         wait_until(lambda: len(back.ids()) == 11 and "new" in back.ids())
 
@@ -181,7 +183,7 @@ def test_a_bad_file_changes_nothing(tmp_path, place):
 
 def test_two_people_ask_at_once_and_each_gets_an_answer(place, hub, front):
     """Requests go through the database, so several desks can work."""
-    asked = [ask(hub.engine, "front", CommandType.UNLOCK, f"desk {n}", {}) for n in range(3)]
+    asked = [ask(hub.engine, hub.signer, "front", CommandType.UNLOCK, f"desk {n}") for n in range(3)]
     wait_until(lambda: {outcome(hub.engine, request)[0] for request in asked} == {"done"})
     assert sorted(by for _, by, _ in front.executed) == ["desk 0", "desk 1", "desk 2"]
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from edge.cli import app
-from edge.errors import SyncError
+from edge.errors import ConfigError, SyncError
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from facegate_hub.database import put, reading
@@ -158,10 +158,11 @@ def test_a_name_on_an_open_broker_does_not_steer_the_terminal(place, engine):
 
 def test_listing_doors_needs_no_signing_key(place, engine):
     """Whoever only looks cannot sign."""
-    (place[0] / "hub" / "signing.key").unlink()
+    (place[0] / "signer" / "signing.key").unlink()
     desk = Staff(*place)
     assert desk.doors() == []
-    assert desk.import_people(people(2)).rev == 2
+    with pytest.raises(ConfigError, match="no signer"):
+        desk.import_people(people(2))
     desk.close()
 
 

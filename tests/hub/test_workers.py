@@ -43,11 +43,12 @@ def site(tmp_path):
     return site, tmp_path / "site"
 
 
-def children(pid):
-    """Return the processes that this one started."""
-    words = ["ps", "--ppid", str(pid), "-o", "pid="]
+def children(pid, command="worker"):
+    """Return the processes that this one started with that command."""
+    words = ["ps", "-ww", "--ppid", str(pid), "-o", "pid=,args="]
     listed = subprocess.run(words, capture_output=True, text=True, check=False)  # 1: there are none
-    return [int(word) for word in listed.stdout.split()]
+    found = [line.split() for line in listed.stdout.splitlines()]
+    return [int(pid) for pid, *args in found if command in args]
 
 
 @pytest.mark.broker

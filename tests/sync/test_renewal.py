@@ -96,7 +96,7 @@ def test_the_signing_key_is_changed_while_doors_obey_all_the_time(place):
         assert trusted().open(signer.sign(b"x", "cmd"), "cmd") == b"x"
     assert run("finish") == 0
     assert list(trusted().keys) == [new.kid]
-    assert (place[0] / "hub" / "signing.key").stat().st_mode & 0o077 == 0
+    assert (place[0] / "signer" / "signing.key").stat().st_mode & 0o077 == 0
 
 
 def test_the_dates_of_our_own_certificate_are_named(place):

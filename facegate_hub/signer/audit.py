@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from edge.wire.shapes import printable
 from facegate_hub.database import one_at_a_time, reading
-from facegate_hub.tables import AUDIT
+from facegate_hub.signer.tables import AUDIT
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -37,14 +37,17 @@ class Record:
     hash: str
 
 
-def note_wish(connection: Connection, by: str, what: str, about: dict[str, Any]) -> None:
-    """Add a record to the chain, in one commit with what it tells of."""
+def note_wish(
+    connection: Connection, by: str, what: str, about: dict[str, Any], now: float | None = None
+) -> None:
+    """Add a record to the chain, in one commit with what it tells of; `now` is seconds since 1970."""
     one_at_a_time(connection, AUDIT)
     query = sa.select(AUDIT.c.seq, AUDIT.c.hash).order_by(AUDIT.c.seq.desc()).limit(1)
     last = connection.execute(query).first()
     seq, prev = (last.seq + 1, last.hash) if last is not None else (1, GENESIS)
+    at = round(time.time() if now is None else now, 3)
     text = json.dumps(about, sort_keys=True, ensure_ascii=False)
-    record = Record(seq, round(time.time(), 3), printable(by)[:64], what, text, prev, "")
+    record = Record(seq, at, printable(by)[:64], what, text, prev, "")
     connection.execute(sa.insert(AUDIT).values(**{**asdict(record), "hash": _digest(record)}))
 
 

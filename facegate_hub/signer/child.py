@@ -1,0 +1,80 @@
+"""The signer as a child of `hub run`, for a site of one account: started first, and again when it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from edge.errors import ConfigError
+from edge.site.signing import signing_key
+from facegate_hub.signer.client import SOCKET_VARIABLE, listens, socket_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOG = logging.getLogger(__name__)
+
+START_SECONDS = 30.0
+"""A weak board imports for some seconds."""
+LOOK_SECONDS = 0.5
+PATIENCE_SECONDS = 10.0
+
+
+class SignerChild:
+    """Starts the signer of the site in `folder` unless one listens there, and keeps it running until `stop`.
+
+    Where this account may not read the key nothing is started: a unit of its own has to. Raises
+    `ConfigError` when it does not come up.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ended = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._watch, name="hub-signer", daemon=True)
+        if listens(socket_path(folder)) or SOCKET_VARIABLE in os.environ:
+            return
+        if os.access(signing_key(folder), os.R_OK) or not signing_key(folder).exists():
+            self._process = self._launch()
+            self._await()
+
+    def start(self) -> None:
+        """Begin watching what was started. Once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End what was started here."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        words = ["hub", "--site", str(self._folder), "signer", "--attached"]
+        return subprocess.Popen([sys.executable, "-m", "edge.cli", *words], stdout=subprocess.DEVNULL)
+
+    def _await(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not listens(socket_path(self._folder)):
+            if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise ConfigError("the signer did not start; see the lines above")
+            time.sleep(0.05)
+
+    def _watch(self) -> None:
+        while self._process is not None and not self._ended.wait(LOOK_SECONDS):
+            if self._process.poll() is not None:
+                LOG.error("the signer ended (%s); starting it again", self._process.returncode)
+                self._process = self._launch()

@@ -1,0 +1,294 @@
+"""What the signer does when it is asked: looks who asks, checks what they may, writes it down, and signs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from edge.domain import RosterState
+from edge.errors import SyncError
+from edge.wire import commands, configuration
+from edge.wire import roster as roster_messages
+from edge.wire.commands import CommandType, parse_command
+from edge.wire.names import DEVICE_ID
+from edge.wire.shapes import printable
+from facegate_hub.database import insert_missing, put, reading
+from facegate_hub.signer.audit import note_wish
+from facegate_hub.signer.policy import Policy
+from facegate_hub.signer.principals import Principals
+from facegate_hub.signer.rights import COMMANDS, NotPermitted, Permission
+from facegate_hub.signer.rosters import ApprovedRosters
+from facegate_hub.signer.tables import PERMITS, WISHES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from edge.wire.signing import Signer
+    from facegate_hub.signer.asking import FacesListed
+    from facegate_hub.signer.principals import Caller, Principal
+
+TTL_SECONDS = 10
+PERMIT_SECONDS = 60.0
+"""How long a command that was granted may be signed; the hub itself gives up after 20 s."""
+KEEP_SECONDS = 86_400.0
+MOST_DOORS = 1000
+ABOUT_THE_ROSTER = frozenset(
+    {roster_messages.HEAD, roster_messages.CONFIRMED, roster_messages.DELTA, roster_messages.SNAPSHOT}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What became of asking one door: `id` names the request (None: none), `refused` says why there is none.
+
+    Neither: it waits for a second person.
+    """
+
+    door: str
+    id: str | None = None
+    refused: str | None = None
+    by: str = ""
+
+
+class SigningDesk:
+    """Everything that may be asked of the signer. Any thread.
+
+    `signer` is the site's key, `hub_uids` the accounts whose hub may have signed what was granted, beside
+    the signer's own. Raises `NotPermitted` where somebody may not, `SyncError` where something cannot be.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        signer: Signer,
+        hub_uids: frozenset[int] = frozenset(),
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.engine = engine
+        self._signer = signer
+        self._hub_uids = hub_uids
+        self._now = now
+        self.principals = Principals(engine, now)
+        self.policy = Policy(engine, now)
+        self._rosters = ApprovedRosters(engine, now)
+
+    def ask(
+        self, caller: Caller, doors: list[str], kind: CommandType, by: str | None, args: dict[str, float]
+    ) -> list[Permit]:
+        """Grant a command at each of these doors and groups, or say why not; one answer for each door.
+
+        `by` is who an owner says is asking; anybody else asks in their own name.
+        """
+        principal = self.principals.known(caller)
+        names = self.policy.doors(doors)
+        if kind not in COMMANDS or not 1 <= len(names) <= MOST_DOORS:
+            raise SyncError(f"{kind}: to be asked of 1 to {MOST_DOORS} doors")
+        return [self._ask_one(principal, door, kind, by, args) for door in names]
+
+    def _ask_one(
+        self, principal: Principal, door: str, kind: CommandType, by: str | None, args: dict[str, float]
+    ) -> Permit:
+        said = printable(by)[:64] if by and principal.is_owner else principal.name
+        about = {"door": door, "type": kind, "principal": principal.name, **args}
+        try:
+            with self.engine.begin() as connection:
+                self.policy.require_rate(connection, principal, COMMANDS[kind], door)
+                first = self.policy.partner(connection, principal, COMMANDS[kind], door)
+                if first is None:
+                    note_wish(connection, said, "first-voice", about, self._now())
+                    return Permit(door)
+                said = f"{first} and {said}"[:64] if first else said
+                permit_id = self._permit(connection, principal, (door, kind, said), args)
+                note_wish(connection, said, "command", {**about, "id": permit_id}, self._now())
+        except NotPermitted as error:
+            self._note_refusal(said, {**about, "why": str(error)})
+            return Permit(door, refused=str(error))
+        return Permit(door, permit_id, by=said)
+
+    def _permit(
+        self,
+        connection: Connection,
+        principal: Principal,
+        wanted: tuple[str, CommandType, str],
+        args: dict[str, float],
+    ) -> str:
+        """Write down what was granted and return its id. Raises `SyncError` for what no door would take."""
+        door, kind, by = wanted
+        permit_id, now = str(uuid.uuid4()), self._now()
+        parse_command(self._command((permit_id, door, kind, by), args, None))
+        row = {"id": permit_id, "door": door, "kind": str(kind), "args": json.dumps(args), "by": by}
+        connection.execute(
+            sa.insert(PERMITS).values(**row, principal=principal.name, asked_at=now, used_at=None)
+        )
+        connection.execute(sa.delete(PERMITS).where(PERMITS.c.asked_at < now - KEEP_SECONDS))
+        return permit_id
+
+    def permit(self, caller: Caller, right: Permission, about: dict[str, Any], by: str | None = None) -> str:
+        """Note that somebody does something else, and return in whose name; `about` may name a `door`.
+
+        Raises `NotPermitted` unless they may, which is noted too.
+        """
+        principal = self.principals.known(caller)
+        said = printable(by)[:64] if by and principal.is_owner else principal.name
+        door = about.get("door")
+        about = {"principal": principal.name, **about}
+        what = str(about.pop("what", right))
+        try:
+            self.policy.require(principal, right, door if isinstance(door, str) else None)
+        except NotPermitted as error:
+            self._note_refusal(said, {"what": what, **about, "why": str(error)})
+            raise
+        with self.engine.begin() as connection:
+            note_wish(connection, said, what, about, self._now())
+        return said
+
+    def challenge(self, caller: Caller, permit_id: str) -> tuple[str, bytes]:
+        """Return (id, signed question for a nonce) for the door of a granted command. For the hub."""
+        self._require_hub(caller)
+        door, by = (row := self._granted(permit_id)).door, row.by
+        challenge_id = str(uuid.uuid4())
+        body = self._command((challenge_id, door, CommandType.CHALLENGE, by), {}, None)
+        return challenge_id, self._signer.sign(body, commands.PURPOSE)
+
+    def order(self, caller: Caller, permit_id: str, nonce: str) -> bytes:
+        """Return a command that was granted, signed, once, with the door's nonce. For the hub."""
+        self._require_hub(caller)
+        row = self._granted(permit_id)
+        kind, args = CommandType(row.kind), json.loads(row.args)
+        body = self._command((permit_id, row.door, kind, row.by), args, nonce)
+        parse_command(body)
+        unused = (PERMITS.c.id == permit_id, PERMITS.c.used_at.is_(None))
+        with self.engine.begin() as connection:
+            used = sa.update(PERMITS).where(*unused).values(used_at=self._now())
+            if connection.execute(used).rowcount != 1:
+                raise NotPermitted("this command was signed already")
+        return self._signer.sign(body, commands.PURPOSE)
+
+    def sign(self, caller: Caller, body: bytes, purpose: str) -> bytes:
+        """Return a message about the roster or settings, signed, if it is what was asked for. For the hub."""
+        self._require_hub(caller)
+        if purpose == configuration.PURPOSE:
+            self._require_wished(configuration.Desired.parse(body), body)
+        elif purpose in ABOUT_THE_ROSTER:
+            self._rosters.require(_state_in(body))
+        else:
+            raise NotPermitted(f"{purpose}: is signed for nobody")
+        return self._signer.sign(body, purpose)
+
+    def adopt(self, caller: Caller, states: list[RosterState], wishes: dict[str, tuple[int, str]]) -> None:
+        """Take over what a site had before it had a signer of its own; once, then nothing is believed so."""
+        self._require_hub(caller)
+        if self._rosters.adopt(states):
+            state = states[0]
+            with self.engine.begin() as connection:
+                rows = [
+                    {"device": name, "rev": rev, "digest": digest} for name, (rev, digest) in wishes.items()
+                ]
+                insert_missing(connection, WISHES, rows)
+                about = {"rev": state.rev, "count": state.count, "settings": sorted(wishes)[:100]}
+                note_wish(connection, "signer", "adopt", about, self._now())
+
+    def approve_roster(
+        self, caller: Caller, before: RosterState | None, after: list[RosterState], about: dict[str, Any]
+    ) -> None:
+        """Let the roster go from one state to another; `before` None: whatever it was, for a lost database.
+
+        Raises `NotPermitted` when `before` is none that was approved: then somebody changed the database.
+        """
+        about, by = _without_by(about)
+        principal = self.principals.known(caller)
+        self.policy.require(principal, Permission.ROSTER)
+        try:
+            self._rosters.approve(before, after, principal.name)
+        except NotPermitted as error:
+            self._note_refusal(principal.name, {"what": "roster", **about, "why": str(error)[:200]})
+            raise
+        self.permit(caller, Permission.ROSTER, {"what": "roster", **about, "rev": after[0].rev}, by)
+
+    def approve_faces(self, caller: Caller, listed: FacesListed) -> None:
+        """Let the hub list faces in the roster, as doors made and withdrew them; nothing else may change."""
+        self._require_hub(caller)
+        self._rosters.approve_faces(listed, "hub")
+
+    def approve_settings(self, caller: Caller, wish: tuple[str, int, str], about: dict[str, Any]) -> None:
+        """Let a door's settings become these: (door, revision, SHA-256 of what will be signed)."""
+        device, rev, digest = wish
+        about, by = _without_by(about)
+        self.permit(
+            caller, Permission.SETTINGS, {"what": "settings", **about, "door": device, "rev": rev}, by
+        )
+        with self.engine.begin() as connection:
+            put(connection, WISHES, {"device": device, "rev": rev, "digest": digest})
+
+    def _require_hub(self, caller: Caller) -> None:
+        if caller.token is None and caller.uid in self._hub_uids:
+            return
+        if not self.principals.known(caller).is_owner:
+            raise NotPermitted("only the hub has this signed")
+
+    def _granted(self, permit_id: str) -> Any:
+        """Return a command that was granted a moment ago and is not signed yet."""
+        fresh = (PERMITS.c.id == permit_id, PERMITS.c.asked_at > self._now() - PERMIT_SECONDS)
+        with reading(self.engine) as connection:
+            row = connection.execute(sa.select(PERMITS).where(*fresh)).first()
+        if row is None:
+            raise NotPermitted("the signer granted no such command, or more than a minute ago")
+        return row
+
+    def _require_wished(self, wish: configuration.Desired, body: bytes) -> None:
+        with reading(self.engine) as connection:
+            row = connection.execute(sa.select(WISHES).where(WISHES.c.device == wish.device)).first()
+        if row is None or (row.rev, row.digest) != (wish.rev, hashlib.sha256(body).hexdigest()):
+            raise NotPermitted(
+                f"{wish.device}: nobody who may has asked for these settings; was the database changed? "
+                "Ask for them again: facegate hub config set"
+            )
+
+    def _command(
+        self, order: tuple[str, str, CommandType, str], args: dict[str, float], nonce: str | None
+    ) -> bytes:
+        command_id, door, kind, by = order
+        if not DEVICE_ID.fullmatch(door):
+            raise SyncError(f"door {door[:70]!r}: there can be no such door")
+        fields = {
+            "v": 1,
+            "id": command_id,
+            "device": door,
+            "type": kind,
+            "issued": datetime.now(UTC).isoformat(),
+            "ttl": TTL_SECONDS,
+            "by": by,
+            "args": args,
+            "nonce": nonce,
+        }
+        return json.dumps(fields).encode()
+
+    def _note_refusal(self, by: str, about: dict[str, Any]) -> None:
+        with self.engine.begin() as connection:
+            note_wish(connection, by, "refused", about, self._now())
+
+
+def _state_in(body: bytes) -> RosterState:
+    """Return where a message about the roster leads a door; it compares what it reaches with the digest."""
+    try:
+        fields = json.loads(body)
+        epoch, rev, digest, count = (fields[name] for name in ("epoch", "rev", "digest", "count"))
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise SyncError(f"not a message about the roster: {error}"[:200]) from error
+    if not all(type(one) is int for one in (epoch, rev, count)) or not isinstance(digest, str):
+        raise SyncError("not a message about the roster: epoch, rev and count are numbers, digest a text")
+    return RosterState(epoch, rev, digest, count)
+
+
+def _without_by(about: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """Return what is noted, and who is said to ask."""
+    return {name: value for name, value in about.items() if name != "by"}, about.get("by")

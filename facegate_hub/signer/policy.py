@@ -1,0 +1,151 @@
+"""May they? Who asks, for what, at which door, at this hour, how often; and what needs two people."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from edge.errors import SyncError
+from facegate_hub.database import put, reading
+from facegate_hub.signer.principals import doors_of_group
+from facegate_hub.signer.rights import EVERYWHERE, GROUP, NotPermitted, Permission
+from facegate_hub.signer.tables import FIRST_VOICES, PERMITS, RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from facegate_hub.signer.principals import Grant, Principal
+
+MINUTE = 60.0
+SECOND_VOICE_SECONDS = 120.0
+"""How long the first of two people waits for the second."""
+ZONE, PERSONS = "timezone", "persons."
+"""Rules of the site: the time zone of hours, how many people each command takes (`persons.evacuation`)."""
+
+
+class Policy:
+    """What is allowed at a site. Any thread; `now` is seconds since 1970."""
+
+    def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._now = now
+
+    def doors(self, wanted: list[str]) -> list[str]:
+        """Return the doors that are meant: groups by their members. Raises `SyncError` for no group."""
+        found: list[str] = []
+        with reading(self._engine) as connection:
+            for name in wanted:
+                members = sorted(doors_of_group(connection, name[1:])) if name.startswith(GROUP) else [name]
+                if not members:
+                    raise SyncError(f"{name}: there is no such group of doors")
+                found += members
+        return list(dict.fromkeys(found))
+
+    def require(self, principal: Principal, right: Permission, door: str | None = None) -> None:
+        """Raise `NotPermitted` unless this may be done now at a door; None: at the whole site."""
+        with reading(self._engine) as connection:
+            self._require(connection, principal, right, door)
+
+    def require_rate(
+        self, connection: Connection, principal: Principal, right: Permission, door: str
+    ) -> None:
+        """Raise `NotPermitted` unless this may be asked of a door now, and was not asked too often."""
+        grants = self._require(connection, principal, right, door)
+        if any(grant.per_minute is None for grant in grants):
+            return
+        most = max(grant.per_minute or 0 for grant in grants)
+        mine = (PERMITS.c.principal == principal.name, PERMITS.c.asked_at > self._now() - MINUTE)
+        count = connection.execute(sa.select(sa.func.count()).select_from(PERMITS).where(*mine)).scalar() or 0
+        if count >= most:
+            raise NotPermitted(f"{principal.name} may ask {most} times a minute; wait a little")
+
+    def scope(self, principal: Principal, right: Permission) -> list[str] | None:
+        """Return the doors at which this is allowed now; None: everywhere."""
+        held = [grant for grant in principal.grants if right in grant.rights and self._holds(grant)]
+        if any(grant.doors == EVERYWHERE for grant in held):
+            return None
+        with reading(self._engine) as connection:
+            names = [sorted(_covered(connection, grant)) for grant in held]
+        return sorted({door for some in names for door in some})
+
+    def partner(
+        self, connection: Connection, principal: Principal, right: Permission, door: str
+    ) -> str | None:
+        """Return "" where one person is enough, the first one's name for the second, None for the first."""
+        if self._persons(connection, right) < 2:
+            return ""
+        mine = (FIRST_VOICES.c.door == door, FIRST_VOICES.c.kind == str(right))
+        late = FIRST_VOICES.c.at < self._now() - SECOND_VOICE_SECONDS
+        connection.execute(sa.delete(FIRST_VOICES).where(late))
+        other = sa.select(FIRST_VOICES.c.principal).where(*mine, FIRST_VOICES.c.principal != principal.name)
+        found: str | None = connection.execute(other.order_by(FIRST_VOICES.c.at)).scalar()
+        if found is None:
+            voice = {"door": door, "kind": str(right), "principal": principal.name, "at": self._now()}
+            put(connection, FIRST_VOICES, voice)
+            return None
+        connection.execute(sa.delete(FIRST_VOICES).where(*mine))
+        return found
+
+    def rules(self) -> dict[str, str]:
+        """Return what holds for the whole site, by name."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(sa.select(RULES).order_by(RULES.c.name)).all()
+        return {row.name: row.value for row in rows if row.name == ZONE or row.name.startswith(PERSONS)}
+
+    def set_rule(self, name: str, value: str) -> None:
+        """Set the site's `timezone`, or `persons.evacuation` and the like (1 or 2). Raises `SyncError`."""
+        if name == ZONE:
+            try:
+                ZoneInfo(value)
+            except (KeyError, ValueError, OSError) as error:
+                raise SyncError(f"{value!r}: no such zone; use a name like Asia/Shanghai") from error
+        elif not name.startswith(PERSONS) or name.removeprefix(PERSONS) not in list(Permission):
+            raise SyncError(f"rule {name!r}: there are {ZONE}, {PERSONS}evacuation and so on")
+        elif value not in {"1", "2"}:
+            raise SyncError(f"{name}: 1 or 2, not {value!r}")
+        with self._engine.begin() as connection:
+            put(connection, RULES, {"name": name, "value": value})
+
+    def _require(
+        self, connection: Connection, principal: Principal, right: Permission, door: str | None
+    ) -> list[Grant]:
+        """Return the grants that allow it now."""
+        meant = [
+            grant
+            for grant in principal.grants
+            if right in grant.rights and (grant.doors == EVERYWHERE or door in _covered(connection, grant))
+        ]
+        if not meant:
+            where = "at this site" if door is None else f"at {door}"
+            raise NotPermitted(f"{principal.name} may not {right} {where}")
+        held = [grant for grant in meant if self._holds(grant)]
+        if not held:
+            raise NotPermitted(f"{principal.name} may {right}, but not at this hour")
+        return held
+
+    def _holds(self, grant: Grant) -> bool:
+        now = self._now()
+        if grant.until is not None and now >= grant.until:
+            return False
+        return grant.hours.is_always or grant.hours.hold(self._local(now))
+
+    def _local(self, now: float) -> datetime:
+        """Return the site's own time: of the rule, else of this machine."""
+        moment, name = datetime.fromtimestamp(now, UTC), self.rules().get(ZONE)
+        return moment.astimezone(ZoneInfo(name) if name else None)
+
+    def _persons(self, connection: Connection, right: Permission) -> int:
+        query = sa.select(RULES.c.value).where(RULES.c.name == f"{PERSONS}{right}")
+        return int(connection.execute(query).scalar() or 1)
+
+
+def _covered(connection: Connection, grant: Grant) -> frozenset[str]:
+    if grant.doors.startswith(GROUP):
+        return doors_of_group(connection, grant.doors[1:])
+    return frozenset({grant.doors})

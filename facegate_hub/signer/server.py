@@ -1,0 +1,145 @@
+"""The signer's socket: who calls is known by the kernel or a token; who floods or stalls hurts nobody."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import struct
+import threading
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import ConfigError
+from facegate_hub.signer.calls import answer
+from facegate_hub.signer.client import listens
+from facegate_hub.signer.principals import Caller
+from facegate_hub.signer.socket_path import reachable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from facegate_hub.signer.desk import SigningDesk
+
+LOG = logging.getLogger(__name__)
+
+MOST_LINE_BYTES = 64 * 1024 * 1024
+"""The longest call lists faces in a roster of 20,000: 200 bytes for each, and what is changed, twice."""
+MOST_CONNECTIONS = 64
+MOST_OF_ONE = 32
+"""Connections of one account: nobody takes all the places."""
+LINE_SECONDS = 10.0
+"""From a line's first byte to its last."""
+IDLE_SECONDS = 3600.0
+CREDENTIALS = struct.Struct("3i")
+
+
+class SignerServer:
+    """Serves `desk` at a socket until `stop`. Raises `ConfigError` when another signer does, or it cannot be.
+
+    The socket takes everybody of this machine (what they may is the desk's matter), unless its folder
+    keeps them away.
+    """
+
+    def __init__(self, desk: SigningDesk, path: Path) -> None:
+        self._desk = desk
+        self._path = path
+        if listens(path):
+            raise ConfigError(f"{path}: a signer is there already")
+        path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with reachable(path) as address:
+                self._socket.bind(address)
+            path.chmod(0o666)
+        except OSError as error:
+            raise ConfigError(f"{path}: {error}; the signer needs a folder it may write to") from error
+        self._socket.listen(MOST_CONNECTIONS)
+        self._open: dict[socket.socket, int] = {}
+        self._lock = threading.Lock()
+        self._ended = False
+        self._thread = threading.Thread(target=self._accept, name="signer", daemon=True)
+
+    def start(self) -> None:
+        """Begin serving. Once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, with all connections."""
+        self._ended = True
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+        with self._lock:
+            for one in self._open:
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _accept(self) -> None:
+        while not self._ended:
+            try:
+                caller, _ = self._socket.accept()
+            except OSError as error:
+                if not self._ended:
+                    LOG.warning("the signer's socket: %s", error)
+                    threading.Event().wait(0.5)
+                continue
+            uid = _uid(caller)
+            with self._lock:
+                has_room = len(self._open) < MOST_CONNECTIONS and (
+                    Counter(self._open.values())[uid] < MOST_OF_ONE or uid in {0, os.geteuid()}
+                )
+                if has_room:
+                    self._open[caller] = uid
+            if not has_room:
+                caller.close()
+                continue
+            threading.Thread(target=self._serve, args=(caller, uid), name="signer-call", daemon=True).start()
+
+    def _serve(self, caller: socket.socket, uid: int) -> None:
+        try:
+            while (line := _line(caller)) is not None:
+                caller.sendall(json.dumps(self._answer(line, uid)).encode() + b"\n")
+        except OSError:
+            pass
+        except Exception:  # outermost of this connection: the others go on
+            LOG.exception("a call to the signer broke")
+        finally:
+            with self._lock:
+                self._open.pop(caller, None)
+            caller.close()
+
+    def _answer(self, line: bytes, uid: int) -> dict[str, Any]:
+        try:
+            fields = json.loads(line)
+            name, token = fields.pop("call"), fields.pop("token", None)
+        except (ValueError, RecursionError, KeyError, AttributeError, TypeError) as error:
+            return {"failed": f"not a call: {error}"[:200], "refused": False}
+        if not isinstance(name, str) or not isinstance(token, str | None):
+            return {"failed": "not a call: call and token are texts", "refused": False}
+        return answer(self._desk, Caller(uid, token), name, fields)
+
+
+def _line(caller: socket.socket) -> bytes | None:
+    """Return the next line; None at the end, after an hour's silence, and of who stalls or sends too much."""
+    caller.settimeout(IDLE_SECONDS)
+    found = bytearray()
+    while not found.endswith(b"\n"):
+        piece = caller.recv(65536)
+        if not piece or len(found) + len(piece) > MOST_LINE_BYTES:
+            return None
+        found += piece
+        caller.settimeout(LINE_SECONDS)
+    return bytes(found)
+
+
+def _uid(caller: socket.socket) -> int:
+    """Return the account at the other end, as the kernel knows it."""
+    found = caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+    uid: int = CREDENTIALS.unpack(found)[1]
+    return uid
