@@ -15,7 +15,7 @@ from edge.cli.table import columns, padded
 from edge.words import LANGUAGES, say
 
 if TYPE_CHECKING:
-    from edge.service.checkup.finding import Finding
+    from edge.service.checkup.finding import CheckupFinding
 
 INSTALLED = Path("/var/lib/facegate")
 """What systemd/facegate.service has as StateDirectory."""
@@ -61,7 +61,7 @@ def _usual_folder(config: Path) -> Path:
     return INSTALLED if config == DEFAULT_CONFIG and INSTALLED.is_dir() else default_data_dir()
 
 
-def _plain(finding: Finding, language: str) -> dict[str, str | None]:
+def _plain(finding: CheckupFinding, language: str) -> dict[str, str | None]:
     way_out = finding.way_out
     return {
         "name": finding.name,
@@ -71,7 +71,7 @@ def _plain(finding: Finding, language: str) -> dict[str, str | None]:
     }
 
 
-def _show(found: list[Finding], language: str) -> None:
+def _show(found: list[CheckupFinding], language: str) -> None:
     lights = [say(f"checkup.light_{one.light}", language) for one in found]
     titles = [one.title.said(language) for one in found]
     wide = max(map(columns, lights)), max(map(columns, titles))

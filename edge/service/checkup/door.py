@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge.service.checked import problems
 from edge.service.checkup import parts, people, picture
-from edge.service.checkup.finding import Finding, amber, green, red
+from edge.service.checkup.finding import CheckupFinding, amber, green, red
 from edge.service.checkup.recently import RecentEvents
 from edge.service.own_folder import runs_here
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from edge.config.settings import Settings
 
 
-def look_at(settings: Settings, data: Path, models: Path, now: datetime) -> list[Finding]:
+START = "systemctl enable --now facegate facegate-relay"
+
+
+def look_at(settings: Settings, data: Path, models: Path, now: datetime) -> list[CheckupFinding]:
     """Return what was found, in the order in which an installer would go on. Takes up to ten seconds.
 
     `data` is the door's folder, `models` where its models are, `now` aware. While the door runs, camera
@@ -27,7 +30,7 @@ def look_at(settings: Settings, data: Path, models: Path, now: datetime) -> list
     recent = RecentEvents(data)
     return [
         *_settings(settings),
-        green("service", "runs") if is_running else amber("service", "stopped"),
+        green("service", "runs") if is_running else amber("service", "stopped", command=START),
         parts.guard(settings, recent, is_running),
         parts.inputs(settings),
         picture.told(settings.camera, recent) if is_running else picture.watched(settings.camera),
@@ -43,6 +46,8 @@ def look_at(settings: Settings, data: Path, models: Path, now: datetime) -> list
     ]
 
 
-def _settings(settings: Settings) -> list[Finding]:
-    found = [red("settings", "wrong", problem=problem) for problem in problems(settings)]
+def _settings(settings: Settings) -> list[CheckupFinding]:
+    found = [
+        red("settings", "wrong", problem=problem, command="facegate config") for problem in problems(settings)
+    ]
     return found or [green("settings", "fine")]

@@ -23,7 +23,7 @@ class Light(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckupFinding:
     """One thing that was looked at. `name` is its code; `way_out` is None where nothing is to be done."""
 
     name: str
@@ -37,27 +37,27 @@ class Finding:
         return message(f"checkup.{self.name}")
 
 
-def green(name: str, what: str, **values: Any) -> Finding:
+def green(name: str, what: str, **values: Any) -> CheckupFinding:
     """Return that all is well; `what` is the text `checkup.<name>_<what>`."""
-    return Finding(name, Light.GREEN, message(f"checkup.{name}_{what}", **values))
+    return CheckupFinding(name, Light.GREEN, message(f"checkup.{name}_{what}", **values))
 
 
-def amber(name: str, what: str, **values: Any) -> Finding:
+def amber(name: str, what: str, **values: Any) -> CheckupFinding:
     """Return that somebody should look; the way out is the text `checkup.<name>_<what>_way_out`."""
     return _off(Light.AMBER, name, what, values)
 
 
-def red(name: str, what: str, **values: Any) -> Finding:
+def red(name: str, what: str, **values: Any) -> CheckupFinding:
     """Return that something does not work; the way out is found as for `amber`."""
     return _off(Light.RED, name, what, values)
 
 
-def worst(findings: Iterable[Finding]) -> Light:
+def worst(findings: Iterable[CheckupFinding]) -> Light:
     """Return the reddest light; green for none."""
     lights = {finding.light for finding in findings}
     return next((light for light in (Light.RED, Light.AMBER) if light in lights), Light.GREEN)
 
 
-def _off(light: Light, name: str, what: str, values: dict[str, Any]) -> Finding:
+def _off(light: Light, name: str, what: str, values: dict[str, Any]) -> CheckupFinding:
     text = f"checkup.{name}_{what}"
-    return Finding(name, light, message(text, **values), message(f"{text}_way_out", **values))
+    return CheckupFinding(name, light, message(text, **values), message(f"{text}_way_out", **values))

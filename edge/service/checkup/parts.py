@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from edge.errors import FacegateError
 from edge.events import Kind
 from edge.faces.liveness.fusion import WEAK_NETWORKS
-from edge.faces.liveness.load import best_set
+from edge.faces.liveness.load import WAY_TO_THE_PAIR, best_set
 from edge.faces.manifest import load_manifest
 from edge.faces.weights import checked
 from edge.runtime.clock_trust import FARTHEST_LEAP, system_is_synchronised
 from edge.runtime.kept_time import CLOCK_FILE, read_kept
-from edge.service.checkup.finding import Finding, amber, green, red
+from edge.service.checkup.finding import CheckupFinding, amber, green, red
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,11 +28,15 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 4.0
 """How long broker, page and guard may take to answer."""
+INSTALL = "facegate models install"
+CONFIRM = "facegate clock --confirm"
+BACK_UP = "facegate backup"
+MAKE_ROOM = "journalctl --vacuum-size=100M; apt clean"
 LOW_MB, TIGHT_MB = 200, 1_000
 """Free space: the journal's reserve is gone below the first; an update needs the second."""
 
 
-def models(settings: Settings, directory: Path) -> Finding:
+def models(settings: Settings, directory: Path) -> CheckupFinding:
     """Return whether the files of recognition are there and whole."""
     try:
         manifest = load_manifest()
@@ -41,60 +45,65 @@ def models(settings: Settings, directory: Path) -> Finding:
         for model in wanted:
             checked(model, directory)
     except FacegateError as error:
-        return red("models", "missing", problem=str(error))
+        return red("models", "missing", problem=str(error), command=INSTALL)
     return green("models", "fine", model=settings.recognition.model)
 
 
-def liveness(settings: Settings, directory: Path) -> Finding:
+def liveness(settings: Settings, directory: Path) -> CheckupFinding:
     """Return what tells living faces from pictures here."""
     section = settings.recognition
     if section.liveness == "off":
-        return red("liveness", "off")
+        return red("liveness", "off", setting='recognition.liveness = "passive"')
     try:
         names = section.liveness_networks or best_set(directory)
         for name in names:
             checked(load_manifest().model(name), directory)
     except FacegateError as error:
-        return red("liveness", "missing", problem=str(error))
+        return red("liveness", "missing", problem=str(error), command=INSTALL)
     if set(names) <= set(WEAK_NETWORKS):
-        return amber("liveness", "weak", networks=list(names))
+        return amber("liveness", "weak", networks=list(names), command=WAY_TO_THE_PAIR)
     return green("liveness", "fine", networks=list(names))
 
 
-def guard(settings: Settings, recent: RecentEvents, is_running: bool) -> Finding:  # noqa: FBT001
+def guard(settings: Settings, recent: RecentEvents, is_running: bool) -> CheckupFinding:  # noqa: FBT001
     """Return whether somebody holds the relay line."""
     section = settings.lock
     if section.driver == "dry-run":
-        return red("guard", "dry")
+        return red("guard", "dry", setting='lock.driver = "dry-run"', wanted='lock.driver = "gpio"')
     if is_running:
         lost = recent.newest(Kind.LOCK_GUARD_LOST, Kind.LOCK_GUARD_BACK)
         if lost is not None and lost.kind == Kind.LOCK_GUARD_LOST:
-            return red("guard", "lost", socket=str(section.guard_socket))
+            return red(
+                "guard", "lost", socket=str(section.guard_socket), command="journalctl -u facegate-relay"
+            )
         return green("guard", "fine")
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)) as attempt:
         attempt.settimeout(PATIENCE_SECONDS)
         try:
             attempt.connect(str(section.guard_socket))
         except OSError:
-            return red("guard", "lost", socket=str(section.guard_socket))
+            return red(
+                "guard", "lost", socket=str(section.guard_socket), command="journalctl -u facegate-relay"
+            )
     return green("guard", "fine")
 
 
-def inputs(settings: Settings) -> Finding:
+def inputs(settings: Settings) -> CheckupFinding:
     """Return which inputs are wired, as the settings say."""
     names = ("contact", "rex", "tamper", "fire", "bell")
     wired = [name for name in names if getattr(settings.sensors, name) is not None]
     chips = sorted(Path("/dev").glob("gpiochip*"))
     if wired and not any(os.access(chip, os.R_OK | os.W_OK) for chip in chips):
-        return red("inputs", "closed", chips=[str(chip) for chip in chips] or "-")
+        seen = [str(chip) for chip in chips] or "-"
+        return red("inputs", "closed", chips=seen, command="ls /dev/gpiochip*", group="gpio")
     if not wired:
-        return amber("inputs", "none")
+        return amber("inputs", "none", setting="sensors.contact")
     if "contact" not in wired:
-        return amber("inputs", "blind", wired=wired)
+        return amber("inputs", "blind", wired=wired, setting="sensors.contact")
     return green("inputs", "fine", wired=wired)
 
 
-def page(settings: Settings, is_running: bool) -> Finding:  # noqa: FBT001
+def page(settings: Settings, is_running: bool) -> CheckupFinding:  # noqa: FBT001
     """Return whether the door's page answers, or could."""
     section = settings.panel
     if not section.enabled:
@@ -102,9 +111,11 @@ def page(settings: Settings, is_running: bool) -> Finding:  # noqa: FBT001
     host = "127.0.0.1" if section.host in ("0.0.0.0", "::") else section.host  # noqa: S104 - compared only
     answers = _answers(host, section.port)
     if is_running and not answers:
-        return red("page", "silent", address=f"https://{host}:{section.port}")
+        return red(
+            "page", "silent", address=f"https://{host}:{section.port}", command="journalctl -u facegate"
+        )
     if not is_running and answers:
-        return red("page", "taken", port=section.port)
+        return red("page", "taken", port=section.port, command="ss -ltnp", setting="panel.port")
     return green("page", "fine", address=f"https://{host}:{section.port}")
 
 
@@ -116,34 +127,37 @@ def _answers(host: str, port: int) -> bool:
     return True
 
 
-def clock(data: Path, now: datetime) -> Finding:
+def clock(data: Path, now: datetime) -> CheckupFinding:
     """Return whether the time can be believed."""
     kept = read_kept(data / CLOCK_FILE)
     shown = {"now": f"{now:%Y-%m-%d %H:%M}"}
     if kept.floor is not None and now < kept.floor:
-        return red("clock", "behind", **shown, floor=f"{kept.floor:%Y-%m-%d %H:%M}")
+        return red("clock", "behind", **shown, floor=f"{kept.floor:%Y-%m-%d %H:%M}", command=CONFIRM)
     if kept.floor is not None and now - kept.floor > FARTHEST_LEAP:
-        return red("clock", "ahead", **shown, floor=f"{kept.floor:%Y-%m-%d %H:%M}")
+        return red("clock", "ahead", **shown, floor=f"{kept.floor:%Y-%m-%d %H:%M}", command=CONFIRM)
     if not system_is_synchronised():
-        return amber("clock", "unsynchronised", **shown)
+        return amber("clock", "unsynchronised", **shown, command=CONFIRM)
     return green("clock", "fine", **shown)
 
 
-def card(data: Path, recent: RecentEvents) -> Finding:
+def card(data: Path, recent: RecentEvents) -> CheckupFinding:
     """Return whether the disk takes and gives what it should."""
     free = shutil.disk_usage(data).free // 2**20
+    shown = f"{free:,} MB"
     if recent.problem is not None:
-        return red("card", "journal", problem=recent.problem)
+        return red("card", "journal", problem=recent.problem, command="facegate events verify")
     if (event := recent.trouble(Kind.HEALTH_STORAGE)) is not None and event.data.get("state") == "failing":
-        return red("card", "failing", file=str(event.data.get("file", "-")))
+        return red("card", "failing", file=str(event.data.get("file", "-")), command=BACK_UP)
     if not os.access(data, os.W_OK):
         return red("card", "readonly", folder=str(data))
     if free < LOW_MB:
-        return red("card", "full", free=free)
-    return amber("card", "tight", free=free) if free < TIGHT_MB else green("card", "fine", free=free)
+        return red("card", "full", free=shown, command=MAKE_ROOM)
+    if free < TIGHT_MB:
+        return amber("card", "tight", free=shown, command=MAKE_ROOM)
+    return green("card", "fine", free=shown)
 
 
-def broker(settings: Settings) -> Finding:
+def broker(settings: Settings) -> CheckupFinding:
     """Return whether the property's broker can be reached with this door's certificate."""
     section = settings.mqtt
     if section is None:
@@ -157,5 +171,5 @@ def broker(settings: Settings) -> Finding:
                     context.load_cert_chain(section.cert_file, section.key_file)
                 context.wrap_socket(plain, server_hostname=section.host).close()
     except (OSError, ValueError) as error:  # an SSLError is an OSError
-        return red("broker", "unreached", address=address, problem=str(error))
+        return red("broker", "unreached", address=address, problem=str(error), setting="mqtt.host")
     return green("broker", "fine", address=address)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edge.consent.rules import matchable
 from edge.errors import FacegateError
 from edge.events import Kind
-from edge.service.checkup.finding import Finding, amber, green, red
+from edge.service.checkup.finding import CheckupFinding, amber, green, red
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 
@@ -24,10 +24,10 @@ SHOWN = 5
 BACKUP_DAYS = 30
 
 
-def residents(data: Path) -> Finding:
+def residents(data: Path) -> CheckupFinding:
     """Return how many people have a face here, and whom of them the door does not match."""
     if not (data / RESIDENTS_FILE).exists():
-        return amber("residents", "none")
+        return amber("residents", "none", command="facegate enrol add")
     try:
         with (
             closing(ResidentStore(data / RESIDENTS_FILE)) as store,
@@ -37,25 +37,32 @@ def residents(data: Path) -> Finding:
             faces = [found for one in store.list() if (found := store.templates_of(one.id))]
             objections = [who for one in faces for who in matchable(one, in_force)[1]]
     except FacegateError as error:
-        return red("residents", "unread", problem=str(error))
+        return red("residents", "unread", problem=str(error), command="facegate restore --help")
     if not faces:
-        return amber("residents", "none")
+        return amber("residents", "none", command="facegate enrol add")
     if objections:
-        return red("residents", "unmatched", count=len(objections), who=objections[:SHOWN])
+        return red(
+            "residents",
+            "unmatched",
+            count=len(objections),
+            who=objections[:SHOWN],
+            first="facegate consent list --missing",
+            then="facegate consent record",
+        )
     return green("residents", "fine", count=len(faces))
 
 
-def rules(settings: Settings) -> Finding:
+def rules(settings: Settings) -> CheckupFinding:
     """Return what decides who may pass; a mistake in the file is one of the settings."""
     path = settings.access.rules
     return green("rules", "none") if path is None else green("rules", "fine", file=str(path))
 
 
-def backup(recent: RecentEvents, now: datetime) -> Finding:
+def backup(recent: RecentEvents, now: datetime) -> CheckupFinding:
     """Return when the journal last told of a backup."""
     event = recent.newest(Kind.PANEL_BACKUP)
     if event is None:
-        return amber("backup", "none")
+        return amber("backup", "none", command="facegate backup FILE")
     if now - event.at > timedelta(days=BACKUP_DAYS):
-        return amber("backup", "old", days=(now - event.at).days)
+        return amber("backup", "old", days=(now - event.at).days, command="facegate backup FILE")
     return green("backup", "fine", days=(now - event.at).days)

@@ -12,7 +12,7 @@ from edge.events import Kind
 from edge.panel.picture import picture_facts
 from edge.panel.sight import HEAD_METRES, TYPICAL_FOCAL_WIDTHS
 from edge.runtime.clock import SystemClock
-from edge.service.checkup.finding import Finding, amber, green, red
+from edge.service.checkup.finding import CheckupFinding, amber, green, red
 
 if TYPE_CHECKING:
     from edge.config.settings import CameraSection
@@ -29,13 +29,12 @@ EYES_PX = 20.0
 """Pixels between the eyes from which a face is judged (`recognition.min_interocular_px` may ask for more)."""
 
 
-def watched(section: CameraSection) -> Finding:
+def watched(section: CameraSection) -> CheckupFinding:
     """Watch the camera for some seconds. Only while no door runs: most cameras serve one program."""
-    source = section.source.split("@")[-1]  # no password
     try:
         frames, seconds = _frames(section)
     except CameraLost as error:
-        return red("camera", "dead", source=source, problem=str(error))
+        return _dead(section, str(error))
     facts = picture_facts(frames[-1].image)
     seen = {
         "width": facts.width,
@@ -50,13 +49,17 @@ def watched(section: CameraSection) -> Finding:
     )
 
 
-def told(section: CameraSection, recent: RecentEvents) -> Finding:
+def told(section: CameraSection, recent: RecentEvents) -> CheckupFinding:
     """Return what the running door last said of its camera."""
     event = recent.trouble(Kind.HEALTH_CAMERA)
     if event is None:
         return green("camera", "running")
-    problem = str(event.data.get("detail", "-"))
-    return red("camera", "dead", source=section.source.split("@")[-1], problem=problem)
+    return _dead(section, str(event.data.get("detail", "-")))
+
+
+def _dead(section: CameraSection, problem: str) -> CheckupFinding:
+    source = section.source.split("@")[-1]  # no password
+    return red("camera", "dead", source=source, problem=problem, setting="camera.source")
 
 
 def _frames(section: CameraSection) -> tuple[list[Frame], float]:
