@@ -231,6 +231,11 @@ class Match:
         return self.similarity - self.runner_up_similarity
 
 
+FIRST_LOOK_SHARE = 0.5
+"""Of a visit's error rate, what its first look may spend: most residents are let in on it. What it asks
+for is the door's threshold, wherever one is told; `edge.recognition.evidence` spends the other half."""
+
+
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
     """The similarity a probe must reach now, and how that number came about.

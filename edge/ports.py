@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from edge.domain import FIRST_LOOK_SHARE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -80,10 +82,11 @@ class Identifier(Protocol):
     def identify(self, probe: Embedding) -> Match:
         """Return the best resident and the best other resident, exactly. Any thread."""
 
-    def operating_point(self, share: float = 1.0) -> OperatingPoint:
+    def operating_point(self, share: float = FIRST_LOOK_SHARE) -> OperatingPoint:
         """Return threshold and margin for the gallery as it is now, at this share of the error rate.
 
-        `share` is in (0, 1]: the evidence rule spends the visit's rate over several looks.
+        `share` is in (0, 1]: the evidence rule spends the visit's rate over several looks. Without it,
+        that of the first look: what is told as the door's threshold.
         """
 
 

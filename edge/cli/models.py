@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -67,6 +67,56 @@ def install(names: tuple[str, ...], with_demo: bool, folder: Path | None) -> Non
         click.echo(f"warning: not to be had: {', '.join(missing)}; {WEAKER}", err=True)
 
 
+@models.command()
+@click.argument("origin", metavar="FILE|URL")
+@click.option("--sha256", required=True, help="SHA-256 of the file, 64 digits.")
+@click.option("--kind", type=click.Choice(["embedder"]), default="embedder", show_default=True)
+@click.option("--name", help="What to call it; by default as its file.")
+@click.option(
+    "--aligner", default="arcface112", show_default=True, help="arcface and the side in pixels, dlib150."
+)
+@click.option("--colour", type=click.Choice(["rgb", "bgr"]), default="rgb", show_default=True)
+@click.option("--subtract", type=float, default=0.0, show_default=True, help="From each value 0..255.")
+@click.option("--divide", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True)
+@click.option("--licence", default="not stated", show_default=True)
+@click.option(
+    "--training", default="not stated", show_default=True, help="What is known of what it was trained on."
+)
+def add(origin: str, sha256: str, kind: str, name: str | None, **said: Any) -> None:  # noqa: ARG001 - one kind
+    """Add the site's own face network (ONNX); it is used once it is calibrated and the settings name it.
+
+    It is fed (value - SUBTRACT) / DIVIDE of a face cut by ALIGNER. Layout and length of an embedding
+    are read from the file. Then: facegate evaluate calibrate --model NAME --images FOLDER --save, and
+    recognition.model = "NAME". Residents are enrolled anew: templates of two models never meet.
+
+    Example: facegate models add adaface.onnx --sha256 6b6a... --colour bgr --subtract 127.5 --divide 127.5
+    """
+    from edge.faces.own import OwnModel, add_model
+
+    called = name or PurePosixPath(origin.rsplit("/", 1)[-1]).stem.lower().replace("_", "-")
+    wish = OwnModel(called, sha256.lower(), **said)
+    model = add_model(wish, origin, report=lambda line: click.echo(line, err=True))
+    click.echo(
+        f"{model.name}: added, {model.size_bytes / 1e6:.1f} MB, {model.dim} numbers per face,"
+        f" {model.aligner}, {model.layout}, {model.colour}\n"
+        "not calibrated, so no door uses it yet:"
+        f" facegate evaluate calibrate --model {model.name} --images FOLDER --save"
+    )
+
+
+@models.command()
+@click.argument("name")
+def remove(name: str) -> None:
+    """Remove a network that the site added, with its calibration; what facegate ships stays.
+
+    Example: facegate models remove adaface
+    """
+    from edge.faces.own import remove_model
+
+    remove_model(name)
+    click.echo(f"{name}: removed")
+
+
 def chosen_artefacts(manifest: ModelManifest, names: Iterable[str], *, with_demo: bool) -> list[Artefact]:
     """Return what `names` stand for, each once: models, demo photos, or all demo photos at once."""
     chosen: dict[str, Artefact] = {}
@@ -98,10 +148,13 @@ def _with_progress(chosen: list[Artefact], directory: Path, folder: Path | None)
 
 
 @models.command("list")
-def list_() -> None:
-    """Show every model and demo photo, whether it is installed, its size and licence.
+@click.option(
+    "--long", "is_long", is_flag=True, help="Also what is documented about each network's training."
+)
+def list_(is_long: bool) -> None:
+    """Show every model and demo photo, whether it is installed, its licence and what it is.
 
-    Example: facegate models list
+    Example: facegate models list --long
     """
     manifest = load_manifest()
     directory = models_directory()
@@ -110,6 +163,14 @@ def list_() -> None:
         kind = artefact.role if isinstance(artefact, Model) else "photo"
         state = _state(artefact, directory)
         click.echo(f"{artefact.name:22} {kind:9} {state:13} {artefact.licence:13} {artefact.about}")
+        if not isinstance(artefact, Model):
+            continue
+        if artefact.is_own and not artefact.calibration:
+            click.echo(f"{'':22} not calibrated: no door uses it")
+        if is_long:
+            click.echo(f"{'':22} training: {artefact.training or 'does not apply'}")
+    if manifest.trouble:
+        click.echo(f"warning: {manifest.trouble}", err=True)
 
 
 @models.command()
@@ -126,7 +187,7 @@ def verify() -> None:
     wrong: list[str] = []
     for artefact in (*manifest.models.values(), *manifest.assets.values()):
         state = _state(artefact, directory)
-        if state == "wrong file":
+        if state == "wrong file" or (state != "installed" and _is_own(artefact)):
             wrong.append(artefact.name)
         elif state != "installed" and isinstance(artefact, Model) and artefact.default:
             (wrong if artefact.is_needed else missing).append(artefact.name)
@@ -137,6 +198,10 @@ def verify() -> None:
         raise ModelCorrupt(
             f"missing or wrong in {directory}: {', '.join(wrong)}; run: facegate models install"
         )
+
+
+def _is_own(artefact: Artefact) -> bool:
+    return isinstance(artefact, Model) and artefact.is_own
 
 
 def _state(artefact: Artefact, directory: Path) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def refuse_lookalike(identifier: Identifier, resident_id: str, rows: Sequence[Embedding]) -> None:
     """Raise `EnrolmentRefused` when one of `rows` would be taken for another resident.
 
-    The line is the door's own threshold for a full visit. Somebody enrolled again resembles themselves.
+    The line is the door's own threshold. Somebody enrolled again resembles themselves.
     """
     point = identifier.operating_point()
     for row in rows:

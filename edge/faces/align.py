@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edge.domain import Image, Landmarks
 
 HALVE_BELOW = 0.5  # a linear warp reads 2x2 pixels: below half size it skips some and aliases
+LEAST_SIDE_PX, MOST_SIDE_PX = 48, 512
 LEAST_SPREAD_PX = 1.0  # five landmarks within a pixel of each other are not a face
 
 
@@ -62,10 +63,19 @@ ALIGNERS = {
 
 
 def aligner(name: str) -> Aligner:
-    """Return the aligner called `name`. Raises `ModelCorrupt` when there is none."""
-    if name not in ALIGNERS:
-        raise ModelCorrupt(f"no aligner is called {name!r}: there are {', '.join(ALIGNERS)}")
-    return ALIGNERS[name]
+    """Return the aligner called `name`; `arcface160` is `arcface112` enlarged to 160 pixels.
+
+    Raises `ModelCorrupt` when there is none.
+    """
+    if name in ALIGNERS:
+        return ALIGNERS[name]
+    side = name.removeprefix("arcface")
+    if not (name.startswith("arcface") and side.isdecimal() and LEAST_SIDE_PX <= int(side) <= MOST_SIDE_PX):
+        known = f"{', '.join(ALIGNERS)}, arcface{LEAST_SIDE_PX} to arcface{MOST_SIDE_PX}"
+        raise ModelCorrupt(f"no aligner is called {name!r}: there are {known}")
+    base = ALIGNERS["arcface112"]
+    scale = int(side) / base.size_px
+    return Aligner(name, int(side), tuple((x * scale, y * scale) for x, y in base.points))
 
 
 def similarity_transform(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:

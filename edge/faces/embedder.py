@@ -38,6 +38,7 @@ class OnnxEmbedder:
         self._model_id = model.model_id
         self._dim = model.dim
         self._aligner = aligner(model.aligner)
+        self._feed = model
         self._centre = np.asarray(model.centre, dtype=np.float32) if model.centre else None
         found = session.get_outputs()[0].shape[-1]
         if found != model.dim:
@@ -87,7 +88,12 @@ class OnnxEmbedder:
         return self._finish(np.concatenate([self._run(chip) for chip in chips]))
 
     def _run(self, chip: Image) -> NDArray[np.float32]:
-        blob = cv2.dnn.blobFromImage(chip, swapRB=True)  # (1, 3, side, side) float32 RGB 0..255
+        feed = self._feed
+        blob = cv2.dnn.blobFromImage(  # (1, 3, side, side) float32, 0..255 before subtract and divide
+            chip, 1 / feed.divide, mean=(feed.subtract,) * 3, swapRB=feed.colour == "rgb"
+        )
+        if feed.layout == "nhwc":
+            blob = np.ascontiguousarray(blob.transpose(0, 2, 3, 1))
         row: NDArray[np.float32] = self._session.run(None, {self._input: blob})[0]
         return row
 

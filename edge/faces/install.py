@@ -76,7 +76,7 @@ class Installer:
         target = self.directory / artefact.file
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            _write_atomically(target, content)
+            write_atomically(target, content)
         except OSError as error:
             way_out = "choose another directory with FACEGATE_MODELS"
             raise InstallError(
@@ -117,7 +117,8 @@ def _check_agreement(model: Model, source: bytes, content: bytes) -> None:
         )
 
 
-def _write_atomically(target: Path, content: bytes) -> None:
+def write_atomically(target: Path, content: bytes) -> None:
+    """Write a new file beside `target`, flush it to the disk and rename it over. Raises `OSError`."""
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     scratch = Path(name)
     try:

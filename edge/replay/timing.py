@@ -6,6 +6,8 @@ import time
 from statistics import median
 from typing import TYPE_CHECKING
 
+from edge.domain import FIRST_LOOK_SHARE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import ParamSpec, TypeVar
@@ -88,6 +90,6 @@ class TimedIdentifier:
         """Return the best resident and the best other resident."""
         return self._watch.time("match", self._identifier.identify, probe)
 
-    def operating_point(self, share: float = 1.0) -> OperatingPoint:
+    def operating_point(self, share: float = FIRST_LOOK_SHARE) -> OperatingPoint:
         """Return threshold and margin at this share of the error rate."""
         return self._identifier.operating_point(share)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from edge.camera.source import check_source
 from edge.errors import ConfigError, InstallError
 from edge.faces.manifest import load_manifest
-from edge.matcher.calibration import Calibration
+from edge.matcher.calibration import calibration_of
 from edge.matcher.choice import AUTO, Choice
 from edge.service.entry.rules import decode_keys, load_book
 from edge.service.hardware import door_settings, sensor_wirings
@@ -58,7 +58,7 @@ def _model(settings: Settings) -> None:
         model = load_manifest().model(section.model)
     except InstallError as error:
         raise ConfigError(f"recognition.model: {error}") from error
-    calibration = Calibration.from_mapping(model.calibration)
+    calibration = calibration_of(section.model, model.calibration)
     if section.similarity is not None:
         calibration.fixed(section.similarity, 1)
     else:

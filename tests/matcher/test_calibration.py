@@ -31,18 +31,24 @@ def calibration() -> Calibration:
     return Calibration.from_mapping(TABLE)
 
 
-@given(RATES, SIZES)
-def test_the_union_over_the_gallery_stays_within_the_wanted_rate(fpir: float, templates: int) -> None:
-    calibration = Calibration.from_mapping(TABLE)
+TWO_PIECES = TABLE | {"pairs": 5_479_705, "knee": 0.4, "scale_far": 0.018}
+TABLES = st.sampled_from([TABLE, TWO_PIECES])
+
+
+@given(TABLES, RATES, SIZES)
+def test_the_union_over_the_gallery_stays_within_the_wanted_rate(
+    table: dict[str, Any], fpir: float, templates: int
+) -> None:
+    calibration = Calibration.from_mapping(table)
     rate = calibration.false_match_rate(calibration.threshold(fpir, templates))
     assert -math.expm1(max(templates, 1) * math.log1p(-rate)) <= fpir * (1 + 1e-6)
 
 
-@given(RATES, RATES, SIZES, SIZES)
+@given(TABLES, RATES, RATES, SIZES, SIZES)
 def test_a_stricter_rate_or_a_bigger_gallery_never_lowers_the_threshold(
-    one: float, other: float, few: int, many: int
+    table: dict[str, Any], one: float, other: float, few: int, many: int
 ) -> None:
-    calibration = Calibration.from_mapping(TABLE)
+    calibration = Calibration.from_mapping(table)
     low, high = sorted((one, other))
     small, big = sorted((few, many))
     assert calibration.threshold(low, small) >= calibration.threshold(high, small)
@@ -63,6 +69,24 @@ def test_a_threshold_worked_out_by_hand(calibration: Calibration) -> None:
     expected = 0.352 + 0.022 * math.log(1.5e-4 / measured) + 0.028 * math.log(measured / 1.005e-6)
     assert calibration.threshold(0.01, 10_000) == pytest.approx(expected, abs=1e-4)
     assert rate_per_comparison(0.5, 1) == pytest.approx(0.5)
+
+
+def test_a_tail_of_two_pieces_worked_out_by_hand() -> None:
+    calibration = Calibration.from_mapping(TWO_PIECES)
+    knee_rate = 1.5e-4 * math.exp((0.352 - 0.4) / 0.022)
+    assert calibration.threshold(knee_rate / 2, 1) == pytest.approx(0.4 + 0.018 * math.log(2))
+    assert calibration.threshold(knee_rate * 2, 1) == pytest.approx(0.4 - 0.022 * math.log(2))
+    measured = 10 / 5_479_705
+    kink = 0.4 + 0.018 * math.log(knee_rate / measured)
+    assert calibration.threshold(measured / 10, 1) == pytest.approx(kink + 0.028 * math.log(10))
+
+
+def test_a_look_is_told_its_share_and_asks_for_more_than_the_whole() -> None:
+    calibration = Calibration.from_mapping(TWO_PIECES)
+    whole, look = (calibration.operating_point(1e-3, 300, 300, share) for share in (1.0, 0.5))
+    assert look.threshold == calibration.threshold(5e-4, 300) > whole.threshold
+    assert look.fpir == whole.fpir == 1e-3
+    assert "FPIR 0.001 a visit, 0.5 of it for one look" in str(look.basis)
 
 
 def test_an_operating_point_says_what_was_asked_for(calibration: Calibration) -> None:
@@ -119,6 +143,9 @@ def test_a_fixed_similarity_says_the_rate_it_stands_for(calibration: Calibration
         ({"fraction": 0.5}, "fraction is 0.5"),
         ({"margin": True}, "margin is True"),
         ({"scales": 1.0}, "scales is not known"),
+        ({"knee": 0.4}, "knee and scale_far belong together"),
+        ({"knee": 0.3, "scale_far": 0.02}, "knee is 0.3, it must not be below"),
+        ({"knee": math.nan, "scale_far": 0.02}, "knee is nan"),
     ],
 )
 def test_a_damaged_table_is_refused_by_name(change: dict[str, Any], said: str) -> None:

@@ -9,8 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.domain import Match, OperatingPoint, Reason, Verdict
-from edge.recognition.evidence import MAX_SHOTS, SUPPORT_SLACK, Evidence, is_hopeless, share_of_look, weigh
+from edge.domain import FIRST_LOOK_SHARE, Match, OperatingPoint, Reason, Verdict
+from edge.recognition.evidence import (
+    MAX_SHOTS,
+    NEXT_SHARE,
+    SUPPORT_SLACK,
+    Evidence,
+    is_hopeless,
+    share_of_look,
+    weigh,
+)
 from edge.words import Message
 from tests.fakes.scene import axis, leaning
 
@@ -24,6 +32,12 @@ def match(similarity: float, who: str | None = "anna", runner_up: float = 0.1) -
 
 def test_all_looks_together_spend_no_more_than_the_visit_may():
     assert sum(share_of_look(look) for look in range(1, 100_000)) <= 1.0
+
+
+def test_the_first_look_has_half_and_what_is_told_as_the_threshold_is_its() -> None:
+    assert share_of_look(1) == FIRST_LOOK_SHARE == 0.5
+    assert [share_of_look(look) for look in range(2, 7)] == [NEXT_SHARE] * 5
+    assert share_of_look(7) < NEXT_SHARE
 
 
 def test_one_very_clear_shot_is_enough():

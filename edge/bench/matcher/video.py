@@ -9,6 +9,7 @@ import numpy as np
 
 from edge.bench.peer import point
 from edge.camera.file import VideoFile
+from edge.domain import FIRST_LOOK_SHARE
 from edge.enrol.shots import ShotTaker
 from edge.errors import EnrolmentRefused
 from edge.faces.detector import load_detector
@@ -48,7 +49,7 @@ class Listener:
         self.probes.append(probe)
         return self._identifier.identify(probe)
 
-    def operating_point(self, share: float = 1.0) -> OperatingPoint:
+    def operating_point(self, share: float = FIRST_LOOK_SHARE) -> OperatingPoint:
         """Return the wrapped identifier's operating point."""
         return self._identifier.operating_point(share)
 

@@ -13,7 +13,11 @@ from edge.cli import LazyGroup
 from edge.cli.rates import RATE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edge.bench.evaluate.images import Embedded, PhotoEmbedder
+
+PICTURES = {".jpg", ".jpeg", ".png"}
 
 COMMANDS = {
     "verification": ("edge.cli.evaluate.group:verification", "One-to-one accuracy on labelled pairs."),
@@ -28,6 +32,22 @@ IMAGES = click.option(
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with one folder of photos per person.",
+)
+FOLDERS = click.option(
+    "--images",
+    "folders",
+    required=True,
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with one folder of photos per person; may be given several times.",
+)
+NOTES = click.option(
+    "--labels",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV (identity_a, identity_b, note): one person twice, or relatives; the second is left out.",
+)
+RELATIVES = click.option(
+    "--relatives", "with_relatives", is_flag=True, help="Keep the relatives of --labels."
 )
 MODEL = click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -114,14 +134,24 @@ def open_set(
 
 
 @click.command()
-@IMAGES
+@FOLDERS
+@NOTES
+@RELATIVES
 @click.option("--plots", type=click.Path(file_okay=False, path_type=Path), help="Write PNG plots here.")
 @click.option(
     "--draws", default=200, show_default=True, type=click.IntRange(1), help="Galleries of each size."
 )
 @MODEL
 @JSON
-def rates(images: Path, plots: Path | None, draws: int, model: str, as_json: bool) -> None:
+def rates(
+    folders: tuple[Path, ...],
+    labels: Path | None,
+    with_relatives: bool,
+    plots: Path | None,
+    draws: int,
+    model: str,
+    as_json: bool,
+) -> None:
     """Show MODEL's error rates on labelled people, and whether a wanted FPIR holds at each gallery size.
 
     Intervals are 95 %, from drawing people again. Galleries are drawn at random from the people with
@@ -132,11 +162,11 @@ def rates(images: Path, plots: Path | None, draws: int, model: str, as_json: boo
     from edge.bench.evaluate import report as evaluate_report
     from edge.bench.evaluate.calibrate import People
     from edge.faces.manifest import load_manifest
-    from edge.matcher.calibration import Calibration
+    from edge.matcher.calibration import calibration_of
 
     own = load_manifest().model(model)
-    calibration = Calibration.from_mapping(own.calibration)
-    photos, unacquired = _photos(images, model)
+    calibration = calibration_of(model, own.calibration)
+    photos, unacquired = _photos(folders, model, labels, with_relatives)
     people = People.gather(photos, least=2)
     found = evaluate_report.measure(people, own.centre, calibration, unacquired=unacquired, draws=draws)
     if plots is not None:
@@ -146,32 +176,65 @@ def rates(images: Path, plots: Path | None, draws: int, model: str, as_json: boo
 
 
 @click.command()
-@IMAGES
+@FOLDERS
+@NOTES
+@RELATIVES
 @click.option("--centre/--no-centre", default=True, help="Also learn the mean embedding to subtract.")
+@click.option(
+    "--keep-centre",
+    is_flag=True,
+    help="Keep the centre that the model has, and so the templates made with it.",
+)
+@click.option("--save", is_flag=True, help="Write it down for a model that the site has added.")
 @MODEL
 @JSON
-def calibrate(images: Path, centre: bool, model: str, as_json: bool) -> None:
-    """Fit MODEL's calibration to people with labelled photos and print it for the manifest.
+def calibrate(
+    folders: tuple[Path, ...],
+    labels: Path | None,
+    with_relatives: bool,
+    centre: bool,
+    keep_centre: bool,
+    save: bool,
+    model: str,
+    as_json: bool,
+) -> None:
+    """Fit MODEL's calibration to people with labelled photos and print it for the manifest, or --save it.
 
-    Example: facegate evaluate calibrate --images lfw/
+    Example: facegate evaluate calibrate --images people/ --model adaface --save
     """
     from edge.bench.evaluate.calibrate import People, fit, table
+    from edge.bench.evaluate.own_model import save_calibration, tell_source
+    from edge.faces.manifest import load_manifest
 
-    photos, _ = _photos(images, model)
-    mean, calibration = fit(People.gather(photos), with_centre=centre)
-    if as_json:
+    own = load_manifest().model(model)
+    photos, _ = _photos(folders, model, labels, with_relatives)
+    people = People.gather(photos)
+    mean, fitted = fit(people, with_centre=centre, kept=own.centre if keep_centre else None)
+    calibration = tell_source(fitted, people, [folder.name for folder in folders])
+    if save:
+        click.echo(save_calibration(own, mean, calibration))
+    elif as_json:
         found: dict[str, Any] = {"centre": mean, **asdict(calibration)}
         click.echo(json.dumps(found))
-        return
-    click.echo(table(mean, calibration, model))
+    else:
+        click.echo(table(mean, calibration, model))
 
 
-def _photos(images: Path, model: str) -> tuple[dict[str, list[Embedded]], int]:
+def _photos(
+    folders: Sequence[Path], model: str, labels: Path | None, with_relatives: bool
+) -> tuple[dict[str, list[Embedded]], int]:
     """Return the embeddings by person, without a centre, and how many photos have no face."""
+    from edge.bench.evaluate.labels import LabelNotes, read_notes
+
     embedder = _embedder(model, raw=True)
-    folders = [person for person in sorted(images.iterdir()) if person.is_dir()]
+    named = {
+        person.name: person for images in folders for person in sorted(images.iterdir()) if person.is_dir()
+    }
+    notes = read_notes(labels) if labels else LabelNotes()
+    people = notes.cleaned(named, with_relatives=with_relatives)
     shots = {
-        person.name: [embedder.embed(path) for path in sorted(person.glob("*.jpg"))] for person in folders
+        name: [embedder.embed(path) for path in sorted(person.iterdir()) if path.suffix.lower() in PICTURES]
+        for name, person in people.items()
     }
     usable = {name: [shot for shot in own if shot is not None] for name, own in shots.items()}
     return usable, sum(shot is None for own in shots.values() for shot in own)

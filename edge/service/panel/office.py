@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from edge import __version__
 from edge.consent.notice import Operator
+from edge.domain import FIRST_LOOK_SHARE
 from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
 from edge.errors import EnrolmentRefused, ModelMissing
@@ -198,7 +199,7 @@ def _recogniser(wish: PanelOptions, models: Models, compared: Callable[[], Ident
         return judged(resident_id, kept, held_out, compared())
 
     def point(residents: int) -> OperatingPoint:
-        return rule(residents, 6 * residents, 1.0)
+        return rule(residents, residents, FIRST_LOOK_SHARE)  # one row each: the mean of the shots
 
     return Recogniser(models.embedder.model_id, judge, point)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edge.faces.detector import load_detector
 from edge.faces.embedder import load_embedder
 from edge.faces.manifest import load_manifest
-from edge.matcher.calibration import Calibration
+from edge.matcher.calibration import calibration_of
 from edge.matcher.gallery import LiveGallery
 from edge.matcher.matcher import Matcher
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from edge.domain import Embedding, OperatingPoint
     from edge.faces.detector import YuNet
     from edge.faces.embedder import OnnxEmbedder
+    from edge.matcher.calibration import Calibration
 
 DEFAULT_MODEL = "sface"
 
@@ -42,9 +43,10 @@ class Models:
 def open_models(name: str = DEFAULT_MODEL) -> Models:
     """Return detector, embedder and its calibration, every file checked against the manifest.
 
-    Raises `ModelMissing` or `ModelCorrupt`; both say how to repair it.
+    Raises `ModelMissing` or `ModelCorrupt`, which say how to repair it, and `ConfigError` naming a model
+    that is not calibrated.
     """
-    calibration = Calibration.from_mapping(load_manifest().model(name).calibration)
+    calibration = calibration_of(name, load_manifest().model(name).calibration)
     return Models(load_detector(), load_embedder(name), calibration)
 
 
@@ -56,7 +58,7 @@ def threshold_rule(
     def rule(residents: int, templates: int, share: float) -> OperatingPoint:
         if sureness.similarity is not None:
             return calibration.fixed(sureness.similarity, residents)
-        return calibration.operating_point(sureness.fpir * share, residents, templates)
+        return calibration.operating_point(sureness.fpir, residents, templates, share)
 
     return rule
 
