@@ -64,20 +64,20 @@ async def answer(
             return
 
 
-def cookie_of(request: h11.Request) -> str:
+def cookie_of(request: h11.Request, name: str = COOKIE) -> str:
     """Return the session's cookie, or nothing."""
-    given = b"; ".join(value for name, value in request.headers if name == b"cookie")
-    return _morsel(given.decode("latin-1"))
+    given = b"; ".join(value for header, value in request.headers if header == b"cookie")
+    return _morsel(given.decode("latin-1"), name)
 
 
-def set_cookie_of(headers: Headers) -> str:
+def set_cookie_of(headers: Headers, name: str = COOKIE) -> str:
     """Return the session's cookie that an answer sets, or nothing."""
-    found = (_morsel(value.decode("latin-1")) for name, value in headers if name == b"set-cookie")
+    found = (_morsel(value.decode("latin-1"), name) for header, value in headers if header == b"set-cookie")
     return next(filter(None, found), "")
 
 
-def _morsel(text: str) -> str:
+def _morsel(text: str, name: str) -> str:
     jar: SimpleCookie = SimpleCookie()
     with contextlib.suppress(CookieError):
         jar.load(text)
-    return jar[COOKIE].value if COOKIE in jar else ""
+    return jar[name].value if name in jar else ""

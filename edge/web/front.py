@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 import h11
 
 from edge.runtime.log_limit import set_up_log
+from edge.web.between import COOKIE
 from edge.web.forwarding import (
     CHUNK_BYTES,
     HOP_BY_HOP,
@@ -101,10 +102,13 @@ class Browser:
 class Front:
     """Serves one listening socket until cancelled.
 
-    `upstream` is the path of the Unix socket of the process that answers.
+    `upstream` is the path of the Unix socket of the process that answers, `cookie` the name of its session's.
     """
 
-    def __init__(self, tls: ssl.SSLContext, upstream: Path, limits: Limits | None = None) -> None:
+    def __init__(
+        self, tls: ssl.SSLContext, upstream: Path, limits: Limits | None = None, cookie: str = COOKIE
+    ) -> None:
+        self._cookie = cookie
         self._tls = tls
         self._upstream = upstream
         self._limits = limits or Limits()
@@ -191,7 +195,7 @@ class Front:
             seconds = self._limits.idle_seconds
 
     async def _exchange(self, browser: Browser, request: h11.Request) -> None:
-        cookie = cookie_of(request)
+        cookie = cookie_of(request, self._cookie)
         size = self._declared(request)
         most = self._limits.body_bytes_known if cookie in self._known else self._limits.body_bytes
         if size is None or size > most:
@@ -264,7 +268,7 @@ class Front:
         said = next((value for name, value in headers if name == SESSION), None)
         if said is not None:
             # A login gets a new cookie; the answer that sets it says who is known by it.
-            self._known.note(set_cookie_of(headers) or cookie, is_logged_in=said == b"known")
+            self._known.note(set_cookie_of(headers, self._cookie) or cookie, is_logged_in=said == b"known")
         kept = [(name, value) for name, value in headers if name not in HOP_BY_HOP and name != SESSION]
         if browser.is_last:
             kept.append((b"connection", b"close"))
@@ -354,8 +358,8 @@ async def _until_parent_ends() -> None:
     await reader.read()
 
 
-async def _run(listener: socket.socket, tls: ssl.SSLContext, upstream: Path) -> None:
-    serving = asyncio.create_task(Front(tls, upstream).serve(listener))
+async def _run(listener: socket.socket, front: Front) -> None:
+    serving = asyncio.create_task(front.serve(listener))
     parent = asyncio.create_task(_until_parent_ends())
     await asyncio.wait((serving, parent), return_when=asyncio.FIRST_COMPLETED)
     serving.cancel()
@@ -383,13 +387,14 @@ def main() -> None:
     parser.add_argument("--upstream", type=Path, required=True, help="Unix socket of the answering process")
     parser.add_argument("--certificate", type=Path, required=True)
     parser.add_argument("--key", type=Path, required=True)
+    parser.add_argument("--cookie", default=COOKIE, help="name of the session's cookie")
     wish = parser.parse_args()
     set_up_log()
     _give_way()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(wish.certificate, wish.key)
     with socket.socket(fileno=wish.listener) as listener, contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(listener, tls, wish.upstream))
+        asyncio.run(_run(listener, Front(tls, wish.upstream, cookie=wish.cookie)))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import uvicorn
 
 from edge.errors import FacegateError
 from edge.runtime.worker import lower_priority
+from edge.web.between import COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,12 +48,16 @@ LESS_URGENT = 5
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is served: the application, its certificate and key, and who hears that it begins."""
+    """What is served: the application, its certificate and key, who hears that it begins, its cookie's name.
+
+    Cookies do not know ports: two applications on one host need two names.
+    """
 
     app: Starlette
     certificate: Path
     key: Path
     on_ready: Callable[[], object] = lambda: None
+    cookie: str = COOKIE
 
 
 class PanelThread:
@@ -165,6 +170,7 @@ def facing_network(served: Served, address: tuple[str, int]) -> Iterator[PagePro
             [
                 *(sys.executable, "-m", "edge.web.front", "--listener", str(public.fileno())),
                 *("--upstream", path, "--certificate", str(served.certificate), "--key", str(served.key)),
+                *("--cookie", served.cookie),
             ],
             stdin=subprocess.PIPE,
             pass_fds=(public.fileno(),),

@@ -23,6 +23,7 @@ except ImportError as error:
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from facegate_hub.cli.audit import audit
+from facegate_hub.cli.community import community, console, page
 from facegate_hub.cli.config import config, diagnostics
 from facegate_hub.cli.events import events
 from facegate_hub.cli.keys import keys
@@ -244,6 +245,9 @@ hub.add_command(keys)
 hub.add_command(signer)
 hub.add_command(principal)
 hub.add_command(group)
+hub.add_command(community)
+hub.add_command(console)
+hub.add_command(page)
 
 
 def _zone(_context: click.Context, _parameter: click.Parameter, name: str | None) -> ZoneInfo | None:

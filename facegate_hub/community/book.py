@@ -113,12 +113,16 @@ class Change:
 
 
 class Book:
-    """The community's database: read by anybody, written to in whole commits. Any thread."""
+    """The community's database: read by anybody, written to in whole commits. Any thread.
 
-    def __init__(self, engine: Engine, sealer: Sealer, clock: Clock) -> None:
+    `secret` makes what must be the same in every process and after a restart, such as forms' tokens.
+    """
+
+    def __init__(self, engine: Engine, sealer: Sealer, clock: Clock, secret: bytes) -> None:
         self.engine = engine
         self.sealer = sealer
         self.clock = clock
+        self.secret = secret
 
     def now(self) -> int:
         """Return the time in UTC seconds."""

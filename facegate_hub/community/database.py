@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,9 @@ def open_book(site: Path, url: str | None, clock: Clock) -> Book:
     """
     folder = site / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Book(open_community(url or database_url(site)), AesGcmSealer(file_key(folder / KEY_FILE)), clock)
+    key = file_key(folder / KEY_FILE)
+    secret = hmac.digest(key, b"what is not sealed", "sha256")
+    return Book(open_community(url or database_url(site)), AesGcmSealer(key), clock, secret)
 
 
 def open_community(url: str) -> Engine:

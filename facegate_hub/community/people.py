@@ -74,7 +74,7 @@ class NewPerson:
     resident: str = ""
 
 
-class Register:
+class PeopleRegister:
     """The compound's people. Any thread."""
 
     def __init__(self, book: Book) -> None:

@@ -104,7 +104,7 @@ class TicketLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class TicketWish:
     """A step somebody wants to take, with what it needs."""
 
     act: TicketAct
@@ -141,7 +141,7 @@ class Tickets:
             )
         return number, code
 
-    def take(self, asker: Asker, number: int, act: Act) -> None:
+    def take(self, asker: Asker, number: int, act: TicketWish) -> None:
         """Take a step. Raises `CommunityRefused` when it is not theirs, not now, or lacks something."""
         photos = [clean_photo(photo) for photo in act.photos[:MOST_PHOTOS]]
         with self._book.writing() as writing:

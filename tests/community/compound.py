@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from facegate_hub.community.book import SYSTEM, Book, Change, Doer
 from facegate_hub.community.duties import OF_SIDE, Duty, Side
 from facegate_hub.community.parts import Asker
-from facegate_hub.community.people import NewPerson, Register, TieKind
+from facegate_hub.community.people import NewPerson, PeopleRegister, TieKind
 from facegate_hub.community.schema import ACCOUNTS
 from facegate_hub.community.terms import read_terms
-from facegate_hub.community.tickets import Act, Tickets
+from facegate_hub.community.tickets import Tickets, TicketWish
 from facegate_hub.community.timekeeper import pass_time
 from tests.community.world import new_book
 
@@ -44,7 +44,7 @@ class Compound:
     clock: ManualClock
     terms: Terms
     tickets: Tickets
-    register: Register
+    register: PeopleRegister
     people: dict[str, str] = field(default_factory=dict)
 
     def asker(self, name: str) -> Asker:
@@ -55,7 +55,7 @@ class Compound:
         return Asker(Doer("person", self.people[name]), flats=frozenset({RESIDENTS[name]}))
 
     def act(self, name: str, number: int, act: TicketAct, **fields: str) -> None:
-        self.tickets.take(self.asker(name), number, Act(act, fields))
+        self.tickets.take(self.asker(name), number, TicketWish(act, fields))
 
     def wait(self, **time: float) -> None:
         self.clock.advance(timedelta(**time).total_seconds())
@@ -72,7 +72,7 @@ def add_account(book: Book, name: str, duty: Duty) -> None:
 def new_compound(folder: Path) -> Compound:
     book, clock = new_book(folder)
     terms = read_terms(folder)
-    compound = Compound(book, clock, terms, Tickets(book, terms), Register(book))
+    compound = Compound(book, clock, terms, Tickets(book, terms), PeopleRegister(book))
     compound.register.put_flats(SYSTEM, FLATS)
     for name, flat in RESIDENTS.items():
         person = compound.register.add(SYSTEM, NewPerson(name, flat, TieKind.OWNER))

@@ -10,7 +10,7 @@ import pytest
 
 from edge.errors import CommunityRefused
 from facegate_hub.community.machine import Audience, TicketAct, TicketKind, TicketState, Urgency
-from facegate_hub.community.tickets import Act, Report
+from facegate_hub.community.tickets import Report, TicketWish
 from facegate_hub.community.verify import verify
 from tests.community.compound import new_compound
 
@@ -223,7 +223,7 @@ def test_who_holds_the_slip_confirms_and_the_desk_that_wrote_it_does_not(compoun
     assert compound.tickets.by_slip(number, "AAAAA-AAAAA") is None
     assert compound.tickets.by_slip(number + 1, code) is None
     holder = compound.tickets.by_slip(number, code.lower().replace("-", " "))
-    compound.tickets.take(holder, number, Act(A.CONFIRM))
+    compound.tickets.take(holder, number, TicketWish(A.CONFIRM))
     assert state(compound, number) is S.CONFIRMED
 
 

@@ -1,0 +1,259 @@
+"""`facegate hub community`, `console` and `page`: what residents and property tell each other."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.errors import ConfigError
+from edge.extras import way_to_install
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.applications import Starlette
+
+    from edge.web.server import PanelThread, Served
+    from facegate_hub.community.book import Book
+    from facegate_hub.community.terms import Terms
+
+DATABASE_VARIABLE = "FACEGATE_COMMUNITY_DATABASE"
+CONSOLE_PORT, PAGE_PORT = 8444, 8445
+HERE = "127.0.0.1"
+
+database_option = click.option(
+    "--community-database",
+    "database",
+    envvar=DATABASE_VARIABLE,
+    show_envvar=True,
+    help="SQLAlchemy URL; default: SQLite in the site's community folder.",
+)
+host_option = click.option(
+    "--host", default=HERE, show_default=True, help="Address to listen on; 0.0.0.0: the LAN."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A site's book and terms."""
+
+    folder: Path
+    book: Book
+    terms: Terms
+
+
+def _open(site: Path, database: str | None) -> _Opened:
+    try:
+        from edge.runtime.clock import SystemClock
+        from facegate_hub.community.database import FOLDER, open_book
+        from facegate_hub.community.terms import read_terms
+    except ImportError as error:
+        raise ConfigError(f"the community needs a package ({error.name}); {way_to_install('hub')}") from error
+    folder = site / FOLDER
+    return _Opened(folder, open_book(site, database, SystemClock()), read_terms(folder))
+
+
+@click.command()
+@host_option
+@click.option("--port", default=CONSOLE_PORT, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--page-url", help="Where residents reach their page; default: https://HOST:8445.")
+@database_option
+@click.pass_obj
+def console(
+    place: tuple[Path, str], host: str, port: int, page_url: str | None, database: str | None
+) -> None:
+    """Serve the console for staff and committee. The first account's code is printed.
+
+    Example: facegate hub console --host 0.0.0.0
+    """
+    from facegate_hub.community.accounts import StaffAccounts
+    from facegate_hub.community.timekeeper import Timekeeper
+
+    opened = _open(place[0], database)
+    app = _console_app(opened, page_url or f"https://{host}:{PAGE_PORT}")
+    code = StaffAccounts(opened.book).first_code()
+    keeper = Timekeeper(opened.book, opened.terms)
+    with ExitStack() as stack:
+        keeper.start()
+        stack.callback(keeper.stop)
+        _serve_one(opened.folder, app, (host, port), code)
+
+
+@click.command()
+@host_option
+@click.option("--port", default=PAGE_PORT, show_default=True, type=click.IntRange(1, 65535))
+@database_option
+@click.pass_obj
+def page(place: tuple[Path, str], host: str, port: int, database: str | None) -> None:
+    """Serve the page for residents' phones. It reads nothing of the site but its community folder.
+
+    Example: facegate hub page --host 0.0.0.0
+    """
+    opened = _open(place[0], database)
+    _serve_one(opened.folder, _page_app(opened), (host, port), None)
+
+
+@click.group()
+def community() -> None:
+    """Keep what residents and property tell each other.
+
+    Example: facegate hub community verify
+    """
+
+
+@community.command()
+@click.option(
+    "--noted", multiple=True, metavar="ENTRY:HASH", help="Written down elsewhere, such as a receipt."
+)
+@database_option
+@click.pass_obj
+def verify(place: tuple[Path, str], noted: tuple[str, ...], database: str | None) -> None:
+    """Replay the book and compare every table with it; say what was changed behind its back.
+
+    Example: facegate hub community verify --noted 120:9f86d081884c
+    """
+    from facegate_hub.community.verify import verify as check_book
+
+    opened = _open(place[0], database)
+    with opened.book.looking() as connection:
+        check = check_book(connection, opened.book.sealer, dict(map(_noted, noted)))
+    for problem in check.problems:
+        click.echo(problem, err=True)
+    click.echo(f"{check.count} entries, last hash {check.head[:12]}, {len(check.problems)} problems")
+    if check.problems:
+        raise SystemExit(1)
+
+
+@community.command()
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), default=Path("demo-out/compound"))
+@click.option("--only-fill", is_flag=True, help="Fill, verify and tell what there is; serve nothing.")
+@click.option("--console-port", default=CONSOLE_PORT, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--page-port", default=PAGE_PORT, show_default=True, type=click.IntRange(1, 65535))
+def demo(into: Path, only_fill: bool, console_port: int, page_port: int) -> None:
+    """Fill a folder with a compound that does not exist, and open its console and page on this machine.
+
+    Example: facegate hub community demo
+    """
+    opened, people = _filled(into)
+    _tell(opened)
+    if only_fill:
+        return
+    from facegate_hub.console.app import COOKIE as CONSOLE_COOKIE
+    from facegate_hub.page.app import COOKIE as PAGE_COOKIE
+    from facegate_hub.web.demo import with_way_in
+
+    console_app = _console_app(opened, f"https://{HERE}:{page_port}")
+    doors = (
+        (with_way_in(console_app, opened.book, CONSOLE_COOKIE, people), CONSOLE_COOKIE, console_port),
+        (with_way_in(_page_app(opened), opened.book, PAGE_COOKIE, people), PAGE_COOKIE, page_port),
+    )
+    for name, path in people.items():
+        port = page_port if name.startswith("person") else console_port
+        click.echo(f"{name.partition(':')[0]:8} https://{HERE}:{port}/demo/{path}")
+    click.echo("the browser warns of the certificate, which this machine made for itself; Ctrl-C ends")
+    _serve_all(opened.folder, doors)
+
+
+def _filled(into: Path) -> tuple[_Opened, dict[str, str]]:
+    """Return the demo's compound and the ways in by whom they let in; it is filled when it is not there."""
+    from edge.runtime.clock import ManualClock, SystemClock
+    from facegate_hub.community.database import FOLDER, open_book
+    from facegate_hub.community.demo import DAYS, STAFF, fill_demo
+    from facegate_hub.community.terms import read_terms
+
+    terms = read_terms(into / FOLDER)
+    if not (into / FOLDER / "community.db").exists():
+        clock = ManualClock(SystemClock().now() - timedelta(days=DAYS))
+        fill_demo(lambda manual: open_book(into, None, manual), terms, clock)
+    opened = _open(into, None)
+    from facegate_hub.community.people import PeopleRegister
+
+    resident = PeopleRegister(opened.book).of_flat("3-1203")[0].id
+    holders = [f"person:{resident}", *(f"account:{name}" for name in STAFF)]
+    return opened, {holder: secrets.token_urlsafe(9) for holder in holders}
+
+
+def _tell(opened: _Opened) -> None:
+    from facegate_hub.community.verify import verify as check_book
+    from facegate_hub.community.wall import read_wall
+
+    wall = read_wall(opened.book)
+    with opened.book.looking() as connection:
+        check = check_book(connection, opened.book.sealer)
+    states = ", ".join(f"{count} {state.value}" for state, count in wall.by_state)
+    click.echo(f"tickets: {states}; {wall.broken} of {wall.promises} promised times not kept")
+    click.echo(f"the book has {check.count} entries and {len(check.problems)} problems")
+
+
+def _noted(text: str) -> tuple[int, str]:
+    seq, _, digits = text.partition(":")
+    if not seq.isdecimal() or len(digits) < 12:
+        raise click.BadParameter(
+            f"{text!r}: write the entry's number and 12 or more digits, as 120:9f86d081884c"
+        )
+    return int(seq), digits
+
+
+def _console_app(opened: _Opened, page_url: str) -> Starlette:
+    from facegate_hub.console.app import make_console
+
+    return make_console(opened.book, opened.terms, page_url)
+
+
+def _page_app(opened: _Opened) -> Starlette:
+    from facegate_hub.page.app import make_page
+
+    return make_page(opened.book, opened.terms)
+
+
+def _certified(folder: Path, app: Starlette, host: str, on_ready: Callable[[str], None]) -> Served:
+    from edge.web.server import Served
+    from edge.web.tls import own_certificate
+
+    names = {host, "localhost", HERE} - {"0.0.0.0", "::"}  # noqa: S104 - left out
+    certificate, key, fingerprint = own_certificate(folder, sorted(names))
+    return Served(app, certificate, key, lambda: on_ready(fingerprint), cookie=app.state.cookie)
+
+
+def _serve_one(folder: Path, app: Starlette, address: tuple[str, int], code: str | None) -> None:
+    from edge.web.server import serve
+
+    def ready(fingerprint: str) -> None:
+        click.echo(f"https://{address[0]}:{address[1]}/")
+        click.echo(f"certificate SHA-256: {fingerprint}")
+        if code:
+            click.echo(f"one-time code (首次启用码) of the account admin, at /first: {code}")
+
+    serve(_certified(folder, app, address[0], ready), address)
+
+
+def _serve_all(folder: Path, doors: tuple[tuple[Starlette, str, int], ...]) -> None:
+    """Serve several applications until a signal comes."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    threads: list[PanelThread] = []
+    for app, _, port in doors:
+        threads.append(_thread(_certified(folder, app, HERE, lambda _: None), port))
+    for thread in threads:
+        thread.start()
+    ended.wait()
+    for thread in threads:
+        thread.stop()
+
+
+def _thread(served: Served, port: int) -> PanelThread:
+    from edge.web.server import PanelThread
+
+    def tell(problem: str) -> None:
+        click.echo(f"port {port}: {problem}", err=True)
+
+    return PanelThread((HERE, port), lambda _: served, tell)

@@ -1,0 +1,67 @@
+"""The console as one ASGI application: every page, and which duty may see it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facegate_hub.community.duties import Right
+from facegate_hub.console import views_accounts, views_book, views_login, views_people, views_tickets
+from facegate_hub.web.application import PageRow, make_application
+from facegate_hub.web.asking import ANYBODY, Who
+from facegate_hub.web.office import WebOffice
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from facegate_hub.community.book import Book
+    from facegate_hub.community.terms import Terms
+
+COOKIE = "__Host-facegate-staff"
+STAFF = Who("/login")
+GET, POST, BOTH = ("GET",), ("POST",), ("GET", "POST")
+
+
+def _with(right: Right) -> Who:
+    return Who("/login", lambda ask: ask.may(right))
+
+
+PAGES: tuple[PageRow, ...] = (
+    ("/", GET, STAFF, views_tickets.home),
+    ("/login", BOTH, ANYBODY, views_login.login),
+    ("/first", BOTH, ANYBODY, views_login.first),
+    ("/first/app", POST, ANYBODY, views_login.app),
+    ("/logout", POST, STAFF, views_login.logout),
+    ("/tickets", GET, _with(Right.TICKETS), views_tickets.tickets),
+    ("/tickets/{number}", GET, _with(Right.TICKETS), views_tickets.ticket),
+    ("/tickets/{number}/step", POST, _with(Right.TICKETS), views_tickets.step),
+    ("/tickets/{number}/photo/{mark}", GET, _with(Right.TICKETS), views_tickets.photo),
+    ("/new", BOTH, _with(Right.REPORT), views_tickets.new),
+    ("/people", GET, _with(Right.PEOPLE), views_people.people),
+    ("/people/new", BOTH, _with(Right.PEOPLE), views_people.new),
+    ("/people/{person}", GET, _with(Right.PEOPLE), views_people.person),
+    ("/people/{person}/change", POST, _with(Right.PEOPLE), views_people.change),
+    ("/people/{person}/tie", POST, _with(Right.PEOPLE), views_people.tie),
+    ("/people/{person}/end", POST, _with(Right.PEOPLE), views_people.end_tie),
+    ("/invite", POST, _with(Right.PEOPLE), views_people.invite),
+    ("/accounts", BOTH, _with(Right.ACCOUNTS), views_accounts.accounts),
+    ("/counts", GET, _with(Right.COUNTS), views_book.counts),
+    ("/book", GET, _with(Right.LEDGER), views_book.book),
+)
+
+MENU: tuple[tuple[str, str, Right], ...] = (
+    ("/tickets", "menu.tickets", Right.TICKETS),
+    ("/new", "menu.new", Right.REPORT),
+    ("/people", "menu.people", Right.PEOPLE),
+    ("/counts", "menu.counts", Right.COUNTS),
+    ("/accounts", "menu.accounts", Right.ACCOUNTS),
+    ("/book", "menu.book", Right.LEDGER),
+)
+"""Path, words, and the right that shows it."""
+
+
+def make_console(book: Book, terms: Terms, url: str) -> Starlette:
+    """Return the console. `url` is where residents reach their page, for invitations."""
+    office = WebOffice.of(book, terms, Path(__file__).parent / "templates", COOKIE, url)
+    office.pages.globals["menu"] = MENU
+    return make_application(office, PAGES)

@@ -1,0 +1,32 @@
+"""The book and its counts: what anybody who answers for the property's work must be able to see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facegate_hub.community.verify import verify
+from facegate_hub.community.wall import read_wall, share_done_silently
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from facegate_hub.web.asking import PageAsk
+
+NEWEST = 60
+
+
+def counts(ask: PageAsk) -> Response:
+    """Return the counts that the public wall shows, too."""
+    found = read_wall(ask.office.book)
+    return ask.page("counts.html", wall=found, silently=share_done_silently(found))
+
+
+def book(ask: PageAsk) -> Response:
+    """Return the newest entries without texts, and on demand whether the whole book holds."""
+    check = None
+    with ask.office.book.looking() as connection:
+        if "verify" in ask.request.query_params:
+            check = verify(connection, ask.office.book.sealer)
+        entries = ask.office.book.newest(connection, NEWEST)
+        head = ask.office.book.head(connection)
+    return ask.page("book.html", entries=entries, head=head, check=check)

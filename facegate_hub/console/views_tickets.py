@@ -1,0 +1,82 @@
+"""The desk's tickets: what is to be done, one of them, a new one for somebody who came by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facegate_hub.community.machine import ENDED, OPEN, TicketState
+from facegate_hub.web.ticket_pages import (
+    number_of,
+    picture,
+    report_of,
+    take_step,
+    ticket_page,
+)
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from facegate_hub.community.tickets import TicketLine
+    from facegate_hub.web.asking import PageAsk
+
+SHOWN = {
+    "open": OPEN,
+    "new": frozenset({TicketState.NEW, TicketState.REOPENED, TicketState.APPEALED}),
+    "working": frozenset({TicketState.ASSIGNED, TicketState.WORKING, TicketState.WAITING}),
+    "resolved": frozenset({TicketState.RESOLVED}),
+    "ended": ENDED,
+}
+
+
+def home(ask: PageAsk) -> Response:
+    """Return the first page of whoever logged in."""
+    if ask.may("tickets"):
+        return ask.to("/tickets")
+    return ask.to("/accounts" if ask.may("accounts") else "/counts")
+
+
+def tickets(ask: PageAsk) -> Response:
+    """Return tickets: what is late first, then what is due next."""
+    wish = ask.request.query_params.get("show", "open")
+    show = wish if wish in SHOWN else "open"
+    lines = ask.office.tickets.lines(ask.asker, SHOWN[show])
+    if show != "ended":
+        lines.sort(key=_by_urgency)
+    counts = {name: len(ask.office.tickets.lines(ask.asker, states)) for name, states in SHOWN.items()}
+    return ask.page("tickets.html", lines=lines, show=show, counts=counts)
+
+
+def ticket(ask: PageAsk) -> Response:
+    """Return one ticket; that staff read a private complaint is entered."""
+    number = number_of(ask)
+    sheet = ask.office.tickets.sheet(ask.asker, number)
+    ask.office.tickets.note_look(ask.asker, number)
+    return ticket_page(ask, sheet, "/tickets")
+
+
+def step(ask: PageAsk) -> Response:
+    """Take a step."""
+    return take_step(ask, "/tickets")
+
+
+def photo(ask: PageAsk) -> Response:
+    """Return a picture of a ticket."""
+    return picture(ask)
+
+
+def new(ask: PageAsk) -> Response:
+    """Return the form for a ticket on somebody's behalf, or open it and show the slip."""
+    if ask.request.method == "GET":
+        return ask.page("new.html", accounts=_staff(ask))
+    report = report_of(ask, ask.form.get("flat", "").strip() or None, None)
+    number, code = ask.office.tickets.report(ask.asker, report)
+    return ask.page("slip_paper.html", number=number, code=code, url=f"{ask.office.url}/slip")
+
+
+def _staff(ask: PageAsk) -> list[str]:
+    return [account.name for account in ask.office.accounts.all() if account.state == "active"]
+
+
+def _by_urgency(line: TicketLine) -> tuple[bool, bool, int, int]:
+    ticket = line.ticket
+    return not line.is_late, ticket.state is TicketState.RESOLVED, line.due_at or 2**40, ticket.number

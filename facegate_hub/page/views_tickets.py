@@ -1,0 +1,60 @@
+"""A resident's tickets: their list, a new one, one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facegate_hub.community.machine import OPEN, TicketState
+from facegate_hub.web.ticket_pages import (
+    number_of,
+    picture,
+    report_of,
+    take_step,
+    ticket_page,
+)
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from facegate_hub.web.asking import PageAsk
+
+
+def home(ask: PageAsk) -> Response:
+    """Return a resident's first page: what waits for them, what is open, what is done."""
+    assert ask.person is not None  # noqa: S101 - the table lets nobody else in
+    lines = ask.office.tickets.of_person(ask.person.id)
+    mine = [line for line in lines if line.ticket.requester == ask.person.id]
+    waits = [line for line in mine if line.ticket.state is TicketState.RESOLVED]
+    still_open = [line for line in lines if line.ticket.state in OPEN and line not in waits]
+    done = [line for line in lines if line.ticket.state not in OPEN]
+    return ask.page("home.html", person=ask.person, waits=waits, open=still_open, done=done[:20])
+
+
+def new(ask: PageAsk) -> Response:
+    """Return the form of a new ticket; show what is alike; or open it."""
+    assert ask.person is not None  # noqa: S101 - the table lets nobody else in
+    flats = ask.person.flats
+    if ask.request.method == "GET":
+        return ask.page("new.html", flats=flats, given={}, alike=[])
+    flat = ask.form.get("flat") or (flats[0] if flats else None)
+    report = report_of(ask, flat, ask.person.id)
+    alike = [] if ask.form.get("anyway") else ask.office.tickets.alike(ask.asker, report)
+    if alike:
+        return ask.page("new.html", flats=flats, given=ask.form, alike=alike)
+    number, _ = ask.office.tickets.report(ask.asker, report)
+    return ask.to(f"/tickets/{number}")
+
+
+def ticket(ask: PageAsk) -> Response:
+    """Return one ticket with every step."""
+    return ticket_page(ask, ask.office.tickets.sheet(ask.asker, number_of(ask)), "/tickets")
+
+
+def step(ask: PageAsk) -> Response:
+    """Take a step."""
+    return take_step(ask, "/tickets")
+
+
+def photo(ask: PageAsk) -> Response:
+    """Return a picture of a ticket."""
+    return picture(ask)

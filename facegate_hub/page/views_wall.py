@@ -1,0 +1,32 @@
+"""What everybody may see: the wall of counts, and whether a receipt holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facegate_hub.community.wall import read_wall, receipt_holds, share_done_silently
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from facegate_hub.web.asking import PageAsk
+
+
+def wall(ask: PageAsk) -> Response:
+    """Return the counts of all tickets, what is promised, and what was chosen to be shown."""
+    found = read_wall(ask.office.book)
+    with ask.office.book.looking() as connection:
+        head = ask.office.book.head(connection)
+    promises = ask.office.terms.promises
+    silently = share_done_silently(found)
+    return ask.page("wall.html", wall=found, head=head, promises=promises, silently=silently)
+
+
+def check(ask: PageAsk) -> Response:
+    """Return the form for a receipt, and whether the book still has its entry."""
+    given = ask.request.query_params
+    seq, digits = given.get("entry", "").strip(), given.get("hash", "")
+    is_asked = bool(seq)
+    is_number = seq.isascii() and seq.isdecimal() and len(seq) <= 12
+    holds = is_number and receipt_holds(ask.office.book, int(seq), digits)
+    return ask.page("check.html", is_asked=is_asked, holds=holds, entry=seq[:12], digits=digits[:64])

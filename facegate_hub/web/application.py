@@ -1,0 +1,69 @@
+"""Makes an ASGI application of a table of pages."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from edge.web.guard import RequestGuard
+from edge.web.refusals import RefusalKind
+from edge.words import message, nearest
+from facegate_hub.web.asking import ANYBODY, LANGUAGE_COOKIE, PageAsk, Who, view
+from facegate_hub.web.files import static_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from starlette.requests import Request
+
+    from facegate_hub.web.office import WebOffice
+
+OWN_PATH = re.compile(r"/(?:[a-z]+(?:/[\w.-]{1,64}){0,3})?", re.ASCII)
+"""Where a change of language may lead back to: a page of ours, never another site."""
+
+PageRow = tuple[str, tuple[str, ...], Who, "Callable[[PageAsk], Response]"]
+"""Path, methods, who may see it, view."""
+
+
+def make_application(office: WebOffice, pages: Sequence[PageRow]) -> Starlette:
+    """Return the application; views run in worker threads."""
+    table = (*pages, ("/language/{code}", ("GET",), ANYBODY, language))
+    routes = [Route(path, view(act, office, who), methods=list(methods)) for path, methods, who, act in table]
+    routes.append(Route("/static/{name}", static_file))
+
+    def missing(ask: PageAsk) -> Response:
+        ask.refused(RefusalKind.NOT_FOUND)
+        return ask.failed(404, message("panel.not_found"))
+
+    nowhere = view(missing, office, ANYBODY)
+    other_way = view(lambda ask: ask.failed(405, message("error.request_method")), office, ANYBODY)
+
+    async def not_found(request: Request, _: Exception) -> Response:
+        request.scope["method"] = "GET"  # a form to nowhere is not read
+        return await nowhere(request)
+
+    async def not_in_this_way(request: Request, _: Exception) -> Response:
+        request.scope["method"] = "GET"
+        return await other_way(request)
+
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(RequestGuard, refusals=office.refusals)],
+        exception_handlers={404: not_found, 405: not_in_this_way},
+    )
+    app.state.cookie = office.cookie
+    return app
+
+
+def language(ask: PageAsk) -> Response:
+    """Change the language and go back to the page where that was asked for."""
+    code = nearest(ask.request.path_params["code"])
+    back = ask.request.query_params.get("back", "")
+    response = RedirectResponse(back if OWN_PATH.fullmatch(back) else "/", 303)
+    response.set_cookie(LANGUAGE_COOKIE, code, max_age=31_536_000, secure=True, samesite="strict")
+    return response

@@ -1,0 +1,264 @@
+"""One request, checked before a view sees it: who asks, what they may, the form and its token."""
+
+from __future__ import annotations
+
+import hmac
+import math
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from edge.errors import CommunityRefused, FacegateError
+from edge.web.between import SESSION_HEADER
+from edge.web.refusals import RefusalKind
+from edge.words import LANGUAGES, has, message, nearest, say, tag, zone_name
+from facegate_hub.community.book import Doer
+from facegate_hub.community.devices import RESIDENT_SECONDS
+from facegate_hub.community.duties import Right, may
+from facegate_hub.community.parts import Asker
+from facegate_hub.web.files import versioned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from starlette.requests import Request
+
+    from edge.words import Message
+    from facegate_hub.community.accounts import Account
+    from facegate_hub.community.devices import Device
+    from facegate_hub.community.people import Person
+    from facegate_hub.web.office import WebOffice
+
+LANGUAGE_COOKIE = "facegate-language"
+MOST_FILES, MOST_FIELDS = 3, 40
+
+
+@dataclass(slots=True)
+class PageAsk:
+    """What a view gets.
+
+    `form` holds text fields, `files` the bytes of pictures; who asks is `person` on the residents' page,
+    `account` on the console, or nobody.
+    """
+
+    request: Request
+    office: WebOffice
+    token: str
+    device: Device | None = None
+    person: Person | None = None
+    account: Account | None = None
+    form: dict[str, str] = field(default_factory=dict)
+    files: list[bytes] = field(default_factory=list)
+
+    @property
+    def language(self) -> str:
+        """The code of one of ours: the cookie's, else their own, else the browser's first wish."""
+        wish = self.request.cookies.get(LANGUAGE_COOKIE) or (self.person.language if self.person else "")
+        return nearest(wish or self.request.headers.get("accept-language", ""))
+
+    @property
+    def address(self) -> str:
+        """The other end's address."""
+        return self.request.client.host if self.request.client else "?"
+
+    @property
+    def asker(self) -> Asker:
+        """Who asks, as the community knows them. Raises `CommunityRefused` for nobody."""
+        if self.person is not None:
+            return Asker(Doer("person", self.person.id), flats=frozenset(self.person.flats))
+        if self.account is not None:
+            return Asker(self.account.doer, self.account.duty)
+        raise CommunityRefused(message("community.refused.not_yours"))
+
+    @property
+    def csrf(self) -> str:
+        """What a form of this browser brings along."""
+        return hmac.digest(self.office.secret, self.token.encode(), "sha256").hex()
+
+    @property
+    def now(self) -> int:
+        """The time, UTC seconds."""
+        return self.office.book.now()
+
+    def may(self, right: str) -> bool:
+        """Return whether the account has a right."""
+        return self.account is not None and may(self.account.duty, Right(right))
+
+    def refused(self, why: RefusalKind) -> None:
+        """Write down that this request was refused."""
+        self.office.refusals.tell(why, self.address, self.request.url.path)
+
+    def say(self, name: str, **values: object) -> str:
+        """Return a text of the community in the reader's language."""
+        return say(f"community.{name}", self.language, **values)
+
+    def known(self, name: str) -> str:
+        """Return a text when there is one of this name, else its last part as it stands."""
+        return self.say(name) if has(f"community.{name}") else name.rpartition(".")[2]
+
+    def tell(self, text: Message) -> str:
+        """Return a message in the reader's language."""
+        return text.said(self.language)
+
+    def local(self, at: int | None, form: str = "%Y-%m-%d %H:%M") -> str:
+        """Return a moment as the compound's clocks show it; nothing for none."""
+        if at is None:
+            return ""
+        return datetime.fromtimestamp(at, UTC).astimezone(self.office.terms.zone).strftime(form)
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        """Return a rendered page."""
+        language = self.language
+        text = self.office.pages.get_template(template).render(
+            ask=self,
+            say=self.say,
+            known=self.known,
+            local=self.local,
+            tag=tag,
+            languages=LANGUAGES,
+            own_name=lambda one: say("language.name", one),
+            site=self.office.terms.name.get(language) or self.office.terms.name["en"],
+            zone=zone_name(self.office.terms.zone, language),
+            versioned=versioned,
+            csrf=self.csrf,
+            **values,
+        )
+        return self.keep(HTMLResponse(text, status))
+
+    def failed(self, status: int, text: Message) -> Response:
+        """Return the page that says why something did not work."""
+        return self.page("message.html", status, title=self.say("failed"), text=self.tell(text))
+
+    def to(self, path: str) -> Response:
+        """Return the way to another page."""
+        return self.keep(RedirectResponse(path, 303))
+
+    def enter(self, token: str, path: str) -> Response:
+        """Return the way on for a browser that was just let in: its cookie from before is worth nothing."""
+        self.token, self.device = token, self.office.devices.find(token)
+        return self.to(path)
+
+    def leave(self, path: str) -> Response:
+        """Return the way on for a browser that was logged out."""
+        self.token, self.device = new_token(), None
+        return self.to(path)
+
+    def keep(self, response: Response) -> Response:
+        """Return `response` with the browser's cookie."""
+        is_resident = self.device is not None and self.device.holder.startswith("person:")
+        response.set_cookie(
+            self.office.cookie,
+            self.token,
+            path="/",
+            secure=True,
+            httponly=True,
+            samesite="lax" if is_resident else "strict",
+            max_age=RESIDENT_SECONDS if is_resident else None,
+        )
+        # Read and taken off by the process that faces the network: who may send pictures.
+        response.headers[SESSION_HEADER] = "new" if self.device is None else "known"
+        return response
+
+    def waiting(self) -> str | None:
+        """Count a try at a code or password; return what to say when it is not looked at."""
+        seconds = self.office.logins.begin(self.address)
+        return self.say("wait", seconds=math.ceil(seconds)) if seconds > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who may see a view: `entry` is where others are sent; `is_allowed` decides about those who are in."""
+
+    entry: str | None = None
+    is_allowed: Callable[[PageAsk], bool] = lambda _: True
+
+
+ANYBODY = Who()
+
+
+def view(
+    act: Callable[[PageAsk], Response], office: WebOffice, who: Who
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Return the endpoint for `act`."""
+
+    async def endpoint(request: Request) -> Response:
+        ask = await run_in_threadpool(_recognised, request, office)
+        is_in = ask.person is not None or ask.account is not None
+        if who.entry is not None and not is_in:
+            return ask.to(who.entry)
+        if not who.is_allowed(ask):
+            await run_in_threadpool(ask.refused, RefusalKind.NOT_ALLOWED)
+            return ask.failed(403, message("community.refused.not_yours"))
+        if request.method == "POST" and (refusal := await _read_form(ask)) is not None:
+            return refusal
+        return await run_in_threadpool(_acting, act, ask)
+
+    return endpoint
+
+
+def new_token() -> str:
+    """Return the cookie of a browser that nobody knows yet."""
+    return secrets.token_urlsafe(32)
+
+
+def _recognised(request: Request, office: WebOffice) -> PageAsk:
+    token = request.cookies.get(office.cookie, "")
+    device = office.devices.find(token)
+    ask = PageAsk(request, office, token if 20 <= len(token) <= 64 else new_token(), device)
+    if device is None:
+        return ask
+    kind, _, identity = device.holder.partition(":")
+    if kind == "person":
+        person = office.register.one(identity)
+        ask.person = person if person.state == "active" else None
+    else:
+        account = office.accounts.one(identity)
+        ask.account = account if account is not None and account.state == "active" else None
+    if ask.person is None and ask.account is None:
+        ask.device = None
+    return ask
+
+
+async def _read_form(ask: PageAsk) -> Response | None:
+    """Read the form; return what to answer when it is none of ours."""
+    try:
+        async with ask.request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS) as form:
+            for name, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    if value.filename:
+                        ask.files.append(await value.read())
+                else:
+                    ask.form[name] = value
+    except ClientDisconnect:
+        return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
+    except (MultiPartException, HTTPException):  # Starlette raises the latter in an app
+        await run_in_threadpool(ask.refused, RefusalKind.UPLOAD)
+        return ask.failed(400, message("community.refused.form", most=MOST_FILES))
+    if _is_own_form(ask):
+        return None
+    await run_in_threadpool(ask.refused, RefusalKind.FORGED)
+    return ask.failed(403, message("community.refused.forged"))
+
+
+def _is_own_form(ask: PageAsk) -> bool:
+    """Return whether a form comes from a page of ours, shown to this very browser."""
+    host = ask.request.headers.get("host", "")
+    if ask.request.headers.get("origin") not in {None, f"https://{host}"}:
+        return False
+    return hmac.compare_digest(ask.form.get("csrf", "").encode(), ask.csrf.encode())
+
+
+def _acting(act: Callable[[PageAsk], Response], ask: PageAsk) -> Response:
+    try:
+        return act(ask)
+    except FacegateError as error:
+        return ask.failed(422, error.message)

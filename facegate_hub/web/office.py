@@ -1,0 +1,74 @@
+"""What a page of the property works with: the book and what stands on it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from edge.web.logins import LoginGuard
+from edge.web.refusals import RefusalLog
+from facegate_hub.community.accounts import StaffAccounts
+from facegate_hub.community.devices import Devices
+from facegate_hub.community.entry import Invitations
+from facegate_hub.community.people import PeopleRegister
+from facegate_hub.community.tickets import Tickets
+from facegate_hub.web.ticket_pages import CHOICES
+
+if TYPE_CHECKING:
+    from edge.web.refusals import RefusalKind
+    from facegate_hub.community.book import Book
+    from facegate_hub.community.terms import Terms
+
+LOG = logging.getLogger(__name__)
+SHARED = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class WebOffice:
+    """One application. `cookie` is its session's name, `url` where residents reach their page."""
+
+    book: Book
+    terms: Terms
+    pages: Environment
+    cookie: str
+    url: str
+    tickets: Tickets
+    register: PeopleRegister
+    invitations: Invitations
+    accounts: StaffAccounts
+    devices: Devices
+    logins: LoginGuard
+    refusals: RefusalLog
+    secret: bytes
+    """What forms' tokens are made with; the same after a restart, so that a form that is open stays good."""
+
+    @classmethod
+    def of(cls, book: Book, terms: Terms, templates: Path, cookie: str, url: str) -> WebOffice:
+        """Return the office of an application whose own templates are in a folder."""
+        loader = FileSystemLoader([templates, SHARED])
+        pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+        pages.globals.update(CHOICES)
+        return cls(
+            book=book,
+            terms=terms,
+            pages=pages,
+            cookie=cookie,
+            url=url.rstrip("/"),
+            tickets=Tickets(book, terms),
+            register=PeopleRegister(book),
+            invitations=Invitations(book),
+            accounts=StaffAccounts(book),
+            devices=Devices(book),
+            logins=LoginGuard(book.clock),
+            refusals=RefusalLog(book.clock, _log_refusal),
+            secret=hashlib.sha256(cookie.encode() + book.secret).digest(),
+        )
+
+
+def _log_refusal(why: RefusalKind, address: str, path: str, untold: int) -> None:
+    LOG.warning("refused (%s): %s from %s; %d more before", why.value, path, address, untold)

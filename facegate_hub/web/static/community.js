@@ -1,0 +1,40 @@
+// Everything works without this: it types a scanned code in, shrinks photos before they are sent, and
+// keeps what was written until it has been sent.
+"use strict";
+const coded = document.querySelector("[data-from-fragment]");
+if (coded && location.hash.length > 8) {
+  coded.value = decodeURIComponent(location.hash.slice(1));
+  history.replaceState(null, "", location.pathname);
+}
+
+async function shrunk(file) {
+  const picture = await createImageBitmap(file);
+  const scale = Math.min(1, 1600 / Math.max(picture.width, picture.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(picture.width * scale);
+  canvas.height = Math.round(picture.height * scale);
+  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+  const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.8));
+  return blob ? new File([blob], "photo.jpg", { type: "image/jpeg" }) : file;
+}
+
+for (const input of document.querySelectorAll("[data-shrink]")) {
+  input.addEventListener("change", async () => {
+    const kept = new DataTransfer();
+    for (const file of [...input.files].slice(0, 3)) {
+      try { kept.items.add(await shrunk(file)); } catch { kept.items.add(file); }
+    }
+    input.files = kept.files;
+  });
+}
+
+for (const form of document.querySelectorAll("[data-draft]")) {
+  const key = "draft-" + form.dataset.draft;
+  const texts = [...form.querySelectorAll("textarea, input[name=place]")];
+  try {
+    const kept = JSON.parse(localStorage.getItem(key) || "{}");
+    for (const one of texts) one.value ||= kept[one.name] || "";
+    form.addEventListener("input", () => localStorage.setItem(key, JSON.stringify(Object.fromEntries(texts.map((one) => [one.name, one.value])))));
+    form.addEventListener("submit", () => localStorage.removeItem(key));
+  } catch { /* a browser that keeps nothing */ }
+}
