@@ -51,10 +51,16 @@ def make_application(office: WebOffice, pages: Sequence[PageRow]) -> Starlette:
         request.scope["method"] = "GET"
         return await other_way(request)
 
+    broken = view(lambda ask: ask.failed(500, message("community.refused.broken")), office, ANYBODY)
+
+    async def broke(request: Request, _: Exception) -> Response:
+        request.scope["method"] = "GET"
+        return await broken(request)
+
     app = Starlette(
         routes=routes,
         middleware=[Middleware(RequestGuard, refusals=office.refusals)],
-        exception_handlers={404: not_found, 405: not_in_this_way},
+        exception_handlers={404: not_found, 405: not_in_this_way, Exception: broke},
     )
     app.state.cookie = office.cookie
     return app

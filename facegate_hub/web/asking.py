@@ -97,7 +97,7 @@ class PageAsk:
         """Write down that this request was refused."""
         self.office.refusals.tell(why, self.address, self.request.url.path)
 
-    def say(self, name: str, **values: object) -> str:
+    def say(self, name: str, /, **values: object) -> str:
         """Return a text of the community in the reader's language."""
         return say(f"community.{name}", self.language, **values)
 
