@@ -9,6 +9,8 @@ from edge.bench.evaluate.calibrate import People, fit
 from edge.bench.evaluate.galleries import WANTED, held_out, sizes_for, try_galleries, wilson
 from edge.bench.evaluate.images import Embedded
 from edge.bench.evaluate.rates import Scores, curve, lines
+from edge.bench.evaluate.visits import try_visits
+from edge.domain import FIRST_LOOK_SHARE
 from edge.enrol.shots import matched_row
 from edge.errors import EvaluationRefused
 from edge.matcher.calibration import Calibration
@@ -91,12 +93,28 @@ def test_sizes_are_those_that_leave_a_photo_to_try() -> None:
 
 def test_a_clear_crowd_is_let_in_and_strangers_are_not() -> None:
     trials = try_galleries(crowd([3] * 40, noise=0.1), CALIBRATION, 20, 1, draws=5)
-    assert [trial.wanted for trial in trials] == list(WANTED)
+    assert [trial.wanted for trial in trials] == [*WANTED, *WANTED]
     for trial in trials:
         assert (trial.residents, trial.strangers) == (20, 20)
         assert trial.fnir.value == trial.wrong == 0
         assert trial.fpir.high > 0.1  # twenty strangers prove little, and the interval says so
-        assert trial.threshold == CALIBRATION.threshold(trial.wanted, 20)
+        assert trial.threshold == CALIBRATION.threshold(trial.wanted * trial.share, 20)
+    assert [trial.share for trial in trials] == [1.0] * 4 + [FIRST_LOOK_SHARE] * 4
+
+
+def test_a_visit_lets_a_stranger_in_when_any_of_six_looks_does() -> None:
+    clear = try_visits(crowd([2] * 30 + [6] * 10, noise=0.1), CALIBRATION, 300, 1, WANTED, draws=3)
+    assert [(one.residents, one.visitors) for one in clear] == [(30, 10)] * 4
+    found = [one.fpir.value for one in clear]
+    assert found == sorted(found, reverse=True)
+    assert found[-1] < 0.5
+    people = crowd([2] * 30 + [6] * 30, noise=0.1)
+    visitor = people.owner >= 30
+    alike = people.probes.copy()
+    alike[visitor] = np.repeat(people.probes[~visitor][::2], 6, axis=0)  # each looks like one resident
+    twins = People(alike, people.mirrored, people.owner, people.names)
+    assert try_visits(twins, CALIBRATION, 300, 1, WANTED, draws=3)[0].fpir.value == 1
+    assert try_visits(crowd([1] * 40), CALIBRATION, 300, 3, WANTED) == []
 
 
 def test_a_stranger_who_is_enrolled_under_another_name_is_a_false_accept() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.bench.evaluate.rates import INTERVAL, Rate
+from edge.domain import FIRST_LOOK_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from edge.matcher.calibration import Calibration
 
 WANTED = (0.03, 0.01, 0.003, 0.001)
+SHARES = (1.0, FIRST_LOOK_SHARE)
 SIZES = (50, 100, 200, 400, 800, 1600)
 """Gallery sizes tried as far as the people reach; the largest possible one is added."""
 
@@ -36,12 +38,14 @@ Z = 1.96  # normal quantile of a 95 % interval
 class GalleryTrial:
     """What a door with `residents`, of `shots` photos each, does when it is asked for `wanted`.
 
-    `wrong` is the share of residents' probes let in under another name, part of `fnir`.
+    A still may spend `share` of the rate: all of it, or as much as the door's first look. `wrong` is the
+    share of residents' probes let in under another name, part of `fnir`.
     """
 
     residents: int
     shots: int
     wanted: float
+    share: float
     threshold: float
     strangers: int
     fpir: Rate
@@ -67,12 +71,13 @@ def sizes_for(people: People, shots: int) -> list[int]:
 def try_galleries(
     people: People, calibration: Calibration, residents: int, shots: int, *, draws: int = DRAWS
 ) -> list[GalleryTrial]:
-    """Return one trial per rate of `WANTED` for random galleries of this size.
+    """Return two trials per rate of `WANTED` for random galleries of this size: a still, and a first look.
 
     A resident is the mean of their shots, one row in the gallery, as at the door.
     """
     rng = np.random.default_rng([residents, shots])
-    lines = [calibration.threshold(rate, residents) for rate in WANTED]
+    asked = [(rate, share) for share in SHARES for rate in WANTED]
+    lines = [calibration.threshold(rate * share, residents) for rate, share in asked]
     decide = _Door(people, shots, calibration.margin, lines)
     found = [decide.draw(rng, residents) for _ in range(draws)]
     return [
@@ -80,13 +85,14 @@ def try_galleries(
             residents,
             shots,
             rate,
+            share,
             line,
             len(found[0].accepted),
             _rate([one.accepted[:, index] for one in found], rng),
             _rate([one.missed[:, index] for one in found], rng),
             float(np.mean([one.wrong[:, index].mean() for one in found])),
         )
-        for index, (rate, line) in enumerate(zip(WANTED, lines, strict=True))
+        for index, ((rate, share), line) in enumerate(zip(asked, lines, strict=True))
     ]
 
 

@@ -47,7 +47,12 @@ class OpenSetTrial:
     identity: str
     role: TrialRole
     match: Match
-    granted_to: str | None
+
+    def granted_to(self, point: OperatingPoint) -> str | None:
+        """Return whom the door's own rule would let in on this one shot."""
+        verdict, reason = weigh(self.match, self.match, point)
+        is_grant = verdict is Verdict.GRANT and reason is Reason.GRANTED
+        return self.match.resident_id if is_grant else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +82,14 @@ def identify(
 ) -> dict[str, Any]:
     """Return the figures of an open-set run as JSON: false accepts, misses, rates, threshold.
 
-    Every probe is one attempt with one still, so it may spend the whole rate. A probe without a
+    Every probe is one attempt with one still, so it may spend the whole rate; `first_look` has the
+    figures of the same probes as a door's first look, which may spend a part. A probe without a
     face is a failure to acquire: an unknown one is refused, a genuine one is missed. Who was sent away
     at enrolment is counted and not tried: they were told to come again with a better picture.
     """
     unacquired = enrolled.unacquired
     matcher = build_matcher(models, sureness, enrolled.rows)
-    point = matcher.operating_point()
+    still, look = matcher.operating_point(share=1.0), matcher.operating_point()
     trials: list[OpenSetTrial] = []
     for photo in photos:
         if photo.role is TrialRole.ENROL or (
@@ -93,12 +99,12 @@ def identify(
         embedded = embedder.embed(photo.path)
         if embedded is None:
             unacquired += 1
-            trials.append(OpenSetTrial(photo.identity, photo.role, Match(None, -1.0), None))
+            trials.append(OpenSetTrial(photo.identity, photo.role, Match(None, -1.0)))
             continue
-        match = matcher.identify(embedded.probe)
-        trials.append(OpenSetTrial(photo.identity, photo.role, match, _granted(match, point)))
-    found = _figures(trials, len(enrolled.rows), point, unacquired)
-    return found | {"enrolment_refused": len(enrolled.refused)}
+        trials.append(OpenSetTrial(photo.identity, photo.role, matcher.identify(embedded.probe)))
+    found = _figures(trials, len(enrolled.rows), still, unacquired)
+    first = _figures(trials, len(enrolled.rows), look, unacquired)
+    return found | {"first_look": first, "enrolment_refused": len(enrolled.refused)}
 
 
 def _figures(
@@ -106,8 +112,8 @@ def _figures(
 ) -> dict[str, Any]:
     unknown = [trial for trial in trials if trial.role is TrialRole.UNKNOWN]
     genuine = [trial for trial in trials if trial.role is TrialRole.GENUINE]
-    accepted = sum(trial.granted_to is not None for trial in unknown)
-    missed = sum(trial.granted_to != trial.identity for trial in genuine)
+    accepted = sum(trial.granted_to(point) is not None for trial in unknown)
+    missed = sum(trial.granted_to(point) != trial.identity for trial in genuine)
     return {
         "enrolled": enrolled,
         "threshold": round(point.threshold, 5),
@@ -116,7 +122,7 @@ def _figures(
         "fpir": round(accepted / max(len(unknown), 1), 6),
         "genuine_probes": len(genuine),
         "misses": missed,
-        "wrong_identity": sum(t.granted_to not in {None, t.identity} for t in genuine),
+        "wrong_identity": sum(t.granted_to(point) not in {None, t.identity} for t in genuine),
         "fnir": round(missed / max(len(genuine), 1), 6),
         "failure_to_acquire": unacquired,
     }
@@ -146,12 +152,6 @@ def enrol(photos: Iterable[Photo], enroller: Enroller) -> Enrolled:
         raise EvaluationRefused("nobody could be enrolled: the protocol has no usable enrol photo")
     rows = {who: [matched_row(own)] for who, own in shots.items()}
     return Enrolled(rows, frozenset(refused - shots.keys()), unacquired)
-
-
-def _granted(match: Match, point: OperatingPoint) -> str | None:
-    """Return whom the door's own rule would let in on this one shot."""
-    verdict, reason = weigh(match, match, point)
-    return match.resident_id if verdict is Verdict.GRANT and reason is Reason.GRANTED else None
 
 
 def _photo(row: dict[str, str], images: Path, file: Path) -> Photo:

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.bench.evaluate.calibrate import LEAST_PEOPLE, fit
-from edge.bench.evaluate.galleries import held_out, sizes_for, try_galleries
+from edge.bench.evaluate.galleries import WANTED, held_out, sizes_for, try_galleries
 from edge.bench.evaluate.rates import Scores, curve, lines
+from edge.bench.evaluate.visits import try_visits
 from edge.errors import EvaluationRefused
 from edge.extras import way_to_install
 
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
     from edge.bench.evaluate.calibrate import People
     from edge.bench.evaluate.galleries import GalleryTrial
     from edge.bench.evaluate.rates import Curve, Rate, RateLine
+    from edge.bench.evaluate.visits import VisitTrial
     from edge.matcher.calibration import Calibration
 
 SHOTS = (1, 3)
 """Photos enrolled per resident: the least, and what the documentation advises."""
+
+VISITED_RESIDENTS = 300
+"""The gallery that whole visits are tried at: a large block of flats."""
 
 SHIPPED = "as shipped"
 HELD_OUT = ("fitted to the second half", "fitted to the first half")
@@ -30,7 +35,7 @@ HELD_OUT = ("fitted to the second half", "fitted to the first half")
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """Everything measured on some people; `galleries` by what the calibration was fitted to."""
+    """Everything measured on some people; `galleries` and `visits` by what the calibration was fitted to."""
 
     people: int
     photos: int
@@ -38,6 +43,7 @@ class EvaluationReport:
     curve: Curve
     lines: Sequence[RateLine]
     galleries: Sequence[tuple[str, GalleryTrial]]
+    visits: Sequence[tuple[str, VisitTrial]]
 
 
 def measure(
@@ -52,11 +58,15 @@ def measure(
     scores = Scores.of(people)
     drawn = curve(scores)
     tried = [(SHIPPED, trial) for trial in _galleries(people, calibration, draws)]
+    came = [(SHIPPED, trial) for trial in _visits(people, calibration, draws)]
     if len(raw.names) >= 2 * LEAST_PEOPLE:
         halves = held_out(raw, lambda half: fit(half, with_centre=bool(centre)))
         for fitted, (half, own) in zip(HELD_OUT, halves, strict=True):
             tried += [(fitted, trial) for trial in _galleries(half, own, draws)]
-    return EvaluationReport(len(raw.names), len(raw.owner), unacquired, drawn, lines(scores, drawn), tried)
+            came += [(fitted, trial) for trial in _visits(half, own, draws)]
+    return EvaluationReport(
+        len(raw.names), len(raw.owner), unacquired, drawn, lines(scores, drawn), tried, came
+    )
 
 
 def as_json(report: EvaluationReport) -> dict[str, Any]:
@@ -67,6 +77,7 @@ def as_json(report: EvaluationReport) -> dict[str, Any]:
         "failure_to_acquire": report.failure_to_acquire,
         "rates": [asdict(line) for line in report.lines],
         "galleries": [{"calibration": fitted, **asdict(trial)} for fitted, trial in report.galleries],
+        "visits": [{"calibration": fitted, **asdict(trial)} for fitted, trial in report.visits],
     }
 
 
@@ -81,13 +92,24 @@ def text(report: EvaluationReport) -> str:
     rows += [f"| {one.similarity:.3f} | {_said(one.fmr)} | {_said(one.fnmr)} |" for one in report.lines]
     rows += [
         "",
-        "| calibration | residents | photos | wanted FPIR | threshold | strangers | FPIR | FNIR | wrong |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| fitted | residents | photos | wanted FPIR | of it | threshold | strangers | FPIR | FNIR | wrong |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     rows += [
-        f"| {fitted} | {one.residents} | {one.shots} | {_percent(one.wanted)} | {one.threshold:.3f}"
+        f"| {fitted} | {one.residents} | {one.shots} | {_percent(one.wanted)} | {one.share:g}"
+        f" | {one.threshold:.3f}"
         f" | {one.strangers} | {_said(one.fpir)} | {_said(one.fnir)} | {_percent(one.wrong)} |"
         for fitted, one in report.galleries
+    ]
+    rows += [
+        "",
+        "| calibration | residents | photos | wanted FPIR | visitors | let in on any of six looks |",
+        "|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {fitted} | {one.residents} | {one.shots} | {_percent(one.wanted)} | {one.visitors}"
+        f" | {_said(one.fpir)} |"
+        for fitted, one in report.visits
     ]
     return "\n".join(rows)
 
@@ -111,6 +133,15 @@ def _galleries(people: People, calibration: Calibration, draws: int) -> list[Gal
         for shots in SHOTS
         for size in sizes_for(people, shots)
         for trial in try_galleries(people, calibration, size, shots, draws=draws)
+    ]
+
+
+def _visits(people: People, calibration: Calibration, draws: int) -> list[VisitTrial]:
+    most = VISITED_RESIDENTS
+    return [
+        trial
+        for shots in SHOTS
+        for trial in try_visits(people, calibration, most, shots, WANTED, draws=draws)
     ]
 
 
@@ -159,7 +190,11 @@ def _plot_det(report: EvaluationReport, path: Path) -> Path:
 def _plot_galleries(report: EvaluationReport, path: Path) -> Path:
     figure = _figure(columns=2)
     left, right = figure.subplots(1, 2)
-    tried = [one for fitted, one in report.galleries if fitted == SHIPPED and one.shots == SHOTS[0]]
+    tried = [
+        one
+        for fitted, one in report.galleries
+        if fitted == SHIPPED and one.shots == SHOTS[0] and one.share == 1.0
+    ]
     for wanted in sorted({one.wanted for one in tried}, reverse=True):
         own = [one for one in tried if one.wanted == wanted]
         _points(left, own, [one.fpir for one in own], f"asked for {_percent(wanted)}")

@@ -131,6 +131,12 @@ def open_set(
         f"residents: {found['misses']} of {found['genuine_probes']} missed, FNIR {found['fnir']:.4f};"
         f" {found['wrong_identity']} taken for somebody else"
     )
+    look = found["first_look"]
+    click.echo(
+        f"the same as a door's first look, threshold {look['threshold']:.4f}:"
+        f" {look['false_accepts']} strangers let in, {look['misses']} residents missed,"
+        f" FNIR {look['fnir']:.4f}"
+    )
 
 
 @click.command()
