@@ -15,6 +15,7 @@ from edge.errors import SyncError
 from facegate_hub.batches import digest, parse_batch
 from facegate_hub.database import insert_missing
 from facegate_hub.doubts import note_doubts
+from facegate_hub.inbox import note_alarms
 from facegate_hub.requests import correct
 from facegate_hub.tables import EVENTS, STREAMS
 from facegate_hub.vouching import doubt_origins, hold_to_proofs, sift
@@ -377,6 +378,7 @@ def _write(connection: Connection, places: list[StreamPosition], now: float) -> 
                 row["at"] = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         connection.execute(sa.insert(EVENTS), [{**row, "stored_at": now} for row in rows])
         correct(connection, rows)
+        note_alarms(connection, rows, now)
     moved = [
         {
             "d": place.device,

@@ -8,8 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import time
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -21,17 +20,17 @@ from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from edge.wire.names import HUB
 from edge.wire.shapes import printable
-from facegate_hub.clerk import DATABASE_FAILS, said
-from facegate_hub.commands import ANSWER_SECONDS, NONCE_SECONDS
 from facegate_hub.configuration import Configurations
 from facegate_hub.database import put, reading
+from facegate_hub.inbox import Inbox, InboxKind
+from facegate_hub.orders import POLL_SECONDS, REFUSED, WAITING, Orders
+from facegate_hub.people import People
 from facegate_hub.reading import EventFilter, News, history, latest, page
-from facegate_hub.requests import OPEN, enter, outcome, withdraw
 from facegate_hub.retention import HubRetention
 from facegate_hub.roster import RosterLog
 from facegate_hub.signer.client import open_signer
 from facegate_hub.signer.rights import NotPermitted, Permission
-from facegate_hub.tables import CONFIGS, DEVICES, DOUBTS, HUBS, REQUESTS, open_tables
+from facegate_hub.tables import CONFIGS, DEVICES, DOORS, DOUBTS, HUBS, REQUESTS, open_tables
 from facegate_hub.vouching import allow_unproven
 
 if TYPE_CHECKING:
@@ -47,16 +46,10 @@ if TYPE_CHECKING:
     from facegate_hub.signer.audit import Record
     from facegate_hub.signer.client import SignerClient
 
-POLL_SECONDS = 0.1
-HUB_SECONDS = 10.0
-"""A hub that runs takes a request up within 0.2 s; one that does not in this time, does not run."""
-MOST_SECONDS = NONCE_SECONDS + ANSWER_SECONDS + HUB_SECONDS
 HUB_SILENT_SECONDS = 30.0
 """A hub writes every 5 s that it lives."""
 PROBLEM_SECONDS = 3600.0
 """How long what a door did wrong is shown when it does it no more."""
-NO_HUB = "the hub did not take the request; is `facegate hub run` running?"
-SECOND = "noted; it happens when a second person asks for it, too, within two minutes"
 FEW = 10
 """Removals that need no second word; beyond it, and beyond half of the roster, they do."""
 
@@ -66,7 +59,8 @@ class DoorView:
     """A door as the hub knows it; None where it was never heard.
 
     `availability` is `online` or `offline`, `behind` counts roster revisions the door lacks,
-    `seen_at` is UTC in ISO form, `problem` the last thing it said that made no sense.
+    `seen_at` is UTC in ISO form, `problem` the last thing it said that made no sense. `name` and `place`
+    are for people; `state` is its last word on `state` (docs/mqtt.md), as JSON values.
     """
 
     id: str
@@ -74,6 +68,9 @@ class DoorView:
     behind: int
     seen_at: str | None
     problem: str | None
+    name: str = ""
+    place: str = ""
+    state: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +128,8 @@ class Staff:
         self._site = Site(folder)
         self._roster = RosterLog(self._engine, None)
         self._configurations = Configurations(self._engine)
+        self.inbox = Inbox(self._engine)
+        self.people = People(self._engine)
 
     def close(self) -> None:
         """Give the database's connections back; a signer that was given stays open."""
@@ -147,16 +146,79 @@ class Staff:
             self._own_signer = open_signer(self._folder)
         return self._own_signer
 
+    @property
+    def orders(self) -> Orders:
+        """Commands in the name of whom the signer knows us for, to doors and groups."""
+        return Orders(self._engine, self.signer)
+
     def doors(self) -> list[DoorView]:
         """Return every door that was ever heard, and those provisioned here that never were, by id."""
         state = self._roster.state()
-        names = ("id", "avail", "epoch", "rev", "seen_at", "problem", "problem_at", "shut_out", "unproven")
+        names = (
+            "id",
+            "avail",
+            "epoch",
+            "rev",
+            "seen_at",
+            "problem",
+            "problem_at",
+            "shut_out",
+            "unproven",
+            "state",
+        )
         with reading(self._engine) as connection:
-            rows = connection.execute(sa.select(*(DEVICES.c[name] for name in names))).all()
+            rows = connection.execute(sa.select(DEVICES.c.state, *(DEVICES.c[name] for name in names))).all()
+            called = {row.id: row for row in connection.execute(sa.select(DOORS))}
         heard = [_door_view(row, state, time.time()) for row in rows]
         missing = set(self._site.doors()) - {door.id for door in heard}
         never = [DoorView(name, None, state.rev, None, None) for name in missing]
-        return sorted([*heard, *never], key=lambda door: door.id)
+        doors = [
+            replace(door, name=called[door.id].name, place=called[door.id].place)
+            if door.id in called
+            else door
+            for door in (*heard, *never)
+        ]
+        return sorted(doors, key=lambda door: door.id)
+
+    def name_door(self, door: str, name: str, place: str = "") -> None:
+        """Let people see a door under a name, and where it is; empty: under its id again."""
+        self._require_known(door)
+        self._permit(Permission.DOORS, {"what": "name-door", "door": door, "name": name, "place": place})
+        row = {"id": door, "name": printable(name)[:80], "place": printable(place)[:80]}
+        with self._engine.begin() as connection:
+            put(connection, DOORS, row)
+
+    def see_to(self, inbox: InboxKind, item: int) -> None:
+        """Acknowledge an alarm or doubt: we see to it. Raises `SyncError` naming who already does."""
+        self.inbox.acknowledge(inbox, item, self._inbox_permit(inbox, item, "acknowledge"))
+
+    def hand_over(self, inbox: InboxKind, item: int, to: str, note: str = "") -> None:
+        """Let somebody else see to an alarm or doubt, with a word for them."""
+        self._inbox_permit(inbox, item, f"hand over to {to}")
+        self.inbox.hand_over(inbox, item, to, note)
+
+    def close_item(self, inbox: InboxKind, item: int, note: str = "") -> None:
+        """Close an alarm or doubt, with what was found."""
+        self.inbox.close(inbox, item, self._inbox_permit(inbox, item, "close"), note)
+
+    def _inbox_permit(self, inbox: InboxKind, item: int, did: str) -> str:
+        right = Permission.ALARMS if inbox is InboxKind.ALARMS else Permission.DOUBTS
+        return self._permit(right, {"door": self.inbox.item(inbox, item).device, "item": item, "did": did})
+
+    def person_data(self, person: str) -> Iterator[dict[str, Any]]:
+        """Yield all that is stored of somebody, as data protection lets them ask; noted in the audit."""
+        self._permit(Permission.EXPORT, {"what": "person-export", "person": person})
+        return self.people.everything(person)
+
+    def erase_person_events(self, person: str) -> int:
+        """Take somebody out of all stored events, and return how many that was.
+
+        Raises `SyncError` while they are in the roster: their next entry would be stored again.
+        """
+        if self.people.one(person) is not None:
+            raise SyncError(f"{person}: is in the roster; first: facegate hub roster remove {person}")
+        self._permit(Permission.ERASE, {"what": "person-erase", "person": person})
+        return self.people.erase_events(person)
 
     def hub(self) -> HubView | None:
         """Return how the hub that serves the doors was last; None when none ever ran on this database."""
@@ -260,43 +322,12 @@ class Staff:
         `unknown` when the door was given the order and has not answered, which its journal may settle.
         """
         self._require_known(door)
-        permit = self.signer.ask([door], kind, by, args or {})[0]
-        if permit.refused is not None:
-            raise NotPermitted(f"{door}: {permit.refused}")
-        if permit.id is None:
-            return SECOND
-        try:
-            enter(self._engine, [permit], kind, args or {})
-        except DATABASE_FAILS as error:
-            raise SyncError(
-                f"{door}: failed: the database fails: {said(error)}; nothing was asked"
-            ) from error
-        request_id = permit.id
-        try:
-            status, text = self._await(request_id, sleep)
-        except BaseException:  # whoever asked stops waiting: then it must not happen behind their back
-            with suppress(*DATABASE_FAILS):
-                withdraw(self._engine, request_id, "withdrawn by whoever asked")
-            raise
-        if status != "done":
-            raise SyncError(f"{door}: {status}: {text}")
-        return text
-
-    def _await(self, request_id: str, sleep: Callable[[float], None]) -> tuple[str, str]:
-        """Wait for the end of a request; a database that fails meanwhile is asked again."""
-        began = time.monotonic()
-        problem = "the hub that gave the order has not told what came of it"
-        while (waited := time.monotonic() - began) < MOST_SECONDS:
-            try:
-                found = outcome(self._engine, request_id)
-                if found[0] not in OPEN:
-                    return found
-                if waited > (HUB_SECONDS if found[0] == "asked" else HUB_SECONDS + NONCE_SECONDS):
-                    withdraw(self._engine, request_id, NO_HUB)
-            except DATABASE_FAILS as error:
-                problem = f"the database fails: {said(error)}; the door may have done it"
-            sleep(POLL_SECONDS)
-        return "unknown", problem
+        ended = next(self.orders.follow(self.orders.give([door], kind, by, args or {}), sleep))
+        if ended.status == REFUSED:
+            raise NotPermitted(f"{door}: {ended.text}")
+        if ended.status not in {"done", WAITING}:
+            raise SyncError(f"{door}: {ended.status}: {ended.text}")
+        return ended.text
 
     def _require_known(self, door: str) -> None:
         """Refuse a name that is no door of this site at once."""
@@ -423,4 +454,5 @@ def _door_view(row: Any, state: RosterState, now: float) -> DoorView:
     problem = allowed if row.problem is None or is_old else printable(row.problem)
     if row.shut_out is not None:
         problem = f"shut out: {printable(row.shut_out)}"
-    return DoorView(row.id, row.avail, behind, row.seen_at, problem)
+    said = json.loads(row.state) if row.state else {}  # checked when it came: an object
+    return DoorView(row.id, row.avail, behind, row.seen_at, problem, state=said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -67,6 +67,40 @@ number stored at all (None: not known), up to where it was deleted for its age (
 first heard of and when it last grew (seconds since 1970, None: before that was noted), and after which
 number its door proves each event (None: it proves none, or was allowed to stop)."""
 
+
+def _inbox() -> list[sa.Column[Any]]:
+    """Return the columns of what somebody has to look at: see `facegate_hub.inbox`."""
+    return [
+        sa.Column("acknowledged_by", sa.String(64)),
+        sa.Column("acknowledged_at", sa.Float),
+        sa.Column("state", sa.String(16)),
+        sa.Column("holder", sa.String(64)),
+        sa.Column("closed_by", sa.String(64)),
+        sa.Column("closed_at", sa.Float),
+        sa.Column("note", sa.Text),
+    ]
+
+
+ALARMS = sa.Table(
+    "alarms",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("stream", sa.String(64), nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.String(64), nullable=False),
+    sa.Column("resident", sa.String(128)),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("last_at", sa.Float, nullable=False),
+    sa.Column("told", sa.Text),
+    *_inbox(),
+    sa.Index("alarms_by_door", "device", "kind", "state"),
+    sa.Index("alarms_by_state", "state", "id"),
+)
+"""Alarms of doors, each with how often it came until it was closed; `at` and `last_at` are when it was
+stored first and last, `told` who was told of it outside (JSON)."""
+
 DOUBTS = sa.Table(
     "doubts",
     METADATA,
@@ -78,12 +112,20 @@ DOUBTS = sa.Table(
     sa.Column("kind", sa.String(16)),
     sa.Column("count", sa.BigInteger),
     sa.Column("at", sa.Float),
-    sa.Column("acknowledged_by", sa.String(64)),
-    sa.Column("acknowledged_at", sa.Float),
+    *_inbox(),
     sa.Index("doubts_once", "device", "stream", "seq", "kind", unique=True),
 )
 """Signs of tampering or loss, for people to look at: each once, with how often it was seen (`count`)
 and when first (`at`, seconds since 1970); older versions left those None."""
+
+DOORS = sa.Table(
+    "doors",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("place", sa.String(80), nullable=False),
+)
+"""What people call each door, and where it is."""
 
 DEVICES = sa.Table(
     "devices",

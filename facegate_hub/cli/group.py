@@ -26,6 +26,7 @@ from facegate_hub.cli.audit import audit
 from facegate_hub.cli.community import community, console, page
 from facegate_hub.cli.config import config, diagnostics
 from facegate_hub.cli.events import events
+from facegate_hub.cli.inbox import alarms, person
 from facegate_hub.cli.keys import keys
 from facegate_hub.cli.signer import group, principal, signer
 from facegate_hub.cli.staff import by_option, give, staff
@@ -205,6 +206,21 @@ def allow_unproven(place: tuple[Path, str], door: str, because: str, end: bool) 
     click.echo(f"{door}: events without proof are {'doubted' if end else 'taken'}")
 
 
+@hub.command(name="name-door")
+@click.argument("door")
+@click.argument("name")
+@click.option("--at", "where", default="", help="Where it is.")
+@click.pass_obj
+def name_door(place: tuple[Path, str], door: str, name: str, where: str) -> None:
+    """Give a door a name and a place for people.
+
+    Example: facegate hub name-door front "Front door" --at "House 3, ground floor"
+    """
+    with closing(Staff(*place)) as desk:
+        desk.name_door(door, name, where)
+    click.echo(f"{door}: {name}")
+
+
 @hub.command()
 @click.argument("door")
 @click.pass_obj
@@ -222,18 +238,20 @@ def retire(place: tuple[Path, str], door: str) -> None:
 @click.argument(
     "kind", type=click.Choice([kind.value for kind in CommandType if kind != CommandType.CHALLENGE])
 )
-@click.argument("door")
+@click.argument("doors", nargs=-1, required=True, metavar="DOOR...")
 @click.option("--minutes", type=click.FloatRange(1, 60), help="For enrol_window: how long; default 10.")
 @by_option
 @click.pass_obj
-def command(place: tuple[Path, str], kind: str, door: str, minutes: float | None, by: str) -> None:
-    """Give a door a command, such as lockdown.
+def command(
+    place: tuple[Path, str], kind: str, doors: tuple[str, ...], minutes: float | None, by: str
+) -> None:
+    """Give doors or groups of doors a command, such as lockdown; each answers when it has done it.
 
     Example: facegate hub command enrol_window front --minutes 20
     """
     if minutes is not None and kind != CommandType.ENROL_WINDOW:
         raise click.UsageError(f"--minutes means nothing to {kind}")
-    give(place, door, CommandType(kind), by, {} if minutes is None else {"minutes": minutes})
+    give(place, doors, CommandType(kind), by, {} if minutes is None else {"minutes": minutes})
 
 
 hub.add_command(staff)
@@ -244,6 +262,8 @@ hub.add_command(diagnostics)
 hub.add_command(keys)
 hub.add_command(signer)
 hub.add_command(principal)
+hub.add_command(alarms)
+hub.add_command(person)
 hub.add_command(group)
 hub.add_command(community)
 hub.add_command(console)

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge.errors import SyncError
 from edge.wire.commands import CommandType
+from facegate_hub.orders import WAITING
 from facegate_hub.sheets import COLUMNS
+from facegate_hub.signer.rights import GROUP
 from facegate_hub.staff import Staff
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from facegate_hub.reading import StoredEvent
@@ -53,23 +57,36 @@ def watch(place: tuple[Path, str], follow: bool, last: int, as_json: bool) -> No
 
 
 @staff.command(name="open")
-@click.argument("door")
+@click.argument("doors", nargs=-1, required=True, metavar="DOOR...")
 @click.option("--seconds", type=click.FloatRange(1, 30), help="How long; default: the door's own setting.")
 @by_option
 @click.pass_obj
-def open_(place: tuple[Path, str], door: str, seconds: float | None, by: str) -> None:
-    """Open a door from here and say what physically came of it.
+def open_(place: tuple[Path, str], doors: tuple[str, ...], seconds: float | None, by: str) -> None:
+    """Open doors or groups of doors from here and say what physically came of it.
 
     Example: facegate hub staff open front --by "Front desk"
     """
-    give(place, door, CommandType.UNLOCK, by, {"seconds": seconds} if seconds else {})
+    give(place, doors, CommandType.UNLOCK, by, {"seconds": seconds} if seconds else {})
 
 
-def give(place: tuple[Path, str], door: str, kind: CommandType, by: str, args: dict[str, Any]) -> None:
-    """Give a door a command and print its answer."""
+def give(
+    place: tuple[Path, str], doors: Sequence[str], kind: CommandType, by: str, args: dict[str, Any]
+) -> None:
+    """Give doors and groups a command, and print each answer as it comes. Raises for any that failed."""
     with closing(Staff(*place)) as desk:
-        text = desk.command(door, kind, by, args)
-    click.echo(f"{door}: {text or 'done'}")
+        if len(doors) == 1 and not doors[0].startswith(GROUP):
+            text = desk.command(doors[0], kind, by, args)
+            click.echo(f"{doors[0]}: {text or 'done'}")
+            return
+        failed = []
+        for one in desk.orders.follow(desk.orders.give(doors, kind, by, args)):
+            if one.status in {"done", WAITING}:
+                click.echo(f"{one.door}: {one.text or 'done'}")
+            else:
+                failed.append(one.door)
+                click.echo(f"{one.door}: {one.status}: {one.text}", err=True)
+    if failed:
+        raise SyncError(f"not done at {', '.join(failed)}")
 
 
 def _show(event: StoredEvent, as_json: bool) -> None:

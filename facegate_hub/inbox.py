@@ -1,0 +1,193 @@
+"""What somebody has to look at: alarms of doors, doubts about their journals; who took it, who closed it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from edge.errors import SyncError
+from edge.events import Tone, facts_of, tone_of
+from edge.wire.shapes import printable
+from facegate_hub.database import reading
+from facegate_hub.tables import ALARMS, DOUBTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sqlalchemy.engine import Connection, Engine
+
+OTHER = "alarm.other"
+"""Alarms of kinds that this version does not know: a door that makes kinds up has one line for them all."""
+
+
+class InboxState(StrEnum):
+    """Where an item is: nobody has seen it, somebody sees to it, it is over."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"
+
+
+class InboxKind(StrEnum):
+    """Which inbox."""
+
+    ALARMS = "alarms"
+    DOUBTS = "doubts"
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """One item; times are seconds since 1970, None of what has not happened.
+
+    `kind` is that of the event or doubt, `what` says more, `count` how often it came, `resident` who it is
+    about; `holder` is who sees to it now. `seq` and `stream` name the entry in the door's journal.
+    """
+
+    id: int
+    device: str
+    stream: str
+    seq: int
+    kind: str
+    what: str
+    resident: str | None
+    count: int
+    at: float
+    state: InboxState
+    holder: str | None
+    acknowledged_at: float | None
+    closed_by: str | None
+    closed_at: float | None
+    note: str | None
+
+    @property
+    def is_silent(self) -> bool:
+        """True of what must not be heard or seen at the door: whoever forces a resident stands there."""
+        return facts_of(self.kind).is_silent
+
+
+def note_alarms(connection: Connection, rows: Iterable[dict[str, Any]], now: float) -> None:
+    """Put the alarms among a door's new events into the inbox; one that is open is counted there."""
+    for row in rows:
+        kind = row["kind"]
+        if kind.startswith("alarm.") and facts_of(kind).group is None:
+            kind = OTHER
+        elif tone_of(kind, _said_state(row)) is not Tone.ALARM:
+            continue
+        mine = (ALARMS.c.device == row["device"], ALARMS.c.kind == kind, ALARMS.c.state != InboxState.CLOSED)
+        again = {"count": ALARMS.c.count + 1, "last_at": now}
+        if connection.execute(sa.update(ALARMS).where(*mine).values(**again)).rowcount:
+            continue
+        place = {name: row[name] for name in ("device", "stream", "seq", "resident")}
+        first = {"kind": kind, "count": 1, "at": now, "last_at": now, "state": InboxState.OPEN}
+        connection.execute(sa.insert(ALARMS).values(**place, **first))
+
+
+class Inbox:
+    """The inboxes of a site. Any thread; several desks may work on one: each step is taken once."""
+
+    def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._now = now
+
+    def items(
+        self, inbox: InboxKind, states: Iterable[InboxState], count: int = 50, before: int | None = None
+    ) -> list[InboxItem]:
+        """Return items in these states, newest first; `before` is the id that the page before ended with."""
+        table, wanted = _table(inbox), list(states)
+        query = sa.select(table).where(_state(table).in_(wanted)).order_by(table.c.id.desc())
+        if before is not None:
+            query = query.where(table.c.id < before)
+        with reading(self._engine) as connection:
+            return [_item(row) for row in connection.execute(query.limit(count))]
+
+    def item(self, inbox: InboxKind, item_id: int) -> InboxItem:
+        """Return one item. Raises `SyncError` when there is none."""
+        table = _table(inbox)
+        with reading(self._engine) as connection:
+            row = connection.execute(sa.select(table).where(table.c.id == item_id)).first()
+        if row is None:
+            raise SyncError(f"{inbox}: there is no number {item_id}")
+        return _item(row)
+
+    def acknowledge(self, inbox: InboxKind, item_id: int, by: str) -> None:
+        """Let somebody see to an open item. Raises `SyncError` naming who already does."""
+        now = self._now()
+        values = {"acknowledged_by": by, "acknowledged_at": now, "state": InboxState.ACKNOWLEDGED}
+        self._step(inbox, item_id, (InboxState.OPEN,), {**values, "holder": by})
+
+    def hand_over(self, inbox: InboxKind, item_id: int, to: str, note: str = "") -> None:
+        """Let somebody else see to an item that is not closed, with a word for them."""
+        not_closed = (InboxState.OPEN, InboxState.ACKNOWLEDGED)
+        values = {
+            "holder": printable(to)[:64],
+            "state": InboxState.ACKNOWLEDGED,
+            "note": printable(note)[:500],
+        }
+        self._step(inbox, item_id, not_closed, {**values, "acknowledged_at": self._seen(inbox)})
+
+    def close(self, inbox: InboxKind, item_id: int, by: str, note: str = "") -> None:
+        """End an item, with what was found."""
+        not_closed = (InboxState.OPEN, InboxState.ACKNOWLEDGED)
+        values: dict[str, Any] = {"closed_by": by, "closed_at": self._now(), "state": InboxState.CLOSED}
+        values |= {"acknowledged_at": self._seen(inbox)}
+        self._step(inbox, item_id, not_closed, {**values, "note": printable(note)[:500]})
+
+    def _seen(self, inbox: InboxKind) -> sa.ColumnElement[float]:
+        """Return when it was seen first: now, unless it was before."""
+        return sa.func.coalesce(_table(inbox).c.acknowledged_at, self._now())
+
+    def _step(
+        self, inbox: InboxKind, item_id: int, states: tuple[InboxState, ...], values: dict[str, Any]
+    ) -> None:
+        table = _table(inbox)
+        mine = (table.c.id == item_id, _state(table).in_(states))
+        with self._engine.begin() as connection:
+            if connection.execute(sa.update(table).where(*mine).values(**values)).rowcount:
+                return
+        found = self.item(inbox, item_id)
+        who = found.closed_by if found.state is InboxState.CLOSED else found.holder
+        raise SyncError(f"{inbox} {item_id}: is {found.state} already, by {who or 'nobody'}")
+
+
+def _table(inbox: InboxKind) -> sa.Table:
+    return ALARMS if inbox is InboxKind.ALARMS else DOUBTS
+
+
+def _state(table: sa.Table) -> sa.ColumnElement[str]:
+    """Return an item's state; an older version knew of doubts only whether they were acknowledged."""
+    if table is ALARMS:
+        return table.c.state
+    seen = sa.case((table.c.acknowledged_at.is_not(None), "acknowledged"), else_="open")
+    return sa.func.coalesce(table.c.state, seen)
+
+
+def _item(row: Any) -> InboxItem:
+    fields = row._mapping  # noqa: SLF001 - how SQLAlchemy names it
+    seen = InboxState.ACKNOWLEDGED if row.acknowledged_at is not None else InboxState.OPEN
+    return InboxItem(
+        row.id,
+        row.device,
+        row.stream,
+        row.seq,
+        row.kind or "",
+        fields.get("what") or "",
+        fields.get("resident"),
+        row.count or 1,
+        row.at or 0.0,
+        InboxState(row.state) if row.state else seen,
+        row.holder or row.acknowledged_by,
+        row.acknowledged_at,
+        row.closed_by,
+        row.closed_at,
+        row.note,
+    )
+
+
+def _said_state(row: dict[str, Any]) -> object:
+    data = json.loads(row["body"]).get("data")
+    return data.get("state") if isinstance(data, dict) else None

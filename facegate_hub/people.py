@@ -1,0 +1,128 @@
+"""People as a console shows them: who is in the roster, what the doors tell of them, and its erasure."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from facegate_hub.database import reading
+from facegate_hub.reading import EventFilter, history, page
+from facegate_hub.tables import ALARMS, EVENTS, ROSTER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy.engine import Engine
+
+    from facegate_hub.reading import EventPage
+
+AT_ONCE = 500
+ERASED = "erased"
+
+
+@dataclass(frozen=True, slots=True)
+class RosterPerson:
+    """Somebody in the roster: `record` as it was imported, `rev` when it last changed."""
+
+    id: str
+    rev: int
+    record: Mapping[str, Any]
+
+
+class People:
+    """What is known of people. Any thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def list(self, count: int = 50, after: str = "", beginning: str = "") -> list[RosterPerson]:
+        """Return people by id, those after an id (the page before ended with), whose id begins so."""
+        query = sa.select(ROSTER).where(ROSTER.c.id > after).order_by(ROSTER.c.id).limit(count)
+        if beginning:
+            query = query.where(ROSTER.c.id.startswith(beginning, autoescape=True))
+        with reading(self._engine) as connection:
+            return [_person(row) for row in connection.execute(query)]
+
+    def one(self, person: str) -> RosterPerson | None:
+        """Return somebody who is in the roster; None: nobody of this id is."""
+        with reading(self._engine) as connection:
+            row = connection.execute(sa.select(ROSTER).where(ROSTER.c.id == person)).first()
+        return None if row is None else _person(row)
+
+    def history(
+        self, person: str, count: int = 50, then: tuple[str, str, str, int] | None = None
+    ) -> EventPage:
+        """Return what the doors tell of somebody, newest first, page by page."""
+        return page(self._engine, EventFilter(resident=person), count, then)
+
+    def everything(self, person: str) -> Iterator[dict[str, Any]]:
+        """Yield all that is stored of somebody, as JSON values: the record, then events, oldest first.
+
+        This is what data protection lets them ask for. Faces are at the doors: `facegate resident export`.
+        """
+        found = self.one(person)
+        if found is not None:
+            yield {"record": dict(found.record)}
+        for event in history(self._engine, EventFilter(resident=person)):
+            yield {"event": json.loads(event.body)}
+
+    def erase_events(self, person: str) -> int:
+        """Take somebody out of all stored events and alarms; return how many events that was.
+
+        An event keeps its door, kind, time, number and hash, so that the journal's chain stays whole and no
+        door sends it again; what it said is gone, also from the file. So do those that name them in passing.
+        Whoever is still in the roster makes new ones: remove them first.
+        """
+        erased, place = 0, ("", "", -1)
+        key = (EVENTS.c.device, EVENTS.c.stream, EVENTS.c.seq)
+        quoted = json.dumps(person, ensure_ascii=False)
+        mine = sa.or_(EVENTS.c.resident == person, EVENTS.c.body.contains(quoted, autoescape=True))
+        while True:
+            query = sa.select(*key, EVENTS.c.kind).where(mine, sa.tuple_(*key) > sa.tuple_(*place))
+            with reading(self._engine) as connection:
+                rows = connection.execute(query.order_by(*key).limit(AT_ONCE)).all()
+            if not rows:
+                break
+            self._blank(rows)
+            place, erased = (rows[-1].device, rows[-1].stream, rows[-1].seq), erased + len(rows)
+        with self._engine.begin() as connection:
+            gone = sa.update(ALARMS).where(ALARMS.c.resident == person).values(resident=None)
+            connection.execute(gone)
+        self._leave_nothing_behind()
+        return erased
+
+    def _blank(self, rows: Any) -> None:
+        changed = (
+            sa.update(EVENTS)
+            .where(EVENTS.c.device == sa.bindparam("d"), EVENTS.c.stream == sa.bindparam("s"))
+            .where(EVENTS.c.seq == sa.bindparam("q"))
+            .values(resident=None, reason=None, body=sa.bindparam("b"))
+        )
+        blanks = [
+            {"d": row.device, "s": row.stream, "q": row.seq, "b": _blank_body(row, time.time())}
+            for row in rows
+        ]
+        with self._engine.connect() as connection:
+            if connection.dialect.name == "sqlite":  # what was there is overwritten, not only let go
+                connection.connection.driver_connection.execute("PRAGMA secure_delete = ON")  # type: ignore[union-attr]
+            with connection.begin():
+                connection.execute(changed, blanks)
+
+    def _leave_nothing_behind(self) -> None:
+        """Have SQLite move what is in its log into the file; PostgreSQL does so in its own time."""
+        if self._engine.dialect.name == "sqlite":
+            with self._engine.connect() as connection:
+                log = connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+                log.fetchall()
+
+
+def _person(row: Any) -> RosterPerson:
+    return RosterPerson(row.id, row.rev, json.loads(row.text))
+
+
+def _blank_body(row: Any, now: float) -> str:
+    return json.dumps({"seq": row.seq, "stream": row.stream, "type": row.kind, ERASED: int(now)})

@@ -1,0 +1,251 @@
+"""What a console asks: alarms and who sees to them, people and their history, commands to many doors."""
+
+import json
+from contextlib import closing
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from edge.cli import app
+from edge.errors import SyncError
+from edge.events import Kind
+from edge.site.provision import Site
+from edge.wire.commands import CommandType
+from facegate_hub.events import EventSink
+from facegate_hub.inbox import OTHER, InboxKind, InboxState
+from facegate_hub.reading import EventFilter
+from facegate_hub.signer.rights import NotPermitted
+from facegate_hub.staff import Staff
+from facegate_hub.tables import EVENTS, METADATA, REQUESTS, open_tables
+from tests.hub.entries import pack
+from tests.hub.journals import Journal
+from tests.hub.postgres import running
+
+ALARMS, DOUBTS = InboxKind.ALARMS, InboxKind.DOUBTS
+OPEN = (InboxState.OPEN,)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/hub.db"
+        return
+    with running() as url:
+        yield url
+        engine = open_tables(url)
+        METADATA.drop_all(engine)
+        engine.dispose()
+
+
+@pytest.fixture
+def desk(tmp_path, url):
+    site = Site.create(tmp_path / "site", "Hill House", "127.0.0.1")
+    for door in ("front", "back", "garage"):
+        site.add_door(door)
+    with closing(Staff(tmp_path / "site", url, by="Anna")) as desk:
+        yield desk
+
+
+@pytest.fixture
+def engine(url):
+    engine = open_tables(url)
+    yield engine
+    engine.dispose()
+
+
+def told(engine, door, *events):
+    """Store events of a door: (kind, resident, data)."""
+    journal = Journal(door)
+    for kind, resident, data in events:
+        journal.append(kind, data, resident=resident)
+    EventSink(engine).store(door, pack(journal.entries))
+    return journal
+
+
+def test_alarms_of_doors_are_in_the_inbox_and_nothing_else_is(desk, engine):
+    told(
+        engine,
+        "front",
+        (Kind.ACCESS_GRANTED, "anna", {}),
+        (Kind.DOOR_FORCED, None, {}),
+        (Kind.ALARM_DURESS, "anna", {}),
+        (Kind.HEALTH_CREDENTIALS, None, {"state": "ok"}),
+        (Kind.HEALTH_CREDENTIALS, None, {"state": "lost"}),
+    )
+    found = desk.inbox.items(ALARMS, OPEN)
+    assert [(one.kind, one.resident, one.is_silent) for one in found] == [
+        (Kind.HEALTH_CREDENTIALS, None, False),
+        (Kind.ALARM_DURESS, "anna", True),
+        (Kind.DOOR_FORCED, None, False),
+    ]
+    assert desk.inbox.items(ALARMS, OPEN, 1)[0].id == found[0].id
+    assert [one.id for one in desk.inbox.items(ALARMS, OPEN, 9, found[0].id)] == [one.id for one in found[1:]]
+
+
+def test_an_alarm_that_comes_again_is_counted_until_it_is_closed(desk, engine):
+    journal = told(engine, "front", *[(Kind.DOOR_HELD_REPEAT, None, {})] * 30)
+    (one,) = desk.inbox.items(ALARMS, OPEN)
+    assert one.count == 30
+    EventSink(engine).store("front", pack(journal.entries))  # sent again: nothing new
+    assert desk.inbox.item(ALARMS, one.id).count == 30
+    desk.close_item(ALARMS, one.id, "a brick held it")
+    journal.append(Kind.DOOR_HELD_REPEAT, {})
+    EventSink(engine).store("front", pack(journal.entries))
+    assert [two.count for two in desk.inbox.items(ALARMS, OPEN)] == [1]
+    assert desk.inbox.item(ALARMS, one.id).note == "a brick held it"
+
+
+def test_a_door_that_makes_alarms_up_has_one_line(desk, engine):
+    told(engine, "front", *[(f"alarm.x{n}", None, {}) for n in range(50)])
+    assert [(one.kind, one.count) for one in desk.inbox.items(ALARMS, OPEN)] == [(OTHER, 50)]
+
+
+def test_one_person_sees_to_an_alarm_until_it_is_handed_over_and_closed(desk, engine):
+    told(engine, "front", (Kind.DOOR_FORCED, None, {}))
+    (one,) = desk.inbox.items(ALARMS, OPEN)
+    desk.see_to(ALARMS, one.id)
+    with pytest.raises(SyncError, match="acknowledged already, by Anna"):
+        desk.see_to(ALARMS, one.id)
+    desk.hand_over(ALARMS, one.id, "Night guard", "strike\x1b[2K loose")
+    found = desk.inbox.item(ALARMS, one.id)
+    assert (found.holder, found.state, found.note) == ("Night guard", "acknowledged", "strike?[2K loose")
+    desk.close_item(ALARMS, one.id)
+    for step in (desk.see_to, desk.close_item):
+        with pytest.raises(SyncError, match="closed already, by Anna"):
+            step(ALARMS, one.id)
+    with pytest.raises(SyncError, match="no number 99"):
+        desk.see_to(ALARMS, 99)
+    assert {one.what for one in desk.audit(3)[0]} == {"alarms"}
+
+
+def test_doubts_have_the_same_inbox(desk, engine):
+    journal = Journal("front")
+    for _ in range(3):
+        journal.append(Kind.ACCESS_GRANTED, {})
+    broken = [text.replace('"type":"access.granted"', '"type":"access.denied"') for text in journal.entries]
+    EventSink(engine).store("front", pack(broken))
+    found = desk.inbox.items(DOUBTS, OPEN)
+    assert {one.kind for one in found} >= {"hash"}
+    desk.see_to(DOUBTS, found[0].id)
+    desk.close_item(DOUBTS, found[0].id, "card replaced")
+    assert len(desk.inbox.items(DOUBTS, OPEN)) == len(found) - 1 == len(desk.doubts())
+    assert desk.acknowledge_doubts("Anna") == len(found) - 1
+    assert desk.inbox.items(DOUBTS, OPEN) == []
+
+
+def test_who_may_not_work_on_alarms_is_refused(tmp_path, url, desk, engine):
+    told(engine, "front", (Kind.DOOR_FORCED, None, {}))
+    (one,) = desk.inbox.items(ALARMS, OPEN)
+    desk.signer.change("add", name="Otto", kind="person", account=None)
+    desk.signer.change("grant", name="Otto", role="desk", doors="back", wanted={})
+    token = desk.signer.change("token", name="Otto")
+    with closing(Staff(tmp_path / "site", url, signer=desk.signer.speaking_for(token))) as other:
+        with pytest.raises(NotPermitted):
+            other.see_to(ALARMS, one.id)
+        with pytest.raises(NotPermitted):
+            other.erase_person_events("anna")
+        with pytest.raises(NotPermitted, match="front: Otto may not"):
+            other.command("front", CommandType.UNLOCK, "Anna")
+
+
+def test_people_are_listed_page_by_page(desk):
+    desk.import_people(
+        [{"id": f"flat-{n:03}", "name": f"P{n}"} for n in range(25)] + [{"id": "x_1", "name": "X"}]
+    )
+    first = desk.people.list(10)
+    assert [one.id for one in first] == [f"flat-{n:03}" for n in range(10)]
+    assert [one.id for one in desk.people.list(10, first[-1].id, "flat-01")] == [
+        f"flat-{n:03}" for n in range(10, 20)
+    ]
+    assert desk.people.list(9, beginning="x%") == []
+    assert desk.people.one("x_1").record["name"] == "X"
+    assert desk.people.one("nobody") is None
+
+
+def test_somebodys_events_are_exported_and_erased_and_the_chain_stays(tmp_path, desk, engine, url):
+    """Erased in the file as well; the door sends nothing again, and nobody else is touched."""
+    journal = told(
+        engine,
+        "front",
+        (Kind.ACCESS_GRANTED, "flat-王-7", {"similarity": 0.77}),
+        (Kind.ACCESS_GRANTED, "flat-王-70", {}),
+        (Kind.ACCESS_COMPANY, None, {"with": ["flat-王-7"]}),
+        (Kind.DOOR_FORCED, "flat-王-7", {}),
+    )
+    desk.import_people([{"id": "flat-王-7", "name": "Wang"}])
+    doubts = len(desk.doubts())
+    found = list(desk.person_data("flat-王-7"))
+    assert [next(iter(one)) for one in found] == ["record", "event", "event"]
+    with pytest.raises(SyncError, match="roster remove"):
+        desk.erase_person_events("flat-王-7")
+    desk.remove(["flat-王-7"])
+    assert desk.erase_person_events("flat-王-7") == 3
+    assert desk.erase_person_events("flat-王-7") == 0
+    assert list(desk.people.everything("flat-王-7")) == []
+    assert len(desk.people.history("flat-王-70").events) == 1
+    assert EventSink(engine).store("front", pack(journal.entries))["upto"] == 4
+    assert len(desk.doubts()) == doubts
+    with engine.connect() as connection:
+        bodies = connection.execute(sa.select(EVENTS.c.body)).scalars().all()
+    assert sum('"flat-王-7"' in body for body in bodies) == 0
+    assert desk.page(EventFilter(device="front")).events[0].kind == Kind.DOOR_FORCED
+    assert desk.inbox.items(ALARMS, OPEN)[0].resident is None
+    if url.startswith("sqlite"):
+        left = b"".join(path.read_bytes() for path in tmp_path.glob("hub.db*"))
+        assert b"0.77" not in left
+
+
+def test_doors_have_names_and_their_last_state(desk, engine):
+    desk.name_door("front", "Front door", "House 3")
+    with pytest.raises(SyncError, match="did you mean 'front'"):
+        desk.name_door("fronts", "x")
+    assert [(door.id, door.name, door.place) for door in desk.doors()] == [
+        ("back", "", ""),
+        ("front", "Front door", "House 3"),
+        ("garage", "", ""),
+    ]
+
+
+def test_each_door_of_a_group_answers_when_it_has_done_it(desk, engine):
+    """The slowest keeps nobody waiting; who may not is told at once; whoever leaves withdraws the rest."""
+    desk.signer.set_group("all", ["back", "front", "garage"])
+    given = desk.orders.give(["@all", "front"], CommandType.LOCKDOWN, "Anna")
+    assert sorted(one.door for one in given) == ["back", "front", "garage"]
+    following = desk.orders.follow(given)
+    ends = {one.door: one.id for one in given}
+
+    def end(door):
+        done = (
+            sa.update(REQUESTS).where(REQUESTS.c.id == ends[door]).values(status="done", answer="locked down")
+        )
+        with engine.begin() as connection:
+            connection.execute(done)
+
+    for door in ("garage", "back"):
+        end(door)
+        found = next(following)
+        assert (found.door, found.status, found.text) == (door, "done", "locked down")
+    following.close()
+    with engine.connect() as connection:
+        status = sa.select(REQUESTS.c.status).where(REQUESTS.c.id == ends["front"])
+        assert connection.execute(status).scalar() == "failed"
+
+
+def test_the_commands_show_and_close_alarms(tmp_path, desk, engine, url):
+    told(engine, "front", (Kind.ALARM_DURESS, "anna", {}))
+
+    def run(*words):
+        result = CliRunner().invoke(app, ["hub", "--site", str(tmp_path / "site"), "--database", url, *words])
+        return result.output
+
+    assert "SILENT" in run("alarms", "list")
+    number = str(desk.inbox.items(ALARMS, OPEN)[0].id)
+    assert "yours" in run("alarms", "acknowledge", number)
+    assert "Otto sees to it" in run("alarms", "hand-over", number, "Otto")
+    assert "closed" in run("alarms", "close", number, "--note", "false alarm")
+    assert run("alarms", "list") == ""
+    assert "false alarm" in run("alarms", "list", "--closed")
+    assert "Front door" in run("name-door", "front", "Front door", "--at", "House 3")
+    assert json.loads(run("person", "export", "anna").splitlines()[0])["event"]["resident"] == "anna"
+    assert "1 events erased" in run("person", "erase", "anna", "--yes")
