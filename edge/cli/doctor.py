@@ -12,10 +12,10 @@ import click
 from edge.cli.data_dir import default_data_dir, work_as_owner
 from edge.cli.run import DEFAULT_CONFIG, config_option
 from edge.cli.table import columns, padded
-from edge.words import LANGUAGES, say
+from edge.words import LANGUAGES
 
 if TYPE_CHECKING:
-    from edge.service.checkup.finding import CheckupFinding
+    from edge.findings import CheckupFinding
 
 INSTALLED = Path("/var/lib/facegate")
 """What systemd/facegate.service has as StateDirectory."""
@@ -40,8 +40,8 @@ def doctor(config: Path, data: Path | None, language: str, as_json: bool) -> Non
     """
     from edge.config import load_settings
     from edge.faces.weights import models_directory
+    from edge.findings import worst
     from edge.service.checkup.door import look_at
-    from edge.service.checkup.finding import worst
 
     settings = load_settings(config)
     folder = data or settings.storage.directory or _usual_folder(config)
@@ -72,7 +72,7 @@ def _plain(finding: CheckupFinding, language: str) -> dict[str, str | None]:
 
 
 def _show(found: list[CheckupFinding], language: str) -> None:
-    lights = [say(f"checkup.light_{one.light}", language) for one in found]
+    lights = [one.word.said(language) for one in found]
     titles = [one.title.said(language) for one in found]
     wide = max(map(columns, lights)), max(map(columns, titles))
     for one, light, title in zip(found, lights, titles, strict=True):

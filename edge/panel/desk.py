@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from edge.domain import DoorEvent, Image, OperatingPoint
     from edge.enrol.session import EnrolmentOutcome
+    from edge.findings import CheckupFinding
     from edge.panel.gate_screen import GateKeys, GateScreen
     from edge.panel.gate_words import GateWords
     from edge.panel.network import NetworkState
@@ -63,8 +64,9 @@ class PanelServices:
     panel runs without the door, `keys` what can be pressed on it, and `words` what the staff have it
     say. `door` returns the door's state in words (`contact`, `lock`, `secured`, `alarms`). `back_up`
     (passphrase) makes an encrypted backup, which the caller deletes. `sight` finds faces for the live
-    view; `unmatched` returns who is enrolled and yet not matched by the door, and why. What is None is
-    not connected, and its page says so.
+    view; `unmatched` returns who is enrolled and yet not matched by the door, and why; `findings` what
+    a look at the whole door found, as `facegate doctor` has it. What is None is not connected, and its
+    page says so.
     """
 
     door_id: str
@@ -90,6 +92,7 @@ class PanelServices:
     back_up: Callable[[str], Path] | None = None
     sight: FaceOverlay | None = None
     unmatched: Callable[[], Mapping[str, str]] = dict
+    findings: Callable[[], Sequence[CheckupFinding]] = tuple
     liveness: str = "full"
 
     def note(self, kind: Kind, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:

@@ -45,6 +45,8 @@ class Stage(StrEnum):
     PIN_WANTED = "pin_wanted"
     """The face was recognised and its PIN is needed as well."""
     RUNG = "rung"
+    BLIND = "blind"
+    """Nobody is in view or can be: camera or models are out of order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class GateScreen:
         self._shown = ScreenState()
         self._until = float("-inf")
         self._watched_until = float("-inf")
+        self._rest = Stage.IDLE
 
     @property
     def shown(self) -> ScreenState:
@@ -110,6 +113,14 @@ class GateScreen:
         with self._lock:
             if self._shown.stage is Stage.PROMPT:
                 self._until = float("-inf")
+
+    def blinded(self, is_blind: bool) -> None:  # noqa: FBT001 - a level
+        """Say that faces open nothing now, instead of "look at the camera"; all else goes first."""
+        rest = Stage.BLIND if is_blind else Stage.IDLE
+        with self._lock:
+            if rest is not self._rest:
+                self._shown = replace(self._shown, seq=self._shown.seq + 1)
+            self._rest = rest
 
     def guide(self, flaw: Flaw | None) -> None:
         """Show what stands between somebody in view and being recognised; anything else goes first."""
@@ -144,4 +155,4 @@ class GateScreen:
     def _now(self) -> ScreenState:
         if self._clock.monotonic() < self._until:
             return self._shown
-        return ScreenState(seq=self._shown.seq)
+        return ScreenState(self._rest, seq=self._shown.seq)

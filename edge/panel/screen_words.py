@@ -66,7 +66,9 @@ def picture(shown: ScreenState) -> str:
         return ARROWS.get(shown.prompt.name, "look")
     if shown.flaw is not None and HINDRANCES.get(shown.flaw) is Guidance.COME_CLOSER:
         return "closer"
-    return {Stage.GRANTED: "tick", Stage.REFUSED: "cross", Stage.RUNG: "bell"}.get(shown.stage, "look")
+    return {Stage.GRANTED: "tick", Stage.REFUSED: "cross", Stage.RUNG: "bell", Stage.BLIND: "bell"}.get(
+        shown.stage, "look"
+    )
 
 
 def _messages(shown: ScreenState) -> tuple[Message, Message | None]:

@@ -91,7 +91,9 @@ def pulse(ask: Ask) -> Response:
 def health(ask: Ask) -> Response:
     """Return what the camera shows now, for focus and exposure, and the newest messages about health."""
     found = list(islice(seen_events(ask, None, EventGroup.HEALTH), LOOK_BACK))
-    return ask.page("health.html", picture=_picture(ask), shown=told(ask, found))
+    return ask.page(
+        "health.html", picture=_picture(ask), findings=ask.desk.findings(), shown=told(ask, found)
+    )
 
 
 def health_state(ask: Ask) -> Response:

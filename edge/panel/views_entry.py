@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from edge.consent.rules import filing_notice
 from edge.errors import PanelRefused
 from edge.events import Kind
+from edge.findings import worst
 from edge.panel.asking import LANGUAGE_COOKIE
 from edge.panel.telling import seen_events, told
 from edge.panel.views_people import enrolled
@@ -43,6 +44,8 @@ def home(ask: Ask) -> Response:
         again=len(desk.residents.other_models(desk.recogniser.model_id)),
         unmatched=len(desk.unmatched()),
         liveness=desk.liveness,
+        findings=desk.findings(),
+        works=worst(desk.findings()),
         door=[(ask.say(f"state_{one}"), ask.known(f"is_{state[one]}")) for one in SHOWN if one in state],
         broker=network.broker if network else None,
         shown=told(ask, list(islice(seen_events(ask, None), NEWEST))),

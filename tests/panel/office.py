@@ -66,6 +66,7 @@ class PanelUnderTest:
     journal: SqliteJournal
     pulses: list = field(default_factory=list)
     unmatched: dict = field(default_factory=dict)
+    findings: list = field(default_factory=list)
     troubles: list = field(default_factory=list)
     """Why the lock does not open."""
 
@@ -129,7 +130,7 @@ def open_panel(
             SqliteJournal(folder / "journal.db", "gate", boot=str(uuid.uuid4()), clock_trust=lambda: "synced")
         )
     )
-    pulses, unmatched, troubles = [], {}, []
+    pulses, unmatched, troubles, findings = [], {}, [], []
 
     def pulse():
         for trouble in troubles:
@@ -171,9 +172,11 @@ def open_panel(
         back_up=backup_maker(folder, clock),
         sight=FaceOverlay(scene, clock),
         unmatched=lambda: unmatched,
+        findings=lambda: tuple(findings),
     )
     app = make_app(desk)
-    return PanelUnderTest(desk, app, clock, feed, scene, gallery, journal, pulses, unmatched, troubles)
+    seen = (feed, scene, gallery, journal, pulses, unmatched, findings, troubles)
+    return PanelUnderTest(desk, app, clock, *seen)
 
 
 def photo(scene, width=120, actor=ANNA):

@@ -101,3 +101,19 @@ def test_a_display_is_there_while_it_asks(screen, clock):
 def test_the_bell_is_confirmed(screen):
     screen.rung()
     assert screen.shown.stage is Stage.RUNG
+
+
+def test_while_faces_cannot_be_read_nobody_is_asked_to_look_at_the_camera(screen, clock):
+    """A dead camera, missing models: card, PIN and bell are named, and what is decided is still shown."""
+    before = screen.shown.seq
+    screen.blinded(True)
+    assert screen.shown.stage is Stage.BLIND
+    assert screen.shown.seq > before  # spoken once
+    screen.blinded(True)
+    assert screen.shown.seq == before + 1
+    screen.decided(True, Reason.GRANTED)
+    assert screen.shown.stage is Stage.GRANTED
+    clock.advance(DECIDED_SECONDS)
+    assert screen.shown.stage is Stage.BLIND
+    screen.blinded(False)
+    assert screen.shown.stage is Stage.IDLE

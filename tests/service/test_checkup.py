@@ -16,9 +16,12 @@ from edge.cli import app
 from edge.config import load_settings
 from edge.domain import EventDraft
 from edge.events import Kind
+from edge.findings import Light, worst
+from edge.panel.network import BrokerState
+from edge.runtime.clock import ManualClock
 from edge.runtime.kept_time import CLOCK_FILE, KeptTime, write_kept
 from edge.service.checkup.door import look_at
-from edge.service.checkup.finding import Light, worst
+from edge.service.checkup.inside import FRESH_SECONDS, DoorCheckup
 from edge.service.own_folder import OwnFolder
 from edge.store.journal import SqliteJournal
 from edge.words import LANGUAGES, has, names, say
@@ -151,6 +154,31 @@ def test_an_old_backup_is_something_to_look_at(site):
     found = site.look()["backup"]
     assert found.light is Light.AMBER
     assert "40" in found.what.said()
+
+
+def test_a_running_door_looks_at_itself_for_its_page(site):
+    """What it knows is not looked at twice, and ten seconds are one look."""
+    site.look()
+    clock, unmatched, brokers = ManualClock(), {}, [None]
+    checkup = DoorCheckup(
+        lambda: load_settings(site.place / "c.toml"),
+        site.data,
+        clock,
+        lambda: (2, unmatched),
+        lambda: brokers[-1],
+        "weak",
+    )
+    found = {one.name: one for one in checkup.findings()}
+    assert found["residents"].light is Light.GREEN
+    assert found["liveness"].light is Light.AMBER
+    assert found["broker"].light is Light.GREEN
+    unmatched["3栋1203"] = "consent_missing"
+    brokers.append(BrokerState("hub:8883", is_connected=False, waiting=4, problem="refused"))
+    assert {one.name: one.light for one in checkup.findings()}["residents"] is Light.GREEN
+    clock.advance(FRESH_SECONDS)
+    found = {one.name: one for one in checkup.findings()}
+    assert "3栋1203" in found["residents"].what.said("zh")
+    assert found["broker"].light is Light.RED
 
 
 def test_the_command_prints_findings_and_fails_while_one_is_red(site):

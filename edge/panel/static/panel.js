@@ -3,6 +3,7 @@
 const PICTURE_MS = 200;
 const GUIDANCE_MS = 250;
 const STATE_MS = 700;
+const FRESH_MS = 5000;
 
 function every(milliseconds, ask) {
   const again = () => {
@@ -86,5 +87,21 @@ for (const part of document.querySelectorAll("[data-test]")) {
       if (before && before[n].value !== state.last[n].value) { row.classList.add("seen"); }
     });
     before = before || state.last;
+  });
+}
+
+// Parts of a page that are asked for anew, by the page itself, and only exchanged when they differ.
+const fresh = [...document.querySelectorAll("[data-fresh]")];
+if (fresh.length) {
+  every(FRESH_MS, async () => {
+    const answer = await fetch(location.href, { cache: "no-store" });
+    if (answer.redirected) { location.reload(); return; }
+    if (answer.status !== 200) { return; }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of fresh) {
+      const now = page.getElementById(part.id);
+      if (!now || part.contains(document.activeElement) || part.querySelector("details[open]")) { continue; }
+      if (now.innerHTML !== part.innerHTML) { part.className = now.className; part.innerHTML = now.innerHTML; }
+    }
   });
 }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge.findings import CheckupFinding, amber, green, red
 from edge.service.checked import problems
 from edge.service.checkup import parts, people, picture
-from edge.service.checkup.finding import CheckupFinding, amber, green, red
 from edge.service.checkup.recently import RecentEvents
 from edge.service.own_folder import runs_here
 

@@ -16,9 +16,9 @@ from edge.faces.liveness.fusion import WEAK_NETWORKS
 from edge.faces.liveness.load import WAY_TO_THE_PAIR, best_set
 from edge.faces.manifest import load_manifest
 from edge.faces.weights import checked
+from edge.findings import CheckupFinding, amber, green, red
 from edge.runtime.clock_trust import FARTHEST_LEAP, system_is_synchronised
 from edge.runtime.kept_time import CLOCK_FILE, read_kept
-from edge.service.checkup.finding import CheckupFinding, amber, green, red
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,7 +53,7 @@ def liveness(settings: Settings, directory: Path) -> CheckupFinding:
     """Return what tells living faces from pictures here."""
     section = settings.recognition
     if section.liveness == "off":
-        return red("liveness", "off", setting='recognition.liveness = "passive"')
+        return liveness_off()
     try:
         names = section.liveness_networks or best_set(directory)
         for name in names:
@@ -61,8 +61,18 @@ def liveness(settings: Settings, directory: Path) -> CheckupFinding:
     except FacegateError as error:
         return red("liveness", "missing", problem=str(error), command=INSTALL)
     if set(names) <= set(WEAK_NETWORKS):
-        return amber("liveness", "weak", networks=list(names), command=WAY_TO_THE_PAIR)
+        return liveness_weak()
     return green("liveness", "fine", networks=list(names))
+
+
+def liveness_off() -> CheckupFinding:
+    """Return what there is to say of a door that takes photos for people."""
+    return red("liveness", "off", setting='recognition.liveness = "passive"')
+
+
+def liveness_weak() -> CheckupFinding:
+    """Return what there is to say of a door with the packaged network alone."""
+    return amber("liveness", "weak", networks=list(WEAK_NETWORKS), command=WAY_TO_THE_PAIR)
 
 
 def guard(settings: Settings, recent: RecentEvents, is_running: bool) -> CheckupFinding:  # noqa: FBT001
@@ -171,5 +181,10 @@ def broker(settings: Settings) -> CheckupFinding:
                     context.load_cert_chain(section.cert_file, section.key_file)
                 context.wrap_socket(plain, server_hostname=section.host).close()
     except (OSError, ValueError) as error:  # an SSLError is an OSError
-        return red("broker", "unreached", address=address, problem=str(error), setting="mqtt.host")
+        return broker_unreached(address, str(error))
     return green("broker", "fine", address=address)
+
+
+def broker_unreached(address: str, problem: str) -> CheckupFinding:
+    """Return what there is to say of a broker that does not answer; events are kept meanwhile."""
+    return red("broker", "unreached", address=address, problem=problem, setting="mqtt.host")

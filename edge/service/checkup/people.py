@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from edge.consent.rules import matchable
 from edge.errors import FacegateError
 from edge.events import Kind
-from edge.service.checkup.finding import CheckupFinding, amber, green, red
+from edge.findings import CheckupFinding, amber, green, red
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
     from pathlib import Path
 
@@ -38,18 +39,23 @@ def residents(data: Path) -> CheckupFinding:
             objections = [who for one in faces for who in matchable(one, in_force)[1]]
     except FacegateError as error:
         return red("residents", "unread", problem=str(error), command="facegate restore --help")
-    if not faces:
-        return amber("residents", "none", command="facegate enrol add")
-    if objections:
+    return matched(len(faces) - len(objections), objections)
+
+
+def matched(count: int, unmatched: Collection[str]) -> CheckupFinding:
+    """Return how many people the door matches, and whom of those enrolled it does not."""
+    if unmatched:
         return red(
             "residents",
             "unmatched",
-            count=len(objections),
-            who=objections[:SHOWN],
+            count=len(unmatched),
+            who=list(unmatched)[:SHOWN],
             first="facegate consent list --missing",
             then="facegate consent record",
         )
-    return green("residents", "fine", count=len(faces))
+    if not count:
+        return amber("residents", "none", command="facegate enrol add")
+    return green("residents", "fine", count=count)
 
 
 def rules(settings: Settings) -> CheckupFinding:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from edge.camera.source import CameraSpec, open_camera
 from edge.errors import CameraLost
 from edge.events import Kind
+from edge.findings import CheckupFinding, amber, green, red
 from edge.panel.picture import picture_facts
 from edge.panel.sight import HEAD_METRES, TYPICAL_FOCAL_WIDTHS
 from edge.runtime.clock import SystemClock
-from edge.service.checkup.finding import CheckupFinding, amber, green, red
 
 if TYPE_CHECKING:
     from edge.config.settings import CameraSection

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from edge.consent.rules import GREETING
+from edge.consent.rules import GREETING, PURPOSE
 from edge.domain import EventDraft, Reason, Verdict
 from edge.errors import FacegateError, PanelRefused
 from edge.events import Kind
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from edge.panel.network import BrokerState
     from edge.policy.desk import CredentialAnswer
     from edge.ports import Clock
+    from edge.service.checkup.inside import DoorCheckup
     from edge.service.parts import Seeing
     from edge.service.property.side import PropertySide, RunningDoor
+    from edge.store.consents import ConsentLedger
     from edge.web.server import Served
 
 logger = logging.getLogger(__name__)
@@ -79,6 +81,7 @@ class PanelSide:
         self._section = section
         self._screen = screen
         self._clock = clock
+        self._sees = self._recognises = True
 
     def see(self, frame: Frame, hindrance: Flaw | None) -> None:
         """Take a frame and what stands between the nearest face in it and being recognised."""
@@ -109,9 +112,13 @@ class PanelSide:
             coded = Message.decoded(draft.data.get("detail_code"))
             told = coded or message("camera.state", state=Message(f"value.state.{state}"))
             self.feed.problem = None if is_well else told
+            self._sees = is_well
+            self._screen.blinded(not self._sees or not self._recognises)
 
     def serve(self, ties: PanelTies, stack: ExitStack) -> None:
         """Serve the panel if the site wants one, from threads of its own; whatever fails is an event."""
+        self._recognises = ties.seeing is not None and ties.seeing.liveness.state != "unavailable"
+        self._screen.blinded(not self._sees or not self._recognises)
         if not self._section.enabled:
             return
         try:
@@ -181,6 +188,7 @@ class PanelSide:
         around = PanelContext(self.feed, self._clock, door.events)
         desk = open_desk(wish, models, around, stack)
         network = network_reader(door.data, lambda: broker_state(ties))
+        liveness = "unavailable" if seeing is None else seeing.liveness.state
         return replace(
             desk,
             zone=ZoneInfo(door.settings.door.timezone),
@@ -190,8 +198,23 @@ class PanelSide:
             door=lambda: door_words(door.hardware.door.state),
             network=lambda: replace(network(), fingerprint=fingerprint),
             back_up=backup_maker(door.data, self._clock),
-            liveness="unavailable" if seeing is None else seeing.liveness.state,
+            liveness=liveness,
+            findings=self._checkup(ties, desk.consents, liveness).findings,
             unmatched=(dict) if seeing is None else (lambda: seeing.follower.unmatched),
+        )
+
+    def _checkup(self, ties: PanelTies, consents: ConsentLedger, liveness: str) -> DoorCheckup:
+        """Return what looks at the whole door for the page."""
+        from edge.service.checkup.inside import DoorCheckup  # noqa: PLC0415 - the same
+
+        door, seeing = ties.door, ties.seeing
+
+        def people() -> tuple[int, Mapping[str, str]]:
+            matched = {one.resident_id for one in consents.in_force().values() if one.purpose == PURPOSE}
+            return len(matched), {} if seeing is None else seeing.follower.unmatched
+
+        return DoorCheckup(
+            lambda: door.settings, door.data, self._clock, people, lambda: broker_state(ties), liveness
         )
 
     def _pulse(self, door: RunningDoor) -> None:

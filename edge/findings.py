@@ -1,4 +1,4 @@
-"""What one look at a door found."""
+"""What a look at a part of the door found: a light, what is so, and the way out; for page and command."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ class CheckupFinding:
     def title(self) -> Message:
         """What was looked at, for people."""
         return message(f"checkup.{self.name}")
+
+    @property
+    def word(self) -> Message:
+        """The light in a word: not everybody sees colours."""
+        return message(f"checkup.light_{self.light}")
 
 
 def green(name: str, what: str, **values: Any) -> CheckupFinding:
