@@ -236,7 +236,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.COMMAND_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
         _K.CONFIG_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
         _K.HEALTH_LOCK: _F(_HEALTH, _ALARM),
-        _K.HEALTH_CAMERA: _F(_HEALTH, _BAD, Keep.COUNTED, well_states=WELL),
+        _K.HEALTH_CAMERA: _F(_HEALTH, _BAD, Keep.COUNTED, for_display=True, well_states=WELL),
         _K.HEALTH_FRAME: _F(_HEALTH, _BAD, Keep.COUNTED),
         _K.HEALTH_PICTURE: _F(_HEALTH, _BAD, Keep.COUNTED, well_states=WELL),
         _K.HEALTH_READER: _F(_HEALTH, _BAD, Keep.COUNTED, well_states=WELL),

@@ -160,8 +160,6 @@ class PanelSide:
         return Served(make_app(desk), certificate, key, ready)
 
     def _desk(self, ties: PanelTies, fingerprint: str, stack: ExitStack) -> PanelServices:
-        from edge.service.panel.backup import backup_maker  # noqa: PLC0415
-        from edge.service.panel.network import network_reader  # noqa: PLC0415
         from edge.service.panel.office import PanelContext, PanelOptions, liveness_maker, open_desk  # noqa: PLC0415
         from edge.service.recognition.recogniser import ErrorRate  # noqa: PLC0415
 
@@ -186,7 +184,14 @@ class PanelSide:
         # The detector is the recogniser's alone; the embedder answers several threads at once.
         models = None if seeing is None else replace(seeing.models, detector=load_detector())
         around = PanelContext(self.feed, self._clock, door.events)
-        desk = open_desk(wish, models, around, stack)
+        return self._connected(open_desk(wish, models, around, stack), ties, fingerprint)
+
+    def _connected(self, desk: PanelServices, ties: PanelTies, fingerprint: str) -> PanelServices:
+        """Return the desk with everything that only a running door has."""
+        from edge.service.panel.backup import backup_maker  # noqa: PLC0415 - as in `_made`
+        from edge.service.panel.network import network_reader  # noqa: PLC0415
+
+        door, seeing = ties.door, ties.seeing
         network = network_reader(door.data, lambda: broker_state(ties))
         liveness = "unavailable" if seeing is None else seeing.liveness.state
         return replace(
