@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edge.cli.door_files import DoorFiles
     from edge.domain import Consent, Embedding, Frame, Resident
     from edge.enrol.earlier import EarlierFace
-    from edge.enrol.shots import Harvest, ShotTaker
+    from edge.enrol.shots import Harvest, Shot, ShotTaker
     from edge.faces.manifest import Model
     from edge.store.residents import ResidentStore
 
@@ -37,6 +37,8 @@ REPLACE = click.option(
 
 CAMERA_SECONDS = 10.0
 """How long a camera is watched: turn the head a little meanwhile."""
+
+CAMERA_TRIES = 3
 
 
 @click.group()
@@ -51,7 +53,7 @@ def enrol() -> None:
 @click.argument("resident_id", type=RESIDENT_ID)
 @click.argument("pictures", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--name", type=PERSON_NAME, default="", help="What to call the resident; the id when left out.")
-@click.option("--camera", default=None, help="0, /dev/video0, rtsp://..., picamera: watched for 10 s.")
+@click.option("--camera", default=None, help="0, /dev/video0, rtsp://..., picamera: watched for 10 to 30 s.")
 @click.option("--allow-look-alike", is_flag=True, help="Enrol although somebody enrolled looks alike.")
 @REPLACE
 @click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
@@ -69,15 +71,16 @@ def add(
     agreement: Agreement,
     data: Path,
 ) -> None:
-    """Enrol RESIDENT_ID from PICTURES (photos or clips) and/or a camera.
+    """Enrol RESIDENT_ID from PICTURES (photos or clips) and/or a camera: three different ones are wanted.
 
     Who is enrolled already gets a better face; another person's is refused. A picture that is not good
     enough is refused with the reason. A running door uses the new templates within a second. The person
     must have agreed: say with --consent where that is kept; an older consent ends with it.
 
-    Example: facegate enrol add flat-1203 photo1.jpg walk-up.mp4 --consent signed-paper-2026-03
+    Example: facegate enrol add flat-1203 photo1.jpg photo2.jpg walk-up.mp4 --consent signed-paper-2026-03
     """
     from edge.enrol.earlier import earlier_face
+    from edge.enrol.few_shots import advice, different
     from edge.enrol.lookalike import refuse_lookalike
     from edge.enrol.shots import ShotTaker, agreeing, resident_rows
     from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
@@ -106,7 +109,10 @@ def add(
             FaceToSave(rows, model_id, consent, earlier),
             agreement,
         )
+        residents = len(store.list())
     click.echo(f"{resident_id}: enrolled with {len(harvest.shots)} shots{_in_place_of(earlier)}")
+    if few := advice(different([shot.embedding for shot in harvest.shots]), residents):
+        click.echo(f"warning: {few}", err=True)
 
 
 @enrol.command("list")
@@ -236,11 +242,12 @@ def _in_place_of(earlier: EarlierFace | None) -> str:
 
 
 def _threshold(model: Model, people: int) -> float:
+    from edge.domain import FIRST_LOOK_SHARE
     from edge.matcher.calibration import Calibration
     from edge.service.recognition.recogniser import ErrorRate, threshold_rule
 
     rule = threshold_rule(Calibration.from_mapping(model.calibration), ErrorRate())
-    return rule(people, people, 1.0).threshold
+    return rule(people, people, FIRST_LOOK_SHARE).threshold
 
 
 def _ids(names: Iterable[str], store: ResidentStore, prefix: str | None) -> dict[str, str]:
@@ -263,9 +270,21 @@ def _harvest(taker: ShotTaker, pictures: tuple[Path, ...], camera: str | None) -
         harvest.shots += taken.shots
         harvest.refused += taken.refused
     if camera is not None:
-        click.echo(f"look at the camera for {CAMERA_SECONDS:g} seconds and turn your head a little", err=True)
-        harvest.shots += taker.from_clip(_watch(camera), "camera").shots
+        harvest.shots += _taken(taker, camera)
     return harvest
+
+
+def _taken(taker: ShotTaker, camera: str) -> list[Shot]:
+    """Return the shots of a camera: it is watched again until three of them differ, three times at most."""
+    from edge.enrol.few_shots import WANTED_SHOTS, different
+
+    shots: list[Shot] = []
+    for _ in range(CAMERA_TRIES):
+        click.echo(f"look at the camera for {CAMERA_SECONDS:g} seconds and turn your head a little", err=True)
+        shots += taker.from_clip(_watch(camera), "camera").shots
+        if different([shot.embedding for shot in shots]) >= WANTED_SHOTS:
+            break
+    return shots
 
 
 def _frames(clip: object) -> Iterator[Frame]:

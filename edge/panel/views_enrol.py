@@ -12,6 +12,7 @@ from edge.consent.notice import CURRENT, notice_text
 from edge.consent.rules import Statement, consent_from
 from edge.domain import Resident
 from edge.enrol.earlier import FaceRelation, earlier_face, end_older, replaced_facts
+from edge.enrol.few_shots import advice, different
 from edge.enrol.session import HINDRANCES
 from edge.enrol.templates import templates_under
 from edge.errors import FrameRefused, PanelRefused
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from edge.panel.asking import Ask
     from edge.panel.sight import SeenFace
     from edge.panel.studio import Enrolment
+    from edge.words import Message
 
 PREVIEW_WIDTH_PX = 480
 JPEG_QUALITY = 70
@@ -80,7 +82,13 @@ def now(ask: Ask) -> Response:
     if enrolment.outcome is None:
         return ask.page("enrol_live.html", enrolment=enrolment)
     earlier = _earlier(ask, enrolment)
-    return ask.page("enrol_result.html", enrolment=enrolment, miss=_miss(ask, enrolment), earlier=earlier)
+    return ask.page(
+        "enrol_result.html",
+        enrolment=enrolment,
+        miss=_miss(ask, enrolment),
+        earlier=earlier,
+        few_advice=_few_advice(ask, enrolment),
+    )
 
 
 def state(ask: Ask) -> Response:
@@ -245,6 +253,14 @@ def _resident(ask: Ask, enrolment: Enrolment) -> Resident:
     return Resident(
         identity, name, known.access_levels, known.valid_from, known.valid_until, known.extended_unlock
     )
+
+
+def _few_advice(ask: Ask, enrolment: Enrolment) -> Message | None:
+    outcome = enrolment.outcome
+    if outcome is None or outcome.report is None or not outcome.rows:
+        return None
+    shots = outcome.rows[:-1] if len(outcome.rows) > 1 else outcome.rows  # the last of several is their mean
+    return advice(different(shots), len(ask.desk.residents.list()) + 1)
 
 
 def _miss(ask: Ask, enrolment: Enrolment) -> str:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from edge.consent.notice import GREETING_NOTICE, notice_text
 from edge.consent.receipt import printed
 from edge.consent.rules import GREETING, PURPOSE, Statement, consent_from
+from edge.enrol.few_shots import advice
 from edge.enrol.withdrawal import WithdrawalDesk
 from edge.errors import PanelRefused
 from edge.events import EventGroup, Kind
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from edge.domain import Consent, Resident
     from edge.panel.asking import Ask
     from edge.panel.desk import PanelServices
+    from edge.words import Message
 
 MOST_SHOWN = 200
 """Rows of one page; the search narrows a longer list."""
@@ -34,7 +36,8 @@ def residents(ask: Ask) -> Response:
     """Return the residents whose number or name contains what is searched for, or one of the lists."""
     wanted = ask.request.query_params.get("q", "")[:80].lower()
     view = ask.request.query_params.get("show", "all")
-    again = ask.desk.residents.other_models(ask.desk.recogniser.model_id)
+    model_id = ask.desk.recogniser.model_id
+    again, few = ask.desk.residents.other_models(model_id), ask.desk.residents.single_shots(model_id)
     now = ask.desk.clock.now()
     people = ask.desk.residents.list()
     unmatched = ask.desk.unmatched()
@@ -42,6 +45,7 @@ def residents(ask: Ask) -> Response:
         "all": people,
         "unmatched": [one for one in people if one.id in unmatched],
         "again": [one for one in people if one.id in again],
+        "few": [one for one in people if one.id in few],
         "over": [one for one in people if not _is_valid(one, now)],
     }
     found = [one for one in lists.get(view, people) if wanted in one.id.lower() or wanted in one.name.lower()]
@@ -53,6 +57,8 @@ def residents(ask: Ask) -> Response:
         view=view,
         counts={name: len(rows) for name, rows in lists.items()},
         again=again,
+        few=few,
+        few_advice=advice(1, len(people)) if view == "few" and few else None,
         unmatched=unmatched,
         over={one.id for one in lists["over"]},
         enrolled=enrolled(ask.desk),
@@ -81,9 +87,15 @@ def resident(ask: Ask) -> Response:
         consents=ask.desk.consents.of(person.id),
         unmatched=ask.desk.unmatched().get(person.id),
         again=person.id in ask.desk.residents.other_models(ask.desk.recogniser.model_id),
+        few_advice=_few_advice(ask, person),
         is_welcomed=bool(_greetings(ask, person)),
         greeting_notice=notice_text(GREETING_NOTICE, ask.language, ask.desk.operator),
     )
+
+
+def _few_advice(ask: Ask, person: Resident) -> Message | None:
+    is_one = person.id in ask.desk.residents.single_shots(ask.desk.recogniser.model_id)
+    return advice(1, len(ask.desk.residents.list())) if is_one else None
 
 
 def change(ask: Ask) -> Response:

@@ -181,6 +181,11 @@ class ResidentStore:
             found.setdefault(resident_id, set()).add(other)
         return {key: tuple(sorted(models)) for key, models in found.items() if model_id not in models}
 
+    def single_shots(self, model_id: str) -> frozenset[str]:
+        """Return whose face is known to `model_id` by one picture only. Opens no template, needs no key."""
+        sql = "SELECT resident_id FROM templates WHERE model_id = ? GROUP BY 1 HAVING count(*) = 1"
+        return frozenset(row[0] for row in self.query(sql, model_id))
+
     def last_enrolled(self) -> dict[str, datetime]:
         """Return when each face was last enrolled, by resident id. Opens no template, needs no key."""
         rows = self.query("SELECT resident_id, max(enrolled_at) FROM templates GROUP BY 1")

@@ -88,6 +88,13 @@ def test_templates_of_another_model_are_listed_for_enrolling_again(store):
     assert store.other_models("m1") == {"anna": ("old",)}
 
 
+def test_who_has_one_picture_only_is_told_by_model(store):
+    store.put(ANNA, [template()])
+    store.put(OTTO, [template("otto", seed=1), template("otto", seed=2)])
+    assert store.single_shots("m1") == {"anna"}
+    assert store.single_shots("old") == frozenset()
+
+
 BAD_VECTORS = {
     "nan": np.r_[np.nan, np.ones(127)].astype(np.float32),
     "infinite": np.r_[np.inf, np.ones(127)].astype(np.float32),

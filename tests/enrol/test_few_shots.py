@@ -1,0 +1,35 @@
+"""Who is enrolled with fewer than three different pictures is told what it costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge.enrol.few_shots import MISSED, advice, different, missed
+from tests.fakes.scene import axis, leaning
+
+
+def test_the_same_picture_three_times_is_one_picture() -> None:
+    assert different([axis(0)] * 3) == 1
+    assert different([axis(0), leaning(0, 0.99), leaning(0, 0.9, other=2)]) == 2
+    assert different([leaning(0, 0.9, other=n) for n in (1, 2, 3)]) == 3
+    assert different([]) == 0
+
+
+@pytest.mark.parametrize("pictures", [0, 1, 2])
+def test_fewer_than_three_are_warned_of_by_size_of_gallery(pictures: int) -> None:
+    small, large = str(advice(pictures, 8)), str(advice(pictures, 800))
+    assert "8 residents" in small
+    assert "800 residents" in large
+    assert f"{MISSED[0][1]:.0%}" in small
+    assert f"{MISSED[-1][1]:.0%}" in large
+
+
+def test_three_are_enough() -> None:
+    assert advice(3, 100_000) is None
+
+
+def test_more_residents_never_promise_fewer_misses() -> None:
+    shares = [missed(residents) for residents in (0, 1, 10, 30, 100, 299, 1000, 10**6)]
+    assert all(np.diff([one for one, _ in shares]) >= 0)
+    assert all(three < one / 3 for one, three in shares)
