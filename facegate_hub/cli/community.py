@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import secrets
 import signal
 import threading
@@ -130,6 +131,49 @@ def verify(place: tuple[Path, str], noted: tuple[str, ...], database: str | None
     click.echo(f"{check.count} entries, last hash {check.head[:12]}, {len(check.problems)} problems")
     if check.problems:
         raise SystemExit(1)
+
+
+@community.group()
+def person() -> None:
+    """Hand over or erase what is kept of one person; `facegate hub console` shows their id in its address.
+
+    Example: facegate hub community person export 4f2a...
+    """
+
+
+@person.command()
+@click.argument("identity")
+@database_option
+@click.pass_obj
+def export(place: tuple[Path, str], identity: str, database: str | None) -> None:
+    """Print everything that is kept of a person as JSON; photos as hex.
+
+    Example: facegate hub community person export 0c1f0a3b5d7e9f002244 > person.json
+    """
+    import json
+
+    from facegate_hub.community.person import export_person
+
+    found = export_person(_open(place[0], database).book, identity)
+    click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+
+
+@person.command()
+@click.argument("identity")
+@click.option("--by", default=getpass.getuser, help="Who asks; stands in the book.")
+@click.confirmation_option(prompt="Erase texts, photos and contact for good?")
+@database_option
+@click.pass_obj
+def erase(place: tuple[Path, str], identity: str, by: str, database: str | None) -> None:
+    """Erase a person's name, contact, texts and photos for good; the book verifies afterwards.
+
+    Example: facegate hub community person erase 0c1f0a3b5d7e9f002244
+    """
+    from facegate_hub.community.book import Doer
+    from facegate_hub.community.person import erase_person
+
+    gone = erase_person(_open(place[0], database).book, Doer("command", by[:60]), identity)
+    click.echo(f"{gone} texts and photos erased; a backup made before still has them")
 
 
 @community.command()

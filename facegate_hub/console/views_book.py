@@ -18,7 +18,12 @@ NEWEST = 60
 def counts(ask: PageAsk) -> Response:
     """Return the counts that the public wall shows, too."""
     found = read_wall(ask.office.book)
-    return ask.page("counts.html", wall=found, silently=share_done_silently(found))
+    return ask.page(
+        "counts.html",
+        wall=found,
+        silently=share_done_silently(found),
+        satisfied=ask.office.surveys.satisfaction(),
+    )
 
 
 def book(ask: PageAsk) -> Response:

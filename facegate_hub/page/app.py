@@ -33,6 +33,7 @@ PAGES: tuple[PageRow, ...] = (
     ("/new", BOTH, RESIDENT, views_tickets.new),
     ("/tickets/{number}", GET, RESIDENT, views_tickets.ticket),
     ("/tickets/{number}/step", POST, RESIDENT, views_tickets.step),
+    ("/tickets/{number}/answer", POST, RESIDENT, views_tickets.answer),
     ("/tickets/{number}/photo/{mark}", GET, RESIDENT, views_tickets.photo),
     ("/wall", GET, ANYBODY, views_wall.wall),
     ("/check", GET, ANYBODY, views_wall.check),

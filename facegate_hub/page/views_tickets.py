@@ -47,12 +47,24 @@ def new(ask: PageAsk) -> Response:
 
 def ticket(ask: PageAsk) -> Response:
     """Return one ticket with every step."""
-    return ticket_page(ask, ask.office.tickets.sheet(ask.asker, number_of(ask)), "/tickets")
+    number = number_of(ask)
+    sheet = ask.office.tickets.sheet(ask.asker, number)
+    surveys = ask.office.surveys
+    question = (surveys.own(ask.asker, number) or 0) if surveys.may_answer(ask.asker, number) else None
+    return ticket_page(ask, sheet, "/tickets", question)
 
 
 def step(ask: PageAsk) -> Response:
     """Take a step."""
     return take_step(ask, "/tickets")
+
+
+def answer(ask: PageAsk) -> Response:
+    """Note how somebody found the work."""
+    number, score = number_of(ask), ask.form.get("score", "")
+    given = int(score) if score in {"1", "2", "3", "4", "5"} else 0
+    ask.office.surveys.answer(ask.asker, number, given, ask.form.get("text", ""))
+    return ask.to(f"/tickets/{number}")
 
 
 def photo(ask: PageAsk) -> Response:

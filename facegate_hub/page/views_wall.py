@@ -19,7 +19,14 @@ def wall(ask: PageAsk) -> Response:
         head = ask.office.book.head(connection)
     promises = ask.office.terms.promises
     silently = share_done_silently(found)
-    return ask.page("wall.html", wall=found, head=head, promises=promises, silently=silently)
+    return ask.page(
+        "wall.html",
+        wall=found,
+        head=head,
+        promises=promises,
+        silently=silently,
+        satisfied=ask.office.surveys.satisfaction(),
+    )
 
 
 def check(ask: PageAsk) -> Response:

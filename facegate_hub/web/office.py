@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.devices import Devices
 from facegate_hub.community.entry import Invitations
 from facegate_hub.community.people import PeopleRegister
+from facegate_hub.community.surveys import Surveys
 from facegate_hub.community.tickets import Tickets
 from facegate_hub.web.ticket_pages import CHOICES
 
@@ -42,6 +44,7 @@ class WebOffice:
     invitations: Invitations
     accounts: StaffAccounts
     devices: Devices
+    surveys: Surveys
     logins: LoginGuard
     refusals: RefusalLog
     secret: bytes
@@ -50,13 +53,10 @@ class WebOffice:
     @classmethod
     def of(cls, book: Book, terms: Terms, templates: Path, cookie: str, url: str) -> WebOffice:
         """Return the office of an application whose own templates are in a folder."""
-        loader = FileSystemLoader([templates, SHARED])
-        pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
-        pages.globals.update(CHOICES)
         return cls(
             book=book,
             terms=terms,
-            pages=pages,
+            pages=environment(templates),
             cookie=cookie,
             url=url.rstrip("/"),
             tickets=Tickets(book, terms),
@@ -64,10 +64,20 @@ class WebOffice:
             invitations=Invitations(book),
             accounts=StaffAccounts(book),
             devices=Devices(book),
+            surveys=Surveys(book),
             logins=LoginGuard(book.clock),
             refusals=RefusalLog(book.clock, _log_refusal),
             secret=hashlib.sha256(cookie.encode() + book.secret).digest(),
         )
+
+
+@cache
+def environment(templates: Path) -> Environment:
+    """Return the templates of a folder and those that both applications share, compiled once a process."""
+    loader = FileSystemLoader([templates, SHARED])
+    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    pages.globals.update(CHOICES)
+    return pages
 
 
 def _log_refusal(why: RefusalKind, address: str, path: str, untold: int) -> None:

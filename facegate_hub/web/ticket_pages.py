@@ -15,10 +15,10 @@ from facegate_hub.community.machine import (
     DeclineReason,
     TicketAct,
     TicketKind,
-    TicketState,
     Urgency,
     WaitWhy,
 )
+from facegate_hub.community.stepping import WORKERS
 from facegate_hub.community.tickets import CATEGORIES, Report, TicketWish
 
 if TYPE_CHECKING:
@@ -93,14 +93,14 @@ def take_step(ask: PageAsk, back: str) -> Response:
     return ask.to(f"{back}/{number}")
 
 
-def ticket_page(ask: PageAsk, sheet: TicketSheet, back: str) -> Response:
-    """Return the page of one ticket."""
+def ticket_page(ask: PageAsk, sheet: TicketSheet, back: str, question: int | None = None) -> Response:
+    """Return the page of one ticket; `question` is the answer so far (0: none) of who is asked how it was."""
     people = {step.actor.partition(":")[2] for step in sheet.steps if step.actor.startswith("person:")}
     names = ask.office.register.names(people | {sheet.ticket.requester or ""}) if ask.account else {}
     workers = [
         account.name
         for account in ask.office.accounts.all()
-        if account.state == "active" and account.name != sheet.ticket.about
+        if account.state == "active" and account.duty in WORKERS and account.name != sheet.ticket.about
     ]
 
     def who(actor: str) -> str:
@@ -116,9 +116,9 @@ def ticket_page(ask: PageAsk, sheet: TicketSheet, back: str) -> Response:
         sheet=sheet,
         who=who,
         back=back,
+        question=question,
         workers=workers if ask.account else [],
         requester=names.get(sheet.ticket.requester or "", ""),
-        is_open=sheet.ticket.state not in {TicketState.CONFIRMED, TicketState.SILENT},
     )
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facegate_hub.community.book import SYSTEM, Book, Change, Doer
@@ -17,8 +22,6 @@ from facegate_hub.community.timekeeper import pass_time
 from tests.community.world import new_book
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from edge.runtime.clock import ManualClock
     from facegate_hub.community.machine import TicketAct
     from facegate_hub.community.terms import Terms
@@ -69,14 +72,26 @@ def add_account(book: Book, name: str, duty: Duty) -> None:
         writing.enter(SYSTEM, "account.made", f"account:{name}", Change(ACCOUNTS, name, values))
 
 
-def new_compound(folder: Path) -> Compound:
-    book, clock = new_book(folder)
-    terms = read_terms(folder)
-    compound = Compound(book, clock, terms, Tickets(book, terms), PeopleRegister(book))
-    compound.register.put_flats(SYSTEM, FLATS)
-    for name, flat in RESIDENTS.items():
-        person = compound.register.add(SYSTEM, NewPerson(name, flat, TieKind.OWNER))
-        compound.people[name] = person
+@cache
+def _first() -> tuple[Path, dict[str, str]]:
+    """Return a folder with a compound's book and the ids of its people: made once, copied for each test."""
+    folder = Path(tempfile.mkdtemp(prefix="facegate-compound-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    book, _ = new_book(folder)
+    register = PeopleRegister(book)
+    register.put_flats(SYSTEM, FLATS)
+    people = {
+        name: register.add(SYSTEM, NewPerson(name, flat, TieKind.OWNER)) for name, flat in RESIDENTS.items()
+    }
     for name, duty in STAFF.items():
         add_account(book, name, duty)
-    return compound
+    book.engine.dispose()
+    return folder, people
+
+
+def new_compound(folder: Path) -> Compound:
+    first, people = _first()
+    shutil.copytree(first / "community", folder / "community")
+    book, clock = new_book(folder)
+    terms = read_terms(folder)
+    return Compound(book, clock, terms, Tickets(book, terms), PeopleRegister(book), dict(people))

@@ -146,7 +146,7 @@ def test_it_installs_what_the_demo_needs_and_not_the_developers_tools(machine: M
     machine.with_python().demo()
 
     [install] = machine.calls("python -m pip install")
-    assert install.endswith("--editable .[models]")
+    assert install.endswith("--editable .[models,hub,panel]")
 
 
 def test_the_second_time_nothing_is_installed_again(machine: Machine) -> None:

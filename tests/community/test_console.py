@@ -1,0 +1,161 @@
+"""The console: one-time code, password and app; what each duty sees; people and accounts."""
+
+from __future__ import annotations
+
+import base64
+import re
+
+import pytest
+
+from facegate_hub.community.accounts import StaffAccounts
+from facegate_hub.community.duties import Duty
+from facegate_hub.community.totp import code_at, step_of
+from tests.community.compound import STAFF, new_compound
+from tests.community.web import resident, staff
+from tests.community.world import new_book
+
+PAGES = {
+    "/tickets": {"mona", "mike", "dora", "guard-1", "technician-1", "technician-2", "chair"},
+    "/new": {"mona", "mike", "dora", "guard-1"},
+    "/people": {"mona", "mike", "dora"},
+    "/counts": {"mona", "mike", "dora", "chair", "audit", "root"},
+    "/accounts": {"root", "chair"},
+    "/book": {"mona", "mike", "chair", "audit", "root"},
+}
+
+
+@pytest.fixture
+def compound(tmp_path):
+    return new_compound(tmp_path)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_each_duty_sees_its_pages_and_no_others(compound, path):
+    for name in STAFF:
+        desk = staff(compound, name)
+        assert (desk.get(path).status_code == 200) == (name in PAGES[path]), name
+        assert f'href="{path}"' in desk.get("/").text or name not in PAGES[path], "the menu shows it"
+
+
+def test_nobody_reads_complaints_and_keeps_accounts(compound):
+    for duty in Duty:
+        names = [name for name, theirs in STAFF.items() if theirs is duty]
+        assert not (set(names) & PAGES["/people"] and set(names) & PAGES["/accounts"])
+
+
+def test_the_first_account_by_its_code_then_password_and_app(tmp_path):
+    book, clock = new_book(tmp_path)
+    accounts = StaffAccounts(book)
+    code = accounts.first_code()
+
+    class Empty:
+        pass
+
+    empty = Empty()
+    empty.book, empty.terms, empty.people = book, new_compound(tmp_path / "other").terms, {}
+    desk = staff(empty)
+    desk.get("/first")
+    desk.send("/first", name="admin", code="AAAAA-AAAAA-AAAAA", password="a good long password")
+    assert desk.status == 403
+    desk.send("/first", name="admin", code=code, password="short")
+    assert desk.status == 422
+    desk.get("/first")
+    desk.send("/first", name="admin", code=code, password="a good long password")
+    secret = base64.b32decode(re.search(r"<code>([A-Z2-7 ]+)</code>", desk.page)[1].replace(" ", ""))
+    desk.send("/first/app", digits=code_at(secret, book.now()))
+    assert desk.title == "Accounts"
+    assert accounts.first_code() is None
+    again = staff(empty)
+    again.get("/login")
+    again.send("/login", name="admin", password="a good long password", digits=code_at(secret, book.now()))
+    assert again.status == 403, "digits are good once"
+    clock.advance(60)
+    again.send("/login", name="admin", password="wrong", digits=code_at(secret, book.now()))
+    assert again.status == 403
+    again.send("/login", name="admin", password="a good long password", digits=code_at(secret, book.now()))
+    assert again.title == "Accounts"
+    clock.advance(31 * 60)
+    again.get("/accounts")
+    assert again.title == "Log in", "a console that nobody touches logs out"
+
+
+def test_a_login_is_slowed_down_and_says_the_same_for_every_name(compound):
+    desk = staff(compound)
+    desk.get("/login")
+    pages = []
+    for name in ("mona", "nobody", "root", "mona", "mona", "mona"):
+        desk.send("/login", name=name, password="x" * 12, digits="000000")
+        pages.append((desk.status, desk.page))
+    assert pages[0] == pages[1]
+    assert pages[-1][0] == 429
+
+
+@pytest.mark.parametrize(
+    ("by", "duty", "is_made"),
+    [
+        ("root", "desk", True),
+        ("root", "manager", True),
+        ("root", "committee", False),
+        ("chair", "committee", True),
+        ("chair", "manager", False),
+        ("chair", "admin", False),
+    ],
+)
+def test_each_side_makes_its_own_accounts(compound, by, duty, is_made):
+    desk = staff(compound, by)
+    desk.get("/accounts")
+    desk.send("/accounts", name="somebody", duty=duty)
+    assert (StaffAccounts(compound.book).one("somebody") is not None) == is_made
+
+
+def test_the_last_account_that_keeps_accounts_stays_and_others_are_logged_out(compound):
+    desk = staff(compound, "root")
+    dora = staff(compound, "dora")
+    desk.get("/accounts")
+    desk.send("/accounts", name="root", do="end")
+    assert "last account" in desk.page
+    desk.get("/accounts")
+    desk.send("/accounts", name="dora", do="end")
+    dora.get("/tickets")
+    assert dora.title == "Log in"
+
+
+def test_people_are_found_by_name_and_flat_moved_in_and_out(compound):
+    desk = staff(compound, "dora")
+    desk.get("/people/new")
+    desk.send("/people/new", name="张伟", flat="5-101", kind="tenant", contact="138 0013 8000")
+    assert desk.title == "张伟"
+    for wanted in ("张", "5-101", "0013"):
+        desk.get("/people", params={"q": wanted})
+        assert "张伟" in desk.page
+    person = re.search(r'href="/people/(\w+)"><b>张伟', desk.page)[1]
+    desk.get(f"/people/{person}")
+    desk.send("/invite", person=person)
+    code = re.search(r'class="code">([A-Z0-9-]+)<', desk.page)[1]
+    phone = resident(compound)
+    phone.get("/enter")
+    phone.send("/enter", code=code)
+    phone.send("/enter/accept")
+    assert phone.title == "Hello, 张伟"
+    desk.get(f"/people/{person}")
+    desk.send(f"/people/{person}/end")
+    phone.get("/")
+    assert phone.title == "Enter"
+
+
+def test_the_book_is_verified_on_the_page(compound):
+    desk = staff(compound, "audit")
+    desk.get("/book?verify=1")
+    assert "The book is whole" in desk.page
+    assert "wang" not in desk.page
+
+
+@pytest.mark.parametrize(
+    ("at", "code"), [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (20000000000, "353130")]
+)
+def test_codes_are_those_of_the_standard(at, code):
+    secret = b"12345678901234567890"  # RFC 6238, appendix B, the last six digits
+    assert code_at(secret, at) == code
+    assert step_of(secret, f"{code[:3]} {code[3:]}", at + 30, 0) == at // 30
+    assert step_of(secret, code, at + 61, 0) is None
+    assert step_of(secret, code, at, at // 30) is None
