@@ -65,6 +65,7 @@ class Kind(StrEnum):
     RESIDENT_CHANGED = "resident.changed"
     RESIDENT_EXPORTED = "resident.exported"
     RESIDENT_REMOVED = "resident.removed"
+    EVENTS_EXPORTED = "events.exported"
     CONSENT_RECORDED = "consent.recorded"
     CONSENT_WITHDRAWN = "consent.withdrawn"
     CONSENT_ENDED = "consent.ended"
@@ -213,6 +214,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.ENROL_DROPPED: _F(_PEOPLE),
         _K.RESIDENT_CHANGED: _F(_PEOPLE),
         _K.RESIDENT_EXPORTED: _F(_PEOPLE),
+        _K.EVENTS_EXPORTED: _F(_PEOPLE),
         _K.RESIDENT_REMOVED: _F(_PEOPLE),
         _K.CONSENT_RECORDED: _F(_PEOPLE),
         _K.CONSENT_WITHDRAWN: _F(_PEOPLE),

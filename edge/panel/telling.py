@@ -11,6 +11,7 @@ from edge.policy.explain import Explanation, explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from edge.domain import DoorEvent
     from edge.events import EventGroup
@@ -39,21 +40,70 @@ class EventRow:
     tone: Tone
 
 
-def seen_events(ask: Ask, before: int | None, wanted: EventGroup | Tone | None = None) -> Iterator[DoorEvent]:
+@dataclass(frozen=True, slots=True)
+class EventSearch:
+    """What to look for; everything that is empty or None fits. `since` is taken in, `until` is not (UTC)."""
+
+    group: EventGroup | Tone | None = None
+    person: str = ""
+    reason: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def fits(self, event: DoorEvent) -> bool:
+        """Return whether an event is looked for."""
+        if self.person and event.resident_id != self.person:
+            return False
+        if self.reason and event.reason != self.reason:
+            return False
+        if (self.since and event.at < self.since) or (self.until and event.at >= self.until):
+            return False
+        if isinstance(self.group, Tone):
+            return tone_of(event.kind, event.data.get("state")) is self.group
+        return self.group is None or facts_of(event.kind).group is self.group
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEvents:
+    """Events, newest first. `read_to` is the number down to which was read; None: there is no more."""
+
+    events: list[DoorEvent]
+    read_to: int | None
+
+
+def seen_events(ask: Ask, before: int | None, group: EventGroup | Tone | None = None) -> Iterator[DoorEvent]:
     """Yield the events of a group or tone (None: all) that this reader may see, newest first."""
+    return (event for event in _read(ask, before, MOST_READ) if _is_seen(ask, event, EventSearch(group)))
+
+
+def search_events(
+    ask: Ask, before: int | None, wanted: EventSearch, count: int, most_read: int = MOST_READ
+) -> FoundEvents:
+    """Return up to `count` events that are looked for and that this reader may see.
+
+    At most `most_read` events are read; whoever wants to go on begins at `read_to`.
+    """
+    found: list[DoorEvent] = []
+    last = None
+    for event in _read(ask, before, most_read):
+        last = event.seq
+        if _is_seen(ask, event, wanted):
+            found.append(event)
+        if len(found) == count:
+            break
+    return FoundEvents(found, last if last is not None and last > 1 else None)
+
+
+def _read(ask: Ask, before: int | None, most: int) -> Iterator[DoorEvent]:
     read = 0
-    while read < MOST_READ and (batch := ask.desk.events(before, BATCH)):
-        yield from (one for one in batch if _is_wanted(one, wanted) and _may_see(ask, one))
+    while read < most and (batch := ask.desk.events(before, BATCH)):
+        yield from batch
         read += len(batch)
         before = batch[-1].seq
 
 
-def _is_wanted(event: DoorEvent, wanted: EventGroup | Tone | None) -> bool:
-    if wanted is None:
-        return True
-    if isinstance(wanted, Tone):
-        return tone_of(event.kind, event.data.get("state")) is wanted
-    return facts_of(event.kind).group is wanted
+def _is_seen(ask: Ask, event: DoorEvent, wanted: EventSearch) -> bool:
+    return wanted.fits(event) and _may_see(ask, event)
 
 
 def told(ask: Ask, events: list[DoorEvent]) -> list[EventRow]:

@@ -1,4 +1,4 @@
-"""What the door does and did: events, its test, the camera's picture, and the threshold."""
+"""What the door does: its test, the camera's picture, and the threshold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 
 from edge.errors import PanelRefused
-from edge.events import EventGroup, Kind, Tone
+from edge.events import EventGroup, Kind
 from edge.panel.asking import no_picture
 from edge.panel.picture import picture_facts
 from edge.panel.telling import seen_events, told
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from edge.panel.asking import Ask
 
-PAGE_ROWS = 50
 LOOK_BACK = 12
 SENSED: Mapping[str, Kind] = MappingProxyType(
     {
@@ -41,29 +40,6 @@ DARK, BRIGHT = 60.0, 200.0
 GALLERY_SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE = 640, 320, 56
 SHOWN_SIMILARITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-
-
-TABS: Mapping[EventGroup | Tone, str] = MappingProxyType(
-    {
-        EventGroup.ENTRIES: "entries",
-        Tone.ALARM: "alarms",
-        EventGroup.DOOR: "group_door",
-        EventGroup.PEOPLE: "people",
-        EventGroup.PANEL: "panel",
-        EventGroup.HEALTH: "health",
-    }
-)
-"""The lists of the page of events, and what each is called."""
-
-
-def events(ask: Ask) -> Response:
-    """Return a page of events, newest first, each told in words."""
-    params = ask.request.query_params
-    before = int(params["before"]) if _is_number(params.get("before", "")) else None
-    group = next((one for one in TABS if one == params.get("group")), None)
-    found = list(islice(seen_events(ask, before, group), PAGE_ROWS))
-    oldest = found[-1].seq if len(found) == PAGE_ROWS else None
-    return ask.page("events.html", shown=told(ask, found), oldest=oldest, group=group, groups=TABS)
 
 
 def test(ask: Ask) -> Response:
@@ -162,11 +138,6 @@ def _picture(ask: Ask) -> dict[str, Any]:
         "brightness": round(facts.brightness),
         "size": f"{facts.width} × {facts.height}",
     }
-
-
-def _is_number(text: str) -> bool:
-    """Return whether `text` is an event's number: SQLite counts to 2^63."""
-    return text.isascii() and text.isdecimal() and len(text) <= 18
 
 
 def _place(size: int, threshold: float) -> tuple[float, float]:

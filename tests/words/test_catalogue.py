@@ -43,6 +43,7 @@ NAMES = {
         "voice",
         "on",
     ),
+    "CSV",
     *("untrusted", "clock", "nobody", "camera", "rotate"),
     *("IANA", "USB", "CSI", "BCM", "TOML", "FPIR", "Home", "Assistant"),
     *("reason", "config", "site", "operator", "contact"),
