@@ -57,7 +57,7 @@ class Asked(Generic[T]):
         return self._answer
 
 
-class Beside(Protocol):
+class Workshop(Protocol):
     """What passes beside the asking thread: the machine's seconds and threads, or a simulation's."""
 
     def monotonic(self) -> float:
@@ -108,11 +108,11 @@ class Machine:
         return done.wait(seconds)
 
 
-_beside: Beside = Machine()
+_beside: Workshop = Machine()
 
 
 @contextmanager
-def simulated(beside: Beside) -> Iterator[None]:
+def simulated(beside: Workshop) -> Iterator[None]:
     """Have `beside` stand for clock and threads of this process during the block: a simulated world's."""
     global _beside  # noqa: PLW0603 - one process, one world
     before, _beside = _beside, beside

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from edge.domain import EventDraft
 from edge.errors import JournalUnavailable
+from edge.event_log.spool import Spool
 from edge.event_log.unsaved import UnsavedEvents
 from edge.events import Kind
 
@@ -42,8 +43,9 @@ QUIET_SECONDS = 60.0
 class EventLog:
     """Writes the events of one door and tells its listeners. Any thread.
 
-    `journal` answers soon whatever its card does. `timing` gets how many seconds it took to store
-    each event. Somebody calls `retry` about once a second, from a thread that may wait.
+    `journal` answers soon whatever its card does, `spool` keeps copies of what waits in memory. `timing`
+    gets how many seconds it took to store each event. Somebody calls `retry` about once a second, from a
+    thread that may wait.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class EventLog:
         *,
         unsaved: UnsavedEvents | None = None,
         timing: Callable[[EventDraft, float], object] = lambda _draft, _seconds: None,
+        spool: Spool | None = None,
     ) -> None:
         self.failures = 0
         """Attempts to store something that failed."""
@@ -63,6 +66,7 @@ class EventLog:
         self._last_seconds = 0.0
         self._breath = threading.Event()
         self._unsaved = UnsavedEvents() if unsaved is None else unsaved
+        self._spool = Spool(()) if spool is None else spool
         self._listeners: tuple[Listener, ...] = ()
         self._trouble: tuple[str, float] | None = None
 
@@ -85,9 +89,16 @@ class EventLog:
             event = self._store(draft)
         except JournalUnavailable as error:
             self._unsaved.add(draft)
+            self._spool.add(draft)
             self._complain(str(error))
         self._tell(draft)
         return event
+
+    def restore(self, stored: Callable[[EventDraft], bool]) -> None:
+        """Take over what an earlier process could not store, but what is `stored`. Call it once, first."""
+        for draft in self._spool.take(self._clock.monotonic()):
+            if not stored(draft):
+                self._unsaved.add(draft)
 
     def commit(self, draft: EventDraft) -> DoorEvent:
         """Write down what may only happen when it is written down, and return the entry.
@@ -155,6 +166,7 @@ class EventLog:
             self._append(EventDraft.now(self._clock, Kind.HEALTH_JOURNAL, dict(tally)))
             self._unsaved.settle(tally)
             self._trouble = None
+        self._spool.clear()
         return True
 
     def _append(self, draft: EventDraft) -> DoorEvent:

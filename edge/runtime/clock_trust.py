@@ -53,6 +53,10 @@ MOST_PROOF_SECONDS = 7 * 86_400.0
 wrong NTP answer lasts until the next poll (at most 36 h, RFC 5905); a wrong one that stays gives
 people a week to see the event and to put it right."""
 
+DOUBT_SECONDS = 90 * 86_400.0
+"""For how long of running a jump ahead can be taken back: a time server that is wrong is noticed by then,
+and a crystal has drifted by some minutes."""
+
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 """This program was not there before."""
 
@@ -97,6 +101,7 @@ class TrustedTime:
         self._stamp = stamp_of(floor_file)
         self._line: tuple[datetime, float] | None = None
         self._came_nearer = False
+        self._agrees = self._has_looked = False
         self._seen_at = clock.monotonic()
         self._written_at: float | None = None
 
@@ -157,13 +162,15 @@ class TrustedTime:
         self._take_word()
         before = self._kept
         self._kept = self._judged(before.after(elapsed, DRIFT), elapsed)
-        is_news = (before.floor is None) != (self._kept.floor is None)
+        is_news = _is_known(before) != _is_known(self._kept)
         if is_news or self._written_at is None or mono - self._written_at >= CHECKPOINT_SECONDS:
             self._write(mono)
 
     def confirm(self) -> None:
         """Take the wall clock for the truth: a person read it, or the property signed it just now."""
-        self._kept = replace(self._kept, floor=self._clock.now(), held_seconds=PROVISIONAL_SECONDS, leap=None)
+        self._kept = replace(
+            self._kept, floor=self._clock.now(), held_seconds=PROVISIONAL_SECONDS, leap=None, before=None
+        )
         self._line = None
         self._write(self._clock.monotonic())
 
@@ -185,19 +192,50 @@ class TrustedTime:
 
     def _judged(self, kept: KeptTime, elapsed: float) -> KeptTime:
         """Return what is known after a look at the wall clock, `elapsed` seconds after the last."""
+        now = self._clock.now()
+        floor = kept.floor
+        if self._takes_back(kept, now):
+            self._agrees = True
+            return replace(kept, floor=now, leap=None, before=None)
         if not self._may_raise():
             self._line = None
             return kept
-        now = self._clock.now()
-        floor = kept.floor
         if floor is None or (now < floor - CORRECTION and kept.is_provisional):
             return replace(kept, floor=now, held_seconds=0.0, leap=None)
+        if now > floor + TOLERATED_STEP_BACK:
+            kept = self._doubted(kept)
+        else:
+            self._agrees = True
+        kept = self._caught_up(kept, now)
         if now <= floor + LEAP:
             return replace(kept, floor=max(now, floor), held_seconds=kept.held_seconds + elapsed, leap=None)
         leap = self._followed(kept.leap, floor, elapsed)
-        if leap.held_seconds >= leap.wanted_seconds:
-            return replace(kept, floor=now, leap=None)
-        return replace(kept, leap=leap)
+        return replace(kept, floor=now, leap=None) if leap.is_proved else replace(kept, leap=leap)
+
+    def _caught_up(self, kept: KeptTime, now: datetime) -> KeptTime:
+        """Return `kept` at the first look of a run: the time that the board was off counts for both lines."""
+        last = kept.floor if kept.leap is None else kept.leap.at
+        is_first, self._has_looked = not self._has_looked, True
+        if not is_first or kept.before is None or last is None or now <= last:
+            return kept
+        return replace(kept, before=kept.before + (now - last))
+
+    def _doubted(self, kept: KeptTime) -> KeptTime:
+        """Return `kept` with the line that a clock leaves which jumps ahead while the door runs."""
+        if not self._agrees or kept.before is not None:
+            return kept
+        return replace(kept, before=kept.floor, doubt_seconds=DOUBT_SECONDS)
+
+    def _takes_back(self, kept: KeptTime, now: datetime) -> bool:
+        """Return whether NTP is back where the door's own running says the time is, after a jump ahead.
+
+        Two witnesses against one: else a clock that was wrong for a day, and is right again, would be
+        behind the floor for ever, and nobody bound to a time let in.
+        """
+        before, floor = kept.before, kept.floor
+        if before is None or floor is None or now >= floor - TOLERATED_STEP_BACK:
+            return False
+        return abs(now - before) <= LEAP and self._is_synchronised()
 
     def _followed(self, leap: Leap | None, floor: datetime, elapsed: float) -> Leap:
         """Return the leap that is being proved, begun anew when the clock did not run steadily."""
@@ -205,7 +243,8 @@ class TrustedTime:
         line = self._line
         is_steady = line is None or abs((now - line[0]).total_seconds() - (mono - line[1])) <= 60.0
         if line is None or not is_steady:
-            self._came_nearer = leap is not None and now < leap.at
+            # Only a time service corrects: whoever else turns the clock back has to wait.
+            self._came_nearer = leap is not None and now < leap.at and self._is_synchronised()
             self._line = now, mono
         # Over a restart the time off is not known; a clock that went back is another one.
         goes_on = leap is not None and is_steady and now >= leap.at - TOLERATED_STEP_BACK
@@ -235,6 +274,11 @@ class TrustedTime:
             self._aside.ask(write)
         except TooSlow as error:
             logger.warning("%s: the trusted time is kept later: %s", self._file, error)
+
+
+def _is_known(kept: KeptTime) -> tuple[bool, bool]:
+    """Return what must be on the card at once when it changes: whether there is a floor, and a doubt."""
+    return kept.floor is not None, kept.before is not None
 
 
 def system_is_synchronised(root: Path = Path("/")) -> bool:

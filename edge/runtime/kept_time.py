@@ -29,18 +29,26 @@ class Leap:
     held_seconds: float
     wanted_seconds: float
 
+    @property
+    def is_proved(self) -> bool:
+        """Whether it ran steadily for as long as it must."""
+        return self.held_seconds >= self.wanted_seconds
+
 
 @dataclass(frozen=True, slots=True)
 class KeptTime:
     """`floor` (UTC) has certainly passed; `held_seconds` is how long the clock agreed with it.
 
-    `ran_seconds` counts every run of the door.
+    `ran_seconds` counts every run of the door. `before` is where the floor would be without what a
+    clock that jumped ahead while the door ran has made of it, `doubt_seconds` how long that is in doubt.
     """
 
     floor: datetime | None = None
     held_seconds: float = 0.0
     ran_seconds: float = 0.0
     leap: Leap | None = None
+    before: datetime | None = None
+    doubt_seconds: float = 0.0
 
     @property
     def is_provisional(self) -> bool:
@@ -49,10 +57,17 @@ class KeptTime:
 
     def after(self, elapsed: float, drift: float) -> KeptTime:
         """Return what is known `elapsed` seconds of running later, by a crystal that may be `drift` fast."""
-        floor = self.floor
-        if floor is not None:
-            floor += timedelta(seconds=elapsed * (1.0 - drift))
-        return replace(self, floor=floor, ran_seconds=self.ran_seconds + elapsed)
+        sure = timedelta(seconds=elapsed * (1.0 - drift))
+        floor = None if self.floor is None else self.floor + sure
+        doubt_seconds = self.doubt_seconds - elapsed
+        before = None if self.before is None or doubt_seconds <= 0 else self.before + sure
+        return replace(
+            self,
+            floor=floor,
+            ran_seconds=self.ran_seconds + elapsed,
+            before=before,
+            doubt_seconds=max(doubt_seconds, 0.0),
+        )
 
 
 def read_kept(file: Path) -> KeptTime:
@@ -77,6 +92,8 @@ def write_kept(file: Path, kept: KeptTime) -> None:
     if kept.leap is not None:
         leap = kept.leap
         lines.append(f"leap {leap.at.isoformat()} {leap.held_seconds:.0f} {leap.wanted_seconds:.0f}")
+    if kept.before is not None:
+        lines.append(f"before {kept.before.isoformat()} {kept.doubt_seconds:.0f}")
     try:
         write_whole(file, ("\n".join(lines) + "\n").encode("ascii"))
     except OSError as error:
@@ -102,7 +119,9 @@ def _parse(lines: list[str]) -> KeptTime:
     if "leap" in named:
         at, was_held, wanted = named["leap"]
         leap = Leap(_utc(at), float(was_held), float(wanted))
-    return KeptTime(floor, held if floor is not None else 0.0, ran, leap)
+    before, doubt = named.get("before", (None, 0.0))
+    kept = KeptTime(floor, held if floor is not None else 0.0, ran, leap)
+    return kept if before is None else replace(kept, before=_utc(before), doubt_seconds=float(doubt))
 
 
 def _utc(text: str) -> datetime:

@@ -14,6 +14,7 @@ from edge.controller import DoorController
 from edge.domain import EventDraft
 from edge.errors import ModelCorrupt, ModelMissing
 from edge.event_log.log import EventLog
+from edge.event_log.spool import Spool, spool_files
 from edge.events import Kind
 from edge.panel.gate_screen import GateScreen
 from edge.runtime.clock_trust import TrustedTime
@@ -23,7 +24,13 @@ from edge.runtime.slot import FrameSlot
 from edge.runtime.supervisor import Supervisor
 from edge.runtime.worker import Worker
 from edge.service.chores.housekeeping import DONE_FILE, Housekeeping
-from edge.service.chores.past import MANY_RESTARTS, RESTARTS_SECONDS, held_ages_seconds, restarts
+from edge.service.chores.past import (
+    MANY_RESTARTS,
+    RESTARTS_SECONDS,
+    held_ages_seconds,
+    in_journal,
+    restarts,
+)
 from edge.service.chores.retention import FaceKeeping
 from edge.service.chores.storage import StorageWatch
 from edge.service.entry.access import DoorAccess
@@ -46,6 +53,7 @@ from edge.store.credentials import CREDENTIALS_FILE
 from edge.store.journal import SqliteJournal
 from edge.store.keyring import KEYS_FILE, Keyring
 from edge.store.mending import open_residents
+from edge.store.reader import JOURNAL_FILE
 from edge.store.residents import RESIDENTS_FILE
 from edge.store.retention import Retention
 
@@ -121,8 +129,13 @@ class DoorService:
         self._retention = Retention(
             data / "journal.db", self._settings.journal.keep_days, certain=lambda: self._time.certain
         )
-        self._events = EventLog(PromptJournal(self._open_journal), self._clock, timing=self._meter.took)
-        self._events.subscribe(self._meter.heard)
+        self.events = EventLog(
+            PromptJournal(self._open_journal),
+            self._clock,
+            timing=self._meter.took,
+            spool=Spool(spool_files(data, environ)),
+        )
+        self.events.subscribe(self._meter.heard)
 
     def run(self) -> int:
         """Run the door; return the exit code: 1 when a thread gave up, 75 to be started again."""
@@ -139,7 +152,7 @@ class DoorService:
             stack.callback(worker.stop)
             worker.start()
         parts.panel.serve(PanelTies(parts.door, parts.property, parts.seeing), stack)
-        publish(self._settings.metrics, self._meter, parts.property.state, self._events, stack)
+        publish(self._settings.metrics, self._meter, parts.property.state, self.events, stack)
         self._notifier.ready()
         stack.callback(self._notifier.stopping)
         return Supervisor(workers, self._notifier.watchdog, self._clock).run(self.stopping)
@@ -170,8 +183,9 @@ class DoorService:
 
         Each part is given what it needs when it is made; who wants to hear of events subscribes.
         """
-        settings, clock, events = self._settings, self._clock, self._events
+        settings, clock, events = self._settings, self._clock, self.events
         stack.enter_context(closing(events))
+        events.restore(in_journal(self._data / JOURNAL_FILE))
         problems: dict[str, str] = {}
         if problem := settle_key(settings, self._data, self._environ):
             problems["key"] = problem[:200]
@@ -244,7 +258,7 @@ class DoorService:
     def _housekeeping(self) -> Housekeeping:
         """Return what removes things daily; faces first, because their last use is read from the journal."""
         ran = lambda: self._time.ran_seconds  # noqa: E731
-        faces = FaceKeeping(self._data, self._clock, self._events.commit, ran)
+        faces = FaceKeeping(self._data, self._clock, self.events.commit, ran)
         with suppress(TooSlow):
             Aside("withdrawals").ask(faces.begin)
         chores: dict[str, Pruner] = {
@@ -291,7 +305,7 @@ class DoorService:
             return rules.policy.rules.needs_challenge(resident_id, at)
 
         def note(kind: Kind, resident_id: str | None, data: dict[str, Any]) -> None:
-            self._events.record(EventDraft.now(self._clock, kind, data, resident_id=resident_id))
+            self.events.record(EventDraft.now(self._clock, kind, data, resident_id=resident_id))
 
         liveness = make_liveness(section, models.embedder, needs_challenge, screen, logger.warning, note)
         return make_recognition(
@@ -329,7 +343,7 @@ class DoorService:
         """Return the thread that stores what waits in memory; it may wait for a slow card."""
 
         def retry() -> None:
-            self._events.retry()
+            self.events.retry()
             self.stopping.wait(TICK_SECONDS)
 
         return Worker("events", retry, stopping=self.stopping, max_silence_seconds=SLOW_CARD_SECONDS)
@@ -341,7 +355,7 @@ class DoorService:
             self._settings.camera,
             slot,
             self._clock,
-            self._events.record,
+            self.events.record,
             self.stopping.wait,
             self._around.opener_of,
         )
@@ -354,7 +368,7 @@ class DoorService:
                     door.access.heard(outcome, pipeline.reconsider)
                     parts.panel.decided(outcome)
                 for notice in pipeline.take_notices():
-                    self._events.record(notice)
+                    self.events.record(notice)
                 parts.panel.see(frame, pipeline.hindrance)
             elif slot.is_closed:
                 self.stopping.wait(self._around.take_seconds)
@@ -392,4 +406,4 @@ class DoorService:
         return Worker("models", look, stopping=self.stopping, max_silence_seconds=SLOW_CARD_SECONDS)
 
     def _note(self, kind: Kind, **data: Any) -> None:
-        self._events.record(EventDraft.now(self._clock, kind, data))
+        self.events.record(EventDraft.now(self._clock, kind, data))

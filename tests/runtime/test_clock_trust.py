@@ -280,3 +280,96 @@ def test_running_time_adds_up_over_starts_and_needs_no_clock(board: Board) -> No
         assert n * 5400.0 <= time.ran_seconds <= n * 6000.0
         run(clock, time, 6000.0)
     assert time.floor is None
+
+
+def ran(time: TrustedTime, clock: ManualClock, hours: float) -> None:
+    """Let the door run for so long."""
+    for _ in range(40):
+        clock.advance(hours * 90)
+        time.checkpoint()
+
+
+@pytest.mark.parametrize("minutes", [24, 30 * 60])
+def test_a_clock_that_was_wrong_for_a_day_and_is_right_again_is_believed_at_once(
+    board: Board, minutes: float
+) -> None:
+    board.is_synced = True
+    clock, time = board.boot(NOON)
+    ran(time, clock, 48)
+    clock.step_wall(minutes * 60)
+    ran(time, clock, 26)
+    clock.step_wall(-minutes * 60)
+    assert time.trust() is ClockTrust.UNKNOWN  # behind what was certain
+    time.checkpoint()
+    assert time.trust() is ClockTrust.SYNCED
+    assert time.vouches()
+
+
+def test_a_jump_can_be_taken_back_after_a_new_start_too(board: Board) -> None:
+    board.is_synced = True
+    clock, time = board.boot(NOON)
+    ran(time, clock, 48)
+    clock.step_wall(3 * 3600)
+    time.checkpoint()
+    clock, time = board.boot(clock.now())
+    ran(time, clock, 5)
+    clock.advance(CHECKPOINT_SECONDS)
+    time.checkpoint()
+    clock, time = board.boot(clock.now() - timedelta(hours=3) + timedelta(minutes=5))
+    time.checkpoint()
+    assert time.trust() is ClockTrust.SYNCED
+
+
+def test_the_time_that_a_board_was_off_counts_for_both_lines(board: Board) -> None:
+    board.is_synced = True
+    clock, time = board.boot(NOON)
+    ran(time, clock, 48)
+    clock.step_wall(3 * 3600)
+    ran(time, clock, 5)
+    clock, time = board.boot(clock.now() + timedelta(days=9))
+    ran(time, clock, 48)
+    clock.step_wall(-3 * 3600)
+    time.checkpoint()
+    assert time.trust() is ClockTrust.SYNCED
+
+
+def test_who_turns_the_clock_back_without_a_time_service_is_not_believed(board: Board) -> None:
+    synced_until(board, NOON)
+    board.has_rtc = True
+    clock, time = board.boot(NOON + timedelta(hours=26))
+    ran(time, clock, 1.5)
+    clock.step_wall(-3 * 3600)
+    time.checkpoint()
+    assert not time.vouches()
+
+
+def test_nobody_gets_under_the_line_of_the_doors_own_running(board: Board) -> None:
+    board.is_synced = True
+    clock, time = board.boot(NOON)
+    ran(time, clock, 48)
+    clock.step_wall(30 * 3600)
+    ran(time, clock, 26)
+    clock.step_wall(-40 * 3600)
+    ran(time, clock, 26)
+    assert time.trust() is ClockTrust.UNKNOWN
+
+
+def test_a_jump_that_nobody_took_back_for_a_quarter_stays(board: Board) -> None:
+    board.is_synced = True
+    clock, time = board.boot(NOON)
+    ran(time, clock, 48)
+    clock.step_wall(30 * 3600)
+    ran(time, clock, 100 * 24)
+    clock.step_wall(-30 * 3600)
+    ran(time, clock, 1)
+    assert time.trust() is ClockTrust.UNKNOWN
+
+
+def test_a_board_that_was_off_left_no_line_to_go_back_to(board: Board) -> None:
+    synced_until(board, NOON)
+    board.is_synced = True
+    clock, time = board.boot(NOON + timedelta(days=2))
+    ran(time, clock, 24)
+    clock.step_wall(-47 * 3600)
+    ran(time, clock, 1)
+    assert time.trust() is ClockTrust.UNKNOWN

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from edge.aside import Machine, simulated
 from edge.domain import EventDraft, Resident
 from edge.errors import StoreError
 from edge.events import Kind
 from edge.policy.modes import Mode, ModeState
 from edge.policy.pin import PinBook
-from edge.service.entry.kept import Credentials, KnownResidents, ModeFile
+from edge.service.entry.kept import AGAIN_SECONDS, Credentials, KnownResidents, ModeFile
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore, PinRow
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
@@ -118,3 +119,18 @@ def test_what_was_saved_is_loaded(tmp_path):
     assert file.load() is None
     file.save(ModeState(Mode.UNLOCKED, AT, "ines"))
     assert file.load() == ModeState(Mode.UNLOCKED, AT, "ines")
+
+
+def test_a_mode_that_could_not_be_kept_is_kept_once_the_card_is_well(tmp_path):
+    path = tmp_path / "away" / "mode.json"
+    file = ModeFile(path)
+    file.save(ModeState(Mode.LOCKED_DOWN, None, "ines"))
+    path.parent.mkdir()
+
+    class Later(Machine):
+        def monotonic(self):
+            return super().monotonic() + AGAIN_SECONDS
+
+    with simulated(Later()):
+        file.retry()
+    assert ModeFile(path).load() == ModeState(Mode.LOCKED_DOWN, None, "ines")

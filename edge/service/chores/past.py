@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import cache
 from typing import TYPE_CHECKING
 
 from edge.aside import Aside, TooSlow
@@ -11,15 +12,19 @@ from edge.events import Kind
 from edge.store.reader import JournalReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
-    from edge.domain import DoorEvent
+    from edge.domain import DoorEvent, EventDraft
 
 RESTARTS_SECONDS, MANY_RESTARTS = 600.0, 5
 """Five starts in ten minutes are a restart loop: the door works in between, but somebody must look."""
 
 WEEK_SECONDS = 7 * 86_400.0
+
+NEWEST = 20_000
+"""Entries among which an event is looked for that was stored just before a kill."""
 
 
 def ages_seconds(journal: Path, kind: str, now: datetime, within_seconds: float) -> list[float]:
@@ -38,6 +43,28 @@ def ages_seconds(journal: Path, kind: str, now: datetime, within_seconds: float)
 def _events(journal: Path, kind: str) -> list[DoorEvent]:
     with closing(JournalReader(journal)) as reader:
         return reader.of_kind(kind)
+
+
+def in_journal(journal: Path) -> Callable[[EventDraft], bool]:
+    """Return what says whether an event that an earlier process left behind was stored after all.
+
+    The journal is read when the first one is asked about; one that cannot be read has stored none.
+    """
+    newest = cache(lambda: _newest(journal))
+    return lambda draft: (str(draft.kind), draft.at) in newest()
+
+
+def _newest(journal: Path) -> frozenset[tuple[str, datetime]]:
+    def read() -> frozenset[tuple[str, datetime]]:
+        with closing(JournalReader(journal)) as reader:
+            last = reader.last()
+            after = 0 if last is None else max(last.seq - NEWEST, 0)
+            return frozenset((event.kind, event.at) for event in reader.read(after, NEWEST))
+
+    try:
+        return Aside("past").ask(read)
+    except (StoreError, JournalUnavailable, JournalTampered, TooSlow):
+        return frozenset()
 
 
 def held_ages_seconds(journal: Path, now: datetime) -> list[float]:

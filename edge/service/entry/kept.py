@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from edge.domain import Resident
     from edge.store.residents import ResidentStore
 
+AGAIN_SECONDS = 5.0
+"""Between two attempts to write down the mode on a card that fails."""
+
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
@@ -169,6 +172,8 @@ class ModeFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._aside = Aside("mode")
+        self._owed: ModeState | None = None
+        self._again_at = 0.0
 
     def load(self) -> ModeState | None:
         """Return what was commanded last, None for nothing.
@@ -198,13 +203,21 @@ class ModeFile:
         return _state_of(json.loads(self._path.read_text(encoding="utf-8")))
 
     def save(self, state: ModeState) -> None:
-        """Keep `state`. A disk that cannot be written to soon is logged: the mode holds until a restart."""
+        """Keep `state`. On a disk that cannot be written to soon it is logged, and tried again by `retry`."""
         until = state.until.isoformat() if state.until else None
         kept = {"mode": str(state.mode), "until": until, "by": state.by}
         try:
             self._aside.ask(lambda: write_whole(self._path, json.dumps(kept).encode()))
         except OSError as error:
-            logger.error("%s: the door's mode will not survive a restart: %s", self._path, error)  # noqa: TRY400
+            self._owed, self._again_at = state, monotonic() + AGAIN_SECONDS
+            logger.error("%s: the door's mode would not survive a restart now: %s", self._path, error)  # noqa: TRY400
+        else:
+            self._owed = None
+
+    def retry(self) -> None:
+        """Keep what could not be kept so far, once in a while; call it every second."""
+        if self._owed is not None and monotonic() >= self._again_at:
+            self.save(self._owed)
 
 
 def _state_of(kept: Mapping[str, Any]) -> ModeState:

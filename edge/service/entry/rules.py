@@ -162,6 +162,7 @@ class DoorRules:
         """Look at the clock; return whether the mode holds the door unlocked now."""
         now = self._clock.now()
         self._look_at_clock(now)
+        self._mode_file.retry()
         news = self._lease.look() if self._lease is not None else None
         if news is not None:
             self._note(Kind.HEALTH_ROSTER, news)

@@ -1,0 +1,114 @@
+"""Copies of the events that wait in memory, in files that outlive the process: a kill loses none of them.
+
+The journal is on the card that fails; beside it is the memory-backed folder of the service, which
+outlives every process, and the rest of the card, which may outlive a power cut.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from edge.aside import Aside, TooSlow
+from edge.domain import EventDraft
+from edge.events import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+SPOOL_FILE = "events-unsaved"
+"""Its name in each folder: one event to a line, as JSON."""
+
+MOST_COPIES = 10_000
+"""Copies in a file, 10 MB at most; those beyond are with the process alone."""
+
+RESTORED = "kept_over_restart"
+"""What marks the data of an event that an earlier process left behind."""
+
+
+def spool_files(data: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return where copies are kept: in `$RUNTIME_DIRECTORY`, if there is one, and in the data folder."""
+    runtime = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    folders = [*([data.__class__(runtime)] if runtime else []), data]
+    return tuple(folder / SPOOL_FILE for folder in folders)
+
+
+class Spool:
+    """Keeps copies of events that wait in memory. Any thread; no call but `take` waits for a disk.
+
+    A file that cannot be written is gone without: it is a second chance, not a promise.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = [(file, Aside(f"spool-{place}")) for place, file in enumerate(files)]
+        self._copies = 0
+
+    def add(self, draft: EventDraft) -> None:
+        """Keep a copy of `draft`."""
+        self._copies += 1
+        if self._copies > MOST_COPIES:
+            return
+        line = json.dumps(_told(draft), ensure_ascii=False, separators=(",", ":")) + "\n"
+        for file, aside in self._files:
+            aside.hand_over(lambda file=file: _append(file, line))  # type: ignore[misc]
+
+    def clear(self) -> None:
+        """Forget every copy: all of them are stored."""
+        if not self._copies:
+            return
+        self._copies = 0
+        for file, aside in self._files:
+            aside.hand_over(lambda file=file: _remove(file))  # type: ignore[misc]
+
+    def take(self, mono: float) -> list[EventDraft]:
+        """Return what earlier processes left behind, oldest first; it stays until `clear`.
+
+        Each is marked as such in its data, and has the monotonic time `mono`: its own was another boot's.
+        """
+        found: dict[str, EventDraft] = {}
+        for file, aside in self._files:
+            with suppress(OSError, TooSlow):  # nothing is there, or it cannot be had now
+                for line in aside.ask(lambda file=file: _lines(file)):  # type: ignore[misc]
+                    if (draft := _draft(line)) is not None:
+                        found[line] = draft
+        self._copies = len(found)
+        marked = (replace(one, mono=mono, data={**one.data, RESTORED: True}) for one in found.values())
+        return sorted(marked, key=lambda one: one.at)
+
+
+def _told(draft: EventDraft) -> dict[str, Any]:
+    return {**asdict(draft), "kind": str(draft.kind), "at": draft.at.isoformat()}
+
+
+def _draft(line: str) -> EventDraft | None:
+    """Return the event of a line, None for one that a cut left half written."""
+    try:
+        told = json.loads(line)
+        return EventDraft(**{**told, "kind": Kind(told["kind"]), "at": datetime.fromisoformat(told["at"])})
+    except (ValueError, KeyError, TypeError):
+        logger.warning("an event that an earlier process left behind cannot be read: %.80s", line)
+        return None
+
+
+def _append(file: Path, line: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, line.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _remove(file: Path) -> None:
+    file.unlink(missing_ok=True)
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8", errors="replace").splitlines()

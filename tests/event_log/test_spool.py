@@ -1,0 +1,133 @@
+"""What waits in memory outlives the process, once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from edge.domain import EventDraft
+from edge.errors import JournalUnavailable
+from edge.event_log.log import EventLog
+from edge.event_log.spool import RESTORED, SPOOL_FILE, Spool, spool_files
+from edge.events import Kind
+from edge.replay.door import MemoryJournal
+from edge.runtime.clock import ManualClock
+from edge.service.chores.past import in_journal
+from tests.store.drafts import open_journal
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+class Card(MemoryJournal):
+    """A journal that stores nothing while it is `bad`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_bad = True
+
+    def append(self, draft):
+        if self.is_bad:
+            raise JournalUnavailable("disk I/O error")
+        return super().append(draft)
+
+
+def grant(number: int) -> EventDraft:
+    at = NOON.replace(minute=number)
+    return EventDraft(Kind.ACCESS_GRANTED, at, 10.0 + number, "anna", "granted", {"门": number})
+
+
+@pytest.fixture
+def files(tmp_path):
+    folders = tmp_path / "run", tmp_path / "data"
+    for folder in folders:
+        folder.mkdir()
+    return spool_files(folders[1], {"RUNTIME_DIRECTORY": str(folders[0])})
+
+
+def log_of(card, files):
+    return EventLog(card, ManualClock(NOON), spool=Spool(files))
+
+
+def killed(card, files, *drafts):
+    """Record these on a bad card in a process that ends without a word; wait until copies are made."""
+    spool = Spool(files)
+    log = EventLog(card, ManualClock(NOON), spool=spool)
+    for draft in drafts:
+        assert log.record(draft) is None
+    spool.take(0.0)
+
+
+def test_a_killed_process_leaves_its_events_to_the_next(files):
+    card = Card()
+    killed(card, files, grant(1), grant(2))
+    log = log_of(card, files)
+    log.restore(lambda _draft: False)
+    assert log.unsaved == 2
+    card.is_bad = False
+    log.record(grant(3))
+    assert [draft.at.minute for draft in card.drafts[:2]] == [1, 2]
+    assert [draft.data.get(RESTORED) for draft in card.drafts if draft.kind is Kind.ACCESS_GRANTED] == [
+        True,
+        True,
+        None,
+    ]
+    assert card.drafts[0].data["门"] == 1
+
+
+def test_what_was_stored_after_all_is_not_stored_twice(files):
+    card = Card()
+    killed(card, files, grant(1), grant(2))
+    log = log_of(card, files)
+    log.restore(lambda draft: draft.at.minute == 1)
+    assert log.unsaved == 1
+
+
+def test_once_stored_nothing_is_left_behind(files):
+    card = Card()
+    log = log_of(card, files)
+    log.record(grant(1))
+    card.is_bad = False
+    log.record(grant(2))
+    later = log_of(card, files)
+    later.restore(lambda draft: (draft.kind, draft.at) in {(one.kind, one.at) for one in card.drafts})
+    assert later.unsaved == 0
+
+
+@pytest.mark.parametrize("gone", [0, 1])
+def test_one_of_the_two_places_is_enough(files, gone):
+    card = Card()
+    killed(card, files, grant(1))
+    files[gone].unlink()
+    log = log_of(card, files)
+    log.restore(lambda _draft: False)
+    assert log.unsaved == 1
+
+
+def test_a_half_written_line_costs_itself_alone(files):
+    card = Card()
+    killed(card, files, grant(1))
+    for file in files:
+        with file.open("a") as opened:
+            opened.write('{"kind":"access.gra')
+    log = log_of(card, files)
+    log.restore(lambda _draft: False)
+    assert log.unsaved == 1
+
+
+def test_no_place_to_write_is_no_failure(tmp_path):
+    card = Card()
+    log = log_of(card, (tmp_path / "nowhere" / SPOOL_FILE,))
+    log.record(grant(1))
+    log.restore(lambda _draft: False)
+    assert log.unsaved == 1
+
+
+def test_the_journal_says_what_it_has(tmp_path):
+    path = tmp_path / "journal.db"
+    assert not in_journal(path)(grant(1))
+    journal = open_journal(path)
+    journal.append(grant(1))
+    stored = in_journal(path)
+    assert stored(grant(1))
+    assert not stored(grant(2))

@@ -1,0 +1,36 @@
+"""Fifty simulated worlds keep the three promises; `python -m tests.world --seeds 1000` is the long run."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+
+from tests.io.card import library
+from tests.world.__main__ import ROOT
+
+
+def test_fifty_simulated_worlds_keep_the_promises():
+    library()
+    seed = random.SystemRandom().randrange(10**6)
+    words = ["--seeds", "50", "--acts", "6", "--seed", str(seed)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.world", *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+def test_a_seed_is_the_same_story_every_time():
+    library()
+    words = ["--seeds", "1", "--seed", "42", "--acts", "8", "--tell"]
+    tales = [
+        subprocess.run(
+            [sys.executable, "-m", "tests.world", *words],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    assert tales[0] == tales[1]
