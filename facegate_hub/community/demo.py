@@ -10,6 +10,7 @@ from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.book import SYSTEM, Book, Doer
 from facegate_hub.community.duties import Duty
 from facegate_hub.community.machine import Audience, TicketAct, TicketKind, Urgency
+from facegate_hub.community.notices import NoticeDraft, NoticeLevel, Notices
 from facegate_hub.community.parts import Asker
 from facegate_hub.community.people import NewPerson, PeopleRegister, TieKind
 from facegate_hub.community.tickets import Report, Tickets, TicketWish
@@ -176,6 +177,7 @@ def _this_week(story: _Story) -> None:
     story.act("technician-2", gate, A.WAIT, why="part", until=until)
     lift = story.report("王秀兰", "lift", "2 号电梯到 12 层时有异响", place="3 号楼 2 号梯")
     story.work(lift, "technician-1", "已润滑导轨并检查门机")
+    _announce(story)
     story.later(hours=12)
     story.report("Anna Schmidt", "water", "No hot water since this morning", urgency=Urgency.URGENT)
     story.later(hours=20)
@@ -183,6 +185,24 @@ def _this_week(story: _Story) -> None:
         "周大爷", "parking", "消防通道被占，希望划线", kind=TicketKind.OPINION, audience=Audience.ALL
     )
     story.report("李明", "fees", "公共收益多久公布一次？", kind=TicketKind.QUESTION)
+
+
+def _announce(story: _Story) -> None:
+    desk, manager = (StaffAccounts(story.book).one(name) for name in ("desk-1", "manager-lin"))
+    assert desk is not None  # noqa: S101 - made in `_settle`, as the other
+    assert manager is not None  # noqa: S101
+    notices, now = Notices(story.book), story.book.now()
+    for level, zh, en, days in (
+        (
+            NoticeLevel.INFO,
+            "周三 9:00-11:00 三号楼水箱清洗，期间停水",
+            "No water in building 3, Wednesday 9-11: tank cleaning",
+            6,
+        ),
+        (NoticeLevel.URGENT, "北门施工，请绕行东门", "North gate under repair: please use the east gate", 4),
+    ):
+        draft = NoticeDraft(level, zh, en, "", now, now + days * 86_400, ("3",) if days == 6 else ())
+        notices.approve(manager, notices.draft(desk, draft))
 
 
 def _begin(story: _Story) -> int:

@@ -156,10 +156,39 @@ ANSWERS = _projection(
 )
 """One answer after each ticket: 1 to 5, of the property's work."""
 
+NOTICES = _projection(
+    "notices",
+    _whole("number"),
+    _word("state", 16),
+    _word("level", 16),
+    _word("buildings", 200),
+    _word("tie", 16),
+    _word("title_zh", 64),
+    _word("title_en", 64),
+    _word("text", 64),
+    _whole("begins"),
+    _whole("ends"),
+    _word("drafted_by"),
+    _word("approved_by"),
+    _whole("approved_at"),
+    _word("replaces"),
+    sa.Index("notices_by_state", "state", "ends"),
+)
+"""`state`: draft, shown, ended, replaced; titles and text are marks; `buildings` with commas, "" for all."""
+
 PROJECTIONS: dict[str, sa.Table] = {
     table.name: table
-    for table in (PEOPLE, FLATS, TIES, INVITATIONS, ACCOUNTS, TICKETS, WATCHERS, CLOCKS, ANSWERS)
+    for table in (PEOPLE, FLATS, TIES, INVITATIONS, ACCOUNTS, TICKETS, WATCHERS, CLOCKS, ANSWERS, NOTICES)
 }
+
+READS = sa.Table(
+    "reads",
+    METADATA,
+    sa.Column("notice", sa.String(80), primary_key=True),
+    sa.Column("person", sa.String(80), primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+)
+"""Who opened which notice: told as counts of buildings, forgotten after ninety days. Not in the chain."""
 
 SECRETS = sa.Table(
     "secrets",

@@ -28,6 +28,7 @@ from facegate_hub.community.parts import Asker, parts_in
 from facegate_hub.community.people import require_flat
 from facegate_hub.community.photos import MOST_PHOTOS, clean_photo
 from facegate_hub.community.schema import LEDGER, TICKETS, WATCHERS
+from facegate_hub.community.shaming import require_no_debtor
 from facegate_hub.community.stepping import Stepping
 from facegate_hub.community.ticket_clocks import TicketClock, begin_clocks, clocks_of
 from facegate_hub.community.ticket_row import Ticket, ticket_of
@@ -241,6 +242,8 @@ class Tickets:
             raise CommunityRefused(message("community.refused.text", most=MOST_TEXT))
         if report.category not in CATEGORIES:
             raise CommunityRefused(message("community.refused.field"))
+        if report.audience is not Audience.PRIVATE:
+            require_no_debtor(f"{report.place}\n{text}")
         if report.flat is not None:
             require_flat(writing.connection, report.flat)
         if asker.doer.kind == "account":

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from facegate_hub.community.book import SYSTEM, Change
 from facegate_hub.community.machine import OPEN, Part, TicketAct, TicketState
+from facegate_hub.community.notices import Notices
 from facegate_hub.community.parts import COMMITTEE_LEVEL, Asker
 from facegate_hub.community.schema import CLOCKS, TICKETS
 from facegate_hub.community.stepping import Stepping
@@ -58,6 +59,7 @@ class Timekeeper:
         while not self._ended.wait(LOOK_SECONDS):
             try:
                 pass_time(self._book, self._terms)
+                Notices(self._book).forget_reads()
             except Exception:  # the thread's outermost loop: the next look may work
                 LOG.exception("the time of tickets could not be looked at; tried again")
 

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facegate_hub.community.duties import Right
-from facegate_hub.console import views_accounts, views_book, views_login, views_people, views_tickets
+from facegate_hub.console import (
+    views_accounts,
+    views_book,
+    views_login,
+    views_notices,
+    views_people,
+    views_tickets,
+)
 from facegate_hub.web.application import PageRow, make_application
 from facegate_hub.web.asking import ANYBODY, Who
 from facegate_hub.web.office import WebOffice
@@ -43,6 +50,8 @@ PAGES: tuple[PageRow, ...] = (
     ("/people/{person}/change", POST, _with(Right.PEOPLE), views_people.change),
     ("/people/{person}/tie", POST, _with(Right.PEOPLE), views_people.tie),
     ("/people/{person}/end", POST, _with(Right.PEOPLE), views_people.end_tie),
+    ("/notices", BOTH, _with(Right.WRITE_NOTICES), views_notices.notices),
+    ("/notices/{number}", POST, _with(Right.WRITE_NOTICES), views_notices.decide),
     ("/invite", POST, _with(Right.PEOPLE), views_people.invite),
     ("/accounts", BOTH, _with(Right.ACCOUNTS), views_accounts.accounts),
     ("/counts", GET, _with(Right.COUNTS), views_book.counts),
@@ -53,6 +62,7 @@ MENU: tuple[tuple[str, str, Right], ...] = (
     ("/tickets", "menu.tickets", Right.TICKETS),
     ("/new", "menu.new", Right.REPORT),
     ("/people", "menu.people", Right.PEOPLE),
+    ("/notices", "menu.notices", Right.WRITE_NOTICES),
     ("/counts", "menu.counts", Right.COUNTS),
     ("/accounts", "menu.accounts", Right.ACCOUNTS),
     ("/book", "menu.book", Right.LEDGER),

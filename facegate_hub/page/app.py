@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facegate_hub.page import views_entry, views_tickets, views_wall
+from facegate_hub.page import views_entry, views_notices, views_tickets, views_wall
 from facegate_hub.web.application import PageRow, make_application
 from facegate_hub.web.asking import ANYBODY, Who
 from facegate_hub.web.office import WebOffice
@@ -35,6 +35,7 @@ PAGES: tuple[PageRow, ...] = (
     ("/tickets/{number}/step", POST, RESIDENT, views_tickets.step),
     ("/tickets/{number}/answer", POST, RESIDENT, views_tickets.answer),
     ("/tickets/{number}/photo/{mark}", GET, RESIDENT, views_tickets.photo),
+    ("/notices/{number}", GET, RESIDENT, views_notices.notice),
     ("/wall", GET, ANYBODY, views_wall.wall),
     ("/check", GET, ANYBODY, views_wall.check),
 )

@@ -27,7 +27,9 @@ def home(ask: PageAsk) -> Response:
     waits = [line for line in mine if line.ticket.state is TicketState.RESOLVED]
     still_open = [line for line in lines if line.ticket.state in OPEN and line not in waits]
     done = [line for line in lines if line.ticket.state not in OPEN]
-    return ask.page("home.html", person=ask.person, waits=waits, open=still_open, done=done[:20])
+    notices = ask.office.notices.for_person(ask.person.id)
+    mine_now = {"waits": waits, "open": still_open, "done": done[:20]}
+    return ask.page("home.html", person=ask.person, notices=notices, lists=mine_now)
 
 
 def new(ask: PageAsk) -> Response:

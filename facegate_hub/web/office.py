@@ -16,6 +16,7 @@ from edge.web.refusals import RefusalLog
 from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.devices import Devices
 from facegate_hub.community.entry import Invitations
+from facegate_hub.community.notices import Notices
 from facegate_hub.community.people import PeopleRegister
 from facegate_hub.community.surveys import Surveys
 from facegate_hub.community.tickets import Tickets
@@ -45,6 +46,7 @@ class WebOffice:
     accounts: StaffAccounts
     devices: Devices
     surveys: Surveys
+    notices: Notices
     logins: LoginGuard
     refusals: RefusalLog
     secret: bytes
@@ -65,6 +67,7 @@ class WebOffice:
             accounts=StaffAccounts(book),
             devices=Devices(book),
             surveys=Surveys(book),
+            notices=Notices(book),
             logins=LoginGuard(book.clock),
             refusals=RefusalLog(book.clock, _log_refusal),
             secret=hashlib.sha256(cookie.encode() + book.secret).digest(),

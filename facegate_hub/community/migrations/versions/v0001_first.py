@@ -99,6 +99,26 @@ def upgrade() -> None:
     )
     op.create_index("ledger_by_subject", "ledger", ["subject", "seq"], unique=False)
     op.create_table(
+        "notices",
+        sa.Column("id", sa.String(length=80), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=True),
+        sa.Column("level", sa.String(length=16), nullable=True),
+        sa.Column("buildings", sa.String(length=200), nullable=True),
+        sa.Column("tie", sa.String(length=16), nullable=True),
+        sa.Column("title_zh", sa.String(length=64), nullable=True),
+        sa.Column("title_en", sa.String(length=64), nullable=True),
+        sa.Column("text", sa.String(length=64), nullable=True),
+        sa.Column("begins", sa.BigInteger(), nullable=True),
+        sa.Column("ends", sa.BigInteger(), nullable=True),
+        sa.Column("drafted_by", sa.String(length=80), nullable=True),
+        sa.Column("approved_by", sa.String(length=80), nullable=True),
+        sa.Column("approved_at", sa.BigInteger(), nullable=True),
+        sa.Column("replaces", sa.String(length=80), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("notices_by_state", "notices", ["state", "ends"], unique=False)
+    op.create_table(
         "people",
         sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=True),
@@ -108,6 +128,13 @@ def upgrade() -> None:
         sa.Column("resident", sa.String(length=64), nullable=True),
         sa.Column("since", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "reads",
+        sa.Column("notice", sa.String(length=80), nullable=False),
+        sa.Column("person", sa.String(length=80), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("notice", "person"),
     )
     op.create_table(
         "secrets",

@@ -1,0 +1,18 @@
+"""A notice as a resident reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from facegate_hub.web.ticket_pages import number_of
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from facegate_hub.web.asking import PageAsk
+
+
+def notice(ask: PageAsk) -> Response:
+    """Return one notice, and note that it was opened."""
+    assert ask.person is not None  # noqa: S101 - the table lets nobody else in
+    return ask.page("notice.html", notice=ask.office.notices.open(ask.person.id, number_of(ask)))
