@@ -160,7 +160,8 @@ class Calibration:
         elif wanted >= self.measured_rate:
             how = message("basis.measured", times=f"{self.spread:.1f}")
         else:
-            how = message("basis.extrapolated", times=f"{self.measured_rate / wanted:.0f}")
+            times = self.measured_rate / wanted
+            how = message("basis.extrapolated", times=f"{times:.1f}" if times < 2 else f"{times:.0f}")
         return message(
             "basis.fpir" if share == 1.0 else "basis.look",
             **({} if share == 1.0 else {"share": f"{share:.2g}"}),
