@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,8 +19,27 @@ LOOK_SECONDS = 0.4
 HEAD_METRES = 0.063
 """Distance of an adult's pupils, the mean of the ANSUR survey."""
 
-TYPICAL_FOCAL_WIDTHS = 0.87
-"""Focal length in picture widths of a lens that sees 60 degrees across, as most of these cameras do."""
+LENSES_DEGREES = (50, 60, 70, 90, 110)
+"""What lenses of webcams and gate cameras see across, as their makers give it."""
+
+WIDTHS_PX = (640, 1280, 1920)
+
+
+def focal_widths(degrees: float) -> float:
+    """Return the focal length, in widths of the picture, of a lens that sees so many degrees across."""
+    return 0.5 / math.tan(math.radians(degrees) / 2)
+
+
+def reach_metres(width_px: int, degrees: float, eyes_px: float) -> float:
+    """Return how far a face may be for its eyes to be `eyes_px` apart in a picture `width_px` wide.
+
+    Geometry: in the middle of the picture, looking ahead, without the distortion of very wide lenses.
+    """
+    return HEAD_METRES * focal_widths(degrees) * width_px / eyes_px
+
+
+TYPICAL_FOCAL_WIDTHS = focal_widths(60)
+"""Of a lens that sees 60 degrees across, as most of these cameras do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +61,11 @@ class FaceOverlay:
         self._lock = threading.Lock()
         self._faces: tuple[SeenFace, ...] = ()
         self._looked_at = float("-inf")
+
+    @property
+    def least_eyes_px(self) -> float:
+        """Pixels between the eyes from which a face is judged."""
+        return self._limits.min_interocular_px
 
     def faces(self, frame: Frame) -> tuple[SeenFace, ...]:
         """Return the faces of this frame or of one shown just before, best first."""

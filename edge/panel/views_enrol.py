@@ -17,8 +17,10 @@ from edge.enrol.session import HINDRANCES
 from edge.enrol.templates import templates_under
 from edge.errors import FrameRefused, PanelRefused
 from edge.events import Kind
+from edge.faces.quality import QualityLimits
 from edge.identity import person_name, resident_id
 from edge.panel.asking import no_picture
+from edge.panel.sight import LENSES_DEGREES, WIDTHS_PX, reach_metres
 from edge.web.accounts import Role
 from edge.web.refusals import RefusalKind
 from edge.words import message
@@ -151,7 +153,12 @@ def discard(ask: Ask) -> Response:
 
 def live(ask: Ask) -> Response:
     """Return the page with the camera's picture."""
-    return ask.page("live.html")
+    eyes_px = ask.desk.sight.least_eyes_px if ask.desk.sight else QualityLimits().min_interocular_px
+    reach = [
+        (lens, [f"{reach_metres(width, lens, eyes_px):.1f}" for width in WIDTHS_PX])
+        for lens in LENSES_DEGREES
+    ]
+    return ask.page("live.html", reach=reach, widths=WIDTHS_PX, eyes_px=round(eyes_px))
 
 
 def live_state(ask: Ask) -> Response:

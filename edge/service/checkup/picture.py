@@ -11,7 +11,7 @@ from edge.errors import CameraLost
 from edge.events import Kind
 from edge.findings import CheckupFinding, amber, green, red
 from edge.panel.picture import picture_facts
-from edge.panel.sight import HEAD_METRES, TYPICAL_FOCAL_WIDTHS
+from edge.panel.sight import reach_metres
 from edge.runtime.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ DARK, BRIGHT = 40.0, 215.0
 """Mean brightness of the picture's middle, of 255, outside which few faces can be judged."""
 BLURRED = 15.0
 """Variance of the Laplacian under which a picture of 640x480 has no sharp edge in it."""
+LENS_DEGREES = 60
+"""The text says so: what lens a camera has cannot be asked."""
 EYES_PX = 20.0
 """Pixels between the eyes from which a face is judged (`recognition.min_interocular_px` may ask for more)."""
 
@@ -40,7 +42,7 @@ def watched(section: CameraSection) -> CheckupFinding:
         "width": facts.width,
         "height": facts.height,
         "rate": f"{(len(frames) - 1) / seconds:.1f}",
-        "metres": f"{HEAD_METRES * TYPICAL_FOCAL_WIDTHS * facts.width / EYES_PX:.1f}",
+        "metres": f"{reach_metres(facts.width, LENS_DEGREES, EYES_PX):.1f}",
     }
     if not DARK <= facts.brightness <= BRIGHT:
         return amber("camera", "light", **seen, brightness=round(facts.brightness))
