@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from edge.errors import StoreError
-from edge.store.key_source import KeySource, use_source
+from edge.store.key_source import KeySource, finish_renewal, use_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,8 @@ def settle_key(settings: Settings, data: Path, environ: Mapping[str, str]) -> st
     While the new key cannot be had the present one stays in use: nobody is locked out by a setting.
     """
     try:
+        if finish_renewal(data, environ):
+            logger.warning("a change of keys that was interrupted is finished")
         if use_source(data, configured(settings), environ):
             logger.warning("the key that opens the faces now comes from: %s", settings.storage.key)
     except (StoreError, OSError) as error:

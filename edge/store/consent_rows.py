@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from edge.store.sealer import Sealer
 
+FILE_OF_CONSENTS = "consents.db"
+
 CONSENTS = Schema(
     name="consent ledger",
     application_id=0x46474C31,  # "FGL1"

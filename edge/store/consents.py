@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import KeyUnavailable, StoreError, StoreUnavailable
-from edge.store.consent_rows import COLUMNS, CONSENTS, columns_of, consent_of, migrating
+from edge.store.consent_rows import COLUMNS, CONSENTS, FILE_OF_CONSENTS, columns_of, consent_of, migrating
 from edge.store.key_source import keyring_of
 from edge.store.keyring import Keyring
 from edge.store.resident_rows import to_text
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-CONSENTS_FILE = "consents.db"
+CONSENTS_FILE = FILE_OF_CONSENTS
 """Its name inside the data folder."""
 
 
@@ -83,8 +83,8 @@ class ConsentLedger:
 
     def record(self, consent: Consent) -> None:
         """Store a new consent durably. Raises `StoreError` for an id that is taken."""
-        row = columns_of(consent, self._sealer)
         with self._file.writing() as connection:
+            row = columns_of(consent, self._sealer)  # here: nobody changes the key meanwhile
             connection.execute(f"INSERT INTO consents ({COLUMNS}) VALUES (?, ?, ?, ?, ?)", row)  # noqa: S608
 
     def get(self, consent_id: str) -> Consent | None:

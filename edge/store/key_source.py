@@ -17,6 +17,7 @@ from edge.durable import write_whole
 from edge.errors import KeyUnavailable, StoreError
 from edge.store.keyring import KEYS_FILE, Keyring
 from edge.store.remote_key import remote_key
+from edge.store.resealing import reseal
 from edge.store.site_key import SITE_KEY_FILE, CredentialKey, EitherKey, KeyFile
 from edge.words import Message
 
@@ -127,9 +128,10 @@ class NotedKey:
 
 
 def use_source(folder: Path, wanted: KeySource, environ: Mapping[str, str] = os.environ) -> bool:
-    """Make `wanted` the source and wrap all keys anew; say whether anything changed.
+    """Make `wanted` the source, make all keys anew and seal everything with them; say whether that was done.
 
-    Raises `StoreError` when the new key or the present one cannot be had; nothing is changed then.
+    Who copied the keys while they lay on the card opens nothing that comes later. Raises `StoreError` when
+    the new key or the present one cannot be had; nothing is changed then.
     """
     now = read_source(folder)
     if now == wanted:
@@ -139,6 +141,7 @@ def use_source(folder: Path, wanted: KeySource, environ: Mapping[str, str] = os.
     _write_source(folder, replace(wanted, former=now.former or now))
     with closing(keyring_of(folder, environ)) as keyring:
         keyring.rewrap(site_key, local_key)
+        reseal(folder, keyring)
     if wanted.kind == "credential":
         KeyFile(folder / SITE_KEY_FILE).destroy()  # before the note says that all is done
     _write_source(folder, wanted)
@@ -146,7 +149,7 @@ def use_source(folder: Path, wanted: KeySource, environ: Mapping[str, str] = os.
 
 
 def change_key(folder: Path, environ: Mapping[str, str] = os.environ) -> int:
-    """Change the site key and return how many persons' keys were wrapped anew; nobody enrols again.
+    """Change the site key and all keys behind it; return for how many people. Nobody enrols again.
 
     A file gets a new key; a credential and the site's server must offer one beside the present.
     A power cut at any moment leaves a key that opens the keyring.
@@ -154,13 +157,27 @@ def change_key(folder: Path, environ: Mapping[str, str] = os.environ) -> int:
     source = read_source(folder)
     with closing(keyring_of(folder, environ)) as keyring:
         if source.kind == "credential":
-            return keyring.rewrap(_next_key(keyring, source.site_key(folder, environ)))
+            count = keyring.rewrap(_next_key(keyring, source.site_key(folder, environ)))
+            reseal(folder, keyring)
+            return count
         file = KeyFile(folder / SITE_KEY_FILE)
         staged = file.stage()
         site_key = staged if source.kind == "file" else source.site_key(folder, environ).keys()[0]
         count = keyring.rewrap(site_key, staged)
+        reseal(folder, keyring)
     file.settle()
     return count
+
+
+def finish_renewal(folder: Path, environ: Mapping[str, str] = os.environ) -> bool:
+    """Finish a change of keys that a power cut interrupted; say whether there was one."""
+    if not (folder / KEYS_FILE).exists():
+        return False
+    with closing(keyring_of(folder, environ)) as keyring:
+        if not keyring.is_renewing:
+            return False
+        reseal(folder, keyring)
+    return True
 
 
 def _next_key(keyring: Keyring, site_key: SiteKey) -> bytes:

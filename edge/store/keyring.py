@@ -31,6 +31,9 @@ LOG = logging.getLogger(__name__)
 KEYS_FILE = "keys.db"
 """Its name inside the data folder."""
 
+KEY_TABLES = ("next_keys", "person_keys")
+"""Where keys lie, the newest first."""
+
 KEYS = Schema(
     name="keyring",
     application_id=0x46474B31,  # "FGK1"
@@ -41,6 +44,8 @@ KEYS = Schema(
         ),
         # A row: something was destroyed, and the file is still to be written anew.
         ("CREATE TABLE debts (one INTEGER PRIMARY KEY CHECK (one = 1))",),
+        # Fresh keys while everything is being sealed anew; they seal, and both open.
+        ("CREATE TABLE next_keys (resident_id TEXT PRIMARY KEY, wrapped BLOB NOT NULL)",),
     ),
 )
 
@@ -65,7 +70,7 @@ class Keyring:
         self._path = path
         self._site_key, self._local_key = site_key, local_key
         self._wrap: tuple[str, AesGcmSealer] | None = None
-        self._records: AesGcmSealer | None = None
+        self._records: dict[bytes, AesGcmSealer] = {}
         self.protection = site_key.protection
         self._file = SharedDatabase(path, KEYS, after_mending=(), is_patient=is_patient)
         with suppress(StoreUnavailable):
@@ -90,22 +95,37 @@ class Keyring:
         """Return `plain` sealed with the key `context` asks for, made when there is none."""
         person = person_of(context)
         if person == RECORDS:
-            return self._record_sealer().seal(plain, context)
+            return self._record_sealers()[0].seal(plain, context)
         with self._file.writing():
-            sealer = self._sealer_of(person)
-            sealer = sealer or self._new_sealer(person, self._site_wrap())
-        return sealer.seal(plain, context)
+            sealers = self._sealers_of(person) or [self._new_sealer(person, self._site_wrap())]
+        return sealers[0].seal(plain, context)
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """Return the plain bytes. Raises `StoreError` when the person's key was destroyed."""
-        person = person_of(context)
-        if person == RECORDS:
-            return self._record_sealer().open(sealed, context)
-        with _as_key(), self._file.using():
-            sealer = self._sealer_of(person)
-        if sealer is None:
-            raise StoreError("the key of this person was destroyed")
-        return sealer.open(sealed, context)
+        sealers = self._sealers_for(person_of(context))
+        for sealer in sealers[:-1]:
+            with suppress(StoreError):
+                return sealer.open(sealed, context)
+        return sealers[-1].open(sealed, context)
+
+    def renewed(self, sealed: bytes, context: bytes) -> bytes | None:
+        """Return what was sealed, sealed anew; None when that is done, or when nothing opens it any more.
+
+        For `edge.store.resealing`. Raises `KeyUnavailable`.
+        """
+        try:
+            newest, *former = self._sealers_for(person_of(context))
+        except KeyUnavailable:
+            raise
+        except StoreError:
+            return None
+        with suppress(StoreError):
+            newest.open(sealed, context)
+            return None
+        for sealer in former:
+            with suppress(StoreError):
+                return newest.seal(sealer.open(sealed, context), context)
+        return None
 
     def forget(self, person: str) -> str | None:
         """Destroy a person's key for good; return its fingerprint, or None when there was none.
@@ -115,13 +135,14 @@ class Keyring:
         with self._file.using():
             wrapped = self._wrapped(person)
         self.forget_all([person])
-        return None if wrapped is None else hashlib.sha256(wrapped).hexdigest()[:16]
+        return hashlib.sha256(wrapped[0]).hexdigest()[:16] if wrapped else None
 
     def forget_all(self, people: Iterable[str]) -> None:
         """Destroy the keys of several people at once: the file is written anew only once."""
         rows = [(person,) for person in people]
         with self._file.writing() as connection:
-            connection.executemany("DELETE FROM person_keys WHERE resident_id = ?", rows)
+            for table in KEY_TABLES:
+                connection.executemany(f"DELETE FROM {table} WHERE resident_id = ?", rows)  # noqa: S608
             connection.execute("INSERT OR IGNORE INTO debts VALUES (1)")
         with self._file.using() as connection:
             self._forget_old_pages(connection)
@@ -129,8 +150,42 @@ class Keyring:
     def people(self) -> tuple[str, ...]:
         """Return who has a key. Needs no site key."""
         with self._file.using() as connection:
-            rows = connection.execute("SELECT resident_id FROM person_keys ORDER BY 1").fetchall()
+            rows = connection.execute(
+                "SELECT resident_id FROM person_keys UNION SELECT resident_id FROM next_keys ORDER BY 1"
+            ).fetchall()
         return tuple(row[0] for row in rows if row[0] != RECORDS)
+
+    @property
+    def is_renewing(self) -> bool:
+        """Whether fresh keys wait for everything to be sealed with them."""
+        with self._file.using():
+            return self._is_renewing()
+
+    def begin_renewal(self) -> None:
+        """Make a fresh key for everybody and the records: from now on they seal, and both open."""
+        self._record_sealers()
+        with self._file.writing() as connection:
+            if self._is_renewing():
+                return
+            wrap, local = self._site_wrap(), self._local_wrap(self._wrapped(RECORDS)[0])
+            people = [row[0] for row in connection.execute("SELECT resident_id FROM person_keys")]
+            fresh = [
+                (one, (local if one == RECORDS else wrap).seal(secrets.token_bytes(KEY_BYTES), _context(one)))
+                for one in people
+            ]
+            connection.executemany("INSERT INTO next_keys VALUES (?, ?)", fresh)
+
+    def settle_renewal(self) -> None:
+        """Destroy the former keys; everything that is to be opened again is sealed with the fresh ones."""
+        with self._file.writing() as connection:
+            if not self._is_renewing():
+                return
+            connection.execute("DELETE FROM person_keys")
+            connection.execute("INSERT INTO person_keys SELECT resident_id, wrapped FROM next_keys")
+            connection.execute("DELETE FROM next_keys")
+            connection.execute("INSERT OR IGNORE INTO debts VALUES (1)")
+        with self._file.using() as connection:
+            self._forget_old_pages(connection)
 
     def rewrap(self, site_key: bytes, local_key: bytes | None = None) -> int:
         """Wrap every person's key with `site_key` in one step and return how many; nobody is enrolled again.
@@ -138,9 +193,10 @@ class Keyring:
         The key of the records is wrapped with `local_key`, by default the same.
         """
         wrap, local = AesGcmSealer(site_key), AesGcmSealer(local_key or site_key)
-        self._record_sealer()
+        self._record_sealers()
         with self._file.writing() as connection:
-            count = self._rewrap_all(connection, wrap, local)
+            count = self._rewrap_all(connection, "person_keys", wrap, local)
+            self._rewrap_all(connection, "next_keys", wrap, local)
             connection.execute("UPDATE head SET key_id = ?", (key_id(site_key),))
             connection.execute("INSERT OR IGNORE INTO debts VALUES (1)")
         with self._file.using() as connection:
@@ -169,14 +225,16 @@ class Keyring:
             LOG.warning("%s: old pages leave it at the next change: %s", self._path, error)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
-    def _rewrap_all(self, connection: sqlite3.Connection, wrap: AesGcmSealer, local: AesGcmSealer) -> int:
-        rows = connection.execute("SELECT resident_id, wrapped FROM person_keys").fetchall()
+    def _rewrap_all(
+        self, connection: sqlite3.Connection, table: str, wrap: AesGcmSealer, local: AesGcmSealer
+    ) -> int:
+        rows = connection.execute(f"SELECT resident_id, wrapped FROM {table}").fetchall()  # noqa: S608
         for person, wrapped in rows:
             is_local = person == RECORDS
             old = self._local_wrap(wrapped) if is_local else self._site_wrap()
             new = local if is_local else wrap
             again = new.seal(old.open(wrapped, _context(person)), _context(person))
-            connection.execute("UPDATE person_keys SET wrapped = ? WHERE resident_id = ?", (again, person))
+            connection.execute(f"UPDATE {table} SET wrapped = ? WHERE resident_id = ?", (again, person))  # noqa: S608
         return sum(person != RECORDS for person, _ in rows)
 
     def _site_wrap(self) -> AesGcmSealer:
@@ -200,21 +258,39 @@ class Keyring:
             " and enrol everybody again"
         )
 
-    def _record_sealer(self) -> AesGcmSealer:
-        if self._records is None:
+    def _sealers_for(self, person: str) -> list[AesGcmSealer]:
+        """Return what may open something of this person, the newest first; at least one."""
+        if person == RECORDS:
+            return self._record_sealers()
+        with _as_key(), self._file.using():
+            sealers = self._sealers_of(person)
+        if not sealers:
+            raise StoreError("the key of this person was destroyed")
+        return sealers
+
+    def _record_sealers(self) -> list[AesGcmSealer]:
+        """Return what opens records, the newest first; another process may have changed them."""
+        try:
             with _as_key(), self._file.using():
                 wrapped = self._wrapped(RECORDS)
-            if wrapped is not None:
-                self._records = _unwrapped(self._local_wrap(wrapped), RECORDS, wrapped)
-            else:
-                self._records = self._new_record_sealer()
-        return self._records
+        except KeyUnavailable:
+            if self._records:
+                return list(self._records.values())
+            raise
+        if not wrapped:
+            return [self._new_record_sealer()]
+        if list(self._records) != wrapped:
+            self._records = {one: self._unwrapped_record(one) for one in wrapped}
+        return list(self._records.values())
+
+    def _unwrapped_record(self, wrapped: bytes) -> AesGcmSealer:
+        known = self._records.get(wrapped)
+        return known or _unwrapped(self._local_wrap(wrapped), RECORDS, wrapped)
 
     def _new_record_sealer(self) -> AesGcmSealer:
         with self._file.writing():
-            wrapped = self._wrapped(RECORDS)  # another process may just have made it
-            if wrapped is not None:
-                return _unwrapped(self._local_wrap(wrapped), RECORDS, wrapped)
+            if wrapped := self._wrapped(RECORDS):  # another process may just have made it
+                return self._unwrapped_record(wrapped[0])
             return self._new_sealer(RECORDS, AesGcmSealer(self._local_keys()[0]))
 
     def _local_wrap(self, wrapped: bytes) -> AesGcmSealer:
@@ -232,20 +308,29 @@ class Keyring:
         return (self._local_key or self._site_key).keys()
 
     def _new_sealer(self, person: str, wrap: AesGcmSealer) -> AesGcmSealer:
-        key = secrets.token_bytes(KEY_BYTES)
+        key, table = secrets.token_bytes(KEY_BYTES), KEY_TABLES[not self._is_renewing()]
         self._connection.execute(
-            "INSERT INTO person_keys VALUES (?, ?)", (person, wrap.seal(key, _context(person)))
+            f"INSERT INTO {table} VALUES (?, ?)",  # noqa: S608
+            (person, wrap.seal(key, _context(person))),
         )
         return AesGcmSealer(key)
 
-    def _sealer_of(self, person: str) -> AesGcmSealer | None:
-        wrapped = self._wrapped(person)
-        return None if wrapped is None else _unwrapped(self._site_wrap(), person, wrapped)
+    def _sealers_of(self, person: str) -> list[AesGcmSealer]:
+        return [_unwrapped(self._site_wrap(), person, wrapped) for wrapped in self._wrapped(person)]
 
-    def _wrapped(self, person: str) -> bytes | None:
-        sql = "SELECT wrapped FROM person_keys WHERE resident_id = ?"
-        row = self._connection.execute(sql, (person,)).fetchone()
-        return None if row is None else bytes(row[0])
+    def _wrapped(self, person: str) -> list[bytes]:
+        """Return a person's wrapped keys, the newest first."""
+        found = [
+            self._connection.execute(
+                f"SELECT wrapped FROM {table} WHERE resident_id = ?",  # noqa: S608
+                (person,),
+            ).fetchone()
+            for table in KEY_TABLES
+        ]
+        return [bytes(row[0]) for row in found if row is not None]
+
+    def _is_renewing(self) -> bool:
+        return self._connection.execute("SELECT 1 FROM next_keys LIMIT 1").fetchone() is not None
 
 
 @contextmanager

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+FILE_OF_RESIDENTS = "residents.db"
+
 RESIDENTS = Schema(
     name="resident store",
     application_id=0x46475231,  # "FGR1"

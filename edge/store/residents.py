@@ -15,6 +15,7 @@ from edge.store.database import snapshot
 from edge.store.key_source import keyring_of
 from edge.store.resident_rows import (
     AFTER_MENDING,
+    FILE_OF_RESIDENTS,
     RESIDENTS,
     columns_of,
     exported_template,
@@ -38,7 +39,7 @@ LOG = logging.getLogger(__name__)
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 
-RESIDENTS_FILE = "residents.db"
+RESIDENTS_FILE = FILE_OF_RESIDENTS
 """Its name inside the data folder."""
 
 
@@ -117,12 +118,10 @@ class ResidentStore:
         that is not finite and of unit length, or of somebody else; nothing is changed then.
         """
         checked_resident(resident)
-        given = list(templates)
-        rows = [self._sealed(resident.id, template) for template in given]
+        given = [(template, checked_vector(resident.id, template)) for template in templates]
         with self.writing() as (connection, version):
-            if rows and resident.id not in self.sealer.people():
-                # Removed just now, and the key with it: from here on nobody can take it away.
-                rows = [self._sealed(resident.id, template) for template in given]
+            # Sealed here: from here on nobody can take the key away, or change it.
+            rows = [self._sealed(resident.id, template, plain) for template, plain in given]
             connection.execute("DELETE FROM residents WHERE id = ?", (resident.id,))
             connection.execute("DELETE FROM removals WHERE resident_id = ?", (resident.id,))
             connection.execute(
@@ -273,8 +272,7 @@ class ResidentStore:
             except StoreDamaged as error:
                 LOG.error("%s: %s", self._path, error)  # noqa: TRY400 - the others are let in
 
-    def _sealed(self, resident_id: str, template: Template) -> tuple[Any, ...]:
-        plain = checked_vector(resident_id, template)
+    def _sealed(self, resident_id: str, template: Template, plain: bytes) -> tuple[Any, ...]:
         return (
             resident_id,
             template.model_id,

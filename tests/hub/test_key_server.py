@@ -14,14 +14,17 @@ import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
+from edge.domain import Resident
 from edge.errors import ConfigError, KeyUnavailable
 from edge.site.provision import Site
 from edge.store.contexts import context_of, record_context
 from edge.store.key_source import KeySource, change_key, keyring_of, use_source
 from edge.store.keyring import Keyring
 from edge.store.remote_key import PATH, PAUSE_SECONDS, RemoteKey, remote_key
+from edge.store.residents import ResidentStore
 from edge.store.site_key import KeyFile
 from facegate_hub.key_server import KeyCabinet, KeyServer
+from tests.store.test_residents import template
 
 ANNA = context_of("anna", "m1")
 NAME = record_context("name", "anna")
@@ -214,15 +217,15 @@ def test_the_sites_key_changes_and_a_running_door_goes_on(site, tmp_path):
     data.mkdir()
     with serving(site) as port:
         use_source(data, source(site, port), {})
-        with closing(keyring_of(data, {})) as running:
-            face, name = running.seal(b"face", ANNA), running.seal(b"Anna", NAME)
+        with closing(ResidentStore(data / "residents.db", keyring_of(data, {}))) as running:
+            running.put(Resident("anna", "Anna"), [template("anna", 1)])
             done = CliRunner().invoke(app, ["hub", "--site", str(site), "keys", "rotate", "front"])
             assert done.exit_code == 0, done.output
             assert change_key(data, {}) == 1
-            assert running.open(face, ANNA) == b"face"
+            assert len(running.templates_of("anna")) == 1
         KeyCabinet(site).change("front")  # the first key is forgotten now
-        with closing(keyring_of(data, {})) as ring:
-            assert (ring.open(face, ANNA), ring.open(name, NAME)) == (b"face", b"Anna")
+        with closing(ResidentStore(data / "residents.db", keyring_of(data, {}))) as store:
+            assert (len(store.templates_of("anna")), store.get("anna").name) == (1, "Anna")
 
 
 def test_keys_that_cannot_be_read_are_never_replaced(site):
