@@ -54,6 +54,25 @@ def rotate(data: Path) -> None:
     click.echo(f"changed; {change_key(_existing(data))} people's keys are wrapped with the new one")
 
 
+@keys.command()
+@data_option
+def weaken(data: Path) -> None:
+    """Put the key into a file on the card, from a TPM or the site's server; a stolen card then tells all.
+
+    It needs the present key: with a TPM run it with systemd-run and the unit's LoadCredentialEncrypted=.
+    Set storage.key = "file" as well, or the next start takes it off the card again. The door tells it in
+    the event of its next start.
+
+    Example: facegate keys weaken
+    """
+    from edge.store.key_source import KeySource, use_source
+
+    if use_source(_existing(data), KeySource("file"), may_weaken=True):
+        click.echo("the key is in a file on the card now: who has the card has the faces")
+    else:
+        click.echo("the key was in a file already")
+
+
 def _existing(data: Path) -> Path:
     from edge.errors import StoreError
     from edge.store.keyring import KEYS_FILE

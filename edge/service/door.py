@@ -37,7 +37,7 @@ from edge.service.entry.access import DoorAccess
 from edge.service.entry.kept import EndedPasses, KnownResidents
 from edge.service.entry.rules import DoorRules
 from edge.service.hardware import DoorHardware
-from edge.service.keys import settle_key
+from edge.service.keys import settle_key, weakening
 from edge.service.metrics.meter import Meter, publish
 from edge.service.own_folder import OwnFolder
 from edge.service.panel.side import PanelSide, PanelTies, greeting_name
@@ -189,6 +189,7 @@ class DoorService:
         problems: dict[str, str] = {}
         if problem := settle_key(settings, self._data, self._environ):
             problems["key"] = problem[:200]
+        problems |= weakening(self._data)
         store, damage = open_residents(self._data / RESIDENTS_FILE, clock.now())
         stack.enter_context(closing(store))
         before = self._data / "journal.db", clock.now()

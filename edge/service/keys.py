@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from edge.errors import StoreError
-from edge.store.key_source import KeySource, finish_renewal, use_source
+from edge.store.key_source import KeySource, finish_renewal, told_of_weakening, use_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,15 @@ def settle_key(settings: Settings, data: Path, environ: Mapping[str, str]) -> st
         logger.critical("storage.key is not in force, the key stays where it was: %s", error)
         return str(error)
     return None
+
+
+def weakening(data: Path) -> dict[str, str]:
+    """Return what the event of the start says of a key that a command has made weaker since the last one."""
+    former = told_of_weakening(data)
+    if former is None:
+        return {}
+    logger.critical("the key that opens the faces was taken from %s and lies on the card now", former)
+    return {"key_weakened_from": former}
 
 
 def configured(settings: Settings) -> KeySource:

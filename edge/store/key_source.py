@@ -32,6 +32,9 @@ KEY_SOURCE_FILE = "key-source.json"
 
 Kind: TypeAlias = Literal["file", "credential", "site"]
 
+STRENGTH = {"file": 0, "site": 1, "credential": 2}
+"""What a stolen card is worth with each: with `file` it holds the key, with `site` that of the names."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeySource:
@@ -48,6 +51,12 @@ class KeySource:
     key_file: Path | None = None
     cache_hours: float = 0
     former: KeySource | None = None
+    weakened_from: Kind | None = None
+    """Set by the command that made it weaker, until the door has told so in an event."""
+
+    def is_weaker_than(self, other: KeySource) -> bool:
+        """Whether a stolen card tells more with this source than with the other."""
+        return STRENGTH[self.kind] < STRENGTH[other.kind]
 
     def site_key(self, folder: Path, environ: Mapping[str, str]) -> SiteKey:
         """Return what wraps the keys of persons."""
@@ -127,15 +136,29 @@ class NotedKey:
         return self._choose(read_source(self._folder), self._folder, self._environ).keys()
 
 
-def use_source(folder: Path, wanted: KeySource, environ: Mapping[str, str] = os.environ) -> bool:
+def use_source(
+    folder: Path,
+    wanted: KeySource,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    may_weaken: bool = False,
+) -> bool:
     """Make `wanted` the source, make all keys anew and seal everything with them; say whether that was done.
 
     Who copied the keys while they lay on the card opens nothing that comes later. Raises `StoreError` when
-    the new key or the present one cannot be had; nothing is changed then.
+    the new key or the present one cannot be had, or when a weaker source is wanted and not `may_weaken`:
+    a setting alone must not put the key onto the card. Nothing is changed then.
     """
     now = read_source(folder)
-    if now == wanted:
+    if replace(now, weakened_from=None) == wanted:
         return False
+    if (known := now.former or now) and wanted.is_weaker_than(known):
+        if not may_weaken:
+            raise StoreError(
+                f"the key comes from {known.kind!r}, and {wanted.kind!r} protects less: if that is meant, run"
+                " `facegate keys weaken` where the present key can be had"
+            )
+        wanted = replace(wanted, weakened_from=known.kind)
     site_key = wanted.site_key(folder, environ).keys()[0]
     local_key = wanted.local_key(folder, environ).keys()[0]
     _write_source(folder, replace(wanted, former=now.former or now))
@@ -178,6 +201,17 @@ def finish_renewal(folder: Path, environ: Mapping[str, str] = os.environ) -> boo
             return False
         reseal(folder, keyring)
     return True
+
+
+def told_of_weakening(folder: Path) -> str | None:
+    """Return from which source a command has weakened the key since this was asked last, None: it has not."""
+    try:
+        source = read_source(folder)
+        if source.weakened_from is not None and source.former is None:
+            _write_source(folder, replace(source, weakened_from=None))
+    except (StoreError, OSError):
+        return None
+    return source.weakened_from
 
 
 def _next_key(keyring: Keyring, site_key: SiteKey) -> bytes:

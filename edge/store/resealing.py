@@ -20,7 +20,7 @@ from edge.store.resident_rows import FILE_OF_RESIDENTS, NAME, RECORD, RESIDENTS
 from edge.store.resident_rows import migrating as residents_migrating
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from edge.store.keyring import Keyring
@@ -54,7 +54,7 @@ def reseal(folder: Path, keyring: Keyring) -> None:
     raise StoreError(f"{folder}: people were changed all the time while their keys were; try again")
 
 
-def _round(files: list[tuple[sqlite3.Connection, Renew]], keyring: Keyring) -> bool:
+def _round(files: Sequence[tuple[sqlite3.Connection, Renew]], keyring: Keyring) -> bool:
     """Seal anew what is there; destroy the former keys if nothing needs them, and say whether that is so."""
     for connection, renew in files:
         with transaction(connection):

@@ -21,6 +21,7 @@ from edge.store.key_source import (
     change_key,
     keyring_of,
     read_source,
+    told_of_weakening,
     use_source,
 )
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
@@ -122,11 +123,25 @@ def test_another_credential_is_taken_when_it_is_offered(data, unit):
     assert opened(data, sealed, unit) == (True, "Anna")
 
 
-def test_back_to_a_file(data, unit):
+def test_back_to_a_file_is_a_step_of_its_own_and_is_told_once(data, unit):
+    """A setting alone, which who has the card can write, does not put the key onto it."""
     sealed = sealed_in(data)
     use_source(data, CREDENTIALS, unit)
-    use_source(data, KeySource("file"), unit)
+    with pytest.raises(StoreError, match="facegate keys weaken"):
+        use_source(data, KeySource("file"), unit)
+    assert not (data / SITE_KEY_FILE).exists()
+    assert use_source(data, KeySource("file"), unit, may_weaken=True)
     assert opened(data, sealed, {}) == (True, "Anna")
+    assert (told_of_weakening(data), told_of_weakening(data)) == ("credential", None)
+    assert read_source(data) == KeySource("file")
+
+
+def test_a_change_that_was_cut_short_cannot_be_turned_into_a_weaker_one(data, unit):
+    sealed_in(data)
+    use_source(data, CREDENTIALS, unit)
+    (data / KEY_SOURCE_FILE).write_text('{"kind": "file", "former": {"kind": "credential"}}')
+    with pytest.raises(StoreError, match="facegate keys weaken"):
+        use_source(data, KeySource("file"), unit)
 
 
 KILLED = """
