@@ -79,7 +79,7 @@ def demo(
     out.mkdir(parents=True, exist_ok=True)
     journal_path = out / f"journal-{uuid.uuid4().hex[:8]}.db"
     with closing(_journal(journal_path)) as journal, closing(source):
-        loaded = load_liveness(LivenessWish(liveness), models.embedder, click.echo)
+        loaded = load_liveness(LivenessWish(liveness, closer=models.closer()), models.embedder, click.echo)
         door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, loaded.check), journal)
         with closing(_sink(source, out)) as sink:
             recording = Show(door, models.detector, title_at, click.echo).play(source, sink)
@@ -103,7 +103,9 @@ def _attack(models: Models, matcher: Matcher, journal: SqliteJournal, sink: Vide
     from edge.replay.door import Recognition, ReplayDoor
 
     act = attack(models.detector)
-    loaded = load_liveness(LivenessWish(), models.embedder, lambda line: click.echo(f"\n{line}"))
+    loaded = load_liveness(
+        LivenessWish(closer=models.closer()), models.embedder, lambda line: click.echo(f"\n{line}")
+    )
     door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, loaded.check), journal)
     return Show(door, models.detector, lambda _: f"act 5: {act.title}", click.echo).play(
         DemoStage([act]), sink

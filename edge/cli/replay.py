@@ -104,7 +104,9 @@ def replay(
         )
         for refusal in folders.refused[:5]:
             click.echo(f"  refused: {refusal}", err=True)
-    wanted = LivenessWish(liveness, tuple(nets.split(",")) if nets else None, Demands(weak=weak))
+    wanted = LivenessWish(
+        liveness, tuple(nets.split(",")) if nets else None, Demands(weak=weak), closer=models.closer()
+    )
     loaded = load_liveness(wanted, models.embedder, lambda line: click.echo(line, err=True))
     recognition = Recognition(models.detector, models.embedder, matcher, loaded.check)
     book = None if rules is None else parse_rules(rules.read_text(encoding="utf-8"), str(rules))

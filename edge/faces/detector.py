@@ -27,6 +27,12 @@ MOST_CANDIDATES = 1000  # before overlapping ones are dropped; nine people in vi
 LONGEST_SIDE_PX = 1280  # above this the cost grows and the published accuracy does not
 
 
+ROUNDING = 1e-6
+"""Of a product of two float32 near one: what may reach the threshold is worked out exactly."""
+
+NO_ROWS = np.empty((0, 15), np.float32)
+
+
 class YuNet:
     """Detector of frontal and half-turned faces from about 10 pixels between the eyes.
 
@@ -69,15 +75,18 @@ class YuNet:
     def _grid(self, named: dict[str, NDArray[np.float32]], stride: int, columns: int) -> NDArray[np.float32]:
         """Decode one grid: cells in row-major order, offsets in units of the stride."""
         classes, objects = named[f"cls_{stride}"][0, :, 0], named[f"obj_{stride}"][0, :, 0]
-        score = np.sqrt(np.clip(classes, 0, 1) * np.clip(objects, 0, 1))
-        hits = np.flatnonzero(score >= self._score_threshold)
+        hits = np.flatnonzero(classes * objects >= self._score_threshold**2 - ROUNDING)
+        score = np.sqrt(np.clip(classes[hits], 0, 1) * np.clip(objects[hits], 0, 1))
+        hits, score = hits[score >= self._score_threshold], score[score >= self._score_threshold]
+        if not hits.size:
+            return NO_ROWS
         cell = np.stack([hits % columns, hits // columns], axis=1).astype(np.float32)
         box, points = named[f"bbox_{stride}"][0, hits], named[f"kps_{stride}"][0, hits].reshape(-1, 5, 2)
         centre = (cell + box[:, :2]) * stride
         with np.errstate(over="ignore"):  # an absurd size becomes infinite and is dropped by the caller
             half = np.exp(box[:, 2:4]) * (stride / 2)
         landmarks = ((points + cell[:, None]) * stride).reshape(-1, 10)
-        return np.concatenate([centre - half, centre + half, landmarks, score[hits, None]], axis=1)
+        return np.concatenate([centre - half, centre + half, landmarks, score[:, None]], axis=1)
 
     def _strongest(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Keep one row per face (greedy non-maximum suppression), best score first."""

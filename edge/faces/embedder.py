@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -25,8 +26,16 @@ if TYPE_CHECKING:
 LEAST_NORM = 1e-6  # a network's output this short has no direction
 
 
+class _Embedded(NamedTuple):
+    """The face that a thread embedded last. A picture is never written to, so the object names it."""
+
+    image: Image
+    landmarks: Landmarks
+    embedding: Embedding
+
+
 class OnnxEmbedder:
-    """A face network and its aligner. Any thread, several at once: it holds nothing that changes.
+    """A face network and its aligner. Any thread, several at once: all it keeps is each thread's last answer.
 
     Every embedding is float32 of unit length; when the model has a centre (the mean embedding
     of many people) it is subtracted in between, which makes strangers less alike.
@@ -34,6 +43,7 @@ class OnnxEmbedder:
 
     def __init__(self, session: OnnxSession, model: Model) -> None:
         self._session = session
+        self._last = threading.local()
         self._input: str = session.get_inputs()[0].name
         self._model_id = model.model_id
         self._dim = model.dim
@@ -65,10 +75,15 @@ class OnnxEmbedder:
         """Return the unit embedding of the face with these landmarks in `image`.
 
         `image` is (H, W, 3) uint8 BGR, `landmarks` (5, 2) pixels in it. Raises `FrameRefused`
-        when either makes no sense or the network gives nothing usable.
+        when either makes no sense or the network gives nothing usable. Asked again about the same face
+        of the same picture, as liveness does after recognition, it gives the answer it has.
         """
+        last: _Embedded | None = getattr(self._last, "face", None)
+        if last is not None and last.image is image and np.array_equal(last.landmarks, landmarks):
+            return last.embedding
         require_picture(image)
         embedding: Embedding = self.embed_aligned([align(image, landmarks, self._aligner)])[0]
+        self._last.face = _Embedded(image, np.array(landmarks), embedding)
         return embedding
 
     def embed_aligned(self, chips: Sequence[Image]) -> NDArray[np.float32]:

@@ -308,7 +308,7 @@ class DoorService:
         def note(kind: Kind, resident_id: str | None, data: dict[str, Any]) -> None:
             self.events.record(EventDraft.now(self._clock, kind, data, resident_id=resident_id))
 
-        liveness = make_liveness(section, models.embedder, needs_challenge, screen, logger.warning, note)
+        liveness = make_liveness(section, models, needs_challenge, screen, logger.warning, note)
         return make_recognition(
             section, models, store, self._consents, liveness, lambda kind, data: self._note(kind, **data)
         )

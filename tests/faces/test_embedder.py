@@ -152,3 +152,14 @@ def test_several_threads_at_once_get_what_one_gets():
         together = list(pool.map(lambda picture: embedder.embed(picture, POINTS), pictures * 5))
 
     assert all(np.array_equal(a, b) for a, b in zip(alone * 5, together, strict=True))
+
+
+def test_who_asks_again_about_the_same_face_of_the_same_picture_gets_the_same_answer_for_nothing() -> None:
+    session = ScriptedSession([3, 0, 4, 0])
+    embedder = OnnxEmbedder(session, SFACE)
+    first = embedder.embed(PICTURE, POINTS)
+    assert embedder.embed(PICTURE, POINTS.copy()).tolist() == first.tolist()
+    assert len(session.fed) == 1
+    embedder.embed(PICTURE, POINTS + np.float32(0.5))
+    embedder.embed(PICTURE.copy(), POINTS + np.float32(0.5))
+    assert len(session.fed) == 3

@@ -26,6 +26,7 @@ from edge.replay.door import MemoryJournal
 from edge.runtime.clock import ManualClock
 from edge.service.entry.rules import load_book
 from edge.service.recognition.liveness import asking_on, make_liveness
+from edge.service.recognition.recogniser import Models
 from edge.words import LANGUAGES
 from tests.faces.liveness.asking import TURNED, Depth
 from tests.faces.liveness.nets import Eye
@@ -148,7 +149,8 @@ class TestMaking:
         monkeypatch.setenv("FACEGATE_MODELS", str(directory))
         said: list[str] = []
         screen = GateScreen(ManualClock())
-        return make_liveness(section(**values), Scene([]), lambda who, at: False, screen, said.append), said
+        models = Models(Scene([]), Scene([]), calibration=None)
+        return make_liveness(section(**values), models, lambda who, at: False, screen, said.append), said
 
     def test_networks_that_are_not_there_let_nobody_in(self, tmp_path, monkeypatch):
         loaded, said = self.make(tmp_path, monkeypatch)

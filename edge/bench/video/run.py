@@ -39,7 +39,9 @@ def main(clip: str, fpir: str, mode: str, liveness: Mode, galleries: list[str]) 
     )
     matcher = build_matcher(models, ErrorRate(float(fpir)), folders.residents)
     loaded = load_liveness(
-        LivenessWish(liveness), models.embedder, lambda line: sys.stderr.write(f"{line}\n")
+        LivenessWish(liveness, closer=models.closer()),
+        models.embedder,
+        lambda line: sys.stderr.write(f"{line}\n"),
     )
     ready_mb, _ = memory_mb()
     door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, loaded.check))

@@ -79,7 +79,9 @@ def gate(
     )
     matcher = build_matcher(models, ErrorRate(fpir, None), {**others.residents, **rows})
 
-    wanted = LivenessWish(liveness, tuple(nets.split(",")) if nets else None, Demands(weak=weak))
+    wanted = LivenessWish(
+        liveness, tuple(nets.split(",")) if nets else None, Demands(weak=weak), closer=models.closer()
+    )
 
     def door() -> Recognition:
         loaded = load_liveness(wanted, models.embedder, lambda _line: None)

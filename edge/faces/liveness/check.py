@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from edge.domain import Face, Frame
     from edge.faces.liveness.nets import PassiveNet
+    from edge.faces.looking import Closer
     from edge.ports import Embedder
 
 ANSWER_SECONDS = 3.0
@@ -28,6 +29,10 @@ ANSWER_SECONDS = 3.0
 
 ADVISED_SECONDS = 0.3
 """So long it is told: whoever listens may be busy with another face on one frame."""
+
+
+SAME_BOX = 0.5
+"""Least overlap (intersection over union) of a face seen closely with the one that was scored."""
 
 
 class PassiveCheck:
@@ -53,6 +58,8 @@ class PassiveCheck:
         self._failures = failures or Failures()
         self._demands = demands or Demands()
         self._budget = ScoringBudget()
+        self.closer: Closer | None = None
+        """How recognition looks closely at a face: with it, a picture that both embed is embedded once."""
         self._windows: dict[int, LivenessWindow] = {}
 
     def observe(self, frame: Frame, face: Face, track_id: int, alone: bool) -> None:  # noqa: FBT001
@@ -122,6 +129,7 @@ class PassiveCheck:
         window.waiting = None
         try:
             window.add(self._sample(frame, face))
+            self._look_closely(window, frame, face)
         except FrameRefused:  # one frame lost; if it goes on, nobody passes
             window.faults += 1
 
@@ -136,9 +144,27 @@ class PassiveCheck:
         is_clear = not is_night and fuse(scores).is_clear
         return Sample(frame.time, scores, witness(frame.image, face), dark, is_clear, is_night)
 
+    def _look_closely(self, window: LivenessWindow, frame: Frame, face: Face) -> None:
+        """See the newest sample as recognition does: it embeds the first frame, and the one that decides."""
+        if self.closer is None or not (len(window.samples) == 1 or window.is_full()):
+            return
+        close = self.closer(frame.image, face)
+        if close is None or close.box.iou(face.box) < SAME_BOX:
+            return
+        window.close = (frame.image, close.landmarks)
+        if len(window.samples) == 1:
+            self._embed_newest(window)
+
+    def _embed_newest(self, window: LivenessWindow) -> None:
+        """Embed the newest sample from the picture itself, where that is at hand."""
+        newest = window.samples[-1].witness
+        if window.close is not None and newest.embedding is None:
+            newest.embedding = self._embedder.embed(*window.close)
+
     def _use_the_wait(self, window: LivenessWindow) -> None:
         """Embed one witness now rather than all when the verdict is due: an embedding takes long."""
-        waiting = [window.samples[index].witness for index in (0, 2) if index < len(window.samples)]
+        samples = window.samples
+        waiting = [samples[index].witness for index in (0, window.middle()) if index < len(samples)]
         missing = next((one for one in waiting if one.embedding is None), None)
         if missing is not None:
             with suppress(FrameRefused):  # the verdict will meet the same witness, and fail
@@ -216,6 +242,7 @@ class PassiveCheck:
         samples = window.samples
         chosen = [one.witness for one in (samples[0], samples[len(samples) // 2], samples[-1])]
         try:
+            self._embed_newest(window)
             return is_one_face([*window.before, *chosen], self._embedder)
         except FrameRefused:
             return False

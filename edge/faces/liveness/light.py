@@ -38,8 +38,7 @@ def is_colourless(image: Image, box: Box) -> bool:
     hues = _hues(cells.reshape(-1, 3))
     middle = np.median(hues, axis=0)
     face = _face_of(image, box)
-    colour = _points(face).reshape(-1, 3).mean(axis=0, dtype=np.float32) if face.size else None
-    own = hues[:0] if colour is None else _hues(np.asarray(colour, np.float32)[None])
+    own = _hues(np.asarray([cv2.mean(_points(face))[:3]], np.float32)) if face.size else hues[:0]
     away = np.hypot(*(hues - middle).T)
     farthest = max(float(np.percentile(away, 95)), *np.hypot(*(own - middle).T).tolist())
     return bool(farthest <= COLOUR_SPREAD * (float(cells.mean()) + 10.0))

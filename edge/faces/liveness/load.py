@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.faces.liveness.failures import Failures
+    from edge.faces.looking import Closer
     from edge.ports import Embedder, LivenessCheck
 
 Mode = Literal["off", "passive", "strict"]
@@ -47,6 +48,8 @@ class LivenessWish:
     networks: tuple[str, ...] | None = None
     demands: Demands = field(default_factory=Demands)
     asking: Asking | None = None
+    closer: Closer | None = None
+    """How the door's recognition looks closely at a face, so that what both embed is embedded once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,7 @@ def load_liveness(
     if idle := idle_networks(names, directory):
         report(f"installed but not asked for by recognition.liveness_networks: {', '.join(idle)}")
     passive = PassiveCheck(nets, embedder, failures=failures, demands=wanted.demands)
+    passive.closer = wanted.closer
     if not is_weak(names):
         return LoadedLiveness(_asked(passive, wanted), "full", tuple(names))
     problem = _what_is_weak(wanted.demands)

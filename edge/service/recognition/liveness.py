@@ -10,6 +10,7 @@ from edge.faces.liveness.active import Asking
 from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.failures import Failures
 from edge.faces.liveness.load import LivenessWish, load_liveness
+from edge.faces.quality import QualityLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from edge.faces.liveness.failures import Pause
     from edge.faces.liveness.load import LoadedLiveness
     from edge.faces.liveness.prompts import Prompt
-    from edge.ports import Embedder
+    from edge.service.recognition.recogniser import Models
 
 
 class Screen(Protocol):
@@ -48,7 +49,7 @@ PAUSE_EVENTS = {
 
 def make_liveness(
     section: RecognitionSection,
-    embedder: Embedder,
+    models: Models,
     needs_challenge: Callable[[str | None, datetime], bool],
     screen: Screen,
     report: Callable[[str], None],
@@ -67,5 +68,6 @@ def make_liveness(
 
     demands = Demands(section.weak_liveness, section.monochrome)
     asking = asking_on(screen, needs_challenge)
-    wanted = LivenessWish(section.liveness, section.liveness_networks, demands, asking)
-    return load_liveness(wanted, embedder, report, failures=Failures(tell=tell))
+    closer = models.closer(QualityLimits(min_interocular_px=section.min_interocular_px))
+    wanted = LivenessWish(section.liveness, section.liveness_networks, demands, asking, closer)
+    return load_liveness(wanted, models.embedder, report, failures=Failures(tell=tell))

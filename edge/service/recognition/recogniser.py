@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from edge.faces.detector import load_detector
 from edge.faces.embedder import load_embedder
+from edge.faces.looking import Looker
 from edge.faces.manifest import load_manifest
+from edge.faces.quality import QualityLimits
 from edge.matcher.calibration import calibration_of
 from edge.matcher.gallery import LiveGallery
 from edge.matcher.matcher import Matcher
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from edge.domain import Embedding, OperatingPoint
     from edge.faces.detector import YuNet
     from edge.faces.embedder import OnnxEmbedder
+    from edge.faces.looking import Closer
     from edge.matcher.calibration import Calibration
 
 DEFAULT_MODEL = "sface"
@@ -38,6 +41,10 @@ class Models:
     detector: YuNet
     embedder: OnnxEmbedder
     calibration: Calibration
+
+    def closer(self, limits: QualityLimits | None = None) -> Closer:
+        """Return how a pipeline with these models and limits looks closely at a face."""
+        return Looker(self.detector, (limits or QualityLimits()).min_interocular_px).close_up
 
 
 def open_models(name: str = DEFAULT_MODEL) -> Models:

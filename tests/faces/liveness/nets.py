@@ -83,8 +83,8 @@ def setup(alive: dict[int, float], actors: list[Actor], **kwargs) -> SimpleNames
 ANNA, PHONE, MALLORY = Actor(0, axis(0)), Actor(1, axis(0)), Actor(2, axis(2))
 """Anna; a phone that shows her, so the recogniser takes it for Anna; somebody else, alive."""
 CLEARLY, ENOUGH = 7, 9
-"""Frames at 15 a second until a clear face passes, and until any face gets a verdict: every second one
-is scored, and 0.4 or 0.53 s hold enough independent looks."""
+"""Frames at 15 a second until a clear face passes, and until any face gets a verdict: every third or
+second one is scored, and 0.4 or 0.53 s hold enough independent looks."""
 
 TRUSTED = Demands(weak="accept")
 """What one network says is enough: most tests are not about that."""

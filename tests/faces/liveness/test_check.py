@@ -26,8 +26,8 @@ class TestVerdict:
         assert verdict.score == pytest.approx(0.95)
         assert verdict.cues == {
             "faceplugin": pytest.approx(0.95),
-            "frames": 4.0,
-            "looks": pytest.approx(2.46),
+            "frames": 3.0,
+            "looks": pytest.approx(2.26),
             "threshold": 0.5,
         }
 
@@ -83,13 +83,31 @@ class TestVerdict:
         assert world.visit.assess().score == pytest.approx(0.95)
 
     def test_frames_closer_than_the_pace_are_one_picture(self):
-        world = scene()
-        world.scene.fps = 60
+        world = scene({0: 0.7})
+        world.scene.fps = world.visit.fps = 60
 
         world.visit.show(ANNA, 16)
 
         assert world.visit.assess() is None
         assert world.eye.calls == 4
+
+    def test_a_clear_face_is_scored_no_more_often_than_it_teaches(self):
+        world = scene()
+
+        world.visit.show(ANNA, CLEARLY)
+
+        assert world.visit.assess().passed
+        assert world.eye.calls == 3
+
+    @pytest.mark.parametrize("fps", [5, 8, 12])
+    def test_a_slow_camera_is_scored_on_every_frame(self, fps):
+        world = scene()
+        world.scene.fps = world.visit.fps = fps
+
+        while world.visit.assess() is None:
+            world.visit.show(ANNA, 1)
+
+        assert world.eye.calls == world.visit.seq
 
     def test_nothing_is_scored_until_somebody_asks(self):
         world = scene()
