@@ -82,6 +82,8 @@ def open_session(path: Path, threads: int = 1) -> OnnxSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only
+    # Its own pool of memory never shrinks and made no network faster (31.5 and 31.4 ms an embedding).
+    options.enable_cpu_mem_arena = False
     # Idle threads that spin take the core from the camera: two of them were slower than one.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:

@@ -19,6 +19,7 @@ from edge.events import Kind
 from edge.panel.gate_screen import GateScreen
 from edge.runtime.clock_trust import TrustedTime
 from edge.runtime.kept_time import CLOCK_FILE
+from edge.runtime.memory import memory_worker
 from edge.runtime.notify import Notifier
 from edge.runtime.slot import FrameSlot
 from edge.runtime.supervisor import Supervisor
@@ -174,6 +175,7 @@ class DoorService:
             self._events_worker(),
             *parts.door.access.workers(self.stopping, self._environ),
             self._housekeeping().worker(self.stopping),
+            memory_worker(self.stopping),
             *self._workers(parts),
         ]
         return parts, workers
