@@ -78,10 +78,8 @@ def gate(
         default_cache(),
     )
     matcher = build_matcher(models, ErrorRate(fpir, None), {**others.residents, **rows})
-
-    wanted = LivenessWish(
-        liveness, tuple(nets.split(",")) if nets else None, Demands(weak=weak), closer=models.closer()
-    )
+    networks = tuple(nets.split(",")) if nets else None
+    wanted = LivenessWish(liveness, networks, Demands(weak=weak), closer=models.closer())
 
     def door() -> Recognition:
         loaded = load_liveness(wanted, models.embedder, lambda _line: None)
