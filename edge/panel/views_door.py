@@ -14,6 +14,7 @@ from edge.events import EventGroup, Kind
 from edge.panel.asking import no_picture
 from edge.panel.picture import picture_facts
 from edge.panel.telling import seen_events, told
+from edge.panel.views_people import enrolled
 from edge.words import message
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def health_state(ask: Ask) -> Response:
 
 def models(ask: Ask) -> Response:
     """Return the threshold now, and how it grows with the gallery."""
-    count = len(ask.desk.residents.list())
+    known = ask.desk.residents.enrolled_with(ask.desk.recogniser.model_id)
+    count = len(known & enrolled(ask.desk))  # whom the door compares with: its log tells the same number
     point = ask.desk.recogniser.point(max(count, 1))
     curve = [(size, ask.desk.recogniser.point(size).threshold) for size in GALLERY_SIZES]
     here = (count, point.threshold, *_place(min(max(count, 10), 100_000), point.threshold))

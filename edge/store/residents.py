@@ -180,6 +180,11 @@ class ResidentStore:
             found.setdefault(resident_id, set()).add(other)
         return {key: tuple(sorted(models)) for key, models in found.items() if model_id not in models}
 
+    def enrolled_with(self, model_id: str) -> frozenset[str]:
+        """Return whose face is known to `model_id`. Opens no template, needs no key."""
+        sql = "SELECT DISTINCT resident_id FROM templates WHERE model_id = ?"
+        return frozenset(row[0] for row in self.query(sql, model_id))
+
     def single_shots(self, model_id: str) -> frozenset[str]:
         """Return whose face is known to `model_id` by one picture only. Opens no template, needs no key."""
         sql = "SELECT resident_id FROM templates WHERE model_id = ? GROUP BY 1 HAVING count(*) = 1"

@@ -93,6 +93,8 @@ def test_who_has_one_picture_only_is_told_by_model(store):
     store.put(OTTO, [template("otto", seed=1), template("otto", seed=2)])
     assert store.single_shots("m1") == {"anna"}
     assert store.single_shots("old") == frozenset()
+    assert store.enrolled_with("m1") == {"anna", "otto"}
+    assert store.enrolled_with("old") == frozenset()
 
 
 BAD_VECTORS = {

@@ -1,0 +1,30 @@
+"""One door has one threshold: its log, its panel and its first look tell the same number."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from edge.faces.manifest import load_manifest
+from edge.matcher.calibration import calibration_of
+from edge.recognition.evidence import share_of_look
+from edge.service.panel import office
+from edge.service.recognition.recogniser import ErrorRate, build_matcher
+
+
+@pytest.mark.parametrize("residents", [1, 40, 300])
+def test_the_log_the_panel_and_the_first_look_tell_one_number(residents: int) -> None:
+    calibration = calibration_of("sface", load_manifest().model("sface").calibration)
+    embedder = SimpleNamespace(model_id="m1", dim=32)
+    models = SimpleNamespace(detector=None, embedder=embedder, calibration=calibration)
+    rows = np.random.default_rng(1).standard_normal((residents, 32)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    matcher = build_matcher(models, ErrorRate(), {f"r{n}": [row] for n, row in enumerate(rows)})
+    wish = SimpleNamespace(sureness=ErrorRate())
+
+    told = office._recogniser(wish, models, lambda: matcher).point(residents)
+
+    assert told == matcher.operating_point() == matcher.operating_point(share_of_look(1))
+    assert told.fpir == 1e-3
