@@ -201,7 +201,8 @@ class Consent:
     """One person's consent to the use of their face at this door. Times are UTC.
 
     `notice` is the version of the text that was read, `language` the one it was read in, `guardian`
-    who consented for a person under 14, `recorded_by` the account that took it down.
+    who consented for a person under 14, `recorded_by` the account that took it down. `doors` are other
+    doors that may know the face, too; `origin` is the door where it was enrolled, empty: this one.
     """
 
     id: str
@@ -214,6 +215,8 @@ class Consent:
     is_minor: bool = False
     guardian: str | None = None
     withdrawn_at: datetime | None = None
+    doors: tuple[str, ...] = ()
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,11 @@ class Kind(StrEnum):
     CONSENT_WITHDRAWN = "consent.withdrawn"
     CONSENT_ENDED = "consent.ended"
     FACE_ERASED = "face.erased"
+    FACE_OFFERED = "face.offered"
+    FACE_RECEIVED = "face.received"
+    FACE_NOT_TAKEN = "face.not_taken"
+    FACE_ERASED_EVERYWHERE = "face.erased_everywhere"
+    SHARING_DOORS = "sharing.doors"
     ROSTER_CHANGED = "roster.changed"
     ROSTER_REFUSED = "roster.refused"
 
@@ -107,6 +112,7 @@ class Kind(StrEnum):
     CLOCK_CONFIRMED = "clock.confirmed"
     HEALTH_RESTARTS = "health.restarts"
     HEALTH_SYNC = "health.sync"
+    HEALTH_SHARING = "health.sharing"
     JOURNAL_QUARANTINED = "journal.quarantined"
     JOURNAL_DAMAGED = "journal.damaged"
     JOURNAL_RELIEVED = "journal.relieved"
@@ -220,6 +226,11 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.CONSENT_WITHDRAWN: _F(_PEOPLE),
         _K.CONSENT_ENDED: _F(_PEOPLE),
         _K.FACE_ERASED: _F(_PEOPLE),
+        _K.FACE_OFFERED: _F(_PEOPLE),
+        _K.FACE_RECEIVED: _F(_PEOPLE, _GOOD),
+        _K.FACE_NOT_TAKEN: _F(_PEOPLE, _BAD, Keep.COUNTED),
+        _K.FACE_ERASED_EVERYWHERE: _F(_PEOPLE),
+        _K.SHARING_DOORS: _F(_PEOPLE),
         _K.ROSTER_CHANGED: _F(_PEOPLE),
         _K.ROSTER_REFUSED: _F(_PEOPLE, _BAD, Keep.COUNTED),
         _K.PANEL_CLAIMED: _F(_PANEL),
@@ -255,6 +266,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.CLOCK_CONFIRMED: _F(_HEALTH),
         _K.HEALTH_RESTARTS: _F(_HEALTH, _BAD),
         _K.HEALTH_SYNC: _F(_HEALTH, _BAD, Keep.COUNTED),
+        _K.HEALTH_SHARING: _F(_HEALTH, _BAD, Keep.COUNTED, well_states=WELL),
         _K.JOURNAL_QUARANTINED: _F(_HEALTH, _ALARM),
         _K.JOURNAL_DAMAGED: _F(_HEALTH, _ALARM),
         _K.JOURNAL_RELIEVED: _F(_HEALTH, _BAD),

@@ -15,6 +15,7 @@ from facegate_hub.commands import Commander
 from facegate_hub.configuration import Configurations, ConfigurationServer
 from facegate_hub.devices import Attendance
 from facegate_hub.ingest import Ingest
+from facegate_hub.post import PostOffice
 from facegate_hub.retention import HubRetention
 from facegate_hub.rollout import RosterServer
 from facegate_hub.roster import RosterLog
@@ -55,6 +56,7 @@ class Hub:
         self._parts: tuple[TopicWorker, ...] = (
             *([self.ingest] if self.ingest else []),
             RosterServer(self.engine, self.roster),
+            PostOffice(self.engine, self.roster, folder / HUB),
             Commander(self.engine, self.signer),
             ConfigurationServer(self.engine, self.signer),
             Attendance(self.engine),

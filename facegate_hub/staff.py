@@ -22,6 +22,7 @@ from edge.wire.names import HUB
 from edge.wire.shapes import printable
 from facegate_hub.configuration import Configurations
 from facegate_hub.database import put, reading
+from facegate_hub.faces import SharedFaces
 from facegate_hub.inbox import Inbox, InboxKind
 from facegate_hub.orders import POLL_SECONDS, REFUSED, WAITING, Orders
 from facegate_hub.people import People
@@ -130,6 +131,7 @@ class Staff:
         self._configurations = Configurations(self._engine)
         self.inbox = Inbox(self._engine)
         self.people = People(self._engine)
+        self.faces = SharedFaces(self._engine)
 
     def close(self) -> None:
         """Give the database's connections back; a signer that was given stays open."""
@@ -416,6 +418,11 @@ class Staff:
         if missing := self._roster.missing(gone):
             raise SyncError(f"not in the roster: {', '.join(missing[:10])}; nobody was removed")
         return self._change({"what": "remove", "ids": gone[:1000]}, (), gone)
+
+    def decide_faces(self, people: Sequence[str], *, lists: bool) -> list[str]:
+        """Let faces that wait go to the doors their consents name, or keep them; return whose waited."""
+        about = {"what": "faces", "lists": lists, "people": list(people)[:1000]}
+        return self.faces.decide(people, self._permit(Permission.ROSTER, about), lists=lists)
 
     def begin_anew(self) -> int:
         """Begin a new epoch of the roster and return it; after a lost or older database."""

@@ -194,6 +194,49 @@ REQUESTS = sa.Table(
 """Commands staff asked for, and what became of them; `data` is the answer's, as JSON, `given_at` when
 the signed order left (seconds since 1970, None: it never did)."""
 
+LETTERS = sa.Table(
+    "letters",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("sender", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("stored_at", sa.Float, nullable=False),
+    sa.Index("letters_by_device", "device", "number"),
+    sqlite_autoincrement=True,
+)
+"""Letters from door to door that their `device` has not taken yet, as the sender signed them."""
+
+SHARED_FACES = sa.Table(
+    "shared_faces",
+    METADATA,
+    sa.Column("consent", sa.String(64), primary_key=True),
+    sa.Column("person", sa.String(128), nullable=False),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("model", sa.String(128), nullable=False),
+    sa.Column("certificate", sa.Text, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("by", sa.String(64)),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("todo", sa.Integer, nullable=False),
+    sa.Index("shared_faces_todo", "todo"),
+    sa.Index("shared_faces_by_person", "person"),
+)
+"""Certificates of faces: `waiting` for staff, `listed` in the roster, `replaced` by a newer enrolment,
+`refused` by staff (`by`), or `ended`, for good. No face is among them. `todo` is 1 while the roster is to
+be brought to it, 2 while the person is not in the roster."""
+
+FACE_PLACES = sa.Table(
+    "face_places",
+    METADATA,
+    sa.Column("consent", sa.String(64), primary_key=True),
+    sa.Column("door", sa.String(64), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+"""What doors said of faces from elsewhere: `known` or `erased`."""
+
 CONFIGS = sa.Table(
     "configs",
     METADATA,

@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "provision": ("edge.cli.provision:provision", "Make a site's keys, certificates and broker setup."),
     "mqtt": ("edge.cli.mqtt:mqtt", "Describe what travels between door and property."),
     "clock": ("edge.cli.clock:clock", "Show how far the clock is believed, and confirm it."),
+    "sharing": ("edge.cli.sharing:sharing", "Share faces with the other doors of the site."),
     "keys": ("edge.cli.keys:keys", "Look after the key that opens the faces."),
     "backup": ("edge.cli.backup:backup", "Write the door into one encrypted file."),
     "restore": ("edge.cli.backup:restore", "Make a door out of a backup."),

@@ -8,6 +8,7 @@ import click
 
 from edge.site.provision import Site
 from edge.site.renewal import Renewal
+from edge.site.sharing import SharingDoors, SharingRequest
 from edge.site.signing import move_key
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -148,6 +149,42 @@ def signing_key(folder: Path, step: str) -> None:
     files = renewal.begin_signing_key() if step == "begin" else renewal.finish_signing_key()
     for path in files:
         click.echo(f"copy {path} to its door and start that anew")
+
+
+@provision.command()
+@click.argument("folder", type=FOLDER)
+@click.argument("request", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--fingerprint", required=True, help="What `facegate sharing request` showed at the door.")
+@click.option("--enrols", is_flag=True, help="Faces enrolled there count at other doors.")
+@click.option("--receives", is_flag=True, help="Faces enrolled at other doors come there.")
+@click.option("--former-key", is_flag=True, help="Its board was replaced: what it enrolled before counts on.")
+def accept(
+    folder: Path, request: Path, fingerprint: str, enrols: bool, receives: bool, former_key: bool
+) -> None:
+    """List the door that wrote REQUEST among those that share faces.
+
+    Example: facegate provision accept ./site front.json --fingerprint 1a2b-... --enrols --receives
+    """
+    roles = [name for name, wanted in (("enrols", enrols), ("receives", receives)) if wanted]
+    if not roles:
+        raise click.UsageError("give --enrols, --receives or both: what the door is listed for")
+    asked = SharingRequest.parse(request.read_bytes())
+    made = SharingDoors(folder).accept(asked, fingerprint, roles, keeps_former=former_key)
+    click.echo(f"list {made.number}: {', '.join(sorted(made.doors))}")
+    click.echo(f"copy {folder / 'hub' / 'doors.json'} to the hub's folder, if that is elsewhere")
+
+
+@provision.command()
+@click.argument("folder", type=FOLDER)
+@click.argument("door_id")
+def exclude(folder: Path, door_id: str) -> None:
+    """Take a door off the list of those that share faces; `revoke` does so, too.
+
+    Example: facegate provision exclude ./site garage
+    """
+    made = SharingDoors(folder).exclude(door_id)
+    click.echo(f"list {made.number}: {', '.join(sorted(made.doors)) or 'no door'}")
+    click.echo(f"copy {folder / 'hub' / 'doors.json'} to the hub's folder, if that is elsewhere")
 
 
 @provision.command(name="list")

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from edge.config.mqtt import Mqtt  # noqa: TC001 - read at run time
 from edge.config.panel import PanelSection, SiteSection
 from edge.config.section import MetricsSection, Section
+from edge.config.sharing import SharingSection, require_guarded
 from edge.config.storage import Storage, require_identity
 from edge.extras import placed
 
@@ -253,6 +254,7 @@ class Settings(Section):
     site: SiteSection = SiteSection()  # type: ignore[call-arg]
     mqtt: Mqtt | None = None
     metrics: MetricsSection | None = None
+    sharing: SharingSection = SharingSection()  # type: ignore[call-arg]
 
     @model_validator(mode="after")
     def _pins_are_used_once(self) -> Settings:
@@ -267,6 +269,11 @@ class Settings(Section):
     @model_validator(mode="after")
     def _key_server_is_shown_who_asks(self) -> Settings:
         require_identity(self.storage, self.mqtt)
+        return self
+
+    @model_validator(mode="after")
+    def _shared_faces_are_guarded(self) -> Settings:
+        require_guarded(self.sharing, self.storage, self.mqtt)
         return self
 
     @model_validator(mode="after")

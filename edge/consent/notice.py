@@ -12,7 +12,10 @@ CURRENT = "2026-2"
 GREETING_NOTICE = "greeting-2026-2"
 """The notice about showing the name on the display at the door."""
 
-VERSIONS = ("2026-1", "greeting-2026-1", CURRENT, GREETING_NOTICE)
+SHARED = "shared-2026-1"
+"""The notice about the face where faces go to the other doors that a person names."""
+
+VERSIONS = ("2026-1", "greeting-2026-1", CURRENT, GREETING_NOTICE, SHARED)
 """Every notice that was ever shown: consents of years ago name theirs."""
 
 
@@ -40,8 +43,13 @@ class Operator:
         return bool(self.name and self.contact)
 
 
-def notice_text(version: str, language: str, operator: Operator | None = None) -> str:
-    """Return what a person reads before agreeing to the notice of this version."""
+def notice_text(
+    version: str, language: str, operator: Operator | None = None, others: tuple[str, ...] = ()
+) -> str:
+    """Return what a person reads before agreeing to the notice of this version.
+
+    `others` are the doors that a face can go to, as `SHARED` names them.
+    """
     its = operator or Operator()
     ways = [Message(f"notice.way.{way}") for way in its.other_ways] or Message("notice.way.staff")
     return message(
@@ -54,6 +62,7 @@ def notice_text(version: str, language: str, operator: Operator | None = None) -
         keep_days=its.keep_days,
         platform=Message("notice.platform") if its.is_reporting else "",
         ways=ways,
+        others=", ".join(others) or Message("notice.no_others"),
     ).said(language)
 
 

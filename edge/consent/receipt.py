@@ -22,7 +22,11 @@ PREFIX = "FGR1"
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was destroyed. `withdrawn_at` is ISO 8601 UTC, `key` the destroyed key's fingerprint."""
+    """What was destroyed. `withdrawn_at` is ISO 8601 UTC, `key` the destroyed key's fingerprint.
+
+    `asked` are other doors that knew the face and were asked to erase it. When the last of them has, a
+    second receipt names them as `answered`.
+    """
 
     door: str
     resident_id: str
@@ -30,11 +34,14 @@ class Receipt:
     templates: int
     consents: int
     key: str
+    asked: tuple[str, ...] = ()
+    answered: tuple[str, ...] = ()
 
 
 def signed(receipt: Receipt, key: Ed25519PrivateKey) -> str:
     """Return the receipt as one line of ASCII: prefix, content and Ed25519 signature, dot-separated."""
-    body = json.dumps(asdict(receipt), sort_keys=True, separators=(",", ":")).encode()
+    fields = {name: value for name, value in asdict(receipt).items() if value != ()}
+    body = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
     return ".".join((PREFIX, _text(body), _text(key.sign(PREFIX.encode() + body))))
 
 
@@ -48,7 +55,9 @@ def verified(line: str, key: Ed25519PublicKey) -> Receipt:
             raise ConsentRefused(f"{prefix[:16]!r} begins no receipt of this version ({PREFIX})")
         body = _bytes(body_text)
         key.verify(_bytes(signature), prefix.encode() + body)
-        return Receipt(**json.loads(body))
+        fields = json.loads(body)
+        doors = {name: tuple(fields[name]) for name in ("asked", "answered") if name in fields}
+        return Receipt(**(fields | doors))
     except (InvalidSignature, ValueError, TypeError) as error:
         raise ConsentRefused("not a receipt that this door signed; compare it with the paper") from error
 
@@ -80,7 +89,12 @@ def printed(receipt: Receipt, line: str, language: str = "en", zone: tzinfo = UT
     """Return the receipt as a page of text in the time of `zone`, the signed line below."""
     at = datetime.fromisoformat(receipt.withdrawn_at).astimezone(zone)
     facts = asdict(receipt) | {"at": f"{at:%Y-%m-%d %H:%M:%S}", "zone": zone_name(zone, language)}
-    return say("receipt.page", language, **facts, line=line)
+    elsewhere = "".join(
+        say(f"receipt.{what}", language, doors=", ".join(doors))
+        for what, doors in (("asked", receipt.asked), ("answered", receipt.answered))
+        if doors
+    )
+    return say("receipt.page", language, **facts, elsewhere=elsewhere, line=line)
 
 
 def _text(data: bytes) -> str:

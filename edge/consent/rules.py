@@ -39,6 +39,8 @@ class Statement:
     is_minor: bool = False
     guardian: str = ""
     purpose: str = PURPOSE
+    doors: tuple[str, ...] = ()
+    """Other doors that may know the face, too."""
 
 
 def consent_from(
@@ -67,6 +69,7 @@ def consent_from(
         recorded_by,
         is_minor=statement.is_minor,
         guardian=guardian or None,
+        doors=statement.doors,
     )
 
 

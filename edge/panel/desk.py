@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from edge.consent.notice import Operator
 from edge.domain import EventDraft
@@ -16,12 +16,12 @@ from edge.web.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
     from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from edge.domain import DoorEvent, Image, OperatingPoint
+    from edge.domain import Consent, DoorEvent, Image, OperatingPoint, Template
     from edge.enrol.session import EnrolmentOutcome
     from edge.findings import CheckupFinding
     from edge.panel.gate_screen import GateKeys, GateScreen
@@ -54,6 +54,22 @@ class Recogniser:
     point: Callable[[int], OperatingPoint]
 
 
+class FaceSharing(Protocol):
+    """How a face goes to other doors, and is taken back from there."""
+
+    def doors(self) -> tuple[str, ...]:
+        """Return the doors that a face enrolled here can go to, by id."""
+
+    def offer(self, consent: Consent, templates: Sequence[Template], notice: str) -> None:
+        """Offer a face that was stored to the doors of its consent; `notice` is the text that was read."""
+
+    def reach(self, resident_id: str) -> Mapping[str, str]:
+        """Return what is known of a person's face elsewhere: door -> pending, known, erasing or erased."""
+
+    def end(self, resident_id: str, at: datetime) -> tuple[str, ...]:
+        """End what a person consented to elsewhere, and return the doors that are asked to erase."""
+
+
 @dataclass(frozen=True, slots=True)
 class PanelServices:
     """One door as seen from the panel.
@@ -64,9 +80,9 @@ class PanelServices:
     panel runs without the door, `keys` what can be pressed on it, and `words` what the staff have it
     say. `door` returns the door's state in words (`contact`, `lock`, `secured`, `alarms`). `back_up`
     (passphrase) makes an encrypted backup, which the caller deletes. `sight` finds faces for the live
-    view; `unmatched` returns who is enrolled and yet not matched by the door, and why; `findings` what
-    a look at the whole door found, as `facegate doctor` has it. What is None is not connected, and its
-    page says so.
+    view; `sharing` sends faces to other doors; `unmatched` returns who is enrolled and yet not matched by
+    the door, and why; `findings` what a look at the whole door found, as `facegate doctor` has it. What is
+    None is not connected, and its page says so.
     """
 
     door_id: str
@@ -94,6 +110,7 @@ class PanelServices:
     unmatched: Callable[[], Mapping[str, str]] = dict
     findings: Callable[[], Sequence[CheckupFinding]] = tuple
     liveness: str = "full"
+    sharing: FaceSharing | None = None
 
     def note(self, kind: Kind, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
         """Commit an event before it happens. Raises `JournalUnavailable`: what is not logged is not done."""

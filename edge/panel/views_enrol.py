@@ -8,7 +8,7 @@ import cv2
 from starlette.responses import JSONResponse, Response
 
 from edge.camera.image import decode_image
-from edge.consent.notice import CURRENT, notice_text
+from edge.consent.notice import CURRENT, SHARED, notice_text
 from edge.consent.rules import Statement, consent_from
 from edge.domain import Resident
 from edge.enrol.earlier import FaceRelation, earlier_face, end_older, replaced_facts
@@ -46,7 +46,8 @@ def form(ask: Ask) -> Response:
         return ask.to("/enrol/now")
     return ask.page(
         "enrol.html",
-        notice=notice_text(CURRENT, ask.language, ask.desk.operator),
+        notice=_notice(ask),
+        others=_others(ask),
         wanted=ask.request.query_params,
     )
 
@@ -131,6 +132,9 @@ def save(ask: Ask) -> Response:
     with ask.desk.doing(Kind.ENROL_SAVED, about=resident.id, **facts, **override):
         ask.desk.consents.record(consent)
         ask.desk.residents.put(resident, rows)
+        if ask.desk.sharing is not None:
+            notice = _notice(ask, statement.notice, statement.language)
+            ask.desk.sharing.offer(consent, rows, notice)
     desk = ask.desk
     end_older(desk.consents, consent, ask.session.user, desk.clock, desk.log.record)
     ask.desk.studio.end()
@@ -221,6 +225,8 @@ def _stated(ask: Ask) -> tuple[Statement, str]:
         language=ask.language,
         is_minor="minor" in ask.form,
         guardian=ask.form.get("guardian", "")[:200],
+        notice=SHARED if _others(ask) else CURRENT,
+        doors=tuple(door for door in _others(ask) if f"door:{door}" in ask.form),
     )
     desk = ask.desk
     consent_from(statement, ask.session.user, desk.clock.now(), minors_allowed=desk.minors_allowed)
@@ -248,6 +254,19 @@ def _earlier(ask: Ask, enrolment: Enrolment) -> EarlierFace | None:
         return None
     desk, who = ask.desk, enrolment.statement.resident_id
     return earlier_face(desk.residents, who, outcome.rows, desk.recogniser.model_id, outcome.report.threshold)
+
+
+def _others(ask: Ask) -> tuple[str, ...]:
+    """Return the other doors that a face can go to, none where faces stay here."""
+    return ask.desk.sharing.doors() if ask.desk.sharing else ()
+
+
+def _notice(ask: Ask, version: str | None = None, language: str | None = None) -> str:
+    """Return the notice that is read here now, or the one of a version in a language."""
+    others = _others(ask)
+    return notice_text(
+        version or (SHARED if others else CURRENT), language or ask.language, ask.desk.operator, others
+    )
 
 
 def _resident(ask: Ask, enrolment: Enrolment) -> Resident:

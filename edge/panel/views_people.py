@@ -88,6 +88,7 @@ def resident(ask: Ask) -> Response:
         unmatched=ask.desk.unmatched().get(person.id),
         again=person.id in ask.desk.residents.other_models(ask.desk.recogniser.model_id),
         few_advice=_few_advice(ask, person),
+        reach=ask.desk.sharing.reach(person.id) if ask.desk.sharing else {},
         is_welcomed=bool(_greetings(ask, person)),
         greeting_notice=notice_text(GREETING_NOTICE, ask.language, ask.desk.operator),
     )
@@ -152,6 +153,8 @@ def withdraw(ask: Ask) -> Response:
     office = WithdrawalDesk(
         desk.door_id, desk.residents, desk.consents, desk.receipt_key, desk.clock, desk.log
     )
+    if desk.sharing is not None:
+        office = replace(office, elsewhere=desk.sharing.end)
     receipt, line = office.withdraw(person.id, ask.session.user)
     page = printed(receipt, line, ask.language, ask.desk.zone)
     return ask.page("receipt.html", text=page, qr=_qr(line), person=person)

@@ -48,6 +48,7 @@ from edge.service.property.configuration import CONFIGURATION_FILE, Configuratio
 from edge.service.property.side import PropertySide, RunningDoor
 from edge.service.recognition.consent import FollowedConsents
 from edge.service.recognition.liveness import make_liveness
+from edge.service.sharing.parts import make_sharing
 from edge.service.surroundings import Surroundings
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.credentials import CREDENTIALS_FILE
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from edge.service.chores.housekeeping import Pruner
     from edge.service.chores.storage import FileState
     from edge.service.parts import Seeing
+    from edge.service.sharing.parts import Sharing
     from edge.store.residents import ResidentStore
 
 logger = logging.getLogger(__name__)
@@ -123,7 +125,10 @@ class DoorService:
         self._time = TrustedTime(self._clock, data / CLOCK_FILE, around.is_synchronised, has_rtc=has_rtc)
         self._environ = environ
         self._notifier = Notifier(environ)
-        self._consents = FollowedConsents(lambda: ConsentLedger(data / CONSENTS_FILE, is_patient=True))
+        self._sharing: Sharing | None = None
+        self._consents = FollowedConsents(
+            lambda: ConsentLedger(data / CONSENTS_FILE, is_patient=True), self._counting_elsewhere
+        )
         self._slot = FrameSlot(self._clock)
         self._meter = Meter(self._slot)
         self._boot = str(uuid.uuid4())
@@ -236,7 +241,8 @@ class DoorService:
         )
         gallery = None if seeing is None else seeing.follower.gallery
         liveness = "unavailable" if seeing is None else seeing.liveness.state
-        side = PropertySide(door, gallery, self._restarter(), liveness)
+        self._sharing = make_sharing(door, seeing, lambda: self._time.ran_seconds, stack)
+        side = PropertySide(door, gallery, self._restarter(), liveness, self._sharing)
         watch = StorageWatch(self._files(store, rules), lambda kind, data: self._note(kind, **data))
         self._note(Kind.SERVICE_STARTED, version=__version__, recognition=seeing is not None, **problems)
         problem = problems.get("models") if seeing is None else seeing.liveness.problem
@@ -247,6 +253,10 @@ class DoorService:
         if starts >= MANY_RESTARTS:
             self._note(Kind.HEALTH_RESTARTS, starts=starts, within_seconds=RESTARTS_SECONDS)
         return Parts(door, seeing, side, panel, watch)
+
+    def _counting_elsewhere(self) -> frozenset[str]:
+        """Return the consents given at other doors that count here now."""
+        return frozenset() if self._sharing is None else self._sharing.exchange.counting()
 
     def _files(self, store: ResidentStore, rules: DoorRules) -> dict[str, FileState]:
         files: dict[str, FileState] = {

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from edge.durable import write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority, write_private
+from edge.site.sharing import SharingDoors
 from edge.site.signing import KEY, signing_folder, signing_key
 from edge.wire.names import DEVICE_ID, HUB, ROOT, WORKER, is_hub
 from edge.wire.signing import Signer, TrustedKeys
@@ -175,6 +176,7 @@ class Site:
                 f"door {door_id!r}: this site has no such door; it has {', '.join(self.doors())}"
             )
         authority.revoke(bundle / "door.crt")
+        SharingDoors(self._folder).exclude_if_listed(door_id)
         revoked = self._folder / "revoked" / f"{door_id}-{secrets.token_hex(4)}"
         revoked.parent.mkdir(mode=0o700, exist_ok=True)
         bundle.rename(revoked)

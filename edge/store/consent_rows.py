@@ -60,12 +60,16 @@ CONSENTS = Schema(
                 last_grant TEXT NOT NULL,
                 since REAL NOT NULL)""",
         ),
+        # Consents that ended anywhere on the site: this only grows, and what is in it never counts again.
+        ("CREATE TABLE ended (id TEXT PRIMARY KEY, at TEXT NOT NULL)",),
     ),
 )
 
 COLUMNS = "id, resident_id, given_at, withdrawn_at, sealed"
 SEALED = ("notice", "language", "purpose", "recorded_by", "is_minor", "guardian")
 """Fields of `Consent` that nobody reads off a stolen card."""
+ELSEWHERE = ("doors", "origin")
+"""Such fields that older versions did not write."""
 
 
 def migrating(sealer: Sealer) -> Mapping[str, Callable[..., bytes]]:
@@ -80,7 +84,7 @@ def migrating(sealer: Sealer) -> Mapping[str, Callable[..., bytes]]:
 
 def columns_of(consent: Consent, sealer: Sealer) -> tuple[Any, ...]:
     """Return a consent as the values of `COLUMNS`."""
-    fields = {name: getattr(consent, name) for name in SEALED}
+    fields = {name: getattr(consent, name) for name in (*SEALED, *ELSEWHERE)}
     sealed = _sealed(sealer, consent.id, fields)
     given_at, withdrawn_at = to_text(consent.given_at), to_text(consent.withdrawn_at)
     return consent.id, consent.resident_id, given_at, withdrawn_at, sealed
@@ -91,6 +95,7 @@ def consent_of(row: tuple[Any, ...], sealer: Sealer) -> Consent:
     identity, resident_id, given_at, withdrawn_at, sealed = row
     try:
         fields = json.loads(sealer.open(sealed, record_context("consent", identity)))
+        fields["doors"] = tuple(fields.get("doors", ()))
         return Consent(
             id=identity,
             resident_id=resident_id,

@@ -16,6 +16,7 @@ from edge.store.resident_rows import to_text
 from edge.store.shared import SharedDatabase
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
@@ -139,6 +140,38 @@ class ConsentLedger:
         ]
         return tuple(one for one in older if self.end(one.id, at))
 
+    def record_all(self, consents: Iterable[Consent]) -> None:
+        """Store consents that were given elsewhere, in one step.
+
+        One that is there stays as it is, and one that has ended does not come back.
+        """
+        sql = (
+            f"INSERT OR IGNORE INTO consents ({COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5"  # noqa: S608 - constants
+            " WHERE NOT EXISTS (SELECT 1 FROM ended WHERE id = ?1)"
+        )
+        with self._file.writing() as connection:
+            connection.executemany(sql, [columns_of(consent, self._sealer) for consent in consents])
+
+    def end_for_good(self, ids: Iterable[str], at: datetime) -> frozenset[str]:
+        """Let these consents never count (again), known here or not; return which are news."""
+        rows = [(one, to_text(at)) for one in ids]
+        ended = "UPDATE consents SET withdrawn_at = ? WHERE id = ? AND withdrawn_at IS NULL"
+        with self._file.writing() as connection:
+            known = _ended(connection)
+            connection.executemany("INSERT OR IGNORE INTO ended VALUES (?, ?)", rows)
+            connection.executemany(ended, [(when, one) for one, when in rows])
+        return frozenset(one for one, _ in rows) - known
+
+    def ended(self) -> frozenset[str]:
+        """Return every consent that ended, here or anywhere on the site as far as this door was told."""
+        with self._file.using() as connection:
+            return _ended(connection)
+
+    def ended_for_good(self) -> frozenset[str]:
+        """Return those of them that other doors are told of: consents that named several doors."""
+        with self._file.using() as connection:
+            return frozenset(row[0] for row in connection.execute("SELECT id FROM ended"))
+
     def note_uses(self, last_used: Mapping[str, datetime]) -> None:
         """Remember when each face was last let in; an earlier time than is known changes nothing."""
         sql = (
@@ -166,6 +199,12 @@ class ConsentLedger:
         with self._file.writing() as connection:
             connection.execute("DELETE FROM ages")
             connection.executemany("INSERT INTO ages VALUES (?, ?, ?, ?)", rows)
+
+    def complete_receipt(self, resident_id: str, receipt: str) -> None:
+        """Store the later receipt, which says that every door has answered, in place of the first."""
+        sql = "UPDATE consents SET receipt = ? WHERE resident_id = ? AND receipt NOT NULL"
+        with self._file.writing() as connection:
+            connection.execute(sql, (receipt, resident_id))
 
     def keep_receipt(self, resident_id: str, receipt: str) -> None:
         """Store the receipt of a withdrawal beside the consents it ended."""
@@ -207,6 +246,11 @@ class ConsentLedger:
                 LOG.error("consent %s of %s cannot be read, record it anew: %s", *row[:2], error)  # noqa: TRY400
 
 
+def _ended(connection: sqlite3.Connection) -> frozenset[str]:
+    sql = "SELECT id FROM ended UNION SELECT id FROM consents WHERE withdrawn_at NOT NULL"
+    return frozenset(row[0] for row in connection.execute(sql))
+
+
 def bind_consent(store: ResidentStore, consent: Consent) -> int:
     """Put a resident's templates under this consent and return how many; a running door follows."""
     sql = "UPDATE templates SET consent_id = ? WHERE resident_id = ?"
@@ -214,6 +258,23 @@ def bind_consent(store: ResidentStore, consent: Consent) -> int:
         bound = connection.execute(sql, (consent.id, consent.resident_id)).rowcount
         connection.execute("UPDATE residents SET version = ? WHERE id = ?", (version, consent.resident_id))
     return int(bound)
+
+
+def erase_faces_under(store: ResidentStore, consents: Iterable[str]) -> dict[str, int]:
+    """Erase the templates under these consents, and the key of who then has none; return whose, how many."""
+    gone: dict[str, int] = {}
+    sql = "DELETE FROM templates WHERE consent_id = ? RETURNING resident_id"
+    with store.writing() as (connection, version):
+        for consent in consents:
+            for (who,) in connection.execute(sql, (consent,)).fetchall():
+                gone[who] = gone.get(who, 0) + 1
+        for who in gone:
+            connection.execute("UPDATE residents SET version = ? WHERE id = ?", (version, who))
+    store.forget_old_pages()
+    faceless = sorted(who for who in gone if not store.templates_count(who))
+    if faceless:
+        store.sealer.forget_all(faceless)
+    return gone
 
 
 def people_with_faces(store: ResidentStore) -> frozenset[str]:

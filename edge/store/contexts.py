@@ -5,6 +5,19 @@ from __future__ import annotations
 RECORDS = ""
 """Stands for the door's own record key where a person's id would be; nobody's id is empty."""
 
+DEVICES = "\x01"
+"""Begins what stands for a key of the device itself: nobody's id begins with a sign that is not printable."""
+
+
+def device_context(name: str) -> bytes:
+    """Return what a secret of the device is bound to: its key is its own, wrapped by the site's key."""
+    return f"facegate device\0{DEVICES}{name}\0".encode()
+
+
+def is_devices(person: str) -> bool:
+    """Return whether this names a key of the device, and nobody's."""
+    return person.startswith(DEVICES)
+
 
 def context_of(resident_id: str, model_id: str) -> bytes:
     """Return what a sealed template is bound to; its key is the person's own."""

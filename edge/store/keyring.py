@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from edge.errors import KeyUnavailable, StoreDamaged, StoreError, StoreUnavailable
-from edge.store.contexts import RECORDS, person_of
+from edge.store.contexts import RECORDS, is_devices, person_of
 from edge.store.database import Schema
 from edge.store.sealer import KEY_BYTES, AesGcmSealer
 from edge.store.shared import SharedDatabase
@@ -153,7 +153,14 @@ class Keyring:
             rows = connection.execute(
                 "SELECT resident_id FROM person_keys UNION SELECT resident_id FROM next_keys ORDER BY 1"
             ).fetchall()
-        return tuple(row[0] for row in rows if row[0] != RECORDS)
+        return tuple(row[0] for row in rows if row[0] != RECORDS and not is_devices(row[0]))
+
+    def make_keys(self, people: Iterable[str]) -> None:
+        """Have a key for each of them, made in one step where there is none."""
+        with self._file.writing():
+            for person in people:
+                if not self._wrapped(person):
+                    self._new_sealer(person, self._site_wrap())
 
     @property
     def is_renewing(self) -> bool:
@@ -235,7 +242,7 @@ class Keyring:
             new = local if is_local else wrap
             again = new.seal(old.open(wrapped, _context(person)), _context(person))
             connection.execute(f"UPDATE {table} SET wrapped = ? WHERE resident_id = ?", (again, person))  # noqa: S608
-        return sum(person != RECORDS for person, _ in rows)
+        return sum(person != RECORDS and not is_devices(person) for person, _ in rows)
 
     def _site_wrap(self) -> AesGcmSealer:
         """Return what opens persons' keys now: another process may have changed the site's key."""

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from edge.errors import StoreError
 from edge.store.consent_rows import CONSENTS, FILE_OF_CONSENTS
 from edge.store.consent_rows import migrating as consents_migrating
-from edge.store.contexts import context_of, record_context
-from edge.store.database import open_database, transaction
+from edge.store.contexts import context_of, device_context, record_context
+from edge.store.database import NO_FUNCTIONS, open_database, transaction
+from edge.store.face_book import FACE_BOOK_FILE, FACES
 from edge.store.resident_rows import FILE_OF_RESIDENTS, NAME, RECORD, RESIDENTS
 from edge.store.resident_rows import migrating as residents_migrating
 
@@ -44,6 +45,7 @@ def reseal(folder: Path, keyring: Keyring) -> None:
             for path, schema, functions, renew in (
                 (folder / FILE_OF_RESIDENTS, RESIDENTS, residents_migrating(keyring), _renew_residents),
                 (folder / FILE_OF_CONSENTS, CONSENTS, consents_migrating(keyring), _renew_consents),
+                (folder / FACE_BOOK_FILE, FACES, NO_FUNCTIONS, _renew_face_book),
             )
             if path.exists()
         ]
@@ -95,5 +97,22 @@ def _renew_consents(connection: sqlite3.Connection, keyring: Keyring) -> int:
         again = keyring.renewed(sealed, record_context("consent", identity))
         if again is not None:
             connection.execute("UPDATE consents SET sealed = ? WHERE id = ?", (again, identity))
+            count += 1
+    return count
+
+
+def _renew_face_book(connection: sqlite3.Connection, keyring: Keyring) -> int:
+    """Do so for a book of shared faces."""
+    count = 0
+    for name, sealed in connection.execute("SELECT name, sealed FROM secrets").fetchall():
+        again = keyring.renewed(sealed, device_context(name))
+        if again is not None:
+            connection.execute("UPDATE secrets SET sealed = ? WHERE name = ?", (again, name))
+            count += 1
+    rows = connection.execute("SELECT consent, person, model, sealed FROM held").fetchall()
+    for consent, person, model, sealed in rows:
+        again = keyring.renewed(sealed, context_of(person, model))
+        if again is not None:
+            connection.execute("UPDATE held SET sealed = ? WHERE consent = ?", (again, consent))
             count += 1
     return count

@@ -13,6 +13,7 @@ from edge.errors import KeyUnavailable, StoreDamaged, StoreError
 from edge.store.contexts import context_of
 from edge.store.database import snapshot
 from edge.store.key_source import keyring_of
+from edge.store.keyring import Keyring
 from edge.store.resident_rows import (
     AFTER_MENDING,
     FILE_OF_RESIDENTS,
@@ -28,7 +29,7 @@ from edge.store.vectors import checked_resident, checked_vector, to_vector
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from edge.domain import Resident
@@ -136,6 +137,34 @@ class ResidentStore:
         self.forget_old_pages()
         return version
 
+    def put_faces(self, faces: Mapping[str, Sequence[Template]]) -> frozenset[str]:
+        """Give residents exactly these templates, in one step; return who is no resident and got none.
+
+        For faces that come from other doors: what a resident may do is the roster's and stays. Raises
+        `TemplateRefused` as `put` does.
+        """
+        given = {who: list(rows) for who, rows in faces.items()}
+        for who, templates in given.items():
+            for template in templates:
+                checked_vector(who, template)
+        if isinstance(self.sealer, Keyring):
+            self.sealer.make_keys(given)
+        with self.writing() as (connection, version):
+            rows = {who: [self._sealed(who, one) for one in templates] for who, templates in given.items()}
+            there = {row[0] for row in connection.execute("SELECT id FROM residents")}
+            for who in rows.keys() & there:
+                connection.execute("DELETE FROM templates WHERE resident_id = ?", (who,))
+                connection.execute("UPDATE residents SET version = ? WHERE id = ?", (version, who))
+                connection.executemany(
+                    "INSERT INTO templates (resident_id, model_id, kind, consent_id, enrolled_at, sealed)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    rows[who],
+                )
+        self.forget_old_pages()
+        strangers = frozenset(rows.keys() - there)
+        self.forget_keys(strangers)
+        return strangers
+
     def remove(self, resident_id: str) -> bool:
         """Erase a resident and every template, and say whether there was one.
 
@@ -168,6 +197,15 @@ class ResidentStore:
         """Return one resident's templates, of every model, in the order they were stored."""
         sql = "SELECT * FROM templates WHERE resident_id = ? ORDER BY id"
         return tuple(self._template(row) for row in self.query(sql, resident_id))
+
+    def templates_count(self, resident_id: str) -> int:
+        """Return how many templates of a resident there are. Needs no key."""
+        return int(self.query("SELECT count(*) FROM templates WHERE resident_id = ?", resident_id)[0][0])
+
+    def faces_by_consent(self) -> dict[str, str]:
+        """Return whose templates there are under each consent: consent -> resident id. Needs no key."""
+        sql = "SELECT DISTINCT consent_id, resident_id FROM templates WHERE consent_id NOT NULL"
+        return dict(self.query(sql))
 
     def other_models(self, model_id: str) -> dict[str, tuple[str, ...]]:
         """Return who must be enrolled again for `model_id`: resident id -> models there are.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from edge.errors import StoreError
@@ -98,8 +99,24 @@ def carry_withdrawals(old: Replaced, new: Path) -> tuple[str, ...]:
         return ()
     sql = "SELECT withdrawn_at, receipt, id FROM consents WHERE withdrawn_at NOT NULL"
     found = old.read(CONSENTS_FILE, CONSENTS, sql)
+    _carry_ended(old, new)
     mark = "UPDATE consents SET withdrawn_at = ?, receipt = ? WHERE id = ? AND withdrawn_at IS NULL"
     return _withdraw(new, mark, found[0] if found else [])
+
+
+def _carry_ended(old: Replaced, new: Path) -> None:
+    """Let no consent count in folder `new` that ended anywhere on the site, as far as `old` was told.
+
+    Faces that came from elsewhere are asked for again: what the backup holds of them may have ended since.
+    """
+    tables = old.read(CONSENTS_FILE, CONSENTS, "SELECT 1 FROM sqlite_master WHERE name = 'ended'")
+    told = tables and tables[0] and old.read(CONSENTS_FILE, CONSENTS, "SELECT id, at FROM ended")
+    by_time: dict[str, list[str]] = {}
+    for identity, at in told[0] if told else []:
+        by_time.setdefault(at, []).append(identity)
+    with closing(ConsentLedger(new / CONSENTS_FILE)) as ledger:
+        for at, ids in by_time.items():
+            ledger.end_for_good(ids, datetime.fromisoformat(at))
 
 
 def apply_withdrawals(new: Path, withdrawn: Mapping[str, str]) -> tuple[str, ...]:

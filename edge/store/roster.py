@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from edge.domain import RosterState
 from edge.errors import RosterDrift, StoreError
 from edge.store.resident_rows import RECORD, columns_of, opened_text, sealed_text
 from edge.store.vectors import checked_resident
+from edge.wire.records import FACES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -92,6 +94,31 @@ class SqliteRoster:
         """Return who was enrolled at this door and is not (yet) in the property's roster."""
         rows = self._store.query("SELECT id FROM residents WHERE source != ? ORDER BY id", SOURCE)
         return tuple(row[0] for row in rows)
+
+    def certificates(self, after: int = 0) -> dict[str, tuple[str, ...]]:
+        """Return the certificates of faces in the records changed after a revision, by resident id.
+
+        A record that cannot be opened has none.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        for identity, sealed in self._store.query("SELECT id, text FROM roster WHERE rev > ?", after):
+            found[identity] = ()
+            with suppress(StoreError):
+                record = json.loads(opened_text(self._store.sealer, RECORD, identity, sealed))
+                found[identity] = tuple(record.get(FACES, ()))
+        return found
+
+    def ids(self) -> frozenset[str]:
+        """Return everybody who is in the roster."""
+        return frozenset(row[0] for row in self._store.query("SELECT id FROM roster"))
+
+    def certificates_of(self, resident_id: str) -> tuple[str, ...]:
+        """Return the certificates of faces in one record, none when there is none."""
+        rows = self._store.query("SELECT text FROM roster WHERE id = ?", resident_id)
+        if not rows:
+            return ()
+        record = json.loads(opened_text(self._store.sealer, RECORD, resident_id, rows[0][0]))
+        return tuple(record.get(FACES, ()))
 
     def _apply(self, connection: sqlite3.Connection, change: RosterChange, version: int) -> None:
         if change.resident is None:

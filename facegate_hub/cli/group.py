@@ -26,6 +26,7 @@ from facegate_hub.cli.audit import audit
 from facegate_hub.cli.community import community, console, page
 from facegate_hub.cli.config import config, diagnostics
 from facegate_hub.cli.events import events
+from facegate_hub.cli.faces import faces
 from facegate_hub.cli.inbox import alarms, person
 from facegate_hub.cli.keys import keys
 from facegate_hub.cli.signer import group, principal, signer
@@ -256,6 +257,7 @@ def command(
 
 hub.add_command(staff)
 hub.add_command(events)
+hub.add_command(faces)
 hub.add_command(audit)
 hub.add_command(config)
 hub.add_command(diagnostics)

@@ -129,19 +129,23 @@ def withdraw(resident_id: str, by: str, language: str, data: Path) -> None:
 
     Example: facegate consent withdraw flat-1203
     """
+    from dataclasses import replace
     from functools import partial
 
     from edge.consent.receipt import printed
     from edge.enrol.withdrawal import WithdrawalDesk
     from edge.runtime.clock import SystemClock
     from edge.service.panel.office import RECEIPT_KEY_FILE
+    from edge.service.sharing.desk import opened_records
     from edge.web.tls import signing_key
 
     with opened(data) as (store, ledger, note):
         _require(store, resident_id)
         key = partial(signing_key, data / RECEIPT_KEY_FILE)
         desk = WithdrawalDesk(note.door_id, store, ledger, key, SystemClock(), note)
-        receipt, line = desk.withdraw(resident_id, by)
+        with opened_records(note.door_id, store, ledger) as shared:
+            desk = desk if shared is None else replace(desk, elsewhere=shared.end)
+            receipt, line = desk.withdraw(resident_id, by)
     click.echo(printed(receipt, line, language))
 
 

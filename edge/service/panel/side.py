@@ -205,6 +205,7 @@ class PanelSide:
             back_up=backup_maker(door.data, self._clock),
             liveness=liveness,
             findings=self._checkup(ties, desk.consents, liveness).findings,
+            sharing=None if ties.property.sharing is None else ties.property.sharing.desk,
             unmatched=(dict) if seeing is None else (lambda: seeing.follower.unmatched),
         )
 

@@ -25,6 +25,7 @@ from edge.sync.desk import CommandDesk
 from edge.sync.discovery import Announcer, discovery
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
+from edge.sync.post import PostBox
 from edge.sync.publisher import EventPublisher
 from edge.sync.state import StateReporter
 from edge.wire.proof import Identity, Notary, Origin
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from edge.broker.client import LinkPart
     from edge.config.mqtt import Mqtt
     from edge.ports import Clock, EventWriter
+    from edge.service.sharing.exchange import FaceExchange
     from edge.store.residents import ResidentStore
     from edge.sync.configuration import Keeper
     from edge.sync.desk import Execute
@@ -64,6 +66,8 @@ class DoorSide:
     report: Callable[[], dict[str, Any]]
     configuration: Keeper | None = None
     """None: the property changes no settings here."""
+    sharing: FaceExchange | None = None
+    """None: faces stay in the device that took them."""
 
 
 class PropertyLink:
@@ -152,7 +156,11 @@ class PropertyLink:
     def _listen(self, path: Path) -> None:
         try:
             keys = load_trusted_keys(path)
-            self._clerks.append(self._follower(keys))
+            follower = self._follower(keys)
+            self._clerks.append(follower)
+            if (exchange := self._door.sharing) is not None:
+                exchange.newest_list = lambda: follower.doors_number
+                self._clerks.append(PostBox(self._settings, exchange))
             if (keeper := self._door.configuration) is not None:
                 self._clerks.append(self._wishes(keys, keeper))
             self._clerks.append(self._desk(keys))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from edge.service.entry.rules import DoorRules
     from edge.service.hardware import DoorHardware
     from edge.service.property.configuration import Configuration
+    from edge.service.sharing.parts import Sharing
     from edge.store.residents import ResidentStore
     from edge.store.retention import Retention
 
@@ -72,8 +73,11 @@ class PropertySide:
         gallery: LiveGallery | None,
         restart: Callable[[], None] | None,
         liveness: str = "unavailable",
+        sharing: Sharing | None = None,
     ) -> None:
         self._door = door
+        self.sharing = sharing
+        """What shares faces with other doors, None where nothing does."""
         self.link: Callable[[], dict[str, Any]] | None = None
         """How the link to the property is, None without a broker."""
         self.window = EnrolWindow(door.clock, door.events)
@@ -130,6 +134,7 @@ class PropertySide:
             self._commands.execute,
             self._report.read,
             door.configuration,
+            None if self.sharing is None else self.sharing.exchange,
         )
         spread = random.Random()  # noqa: S311 - spreads load, guards nothing
         joining = Joining(lambda: PropertyLink(section, side), self._note_problem, spread)

@@ -32,12 +32,13 @@ class ConsentGate:
     Asks the ledger each time. Raises `StoreError` when it cannot be read: then nothing may be matched.
     """
 
-    def __init__(self, ledger: ConsentLedger) -> None:
+    def __init__(self, ledger: ConsentLedger, counting: Callable[[], frozenset[str]] = frozenset) -> None:
         self._ledger = ledger
+        self._counting = counting
 
     def permitted(self, templates: Iterable[Template]) -> list[Template]:
         """Return the templates that may be matched, in their order; the log says who is left out."""
-        kept, objections = matchable(templates, self._ledger.in_force())
+        kept, objections = matchable(templates, here_and(self._counting(), self._ledger.in_force()))
         if objections:
             logger.warning("%s", in_words(objections))
         return kept
@@ -47,10 +48,19 @@ class FollowedConsents:
     """The consents in force, kept up to date. One thread.
 
     `open_ledger` is called when the ledger is first needed, and again after it could not be read.
+    `counting` says which consents given at other doors count here now; by default none does.
     """
 
-    def __init__(self, open_ledger: Callable[[], ConsentLedger]) -> None:
+    def __init__(
+        self,
+        open_ledger: Callable[[], ConsentLedger],
+        counting: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
         self.in_force: Mapping[str, Consent] = {}
+        self.waiting: frozenset[str] = frozenset()
+        """Consents given at other doors that do not count here now; nobody has to sign anything for that."""
+        self._counting = counting
+        self._counted: frozenset[str] = frozenset()
         self._open = open_ledger
         self._ledger: ConsentLedger | None = None
         self._mark: tuple[int, int] | None = None
@@ -92,13 +102,20 @@ class FollowedConsents:
     def _read(self) -> frozenset[str]:
         if self._ledger is None:
             self._ledger = self._open()
-        mark = self._ledger.mark()
-        if mark == self._mark:
+        mark, counting = self._ledger.mark(), self._counting()
+        if mark == self._mark and counting == self._counted:
             return frozenset()
-        before, now = self.in_force, self._ledger.in_force()
+        given = self._ledger.in_force()
+        before, now = self.in_force, here_and(counting, given)
+        self.waiting = frozenset(given.keys() - now.keys())
         changed = before.keys() ^ now.keys()
-        self.in_force, self._mark = now, mark
+        self.in_force, self._mark, self._counted = now, mark, counting
         return frozenset((now.get(one) or before[one]).resident_id for one in changed)
+
+
+def here_and(counting: frozenset[str], given: Mapping[str, Consent]) -> dict[str, Consent]:
+    """Return the consents given at this door, and those of other doors that count here now."""
+    return {one: consent for one, consent in given.items() if not consent.origin or one in counting}
 
 
 def in_words(objections: Mapping[str, Reason]) -> str:

@@ -141,7 +141,9 @@ class GalleryFollower:
         self._gallery.remove(resident_id)
 
     def _permitted(self, resident_id: str, model_id: str) -> list[Template]:
-        own = [one for one in self._store.templates_of(resident_id) if one.model_id == model_id]
+        waiting = self._consents.waiting
+        found = (one for one in self._store.templates_of(resident_id) if one.model_id == model_id)
+        own = [one for one in found if one.consent_id not in waiting]
         kept, objections = matchable(own, self._consents.in_force)
         self.objections |= objections
         return kept

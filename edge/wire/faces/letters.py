@@ -70,7 +70,7 @@ _CONTENT: dict[LetterKind, dict[str, Any]] = {
     LetterKind.KEY: {
         "number": Whole(1, about="grows with every key; a later one counts"),
         "public": _base64(PUBLIC_BYTES, "ML-KEM-768 public key, then X25519"),
-        "ended": Whole(about="how many ended consents the writer knows"),
+        "ended": Whole(about="fingerprint of the ended consents that the writer knows: 52 bits of SHA-256"),
         "answer": Flag("wants the reader's key, and the ended consents it lacks"),
     },
     LetterKind.ASK: {"consents": _CONSENTS},

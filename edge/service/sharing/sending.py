@@ -1,0 +1,131 @@
+"""Sending faces: those enrolled just now unasked, others to a door that asks and may have them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from edge.errors import StoreError, SyncError
+from edge.store.face_book import PENDING
+from edge.wire.faces.certificate import SignedCertificate
+from edge.wire.faces.door_list import RECEIVES
+from edge.wire.faces.envelope import MOST_RECEIVERS, EnvelopeHeader, FaceEnvelope
+from edge.wire.faces.letters import Letter, LetterKind, envelope_content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from edge.service.sharing.register import FaceRegister
+    from edge.service.sharing.ties import SharingTies
+    from edge.store.face_book import HeldFace, Peer
+    from edge.wire.faces.certificate import FaceCertificate
+
+logger = logging.getLogger(__name__)
+
+MOST_PUSHED = 10
+"""Faces a minute that are sent without being asked for; of more, doors ask for a hundred at a time."""
+MOST_ANSWERED = 60
+"""Questions of one door a minute."""
+MINUTE = 60.0
+
+
+class Sending:
+    """Seals what may go where. One thread."""
+
+    def __init__(self, ties: SharingTies, register: FaceRegister) -> None:
+        self._ties = ties
+        self._register = register
+        self._pushed: dict[str, float] = {}
+        self._sent_certificates: set[str] = set()
+        self._answered: dict[str, list[float]] = {}
+
+    def fresh(self, now: float) -> Iterator[Letter]:
+        """Give the faces that were listed just now, sealed for the doors of their consents.
+
+        Nothing leaves before the property lists it: until then no door may have it.
+        """
+        pending: dict[str, list[str]] = {}
+        listed = self._register.listed
+        for one in self._ties.book.reach(PENDING):
+            if one.consent not in self._pushed and one.consent in listed:
+                pending.setdefault(one.consent, []).append(one.door)
+        if not pending:
+            return
+        held, peers = self._ties.book.held(), self._peers()
+        for consent, doors in pending.items():
+            lately = sum(now - at < MINUTE for at in self._pushed.values())
+            there = [door for door in doors if door in peers and self._may_have(door)]
+            if consent not in held or held[consent].number is not None or not there:
+                continue
+            self._pushed[consent] = now if lately < MOST_PUSHED else now - MINUTE
+            if lately < MOST_PUSHED:
+                yield from self._sealed(held[consent], _says(held[consent]), there, peers)
+
+    def unlisted(self, *, is_remembering: bool) -> Iterator[Letter]:
+        """Give the certificates of faces enrolled here that the property does not list yet."""
+        if is_remembering:
+            self._sent_certificates = set()
+        known = self._register.listed.keys() | self._sent_certificates
+        ended = self._ties.consents.ended()
+        for consent, one in self._ties.book.held().items():
+            if one.number is None and consent not in known and consent not in ended:
+                self._sent_certificates.add(consent)
+                yield self._letter(LetterKind.CERTIFICATE, [], certificate=one.certificate)
+
+    def answers(self, question: Letter, now: float) -> list[Letter] | None:
+        """Return the faces a door asks for and may have; None when its receiving key is not known."""
+        door = question.sender
+        times = [at for at in self._answered.get(door, []) if now - at < MINUTE]
+        self._answered[door] = [*times, now]
+        if len(times) >= MOST_ANSWERED or not self._may_have(door):
+            return []
+        peers, held = self._peers(), self._ties.book.held()
+        if door not in peers:
+            return None
+        ended = self._ties.consents.ended()
+        letters: list[Letter] = []
+        for consent in question.content["consents"]:
+            face = self._register.listed.get(consent)
+            if face is None or door not in face.doors or consent not in held or consent in ended:
+                continue
+            letters += self._sealed(held[consent], face, [door], peers)
+        return letters
+
+    def _sealed(
+        self, one: HeldFace, face: FaceCertificate, doors: Sequence[str], peers: dict[str, Peer]
+    ) -> Iterator[Letter]:
+        try:
+            body = self._ties.book.body_of(one)
+        except StoreError as error:
+            logger.warning("%s: cannot be sent: %s", one.person, error)
+            return
+        for start in range(0, len(doors), MOST_RECEIVERS):
+            several = doors[start : start + MOST_RECEIVERS]
+            header = EnvelopeHeader.of(
+                face, self._ties.device, {door: peers[door].number for door in several}
+            )
+            try:
+                envelope = FaceEnvelope.seal(header, body, {door: peers[door].public for door in several})
+            except SyncError as error:
+                logger.warning("%s: cannot be sealed for %s: %s", one.person, several, error)
+                continue
+            yield self._letter(LetterKind.ENVELOPE, several, **envelope_content(envelope))
+
+    def _peers(self) -> dict[str, Peer]:
+        """Return the receiving keys of doors that the newest list has with the very key that signed them."""
+        listed = self._register.doors.doors
+        return {
+            door: one
+            for door, one in self._ties.book.peers().items()
+            if door in listed and listed[door].key == one.signer
+        }
+
+    def _may_have(self, door: str) -> bool:
+        return self._register.doors.has_role(door, RECEIVES)
+
+    def _letter(self, kind: LetterKind, to: Sequence[str], **content: object) -> Letter:
+        return Letter(self._ties.authority.site, self._ties.device, tuple(to), kind, dict(content))
+
+
+def _says(one: HeldFace) -> FaceCertificate:
+    return SignedCertificate.parse(one.certificate).says
