@@ -143,25 +143,22 @@ class ResidentStore:
         For faces that come from other doors: what a resident may do is the roster's and stays. Raises
         `TemplateRefused` as `put` does.
         """
-        given = {who: list(rows) for who, rows in faces.items()}
-        for who, templates in given.items():
-            for template in templates:
-                checked_vector(who, template)
+        given = {who: [(one, checked_vector(who, one)) for one in rows] for who, rows in faces.items()}
         if isinstance(self.sealer, Keyring):
             self.sealer.make_keys(given)
         with self.writing() as (connection, version):
-            rows = {who: [self._sealed(who, one) for one in templates] for who, templates in given.items()}
             there = {row[0] for row in connection.execute("SELECT id FROM residents")}
-            for who in rows.keys() & there:
+            for who in given.keys() & there:
+                rows = [self._sealed(who, template, plain) for template, plain in given[who]]
                 connection.execute("DELETE FROM templates WHERE resident_id = ?", (who,))
                 connection.execute("UPDATE residents SET version = ? WHERE id = ?", (version, who))
                 connection.executemany(
                     "INSERT INTO templates (resident_id, model_id, kind, consent_id, enrolled_at, sealed)"
                     " VALUES (?, ?, ?, ?, ?, ?)",
-                    rows[who],
+                    rows,
                 )
         self.forget_old_pages()
-        strangers = frozenset(rows.keys() - there)
+        strangers = frozenset(given.keys() - there)
         self.forget_keys(strangers)
         return strangers
 
