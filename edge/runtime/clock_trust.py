@@ -101,6 +101,7 @@ class TrustedTime:
         self._stamp = stamp_of(floor_file)
         self._line: tuple[datetime, float] | None = None
         self._came_nearer = False
+        self._back: tuple[datetime, float] | None = None
         self._agrees = self._has_looked = False
         self._seen_at = clock.monotonic()
         self._written_at: float | None = None
@@ -227,15 +228,22 @@ class TrustedTime:
         return replace(kept, before=kept.floor, doubt_seconds=DOUBT_SECONDS)
 
     def _takes_back(self, kept: KeptTime, now: datetime) -> bool:
-        """Return whether NTP is back where the door's own running says the time is, after a jump ahead.
+        """Return whether NTP takes a jump ahead back, and is to be believed.
 
-        Two witnesses against one: else a clock that was wrong for a day, and is right again, would be
-        behind the floor for ever, and nobody bound to a time let in.
+        At once where the door's own running says the same: two witnesses against one. Anywhere above that,
+        where the board was off since, after an hour. Else a clock that was wrong for a day, and is right
+        again, would be behind the floor for ever, and nobody bound to a time let in.
         """
-        before, floor = kept.before, kept.floor
-        if before is None or floor is None or now >= floor - TOLERATED_STEP_BACK:
+        before, floor, mono = kept.before, kept.floor, self._clock.monotonic()
+        is_between = (
+            before is not None and floor is not None and before - LEAP <= now < floor - TOLERATED_STEP_BACK
+        )
+        if before is None or not is_between or not self._is_synchronised():
+            self._back = None
             return False
-        return abs(now - before) <= LEAP and self._is_synchronised()
+        if self._back is None or abs((now - self._back[0]).total_seconds() - (mono - self._back[1])) > 60.0:
+            self._back = now, mono
+        return now <= before + LEAP or mono - self._back[1] >= LEAST_PROOF_SECONDS
 
     def _followed(self, leap: Leap | None, floor: datetime, elapsed: float) -> Leap:
         """Return the leap that is being proved, begun anew when the clock did not run steadily."""

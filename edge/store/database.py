@@ -71,7 +71,7 @@ def open_database(
     Raises `StoreDamaged` when the file is damaged, `StoreError` when it is foreign, or written by
     a newer facegate.
     """
-    with _refusals(path, schema):
+    with refusals(path, schema):
         take_salvaged(path)
         _create_private(path)
         connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
@@ -93,7 +93,7 @@ def open_read_only(path: Path, schema: Schema, *, older: bool = False) -> sqlite
     """
     if not path.exists():
         raise StoreError(f"{path}: there is no {schema.name} yet; it appears when the door first runs")
-    with _refusals(path, schema):
+    with refusals(path, schema):
         connection = _connect(f"{path.absolute().as_uri()}?mode=ro")
         try:
             _require_known(connection, path, schema, older=older)
@@ -110,7 +110,7 @@ def open_copy(
 
     For a card that can be read and not written to. Changes are refused. Raises `StoreError`.
     """
-    with _refusals(path, schema):
+    with refusals(path, schema):
         connection = memory_copy(path)
         connection.text_factory = readable
         try:
@@ -203,7 +203,7 @@ def take_salvaged(path: Path) -> None:
 
 def _look(path: Path, schema: Schema) -> str | None:
     try:
-        with _refusals(path, schema), closing(_connect(f"{path.absolute().as_uri()}?mode=rw")) as connection:
+        with refusals(path, schema), closing(_connect(f"{path.absolute().as_uri()}?mode=rw")) as connection:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except StoreDamaged as error:
         return str(error.__cause__ or error)
@@ -301,7 +301,7 @@ def _checked_version(connection: sqlite3.Connection, path: Path, schema: Schema)
 
 
 @contextmanager
-def _refusals(path: Path, schema: Schema) -> Iterator[None]:
+def refusals(path: Path, schema: Schema) -> Iterator[None]:
     """Turn what SQLite and the file system say at opening into one `StoreError`."""
     try:
         yield

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from edge.errors import JournalTampered, JournalUnavailable, StoreError
 from edge.store.card import is_damage
 from edge.store.chain import GENESIS, ChainRow, Link, check_chain, to_event
-from edge.store.database import Schema, open_read_only
+from edge.store.database import Schema, open_read_only, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -71,7 +71,12 @@ class JournalReader:
         self._path = path
         self._lock = threading.Lock()
         self._connection = open_read_only(path, JOURNAL)
-        self.stream = self._origin(self._connection)[0]
+        try:
+            with refusals(path, JOURNAL):
+                self.stream = self._origin(self._connection)[0]
+        except BaseException:
+            self._connection.close()
+            raise
 
     def read(self, after_seq: int = 0, limit: int = 100) -> list[DoorEvent]:
         """Return up to `limit` events with `seq` above `after_seq`, oldest first.

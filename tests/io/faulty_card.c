@@ -4,7 +4,8 @@
  *   FAULTY_CONTROL  the rules, read again whenever the file changes; outside the folder
  *   FAULTY_LOG      optional: one line for every fault that was played
  *   FAULTY_RECORD   optional: a binary log of every change, for `tests.io.power_cut`
- *   FAULTY_SEED     optional: a number that makes the choices of p= repeatable
+ *   FAULTY_SEED     optional: a number that makes the choices of p= repeatable; a line "# seed N" among the
+ *                   rules begins them anew
  *
  * A rule is one line:  OPS GLOB WHAT [p=0.5] [skip=N] [count=N]
  *   OPS   comma separated: open,creat,read,pread,write,pwrite,fsync,ftruncate,rename,unlink,mkdir,fallocate
@@ -133,6 +134,7 @@ static void read_rules(void) {
     for (char *line = strtok_r(text, "\n", &save); line && n_rules < MOST_RULES; line = strtok_r(NULL, "\n", &save)) {
         char ops[256], what[64], more[3][64] = {"", "", ""};
         struct rule r = {.p = 1, .count = -1};
+        sscanf(line, "# seed %u", &seed);
         if (line[0] == '#' || sscanf(line, "%255s %255s %63s %63s %63s %63s", ops, r.glob, what, more[0], more[1], more[2]) < 3) continue;
         r.ops = ops_of(ops);
         if (!strncmp(what, "HANG=", 5)) { r.what = W_HANG; r.seconds = atof(what + 5); }

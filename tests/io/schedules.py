@@ -43,7 +43,8 @@ FAULTS = (
     "reads {glob} HANG=1.5 count=3",
     "reads {glob} FLIP p=0.02",
 )
-CARD_WAY = frozenset({"residents.db*", "credentials.db*", "pin.key"})
+CARD_WAY = frozenset({"residents.db*", "credentials.db*", "pin.key", "keys.db*", "residents.key"})
+"""What has to be read before a card opens a door that has just started: names are sealed with the key."""
 FACE_WAY = frozenset({"residents.db*", "keys.db*", "consents.db*", "residents.key"})
 LATE_SECONDS, WELL_SECONDS = 3.0, 25.0
 
@@ -75,6 +76,7 @@ def play(card: Card, plan: dict[str, Any]) -> dict[str, Any]:
         for _ in range(times):
             taps.append({"phase": phase, "number": len(taps), **door.tap(len(taps))})
             door.tick()
+            taps[-1]["face"] = taps[-1]["opened"] or door.shows_face(taps[-1]["number"], LATE_SECONDS)
 
     with ExitStack() as stack:
         door = SmallDoor(card.folder, stack, "before")

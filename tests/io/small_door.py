@@ -32,7 +32,7 @@ from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.mending import open_residents
 from edge.store.retention import Retention
-from tests.io.base import CARDS, DIM, MODEL
+from tests.io.base import CARDS, DIM, MODEL, PEOPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,9 +125,15 @@ class SmallDoor:
             "opened": self.bolt.opened > before,
             "seconds": round(time.monotonic() - began, 2),
             "event": None if admission.event is None else admission.event.id,
-            "face": self.gallery.residents > number % len(CARDS),
             "reason": str(admission.reason),
         }
+
+    def shows_face(self, number: int, seconds: float) -> bool:
+        """Return whether this visitor's face is known, or will be within so many seconds."""
+        until = time.monotonic() + seconds
+        while self.matched() <= number % len(CARDS) and time.monotonic() < until:
+            time.sleep(0.1)
+        return self.gallery.residents > number % len(CARDS)
 
     def command(self, mode: Mode) -> None:
         """Command a mode that changes nothing for residents."""
@@ -141,9 +147,10 @@ class SmallDoor:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing waits, every file can be used and every face is known."""
+        """Whether nothing waits, every file can be used, and everybody and every face is known."""
         is_stored = not self.events.unsaved and not self.watch.failing
-        return is_stored and self.gallery.residents == len(CARDS)
+        is_known = self.rules.policy.rules.find(PEOPLE[0]) is not None
+        return is_stored and is_known and self.gallery.residents == len(CARDS)
 
 
 def waiting(door: SmallDoor, seconds: float) -> Iterator[int]:

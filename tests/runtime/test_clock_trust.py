@@ -333,6 +333,20 @@ def test_the_time_that_a_board_was_off_counts_for_both_lines(board: Board) -> No
     assert time.trust() is ClockTrust.SYNCED
 
 
+def test_after_an_unknown_time_off_a_jump_is_taken_back_within_an_hour(board: Board) -> None:
+    board.is_synced = True
+    clock, time = board.boot(NOON)
+    ran(time, clock, 48)
+    clock.step_wall(30 * 3600)
+    ran(time, clock, 26)
+    true = clock.now() - timedelta(hours=30)
+    clock, time = board.boot(true + timedelta(hours=14))
+    time.checkpoint()
+    assert time.trust() is ClockTrust.UNKNOWN
+    ran(time, clock, 1.1)
+    assert time.trust() is ClockTrust.SYNCED
+
+
 def test_who_turns_the_clock_back_without_a_time_service_is_not_believed(board: Board) -> None:
     synced_until(board, NOON)
     board.has_rtc = True

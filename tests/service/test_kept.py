@@ -134,3 +134,22 @@ def test_a_mode_that_could_not_be_kept_is_kept_once_the_card_is_well(tmp_path):
     with simulated(Later()):
         file.retry()
     assert ModeFile(path).load() == ModeState(Mode.LOCKED_DOWN, None, "ines")
+
+
+def test_residents_that_are_read_late_are_known_as_soon_as_they_are(tmp_path):
+    class Slow(Machine):
+        """A card that answers one question too late, and no other one at all."""
+
+        def queue(self, name):
+            self.asked = []
+            return self.asked.append
+
+        def wait(self, done, seconds):
+            return done.is_set()
+
+    with closing(ResidentStore(tmp_path / "residents.db")) as store, simulated(slow := Slow()):
+        store.put(Resident("anna", "Anna"), [])
+        known = KnownResidents(store)
+        assert known.find("anna") is None
+        slow.asked[0].run()
+        assert known.find("anna") == Resident("anna", "Anna")

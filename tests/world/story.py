@@ -113,7 +113,8 @@ class World:
     def card_does(self, *rules: str) -> None:
         """Have the card go by these rules from now on."""
         self._rules += 1  # another length is another file
-        self.card.control.write_text("\n".join(rules) + "\n" * (1 + self._rules % 50))
+        lines = [f"# seed {self.rng.randrange(10**6)}", *rules, "\n" * (self._rules % 50)]
+        self.card.control.write_text("\n".join(lines))
         self.is_card_well = not rules
 
     def idle(self, seconds: float) -> None:
@@ -136,8 +137,8 @@ class World:
                     self.rights.people = {one.id: one for one in self.everybody if one.id in wanted}
         except Killed:
             self.killed()
-        self.judge()
         self._watch_clock()
+        self.judge()
 
     def ask(self, person: Person | None, way: Way, call: Callable[[], object]) -> None:
         """Have somebody ask at a reader, and judge what the door did."""
@@ -245,6 +246,9 @@ class World:
 
     def _watch_clock(self) -> None:
         self._settle_modes()
+        is_far_back = self.clock.error < -timedelta(days=30) and self.clock.is_synchronised
+        if is_far_back and self.clock.mono - 1000.0 < 30 * 3600:
+            self.is_deceived = True  # on the first day one answer's word is as good as another's
         self._leapt = self._leapt or abs(self.clock.error) > timedelta(seconds=30)
         is_true = self.clock.is_synchronised and abs(self.clock.error) < timedelta(seconds=30)
         if not is_true or self.is_deceived:

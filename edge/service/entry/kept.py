@@ -152,18 +152,29 @@ class KnownResidents:
         self._store = store
         self._aside = Aside("roster")
         self._last: dict[str, Resident | None] = {}
-        try:  # whom nobody asked for yet must not be nobody's when the card dies
-            self._last |= {one.id: one for one in self._aside.ask(store.list)}
+        self._is_read = False
+        try:
+            self._aside.ask(self._read_all)
         except (StoreError, TooSlow) as error:
             logger.error("the residents cannot be read now: %s", error)  # noqa: TRY400 - one clear line
 
     def find(self, resident_id: str) -> Resident | None:
         """Return the resident, or None when there is none of that id."""
         try:
-            self._last[resident_id] = self._aside.ask(lambda: self._store.get(resident_id))
+            self._last[resident_id] = self._aside.ask(lambda: self._get(resident_id))
         except (StoreError, TooSlow) as error:
             logger.error("%s is taken from memory: %s", resident_id, error)  # noqa: TRY400 - one clear line
         return self._last.get(resident_id)
+
+    def _get(self, resident_id: str) -> Resident | None:
+        if not self._is_read:
+            self._read_all()
+        return self._store.get(resident_id)
+
+    def _read_all(self) -> None:
+        """Read everybody, however late the card answers: they are known then, should it die."""
+        self._last = {one.id: one for one in self._store.list()} | self._last
+        self._is_read = True
 
 
 class ModeFile:
