@@ -277,11 +277,16 @@ def _harvest(taker: ShotTaker, pictures: tuple[Path, ...], camera: str | None) -
 def _taken(taker: ShotTaker, camera: str) -> list[Shot]:
     """Return the shots of a camera: it is watched again until three of them differ, three times at most."""
     from edge.enrol.few_shots import WANTED_SHOTS, different
+    from edge.errors import EnrolmentRefused
 
     shots: list[Shot] = []
     for _ in range(CAMERA_TRIES):
         click.echo(f"look at the camera for {CAMERA_SECONDS:g} seconds and turn your head a little", err=True)
-        shots += taker.from_clip(_watch(camera), "camera").shots
+        try:
+            shots += taker.from_clip(_watch(camera), "camera").shots
+        except EnrolmentRefused:
+            if not shots:
+                raise
         if different([shot.embedding for shot in shots]) >= WANTED_SHOTS:
             break
     return shots

@@ -195,9 +195,8 @@ def verify() -> None:
     if missing:
         click.echo(f"warning: not installed: {', '.join(missing)}; {WEAKER}", err=True)
     if wrong:
-        raise ModelCorrupt(
-            f"missing or wrong in {directory}: {', '.join(wrong)}; run: facegate models install"
-        )
+        repairs = "; ".join(dict.fromkeys(manifest.artefact(name).repair for name in wrong))
+        raise ModelCorrupt(f"missing or wrong in {directory}: {', '.join(wrong)}; {repairs}")
 
 
 def _is_own(artefact: Artefact) -> bool:

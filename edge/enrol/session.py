@@ -21,7 +21,13 @@ from edge.enrol.shots import (
     prominence,
     reference_embedding,
 )
-from edge.enrol.verdict import EnrolmentReport, Objection, measured, objection_to
+from edge.enrol.verdict import (
+    EnrolmentReport,
+    Objection,
+    measured,
+    measured_by_turns,
+    objection_to,
+)
 from edge.faces.looking import Looker
 from edge.faces.quality import measure
 
@@ -275,6 +281,13 @@ def judged(
     """Return the outcome for these shots: rows, their measure, and what speaks against them."""
     rows = kept if len(kept) == 1 else [*kept, mean_of(kept)]
     report = measured(rows, held_out, identifier.operating_point().threshold)
+    return EnrolmentOutcome(tuple(rows), report, objection_to(identifier, resident_id, rows, report))
+
+
+def judged_by_turns(resident_id: str, shots: Sequence[Embedding], identifier: Identifier) -> EnrolmentOutcome:
+    """Return the outcome for photos, at least two: all of them are kept, each measured against the others."""
+    rows = [*shots, mean_of(shots)]
+    report = measured_by_turns(shots, identifier.operating_point().threshold)
     return EnrolmentOutcome(tuple(rows), report, objection_to(identifier, resident_id, rows, report))
 
 

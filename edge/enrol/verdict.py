@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge.enrol.guidance import OVERRIDABLE, Refusal
+from edge.enrol.shots import mean_of
 from edge.words import Message
 
 if TYPE_CHECKING:
@@ -73,11 +74,28 @@ def measured(rows: Sequence[Embedding], held_out: Sequence[Embedding], threshold
     other days) and the spread seen here (at least that of other days).
     """
     gallery = np.stack(rows)
-    scores = tuple(float(np.max(gallery @ shot)) for shot in held_out)
+    return _report(len(rows), tuple(float(np.max(gallery @ shot)) for shot in held_out), threshold)
+
+
+def measured_by_turns(shots: Sequence[Embedding], threshold: float) -> EnrolmentReport:
+    """Return how each of the shots matches the others, so that all of them can be kept. At least two.
+
+    Few photos are all that somebody has: none is held out and thrown away. With all of them the door
+    knows the person better than this says.
+    """
+    scores = []
+    for index, shot in enumerate(shots):
+        others = [one for number, one in enumerate(shots) if number != index]
+        rows = others if len(others) == 1 else [*others, mean_of(others)]
+        scores.append(float(np.max(np.stack(rows) @ shot)))
+    return _report(len(shots) + 1, tuple(scores), threshold)
+
+
+def _report(templates: int, scores: tuple[float, ...], threshold: float) -> EnrolmentReport:
     mean = min(fmean(scores), TYPICAL_MEAN)
     spread = max(stdev(scores) if len(scores) > 1 else 0.0, LEAST_SPREAD)
     miss = 0.5 * math.erfc((mean - threshold) / (spread * math.sqrt(2)))
-    return EnrolmentReport(len(rows), scores, threshold, miss)
+    return EnrolmentReport(templates, scores, threshold, miss)
 
 
 def objection_to(

@@ -155,6 +155,10 @@ class ModelManifest:
             raise InstallError(f"no model is called {name!r}: the manifest has {known}{more}")
         return self.models[name]
 
+    def artefact(self, name: str) -> Artefact:
+        """Return the model or demo photo called `name`. Raises `InstallError` when there is none."""
+        return self.assets[name] if name in self.assets else self.model(name)
+
     def asset(self, name: str) -> Artefact:
         """Return the demo photo called `name`. Raises `InstallError` naming those that exist."""
         if name not in self.assets:

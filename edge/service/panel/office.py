@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from edge import __version__
 from edge.consent.notice import Operator
 from edge.domain import FIRST_LOOK_SHARE
-from edge.enrol.session import GuidedSession, judged
+from edge.enrol.session import GuidedSession, judged_by_turns
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
 from edge.errors import EnrolmentRefused, ModelMissing
 from edge.faces.liveness.demands import Demands
@@ -195,8 +195,7 @@ def _recogniser(wish: PanelOptions, models: Models, compared: Callable[[], Ident
         if len(rows) < LEAST_PHOTOS:
             why = {"least": LEAST_PHOTOS, "why": harvest.refused}
             raise EnrolmentRefused(message("error.photos", count=len(rows), **why))
-        kept, held_out = (rows[::2], rows[1::2]) if len(rows) > LEAST_PHOTOS else (rows[:1], rows[1:])
-        return judged(resident_id, kept, held_out, compared())
+        return judged_by_turns(resident_id, rows, compared())
 
     def point(residents: int) -> OperatingPoint:
         return rule(residents, residents, FIRST_LOOK_SHARE)  # one row each: the mean of the shots
