@@ -42,6 +42,7 @@ class Kind(StrEnum):
     DOOR_MODE = "door.mode"
     DOOR_HELD_UNLOCKED = "door.held_unlocked"
     DOOR_MODE_ENDED = "door.mode_ended"
+    COMMISSIONING_STEP = "commissioning.step"
     DOOR_TAMPER = "door.tamper"
     DOOR_TAMPER_CLEARED = "door.tamper_cleared"
     DOOR_FAULT = "door.fault"
@@ -199,6 +200,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.DOOR_MODE: _F(_DOOR),
         _K.DOOR_HELD_UNLOCKED: _F(_DOOR),
         _K.DOOR_MODE_ENDED: _F(_DOOR),
+        _K.COMMISSIONING_STEP: _F(_DOOR, _BAD, well_states=WELL),
         _K.DOOR_TAMPER: _F(_DOOR, _ALARM),
         _K.DOOR_TAMPER_CLEARED: _F(_DOOR, _GOOD),
         _K.DOOR_FAULT: _F(_DOOR, _ALARM),

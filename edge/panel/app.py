@@ -11,6 +11,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from edge.panel import (
+    views_commissioning,
     views_door,
     views_enrol,
     views_entry,
@@ -66,6 +67,10 @@ PAGES: tuple[tuple[str, tuple[str, ...], frozenset[Role] | None, Callable[[Ask],
     ("/residents/{resident_id:path}", GET, ALL, views_people.resident),
     ("/events", GET, ALL, views_events.events),
     ("/events.csv", GET, ALL, views_events.table),
+    ("/commissioning", GET, INSTALLER, views_commissioning.commissioning),
+    ("/commissioning", POST, INSTALLER, views_commissioning.prove),
+    ("/commissioning/release", POST, INSTALLER, views_commissioning.release),
+    ("/commissioning/sheet", GET, INSTALLER, views_commissioning.sheet),
     ("/test", GET, PEOPLE, views_door.test),
     ("/test/state", GET, PEOPLE, views_door.test_state),
     ("/test/pulse", POST, INSTALLER, views_door.pulse),

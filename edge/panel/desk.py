@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from edge.panel.sight import FaceOverlay
     from edge.panel.studio import EnrolmentRunner
     from edge.ports import Clock, EventWriter
+    from edge.store.commissioning import CommissioningBook
     from edge.store.consents import ConsentLedger
     from edge.store.residents import ResidentStore
     from edge.web.accounts import Accounts
@@ -81,8 +82,8 @@ class PanelServices:
     say. `door` returns the door's state in words (`contact`, `lock`, `secured`, `alarms`). `back_up`
     (passphrase) makes an encrypted backup, which the caller deletes. `sight` finds faces for the live
     view; `sharing` sends faces to other doors; `unmatched` returns who is enrolled and yet not matched by
-    the door, and why; `findings` what a look at the whole door found, as `facegate doctor` has it. What is
-    None is not connected, and its page says so.
+    the door, and why; `findings` what a look at the whole door found, as `facegate doctor` has it;
+    `commissioning` what was proved of it by a person. What is None is not connected, and its page says so.
     """
 
     door_id: str
@@ -111,6 +112,7 @@ class PanelServices:
     findings: Callable[[], Sequence[CheckupFinding]] = tuple
     liveness: str = "full"
     sharing: FaceSharing | None = None
+    commissioning: CommissioningBook | None = None
 
     def note(self, kind: Kind, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
         """Commit an event before it happens. Raises `JournalUnavailable`: what is not logged is not done."""

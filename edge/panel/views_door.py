@@ -47,13 +47,13 @@ def test(ask: Ask) -> Response:
     """Return the door test: what the sensors say now, the newest messages, and a button."""
     found = list(islice(seen_events(ask, None, EventGroup.DOOR), LOOK_BACK))
     return ask.page(
-        "test.html", shown=told(ask, found), can_pulse=ask.desk.pulse is not None, now=_sensed(ask)
+        "test.html", shown=told(ask, found), can_pulse=ask.desk.pulse is not None, now=sensed(ask)
     )
 
 
 def test_state(ask: Ask) -> Response:
     """Return what the sensors say now, as JSON."""
-    return JSONResponse(_sensed(ask))
+    return JSONResponse(sensed(ask))
 
 
 def pulse(ask: Ask) -> Response:
@@ -96,7 +96,7 @@ def models(ask: Ask) -> Response:
     )
 
 
-def _sensed(ask: Ask) -> dict[str, Any]:
+def sensed(ask: Ask) -> dict[str, Any]:
     """Return the door's state and when each input last told something, in the reader's words."""
     state = dict(ask.desk.door()) if ask.desk.door else {}
     names = ("contact", "lock", "secured")

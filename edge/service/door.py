@@ -34,6 +34,7 @@ from edge.service.chores.past import (
 )
 from edge.service.chores.retention import FaceKeeping
 from edge.service.chores.storage import StorageWatch
+from edge.service.commissioning import commissioning_of
 from edge.service.entry.access import DoorAccess
 from edge.service.entry.kept import EndedPasses, KnownResidents
 from edge.service.entry.rules import DoorRules
@@ -135,6 +136,7 @@ class DoorService:
         self._retention = Retention(
             data / "journal.db", self._settings.journal.keep_days, certain=lambda: self._time.certain
         )
+        self._commissioning = commissioning_of(data, self._settings.lock)  # before there is a journal
         self.events = EventLog(
             PromptJournal(self._open_journal),
             self._clock,
@@ -238,6 +240,7 @@ class DoorService:
             self._retention,
             self._configuration,
             events,
+            self._commissioning,
         )
         gallery = None if seeing is None else seeing.follower.gallery
         liveness = "unavailable" if seeing is None else seeing.liveness.state

@@ -26,6 +26,7 @@ from edge.panel.studio import EnrolmentRunner
 from edge.runtime.clock import ManualClock
 from edge.service.panel.backup import backup_maker
 from edge.service.panel.office import newest_events
+from edge.store.commissioning import CommissioningBook
 from edge.store.consents import ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
@@ -173,6 +174,7 @@ def open_panel(
         sight=FaceOverlay(scene, clock),
         unmatched=lambda: unmatched,
         findings=lambda: tuple(findings),
+        commissioning=CommissioningBook(folder / "commissioning.json"),
     )
     app = make_app(desk)
     seen = (feed, scene, gallery, journal, pulses, unmatched, findings, troubles)

@@ -19,6 +19,7 @@ from edge.replay.door import MemoryJournal
 from edge.runtime.clock import ManualClock
 from edge.service.property.commands import SETTLE_SECONDS, WINDOW_MINUTES, CommandTies, RemoteCommands
 from edge.service.property.enrol_window import EnrolWindow
+from edge.store.commissioning import CommissioningBook, CommissioningProof, CommissioningStep
 from edge.wire.commands import Command, CommandType
 from tests.service.test_door_access import Site
 from tests.test_controller import Sees
@@ -108,6 +109,22 @@ def test_an_unlock_is_written_down_first_and_answered_when_somebody_came_in(begi
     door.wait(60)
     assert len(door.outcomes) == 1
     assert door.wire.inner.drafts[0].data["by"] == "Desk"
+
+
+def test_a_new_door_is_not_opened_from_afar_before_somebody_saw_its_lock_move(begin, tmp_path):
+    """A lock wired the wrong way round would be open at rest; a lockdown is obeyed all the same."""
+    book = CommissioningBook(tmp_path / "commissioning.json")
+    book.begin_new()
+    door = begin(ties=CommandTies(waits_for_lock=lambda: book.waits_for_lock))
+    door.ask("unlock")
+    assert door.outcomes[0].status == "failed"
+    assert "commissioning" in door.outcomes[0].text
+    assert door.wire.history == ["journal access.denied lock_unavailable"]
+    door.ask("lockdown")
+    door.ask("normal")
+    book.put(CommissioningStep.LOCK, CommissioningProof(True, "2026-11-29T12:00:00+00:00", "ines"))
+    door.ask("unlock", seconds=7.0)
+    assert door.wire.history[-1] == "unlock 7"
 
 
 def test_an_unlock_nobody_used_says_so(begin):

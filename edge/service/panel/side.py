@@ -204,6 +204,7 @@ class PanelSide:
             network=lambda: replace(network(), fingerprint=fingerprint),
             back_up=backup_maker(door.data, self._clock),
             liveness=liveness,
+            commissioning=door.commissioning,
             findings=self._checkup(ties, desk.consents, liveness).findings,
             sharing=None if ties.property.sharing is None else ties.property.sharing.desk,
             unmatched=(dict) if seeing is None else (lambda: seeing.follower.unmatched),

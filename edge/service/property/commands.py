@@ -32,6 +32,11 @@ MODES = {
     CommandType.NORMAL: None,
 }
 
+LOCK_UNPROVED = (
+    "nobody has seen yet that this new door's lock moves as it should: confirm it on the door's page, "
+    "commissioning"
+)
+
 WINDOW_MINUTES = 10.0
 """How long staff may enrol when the command does not say."""
 
@@ -51,12 +56,14 @@ class CommandTies:
     """What commands reach beside the door itself.
 
     `report` is what `diagnostics` answers, `reload` reads the rules again, `window` is when staff may
-    enrol: None where no panel is served.
+    enrol: None where no panel is served. `waits_for_lock`: nobody has seen yet that the lock of this new
+    door moves as it should.
     """
 
     report: Callable[[], dict[str, Any]] = dict
     reload: Callable[[], CommandOutcome] = lambda: CommandOutcome("failed", "this door cannot do that")
     window: EnrolWindow | None = None
+    waits_for_lock: Callable[[], bool] = lambda: False
 
 
 class RemoteCommands:
@@ -120,6 +127,10 @@ class RemoteCommands:
         if self._rules.policy.modes.mode(self._clock.now()) is Mode.LOCKED_DOWN:
             self._events.record(self._draft(command, Kind.ACCESS_DENIED, Reason.THREAT_LEVEL))
             reply(CommandOutcome("failed", "the door is locked down; end that first"))
+            return
+        if self._ties.waits_for_lock():
+            self._events.record(self._draft(command, Kind.ACCESS_DENIED, Reason.LOCK_UNAVAILABLE))
+            reply(CommandOutcome("failed", LOCK_UNPROVED))
             return
         seconds = command.args.get("seconds", self._rules.policy.rules.book.unlock_seconds)
         waiting = self._expect(seconds, reply)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from edge.service.hardware import DoorHardware
     from edge.service.property.configuration import Configuration
     from edge.service.sharing.parts import Sharing
+    from edge.store.commissioning import CommissioningBook
     from edge.store.residents import ResidentStore
     from edge.store.retention import Retention
 
@@ -52,6 +53,7 @@ class RunningDoor:
     retention: Retention
     configuration: Configuration
     events: EventLog
+    commissioning: CommissioningBook
 
     @property
     def settings(self) -> Settings:
@@ -93,7 +95,9 @@ class PropertySide:
         )
         door.configuration.subscribe(self._reloader.apply)
         window = self.window if door.settings.panel.enabled else None
-        ties = CommandTies(self._diagnostics, self._reloader.reload, window)
+        ties = CommandTies(
+            self._diagnostics, self._reloader.reload, window, lambda: door.commissioning.waits_for_lock
+        )
         supervised = door.hardware.door
         self._commands = RemoteCommands(
             door.controller, door.rules, door.events, supervised, door.clock, ties

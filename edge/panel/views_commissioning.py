@@ -1,0 +1,118 @@
+"""The first hour of a new door, step by step: each is done at the door, and somebody says what they saw."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from edge.domain import Reason
+from edge.errors import PanelRefused
+from edge.events import EventGroup, Kind
+from edge.panel.telling import seen_events
+from edge.panel.views_door import sensed
+from edge.store.commissioning import CommissioningStep, proof_now
+from edge.words import message
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from edge.domain import DoorEvent
+    from edge.panel.asking import Ask
+    from edge.store.commissioning import CommissioningBook
+
+SHEET = "FGC1"
+"""Version of the signed sheet's form, and what its signature begins with."""
+LOOK_BACK = 400
+"""Events in which entries and refused pictures are counted: the first hour writes fewer."""
+
+
+def commissioning(ask: Ask) -> Response:
+    """Return the steps, what came of each, and what the door itself has noticed meanwhile."""
+    book = _book(ask)
+    proofs = book.proofs
+    return ask.page(
+        "commissioning.html",
+        steps=[(step, proofs.get(step)) for step in CommissioningStep],
+        noticed=_noticed(ask),
+        inputs=sensed(ask)["last"],
+        can_release=ask.desk.pulse is not None,
+        is_released="released" in ask.request.query_params,
+        waits_for_lock=book.waits_for_lock,
+        when=lambda text: ask.local(datetime.fromisoformat(text)),
+    )
+
+
+def release(ask: Ask) -> Response:
+    """Release the lock once for whoever stands at the door; logged before it happens."""
+    if ask.desk.pulse is None:
+        raise PanelRefused(message("panel.no_relay"))
+    with ask.desk.doing(Kind.PANEL_DOOR_TEST, by=ask.session.user):
+        ask.desk.pulse()
+    return ask.to("/commissioning?released=1#lock")
+
+
+def prove(ask: Ask) -> Response:
+    """Keep what somebody saw of one step."""
+    book = _book(ask)
+    try:
+        step = CommissioningStep(ask.form.get("step", ""))
+    except ValueError as error:
+        raise PanelRefused(message("panel.no_step", step=ask.form.get("step", "")[:40])) from error
+    went_well = ask.form.get("saw") == "well"
+    state = "ok" if went_well else "failed"
+    with ask.desk.doing(Kind.COMMISSIONING_STEP, by=ask.session.user, step=step.value, state=state):
+        book.put(step, proof_now(ask.desk.clock.now(), ask.session.user, went_well=went_well))
+    return ask.to(f"/commissioning#{step.value}")
+
+
+def sheet(ask: Ask) -> Response:
+    """Return the sheet to print: the steps, the state of the door, and the door's signature under both."""
+    proofs = _book(ask).proofs
+    newest = next(iter(ask.desk.events(None, 1)), None)
+    facts = {
+        "door": ask.desk.door_id,
+        "at": ask.desk.clock.now().isoformat(timespec="seconds"),
+        "by": ask.session.user,
+        "steps": {step.value: [proof.went_well, proof.at, proof.by] for step, proof in proofs.items()},
+        "findings": {one.name: one.light.value for one in ask.desk.findings()},
+        "entry": None if newest is None else [newest.seq, newest.hash],
+    }
+    return ask.page(
+        "commissioning_sheet.html",
+        steps=[(step, proofs.get(step)) for step in CommissioningStep],
+        findings=ask.desk.findings(),
+        at=ask.local(ask.desk.clock.now()),
+        entry=newest,
+        line=_signed(ask, facts),
+        when=lambda text: ask.local(datetime.fromisoformat(text)),
+    )
+
+
+def _book(ask: Ask) -> CommissioningBook:
+    if ask.desk.commissioning is None:
+        raise PanelRefused(message("panel.no_door"))
+    return ask.desk.commissioning
+
+
+def _noticed(ask: Ask) -> dict[str, int]:
+    """Return how many entries by face, and refused pictures, the newest events tell of."""
+    found = list(islice(seen_events(ask, None, EventGroup.ENTRIES), LOOK_BACK))
+    return {"entries": sum(map(_is_entry, found)), "pictures": sum(map(_is_picture, found))}
+
+
+def _is_entry(event: DoorEvent) -> bool:
+    return event.kind == Kind.ACCESS_GRANTED and event.data.get("method", "face") == "face"
+
+
+def _is_picture(event: DoorEvent) -> bool:
+    return event.kind == Kind.ACCESS_DENIED and event.reason == Reason.PRESENTATION_ATTACK
+
+
+def _signed(ask: Ask, facts: dict[str, Any]) -> str:
+    """Return the facts as one line: prefix, content and the door's Ed25519 signature, dot-separated."""
+    body = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    parts = (body, ask.desk.receipt_key().sign(SHEET.encode() + body))
+    return ".".join((SHEET, *(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)))

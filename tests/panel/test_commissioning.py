@@ -1,0 +1,92 @@
+"""The first hour: each step is somebody's word, kept, journaled, printed and signed by the door."""
+
+import base64
+import json
+import re
+
+import pytest
+
+from edge.service.commissioning import commissioning_of
+from edge.store.commissioning import CommissioningBook, CommissioningProof, CommissioningStep
+from edge.web.accounts import Role
+
+LOCK = CommissioningStep.LOCK
+WELL = CommissioningProof(True, "2026-11-29T12:00:00+00:00", "ines")
+FAILED = CommissioningProof(False, "2026-11-29T12:05:00+00:00", "ines")
+
+
+class LockSection:
+    """The part of the settings that is asked."""
+
+    def __init__(self, driver):
+        self.driver = driver
+
+
+def test_only_a_door_with_a_lock_that_never_ran_waits_to_be_proved(tmp_path):
+    """Whoever upgrades a door in use goes on opening it from afar."""
+    assert commissioning_of(tmp_path / "new", LockSection("gpio")).waits_for_lock
+    assert not commissioning_of(tmp_path / "dry", LockSection("dry-run")).waits_for_lock
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "journal.db").touch()
+    assert not commissioning_of(tmp_path / "used", LockSection("gpio")).waits_for_lock
+
+
+def test_what_was_seen_survives_a_restart_and_the_newest_word_counts(tmp_path):
+    """Also when the lock failed after it had gone well: somebody changed the wires."""
+    book = commissioning_of(tmp_path, LockSection("gpio"))
+    (tmp_path / "journal.db").touch()
+    for proof, waits in ((FAILED, True), (WELL, False), (FAILED, True)):
+        book.put(LOCK, proof)
+        assert commissioning_of(tmp_path, LockSection("gpio")).waits_for_lock is waits
+    assert CommissioningBook(tmp_path / "commissioning.json").proofs == {LOCK: FAILED}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"is_new": true}', b'{"is_new":true,"proofs":{"x":1}}', b"\xff"]
+)
+def test_a_damaged_file_stops_nothing(tmp_path, content):
+    """It is told in the log, and the steps can be done again."""
+    (tmp_path / "commissioning.json").write_bytes(content)
+    book = CommissioningBook(tmp_path / "commissioning.json")
+    book.put(LOCK, WELL)
+    assert book.proofs[LOCK] == WELL
+
+
+def test_the_steps_are_done_on_the_page_and_each_is_in_the_journal(panel):
+    """The release is logged before it happens; then somebody says what they saw."""
+    browser = panel.logged_in()
+    browser.get("/commissioning")
+    page = browser.post("/commissioning/release").text
+    assert len(panel.pulses) == 1
+    assert "What did the person at the door see?" in page
+    page = browser.post("/commissioning", step="lock", saw="well").text
+    assert re.search(r'tag good">went well</span> <small>ines', page)
+    browser.post("/commissioning", step="photo", saw="not")
+    assert [(event.data["step"], event.data["state"]) for event in panel.events("commissioning.step")] == [
+        ("lock", "ok"),
+        ("photo", "failed"),
+    ]
+    assert panel.desk.commissioning.proofs[LOCK].went_well
+
+
+def test_only_an_installer_commissions_and_only_what_is_a_step(panel):
+    """Others are sent away, and nothing is kept."""
+    assert panel.logged_in("wang", Role.STAFF).get("/commissioning").status_code == 403
+    answer = panel.logged_in().post("/commissioning", step="roof", saw="well")
+    assert answer.status_code in (403, 422)
+    assert not panel.desk.commissioning.proofs
+
+
+def test_the_sheet_holds_the_steps_and_the_doors_signature(panel):
+    """Whoever has the door's public key can check it years later."""
+    browser = panel.logged_in()
+    browser.get("/commissioning")
+    browser.post("/commissioning", step="walk_ups", saw="well")
+    page = browser.get("/commissioning/sheet").text
+    prefix, body, signature = re.search(r"FGC1\.[\w-]+\.[\w-]+", page)[0].split(".")
+    plain = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+    sign = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+    panel.desk.receipt_key().public_key().verify(sign, prefix.encode() + plain)
+    facts = json.loads(plain)
+    assert facts["steps"]["walk_ups"][0] is True
+    assert facts["entry"][1] in page
