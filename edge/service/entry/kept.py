@@ -173,7 +173,7 @@ class KnownResidents:
 
     def _read_all(self) -> None:
         """Read everybody, however late the card answers: they are known then, should it die."""
-        self._last = {one.id: one for one in self._store.list()} | self._last
+        self._last = {**{one.id: one for one in self._store.list()}, **self._last}
         self._is_read = True
 
 
