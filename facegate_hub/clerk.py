@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from edge.broker.clerk import TopicWorker
 from edge.broker.fair_queue import Room
 from edge.errors import SyncError
-from edge.wire.names import DEVICE_ID, device_of, is_hub
+from edge.wire.names import DEVICE_ID, device_of, is_app, is_hub
 from facegate_hub.database import put_all, reading
 from facegate_hub.tables import DEVICES
 
@@ -142,4 +142,4 @@ def said(error: Exception) -> str:
 
 def is_door(name: str) -> bool:
     """Return whether this can be a door's name; no door has a hub's."""
-    return DEVICE_ID.fullmatch(name) is not None and not is_hub(name)
+    return DEVICE_ID.fullmatch(name) is not None and not is_hub(name) and not is_app(name)

@@ -11,9 +11,11 @@ from edge.errors import ConfigError
 from edge.site.provision import Site
 from edge.wire.names import HUB
 from edge.wire.proof import Identity, Notary, Origin
+from facegate_hub.asks import AskClerk
 from facegate_hub.commands import Commander
 from facegate_hub.configuration import Configurations, ConfigurationServer
 from facegate_hub.devices import Attendance
+from facegate_hub.home_assistant import HomeAssistantPart
 from facegate_hub.ingest import Ingest
 from facegate_hub.post import PostOffice
 from facegate_hub.retention import HubRetention
@@ -58,6 +60,8 @@ class Hub:
             RosterServer(self.engine, self.roster),
             PostOffice(self.engine, self.roster, folder / HUB),
             Commander(self.engine, self.signer),
+            AskClerk(self.engine, self.signer),
+            HomeAssistantPart(self.engine, self.signer),
             ConfigurationServer(self.engine, self.signer),
             Attendance(self.engine),
         )

@@ -127,6 +127,9 @@ DOORS = sa.Table(
 )
 """What people call each door, and where it is."""
 
+ANNOUNCED = sa.Table("announced", METADATA, sa.Column("topic", sa.String(255), primary_key=True))
+"""Discovery messages that lie at the broker: what is no longer wanted is taken away, also after a restart."""
+
 DEVICES = sa.Table(
     "devices",
     METADATA,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from edge.policy.hours import GrantHours
+from edge.site.integrations import IntegrationGrant, Integrations
 from edge.site.provision import Site
 from edge.site.renewal import Renewal
 from edge.site.sharing import SharingDoors, SharingRequest
 from edge.site.signing import move_key
+from edge.wire.home_assistant import PREFIX
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -74,6 +78,39 @@ def worker(folder: Path, numbers: tuple[int, ...]) -> None:
     for number in numbers:
         click.echo(f"worker: {Site(folder).add_worker(number)}")
     click.echo(f"copy {folder / 'broker' / 'acl'} to the broker and have it read it again (SIGHUP)")
+
+
+@provision.command()
+@click.argument("folder", type=FOLDER)
+@click.argument("name")
+@click.option("--door", "doors", multiple=True, help="It may read this door; may be repeated.")
+@click.option("--may", default="", help="What it may ask for there, with commas: unlock,acknowledge_alarm.")
+@click.option("--hours", default="", help="When, such as: mon-fri 07:00-19:00.")
+@click.option("--per-minute", type=click.IntRange(1, 600), help="How often at most; default with --may: 6.")
+@click.option(
+    "--home-assistant",
+    is_flag=False,
+    flag_value=PREFIX,
+    metavar="[PREFIX]",
+    help="Tell Home Assistant about these doors, under this topic prefix.",
+)
+@click.option("--end", is_flag=True, help="It may nothing any more.")
+def integration(folder: Path, name: str, doors: tuple[str, ...], may: str, **options: Any) -> None:
+    """Let another program of the house read doors, and ask for what --may names.
+
+    Example: facegate provision integration ./site home --door front --may unlock --home-assistant
+    """
+    if options["end"]:
+        click.echo(f"ended; copy {Integrations(folder).end(name)} to the broker and restart it")
+    else:
+        wanted = tuple(word.strip() for word in may.split(",") if word.strip())
+        GrantHours.parse(options["hours"])
+        rate = options["per_minute"] or (6 if wanted else None)
+        grant = IntegrationGrant(name, doors, wanted, options["hours"], rate, options["home_assistant"])
+        bundle = Integrations(folder).add(grant)
+        click.echo(f"integration: {bundle} (ca.crt, client.crt, client.key: copy to the program)")
+    path = Renewal(folder).renew_acl()
+    click.echo(f"copy {path} to the broker and have it read it again (SIGHUP)")
 
 
 @provision.command()

@@ -45,6 +45,11 @@ class Mqtt(Section):
         " standing come in; default: never, a dead network keeps nobody out",
     )
     home_assistant: bool = Field(False, description="true: tell Home Assistant about this door (discovery)")
+    home_assistant_prefix: str = Field(
+        "homeassistant",
+        pattern=r"[A-Za-z0-9_-]{1,64}",
+        description="what Home Assistant's discovery topics begin with, when it was changed there",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -22,7 +22,7 @@ from edge.errors import ConfigError
 from edge.site.authority import Authority, write_private
 from edge.site.sharing import SharingDoors
 from edge.site.signing import KEY, signing_folder, signing_key
-from edge.wire.names import DEVICE_ID, HUB, ROOT, WORKER, is_hub
+from edge.wire.names import DEVICE_ID, HUB, ROOT, WORKER, is_app, is_hub
 from edge.wire.signing import Signer, TrustedKeys
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ pattern read {ROOT}/%u/face/in/+
 pattern read {ROOT}/%u/face/doors
 user {HUB}
 topic readwrite {ROOT}/#
+topic write +/+/+/+/config
 """
 
 WORKER_ACL = f"""\
@@ -128,10 +129,10 @@ class Site:
 
     def add_door(self, door_id: str) -> Path:
         """Make the bundle of one door and return its folder."""
-        if not DEVICE_ID.fullmatch(door_id) or is_hub(door_id) or door_id in TAKEN:
+        if not DEVICE_ID.fullmatch(door_id) or is_hub(door_id) or is_app(door_id) or door_id in TAKEN:
             raise ConfigError(
                 f"door {door_id!r}: use 1 to 64 letters, digits, _ . or -, and not {HUB!r}, '{HUB}.1', "
-                + " or ".join(map(repr, sorted(TAKEN)))
+                "'app.x', 'ask', 'answer', " + " or ".join(map(repr, sorted(TAKEN)))
             )
         authority, bundle = Authority.open(self._folder / "ca"), self._folder / "doors" / door_id
         if (bundle / "door.key").exists():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from edge.durable import write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority
+from edge.site.integrations import Integrations, access_list
 from edge.site.provision import ACL, KEYS_FILE, WORKER_ACL, give_to_broker, load_trusted_keys
 from edge.site.signing import NEXT_KEY, signing_key
 from edge.wire.names import HUB, WORKER
@@ -58,7 +59,8 @@ class Renewal:
         mine = sorted(path.stem for path in (self._folder / HUB).glob(f"{HUB}.*.crt"))
         workers = [WORKER_ACL.format(name=name) for name in mine if WORKER.fullmatch(name)]
         path = self._folder / "broker" / "acl"
-        write_whole(path, (ACL + "".join(workers)).encode())
+        apps = access_list(Integrations(self._folder).all())
+        write_whole(path, (ACL + "".join(workers) + apps).encode())
         give_to_broker(path.parent)
         return path
 

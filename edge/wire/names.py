@@ -15,6 +15,15 @@ HUB = "hub"
 WORKER = re.compile(r"hub\.[1-9][0-9]{0,2}")
 """Names of further hubs that only store events; no door may have one."""
 
+APP = re.compile(r"app\.[a-z0-9][a-z0-9-]{0,39}")
+"""Names of other programs of the house; no door may have one, nor the first two levels of their topics."""
+ASK, ANSWER = "ask", "answer"
+
+
+def is_app(name: str) -> bool:
+    """Return whether this name on the broker is that of another program of the house."""
+    return name.startswith("app.") or name in {ASK, ANSWER}
+
 
 def is_hub(name: str) -> bool:
     """Return whether this name on the broker is the property's, not a door's."""
@@ -22,5 +31,6 @@ def is_hub(name: str) -> bool:
 
 
 def device_of(topic: str) -> str:
-    """Return the device whose topic this is; nothing for a topic of nobody's."""
-    return (topic.split("/", 3) + [""] * 3)[2]
+    """Return the device or other program whose topic this is; nothing for a topic of nobody's."""
+    parts = topic.split("/", 4) + [""] * 4
+    return f"app.{parts[3]}" if parts[2] == ASK else parts[2]

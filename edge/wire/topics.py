@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from edge.wire import commands, configuration
 from edge.wire import roster as roster_messages
+from edge.wire.asks import Ask, AskAnswer
 from edge.wire.envelope import EVENTS
 from edge.wire.faces import letters
 from edge.wire.faces.door_list import SIGNED_LIST
 from edge.wire.home_assistant import ENTITY, PREFIX
 from edge.wire.messages import Availability, CommandAnswer, EventAck
-from edge.wire.names import DEVICE_ID, ROOT
+from edge.wire.names import ANSWER, APP, ASK, DEVICE_ID, ROOT
 from edge.wire.state import STATE
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from edge.wire.shapes import Shape
 
-Sender: TypeAlias = Literal["door", "property"]
+Sender: TypeAlias = Literal["door", "property", "integration"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "rev": ("the roster revision that the snapshot makes", "[0-9]{1,16}"),
     "part": ("number of the part, from 1", "[1-9][0-9]{0,2}"),
     "number": ("number of the letter at the hub", "[1-9][0-9]{0,15}"),
+    "integration": ("the name it was provisioned under; its certificate says app.<name>", APP.pattern[5:]),
     "component": ("what Home Assistant calls the kind of entity", "[a-z_]+"),
     "node": ("the door, as Home Assistant allows it in topics", "[A-Za-z0-9_-]+"),
     "object": ("the entity", "[a-z_]+"),
@@ -144,6 +146,20 @@ TOPICS = (
         SIGNED_LIST,
         "The doors that share faces, signed by the site's offline authority.",
         is_retained=True,
+    ),
+    Topic(
+        "ask",
+        f"{ROOT}/{ASK}/{{integration}}",
+        "integration",
+        Ask.SHAPE,
+        "What another program asks; refused when retained, not of now, or not granted.",
+    ),
+    Topic(
+        "askAnswer",
+        f"{ROOT}/{ANSWER}/{{integration}}",
+        "property",
+        AskAnswer.SHAPE,
+        "What became of it, with the physical outcome.",
     ),
     Topic(
         "homeAssistantDiscovery",

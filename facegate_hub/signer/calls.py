@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import RosterState
 from edge.errors import FacegateError, SyncError
+from edge.wire.asks import Ask
 from edge.wire.commands import CommandType
 from facegate_hub.signer.asking import FacesListed
 from facegate_hub.signer.audit import first_broken, read_wishes
@@ -44,6 +45,14 @@ def _ask(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
     doors = [str(door) for door in fields["doors"]]
     asked = desk.ask(caller, doors, CommandType(fields["kind"]), fields.get("by"), args)
     return [asdict(permit) for permit in asked]
+
+
+def _ask_for(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
+    return asdict(desk.ask_for(caller, str(fields["name"]), Ask.parse(str(fields["ask"]).encode())))
+
+
+def _integrations(desk: SigningDesk, caller: Caller, _fields: Fields) -> Any:
+    return [asdict(grant) for grant in desk.integrations(caller)]
 
 
 def _permit(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
@@ -165,6 +174,8 @@ def _rule(desk: SigningDesk, _by: Principal, fields: Fields) -> None:
 
 CALLS: dict[str, Call] = {
     "ask": _ask,
+    "ask_for": _ask_for,
+    "integrations": _integrations,
     "permit": _permit,
     "challenge": _challenge,
     "order": _order,

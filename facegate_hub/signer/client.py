@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.errors import ConfigError, SyncError
+from edge.site.integrations import IntegrationGrant, Integrations
 from edge.site.signing import signing_folder, signing_key
 from facegate_hub.signer.audit import Record
 from facegate_hub.signer.calls import answer
@@ -156,6 +157,17 @@ class SignerClient:
             wishes={name: list(wish) for name, wish in wishes.items()},
         )
 
+    def ask_for(self, name: str, ask: bytes) -> Permit:
+        """Have granted what another program asks; for the hub: the broker says who it is."""
+        return Permit(**self._call("ask_for", name=name, ask=ask.decode()))
+
+    def integrations(self) -> list[IntegrationGrant]:
+        """Return what other programs of the house may; for the hub."""
+        found = self._call("integrations")
+        return [
+            IntegrationGrant(doors=tuple(one.pop("doors")), may=tuple(one.pop("may")), **one) for one in found
+        ]
+
     def challenge(self, permit_id: str) -> tuple[str, bytes]:
         """Return (id, signed question for a nonce) for the door of a granted command."""
         challenge_id, payload = self._call("challenge", id=permit_id)
@@ -277,7 +289,8 @@ def open_desk(folder: Path, hub_uids: frozenset[int] = frozenset()) -> SigningDe
     from edge.site.provision import Site  # noqa: PLC0415 - who only asks needs no keys
 
     signer = Site(folder).signer()
-    return SigningDesk(open_memory(signing_folder(folder)), signer, hub_uids)
+    memory = open_memory(signing_folder(folder))
+    return SigningDesk(memory, signer, hub_uids, integrations=Integrations(folder).all)
 
 
 def listens(path: Path) -> bool:

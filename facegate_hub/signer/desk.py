@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from edge.domain import RosterState
 from edge.errors import SyncError
+from edge.policy.hours import GrantHours
 from edge.wire import commands, configuration
 from edge.wire import roster as roster_messages
 from edge.wire.commands import CommandType, parse_command
@@ -22,19 +23,21 @@ from edge.wire.shapes import printable
 from facegate_hub.database import insert_missing, put, reading
 from facegate_hub.signer.audit import note_wish
 from facegate_hub.signer.policy import Policy
-from facegate_hub.signer.principals import Principals
+from facegate_hub.signer.principals import Grant, Principal, Principals
 from facegate_hub.signer.rights import COMMANDS, NotPermitted, Permission
 from facegate_hub.signer.rosters import ApprovedRosters
-from facegate_hub.signer.tables import PERMITS, WISHES
+from facegate_hub.signer.tables import ASKS, PERMITS, WISHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy.engine import Connection, Engine
 
+    from edge.site.integrations import IntegrationGrant
+    from edge.wire.asks import Ask
     from edge.wire.signing import Signer
     from facegate_hub.signer.asking import FacesListed
-    from facegate_hub.signer.principals import Caller, Principal
+    from facegate_hub.signer.principals import Caller
 
 TTL_SECONDS = 10
 PERMIT_SECONDS = 60.0
@@ -63,7 +66,8 @@ class SigningDesk:
     """Everything that may be asked of the signer. Any thread.
 
     `signer` is the site's key, `hub_uids` the accounts whose hub may have signed what was granted, beside
-    the signer's own. Raises `NotPermitted` where somebody may not, `SyncError` where something cannot be.
+    the signer's own; `integrations` are what other programs of the house may. Raises `NotPermitted` where
+    somebody may not, `SyncError` where something cannot be.
     """
 
     def __init__(
@@ -72,11 +76,13 @@ class SigningDesk:
         signer: Signer,
         hub_uids: frozenset[int] = frozenset(),
         now: Callable[[], float] = time.time,
+        integrations: Callable[[], list[IntegrationGrant]] = list,
     ) -> None:
         self.engine = engine
         self._signer = signer
         self._hub_uids = hub_uids
         self._now = now
+        self._integrations = integrations
         self.principals = Principals(engine, now)
         self.policy = Policy(engine, now)
         self._rosters = ApprovedRosters(engine, now)
@@ -93,6 +99,28 @@ class SigningDesk:
         if kind not in COMMANDS or not 1 <= len(names) <= MOST_DOORS:
             raise SyncError(f"{kind}: to be asked of 1 to {MOST_DOORS} doors")
         return [self._ask_one(principal, door, kind, by, args) for door in names]
+
+    def ask_for(self, caller: Caller, name: str, ask: Ask) -> Permit:
+        """Grant what another program asks, once for each id; the broker says who it is. For the hub.
+
+        The hub is believed which program it was, so that whoever breaks into hub or broker may what they may.
+        """
+        self._require_hub(caller)
+        grant = next((one for one in self._integrations() if one.name == name), None)
+        if grant is None:
+            raise NotPermitted(f"{name}: there is no such integration")
+        principal = _program(grant)
+        asked = {"integration": name, "id": ask.id, "at": self._now()}
+        with self.engine.begin() as connection:
+            connection.execute(sa.delete(ASKS).where(ASKS.c.at < self._now() - KEEP_SECONDS))
+            if not insert_missing(connection, ASKS, [asked]):
+                raise NotPermitted(f"{ask.id}: was asked before; each ask needs an id of its own")
+        return self._ask_one(principal, ask.door, ask.do, None, ask.args)
+
+    def integrations(self, caller: Caller) -> list[IntegrationGrant]:
+        """Return what other programs of the house may. For the hub, which announces doors to them."""
+        self._require_hub(caller)
+        return self._integrations()
 
     def _ask_one(
         self, principal: Principal, door: str, kind: CommandType, by: str | None, args: dict[str, float]
@@ -275,6 +303,14 @@ class SigningDesk:
     def _note_refusal(self, by: str, about: dict[str, Any]) -> None:
         with self.engine.begin() as connection:
             note_wish(connection, by, "refused", about, self._now())
+
+
+def _program(grant: IntegrationGrant) -> Principal:
+    """Return an integration as somebody who may that much."""
+    may = frozenset(COMMANDS[CommandType(word)] for word in grant.may)
+    hours = GrantHours.parse(grant.hours)
+    grants = [Grant(0, "none", may, door, hours, grant.per_minute, None) for door in grant.doors]
+    return Principal(f"app.{grant.name}", "program", tuple(grants))
 
 
 def _state_in(body: bytes) -> RosterState:

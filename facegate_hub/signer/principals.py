@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from edge.errors import SyncError
+from edge.policy.hours import GrantHours
 from edge.web.accounts import LEAST_PASSWORD, MOST_PASSWORD, password_digest
 from edge.wire.names import DEVICE_ID
 from facegate_hub.database import put, reading
-from facegate_hub.signer.rights import EVERYWHERE, GROUP, ROLES, GrantHours, NotPermitted, Permission
+from facegate_hub.signer.rights import EVERYWHERE, GROUP, ROLES, NotPermitted, Permission
 from facegate_hub.signer.tables import GRANTS, GROUPS, PRINCIPALS, SESSIONS
 
 if TYPE_CHECKING:

@@ -90,6 +90,16 @@ FIRST_VOICES = sa.Table(
 )
 """Who asked for what needs another person to ask for it, too."""
 
+ASKS = sa.Table(
+    "asks",
+    SIGNED,
+    sa.Column("integration", sa.String(64), primary_key=True),
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Index("asks_by_time", "at"),
+)
+"""What other programs asked for in the last day: each id counts once."""
+
 ROSTERS = sa.Table(
     "rosters",
     SIGNED,

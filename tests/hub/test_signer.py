@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from edge.domain import RosterState
 from edge.errors import ConfigError, SyncError
+from edge.policy.hours import GrantHours
 from edge.site.provision import Site, load_trusted_keys
 from edge.site.signing import move_key, signing_key
 from edge.store.roster import digest_of_lines
@@ -28,7 +29,7 @@ from facegate_hub.signer.calls import answer
 from facegate_hub.signer.client import OwnDesk, SignerClient, SocketLine, open_signer
 from facegate_hub.signer.desk import SigningDesk
 from facegate_hub.signer.principals import IDLE_SECONDS, SESSION_SECONDS, Caller
-from facegate_hub.signer.rights import GrantHours, NotPermitted, Permission
+from facegate_hub.signer.rights import NotPermitted, Permission
 from facegate_hub.signer.server import MOST_OF_ONE, SignerServer
 from facegate_hub.signer.tables import open_memory
 from facegate_hub.staff import Staff

@@ -7,32 +7,38 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from edge.broker.settings import Ack, BrokerSettings
-from edge.errors import SyncError
-from edge.sync.discovery import EVENTS, Announcer, discovery
+from edge.broker.settings import Ack
+from edge.sync.announcer import FILE, Announcer, announcer
+from edge.wire.asks import Ask
+from edge.wire.discovery import DIAGNOSTICS, EVENTS, Announced, discovery, removal
 from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.doors import Door
-from tests.sync.hubside import KEYS
 
-SETTINGS = BrokerSettings("127.0.0.1", "door-1")
+DOOR = Announced("door-1", "1.2")
+ASKING = Announced("door-1", "1.2", name="Front door", area="House 3", asking="home")
 COMMON = {"name", "unique_id", "qos", "device", "origin", "value_template", "state_topic"}
 COMMON |= {"availability_topic", "availability_template", "payload_available", "payload_not_available"}
 DOCUMENTED = {
     "lock": COMMON
-    | {"command_topic", "optimistic", "state_locked", "state_unlocked", "state_jammed", "payload_unlock"},
+    | {"command_topic", "command_template", "optimistic", "state_locked", "state_unlocked", "state_jammed"},
     "binary_sensor": COMMON | {"device_class", "payload_on", "payload_off"},
+    "sensor": COMMON | {"device_class", "entity_category"},
+    "button": (COMMON - {"state_topic", "value_template"}) | {"command_topic", "command_template"},
     "event": COMMON | {"device_class", "event_types"},
 }
 REQUIRED = {
     "lock": {"command_topic"},
     "binary_sensor": {"state_topic"},
+    "sensor": {"state_topic"},
+    "button": {"command_topic"},
     "event": {"state_topic", "event_types"},
 }
-DEVICE = {"identifiers", "name", "manufacturer", "model", "sw_version", "via_device"}
+DEVICE = {"identifiers", "name", "manufacturer", "model", "sw_version", "suggested_area"}
 TOPIC = re.compile(r"homeassistant/(\w+)/[a-zA-Z0-9_-]+/[a-zA-Z0-9_-]+/config")
 STATE = {
     "camera": "ok",
@@ -42,10 +48,10 @@ STATE = {
 }
 
 
-def entities(settings=SETTINGS):
-    """Return {(component, name): fields}."""
+def entities(door=ASKING):
+    """Return {(component, name): fields}; of a door that somebody may open by default."""
     found = {}
-    for topic, payload in discovery(settings, "1.2"):
+    for topic, payload in discovery(door):
         found[TOPIC.fullmatch(topic)[1], topic.split("/")[3]] = json.loads(payload)
     return found
 
@@ -97,32 +103,70 @@ def test_home_assistants_own_schemas_take_them_and_would_refuse_others():
     assert [line.split(":")[0] for line in judged(wrong)] == ["lock"] * 3 + ["binary_sensor", "event"]
 
 
-def test_nothing_they_offer_to_press_opens_a_door():
-    """What Home Assistant sends when its lock is pressed is refused like any unsigned command."""
+def test_nothing_can_be_pressed_without_a_grant():
+    """No lock that pretends: what it is, a sensor says."""
+    assert [name for name, fields in entities(DOOR).items() if "command_topic" in fields] == []
+    assert {"lock", "button"} & {component for component, _ in entities(DOOR)} == set()
     pressable = {name for name, fields in entities().items() if "command_topic" in fields}
-    assert pressable == {("lock", "lock")}
-    for payload in (b"LOCK", b"UNLOCK", b"OPEN", b"ON", b"PRESS"):
-        with pytest.raises(SyncError):
-            KEYS.open(payload, "cmd")
+    assert pressable == {("lock", "lock"), ("button", "open")}
+    assert {entities()[name]["command_topic"] for name in pressable} == {"facegate/v1/ask/home"}
 
 
-def test_there_is_a_lock_a_door_a_problem_a_tamper_and_an_event():
-    assert sorted(entities()) == [
+@pytest.mark.parametrize(("entity", "value"), [(("lock", "lock"), "UNLOCK"), (("button", "open"), "PRESS")])
+def test_what_is_pressed_is_an_ask_of_now_with_an_id_of_its_own(entity, value):
+    """As Home Assistant renders it."""
+    jinja2 = pytest.importorskip("jinja2")
+    environment = jinja2.Environment(autoescape=False)
+    environment.globals["utcnow"] = lambda: datetime.now(UTC)
+    template = environment.from_string(entities()[entity]["command_template"])
+    asks = [Ask.parse(template.render(value=value).encode()) for _ in range(2)]
+    assert [(ask.door, ask.do) for ask in asks] == [("door-1", "unlock")] * 2
+    assert asks[0].id != asks[1].id
+    if entity[0] == "lock":
+        assert template.render(value="LOCK") == ""
+
+
+def test_a_door_has_what_people_and_those_who_keep_it_want_to_see():
+    shown = {*entities(DOOR)}
+    assert shown == {
+        ("sensor", "lock_state"),
         ("binary_sensor", "door"),
         ("binary_sensor", "face_unlock"),
         ("binary_sensor", "problem"),
         ("binary_sensor", "tamper"),
         ("event", "event"),
-        ("lock", "lock"),
+        ("event", "bell"),
+        *(("sensor", name) for name in DIAGNOSTICS),
+    }
+    assert {*entities()} - shown == {("lock", "lock"), ("button", "open"), ("sensor", "outcome")}
+    assert len({fields["unique_id"] for fields in entities().values()}) == len(entities())
+    assert entities()["lock", "lock"]["device"]["suggested_area"] == "House 3"
+
+
+def test_what_was_announced_is_taken_away_when_it_is_switched_off_or_renamed(tmp_path):
+    assert announcer(tmp_path, DOOR, wanted=False) is None
+    first = announcer(tmp_path, DOOR, wanted=True)
+    assert (tmp_path / FILE).exists()
+    assert [topic for topic, payload in first._messages if not payload] == [
+        "homeassistant/lock/facegate-door-1/lock/config"
     ]
-    assert len({fields["unique_id"] for fields in entities().values()}) == 6
+    moved = announcer(tmp_path, Announced("door-1", "1.2", "ha"), wanted=True)
+    assert [one for one in moved._messages if one[0].startswith("homeassistant")] == removal(DOOR)
+    moved._done()
+    off = announcer(tmp_path, Announced("door-1", "1.2", "ha"), wanted=False)
+    assert {payload for _, payload in off._messages} == {b""}
+    assert {topic.split("/")[0] for topic, _ in off._messages} == {"ha"}
+    off._done()
+    assert announcer(tmp_path, DOOR, wanted=False) is None
+    (tmp_path / FILE).write_text("rubbish")
+    assert announcer(tmp_path, DOOR, wanted=False) is None
 
 
 def test_any_door_id_makes_a_topic_home_assistant_reads_and_no_two_share_one():
     topics = [
         topic
         for device in ("a.b", "a_b", "a-b", "a_.b", "a._b", "a__b")
-        for topic, _ in discovery(BrokerSettings("127.0.0.1", device), "1")
+        for topic, _ in discovery(Announced(device, "1"))
     ]
     assert all(TOPIC.fullmatch(topic) for topic in topics)
     assert len(set(topics)) == len(topics)
@@ -142,6 +186,9 @@ def rendered(entity, value):
         (("lock", "lock"), {}, "LOCKED"),
         (("lock", "lock"), {"door": {"lock": "unlocked"}}, "UNLOCKED"),
         (("lock", "lock"), {"door": {"lock": "lock_fault"}}, "JAMMED"),
+        (("sensor", "lock_state"), {"door": {"lock": "unlocked"}}, "unlocked"),
+        (("sensor", "waiting"), {"outbox": {"waiting": 7}}, "7"),
+        (("sensor", "mode"), {}, "normal"),
         (("binary_sensor", "door"), {}, "OFF"),
         (("binary_sensor", "door"), {"door": {"contact": "opened"}}, "ON"),
         (("binary_sensor", "door"), {"door": {"contact": "unknown"}}, "None"),
@@ -171,7 +218,7 @@ def test_the_event_entity_takes_one_event_or_the_last_of_several_and_no_unknown_
 @pytest.mark.broker
 def test_a_broker_that_refuses_them_takes_the_events_all_the_same(tmp_path, caplog):
     (tmp_path / "acl").write_text("topic readwrite facegate/#\n")
-    announcer = Announcer(discovery(SETTINGS, "1.2"))
+    announcer = Announcer(discovery(DOOR))
     with (
         Broker(tmp_path / "broker", f"acl_file {tmp_path}/acl") as broker,
         Door(tmp_path, broker.port, Ack.BROKER, others=[announcer]) as door,
@@ -186,9 +233,9 @@ def test_a_broker_that_refuses_them_takes_the_events_all_the_same(tmp_path, capl
 def test_they_are_left_at_the_broker(tmp_path):
     with (
         Broker(tmp_path / "broker") as broker,
-        Door(tmp_path, broker.port, others=[Announcer(discovery(SETTINGS, "1.2"))]) as door,
+        Door(tmp_path, broker.port, others=[Announcer(discovery(DOOR))]) as door,
     ):
         wait_until(lambda: door.publisher.status().link.connected)
         with Listener(broker.port, "homeassistant/#", client_id="assistant") as assistant:
-            wait_until(lambda: len(assistant.messages) == 6)
+            wait_until(lambda: len(assistant.messages) == len(discovery(DOOR)))
             assert all(message.retain for message in assistant.messages)

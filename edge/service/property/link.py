@@ -20,14 +20,15 @@ from edge.site.provision import load_trusted_keys
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.outbox import SqliteOutbox
 from edge.store.roster import SqliteRoster
+from edge.sync.announcer import announcer
 from edge.sync.configuration import ConfigurationFollower
 from edge.sync.desk import CommandDesk
-from edge.sync.discovery import Announcer, discovery
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
 from edge.sync.post import PostBox
 from edge.sync.publisher import EventPublisher
 from edge.sync.state import StateReporter
+from edge.wire.discovery import Announced
 from edge.wire.proof import Identity, Notary, Origin
 
 if TYPE_CHECKING:
@@ -89,8 +90,9 @@ class PropertyLink:
         if section.trusted_keys is not None:
             self._listen(section.trusted_keys)
         others: list[LinkPart] = [*self._clerks, StateReporter(self._settings, self.state, ("outbox",))]
-        if section.home_assistant:
-            others.append(Announcer(discovery(self._settings, __version__)))
+        home = Announced(door.device_id, __version__, section.home_assistant_prefix)
+        if (announced := announcer(door.data, home, wanted=section.home_assistant)) is not None:
+            others.append(announced)
         self._publisher = EventPublisher(
             self._outbox, self._settings, door_notary(self._settings), others=others, boot=door.boot
         )
