@@ -97,6 +97,7 @@ def events(ask: Ask) -> Response:
         groups=TABS,
         reasons=[(reason.value, explain_reason(reason.value, ask.language)) for reason in Reason],
         is_newest=not before,
+        is_narrowed=bool(query.address()),
     )
 
 
