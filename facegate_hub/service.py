@@ -11,6 +11,8 @@ from edge.errors import ConfigError
 from edge.site.provision import Site
 from edge.wire.names import HUB
 from edge.wire.proof import Identity, Notary, Origin
+from facegate_hub.alert_channels import FILE, load_alerts
+from facegate_hub.alerts import AlertSender
 from facegate_hub.asks import AskClerk
 from facegate_hub.commands import Commander
 from facegate_hub.configuration import Configurations, ConfigurationServer
@@ -27,6 +29,8 @@ from facegate_hub.tables import open_tables
 if TYPE_CHECKING:
     import random
     from pathlib import Path
+
+    from sqlalchemy.engine import Engine
 
     from edge.broker.clerk import TopicWorker
 
@@ -66,6 +70,7 @@ class Hub:
             Attendance(self.engine),
         )
         self._retention = HubRetention(self.engine, keep_days) if keep_days is not None else None
+        self._alerts = alert_sender(folder, self.engine)
         self.client = SyncClient(settings, self._parts, rng=rng, most_wait_seconds=MOST_WAIT_SECONDS)
 
     def waiting(self) -> dict[str, float]:
@@ -77,6 +82,8 @@ class Hub:
         self.signer.adopt(self.roster.states(), Configurations(self.engine).wishes())
         if self._retention is not None:
             self._retention.start()
+        if self._alerts is not None:
+            self._alerts.start()
         for part in self._parts:
             part.start()
         self.client.start()
@@ -88,6 +95,8 @@ class Hub:
             part.stop()
         if self._retention is not None:
             self._retention.stop()
+        if self._alerts is not None:
+            self._alerts.stop()
         self.signer.close()
         self.engine.dispose()
 
@@ -116,6 +125,16 @@ class EventWorker:
         self.client.stop()
         self.ingest.stop()
         self.engine.dispose()
+
+
+def alert_sender(folder: Path, engine: Engine) -> AlertSender | None:
+    """Return what tells people outside of alarms, None: nobody is to be told. Raises `ConfigError`."""
+    path = folder / HUB / FILE
+    if not path.exists():
+        return None
+    site = json.loads((folder / "site.json").read_text())["name"]
+    channels, quiet = load_alerts(path, site)
+    return AlertSender(engine, channels, quiet)
 
 
 def broker_settings(folder: Path, name: str = HUB) -> BrokerSettings:

@@ -22,6 +22,7 @@ except ImportError as error:
 
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
+from facegate_hub.cli.alerts import alerts
 from facegate_hub.cli.audit import audit
 from facegate_hub.cli.community import community, console, page
 from facegate_hub.cli.config import config, diagnostics
@@ -265,6 +266,7 @@ hub.add_command(keys)
 hub.add_command(signer)
 hub.add_command(principal)
 hub.add_command(alarms)
+hub.add_command(alerts)
 hub.add_command(person)
 hub.add_command(group)
 hub.add_command(community)

@@ -1,0 +1,196 @@
+"""The ways to people outside: a web request signed with a shared secret, and mail; and their settings."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import json
+import smtplib
+import ssl
+import time
+import tomllib
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge.errors import ConfigError, SyncError
+from edge.events import Kind
+from edge.policy.hours import GrantHours
+from edge.words import has, say
+from facegate_hub.alerts import QuietHours
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from facegate_hub.alerts import Alert, AlertChannel
+
+FILE = "alerts.toml"
+TIMEOUT_SECONDS = 20.0
+LOCAL = {"localhost", "127.0.0.1", "::1"}
+URGENT = (Kind.ALARM_DURESS, Kind.DOOR_FORCED, Kind.DOOR_FIRE_ALARM)
+SIGNATURE, TIMESTAMP = "X-Facegate-Signature", "X-Facegate-Timestamp"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WebhookSection(_Section):
+    """Where alarms are posted; `secret_file` has the secret that both sides know."""
+
+    url: str
+    secret_file: str
+
+
+class MailSection(_Section):
+    """Who gets mail, through which server; `tls` is how the line is secured."""
+
+    host: str
+    port: int = 587
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    password_file: str | None = None
+    sender: str
+    to: list[str] = Field(min_length=1)
+    language: Literal["en", "zh"] = "en"
+
+
+class AlertSettings(_Section):
+    """All that `alerts.toml` may say."""
+
+    quiet: str | None = None
+    urgent: list[str] = [str(kind) for kind in URGENT]
+    timezone: str | None = None
+    webhook: WebhookSection | None = None
+    mail: MailSection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Posts alarms as JSON, one request for all that are new; never follows a redirect.
+
+    The receiver checks `X-Facegate-Signature`: `sha256=` and the HMAC-SHA-256, in hex, of the timestamp in
+    `X-Facegate-Timestamp` (seconds since 1970), a dot, and the body.
+    """
+
+    url: str
+    secret: bytes
+    name: str = "webhook"
+
+    def send(self, alerts: Sequence[Alert]) -> None:
+        """Post them in one request. Raises `OSError` unless the answer begins with 2."""
+        body = json.dumps({"v": 1, "alarms": [alert.fields() for alert in alerts]}).encode()
+        place = urlsplit(self.url)
+        kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
+        line = kind(place.hostname or "", place.port, timeout=TIMEOUT_SECONDS)
+        target = (place.path or "/") + (f"?{place.query}" if place.query else "")
+        try:
+            line.request("POST", target, body, signed_headers(self.secret, body, int(time.time())))
+            status = line.getresponse().status
+        except http.client.HTTPException as error:
+            raise OSError(f"{place.hostname}: {type(error).__name__}: {error}") from error
+        finally:
+            line.close()
+        if not 200 <= status < 300:
+            raise OSError(f"{place.hostname} answered {status}")
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Sends alarms by mail, all that are new in one."""
+
+    section: MailSection
+    site: str
+    password: str | None = None
+    name: str = "mail"
+
+    def send(self, alerts: Sequence[Alert]) -> None:
+        """Send one mail. Raises `OSError` unless the server has taken it for every recipient."""
+        try:
+            with self._line() as line:
+                if self.section.user is not None:
+                    line.login(self.section.user, self.password or "")
+                refused = line.send_message(self.letter(alerts))
+        except smtplib.SMTPException as error:
+            raise OSError(f"{self.section.host}: {type(error).__name__}: {error}"[:300]) from error
+        if refused:
+            raise OSError(f"{self.section.host} does not take mail for {', '.join(refused)}")
+
+    def letter(self, alerts: Sequence[Alert]) -> EmailMessage:
+        """Return the mail: what happened, where, when; people by id only."""
+        told = [f"{alert.door}: {_title(alert.kind, self.section.language)}" for alert in alerts]
+        more = f" (+{len(told) - 1})" if len(told) > 1 else ""
+        letter = EmailMessage()
+        letter["Subject"] = f"[{self.site}] {told[0]}{more}"
+        letter["From"], letter["To"] = self.section.sender, ", ".join(self.section.to)
+        letter["Date"], letter["Message-ID"] = formatdate(), make_msgid(domain="facegate.invalid")
+        lines = [
+            f"{alert.fields()['at']}  {text}" + (f"  {alert.resident}" if alert.resident else "")
+            for alert, text in zip(alerts, told, strict=True)
+        ]
+        letter.set_content("\n".join(lines) + "\n")
+        return letter
+
+    def _line(self) -> smtplib.SMTP:
+        place = (self.section.host, self.section.port)
+        if self.section.tls == "tls":
+            return smtplib.SMTP_SSL(*place, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context())
+        line = smtplib.SMTP(*place, timeout=TIMEOUT_SECONDS)
+        if self.section.tls == "starttls":
+            line.starttls(context=ssl.create_default_context())
+        return line
+
+
+def _title(kind: str, language: str) -> str:
+    name = f"event.{kind}"
+    return say(name, language) if has(name) else kind
+
+
+def signed_headers(secret: bytes, body: bytes, at: int) -> dict[str, str]:
+    """Return the headers of a request with this body at this time (seconds since 1970)."""
+    digest = hmac.new(secret, f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return {"Content-Type": "application/json", TIMESTAMP: str(at), SIGNATURE: f"sha256={digest}"}
+
+
+def load_alerts(path: Path, site: str) -> tuple[list[AlertChannel], QuietHours]:
+    """Return the channels that a file names, and when it is quiet. Raises `ConfigError`."""
+    try:
+        wanted = AlertSettings.model_validate(tomllib.loads(path.read_text()))
+        hours = None if wanted.quiet is None else GrantHours.parse(wanted.quiet)
+        zone = None if wanted.timezone is None else ZoneInfo(wanted.timezone)
+        return _channels(path, wanted, site), QuietHours(hours, frozenset(wanted.urgent), zone)
+    except ValidationError as error:
+        first: Any = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{path}: {where}: {first['msg']}") from error
+    except (OSError, ValueError, KeyError, SyncError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _channels(path: Path, wanted: AlertSettings, site: str) -> list[AlertChannel]:
+    found: list[AlertChannel] = []
+    if (hook := wanted.webhook) is not None:
+        place = urlsplit(hook.url)
+        if place.scheme != "https" and not (place.scheme == "http" and place.hostname in LOCAL):
+            raise ConfigError(f"webhook.url {hook.url!r}: https, or http to this machine")
+        found.append(Webhook(hook.url, _secret(path, hook.secret_file).encode()))
+    if (mail := wanted.mail) is not None:
+        if mail.tls == "none" and mail.host not in LOCAL:
+            raise ConfigError(f"mail.tls: none is for this machine only; {mail.host} needs starttls or tls")
+        password = None if mail.password_file is None else _secret(path, mail.password_file)
+        found.append(Mail(mail, site, password))
+    return found
+
+
+def _secret(path: Path, name: str) -> str:
+    secret = (path.parent / name).read_text().strip()
+    if not secret:
+        raise ConfigError(f"{path.parent / name}: is empty")
+    return secret
