@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -11,45 +9,13 @@ import click
 from edge.cli.data_dir import data_option
 from edge.cli.identity import RESIDENT_ID
 from edge.credentials.card import card_id as card_named
+from edge.enrol.ways_in import WaysIn
 from edge.errors import EnrolmentRefused, StoreError
 from edge.identity import resident_id as named
-from edge.policy.pin import MIN_DIGITS, PinBook, PinEntry, check_pin
-from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore, PinRow
-from edge.store.sealer import file_key
+from edge.policy.pin import check_pin, random_pin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@contextmanager
-def opened(data: Path) -> Iterator[CredentialStore]:
-    """Open the credentials in the data folder `data`."""
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with closing(CredentialStore(data / CREDENTIALS_FILE)) as store:
-        yield store
-
-
-def read_pins(store: CredentialStore, data: Path) -> PinBook:
-    """Return all PINs as the door uses them."""
-    entries = [PinEntry(row.number, row.resident_id, row.digest, row.is_duress) for row in store.pins()]
-    return PinBook(file_key(data / PIN_KEY_FILE), entries)
-
-
-def write_pins(store: CredentialStore, book: PinBook) -> None:
-    """Store all PINs of `book`."""
-    store.replace_pins(PinRow(e.number, e.resident_id, e.is_duress, e.digest) for e in book.entries)
-
-
-def random_pin(number: str) -> str:
-    """Return a PIN that nobody chose, so nobody guesses it."""
-    while True:
-        pin = f"{secrets.randbelow(10**MIN_DIGITS):0{MIN_DIGITS}}"
-        try:
-            check_pin(number, pin)
-        except ValueError:
-            continue
-        return pin
 
 
 @click.group()
@@ -74,9 +40,9 @@ def set_(resident_id: str, number: str, duress: bool, ask: bool, data: Path) -> 
     try:
         check_pin(number, "483920")
         typed = click.prompt("PIN", hide_input=True, confirmation_prompt=True) if ask else random_pin(number)
-        with opened(data) as store:
-            write_pins(store, read_pins(store, data).with_pin(number, resident_id, typed, is_duress=duress))
-    except ValueError as error:
+        with WaysIn.of(data) as ways:
+            ways.set_pin(resident_id, number, typed, is_duress=duress)
+    except EnrolmentRefused as error:
         raise EnrolmentRefused(f"{resident_id}: {error}") from error
     click.echo(f"{resident_id}: {number} * {'(as typed)' if ask else typed} #")
 
@@ -88,8 +54,8 @@ def list_pins(data: Path) -> None:
 
     Example: facegate pin list
     """
-    with opened(data) as store:
-        for row in store.pins():
+    with WaysIn.of(data) as ways:
+        for row in ways.pin_rows():
             click.echo(f"{row.number:>8}  {row.resident_id}{'  (duress)' if row.is_duress else ''}")
 
 
@@ -111,8 +77,8 @@ def add(card_id: str, resident_id: str, data: Path) -> None:
     Example: facegate card add w26:17:4711 flat-1203-2
     """
     card_id = _checked(card_id)
-    with opened(data) as store:
-        store.put_card(card_id, resident_id)
+    with WaysIn.of(data) as ways:
+        ways.give_card(card_id, resident_id, takes_over=True)
     click.echo(f"{card_id}: {resident_id}")
 
 
@@ -123,8 +89,8 @@ def list_cards(data: Path) -> None:
 
     Example: facegate card list
     """
-    with opened(data) as store:
-        for card_id, resident_id in sorted(store.cards().items()):
+    with WaysIn.of(data) as ways:
+        for card_id, resident_id in sorted(ways.cards().items()):
             click.echo(f"{card_id}  {resident_id}")
 
 
@@ -152,16 +118,17 @@ def remove_card(card_or_resident_id: str, data: Path) -> None:
     except ValueError:  # an id, which may hold a colon, too
         _remove(named(card_or_resident_id), data)
         return
-    with opened(data) as store:
-        holder = store.remove_card(card_id)
-    if holder is None:
-        raise StoreError(f"{card_id}: nobody has this card; facegate card list shows them all")
+    with WaysIn.of(data) as ways:
+        try:
+            holder = ways.take_card(card_id)
+        except EnrolmentRefused as error:
+            raise StoreError(f"{card_id}: nobody has this card; facegate card list shows them all") from error
     click.echo(f"{card_id}: taken back from {holder}")
 
 
 def _remove(resident_id: str, data: Path) -> None:
-    with opened(data) as store:
-        count = store.remove(resident_id)
+    with WaysIn.of(data) as ways:
+        count = ways.take_all(resident_id)
     if not count:
         raise StoreError(f"{resident_id}: has no PIN and no card; facegate pin list, facegate card list")
     click.echo(f"{resident_id}: {count} PIN(s) and card(s) removed")

@@ -135,16 +135,18 @@ def list_(as_json: bool, data: Path) -> None:
 @click.argument("resident_id", type=RESIDENT_ID)
 @data_option
 def remove(resident_id: str, data: Path) -> None:
-    """Remove RESIDENT_ID, erase the templates, end the consents; a running door follows within a second.
+    """Remove RESIDENT_ID with face, consents, PINs, cards and passes; a running door follows within a second.
 
     Example: facegate enrol remove flat-1203
     """
-    with opened(data) as (store, ledger, note):
+    from edge.enrol.leaving import LeavingDesk
+    from edge.enrol.ways_in import WaysIn
+    from edge.runtime.clock import SystemClock
+
+    with opened(data) as (store, ledger, note), WaysIn.of(data) as ways:
         if store.get(resident_id) is None:
             raise click.ClickException(f"{resident_id}: no such resident; see facegate enrol list")
-        note(Kind.RESIDENT_REMOVED, resident_id, by=getpass.getuser())
-        ledger.withdraw(resident_id, datetime.now(UTC))
-        store.remove(resident_id)
+        LeavingDesk(store, ledger, ways, SystemClock(), note).move_out(resident_id, getpass.getuser())
     click.echo(f"{resident_id}: removed")
 
 

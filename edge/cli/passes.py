@@ -13,9 +13,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from edge.cli.identity import RESIDENT_ID
-from edge.errors import ConfigError
-from edge.extras import way_to_install
-from edge.policy.passes import Pass, PassKind, door_marks, read_pass
+from edge.errors import ConfigError, EnrolmentRefused
+from edge.policy.passes import Pass, PassKind, door_marks, pass_public_key, read_pass
 from edge.policy.passes import issue as signed
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 KINDS = [kind.name.lower() for kind in PassKind]
 KEY_BYTES = 32
-MAX_DRAWINGS = 20
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -114,7 +112,7 @@ def key(file: Path) -> None:
     private = secrets.token_bytes(KEY_BYTES)
     with os.fdopen(descriptor, "wb") as handle:
         handle.write(private)
-    click.echo(base64.b64encode(public_of(private)).decode())
+    click.echo(base64.b64encode(pass_public_key(private)).decode())
 
 
 @passes.command()
@@ -205,29 +203,15 @@ def picture_text(path: Path) -> str | None:
 
 
 def draw_readable(fresh: Callable[[], str], out: Path) -> str:
-    """Draw passes until the door's own reader can read one, and return that one's text.
+    """Write passes as PNG until the door's own reader can read one, and return that one's text."""
+    from edge.enrol.pass_code import readable_code
 
-    OpenCV's reader failed on 4 of 100 perfect drawings; another random id draws another code.
-    """
-    for _ in range(MAX_DRAWINGS):
-        text = fresh()
-        draw(text, out)
-        if picture_text(out) == text:
-            return text
-    raise click.ClickException(f"{out}: none of {MAX_DRAWINGS} drawings could be read back")
-
-
-def draw(text: str, out: Path) -> None:
-    """Write the QR code as PNG: 8 pixels a module, a quiet zone of 4.
-
-    Error correction L, the least: larger modules were worth more before a camera (at 300 px, 96 %
-    of codes read at first sight, against 76 % with M and 8 % with Q).
-    """
     try:
-        import segno
-    except ImportError as error:
-        raise ConfigError(f"drawing needs the package segno: {way_to_install('passes')}") from error
-    segno.make(text, error="l", boost_error=False, micro=False).save(str(out), kind="png", scale=8, border=4)
+        text, png = readable_code(fresh)
+    except EnrolmentRefused as error:
+        raise click.ClickException(f"{out}: {error}") from error
+    out.write_bytes(png)
+    return text
 
 
 def read_key(file: Path) -> bytes:
@@ -252,10 +236,3 @@ def decode_public(encoded: str) -> bytes:
     if len(public) != KEY_BYTES:
         raise click.UsageError(f"{encoded!r} is no public key; it is what `facegate pass key` printed")
     return public
-
-
-def public_of(private: bytes) -> bytes:
-    """Return the raw public key that belongs to a private one."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    return Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()

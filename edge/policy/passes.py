@@ -93,6 +93,13 @@ def issue(granted: Pass, private_key: bytes) -> str:
     return PREFIX + base64.b32encode(body + signature).decode()
 
 
+def pass_public_key(private_key: bytes) -> bytes:
+    """Return the raw public key (32 bytes) that belongs to a raw private one."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+
+    return Ed25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
+
+
 def read_pass(text: str, public_keys: Iterable[bytes]) -> Pass | None:
     """Return the pass written in `text` when one of `public_keys` (raw, 32 bytes) signed it, else None.
 

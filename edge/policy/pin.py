@@ -10,10 +10,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import secrets
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from edge.errors import EnrolmentRefused
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,14 +56,27 @@ class PinMatch:
 
 
 def check_pin(number: str, pin: str) -> None:
-    """Raise `ValueError` when `number` or `pin` may not be used, saying why."""
+    """Raise `EnrolmentRefused` when `number` or `pin` may not be used, saying why."""
     if not _NUMBER.fullmatch(number):
-        raise ValueError(f"number {number!r}: 1 to 8 digits are wanted, for example the flat number")
+        raise EnrolmentRefused(message("error.pin_number", number=number[:40]))
     if not (pin.isascii() and pin.isdigit() and MIN_DIGITS <= len(pin) <= MAX_DIGITS):
-        raise ValueError(f"the PIN must have {MIN_DIGITS} to {MAX_DIGITS} digits")
+        raise EnrolmentRefused(message("error.pin_digits", least=MIN_DIGITS, most=MAX_DIGITS))
     steps = {(int(b) - int(a)) % 10 for a, b in pairwise(pin)}
     if len(steps) == 1 and steps <= {0, 1, 9}:
-        raise ValueError("the PIN is a run or one digit repeated; choose another")
+        raise EnrolmentRefused(message("error.pin_simple"))
+
+
+def random_pin(number: str) -> str:
+    """Return a PIN that nobody chose, so nobody guesses it. Raises `EnrolmentRefused` for a wrong number."""
+    while True:
+        pin = f"{secrets.randbelow(10**MIN_DIGITS):0{MIN_DIGITS}}"
+        try:
+            check_pin(number, pin)
+        except EnrolmentRefused as refusal:
+            if refusal.message.id == "error.pin_number":
+                raise
+            continue
+        return pin
 
 
 class PinBook:
@@ -100,16 +117,16 @@ class PinBook:
     def with_pin(self, number: str, resident_id: str, pin: str, *, is_duress: bool = False) -> PinBook:
         """Return the book with this PIN set, in place of the resident's former one of its kind.
 
-        Raises `ValueError` when the PIN is unfit, already used under this number, or one too many.
+        Raises `EnrolmentRefused` when the PIN is unfit, already used under this number, or one too many.
         """
         check_pin(number, pin)
         kept = [e for e in self.entries if (e.resident_id, e.is_duress) != (resident_id, is_duress)]
         book = PinBook(self._key, kept)
         under = book._by_number.get(number, ())
         if len(under) >= MAX_PER_NUMBER:
-            raise ValueError(f"number {number} has {len(under)} PINs already; use another number")
+            raise EnrolmentRefused(message("error.pin_full", number=number, count=len(under)))
         if book.match(number, pin) is not None:
-            raise ValueError(f"this PIN cannot be used with number {number}; choose another")
+            raise EnrolmentRefused(message("error.pin_taken", number=number))
         return PinBook(
             self._key, [*kept, PinEntry(number, resident_id, self._digest(number, pin), is_duress)]
         )

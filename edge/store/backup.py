@@ -24,7 +24,7 @@ from edge.errors import StoreError
 from edge.store.acting import acting_as, owner_to_become
 from edge.store.consent_rows import CONSENTS
 from edge.store.consents import CONSENTS_FILE
-from edge.store.credentials import CREDENTIALS, CREDENTIALS_FILE, PIN_KEY_FILE
+from edge.store.credentials import CREDENTIALS, CREDENTIALS_FILE, PASS_KEY_FILE, PIN_KEY_FILE
 from edge.store.database import open_read_only
 from edge.store.key_source import KEY_SOURCE_FILE, keyring_of
 from edge.store.keyring import KEYS, KEYS_FILE
@@ -58,6 +58,7 @@ FILES = (
     SITE_KEY_FILE,
     SITE_KEY_FILE + ".new",
     PIN_KEY_FILE,
+    PASS_KEY_FILE,
     "receipt.key",
     "panel.crt",
     "panel.key",

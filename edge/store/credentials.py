@@ -23,6 +23,9 @@ LOG = logging.getLogger(__name__)
 CREDENTIALS_FILE = "credentials.db"
 """Its name inside the data folder."""
 
+PASS_KEY_FILE = "pass.key"  # noqa: S105 - a file's name
+"""What this door signs its own visitor passes with; no other door knows it."""
+
 PIN_KEY_FILE = "pin.key"
 """Beside it: the site's secret behind every PIN and card. Keep it on another medium where you can."""
 
@@ -50,8 +53,38 @@ CREDENTIALS = Schema(
             "DROP TABLE cards",
         ),
         COMPACT,
+        # Passes that were issued at this door: what a page can list and end. The pass itself is not kept.
+        (
+            """CREATE TABLE issued_passes (
+                id BLOB PRIMARY KEY,
+                resident_id TEXT NOT NULL,
+                kind TEXT NOT NULL,
+                valid_from TEXT NOT NULL,
+                until TEXT NOT NULL,
+                max_uses INTEGER NOT NULL)""",
+        ),
     ),
 )
+
+ENDED = 1_000_000
+"""Uses of a pass that was taken back: more than any pass allows, and what a restore keeps."""
+
+
+class IssuedPass(NamedTuple):
+    """A visitor pass of this door. `max_uses` 0: any number; `uses` are those counted so far."""
+
+    id: bytes
+    resident_id: str
+    kind: str
+    valid_from: datetime
+    until: datetime
+    max_uses: int
+    uses: int = 0
+
+    @property
+    def is_ended(self) -> bool:
+        """True when it was taken back."""
+        return self.uses >= ENDED
 
 
 class PinRow(NamedTuple):
@@ -128,6 +161,19 @@ class CredentialStore:
                 "INSERT INTO pins (number, resident_id, is_duress, digest) VALUES (?, ?, ?, ?)", rows
             )
 
+    def put_pin(self, row: PinRow) -> None:
+        """Store one PIN in place of the resident's former one of its kind."""
+        with self._file.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO pins (number, resident_id, is_duress, digest) VALUES (?, ?, ?, ?)",
+                row,
+            )
+
+    def remove_pins(self, resident_id: str) -> int:
+        """Remove the PINs of a resident, that of duress too; return how many there were."""
+        with self._file.writing() as connection:
+            return connection.execute("DELETE FROM pins WHERE resident_id = ?", (resident_id,)).rowcount
+
     def cards(self) -> dict[str, str]:
         """Return the resident of every card."""
         with self._file.using() as connection:
@@ -169,21 +215,52 @@ class CredentialStore:
         with self._file.writing() as connection:
             row = connection.execute("SELECT uses FROM pass_uses WHERE id = ?", (pass_id,)).fetchone()
             use = (row[0] if row else 0) + 1
-            if max_uses and use > max_uses:
+            if use > (max_uses or ENDED):
                 return None
             last = until.astimezone(UTC).isoformat()
             connection.execute("INSERT OR REPLACE INTO pass_uses VALUES (?, ?, ?)", (pass_id, use, last))
             return int(use)
 
     def give_back(self, pass_id: bytes) -> None:
-        """Take one use of a pass back durably."""
+        """Take one use of a pass back durably; one that was taken back meanwhile stays so."""
         with self._file.writing() as connection:
-            connection.execute("UPDATE pass_uses SET uses = uses - 1 WHERE id = ? AND uses > 0", (pass_id,))
+            sql = "UPDATE pass_uses SET uses = uses - 1 WHERE id = ? AND uses > 0 AND uses < ?"
+            connection.execute(sql, (pass_id, ENDED))
+
+    def note_pass(self, issued: IssuedPass) -> None:
+        """Remember a pass that is being issued, so that it can be listed and ended."""
+        times = (issued.valid_from.astimezone(UTC).isoformat(), issued.until.astimezone(UTC).isoformat())
+        with self._file.writing() as connection:
+            row = (issued.id, issued.resident_id, issued.kind, *times, issued.max_uses)
+            connection.execute("INSERT INTO issued_passes VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def passes(self) -> list[IssuedPass]:
+        """Return the passes issued here that have not been forgotten, the newest first."""
+        sql = (
+            "SELECT id, resident_id, kind, valid_from, issued_passes.until, max_uses, coalesce(uses, 0)"
+            " FROM issued_passes LEFT JOIN pass_uses USING (id) ORDER BY valid_from DESC, id"
+        )
+        with self._file.using() as connection:
+            rows = connection.execute(sql).fetchall()
+        return [
+            IssuedPass(key, who, kind, datetime.fromisoformat(begin), datetime.fromisoformat(end), most, uses)
+            for key, who, kind, begin, end, most, uses in rows
+        ]
+
+    def end_pass(self, pass_id: bytes) -> IssuedPass | None:
+        """Take a pass of this door back, from now on; return it, None for one that was not issued here."""
+        found = next((one for one in self.passes() if one.id == pass_id), None)
+        if found is not None:
+            row = (pass_id, ENDED, found.until.astimezone(UTC).isoformat())
+            with self._file.writing() as connection:
+                connection.execute("INSERT OR REPLACE INTO pass_uses VALUES (?, ?, ?)", row)
+        return found
 
     def forget_uses(self, now: datetime) -> int:
         """Drop the uses of passes that expired long before `now`, a trusted time; return how many."""
         before = (now.astimezone(UTC) - KEEP_USES).isoformat()
         with self._file.writing() as connection:
+            connection.execute("DELETE FROM issued_passes WHERE until < ?", (before,))
             return connection.execute("DELETE FROM pass_uses WHERE until < ?", (before,)).rowcount
 
     def close(self) -> None:

@@ -162,6 +162,34 @@ class ResidentStore:
         self.forget_keys(strangers)
         return strangers
 
+    def put_people(self, people: Iterable[Resident]) -> int:
+        """Store these people, all or nothing, and return the new version; their templates stay as they are.
+
+        Who is new has none. Whose record it is (the property's, this door's) stays as it is too. Needs no
+        key of a template. Raises `StoreError` for a name or an id that cannot be.
+        """
+        given = list(people)
+        for person in given:
+            checked_resident(person)
+        with self.writing() as (connection, version):
+            for person in given:
+                connection.execute("DELETE FROM removals WHERE resident_id = ?", (person.id,))
+                row = (*columns_of(person, self.sealer), "local", version)
+                connection.execute(
+                    "INSERT INTO residents VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                    " name = excluded.name, access_levels = excluded.access_levels,"
+                    " valid_from = excluded.valid_from, valid_until = excluded.valid_until,"
+                    " extended_unlock = excluded.extended_unlock, version = excluded.version",
+                    row,
+                )
+        self.forget_old_pages()
+        return version
+
+    def source_of(self, resident_id: str) -> str | None:
+        """Return who keeps a person's record (`local`, `import`, `roster`), or None for nobody."""
+        rows = self.query("SELECT source FROM residents WHERE id = ?", resident_id)
+        return str(rows[0][0]) if rows else None
+
     def remove(self, resident_id: str) -> bool:
         """Erase a resident and every template, and say whether there was one.
 

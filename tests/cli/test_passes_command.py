@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
-from edge.cli.credentials import opened, read_pins
 from edge.cli.passes import draw_readable
+from edge.enrol.ways_in import WaysIn
 from edge.errors import ConfigError, EnrolmentRefused, StoreError
 from edge.policy.pin import PinMatch
 
@@ -89,8 +89,8 @@ class TestPinAndCard:
     def test_a_random_pin_is_shown_once_and_opens(self, tmp_path):
         output = run("pin", "set", "anna", "--number", "1203", "--data", tmp_path)
         pin = re.fullmatch(r"anna: 1203 \* (\d{6}) #", output)[1]
-        with opened(tmp_path) as store:
-            assert read_pins(store, tmp_path).match("1203", pin) == PinMatch("anna", is_duress=False)
+        with WaysIn.of(tmp_path) as ways:
+            assert ways.book().match("1203", pin) == PinMatch("anna", is_duress=False)
         assert run("pin", "list", "--data", tmp_path) == "1203  anna"
         assert pin.encode() not in (tmp_path / "credentials.db").read_bytes()
 
@@ -107,8 +107,8 @@ class TestPinAndCard:
             tmp_path,
             keys="771204\n771204\n",
         )
-        with opened(tmp_path) as store:
-            assert read_pins(store, tmp_path).match("7", "771204") == PinMatch("anna", is_duress=True)
+        with WaysIn.of(tmp_path) as ways:
+            assert ways.book().match("7", "771204") == PinMatch("anna", is_duress=True)
         assert run("pin", "list", "--data", tmp_path) == "7  anna  (duress)"
 
     def test_weak_pins_are_refused(self, tmp_path):

@@ -12,14 +12,14 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.cli.passes import draw_readable, public_of
+from edge.cli.passes import draw_readable
 from edge.config import load_settings
 from edge.controller import DoorController
 from edge.domain import EventDraft, Frame, Reason, Resident, Verdict
 from edge.errors import ConfigError
 from edge.events import Kind
 from edge.policy.modes import Mode, ModeState
-from edge.policy.passes import Pass, issue
+from edge.policy.passes import Pass, issue, pass_public_key
 from edge.policy.pin import PinBook
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import TrustedTime
@@ -119,7 +119,7 @@ def begin(tmp_path):
 
 
 def test_the_key_of_these_tests_is_a_pair():
-    assert base64.b64encode(public_of(PRIVATE)).decode() == PUBLIC
+    assert base64.b64encode(pass_public_key(PRIVATE)).decode() == PUBLIC
 
 
 def test_an_enrolled_resident_is_let_in_for_as_long_as_the_site_says(begin):

@@ -30,8 +30,8 @@ class DoorAccess:
     """The ways into one door beside its camera, and what follows from the camera's refusals.
 
     Call `tick` once a second, `look` with every frame, `heard` with what the controller made of it.
-    `codes` reads visitor passes, None where no key signs any. `on_answer` hears what the readers came
-    to, after the door acted on it.
+    `codes` reads visitor passes, None where no key signs any and no page issues any. `on_answer` hears
+    what the readers came to, after the door acted on it.
     """
 
     def __init__(
@@ -50,7 +50,8 @@ class DoorAccess:
         self._clock = clock
         self._on_answer = on_answer
         self.patience = Patience(rules.policy)
-        self.codes = CodeWatch(clock, self.show_code) if settings.access.pass_keys else None
+        may_read = settings.access.pass_keys or settings.panel.enabled
+        self.codes = CodeWatch(clock, self.show_code) if may_read else None
 
     def tick(self) -> bool:
         """Let time pass; return whether the mode holds the door unlocked now."""
@@ -65,7 +66,7 @@ class DoorAccess:
         Also has those looked at again who were recognised and may come in by now.
         """
         self.patience.step(frame.time)
-        if self.codes is not None:
+        if self.codes is not None and self._rules.credentials.reads_passes:
             self.codes.show(frame)
 
     def heard(self, outcome: DoorOutcome, reconsider: Callable[[Any, float], None]) -> None:

@@ -15,8 +15,9 @@ from edge.errors import JournalUnavailable, StoreDamaged, StoreError
 from edge.events import Kind
 from edge.policy.desk import Register
 from edge.policy.modes import Mode, ModeState
+from edge.policy.passes import pass_public_key
 from edge.policy.pin import PinBook, PinEntry
-from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore
+from edge.store.credentials import CREDENTIALS_FILE, PASS_KEY_FILE, PIN_KEY_FILE, CredentialStore
 from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.sealer import file_key
 
@@ -55,6 +56,7 @@ class Credentials:
     ) -> None:
         self._data = data
         self._pass_keys = pass_keys
+        self._own_pass_key: bytes | None = None
         self._store: CredentialStore | None = None
         self._register: Register | None = None
         self._report = report
@@ -67,6 +69,11 @@ class Credentials:
     def problem(self) -> str | None:
         """Why nothing can be changed now, None when it can as far as is known."""
         return None if self._store is None else self._store.problem
+
+    @property
+    def reads_passes(self) -> bool:
+        """Whether there is a key that signs visitor passes: only then is a picture worth a look."""
+        return bool(self._pass_keys) or self._own_pass_key is not None
 
     def register(self) -> Register:
         """Return who holds what, as it is now or, on a bad card, as it was last."""
@@ -128,7 +135,14 @@ class Credentials:
         store = self._open()
         entries = [PinEntry(row.number, row.resident_id, row.digest, row.is_duress) for row in store.pins()]
         pins = PinBook(file_key(self._data / PIN_KEY_FILE), entries)
-        return Register(pins, store.cards(), self._pass_keys)
+        self._own_pass_key = self._own_pass_key or self._read_pass_key()
+        own = () if self._own_pass_key is None else (self._own_pass_key,)
+        return Register(pins, store.cards(), (*self._pass_keys, *own))
+
+    def _read_pass_key(self) -> bytes | None:
+        """Return the public key of the passes that the door's page issues; None while it issued none."""
+        path = self._data / PASS_KEY_FILE
+        return pass_public_key(file_key(path)) if path.exists() else None
 
 
 class EndedPasses:

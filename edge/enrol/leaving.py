@@ -1,0 +1,44 @@
+"""Somebody moves out: ways in taken back, consents ended, the face erased, the person gone; in that order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.domain import EventDraft
+from edge.errors import PanelRefused
+from edge.events import Kind
+from edge.store.roster import SOURCE
+from edge.words import message
+
+if TYPE_CHECKING:
+    from edge.enrol.ways_in import WaysIn
+    from edge.ports import Clock, EventWriter
+    from edge.store.consents import ConsentLedger
+    from edge.store.residents import ResidentStore
+
+
+@dataclass(frozen=True, slots=True)
+class LeavingDesk:
+    """Where people move out: one door's records. `events` is where it is written down first."""
+
+    store: ResidentStore
+    consents: ConsentLedger
+    ways: WaysIn
+    clock: Clock
+    events: EventWriter
+
+    def move_out(self, resident_id: str, by: str) -> None:
+        """Remove a person and everything they open the door with; what is left of them is the journal.
+
+        Whoever gets the same id later has none of it. After a power cut in between it can be done again.
+        Raises `JournalUnavailable` before anything is done, and `PanelRefused` for somebody whom the
+        property's roster would only bring back.
+        """
+        if self.store.source_of(resident_id) == SOURCE:
+            raise PanelRefused(message("error.moved_by_property", who=resident_id))
+        draft = EventDraft.now(self.clock, Kind.RESIDENT_REMOVED, {"by": by}, resident_id=resident_id)
+        self.events.commit(draft)
+        self.ways.take_all(resident_id)
+        self.consents.withdraw(resident_id, self.clock.now())
+        self.store.remove(resident_id)

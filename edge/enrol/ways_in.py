@@ -1,0 +1,187 @@
+"""One person's ways in beside the face: PIN, cards and visitor passes, given and taken back.
+
+The page and the command line call the same lines. A running door reads what is written here when the next
+person stands there.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edge.credentials.card import card_id
+from edge.enrol.pass_code import readable_code
+from edge.errors import EnrolmentRefused
+from edge.policy.passes import HOST_BYTES, Pass, door_marks, issue
+from edge.policy.pin import PinBook, PinEntry, random_pin
+from edge.store.credentials import (
+    CREDENTIALS_FILE,
+    PASS_KEY_FILE,
+    PIN_KEY_FILE,
+    CredentialStore,
+    IssuedPass,
+    PinRow,
+)
+from edge.store.sealer import file_key
+from edge.words import message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from edge.policy.passes import PassKind
+
+
+@dataclass(frozen=True, slots=True)
+class PassWish:
+    """What a visitor pass is to allow: from when until when (UTC), how often (0: any number), for whom."""
+
+    begin: datetime
+    end: datetime
+    max_uses: int
+    kind: PassKind
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPass:
+    """A pass that was just issued: its `text`, and the QR code as PNG. Neither is stored."""
+
+    text: str = field(repr=False)
+    png: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCredentials:
+    """What everybody holds: PIN numbers and cards by resident id. Duress PINs are not told."""
+
+    pins: Mapping[str, str]
+    cards: Mapping[str, tuple[str, ...]]
+
+
+class WaysIn:
+    """The PINs, cards and passes of one door's data folder. Any thread.
+
+    `pass_issued` is called after every pass: the first one is when a door begins to look for codes. Raises
+    `EnrolmentRefused` for what cannot be given and `StoreError` while the file cannot be used.
+    """
+
+    def __init__(self, data: Path, pass_issued: Callable[[], object] = lambda: None) -> None:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._data = data
+        self._pass_issued = pass_issued
+        self._store = CredentialStore(data / CREDENTIALS_FILE)
+
+    @classmethod
+    def of(cls, data: Path) -> closing[WaysIn]:
+        """Return a context in which the file of a data folder is open."""
+        return closing(cls(data))
+
+    def close(self) -> None:
+        """Close the file. Safe to call twice."""
+        self._store.close()
+
+    def held(self) -> HeldCredentials:
+        """Return who has a PIN, under which number, and who has which cards."""
+        pins = {row.resident_id: row.number for row in self._store.pins() if not row.is_duress}
+        cards: dict[str, tuple[str, ...]] = {}
+        for card, who in sorted(self._store.cards().items()):
+            cards[who] = (*cards.get(who, ()), card)
+        return HeldCredentials(pins, cards)
+
+    def pin_rows(self) -> list[PinRow]:
+        """Return every PIN's number, holder and kind, ordered by number."""
+        return self._store.pins()
+
+    def set_pin(self, resident_id: str, number: str, pin: str = "", *, is_duress: bool = False) -> str:
+        """Give a PIN in place of the former one of its kind and return it; without `pin` a random one."""
+        chosen = pin or random_pin(number)
+        book = self.book().with_pin(number, resident_id, chosen, is_duress=is_duress)
+        entry = next(
+            one for one in book.entries if (one.resident_id, one.is_duress) == (resident_id, is_duress)
+        )
+        self._store.put_pin(PinRow(entry.number, entry.resident_id, entry.is_duress, entry.digest))
+        return chosen
+
+    def clear_pin(self, resident_id: str) -> int:
+        """Take the PINs back, that of duress too; return how many there were."""
+        return self._store.remove_pins(resident_id)
+
+    def give_card(self, card: str, resident_id: str, *, takes_over: bool = False) -> str:
+        """Give a card and return its one name. One that somebody else has is refused unless `takes_over`."""
+        named = named_card(card)
+        holder = self._store.cards().get(named)
+        if holder not in {None, resident_id} and not takes_over:
+            raise EnrolmentRefused(message("error.card_taken", who=holder))
+        self._store.put_card(named, resident_id)
+        return named
+
+    def take_card(self, card: str) -> str:
+        """Take a card back and return who had it."""
+        holder = self._store.remove_card(named_card(card))
+        if holder is None:
+            raise EnrolmentRefused(message("error.card_nobody"))
+        return holder
+
+    def cards(self) -> Mapping[str, str]:
+        """Return the holder of every card."""
+        return self._store.cards()
+
+    def issue_pass(self, door_id: str, resident_id: str, wish: PassWish) -> DrawnPass:
+        """Sign and draw a pass for this door with the door's own key, and remember that there is one."""
+        if len(resident_id.encode()) > HOST_BYTES:
+            raise EnrolmentRefused(message("error.pass_host", who=resident_id))
+        key = file_key(self._data / PASS_KEY_FILE)
+        made: dict[str, bytes] = {}
+
+        def fresh() -> str:
+            identity = secrets.token_bytes(8)
+            granted = Pass(
+                identity, resident_id, wish.begin, wish.end, wish.max_uses, wish.kind, door_marks([door_id])
+            )
+            text = issue(granted, key)
+            made[text] = identity
+            return text
+
+        text, png = readable_code(fresh)
+        kind = wish.kind.name.lower()
+        self._store.note_pass(IssuedPass(made[text], resident_id, kind, wish.begin, wish.end, wish.max_uses))
+        self._pass_issued()
+        return DrawnPass(text, png)
+
+    def passes_of(self, resident_id: str) -> list[IssuedPass]:
+        """Return the passes of a host, the newest first; the ended ones too until they are forgotten."""
+        return [one for one in self._store.passes() if one.resident_id == resident_id]
+
+    def end_pass(self, pass_id: str) -> IssuedPass:
+        """Take back the pass with this id in hex."""
+        try:
+            ended = self._store.end_pass(bytes.fromhex(pass_id))
+        except ValueError:
+            ended = None
+        if ended is None:
+            raise EnrolmentRefused(message("error.pass_unknown"))
+        return ended
+
+    def take_all(self, resident_id: str) -> int:
+        """Take back every PIN, card and pass of a resident; return how many PINs and cards there were."""
+        for one in self.passes_of(resident_id):
+            if not one.is_ended:
+                self._store.end_pass(one.id)
+        return self._store.remove(resident_id)
+
+    def book(self) -> PinBook:
+        """Return all PINs as the door uses them."""
+        rows = self._store.pins()
+        entries = [PinEntry(row.number, row.resident_id, row.digest, row.is_duress) for row in rows]
+        return PinBook(file_key(self._data / PIN_KEY_FILE), entries)
+
+
+def named_card(text: str) -> str:
+    """Return the one name of a card somebody wrote down. Raises `EnrolmentRefused`."""
+    try:
+        return card_id(text)
+    except ValueError as error:
+        raise EnrolmentRefused(message("error.card_name", card=text[:40])) from error
