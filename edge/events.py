@@ -63,10 +63,14 @@ class Kind(StrEnum):
     ENROL_REFUSED = "enrol.refused"
     ENROL_SAVED = "enrol.saved"
     ENROL_DROPPED = "enrol.dropped"
+    RESIDENT_ADDED = "resident.added"
     RESIDENT_CHANGED = "resident.changed"
+    RESIDENT_IMPORTED = "resident.imported"
     RESIDENT_EXPORTED = "resident.exported"
     RESIDENT_REMOVED = "resident.removed"
     EVENTS_EXPORTED = "events.exported"
+    CREDENTIAL_GIVEN = "credential.given"
+    CREDENTIAL_REMOVED = "credential.removed"
     CONSENT_RECORDED = "consent.recorded"
     CONSENT_WITHDRAWN = "consent.withdrawn"
     CONSENT_ENDED = "consent.ended"
@@ -89,6 +93,7 @@ class Kind(StrEnum):
     PANEL_FAILED = "panel.failed"
     PANEL_BACKUP = "panel.backup"
     PANEL_NOTICE_CHANGED = "panel.notice_changed"
+    PANEL_RULES_CHANGED = "panel.rules_changed"
     COMMAND_TAKEN = "command.taken"
     COMMAND_DONE = "command.done"
     COMMAND_FAILED = "command.failed"
@@ -220,10 +225,14 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.ENROL_REFUSED: _F(_PEOPLE, _BAD, Keep.COUNTED),
         _K.ENROL_SAVED: _F(_PEOPLE, _GOOD),
         _K.ENROL_DROPPED: _F(_PEOPLE),
+        _K.RESIDENT_ADDED: _F(_PEOPLE),
         _K.RESIDENT_CHANGED: _F(_PEOPLE),
+        _K.RESIDENT_IMPORTED: _F(_PEOPLE),
         _K.RESIDENT_EXPORTED: _F(_PEOPLE),
         _K.EVENTS_EXPORTED: _F(_PEOPLE),
         _K.RESIDENT_REMOVED: _F(_PEOPLE),
+        _K.CREDENTIAL_GIVEN: _F(_PEOPLE),
+        _K.CREDENTIAL_REMOVED: _F(_PEOPLE),
         _K.CONSENT_RECORDED: _F(_PEOPLE),
         _K.CONSENT_WITHDRAWN: _F(_PEOPLE),
         _K.CONSENT_ENDED: _F(_PEOPLE),
@@ -245,6 +254,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.PANEL_FAILED: _F(_PANEL, _BAD),
         _K.PANEL_BACKUP: _F(_PANEL),
         _K.PANEL_NOTICE_CHANGED: _F(_PANEL),
+        _K.PANEL_RULES_CHANGED: _F(_PANEL),
         _K.COMMAND_TAKEN: _F(_PANEL),
         _K.COMMAND_DONE: _F(_PANEL, _GOOD),
         _K.COMMAND_FAILED: _F(_PANEL, _BAD),

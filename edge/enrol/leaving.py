@@ -12,6 +12,9 @@ from edge.store.roster import SOURCE
 from edge.words import message
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from edge.enrol.ways_in import WaysIn
     from edge.ports import Clock, EventWriter
     from edge.store.consents import ConsentLedger
@@ -20,13 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LeavingDesk:
-    """Where people move out: one door's records. `events` is where it is written down first."""
+    """Where people move out: one door's records. `events` is where it is written down first.
+
+    `elsewhere` as in `edge.enrol.withdrawal.WithdrawalDesk`.
+    """
 
     store: ResidentStore
     consents: ConsentLedger
     ways: WaysIn
     clock: Clock
     events: EventWriter
+    elsewhere: Callable[[str, datetime], object] = lambda _resident_id, _at: ()
 
     def move_out(self, resident_id: str, by: str) -> None:
         """Remove a person and everything they open the door with; what is left of them is the journal.
@@ -40,5 +47,7 @@ class LeavingDesk:
         draft = EventDraft.now(self.clock, Kind.RESIDENT_REMOVED, {"by": by}, resident_id=resident_id)
         self.events.commit(draft)
         self.ways.take_all(resident_id)
-        self.consents.withdraw(resident_id, self.clock.now())
+        at = self.clock.now()
+        self.elsewhere(resident_id, at)
+        self.consents.withdraw(resident_id, at)
         self.store.remove(resident_id)

@@ -7,6 +7,7 @@ person stands there.
 from __future__ import annotations
 
 import secrets
+import threading
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -72,7 +73,16 @@ class WaysIn:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._data = data
         self._pass_issued = pass_issued
-        self._store = CredentialStore(data / CREDENTIALS_FILE)
+        self._file: CredentialStore | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def _store(self) -> CredentialStore:
+        """The file, opened when it is first needed: a damaged one must not keep a page from being served."""
+        with self._opening:
+            if self._file is None:
+                self._file = CredentialStore(self._data / CREDENTIALS_FILE)
+            return self._file
 
     @classmethod
     def of(cls, data: Path) -> closing[WaysIn]:
@@ -81,7 +91,9 @@ class WaysIn:
 
     def close(self) -> None:
         """Close the file. Safe to call twice."""
-        self._store.close()
+        with self._opening:
+            if self._file is not None:
+                self._file.close()
 
     def held(self) -> HeldCredentials:
         """Return who has a PIN, under which number, and who has which cards."""
@@ -94,6 +106,10 @@ class WaysIn:
     def pin_rows(self) -> list[PinRow]:
         """Return every PIN's number, holder and kind, ordered by number."""
         return self._store.pins()
+
+    def check_pin(self, resident_id: str, number: str, pin: str = "") -> None:
+        """Raise `EnrolmentRefused` when this PIN could not be given; nothing is stored."""
+        self.book().with_pin(number, resident_id, pin or random_pin(number))
 
     def set_pin(self, resident_id: str, number: str, pin: str = "", *, is_duress: bool = False) -> str:
         """Give a PIN in place of the former one of its kind and return it; without `pin` a random one."""
@@ -111,11 +127,16 @@ class WaysIn:
 
     def give_card(self, card: str, resident_id: str, *, takes_over: bool = False) -> str:
         """Give a card and return its one name. One that somebody else has is refused unless `takes_over`."""
+        named = named_card(card) if takes_over else self.free_card(card, resident_id)
+        self._store.put_card(named, resident_id)
+        return named
+
+    def free_card(self, card: str, resident_id: str) -> str:
+        """Return the one name of a card that this person may get. Raises `EnrolmentRefused`."""
         named = named_card(card)
         holder = self._store.cards().get(named)
-        if holder not in {None, resident_id} and not takes_over:
+        if holder not in {None, resident_id}:
             raise EnrolmentRefused(message("error.card_taken", who=holder))
-        self._store.put_card(named, resident_id)
         return named
 
     def take_card(self, card: str) -> str:
@@ -155,15 +176,16 @@ class WaysIn:
         """Return the passes of a host, the newest first; the ended ones too until they are forgotten."""
         return [one for one in self._store.passes() if one.resident_id == resident_id]
 
-    def end_pass(self, pass_id: str) -> IssuedPass:
-        """Take back the pass with this id in hex."""
-        try:
-            ended = self._store.end_pass(bytes.fromhex(pass_id))
-        except ValueError:
-            ended = None
-        if ended is None:
+    def issued_pass(self, pass_id: str, resident_id: str) -> IssuedPass:
+        """Return the pass with this id in hex that this person was given."""
+        found = next((one for one in self.passes_of(resident_id) if one.id.hex() == pass_id), None)
+        if found is None:
             raise EnrolmentRefused(message("error.pass_unknown"))
-        return ended
+        return found
+
+    def end_pass(self, pass_id: str) -> None:
+        """Take back the pass with this id in hex."""
+        self._store.end_pass(bytes.fromhex(pass_id))
 
     def take_all(self, resident_id: str) -> int:
         """Take back every PIN, card and pass of a resident; return how many PINs and cards there were."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -16,10 +17,14 @@ from edge.panel import (
     views_enrol,
     views_entry,
     views_events,
+    views_import,
     views_mode,
     views_people,
+    views_person,
+    views_rules,
     views_screen,
     views_system,
+    views_ways,
 )
 from edge.panel.asking import ALL, INSTALLER, PEOPLE, Ask, view
 from edge.panel.desk import Office
@@ -28,7 +33,7 @@ from edge.web.refusals import RefusalKind
 from edge.words import message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -38,6 +43,8 @@ if TYPE_CHECKING:
 
 GET, POST = ("GET",), ("POST",)
 BOTH = ("GET", "POST")
+
+PERSON = "/residents/{resident_id:path}"
 
 PAGES: tuple[tuple[str, tuple[str, ...], frozenset[Role] | None, Callable[[Ask], Response]], ...] = (
     # path, methods, who (None: nobody needs to be logged in), view
@@ -59,12 +66,27 @@ PAGES: tuple[tuple[str, tuple[str, ...], frozenset[Role] | None, Callable[[Ask],
     ("/live.jpg", GET, PEOPLE, views_enrol.live_jpeg),
     ("/live/state", GET, PEOPLE, views_enrol.live_state),
     ("/residents", GET, ALL, views_people.residents),
+    ("/people/new", BOTH, PEOPLE, views_people.new),
+    ("/people/import", GET, PEOPLE, views_import.form),
+    ("/people/import/look", POST, PEOPLE, views_import.look),
+    ("/people/import/store", POST, PEOPLE, views_import.store),
+    ("/rules", GET, ALL, views_rules.rules),
+    ("/rules/look", POST, INSTALLER, views_rules.look),
+    ("/rules/put", POST, INSTALLER, views_rules.put),
     ("/failed", GET, ALL, views_people.failed),
-    ("/residents/{resident_id:path}/change", POST, PEOPLE, views_people.change),
-    ("/residents/{resident_id:path}/welcome", POST, PEOPLE, views_people.welcome),
-    ("/residents/{resident_id:path}/withdraw", POST, PEOPLE, views_people.withdraw),
-    ("/residents/{resident_id:path}/export", POST, PEOPLE, views_people.export),
-    ("/residents/{resident_id:path}", GET, ALL, views_people.resident),
+    (f"{PERSON}/change", POST, PEOPLE, views_person.change),
+    (f"{PERSON}/pin", POST, PEOPLE, views_ways.set_pin),
+    (f"{PERSON}/pin/clear", POST, PEOPLE, views_ways.clear_pin),
+    (f"{PERSON}/card", POST, PEOPLE, views_ways.give_card),
+    (f"{PERSON}/card/remove", POST, PEOPLE, views_ways.take_card),
+    (f"{PERSON}/card/state", GET, PEOPLE, views_ways.shown_cards),
+    (f"{PERSON}/pass", POST, PEOPLE, views_ways.issue_pass),
+    (f"{PERSON}/pass/end", POST, PEOPLE, views_ways.end_pass),
+    (f"{PERSON}/welcome", POST, PEOPLE, views_person.welcome),
+    (f"{PERSON}/withdraw", POST, PEOPLE, views_person.withdraw),
+    (f"{PERSON}/leave", POST, PEOPLE, views_person.move_out),
+    (f"{PERSON}/export", POST, PEOPLE, views_person.export),
+    (PERSON, GET, ALL, views_person.resident),
     ("/events", GET, ALL, views_events.events),
     ("/events.csv", GET, ALL, views_events.table),
     ("/commissioning", GET, INSTALLER, views_commissioning.commissioning),
@@ -89,12 +111,36 @@ PAGES: tuple[tuple[str, tuple[str, ...], frozenset[Role] | None, Callable[[Ask],
     ("/screen/ring", POST, None, views_screen.ring),
 )
 
+AGAIN: Mapping[Callable[[Ask], Response], Callable[[Ask], Response]] = MappingProxyType(
+    {
+        views_people.new: views_people.new,
+        views_import.look: views_import.form,
+        views_import.store: views_import.form,
+        views_rules.look: views_rules.rules,
+        views_rules.put: views_rules.rules,
+        views_person.change: views_person.resident,
+        views_person.withdraw: views_person.resident,
+        views_person.move_out: views_person.resident,
+        views_ways.set_pin: views_person.resident,
+        views_ways.give_card: views_person.resident,
+        views_ways.take_card: views_person.resident,
+        views_ways.issue_pass: views_person.resident,
+        views_ways.end_pass: views_person.resident,
+        views_enrol.start: views_enrol.form,
+        views_enrol.photos: views_enrol.form,
+        views_enrol.save: views_enrol.now,
+        views_entry.accounts: views_entry.account_list,
+    }
+)
+"""Where the form stands that a view takes: it is shown again, with what was typed, when it is refused."""
+
 
 def make_app(desk: PanelServices) -> Starlette:
     """Return the panel of one door. Views run in worker threads; stores must allow any thread."""
     office = Office.of(desk)
     routes = [
-        Route(path, view(act, office, roles), methods=list(methods)) for path, methods, roles, act in PAGES
+        Route(path, view(act, office, roles, AGAIN.get(act)), methods=list(methods))
+        for path, methods, roles, act in PAGES
     ]
     static = Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
 

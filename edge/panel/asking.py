@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +19,14 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.errors import FacegateError
+from edge.panel.forms import FormAgain, FormTrouble
 from edge.web.accounts import Role
 from edge.web.between import COOKIE, SESSION_HEADER
 from edge.web.refusals import RefusalKind
 from edge.words import LANGUAGES, has, message, nearest, say, tag, zone_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
     from datetime import datetime
 
     from starlette.requests import Request
@@ -36,7 +39,7 @@ LANGUAGE_COOKIE = "facegate-language"
 ALL = frozenset(Role)
 PEOPLE = frozenset({Role.INSTALLER, Role.STAFF})
 INSTALLER = frozenset({Role.INSTALLER})
-MOST_FILES, MOST_FIELDS = 8, 20
+MOST_FILES, MOST_FIELDS = 8, 100
 
 PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
@@ -50,8 +53,13 @@ class Ask:
     request: Request
     office: Office
     session: LoginSession
-    form: dict[str, str] = field(default_factory=dict)
-    files: list[tuple[str, bytes]] = field(default_factory=list)
+    form: dict[str, str] = dataclass_field(default_factory=dict)
+    chosen: dict[str, list[str]] = dataclass_field(default_factory=dict)
+    """Every value of a field: boxes that are ticked together share a name."""
+    files: list[tuple[str, bytes]] = dataclass_field(default_factory=list)
+    trouble: FormTrouble | None = None
+    """Why the form of this request was refused; its page is shown again, with what was typed."""
+    field: str = ""
 
     @property
     def desk(self) -> PanelServices:
@@ -73,13 +81,33 @@ class Ask:
         """Write down that this request was refused."""
         self.office.refusals.tell(why, self.address, self.request.url.path)
 
-    def say(self, name: str, **values: object) -> str:
+    def say(self, name: str, /, **values: object) -> str:
         """Return a text of the panel in the reader's language."""
         return say(f"panel.{name}", self.language, **values)
+
+    def say_plain(self, name: str, /, **values: object) -> str:
+        """Return a text that is not the panel's own, in the reader's language."""
+        return say(name, self.language, **values)
 
     def tell(self, message: Message) -> str:
         """Return a message in the reader's language."""
         return message.said(self.language)
+
+    @contextmanager
+    def about(self, name: str) -> Iterator[None]:
+        """Have what is refused inside told at the field of this name."""
+        try:
+            yield
+        except FacegateError:
+            self.field = name
+            raise
+
+    def again(self, path: str = "") -> FormAgain:
+        """Return what the form that is sent to an address with this end shows: what was typed, if refused."""
+        if self.trouble is None or not self.request.url.path.endswith(path):
+            return FormAgain()
+        told = self.tell(self.trouble.message)
+        return FormAgain(self.form, self.chosen, self.trouble.field, told, is_refused=True)
 
     def is_under(self, path: str) -> bool:
         """Return whether the page asked for is `path` or belongs to it."""
@@ -92,7 +120,8 @@ class Ask:
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """Return a rendered page."""
-        role = self.session.role
+        role, news = self.session.role, self.session.news
+        self.session.news = None
         text = PAGES.get_template(template).render(
             ask=self,
             say=self.say,
@@ -103,9 +132,11 @@ class Ask:
             zone=self.zone,
             role=role.value if role else "",
             csrf=self.session.csrf,
+            news=news,
             **values,
         )
-        return self.keep(HTMLResponse(text, status))
+        is_refused = self.trouble is not None and status == HTTPStatus.OK
+        return self.keep(HTMLResponse(text, HTTPStatus.UNPROCESSABLE_ENTITY if is_refused else status))
 
     @property
     def zone(self) -> str:
@@ -121,8 +152,9 @@ class Ask:
         """Return a moment as the site's clocks show it."""
         return time.astimezone(self.desk.zone).strftime(form)
 
-    def to(self, path: str) -> Response:
-        """Return the way to another page."""
+    def to(self, path: str, news: Message | None = None) -> Response:
+        """Return the way to another page, which tells `news` at its top, once."""
+        self.session.news = news or self.session.news
         return self.keep(RedirectResponse(path, 303))
 
     def keep(self, response: Response) -> Response:
@@ -141,9 +173,15 @@ def no_picture(ask: Ask, problem: Message | None) -> str:
 
 
 def view(
-    act: Callable[[Ask], Response], office: Office, roles: frozenset[Role] | None
+    act: Callable[[Ask], Response],
+    office: Office,
+    roles: frozenset[Role] | None,
+    again: Callable[[Ask], Response] | None = None,
 ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-    """Return the endpoint for `act`; `roles` None means that nobody needs to be logged in."""
+    """Return the endpoint for `act`; `roles` None means that nobody needs to be logged in.
+
+    `again` shows the form once more whose content was refused.
+    """
 
     async def endpoint(request: Request) -> Response:
         session = office.sessions.get(request.cookies.get(COOKIE)) or office.sessions.begin()
@@ -163,7 +201,7 @@ def view(
             if not _is_own_form(ask):
                 await run_in_threadpool(ask.refused, RefusalKind.FORGED)
                 return ask.failed(403, message("panel.not_allowed"))
-        return await run_in_threadpool(_acting, act, ask)
+        return await run_in_threadpool(_acting, act, ask, again)
 
     return endpoint
 
@@ -187,6 +225,7 @@ async def _read_form(ask: Ask) -> None:
                     ask.files.append((value.filename[:80], await value.read()))
             else:
                 ask.form[name] = value
+                ask.chosen.setdefault(name, []).append(value)
 
 
 def _is_own_form(ask: Ask) -> bool:
@@ -198,8 +237,11 @@ def _is_own_form(ask: Ask) -> bool:
     return hmac.compare_digest(ask.form.get("csrf", "").encode(), ask.session.csrf.encode())
 
 
-def _acting(act: Callable[[Ask], Response], ask: Ask) -> Response:
+def _acting(act: Callable[[Ask], Response], ask: Ask, again: Callable[[Ask], Response] | None) -> Response:
     try:
         return act(ask)
     except FacegateError as error:
-        return ask.failed(422, error.message, error.technical)
+        if again is None or ask.request.method != "POST":
+            return ask.failed(422, error.message, error.technical)
+        ask.trouble = FormTrouble.of(error, ask.field)
+        return _acting(again, ask, None)

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from edge.consent.notice import Operator
 from edge.domain import EventDraft
 from edge.events import Kind
+from edge.panel.import_tray import ImportTray
+from edge.policy.rulebook import RuleBook
+from edge.web.account_undo import AccountUndo
 from edge.web.logins import LoginGuard
 from edge.web.refusals import RefusalLog
 from edge.web.sessions import Sessions
@@ -23,10 +26,12 @@ if TYPE_CHECKING:
 
     from edge.domain import Consent, DoorEvent, Image, OperatingPoint, Template
     from edge.enrol.session import EnrolmentOutcome
+    from edge.enrol.ways_in import WaysIn
     from edge.findings import CheckupFinding
     from edge.panel.gate_screen import GateKeys, GateScreen
     from edge.panel.gate_words import GateWords
     from edge.panel.network import NetworkState
+    from edge.panel.rule_file import RuleFile
     from edge.panel.sight import FaceOverlay
     from edge.panel.studio import EnrolmentRunner
     from edge.ports import Clock, EventWriter
@@ -83,7 +88,9 @@ class PanelServices:
     (passphrase) makes an encrypted backup, which the caller deletes. `sight` finds faces for the live
     view; `sharing` sends faces to other doors; `unmatched` returns who is enrolled and yet not matched by
     the door, and why; `findings` what a look at the whole door found, as `facegate doctor` has it;
-    `commissioning` what was proved of it by a person. What is None is not connected, and its page says so.
+    `commissioning` what was proved of it by a person. `ways` gives and takes back PINs, cards and passes,
+    `rules` returns the access rules now, `rule_file` is where they can be changed. What is None is not
+    connected, and its page says so.
     """
 
     door_id: str
@@ -113,6 +120,9 @@ class PanelServices:
     liveness: str = "full"
     sharing: FaceSharing | None = None
     commissioning: CommissioningBook | None = None
+    ways: WaysIn | None = None
+    rules: Callable[[], RuleBook] = RuleBook
+    rule_file: RuleFile | None = None
 
     def note(self, kind: Kind, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
         """Commit an event before it happens. Raises `JournalUnavailable`: what is not logged is not done."""
@@ -140,12 +150,14 @@ class PanelServices:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The desk, and who sits at it: sessions, the guard of the login, and what was refused."""
+    """The desk, and who sits at it: sessions, the login's guard, what was refused, lists to confirm."""
 
     desk: PanelServices
     sessions: Sessions
     logins: LoginGuard
     refusals: RefusalLog
+    tray: ImportTray
+    undo: AccountUndo
 
     @classmethod
     def of(cls, desk: PanelServices) -> Office:
@@ -155,4 +167,11 @@ class Office:
             desk.tell(Kind.PANEL_REFUSED, why=why.value, address=address, path=path, untold=untold)
 
         clock = desk.clock
-        return cls(desk, Sessions(clock), LoginGuard(clock), RefusalLog(clock, note))
+        return cls(
+            desk,
+            Sessions(clock),
+            LoginGuard(clock),
+            RefusalLog(clock, note),
+            ImportTray(clock),
+            AccountUndo(clock),
+        )

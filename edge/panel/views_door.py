@@ -46,8 +46,13 @@ SHOWN_SIMILARITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 def test(ask: Ask) -> Response:
     """Return the door test: what the sensors say now, the newest messages, and a button."""
     found = list(islice(seen_events(ask, None, EventGroup.DOOR), LOOK_BACK))
+    seconds = ask.desk.rules().unlock_seconds if ask.request.query_params.get("opened") else 0
     return ask.page(
-        "test.html", shown=told(ask, found), can_pulse=ask.desk.pulse is not None, now=sensed(ask)
+        "test.html",
+        shown=told(ask, found),
+        can_pulse=ask.desk.pulse is not None,
+        now=sensed(ask),
+        opened=f"{seconds:g}" if seconds else "",
     )
 
 
@@ -60,9 +65,11 @@ def pulse(ask: Ask) -> Response:
     """Open once, logged before it happens."""
     if ask.desk.pulse is None:
         raise PanelRefused(message("panel.no_relay"))
+    if ask.form.get("sure") != "yes":
+        raise PanelRefused(message("panel.pulse_sure"))
     with ask.desk.doing(Kind.PANEL_DOOR_TEST, by=ask.session.user):
         ask.desk.pulse()
-    return ask.to("/test")
+    return ask.to("/test?opened=yes")
 
 
 def health(ask: Ask) -> Response:

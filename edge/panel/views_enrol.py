@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import cv2
 from starlette.responses import JSONResponse, Response
 
-from edge.camera.image import decode_image
 from edge.consent.notice import CURRENT, SHARED, notice_text
 from edge.consent.rules import Statement, consent_from
 from edge.domain import Resident
@@ -21,6 +21,7 @@ from edge.faces.quality import QualityLimits
 from edge.identity import person_name, resident_id
 from edge.panel.asking import no_picture
 from edge.panel.sight import LENSES_DEGREES, WIDTHS_PX, reach_metres
+from edge.panel.photo_verdicts import pictures_of, verdicts
 from edge.web.accounts import Role
 from edge.web.refusals import RefusalKind
 from edge.words import message
@@ -42,12 +43,18 @@ GOOD_BGR, BAD_BGR = (60, 130, 20), (30, 30, 190)
 
 def form(ask: Ask) -> Response:
     """Return the form that begins an enrolment, or the one under way."""
-    if ask.desk.studio.now is not None:
+    if ask.desk.studio.now is not None and not ask.trouble:
         return ask.to("/enrol/now")
+    found = verdicts(ask.files, ask.trouble.message, ask.language) if ask.trouble else []
+    if ask.trouble and _is_script(ask):
+        told = {"told": ask.tell(ask.trouble.message), "field": ask.trouble.field}
+        photos = [{"text": one.why or ask.say("photo_good"), "isGood": not one.why} for one in found]
+        return JSONResponse({**told, "photos": photos}, HTTPStatus.UNPROCESSABLE_ENTITY)
     return ask.page(
         "enrol.html",
         notice=_notice(ask),
         others=_others(ask),
+        verdicts=found,
         wanted=ask.request.query_params,
     )
 
@@ -64,24 +71,22 @@ def photos(ask: Ask) -> Response:
     """Judge uploaded photos with the same gates."""
     statement, name = _stated(ask)
     try:
-        pictures = [
-            (message("photo.number", number=number), decode_image(data))
-            for number, (_, data) in enumerate(ask.files, 1)
-        ]
+        pictures = pictures_of(ask.files)
     except FrameRefused:
+        ask.field = "photos"
         ask.refused(RefusalKind.UPLOAD)
         raise
     ask.desk.note(Kind.ENROL_OPENED, about=statement.resident_id, by=ask.session.user, source="photos")
     outcome = ask.desk.recogniser.judge(statement.resident_id, pictures)
     ask.desk.studio.begin_judged(statement, name, ask.session.user, outcome)
-    return ask.to("/enrol/now")
+    return JSONResponse({"to": "/enrol/now"}) if _is_script(ask) else ask.to("/enrol/now")
 
 
 def now(ask: Ask) -> Response:
     """Return the page with the camera's picture and the guidance, or with the result."""
     enrolment = ask.desk.studio.now
     if enrolment is None:
-        return ask.to("/enrol")
+        return form(ask) if ask.trouble else ask.to("/enrol")
     if enrolment.outcome is None:
         return ask.page("enrol_live.html", enrolment=enrolment)
     earlier = _earlier(ask, enrolment)
@@ -215,6 +220,11 @@ def _preview(image: Image, boxes: Sequence[tuple[Box, bool]]) -> bytes:
         cv2.rectangle(small, corners[:2], corners[2:], GOOD_BGR if is_good else BAD_BGR, 2)
     _, jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return bytes(jpeg)
+
+
+def _is_script(ask: Ask) -> bool:
+    """Return whether the page's own script asks, which shows each photo with its verdict."""
+    return ask.request.headers.get("accept") == "application/json"
 
 
 def _stated(ask: Ask) -> tuple[Statement, str]:

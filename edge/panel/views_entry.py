@@ -99,7 +99,13 @@ def accounts(ask: Ask) -> Response:
     if ask.request.method == "POST":
         _change_account(ask, ask.form.get("name", "").strip())
         return ask.to("/accounts")
-    return ask.page("accounts.html", accounts=ask.desk.accounts.all(), roles=list(Role))
+    return account_list(ask)
+
+
+def account_list(ask: Ask) -> Response:
+    """Return the accounts, and the form for another one."""
+    undo = ask.office.undo.waiting(ask.session.user)
+    return ask.page("accounts.html", accounts=ask.desk.accounts.all(), roles=list(Role), undo=undo)
 
 
 def language(ask: Ask) -> Response:
@@ -112,6 +118,10 @@ def language(ask: Ask) -> Response:
 
 
 def _change_account(ask: Ask, name: str) -> None:
+    if ask.form.get("do") == "undo":
+        _put_account_back(ask)
+        return
+    before = ask.desk.accounts.kept(name)
     if ask.form.get("do") == "remove":
         ask.desk.accounts.remove(name)
         ask.desk.tell(Kind.PANEL_ACCOUNT_REMOVED, by=ask.session.user, account=name)
@@ -121,8 +131,20 @@ def _change_account(ask: Ask, name: str) -> None:
             raise PanelRefused(message("error.role"))
         ask.desk.accounts.put(name, Role(role), ask.form.get("password", ""))
         ask.desk.tell(Kind.PANEL_ACCOUNT_CHANGED, by=ask.session.user, account=name, role=role)
+    if before is not None:
+        ask.office.undo.keep(ask.session.user, before)
     if name != ask.session.user:
         ask.office.sessions.end_all(name)
+
+
+def _put_account_back(ask: Ask) -> None:
+    row = ask.office.undo.take(ask.session.user)
+    if row is None:
+        raise PanelRefused(message("error.nothing_to_undo"))
+    ask.desk.accounts.put_back(row)
+    ask.desk.tell(Kind.PANEL_ACCOUNT_CHANGED, by=ask.session.user, account=row.name, role=row.role)
+    if row.name != ask.session.user:
+        ask.office.sessions.end_all(row.name)
 
 
 def _tell_failed(ask: Ask, **more: str) -> None:

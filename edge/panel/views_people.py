@@ -1,68 +1,140 @@
-"""Residents: found, changed, exported, and their consent withdrawn."""
+"""The people of the door: found by name, flat and what they lack, in pages; somebody new."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from starlette.responses import JSONResponse, Response
-
-from edge.consent.notice import GREETING_NOTICE, notice_text
-from edge.consent.receipt import printed
-from edge.consent.rules import GREETING, PURPOSE, Statement, consent_from
+from edge.consent.rules import PURPOSE
+from edge.domain import Resident
 from edge.enrol.few_shots import advice
-from edge.enrol.withdrawal import WithdrawalDesk
-from edge.errors import PanelRefused
+from edge.errors import EnrolmentRefused, StoreError
 from edge.events import EventGroup, Kind
-from edge.identity import access_levels
+from edge.identity import person_name, resident_id, tidied
+from edge.panel.rights import choices, rights_from
 from edge.panel.telling import seen_events
 from edge.panel.troubles import troubles
-from edge.store.person import export_person
 from edge.words import message
 
 if TYPE_CHECKING:
-    from edge.domain import Consent, Resident
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from starlette.responses import Response
+
+    from edge.enrol.ways_in import HeldCredentials
     from edge.panel.asking import Ask
     from edge.panel.desk import PanelServices
     from edge.words import Message
 
-MOST_SHOWN = 200
-"""Rows of one page; the search narrows a longer list."""
+PAGE_ROWS = 50
+MOST_FAILED = 200
+LISTS = ("all", "faceless", "pinless", "unmatched", "again", "few", "over")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """One person in a list: what they open the door with, and what is wrong."""
+
+    person: Resident
+    has_face: bool
+    number: str
+    cards: int
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """Who lacks what, by id; asked once for a page."""
+
+    faces: Collection[str]
+    held: HeldCredentials | None
+    unmatched: Collection[str]
+    again: Collection[str]
+    few: Collection[str]
+    now: datetime
+
+    def row(self, person: Resident) -> PersonRow:
+        number = self.held.pins.get(person.id, "") if self.held else ""
+        cards = len(self.held.cards.get(person.id, ())) if self.held else 0
+        lists = {"unmatched": self.unmatched, "again": self.again, "list_few": self.few}
+        named = {name: person.id in those for name, those in lists.items()}
+        faults = [name for name, is_so in named.items() if is_so]
+        faults += [] if is_valid(person, self.now) else ["not_valid"]
+        return PersonRow(person, person.id in self.faces, number, cards, tuple(faults))
+
+    def has(self, view: str, person: Resident) -> bool:
+        """Return whether a person belongs into the list `view`."""
+        match view:
+            case "faceless":
+                return person.id not in self.faces
+            case "pinless":
+                return self.held is not None and person.id not in self.held.pins
+            case "unmatched":
+                return person.id in self.unmatched
+            case "again":
+                return person.id in self.again
+            case "few":
+                return person.id in self.few
+            case "over":
+                return not is_valid(person, self.now)
+        return True
 
 
 def residents(ask: Ask) -> Response:
-    """Return the residents whose number or name contains what is searched for, or one of the lists."""
-    wanted = ask.request.query_params.get("q", "")[:80].lower()
-    view = ask.request.query_params.get("show", "all")
-    model_id = ask.desk.recogniser.model_id
-    again, few = ask.desk.residents.other_models(model_id), ask.desk.residents.single_shots(model_id)
-    now = ask.desk.clock.now()
+    """Return a page of the people whose number, name, PIN number or card contains what is searched for."""
+    params = ask.request.query_params
+    wanted, view = tidied(params.get("q", ""))[:80], params.get("show", "all")
+    view = view if view in LISTS else "all"
+    lacking = _lacking(ask)
     people = ask.desk.residents.list()
-    unmatched = ask.desk.unmatched()
-    lists = {
-        "all": people,
-        "unmatched": [one for one in people if one.id in unmatched],
-        "again": [one for one in people if one.id in again],
-        "few": [one for one in people if one.id in few],
-        "over": [one for one in people if not _is_valid(one, now)],
-    }
-    found = [one for one in lists.get(view, people) if wanted in one.id.lower() or wanted in one.name.lower()]
+    listed = [one for one in people if lacking.has(view, one)]
+    found = [one for one in listed if _is_found(one, wanted.lower(), lacking.held)]
+    pages = max(1, math.ceil(len(found) / PAGE_ROWS))
+    page = min(max(_number(params.get("page", "")), 1), pages)
+    begin = (page - 1) * PAGE_ROWS
     return ask.page(
         "residents.html",
-        found=found[:MOST_SHOWN],
+        rows=[lacking.row(one) for one in found[begin : begin + PAGE_ROWS]],
         total=len(found),
+        span=(begin + 1, min(begin + PAGE_ROWS, len(found))),
+        page=page,
+        pages=pages,
         q=wanted,
         view=view,
-        counts={name: len(rows) for name, rows in lists.items()},
-        again=again,
-        few=few,
-        few_advice=advice(1, len(people)) if view == "few" and few else None,
-        unmatched=unmatched,
-        over={one.id for one in lists["over"]},
-        enrolled=enrolled(ask.desk),
+        where=urlencode({"show": view, "q": wanted}),
+        few_advice=advice(1, len(people)) if view == "few" and lacking.few else None,
+        counts={name: sum(lacking.has(name, one) for one in people) for name in LISTS},
     )
+
+
+def _lacking(ask: Ask) -> _Lacking:
+    desk = ask.desk
+    model_id, held = desk.recogniser.model_id, held_by(desk)
+    again, few = desk.residents.other_models(model_id), desk.residents.single_shots(model_id)
+    return _Lacking(enrolled(desk), held, desk.unmatched(), again, few, desk.clock.now())
+
+
+def held_by(desk: PanelServices) -> HeldCredentials | None:
+    """Return who holds which PIN and cards, None while that cannot be read."""
+    try:
+        return desk.ways.held() if desk.ways else None
+    except StoreError:
+        return None
+
+
+def _is_found(person: Resident, wanted: str, held: HeldCredentials | None) -> bool:
+    if not wanted or wanted in person.id.lower() or wanted in person.name.lower():
+        return True
+    return held is not None and (
+        wanted == held.pins.get(person.id) or wanted in " ".join(held.cards.get(person.id, ())).lower()
+    )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 1
 
 
 def enrolled(desk: PanelServices) -> set[str]:
@@ -74,136 +146,31 @@ def failed(ask: Ask) -> Response:
     """Return whom the door fails: refused by face, let in by PIN or card right after."""
     found = troubles(list(seen_events(ask, None, EventGroup.ENTRIES)))
     names = {one.id: one.name for one in ask.desk.residents.list()}
-    return ask.page("failed.html", found=found[:MOST_SHOWN], names=names)
+    return ask.page("failed.html", found=found[:MOST_FAILED], names=names)
 
 
-def resident(ask: Ask) -> Response:
-    """Return everything known about one resident, but never a picture: there is none."""
-    person = _person(ask)
-    return ask.page(
-        "resident.html",
-        person=person,
-        templates=ask.desk.residents.templates_of(person.id),
-        consents=ask.desk.consents.of(person.id),
-        unmatched=ask.desk.unmatched().get(person.id),
-        again=person.id in ask.desk.residents.other_models(ask.desk.recogniser.model_id),
-        few_advice=_few_advice(ask, person),
-        reach=ask.desk.sharing.reach(person.id) if ask.desk.sharing else {},
-        is_welcomed=bool(_greetings(ask, person)),
-        greeting_notice=notice_text(GREETING_NOTICE, ask.language, ask.desk.operator),
-    )
+def new(ask: Ask) -> Response:
+    """Return the form for somebody new, or make their sheet: who they are and what they may."""
+    if ask.request.method == "GET" or ask.trouble:
+        return ask.page("person_new.html", wanted=ask.request.query_params, choices=choices(ask))
+    desk, form = ask.desk, ask.form
+    identity = resident_id(form.get("resident_id", ""))
+    name = person_name(form["name"]) if form.get("name", "").strip() else str(identity)
+    if desk.residents.get(identity) is not None:
+        raise EnrolmentRefused(message("error.person_there", who=identity))
+    person = rights_from(ask, Resident(identity, name))
+    told = {"by": ask.session.user, "access_levels": list(person.access_levels)}
+    with desk.doing(Kind.RESIDENT_ADDED, about=identity, **told):
+        desk.residents.put_people([person])
+    return ask.to(sheet(identity), message("panel.person_made", who=name))
 
 
-def _few_advice(ask: Ask, person: Resident) -> Message | None:
-    is_one = person.id in ask.desk.residents.single_shots(ask.desk.recogniser.model_id)
-    return advice(1, len(ask.desk.residents.list())) if is_one else None
+def sheet(identity: str) -> str:
+    """Return the address of a person's sheet."""
+    return f"/residents/{quote(identity)}"
 
 
-def change(ask: Ask) -> Response:
-    """Change validity, access levels and the length of the opening; the templates stay as they are."""
-    person = _person(ask)
-    form = ask.form
-    levels = access_levels(form.get("levels", ""))
-    changed = replace(
-        person,
-        access_levels=levels,
-        valid_from=_time(ask, form.get("valid_from", "")),
-        valid_until=_time(ask, form.get("valid_until", "")),
-        extended_unlock="extended_unlock" in form,
-    )
-    if changed.valid_from and changed.valid_until and changed.valid_from >= changed.valid_until:
-        raise PanelRefused(message("panel.times_crossed"))
-    with ask.desk.doing(
-        Kind.RESIDENT_CHANGED,
-        about=person.id,
-        by=ask.session.user,
-        access_levels=list(levels),
-        valid_from=_text(changed.valid_from),
-        valid_until=_text(changed.valid_until),
-        extended_unlock=changed.extended_unlock,
-    ):
-        ask.desk.residents.put(changed, ask.desk.residents.templates_of(person.id))
-    return ask.to(f"/residents/{quote(person.id)}")
-
-
-def welcome(ask: Ask) -> Response:
-    """Record that a resident agrees to be welcomed by name on the display, or end that."""
-    person = _person(ask)
-    desk, by = ask.desk, ask.session.user
-    if ask.form.get("do") == "end":
-        for consent in _greetings(ask, person):
-            told = {"by": by, "consent": consent.id, "purpose": GREETING}
-            with desk.doing(Kind.CONSENT_ENDED, about=person.id, **told):
-                desk.consents.end(consent.id, desk.clock.now())
-        return ask.to(f"/residents/{quote(person.id)}")
-    statement = Statement(
-        person.id, agrees=True, language=ask.language, notice=GREETING_NOTICE, purpose=GREETING
-    )
-    consent = consent_from(statement, by, desk.clock.now())
-    told = {"by": by, "consent": consent.id, "purpose": GREETING}
-    with desk.doing(Kind.CONSENT_RECORDED, about=person.id, **told):
-        desk.consents.record(consent)
-    return ask.to(f"/residents/{quote(person.id)}")
-
-
-def withdraw(ask: Ask) -> Response:
-    """Withdraw the consent: key destroyed, templates erased, receipt signed; then show the receipt."""
-    person = _person(ask)
-    desk = ask.desk
-    office = WithdrawalDesk(
-        desk.door_id, desk.residents, desk.consents, desk.receipt_key, desk.clock, desk.log
-    )
-    if desk.sharing is not None:
-        office = replace(office, elsewhere=desk.sharing.end)
-    receipt, line = office.withdraw(person.id, ask.session.user)
-    page = printed(receipt, line, ask.language, ask.desk.zone)
-    return ask.page("receipt.html", text=page, qr=_qr(line), person=person)
-
-
-def export(ask: Ask) -> Response:
-    """Return all that is stored about one person, as a file."""
-    person = _person(ask)
-    ask.desk.note(Kind.RESIDENT_EXPORTED, about=person.id, by=ask.session.user)
-    data = export_person(ask.desk.residents, ask.desk.consents, person.id)
-    headers = {"Content-Disposition": 'attachment; filename="facegate-person.json"'}
-    return JSONResponse(data, headers=headers)
-
-
-def _person(ask: Ask) -> Resident:
-    identity = ask.request.path_params["resident_id"]
-    person = ask.desk.residents.get(identity)
-    if person is None:
-        raise PanelRefused(message("error.no_resident", id=identity[:64]))
-    return person
-
-
-def _greetings(ask: Ask, person: Resident) -> list[Consent]:
-    """Return the consents in force to be welcomed by name."""
-    found = ask.desk.consents.of(person.id)
-    return [one for one in found if one.purpose == GREETING and one.withdrawn_at is None]
-
-
-def _is_valid(person: Resident, now: datetime) -> bool:
+def is_valid(person: Resident, now: datetime) -> bool:
+    """Return whether a person's validity has begun and not ended."""
     begun = person.valid_from is None or person.valid_from <= now
     return begun and (person.valid_until is None or now < person.valid_until)
-
-
-def _text(time: datetime | None) -> str | None:
-    return time.isoformat() if time else None
-
-
-def _time(ask: Ask, text: str) -> datetime | None:
-    """Return the moment when the site's clocks show `text`; of an hour that comes twice, the first."""
-    if not text.strip():
-        return None
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=ask.desk.zone).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise PanelRefused(message("error.time", text=text[:40])) from error
-
-
-def _qr(line: str) -> str:
-    """Return the signed line as a QR code, an image for `src=`."""
-    import segno  # noqa: PLC0415 - only a withdrawal draws one
-
-    return str(segno.make(line, error="m").svg_data_uri(scale=3))

@@ -190,6 +190,10 @@ class ResidentStore:
         rows = self.query("SELECT source FROM residents WHERE id = ?", resident_id)
         return str(rows[0][0]) if rows else None
 
+    def ids_of(self, source: str) -> frozenset[str]:
+        """Return whose record is kept there (`local`, `import`, `roster`)."""
+        return frozenset(row[0] for row in self.query("SELECT id FROM residents WHERE source = ?", source))
+
     def remove(self, resident_id: str) -> bool:
         """Erase a resident and every template, and say whether there was one.
 

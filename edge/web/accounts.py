@@ -8,7 +8,7 @@ import secrets
 import threading
 import unicodedata
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import PanelRefused
 from edge.store.database import Schema
@@ -59,6 +59,15 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
+class AccountRow(NamedTuple):
+    """An account as it is stored; the digest is useless as a password."""
+
+    name: str
+    role: str
+    salt: bytes
+    digest: bytes
+
+
 class Accounts:
     """The accounts of one door, in one file. Any thread.
 
@@ -106,6 +115,18 @@ class Accounts:
             raise PanelRefused(message("error.last_installer", name=name))
         with self._file.writing() as connection:
             connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
+
+    def kept(self, name: str) -> AccountRow | None:
+        """Return an account as it is stored, to be put back; None when there is none."""
+        with self._file.using() as connection:
+            sql = "SELECT name, role, salt, digest FROM accounts WHERE name = ?"
+            row = connection.execute(sql, (name,)).fetchone()
+        return None if row is None else AccountRow(*row)
+
+    def put_back(self, row: AccountRow) -> None:
+        """Store an account as it was, with its former password and role."""
+        with self._file.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", row)
 
     def check(self, name: str, password: str) -> Role | None:
         """Return the role when name and password belong together; takes as long when they do not."""

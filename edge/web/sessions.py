@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edge.ports import Clock
     from edge.web.accounts import Role
+    from edge.words import Message
 
 IDLE_SECONDS = 15 * 60.0
 LONGEST_SECONDS = 8 * 3600.0
@@ -28,6 +29,8 @@ class LoginSession:
     user: str = ""
     role: Role | None = None
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    news: Message | None = None
+    """What came of the last form, told once, at the top of the next page."""
 
 
 class Sessions:

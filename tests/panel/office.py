@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from edge.domain import OperatingPoint
 from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
+from edge.enrol.ways_in import WaysIn
 from edge.event_log.log import EventLog
 from edge.panel.app import make_app
 from edge.panel.desk import PanelServices, Recogniser
@@ -175,6 +176,7 @@ def open_panel(
         unmatched=lambda: unmatched,
         findings=lambda: tuple(findings),
         commissioning=CommissioningBook(folder / "commissioning.json"),
+        ways=stack.enter_context(WaysIn.of(folder)),
     )
     app = make_app(desk)
     seen = (feed, scene, gallery, journal, pulses, unmatched, findings, troubles)

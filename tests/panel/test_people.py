@@ -210,7 +210,7 @@ def test_withdrawing_destroys_the_key_and_gives_a_signed_receipt(panel):
     browser = panel.logged_in("sam", Role.STAFF)
     enrolled(panel, browser, name="安娜")
     browser.get("/residents/flat-7")
-    answer = browser.post("/residents/flat-7/withdraw")
+    answer = browser.post("/residents/flat-7/withdraw", typed="flat-7")
 
     assert answer.status_code == 200
     assert "data:image/svg+xml" in answer.text
@@ -241,7 +241,7 @@ def test_rights_change_and_templates_stay(panel):
     browser = panel.logged_in()
     enrolled(panel, browser)
     browser.get("/residents/flat-7")
-    browser.post("/residents/flat-7/change", levels="resident, garage", valid_until="2026-12-31T18:00")
+    browser.post("/residents/flat-7/change", levels=["resident", "garage"], valid_until="2026-12-31T18:00")
 
     person = panel.desk.residents.get("flat-7")
     assert person.access_levels == ("resident", "garage")
@@ -300,10 +300,12 @@ def test_the_door_test_opens_once_and_says_so_first(panel):
     panel.logged_in()
     staff = panel.logged_in("sam", Role.STAFF)
     staff.get("/test")
-    assert staff.post("/test/pulse").status_code == 403
+    assert staff.post("/test/pulse", sure="yes").status_code == 403
     installer = panel.logged_in("ines")
     installer.get("/test")
-    installer.post("/test/pulse")
+    assert installer.post("/test/pulse").status_code == 422, "opening is confirmed"
+    assert not panel.pulses
+    installer.post("/test/pulse", sure="yes")
 
     assert len(panel.pulses) == 1
     assert panel.events("panel.door_test")[0].data["by"] == "ines"
@@ -315,7 +317,7 @@ def test_what_cannot_be_logged_is_not_done(panel):
     panel.journal.close()
     panel.journal._path.unlink()
     panel.journal._path.mkdir()  # no journal can be made there any more
-    answer = installer.post("/test/pulse")
+    answer = installer.post("/test/pulse", sure="yes")
 
     assert answer.status_code == 422
     assert "cannot store panel.door_test" in answer.text
@@ -327,7 +329,7 @@ def test_what_was_logged_and_failed_is_logged_as_failed(panel):
     installer = panel.logged_in()
     installer.get("/test")
     panel.troubles.append(LockError("relay guard: it has gone"))
-    assert installer.post("/test/pulse").status_code in {422, 503}
+    assert installer.post("/test/pulse", sure="yes").status_code in {422, 503}
 
     (tried,), (failed,) = panel.events("panel.door_test"), panel.events("panel.failed")
     assert (failed.data["entry"], failed.data["kind"]) == (tried.seq, "panel.door_test")

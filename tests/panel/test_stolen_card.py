@@ -99,7 +99,7 @@ def live_a_day(panel, folder):
     run(folder, "keys", "rotate")
     sync_roster(panel)
     browser.get("/residents/r-1")
-    assert browser.post("/residents/r-1/withdraw").status_code == 200
+    assert browser.post("/residents/r-1/withdraw", typed="r-1").status_code == 200
     panel.desk.residents.remove("r-3")
     words = folder.parent / "words"
     words.write_text(PASSWORD)

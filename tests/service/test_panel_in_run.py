@@ -139,9 +139,9 @@ def test_first_start_login_enrol_walk_up_withdraw_walk_up_in_one_process(start, 
     assert granted["resident"] == "flat-1203"
 
     ines.get("/test")
-    ines.post("/test/pulse")
+    ines.post("/test/pulse", sure="yes")
     ines.get("/residents/flat-1203")
-    assert "CONFIRMATION OF DELETION" in ines.post("/residents/flat-1203/withdraw").text
+    assert "CONFIRMATION OF DELETION" in ines.post("/residents/flat-1203/withdraw", typed="flat-1203").text
     erased = door.wait_for(is_kind("face.erased"))
     refused = door.wait_for(lambda e: e["type"] == "access.denied" and e["seq"] > erased["seq"])
 

@@ -50,6 +50,8 @@ for (const line of document.querySelectorAll("[data-poll]")) {
     tell(line, state.text);
     if (state.code) { line.dataset.code = state.code; }
     bar.value = state.share;
+    const ring = document.getElementById("ring");
+    if (ring) { ring.style.strokeDasharray = `${state.share * 100} 100`; }
   });
 }
 
@@ -102,6 +104,139 @@ if (fresh.length) {
       const now = page.getElementById(part.id);
       if (!now || part.contains(document.activeElement) || part.querySelector("details[open]")) { continue; }
       if (now.innerHTML !== part.innerHTML) { part.className = now.className; part.innerHTML = now.innerHTML; }
+    }
+  });
+}
+
+// Times as people say them; the exact one stands in the title and is shown when it is pressed.
+const ago = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
+for (const time of document.querySelectorAll("time[data-when]")) {
+  const exact = time.textContent;
+  const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) || ["second", 1];
+  const said = ago.format(Math.trunc(seconds / size), unit);
+  time.title = time.title || exact;
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "when", textContent: said, title: exact });
+  button.addEventListener("click", () => { button.textContent = button.textContent === said ? exact : said; });
+  time.replaceChildren(button);
+}
+
+// "Open once": how long it stays open.
+for (const line of document.querySelectorAll("[data-countdown]")) {
+  let left = Math.ceil(Number(line.dataset.countdown));
+  const text = line.textContent.replace(String(line.dataset.countdown), "\u0000");
+  const tick = () => {
+    line.textContent = left > 0 ? text.replace("\u0000", left) : line.dataset.over;
+    if (left > 0) { left -= 1; setTimeout(tick, 1000); }
+  };
+  tick();
+  history.replaceState(null, "", location.pathname);
+}
+
+// Unknown cards that are held to the reader now.
+for (const form of document.querySelectorAll("[data-cards]")) {
+  const list = document.getElementById("shown-cards");
+  const row = document.getElementById("shown-card");
+  every(STATE_MS * 2, async () => {
+    const { cards } = await news(form.dataset.cards);
+    if (cards.map((one) => one.card + one.time).join() === list.dataset.shown) { return; }
+    list.dataset.shown = cards.map((one) => one.card + one.time).join();
+    list.replaceChildren(...cards.map((one) => {
+      const item = row.content.cloneNode(true);
+      item.querySelector("code").textContent = one.card;
+      item.querySelector(".hint").textContent = one.time;
+      item.querySelector("button").value = one.card;
+      return item;
+    }));
+  });
+}
+
+// Photos are made small before they are sent, stay on the page, and get their verdict there.
+const LONGEST_PX = 1600;
+async function smaller(file) {
+  try {
+    const image = await createImageBitmap(file, { imageOrientation: "from-image" });
+    const scale = Math.min(1, LONGEST_PX / Math.max(image.width, image.height));
+    const canvas = Object.assign(document.createElement("canvas"), {
+      width: Math.max(1, Math.round(image.width * scale)), height: Math.max(1, Math.round(image.height * scale)) });
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    const blob = await new Promise((done) => { canvas.toBlob(done, "image/jpeg", 0.9); });
+    return blob && blob.size < file.size ? { blob, canvas } : { blob: file, canvas };
+  } catch {
+    return { blob: file, canvas: null };
+  }
+}
+
+function posted(path, body, told) {
+  return new Promise((done, failed) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    request.setRequestHeader("Accept", "application/json");
+    request.upload.addEventListener("progress", (event) => { told(event.loaded / event.total); });
+    request.addEventListener("load", () => { done(request); });
+    request.addEventListener("error", () => { failed(new Error("network")); });
+    request.send(body);
+  });
+}
+
+for (const form of document.querySelectorAll("form[data-photos]")) {
+  const input = form.querySelector("input[type=file]");
+  const shots = document.getElementById("shots");
+  const bar = document.getElementById("sent");
+  const told = document.getElementById("photos-told");
+  let ready = [];
+  const say = (text) => { told.textContent = text; told.hidden = !text; };
+  input.addEventListener("change", async () => {
+    say("");
+    const files = [...input.files];
+    ready = [];
+    shots.replaceChildren();
+    for (const file of files) {
+      const { blob, canvas } = await smaller(file);
+      const item = document.createElement("li");
+      if (canvas) {
+        const small = Object.assign(document.createElement("canvas"), { width: 120, height: Math.round((120 * canvas.height) / canvas.width) });
+        small.getContext("2d").drawImage(canvas, 0, 0, small.width, small.height);
+        small.setAttribute("role", "img");
+        small.setAttribute("aria-label", file.name);
+        item.append(small);
+      }
+      item.append(Object.assign(document.createElement("span"), { textContent: file.name }),
+        Object.assign(document.createElement("span"), { className: "verdict", textContent: canvas ? "" : form.dataset.tooLarge }));
+      shots.append(item);
+      ready.push([file.name, blob]);
+    }
+    shots.hidden = ready.length === 0;
+  });
+  form.addEventListener("submit", async (event) => {
+    if (event.submitter?.id !== "use-photos" || ready.length === 0) { return; }
+    event.preventDefault();
+    const body = new FormData(form);
+    body.delete(input.name);
+    for (const [name, blob] of ready) { body.append(input.name, blob, name); }
+    say("");
+    bar.hidden = false;
+    event.submitter.disabled = true;
+    try {
+      const answer = await posted(form.dataset.photos, body, (share) => { bar.value = share; });
+      let news = {};
+      try { news = JSON.parse(answer.responseText); } catch { news = { told: answer.responseText.slice(0, 300) }; }
+      if (news.to) { location.assign(news.to); return; }
+      say(news.told);
+      [...shots.children].forEach((item, n) => {
+        const one = (news.photos || [])[n];
+        if (!one) { return; }
+        item.querySelector(".verdict").textContent = one.text;
+        item.className = one.isGood ? "good" : "bad";
+      });
+      const field = news.field && form.elements[news.field];
+      (field && field.focus ? field : told).focus?.();
+    } catch {
+      say(form.dataset.progress + " …✗");
+    } finally {
+      bar.hidden = true;
+      event.submitter.disabled = false;
     }
   });
 }

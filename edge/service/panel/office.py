@@ -13,6 +13,7 @@ from edge.consent.notice import Operator
 from edge.domain import FIRST_LOOK_SHARE
 from edge.enrol.session import GuidedSession, judged_by_turns
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
+from edge.enrol.ways_in import WaysIn
 from edge.errors import EnrolmentRefused, ModelMissing
 from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.load import LivenessWish, load_liveness
@@ -66,7 +67,7 @@ class PanelOptions:
 
     `new_liveness` None: nobody checks for pictures of people. `matcher` returns the gallery that
     newcomers are compared with; None: one made of the store each time. `limits` are the door's own,
-    `window` is when staff may enrol (None: always).
+    `window` is when staff may enrol (None: always). `pass_issued` is called when the page issued a pass.
     """
 
     door_id: str
@@ -78,6 +79,7 @@ class PanelOptions:
     matcher: Callable[[], Identifier] | None = None
     limits: QualityLimits | None = None
     window: EnrolmentWindow | None = None
+    pass_issued: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def open_desk(
     consents = stack.enter_context(closing(ConsentLedger(data / CONSENTS_FILE)))
     accounts = stack.enter_context(closing(Accounts(data / ACCOUNTS_FILE)))
     words = stack.enter_context(closing(GateWords(data / ACCOUNTS_FILE)))
+    ways = stack.enter_context(closing(WaysIn(data, wish.pass_issued)))
     eyes = BLIND if models is None else _eyes(wish, models, store, consents)
     return PanelServices(
         wish.door_id,
@@ -118,6 +121,7 @@ def open_desk(
         minors_allowed=wish.minors_allowed,
         operator=wish.operator,
         words=words,
+        ways=ways,
         sight=None if models is None else FaceOverlay(models.detector, around.clock, wish.limits),
     )
 

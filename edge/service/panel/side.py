@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from edge.panel.desk import PanelServices
     from edge.panel.gate_screen import GateScreen
     from edge.panel.network import BrokerState
+    from edge.panel.rule_file import RuleFile
     from edge.policy.desk import CredentialAnswer
     from edge.ports import Clock
     from edge.service.checkup.inside import DoorCheckup
+    from edge.service.panel.office import PanelOptions
     from edge.service.parts import Seeing
     from edge.service.property.side import PropertySide, RunningDoor
     from edge.store.consents import ConsentLedger
@@ -160,19 +162,10 @@ class PanelSide:
         return Served(make_app(desk), certificate, key, ready)
 
     def _desk(self, ties: PanelTies, fingerprint: str, stack: ExitStack) -> PanelServices:
-        from edge.service.panel.office import PanelContext, PanelOptions, liveness_maker, open_desk  # noqa: PLC0415
-        from edge.service.recognition.recogniser import ErrorRate  # noqa: PLC0415
+        from edge.service.panel.office import PanelContext, liveness_maker, open_desk  # noqa: PLC0415
 
         door, seeing = ties.door, ties.seeing
-        recognition = door.settings.recognition
-        wish = PanelOptions(
-            door.settings.door.id,
-            door.data,
-            ErrorRate(recognition.fpir, recognition.similarity),
-            self._section.minors,
-            operator_of(door.settings),
-            window=ties.property.window,
-        )
+        wish, recognition = self._wish(ties), door.settings.recognition
         if seeing is not None and recognition.liveness != "off":
             # A newcomer is not asked to answer challenges: the session has them turn their head anyway.
             networks = recognition.liveness_networks
@@ -203,6 +196,8 @@ class PanelSide:
             door=lambda: door_words(door.hardware.door.state),
             network=lambda: replace(network(), fingerprint=fingerprint),
             back_up=backup_maker(door.data, self._clock),
+            rules=lambda: door.rules.policy.rules.book,
+            rule_file=rule_file_of(ties),
             liveness=liveness,
             commissioning=door.commissioning,
             findings=self._checkup(ties, desk.consents, liveness).findings,
@@ -222,6 +217,22 @@ class PanelSide:
 
         return DoorCheckup(
             lambda: door.settings, door.data, self._clock, people, lambda: broker_state(ties), liveness
+        )
+
+    def _wish(self, ties: PanelTies) -> PanelOptions:
+        from edge.service.panel.office import PanelOptions  # noqa: PLC0415
+        from edge.service.recognition.recogniser import ErrorRate  # noqa: PLC0415
+
+        door = ties.door
+        recognition = door.settings.recognition
+        return PanelOptions(
+            door.settings.door.id,
+            door.data,
+            ErrorRate(recognition.fpir, recognition.similarity),
+            self._section.minors,
+            operator_of(door.settings),
+            window=ties.property.window,
+            pass_issued=door.rules.credentials.register,
         )
 
     def _pulse(self, door: RunningDoor) -> None:
@@ -247,6 +258,15 @@ def greeting_name(
         return None
     resident = find(resident_id)
     return None if resident is None else resident.name
+
+
+def rule_file_of(ties: PanelTies) -> RuleFile | None:
+    """Return the file of the access rules as the page changes it; None where the settings name none."""
+    from edge.panel.rule_file import RuleFile  # noqa: PLC0415 - only doors with a panel
+
+    settings, reload = ties.door.settings, ties.property.reload
+    path = settings.access.rules
+    return None if path is None else RuleFile(path, settings.door.timezone, lambda: reload().text)
 
 
 def broker_state(ties: PanelTies) -> BrokerState | None:

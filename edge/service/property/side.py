@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from edge.store.commissioning import CommissioningBook
     from edge.store.residents import ResidentStore
     from edge.store.retention import Retention
+    from edge.wire.commands import CommandOutcome
 
 HAND_OVER_LOOK_SECONDS = 0.05
 
@@ -110,6 +111,10 @@ class PropertySide:
         self._commands.tick()
         self.window.tick()
         self._reloader.tick()
+
+    def reload(self) -> CommandOutcome:
+        """Have the door read its access rules again. Raises `ConfigError` that lists every mistake."""
+        return self._reloader.reload()
 
     def state(self) -> dict[str, Any]:
         """Return how the door is, with its link to the property when it has one. Any thread."""

@@ -1,0 +1,207 @@
+"""A list of people as properties have it: CSV read row by row, each mistake at its line, nobody lost."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from edge.domain import Resident
+from edge.errors import FacegateError, PanelRefused
+from edge.identity import access_levels, person_name, resident_id, tidied
+from edge.words import message
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from datetime import tzinfo
+
+    from edge.words import Message
+
+MOST_PEOPLE = 20_000
+"""As many as a roster may have."""
+
+HEADER: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("id", "resident_id", "编号", "人员编号"), "id"),
+        **dict.fromkeys(("name", "姓名"), "name"),
+        **dict.fromkeys(("access_levels", "levels", "权限组", "权限"), "access_levels"),
+        **dict.fromkeys(("valid_from", "有效期起", "有效期自"), "valid_from"),
+        **dict.fromkeys(("valid_until", "有效期止", "有效期至"), "valid_until"),
+        **dict.fromkeys(("extended_unlock", "延长开门"), "extended_unlock"),
+    }
+)
+"""What a column may be called, and which it is: as the property's import names them, and in Chinese."""
+
+TRUE, FALSE = frozenset({"1", "yes", "true", "是"}), frozenset({"0", "no", "false", "否"})
+_SEPARATOR = re.compile(r"sep=([,;\t])\r?", re.IGNORECASE)
+_DAY = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", re.ASCII)
+_BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A line that cannot be imported, and why."""
+
+    line: int
+    text: str
+    why: Message
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleList:
+    """What a file holds. `people` are as they will be stored; `new` and `changed` are ids among them.
+
+    Who is in the list as they are already is only counted (`same`). `encoding` is how the file was read.
+    """
+
+    people: tuple[Resident, ...]
+    new: frozenset[str]
+    changed: frozenset[str]
+    same: int
+    bad: tuple[BadRow, ...]
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListRules:
+    """What rows are checked against: people there, whose record the property keeps, known levels, zone."""
+
+    there: Mapping[str, Resident]
+    of_property: Collection[str]
+    levels: Collection[str]
+    zone: tzinfo
+
+
+def read_people_list(data: bytes, rules: ListRules) -> PeopleList:
+    """Return the people in CSV with a header, and the rows that are wrong.
+
+    Commas, semicolons or tabs separate. An empty cell, and a column that is not there, leave what is
+    stored; somebody new gets the level `resident` where no column of levels is. A plain day, and a time
+    without a zone, are the site's; a plain `valid_until` includes that day. Raises `PanelRefused` for
+    what is no such file at all.
+    """
+    text, encoding = _decoded(data)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    people: dict[str, Resident] = {}
+    lines: dict[str, int] = {}
+    bad: list[BadRow] = []
+    header: list[str] | None = None
+    for line, cells in _rows(reader):
+        if header is None:
+            header = _header(cells)
+            continue
+        try:
+            person = _person(dict(zip(header, cells, strict=False)), rules)
+            if (first := lines.setdefault(person.id, line)) != line:
+                raise PanelRefused(message("list.twice", id=person.id, line=first))
+            people[person.id] = person
+        except FacegateError as error:
+            bad.append(BadRow(line, ", ".join(cells)[:60], error.message))
+        if len(lines) > MOST_PEOPLE:
+            raise PanelRefused(message("list.too_many", most=MOST_PEOPLE))
+    if header is None:
+        raise PanelRefused(message("list.empty"))
+    return _sorted_out(people, bad, encoding, rules)
+
+
+def _sorted_out(
+    people: Mapping[str, Resident], bad: list[BadRow], encoding: str, rules: ListRules
+) -> PeopleList:
+    new = frozenset(people.keys() - rules.there.keys())
+    changed = frozenset(one.id for one in people.values() if rules.there.get(one.id, one) != one)
+    wanted = tuple(one for one in people.values() if one.id in new | changed)
+    return PeopleList(wanted, new, changed, len(people) - len(wanted), tuple(bad), encoding)
+
+
+def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    """Give the lines with something in them, each with its number in the file."""
+    line = 1
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise PanelRefused(message("list.broken", line=line)) from error
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells) and not (line == 1 and _SEPARATOR.fullmatch(",".join(cells))):
+            yield line, cells
+        line = reader.line_num + 1  # type: ignore[attr-defined]
+
+
+def _separator(text: str) -> str:
+    first = text.partition("\n")[0]
+    told = _SEPARATOR.fullmatch(first)
+    return told[1] if told else max(",;\t", key=first.count)
+
+
+def _decoded(data: bytes) -> tuple[str, str]:
+    """Return the text and how it was read; the page shows the names before anything is stored."""
+    if data.startswith(b"PK"):
+        raise PanelRefused(message("list.workbook"))
+    bom = next((name for mark, name in _BOMS if data.startswith(mark)), None)
+    for encoding in (bom,) if bom else ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding), "UTF-8" if encoding == "utf-8-sig" else encoding.upper()
+        except UnicodeDecodeError:
+            continue
+    raise PanelRefused(message("list.unreadable"))
+
+
+def _header(cells: list[str]) -> list[str]:
+    names = [tidied(cell).lower().replace(" ", "_") for cell in cells]
+    unknown = [cell for cell, name in zip(cells, names, strict=True) if name and name not in HEADER]
+    if unknown:
+        raise PanelRefused(message("list.column", name=unknown[0][:40]))
+    known = [HEADER.get(name, "") for name in names]
+    if "id" not in known:
+        raise PanelRefused(message("list.no_id"))
+    if len({name for name in known if name}) < len([name for name in known if name]):
+        raise PanelRefused(message("list.column_twice"))
+    return known
+
+
+def _person(cells: Mapping[str, str], rules: ListRules) -> Resident:
+    given = {name: cell.strip() for name, cell in cells.items() if name and cell.strip()}
+    identity = resident_id(given.get("id", ""))
+    if identity in rules.of_property:
+        raise PanelRefused(message("list.of_property", id=identity))
+    there = rules.there.get(identity)
+    name = person_name(given["name"]) if "name" in given else (there.name if there else str(identity))
+    person = replace(there, name=name) if there else Resident(identity, name)
+    if "access_levels" in given:
+        levels = access_levels(given["access_levels"])
+        if unknown := [one for one in levels if one not in rules.levels]:
+            raise PanelRefused(message("list.level", name=unknown[0][:40]))
+        person = replace(person, access_levels=levels)
+    if "extended_unlock" in given:
+        person = replace(person, extended_unlock=_truth(given["extended_unlock"]))
+    begin, end = (_moment(given, name, rules.zone) for name in ("valid_from", "valid_until"))
+    person = replace(person, valid_from=begin or person.valid_from, valid_until=end or person.valid_until)
+    if person.valid_from and person.valid_until and person.valid_from >= person.valid_until:
+        raise PanelRefused(message("panel.times_crossed"))
+    return person
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in TRUE | FALSE:
+        raise PanelRefused(message("list.yes_or_no", text=text[:20]))
+    return text.lower() in TRUE
+
+
+def _moment(given: Mapping[str, str], name: str, zone: tzinfo) -> datetime | None:
+    text = tidied(given.get(name, ""))
+    if not text:
+        return None
+    try:
+        if day := _DAY.fullmatch(text):
+            year, month, of_month = (int(part) for part in day.groups())
+            at = datetime(year, month, of_month, tzinfo=zone) + timedelta(days=name == "valid_until")
+            return at.astimezone(UTC)
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise PanelRefused(message("error.time", text=text[:40])) from error

@@ -1,0 +1,63 @@
+"""Uploaded photos, each with its verdict: which one is in the way, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.camera.image import decode_image
+from edge.errors import FrameRefused
+from edge.words import Message, message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edge.domain import Image
+
+SOURCE = "photo.number"
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoVerdict:
+    """What became of one photo: its `file` name, and `why` it cannot be used ("" when it can)."""
+
+    file: str
+    why: str
+
+
+def pictures_of(files: Sequence[tuple[str, bytes]]) -> list[tuple[str | Message, Image]]:
+    """Return the photos as (what it is called, picture). Raises `FrameRefused` naming one that is none."""
+    found: list[tuple[str | Message, Image]] = []
+    for number, (_, data) in enumerate(files, 1):
+        source = message(SOURCE, number=number)
+        try:
+            found.append((source, decode_image(data)))
+        except FrameRefused as refusal:
+            told = message("photo.unread", source=source, reason=refusal.message)
+            raise FrameRefused(told) from refusal
+    return found
+
+
+def verdicts(files: Sequence[tuple[str, bytes]], told: Message, language: str) -> list[PhotoVerdict]:
+    """Return a verdict for each photo, as far as the refusal `told` speaks of single ones."""
+    spoken = dict(_by_number(told))
+    if not spoken:
+        return []
+    return [
+        PhotoVerdict(name, spoken[number].said(language) if number in spoken else "")
+        for number, (name, _) in enumerate(files, 1)
+    ]
+
+
+def _by_number(told: object) -> Iterator[tuple[int, Message]]:
+    if isinstance(told, Sequence) and not isinstance(told, str):
+        for one in told:
+            yield from _by_number(one)
+    if not isinstance(told, Message):
+        return
+    source = told.values.get("source")
+    if isinstance(source, Message) and source.id == SOURCE:
+        yield int(source.values["number"]), told
+    for value in told.values.values():
+        yield from _by_number(value)

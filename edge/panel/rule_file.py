@@ -1,0 +1,64 @@
+"""The file of access rules, as the page changes it: read, checked, written whole, taken up by the door."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.durable import write_whole
+from edge.errors import ConfigError
+from edge.policy.rules_toml import parse_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from edge.policy.rulebook import RuleBook
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFile:
+    """Where a door's access rules stand.
+
+    `use` has the running door read them again and returns what came of it, in English for the installer;
+    it raises `ConfigError` for rules that cannot count at this door.
+    """
+
+    path: Path
+    time_zone: str
+    use: Callable[[], str]
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether this process may change the file; installed doors often keep it for root."""
+        return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK)
+
+    def text(self) -> str:
+        """Return the rules as they are written. Raises `ConfigError` when they cannot be read."""
+        try:
+            return self.path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{self.path}: the access rules cannot be read: {error}") from error
+
+    def parsed(self, text: str) -> RuleBook:
+        """Return the rules in `text`. Raises `ConfigError` listing every mistake."""
+        return parse_rules(text, self.path.name, self.time_zone)
+
+    def put(self, text: str) -> str:
+        """Bring `text` into force and return what came of it; rules the door refuses change nothing.
+
+        The rules before are kept beside the file, with `.before` at the end of its name. Raises
+        `ConfigError`, or `OSError` when the file cannot be written.
+        """
+        self.parsed(text)
+        before = self.text()
+        write_whole(self.path.with_name(f"{self.path.name}.before"), before.encode())
+        write_whole(self.path, text.encode())
+        try:
+            return self.use()
+        except ConfigError:
+            with suppress(OSError):
+                write_whole(self.path, before.encode())
+            raise
