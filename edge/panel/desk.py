@@ -124,12 +124,14 @@ class PanelServices:
     rules: Callable[[], RuleBook] = RuleBook
     rule_file: RuleFile | None = None
 
-    def note(self, kind: Kind, *, about: str | None = None, reason: str | None = None, **data: Any) -> None:
+    def note(
+        self, kind: Kind, /, *, about: str | None = None, reason: str | None = None, **data: Any
+    ) -> None:
         """Commit an event before it happens. Raises `JournalUnavailable`: what is not logged is not done."""
         self.log.commit(EventDraft.now(self.clock, kind, data, resident_id=about, reason=reason))
 
     @contextmanager
-    def doing(self, kind: Kind, *, about: str | None = None, **data: Any) -> Iterator[None]:
+    def doing(self, kind: Kind, /, *, about: str | None = None, **data: Any) -> Iterator[None]:
         """Commit an event, then let it happen; should it fail after all, another event says so.
 
         Raises `JournalUnavailable` before anything is done: what is not logged is not done.
@@ -143,7 +145,7 @@ class PanelServices:
             self.log.record(EventDraft.now(self.clock, Kind.PANEL_FAILED, failed, resident_id=about))
             raise
 
-    def tell(self, kind: Kind, *, about: str | None = None, **data: Any) -> None:
+    def tell(self, kind: Kind, /, *, about: str | None = None, **data: Any) -> None:
         """Record an event that has happened; it is stored as soon as it can be."""
         self.log.record(EventDraft.now(self.clock, kind, data, resident_id=about))
 

@@ -22,6 +22,7 @@ from edge.identity import person_name, resident_id
 from edge.panel.asking import no_picture
 from edge.panel.sight import LENSES_DEGREES, WIDTHS_PX, reach_metres
 from edge.panel.photo_verdicts import pictures_of, verdicts
+from edge.panel.views_people import sheet
 from edge.web.accounts import Role
 from edge.web.refusals import RefusalKind
 from edge.words import message
@@ -143,8 +144,8 @@ def save(ask: Ask) -> Response:
     desk = ask.desk
     end_older(desk.consents, consent, ask.session.user, desk.clock, desk.log.record)
     ask.desk.studio.end()
-    text = ask.say("replaced" if earlier else "saved", who=resident.name)
-    return ask.page("message.html", title=ask.say("enrol"), text=text, resident_id=resident.id)
+    news = message("panel.replaced" if earlier else "panel.saved", who=resident.name)
+    return ask.to(sheet(resident.id), news)
 
 
 def discard(ask: Ask) -> Response:

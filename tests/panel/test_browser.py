@@ -88,6 +88,13 @@ class Person:
         if start:
             self.press("Start")
 
+    def withdraw(self, resident_id):
+        """Open what cannot be undone, type the id, and mean it."""
+        danger = self.browser.find_element(By.CSS_SELECTOR, "form[action$='/withdraw']")
+        danger.find_element(By.XPATH, "./ancestor::details/summary").click()
+        danger.find_element(By.NAME, "typed").send_keys(resident_id)
+        self.press("Withdraw consent")
+
     def claim(self):
         self.go("/")
         self.fill(code=self.panel.desk.accounts.first_code, name="ines", password=PASSWORD)
@@ -140,8 +147,8 @@ def test_first_start_enrol_grant_withdraw_refuse(person):
     assert walks_up(person.panel, axis(0)) is Verdict.GRANT
 
     person.go("/residents")
-    person.browser.find_element(By.LINK_TEXT, "flat-1203").click()
-    person.press("Withdraw consent")
+    person.browser.find_element(By.LINK_TEXT, "安娜").click()
+    person.withdraw("flat-1203")
     person.wait_for("CONFIRMATION OF DELETION")
     person.picture("receipt")
     assert walks_up(person.panel, axis(0)) is not Verdict.GRANT
@@ -173,6 +180,9 @@ PATHS = (
     "/enrol",
     "/residents",
     "/residents/flat-1203",
+    "/people/new",
+    "/people/import",
+    "/rules",
     "/failed",
     "/events",
     "/live",
@@ -238,7 +248,7 @@ def test_axe_finds_nothing_while_enrolling_and_withdrawing(person):
     person.wait_for("is enrolled")
     person.go("/residents/flat-9")
     look_at(person, "resident", source, faults)
-    person.press("Withdraw consent")
+    person.withdraw("flat-9")
     person.wait_for("CONFIRMATION OF DELETION")
     look_at(person, "receipt", source, faults)
     assert faults == {}

@@ -113,7 +113,7 @@ def test_a_new_user_enrols_himself_from_a_clip_and_is_let_in_until_he_withdraws(
         person.go("/models")
         person.picture("clip-threshold")
         person.go("/residents/flat-1203")
-        person.press("Withdraw consent")
+        person.withdraw("flat-1203")
         person.wait_for("CONFIRMATION OF DELETION")
         assert walk_up(data, clip) == set()
         assert browser.find_elements(By.CSS_SELECTOR, "img.qr")

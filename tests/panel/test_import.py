@@ -1,0 +1,95 @@
+"""A list of people: looked at row by row, nothing stored before, nobody lost."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from edge.domain import Resident
+from edge.store.roster import SOURCE
+from edge.web.accounts import Role
+
+
+def look(browser, data, name="people.csv"):
+    browser.get("/people/import")
+    return browser.post("/people/import/look", files=[("list", (name, data, "text/csv"))])
+
+
+def stored(browser, page):
+    found = re.search(r'name="list" value="([^"]+)"', page.text)
+    return browser.post("/people/import/store", list=found[1])
+
+
+def test_five_thousand_people_with_three_bad_rows(panel):
+    rows = [f"{n // 100}-{n},住户 {n},resident,,2027-12-31" for n in range(5000)]
+    rows[10], rows[2500], rows[4999] = ",无编号,resident,,", "25-2500,甲,penthouse,,", "1-100,重复,resident,,"
+    data = "id,name,access_levels,valid_from,valid_until\n" + "\n".join(rows)
+    sam = panel.logged_in("sam", Role.STAFF)
+
+    page = look(sam, data.encode("utf-8-sig"))
+
+    assert page.text.count("data-bad") == 3
+    for line, why in ((12, "The number"), (2502, "no level “penthouse”"), (5001, "on line 102 already")):
+        row = re.search(rf"<tr data-bad><td>{line}</td>.*?</tr>", page.text)
+        assert row, line
+        assert why in row[0] or line == 12
+    assert not panel.desk.residents.list(), "looking stores nothing"
+    done = stored(sam, page)
+    assert "Stored: 4997 new" in done.text
+    assert len(panel.desk.residents.list()) == 4997
+    (event,) = panel.events("resident.imported")
+    assert event.data == {"by": "sam", "new": 4997, "changed": 0, "left_out": 3}
+    assert panel.desk.residents.get("1-100").name == "住户 100", "of two rows the first counts"
+    again = look(sam, data.encode("utf-8-sig"))
+    assert "There is nothing to store" in again.text
+
+
+def test_what_a_column_does_not_say_stays(panel):
+    old = Resident("a", "Anna", ("resident",), extended_unlock=True)
+    panel.desk.residents.put_people([old, Resident("z", "Zoe", ("resident",))])
+    sam = panel.logged_in("sam", Role.STAFF)
+    stored(sam, look(sam, "编号;姓名\na;安娜\n".encode("gb18030")))
+    assert panel.desk.residents.get("a") == Resident("a", "安娜", ("resident",), extended_unlock=True)
+    assert panel.desk.residents.get("z").name == "Zoe"
+
+
+def test_the_propertys_people_are_left_to_the_property(panel):
+    panel.desk.residents.put(Resident("a", "Anna"), [], source=SOURCE)
+    page = look(panel.logged_in("sam", Role.STAFF), b"id,name\na,Other\n")
+    assert "the property keeps this record" in page.text
+    assert 'name="list" value' not in page.text
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"PK\x03\x04 a workbook", "This is a workbook"),
+        (b"", "The file is empty"),
+        (b"name\nAnna\n", "the number&#39;s column (id) is missing"),
+        (b"id,colour\na,red\n", "Column “colour” is unknown"),
+        (b"id,id\na,b\n", "named twice"),
+        (b'id,name\na,"never ends\n', "a quotation mark does not end"),
+        (b"\x81\xff\xff id", "cannot be read"),
+    ],
+)
+def test_what_is_no_list_is_refused_in_words(panel, data, told):
+    answer = look(panel.logged_in("sam", Role.STAFF), data)
+    assert answer.status_code == 422
+    assert told in answer.text
+
+
+def test_a_list_is_confirmed_by_who_looked_at_it_and_once(panel):
+    sam, ines = panel.logged_in("sam", Role.STAFF), panel.logged_in("ines")
+    page = look(sam, b"id\na\n")
+    name = re.search(r'name="list" value="([^"]+)"', page.text)[1]
+    ines.get("/people/import")
+    assert ines.post("/people/import/store", list=name).status_code == 422
+    assert stored(sam, look(sam, b"id\na\n")).status_code == 200
+    assert sam.post("/people/import/store", list=name).status_code == 422
+
+
+def test_somebody_without_levels_gets_those_of_a_new_person(panel):
+    sam = panel.logged_in("sam", Role.STAFF)
+    stored(sam, look(sam, b"id,name\na,Anna\n"))
+    assert panel.desk.residents.get("a").access_levels == ("resident",)
