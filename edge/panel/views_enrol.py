@@ -20,8 +20,8 @@ from edge.events import Kind
 from edge.faces.quality import QualityLimits
 from edge.identity import person_name, resident_id
 from edge.panel.asking import no_picture
-from edge.panel.sight import LENSES_DEGREES, WIDTHS_PX, reach_metres
 from edge.panel.photo_verdicts import pictures_of, verdicts
+from edge.panel.sight import LENSES_DEGREES, WIDTHS_PX, reach_metres
 from edge.panel.views_people import sheet
 from edge.web.accounts import Role
 from edge.web.refusals import RefusalKind

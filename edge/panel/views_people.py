@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from edge.enrol.ways_in import HeldCredentials
     from edge.panel.asking import Ask
     from edge.panel.desk import PanelServices
-    from edge.words import Message
 
 PAGE_ROWS = 50
 MOST_FAILED = 200
@@ -67,20 +66,14 @@ class _Lacking:
 
     def has(self, view: str, person: Resident) -> bool:
         """Return whether a person belongs into the list `view`."""
-        match view:
-            case "faceless":
-                return person.id not in self.faces
-            case "pinless":
-                return self.held is not None and person.id not in self.held.pins
-            case "unmatched":
-                return person.id in self.unmatched
-            case "again":
-                return person.id in self.again
-            case "few":
-                return person.id in self.few
-            case "over":
-                return not is_valid(person, self.now)
-        return True
+        lists = {"unmatched": self.unmatched, "again": self.again, "few": self.few}
+        if view in lists:
+            return person.id in lists[view]
+        if view == "faceless":
+            return person.id not in self.faces
+        if view == "pinless":
+            return self.held is not None and person.id not in self.held.pins
+        return view != "over" or not is_valid(person, self.now)
 
 
 def residents(ask: Ask) -> Response:
