@@ -71,7 +71,7 @@ def pad(
     presentations = load_presentations(folder, listing)
     results = [_judged(presentations, names, reach) for names in sets or ("",)]
     doors = _doors(presentations, results) if door else []
-    tables = _series(presentations, sets or ("",), series.split(","), others) if series else []
+    tables = _series(presentations, sets or ("",), _listed(series), others) if series else []
     if plot:
         draw(results, plot)
     if page_file:
@@ -82,7 +82,7 @@ def pad(
         values = {
             "results": [plain(one) for one in results],
             "doors": [door_line(one) for one in doors],
-            "series": [asdict(row) for table in tables for row in table.rows],
+            "series": [{"mode": table.mode, **asdict(row)} for table in tables for row in table.rows],
         }
         click.echo(json.dumps(values))
         return
@@ -92,6 +92,10 @@ def pad(
         click.echo(door_section(doors))
     if tables:
         click.echo(series_section(tables))
+
+
+def _listed(names: str) -> list[str]:
+    return [one.strip() for one in names.split(",") if one.strip()]
 
 
 def _judged(presentations: Sequence[Presentation], names: str, reach: float | None) -> PadResult:
