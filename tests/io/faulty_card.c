@@ -7,6 +7,8 @@
  *   FAULTY_SEED     optional: a number that makes the choices of p= repeatable; a line "# seed N" among the
  *                   rules begins them anew
  *
+ * A line "# clock SECONDS" sets the wall clock of the process ahead (or behind), from its next call on a file on.
+ *
  * A rule is one line:  OPS GLOB WHAT [p=0.5] [skip=N] [count=N]
  *   OPS   comma separated: open,creat,read,pread,write,pwrite,fsync,ftruncate,rename,unlink,mkdir,fallocate
  *         or: all, reads (read,pread), writes (creat,write,pwrite,ftruncate,rename,unlink,mkdir,fallocate),
@@ -55,6 +57,7 @@ static size_t folder_length;
 static int log_fd = -1, record_fd = -1;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned seed;
+static volatile long clock_ahead; /* seconds that this process's wall clock is ahead */
 static int ready;
 
 
@@ -130,11 +133,14 @@ static void read_rules(void) {
     if (fd >= 0) syscall(SYS_close, fd);
     text[n < 0 ? 0 : n] = 0;
     n_rules = 0;
+    clock_ahead = 0;
     char *save = NULL;
     for (char *line = strtok_r(text, "\n", &save); line && n_rules < MOST_RULES; line = strtok_r(NULL, "\n", &save)) {
         char ops[256], what[64], more[3][64] = {"", "", ""};
         struct rule r = {.p = 1, .count = -1};
         sscanf(line, "# seed %u", &seed);
+        long ahead;
+        if (sscanf(line, "# clock %ld", &ahead) == 1) clock_ahead = ahead;
         if (line[0] == '#' || sscanf(line, "%255s %255s %63s %63s %63s %63s", ops, r.glob, what, more[0], more[1], more[2]) < 3) continue;
         r.ops = ops_of(ops);
         if (!strncmp(what, "HANG=", 5)) { r.what = W_HANG; r.seconds = atof(what + 5); }
@@ -347,3 +353,9 @@ static int allocated(int fd, off_t at, off_t n) {
 }
 int posix_fallocate(int fd, off_t at, off_t n) { return allocated(fd, at, n); }
 int posix_fallocate64(int fd, off64_t at, off64_t n) { return allocated(fd, at, n); }
+
+int clock_gettime(clockid_t id, struct timespec *at) {
+    int failed = syscall(SYS_clock_gettime, id, at);
+    if (!failed && id == CLOCK_REALTIME) at->tv_sec += clock_ahead;
+    return failed;
+}
