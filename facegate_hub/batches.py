@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -66,7 +67,10 @@ def _row(device: str, event: dict[str, Any]) -> dict[str, Any]:
     found_hash = fields.pop("hash")
     if _is_deep(fields):
         raise SyncError(f"evt: {fields['seq']}: nested more than {MOST_DEEP} deep")
-    body = _canonical(fields)
+    try:
+        body = _canonical(fields)
+    except ValueError:  # NaN and the like, which JSON does not have: stored without, and doubted by its hash
+        body = _canonical(_finite(fields))
     try:
         body.encode()
     except UnicodeEncodeError as error:  # half a character: no database takes it
@@ -86,7 +90,16 @@ def _row(device: str, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _canonical(fields: dict[str, Any]) -> str:
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """Return JSON values with null for every number that is none; not deep, as was checked."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _is_deep(value: Any) -> bool:

@@ -39,13 +39,19 @@ class People:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def list(self, count: int = 50, after: str = "", beginning: str = "") -> list[RosterPerson]:
+    def page(self, count: int = 50, after: str = "", beginning: str = "") -> list[RosterPerson]:
         """Return people by id, those after an id (the page before ended with), whose id begins so."""
         query = sa.select(ROSTER).where(ROSTER.c.id > after).order_by(ROSTER.c.id).limit(count)
         if beginning:
             query = query.where(ROSTER.c.id.startswith(beginning, autoescape=True))
         with reading(self._engine) as connection:
             return [_person(row) for row in connection.execute(query)]
+
+    def levels(self) -> list[str]:
+        """Return the access levels that people in the roster have."""
+        with reading(self._engine) as connection:
+            texts = connection.execute(sa.select(ROSTER.c.text)).scalars()
+            return sorted({level for text in texts for level in json.loads(text).get("access_levels", ())})
 
     def one(self, person: str) -> RosterPerson | None:
         """Return somebody who is in the roster; None: nobody of this id is."""

@@ -33,8 +33,27 @@ _SEPARATOR = re.compile(r"sep=([,;\t])\r?", re.IGNORECASE)
 _DAY = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", re.ASCII)
 _HAS_ZONE = re.compile(r"(Z|[+-]\d{2}:?\d{2})$", re.IGNORECASE)
 
+HEADERS = {
+    "编号": "id",
+    "人员编号": "id",
+    "住户编号": "id",
+    "房号": "id",
+    "姓名": "name",
+    "权限组": "access_levels",
+    "生效时间": "valid_from",
+    "开始时间": "valid_from",
+    "生效日期": "valid_from",
+    "失效时间": "valid_until",
+    "结束时间": "valid_until",
+    "失效日期": "valid_until",
+    "有效期至": "valid_until",
+    "延长开门": "extended_unlock",
+    "同意书编号": "consent_id",
+}
+"""Columns as properties in China call them."""
+
 Named = TypeVar("Named")
-TRUE, FALSE = {"1", "yes", "true"}, {"0", "no", "false"}
+TRUE, FALSE = {"1", "yes", "true", "是"}, {"0", "no", "false", "否"}
 
 
 def read_people(data: bytes, encoding: str = "utf-8", zone: ZoneInfo | None = None) -> list[dict[str, Any]]:
@@ -86,7 +105,8 @@ class _Rows:
         cells = self._next()
         while cells is not None and not any(cell.strip() for cell in cells):
             cells = self._next()
-        self.header = [tidied(cell).lower().replace(" ", "_") for cell in cells or []]
+        names = [tidied(cell).lower().replace(" ", "_") for cell in cells or []]
+        self.header = [HEADERS.get(name, name) for name in names]
         if problem := _against(self.header):
             raise SyncError(f"line 1: {problem}")
 

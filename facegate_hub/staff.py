@@ -409,6 +409,21 @@ class Staff:
         rev = self._change({"what": "import", "read": len(records), "removed": len(gone)}, records, gone)
         return Imported(len(records), len(gone), rev)
 
+    def require_known_levels(self, records: Sequence[dict[str, Any]], new: Iterable[str] = ()) -> None:
+        """Raise `SyncError` for an access level that nobody has yet and that is nearly one which people have.
+
+        Doors know their levels, the property does not: a slip would leave somebody at the gate. Those in
+        `new` are meant.
+        """
+        known = self.people.levels()
+        for level in sorted({name for record in records for name in record.get("access_levels", ())}):
+            near = get_close_matches(level, known, 1, 0.8) if level not in {*known, *new} else []
+            if near:
+                raise SyncError(
+                    f"access level {level!r}: nobody has it; did you mean {near[0]!r}? "
+                    f"If it is a new one, say so: --new-level {level}"
+                )
+
     def remove(self, ids: Iterable[str]) -> int:
         """Remove people and return the revision; every door erases their faces.
 

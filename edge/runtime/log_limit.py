@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -56,9 +57,13 @@ class LogLimit(logging.Filter):
             return True
 
 
-def set_up_log(level: int = logging.INFO) -> None:
-    """Write the service's log to stderr, where systemd takes it from; bounded."""
+def set_up_log(level: int = logging.INFO, *, with_time: bool = False) -> None:
+    """Write the service's log to stderr, where systemd takes it from; bounded.
+
+    `with_time` begins each line with the time, unless systemd's journal takes it, which has its own.
+    """
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    at = "%(asctime)s " if with_time and "JOURNAL_STREAM" not in os.environ else ""
+    handler.setFormatter(logging.Formatter(f"{at}%(levelname)s %(name)s: %(message)s"))
     handler.addFilter(LogLimit())
     logging.basicConfig(level=level, handlers=[handler])

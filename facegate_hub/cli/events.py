@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from datetime import UTC
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -33,8 +35,9 @@ def events() -> None:
 @click.option("--csv/--json", "as_csv", default=True, show_default=True, help="A spreadsheet, or JSON lines.")
 @click.option("--door", help="Of this door only.")
 @click.option("--kind", help="Of this kind only, such as access.granted.")
-@click.option("--since", type=DAY, help="From this day on (UTC).")
-@click.option("--until", type=DAY, help="Before this day (UTC).")
+@click.option("--since", type=DAY, help="From this day on.")
+@click.option("--until", type=DAY, help="Before this day.")
+@click.option("--timezone", "zone", default="UTC", show_default=True, help="In which days begin.")
 @click.pass_obj
 def export(
     place: tuple[Path, str],
@@ -43,12 +46,13 @@ def export(
     kind: str | None,
     since: datetime | None,
     until: datetime | None,
+    zone: str,
 ) -> None:
     """Write events to standard output, oldest first.
 
     Example: facegate hub events export --csv --since 2026-03-01 > march.csv
     """
-    wanted = EventFilter(door, kind, _day(since), _day(until))
+    wanted = EventFilter(door, kind, _day(since, zone), _day(until, zone))
     with closing(Staff(*place)) as desk:
         if as_csv:
             write_events(desk.events(wanted), sys.stdout)
@@ -90,5 +94,10 @@ def doubts(place: tuple[Path, str], acknowledge: bool, by: str) -> None:
         raise SyncError(f"{len(found)} doubts about the doors' journals")
 
 
-def _day(at: datetime | None) -> str | None:
-    return None if at is None else f"{at:%Y-%m-%d}"
+def _day(at: datetime | None, zone: str) -> str | None:
+    """Return the moment at which a day begins in a zone, as events are sorted: UTC, ISO form."""
+    try:
+        begins = None if at is None else at.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    except (KeyError, ValueError, OSError) as error:
+        raise click.UsageError(f"--timezone {zone!r}: no such zone; use one like Asia/Shanghai") from error
+    return None if begins is None else f"{begins:%Y-%m-%dT%H:%M:%S}"

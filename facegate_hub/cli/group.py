@@ -14,6 +14,7 @@ import click
 
 from edge.errors import ConfigError
 from edge.extras import way_to_install
+from edge.runtime.log_limit import set_up_log
 
 try:
     import sqlalchemy  # noqa: F401 - said here in words that help
@@ -141,6 +142,7 @@ def _publish(service: Hub, listen: str) -> Callable[[], None]:
 
 def _serve(service: Hub | EventWorker, said: str, is_left_alone: Callable[[], bool] = lambda: False) -> None:
     """Serve until a signal, or until whoever started us is gone."""
+    set_up_log(with_time=True)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
@@ -295,6 +297,7 @@ def roster() -> None:
 @click.option("--replace", is_flag=True, help="Also remove everybody who is not in FILE.")
 @click.option("--removing", type=int, help="How many people --replace removes, when it is most of them.")
 @click.option("--timezone", "zone", callback=_zone, help="Of times and days in FILE that name none.")
+@click.option("--new-level", "levels", multiple=True, help="Access level that is new, and no slip.")
 @click.pass_obj
 def import_(
     place: tuple[Path, str],
@@ -304,6 +307,7 @@ def import_(
     replace: bool,
     removing: int | None,
     zone: ZoneInfo | None,
+    levels: tuple[str, ...],
 ) -> None:
     """Add and change people from CSV: id, name, access_levels, valid_from, valid_until...
 
@@ -313,6 +317,7 @@ def import_(
     """
     records = read_people(file.read(), encoding, zone)
     with closing(Staff(*place)) as desk:
+        desk.require_known_levels(records, levels)
         done = desk.import_people(records, replace=replace, removing=removing)
     click.echo(f"{done.read} read, {done.removed} removed; the roster is at revision {done.rev}")
 

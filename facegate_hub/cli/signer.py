@@ -36,7 +36,7 @@ def signer(place: tuple[Path, str], hub_user: str | None, attached: bool) -> Non
 
     Example: facegate hub signer --hub-user facegate-hub
     """
-    set_up_log()
+    set_up_log(with_time=True)
     parent = os.getppid()
     desk = open_desk(place[0], frozenset() if hub_user is None else frozenset({_uid(hub_user)}))
     server = SignerServer(desk, socket_path(place[0]))

@@ -153,12 +153,12 @@ def test_people_are_listed_page_by_page(desk):
     desk.import_people(
         [{"id": f"flat-{n:03}", "name": f"P{n}"} for n in range(25)] + [{"id": "x_1", "name": "X"}]
     )
-    first = desk.people.list(10)
+    first = desk.people.page(10)
     assert [one.id for one in first] == [f"flat-{n:03}" for n in range(10)]
-    assert [one.id for one in desk.people.list(10, first[-1].id, "flat-01")] == [
+    assert [one.id for one in desk.people.page(10, first[-1].id, "flat-01")] == [
         f"flat-{n:03}" for n in range(10, 20)
     ]
-    assert desk.people.list(9, beginning="x%") == []
+    assert desk.people.page(9, beginning="x%") == []
     assert desk.people.one("x_1").record["name"] == "X"
     assert desk.people.one("nobody") is None
 
@@ -249,3 +249,42 @@ def test_the_commands_show_and_close_alarms(tmp_path, desk, engine, url):
     assert "Front door" in run("name-door", "front", "Front door", "--at", "House 3")
     assert json.loads(run("person", "export", "anna").splitlines()[0])["event"]["resident"] == "anna"
     assert "1 events erased" in run("person", "erase", "anna", "--yes")
+
+
+def test_a_level_that_looks_like_a_slip_is_asked_about(desk):
+    def person(level):
+        return [{"id": "x", "name": "X", "access_levels": [level]}]
+
+    desk.require_known_levels(person("resident"))  # nobody has any level yet
+    desk.import_people(person("resident"))
+    with pytest.raises(SyncError, match="did you mean 'resident'"):
+        desk.require_known_levels(person("residents"))
+    desk.require_known_levels(person("residents"), ["residents"])
+    desk.require_known_levels(person("staff"))
+
+
+def test_days_of_an_export_begin_where_the_site_is(tmp_path, desk, engine, url):
+    """The journal's entries are of 08:00 UTC."""
+    told(engine, "front", (Kind.ACCESS_GRANTED, "anna", {}))
+
+    def count(*words):
+        command = ["hub", "--site", str(tmp_path / "site"), "--database", url, "events", "export", "--json"]
+        return len(CliRunner().invoke(app, [*command, *words]).stdout.splitlines())
+
+    assert count("--since", "2026-03-01", "--until", "2026-03-02") == 1
+    at_home = ("--timezone", "Pacific/Kiritimati")  # 14 hours ahead: 22:00 of the same day
+    assert count("--since", "2026-03-01", "--until", "2026-03-02", *at_home) == 1
+    behind = ("--timezone", "Pacific/Pago_Pago")  # 11 hours behind: 21:00 of the day before
+    assert count("--since", "2026-03-01", *behind) == 0
+    assert count("--until", "2026-03-01", *behind) == 1
+
+
+def test_numbers_that_json_does_not_have_are_stored_without_and_doubted(desk, engine):
+    journal = Journal("front")
+    journal.append(Kind.ACCESS_GRANTED, {"similarity": 0.5})
+    for number in ("NaN", "Infinity", "1e999"):
+        text = journal.entries[0].replace("0.5", number)
+        assert EventSink(engine).store("front", pack([text]))["upto"] == 1
+    (event,) = list(desk.events(EventFilter(device="front")))
+    assert json.loads(event.body, parse_constant=pytest.fail)["data"] == {"similarity": None}
+    assert {"hash"} <= {one.kind for one in desk.inbox.items(DOUBTS, OPEN)}

@@ -166,3 +166,12 @@ def test_a_time_without_a_zone_is_nobody_s_guess(time):
 def test_what_is_no_time_is_refused_by_its_line(time):
     with pytest.raises(SyncError, match="line 2: valid_until"):
         read_people(f"id,name,valid_until\na,A,{time}\n".encode(), zone=SHANGHAI)
+
+
+def test_columns_may_have_chinese_names():
+    data = "住户编号,姓名,权限组,有效期至,延长开门\n1203,王芳,住户,2027-03-31,是\n".encode()
+    (person,) = read_people(data, zone=ZoneInfo("Asia/Shanghai"))
+    assert (person["id"], person["name"], person["access_levels"]) == ("1203", "王芳", ["住户"])
+    assert (person["valid_until"], person["extended_unlock"]) == ("2027-04-01T00:00:00+08:00", True)
+    with pytest.raises(SyncError, match="named twice"):
+        read_people("编号,房号,姓名\n1,2,x\n".encode())
