@@ -99,6 +99,8 @@ class Kind(StrEnum):
     COMMAND_FAILED = "command.failed"
     COMMAND_REFUSED = "command.refused"
     CONFIG_REFUSED = "config.refused"
+    NOTICE_SET = "notice.set"
+    NOTICE_REFUSED = "notice.refused"
 
     HEALTH_LOCK = "health.lock"
     HEALTH_CAMERA = "health.camera"
@@ -260,6 +262,8 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.COMMAND_FAILED: _F(_PANEL, _BAD),
         _K.COMMAND_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
         _K.CONFIG_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
+        _K.NOTICE_SET: _F(_PANEL),
+        _K.NOTICE_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
         _K.HEALTH_LOCK: _F(_HEALTH, _ALARM),
         _K.HEALTH_CAMERA: _F(_HEALTH, _BAD, Keep.COUNTED, for_display=True, well_states=WELL),
         _K.HEALTH_FRAME: _F(_HEALTH, _BAD, Keep.COUNTED),

@@ -5,6 +5,7 @@ ingest         takes events from the broker; batches reads them, events stores e
 rollout        carries the roster to the doors; roster is the log of who may enter
 commands       the two steps of a command; requests is what was asked for, through the database
 configuration  what is wanted of doors' settings, and what doors say about it
+notices        what displays are to say; community is what residents and property tell each other
 devices        which door is there, and how far its roster is
 staff          what people do, as plain calls; reading and sheets give them events and spreadsheets
 crew           worker processes that divide the doors' events

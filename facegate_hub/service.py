@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 from typing import TYPE_CHECKING
 
 from edge.broker.client import SyncClient
 from edge.broker.settings import BrokerSettings, Tls
-from edge.errors import ConfigError
+from edge.errors import ConfigError, FacegateError
+from edge.runtime.clock import SystemClock
 from edge.site.provision import Site
 from edge.wire.names import HUB
 from edge.wire.proof import Identity, Notary, Origin
@@ -15,10 +18,13 @@ from facegate_hub.alert_channels import FILE, load_alerts
 from facegate_hub.alerts import AlertSender
 from facegate_hub.asks import AskClerk
 from facegate_hub.commands import Commander
+from facegate_hub.community.terms import read_terms
+from facegate_hub.community.timekeeper import Timekeeper
 from facegate_hub.configuration import Configurations, ConfigurationServer
 from facegate_hub.devices import Attendance
 from facegate_hub.home_assistant import HomeAssistantPart
 from facegate_hub.ingest import Ingest
+from facegate_hub.notices import NoticeServer
 from facegate_hub.post import PostOffice
 from facegate_hub.retention import HubRetention
 from facegate_hub.rollout import RosterServer
@@ -33,7 +39,12 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from edge.broker.clerk import TopicWorker
+    from facegate_hub.community.book import Book
+    from facegate_hub.community.terms import Terms
 
+LOG = logging.getLogger(__name__)
+
+COMMUNITY_VARIABLE = "FACEGATE_COMMUNITY_DATABASE"
 MOST_WAIT_SECONDS = 5.0
 """Between attempts to reach the broker: there is one hub, and until it is back a removal waits."""
 
@@ -59,6 +70,8 @@ class Hub:
         self.signer = open_signer(folder)
         self.roster = RosterLog(self.engine, self.signer, approve_faces=self.signer.approve_faces)
         self.ingest = Ingest(self.engine, notary=notary(folder)) if stores_events else None
+        community = open_community(folder)
+        self._keeper = Timekeeper(*community) if community else None
         self._parts: tuple[TopicWorker, ...] = (
             *([self.ingest] if self.ingest else []),
             RosterServer(self.engine, self.roster),
@@ -68,6 +81,7 @@ class Hub:
             HomeAssistantPart(self.engine, self.signer),
             ConfigurationServer(self.engine, self.signer),
             Attendance(self.engine),
+            *([NoticeServer(self.engine, self.signer, community, Site(folder).doors)] if community else []),
         )
         self._retention = HubRetention(self.engine, keep_days) if keep_days is not None else None
         self._alerts = alert_sender(folder, self.engine)
@@ -84,6 +98,8 @@ class Hub:
             self._retention.start()
         if self._alerts is not None:
             self._alerts.start()
+        if self._keeper is not None:
+            self._keeper.start()
         for part in self._parts:
             part.start()
         self.client.start()
@@ -93,12 +109,31 @@ class Hub:
         self.client.stop()
         for part in self._parts:
             part.stop()
+        if self._keeper is not None:
+            self._keeper.stop()
         if self._retention is not None:
             self._retention.stop()
         if self._alerts is not None:
             self._alerts.stop()
         self.signer.close()
         self.engine.dispose()
+
+
+def open_community(folder: Path) -> tuple[Book, Terms] | None:
+    """Return the community's book and terms of a site; None where there is none, or it cannot be opened.
+
+    Doors do not wait for it: whatever is wrong is a line in the log.
+    """
+    url = os.environ.get(COMMUNITY_VARIABLE)
+    if url is None and not (folder / "community" / "community.db").exists():
+        return None
+    try:
+        from facegate_hub.community.database import FOLDER, open_book  # noqa: PLC0415 - needs Alembic
+
+        return open_book(folder, url, SystemClock()), read_terms(folder / FOLDER)
+    except (FacegateError, ImportError) as error:
+        LOG.error("no notices go to doors: the community cannot be opened: %s", error)  # noqa: TRY400 - one line
+        return None
 
 
 class EventWorker:

@@ -251,6 +251,15 @@ CONFIGS = sa.Table(
 )
 """What is wanted of a door's settings (JSON by `section.key`), and what it said last (`cfg/reported`)."""
 
+NOTICE_SETS = sa.Table(
+    "notice_sets",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("rev", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+"""What each door's display was last told, as it was signed."""
+
 
 def open_tables(url: str, tables: sa.MetaData = METADATA) -> Engine:
     """Return an engine with all tables in place, the hub's by default. Raises `StoreError` otherwise.

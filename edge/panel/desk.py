@@ -83,9 +83,9 @@ class PanelServices:
     `log` writes events; `events` (before seq or None, count) returns the newest first; `pulse`
     opens once, None when the relay is out of reach; `operator` is whom the notices name; `facts` are
     (name, value) for the about page; `screen` is what the display at the gate shows, None where the
-    panel runs without the door, `keys` what can be pressed on it, and `words` what the staff have it
-    say. `door` returns the door's state in words (`contact`, `lock`, `secured`, `alarms`). `back_up`
-    (passphrase) makes an encrypted backup, which the caller deletes. `sight` finds faces for the live
+    panel runs without the door, `keys` what can be pressed on it, `words` what the staff have it say,
+    `notices` what the property has it say, by language. `door` returns the door's state in words
+    (`contact`, `lock`, `secured`, `alarms`). `back_up` (passphrase) makes an encrypted backup, which the caller deletes. `sight` finds faces for the live
     view; `sharing` sends faces to other doors; `unmatched` returns who is enrolled and yet not matched by
     the door, and why; `findings` what a look at the whole door found, as `facegate doctor` has it;
     `commissioning` what was proved of it by a person. `ways` gives and takes back PINs, cards and passes,
@@ -111,6 +111,7 @@ class PanelServices:
     screen: GateScreen | None = None
     keys: GateKeys | None = None
     words: GateWords | None = None
+    notices: Callable[[], Sequence[Mapping[str, str]]] = tuple
     door: Callable[[], Mapping[str, Any]] | None = None
     network: Callable[[], NetworkState] | None = None
     back_up: Callable[[str], Path] | None = None

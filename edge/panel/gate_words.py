@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from edge.errors import PanelRefused
 from edge.store.shared import SharedDatabase
 from edge.web.accounts import ACCOUNTS
+from edge.wire.notices import MOST_LETTERS
 from edge.words import message
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-MOST_LETTERS = 120
-"""Three lines of big type on a display of 800 x 480; nobody at a door reads more."""
 
 
 def check_notice(text: str) -> None:

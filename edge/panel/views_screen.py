@@ -13,12 +13,16 @@ from edge.panel.screen_words import lines, picture, spoken
 from edge.words import LANGUAGES, message, say, tag
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edge.panel.asking import Ask
     from edge.panel.gate_screen import GateKeys, GateScreen
     from edge.panel.gate_words import GateWords
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 BOTH = "both"
+TURN_SECONDS = 8.0
+"""For each of several notices: three lines are read in five."""
 MOST_DIGITS = 16
 """Longer than any flat number or PIN; the keypad's rule decides about what is shorter."""
 
@@ -114,7 +118,7 @@ def _languages(ask: Ask) -> tuple[str, ...]:
 def _state(ask: Ask, gate: GateScreen) -> dict[str, object]:
     shown = gate.look()
     languages = _languages(ask)
-    notices = ask.desk.words.notices() if ask.desk.words else {}
+    notices = _notice_now(ask)
     told: list[dict[str, str]] = []
     for language in languages:
         notice = notices.get(language) or ("" if told else next(iter(notices.values()), ""))
@@ -122,6 +126,13 @@ def _state(ask: Ask, gate: GateScreen) -> dict[str, object]:
         words = {"title": title, "text": text, "spoken": spoken(title, text, language)}
         told.append({"language": language, "tag": tag(language), **words})
     return {"state": shown.stage.value, "seq": shown.seq, "picture": picture(shown), "lines": told}
+
+
+def _notice_now(ask: Ask) -> Mapping[str, str]:
+    """Return the notice whose turn it is, by language: the property's first, then the staff's own."""
+    own = ask.desk.words.notices() if ask.desk.words else {}
+    turns = [*ask.desk.notices(), *([own] if own else [])]
+    return turns[int(ask.desk.clock.monotonic() // TURN_SECONDS) % len(turns)] if turns else {}
 
 
 def _is_typed(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from edge.wire import commands, configuration
+from edge.wire import commands, configuration, notices
 from edge.wire import roster as roster_messages
 from edge.wire.asks import Ask, AskAnswer
 from edge.wire.envelope import EVENTS
@@ -121,6 +121,14 @@ TOPICS = (
     ),
     _kept(
         "reportedConfiguration", "cfg/reported", configuration.REPORTED, "Settings that count at the door."
+    ),
+    _signed(
+        "notice",
+        "notice",
+        notices.NOTICES,
+        "What the display is to say, and the head of the community's book.",
+        notices.PURPOSE,
+        kept=True,
     ),
     Topic(
         "faceLetter",

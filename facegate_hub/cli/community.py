@@ -16,6 +16,7 @@ import click
 
 from edge.errors import ConfigError
 from edge.extras import way_to_install
+from facegate_hub.service import COMMUNITY_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,14 +27,13 @@ if TYPE_CHECKING:
     from facegate_hub.community.book import Book
     from facegate_hub.community.terms import Terms
 
-DATABASE_VARIABLE = "FACEGATE_COMMUNITY_DATABASE"
 CONSOLE_PORT, PAGE_PORT = 8444, 8445
 HERE = "127.0.0.1"
 
 database_option = click.option(
     "--community-database",
     "database",
-    envvar=DATABASE_VARIABLE,
+    envvar=COMMUNITY_VARIABLE,
     show_envvar=True,
     help="SQLAlchemy URL; default: SQLite in the site's community folder.",
 )
@@ -129,6 +129,33 @@ def verify(place: tuple[Path, str], noted: tuple[str, ...], database: str | None
     for problem in check.problems:
         click.echo(problem, err=True)
     click.echo(f"{check.count} entries, last hash {check.head[:12]}, {len(check.problems)} problems")
+    if check.problems:
+        raise SystemExit(1)
+
+
+@community.command()
+@click.option("--door", help="One door; else all that were told of the book.")
+@database_option
+@click.pass_obj
+def witness(place: tuple[Path, str], door: str | None, database: str | None) -> None:
+    """Compare the book with what doors wrote of it into their own journals, once an hour.
+
+    A chain that was rebuilt as a whole, or cut off, shows here; what is younger than an hour has no witness.
+
+    Example: facegate hub community witness --door front
+    """
+    from facegate_hub.community.verify import verify as check_book
+    from facegate_hub.notices import witnessed
+    from facegate_hub.tables import open_tables
+
+    noted = witnessed(open_tables(place[1]), door)
+    opened = _open(place[0], database)
+    with opened.book.looking() as connection:
+        check = check_book(connection, opened.book.sealer, noted)
+    for problem in check.problems:
+        click.echo(problem, err=True)
+    last = f"the last of entry {max(noted)}" if noted else "none yet"
+    click.echo(f"{check.count} entries, {len(noted)} noted by doors ({last}), {len(check.problems)} problems")
     if check.problems:
         raise SystemExit(1)
 

@@ -153,8 +153,22 @@ class Notices:
 
     def shown(self) -> list[Notice]:
         """Return what is to be shown now, wherever: the loudest first, then the newest."""
+        return self._approved(self._book.now())
+
+    def for_doors(self) -> list[Notice]:
+        """Return what doors are to be told: what is shown now or within a day, to everybody of a building.
+
+        A display is read by whoever passes, so what is for owners or tenants alone is on the page only.
+        """
+        return [one for one in self._approved(self._book.now() + DAY) if not one.tie]
+
+    def _approved(self, until: int) -> list[Notice]:
         now = self._book.now()
-        current = (NOTICES.c.state == NoticeState.SHOWN.value, NOTICES.c.begins <= now, NOTICES.c.ends > now)
+        current = (
+            NOTICES.c.state == NoticeState.SHOWN.value,
+            NOTICES.c.begins <= until,
+            NOTICES.c.ends > now,
+        )
         with self._book.looking() as connection:
             rows = connection.execute(sa.select(NOTICES).where(*current)).all()
             found = self._read(connection, rows)

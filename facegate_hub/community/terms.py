@@ -56,12 +56,14 @@ complaints are what property firms in China publish; a site writes its own."""
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The compound's name by language, its calendar, its promises (seconds), and its limits."""
+    """The compound's name by language, its calendar, its promises (seconds), its doors, and its limits."""
 
     name: Mapping[str, str]
     zone: ZoneInfo
     office: Hours
     promises: Mapping[str, Promises] = field(default_factory=lambda: MappingProxyType(PROMISES))
+    doors: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """Doors by building; a door that belongs to none is everybody's."""
     silent_days: int = 7
     tickets_a_day: int = 10
     alike_a_day: int = 2
@@ -96,7 +98,9 @@ def _terms(data: dict[str, Any]) -> Terms:
     calendar = Calendar(zone, is_holiday=public_holidays(country)) if country else Calendar(zone)
     limits = {name: int(value) for name, value in data.get("limits", {}).items()}
     name = {"en": "Our compound", "zh": "本小区", **data.get("name", {})}
-    return Terms(name, zone, Hours(_schedule(data.get("hours")), calendar), _promises(data), **limits)
+    doors = {str(building): tuple(names) for building, names in data.get("doors", {}).items()}
+    hours = Hours(_schedule(data.get("hours")), calendar)
+    return Terms(name, zone, hours, _promises(data), doors, **limits)
 
 
 def _schedule(hours: dict[str, list[str]] | None) -> Schedule:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from edge.domain import RosterState
 from edge.errors import SyncError
 from edge.policy.hours import GrantHours
-from edge.wire import commands, configuration
+from edge.wire import commands, configuration, notices
 from edge.wire import roster as roster_messages
 from edge.wire.commands import CommandType, parse_command
 from edge.wire.names import DEVICE_ID
@@ -44,6 +44,8 @@ PERMIT_SECONDS = 60.0
 """How long a command that was granted may be signed; the hub itself gives up after 20 s."""
 KEEP_SECONDS = 86_400.0
 MOST_DOORS = 1000
+MOST_NOTICED = 256
+"""Notices remembered as written down; more than displays show in a quarter."""
 ABOUT_THE_ROSTER = frozenset(
     {roster_messages.HEAD, roster_messages.CONFIRMED, roster_messages.DELTA, roster_messages.SNAPSHOT}
 )
@@ -86,6 +88,7 @@ class SigningDesk:
         self.principals = Principals(engine, now)
         self.policy = Policy(engine, now)
         self._rosters = ApprovedRosters(engine, now)
+        self._noticed: dict[str, dict[str, Any]] = {}
 
     def ask(
         self, caller: Caller, doors: list[str], kind: CommandType, by: str | None, args: dict[str, float]
@@ -202,12 +205,18 @@ class SigningDesk:
         return self._signer.sign(body, commands.PURPOSE)
 
     def sign(self, caller: Caller, body: bytes, purpose: str) -> bytes:
-        """Return a message about the roster or settings, signed, if it is what was asked for. For the hub."""
+        """Return a message about roster, settings or notices, signed. For the hub.
+
+        Roster and settings must be what was asked for. Notices open nothing: any that have the form are
+        signed, and what is new in them is written down.
+        """
         self._require_hub(caller)
         if purpose == configuration.PURPOSE:
             self._require_wished(configuration.Desired.parse(body), body)
         elif purpose in ABOUT_THE_ROSTER:
             self._rosters.require(_state_in(body))
+        elif purpose == notices.PURPOSE:
+            self._note_notices(notices.NoticeSet.parse(body))
         else:
             raise NotPermitted(f"{purpose}: is signed for nobody")
         return self._signer.sign(body, purpose)
@@ -256,6 +265,15 @@ class SigningDesk:
         )
         with self.engine.begin() as connection:
             put(connection, WISHES, {"device": device, "rev": rev, "digest": digest})
+
+    def _note_notices(self, told: notices.NoticeSet) -> None:
+        lines = {one.id: one.fields() for one in told.items}
+        new = {name: line for name, line in lines.items() if self._noticed.get(name) != line}
+        self._noticed = {**self._noticed, **lines} if len(self._noticed) < MOST_NOTICED else lines
+        with self.engine.begin() as connection:
+            for name, line in sorted(new.items()):
+                about = {"notice": name, "first door": told.device, **line["text"]}
+                note_wish(connection, "hub", "notice", about, self._now())
 
     def _require_hub(self, caller: Caller) -> None:
         if caller.token is None and caller.uid in self._hub_uids:

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from edge.broker.client import SyncClient
@@ -20,6 +21,7 @@ from edge.config.settings import Settings
 from edge.domain import EventDraft, Resident
 from edge.runtime.clock import SystemClock
 from edge.service.property.configuration import Configuration
+from edge.service.property.notices import HeldNotices
 from edge.store.journal import SqliteJournal
 from edge.store.ledger import SqliteLedger
 from edge.store.outbox import SqliteOutbox
@@ -29,9 +31,12 @@ from edge.sync.configuration import ConfigurationFollower
 from edge.sync.desk import CommandDesk
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
+from edge.sync.notices import NoticeFollower
 from edge.sync.publisher import EventPump
 from edge.wire.configuration import PURPOSE, Desired
 from edge.wire.messages import Message
+from edge.wire.notices import PURPOSE as NOTICE
+from edge.wire.notices import DoorNotice, NoticeSet
 from tests.sync.hubside import KEYS, SIGNER, STRANGER, signed, wish
 from tests.sync.property import Property
 
@@ -71,6 +76,7 @@ class Door:
         self.store = stack.enter_context(closing(ResidentStore(folder / "residents.db")))
         self.ledger = stack.enter_context(closing(SqliteLedger(folder / "commands.db")))
         self.configuration = Configuration(FILE, folder / "configuration.json")
+        self.notices = HeldNotices(folder / "notices.json", DEVICE, self.clock, lambda: "synced")
         gate = CommandGate(DEVICE, KEYS, self.ledger, self.clock, lambda: "synced")
         self.clerks = [
             CommandDesk(
@@ -78,6 +84,7 @@ class Door:
             ),
             RosterFollower(settings, KEYS, SqliteRoster(self.store), self.journal.append, self.clock),
             ConfigurationFollower(settings, KEYS, self.configuration, self.journal.append, self.clock),
+            NoticeFollower(settings, KEYS, self.notices, self.journal.append, self.clock),
         ]
         self.client = SyncClient(settings, [EventPump(self.outbox, settings), *self.clerks])
         for clerk in self.clerks:
@@ -93,6 +100,13 @@ class Door:
         self.hear(site.head(), *site.snapshot(), Message(self.topic("cfg", "desired"), configured, True))
         lockdown = signed(wish(self.clock, "lockdown"))
         self.hear(Message(self.topic("cmd"), lockdown, False))
+        begin = self.clock.now()
+        line = DoorNotice("1", "info", begin, begin + timedelta(days=9), {"zh": "停水", "en": "No water"})
+        self.told = [
+            SIGNER.sign(NoticeSet(device, rev, (line,)).encode(), NOTICE)
+            for device, rev in ((DEVICE, 3), (DEVICE, 2), ("door-2", 9))
+        ]
+        self.hear(Message(self.topic("notice"), self.told[0], True))
         self.store.put(Resident("local", "Local"), [])
         self.journal.append(EventDraft("access.granted", self.clock.now(), self.clock.monotonic()))
         self.settle()
@@ -124,6 +138,7 @@ class Door:
                 configured,
                 SIGNER.sign(Desired("door-2", 9, {}).encode(), PURPOSE),
             ],
+            self.topic("notice"): self.told,
             self.topic("evt", "ack"): [ack],
         }
 
@@ -148,6 +163,7 @@ class Door:
             "residents": self.store.list(),
             "settings": (self.configuration.now, self.configuration.reported()),
             "kept settings": (self.folder / "configuration.json").read_bytes(),
+            "notices": (self.notices.shown(), (self.folder / "notices.json").read_bytes()),
             "outbox": self.outbox.done_upto(),
             "taken": [self.ledger.is_known(f"command-{number:06}") for number in range(1, 12)],
         }

@@ -25,6 +25,7 @@ from edge.wire.envelope import CLOCKS, EVENT
 from edge.wire.faces.door_list import SIGNED_LIST
 from edge.wire.faces.letters import Letter, parse_taken
 from edge.wire.messages import Availability, CommandAnswer, EventAck
+from edge.wire.notices import NoticeSet
 from edge.wire.roster import PART, Confirmation, Delta, Head, Question, SnapshotManifest
 from edge.wire.shapes import require
 from edge.wire.topics import TOPICS
@@ -71,6 +72,7 @@ PARSERS = {
     "rosterQuestion": Question.parse,
     "desiredConfigurationSigned": Desired.parse,
     "reportedConfiguration": Reported.parse,
+    "noticeSigned": NoticeSet.parse,
     "faceLetterSigned": Letter.parse,
     "faceDeliverySigned": Letter.parse,
     "faceTaken": parse_taken,

@@ -192,6 +192,7 @@ class PanelSide:
             zone=ZoneInfo(door.settings.door.timezone),
             pulse=lambda: self._pulse(door),
             screen=self._screen if self._section.has_screen else None,
+            notices=ties.property.notices.shown,
             keys=DisplayKeys(door),
             door=lambda: door_words(door.hardware.door.state),
             network=lambda: replace(network(), fingerprint=fingerprint),

@@ -25,6 +25,7 @@ from edge.sync.configuration import ConfigurationFollower
 from edge.sync.desk import CommandDesk
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
+from edge.sync.notices import NoticeFollower
 from edge.sync.post import PostBox
 from edge.sync.publisher import EventPublisher
 from edge.sync.state import StateReporter
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from edge.store.residents import ResidentStore
     from edge.sync.configuration import Keeper
     from edge.sync.desk import Execute
+    from edge.sync.notices import NoticeKeeper
     from edge.wire.signing import TrustedKeys
 
 logger = logging.getLogger(__name__)
@@ -69,6 +71,8 @@ class DoorSide:
     """None: the property changes no settings here."""
     sharing: FaceExchange | None = None
     """None: faces stay in the device that took them."""
+    notices: NoticeKeeper | None = None
+    """None: there is no display that the property could have say something."""
 
 
 class PropertyLink:
@@ -165,6 +169,10 @@ class PropertyLink:
                 self._clerks.append(PostBox(self._settings, exchange))
             if (keeper := self._door.configuration) is not None:
                 self._clerks.append(self._wishes(keys, keeper))
+            if (display := self._door.notices) is not None:
+                door = self._door
+                notices = NoticeFollower(self._settings, keys, display, door.events.record, door.clock)
+                self._clerks.append(notices)
             self._clerks.append(self._desk(keys))
         except FacegateError as error:
             logger.error("the property is not heard in full: %s", error)  # noqa: TRY400 - one clear line

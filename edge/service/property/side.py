@@ -12,6 +12,7 @@ from edge.errors import FacegateError
 from edge.events import Kind
 from edge.service.property.commands import CommandTies, RemoteCommands
 from edge.service.property.enrol_window import EnrolWindow
+from edge.service.property.notices import NOTICES_FILE, HeldNotices
 from edge.service.property.reload import Reloader
 from edge.service.property.report import DoorReport
 
@@ -84,6 +85,8 @@ class PropertySide:
         self.link: Callable[[], dict[str, Any]] | None = None
         """How the link to the property is, None without a broker."""
         self.window = EnrolWindow(door.clock, door.events)
+        self.notices = HeldNotices(door.data / NOTICES_FILE, door.settings.door.id, door.clock, door.trust)
+        """What the property has the display say."""
         self._report = DoorReport(
             gallery,
             lambda: door.hardware.door.state,
@@ -144,6 +147,7 @@ class PropertySide:
             self._report.read,
             door.configuration,
             None if self.sharing is None else self.sharing.exchange,
+            self.notices,
         )
         spread = random.Random()  # noqa: S311 - spreads load, guards nothing
         joining = Joining(lambda: PropertyLink(section, side), self._note_problem, spread)

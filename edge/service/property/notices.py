@@ -1,0 +1,96 @@
+"""What the property has this door's display say: kept on the card, shown in turn, ended by time alone."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from edge.durable import write_whole
+from edge.errors import FacegateError, StoreError, SyncError
+from edge.runtime.clock_trust import ClockTrust
+from edge.wire.notices import LEVELS, NoticeSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from edge.ports import Clock
+    from edge.wire.notices import DoorNotice
+
+logger = logging.getLogger(__name__)
+
+NOTICES_FILE = "notices.json"
+"""Its name inside the data folder."""
+LOUDEST = LEVELS[-1]
+
+
+class HeldNotices:
+    """The newest set of a door. Any thread.
+
+    What has ended stays ended, whatever the clock says later: it leaves the file. While nobody knows the
+    time, what is not known to be over is shown.
+    """
+
+    def __init__(self, path: Path, device: str, clock: Clock, trust: Callable[[], str]) -> None:
+        self._path = path
+        self._clock = clock
+        self._trust = trust
+        self._lock = threading.Lock()
+        self._set = _load(path, device)
+
+    def take(self, notices: NoticeSet) -> bool:
+        """Keep a set and return True; False for the one that is there already.
+
+        Raises `SyncError` for an older one, `StoreError` when it cannot be kept.
+        """
+        with self._lock:
+            if notices.rev == self._set.rev:
+                return False
+            if notices.rev < self._set.rev:
+                raise SyncError(
+                    f"notice: revision {notices.rev} is older than {self._set.rev}; it may be played back"
+                )
+            self._keep(notices)
+            return True
+
+    def shown(self) -> list[dict[str, str]]:
+        """Return the lines to show in turn now, each by language; in an emergency nothing else."""
+        with self._lock:
+            now = self._clock.now()
+            is_known = self._trust() != ClockTrust.UNKNOWN
+            if is_known:
+                self._forget_ended(now)
+            current = [one for one in self._set.items if not is_known or one.begins <= now]
+        loud = [one for one in current if one.level == LOUDEST]
+        return [{name: text for name, text in one.text.items() if text} for one in loud or current]
+
+    def _forget_ended(self, now: datetime) -> None:
+        left: tuple[DoorNotice, ...] = tuple(one for one in self._set.items if now < one.ends)
+        if len(left) == len(self._set.items):
+            return
+        try:
+            self._keep(replace(self._set, items=left))
+        except StoreError as error:
+            logger.warning("%s", error)
+            self._set = replace(self._set, items=left)
+
+    def _keep(self, notices: NoticeSet) -> None:
+        try:
+            write_whole(self._path, notices.encode())
+        except OSError as error:
+            raise StoreError(f"{self._path}: the notices cannot be kept: {error}") from error
+        self._set = notices
+
+
+def _load(path: Path, device: str) -> NoticeSet:
+    """Return what was kept; nothing when there is nothing, or nothing readable."""
+    try:
+        return NoticeSet.parse(path.read_bytes())
+    except FileNotFoundError:
+        pass
+    except (OSError, FacegateError) as error:
+        logger.error("%s: the notices are lost (%s); they come again", path, error)  # noqa: TRY400 - one clear line
+    return NoticeSet(device, 0, ())

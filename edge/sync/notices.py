@@ -1,0 +1,90 @@
+"""The door's end of the property's notices: takes what is signed, for this door and newer, nothing else."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from edge.broker.clerk import TopicWorker
+from edge.domain import EventDraft
+from edge.errors import FacegateError, SyncError
+from edge.events import Kind
+from edge.sync.refusals import RefusalLimit
+from edge.wire.notices import MAX_BYTES, PURPOSE, NoticeSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.broker.settings import BrokerSettings
+    from edge.ports import Clock
+    from edge.wire.messages import Message
+    from edge.wire.signing import TrustedKeys
+
+LOG = logging.getLogger(__name__)
+
+
+class NoticeKeeper(Protocol):
+    """Who keeps what the display is to say."""
+
+    def take(self, notices: NoticeSet) -> bool:
+        """Take a set for this door; False when it was there already.
+
+        Raises `FacegateError` for an older one, or one that cannot be kept.
+        """
+
+
+class NoticeFollower(TopicWorker):
+    """The part of sync that takes notices; has a thread of its own (see `TopicWorker`).
+
+    What is taken is journaled with the book's head (`notice.set`), what is refused once (`notice.refused`).
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        keys: TrustedKeys,
+        keeper: NoticeKeeper,
+        record: Callable[[EventDraft], object],
+        clock: Clock,
+    ) -> None:
+        super().__init__("notices", (settings.topic("notice"),))
+        self._device = settings.device_id
+        self._keys = keys
+        self._keeper = keeper
+        self._record = record
+        self._clock = clock
+        self._refused = ""
+        self._refusals = RefusalLimit()
+
+    def handle(self, message: Message) -> None:
+        """Take one set."""
+        try:
+            notices = self._authentic(message.payload)
+            is_new = self._keeper.take(notices)
+        except FacegateError as error:
+            self._refuse(str(error))
+            return
+        if is_new:
+            seq, digest = notices.head or (None, None)
+            data = {"rev": notices.rev, "count": len(notices.items), "entry": seq, "hash": digest}
+            self._record(EventDraft.now(self._clock, Kind.NOTICE_SET, data))
+
+    def _authentic(self, payload: bytes) -> NoticeSet:
+        if len(payload) > 2 * MAX_BYTES:
+            raise SyncError(f"notice: {len(payload)} bytes; at most {2 * MAX_BYTES} with the signature")
+        notices = NoticeSet.parse(self._keys.open(payload, PURPOSE))
+        if notices.device != self._device:
+            raise SyncError(f"notice: signed for {notices.device[:64]!r}, not for this door")
+        return notices
+
+    def _refuse(self, why: str) -> None:
+        """Journal a refusal once until something else happens: a retained one comes at every connection."""
+        if why == self._refused:
+            return
+        self._refused = why
+        unreported = self._refusals.tell(self._clock.monotonic())
+        if unreported is None:
+            return
+        LOG.warning("notice refused: %s", why)
+        data = {"detail": why[:500], "unreported": unreported}
+        self._record(EventDraft.now(self._clock, Kind.NOTICE_REFUSED, data))
