@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from edge.wire.compound import Listing, Maybe, Table
 from edge.wire.messages import VERSION, parse_shaped
-from edge.wire.shapes import Exactly, Text, Time, Whole, Word
+from edge.wire.shapes import Exactly, Text, Whole, Word
 
 PURPOSE = "notice"
 """Purpose of the signature."""
@@ -21,6 +21,8 @@ MAX_BYTES = 16 * 1024
 MOST_ITEMS = 8
 MOST_LETTERS = 120
 """Three lines of big type on a display of 800 x 480; nobody at a door reads more."""
+LAST_SECOND = 253_402_300_799
+"""Of the year 9999."""
 LEVELS = ("info", "urgent", "emergency")
 
 LINE = Text(MOST_LETTERS, least=0)
@@ -28,8 +30,8 @@ ITEM = Table(
     {
         "id": Text(32, pattern="[A-Za-z0-9.-]+"),
         "level": Word(LEVELS),
-        "from": Time(),
-        "until": Time(about="then it is not shown any more, whatever comes"),
+        "from": Whole(most=LAST_SECOND, about="UTC seconds since 1970"),
+        "until": Whole(most=LAST_SECOND, about="then it is not shown any more, whatever comes"),
         "text": Table({"zh": LINE, "en": LINE}),
     }
 )
@@ -58,12 +60,12 @@ class DoorNotice:
     @classmethod
     def of(cls, fields: dict[str, Any]) -> DoorNotice:
         """Return the line of checked fields."""
-        begins, ends = (datetime.fromisoformat(fields[name]) for name in ("from", "until"))
+        begins, ends = (datetime.fromtimestamp(fields[name], UTC) for name in ("from", "until"))
         return cls(fields["id"], fields["level"], begins, ends, dict(fields["text"]))
 
     def fields(self) -> dict[str, Any]:
         """Return it as JSON values."""
-        moments = {"from": self.begins.isoformat(), "until": self.ends.isoformat()}
+        moments = {"from": int(self.begins.timestamp()), "until": int(self.ends.timestamp())}
         return {"id": self.id, "level": self.level, **moments, "text": self.text}
 
 
