@@ -86,8 +86,9 @@ class PanelServices:
     panel runs without the door, `keys` what can be pressed on it, `words` what the staff have it say,
     `notices` what the property has it say, by language. `door` returns the door's state in words
     (`contact`, `lock`, `secured`, `alarms`). `back_up` (passphrase) makes an encrypted backup, which the
-    caller deletes. `sight` finds faces for the live view; `sharing` sends faces to other doors; `unmatched` returns who is enrolled and yet not matched by
-    the door, and why; `findings` what a look at the whole door found, as `facegate doctor` has it;
+    caller deletes. `sight` finds faces for the live view; `sharing` sends faces to other doors;
+    `unmatched` returns who is enrolled and yet not matched by the door, and why; `findings`
+    what a look at the whole door found, as `facegate doctor` has it;
     `commissioning` what was proved of it by a person. `ways` gives and takes back PINs, cards and passes,
     `rules` returns the access rules now, `rule_file` is where they can be changed. What is None is not
     connected, and its page says so.
