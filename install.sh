@@ -30,6 +30,9 @@ while [ $# -gt 0 ]; do
 done
 DESTDIR=${DESTDIR:-}
 case $role in door) prefix=${PREFIX:-/opt/facegate} ;; hub) prefix=${PREFIX:-/opt/facegate-hub} ;; esac
+versions=$prefix.versions
+# The program that is being installed, beside the one that runs: $prefix is a link to a folder in $versions.
+new=
 
 stop() {
   printf 'install.sh: %s\n' "$*" >&2
@@ -53,26 +56,56 @@ packages() {
   [ -e "wheels/$role-$target.txt" ] ||
     stop "this folder has no wheels for Python $target; it has: $(cd wheels && ls "$role"-*.txt | tr '\n' ' ')"
   umask 022
-  python3 -m venv --without-pip $flags "$prefix" || stop "no virtual environment in $prefix: apt install python3-venv"
-  (cd wheels && PYTHONPATH=$(ls pip-*.whl) "$prefix/bin/python" -m pip install --quiet --disable-pip-version-check \
+  mkdir -p "$versions"
+  rm -rf "$prefix.new"
+  forget_others "$(readlink -f "$prefix")" # of an upgrade that was cut short
+  new=$(mktemp -d "$versions/XXXXXXXX") && chmod 0755 "$new"
+  python3 -m venv --without-pip $flags "$new" || stop "no virtual environment in $new: apt install python3-venv"
+  (cd wheels && PYTHONPATH=$(ls pip-*.whl) "$new/bin/python" -m pip install --quiet --disable-pip-version-check \
     --no-index --find-links . --no-deps --require-hashes --force-reinstall --requirement "$role-$target.txt" \
-    --requirement "build-$target.txt") || stop "the packages could not be installed into $prefix"
+    --requirement "build-$target.txt") || stop "the packages could not be installed into $new"
+}
+
+# forget_others KEPT...: the programs in $versions but these.
+forget_others() {
+  for old in "$versions"/*; do
+    for kept in "$@"; do [ "$old" != "$kept" ] || continue 2; done
+    rm -rf "$old"
+  done
+}
+
+# In one step, whatever happens: $prefix is the old program or the new one, never none. The old one goes when the new one
+# has started.
+switch() {
+  sync # a link must not outlive what it leads to
+  ln -sfn "$new" "$prefix.new"
+  if [ -d "$prefix" ] && [ ! -L "$prefix" ]; then # a program of a version that was installed in place
+    "$new/bin/python" - "$prefix.new" "$prefix" <<'EXCHANGE' || stop "$prefix cannot be exchanged for a link"
+import ctypes, os, sys
+one, other = map(os.fsencode, sys.argv[1:])
+sys.exit(ctypes.CDLL(None, use_errno=True).renameat2(-100, one, -100, other, 2))
+EXCHANGE
+    mv -T "$prefix.new" "$versions/before"
+  else
+    mv -T "$prefix.new" "$prefix"
+  fi
+  sync
 }
 
 # A library built for a newer processor ends its process with SIGILL: let that be another one than the door.
 loads() {
-  "$prefix/bin/python" -c "import $1" && return 0
+  "$new/bin/python" -c "import $1" && return 0
   ended=$?
   [ "$ended" -ne 132 ] || stop "$1 has instructions that this processor lacks (SIGILL): it was built for a newer one. \
-Install another version into $prefix, or use another board; the door has not been started"
-  stop "$1 cannot be loaded (exit code $ended, see above); the door has not been started"
+Use another board, or a bundle with another version of it; what ran before goes on"
+  stop "$1 cannot be loaded (exit code $ended, see above); what ran before goes on"
 }
 
 # models FOLDER: into a state folder, from what the bundle brings or else from the network.
 models() {
   brought=
   [ ! -d models ] || brought="--from models"
-  STATE_DIRECTORY=$1 "$prefix/bin/facegate" models install $brought ||
+  STATE_DIRECTORY=$1 "$new/bin/facegate" models install $brought ||
     stop "the packages are in place, a model is not: no face would open the door. Mend that and run this again"
 }
 
@@ -91,6 +124,7 @@ door() {
   install -d -o facegate -g facegate -m 0700 /var/lib/facegate
   models /var/lib/facegate
   chown -R facegate:facegate /var/lib/facegate
+  switch
   [ ! -S /run/udev/control ] || { udevadm control --reload && udevadm trigger --subsystem-match=gpio; }
   started facegate-relay facegate
   "$prefix/bin/facegate" doctor || true # what is red here is what is still to be done
@@ -104,6 +138,7 @@ hub() {
   [ -z "$DESTDIR" ] || return 0
   systemd-sysusers /usr/lib/sysusers.d/facegate-hub.conf
   install -d -o facegate-hub -g facegate-hub -m 0700 /var/lib/facegate-hub
+  switch
   install -d -o facegate-signer -g facegate-signer -m 0700 /var/lib/facegate-signer
   started facegate-signer facegate-hub
   echo "next: make the site, as its user, then start the hub (docs/hub.md):"
@@ -113,7 +148,11 @@ hub() {
   echo "  sudo $prefix/bin/facegate provision signer /var/lib/facegate-hub/site --user facegate-signer"
 }
 
-place() { install -D -m "$1" "$2" "$DESTDIR$3/${4:-$(basename "$2")}"; }
+# Whole or not at all: a unit that a cut left half written would not start.
+place() {
+  to=$DESTDIR$3/${4:-$(basename "$2")}
+  install -D -m "$1" "$2" "$to.new" && mv -T "$to.new" "$to"
+}
 
 started() {
   systemctl daemon-reload
@@ -141,7 +180,7 @@ fi
 [ "$(id -u)" -eq 0 ] || stop "run as root: sudo $0"
 if [ -n "$remove" ]; then
   "remove_$role"
-  rm -rf "$prefix"
+  rm -rf "$prefix" "$versions"
   systemctl daemon-reload
   exit 0
 fi
@@ -152,4 +191,6 @@ packages
 case $role in door) libraries="numpy cv2 onnxruntime cryptography" ;; hub) libraries="sqlalchemy cryptography" ;; esac
 for library in $libraries; do loads "$library"; done
 [ -n "$services" ] || [ "$role" = hub ] || models /var/lib/facegate
+[ -n "$services" ] || switch
 [ -z "$services" ] || "$role"
+forget_others "$new"

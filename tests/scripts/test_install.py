@@ -24,9 +24,23 @@ esac
 """
 OF_THE_VENV = """#!/bin/sh
 echo "python $*" >> "$HISTORY"
+case "$*" in
+  "-m pip install "*) echo "${NUMBER:-1}" > "${0%/*}/whole" ;;
+  "- "*) exec /usr/bin/python3 "$@" ;;
+esac
 [ "$*" != "-c import $TOO_NEW" ] || kill -ILL $$
 [ "$*" != "-c import $BROKEN" ] || exit 1
 """
+STEPS = """#!/bin/sh
+steps=$(($(cat "$MACHINE/steps" 2>/dev/null || echo 0) + 1))
+echo $steps > "$MACHINE/steps"
+[ "$steps" != "$KILL_AT" ] || kill -KILL $PPID
+"""
+STEP = (
+    STEPS
+    + """exec /usr/bin/{name} "$@"
+"""
+)
 
 
 class Folder:
@@ -60,7 +74,7 @@ class Folder:
         (self.bundle / "SHA256SUMS").write_text("\n".join(lines) + "\n")
 
     def install(self, *options: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        environ = {"TOO_NEW": "-", "BROKEN": "-", **environ}
+        environ = {"TOO_NEW": "-", "BROKEN": "-", "KILL_AT": "-", **environ}
         environ |= {"PATH": f"{self.machine}:/usr/bin:/bin", "MACHINE": str(self.machine)}
         environ |= {"HISTORY": str(self.place / "history"), "PREFIX": str(self.place / "opt")}
         words = [str(self.bundle / "install.sh"), *options]
@@ -81,6 +95,19 @@ class Folder:
     @property
     def touched(self) -> bool:
         return (self.place / "opt").exists()
+
+    @property
+    def program(self) -> str | None:
+        """What is installed: the number that the stand-in for the venv wrote into it, None without any."""
+        whole = self.place / "opt" / "bin" / "whole"
+        return whole.read_text().strip() if (self.place / "opt" / "bin" / "python").exists() else None
+
+    def count_steps(self) -> None:
+        """Have every step counted, and the script killed before the one that KILL_AT names."""
+        for name in ("ln", "mv", "sync", "rm", "mktemp", "chmod", "install"):
+            self.stand_in(name, STEP.format(name=name))
+        self.stand_in("python3", STEPS + PYTHON.removeprefix("#!/bin/sh"))
+        self.stand_in("venv-python", STEPS + OF_THE_VENV.removeprefix("#!/bin/sh"))
 
 
 @pytest.fixture
@@ -117,7 +144,7 @@ def test_an_illegal_instruction_ends_another_process_and_is_explained(folder: Fo
 
     assert done.returncode == 1
     assert f"{library} has instructions that this processor lacks (SIGILL)" in done.stderr
-    assert "the door has not been started" in done.stderr
+    assert "what ran before goes on" in done.stderr
 
 
 def test_a_library_that_does_not_load_is_named(folder: Folder) -> None:
@@ -153,3 +180,47 @@ def test_somebody_who_is_not_root_is_told(folder: Folder) -> None:
     folder.stand_in("id", "#!/bin/sh\necho 1000\n")
 
     assert "run as root: sudo" in folder.install().stderr
+
+
+def upgrade(folder: Folder, kill_at: str = "-", number: str = "2") -> int:
+    (folder.machine / "steps").unlink(missing_ok=True)
+    return folder.install("hub", "--no-services", NUMBER=number, KILL_AT=kill_at).returncode
+
+
+@pytest.fixture
+def hub(folder: Folder) -> Folder:
+    (folder.bundle / "wheels" / f"hub-{TARGET}.txt").write_text("hub")
+    folder.count_steps()
+    folder.sum_up()
+    return folder
+
+
+@pytest.mark.parametrize("is_in_place", [False, True], ids=["link", "folder of an older version"])
+def test_an_upgrade_that_is_killed_at_any_step_leaves_a_whole_program(hub: Folder, is_in_place: bool) -> None:
+    assert upgrade(hub, number="1") == 0
+    if is_in_place:
+        whole = (hub.place / "opt").resolve()
+        (hub.place / "opt").unlink()
+        whole.rename(hub.place / "opt")
+    kept = hub.place / "kept"
+    subprocess.run(["cp", "-a", "--", hub.place / "opt", kept], check=True)
+    assert upgrade(hub) == 0
+    steps = int((hub.machine / "steps").read_text())
+    assert hub.program == "2"
+    for step in range(1, steps + 1):
+        back_to_one(hub, kept, is_in_place)
+        upgrade(hub, kill_at=str(step))
+        assert hub.program in {"1", "2"}, f"killed at step {step} of {steps}"
+        assert upgrade(hub) == 0
+        assert hub.program == "2"
+        assert len(list((hub.place / "opt.versions").iterdir())) == 1
+
+
+def back_to_one(hub: Folder, kept: Path, is_in_place: bool) -> None:
+    """Install the old program anew, as a link or, like an older version, in place."""
+    for name in ("opt", "opt.versions"):
+        subprocess.run(["rm", "-rf", "--", hub.place / name], check=True)
+    if is_in_place:
+        subprocess.run(["cp", "-a", "--", kept, hub.place / "opt"], check=True)
+    else:
+        assert upgrade(hub, number="1") == 0
