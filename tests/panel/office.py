@@ -16,6 +16,7 @@ from edge.domain import OperatingPoint
 from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
 from edge.enrol.ways_in import WaysIn
+from edge.errors import EnrolmentRefused
 from edge.event_log.log import EventLog
 from edge.panel.app import make_app
 from edge.panel.desk import PanelServices, Recogniser
@@ -140,9 +141,13 @@ def open_panel(
         pulses.append(datetime.now(UTC))
 
     def judge(resident_id, pictures):
-        taker = ShotTaker(scene, scene)
-        shots = agreeing(Harvest([taker.from_image(image, name) for name, image in pictures])).shots
-        rows = [shot.embedding for shot in shots]
+        taker, harvest = ShotTaker(scene, scene), Harvest()
+        for name, image in pictures:
+            try:
+                harvest.shots.append(taker.from_image(image, name))
+            except EnrolmentRefused as refusal:
+                harvest.refused.append(refusal.message)
+        rows = [shot.embedding for shot in agreeing(harvest).shots]
         return judged(resident_id, rows[:1], rows[1:], gallery)
 
     desk = PanelServices(

@@ -7,13 +7,15 @@ import re
 from contextlib import ExitStack
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from edge.domain import Reason, Resident, Verdict
+from edge.domain import EventDraft, Reason, Resident, Verdict
 from edge.faces.liveness.prompts import Prompt
 from edge.panel.app import PAGES
 from edge.recognition.evidence import weigh
@@ -154,6 +156,99 @@ def test_first_start_enrol_grant_withdraw_refuse(person):
     assert walks_up(person.panel, axis(0)) is not Verdict.GRANT
     logged = [entry for entry in person.browser.get_log("browser") if entry["source"] != "network"]
     assert logged == []  # no script error, nothing the policy had to block
+
+
+PAGE_WORDS = {
+    "en": (
+        *("Create account", "Create", "Enrol", "Start", "are good", "Save", "is enrolled", "Give a PIN"),
+        *("It is written down", "Give this card", "has the card now", "Issue a pass", "shown once"),
+    ),
+    "zh": (
+        *("创建账号", "创建", "录入人脸", "开始采集", "采集合格", "保存", "已录入", "设置开门密码"),
+        *("已抄下", "发放此卡", "门卡已发放", "签发访客码", "仅显示这一次"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("size", "language"), [(PHONE, "zh"), (DESKTOP, "en")])
+def test_from_the_first_boot_to_face_pin_card_and_pass_by_the_page_alone(person, size, language):
+    said = PAGE_WORDS[language]
+    account, make, enrol, start, good, save, enrolled, give_pin, noted, give_card, given, issue, once = said
+    panel, browser = person.panel, person.browser
+    resize(browser, size)
+    person.go(f"/language/{language}?back=/first")
+    person.fill(code=panel.desk.accounts.first_code, name="ines", password=PASSWORD)
+    person.press(account)
+    person.go("/people/new")
+    person.fill(resident_id="3-1203-2", name="安娜")
+    person.press(make)
+    person.wait_for("安娜 3-1203-2")
+    person.press(enrol)
+    person.fill(agrees=True)
+    person.press(start)
+    person.wait_for(good)
+    person.press(save)
+    person.wait_for(enrolled)
+    assert walks_up(panel, axis(0)) is Verdict.GRANT
+
+    assert browser.find_element(By.NAME, "number").get_attribute("value") == "1203"
+    person.press(give_pin)
+    person.wait_for("✱")
+    number, pin = re.findall(r"\d+", browser.find_element(By.CSS_SELECTOR, "[data-pin]").text)
+    assert panel.desk.ways.book().match(number, pin).resident_id == "3-1203-2"
+    person.press(noted)
+    person.wait_for("安娜 3-1203-2")
+    shown = {"method": "card", "card": "w26:17:4711"}
+    panel.desk.log.record(
+        EventDraft("access.denied", panel.clock.now(), 1.0, None, "UNKNOWN_CREDENTIAL", shown)
+    )
+    person.wait_for("w26:17:4711", 10)
+    person.press(give_card)
+    person.wait_for(given)
+    assert panel.desk.ways.cards() == {"w26:17:4711": "3-1203-2"}
+    person.press(issue)
+    person.wait_for(once)
+    person.picture(f"pass-{language}")
+    assert len(panel.desk.ways.passes_of("3-1203-2")) == 1
+
+
+def phone_photos(folder):
+    """Three photos as a phone takes them, together far more than a form may have."""
+    noise = np.random.default_rng(1).integers(0, 255, (3000, 4000, 3), np.uint8)
+    for number in range(3):
+        path = folder / f"IMG_{number}.jpg"
+        cv2.imwrite(str(path), noise, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        yield path
+
+
+def test_large_photos_are_made_small_each_gets_its_verdict_and_nothing_is_lost(person, tmp_path):
+    person.claim()
+    person.enrol("flat-5", "Anna", start=False)
+    paths = [*phone_photos(tmp_path)]
+    assert sum(path.stat().st_size for path in paths) > 12_000_000
+    person.browser.find_element(By.NAME, "photos").send_keys("\n".join(map(str, paths)))
+    waiting(person, lambda: len(person.browser.find_elements(By.CSS_SELECTOR, "#shots canvas")) == 3)
+    person.press("Enrol from photos")
+    person.wait_for("no face found")
+    verdicts = person.browser.find_elements(By.CSS_SELECTOR, "#shots .bad .verdict")
+    assert [one.text.split(":")[0] for one in verdicts] == ["Photo 1", "Photo 2", "Photo 3"]
+    for name, value in (("resident_id", "flat-5"), ("name", "Anna")):
+        assert person.browser.find_element(By.NAME, name).get_attribute("value") == value
+    assert person.browser.find_element(By.NAME, "agrees").is_selected()
+
+
+def test_what_is_refused_comes_back_with_what_was_typed(person):
+    person.claim()
+    person.panel.desk.residents.put_people([Resident("flat-1203", "Anna")])
+    person.go("/residents/flat-1203")
+    person.fill(number="12a", pin="482916")
+    person.press("Give a PIN")
+    person.wait_for("1 to 8 digits")
+    box = person.browser.switch_to.active_element
+    assert (box.get_attribute("name"), box.get_attribute("value")) == ("number", "12a")
+    assert box.get_attribute("aria-invalid") == "true"
+    look_at(person, "refused-pin", axe_source(), faults := {})
+    assert faults == {}
 
 
 def test_two_faces_and_a_look_alike_are_refused_in_words(person):

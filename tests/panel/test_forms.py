@@ -1,0 +1,98 @@
+"""Nothing typed is lost: each refusal shows the form again, with the message at its field."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from edge.web.accounts import Role
+from tests.panel.office import PASSWORD, photo
+
+
+def fault(page, name):
+    found = re.search(rf'<p class="fault" id="fault-{name}">(.*?)</p>', page.text)
+    return found[1] if found else ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "told"),
+    [
+        ({"resident_id": "../x", "agrees": "yes"}, "resident_id", "no part"),
+        ({"resident_id": "flat-7"}, "agrees", "no consent"),
+        ({"resident_id": "flat-7", "agrees": "yes", "minor": "yes"}, "minor", "children"),
+        ({"resident_id": "flat-7", "agrees": "yes", "name": "a\x07"}, "name", ""),
+    ],
+)
+@pytest.mark.parametrize("path", ["/enrol/start", "/enrol/photos"])
+def test_an_enrolment_that_is_refused_keeps_everything(panel, path, fields, field, told):
+    browser = panel.logged_in("sam", Role.STAFF)
+    browser.get("/enrol")
+    page = browser.post(path, **({"guardian": "Li Mei", "name": "安娜"} | fields))
+
+    assert page.status_code == 422
+    assert fault(page, field), page.text
+    assert told in fault(page, field)
+    assert 'value="Li Mei"' in page.text
+    assert ('name="agrees" value="yes" checked' in page.text) is ("agrees" in fields)
+    assert panel.desk.studio.now is None
+
+
+def test_each_photo_has_its_verdict_by_its_file_name(panel):
+    browser = panel.logged_in("sam", Role.STAFF)
+    browser.get("/enrol")
+    near, far = photo(panel.scene), photo(panel.scene, width=40)
+    files = [("photos", (name, data, "image/png")) for name, data in (("far.png", far), ("too.png", far))]
+    page = browser.post("/enrol/photos", files=files, resident_id="flat-7", name="安娜", agrees="yes")
+    for name in ("far.png", "too.png"):
+        assert re.search(rf'<li>{name} <span class="tag bad">', page.text), name
+    assert 'value="安娜"' in page.text
+
+    answer = browser.client.post(
+        "/enrol/photos",
+        data={"csrf": browser.csrf, "resident_id": "flat-7", "agrees": "yes"},
+        files=[("photos", ("a.png", near, "image/png")), ("photos", ("b.gif", b"GIF89a", "image/gif"))],
+        headers={"accept": "application/json"},
+    )
+    assert answer.status_code == 422
+    assert [one["isGood"] for one in answer.json()["photos"]] == [True, False]
+    assert answer.json()["field"] == "photos"
+
+
+def test_an_account_is_refused_at_its_field_and_a_change_can_be_undone(panel):
+    ines = panel.logged_in("ines")
+    panel.desk.accounts.put("sam", Role.STAFF, PASSWORD)
+    ines.get("/accounts")
+    page = ines.post("/accounts", name="otto", role="auditor", password="short")
+    assert fault(page, "password")
+    assert 'value="otto"' in page.text
+    assert '<option value="auditor" selected>' in page.text
+    assert "short" not in page.text
+
+    ines.post("/accounts", do="remove", name="sam")
+    assert "sam" not in panel.desk.accounts.all()
+    assert "sam was changed" in ines.get("/accounts").text
+    ines.post("/accounts", do="undo")
+    assert panel.desk.accounts.check("sam", PASSWORD) is Role.STAFF
+    ines.post("/accounts", name="sam", role="installer", password="something else 1")
+    panel.clock.advance(601)
+    ines = panel.logged_in("ines")
+    assert ines.post("/accounts", do="undo").status_code == 422
+    assert panel.desk.accounts.all()["sam"] is Role.INSTALLER
+
+
+def test_only_who_changed_an_account_can_undo_it(panel):
+    ines, other = panel.logged_in("ines"), panel.logged_in("olga")
+    panel.desk.accounts.put("sam", Role.STAFF, PASSWORD)
+    ines.get("/accounts")
+    ines.post("/accounts", do="remove", name="sam")
+    other.get("/accounts")
+    assert other.post("/accounts", do="undo").status_code == 422
+    assert "sam" not in panel.desk.accounts.all()
+
+
+def test_news_are_told_once(panel):
+    sam = panel.logged_in("sam", Role.STAFF)
+    sam.get("/people/new")
+    assert "Anna was added" in sam.post("/people/new", resident_id="a", name="Anna").text
+    assert "Anna was added" not in sam.get("/residents/a").text

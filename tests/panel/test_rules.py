@@ -1,0 +1,109 @@
+"""Access rules on the page: looked at by everybody, tried on the past before an installer changes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from edge.domain import EventDraft, Resident
+from edge.errors import ConfigError
+from edge.panel.app import make_app
+from edge.panel.rule_file import RuleFile
+from edge.policy.rules_toml import parse_rules
+from edge.web.accounts import Role
+
+BEFORE = """
+[levels.resident]
+[levels.cleaner]
+schedule = "work"
+[schedules.work]
+weekdays = ["08:00-18:00"]
+"""
+NIGHTLY = '[levels.resident]\nschedule = "night"\n[schedules.night]\ndaily = ["22:00-06:00"]\n'
+
+
+@pytest.fixture
+def door(panel, tmp_path):
+    """A panel whose door has a file of rules; `door.reloads` is how often they were read again."""
+    path = tmp_path / "rules.toml"
+    path.write_text(BEFORE)
+    reloads = []
+
+    def use():
+        if "refuse" in path.read_text():
+            raise ConfigError("levels.refuse: this door cannot do that")
+        reloads.append(path.read_text())
+        return "access rules read again"
+
+    file = RuleFile(path, "UTC", use)
+    desk = replace(panel.desk, rules=lambda: parse_rules(path.read_text()), rule_file=file)
+    panel.desk, panel.app, panel.reloads, panel.rules = desk, make_app(desk), reloads, path
+    return panel
+
+
+def trial(browser, text):
+    browser.get("/rules")
+    page = browser.post("/rules/look", text=text)
+    found = re.search(r'name="tried" value="(\w+)"', page.text)
+    return page, found[1] if found else ""
+
+
+def test_everybody_sees_what_levels_allow_and_only_an_installer_the_file(door):
+    auditor = door.logged_in("otto", Role.AUDITOR)
+    page = auditor.get("/rules").text
+    assert "every door · work" in page
+    assert "Monday – Friday" in page
+    assert "<textarea" not in page
+    assert auditor.post("/rules/look", text=NIGHTLY).status_code == 403
+
+
+def test_rules_are_tried_on_the_past_and_then_put_into_force(door):
+    door.desk.residents.put_people([Resident("a", "Anna")])
+    noon = door.clock.now().replace(hour=12)
+    door.desk.log.record(EventDraft("access.granted", noon, 1.0, "a", "granted", {"method": "card"}))
+    ines = door.logged_in()
+
+    page, mark = trial(ines, NIGHTLY)
+
+    assert "1 of 1 openings would have been refused" in page.text
+    assert door.rules.read_text() == BEFORE, "trying changes nothing"
+    assert ines.post("/rules/put", text=NIGHTLY, tried=mark).status_code == 200
+    assert door.rules.read_text() == NIGHTLY
+    assert door.reloads == [NIGHTLY]
+    assert door.rules.with_name("rules.toml.before").read_text() == BEFORE
+    assert door.events("panel.rules_changed")[0].data["by"] == "ines"
+
+
+def test_other_rules_than_those_that_were_tried_do_not_come_into_force(door):
+    ines = door.logged_in()
+    _, mark = trial(ines, NIGHTLY)
+    answer = ines.post("/rules/put", text=NIGHTLY + "\n[levels.boss]\n", tried=mark)
+    assert answer.status_code == 422
+    assert "after they were tried" in answer.text
+    assert "[levels.boss]" in answer.text, "what was typed is still there"
+    assert door.rules.read_text() == BEFORE
+
+
+def test_every_mistake_is_told_at_once_and_nothing_typed_is_lost(door):
+    page, mark = trial(door.logged_in(), '[levels.resident]\nschedule = "nigth"\nmethod = ["card"]\n')
+    assert page.status_code == 422
+    assert "there is no such setting" in page.text
+    assert "nigth" in page.text
+    assert not mark
+
+
+def test_rules_that_the_door_refuses_leave_the_former_ones(door):
+    ines = door.logged_in()
+    text = "[levels.refuse]\n"
+    _, mark = trial(ines, text)
+    assert ines.post("/rules/put", text=text, tried=mark).status_code == 422
+    assert door.rules.read_text() == BEFORE
+    assert door.events("panel.failed")
+
+
+def test_a_door_without_rules_says_so(panel):
+    ines = panel.logged_in()
+    assert "no file of rules" in ines.get("/rules").text
+    assert ines.post("/rules/look", text=NIGHTLY).status_code == 422
