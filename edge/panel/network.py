@@ -31,3 +31,5 @@ class NetworkState:
     addresses: tuple[str, ...]
     fingerprint: str
     broker: BrokerState | None = None
+    certificate: bytes = b""
+    """The page's certificate in PEM form: public, whoever connects is shown it."""

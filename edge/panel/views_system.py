@@ -11,12 +11,14 @@ from starlette.responses import FileResponse, Response
 
 from edge.errors import PanelRefused
 from edge.events import Kind
+from edge.panel.pictures import qr_of
 from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from edge.panel.asking import Ask
+    from edge.panel.network import NetworkState
 
 MOST_LETTERS = 60
 """Some libraries put their whole licence into the field for its name."""
@@ -27,7 +29,24 @@ FOR_DEVELOPERS = re.compile(r"extra == .dev")
 def network(ask: Ask) -> Response:
     """Return how the door is connected. There is no secret on it: no password, no key."""
     state = ask.desk.network() if ask.desk.network else None
-    return ask.page("network.html", state=state)
+    address = own_address(ask, state) if state and state.addresses else ""
+    return ask.page("network.html", state=state, address=address, qr=qr_of(address) if address else "")
+
+
+def own_address(ask: Ask, state: NetworkState) -> str:
+    """Return the page's address for another device; never what this browser calls it."""
+    first, port = state.addresses[0], ask.request.url.port or 443
+    host = f"[{first}]" if ":" in first else first
+    return f"https://{host}/" if port == 443 else f"https://{host}:{port}/"
+
+
+def certificate(ask: Ask) -> Response:
+    """Return the page's certificate, for whoever compares or installs it. It is public."""
+    state = ask.desk.network() if ask.desk.network else None
+    if state is None or not state.certificate:
+        raise PanelRefused(message("panel.not_connected"))
+    headers = {"Content-Disposition": 'attachment; filename="facegate-door.crt"'}
+    return Response(state.certificate, media_type="application/x-x509-ca-cert", headers=headers)
 
 
 def backup(ask: Ask) -> Response:

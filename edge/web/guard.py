@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse
 
 from edge.web.between import TOO_LARGE_HEADER
 from edge.web.refusals import RefusalKind
-from edge.words import nearest, say
+from edge.words import nearest, say, tag
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -71,14 +72,26 @@ class _Limited:
         return message
 
 
-def _refusal(headers: Headers) -> PlainTextResponse | None:
+def _page(told: str, status: int, language: str) -> HTMLResponse:
+    """Return a page of its own: the request was not read, so nobody knows who asks."""
+    back = escape(say("panel.go_back", language))
+    text = (
+        f'<!doctype html><html lang="{tag(language)}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><title>facegate</title>'
+        '<link rel="stylesheet" href="/static/panel.css"></head><body><div class="alone"><main>'
+        f'<p role="alert" class="bad">{escape(told)}</p><p>{back}</p></main></div></body></html>'
+    )
+    return HTMLResponse(text, status)
+
+
+def _refusal(headers: Headers) -> HTMLResponse | None:
     said = headers.get(TOO_LARGE_HEADER, "")  # from the process that faces the network
     language = nearest(headers.get("accept-language", ""))
     if said == "unknown" or "transfer-encoding" in headers:
-        return PlainTextResponse(say("error.request_length", language), 411)
+        return _page(say("error.request_length", language), 411, language)
     length = headers.get("content-length", "0")
     if said or not length.isdecimal() or int(length) > MOST_BODY_BYTES:
-        return PlainTextResponse(say("error.request_size", language, most=MOST_BODY_BYTES), 413)
+        return _page(say("error.request_size", language, most=MOST_BODY_BYTES), 413, language)
     return None
 
 

@@ -52,6 +52,15 @@ def fingerprint_of(folder: Path) -> str:
         return ""
 
 
+def public_certificate(path: Path) -> bytes:
+    """Return the first certificate in a PEM file and nothing else of it, b"" while there is none."""
+    try:
+        loaded = x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError):
+        return b""
+    return loaded.public_bytes(serialization.Encoding.PEM)
+
+
 def given_certificate(certificate: Path, key: Path) -> tuple[Path, Path, str]:
     """Return (certificate, key, SHA-256 fingerprint) of the site's own. Raises `PanelRefused`."""
     try:

@@ -170,7 +170,10 @@ def test_bombs_and_what_is_no_picture_are_refused_before_decoding(panel, data):
 def test_a_body_that_is_too_large_or_of_unknown_length_is_not_read(panel):
     browser = panel.logged_in()
     large = {"content-length": str(MOST_BODY_BYTES + 1)}
-    assert browser.client.post("/enrol/photos", content=b"x", headers=large).status_code == 413
+    refused = browser.client.post("/enrol/photos", content=b"x", headers=large | {"accept-language": "zh"})
+    assert refused.status_code == 413
+    assert 'lang="zh-CN"' in refused.text, "a page, in the reader's language"
+    assert 'role="alert"' in refused.text
     chunks = (b"x" for _ in range(3))
     assert browser.client.post("/enrol/photos", content=chunks).status_code == 411
     assert browser.client.post("/login", content=b"x", headers={"content-length": "-1"}).status_code == 413

@@ -19,6 +19,7 @@ from edge.service.panel.network import own_addresses
 from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
 from edge.web.accounts import Role
+from edge.web.tls import own_certificate, public_certificate
 from tests.fakes.scene import axis
 from tests.panel.office import ANNA
 
@@ -248,3 +249,20 @@ def test_the_lists_of_residents(panel):
     person = panel.desk.residents.get("flat-1")
     assert person.extended_unlock
     assert person.valid_from.isoformat() == "2026-05-01T08:00:00+00:00"
+
+
+def test_a_phone_finds_the_page_by_its_code_and_only_the_certificate_is_handed_out(panel, tmp_path):
+    certificate, key, _ = own_certificate(tmp_path, ["door"])
+    both = tmp_path / "both.pem"
+    both.write_bytes(key.read_bytes() + certificate.read_bytes())
+    state = replace(panel.desk.network(), certificate=public_certificate(both))
+    browser = panel.logged_in("otto", Role.AUDITOR)
+    assert browser.get("/network/certificate.crt").status_code == 422, "this one has none"
+    browser = connected(panel, network=lambda: state)
+    page = browser.get("/network").text
+    handed = browser.client.get("/network/certificate.crt")
+
+    assert "https://192.0.2.10/" in page
+    assert 'class="qr" src="data:image/svg+xml' in page
+    assert handed.content == certificate.read_bytes()
+    assert b"PRIVATE" not in handed.content

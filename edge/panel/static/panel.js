@@ -221,7 +221,10 @@ for (const form of document.querySelectorAll("form[data-photos]")) {
     try {
       const answer = await posted(form.dataset.photos, body, (share) => { bar.value = share; });
       let news = {};
-      try { news = JSON.parse(answer.responseText); } catch { news = { told: answer.responseText.slice(0, 300) }; }
+      try { news = JSON.parse(answer.responseText); } catch {
+        const page = new DOMParser().parseFromString(answer.responseText, "text/html");
+        news = { told: (page.querySelector("[role=alert]") || page.body).textContent.trim().slice(0, 300) };
+      }
       if (news.to) { location.assign(news.to); return; }
       say(news.told);
       [...shots.children].forEach((item, n) => {

@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from edge.panel.network import NetworkState
-from edge.web.tls import fingerprint_of
+from edge.web.tls import fingerprint_of, public_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,8 @@ def network_reader(
     data: Path, broker: Callable[[], BrokerState | None] = lambda: None
 ) -> Callable[[], NetworkState]:
     """Return what tells the network's state now, for the panel whose certificate is in `data`."""
-    return lambda: NetworkState(own_addresses(), fingerprint_of(data), broker())
+    own = data / "panel.crt"
+    return lambda: NetworkState(own_addresses(), fingerprint_of(data), broker(), public_certificate(own))
 
 
 def own_addresses() -> tuple[str, ...]:

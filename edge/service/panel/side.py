@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from edge.domain import Consent, Flaw, Frame, Resident
     from edge.panel.desk import PanelServices
     from edge.panel.gate_screen import GateScreen
-    from edge.panel.network import BrokerState
+    from edge.panel.network import BrokerState, NetworkState
     from edge.panel.rule_file import RuleFile
     from edge.policy.desk import CredentialAnswer
     from edge.ports import Clock
@@ -183,9 +183,17 @@ class PanelSide:
         """Return the desk with everything that only a running door has."""
         from edge.service.panel.backup import backup_maker  # noqa: PLC0415 - as in `_made`
         from edge.service.panel.network import network_reader  # noqa: PLC0415
+        from edge.web.tls import public_certificate  # noqa: PLC0415
 
         door, seeing = ties.door, ties.seeing
         network = network_reader(door.data, lambda: broker_state(ties))
+        site = self._section.cert_file
+
+        def connected() -> NetworkState:
+            state = network()
+            handed = state.certificate if site is None else public_certificate(site)
+            return replace(state, fingerprint=fingerprint, certificate=handed)
+
         liveness = "unavailable" if seeing is None else seeing.liveness.state
         return replace(
             desk,
@@ -195,7 +203,7 @@ class PanelSide:
             notices=ties.property.notices.shown,
             keys=DisplayKeys(door),
             door=lambda: door_words(door.hardware.door.state),
-            network=lambda: replace(network(), fingerprint=fingerprint),
+            network=connected,
             back_up=backup_maker(door.data, self._clock),
             rules=lambda: door.rules.policy.rules.book,
             rule_file=rule_file_of(ties),
