@@ -31,6 +31,7 @@ from facegate_hub.rollout import RosterServer
 from facegate_hub.roster import RosterLog
 from facegate_hub.signer.client import open_signer
 from facegate_hub.tables import open_tables
+from facegate_hub.visitors import PassGranter
 
 if TYPE_CHECKING:
     import random
@@ -71,7 +72,7 @@ class Hub:
         self.roster = RosterLog(self.engine, self.signer, approve_faces=self.signer.approve_faces)
         self.ingest = Ingest(self.engine, notary=notary(folder)) if stores_events else None
         community = open_community(folder)
-        self._keeper = Timekeeper(*community) if community else None
+        self._threads = (Timekeeper(*community), PassGranter(*community, folder / HUB)) if community else ()
         self._parts: tuple[TopicWorker, ...] = (
             *([self.ingest] if self.ingest else []),
             RosterServer(self.engine, self.roster),
@@ -98,8 +99,8 @@ class Hub:
             self._retention.start()
         if self._alerts is not None:
             self._alerts.start()
-        if self._keeper is not None:
-            self._keeper.start()
+        for thread in self._threads:
+            thread.start()
         for part in self._parts:
             part.start()
         self.client.start()
@@ -109,8 +110,8 @@ class Hub:
         self.client.stop()
         for part in self._parts:
             part.stop()
-        if self._keeper is not None:
-            self._keeper.stop()
+        for thread in self._threads:
+            thread.stop()
         if self._retention is not None:
             self._retention.stop()
         if self._alerts is not None:

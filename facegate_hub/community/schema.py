@@ -176,9 +176,40 @@ NOTICES = _projection(
 )
 """`state`: draft, shown, ended, replaced; titles and text are marks; `buildings` with commas, "" for all."""
 
+PASSES = _projection(
+    "passes",
+    _word("maker"),
+    _word("flat"),
+    _word("kind", 16),
+    _word("state", 16),
+    _word("pass_id", 16),
+    _word("text", 64),
+    _word("why", 32),
+    _whole("begins"),
+    _whole("ends"),
+    _whole("uses"),
+    _whole("wished_at"),
+    sa.Index("passes_by_maker", "maker", "wished_at"),
+    sa.Index("passes_by_state", "state"),
+)
+"""`state`: wished, granted, refused, ended; `pass_id` is what stands on the pass, `text` the mark of its
+code, which goes when it ends; `why` is the reason of a refusal."""
+
 PROJECTIONS: dict[str, sa.Table] = {
     table.name: table
-    for table in (PEOPLE, FLATS, TIES, INVITATIONS, ACCOUNTS, TICKETS, WATCHERS, CLOCKS, ANSWERS, NOTICES)
+    for table in (
+        PEOPLE,
+        FLATS,
+        TIES,
+        INVITATIONS,
+        ACCOUNTS,
+        TICKETS,
+        WATCHERS,
+        CLOCKS,
+        ANSWERS,
+        NOTICES,
+        PASSES,
+    )
 }
 
 READS = sa.Table(

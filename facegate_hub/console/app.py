@@ -13,6 +13,7 @@ from facegate_hub.console import (
     views_notices,
     views_people,
     views_tickets,
+    views_visitors,
 )
 from facegate_hub.web.application import PageRow, make_application
 from facegate_hub.web.asking import ANYBODY, Who
@@ -50,6 +51,7 @@ PAGES: tuple[PageRow, ...] = (
     ("/people/{person}/change", POST, _with(Right.PEOPLE), views_people.change),
     ("/people/{person}/tie", POST, _with(Right.PEOPLE), views_people.tie),
     ("/people/{person}/end", POST, _with(Right.PEOPLE), views_people.end_tie),
+    ("/visitors", GET, _with(Right.VISITORS), views_visitors.visitors),
     ("/notices", BOTH, _with(Right.WRITE_NOTICES), views_notices.notices),
     ("/notices/{number}", POST, _with(Right.WRITE_NOTICES), views_notices.decide),
     ("/invite", POST, _with(Right.PEOPLE), views_people.invite),
@@ -62,6 +64,7 @@ MENU: tuple[tuple[str, str, Right], ...] = (
     ("/tickets", "menu.tickets", Right.TICKETS),
     ("/new", "menu.new", Right.REPORT),
     ("/people", "menu.people", Right.PEOPLE),
+    ("/visitors", "menu.visitors", Right.VISITORS),
     ("/notices", "menu.notices", Right.WRITE_NOTICES),
     ("/counts", "menu.counts", Right.COUNTS),
     ("/accounts", "menu.accounts", Right.ACCOUNTS),

@@ -40,7 +40,8 @@ def new(ask: PageAsk) -> Response:
     kind = chosen(TieKind, form.get("kind", ""), TieKind.OWNER)
     language = form.get("language", "zh")
     somebody = NewPerson(
-        form.get("name", ""), form.get("flat", "").strip(), kind, language, form.get("contact", "")[:64]
+        *(form.get("name", ""), form.get("flat", "").strip(), kind, language),
+        *(form.get("contact", "")[:64], form.get("resident", "").strip()[:128]),
     )
     return ask.to(f"/people/{ask.office.register.add(ask.asker.doer, somebody)}")
 
@@ -48,7 +49,9 @@ def new(ask: PageAsk) -> Response:
 def change(ask: PageAsk) -> Response:
     """Change somebody's name or contact."""
     identity = str(ask.request.path_params["person"])
-    values = {name: ask.form[name].strip()[:64] for name in ("name", "contact") if name in ask.form}
+    values = {
+        name: ask.form[name].strip()[:64] for name in ("name", "contact", "resident") if name in ask.form
+    }
     if not values.get("name"):
         raise CommunityRefused(message("community.refused.name", most=64))
     ask.office.register.change(ask.asker.doer, identity, **values)

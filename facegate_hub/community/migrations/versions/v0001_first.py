@@ -119,6 +119,24 @@ def upgrade() -> None:
     )
     op.create_index("notices_by_state", "notices", ["state", "ends"], unique=False)
     op.create_table(
+        "passes",
+        sa.Column("id", sa.String(length=80), nullable=False),
+        sa.Column("maker", sa.String(length=80), nullable=True),
+        sa.Column("flat", sa.String(length=80), nullable=True),
+        sa.Column("kind", sa.String(length=16), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=True),
+        sa.Column("pass_id", sa.String(length=16), nullable=True),
+        sa.Column("text", sa.String(length=64), nullable=True),
+        sa.Column("why", sa.String(length=32), nullable=True),
+        sa.Column("begins", sa.BigInteger(), nullable=True),
+        sa.Column("ends", sa.BigInteger(), nullable=True),
+        sa.Column("uses", sa.BigInteger(), nullable=True),
+        sa.Column("wished_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("passes_by_maker", "passes", ["maker", "wished_at"], unique=False)
+    op.create_index("passes_by_state", "passes", ["state"], unique=False)
+    op.create_table(
         "people",
         sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=True),

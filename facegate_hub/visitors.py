@@ -1,0 +1,134 @@
+"""Grants residents' wishes for passes: each limit is checked again here, by the process that has the key.
+
+The pass names its maker's id in the roster as host: doors let nobody in whose host has left. It opens without
+a network, as every pass does; the code is kept sealed for its maker until it ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from edge.policy.passes import HOST_BYTES, Pass, PassKind, issue
+from facegate_hub.community.book import SYSTEM, Change
+from facegate_hub.community.schema import PASSES, PEOPLE
+from facegate_hub.community.visits import PassState, VisitKind, Visits, VisitWish, breach, refuse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from facegate_hub.community.book import Book, Writing
+    from facegate_hub.community.terms import Terms
+
+LOG = logging.getLogger(__name__)
+
+PASS_KEY_FILE = "pass.key"  # noqa: S105 - a name
+"""In the hub's own folder: what `facegate pass keygen` made, whose public half the doors trust."""
+LOOK_SECONDS = 1.0
+MOST_A_MINUTE = 30
+"""Passes of all makers together: a page that was taken over floods nobody with them."""
+LEAST_KEY = 32
+"""Bytes; a site's own name may follow."""
+KINDS = {
+    VisitKind.VISITOR: PassKind.VISITOR,
+    VisitKind.COURIER: PassKind.COURIER,
+    VisitKind.CLEANER: PassKind.CLEANER,
+    VisitKind.WORKER: PassKind.WORKER,
+}
+
+
+class PassGranter:
+    """Looks at wishes once a second, in a thread of its own; without a key every wish is refused."""
+
+    def __init__(self, book: Book, terms: Terms, folder: Path) -> None:
+        self._book = book
+        self._terms = terms
+        self._key_file = folder / PASS_KEY_FILE
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hub-visitors", daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End within a moment."""
+        self._ended.set()
+        self._thread.join(5.0)
+
+    def look(self) -> int:
+        """Grant or refuse what is wished for now, and return how many wishes that were."""
+        with self._book.looking() as connection:
+            query = sa.select(PASSES.c.id).where(PASSES.c.state == PassState.WISHED.value)
+            wished = list(connection.execute(query.order_by(PASSES.c.wished_at, PASSES.c.id)).scalars())
+        for identity in wished:
+            with self._book.writing() as writing:
+                self._decide(writing, identity)
+        Visits(self._book, self._terms).forget_over()
+        return len(wished)
+
+    def _decide(self, writing: Writing, identity: str) -> None:
+        """Decide about one wish, read again within the commit: twice granted is never."""
+        still = (PASSES.c.id == identity, PASSES.c.state == PassState.WISHED.value)
+        row = writing.connection.execute(sa.select(PASSES).where(*still)).first()
+        if row is None:
+            return
+        wish = VisitWish(row.flat, VisitKind(row.kind), row.begins, row.ends, row.uses)
+        why = breach(writing.connection, self._terms, row.maker, wish, writing.at, identity)
+        key = self._key()
+        if why is None and key is None:
+            why = "no_key"
+        if why is None and self._granted_lately(writing) >= MOST_A_MINUTE:
+            return  # the next minute
+        if why is not None or key is None:
+            refuse(writing, identity, why or "no_key")
+            return
+        host = self._host(writing, row.maker)
+        if host is None:
+            refuse(writing, identity, "no_resident")
+            return
+        pass_id = secrets.token_bytes(8)
+        try:
+            text = issue(_granted(wish, host, pass_id), key)
+        except ValueError as error:
+            LOG.warning("a pass for %s cannot be made: %s", row.flat, error)
+            refuse(writing, identity, "host" if len(host.encode()) > HOST_BYTES else "not_made")
+            return
+        values: dict[str, str | int | None] = {"state": PassState.GRANTED.value, "pass_id": pass_id.hex()}
+        values["text"] = writing.keep(text, f"person:{row.maker}")
+        writing.enter(SYSTEM, "pass.granted", f"pass:{identity}", Change(PASSES, identity, values))
+
+    @staticmethod
+    def _granted_lately(writing: Writing) -> int:
+        recent = (PASSES.c.state == PassState.GRANTED.value, PASSES.c.wished_at > writing.at - 60)
+        count = sa.select(sa.func.count()).select_from(PASSES).where(*recent)
+        return int(writing.connection.execute(count).scalar_one())
+
+    def _host(self, writing: Writing, maker: str) -> str | None:
+        """Return the maker's id in the roster: doors ask whether the host has a right to be there."""
+        query = sa.select(PEOPLE.c.resident).where(PEOPLE.c.id == maker)
+        return self._book.text(writing.connection, writing.connection.execute(query).scalar())
+
+    def _key(self) -> bytes | None:
+        try:
+            key = self._key_file.read_bytes()
+        except OSError:
+            return None
+        return key if len(key) >= LEAST_KEY else None
+
+    def _run(self) -> None:
+        while not self._ended.wait(LOOK_SECONDS):
+            try:
+                self.look()
+            except Exception:  # the thread's outermost loop: the next look may work
+                LOG.exception("wishes for passes could not be looked at; tried again")
+
+
+def _granted(wish: VisitWish, host: str, pass_id: bytes) -> Pass:
+    begins, ends = (datetime.fromtimestamp(at, UTC) for at in (wish.begins, wish.ends))
+    return Pass(pass_id, host, begins, ends, wish.uses, KINDS[wish.kind])
