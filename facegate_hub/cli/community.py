@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from edge.web.server import PanelThread, Served
     from facegate_hub.community.book import Book
     from facegate_hub.community.terms import Terms
+    from facegate_hub.console.doors_desk import DoorsDesk
 
 CONSOLE_PORT, PAGE_PORT = 8444, 8445
 HERE = "127.0.0.1"
@@ -79,12 +80,15 @@ def console(
     from facegate_hub.community.timekeeper import Timekeeper
 
     opened = _open(place[0], database)
-    app = _console_app(opened, page_url or f"https://{host}:{PAGE_PORT}")
+    doors = _doors(place)
+    app = _console_app(opened, page_url or f"https://{host}:{PAGE_PORT}", doors)
     code = StaffAccounts(opened.book).first_code()
     keeper = Timekeeper(opened.book, opened.terms)
     with ExitStack() as stack:
         keeper.start()
         stack.callback(keeper.stop)
+        if doors is not None:
+            stack.callback(doors.close)
         _serve_one(opened.folder, app, (host, port), code)
 
 
@@ -273,10 +277,20 @@ def _noted(text: str) -> tuple[int, str]:
     return int(seq), digits
 
 
-def _console_app(opened: _Opened, page_url: str) -> Starlette:
+def _console_app(opened: _Opened, page_url: str, doors: DoorsDesk | None = None) -> Starlette:
     from facegate_hub.console.app import make_console
 
-    return make_console(opened.book, opened.terms, page_url)
+    return make_console(opened.book, opened.terms, page_url, doors)
+
+
+def _doors(place: tuple[Path, str]) -> DoorsDesk | None:
+    """Return the way to the site's doors; None where the folder is no provisioned site."""
+    from facegate_hub.console.doors_desk import DoorsDesk
+
+    if not (place[0] / "site.json").exists():
+        click.echo(f"{place[0]}: not a provisioned site, so the console has no pages of doors", err=True)
+        return None
+    return DoorsDesk(*place)
 
 
 def _page_app(opened: _Opened) -> Starlette:

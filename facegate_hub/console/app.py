@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ from facegate_hub.console import (
     views_tickets,
     views_visitors,
 )
+from facegate_hub.console.views_alarms import AlarmPages
+from facegate_hub.console.views_doors import DoorPages
+from facegate_hub.console.views_entries import EntryPages
 from facegate_hub.web.application import PageRow, make_application
 from facegate_hub.web.asking import ANYBODY, Who
 from facegate_hub.web.office import WebOffice
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
     from facegate_hub.community.book import Book
     from facegate_hub.community.terms import Terms
+    from facegate_hub.console.doors_desk import DoorsDesk
 
 COOKIE = "__Host-facegate-staff"
 STAFF = Who("/login")
@@ -73,8 +78,33 @@ MENU: tuple[tuple[str, str, Right], ...] = (
 """Path, words, and the right that shows it."""
 
 
-def make_console(book: Book, terms: Terms, url: str) -> Starlette:
-    """Return the console. `url` is where residents reach their page, for invitations."""
+DOOR_MENU: tuple[tuple[str, str, Right], ...] = (
+    ("/doors", "menu.doors", Right.DOORS),
+    ("/alarms", "menu.alarms", Right.DOORS),
+    ("/entries", "menu.entries", Right.DOORS),
+)
+
+
+def make_console(book: Book, terms: Terms, url: str, doors: DoorsDesk | None = None) -> Starlette:
+    """Return the console. `url` is where residents reach their page, for invitations.
+
+    `doors` reaches the site's doors; without it the console has no pages of theirs.
+    """
     office = WebOffice.of(book, terms, Path(__file__).parent / "templates", COOKIE, url)
-    office.pages.globals["menu"] = MENU
-    return make_application(office, PAGES)
+    office = replace(office, menu=MENU if doors is None else (*DOOR_MENU, *MENU))
+    return make_application(office, PAGES if doors is None else (*PAGES, *door_pages(doors)))
+
+
+def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
+    """Return the pages of doors, alarms and entries."""
+    doors, alarms, entries = DoorPages(desk), AlarmPages(desk), EntryPages(desk)
+    seen = _with(Right.DOORS)
+    return (
+        ("/doors", GET, seen, doors.doors),
+        ("/doors/enter", POST, seen, doors.enter),
+        ("/doors/act", POST, seen, doors.act),
+        ("/alarms", GET, seen, alarms.alarms),
+        ("/alarms", POST, seen, alarms.see_to),
+        ("/entries", GET, seen, entries.entries),
+        ("/entries.csv", GET, seen, entries.table),
+    )

@@ -53,6 +53,8 @@ class WebOffice:
     refusals: RefusalLog
     secret: bytes
     """What forms' tokens are made with; the same after a restart, so that a form that is open stays good."""
+    menu: tuple[tuple[str, str, str], ...] = ()
+    """Path, words, and the right that shows it."""
 
     @classmethod
     def of(cls, book: Book, terms: Terms, templates: Path, cookie: str, url: str) -> WebOffice:

@@ -38,3 +38,19 @@ for (const form of document.querySelectorAll("[data-draft]")) {
     form.addEventListener("submit", () => localStorage.removeItem(key));
   } catch { /* a browser that keeps nothing */ }
 }
+
+// Lists that are asked for anew, by the page itself, and only exchanged when they differ.
+const fresh = [...document.querySelectorAll("[data-fresh]")];
+async function renew() {
+  try {
+    const answer = document.hidden ? null : await fetch(location.href, { cache: "no-store" });
+    if (answer && answer.redirected) { location.reload(); return; }
+    const page = answer && answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+    for (const part of page ? fresh : []) {
+      const now = page.getElementById(part.id);
+      if (now && !part.contains(document.activeElement) && now.innerHTML !== part.innerHTML) { part.innerHTML = now.innerHTML; }
+    }
+  } catch { /* a network that is away: asked again */ }
+  setTimeout(renew, 5000);
+}
+if (fresh.length) { setTimeout(renew, 5000); }

@@ -1,0 +1,146 @@
+"""The desk's doors: how each is now, and commands with what physically came of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import CommunityRefused, SyncError
+from edge.wire.commands import CommandType
+from edge.words import has, message, say
+from facegate_hub.console.doors_desk import may_at
+from facegate_hub.inbox import InboxKind, InboxState
+from facegate_hub.signer.rights import NotPermitted, Permission
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from facegate_hub.console.doors_desk import DoorsDesk
+    from facegate_hub.signer.client import Known
+    from facegate_hub.staff import DoorView
+    from facegate_hub.web.asking import PageAsk
+
+ACTS = (
+    CommandType.UNLOCK,
+    CommandType.ACKNOWLEDGE_ALARM,
+    CommandType.LOCKDOWN,
+    CommandType.NORMAL,
+    CommandType.EVACUATION,
+)
+SURE = frozenset({CommandType.LOCKDOWN, CommandType.EVACUATION, CommandType.NORMAL})
+"""What shuts people out or lets everybody in: nobody gives it by one click."""
+NOT_CLOSED = (InboxState.OPEN, InboxState.ACKNOWLEDGED)
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLine:
+    """A door on the page: what there is to say of it, and what the reader may do there."""
+
+    door: DoorView
+    alarms: int
+    acts: tuple[CommandType, ...]
+
+    @property
+    def light(self) -> str:
+        """How it is: `bad` when nobody can come in or somebody could, `warm` when it lacks something."""
+        state = self.door.state
+        if self.door.availability != "online" or self.alarms or _at(state, "door", "lock") == "lock_fault":
+            return "bad"
+        lacks = state.get("camera") not in (None, "ok", "back") or self.door.behind or self.door.problem
+        return "warm" if lacks or state.get("liveness") in ("unavailable", "weak", "off") else "good"
+
+
+class DoorPages:
+    """The pages of a site's doors, over its desk."""
+
+    def __init__(self, desk: DoorsDesk) -> None:
+        self._desk = desk
+
+    def doors(self, ask: PageAsk) -> Response:
+        """Return every door, what is down first, and who acts in this session."""
+        known = self._desk.known(ask.token)
+        alarms = self._open_alarms()
+        lines = [self._line(door, alarms, known) for door in self._desk.looking.doors()]
+        order = {"bad": 0, "warm": 1, "good": 2}
+        hub = self._desk.looking.hub()
+        return ask.page(
+            "doors.html",
+            lines=sorted(lines, key=lambda line: (order[line.light], line.door.id)),
+            actor=known,
+            hub_serves=hub is not None and hub.is_serving,
+            alarms=sum(alarms.values()),
+            sure=SURE,
+            seen=lambda text: local_time(ask, text),
+            word=lambda group, code: _word(ask, group, code),
+        )
+
+    def enter(self, ask: PageAsk) -> Response:
+        """Say to the signer who acts here, or that nobody does any more."""
+        if "leave" in ask.form:
+            self._desk.leave(ask.token)
+            return ask.to("/doors")
+        if (waiting := ask.waiting()) is not None:
+            return told(ask, ask.say("failed"), waiting, status=429)
+        try:
+            self._desk.enter(ask.token, ask.form.get("name", "").strip()[:64], ask.form.get("password", ""))
+        except NotPermitted as error:
+            return told(ask, ask.say("door.not_known"), str(error), status=403)
+        ask.office.logins.succeeded(ask.address)
+        return ask.to("/doors")
+
+    def act(self, ask: PageAsk) -> Response:
+        """Give a door a command and tell what physically came of it."""
+        door = ask.form.get("door", "")[:64]
+        try:
+            kind = CommandType(ask.form.get("act", ""))
+        except ValueError as error:
+            raise CommunityRefused(message("community.refused.act")) from error
+        if kind not in ACTS:
+            raise CommunityRefused(message("community.refused.act"))
+        if kind in SURE and "sure" not in ask.form:
+            return ask.page("door_sure.html", door=door, act=kind)
+        title = ask.say("door.asked", act=ask.say(f"door.act.{kind}"), door=door)
+        try:
+            with self._desk.acting(ask.token) as staff:
+                text = staff.command(door, kind, ask.account.name if ask.account else "")
+        except SyncError as error:
+            return told(ask, title, str(error), status=409)
+        return told(ask, title, text, went_well=True)
+
+    def _line(self, door: DoorView, alarms: dict[str, int], known: Known | None) -> DoorLine:
+        acts = tuple(act for act in ACTS if may_at(known, Permission(act), door.id))
+        return DoorLine(door, alarms.get(door.id, 0), acts)
+
+    def _open_alarms(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for item in self._desk.looking.inbox.items(InboxKind.ALARMS, NOT_CLOSED, 1000):
+            found[item.device] = found.get(item.device, 0) + 1
+        return found
+
+
+def told(ask: PageAsk, title: str, text: str, *, status: int = 200, went_well: bool = False) -> Response:
+    """Return the page that says what came of something; `text` is the door's or the signer's own word."""
+    return ask.page("door_told.html", status, title=title, text=text, went_well=went_well)
+
+
+def local_time(ask: PageAsk, text: str | None) -> str:
+    """Return an ISO time as the compound's clocks show it."""
+    if not text:
+        return ""
+    try:
+        return ask.local(int(datetime.fromisoformat(text).timestamp()))
+    except (ValueError, OverflowError):
+        return text[:25]
+
+
+def _word(ask: PageAsk, group: str, code: object) -> str:
+    """Return what a door said of itself in the reader's words, else as it said it."""
+    names = (f"value.{group}.{code}", f"panel.is_{code}")
+    return next((say(name, ask.language) for name in names if has(name)), str(code))
+
+
+def _at(state: Any, *names: str) -> Any:
+    for name in names:
+        state = state.get(name) if isinstance(state, dict) else None
+    return state

@@ -1,0 +1,129 @@
+"""The desk's history: events by door, person, reason and day, page by page and as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from edge.domain import DoorEvent, Reason
+from edge.errors import CommunityRefused, JournalTampered
+from edge.events import tone_of
+from edge.policy.explain import explain, explain_reason
+from edge.store.chain import ChainRow, to_event
+from edge.words import message
+from facegate_hub.console.views_doors import local_time
+from facegate_hub.reading import EventFilter
+
+if TYPE_CHECKING:
+    from facegate_hub.console.doors_desk import DoorsDesk
+    from facegate_hub.reading import StoredEvent
+    from facegate_hub.web.asking import PageAsk
+
+PAGE_ROWS = 50
+FIELDS = ("door", "person", "reason", "since", "until")
+"""Of the form, and of the address."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet would calculate a cell that begins so."""
+
+
+class EntryPages:
+    """The pages of a site's events, over the desk of its doors."""
+
+    def __init__(self, desk: DoorsDesk) -> None:
+        self._desk = desk
+
+    def entries(self, ask: PageAsk) -> Response:
+        """Return events by door, person, reason and day, newest first, page by page."""
+        wanted, query = _wish(ask)
+        then = _place(ask.request.query_params.get("then", ""))
+        found = self._desk.looking.page(wanted, PAGE_ROWS, then)
+        more = urlencode(query | {"then": json.dumps(found.then)}) if found.then else ""
+        return ask.page(
+            "entries.html",
+            rows=[_row(ask, event) for event in found.events],
+            query={name: query.get(name, "") for name in FIELDS},
+            more=more,
+            address=urlencode(query),
+            doors=[door.id for door in self._desk.looking.doors()],
+            reasons=[(one.value, explain_reason(one.value, ask.language)) for one in Reason],
+        )
+
+    def table(self, ask: PageAsk) -> Response:
+        """Return the events as CSV in the site's time; the signer notes who took them."""
+        wanted, _ = _wish(ask)
+        text = io.StringIO()
+        writer = csv.writer(text)
+        names = ("time", "door", "event", "person", "reason", "told")
+        writer.writerow([ask.say(f"column.{name}") for name in names])
+        with self._desk.acting(ask.token) as staff:
+            for event in staff.events(wanted):
+                row = _row(ask, event)
+                cells = (row["time"], event.device, row["title"], event.resident or "", event.reason or "")
+                writer.writerow([_cell(one) for one in (*cells, row["sentence"])])
+        headers = {"Content-Disposition": 'attachment; filename="facegate-entries.csv"'}
+        # The mark in front: without it spreadsheets read Chinese as another character set.
+        return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _wish(ask: PageAsk) -> tuple[EventFilter, dict[str, str]]:
+    """Return what was looked for, and the same as the fields of the form. Raises `CommunityRefused`."""
+    given = ask.request.query_params
+    query = {name: value for name in FIELDS if (value := given.get(name, "").strip()[:128])}
+    until = _midnight(ask, query.get("until"))
+    after = None if until is None else until + timedelta(days=1)
+    return EventFilter(
+        device=query.get("door"),
+        resident=query.get("person"),
+        reason=query.get("reason"),
+        since=_utc(_midnight(ask, query.get("since"))),
+        until=_utc(after),
+    ), query
+
+
+def _midnight(ask: PageAsk, day: str | None) -> datetime | None:
+    if day is None:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(day), time(), tzinfo=ask.office.terms.zone)
+    except (ValueError, OverflowError) as error:
+        raise CommunityRefused(message("error.time", text=day[:40])) from error
+
+
+def _utc(at: datetime | None) -> str | None:
+    """Return a moment as doors write it, so that texts compare as times do."""
+    return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _place(text: str) -> tuple[str, str, str, int] | None:
+    """Return where a page begins; what makes no sense is the first page."""
+    try:
+        at, device, stream, seq = json.loads(text)
+        return str(at), str(device), str(stream), int(seq)
+    except (ValueError, TypeError):
+        return None
+
+
+def _row(ask: PageAsk, event: StoredEvent) -> dict[str, str]:
+    """Return one event for a page, in the reader's words; one that was erased says only when and where."""
+    local = local_time(ask, event.at)
+    try:
+        told = explain(_event(event), ask.language, ask.office.terms.zone)
+    except (JournalTampered, ValueError, TypeError):
+        return {"time": local, "title": event.kind, "sentence": "", "tone": "plain"}
+    tone = tone_of(event.kind, json.loads(event.body)["data"].get("state"))
+    return {"time": local, "title": told.title, "sentence": told.sentence, "tone": tone.value}
+
+
+def _event(event: StoredEvent) -> DoorEvent:
+    return to_event(ChainRow(event.seq, "", event.body, ""))
+
+
+def _cell(value: object) -> str:
+    text = str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text

@@ -1,0 +1,265 @@
+"""The console's doors: anybody at the desk looks, only who said who they are acts, and the signer decides."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import threading
+import time
+from contextlib import closing, contextmanager
+
+import pytest
+import sqlalchemy as sa
+
+from edge.site.provision import Site
+from facegate_hub.community.book import Doer
+from facegate_hub.community.devices import Devices
+from facegate_hub.console.app import COOKIE, make_console
+from facegate_hub.console.doors_desk import DoorsDesk
+from facegate_hub.database import put
+from facegate_hub.events import EventSink
+from facegate_hub.tables import ALARMS, DEVICES, DOORS, REQUESTS, open_tables
+from tests.community.compound import new_compound
+from tests.community.web import browser
+from tests.hub.entries import chain, pack
+
+PASSWORD = "correct horse battery 9"
+STATE = {
+    "mode": "normal",
+    "camera": "lost",
+    "liveness": "full",
+    "door": {"contact": "closed", "lock": "locked", "secured": "secured", "alarms": []},
+    "outbox": {"waiting": 7, "oldest_seconds": 1, "problem": None},
+}
+
+
+class Gate:
+    """A site with two doors, a hub's database, and a desk that guards them."""
+
+    def __init__(self, folder):
+        self.folder, self.url = folder / "site", f"sqlite:///{folder}/hub.db"
+        Site.create(self.folder, "Hill House", "127.0.0.1", 8883)
+        self.engine = open_tables(self.url)
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        with self.engine.begin() as connection:
+            row = {"avail": "online", "seen_at": now, "state": json.dumps(STATE)}
+            put(connection, DEVICES, {"id": "front", **row})
+            put(connection, DEVICES, {"id": "back", "avail": "offline", "seen_at": now})
+            put(connection, DOORS, {"id": "front", "name": "南门", "place": "1栋"})
+        self.compound = new_compound(folder / "compound")
+        self.desk = DoorsDesk(self.folder, self.url)
+        self.app = make_console(self.compound.book, self.compound.terms, "https://home.example", self.desk)
+
+    def close(self):
+        self.desk.close()
+        self.engine.dispose()
+
+    def principal(self, name, role="desk", doors="*"):
+        signer = self.desk.looking.signer
+        signer.change("add", name=name, kind="person", account=None)
+        signer.change("grant", name=name, role=role, doors=doors, wanted={})
+        signer.change("password", name=name, password=PASSWORD)
+
+    def logged_in(self, name, language="en"):
+        found = browser(self.app, language)
+        token = Devices(self.compound.book).begin(Doer("account", name), "test")
+        found.client.cookies.set(COOKIE, token, domain="testserver.local")
+        return found
+
+    @contextmanager
+    def answering(self, status, text):
+        """A hub that takes every request up, as if its door had said this."""
+        ended = threading.Event()
+
+        def answer():
+            while not ended.wait(0.02):
+                with self.engine.begin() as connection:
+                    open_ones = REQUESTS.c.status == "asked"
+                    connection.execute(
+                        sa.update(REQUESTS).where(open_ones).values(status=status, answer=text)
+                    )
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def asked(self):
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.select(REQUESTS.c.device, REQUESTS.c.type))]
+
+
+@pytest.fixture
+def gate(tmp_path):
+    with closing(Gate(tmp_path)) as gate:
+        yield gate
+
+
+def entered(gate, account="guard-1", name="gao"):
+    desk = gate.logged_in(account)
+    desk.get("/doors")
+    desk.send("/doors/enter", name=name, password=PASSWORD)
+    assert f"You give commands as {name}." in gate_page(desk)
+    return desk
+
+
+def press(desk, door, act):
+    """Press a button of a door as the page has it; also one that it does not show."""
+    csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
+    answer = desk.client.post("/doors/act", data={"csrf": csrf, "door": door, "act": act})
+    desk.page, desk.status = answer.text, answer.status_code
+    return answer
+
+
+def gate_page(desk):
+    desk.get("/doors")
+    return desk.page
+
+
+def test_the_desk_sees_what_is_down_first_and_how_each_door_is(gate):
+    """In the reader's language; a door under the name that people know."""
+    page = gate_page(gate.logged_in("dora"))
+    assert page.index("back") < page.index("南门")
+    assert "offline" in page
+    assert "closed · locked" in page
+    assert "7 events waiting" in page
+    chinese = gate.logged_in("dora", "zh")
+    assert "已关" in gate_page(chinese)
+    assert "7 条待上传" in chinese.page
+
+
+def test_accounts_without_the_duty_see_no_doors(gate):
+    """A technician mends what a ticket says; the committee reads counts."""
+    for name in ("technician-1", "chair", "audit"):
+        desk = gate.logged_in(name)
+        assert desk.get("/doors").status_code == 403
+        assert desk.get("/entries.csv").status_code == 403
+        assert 'href="/doors"' not in desk.get("/").text
+
+
+def test_a_door_is_opened_by_who_said_who_they_are_and_the_outcome_is_told(gate):
+    """With what physically happened, as the door tells it."""
+    gate.principal("gao")
+    desk = entered(gate)
+    with gate.answering("done", "unlocked, opened after 2.1 s"):
+        press(desk, "front", "unlock")
+    assert "unlocked, opened after 2.1 s" in desk.page
+    assert gate.asked() == [("front", "unlock")]
+    told, broken = gate.desk.looking.signer.audit(50)
+    assert broken is None
+    assert any("gao" in str(record) and "unlock" in str(record) for record in told)
+
+
+def test_an_account_of_the_console_alone_opens_nothing(gate):
+    """Not with a form of its own making either; and nothing is asked of a door."""
+    desk = gate.logged_in("mona")
+    desk.get("/doors")
+    assert "Open once" not in desk.page
+    answer = press(desk, "front", "unlock")
+    assert answer.status_code == 422
+    assert gate.asked() == []
+
+
+def test_a_wrong_password_and_a_right_that_is_missing_are_refused_in_words(gate):
+    """The signer's word, not the console's."""
+    gate.principal("gao", doors="back")
+    desk = gate.logged_in("guard-1")
+    desk.get("/doors")
+    desk.send("/doors/enter", name="gao", password="wrong")
+    assert desk.status == 403
+    desk = entered(gate)
+    assert desk.page.count("Open once") == 1  # the one door that was granted
+    answer = press(desk, "front", "unlock")
+    assert answer.status_code == 409
+    assert gate.asked() == []
+
+
+def test_who_says_that_they_stop_acts_no_more(gate):
+    """Nor does another browser of the same account."""
+    gate.principal("gao")
+    desk = entered(gate)
+    assert "Open once" not in gate_page(gate.logged_in("guard-1"))
+    desk.get("/doors")
+    desk.send("/doors/enter", leave="1")
+    assert "Open once" not in desk.page
+
+
+def test_a_lockdown_asks_first(gate):
+    """One click shuts nobody out."""
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    press(desk, "front", "lockdown")
+    assert "Nobody gets in any more" in desk.page
+    assert gate.asked() == []
+    with gate.answering("done", "locked_down; the door is locked within a second"):
+        form = {"csrf": desk.page.split('name="csrf" value="')[1].split('"')[0], "sure": "1"}
+        desk.page = desk.client.post("/doors/act", data={**form, "door": "front", "act": "lockdown"}).text
+    assert "locked within a second" in desk.page
+
+
+def test_a_door_that_did_not_answer_is_told_as_it_is(gate):
+    """Never as success."""
+    gate.principal("gao")
+    desk = entered(gate)
+    with gate.answering("failed", "the door did not answer"):
+        press(desk, "front", "unlock")
+    assert desk.status == 409
+    assert "the door did not answer" in desk.page
+
+
+def test_alarms_are_taken_handed_over_and_closed_by_name(gate):
+    """Each step is somebody's; the second to take one is told who has it."""
+    with gate.engine.begin() as connection:
+        first = {"device": "front", "stream": "s", "seq": 4, "kind": "door.forced", "state": "open"}
+        connection.execute(
+            sa.insert(ALARMS), {**first, "count": 2, "at": time.time(), "last_at": time.time()}
+        )
+    gate.principal("gao")
+    desk = entered(gate)
+    assert "1 open alarms" in gate_page(desk)
+    desk.get("/alarms")
+    assert "2 times" in desk.page
+    desk.send("/alarms", step="see_to")
+    assert "gao sees to it" in desk.page
+    desk.send("/alarms", step="hand_over", to="night shift", note="lock is loose")
+    assert "night shift sees to it" in desk.page
+    desk.send("/alarms", step="close", note="mended")
+    assert "Nothing here" in desk.page
+    desk.get("/alarms?show=closed")
+    assert "closed by gao" in desk.page
+
+
+def test_the_history_is_searched_by_door_person_and_day_and_taken_along(gate):
+    """On pages of fifty; the table is in the compound's time and the signer keeps who took it."""
+    sink = EventSink(gate.engine)
+    sink.store("front", pack(chain("front", 120, day=1)))
+    sink.store("back", pack(chain("back", 2, day=2)))
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    seen, address = 0, "/entries?door=front"
+    for _ in range(4):
+        page = desk.get(address).text
+        seen += page.count("<tr class=")
+        if 'href="/entries?door' not in page:
+            break
+        address = page.split('href="')[-1].split('"')[0].replace("&amp;", "&")
+    assert seen == 120
+    assert desk.get("/entries?since=2026-03-02").text.count("<tr class=") == 2
+    assert desk.get("/entries?since=never").status_code == 422
+    taken = desk.get("/entries.csv?door=back")
+    rows = list(csv.reader(io.StringIO(taken.content.decode("utf-8-sig"))))
+    assert len(rows) == 3
+    assert {row[1] for row in rows[1:]} == {"back"}
+    assert any("mei" in str(one) and "export" in str(one) for one in gate.desk.looking.signer.audit(50)[0])
+
+
+def test_who_may_not_take_the_history_along_gets_none(gate):
+    """A guard looks at entries and takes no table of who goes where."""
+    gate.principal("gao", role="desk")
+    desk = entered(gate)
+    assert desk.get("/entries").status_code == 200
+    assert desk.get("/entries.csv").status_code in (403, 409, 422)
