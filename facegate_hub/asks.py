@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge.broker.fair_queue import Room
 from edge.errors import SyncError
-from edge.wire.asks import STALE_SECONDS, Ask, AskAnswer
+from edge.wire.asks import STALE_SECONDS, AskAnswer, ProgramAsk
 from edge.wire.names import ANSWER, ASK, ROOT
 from facegate_hub.clerk import HubClerk
 from facegate_hub.commands import ANSWER_SECONDS, NONCE_SECONDS
@@ -40,13 +40,13 @@ class AskClerk(HubClerk):
         super().__init__(engine, "hub-asks", (f"{ROOT}/{ASK}/+",), TICK_SECONDS, ASKS_ROOM)
         self._signer = signer
         self._now = now
-        self._under_way: dict[str, tuple[str, Ask, float]] = {}
+        self._under_way: dict[str, tuple[str, ProgramAsk, float]] = {}
 
     def handle(self, message: Message) -> None:
         """Take one ask: refuse it, or leave its request for the part that carries commands."""
         name = message.topic.rsplit("/", 1)[1]
         try:
-            ask = Ask.parse(message.payload)
+            ask = ProgramAsk.parse(message.payload)
         except SyncError as error:
             self._tell(name, AskAnswer("", "", "refused", str(error)))
             return
@@ -76,7 +76,7 @@ class AskClerk(HubClerk):
             del self._under_way[request_id]
             self._tell(name, AskAnswer(ask.id, ask.door, status, text))
 
-    def _require_fresh(self, message: Message, ask: Ask) -> None:
+    def _require_fresh(self, message: Message, ask: ProgramAsk) -> None:
         if message.retained:
             raise NotPermitted("it was kept by the broker; publish asks without retain")
         off = self._now() - ask.at.astimezone(UTC).timestamp()

@@ -33,7 +33,7 @@ class RosterPerson:
     record: Mapping[str, Any]
 
 
-class People:
+class RosterPeople:
     """What is known of people. Any thread."""
 
     def __init__(self, engine: Engine) -> None:

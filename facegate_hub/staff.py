@@ -25,7 +25,7 @@ from facegate_hub.database import put, reading
 from facegate_hub.faces import SharedFaces
 from facegate_hub.inbox import Inbox, InboxKind
 from facegate_hub.orders import POLL_SECONDS, REFUSED, WAITING, Orders
-from facegate_hub.people import People
+from facegate_hub.people import RosterPeople
 from facegate_hub.reading import EventFilter, News, history, latest, page
 from facegate_hub.retention import HubRetention
 from facegate_hub.roster import RosterLog
@@ -130,7 +130,7 @@ class Staff:
         self._roster = RosterLog(self._engine, None)
         self._configurations = Configurations(self._engine)
         self.inbox = Inbox(self._engine)
-        self.people = People(self._engine)
+        self.people = RosterPeople(self._engine)
         self.faces = SharedFaces(self._engine)
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ _ID = Text(64, 8, ID.pattern, about="chosen by who asks, used once; the answer c
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ProgramAsk:
     """One wish of a program: `do` is a command, `at` when it was asked, by the clock of who asks."""
 
     id: str
@@ -44,7 +44,7 @@ class Ask:
     )
 
     @classmethod
-    def parse(cls, payload: bytes) -> Ask:
+    def parse(cls, payload: bytes) -> ProgramAsk:
         """Return what is asked, or raise `SyncError`."""
         fields = parse_shaped(cls.SHAPE, payload[: MAX_ASK_BYTES + 1], "ask")
         args = {name: float(value) for name, value in fields.get("args", {}).items()}

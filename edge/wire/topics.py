@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from edge.wire import commands, configuration, notices
 from edge.wire import roster as roster_messages
-from edge.wire.asks import Ask, AskAnswer
+from edge.wire.asks import AskAnswer, ProgramAsk
 from edge.wire.envelope import EVENTS
 from edge.wire.faces import letters
 from edge.wire.faces.door_list import SIGNED_LIST
@@ -159,7 +159,7 @@ TOPICS = (
         "ask",
         f"{ROOT}/{ASK}/{{integration}}",
         "integration",
-        Ask.SHAPE,
+        ProgramAsk.SHAPE,
         "What another program asks; refused when retained, not of now, or not granted.",
     ),
     Topic(

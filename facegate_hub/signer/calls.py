@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import RosterState
 from edge.errors import FacegateError, SyncError
-from edge.wire.asks import Ask
+from edge.wire.asks import ProgramAsk
 from edge.wire.commands import CommandType
 from facegate_hub.signer.asking import FacesListed
 from facegate_hub.signer.audit import first_broken, read_wishes
@@ -48,7 +48,7 @@ def _ask(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
 
 
 def _ask_for(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
-    return asdict(desk.ask_for(caller, str(fields["name"]), Ask.parse(str(fields["ask"]).encode())))
+    return asdict(desk.ask_for(caller, str(fields["name"]), ProgramAsk.parse(str(fields["ask"]).encode())))
 
 
 def _integrations(desk: SigningDesk, caller: Caller, _fields: Fields) -> Any:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
     from edge.site.integrations import IntegrationGrant
-    from edge.wire.asks import Ask
+    from edge.wire.asks import ProgramAsk
     from edge.wire.signing import Signer
     from facegate_hub.signer.asking import FacesListed
     from facegate_hub.signer.principals import Caller
@@ -103,7 +103,7 @@ class SigningDesk:
             raise SyncError(f"{kind}: to be asked of 1 to {MOST_DOORS} doors")
         return [self._ask_one(principal, door, kind, by, args) for door in names]
 
-    def ask_for(self, caller: Caller, name: str, ask: Ask) -> Permit:
+    def ask_for(self, caller: Caller, name: str, ask: ProgramAsk) -> Permit:
         """Grant what another program asks, once for each id; the broker says who it is. For the hub.
 
         The hub is believed which program it was, so that whoever breaks into hub or broker may what they may.

@@ -14,7 +14,7 @@ import pytest
 
 from edge.broker.settings import Ack
 from edge.sync.announcer import FILE, Announcer, announcer
-from edge.wire.asks import Ask
+from edge.wire.asks import ProgramAsk
 from edge.wire.discovery import DIAGNOSTICS, EVENTS, Announced, discovery, removal
 from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.doors import Door
@@ -119,7 +119,7 @@ def test_what_is_pressed_is_an_ask_of_now_with_an_id_of_its_own(entity, value):
     environment = jinja2.Environment(autoescape=False)
     environment.globals["utcnow"] = lambda: datetime.now(UTC)
     template = environment.from_string(entities()[entity]["command_template"])
-    asks = [Ask.parse(template.render(value=value).encode()) for _ in range(2)]
+    asks = [ProgramAsk.parse(template.render(value=value).encode()) for _ in range(2)]
     assert [(ask.door, ask.do) for ask in asks] == [("door-1", "unlock")] * 2
     assert asks[0].id != asks[1].id
     if entity[0] == "lock":

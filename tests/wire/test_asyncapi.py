@@ -19,6 +19,7 @@ from edge.relay.door import Alarm, DoorStatus, LockStatus, Secured
 from edge.runtime.clock_trust import ClockTrust
 from edge.site.provision import ACL
 from edge.wire import state
+from edge.wire.asks import ProgramAsk
 from edge.wire.commands import CommandType, parse_command
 from edge.wire.configuration import Desired, Reported
 from edge.wire.envelope import CLOCKS, EVENT
@@ -63,6 +64,7 @@ PARSERS = {
     "eventAcknowledgement": EventAck.parse,
     "events": parse_events,
     "answer": CommandAnswer.parse,
+    "ask": ProgramAsk.parse,
     "commandSigned": parse_command,
     "rosterHeadSigned": Head.parse,
     "rosterConfirmedSigned": Confirmation.parse,
@@ -105,12 +107,12 @@ def test_every_payload_schema_is_one(name):
 
 
 def test_every_payload_that_is_parsed_has_its_parser_tried_here():
-    """What nobody parses is the state, which people and dashboards read, and Home Assistant's."""
+    """What nobody parses is for others: the state, Home Assistant's, and what programs are answered."""
     inside = {
         schema["x-signed"]["$ref"].rpartition("/")[2] for schema in SCHEMAS.values() if "x-signed" in schema
     }
     plain = {topic.name for topic in TOPICS if topic.purpose is None}
-    assert set(PARSERS) == (inside | plain) - {"state", "homeAssistantDiscovery"}
+    assert set(PARSERS) == (inside | plain) - {"state", "homeAssistantDiscovery", "askAnswer"}
 
 
 @pytest.mark.parametrize("name", sorted(PARSERS))
