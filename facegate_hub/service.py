@@ -72,7 +72,11 @@ class Hub:
         self.roster = RosterLog(self.engine, self.signer, approve_faces=self.signer.approve_faces)
         self.ingest = Ingest(self.engine, notary=notary(folder)) if stores_events else None
         community = open_community(folder)
-        self._threads = (Timekeeper(*community), PassGranter(*community, folder / HUB)) if community else ()
+        self._threads = (
+            (Timekeeper(*community), PassGranter(*community, folder / HUB, Site(folder).doors))
+            if community
+            else ()
+        )
         self._parts: tuple[TopicWorker, ...] = (
             *([self.ingest] if self.ingest else []),
             RosterServer(self.engine, self.roster),

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from edge.policy.passes import HOST_BYTES, Pass, PassKind, issue
+from edge.policy.passes import HOST_BYTES, MAX_DOORS, Pass, PassKind, door_marks, issue
 from facegate_hub.community.book import SYSTEM, Change
-from facegate_hub.community.schema import PASSES, PEOPLE
+from facegate_hub.community.schema import FLATS, PASSES, PEOPLE
 from facegate_hub.community.visits import PassState, VisitKind, Visits, VisitWish, breach, refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from facegate_hub.community.book import Book, Writing
@@ -43,9 +44,13 @@ KINDS = {
 
 
 class PassGranter:
-    """Looks at wishes once a second, in a thread of its own; without a key every wish is refused."""
+    """Looks at wishes once a second, in a thread of its own; without a key every wish is refused.
 
-    def __init__(self, book: Book, terms: Terms, folder: Path) -> None:
+    `folder` is the hub's own, `doors` returns the names of the site's doors.
+    """
+
+    def __init__(self, book: Book, terms: Terms, folder: Path, doors: Callable[[], Iterable[str]]) -> None:
+        self._doors = doors
         self._book = book
         self._terms = terms
         self._key_file = folder / PASS_KEY_FILE
@@ -89,17 +94,19 @@ class PassGranter:
             refuse(writing, identity, why or "no_key")
             return
         host = self._host(writing, row.maker)
-        if host is None:
-            refuse(writing, identity, "no_resident")
+        doors = self._doors_for(writing, row.flat)
+        if host is None or not doors:
+            refuse(writing, identity, "no_resident" if host is None else "no_doors")
             return
         pass_id = secrets.token_bytes(8)
         try:
-            text = issue(_granted(wish, host, pass_id), key)
+            text = issue(_granted(wish, host, pass_id, doors), key)
         except ValueError as error:
             LOG.warning("a pass for %s cannot be made: %s", row.flat, error)
             refuse(writing, identity, "host" if len(host.encode()) > HOST_BYTES else "not_made")
             return
         values: dict[str, str | int | None] = {"state": PassState.GRANTED.value, "pass_id": pass_id.hex()}
+        values["doors"] = ",".join(doors)
         values["text"] = writing.keep(text, f"person:{row.maker}")
         writing.enter(SYSTEM, "pass.granted", f"pass:{identity}", Change(PASSES, identity, values))
 
@@ -108,6 +115,15 @@ class PassGranter:
         recent = (PASSES.c.state == PassState.GRANTED.value, PASSES.c.wished_at > writing.at - 60)
         count = sa.select(sa.func.count()).select_from(PASSES).where(*recent)
         return int(writing.connection.execute(count).scalar_one())
+
+    def _doors_for(self, writing: Writing, flat: str) -> tuple[str, ...]:
+        """Return the doors on the way to a flat, at most six: its building's, then those of no building."""
+        query = sa.select(FLATS.c.building).where(FLATS.c.id == flat)
+        building = writing.connection.execute(query).scalar()
+        own = self._terms.doors.get(str(building), ())
+        homes = {door for doors in self._terms.doors.values() for door in doors}
+        everybodys = [door for door in sorted(self._doors()) if door not in homes]
+        return tuple(dict.fromkeys([*own, *everybodys]))[:MAX_DOORS]
 
     def _host(self, writing: Writing, maker: str) -> str | None:
         """Return the maker's id in the roster: doors ask whether the host has a right to be there."""
@@ -129,6 +145,6 @@ class PassGranter:
                 LOG.exception("wishes for passes could not be looked at; tried again")
 
 
-def _granted(wish: VisitWish, host: str, pass_id: bytes) -> Pass:
+def _granted(wish: VisitWish, host: str, pass_id: bytes, doors: tuple[str, ...]) -> Pass:
     begins, ends = (datetime.fromtimestamp(at, UTC) for at in (wish.begins, wish.ends))
-    return Pass(pass_id, host, begins, ends, wish.uses, KINDS[wish.kind])
+    return Pass(pass_id, host, begins, ends, wish.uses, KINDS[wish.kind], door_marks(doors))

@@ -185,6 +185,7 @@ PASSES = _projection(
     _word("pass_id", 16),
     _word("text", 64),
     _word("why", 32),
+    _word("doors", 400),
     _whole("begins"),
     _whole("ends"),
     _whole("uses"),
@@ -193,7 +194,7 @@ PASSES = _projection(
     sa.Index("passes_by_state", "state"),
 )
 """`state`: wished, granted, refused, ended; `pass_id` is what stands on the pass, `text` the mark of its
-code, which goes when it ends; `why` is the reason of a refusal."""
+code, which goes when it ends; `why` is the reason of a refusal, `doors` are names with commas."""
 
 PROJECTIONS: dict[str, sa.Table] = {
     table.name: table

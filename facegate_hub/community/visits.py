@@ -80,6 +80,7 @@ class VisitPass:
     ends: int
     uses: int
     why: str | None
+    doors: tuple[str, ...] = ()
     text: str | None = None
 
 
@@ -204,6 +205,7 @@ def _pass(row: Row[Any], text: str | None = None) -> VisitPass:
         ends=row.ends,
         uses=row.uses,
         why=row.why,
+        doors=tuple((row.doors or "").split(",")) if row.doors else (),
         text=text,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -21,6 +22,7 @@ from tests.community.web import resident, staff
 
 HOUR = 3600
 KEY = bytes(range(32))
+DOORS = ("gate", "lobby-3", "lobby-5")
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def compound(tmp_path):
 @pytest.fixture
 def granter(compound, tmp_path):
     (tmp_path / "pass.key").write_bytes(KEY)
-    return PassGranter(compound.book, compound.terms, tmp_path)
+    return PassGranter(compound.book, compound.terms, tmp_path, lambda: DOORS)
 
 
 def wish(compound, hours=4.0, begins=0.0, **more):
@@ -61,6 +63,20 @@ def test_a_wish_becomes_a_pass_that_any_door_can_check_by_itself(compound, grant
     assert granter.look() == 0
     assert of(compound, "wang-wife") == [], "members of a flat have secrets from each other"
     assert visits(compound).expected()[0].text is None, "the guard sees no code"
+
+
+def test_a_pass_opens_on_the_way_to_its_flat_and_nowhere_else(compound, granter):
+    granter._terms = replace(compound.terms, doors={"3": ("lobby-3",), "5": ("lobby-5",)})
+    visits(compound).wish(compound.asker("wang"), wish(compound))
+    granter.look()
+    (made,) = of(compound)
+    granted = read_pass(made.text, [pass_public_key(KEY)])
+    assert made.doors == ("lobby-3", "gate")
+    assert [door for door in (*DOORS, "garage") if granted.opens(door)] == ["gate", "lobby-3"]
+    granter._doors = tuple
+    visits(compound).wish(compound.asker("li"), wish(compound, flat="3-1204"))
+    granter.look()
+    assert of(compound, "li")[0].doors == ("lobby-3",)
 
 
 def test_an_ended_pass_has_no_code_any_more(compound, granter):
@@ -152,7 +168,7 @@ def test_a_page_that_lies_floods_nobody(compound, granter):
 
 def test_without_a_key_or_a_hub_its_maker_is_told(compound, tmp_path):
     visits(compound).wish(compound.asker("wang"), wish(compound))
-    PassGranter(compound.book, compound.terms, tmp_path / "nowhere").look()
+    PassGranter(compound.book, compound.terms, tmp_path / "nowhere", lambda: DOORS).look()
     assert of(compound)[0].why == "no_key"
     visits(compound).wish(compound.asker("wang"), wish(compound))
     compound.clock.advance(700)

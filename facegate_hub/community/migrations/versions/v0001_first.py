@@ -128,6 +128,7 @@ def upgrade() -> None:
         sa.Column("pass_id", sa.String(length=16), nullable=True),
         sa.Column("text", sa.String(length=64), nullable=True),
         sa.Column("why", sa.String(length=32), nullable=True),
+        sa.Column("doors", sa.String(length=400), nullable=True),
         sa.Column("begins", sa.BigInteger(), nullable=True),
         sa.Column("ends", sa.BigInteger(), nullable=True),
         sa.Column("uses", sa.BigInteger(), nullable=True),
