@@ -2,67 +2,25 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from contextlib import ExitStack
 
 import pytest
-import sqlalchemy as sa
 from click.testing import CliRunner
 
-from edge.broker.settings import BrokerSettings, Tls
 from edge.cli import app
 from edge.runtime.clock import SystemClock
-from edge.site.authority import Authority
-from edge.site.provision import Site, load_trusted_keys
-from edge.site.sharing import SharingDoors, SharingRequest
-from edge.sync.follower import RosterFollower
-from edge.sync.post import PostBox
+from edge.site.provision import Site
 from facegate_hub.service import Hub, database_url
-from facegate_hub.tables import REQUESTS
 from tests.loopback import free_port
-from tests.sharing.rig import SharingRig
+from tests.sharing.gates import Gate, accept, open_window, put_people
 from tests.sync.broker import Broker, wait_until
-from tests.sync.doors import Door, Eager
+from tests.sync.doors import Eager
 from tests.sync.privacy import findings
 from tests.sync.wire import SECRETS
 
 pytestmark = pytest.mark.broker
 SIX = ("front", "back", "garage", "north", "south", "pool")
 CLOCK = SystemClock()
-
-
-class Gate:
-    """A door that shares faces, over the broker of its site."""
-
-    def __init__(self, folder, site, name, port):
-        bundle = site / "doors" / name
-        tls = Tls(bundle / "ca.crt", bundle / "door.crt", bundle / "door.key")
-        settings = BrokerSettings("127.0.0.1", name, port, tls=tls)
-        keys = load_trusted_keys(bundle / "trusted-keys.json")
-        self.rig = SharingRig(folder, name, Authority.open(site / "ca"), CLOCK)
-        self.rig.events.record = self.rig.events.commit = self._append
-        follower = RosterFollower(settings, keys, self.rig.roster, self._append, CLOCK)
-        self.rig.exchange.newest_list = lambda: follower.doors_number
-        self.parts = [follower, PostBox(settings, self.rig.exchange)]
-        self.door = Door(folder, port, device=name, others=self.parts, tls=tls)
-        self.drafts = self.rig.events.drafts
-
-    def _append(self, draft):
-        self.drafts.append(draft)
-        return self.door.journal.append(draft)
-
-    def __enter__(self):
-        for part in self.parts:
-            part.start()
-        self.door.__enter__()
-        return self
-
-    def __exit__(self, *exception):
-        self.door.__exit__(*exception)
-        for part in self.parts:
-            part.stop()
-        self.rig.close()
 
 
 @pytest.fixture
@@ -88,24 +46,11 @@ def hub(site):
 def gates(tmp_path, site, hub):
     with ExitStack() as stack:
         found = {name: stack.enter_context(Gate(tmp_path / name, site[0], name, site[1])) for name in SIX}
-        for name, gate in found.items():
-            request = SharingRequest(name, gate.rig.listed().key)
-            SharingDoors(site[0]).accept(request, request.fingerprint, ["enrols", "receives"])
-        hub.roster.change(
-            [{"id": "anna", "name": "Anna Muster"}, {"id": "otto", "name": "Otto"}],
-            approve=lambda before, after: hub.signer.approve_roster(before, after, {"what": "test"}),
-        )
+        accept(site[0], found)
+        put_people(hub, ["anna", "otto"])
         wait_until(lambda: all(len(gate.rig.book.peers()) == 5 for gate in found.values()), 30, "keys")
         wait_until(lambda: all(gate.rig.roster.state().count == 2 for gate in found.values()), 30, "roster")
         yield found
-
-
-def open_window(hub, door):
-    """Note an enrolment window as the hub does that gave it."""
-    given = {"status": "done", "asked_at": time.time(), "given_at": time.time()}
-    window = {"id": str(uuid.uuid4()), "device": door, "type": "enrol_window", "args": "{}", "by": "desk"}
-    with hub.engine.begin() as connection:
-        connection.execute(sa.insert(REQUESTS).values(**window, **given))
 
 
 def staff(site, *words):
