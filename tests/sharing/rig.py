@@ -66,7 +66,7 @@ class SharingRig:
     """One door. `levels` says whose levels are about it; everybody's by default."""
 
     def __init__(self, folder, name, authority, clock=None, model=MODEL, events=None):
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.name, self.clock = folder, name, clock or ManualClock(AT)
         self.ran = 1000.0
         self.shut = set()
