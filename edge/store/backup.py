@@ -2,7 +2,8 @@
 
 Each database is copied by SQLite's own backup, so it is whole as of one moment; the keys of the
 templates are copied after the templates, and checked to fit. Left out on purpose: the commanded
-mode (an evacuation of last week must not open the door of today) and what can be made anew.
+mode (an evacuation of last week must not open the door of today), faces that came from other doors,
+and what can be made anew.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import IO, TYPE_CHECKING, cast
 from edge.durable import whole_file
 from edge.errors import StoreError
 from edge.store.acting import acting_as, owner_to_become
+from edge.store.backup_shared import leave_out_shared
 from edge.store.consent_rows import CONSENTS
 from edge.store.consents import CONSENTS_FILE
 from edge.store.credentials import CREDENTIALS, CREDENTIALS_FILE, PASS_KEY_FILE, PIN_KEY_FILE
@@ -147,6 +149,7 @@ def _snapshot(data: Path, databases: Mapping[str, Schema]) -> Iterator[Path]:
         for left in range(TRIES - 1, -1, -1):
             folder.mkdir(mode=0o700)
             _copy_all(data, folder, databases)
+            leave_out_shared(data, folder)
             if _keys_fit(folder, is_last_try=not left):
                 break
             shutil.rmtree(folder)
