@@ -18,10 +18,12 @@ from facegate_hub.alert_channels import FILE, load_alerts
 from facegate_hub.alerts import AlertSender
 from facegate_hub.asks import AskClerk
 from facegate_hub.commands import Commander
+from facegate_hub.community.faults import Faults
 from facegate_hub.community.terms import read_terms
 from facegate_hub.community.timekeeper import Timekeeper
 from facegate_hub.configuration import Configurations, ConfigurationServer
 from facegate_hub.devices import Attendance
+from facegate_hub.fault_watch import FaultWatch
 from facegate_hub.home_assistant import HomeAssistantPart
 from facegate_hub.ingest import Ingest
 from facegate_hub.notices import NoticeServer
@@ -72,11 +74,7 @@ class Hub:
         self.roster = RosterLog(self.engine, self.signer, approve_faces=self.signer.approve_faces)
         self.ingest = Ingest(self.engine, notary=notary(folder)) if stores_events else None
         community = open_community(folder)
-        self._threads = (
-            (Timekeeper(*community), PassGranter(*community, folder / HUB, Site(folder).doors))
-            if community
-            else ()
-        )
+        self._threads = self._beside(community, folder) if community else ()
         self._parts: tuple[TopicWorker, ...] = (
             *([self.ingest] if self.ingest else []),
             RosterServer(self.engine, self.roster),
@@ -91,6 +89,16 @@ class Hub:
         self._retention = HubRetention(self.engine, keep_days) if keep_days is not None else None
         self._alerts = alert_sender(folder, self.engine)
         self.client = SyncClient(settings, self._parts, rng=rng, most_wait_seconds=MOST_WAIT_SECONDS)
+
+    def _beside(
+        self, community: tuple[Book, Terms], folder: Path
+    ) -> tuple[Timekeeper | PassGranter | FaultWatch, ...]:
+        """Return what works for residents beside the broker: time, passes, faults."""
+        return (
+            Timekeeper(*community),
+            PassGranter(*community, folder / HUB, Site(folder).doors),
+            FaultWatch(self.engine, Faults(*community)),
+        )
 
     def waiting(self) -> dict[str, float]:
         """Return how many messages wait for each part, by its name. Any thread."""

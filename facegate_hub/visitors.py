@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from edge.policy.passes import HOST_BYTES, MAX_DOORS, Pass, PassKind, door_marks, issue
 from facegate_hub.community.book import SYSTEM, Change
 from facegate_hub.community.schema import FLATS, PASSES, PEOPLE
-from facegate_hub.community.visits import PassState, VisitKind, Visits, VisitWish, breach, refuse
+from facegate_hub.community.visits import PassState, VisitKind, VisitorPasses, VisitWish, breach, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -74,7 +74,7 @@ class PassGranter:
         for identity in wished:
             with self._book.writing() as writing:
                 self._decide(writing, identity)
-        Visits(self._book, self._terms).forget_over()
+        VisitorPasses(self._book, self._terms).forget_over()
         return len(wished)
 
     def _decide(self, writing: Writing, identity: str) -> None:

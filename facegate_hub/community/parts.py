@@ -40,7 +40,8 @@ def parts_in(connection: Connection, ticket: Ticket, asker: Asker) -> frozenset[
         case "account":
             return frozenset(_of_account(ticket, asker))
         case "system":
-            return frozenset({Part.TIME})
+            is_the_doors = ticket.kind is TicketKind.FAULT and ticket.requester is None
+            return frozenset({Part.TIME, Part.REQUESTER} if is_the_doors else {Part.TIME})
     return frozenset()
 
 

@@ -196,6 +196,16 @@ PASSES = _projection(
 """`state`: wished, granted, refused, ended; `pass_id` is what stands on the pass, `text` the mark of its
 code, which goes when it ends; `why` is the reason of a refusal, `doors` are names with commas."""
 
+FAULTS = _projection(
+    "faults",
+    _word("door"),
+    _word("rule", 32),
+    _word("ticket"),
+    _word("state", 16),
+    _whole("since"),
+)
+"""One line for each door and rule: its newest ticket, and what the door says (`state`: open, cleared)."""
+
 PROJECTIONS: dict[str, sa.Table] = {
     table.name: table
     for table in (
@@ -210,6 +220,7 @@ PROJECTIONS: dict[str, sa.Table] = {
         ANSWERS,
         NOTICES,
         PASSES,
+        FAULTS,
     )
 }
 

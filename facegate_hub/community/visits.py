@@ -84,7 +84,7 @@ class VisitPass:
     text: str | None = None
 
 
-class Visits:
+class VisitorPasses:
     """Everybody's passes. Any thread."""
 
     def __init__(self, book: Book, terms: Terms) -> None:

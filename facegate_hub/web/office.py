@@ -20,7 +20,7 @@ from facegate_hub.community.notices import Notices
 from facegate_hub.community.people import PeopleRegister
 from facegate_hub.community.surveys import Surveys
 from facegate_hub.community.tickets import Tickets
-from facegate_hub.community.visits import Visits
+from facegate_hub.community.visits import VisitorPasses
 from facegate_hub.web.ticket_pages import CHOICES
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class WebOffice:
     devices: Devices
     surveys: Surveys
     notices: Notices
-    visits: Visits
+    visits: VisitorPasses
     logins: LoginGuard
     refusals: RefusalLog
     secret: bytes
@@ -72,7 +72,7 @@ class WebOffice:
             devices=Devices(book),
             surveys=Surveys(book),
             notices=Notices(book),
-            visits=Visits(book, terms),
+            visits=VisitorPasses(book, terms),
             logins=LoginGuard(book.clock),
             refusals=RefusalLog(book.clock, _log_refusal),
             secret=hashlib.sha256(cookie.encode() + book.secret).digest(),

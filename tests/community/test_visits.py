@@ -15,7 +15,7 @@ from facegate_hub.community.parts import Asker
 from facegate_hub.community.person import erase_person
 from facegate_hub.community.schema import CONTENTS, PASSES
 from facegate_hub.community.verify import verify
-from facegate_hub.community.visits import PassState, VisitKind, Visits, VisitWish
+from facegate_hub.community.visits import PassState, VisitKind, VisitorPasses, VisitWish
 from facegate_hub.visitors import MOST_A_MINUTE, PassGranter
 from tests.community.compound import new_compound
 from tests.community.web import resident, staff
@@ -46,7 +46,7 @@ def wish(compound, hours=4.0, begins=0.0, **more):
 
 
 def visits(compound):
-    return Visits(compound.book, compound.terms)
+    return VisitorPasses(compound.book, compound.terms)
 
 
 def of(compound, name="wang"):

@@ -67,6 +67,16 @@ def upgrade() -> None:
     )
     op.create_index("devices_by_holder", "devices", ["holder"], unique=False)
     op.create_table(
+        "faults",
+        sa.Column("id", sa.String(length=80), nullable=False),
+        sa.Column("door", sa.String(length=80), nullable=True),
+        sa.Column("rule", sa.String(length=32), nullable=True),
+        sa.Column("ticket", sa.String(length=80), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=True),
+        sa.Column("since", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "flats",
         sa.Column("id", sa.String(length=80), nullable=False),
         sa.Column("building", sa.String(length=32), nullable=True),

@@ -1,0 +1,115 @@
+"""Faults that doors tell of themselves become tickets: one for each door and rule while it is not done.
+
+The door is whose ticket it is: when it says that all is well again, a ticket nobody began is withdrawn,
+one that was worked on hears of it, and one that is resolved is confirmed. Nothing of a resident's and no alarm
+ever gets here: which kinds of event may stands in `facegate_hub.fault_watch`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from edge.words import LANGUAGES, say
+from facegate_hub.community.book import SYSTEM, Change
+from facegate_hub.community.machine import (
+    OPEN,
+    Audience,
+    TicketAct,
+    TicketKind,
+    TicketState,
+)
+from facegate_hub.community.parts import Asker
+from facegate_hub.community.schema import FAULTS, TICKETS
+from facegate_hub.community.tickets import Report, Tickets, TicketWish
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from facegate_hub.community.book import Book
+    from facegate_hub.community.terms import Terms
+
+DOOR = Asker(SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class DoorFault:
+    """What is known of one door and rule: `ticket` is the number of the newest one."""
+
+    door: str
+    rule: str
+    ticket: int
+    is_open: bool
+    since: int
+
+
+class Faults:
+    """Keeps one ticket for each fault. One thread."""
+
+    def __init__(self, book: Book, terms: Terms) -> None:
+        self._book = book
+        self._tickets = Tickets(book, terms)
+
+    def all(self) -> list[DoorFault]:
+        """Return what doors told of themselves, by door."""
+        with self._book.looking() as connection:
+            rows = connection.execute(sa.select(FAULTS).order_by(FAULTS.c.id))
+            return [
+                DoorFault(row.door, row.rule, int(row.ticket), row.state == "open", row.since) for row in rows
+            ]
+
+    def update(self, faulty: Mapping[tuple[str, str], bool]) -> int:
+        """Take what is faulty now, by (door, rule); return how many tickets were opened or moved on.
+
+        What is not named is as it was.
+        """
+        known = {(one.door, one.rule): one for one in self.all()}
+        moved = 0
+        for (door, rule), is_faulty in sorted(faulty.items()):
+            old = known.get((door, rule))
+            if is_faulty and (old is None or not old.is_open):
+                self._open(door, rule, old)
+                moved += 1
+            elif not is_faulty and old is not None and old.is_open:
+                self._set(door, rule, old.ticket, "cleared")
+                moved += 1
+        return moved + self._settle()
+
+    def _open(self, door: str, rule: str, old: DoorFault | None) -> None:
+        if old is not None and self._state(old.ticket) in OPEN:
+            self._set(door, rule, old.ticket, "open")
+            return
+        text = "\n".join(f"{door}: {say(f'event.{rule}', language)}" for language in reversed(LANGUAGES))
+        report = Report(TicketKind.FAULT, "door", text, place=door, audience=Audience.ALL)
+        number, _ = self._tickets.report(DOOR, report)
+        self._set(door, rule, number, "open")
+
+    def _settle(self) -> int:
+        """End what is resolved or was never begun where the door says that all is well."""
+        moved = 0
+        for one in self.all():
+            state = None if one.is_open else self._state(one.ticket)
+            if state is TicketState.RESOLVED:
+                self._tickets.take(DOOR, one.ticket, TicketWish(TicketAct.CONFIRM))
+            elif state in {TicketState.NEW, TicketState.ASSIGNED}:
+                self._tickets.take(DOOR, one.ticket, TicketWish(TicketAct.WITHDRAW))
+            else:
+                continue
+            moved += 1
+        return moved
+
+    def _state(self, number: int) -> TicketState | None:
+        with self._book.looking() as connection:
+            query = sa.select(TICKETS.c.state).where(TICKETS.c.id == str(number))
+            state = connection.execute(query).scalar()
+        return None if state is None else TicketState(state)
+
+    def _set(self, door: str, rule: str, ticket: int, state: str) -> None:
+        with self._book.writing() as writing:
+            values: dict[str, str | int | None] = {"door": door, "rule": rule, "ticket": str(ticket)}
+            values |= {"state": state, "since": writing.at}
+            changed = Change(FAULTS, f"{door}:{rule}", values)
+            kind = "ticket.faulty" if state == "open" else "ticket.cleared"
+            writing.enter(SYSTEM, kind, f"ticket:{ticket}", changed, rule=rule)

@@ -1,0 +1,110 @@
+"""Looks through stored events for what doors say of their own health: tickets that open and end themselves.
+
+Only what a door reports of its own parts counts. No event of a resident and no alarm is ever read here: a
+silent alarm must not show anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from edge.events import KINDS, Kind
+from facegate_hub.clerk import is_door
+from facegate_hub.database import reading
+from facegate_hub.tables import EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.engine import Engine
+
+    from facegate_hub.community.faults import Faults
+
+LOG = logging.getLogger(__name__)
+
+WATCHED = (
+    Kind.HEALTH_CAMERA,
+    Kind.HEALTH_PICTURE,
+    Kind.HEALTH_READER,
+    Kind.HEALTH_CREDENTIALS,
+    Kind.HEALTH_CLOCK,
+)
+"""Each says in `state` whether all is well again."""
+LOOK_SECONDS = 5.0
+LASTS_SECONDS = 120.0
+"""A fault that is over sooner is no work for anybody."""
+BACK_DAYS = 7
+"""How far back a hub that starts anew looks."""
+
+
+class FaultWatch:
+    """Keeps the tickets of faults up to date, in a thread of its own."""
+
+    def __init__(self, engine: Engine, faults: Faults, now: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._faults = faults
+        self._now = now
+        self._states: dict[tuple[str, str], tuple[str, bool]] = {}
+        """By door and kind: when by the door's clock, and whether it was faulty then."""
+        self._faulty_since: dict[tuple[str, str], float] = {}
+        self._since = datetime.fromtimestamp(now(), UTC) - timedelta(days=BACK_DAYS)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hub-faults", daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End within a moment."""
+        self._ended.set()
+        self._thread.join(5.0)
+
+    def look(self) -> int:
+        """Read what is new, move tickets on, and return how many."""
+        self._read()
+        now = self._now()
+        lasting = {}
+        for key, (_, is_faulty) in self._states.items():
+            if not is_faulty:
+                self._faulty_since.pop(key, None)
+                lasting[key] = False
+            elif now - self._faulty_since.setdefault(key, now) >= LASTS_SECONDS:
+                lasting[key] = True
+        return self._faults.update(lasting)
+
+    def _read(self) -> None:
+        began = datetime.fromtimestamp(self._now(), UTC)
+        wanted = (EVENTS.c.kind.in_([str(kind) for kind in WATCHED]), EVENTS.c.at >= self._since.isoformat())
+        query = sa.select(EVENTS.c.device, EVENTS.c.kind, EVENTS.c.at, EVENTS.c.body).where(*wanted)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query.order_by(EVENTS.c.at, EVENTS.c.seq)).all()
+        for row in rows:
+            key, known = (row.device, row.kind), self._states.get((row.device, row.kind), ("", False))
+            if row.at >= known[0] and is_door(row.device):
+                self._states[key] = (row.at, _is_faulty(row.kind, row.body))
+        # Doors that were away send later what happened before: a day back is looked at again each time.
+        self._since = max(self._since, began - timedelta(days=1))
+
+    def _run(self) -> None:
+        while not self._ended.wait(LOOK_SECONDS):
+            try:
+                self.look()
+            except Exception:  # the thread's outermost loop: the next look may work
+                LOG.exception("faults of doors could not be looked at; tried again")
+
+
+def _is_faulty(kind: str, body: str) -> bool:
+    """Return whether a door said that something of its own is not well."""
+    try:
+        state = json.loads(body)["data"].get("state")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return isinstance(state, str) and state not in KINDS[Kind(kind)].well_states

@@ -1,0 +1,148 @@
+"""A dead camera opens its own ticket and closes it; nothing of a resident's and no alarm ever does."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from edge.events import KINDS, EventGroup, Kind
+from facegate_hub.community.faults import Faults
+from facegate_hub.community.machine import TicketAct, TicketState
+from facegate_hub.community.schema import TICKETS
+from facegate_hub.community.verify import verify
+from facegate_hub.fault_watch import LASTS_SECONDS, WATCHED, FaultWatch
+from facegate_hub.tables import EVENTS, open_tables
+from tests.community.compound import new_compound
+
+A, S = TicketAct, TicketState
+
+
+class Site:
+    def __init__(self, folder):
+        self.compound = new_compound(folder)
+        self.engine = open_tables(f"sqlite:///{folder / 'hub.db'}")
+        self.faults = Faults(self.compound.book, self.compound.terms)
+        self.number = 0
+        self.start()
+
+    def start(self):
+        clock = self.compound.clock
+        self.watch = FaultWatch(self.engine, self.faults, lambda: clock.now().timestamp())
+
+    def hear(self, state, door="gate", kind="health.camera", ago=0, **more):
+        self.number += 1
+        at = (self.compound.clock.now() - timedelta(seconds=ago)).isoformat()
+        row = {
+            "device": door,
+            "stream": "s",
+            "seq": self.number,
+            "at": at,
+            "kind": kind,
+            "prev": "",
+            "hash": "",
+        }
+        with self.engine.begin() as connection:
+            body = json.dumps({"data": {"state": state}, **more})
+            connection.execute(sa.insert(EVENTS).values(**row, body=body))
+
+    def look(self, after=LASTS_SECONDS + 1):
+        self.watch.look()
+        self.compound.clock.advance(after)
+        self.watch.look()
+
+    def states(self):
+        with self.compound.book.looking() as connection:
+            query = sa.select(TICKETS.c.state).order_by(TICKETS.c.number)
+            return list(connection.execute(query).scalars())
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+def test_a_dead_camera_opens_one_ticket_and_ends_it_when_nobody_had_begun(site):
+    site.hear("lost")
+    site.look()
+    site.hear("lost")
+    site.look()
+    site.start()
+    site.look()
+    assert site.states() == ["new"]
+    site.hear("back")
+    site.look()
+    assert site.states() == ["withdrawn"]
+    site.hear("lost")
+    site.look()
+    assert site.states() == ["withdrawn", "new"]
+
+
+def test_what_is_over_in_a_moment_is_no_work_for_anybody(site):
+    site.hear("lost")
+    site.look(after=30)
+    site.hear("back")
+    site.look()
+    assert site.states() == []
+
+
+def test_what_was_worked_on_is_confirmed_by_the_door_when_it_is_resolved(site):
+    site.hear("lost")
+    site.look()
+    act = site.compound.act
+    act("dora", 1, A.ASSIGN, assignee="technician-1")
+    act("technician-1", 1, A.START)
+    site.hear("back")
+    site.look()
+    assert site.states() == ["working"]
+    act("technician-1", 1, A.RESOLVE, text="new cable", cause="wear")
+    site.look()
+    assert site.states() == ["confirmed"]
+    sheet = site.compound.tickets.sheet(site.compound.asker("zhao"), 1)
+    assert [step.act for step in sheet.steps][-3:] == ["cleared", "resolve", "confirm"]
+    with site.compound.book.looking() as connection:
+        assert verify(connection, site.compound.book.sealer).problems == []
+
+
+def test_a_resolved_fault_that_is_still_there_is_not_confirmed(site):
+    site.hear("lost")
+    site.look()
+    site.compound.act("dora", 1, A.ASSIGN, assignee="technician-1")
+    site.compound.act("technician-1", 1, A.START)
+    site.compound.act("technician-1", 1, A.RESOLVE, text="looked at it", cause="unknown")
+    site.look()
+    assert site.states() == ["resolved"]
+
+
+def test_each_door_and_kind_has_a_ticket_of_its_own_and_no_limit_of_a_day_is_met(site):
+    for number in range(12):
+        site.hear("lost", door=f"door-{number}")
+    site.hear("lost", kind="health.reader")
+    site.look()
+    assert site.states() == ["new"] * 13
+
+
+def test_events_that_come_late_and_nonsense_change_nothing(site):
+    site.hear("lost", ago=60)
+    site.hear("back", ago=30)
+    site.hear("lost", ago=90)
+    site.hear(["lost"])
+    site.hear(7)
+    site.hear("lost", door="../x")
+    site.look()
+    assert site.states() == []
+
+
+def test_no_alarm_and_nothing_of_a_residents_is_ever_read(site):
+    for kind in WATCHED:
+        assert KINDS[kind].group is EventGroup.HEALTH
+        assert not KINDS[kind].is_silent
+        assert KINDS[kind].well_states
+        assert not kind.startswith(("alarm.", "access.", "resident."))
+    for kind in Kind:
+        if kind not in WATCHED:
+            site.hear("lost", kind=str(kind), resident="anna-17")
+    site.look()
+    assert site.states() == []
