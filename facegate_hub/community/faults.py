@@ -1,7 +1,7 @@
 """Faults that doors tell of themselves become tickets: one for each door and rule while it is not done.
 
 The door is whose ticket it is: when it says that all is well again, a ticket nobody began is withdrawn,
-one that was worked on hears of it, and one that is resolved is confirmed. Nothing of a resident's and no alarm
+one that was worked on hears of it, one that is resolved is confirmed. Nothing of a resident's and no alarm
 ever gets here: which kinds of event may stands in `facegate_hub.fault_watch`.
 """
 
