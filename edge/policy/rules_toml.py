@@ -34,7 +34,8 @@ class _Table(BaseModel):
 
 class _Level(_Table):
     doors: list[str] = Field(default=[ANY], min_length=1)
-    schedule: str = "always"
+    schedule: str | None = None
+    """No default: what is forgotten here must not open by night."""
     methods: list[Method] | None = Field(default=None, min_length=1)
     passes_lockdown: bool = False
     is_first_person: bool = True
@@ -82,7 +83,7 @@ class _Rules(_Table):
     holidays: _Holidays | None = None
     special_days: dict[date, str] = {}
     schedules: dict[str, Days] = {}
-    levels: dict[str, _Level] = {"resident": _Level()}
+    levels: dict[str, _Level] = {"resident": _Level(schedule=ALWAYS.name)}
     groups: dict[str, _Group] = {}
     disabled: dict[str, DisableReason] = {}
     doors: dict[str, _Door] = {}
@@ -90,10 +91,17 @@ class _Rules(_Table):
     lockout: _Lockout = _Lockout()
 
 
-def parse_rules(text: str, source: str = "rules.toml", time_zone: str = "UTC") -> RuleBook:
+def parse_rules(
+    text: str,
+    source: str = "rules.toml",
+    time_zone: str = "UTC",
+    forgiven: Callable[[str], object] | None = None,
+) -> RuleBook:
     """Return the rules written in `text`; `time_zone` is the site's where the text names none.
 
-    Raises `ConfigError` listing every mistake at once.
+    Raises `ConfigError` listing every mistake at once. A level without a schedule is one; a door that
+    starts goes on with such a file of an earlier version, in which it meant `always`, and `forgiven`
+    hears of each.
     """
     try:
         rules = _Rules.model_validate(tomllib.loads(text))
@@ -101,7 +109,7 @@ def parse_rules(text: str, source: str = "rules.toml", time_zone: str = "UTC") -
         raise ConfigError(f"{source}: {error}") from error
     except ValidationError as error:
         raise _refusal(source, [_mistake(item) for item in error.errors()]) from error
-    return _Builder(rules, time_zone).build(source)
+    return _Builder(rules, time_zone, forgiven).build(source)
 
 
 def _refusal(source: str, mistakes: Iterable[str]) -> ConfigError:
@@ -136,8 +144,11 @@ def _passback(table: _Passback | None) -> PassbackRule:
 class _Builder:
     """Checks what goes across tables, collecting mistakes, and builds the values."""
 
-    def __init__(self, rules: _Rules, time_zone: str) -> None:
+    def __init__(
+        self, rules: _Rules, time_zone: str, forgiven: Callable[[str], object] | None = None
+    ) -> None:
         self._rules = rules
+        self._forgiven = forgiven
         self._zone_name = rules.time_zone or time_zone
         self._mistakes: list[str] = []
         self._schedules = {"always": ALWAYS, "never": NEVER}
@@ -253,11 +264,18 @@ class _Builder:
             )
         return NEVER if door.schedule is None else self._find_schedule(f"doors.{name}", door.schedule)
 
+    def _level_hours(self, name: str, level: _Level) -> Schedule:
+        if level.schedule is not None:
+            return self._find_schedule(f"levels.{name}", level.schedule)
+        way_out = 'missing; write when it opens: the name of a schedule ("always" means day and night)'
+        (self._forgiven or self._mistakes.append)(f"levels.{name}.schedule: {way_out}")
+        return ALWAYS
+
     def _level(self, name: str, level: _Level) -> Level:
         return Level(
             name=name,
             doors=frozenset(level.doors),
-            schedule=self._find_schedule(f"levels.{name}", level.schedule),
+            schedule=self._level_hours(name, level),
             methods=frozenset(level.methods or {ANY}),
             passes_lockdown=level.passes_lockdown,
             is_first_person=level.is_first_person,

@@ -22,21 +22,24 @@ if TYPE_CHECKING:
     from edge.config.settings import Settings
 
 
-def require_startable(settings: Settings) -> None:
-    """Raise one `ConfigError` that lists every mistake, if there is any."""
-    found = problems(settings)
+def require_startable(settings: Settings, forgiven: Callable[[str], object] | None = None) -> None:
+    """Raise one `ConfigError` that lists every mistake, if there is any.
+
+    `forgiven` hears of what a door that starts takes from a rules file of an earlier version.
+    """
+    found = problems(settings, forgiven)
     if found:
         count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
         raise ConfigError("\n  ".join([f"the door cannot start with these settings: {count}", *found]))
 
 
-def problems(settings: Settings) -> list[str]:
+def problems(settings: Settings, forgiven: Callable[[str], object] | None = None) -> list[str]:
     """Return what is wrong with settings that are well formed, one text each; opens no device."""
     checks: list[Callable[[], object]] = [
         lambda: check_source(settings.camera.source),
         lambda: _model(settings),
         lambda: _matcher(settings.recognition.matcher),
-        lambda: load_book(settings),
+        lambda: load_book(settings, forgiven),
         lambda: decode_keys(settings.access.pass_keys),
         lambda: sensor_wirings(settings),
         lambda: door_settings(settings),

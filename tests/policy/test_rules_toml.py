@@ -32,6 +32,7 @@ holiday = []
 early = ["06:00-08:00"]
 
 [levels.resident]
+schedule = "always"
 
 [levels.cleaner]
 doors = ["north", "garage"]
@@ -39,6 +40,7 @@ schedule = "cleaning"
 methods = ["card", "pin"]
 
 [levels.rescue]
+schedule = "always"
 passes_lockdown = true
 
 [groups.family-12]
@@ -253,7 +255,9 @@ def test_strict_liveness_is_read_by_level_and_by_schedule():
         [schedules.night]
         daily = ["22:00-06:00"]
         [levels.resident]
+        schedule = "always"
         [levels.vault]
+        schedule = "always"
         liveness = "strict"
         """
     )
@@ -274,3 +278,16 @@ def test_strict_liveness_is_read_by_level_and_by_schedule():
 def test_a_mistake_about_liveness_is_named(text, said):
     with pytest.raises(ConfigError, match=said):
         parse_rules(text)
+
+
+def test_a_level_says_when_it_opens_and_only_a_door_that_starts_forgives_an_old_file():
+    old = "[levels.resident]\n[levels.cleaner]\ndoors = ['north']"
+    assert mistakes(old) == [
+        f"levels.{name}.schedule: missing; write when it opens: the name of a schedule "
+        '("always" means day and night)'
+        for name in ("resident", "cleaner")
+    ]
+    forgiven: list[str] = []
+    book = parse_rules(old, forgiven=forgiven.append)
+    assert [level.schedule.name for level in book.levels.values()] == ["always", "always"]
+    assert len(forgiven) == 2

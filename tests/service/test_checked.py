@@ -65,7 +65,7 @@ def test_everything_is_listed_at_once(written):
 
 def test_a_byte_order_mark_is_skipped_in_settings_and_rules(written, tmp_path):
     rules = tmp_path / "rules.toml"
-    rules.write_bytes(codecs.BOM_UTF8 + b"[levels.resident]\n")
+    rules.write_bytes(codecs.BOM_UTF8 + b"[levels.resident]\nschedule = 'always'\n")
     file = written(f'[access]\nrules = "{rules}"')
     file.write_bytes(codecs.BOM_UTF8 + file.read_bytes().replace(b"\n", b"\r\n"))
     assert problems(load_settings(file)) == []

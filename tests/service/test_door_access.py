@@ -52,6 +52,7 @@ rules = "{rules}"
 """
 RULES = """
 [levels.resident]
+schedule = "always"
 [levels.cleaner]
 schedule = "mornings"
 [schedules.mornings]

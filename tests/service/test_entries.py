@@ -43,6 +43,7 @@ CONTACT = '[sensors.contact]\npin = 22\ncontact = "no"\n[sensors.rex]\npin = 23\
 TIMED = '[passback]\nkind = "timed"\nseconds = 60\n'
 FIRST_IN = """
 [levels.resident]
+schedule = "always"
 [doors.gate]
 mode = "first_person_in"
 schedule = "always"

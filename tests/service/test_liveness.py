@@ -168,7 +168,7 @@ class TestMaking:
 
 def test_rules_that_ask_for_a_challenge_do_not_go_with_liveness_switched_off(tmp_path):
     rules = tmp_path / "rules.toml"
-    rules.write_text('[levels.resident]\nliveness = "strict"\n')
+    rules.write_text('[levels.resident]\nschedule = "always"\nliveness = "strict"\n')
     settings = SimpleNamespace(
         access=SimpleNamespace(rules=rules),
         lock=SimpleNamespace(unlock_seconds=5.0, extended_unlock_seconds=15.0),

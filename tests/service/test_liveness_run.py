@@ -36,7 +36,7 @@ def test_who_must_answer_is_not_let_in_where_nobody_can_ask(tmp_path):
     need_models("faceplugin")
     clip = record_walk_ups(tmp_path / "walk-up.avi", 1, 2)
     rules = tmp_path / "rules.toml"
-    rules.write_text('[levels.resident]\nliveness = "strict"\n')
+    rules.write_text('[levels.resident]\nschedule = "always"\nliveness = "strict"\n')
     door = Door(tmp_path, CONFIG.format(clip=clip, rules=rules, port=free_port()))
     try:
         door.wait_for(is_kind("service.started"))

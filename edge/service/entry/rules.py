@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from edge.service.entry.kept import Credentials, KnownResidents, ModeFile
 from edge.service.entry.lease import RosterLease
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
     from typing import Any
@@ -33,19 +35,24 @@ if TYPE_CHECKING:
     from edge.runtime.clock_trust import TrustedTime
     from edge.store.residents import ResidentStore
 
+logger = logging.getLogger(__name__)
+
 SIGNED_WITHIN = timedelta(minutes=2)
 """How far the property's clock and the door's may be apart to vouch for each other."""
 
 
-def load_book(settings: Settings) -> RuleBook:
-    """Return the rules of the site. Raises `ConfigError` listing every mistake in the rules file."""
+def load_book(settings: Settings, forgiven: Callable[[str], object] | None = None) -> RuleBook:
+    """Return the rules of the site. Raises `ConfigError` listing every mistake in the rules file.
+
+    `forgiven` hears of what a door that starts takes from a file of an earlier version.
+    """
     path, lock = settings.access.rules, settings.lock
     book = RuleBook()
     if path is not None:
         from edge.policy.rules_toml import parse_rules  # noqa: PLC0415 - only doors with rules pay for it
 
         try:
-            book = parse_rules(read_text(path), str(path), settings.door.timezone)
+            book = parse_rules(read_text(path), str(path), settings.door.timezone, forgiven)
         except OSError as error:
             raise ConfigError(f"access.rules: {path} cannot be read: {error}") from error
     if book.is_ever_strict and not settings.panel.has_screen:
@@ -103,7 +110,7 @@ class DoorRules:
         self.credentials = Credentials(data, decode_keys(settings.access.pass_keys), self._credentials_health)
         states = {"synced", "restored"} if settings.access.has_rtc else {"synced"}
         self._guard = ClockGuard(time.floor or EPOCH, frozenset(states))
-        self._began = load_book(settings)
+        self._began = load_book(settings, lambda what: logger.error("%s: %s", settings.access.rules, what))
         self._lease = self._leased(store)
         find = self._lease.find if self._lease is not None else KnownResidents(store).find
         rules = AccessRules(self._began, settings.door.id, find, self._guard)
