@@ -53,6 +53,35 @@ class RosterPeople:
             texts = connection.execute(sa.select(ROSTER.c.text)).scalars()
             return sorted({level for text in texts for level in json.loads(text).get("access_levels", ())})
 
+    def search(self, wanted: str, count: int = 50, after: str = "") -> list[RosterPerson]:
+        """Return people whose number or name contains `wanted`, by id, those after an id."""
+        query = sa.select(ROSTER).where(ROSTER.c.id > after).order_by(ROSTER.c.id)
+        if wanted:
+            quoted = json.dumps(wanted, ensure_ascii=False)[1:-1]
+            has = (
+                column.icontains(text, autoescape=True)
+                for column, text in ((ROSTER.c.id, wanted), (ROSTER.c.text, quoted))
+            )
+            query = query.where(sa.or_(*has))
+        found: list[RosterPerson] = []
+        with reading(self._engine) as connection:
+            for row in connection.execute(query):
+                person = _person(row)
+                if wanted.lower() in f"{person.id}\n{person.record['name']}".lower():
+                    found.append(person)
+                if len(found) == count:
+                    break
+        return found
+
+    def some(self, ids: list[str]) -> dict[str, RosterPerson]:
+        """Return those of these people who are in the roster, by id."""
+        found: dict[str, RosterPerson] = {}
+        with reading(self._engine) as connection:
+            for begin in range(0, len(ids), AT_ONCE):
+                query = sa.select(ROSTER).where(ROSTER.c.id.in_(ids[begin : begin + AT_ONCE]))
+                found |= {row.id: _person(row) for row in connection.execute(query)}
+        return found
+
     def one(self, person: str) -> RosterPerson | None:
         """Return somebody who is in the roster; None: nobody of this id is."""
         with reading(self._engine) as connection:

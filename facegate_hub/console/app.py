@@ -19,6 +19,7 @@ from facegate_hub.console import (
 from facegate_hub.console.views_alarms import AlarmPages
 from facegate_hub.console.views_doors import DoorPages
 from facegate_hub.console.views_entries import EntryPages
+from facegate_hub.console.views_roster import RosterPages
 from facegate_hub.web.application import PageRow, make_application
 from facegate_hub.web.asking import ANYBODY, Who
 from facegate_hub.web.office import WebOffice
@@ -82,6 +83,7 @@ DOOR_MENU: tuple[tuple[str, str, Right], ...] = (
     ("/doors", "menu.doors", Right.DOORS),
     ("/alarms", "menu.alarms", Right.DOORS),
     ("/entries", "menu.entries", Right.DOORS),
+    ("/access", "menu.access", Right.PEOPLE),
 )
 
 
@@ -96,9 +98,10 @@ def make_console(book: Book, terms: Terms, url: str, doors: DoorsDesk | None = N
 
 
 def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
-    """Return the pages of doors, alarms and entries."""
+    """Return the pages of doors, alarms, entries and who may enter."""
     doors, alarms, entries = DoorPages(desk), AlarmPages(desk), EntryPages(desk)
-    seen = _with(Right.DOORS)
+    roster = RosterPages(desk)
+    seen, people = _with(Right.DOORS), _with(Right.PEOPLE)
     return (
         ("/doors", GET, seen, doors.doors),
         ("/doors/enter", POST, seen, doors.enter),
@@ -107,4 +110,9 @@ def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
         ("/alarms", POST, seen, alarms.see_to),
         ("/entries", GET, seen, entries.entries),
         ("/entries.csv", GET, seen, entries.table),
+        ("/access", GET, people, roster.people),
+        ("/access", POST, people, roster.save),
+        ("/access/load", POST, people, roster.load),
+        ("/access/{person:path}/remove", POST, people, roster.remove),
+        ("/access/{person:path}", GET, people, roster.person),
     )

@@ -8,6 +8,8 @@ import json
 import threading
 import time
 from contextlib import closing, contextmanager
+from html import unescape
+from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
@@ -263,3 +265,85 @@ def test_who_may_not_take_the_history_along_gets_none(gate):
     desk = entered(gate)
     assert desk.get("/entries").status_code == 200
     assert desk.get("/entries.csv").status_code in (403, 409, 422)
+
+
+def test_somebody_moves_in_is_extended_and_moves_out(gate):
+    """Each in the actor's name; the roster that doors follow is what changes."""
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    desk.get("/access")
+    new = {"id": "3栋1203", "name": "王安娜", "levels": "resident,pool", "valid_until": "2027-03-31"}
+    desk.send("/access", **new)
+    assert "王安娜" in desk.page
+    record = gate.desk.looking.people.one("3栋1203").record
+    assert record["access_levels"] == ["resident", "pool"]
+    assert record["valid_until"] == "2027-03-31T16:00:00+00:00"  # the day's end in Shanghai
+    desk.send("/access", valid_until="2027-04-30")
+    assert gate.desk.looking.people.one("3栋1203").record["valid_until"].startswith("2027-04-30")
+    assert 'value="2027-04-30"' in desk.page
+    remove = f"/access/{quote('3栋1203')}/remove"
+    desk.send(remove, again="3栋1204")
+    assert desk.status == 422
+    assert gate.desk.looking.people.one("3栋1203") is not None
+    desk.get(f"/access/{quote('3栋1203')}")
+    desk.send(remove, again="3栋1203")
+    assert gate.desk.looking.people.one("3栋1203") is None
+    assert any("mei" in str(one) for one in gate.desk.looking.signer.audit(50)[0])
+
+
+def test_a_number_that_is_taken_is_not_overwritten(gate):
+    """Whoever moves in gets a number of their own."""
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    for name in ("Anna", "Otto"):
+        desk.get("/access")
+        desk.send("/access", id="p-1", name=name)
+    assert desk.status == 422
+    assert gate.desk.looking.people.one("p-1").record["name"] == "Anna"
+
+
+def test_people_are_found_by_a_part_of_number_or_name_and_paged(gate):
+    """Not by what else their record holds, and not by what a database takes for a pattern."""
+    people = [{"id": f"p{n:03}", "name": "王安娜" if n == 77 else f"P {n}"} for n in range(120)]
+    gate.desk.looking.import_people([*people, {"id": "50%", "name": "Half"}])
+    desk = gate.logged_in("dora")
+    assert desk.get("/access").text.count("<li><span>") == 50
+    assert desk.page.count("after=") == 1
+    for wanted, found in (("安娜", 1), ("p07", 10), ("P%", 0), ("resident", 0), ("50%", 1), ("HALF", 1)):
+        assert desk.get(f"/access?q={quote(wanted)}").text.count("<li><span>") == found, wanted
+
+
+def test_a_list_is_looked_at_before_it_changes_anything(gate):
+    """Bad lines are named, and then nothing is changed; Chinese headings are understood."""
+    gate.desk.looking.import_people([{"id": "p-1", "name": "Anna"}])
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    desk.get("/access")
+    bad = "编号,姓名,失效日期\np-1,Anna,2027-01-01\n,Otto,\np-3,,\np-4,D,soon\n"
+    desk.send("/access/load", _files={"file": ("a.csv", bad.encode())})
+    assert desk.status == 422
+    assert all(f"line {n}" in desk.page for n in (3, 4, 5))
+    desk.get("/access")
+    good = "编号,姓名\n" + "p-1,Anne\n" + "".join(f"q{n},Q {n}\n" for n in range(5_000))
+    desk.send("/access/load", _files={"file": ("a.csv", good.encode("utf-8-sig"))})
+    assert "5001 people read: 5000 new, 1 changed" in desk.page
+    assert gate.desk.looking.roster().count == 1
+    csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
+    text = unescape(desk.page.split("hidden>")[1].split("</textarea>")[0])
+    desk.client.post("/access/load", data={"csrf": csrf, "sure": "1", "text": text})
+    assert gate.desk.looking.roster().count == 5_001
+    assert gate.desk.looking.people.one("p-1").record["name"] == "Anne"
+
+
+def test_the_desk_without_a_name_at_the_signer_changes_nobody(gate):
+    """It looks people up; the roster decides who gets in."""
+    gate.desk.looking.import_people([{"id": "p-1", "name": "Anna"}])
+    desk = gate.logged_in("dora")
+    desk.get("/access/p-1")
+    csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
+    for path, fields in (
+        ("/access", {"id": "p-1", "name": "Otto"}),
+        ("/access/p-1/remove", {"again": "p-1"}),
+    ):
+        assert desk.client.post(path, data={"csrf": csrf, **fields}).status_code == 422
+    assert gate.desk.looking.people.one("p-1").record["name"] == "Anna"

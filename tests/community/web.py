@@ -23,7 +23,7 @@ URL = "https://testserver"
 
 
 class Forms(HTMLParser):
-    """Collects every form of a page: where it goes, and what it sends when nobody touches it."""
+    """Collects every form that is sent: where it goes, and what it sends when nobody touches it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +32,8 @@ class Forms(HTMLParser):
     def handle_starttag(self, tag, attributes):
         given = dict(attributes)
         if tag == "form":
-            self.found.append((given.get("action", ""), {}))
+            place = given.get("action", "") if given.get("method") == "post" else ""
+            self.found.append((place, {}))
         elif tag == "input" and self.found and given.get("name"):
             self.found[-1][1][given["name"]] = given.get("value") or ""
 

@@ -1,0 +1,155 @@
+"""Who may enter: found by number or name, moved in and out, extended, imported with a look first."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import CommunityRefused, SyncError
+from edge.identity import access_levels, person_name, resident_id
+from edge.words import message
+from facegate_hub.console.views_doors import told
+from facegate_hub.sheets import read_people
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from facegate_hub.console.doors_desk import DoorsDesk
+    from facegate_hub.people import RosterPerson
+    from facegate_hub.web.asking import PageAsk
+
+PAGE_ROWS = 50
+SHOWN = 20
+"""Of those that an import adds or changes, as many are named."""
+
+
+class RosterPages:
+    """The pages of a site's roster, over the desk of its doors."""
+
+    def __init__(self, desk: DoorsDesk) -> None:
+        self._desk = desk
+
+    def people(self, ask: PageAsk) -> Response:
+        """Return people whose number or name contains what is looked for, a page at a time."""
+        wanted = ask.request.query_params.get("q", "").strip()[:64]
+        after = ask.request.query_params.get("after", "")[:128]
+        found = self._desk.looking.people.search(wanted, PAGE_ROWS + 1, after)
+        return ask.page(
+            "roster.html",
+            people=found[:PAGE_ROWS],
+            wanted=wanted,
+            then=found[PAGE_ROWS - 1].id if len(found) > PAGE_ROWS else "",
+            count=self._desk.looking.roster().count,
+            actor=self._desk.known(ask.token),
+            is_over=lambda one: _is_over(ask, one.record.get("valid_until")),
+        )
+
+    def person(self, ask: PageAsk) -> Response:
+        """Return one person: rights, where their face is known, and their newest events."""
+        found = self._person(ask)
+        return ask.page(
+            "roster_person.html",
+            person=found,
+            faces=self._desk.looking.faces.found(person=found.id),
+            since=_day(ask, found.record.get("valid_from"), 0),
+            until=_day(ask, found.record.get("valid_until"), 1),
+            actor=self._desk.known(ask.token),
+        )
+
+    def save(self, ask: PageAsk) -> Response:
+        """Add somebody, or change their name, levels and days; the signer is asked in the actor's name."""
+        identity = resident_id(ask.form.get("id", ""))
+        before = self._desk.looking.people.one(identity)
+        if before is not None and "is_new" in ask.form:
+            raise CommunityRefused(message("community.refused.taken", id=identity))
+        record = {} if before is None else dict(before.record)
+        record |= {
+            "id": identity,
+            "name": person_name(ask.form.get("name", "")),
+            "access_levels": list(access_levels(ask.form.get("levels", ""))),
+        }
+        days = {
+            "valid_from": _moment(ask, ask.form.get("valid_from", ""), 0),
+            "valid_until": _moment(ask, ask.form.get("valid_until", ""), 1),
+        }
+        if days["valid_from"] and days["valid_until"] and days["valid_from"] >= days["valid_until"]:
+            raise CommunityRefused(message("panel.times_crossed"))
+        record = {name: value for name, value in (record | days).items() if value not in (None, [])}
+        try:
+            with self._desk.acting(ask.token) as staff:
+                staff.import_people([record])
+        except SyncError as error:
+            return told(ask, ask.say("failed"), str(error), status=409)
+        return ask.to(f"/access/{identity}")
+
+    def remove(self, ask: PageAsk) -> Response:
+        """Let somebody move out: every door erases their face. Their number is typed once more."""
+        found = self._person(ask)
+        if ask.form.get("again", "").strip() != found.id:
+            raise CommunityRefused(message("community.refused.again", id=found.id))
+        try:
+            with self._desk.acting(ask.token) as staff:
+                staff.remove([found.id])
+        except SyncError as error:
+            return told(ask, ask.say("failed"), str(error), status=409)
+        return ask.to("/access")
+
+    def load(self, ask: PageAsk) -> Response:
+        """Show what a list would change, or do it."""
+        text = ask.files[0] if ask.files else ask.form.get("text", "").encode()
+        try:
+            records = read_people(text, zone=ask.office.terms.zone)
+            known = self._desk.looking.people.some([one["id"] for one in records])
+            if "sure" in ask.form:
+                with self._desk.acting(ask.token) as staff:
+                    done = staff.import_people(records)
+                return told(ask, ask.say("access.loaded", count=done.read), "", went_well=True)
+        except SyncError as error:
+            return told(ask, ask.say("access.not_loaded"), str(error), status=422)
+        fresh = [one for one in records if one["id"] not in known]
+        changed = [one for one in records if _differs(one, known.get(one["id"]))]
+        return ask.page(
+            "roster_load.html",
+            read=len(records),
+            fresh=fresh[:SHOWN],
+            fresh_count=len(fresh),
+            changed=changed[:SHOWN],
+            changed_count=len(changed),
+            text=text.decode("utf-8-sig"),
+            actor=self._desk.known(ask.token),
+        )
+
+    def _person(self, ask: PageAsk) -> RosterPerson:
+        identity = str(ask.request.path_params["person"])
+        found = self._desk.looking.people.one(identity)
+        if found is None:
+            raise CommunityRefused(message("error.no_resident", id=identity[:64]))
+        return found
+
+
+def _differs(record: dict[str, Any], known: RosterPerson | None) -> bool:
+    return known is not None and any(known.record.get(name) != value for name, value in record.items())
+
+
+def _is_over(ask: PageAsk, until: str | None) -> bool:
+    return until is not None and datetime.fromisoformat(until).timestamp() <= ask.now
+
+
+def _day(ask: PageAsk, moment: str | None, ends: int) -> str:
+    """Return the day of a moment as a form has it; with `ends` 1 midnight is the end of the day before."""
+    if moment is None:
+        return ""
+    at = datetime.fromisoformat(moment).astimezone(ask.office.terms.zone)
+    return (at - timedelta(microseconds=ends)).date().isoformat()
+
+
+def _moment(ask: PageAsk, day: str, more_days: int) -> str | None:
+    """Return when the site's day begins, or with one more day when it ends. Raises `CommunityRefused`."""
+    if not day.strip():
+        return None
+    try:
+        begins = date.fromisoformat(day.strip()) + timedelta(days=more_days)
+        at = datetime.combine(begins, time(), tzinfo=ask.office.terms.zone)
+        return at.astimezone(UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError) as error:
+        raise CommunityRefused(message("error.time", text=day[:40])) from error
