@@ -14,6 +14,12 @@ def memory_mb() -> tuple[float, float]:
     return _mib(lines["VmRSS"]), _mib(lines["VmHWM"])
 
 
+def private_mb() -> float:
+    """Return the memory that this process shares with nobody, in MiB: the rest are mapped libraries."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
+    return round(_mib(lines["Private_Clean"]) + _mib(lines["Private_Dirty"]), 1)
+
+
 def open_files() -> int:
     """Return how many files this process has open."""
     return sum(1 for _ in Path("/proc/self/fd").iterdir())

@@ -15,7 +15,8 @@ from edge.camera.file import VideoFile
 from edge.faces.liveness.load import LivenessWish, load_liveness
 from edge.replay.door import Recognition, ReplayDoor
 from edge.replay.gallery import default_cache, load_folders
-from edge.replay.process import memory_mb
+from edge.replay.process import memory_mb, private_mb
+from edge.runtime.memory import give_back, keep_one_heap
 from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def main(clip: str, fpir: str, mode: str, liveness: Mode, galleries: list[str]) 
     """Replay `clip` and print one JSON line; `cold` stops after the first frame with an answer."""
     from edge.enrol.shots import ShotTaker  # noqa: PLC0415 - only when the cache is cold
 
+    keep_one_heap()
     models = open_models()
     folders = load_folders(
         [Path(folder) for folder in galleries],
@@ -43,6 +45,7 @@ def main(clip: str, fpir: str, mode: str, liveness: Mode, galleries: list[str]) 
         models.embedder,
         lambda line: sys.stderr.write(f"{line}\n"),
     )
+    give_back()  # as the service does once a minute
     ready_mb, _ = memory_mb()
     door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, loaded.check))
     camera = VideoFile(Path(clip), threads=1)
@@ -59,6 +62,7 @@ def _print(door: ReplayDoor, decisions: list[Decision], residents: int, ready_mb
 
     found = clip_figures(door.figures, decisions)
     found |= {"residents": residents, "rss_ready_mb": ready_mb, "rss_peak_mb": memory_mb()[1]}
+    found |= {"private_mb": private_mb()}
     print(json.dumps(found))  # noqa: T201 - the parent process reads it
 
 

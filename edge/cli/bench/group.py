@@ -134,7 +134,8 @@ def _table(report: dict[str, Any]) -> str:
         "  wall ms a frame: p50 {wall_ms_p50}, p95 {wall_ms_p95}, p99 {wall_ms_p99};"
         " {frames_per_s} frames/s".format(**ours),
         "  CPU ms: {cpu_ms_per_3s_walk_up} in a 3 s walk-up, {cpu_ms_to_first_name} to a name".format(**ours),
-        "  memory: {rss_ready_mb} MB ready, {rss_peak_mb} MB at most".format(**ours),
+        "  memory: {rss_ready_mb} MB ready, {rss_peak_mb} MB at most,"
+        " {private_mb} MB at the end without mapped libraries".format(**ours),
         "  cold start: {cold_start_cpu_ms:.0f} ms CPU, {cold_start_wall_ms:.0f} ms wall".format(**report),
         *(f"  {stage}: {spent} CPU ms" for stage, spent in ours["stage_cpu_ms"].items()),
         *(_peer_line(peer, found) for peer, found in report["peers"].items()),
