@@ -45,6 +45,7 @@ def main(clip: str, fpir: str, mode: str, liveness: Mode, galleries: list[str]) 
         models.embedder,
         lambda line: sys.stderr.write(f"{line}\n"),
     )
+    str(matcher.operating_point().basis)  # a door tells its threshold at the start, which reads all texts
     give_back()  # as the service does once a minute
     ready_mb, _ = memory_mb()
     door = ReplayDoor(Recognition(models.detector, models.embedder, matcher, loaded.check))
