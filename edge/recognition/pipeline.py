@@ -12,35 +12,30 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from edge.domain import EventDraft, Flaw, Reason, Verdict
-from edge.events import Kind
+from edge.domain import Flaw, Reason, Verdict
 from edge.faces.looking import Looker
 from edge.faces.motion import Motion, MotionGate
 from edge.faces.quality import QualityLimits, face_scale_px, intent_flaws, is_cut, measure
 from edge.faces.scenery import Scenery
 from edge.faces.tracker import Tracker
-from edge.recognition.budget import VISITS_AN_HOUR, HourlyBudget
-from edge.recognition.company import Company
+from edge.recognition.budget import HourlyBudget
 from edge.recognition.evidence import HOPE_SLACK, is_hopeless, share_of_look, weigh
 from edge.recognition.looks import Look, decided
-from edge.recognition.picture import PictureTrouble
+from edge.recognition.notices import Notices
 from edge.recognition.remembered import RecentFaces
+from edge.recognition.together import is_apart, is_nearest, urgency, width
 from edge.recognition.visits import Visits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
-    from edge.domain import Box, Decision, Embedding, Face, Frame, Liveness, Quality
+    from edge.domain import Decision, Embedding, EventDraft, Face, Frame, Liveness, Quality
     from edge.faces.tracker import Track
     from edge.ports import Detector, Embedder, Identifier, LivenessCheck
     from edge.recognition.visits import Visit
 
 PACE_TOLERANCE_SECONDS = 0.005
 """Frames of a 30 Hz camera jitter by a few milliseconds; a look due now is not put off a frame."""
-
-COVERING = 0.1
-"""Of the smaller of two faces' boxes: a detector draws both a little generously."""
 
 CLOSED_SECONDS = 2.0
 """Who still stands before a door this long after it fell shut has not gone in."""
@@ -85,18 +80,16 @@ class Pipeline:
         self._motion = MotionGate()
         self._tracker = Tracker()
         self._scenery = Scenery()
+        self._notices = Notices()
         self._visits = Visits()
         self._recent = RecentFaces()
         self._budget = HourlyBudget()
-        self._trouble = PictureTrouble()
-        self._company = Company()
         self._next_look = float("-inf")
         self._last_glance = float("-inf")
         self.faces_seen = 0
         """Faces found so far, summed over the frames that were looked at."""
         self.hindrance: Flaw | None = None
         """What stood between the nearest face of the last look and being recognised: for a display."""
-        self._notices: list[EventDraft] = []
         self._reopen_at = float("inf")
 
     def observe(self, frame: Frame) -> list[Decision]:
@@ -112,23 +105,22 @@ class Pipeline:
             self._visits.reopen_for_those_here(frame.time)
         tracks, decisions = self._follow(frame)
         due: list[tuple[Track, Visit]] = []
-        for track in sorted(tracks, key=_width, reverse=True):  # liveness scores the nearest first
+        for track in sorted(tracks, key=width, reverse=True):  # liveness scores the nearest first
             visit = self._visits.of(track.id, frame.time)
             decisions += self._meet(frame, track, visit, tracks, due)
         if due:
-            track, visit = max(due, key=_urgency)
+            track, visit = max(due, key=urgency)
             decisions += self._examine(frame, track, visit, len(tracks))
         self._schedule(frame.time)
         return decisions
 
     def take_notices(self) -> list[EventDraft]:
         """Return what staff should know of what the camera saw since the last call, oldest first."""
-        notices, self._notices = self._notices, []
-        return notices
+        return self._notices.take()
 
     def note_unlocked(self, time: float, seconds: float) -> None:
         """Take note that the door was unlocked at `time` for `seconds`, by whatever way in. Any thread."""
-        self._company.unlocked(time, seconds)
+        self._notices.company.unlocked(time, seconds)
 
     def note_closed(self, time: float) -> None:
         """Take note that the door fell shut at `time`: whoever stands there a little later is let in anew.
@@ -147,9 +139,9 @@ class Pipeline:
         motion = self._motion.observe(frame.image)
         left: list[Decision] = []
         if motion is Motion.JUMPED:
-            self._tell_picture(frame, self._trouble.note_jump(frame.time))
+            self._notices.of_jump(frame)
             left += self._forget(frame, self._tracker.clear())
-        self._tell_picture(frame, self._trouble.settle(frame.time))
+        self._notices.of_rest(frame)
         resting = motion is Motion.STILL and not self._visits
         if resting and frame.time - self._last_glance < 1 / self._pace.still:
             return [], left
@@ -160,26 +152,10 @@ class Pipeline:
         hanging = [track.id for track in tracks if track not in people]
         left += self._forget(frame, ended)
         self._forget(frame, hanging)  # of what hangs there the notice tells
-        self._tell_scenery(frame)
-        company = self._company.see(frame.time, len(people))
-        if company is not None:
-            self._notice(frame, Kind.ACCESS_COMPANY, company)
+        self._notices.of_scenery(frame, self._scenery)
+        self._notices.of_company(frame, len(people))
         self._visits.presence.note_faces([track.face.box for track in people], frame.time)
         return people, left
-
-    def _tell_picture(self, frame: Frame, news: dict[str, Any] | None) -> None:
-        if news is not None:
-            self._notice(frame, Kind.HEALTH_PICTURE, news)
-
-    def _tell_scenery(self, frame: Frame) -> None:
-        for place in self._scenery.news:
-            left, top, width = (round(n) for n in (place.box.left, place.box.top, place.box.width))
-            data = {"what": place.kind, "left": left, "top": top, "width": width}
-            self._notice(frame, Kind.ACCESS_SCENERY, data)
-        self._scenery.news.clear()
-
-    def _notice(self, frame: Frame, kind: Kind, data: dict[str, Any]) -> None:
-        self._notices.append(EventDraft(kind, frame.at, frame.time, data=data))
 
     def _meet(
         self,
@@ -196,7 +172,7 @@ class Pipeline:
         height, width = frame.image.shape[:2]
         flaws = intent_flaws(track.face, self._limits, width, height)
         if flaws:
-            if not visit.was_granted and _is_nearest(track, tracks):
+            if not visit.was_granted and is_nearest(track, tracks):
                 self.hindrance = flaws[0]
             if visit.claimed is not None and flaws == (Flaw.NOT_FACING,):
                 self._watch_liveness(frame, track, tracks)  # they were asked to turn, and turned far
@@ -210,7 +186,7 @@ class Pipeline:
     def _watch_liveness(self, frame: Frame, track: Track, tracks: Sequence[Track]) -> None:
         visit = self._visits.of(track.id, frame.time)
         if self._liveness is not None and visit.wants_liveness:
-            self._liveness.observe(frame, track.face, track.id, _is_apart(track, tracks))
+            self._liveness.observe(frame, track.face, track.id, is_apart(track, tracks))
 
     def _is_due(self, time: float, track: Track, visit: Visit) -> bool:
         """Return whether to look now; who is recognised waits until liveness has an answer."""
@@ -260,7 +236,7 @@ class Pipeline:
         if not quality.is_usable:
             return quality
         turn = self._looker.turn_of(frame.image, face)
-        self._tell_picture(frame, self._trouble.note_face(track_id, turn))
+        self._notices.of_turn(frame, track_id, turn)
         return replace(quality, flaws=(Flaw.NOT_UPRIGHT,)) if turn else quality
 
     def _look(self, frame: Frame, face: Face, visit: Visit, quality: Quality) -> Look:
@@ -299,9 +275,7 @@ class Pipeline:
         visit.own_looks += 1
         visit.share = self._budget.take(frame.time, share_of_look(visit.evidence.looks))
         visit.spent += visit.share
-        if self._budget.is_news(frame.time):
-            spent = round(self._budget.spent(frame.time), 1)
-            self._notice(frame, Kind.ACCESS_BUDGET, {"undecided_visits": spent, "limit": VISITS_AN_HOUR})
+        self._notices.of_budget(frame, self._budget)
 
     def _grant(self, frame: Frame, visit: Visit, look: Look, faces: int) -> list[Decision]:
         """Let a recognised resident in, once a visit, when they are also live."""
@@ -419,38 +393,3 @@ class Pipeline:
         else:
             wanted = time + 1 / self._pace.idle
         self._next_look = wanted - PACE_TOLERANCE_SECONDS
-
-
-def _width(track: Track) -> float:
-    return track.face.box.width
-
-
-def _is_apart(track: Track, tracks: Sequence[Track]) -> bool:
-    """Return whether no other face covers a part of this one, so that it can be judged by itself.
-
-    Faces under half as wide stand twice as far off, behind it; boxes that only touch, as in a queue,
-    cover nothing.
-    """
-    box = track.face.box
-    return not any(
-        other.id != track.id
-        and other.face.box.width >= box.width / 2
-        and _overlap(other.face.box, box) >= COVERING
-        for other in tracks
-    )
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """Return the part of the smaller box that both share."""
-    iou = one.iou(other)
-    return iou / (1 + iou) * (one.area + other.area) / max(min(one.area, other.area), 1e-6)
-
-
-def _is_nearest(track: Track, tracks: Sequence[Track]) -> bool:
-    return all(track.face.box.width >= other.face.box.width for other in tracks)
-
-
-def _urgency(candidate: tuple[Track, Visit]) -> tuple[bool, float, int]:
-    """Order of close looks: who was never looked at, then who waits longest, then the older track."""
-    track, visit = candidate
-    return not visit.evidence.looks, -visit.next_look, -track.id

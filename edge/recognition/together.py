@@ -1,0 +1,52 @@
+"""Several people in one picture: who is nearest, who covers whom, and who is looked at first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.domain import Box
+    from edge.faces.tracker import Track
+    from edge.recognition.visits import Visit
+
+COVERING = 0.1
+"""Of the smaller of two faces' boxes: a detector draws both a little generously."""
+
+
+def width(track: Track) -> float:
+    """Return how wide the face is, in pixels: the nearest are the widest."""
+    return track.face.box.width
+
+
+def is_apart(track: Track, tracks: Sequence[Track]) -> bool:
+    """Return whether no other face covers a part of this one, so that it can be judged by itself.
+
+    Faces under half as wide stand twice as far off, behind it; boxes that only touch, as in a queue,
+    cover nothing.
+    """
+    box = track.face.box
+    return not any(
+        other.id != track.id
+        and other.face.box.width >= box.width / 2
+        and _overlap(other.face.box, box) >= COVERING
+        for other in tracks
+    )
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Return the part of the smaller box that both share."""
+    iou = one.iou(other)
+    return iou / (1 + iou) * (one.area + other.area) / max(min(one.area, other.area), 1e-6)
+
+
+def is_nearest(track: Track, tracks: Sequence[Track]) -> bool:
+    """Return whether no other face is wider."""
+    return all(track.face.box.width >= other.face.box.width for other in tracks)
+
+
+def urgency(candidate: tuple[Track, Visit]) -> tuple[bool, float, int]:
+    """Return the order of close looks: never looked at, then waiting longest, then the older track."""
+    track, visit = candidate
+    return not visit.evidence.looks, -visit.next_look, -track.id
