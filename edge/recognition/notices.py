@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edge.recognition.budget import HourlyBudget
 
 
-class Notices:
+class StaffNotices:
     """Gathers drafts of events until they are taken. One thread, but for `company`."""
 
     def __init__(self) -> None:

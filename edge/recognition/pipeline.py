@@ -21,7 +21,7 @@ from edge.faces.tracker import Tracker
 from edge.recognition.budget import HourlyBudget
 from edge.recognition.evidence import HOPE_SLACK, is_hopeless, share_of_look, weigh
 from edge.recognition.looks import Look, decided
-from edge.recognition.notices import Notices
+from edge.recognition.notices import StaffNotices
 from edge.recognition.remembered import RecentFaces
 from edge.recognition.together import is_apart, is_nearest, urgency, width
 from edge.recognition.visits import Visits
@@ -80,7 +80,7 @@ class Pipeline:
         self._motion = MotionGate()
         self._tracker = Tracker()
         self._scenery = Scenery()
-        self._notices = Notices()
+        self._notices = StaffNotices()
         self._visits = Visits()
         self._recent = RecentFaces()
         self._budget = HourlyBudget()
