@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 import uuid
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from edge.wire.shapes import printable
 from facegate_hub.database import insert_missing, put, reading
 from facegate_hub.signer.audit import note_wish
 from facegate_hub.signer.policy import Policy
-from facegate_hub.signer.principals import Grant, Principal, Principals
+from facegate_hub.signer.principals import NOBODY, Grant, Principal, Principals
 from facegate_hub.signer.rights import COMMANDS, NotPermitted, Permission
 from facegate_hub.signer.rosters import ApprovedRosters
 from facegate_hub.signer.tables import ASKS, PERMITS, WISHES
@@ -275,10 +276,13 @@ class SigningDesk:
                 about = {"notice": name, "first door": told.device, **line["text"]}
                 note_wish(connection, "hub", "notice", about, self._now())
 
+    def is_hub(self, uid: int) -> bool:
+        """Say whether this account runs the hub, or could read the key itself."""
+        return uid in {*self._hub_uids, 0, os.geteuid()} - {NOBODY}
+
     def _require_hub(self, caller: Caller) -> None:
-        if caller.token is None and caller.uid in self._hub_uids:
-            return
-        if not self.principals.known(caller).is_owner:
+        """Let through who runs the hub, without a look into the database: thousands of doors wait."""
+        if caller.token is not None or not self.is_hub(caller.uid):
             raise NotPermitted("only the hub has this signed")
 
     def _granted(self, permit_id: str) -> Any:

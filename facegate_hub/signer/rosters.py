@@ -43,6 +43,8 @@ class ApprovedRosters:
     def __init__(self, engine: Engine, now: Callable[[], float]) -> None:
         self._engine = engine
         self._now = now
+        self._signed: frozenset[RosterState] = frozenset()
+        """Those approved together that were signed last. One hub has them signed: nobody else moves on."""
 
     def adopt(self, states: Sequence[RosterState]) -> bool:
         """Approve what was there before; False when that was done, or anything was approved."""
@@ -82,7 +84,9 @@ class ApprovedRosters:
             self._add(connection, _with_faces(before, whole, plain, listed.records), by)
 
     def require(self, state: RosterState) -> None:
-        """Raise `NotPermitted` unless this state may be signed now."""
+        """Raise `NotPermitted` unless this state may be signed now; the same again costs nothing."""
+        if state in self._signed:
+            return
         with reading(self._engine) as connection:
             batch, last = _batch(connection, state), _last_signed(connection)
         place = None if batch is None else (state.epoch, state.rev, batch)
@@ -91,6 +95,8 @@ class ApprovedRosters:
         if place != last:
             with self._engine.begin() as connection:
                 put(connection, RULES, {"name": SIGNED_LAST, "value": json.dumps(place)})
+            self._signed = frozenset()
+        self._signed |= {state}
 
     def _add(self, connection: Connection, states: Sequence[RosterState], by: str) -> None:
         batch = (connection.execute(sa.select(sa.func.max(ROSTERS.c.batch))).scalar() or 0) + 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import socket
 import struct
 import threading
@@ -27,9 +26,11 @@ LOG = logging.getLogger(__name__)
 
 MOST_LINE_BYTES = 64 * 1024 * 1024
 """The longest call lists faces in a roster of 20,000: 200 bytes for each, and what is changed, twice."""
+MOST_BYTES_OF_OTHERS = 256 * 1024
+"""Of a line of whoever is not the hub: nobody fills the memory."""
 MOST_CONNECTIONS = 64
-MOST_OF_ONE = 32
-"""Connections of one account: nobody takes all the places."""
+MOST_OF_ONE, MOST_OF_OTHERS = 16, 40
+"""Connections of one account that is not the hub's, and of all of those: nobody takes all the places."""
 LINE_SECONDS = 10.0
 """From a line's first byte to its last."""
 IDLE_SECONDS = 3600.0
@@ -91,9 +92,7 @@ class SignerServer:
                 continue
             uid = _uid(caller)
             with self._lock:
-                has_room = len(self._open) < MOST_CONNECTIONS and (
-                    Counter(self._open.values())[uid] < MOST_OF_ONE or uid in {0, os.geteuid()}
-                )
+                has_room = self._has_room(uid)
                 if has_room:
                     self._open[caller] = uid
             if not has_room:
@@ -101,9 +100,17 @@ class SignerServer:
                 continue
             threading.Thread(target=self._serve, args=(caller, uid), name="signer-call", daemon=True).start()
 
+    def _has_room(self, uid: int) -> bool:
+        """Say whether one more connection of this account may be open; some places are the hub's alone."""
+        if self._desk.is_hub(uid):
+            return len(self._open) < MOST_CONNECTIONS
+        others = Counter(one for one in self._open.values() if not self._desk.is_hub(one))
+        return others[uid] < MOST_OF_ONE and others.total() < MOST_OF_OTHERS
+
     def _serve(self, caller: socket.socket, uid: int) -> None:
         try:
-            while (line := _line(caller)) is not None:
+            most = MOST_LINE_BYTES if self._desk.is_hub(uid) else MOST_BYTES_OF_OTHERS
+            while (line := _line(caller, most)) is not None:
                 caller.sendall(json.dumps(self._answer(line, uid)).encode() + b"\n")
         except OSError:
             pass
@@ -125,13 +132,13 @@ class SignerServer:
         return answer(self._desk, Caller(uid, token), name, fields)
 
 
-def _line(caller: socket.socket) -> bytes | None:
+def _line(caller: socket.socket, most: int) -> bytes | None:
     """Return the next line; None at the end, after an hour's silence, and of who stalls or sends too much."""
     caller.settimeout(IDLE_SECONDS)
     found = bytearray()
     while not found.endswith(b"\n"):
         piece = caller.recv(65536)
-        if not piece or len(found) + len(piece) > MOST_LINE_BYTES:
+        if not piece or len(found) + len(piece) > most:
             return None
         found += piece
         caller.settimeout(LINE_SECONDS)
