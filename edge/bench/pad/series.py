@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from edge.bench.pad.set import Presentation
     from edge.bench.pad.shown import Shown
     from edge.domain import Decision
+    from edge.faces.liveness.nets import PassiveNet
     from edge.ports import Identifier, LivenessCheck
     from edge.service.recognition.recogniser import Models
 
@@ -112,11 +113,15 @@ class SeriesDoor:
         for chosen in sets:
             nets = load_nets(chosen)
             title = " + ".join(net.spec.name for net in nets)
-            make = partial(PassiveCheck, nets, self.models.embedder)
-            yield self._table(title, names, make, report)
+            yield self._table(title, names, partial(self._check, nets), report)
             if is_weak(net.spec.name for net in nets):
-                accepting = partial(make, demands=Demands(weak="accept"))
+                accepting = partial(self._check, nets, Demands(weak="accept"))
                 yield self._table(f'{title}, weak_liveness = "accept"', names, accepting, report)
+
+    def _check(self, nets: Sequence[PassiveNet], demands: Demands | None = None) -> PassiveCheck:
+        check = PassiveCheck(nets, self.models.embedder, demands=demands)
+        check.closer = self.models.closer()  # as a door does
+        return check
 
     def _table(
         self,
