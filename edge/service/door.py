@@ -39,7 +39,7 @@ from edge.service.entry.access import DoorAccess
 from edge.service.entry.kept import EndedPasses, KnownResidents
 from edge.service.entry.rules import DoorRules
 from edge.service.hardware import DoorHardware
-from edge.service.keys import settle_key, weakening
+from edge.service.keys import edited_rows, settle_key, weakening
 from edge.service.metrics.meter import Meter, publish
 from edge.service.own_folder import OwnFolder
 from edge.service.panel.side import PanelSide, PanelTies, greeting_name
@@ -201,6 +201,7 @@ class DoorService:
         problems |= weakening(self._data)
         store, damage = open_residents(self._data / RESIDENTS_FILE, clock.now())
         stack.enter_context(closing(store))
+        problems |= edited_rows(store)
         before = self._data / "journal.db", clock.now()
         starts = restarts(*before) + 1
         held_ages = held_ages_seconds(*before)

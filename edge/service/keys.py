@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.config.settings import Settings
+    from edge.store.residents import ResidentStore
 
 logger = logging.getLogger(__name__)
 
@@ -22,15 +23,23 @@ def settle_key(settings: Settings, data: Path, environ: Mapping[str, str]) -> st
 
     While the new key cannot be had the present one stays in use: nobody is locked out by a setting.
     """
+    _finish(data, environ)
     try:
-        if finish_renewal(data, environ):
-            logger.warning("a change of keys that was interrupted is finished")
         if use_source(data, configured(settings), environ):
             logger.warning("the key that opens the faces now comes from: %s", settings.storage.key)
     except (StoreError, OSError) as error:
         logger.critical("storage.key is not in force, the key stays where it was: %s", error)
         return str(error)
     return None
+
+
+def _finish(data: Path, environ: Mapping[str, str]) -> None:
+    """Bind what an older version wrote, and end a change of keys that was cut short; nothing waits for it."""
+    try:
+        if finish_renewal(data, environ):
+            logger.warning("%s: all rows are bound and sealed with keys made anew", data)
+    except (StoreError, OSError) as error:
+        logger.error("the keys are made anew at a later start: %s", error)  # noqa: TRY400 - one clear line
 
 
 def weakening(data: Path) -> dict[str, str]:
@@ -40,6 +49,18 @@ def weakening(data: Path) -> dict[str, str]:
         return {}
     logger.critical("the key that opens the faces was taken from %s and lies on the card now", former)
     return {"key_weakened_from": former}
+
+
+def edited_rows(store: ResidentStore) -> dict[str, str]:
+    """Return what the event of the start says of rows that somebody edited: they let nobody in."""
+    try:
+        edited = store.edited()
+    except StoreError:
+        return {}
+    if not edited:
+        return {}
+    logger.critical("rows edited on the card, not by this door, count for nothing: %s", ", ".join(edited))
+    return {"edited": ", ".join(edited)[:200]}
 
 
 def configured(settings: Settings) -> KeySource:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import Consent
 from edge.errors import StoreDamaged
+from edge.store.bound_rows import row_bytes
 from edge.store.contexts import record_context
 from edge.store.database import COMPACT, Schema
 from edge.store.resident_rows import to_text
@@ -62,10 +63,12 @@ CONSENTS = Schema(
         ),
         # Consents that ended anywhere on the site: this only grows, and what is in it never counts again.
         ("CREATE TABLE ended (id TEXT PRIMARY KEY, at TEXT NOT NULL)",),
+        # Who wrote the row while it is in force; a withdrawal needs no key and takes the mark away.
+        ("ALTER TABLE consents ADD COLUMN mark BLOB",),
     ),
 )
 
-COLUMNS = "id, resident_id, given_at, withdrawn_at, sealed"
+COLUMNS = "id, resident_id, given_at, withdrawn_at, sealed, mark"
 SEALED = ("notice", "language", "purpose", "recorded_by", "is_minor", "guardian")
 """Fields of `Consent` that nobody reads off a stolen card."""
 ELSEWHERE = ("doors", "origin")
@@ -87,12 +90,21 @@ def columns_of(consent: Consent, sealer: Sealer) -> tuple[Any, ...]:
     fields = {name: getattr(consent, name) for name in (*SEALED, *ELSEWHERE)}
     sealed = _sealed(sealer, consent.id, fields)
     given_at, withdrawn_at = to_text(consent.given_at), to_text(consent.withdrawn_at)
-    return consent.id, consent.resident_id, given_at, withdrawn_at, sealed
+    row = consent.id, consent.resident_id, given_at, withdrawn_at, sealed
+    return (*row, sealer.bind(bound_consent(row)) if withdrawn_at is None else None)
+
+
+def bound_consent(row: tuple[Any, ...]) -> bytes:
+    """Return what the mark of a consent in force (a row of `COLUMNS`) binds."""
+    identity, resident_id, given_at, _withdrawn_at, sealed, *_ = row
+    return row_bytes("consents", identity, resident_id, given_at, sealed)
 
 
 def consent_of(row: tuple[Any, ...], sealer: Sealer) -> Consent:
     """Return the consent in a row of `COLUMNS`. Raises `StoreError` when it cannot be opened."""
-    identity, resident_id, given_at, withdrawn_at, sealed = row
+    identity, resident_id, given_at, withdrawn_at, sealed, mark = row
+    if withdrawn_at is None and not sealer.is_ours(bound_consent(row), mark):
+        raise StoreDamaged(f"consent {identity!r} was edited, and not by this door")
     try:
         fields = json.loads(sealer.open(sealed, record_context("consent", identity)))
         fields["doors"] = tuple(fields.get("doors", ()))

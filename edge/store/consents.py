@@ -12,7 +12,7 @@ from edge.errors import KeyUnavailable, StoreError, StoreUnavailable
 from edge.store.consent_rows import COLUMNS, CONSENTS, FILE_OF_CONSENTS, columns_of, consent_of, migrating
 from edge.store.key_source import keyring_of
 from edge.store.keyring import Keyring
-from edge.store.resident_rows import to_text
+from edge.store.resident_rows import TEMPLATE_COLUMNS, bound_template, to_text
 from edge.store.shared import SharedDatabase
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class ConsentLedger:
         """Store a new consent durably. Raises `StoreError` for an id that is taken."""
         with self._file.writing() as connection:
             row = columns_of(consent, self._sealer)  # here: nobody changes the key meanwhile
-            connection.execute(f"INSERT INTO consents ({COLUMNS}) VALUES (?, ?, ?, ?, ?)", row)  # noqa: S608
+            connection.execute(f"INSERT INTO consents ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", row)  # noqa: S608
 
     def get(self, consent_id: str) -> Consent | None:
         """Return one consent, or None."""
@@ -115,7 +115,9 @@ class ConsentLedger:
 
     def withdraw(self, resident_id: str, at: datetime) -> int:
         """Mark every consent of a resident as withdrawn; return how many were in force."""
-        sql = "UPDATE consents SET withdrawn_at = ? WHERE resident_id = ? AND withdrawn_at IS NULL"
+        sql = (
+            "UPDATE consents SET withdrawn_at = ?, mark = NULL WHERE resident_id = ? AND withdrawn_at IS NULL"
+        )
         with self._file.writing() as connection:
             connection.execute("DELETE FROM uses WHERE resident_id = ?", (resident_id,))
             connection.execute("DELETE FROM ages WHERE resident_id = ?", (resident_id,))
@@ -123,7 +125,7 @@ class ConsentLedger:
 
     def end(self, consent_id: str, at: datetime) -> bool:
         """Mark this one consent as withdrawn; False when it was not in force."""
-        sql = "UPDATE consents SET withdrawn_at = ? WHERE id = ? AND withdrawn_at IS NULL"
+        sql = "UPDATE consents SET withdrawn_at = ?, mark = NULL WHERE id = ? AND withdrawn_at IS NULL"
         with self._file.writing() as connection:
             return bool(connection.execute(sql, (to_text(at), consent_id)).rowcount)
 
@@ -146,7 +148,7 @@ class ConsentLedger:
         One that is there stays as it is, and one that has ended does not come back.
         """
         sql = (
-            f"INSERT OR IGNORE INTO consents ({COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5"  # noqa: S608 - constants
+            f"INSERT OR IGNORE INTO consents ({COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5, ?6"  # noqa: S608 - constants
             " WHERE NOT EXISTS (SELECT 1 FROM ended WHERE id = ?1)"
         )
         with self._file.writing() as connection:
@@ -155,7 +157,7 @@ class ConsentLedger:
     def end_for_good(self, ids: Iterable[str], at: datetime) -> frozenset[str]:
         """Let these consents never count (again), known here or not; return which are news."""
         rows = [(one, to_text(at)) for one in ids]
-        ended = "UPDATE consents SET withdrawn_at = ? WHERE id = ? AND withdrawn_at IS NULL"
+        ended = "UPDATE consents SET withdrawn_at = ?, mark = NULL WHERE id = ? AND withdrawn_at IS NULL"
         with self._file.writing() as connection:
             known = _ended(connection)
             connection.executemany("INSERT OR IGNORE INTO ended VALUES (?, ?)", rows)
@@ -253,11 +255,16 @@ def _ended(connection: sqlite3.Connection) -> frozenset[str]:
 
 def bind_consent(store: ResidentStore, consent: Consent) -> int:
     """Put a resident's templates under this consent and return how many; a running door follows."""
-    sql = "UPDATE templates SET consent_id = ? WHERE resident_id = ?"
+    rows = f"SELECT {TEMPLATE_COLUMNS}, id FROM templates WHERE resident_id = ?"  # noqa: S608
     with store.writing() as (connection, version):
-        bound = connection.execute(sql, (consent.id, consent.resident_id)).rowcount
+        bound = 0
+        for *row, number in connection.execute(rows, (consent.resident_id,)).fetchall():
+            if store.sealer.is_ours(bound_template(tuple(row)), row[-1]):
+                row[3], sql = consent.id, "UPDATE templates SET consent_id = ?, mark = ? WHERE id = ?"
+                mark = store.sealer.bind(bound_template(tuple(row)))
+                bound += connection.execute(sql, (consent.id, mark, number)).rowcount
         connection.execute("UPDATE residents SET version = ? WHERE id = ?", (version, consent.resident_id))
-    return int(bound)
+    return bound
 
 
 def erase_faces_under(store: ResidentStore, consents: Iterable[str]) -> dict[str, int]:

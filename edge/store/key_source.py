@@ -106,6 +106,7 @@ def keyring_of(folder: Path, environ: Mapping[str, str] = os.environ, *, is_pati
 
     `is_patient` as in `SharedDatabase`; then a note that cannot be read now is read again at need.
     """
+    source: KeySource | None = None
     try:
         source = read_source(folder)
     except KeyUnavailable:
@@ -115,7 +116,8 @@ def keyring_of(folder: Path, environ: Mapping[str, str] = os.environ, *, is_pati
         local_key: SiteKey = NotedKey(folder, environ, KeySource.local_key)
     else:
         site_key, local_key = source.site_key(folder, environ), source.local_key(folder, environ)
-    return Keyring(folder / KEYS_FILE, site_key, local_key, is_patient=is_patient)
+    is_strict = source is not None and source.kind == "credential"
+    return Keyring(folder / KEYS_FILE, site_key, local_key, is_patient=is_patient, is_strict=is_strict)
 
 
 class NotedKey:
@@ -193,11 +195,11 @@ def change_key(folder: Path, environ: Mapping[str, str] = os.environ) -> int:
 
 
 def finish_renewal(folder: Path, environ: Mapping[str, str] = os.environ) -> bool:
-    """Finish a change of keys that a power cut interrupted; say whether there was one."""
+    """Bind the rows that an older version wrote, finish a change of keys that was cut short; say whether."""
     if not (folder / KEYS_FILE).exists():
         return False
     with closing(keyring_of(folder, environ)) as keyring:
-        if not keyring.is_renewing:
+        if not keyring.is_renewing and keyring.is_bound:
             return False
         reseal(folder, keyring)
     return True

@@ -12,6 +12,7 @@ import logging
 import secrets
 import sqlite3
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.errors import KeyUnavailable, StoreDamaged, StoreError, StoreUnavailable
@@ -30,6 +31,10 @@ LOG = logging.getLogger(__name__)
 
 KEYS_FILE = "keys.db"
 """Its name inside the data folder."""
+
+BOUND_RECORDS = b"facegate record key of bound rows"
+"""What the key of the records is wrapped for once every row is bound: without the wrapping key nobody who
+has the card makes it one of a folder whose rows are still to be bound."""
 
 KEY_TABLES = ("next_keys", "person_keys")
 """Where keys lie, the newest first."""
@@ -50,13 +55,20 @@ KEYS = Schema(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _RecordKey:
+    sealer: AesGcmSealer
+    is_bound: bool
+
+
 class Keyring:
     """Seals each person's templates with a key of their own. A `Sealer`; any thread, several processes.
 
     `local_key` wraps the key of the records; by default it is the site's key. Raises
     `StoreError` when the site's key is not the one it was wrapped with, `KeyUnavailable` from `seal`,
     `open` and `rewrap` while the site's key cannot be had or the file cannot be read. Of a damaged file
-    what can be read goes on; `is_patient` as in `SharedDatabase`.
+    what can be read goes on; `is_patient` as in `SharedDatabase`. `is_strict` where the key is not on the
+    card: then a row of which nothing shows that we wrote it counts for nothing, also while no key can be had.
     """
 
     def __init__(
@@ -66,11 +78,13 @@ class Keyring:
         local_key: SiteKey | None = None,
         *,
         is_patient: bool = False,
+        is_strict: bool = False,
     ) -> None:
         self._path = path
+        self._is_strict = is_strict
         self._site_key, self._local_key = site_key, local_key
         self._wrap: tuple[str, AesGcmSealer] | None = None
-        self._records: dict[bytes, AesGcmSealer] = {}
+        self._records: dict[bytes, _RecordKey] = {}
         self.protection = site_key.protection
         self._file = SharedDatabase(path, KEYS, after_mending=(), is_patient=is_patient)
         with suppress(StoreUnavailable):
@@ -107,6 +121,29 @@ class Keyring:
             with suppress(StoreError):
                 return sealer.open(sealed, context)
         return sealers[-1].open(sealed, context)
+
+    def bind(self, row: bytes) -> bytes:
+        """Return the mark that shows that we wrote this row."""
+        return self._record_sealers()[0].bind(row)
+
+    def is_ours(self, row: bytes, mark: bytes | None) -> bool:
+        """Return whether we wrote this row; of a folder whose rows are not bound yet, True.
+
+        Without a key nobody can tell: True where the key lies on the card anyway, so that a lost one locks
+        nobody out, and else `StoreError` (`KeyUnavailable`).
+        """
+        try:
+            keys = self._record_keys()
+        except StoreError:
+            if self._is_strict:
+                raise
+            return True
+        return any(key.sealer.is_ours(row, mark) for key in keys) or not keys[-1].is_bound
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether every row in the folder has been bound. Raises `StoreError` when no key can be had."""
+        return all(key.is_bound for key in self._record_keys())
 
     def renewed(self, sealed: bytes, context: bytes) -> bytes | None:
         """Return what was sealed, sealed anew; None when that is done, or when nothing opens it any more.
@@ -177,9 +214,11 @@ class Keyring:
             wrap, local = self._site_wrap(), self._local_wrap(self._wrapped(RECORDS)[0])
             people = [row[0] for row in connection.execute("SELECT resident_id FROM person_keys")]
             fresh = [
-                (one, (local if one == RECORDS else wrap).seal(secrets.token_bytes(KEY_BYTES), _context(one)))
+                (one, wrap.seal(secrets.token_bytes(KEY_BYTES), _context(one)))
                 for one in people
+                if one != RECORDS
             ]
+            fresh.append((RECORDS, local.seal(secrets.token_bytes(KEY_BYTES), BOUND_RECORDS)))
             connection.executemany("INSERT INTO next_keys VALUES (?, ?)", fresh)
 
     def settle_renewal(self) -> None:
@@ -240,7 +279,8 @@ class Keyring:
             is_local = person == RECORDS
             old = self._local_wrap(wrapped) if is_local else self._site_wrap()
             new = local if is_local else wrap
-            again = new.seal(old.open(wrapped, _context(person)), _context(person))
+            key, context = _record_key(old, wrapped) if is_local else _key_of(old, person, wrapped)
+            again = new.seal(key, context)
             connection.execute(f"UPDATE {table} SET wrapped = ? WHERE resident_id = ?", (again, person))  # noqa: S608
         return sum(person != RECORDS and not is_devices(person) for person, _ in rows)
 
@@ -276,7 +316,11 @@ class Keyring:
         return sealers
 
     def _record_sealers(self) -> list[AesGcmSealer]:
-        """Return what opens records, the newest first; another process may have changed them."""
+        """Return what opens records, the newest first."""
+        return [key.sealer for key in self._record_keys()]
+
+    def _record_keys(self) -> list[_RecordKey]:
+        """Return the keys of the records, the newest first; another process may have changed them."""
         try:
             with _as_key(), self._file.using():
                 wrapped = self._wrapped(RECORDS)
@@ -285,27 +329,32 @@ class Keyring:
                 return list(self._records.values())
             raise
         if not wrapped:
-            return [self._new_record_sealer()]
+            return [self._new_record_key()]
         if list(self._records) != wrapped:
             self._records = {one: self._unwrapped_record(one) for one in wrapped}
         return list(self._records.values())
 
-    def _unwrapped_record(self, wrapped: bytes) -> AesGcmSealer:
-        known = self._records.get(wrapped)
-        return known or _unwrapped(self._local_wrap(wrapped), RECORDS, wrapped)
+    def _unwrapped_record(self, wrapped: bytes) -> _RecordKey:
+        if known := self._records.get(wrapped):
+            return known
+        key, context = _record_key(self._local_wrap(wrapped), wrapped)
+        return _RecordKey(AesGcmSealer(key), context == BOUND_RECORDS)
 
-    def _new_record_sealer(self) -> AesGcmSealer:
+    def _new_record_key(self) -> _RecordKey:
+        """Make the key of the records; rows are bound with it at the next start, if it is not strict."""
         with self._file.writing():
             if wrapped := self._wrapped(RECORDS):  # another process may just have made it
                 return self._unwrapped_record(wrapped[0])
-            return self._new_sealer(RECORDS, AesGcmSealer(self._local_keys()[0]))
+            context = BOUND_RECORDS if self._is_strict else _context(RECORDS)
+            sealer = self._new_sealer(RECORDS, AesGcmSealer(self._local_keys()[0]), context)
+            return _RecordKey(sealer, self._is_strict)
 
     def _local_wrap(self, wrapped: bytes) -> AesGcmSealer:
         """Return the first of the local keys that opens the records' key."""
         for key in self._local_keys():
             wrap = AesGcmSealer(key)
             with suppress(StoreError):
-                wrap.open(wrapped, _context(RECORDS))
+                _record_key(wrap, wrapped)
                 return wrap
         raise StoreError(
             f"{self._path}: the key of the records is wrapped with another key; restore that one"
@@ -314,11 +363,11 @@ class Keyring:
     def _local_keys(self) -> Sequence[bytes]:
         return (self._local_key or self._site_key).keys()
 
-    def _new_sealer(self, person: str, wrap: AesGcmSealer) -> AesGcmSealer:
+    def _new_sealer(self, person: str, wrap: AesGcmSealer, context: bytes | None = None) -> AesGcmSealer:
         key, table = secrets.token_bytes(KEY_BYTES), KEY_TABLES[not self._is_renewing()]
         self._connection.execute(
             f"INSERT INTO {table} VALUES (?, ?)",  # noqa: S608
-            (person, wrap.seal(key, _context(person))),
+            (person, wrap.seal(key, context or _context(person))),
         )
         return AesGcmSealer(key)
 
@@ -352,6 +401,17 @@ def _as_key() -> Iterator[None]:
 def key_id(key: bytes) -> str:
     """Return the name of a site key: tells keys apart and gives nothing away."""
     return hashlib.sha256(b"facegate site key\0" + key).hexdigest()[:16]
+
+
+def _record_key(wrap: AesGcmSealer, wrapped: bytes) -> tuple[bytes, bytes]:
+    """Return the key of the records and what it was wrapped for. Raises `StoreError`."""
+    with suppress(StoreError):
+        return wrap.open(wrapped, BOUND_RECORDS), BOUND_RECORDS
+    return _key_of(wrap, RECORDS, wrapped)
+
+
+def _key_of(wrap: AesGcmSealer, person: str, wrapped: bytes) -> tuple[bytes, bytes]:
+    return wrap.open(wrapped, _context(person)), _context(person)
 
 
 def _context(person: str) -> bytes:

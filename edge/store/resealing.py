@@ -12,12 +12,21 @@ from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING
 
 from edge.errors import StoreError
-from edge.store.consent_rows import CONSENTS, FILE_OF_CONSENTS
+from edge.store.consent_rows import COLUMNS, CONSENTS, FILE_OF_CONSENTS, bound_consent
 from edge.store.consent_rows import migrating as consents_migrating
 from edge.store.contexts import context_of, device_context, record_context
 from edge.store.database import NO_FUNCTIONS, open_database, transaction
 from edge.store.face_book import FACE_BOOK_FILE, FACES
-from edge.store.resident_rows import FILE_OF_RESIDENTS, NAME, RECORD, RESIDENTS
+from edge.store.resident_rows import (
+    FILE_OF_RESIDENTS,
+    NAME,
+    RECORD,
+    RESIDENT_COLUMNS,
+    RESIDENTS,
+    TEMPLATE_COLUMNS,
+    bound_resident,
+    bound_template,
+)
 from edge.store.resident_rows import migrating as residents_migrating
 
 if TYPE_CHECKING:
@@ -71,32 +80,45 @@ def _round(files: Sequence[tuple[sqlite3.Connection, Renew]], keyring: Keyring) 
 
 
 def _renew_residents(connection: sqlite3.Connection, keyring: Keyring) -> int:
-    """Seal a resident file anew and return how many values that changed."""
+    """Seal and bind a resident file anew and return how many rows that changed."""
     count = 0
-    for table, column, kind in (("residents", "name", NAME), ("roster", "text", RECORD)):
-        rows = connection.execute(f"SELECT id, {column} FROM {table}").fetchall()  # noqa: S608
-        for identity, sealed in rows:
-            again = keyring.renewed(sealed, record_context(kind, identity))
-            if again is not None:
-                connection.execute(f"UPDATE {table} SET {column} = ? WHERE id = ?", (again, identity))  # noqa: S608
-                count += 1
-    for key, who, model, sealed in connection.execute(
-        "SELECT id, resident_id, model_id, sealed FROM templates"
-    ).fetchall():
-        again = keyring.renewed(sealed, context_of(who, model))
+    for identity, sealed in connection.execute("SELECT id, text FROM roster").fetchall():
+        again = keyring.renewed(sealed, record_context(RECORD, identity))
         if again is not None:
-            connection.execute("UPDATE templates SET sealed = ? WHERE id = ?", (again, key))
+            connection.execute("UPDATE roster SET text = ? WHERE id = ?", (again, identity))
+            count += 1
+    sql = f"SELECT {RESIDENT_COLUMNS} FROM residents"  # noqa: S608
+    for row in connection.execute(sql).fetchall():
+        again = keyring.renewed(row[1], record_context(NAME, row[0]))
+        fresh = (row[0], again or row[1], *row[2:])
+        if (mark := _renewed_mark(keyring, bound_resident(row), bound_resident(fresh), row[-1])) or again:
+            values = (fresh[1], mark or row[-1], row[0])
+            connection.execute("UPDATE residents SET name = ?, mark = ? WHERE id = ?", values)
+            count += 1
+    sql = f"SELECT {TEMPLATE_COLUMNS}, id FROM templates"  # noqa: S608
+    for *row, number in connection.execute(sql).fetchall():
+        again = keyring.renewed(row[5], context_of(row[0], row[1]))
+        fresh = (*row[:5], again or row[5])
+        mark = _renewed_mark(keyring, bound_template(tuple(row)), bound_template(fresh), row[-1])
+        if mark or again:
+            values = (fresh[5], mark or row[-1], number)
+            connection.execute("UPDATE templates SET sealed = ?, mark = ? WHERE id = ?", values)
             count += 1
     return count
 
 
 def _renew_consents(connection: sqlite3.Connection, keyring: Keyring) -> int:
-    """Do so for a consent file."""
+    """Do so for a consent file; only what is in force is bound."""
     count = 0
-    for identity, sealed in connection.execute("SELECT id, sealed FROM consents").fetchall():
-        again = keyring.renewed(sealed, record_context("consent", identity))
-        if again is not None:
-            connection.execute("UPDATE consents SET sealed = ? WHERE id = ?", (again, identity))
+    for row in connection.execute(f"SELECT {COLUMNS} FROM consents").fetchall():  # noqa: S608
+        again = keyring.renewed(row[4], record_context("consent", row[0]))
+        fresh = (*row[:4], again or row[4])
+        mark = None
+        if row[3] is None:
+            mark = _renewed_mark(keyring, bound_consent(row), bound_consent(fresh), row[-1])
+        if mark or again:
+            values = (fresh[4], mark or row[-1], row[0])
+            connection.execute("UPDATE consents SET sealed = ?, mark = ? WHERE id = ?", values)
             count += 1
     return count
 
@@ -116,3 +138,9 @@ def _renew_face_book(connection: sqlite3.Connection, keyring: Keyring) -> int:
             connection.execute("UPDATE held SET sealed = ? WHERE consent = ?", (again, consent))
             count += 1
     return count
+
+
+def _renewed_mark(keyring: Keyring, row: bytes, fresh: bytes, mark: bytes | None) -> bytes | None:
+    """Return the newest key's mark of a row that is ours; None when it has it, or is somebody else's."""
+    newest = keyring.bind(fresh)
+    return newest if newest != mark and keyring.is_ours(row, mark) else None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import Resident
 from edge.errors import StoreDamaged, StoreError
+from edge.store.bound_rows import row_bytes
 from edge.store.contexts import record_context
 from edge.store.database import COMPACT, Schema
 
@@ -68,8 +69,16 @@ RESIDENTS = Schema(
             "UPDATE roster SET text = sealed_record(id, text)",
         ),
         COMPACT,
+        # Who wrote the row: None until it is bound (edge.store.resealing).
+        (
+            "ALTER TABLE residents ADD COLUMN mark BLOB",
+            "ALTER TABLE templates ADD COLUMN mark BLOB",
+        ),
     ),
 )
+
+RESIDENT_COLUMNS = "id, name, access_levels, valid_from, valid_until, extended_unlock, source, version, mark"
+TEMPLATE_COLUMNS = "resident_id, model_id, kind, consent_id, enrolled_at, sealed, mark"
 
 AFTER_MENDING = (
     # Nobody can tell any more whether the property's records are complete: all of them are asked for.
@@ -100,8 +109,23 @@ def migrating(sealer: Sealer) -> Mapping[str, Callable[..., bytes]]:
     }
 
 
-def columns_of(resident: Resident, sealer: Sealer) -> tuple[Any, ...]:
-    """Return a resident as the first columns of its row."""
+def resident_row(resident: Resident, sealer: Sealer, source: str, version: int) -> tuple[Any, ...]:
+    """Return a resident as the values of `RESIDENT_COLUMNS`."""
+    columns = _columns_of(resident, sealer)
+    return (*columns, source, version, sealer.bind(bound_resident((*columns, source))))
+
+
+def bound_resident(row: tuple[Any, ...]) -> bytes:
+    """Return what the mark of a resident's row binds: all of it but the version."""
+    return row_bytes("residents", *row[:7])
+
+
+def bound_template(row: tuple[Any, ...]) -> bytes:
+    """Return what the mark of a template's row (`TEMPLATE_COLUMNS`) binds: all of it."""
+    return row_bytes("templates", *row[:6])
+
+
+def _columns_of(resident: Resident, sealer: Sealer) -> tuple[Any, ...]:
     return (
         resident.id,
         sealed_text(sealer, NAME, resident.id, resident.name),
@@ -119,6 +143,8 @@ def resident_of(row: tuple[Any, ...], sealer: Sealer) -> Resident:
     what anybody can have written.
     """
     identity, name, levels, valid_from, valid_until, extended_unlock, *_ = row
+    if not sealer.is_ours(bound_resident(row), row[8]):
+        raise StoreDamaged(f"the row of {identity!r} was edited, and not by this door; set the rights anew")
     try:
         shown = opened_text(sealer, NAME, identity, name)
     except StoreError as error:

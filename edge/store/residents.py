@@ -17,11 +17,15 @@ from edge.store.keyring import Keyring
 from edge.store.resident_rows import (
     AFTER_MENDING,
     FILE_OF_RESIDENTS,
+    RESIDENT_COLUMNS,
     RESIDENTS,
-    columns_of,
+    TEMPLATE_COLUMNS,
+    bound_resident,
+    bound_template,
     exported_template,
     migrating,
     resident_of,
+    resident_row,
     to_text,
 )
 from edge.store.shared import SharedDatabase
@@ -39,6 +43,11 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 Rows: TypeAlias = list[tuple[Any, ...]]
+
+PEOPLE = f"SELECT {RESIDENT_COLUMNS} FROM residents"  # noqa: S608 - constants
+ADD_PERSON = f"INSERT INTO residents ({RESIDENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+ADD_FACE = f"INSERT INTO templates ({TEMPLATE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+FACES = f"SELECT {TEMPLATE_COLUMNS} FROM templates"  # noqa: S608
 
 RESIDENTS_FILE = FILE_OF_RESIDENTS
 """Its name inside the data folder."""
@@ -125,15 +134,8 @@ class ResidentStore:
             rows = [self._sealed(resident.id, template, plain) for template, plain in given]
             connection.execute("DELETE FROM residents WHERE id = ?", (resident.id,))
             connection.execute("DELETE FROM removals WHERE resident_id = ?", (resident.id,))
-            connection.execute(
-                "INSERT INTO residents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*columns_of(resident, self.sealer), source, version),
-            )
-            connection.executemany(
-                "INSERT INTO templates (resident_id, model_id, kind, consent_id, enrolled_at, sealed)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                rows,
-            )
+            connection.execute(ADD_PERSON, resident_row(resident, self.sealer, source, version))
+            connection.executemany(ADD_FACE, rows)
         self.forget_old_pages()
         return version
 
@@ -152,11 +154,7 @@ class ResidentStore:
                 rows = [self._sealed(who, template, plain) for template, plain in given[who]]
                 connection.execute("DELETE FROM templates WHERE resident_id = ?", (who,))
                 connection.execute("UPDATE residents SET version = ? WHERE id = ?", (version, who))
-                connection.executemany(
-                    "INSERT INTO templates (resident_id, model_id, kind, consent_id, enrolled_at, sealed)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    rows,
-                )
+                connection.executemany(ADD_FACE, rows)
         self.forget_old_pages()
         strangers = frozenset(given.keys() - there)
         self.forget_keys(strangers)
@@ -174,13 +172,15 @@ class ResidentStore:
         with self.writing() as (connection, version):
             for person in given:
                 connection.execute("DELETE FROM removals WHERE resident_id = ?", (person.id,))
-                row = (*columns_of(person, self.sealer), "local", version)
+                whose = "SELECT source FROM residents WHERE id = ?"
+                (source,) = connection.execute(whose, (person.id,)).fetchone() or ("local",)
                 connection.execute(
-                    "INSERT INTO residents VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                    f"{ADD_PERSON} ON CONFLICT (id) DO UPDATE SET"
                     " name = excluded.name, access_levels = excluded.access_levels,"
                     " valid_from = excluded.valid_from, valid_until = excluded.valid_until,"
-                    " extended_unlock = excluded.extended_unlock, version = excluded.version",
-                    row,
+                    " extended_unlock = excluded.extended_unlock, version = excluded.version,"
+                    " mark = excluded.mark",
+                    resident_row(person, self.sealer, source, version),
                 )
         self.forget_old_pages()
         return version
@@ -210,22 +210,22 @@ class ResidentStore:
 
     def get(self, resident_id: str) -> Resident | None:
         """Return one resident, or None."""
-        rows = self.query("SELECT * FROM residents WHERE id = ?", resident_id)
+        rows = self.query(f"{PEOPLE} WHERE id = ?", resident_id)
         return resident_of(rows[0], self.sealer) if rows else None
 
     def list(self) -> tuple[Resident, ...]:
         """Return all residents, ordered by id, but those whose rights can no longer be read."""
-        return tuple(self._residents(self.query("SELECT * FROM residents ORDER BY id")))
+        return tuple(self._residents(self.query(f"{PEOPLE} ORDER BY id")))
 
     def templates(self, model_id: str) -> tuple[Template, ...]:
         """Return every template of this model, ordered by resident: what a gallery is made of."""
-        sql = "SELECT * FROM templates WHERE model_id = ? ORDER BY resident_id, id"
-        return tuple(self._template(row) for row in self.query(sql, model_id))
+        sql = f"{FACES} WHERE model_id = ? ORDER BY resident_id, id"
+        return tuple(self._templates(self.query(sql, model_id)))
 
     def templates_of(self, resident_id: str) -> tuple[Template, ...]:
         """Return one resident's templates, of every model, in the order they were stored."""
-        sql = "SELECT * FROM templates WHERE resident_id = ? ORDER BY id"
-        return tuple(self._template(row) for row in self.query(sql, resident_id))
+        sql = f"{FACES} WHERE resident_id = ? ORDER BY id"
+        return tuple(self._templates(self.query(sql, resident_id)))
 
     def templates_count(self, resident_id: str) -> int:
         """Return how many templates of a resident there are. Needs no key."""
@@ -280,10 +280,10 @@ class ResidentStore:
 
         This is what a person may ask for. Templates are listed as lists of numbers.
         """
-        rows = self.query("SELECT * FROM residents WHERE id = ?", resident_id)
+        rows = self.query(f"{PEOPLE} WHERE id = ?", resident_id)
         if not rows:
             return None
-        person, (source, version) = resident_of(rows[0], self.sealer), rows[0][-2:]
+        person, (source, version) = resident_of(rows[0], self.sealer), rows[0][6:8]
         return {
             **asdict(person),
             "valid_from": to_text(person.valid_from),
@@ -345,7 +345,7 @@ class ResidentStore:
                 LOG.error("%s: %s", self._path, error)  # noqa: TRY400 - the others are let in
 
     def _sealed(self, resident_id: str, template: Template, plain: bytes) -> tuple[Any, ...]:
-        return (
+        row = (
             resident_id,
             template.model_id,
             template.kind,
@@ -353,9 +353,31 @@ class ResidentStore:
             to_text(template.enrolled_at),
             self.sealer.seal(plain, context_of(resident_id, template.model_id)),
         )
+        return (*row, self.sealer.bind(bound_template(row)))
+
+    def edited(self) -> tuple[str, ...]:
+        """Return of whom a row was written by somebody else than this door; it counts for nothing.
+
+        Raises `StoreError` when the key that would tell cannot be had.
+        """
+        people, faces = self.query(PEOPLE), self.query(FACES)
+        found = {row[0] for row in people if not self.sealer.is_ours(bound_resident(row), row[-1])}
+        return tuple(
+            sorted(found | {row[0] for row in faces if not self.sealer.is_ours(bound_template(row), row[-1])})
+        )
+
+    def _templates(self, rows: Rows) -> Iterator[Template]:
+        """Give the templates that this door wrote; whose row was edited has to enrol again."""
+        for row in rows:
+            if self.sealer.is_ours(bound_template(row), row[-1]):
+                yield self._template(row)
+            else:
+                LOG.error(
+                    "%s: a face of %r was edited, and not by this door; enrol again", self._path, row[0]
+                )
 
     def _template(self, row: tuple[Any, ...]) -> Template:
-        _, resident_id, model_id, kind, consent_id, enrolled_at, sealed = row
+        resident_id, model_id, kind, consent_id, enrolled_at, sealed, _ = row
         try:
             plain = self.sealer.open(sealed, context_of(resident_id, model_id))
         except KeyUnavailable:

@@ -100,7 +100,9 @@ def carry_withdrawals(old: Replaced, new: Path) -> tuple[str, ...]:
     sql = "SELECT withdrawn_at, receipt, id FROM consents WHERE withdrawn_at NOT NULL"
     found = old.read(CONSENTS_FILE, CONSENTS, sql)
     _carry_ended(old, new)
-    mark = "UPDATE consents SET withdrawn_at = ?, receipt = ? WHERE id = ? AND withdrawn_at IS NULL"
+    mark = (
+        "UPDATE consents SET withdrawn_at = ?, receipt = ?, mark = NULL WHERE id = ? AND withdrawn_at IS NULL"
+    )
     return _withdraw(new, mark, found[0] if found else [])
 
 
@@ -123,7 +125,7 @@ def apply_withdrawals(new: Path, withdrawn: Mapping[str, str]) -> tuple[str, ...
     """Withdraw what was given before these times (resident id -> ISO 8601, UTC); return whose faces went."""
     rows = [(at, who, at) for who, at in withdrawn.items()]
     mark = (
-        "UPDATE consents SET withdrawn_at = ?"
+        "UPDATE consents SET withdrawn_at = ?, mark = NULL"
         " WHERE resident_id = ? AND withdrawn_at IS NULL AND julianday(given_at) <= julianday(?)"
     )
     return _withdraw(new, mark, rows)

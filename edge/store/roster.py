@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge.domain import RosterState
 from edge.errors import RosterDrift, StoreError
-from edge.store.resident_rows import RECORD, columns_of, opened_text, sealed_text
+from edge.store.resident_rows import RECORD, RESIDENT_COLUMNS, opened_text, resident_row, sealed_text
 from edge.store.vectors import checked_resident
 from edge.wire.records import FACES
 
@@ -131,11 +131,12 @@ class SqliteRoster:
         connection.execute("INSERT OR REPLACE INTO roster VALUES (?, ?, ?)", record)
         connection.execute("DELETE FROM removals WHERE resident_id = ?", (change.id,))
         connection.execute(
-            "INSERT INTO residents VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            f"INSERT INTO residents ({RESIDENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+            " ON CONFLICT (id) DO UPDATE SET"
             " name = excluded.name, access_levels = excluded.access_levels, valid_from = excluded.valid_from,"
             " valid_until = excluded.valid_until, extended_unlock = excluded.extended_unlock,"
-            " source = excluded.source, version = excluded.version",
-            (*columns_of(change.resident, sealer), SOURCE, version),
+            " source = excluded.source, version = excluded.version, mark = excluded.mark",
+            resident_row(change.resident, sealer, SOURCE, version),
         )
 
     def _arrive(self, connection: sqlite3.Connection, target: RosterState) -> None:

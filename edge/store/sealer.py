@@ -7,6 +7,7 @@ the key must come from elsewhere (a TPM, a systemd credential bound to one, a si
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from edge.durable import write_first
 from edge.errors import KeyUnavailable, StoreError
+from edge.store.bound_rows import row_key, row_mac
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,6 +36,12 @@ class Sealer(Protocol):
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """Return the plain bytes. Raises `StoreError` for another key, context or damage."""
+
+    def bind(self, row: bytes) -> bytes:
+        """Return the mark that shows that we wrote this row (see `edge.store.bound_rows`)."""
+
+    def is_ours(self, row: bytes, mark: bytes | None) -> bool:
+        """Return whether we wrote this row, or nobody can tell yet. Raises `KeyUnavailable`."""
 
     def forget(self, person: str) -> str | None:
         """Destroy what only this person's templates are sealed with; return its fingerprint, or None."""
@@ -58,6 +66,7 @@ class AesGcmSealer:
         if len(key) != KEY_BYTES:
             raise StoreError(f"the template key has {len(key)} bytes; it must have {KEY_BYTES}")
         self._cipher = AESGCM(key)
+        self._row_key = row_key(key)
         self._random = random
 
     def seal(self, plain: bytes, context: bytes) -> bytes:
@@ -74,6 +83,14 @@ class AesGcmSealer:
             return self._cipher.decrypt(nonce, body, context)
         except (InvalidTag, ValueError) as error:
             raise StoreError("a template cannot be opened: damaged, or sealed with another key") from error
+
+    def bind(self, row: bytes) -> bytes:
+        """Return the row's mark under this key."""
+        return row_mac(self._row_key, row)
+
+    def is_ours(self, row: bytes, mark: bytes | None) -> bool:
+        """Return whether this key gave the row its mark."""
+        return mark is not None and hmac.compare_digest(self.bind(row), mark)
 
     def forget(self, person: str) -> str | None:  # noqa: ARG002 - the protocol's signature
         """Return None: one key for all cannot be destroyed for one."""
