@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -14,14 +13,23 @@ import click
 
 from edge.cli.identity import RESIDENT_ID
 from edge.errors import ConfigError, EnrolmentRefused
-from edge.policy.passes import Pass, PassKind, door_marks, pass_public_key, read_pass
+from edge.policy.passes import (
+    KEY_BYTES,
+    MOST_SITE_BYTES,
+    Pass,
+    PassKind,
+    door_marks,
+    pass_public_key,
+    public_key_of,
+    public_key_text,
+    read_pass,
+)
 from edge.policy.passes import issue as signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 KINDS = [kind.name.lower() for kind in PassKind]
-KEY_BYTES = 32
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -92,27 +100,30 @@ def span_of(shown: Pass, zone: ZoneInfo | None) -> str:
 def passes() -> None:
     """Make and check signed visitor passes (QR codes shown to the door's camera).
 
-    Example: facegate pass issue --key pass.key --host flat-1203 --until 8h --out visitor.png
+    Example: facegate pass issue --key pass.key --host flat-1203 --until 8h --door front --out visitor.png
     """
 
 
 @passes.command()
 @click.argument("file", type=click.Path(path_type=Path))
-def key(file: Path) -> None:
+@click.option("--site", default="", help="The site it is for: its passes count at no other.")
+def key(file: Path, site: str) -> None:
     """Make a signing key in FILE and print the public key that doors must know.
 
     Whoever has FILE can let people in: keep it off the door.
 
-    Example: facegate pass key pass.key
+    Example: facegate pass key pass.key --site hill-house
     """
+    if len(site.encode()) > MOST_SITE_BYTES or (site and not site.isprintable()):
+        raise click.UsageError(f"--site {site!r}: up to {MOST_SITE_BYTES} bytes that can be printed")
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise ConfigError(f"{file}: there is a file already; choose another name") from error
-    private = secrets.token_bytes(KEY_BYTES)
+    private = secrets.token_bytes(KEY_BYTES) + site.encode()
     with os.fdopen(descriptor, "wb") as handle:
         handle.write(private)
-    click.echo(base64.b64encode(pass_public_key(private)).decode())
+    click.echo(public_key_text(pass_public_key(private)))
 
 
 @passes.command()
@@ -123,7 +134,9 @@ def key(file: Path) -> None:
     "--until", "end", callback=moment, metavar="TIME", required=True, help="8h, 2d, or an ISO time."
 )
 @click.option("--uses", type=click.IntRange(0, 255), default=1, show_default=True, help="0: any number.")
-@click.option("--door", "doors", multiple=True, help="A door's id, up to six; every door when left out.")
+@click.option(
+    "--door", "doors", multiple=True, help="A door's id, up to six; with --uses 0 every door when left out."
+)
 @click.option("--kind", type=click.Choice(KINDS), default="visitor", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the QR code as PNG.")
 @ZONE
@@ -140,7 +153,7 @@ def issue(
 ) -> None:
     """Make a pass; print its text, and draw it with --out. What it allows is told beside it (stderr).
 
-    Example: facegate pass issue --key pass.key --host flat-1203 --until 8h --out visitor.png
+    Example: facegate pass issue --key pass.key --host flat-1203 --until 8h --door front --out visitor.png
     """
     private = read_key(key_file)
 
@@ -156,6 +169,8 @@ def issue(
         raise click.UsageError(str(error)) from error
     allowed = Pass(b"", host, begin, end, uses)
     times = "any number of times" if not uses else f"{uses} time(s)"
+    if uses and len(doors) > 1:
+        times += " at each door, which counts alone"
     where = ", ".join(doors) or "every door"
     click.echo(f"{host}: valid {span_of(allowed, zone)}, {times}, {where}", err=True)
     click.echo(text)
@@ -220,7 +235,7 @@ def read_key(file: Path) -> bytes:
         private = file.read_bytes()
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}; make one with: facegate pass key {file}") from error
-    if len(private) != KEY_BYTES:
+    if not KEY_BYTES <= len(private) <= KEY_BYTES + MOST_SITE_BYTES:
         raise ConfigError(
             f"{file}: {len(private)} bytes are no signing key ({KEY_BYTES}); is it the right file?"
         )
@@ -230,9 +245,7 @@ def read_key(file: Path) -> bytes:
 def decode_public(encoded: str) -> bytes:
     """Return the raw public key of its Base64 text."""
     try:
-        public = base64.b64decode(encoded, validate=True)
+        return public_key_of(encoded)
     except ValueError:
-        public = b""
-    if len(public) != KEY_BYTES:
-        raise click.UsageError(f"{encoded!r} is no public key; it is what `facegate pass key` printed")
-    return public
+        rule = "is no public key; it is what `facegate pass key` printed"
+        raise click.UsageError(f"{encoded!r} {rule}") from None

@@ -148,7 +148,8 @@ def test_a_time_without_a_zone_is_the_site_s_whatever_the_machine_s(site, monkey
     _, key, public = site
     monkeypatch.setenv("TZ", machine)
     time.tzset()
-    wanted = ("pass", "issue", "--key", key, "--host", "anna", "--until", "2030-12-01T18:00")
+    begin = ("--from", "2030-12-01T00:00+08:00", "--door", "north")
+    wanted = ("pass", "issue", "--key", key, "--host", "anna", *begin, "--until", "2030-12-01T18:00")
     refused = run(*wanted, code=2)
     assert "names no time zone" in refused
     text = run(*wanted, "--timezone", "Asia/Shanghai")

@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.credentials.qr import LOOK_EVERY_SECONDS, QrReader
 from edge.domain import Frame
-from edge.policy.passes import Pass, issue, read_pass
+from edge.policy.passes import Pass, door_marks, issue, read_pass
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
-PASS = Pass(b"12345678", "anna", NOON, NOON + timedelta(hours=4), 1)
+PASS = Pass(b"abcdefgh", "anna", NOON, NOON + timedelta(hours=4), 1, door_marks=door_marks(["gate"]))
 TEXT = issue(PASS, KEY.private_bytes_raw())
 
 

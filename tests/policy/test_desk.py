@@ -14,7 +14,7 @@ from edge.policy.door import DoorPolicy
 from edge.policy.modes import Mode, ModeState
 from edge.policy.pass_gate import PassGate
 from edge.policy.passback import Passback, PassbackKind, PassbackRule
-from edge.policy.passes import Pass, issue
+from edge.policy.passes import Pass, door_marks, issue
 from edge.policy.pin import PinBook
 from edge.policy.rulebook import Level, RightsGroup, RuleBook
 from edge.policy.showings import SAME_SHOWING_SECONDS
@@ -62,7 +62,9 @@ class Desk:
 
     def pass_text(self, pass_id: bytes = b"12345678", max_uses: int = 1) -> str:
         now = self.clock.now()
-        return issue(Pass(pass_id, "anna", now, now + timedelta(hours=1), max_uses), KEY.private_bytes_raw())
+        doors = door_marks(["gate"])
+        shown = Pass(pass_id, "anna", now, now + timedelta(hours=1), max_uses, door_marks=doors)
+        return issue(shown, KEY.private_bytes_raw())
 
 
 @pytest.fixture

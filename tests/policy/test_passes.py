@@ -13,7 +13,18 @@ from edge.domain import Reason, Resident
 from edge.errors import StoreError
 from edge.policy.access import AccessRules
 from edge.policy.pass_gate import PassGate
-from edge.policy.passes import ALL_DOORS, PREFIX, TEXT_LENGTH, Pass, PassKind, door_marks, issue, read_pass
+from edge.policy.passes import (
+    ALL_DOORS,
+    PREFIX,
+    TEXT_LENGTH,
+    Pass,
+    PassKind,
+    door_marks,
+    issue,
+    public_key_of,
+    public_key_text,
+    read_pass,
+)
 from edge.policy.rulebook import DisableReason, RuleBook
 from edge.policy.trust import EPOCH, Believe
 
@@ -28,11 +39,11 @@ passes = st.builds(
     Pass,
     id=st.binary(min_size=8, max_size=8),
     host_id=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=7),
-    valid_from=st.integers(0, 2**31).map(lambda s: datetime.fromtimestamp(s, UTC)),
-    valid_until=st.integers(2**31 + 1, 2**32 - 1).map(lambda s: datetime.fromtimestamp(s, UTC)),
+    valid_from=st.integers(2**31, 2**31 + 10**6).map(lambda s: datetime.fromtimestamp(s, UTC)),
+    valid_until=st.integers(2**31 + 10**6 + 1, 2**31 + 10**7).map(lambda s: datetime.fromtimestamp(s, UTC)),
     max_uses=st.integers(0, 255),
     kind=st.sampled_from(PassKind),
-    door_marks=st.lists(st.text(max_size=9), max_size=6).map(door_marks),
+    door_marks=st.lists(st.text(max_size=9), min_size=1, max_size=6).map(door_marks),
 )
 
 
@@ -41,6 +52,48 @@ def test_what_was_issued_is_what_is_read(granted):
     text = issue(granted, PRIVATE)
     assert len(text) == TEXT_LENGTH
     assert read_pass(text, [OTHER, PUBLIC]) == granted
+
+
+@given(passes, st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=9))
+def test_a_pass_of_one_site_is_worth_nothing_at_another_with_the_same_key(granted, site):
+    """Nor does one of a key that belongs to no site pass for one that does, or the other way round."""
+    ours, theirs = site.encode(), f"{site}-2".encode()
+    text = issue(granted, PRIVATE + ours)
+    assert read_pass(text, [PUBLIC + ours]) == granted
+    assert read_pass(text, [PUBLIC, PUBLIC + theirs, PUBLIC + ours[:-1]]) is None
+    assert read_pass(issue(granted, PRIVATE), [PUBLIC + ours]) is None
+
+
+def test_a_pass_for_so_many_uses_names_its_doors():
+    """Each door counts alone: for every door of a house it would open so often at each."""
+    with pytest.raises(ValueError, match="name the doors"):
+        issue(replace(PASS, door_marks=(ALL_DOORS,)), PRIVATE)
+    assert read_pass(issue(replace(PASS, door_marks=(ALL_DOORS,), max_uses=0), PRIVATE), [PUBLIC])
+
+
+def test_no_pass_is_valid_for_years(monkeypatch):
+    """Whoever signs it, and with whatever tool."""
+    forever = replace(PASS, valid_until=NOON + timedelta(days=367))
+    with pytest.raises(ValueError, match="366 days"):
+        issue(forever, PRIVATE)
+    monkeypatch.setattr("edge.policy.passes.LONGEST", timedelta(days=400))
+    text = issue(forever, PRIVATE)
+    monkeypatch.undo()
+    assert read_pass(text, [PUBLIC]) is None
+
+
+LONG_SITE = base64.b64encode(PUBLIC).decode() + "@" + "x" * 65
+
+
+@pytest.mark.parametrize("text", ["", "AAAA", "@hill", "x" * 44, LONG_SITE])
+def test_what_is_no_public_key_is_refused(text):
+    with pytest.raises(ValueError, match=r"no public key|base64|padding|encoded"):
+        public_key_of(text)
+
+
+def test_a_public_key_is_written_with_its_site():
+    for key in (PUBLIC, PUBLIC + "东门".encode()):
+        assert public_key_of(public_key_text(key)) == key
 
 
 def test_the_text_fits_qr_s_alphanumeric_mode():

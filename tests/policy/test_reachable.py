@@ -19,7 +19,7 @@ from edge.policy.lockout import LockoutRule
 from edge.policy.modes import Mode, ModeState
 from edge.policy.pass_gate import PassGate
 from edge.policy.passback import DEFAULT_SECONDS, PassbackKind, PassbackRule
-from edge.policy.passes import Pass, issue
+from edge.policy.passes import Pass, door_marks, issue
 from edge.policy.pin import PinBook
 from edge.policy.rulebook import DisableReason, Level, RightsGroup, RuleBook
 from edge.policy.schedule import NEVER, Calendar
@@ -81,7 +81,8 @@ class Door:
         return self.policy.authorise(who, self.clock.now(), method).reason
 
     def show(self, **changes) -> Reason:
-        shown = replace(Pass(b"12345678", "anna", NOW, NOW + DAY), **changes)
+        doors = door_marks(["north"])
+        shown = replace(Pass(b"12345678", "anna", NOW, NOW + DAY, door_marks=doors), **changes)
         return self.desk.show_pass(issue(shown, KEY.private_bytes_raw())).rights.reason
 
     def fail(self, times: int) -> Door:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from edge.domain import EventDraft, Frame, Reason, Resident, Verdict
 from edge.errors import ConfigError
 from edge.events import Kind
 from edge.policy.modes import Mode, ModeState
-from edge.policy.passes import Pass, issue, pass_public_key
+from edge.policy.passes import Pass, door_marks, issue, pass_public_key
 from edge.policy.pin import PinBook
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import TrustedTime
@@ -158,10 +159,10 @@ def test_strangers_before_the_camera_delay_no_resident(begin):
 def test_a_pass_before_the_camera_opens_once_even_across_a_restart(begin, tmp_path):
     site = begin()
     now = site.clock.now()
-    host = Pass(b"x" * 8, "bert", now, now + timedelta(hours=1))
+    host = Pass(b"x" * 8, "bert", now, now + timedelta(hours=1), door_marks=door_marks(["north"]))
     ids = iter(range(99))
     text = draw_readable(
-        lambda: issue(Pass(bytes([next(ids)] * 8), "bert", host.valid_from, host.valid_until), PRIVATE),
+        lambda: issue(replace(host, id=bytes([next(ids)] * 8)), PRIVATE),
         tmp_path / "pass.png",
     )
     site.sees()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +16,7 @@ from edge.policy.desk import CredentialDesk
 from edge.policy.door import DoorPolicy
 from edge.policy.lockout import WITH_PAD, LockoutRule
 from edge.policy.pass_gate import PassGate
+from edge.policy.passes import public_key_of
 from edge.policy.rulebook import RuleBook, UsualMode
 from edge.policy.trust import EPOCH, ClockGuard
 from edge.service.entry.clock_news import ClockNews
@@ -74,18 +74,11 @@ def load_book(settings: Settings, forgiven: Callable[[str], object] | None = Non
 
 
 def decode_keys(texts: tuple[str, ...]) -> tuple[bytes, ...]:
-    """Return raw public keys of their Base64 texts. Raises `ConfigError`."""
-    keys = tuple(_decoded(text) for text in texts)
-    if any(len(key) != 32 for key in keys):
-        raise ConfigError("access.pass_keys: each must be what `facegate pass key` printed")
-    return keys
-
-
-def _decoded(text: str) -> bytes:
+    """Return raw public keys, and the site each is of, of their texts. Raises `ConfigError`."""
     try:
-        return base64.b64decode(text, validate=True)
+        return tuple(map(public_key_of, texts))
     except ValueError:
-        return b""
+        raise ConfigError("access.pass_keys: each must be what `facegate pass key` printed") from None
 
 
 class DoorRules:
