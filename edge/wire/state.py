@@ -52,8 +52,9 @@ STATE = Table(
             },
             is_open=True,
         ),
+        "certificate": Table({"until": Time("when the door's certificate ends")}, is_open=True),
     },
-    frozenset({"liveness"}),
+    frozenset({"liveness", "certificate"}),
     is_open=True,
     about="how the door is; on change and every 60 s",
 )

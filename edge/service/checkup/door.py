@@ -41,6 +41,7 @@ def look_at(settings: Settings, data: Path, models: Path, now: datetime) -> list
         parts.clock(data, now),
         parts.card(data, recent),
         parts.broker(settings),
+        parts.certificate(settings, now),
         parts.page(settings, is_running),
         people.backup(recent, now),
     ]

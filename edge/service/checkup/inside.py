@@ -70,6 +70,7 @@ class DoorCheckup:
             parts.clock(self._data, now),
             parts.card(self._data, recent),
             self._link(),
+            parts.certificate(settings, now),
             people.backup(recent, now),
         ]
 

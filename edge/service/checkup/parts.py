@@ -19,6 +19,7 @@ from edge.faces.weights import checked
 from edge.findings import CheckupFinding, amber, green, red
 from edge.runtime.clock_trust import FARTHEST_LEAP, system_is_synchronised
 from edge.runtime.kept_time import CLOCK_FILE, read_kept
+from edge.site.lives import WARNING, door_until
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,6 +32,7 @@ PATIENCE_SECONDS = 4.0
 INSTALL = "facegate models install"
 CONFIRM = "facegate clock --confirm"
 BACK_UP = "facegate backup"
+RENEW = "facegate provision renew"
 MAKE_ROOM = "journalctl --vacuum-size=100M; apt clean"
 LOW_MB, TIGHT_MB = 200, 1_000
 """Free space: the journal's reserve is gone below the first; an update needs the second."""
@@ -183,6 +185,20 @@ def broker(settings: Settings) -> CheckupFinding:
     except (OSError, ValueError) as error:  # an SSLError is an OSError
         return broker_unreached(address, str(error))
     return green("broker", "fine", address=address)
+
+
+def certificate(settings: Settings, now: datetime) -> CheckupFinding:
+    """Return how long the door's certificate is valid, sixty days before its end as a warning."""
+    section = settings.mqtt
+    until = None if section is None else door_until(section.cert_file, section.ca_file)
+    if until is None:
+        return green("certificate", "none")
+    day, days = f"{until:%Y-%m-%d}", (until - now).days
+    if until <= now:
+        return red("certificate", "ended", until=day, command=RENEW)
+    if until - now < WARNING:
+        return amber("certificate", "ending", until=day, days=days, command=RENEW)
+    return green("certificate", "fine", until=day)
 
 
 def broker_unreached(address: str, problem: str) -> CheckupFinding:

@@ -46,6 +46,9 @@ class DoorCollector:
             yield from _roster(state["roster"])
         if "outbox" in state:
             yield from _outbox(state["outbox"])
+        if "certificate" in state:
+            until = datetime.fromisoformat(state["certificate"]["until"]).timestamp()
+            yield gauge("facegate_certificate_left_seconds", "Until it ends", until - time.time())
 
     def _counts(self) -> Iterator[Metric]:
         meter = self._meter

@@ -16,6 +16,7 @@ from edge.broker.settings import Ack, BrokerSettings, Tls
 from edge.domain import EventDraft
 from edge.errors import ConfigError, FacegateError
 from edge.events import Kind
+from edge.site.lives import door_until
 from edge.site.provision import load_trusted_keys
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.outbox import SqliteOutbox
@@ -142,7 +143,14 @@ class PropertyLink:
                 "oldest_seconds": self._oldest_seconds(status.done_upto) if status.waiting else 0.0,
                 "problem": status.problem,
             },
+            **self._certificate(),
         }
+
+    def _certificate(self) -> dict[str, Any]:
+        """Return until when we are let in at the broker; nothing where it asks for no certificate."""
+        tls = self._settings.tls
+        until = None if tls is None else door_until(tls.cert_file, tls.ca_file)
+        return {} if until is None else {"certificate": {"until": until.isoformat()}}
 
     def _behind(self) -> int:
         """Return how many revisions the newest known head is ahead; 0 when nobody tells us heads."""
