@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from edge.errors import ConfigError
 from edge.policy.hours import GrantHours
 from edge.site.integrations import IntegrationGrant, Integrations
+from edge.site.lives import WARNING
+from edge.site.lives import lives as lives_of
 from edge.site.provision import Site
 from edge.site.renewal import Renewal
 from edge.site.sharing import SharingDoors, SharingRequest
 from edge.site.signing import move_key
+from edge.site.signing import signing_key as signing_key_file
 from edge.wire.home_assistant import PREFIX
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -168,22 +173,59 @@ def signer(folder: Path, user: str | None, home: Path) -> None:
     click.echo("systemctl enable --now facegate-signer && systemctl restart facegate-hub")
 
 
+@provision.command()
+@click.argument("folder", type=FOLDER)
+@click.argument("name")
+def replace(folder: Path, name: str) -> None:
+    """Give the broker, hub or hub.1 a new key and certificate after a theft; the old ones end at once.
+
+    Example: facegate provision replace ./site hub
+    """
+    *files, listed = Renewal(folder).replace(name)
+    for path in files:
+        click.echo(f"copy {path} to where the old one is in use, and start that anew")
+    click.echo(f"copy {listed} to the broker and start that anew")
+
+
+@provision.command()
+@click.argument("folder", type=FOLDER)
+def lives(folder: Path) -> None:
+    """Show until when each certificate of a site is valid; ends with an error when one ends in sixty days.
+
+    Example: facegate provision lives ./site
+    """
+    now = datetime.now(UTC)
+    found = lives_of(folder)
+    for life in found:
+        shown = f"{life.until:%Y-%m-%d}  {life.days_left(now):6} days  {life.name:12} {life.file}"
+        renew = f"  renew: facegate provision renew {folder} {life.name}" if life.is_ending(now) else ""
+        click.echo(shown + renew)
+    if ending := [life.name for life in found if life.is_ending(now)]:
+        raise ConfigError(f"{', '.join(ending)}: less than {WARNING.days} days left; renew now")
+
+
 @provision.command(name="signing-key")
 @click.argument("folder", type=FOLDER)
-@click.argument("step", type=click.Choice(["begin", "use", "finish"]))
+@click.argument("step", type=click.Choice(["begin", "use", "finish", "replace"]))
 def signing_key(folder: Path, step: str) -> None:
-    """Change the key that signs commands and roster, in three steps.
+    """Change the key that signs commands and roster, in three steps; after a theft in one: replace.
 
     begin: doors trust another key beside the one in use; copy their files. use: the hub signs with it.
-    finish: doors trust it alone; copy their files again.
+    finish: doors trust it alone; copy their files again. replace: all of it; a door obeys nobody until it
+    has its new file.
 
     Example: facegate provision signing-key ./site begin
     """
     renewal = Renewal(folder)
-    if step == "use":
-        click.echo(f"{renewal.use_signing_key()}: start signer and hub anew")
-        return
-    files = renewal.begin_signing_key() if step == "begin" else renewal.finish_signing_key()
+    if step in ("use", "replace"):
+        path = signing_key_file(folder) if step == "replace" else renewal.use_signing_key()
+        click.echo(f"{path}: start signer and hub anew")
+    files = {
+        "begin": renewal.begin_signing_key,
+        "finish": renewal.finish_signing_key,
+        "replace": renewal.replace_signing_key,
+        "use": list,
+    }[step]()
     for path in files:
         click.echo(f"copy {path} to its door and start that anew")
 

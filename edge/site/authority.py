@@ -140,6 +140,14 @@ class Authority:
         )
         self._write_revoked([*old, entry])
 
+    def hosts_of(self, certificate: Path) -> tuple[str, ...]:
+        """Return the names and addresses in a server's certificate; none in anybody else's."""
+        read = x509.load_pem_x509_certificate(certificate.read_bytes())
+        for extension in read.extensions:
+            if isinstance(extension.value, x509.SubjectAlternativeName):
+                return tuple(str(name.value) for name in extension.value)
+        return ()
+
     def is_revoked(self, certificate: Path) -> bool:
         """Return whether a certificate is on the list."""
         serial = x509.load_pem_x509_certificate(certificate.read_bytes()).serial_number

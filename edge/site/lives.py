@@ -54,8 +54,6 @@ def lives(folder: Path) -> list[Life]:
     return sorted(found, key=lambda life: (life.until, str(life.file)))
 
 
-
-
 def door_until(certificate: Path | None, authority: Path | None) -> datetime | None:
     """Return when a door's way to the broker ends (UTC), by what ends first; None without a certificate.
 

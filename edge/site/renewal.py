@@ -101,6 +101,46 @@ class Renewal:
         kid = json.loads(signing_key(self._folder).read_text())["kid"]
         return self._trust({kid: load_trusted_keys(hub / KEYS_FILE).keys[kid]})
 
+    def replace_signing_key(self) -> list[Path]:
+        """Make a new key the only one at once, after a theft; return the doors' files.
+
+        A door obeys nobody until it has its new file; whoever has the old key is obeyed by none that has.
+        """
+        if self._next_key().exists():
+            self._next_key().unlink()  # begun before the theft: it may have been stolen, too
+        kid = json.loads(signing_key(self._folder).read_text())["kid"]
+        self._trust({kid: load_trusted_keys(self._folder / HUB / KEYS_FILE).keys[kid]})
+        self.begin_signing_key()
+        self.use_signing_key()
+        return self.finish_signing_key()
+
+    def replace(self, name: str) -> list[Path]:
+        """Give the broker, the hub or a worker a new key and certificate, and make the old ones worthless.
+
+        After a theft. Returns what is to be copied: its two files, and the list of the revoked.
+        """
+        authority, certificate = Authority.open(self._folder / "ca"), self._certificate(name)
+        key = certificate.with_suffix(".key")
+        if name not in (BROKER, HUB) and not WORKER.fullmatch(name):
+            raise ConfigError(f"{name}: for a door use `facegate provision revoke`, then `door`")
+        if not certificate.exists():
+            raise ConfigError(f"{certificate}: is not here; copy the certificate in use there, and try again")
+        hosts = authority.hosts_of(certificate)
+        authority.revoke(certificate)
+        fresh = [path.with_name(path.name + ".new") for path in (certificate, key)]
+        for path in fresh:
+            path.unlink(missing_ok=True)
+        authority.issue(name, *fresh, hosts)
+        owner = key.stat() if key.exists() else None
+        for path, into in zip(fresh, (certificate, key), strict=True):
+            if owner is not None and os.geteuid() == 0:
+                os.chown(path, owner.st_uid, owner.st_gid)
+            path.replace(into)
+        listed = self._folder / "broker" / "crl.pem"
+        write_whole(listed, authority.revoked_pem)
+        give_to_broker(listed.parent)
+        return [certificate, key, listed]
+
     def _next_key(self) -> Path:
         return signing_key(self._folder).with_name(NEXT_KEY)
 
