@@ -130,7 +130,7 @@ class Renewal:
         fresh = [path.with_name(path.name + ".new") for path in (certificate, key)]
         for path in fresh:
             path.unlink(missing_ok=True)
-        authority.issue(name, *fresh, hosts)
+        authority.issue(name, fresh[0], fresh[1], hosts)
         owner = key.stat() if key.exists() else None
         for path, into in zip(fresh, (certificate, key), strict=True):
             if owner is not None and os.geteuid() == 0:

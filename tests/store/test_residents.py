@@ -28,6 +28,12 @@ class PlainSealer:
     def open(self, sealed, context):
         return sealed
 
+    def bind(self, row):
+        return b""
+
+    def is_ours(self, row, mark):
+        return True
+
     def forget(self, person):
         return None
 
@@ -210,12 +216,13 @@ def test_one_persons_data_can_be_exported(store):
     assert store.export("nobody") is None
 
 
-def test_the_wrong_key_is_a_clear_error(tmp_path, store):
-    """A lost key means enrolling again, and the message says so."""
+def test_what_another_key_wrote_matches_nobody_and_the_log_says_what_to_do(tmp_path, store, caplog):
+    """A lost key means enrolling again."""
     store.put(ANNA, [template()])
     other = ResidentStore(tmp_path / "residents.db", AesGcmSealer(bytes(32)))
-    with pytest.raises(StoreError, match=r"'anna': a template cannot be opened.*enrol again"):
-        other.templates("m1")
+    assert other.templates("m1") == ()
+    assert "'anna'" in caplog.text
+    assert "enrol again" in caplog.text
     other.close()
 
 
