@@ -83,8 +83,14 @@ def test_the_reader_reads_what_babel_reads(language):
     babel = pytest.importorskip("babel.messages.pofile", reason="Babel is not installed")
     path = Path(words.__file__).with_name(f"{language}.po")
     with path.open("rb") as file:
-        theirs = {entry.id: entry.string for entry in babel.read_po(file) if entry.id}
-    assert {name: forms[0] for name, forms in read_catalogue(path).texts.items()} == theirs
+        entries = [entry for entry in babel.read_po(file) if entry.id]
+    theirs = {
+        entry.id[0] if entry.pluralizable else entry.id: entry.string
+        if entry.pluralizable
+        else (entry.string,)
+        for entry in entries
+    }
+    assert {name: tuple(forms) for name, forms in read_catalogue(path).texts.items()} == theirs
 
 
 def test_plurals_and_escapes(tmp_path):
