@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from edge.errors import CommunityRefused
 from edge.words import message
 from facegate_hub.community.book import Change
-from facegate_hub.community.schema import DEVICES, FLATS, PEOPLE, TIES
+from facegate_hub.community.schema import DEVICES, FLATS, LEDGER, PEOPLE, TIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from facegate_hub.community.book import Book, Doer, Writing
 
+DAY = 86_400
 MOST_NAME = 64
 
 
@@ -140,6 +141,22 @@ class PeopleRegister:
         """Return one person. Raises `CommunityRefused` when there is none of this id."""
         with self._book.looking() as connection:
             return self._one(connection, person)
+
+    def note_look(self, by: Doer, person: str) -> None:
+        """Enter that staff opened somebody's sheet, once a day for each: they see it themselves."""
+        subject = f"person:{person}"
+        with self._book.writing() as writing:
+            mine = (LEDGER.c.subject == subject, LEDGER.c.kind == "person.looked", LEDGER.c.actor == str(by))
+            recent = sa.select(LEDGER.c.seq).where(*mine, LEDGER.c.at > writing.at - DAY)
+            if writing.connection.execute(recent).first() is None:
+                writing.enter(by, "person.looked", subject)
+
+    def looks(self, person: str, most: int = 10) -> list[tuple[int, str]]:
+        """Return (when, account) of staff who opened somebody's sheet, the last ones first."""
+        mine = (LEDGER.c.subject == f"person:{person}", LEDGER.c.kind == "person.looked")
+        query = sa.select(LEDGER.c.at, LEDGER.c.actor).where(*mine).order_by(LEDGER.c.seq.desc()).limit(most)
+        with self._book.looking() as connection:
+            return [(row.at, row.actor.partition(":")[2]) for row in connection.execute(query)]
 
     def names(self, ids: Iterable[str]) -> dict[str, str]:
         """Return the names of people that are known; who was erased is not among them."""

@@ -27,7 +27,7 @@ from facegate_hub.community.machine import (
 from facegate_hub.community.parts import Asker, parts_in
 from facegate_hub.community.people import require_flat
 from facegate_hub.community.photos import MOST_PHOTOS, clean_photo
-from facegate_hub.community.schema import LEDGER, TICKETS, WATCHERS
+from facegate_hub.community.schema import ACCOUNTS, LEDGER, TICKETS, WATCHERS
 from facegate_hub.community.shaming import require_no_debtor
 from facegate_hub.community.stepping import Stepping
 from facegate_hub.community.ticket_clocks import TicketClock, begin_clocks, clocks_of
@@ -240,7 +240,7 @@ class Tickets:
         text = report.text.strip()
         if not text or len(text) > MOST_TEXT or len(report.place) > 200:
             raise CommunityRefused(message("community.refused.text", most=MOST_TEXT))
-        if report.category not in CATEGORIES:
+        if report.category not in CATEGORIES or not _is_about_staff(writing.connection, report):
             raise CommunityRefused(message("community.refused.field"))
         if report.audience is not Audience.PRIVATE:
             require_no_debtor(f"{report.place}\n{text}")
@@ -267,6 +267,15 @@ class Tickets:
             count = sa.select(sa.func.count()).select_from(TICKETS).where(*conditions)
             if writing.connection.execute(count).scalar_one() >= most:
                 raise CommunityRefused(message("community.refused.too_many", most=most))
+
+
+def _is_about_staff(connection: Connection, report: Report) -> bool:
+    """Return whether a report is about nobody, or a complaint about somebody who has an account."""
+    if not report.about:
+        return True
+    known = (ACCOUNTS.c.id == report.about, ACCOUNTS.c.state != "ended")
+    is_known = connection.execute(sa.select(ACCOUNTS.c.id).where(*known)).first() is not None
+    return is_known and report.kind is TicketKind.COMPLAINT
 
 
 def slip_digest(ticket: str, code: str) -> str:

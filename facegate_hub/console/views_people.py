@@ -27,8 +27,9 @@ def people(ask: PageAsk) -> Response:
 
 
 def person(ask: PageAsk) -> Response:
-    """Return one person: flats, contact, devices by number, and their tickets that the reader may see."""
+    """Return one person: flats and contact; that somebody looked is entered, and the person sees it."""
     found = ask.office.register.one(str(ask.request.path_params["person"]))
+    ask.office.register.note_look(ask.asker.doer, found.id)
     return ask.page("person.html", person=found, ties=TIES)
 
 

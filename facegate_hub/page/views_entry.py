@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from edge.errors import CommunityRefused
 from edge.words import LANGUAGES, message
 from facegate_hub.community.entry import Arrival
-from facegate_hub.community.people import TieKind
 from facegate_hub.web.ticket_pages import number_of, wish_of
 
 if TYPE_CHECKING:
@@ -56,7 +55,13 @@ def me(ask: PageAsk) -> Response:
     """Return what is known of somebody: their flats, language and devices."""
     assert ask.person is not None  # noqa: S101 - the table lets nobody else in
     devices = ask.office.devices.all(ask.asker.doer)
-    return ask.page("me.html", person=ask.person, devices=devices, here=ask.device, ties=list(TieKind))
+    return ask.page(
+        "me.html",
+        person=ask.person,
+        devices=devices,
+        here=ask.device,
+        looks=ask.office.register.looks(ask.person.id),
+    )
 
 
 def end_device(ask: PageAsk) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from facegate_hub.community.duties import Side
 from facegate_hub.community.machine import OPEN, TicketState
 from facegate_hub.web.ticket_pages import (
     number_of,
@@ -36,13 +37,14 @@ def new(ask: PageAsk) -> Response:
     """Return the form of a new ticket; show what is alike; or open it."""
     assert ask.person is not None  # noqa: S101 - the table lets nobody else in
     flats = ask.person.flats
+    staff = [one.name for one in ask.office.accounts.all() if one.side is Side.PROPERTY]
     if ask.request.method == "GET":
-        return ask.page("new.html", flats=flats, given={}, alike=[])
+        return ask.page("new.html", flats=flats, staff=staff, given={}, alike=[])
     flat = ask.form.get("flat") or (flats[0] if flats else None)
     report = report_of(ask, flat, ask.person.id)
     alike = [] if ask.form.get("anyway") else ask.office.tickets.alike(ask.asker, report)
     if alike:
-        return ask.page("new.html", flats=flats, given=ask.form, alike=alike)
+        return ask.page("new.html", flats=flats, staff=staff, given=ask.form, alike=alike)
     number, _ = ask.office.tickets.report(ask.asker, report)
     return ask.to(f"/tickets/{number}")
 

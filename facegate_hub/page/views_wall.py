@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from facegate_hub.community.wall import read_wall, receipt_holds, share_done_silently
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
 
 def wall(ask: PageAsk) -> Response:
-    """Return the counts of all tickets, what is promised, and what was chosen to be shown."""
+    """Return the counts of all tickets and what is promised; residents also see what others chose to show."""
     found = read_wall(ask.office.book)
+    if ask.person is None:  # "everybody here" is who lives here, not whoever finds this address
+        found = replace(found, public=())
     with ask.office.book.looking() as connection:
         head = ask.office.book.head(connection)
     promises = ask.office.terms.promises

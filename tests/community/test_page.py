@@ -188,6 +188,39 @@ def test_a_ticket_that_is_not_there_looks_like_one_that_is_not_theirs(compound, 
     assert re.sub(r"back=[^\"]*", "", li.page) == re.sub(r"back=[^\"]*", "", theirs)
 
 
+def test_what_is_for_everybody_here_is_for_nobody_who_passes_by(compound):
+    phone = resident(compound, "wang")
+    phone.get("/new")
+    phone.send("/new", kind="opinion", category="parking", text="Paint the lines", audience="all")
+    assert "Paint the lines" in resident(compound, "zhao").get("/wall").text
+    stranger = resident(compound)
+    stranger.get("/wall")
+    assert "Paint the lines" not in stranger.page
+    assert "By category" in stranger.page
+
+
+@pytest.mark.parametrize(
+    "more", [{"about": "nobody"}, {"about": "x" * 9000}, {"about": "mona", "kind": "repair"}], ids=str
+)
+def test_a_complaint_is_about_somebody_who_works_here_or_about_nobody(compound, more):
+    phone = resident(compound, "wang")
+    phone.get("/new")
+    phone.send("/new", **{"kind": "complaint", "category": "service", "text": "rude", **more})
+    assert phone.status == 422
+    phone.get("/new")
+    phone.send("/new", kind="complaint", category="service", text="rude", about="mona")
+    assert phone.status == 200
+
+
+def test_somebody_sees_who_of_the_staff_opened_their_sheet(compound):
+    desk, phone = staff(compound, "dora"), resident(compound, "wang")
+    for _ in range(2):
+        desk.get(f"/people/{compound.people['wang']}")
+    phone.get("/me")
+    assert phone.page.count("<li>dora") == 1
+    assert "<li>dora" not in resident(compound, "wang-wife").get("/me").text
+
+
 def test_a_language_link_leads_nowhere_else(compound):
     phone = resident(compound, "wang")
     for back in ("//evil.example", "https://evil.example", "/\\evil.example"):
