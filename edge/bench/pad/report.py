@@ -43,13 +43,21 @@ def table(result: PadResult) -> str:
     """Return the figures as Markdown: attacks worst species first, then living people."""
     head = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
     rows = "\n".join(f"| {' | '.join(_cells(one))} |" for one in result.species)
-    return f"Networks: {' + '.join(result.nets)}.\n\n{head}\n{rows}\n\n{_living(result)}"
+    return f"Networks: {' + '.join(result.nets)}.\n\n{head}\n{rows}\n\n{_tries(result)}{_living(result)}"
 
 
 def _cells(one: Species) -> list[str]:
     counts = (one.people, one.presentations, one.presentations - one.judged, one.accepted)
     interval = f"{percent(one.interval[0])} to {percent(one.interval[1])}"
     return [one.name, *map(str, counts), percent(one.apcer), interval, str(one.accepted_in_window)]
+
+
+def _tries(result: PadResult) -> str:
+    tries = sum(one.tries for one in result.species)
+    if not tries:
+        return ""
+    passed, highest = sum(one.passed for one in result.species), max(one.highest for one in result.species)
+    return f"Of all {tries} tries on attacks {passed} passed; the highest score was {highest:.2f}.\n\n"
 
 
 def _living(result: PadResult) -> str:

@@ -27,7 +27,8 @@ class Species:
     """One kind of attack instrument. Counts are presentations, `people` whose face was shown.
 
     `accepted` passed at the first judged try, `accepted_in_window` within the tries before the
-    pause. `interval` is that of the true APCER, 95 %.
+    pause. `interval` is that of the true APCER, 95 %. Of all `tries` `passed` did; `highest` is the
+    highest score of any.
     """
 
     name: str
@@ -37,6 +38,9 @@ class Species:
     accepted: int
     accepted_in_window: int
     interval: tuple[float, float]
+    tries: int = 0
+    passed: int = 0
+    highest: float = 0.0
 
     @property
     def apcer(self) -> float | None:
@@ -93,6 +97,7 @@ def summarise(nets: Sequence[str], watched: Sequence[WatchedRecording]) -> PadRe
 def _species(name: str, watched: Sequence[WatchedRecording]) -> Species:
     judged = [one for one in watched if one.answers]
     accepted = sum(bool(one.is_accepted) for one in judged)
+    verdicts = [one.verdict for clip in judged for one in clip.answers]
     return Species(
         name,
         len({one.presentation.person for one in watched}),
@@ -101,6 +106,9 @@ def _species(name: str, watched: Sequence[WatchedRecording]) -> Species:
         accepted,
         sum(one.is_accepted_within(MAX_FAILURES) for one in judged),
         clopper_pearson(accepted, len(judged)),
+        len(verdicts),
+        sum(one.passed for one in verdicts),
+        max((one.score for one in verdicts if one.score is not None), default=0.0),
     )
 
 
