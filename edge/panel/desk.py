@@ -90,7 +90,8 @@ class PanelServices:
     `unmatched` returns who is enrolled and yet not matched by the door, and why; `findings`
     what a look at the whole door found, as `facegate doctor` has it;
     `commissioning` what was proved of it by a person. `ways` gives and takes back PINs, cards and passes,
-    `rules` returns the access rules now, `rule_file` is where they can be changed. What is None is not
+    `rules` returns the access rules now, `rule_file` is where they can be changed; `expect_card` tells the
+    door that staff are about to give a new card. What is None is not
     connected, and its page says so.
     """
 
@@ -125,6 +126,7 @@ class PanelServices:
     ways: WaysIn | None = None
     rules: Callable[[], RuleBook] = RuleBook
     rule_file: RuleFile | None = None
+    expect_card: Callable[[], object] = lambda: None
 
     def note(
         self, kind: Kind, /, *, about: str | None = None, reason: str | None = None, **data: Any

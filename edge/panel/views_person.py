@@ -18,6 +18,7 @@ from edge.enrol.withdrawal import WithdrawalDesk
 from edge.errors import PanelRefused, StoreError
 from edge.events import Kind
 from edge.identity import person_name, tidied
+from edge.panel.asking import PEOPLE
 from edge.panel.pictures import qr_of
 from edge.panel.rights import choices, rights_from
 from edge.panel.telling import seen_events, told
@@ -49,6 +50,8 @@ def resident(ask: Ask) -> Response:
     """Return everything known about one person, but never a picture: there is none."""
     person = person_of(ask)
     desk, held = ask.desk, held_by(ask.desk)
+    if ask.session.role in PEOPLE:
+        desk.expect_card()
     consents = desk.consents.of(person.id)
     history = (one for one in seen_events(ask, None) if _is_about(one, person.id))
     return ask.page(

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 FACTOR_SECONDS = 20.0
 """How long a recognised face waits for its PIN: to read the prompt and type twelve keys."""
 
+NEW_CARD_SECONDS = 120.0
+"""How long staff who opened somebody's sheet have to hold the new card to the reader."""
+
 AGAIN_SECONDS = 3.0
 """When a pass that is still held up is read again after it opened nothing: a lost guard is back by then."""
 
@@ -75,6 +78,7 @@ class CredentialDesk:
         self._seen: dict[str, float] = {}
         self._carded: dict[str, float] = {}
         self._showings = Showings()
+        self._new_card_until = float("-inf")
 
     def expect_pin(self, resident_id: str) -> None:
         """Take note that this face was recognised and needs its PIN now (`SECOND_FACTOR_REQUIRED`)."""
@@ -135,7 +139,8 @@ class CredentialDesk:
                     self._carded[resident_id] = self._clock.monotonic() + FACTOR_SECONDS
             return self._answer(refusal, Method.CARD, None)
         if resident_id is None:
-            attempts.note(Reason.UNKNOWN_CREDENTIAL, Method.CARD)
+            if not self._take_new_card():
+                attempts.note(Reason.UNKNOWN_CREDENTIAL, Method.CARD)
             # Only a stranger's card is named: that of a resident is theirs, and the journal is plain text.
             rights = _refused(Reason.UNKNOWN_CREDENTIAL, Message("rule.unknown_card"))
             return self._answer(rights, Method.CARD, None, card=card_id)
@@ -143,6 +148,20 @@ class CredentialDesk:
         if rights.allowed:
             attempts.forgive(Method.CARD, resident_id)
         return self._answer(rights, Method.CARD, resident_id)
+
+    def expect_card(self) -> None:
+        """Take note that staff are about to give somebody a new card: the next unknown one is no guess.
+
+        One card for each call, within two minutes: twenty new cards must not make the door pause for
+        everybody, and a page that stays open must not let anybody try cards uncounted.
+        """
+        with self._lock:
+            self._new_card_until = self._clock.monotonic() + NEW_CARD_SECONDS
+
+    def _take_new_card(self) -> bool:
+        with self._lock:
+            until, self._new_card_until = self._new_card_until, float("-inf")
+            return self._clock.monotonic() < until
 
     def _shows(self, shown: Mapping[str, float], *people: str) -> bool:
         """Return whether one of these people was seen, or held a card there, just now."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from edge.domain import EventDraft, Resident
+from edge.panel.app import make_app
 from edge.policy.passes import pass_public_key, read_pass
 from edge.policy.pin import PinMatch
 from edge.store.credentials import ENDED, PASS_KEY_FILE
@@ -200,3 +202,15 @@ def test_people_are_found_by_what_is_known_of_them_in_pages(panel, sam):
     assert "1 to 50 of 120" in text_of(sam.get("/residents?show=pinless"))
     assert "1 to 50 of 121" in text_of(sam.get("/residents?show=faceless"))
     assert "Nobody was found" in sam.get("/residents?q=nobody").text
+
+
+def test_the_door_waits_for_a_new_card_when_staff_open_a_sheet(panel, sam):
+    looked = []
+    panel.desk = replace(panel.desk, expect_card=lambda: looked.append("now"))
+    panel.app = make_app(panel.desk)
+    panel.logged_in("otto", Role.AUDITOR).get("/residents/3-1203-2")
+    assert not looked
+    staff = panel.logged_in("sam", Role.STAFF)
+    staff.get("/residents/3-1203-2")
+    staff.client.get("/residents/3-1203-2/card/state")
+    assert looked == ["now"], "asking again and again covers one card"

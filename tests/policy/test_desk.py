@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.domain import Reason, Resident
 from edge.policy.access import AccessRules
-from edge.policy.desk import AGAIN_SECONDS, FACTOR_SECONDS, CredentialDesk, Register
+from edge.policy.desk import AGAIN_SECONDS, FACTOR_SECONDS, NEW_CARD_SECONDS, CredentialDesk, Register
 from edge.policy.door import DoorPolicy
 from edge.policy.modes import Mode, ModeState
 from edge.policy.pass_gate import PassGate
@@ -158,6 +158,21 @@ class TestCard:
         assert "w26:1:2" not in str(answer.draft), "a resident's card number is his own affair"
         unknown = door.desk.present_card("w26:9:9")
         assert (unknown.rights.reason, unknown.draft.kind) == (Reason.UNKNOWN_CREDENTIAL, "access.denied")
+
+    def test_new_cards_that_staff_wait_for_pause_nobody_one_for_each_time_they_look(self, door):
+        for n in range(20):
+            door.desk.expect_card()
+            assert door.desk.present_card(f"w26:9:{n}").rights.reason is Reason.UNKNOWN_CREDENTIAL
+        assert door.desk.present_card("w26:1:2").rights.allowed
+        door.desk.expect_card()
+        reasons = [door.desk.present_card(f"w26:8:{n}").rights.reason for n in range(7)]
+        assert reasons == [Reason.UNKNOWN_CREDENTIAL] * 6 + [Reason.LOCKOUT_MAX_ATTEMPTS]
+
+    def test_a_sheet_that_stays_open_covers_no_card_after_two_minutes(self, door):
+        door.desk.expect_card()
+        door.clock.advance(NEW_CARD_SECONDS + 1)
+        reasons = [door.desk.present_card(f"w26:8:{n}").rights.reason for n in range(6)]
+        assert reasons[-1] is Reason.LOCKOUT_MAX_ATTEMPTS
 
     def test_a_heap_of_unknown_cards_pauses_the_reader(self, door):
         reasons = [door.desk.present_card(str(n)).rights.reason for n in range(7)]

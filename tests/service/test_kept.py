@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from edge.aside import Machine, simulated
 from edge.domain import EventDraft, Resident
+from edge.enrol.ways_in import PassWish, WaysIn
 from edge.errors import StoreError
 from edge.events import Kind
 from edge.policy.modes import Mode, ModeState
+from edge.policy.passes import PassKind, read_pass
 from edge.policy.pin import PinBook
 from edge.service.entry.kept import AGAIN_SECONDS, Credentials, KnownResidents, ModeFile
 from edge.store.credentials import CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore, PinRow
@@ -153,3 +155,25 @@ def test_residents_that_are_read_late_are_known_as_soon_as_they_are(tmp_path):
         assert known.find("anna") is None
         slow.asked[0].run()
         assert known.find("anna") == Resident("anna", "Anna")
+
+
+def test_a_pass_of_the_doors_own_page_counts_here_at_once_and_until_it_is_ended(tmp_path):
+    credentials = Credentials(tmp_path, ())
+    credentials.register()
+    assert not credentials.reads_passes, "without any key no picture is looked at for codes"
+    now = datetime.now(UTC).replace(microsecond=0)
+    with closing(WaysIn(tmp_path, credentials.register)) as ways:
+        drawn = ways.issue_pass("gate", "anna", PassWish(now, now + timedelta(hours=8), 0, PassKind.VISITOR))
+        assert credentials.reads_passes
+        shown = read_pass(drawn.text, credentials.register().pass_keys)
+        assert shown is not None
+        assert shown.opens("gate")
+        assert credentials.take(shown.id, shown.max_uses, shown.valid_until) == 1
+        ways.end_pass(shown.id.hex())
+        assert credentials.take(shown.id, shown.max_uses, shown.valid_until) is None
+        credentials.give_back(shown.id)
+        assert credentials.take(shown.id, shown.max_uses, shown.valid_until) is None
+    credentials.close()
+    after = Credentials(tmp_path, ())
+    assert read_pass(drawn.text, after.register().pass_keys) is not None, "and after a new start"
+    after.close()

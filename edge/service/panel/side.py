@@ -207,6 +207,7 @@ class PanelSide:
             back_up=backup_maker(door.data, self._clock),
             rules=lambda: door.rules.policy.rules.book,
             rule_file=rule_file_of(ties),
+            expect_card=door.rules.desk.expect_card,
             liveness=liveness,
             commissioning=door.commissioning,
             findings=self._checkup(ties, desk.consents, liveness).findings,
