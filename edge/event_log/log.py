@@ -131,7 +131,8 @@ class EventLog:
             before = len(self._unsaved)
             self.retry()
         if len(self._unsaved):
-            logger.critical("%d events could not be stored and end with this process", len(self._unsaved))
+            logger.critical("%d events could not be stored; the next start tries again", len(self._unsaved))
+            self._spool.flush()
         self._journal.close()
 
     def _store(self, draft: EventDraft) -> DoorEvent:

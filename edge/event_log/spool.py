@@ -14,13 +14,15 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from edge.aside import Aside, TooSlow
+from edge.aside import DEADLINE_SECONDS, Aside, TooSlow
 from edge.domain import EventDraft
 from edge.events import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from edge.aside import Asked
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ def spool_files(data: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 class Spool:
-    """Keeps copies of events that wait in memory. Any thread; no call but `take` waits for a disk.
+    """Keeps copies of events that wait in memory. Any thread; only `take` and `flush` wait for a disk.
 
     A file that cannot be written is gone without: it is a second chance, not a promise.
     """
@@ -50,6 +52,7 @@ class Spool:
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = [(file, Aside(f"spool-{place}")) for place, file in enumerate(files)]
         self._copies = 0
+        self._last: list[Asked[None]] = []
 
     def add(self, draft: EventDraft) -> None:
         """Keep a copy of `draft`."""
@@ -57,8 +60,16 @@ class Spool:
         if self._copies > MOST_COPIES:
             return
         line = json.dumps(_told(draft), ensure_ascii=False, separators=(",", ":")) + "\n"
-        for file, aside in self._files:
+        self._last = [
             aside.hand_over(lambda file=file: _append(file, line))  # type: ignore[misc]
+            for file, aside in self._files
+        ]
+
+    def flush(self) -> None:
+        """Wait, a second at most for each file, until what was added is in it: before the process ends."""
+        for asked in self._last:
+            with suppress(OSError):  # TooSlow is one
+                asked.wait(DEADLINE_SECONDS)
 
     def clear(self) -> None:
         """Forget every copy: all of them are stored."""

@@ -25,7 +25,11 @@ LAST_RETRY_SECONDS = 5.0
 """With 4 s for opening, a camera that returns is used again within 10 s."""
 
 STEADY_SECONDS = 2.0
-"""Frames for this long mean the camera is back; a flapping one stays lost in the journal."""
+"""Frames for this long mean the camera is back."""
+
+FLAPPING_SECONDS, LONGEST_STEADY_SECONDS = 60.0, 120.0
+"""A camera that is lost again so soon after it was back has to be steady for twice as long the next time, two
+minutes at most: a flapping one stays lost in the journal. Its frames count meanwhile."""
 
 BLIND_SECONDS = 3.0
 """Nothing but refused frames for this long is a lost camera."""
@@ -96,6 +100,8 @@ class Capture:
         self._retry_seconds = FIRST_RETRY_SECONDS
         self._retry_at = clock.monotonic()
         self._steady_since = 0.0
+        self._steady_wanted = STEADY_SECONDS
+        self._back_at = float("-inf")
         self._good_at = 0.0
         self._unfreeze_at = clock.monotonic()
 
@@ -156,7 +162,8 @@ class Capture:
         if is_steady:
             self._retry_seconds = FIRST_RETRY_SECONDS
         if self.state == "lost":
-            if is_steady:
+            if now - self._steady_since >= self._steady_wanted:
+                self._back_at = now
                 self._report("back")
         elif picture != ("ok" if self.state == "back" else self.state):
             self._report(picture)
@@ -175,6 +182,9 @@ class Capture:
         self._retry_at = self._clock.monotonic() + self._retry_seconds
         self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
         if self.state != "lost":
+            is_flapping = self._clock.monotonic() - self._back_at < FLAPPING_SECONDS
+            longer = min(self._steady_wanted * 2, LONGEST_STEADY_SECONDS)
+            self._steady_wanted = longer if is_flapping else STEADY_SECONDS
             logger.error("camera lost: %s", error)
             self._report("lost", **error.recorded("detail"))
 

@@ -228,22 +228,22 @@ class TrustedTime:
         return replace(kept, before=kept.floor, doubt_seconds=DOUBT_SECONDS)
 
     def _takes_back(self, kept: KeptTime, now: datetime) -> bool:
-        """Return whether NTP takes a jump ahead back, and is to be believed.
+        """Return whether NTP takes a jump ahead back, or a board's first answer, and is to be believed.
 
         At once where the door's own running says the same: two witnesses against one. Anywhere above that,
         where the board was off since, after an hour. Else a clock that was wrong for a day, and is right
         again, would be behind the floor for ever, and nobody bound to a time let in.
         """
-        before, floor, mono = kept.before, kept.floor, self._clock.monotonic()
-        is_between = (
-            before is not None and floor is not None and before - LEAP <= now < floor - TOLERATED_STEP_BACK
-        )
-        if before is None or not is_between or not self._is_synchronised():
+        least = kept.before or (EARLIEST if kept.is_provisional else None)
+        if least is None or kept.floor is None:
+            return False
+        mono, is_between = self._clock.monotonic(), least - LEAP <= now < kept.floor - TOLERATED_STEP_BACK
+        if not is_between or not self._is_synchronised():
             self._back = None
             return False
         if self._back is None or abs((now - self._back[0]).total_seconds() - (mono - self._back[1])) > 60.0:
             self._back = now, mono
-        return now <= before + LEAP or mono - self._back[1] >= LEAST_PROOF_SECONDS
+        return now <= least + LEAP or mono - self._back[1] >= LEAST_PROOF_SECONDS
 
     def _followed(self, leap: Leap | None, floor: datetime, elapsed: float) -> Leap:
         """Return the leap that is being proved, begun anew when the clock did not run steadily."""

@@ -75,6 +75,14 @@ def test_a_killed_process_leaves_its_events_to_the_next(files):
     assert card.drafts[0].data["门"] == 1
 
 
+def test_a_clean_stop_on_a_bad_card_waits_for_the_copies(files):
+    card = Card()
+    log = log_of(card, files)
+    log.record(grant(1))
+    log.close()
+    assert all(len(file.read_text().splitlines()) == 1 for file in files)
+
+
 def test_what_was_stored_after_all_is_not_stored_twice(files):
     card = Card()
     killed(card, files, grant(1), grant(2))

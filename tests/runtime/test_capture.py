@@ -153,6 +153,24 @@ def test_a_flapping_camera_does_not_flood_the_journal(world: World) -> None:
     assert len(world.attempts) < 130
 
 
+def test_a_camera_that_comes_and_goes_every_few_seconds_is_told_ever_more_seldom(world: World) -> None:
+    world.content = lambda n: CameraLost("cable") if n % 75 == 0 else noisy(n)  # lost every five seconds
+    world.run(600)
+    assert world.states().count("lost") < 8
+    frames = world.capture.frames
+    world.content = noisy
+    world.run(130)
+    assert world.states()[-1] == "back"
+    assert world.capture.frames > frames
+
+
+def test_a_camera_that_is_lost_once_in_a_while_is_told_each_time(world: World) -> None:
+    world.content = lambda n: CameraLost("cable") if n % 1500 == 0 else noisy(n)
+    world.run(620)
+    assert world.states().count("lost") >= 5
+    assert world.states().count("back") >= 5
+
+
 def test_after_a_steady_time_the_patience_is_fresh(world: World) -> None:
     world.refuses_to_open = True
     world.run(30)

@@ -347,6 +347,17 @@ def test_after_an_unknown_time_off_a_jump_is_taken_back_within_an_hour(board: Bo
     assert time.trust() is ClockTrust.SYNCED
 
 
+def test_the_first_answer_of_all_is_taken_back_within_an_hour(board: Board) -> None:
+    board.is_synced = True
+    clock, time = board.boot(NOON + timedelta(hours=3))
+    ran(time, clock, 2)
+    clock.step_wall(-3 * 3600)
+    time.checkpoint()
+    assert time.trust() is ClockTrust.UNKNOWN
+    ran(time, clock, 1.1)
+    assert time.trust() is ClockTrust.SYNCED
+
+
 def test_who_turns_the_clock_back_without_a_time_service_is_not_believed(board: Board) -> None:
     synced_until(board, NOON)
     board.has_rtc = True

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from edge.aside import Asked
 
+IN_MEMORY = "spool-0"
+"""The queue whose file lies in the service's memory-backed folder: no card makes it wait."""
+
 
 class Killed(BaseException):
     """The door's process ends here, as by SIGKILL: nothing of it may catch this and go on."""
@@ -111,6 +114,8 @@ class WorldThreads:
         self._waiting = still + self._waiting
 
     def _hangs(self, name: str) -> bool:
+        if name == IN_MEMORY:
+            return False
         return any(fnmatch(name, names) and self._clock.mono < at for names, at in self._hanging.items())
 
     def _run(self, asked: Asked[Any]) -> None:
