@@ -101,7 +101,7 @@ def read_people_list(data: bytes, rules: ListRules) -> PeopleList:
             people[person.id] = person
         except FacegateError as error:
             bad.append(BadRow(line, ", ".join(cells)[:60], error.message))
-        if len(lines) > MOST_PEOPLE:
+        if len(lines) + len(bad) > MOST_PEOPLE:
             raise PanelRefused(message("list.too_many", most=MOST_PEOPLE))
     if header is None:
         raise PanelRefused(message("list.empty"))

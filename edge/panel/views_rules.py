@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 TRIED_DAYS = 7
 MOST_EVENTS, BATCH = 20_000, 500
 SHOWN_CHANGES = 50
-MOST_TEXT = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def rules(ask: Ask, trial: RulesTrial | None = None) -> Response:
 
 def look(ask: Ask) -> Response:
     """Try rules on the events of the last week; nothing is altered."""
-    file, text = _file(ask), ask.form.get("text", "").replace("\r\n", "\n")[:MOST_TEXT]
+    file, text = _file(ask), ask.form.get("text", "").replace("\r\n", "\n")
     with ask.about("text"):
         book = file.parsed(text)
     since = ask.desk.clock.now() - timedelta(days=TRIED_DAYS)
@@ -74,7 +73,7 @@ def look(ask: Ask) -> Response:
 
 def put(ask: Ask) -> Response:
     """Bring rules into force that were tried just before."""
-    file, text = _file(ask), ask.form.get("text", "").replace("\r\n", "\n")[:MOST_TEXT]
+    file, text = _file(ask), ask.form.get("text", "").replace("\r\n", "\n")
     if ask.form.get("tried") != _mark(text):
         raise PanelRefused(message("panel.rules_untried"))
     if not file.is_writable:

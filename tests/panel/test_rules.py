@@ -16,6 +16,7 @@ from edge.web.accounts import Role
 
 BEFORE = """
 [levels.resident]
+schedule = "always"
 [levels.cleaner]
 schedule = "work"
 [schedules.work]
@@ -79,7 +80,7 @@ def test_rules_are_tried_on_the_past_and_then_put_into_force(door):
 def test_other_rules_than_those_that_were_tried_do_not_come_into_force(door):
     ines = door.logged_in()
     _, mark = trial(ines, NIGHTLY)
-    answer = ines.post("/rules/put", text=NIGHTLY + "\n[levels.boss]\n", tried=mark)
+    answer = ines.post("/rules/put", text=NIGHTLY + '\n[levels.boss]\nschedule = "always"\n', tried=mark)
     assert answer.status_code == 422
     assert "after they were tried" in answer.text
     assert "[levels.boss]" in answer.text, "what was typed is still there"
@@ -96,7 +97,7 @@ def test_every_mistake_is_told_at_once_and_nothing_typed_is_lost(door):
 
 def test_rules_that_the_door_refuses_leave_the_former_ones(door):
     ines = door.logged_in()
-    text = "[levels.refuse]\n"
+    text = '[levels.refuse]\nschedule = "always"\n'
     _, mark = trial(ines, text)
     assert ines.post("/rules/put", text=text, tried=mark).status_code == 422
     assert door.rules.read_text() == BEFORE
