@@ -134,6 +134,8 @@ door() {
 hub() {
   place 0644 systemd/facegate-hub.service /etc/systemd/system
   place 0644 systemd/facegate-signer.service /etc/systemd/system
+  place 0644 systemd/facegate-console.service /etc/systemd/system
+  place 0644 systemd/facegate-page.service /etc/systemd/system
   place 0644 systemd/sysusers-hub.conf /usr/lib/sysusers.d facegate-hub.conf
   [ -z "$DESTDIR" ] || return 0
   systemd-sysusers /usr/lib/sysusers.d/facegate-hub.conf
@@ -168,7 +170,8 @@ remove_door() {
 }
 
 remove_hub() {
-  systemctl disable --now facegate-hub facegate-signer
+  systemctl disable --now facegate-page facegate-console facegate-hub facegate-signer
+  rm -f /etc/systemd/system/facegate-page.service /etc/systemd/system/facegate-console.service
   rm -f /etc/systemd/system/facegate-hub.service /etc/systemd/system/facegate-signer.service /usr/lib/sysusers.d/facegate-hub.conf
   echo "kept: /var/lib/facegate-hub, /var/lib/facegate-signer and their users"
 }
