@@ -22,7 +22,7 @@ Photos of one person on different days seldom reach 0.9."""
 
 MISSED = ((10, 0.02, 0.002), (50, 0.04, 0.006), (100, 0.04, 0.006), (300, 0.06, 0.008), (700, 0.08, 0.011))
 """Residents, and the share of them whom a door's first look at the default rate misses, with one photo
-enrolled and with three (LFW, docs/accuracy.md)."""
+enrolled and with three (SFace on LFW, docs/accuracy.md)."""
 
 
 def different(rows: Sequence[Embedding]) -> int:

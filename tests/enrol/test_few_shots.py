@@ -22,8 +22,8 @@ def test_the_same_picture_three_times_is_one_picture() -> None:
 @pytest.mark.parametrize("pictures", [0, 1, 2])
 def test_fewer_than_three_are_warned_of_by_size_of_gallery(pictures: int) -> None:
     small, large = str(advice(pictures, 8)), str(advice(pictures, 800))
-    assert "8 residents" in small
-    assert "800 residents" in large
+    assert "gallery of 8 " in small
+    assert "gallery of 800 " in large
     assert f"{MISSED[0][1]:.0%}" in small
     assert f"{MISSED[-1][1]:.0%}" in large
 
