@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -96,7 +97,7 @@ class Commander(HubClerk):
         for request in [one for one in pending if one.status == "asked"]:
             before = [one for one in pending if one.device == request.device and _is_before(one, request)]
             if overtaken := [one for one in before if _voids(request, one)]:
-                self._requests.void(overtaken, f"overtaken by a later {request.type}")
+                self._void(overtaken, f"overtaken by a later {request.type}")
             if self._requests.claim(request):
                 self._challenge(request)
 
@@ -104,7 +105,7 @@ class Commander(HubClerk):
         try:
             challenge_id, payload = self._signer.challenge(request.id)
         except SyncError as error:
-            self._requests.void([request], f"not signed: {error}"[:500])
+            self._void([request], f"not signed: {error}"[:500])
             return
         self._challenges[challenge_id] = request
         self.send(f"{ROOT}/{request.device}/cmd", payload)
@@ -112,15 +113,21 @@ class Commander(HubClerk):
     def _challenge_answered(self, request: Request, answer: CommandAnswer) -> None:
         nonce = answer.data.get("nonce")
         if answer.status != "done" or not isinstance(nonce, str):
-            self._requests.void([request], f"the door hands out no nonce: {printable(answer.reason)}"[:500])
+            self._void([request], f"the door hands out no nonce: {printable(answer.reason)}"[:500])
             return
         try:
             payload = self._signer.order(request.id, nonce)
         except SyncError as error:
-            self._requests.void([request], f"not signed: {error}"[:500])
+            self._void([request], f"not signed: {error}"[:500])
             return
         if self._requests.give(request, self._now()):
             self.send(f"{ROOT}/{request.device}/cmd", payload)
+
+    def _void(self, requests: list[Request], why: str) -> None:
+        """End requests of which nothing has left: in the database and, whatever that says, at the signer."""
+        self._requests.void(requests, why)
+        with suppress(SyncError):
+            self._signer.void([one.id for one in requests])
 
     def _fail(self, requests: Iterable[Request], link: str | None) -> None:
         """End requests without a nonce, and say whose line is down."""
@@ -129,7 +136,7 @@ class Commander(HubClerk):
                 why = f"the hub has no line: {link}; nothing was sent"
             else:
                 why = f"the door did not answer; {self._whereabouts(request.device)}; nothing was done"
-            self._requests.void([request], why)
+            self._void([request], why)
 
     def _whereabouts(self, device: str) -> str:
         query = sa.select(DEVICES.c.avail, DEVICES.c.seen_at).where(DEVICES.c.id == device)

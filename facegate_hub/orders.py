@@ -87,8 +87,7 @@ class Orders:
                     sleep(POLL_SECONDS)
         finally:  # whoever asked stops waiting: then it must not happen behind their back
             for request_id in waiting:
-                with suppress(*DATABASE_FAILS):
-                    withdraw(self._engine, request_id, "withdrawn by whoever asked")
+                self._withdraw(request_id, "withdrawn by whoever asked")
 
     def one(
         self, door: str, kind: CommandType, by: str | None = None, args: Mapping[str, float] = {}
@@ -99,6 +98,13 @@ class Orders:
             raise SyncError(f"{door}: {len(ended)} doors; name one, or use `give`")
         return ended[0]
 
+    def _withdraw(self, request_id: str, why: str) -> None:
+        """End a request of which nothing has left, in the database and, whatever that says, at the signer."""
+        with suppress(*DATABASE_FAILS):
+            if withdraw(self._engine, request_id, why):
+                with suppress(SyncError):
+                    self._signer.void([request_id])
+
     def _ended(self, waiting: Mapping[str, GivenOrder], waited: float) -> list[tuple[str, GivenOrder]]:
         """Return those that have ended by now, by id; a database that fails is asked again."""
         ended, problem = [], "the hub that gave the order has not told what came of it"
@@ -106,7 +112,7 @@ class Orders:
             try:
                 status, text = outcome(self._engine, request_id)
                 if status in OPEN and waited > HUB_SECONDS + (NONCE_SECONDS if status != "asked" else 0):
-                    withdraw(self._engine, request_id, NO_HUB)
+                    self._withdraw(request_id, NO_HUB)
                 if status not in OPEN:
                     ended.append((request_id, GivenOrder(one.door, request_id, status, text)))
                     continue

@@ -44,6 +44,8 @@ class EventFilter:
     until: str | None = None
     resident: str | None = None
     reason: str | None = None
+    devices: tuple[str, ...] | None = None
+    """Of these doors only, as somebody may look at (`Known.rights`); None: of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,8 @@ class News:
 def _narrowed(query: sa.Select[Any], wanted: EventFilter) -> sa.Select[Any]:
     if wanted.device is not None:
         query = query.where(EVENTS.c.device == wanted.device)
+    if wanted.devices is not None:
+        query = query.where(EVENTS.c.device.in_(wanted.devices))
     if wanted.kind is not None:
         query = query.where(EVENTS.c.kind == wanted.kind)
     if wanted.resident is not None:

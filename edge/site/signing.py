@@ -29,7 +29,7 @@ def signing_key(folder: Path) -> Path:
 def signing_folder(folder: Path) -> Path:
     """Return the signer's folder of a site; made if need be, for its account alone."""
     own = folder / SIGNER
-    if not own.exists():
+    if not os.path.lexists(own):
         own.mkdir(mode=0o700)
     return own
 

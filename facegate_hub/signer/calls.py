@@ -73,6 +73,10 @@ def _sign(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
     return desk.sign(caller, body, str(fields["purpose"])).decode()
 
 
+def _void(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
+    desk.void(caller, [str(one) for one in fields["ids"]][:MOST_RECORDS])
+
+
 def _adopt(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
     wishes = {str(door): (int(rev), str(digest)) for door, (rev, digest) in fields["wishes"].items()}
     desk.adopt(caller, [RosterState(*state) for state in fields["states"]], wishes)
@@ -109,7 +113,12 @@ def _audit(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
 
 
 def _log_in(desk: SigningDesk, _caller: Caller, fields: Fields) -> Any:
-    return desk.principals.log_in(str(fields["name"]), str(fields["password"]))
+    name = str(fields["name"])
+    try:
+        return desk.principals.log_in(name, str(fields["password"]))
+    except NotPermitted as error:
+        desk.note_refusal("login", {"what": "log_in", "name": name[:64], "why": str(error)})
+        raise
 
 
 def _log_out(desk: SigningDesk, caller: Caller, _fields: Fields) -> Any:
@@ -177,6 +186,7 @@ CALLS: dict[str, Call] = {
     "ask_for": _ask_for,
     "integrations": _integrations,
     "permit": _permit,
+    "void": _void,
     "challenge": _challenge,
     "order": _order,
     "sign": _sign,

@@ -39,7 +39,7 @@ class SignerChild:
         self._thread = threading.Thread(target=self._watch, name="hub-signer", daemon=True)
         if listens(socket_path(folder)) or SOCKET_VARIABLE in os.environ:
             return
-        if os.access(signing_key(folder), os.R_OK) or not signing_key(folder).exists():
+        if os.access(signing_key(folder), os.R_OK):
             self._process = self._launch()
             self._await()
 

@@ -168,6 +168,10 @@ class SignerClient:
             IntegrationGrant(doors=tuple(one.pop("doors")), may=tuple(one.pop("may")), **one) for one in found
         ]
 
+    def void(self, permit_ids: Sequence[str]) -> None:
+        """Let commands that were granted and not signed yet never be."""
+        self._call("void", ids=list(permit_ids))
+
     def challenge(self, permit_id: str) -> tuple[str, bytes]:
         """Return (id, signed question for a nonce) for the door of a granted command."""
         challenge_id, payload = self._call("challenge", id=permit_id)
@@ -278,9 +282,10 @@ def open_signer(folder: Path, token: str | None = None) -> SignerClient:
     if SOCKET_VARIABLE in os.environ or listens(path):
         return SignerClient(SocketLine(path), token)
     if not os.access(signing_key(folder), os.R_OK):
-        if not signing_key(folder).exists():
-            raise ConfigError(f"{signing_key(folder)}: there is no key, and no signer listens at {path}")
-        return SignerClient(SocketLine(path), token)
+        raise ConfigError(
+            f"no signer listens at {path}, and this account cannot read {signing_key(folder)}; where the "
+            f"signer is a service of its own, start that, and set {SOCKET_VARIABLE} to its socket"
+        )
     return SignerClient(OwnDesk(open_desk(folder)), token)
 
 

@@ -41,9 +41,13 @@ if TYPE_CHECKING:
     from facegate_hub.signer.principals import Caller
 
 TTL_SECONDS = 10
-PERMIT_SECONDS = 60.0
+PERMIT_SECONDS = 30.0
 """How long a command that was granted may be signed; the hub itself gives up after 20 s."""
+MOST_REFUSALS = 20
+"""Refusals of one principal that are noted in a minute, and what an integration may ask beyond its rate: the
+audit is never shortened, so nobody may fill it."""
 KEEP_SECONDS = 86_400.0
+MOST_REFUSED = 1000
 MOST_DOORS = 1000
 MOST_NOTICED = 256
 """Notices remembered as written down; more than displays show in a quarter."""
@@ -86,6 +90,7 @@ class SigningDesk:
         self._hub_uids = hub_uids
         self._now = now
         self._integrations = integrations
+        self._refusals: dict[str, tuple[float, int]] = {}
         self.principals = Principals(engine, now)
         self.policy = Policy(engine, now)
         self._rosters = ApprovedRosters(engine, now)
@@ -117,6 +122,10 @@ class SigningDesk:
         asked = {"integration": name, "id": ask.id, "at": self._now()}
         with self.engine.begin() as connection:
             connection.execute(sa.delete(ASKS).where(ASKS.c.at < self._now() - KEEP_SECONDS))
+            mine = (ASKS.c.integration == name, ASKS.c.at > self._now() - 60.0)
+            count = connection.execute(sa.select(sa.func.count()).select_from(ASKS).where(*mine)).scalar()
+            if (count or 0) >= (grant.per_minute or 0) + MOST_REFUSALS:
+                raise NotPermitted(f"{name}: asks far more often than it may; wait a minute")
             if not insert_missing(connection, ASKS, [asked]):
                 raise NotPermitted(f"{ask.id}: was asked before; each ask needs an id of its own")
         return self._ask_one(principal, ask.door, ask.do, None, ask.args)
@@ -142,7 +151,7 @@ class SigningDesk:
                 permit_id = self._permit(connection, principal, (door, kind, said), args)
                 note_wish(connection, said, "command", {**about, "id": permit_id}, self._now())
         except NotPermitted as error:
-            self._note_refusal(said, {**about, "why": str(error)})
+            self.note_refusal(said, {**about, "why": str(error)})
             return Permit(door, refused=str(error))
         return Permit(door, permit_id, by=said)
 
@@ -177,7 +186,7 @@ class SigningDesk:
         try:
             self.policy.require(principal, right, door if isinstance(door, str) else None)
         except NotPermitted as error:
-            self._note_refusal(said, {"what": what, **about, "why": str(error)})
+            self.note_refusal(said, {"what": what, **about, "why": str(error)})
             raise
         with self.engine.begin() as connection:
             note_wish(connection, said, what, about, self._now())
@@ -248,7 +257,7 @@ class SigningDesk:
         try:
             self._rosters.approve(before, after, principal.name)
         except NotPermitted as error:
-            self._note_refusal(principal.name, {"what": "roster", **about, "why": str(error)[:200]})
+            self.note_refusal(principal.name, {"what": "roster", **about, "why": str(error)[:200]})
             raise
         self.permit(caller, Permission.ROSTER, {"what": "roster", **about, "rev": after[0].rev}, by)
 
@@ -285,13 +294,21 @@ class SigningDesk:
         if caller.token is not None or not self.is_hub(caller.uid):
             raise NotPermitted("only the hub has this signed")
 
+    def void(self, caller: Caller, permit_ids: list[str]) -> None:
+        """Let commands that were granted and not signed yet never be; by who asked for them, or the hub."""
+        mine: list[sa.ColumnElement[bool]] = [PERMITS.c.id.in_(permit_ids), PERMITS.c.used_at.is_(None)]
+        if caller.token is not None or not self.is_hub(caller.uid):
+            mine.append(PERMITS.c.principal == self.principals.known(caller).name)
+        with self.engine.begin() as connection:
+            connection.execute(sa.update(PERMITS).where(*mine).values(used_at=self._now()))
+
     def _granted(self, permit_id: str) -> Any:
         """Return a command that was granted a moment ago and is not signed yet."""
         fresh = (PERMITS.c.id == permit_id, PERMITS.c.asked_at > self._now() - PERMIT_SECONDS)
         with reading(self.engine) as connection:
             row = connection.execute(sa.select(PERMITS).where(*fresh)).first()
         if row is None:
-            raise NotPermitted("the signer granted no such command, or more than a minute ago")
+            raise NotPermitted("the signer granted no such command, or not just now")
         return row
 
     def _require_wished(self, wish: configuration.Desired, body: bytes) -> None:
@@ -322,7 +339,17 @@ class SigningDesk:
         }
         return json.dumps(fields).encode()
 
-    def _note_refusal(self, by: str, about: dict[str, Any]) -> None:
+    def note_refusal(self, by: str, about: dict[str, Any]) -> None:
+        """Note that somebody was refused; of one who always is, a few in a minute, and then a count."""
+        now, (began, count) = self._now(), self._refusals.get(by, (0.0, 0))
+        if now - began >= 60.0:
+            about = about | ({"more": count - MOST_REFUSALS} if count > MOST_REFUSALS else {})
+            began, count = now, 0
+            if len(self._refusals) > MOST_REFUSED:
+                self._refusals.clear()
+        self._refusals[by] = (began, count + 1)
+        if count >= MOST_REFUSALS:
+            return
         with self.engine.begin() as connection:
             note_wish(connection, by, "refused", about, self._now())
 

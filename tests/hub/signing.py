@@ -2,6 +2,8 @@
 
 import time
 
+import sqlalchemy as sa
+
 from facegate_hub.requests import enter
 from facegate_hub.signer.client import OwnDesk, SignerClient
 from facegate_hub.signer.desk import SigningDesk
@@ -10,8 +12,14 @@ from tests.sync.hubside import SIGNER
 
 
 def own_signer(folder, now=time.time):
-    """Return a signer's client that has the key of `tests.sync.hubside`; its memory is in `folder`."""
-    return SignerClient(OwnDesk(SigningDesk(open_memory(folder), SIGNER, now=now)))
+    """Return a signer's client that has the key of `tests.sync.hubside`; its memory is in `folder`.
+
+    Nobody cuts its power, so it waits for no disk.
+    """
+    engine = open_memory(folder)
+    sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
+    engine.dispose()
+    return SignerClient(OwnDesk(SigningDesk(engine, SIGNER, now=now)))
 
 
 def ask(engine, signer, device, kind, by="desk", args=None):
