@@ -3,10 +3,14 @@
 With workers (pytest-xdist) each keeps a ledger of its own; the run's is their sum.
 """
 
+import os
 import sys
 from dataclasses import dataclass, field
 
 import pytest
+
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+"""As the command has it: OpenCV reads it when it is loaded, by whichever test comes first."""
 
 BY_CHANCE = "as long as a vector"
 """Nonsense of random bytes may have that length; what is told by content must not pass even then."""

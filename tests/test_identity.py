@@ -102,7 +102,12 @@ def test_commands_take_the_id_as_it_is_written(tmp_path, command):
 
 def test_a_card_goes_to_the_flat_as_it_is_written(tmp_path):
     run = CliRunner().invoke
-    assert run(app, ["card", "add", "--data", str(tmp_path), "hid:4711", "3栋 1203"]).exit_code == 0
+    assert (
+        run(
+            app, ["card", "add", "--data", str(tmp_path), "--name", "王安娜", "hid:4711", "3栋 1203"]
+        ).exit_code
+        == 0
+    )
     assert "hid:4711  3栋 1203" in run(app, ["card", "list", "--data", str(tmp_path)]).output
 
 

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from edge.cli.data_dir import data_option
-from edge.cli.identity import RESIDENT_ID
+from edge.cli.door_files import opened
+from edge.cli.identity import PERSON_NAME, RESIDENT_ID
 from edge.credentials.card import card_id as card_named
+from edge.domain import Resident
 from edge.enrol.ways_in import WaysIn
 from edge.errors import EnrolmentRefused, StoreError
 from edge.identity import resident_id as named
 from edge.policy.pin import check_pin, random_pin
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def name_option(command: F) -> F:
+    """Add `--name`: of somebody who is not known here yet."""
+    return click.option(
+        "--name", type=PERSON_NAME, default="", help="Of somebody who is not known here yet: they are added."
+    )(command)
+
+
+def require_known(data: Path, resident_id: str, name: str) -> None:
+    """Raise `StoreError` for a number that nobody has here, unless a name adds them: nobody else gets in."""
+    with opened(data) as files:
+        if files[0].get(resident_id) is not None:
+            return
+        if not name:
+            raise StoreError(
+                f"{resident_id}: nobody has this number here; facegate enrol list shows everybody,"
+                " --name NAME adds them"
+            )
+        files[0].put(Resident(resident_id, name), ())
 
 
 @click.group()
@@ -31,14 +56,16 @@ def pin() -> None:
 @click.option("--number", required=True, help="What is typed before the PIN: the flat number, say.")
 @click.option("--duress", is_flag=True, help="A second PIN that opens as ever and alarms silently.")
 @click.option("--ask", is_flag=True, help="Type the PIN instead of getting a random one.")
+@name_option
 @data_option
-def set_(resident_id: str, number: str, duress: bool, ask: bool, data: Path) -> None:
+def set_(resident_id: str, number: str, duress: bool, ask: bool, name: str, data: Path) -> None:
     """Give RESIDENT_ID a PIN in place of the former one, and show it once.
 
     Example: facegate pin set flat-1203-2 --number 1203
     """
     try:
         check_pin(number, "483920")
+        require_known(data, resident_id, name)
         typed = click.prompt("PIN", hide_input=True, confirmation_prompt=True) if ask else random_pin(number)
         with WaysIn.of(data) as ways:
             ways.set_pin(resident_id, number, typed, is_duress=duress)
@@ -70,13 +97,15 @@ def card() -> None:
 @card.command()
 @click.argument("card_id")
 @click.argument("resident_id", type=RESIDENT_ID)
+@name_option
 @data_option
-def add(card_id: str, resident_id: str, data: Path) -> None:
+def add(card_id: str, resident_id: str, name: str, data: Path) -> None:
     """Give CARD_ID to RESIDENT_ID; a refused card's id is in `facegate events`.
 
     Example: facegate card add w26:17:4711 flat-1203-2
     """
     card_id = _checked(card_id)
+    require_known(data, resident_id, name)
     with WaysIn.of(data) as ways:
         ways.give_card(card_id, resident_id, takes_over=True)
     click.echo(f"{card_id}: {resident_id}")

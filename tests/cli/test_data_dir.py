@@ -68,7 +68,7 @@ def owners(folder: Path) -> dict[str, int]:
 
 @only_root
 def test_what_root_adds_to_the_service_s_folder_belongs_to_the_service(door):
-    code, output = run("card", "add", "w26:17:4711", "anna", "--data", door)
+    code, output = run("card", "add", "w26:17:4711", "anna", "--name=Anna", "--data", door)
     assert code == 0, output
     assert f"working as {SOMEBODY}" in output
     assert "credentials.db" in owners(door)

@@ -87,7 +87,7 @@ class TestPass:
 
 class TestPinAndCard:
     def test_a_random_pin_is_shown_once_and_opens(self, tmp_path):
-        output = run("pin", "set", "anna", "--number", "1203", "--data", tmp_path)
+        output = run("pin", "set", "anna", "--name", "Anna", "--number", "1203", "--data", tmp_path)
         pin = re.fullmatch(r"anna: 1203 \* (\d{6}) #", output)[1]
         with WaysIn.of(tmp_path) as ways:
             assert ways.book().match("1203", pin) == PinMatch("anna", is_duress=False)
@@ -99,6 +99,7 @@ class TestPinAndCard:
             "pin",
             "set",
             "anna",
+            "--name=Anna",
             "--number",
             "7",
             "--duress",
@@ -111,16 +112,37 @@ class TestPinAndCard:
             assert ways.book().match("7", "771204") == PinMatch("anna", is_duress=True)
         assert run("pin", "list", "--data", tmp_path) == "7  anna  (duress)"
 
+    def test_nobody_gets_a_pin_or_a_card_by_a_slip_of_the_number(self, tmp_path):
+        """A PIN of nobody opens nothing, and stands in the way of the next one."""
+        run("pin", "set", "anna", "--name", "Anna", "--number", "7", "--data", tmp_path)
+        for words in (["pin", "set", "ana", "--number", "7"], ["card", "add", "w26:1:2", "ana"]):
+            with pytest.raises(StoreError, match="ana: nobody has this number here"):
+                run(*words, "--data", tmp_path)
+        assert run("pin", "list", "--data", tmp_path) == "7  anna"
+        assert run("card", "list", "--data", tmp_path) == ""
+
     def test_weak_pins_are_refused(self, tmp_path):
         with pytest.raises(EnrolmentRefused, match="a run or one digit"):
-            run("pin", "set", "anna", "--number", "7", "--ask", "--data", tmp_path, keys="111111\n111111\n")
+            run(
+                "pin",
+                "set",
+                "anna",
+                "--name",
+                "Anna",
+                "--number",
+                "7",
+                "--ask",
+                "--data",
+                tmp_path,
+                keys="111111\n111111\n",
+            )
         with pytest.raises(EnrolmentRefused, match="number '7a'"):
-            run("pin", "set", "anna", "--number", "7a", "--data", tmp_path)
+            run("pin", "set", "anna", "--name", "Anna", "--number", "7a", "--data", tmp_path)
 
     def test_one_lost_card_is_taken_back_and_the_rest_stays(self, tmp_path):
-        run("pin", "set", "anna", "--number", "7", "--data", tmp_path)
+        run("pin", "set", "anna", "--name", "Anna", "--number", "7", "--data", tmp_path)
         for card in ("w26:17:4711", "hid:0042"):
-            run("card", "add", card, "anna", "--data", tmp_path)
+            run("card", "add", card, "anna", "--name=Anna", "--data", tmp_path)
         assert run("card", "remove", "w26:17:4711", "--data", tmp_path) == "w26:17:4711: taken back from anna"
         assert run("card", "list", "--data", tmp_path) == "hid:0042  anna"
         assert "anna" in run("pin", "list", "--data", tmp_path)
@@ -132,10 +154,10 @@ class TestPinAndCard:
     )
     def test_a_card_that_no_reader_can_name_is_refused(self, tmp_path, card):
         with pytest.raises(EnrolmentRefused, match=card):
-            run("card", "add", card, "anna", "--data", tmp_path)
+            run("card", "add", card, "anna", "--name=Anna", "--data", tmp_path)
 
     def test_cards_are_given_and_everything_is_taken_back(self, tmp_path):
-        run("pin", "set", "anna", "--number", "7", "--data", tmp_path)
+        run("pin", "set", "anna", "--name", "Anna", "--number", "7", "--data", tmp_path)
         run("card", "add", "w26:17:4711", "anna", "--data", tmp_path)
         assert run("card", "list", "--data", tmp_path) == "w26:17:4711  anna"
         assert "2 PIN(s) and card(s) removed" in run("card", "remove", "anna", "--data", tmp_path)

@@ -39,6 +39,8 @@ WRONG = [
     ("consent list --data {}/none", FAILED, "name the door's own with --data"),
     ("consent record nobody --data {}", USAGE, "say where the agreement is kept"),
     ("consent withdraw nobody --data {}", FAILED, "no such resident"),
+    ("pin set nobody --number 1203 --data {}", FAILED, "--name NAME adds them"),
+    ("card add hid:4711 nobody --data {}", FAILED, "--name NAME adds them"),
     ("pin set nobody --number abc --data {}", FAILED, "1 to 8 digits"),
     ("pin remove nobody --data {}", FAILED, "no PIN and no card"),
     ("card add xx flat-1 --data {}", FAILED, "w26:FACILITY:NUMBER"),

@@ -160,7 +160,7 @@ def test_pin_and_card_open_while_camera_models_and_broker_are_dead(start):
 def test_a_visitor_pass_opens_while_models_and_broker_are_dead(start, tmp_path):
     key, picture = tmp_path / "pass.key", tmp_path / "pass.png"
     public = re.search(r"[\w+/]{43}=", facegate("pass", "key", str(key)))[0]
-    issue = ("--key", str(key), "--host", "anna", "--until", "1h", "--out", str(picture))
+    issue = ("--key", str(key), "--host", "anna", "--until", "1h", "--door", "north", "--out", str(picture))
     facegate("pass", "issue", *issue)
     hold_up(picture, tmp_path / "camera.avi")
     door = start(f'has_rtc = true\npass_keys = ["{public}"]')
