@@ -87,7 +87,8 @@ class PanelServices:
     `notices` what the property has it say, by language. `door` returns the door's state in words
     (`contact`, `lock`, `secured`, `alarms`). `back_up` (passphrase) makes an encrypted backup, which the
     caller deletes. `sight` finds faces for the live view; `sharing` sends faces to other doors;
-    `unmatched` returns who is enrolled and yet not matched by the door, and why; `findings`
+    `unmatched` returns who is enrolled and yet not matched by the door, and why; `failing` which files the
+    card does not give as it should; `findings`
     what a look at the whole door found, as `facegate doctor` has it;
     `commissioning` what was proved of it by a person. `ways` gives and takes back PINs, cards and passes,
     `rules` returns the access rules now, `rule_file` is where they can be changed; `expect_card` tells the
@@ -119,6 +120,7 @@ class PanelServices:
     back_up: Callable[[str], Path] | None = None
     sight: FaceOverlay | None = None
     unmatched: Callable[[], Mapping[str, str]] = dict
+    failing: Callable[[], Sequence[str]] = tuple
     findings: Callable[[], Sequence[CheckupFinding]] = tuple
     liveness: str = "full"
     sharing: FaceSharing | None = None

@@ -43,6 +43,7 @@ def home(ask: Ask) -> Response:
         filing=ask.tell(filing) if (filing := filing_notice(count)) else "",
         again=len(desk.residents.other_models(desk.recogniser.model_id)),
         unmatched=len(desk.unmatched()),
+        failing=desk.failing(),
         liveness=desk.liveness,
         findings=desk.findings(),
         works=worst(desk.findings()),

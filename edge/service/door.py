@@ -159,8 +159,11 @@ class DoorService:
         for worker in workers:
             stack.callback(worker.stop)
             worker.start()
-        parts.panel.serve(PanelTies(parts.door, parts.property, parts.seeing), stack)
-        publish(self._settings.metrics, self._meter, parts.property.state, self.events, stack)
+        parts.panel.serve(
+            PanelTies(parts.door, parts.property, parts.seeing, lambda: parts.storage.failing), stack
+        )
+        state, failing = parts.property.state, lambda: parts.storage.failing
+        publish(self._settings.metrics, self._meter, state, self.events, stack, failing)
         self._notifier.ready()
         stack.callback(self._notifier.stopping)
         return Supervisor(workers, self._notifier.watchdog, self._clock).run(self.stopping)

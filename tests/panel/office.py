@@ -72,6 +72,8 @@ class PanelUnderTest:
     findings: list = field(default_factory=list)
     troubles: list = field(default_factory=list)
     """Why the lock does not open."""
+    failing: list = field(default_factory=list)
+    """Files that the card does not give."""
 
     def browser(self, address="192.0.2.7"):
         return Browser(TestClient(self.app, base_url="https://door", client=(address, 5000)))
@@ -133,7 +135,7 @@ def open_panel(
             SqliteJournal(folder / "journal.db", "gate", boot=str(uuid.uuid4()), clock_trust=lambda: "synced")
         )
     )
-    pulses, unmatched, troubles, findings = [], {}, [], []
+    pulses, unmatched, troubles, findings, failing = [], {}, [], [], []
 
     def pulse():
         for trouble in troubles:
@@ -179,12 +181,13 @@ def open_panel(
         back_up=backup_maker(folder, clock),
         sight=FaceOverlay(scene, clock),
         unmatched=lambda: unmatched,
+        failing=lambda: tuple(failing),
         findings=lambda: tuple(findings),
         commissioning=CommissioningBook(folder / "commissioning.json"),
         ways=stack.enter_context(WaysIn.of(folder)),
     )
     app = make_app(desk)
-    seen = (feed, scene, gallery, journal, pulses, unmatched, findings, troubles)
+    seen = (feed, scene, gallery, journal, pulses, unmatched, findings, troubles, failing)
     return PanelUnderTest(desk, app, clock, *seen)
 
 

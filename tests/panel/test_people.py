@@ -404,3 +404,10 @@ def test_who_is_enrolled_and_not_matched_is_red(panel):
     assert "Not matched by the door" in browser.get("/").text
     assert "Enrolled, but not matched by the door" in browser.get("/residents?show=unmatched").text
     assert "template 0 has norm 2" in browser.get("/residents/flat-7").text
+
+
+def test_a_card_that_fails_is_red_on_the_overview(panel):
+    browser = panel.logged_in()
+    assert "The card fails" not in browser.get("/").text
+    panel.failing.append("residents.db")
+    assert "<strong>residents.db</strong> The card fails" in browser.get("/").text

@@ -103,7 +103,7 @@ def log(journal, clock, meter):
 
 @pytest.fixture
 def page(meter, log):
-    page = MetricsPage("127.0.0.1:0", DoorCollector(meter, lambda: STATE, log))
+    page = MetricsPage("127.0.0.1:0", DoorCollector(meter, lambda: STATE, log, lambda: ("keys.db",)))
     yield page
     page.close()
 
@@ -170,6 +170,7 @@ def test_frames_state_and_queues_are_told(clock, slot, journal, log, page):
     assert flat["facegate_roster_revisions_behind"] == 3
     assert (flat["facegate_outbox_waiting"], flat["facegate_outbox_oldest_seconds"]) == (7, 12.5)
     assert flat["facegate_outbox_problem"] == 1
+    assert (flat["facegate_storage_failing/keys.db"], flat["facegate_storage_failing/consents.db"]) == (1, 0)
     assert flat["facegate_events_unsaved"] == 4
     assert flat["process_resident_memory_bytes"] > 1e6
 

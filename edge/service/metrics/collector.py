@@ -13,10 +13,14 @@ from edge.policy.modes import Mode
 from edge.relay.door import Alarm, DoorStatus, LockStatus
 from edge.runtime.clock_trust import ClockTrust
 from edge.runtime.metrics_page import gauge, one_of
+from edge.store.consents import CONSENTS_FILE
+from edge.store.credentials import CREDENTIALS_FILE
+from edge.store.keyring import KEYS_FILE
+from edge.store.residents import RESIDENTS_FILE
 from edge.wire.state import CAMERA, LIVENESS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from prometheus_client.metrics_core import Metric
 
@@ -24,11 +28,24 @@ if TYPE_CHECKING:
     from edge.service.metrics.meter import Histogram, Meter
 
 
-class DoorCollector:
-    """Reads meter and state at each scrape. A state that cannot be read leaves its metrics out."""
+KEPT_FILES = (RESIDENTS_FILE, CREDENTIALS_FILE, CONSENTS_FILE, KEYS_FILE)
 
-    def __init__(self, meter: Meter, state: Callable[[], dict[str, Any]], log: EventLog) -> None:
+
+class DoorCollector:
+    """Reads meter and state at each scrape. A state that cannot be read leaves its metrics out.
+
+    `failing` names the files that cannot be used as they should now.
+    """
+
+    def __init__(
+        self,
+        meter: Meter,
+        state: Callable[[], dict[str, Any]],
+        log: EventLog,
+        failing: Callable[[], Collection[str]] = tuple,
+    ) -> None:
         self._meter = meter
+        self._failing = failing
         self._state = state
         self._log = log
 
@@ -37,6 +54,8 @@ class DoorCollector:
         yield from self._counts()
         yield from self._frames()
         yield gauge("facegate_events_unsaved", "Events in memory: the journal fails", self._log.unsaved)
+        about = "Files that the card does not give as it should"
+        yield one_of("facegate_storage_failing", about, "file", KEPT_FILES, self._failing())
         try:
             state = self._state()
         except FacegateError:

@@ -17,7 +17,7 @@ from edge.events import Kind, facts_of
 from edge.extras import way_to_install
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from contextlib import ExitStack
 
     from edge.config.section import MetricsSection
@@ -105,6 +105,7 @@ def publish(
     state: Callable[[], dict[str, Any]],
     events: EventLog,
     stack: ExitStack,
+    failing: Callable[[], Collection[str]] = tuple,
 ) -> None:
     """Serve the counts to Prometheus, when settings ask for it, until `stack` unwinds.
 
@@ -117,7 +118,7 @@ def publish(
         from edge.runtime.metrics_page import MetricsPage  # noqa: PLC0415 - off by default
         from edge.service.metrics.collector import DoorCollector  # noqa: PLC0415 - the same
 
-        page = MetricsPage(section.listen, DoorCollector(meter, state, events))
+        page = MetricsPage(section.listen, DoorCollector(meter, state, events, failing))
     except (ImportError, OSError, OverflowError) as error:
         why = way_to_install("metrics") if isinstance(error, ImportError) else "is it free, and ours?"
         logger.error("metrics.listen = %s: no metrics are served: %s; %s", section.listen, error, why)  # noqa: TRY400

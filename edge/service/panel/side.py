@@ -54,6 +54,8 @@ class PanelTies:
     door: RunningDoor
     property: PropertySide
     seeing: Seeing | None
+    failing: Callable[[], tuple[str, ...]] = tuple
+    """The files that the card does not give as it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,7 @@ class PanelSide:
             commissioning=door.commissioning,
             findings=self._checkup(ties, desk.consents, liveness).findings,
             sharing=None if ties.property.sharing is None else ties.property.sharing.desk,
+            failing=ties.failing,
             unmatched=(dict) if seeing is None else (lambda: seeing.follower.unmatched),
         )
 
