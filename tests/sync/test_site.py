@@ -16,6 +16,7 @@ from edge.config.mqtt import Mqtt
 from edge.errors import ConfigError
 from edge.site.authority import Authority
 from edge.site.provision import Site, load_trusted_keys
+from edge.wire.proof import Notary
 from tests.loopback import free_port
 from tests.sync.broker import Broker, Listener, wait_until
 from tests.sync.doors import Door
@@ -145,9 +146,12 @@ def test_plain_text_to_a_tls_port_is_named(tmp_path, folder, broker):
 
 def test_missing_tls_files_are_named(tmp_path, folder):
     """Not a traceback from deep inside ssl."""
-    broker = Broker(tmp_path / "b")
-    with door_at(tmp_path, folder, broker, "front", ca_file=tmp_path / "nowhere.crt") as door:
+    broker, bundle = Broker(tmp_path / "b"), folder / "doors" / "front"
+    tls = Tls(tmp_path / "nowhere.crt", bundle / "door.crt", bundle / "door.key")
+    with Door(tmp_path, broker.port, device="front", notary=Notary(), tls=tls) as door:
         wait_until(problem(door, "cannot use the TLS files"))
+    with pytest.raises(ConfigError, match=r"nowhere\.crt: no authority here"):
+        door_at(tmp_path, folder, broker, "front", ca_file=tmp_path / "nowhere.crt")
 
 
 def test_secrets_are_private_and_certificates_outlive_a_wrong_clock(folder):
