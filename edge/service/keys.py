@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from edge.aside import Aside, TooSlow
 from edge.errors import StoreError
-from edge.store.key_source import KeySource, finish_renewal, told_of_weakening, use_source
+from edge.store.key_source import KeySource, finish_renewal, read_source, told_of_weakening, use_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,14 +18,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+WAIT_SECONDS = 5.0
+"""For keys that are made anew: a thousand people take about a second."""
+
 
 def settle_key(settings: Settings, data: Path, environ: Mapping[str, str]) -> str | None:
     """Make the configured source the one in use; return what is wrong, None for nothing.
 
     While the new key cannot be had the present one stays in use: nobody is locked out by a setting.
     """
-    _finish(data, environ)
+    is_free = _finish(data, environ)
     try:
+        if not is_free:
+            is_wanted = read_source(data) == configured(settings)
+            return None if is_wanted else "storage.key comes into force at the next start: keys are made anew"
         if use_source(data, configured(settings), environ):
             logger.warning("the key that opens the faces now comes from: %s", settings.storage.key)
     except (StoreError, OSError) as error:
@@ -33,13 +40,20 @@ def settle_key(settings: Settings, data: Path, environ: Mapping[str, str]) -> st
     return None
 
 
-def _finish(data: Path, environ: Mapping[str, str]) -> None:
-    """Bind what an older version wrote, and end a change of keys that was cut short; nothing waits for it."""
+def _finish(data: Path, environ: Mapping[str, str]) -> bool:
+    """Bind what an older version wrote, and end a change of keys that was cut short.
+
+    The door waits some seconds for it, whatever the card does; then it goes on beside. False while it does.
+    """
     try:
-        if finish_renewal(data, environ):
+        if Aside("keys", WAIT_SECONDS).ask(lambda: finish_renewal(data, environ)):
             logger.warning("%s: all rows are bound and sealed with keys made anew", data)
+    except TooSlow:
+        logger.warning("%s: all rows are bound and sealed with keys made anew, while the door starts", data)
+        return False
     except (StoreError, OSError) as error:
         logger.error("the keys are made anew at a later start: %s", error)  # noqa: TRY400 - one clear line
+    return True
 
 
 def weakening(data: Path) -> dict[str, str]:
