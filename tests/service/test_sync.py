@@ -19,6 +19,7 @@ from edge.runtime.clock import SystemClock
 from edge.store.ledger import LEDGER_FILE
 from edge.store.residents import ResidentStore
 from edge.wire.configuration import PURPOSE, Desired, Reported
+from edge.wire.discovery import Announced, discovery
 from tests.loopback import free_port
 from tests.store.test_residents import template
 from tests.sync.broker import Broker, Listener, wait_until
@@ -188,7 +189,8 @@ def test_bad_keys_cost_the_commands_not_the_events_and_the_state_stays_at_the_br
         hub.until(lambda: hub.states)
         assert not (tmp_path / "data" / LEDGER_FILE).exists()
         with Listener(broker.port, f"{TOPIC}/state", "homeassistant/#", client_id="late") as late:
-            wait_until(lambda: len(late.messages) == 7)
+            announced = {topic for topic, _ in discovery(Announced("door-1", ""))}
+            wait_until(lambda: {message.topic for message in late.messages} == {f"{TOPIC}/state", *announced})
             assert all(message.retain for message in late.messages)
         assert hub.stop() == 0
 
