@@ -10,7 +10,11 @@ devices        which door is there, and how far its roster is
 staff          what people do, as plain calls; reading and sheets give them events and spreadsheets
 crew           worker processes that divide the doors' events
 key_server     hands doors the key that opens their faces
-audit          who asked for what, in a chain; doubts are signs of tampering in doors' journals
+signer         a process of its own: the key, who may ask for what, and the audit of it
+orders         commands from the desk; asks carries those of other programs; inbox has alarms and doubts
+people         who is in the roster, what doors tell of them, its export and erasure
+alerts         tells people outside of alarms; alert_channels are the ways, home_assistant another
+doubts         signs of tampering in doors' journals
 clerk          what every part has: turns for doors, patience with the database (postgres)
 retention      forgets what has been kept long enough
 metrics        what Prometheus reads
