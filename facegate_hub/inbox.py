@@ -71,20 +71,33 @@ class InboxItem:
 
 
 def note_alarms(connection: Connection, rows: Iterable[dict[str, Any]], now: float) -> None:
-    """Put the alarms among a door's new events into the inbox; one that is open is counted there."""
+    """Put the alarms among doors' new events into the inbox; one that is open is counted there.
+
+    One statement for each door and kind, however many of them a door sends at once.
+    """
+    alike: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
-        kind = row["kind"]
-        if kind.startswith("alarm.") and facts_of(kind).group is None:
-            kind = OTHER
-        elif tone_of(kind, _said_state(row)) is not Tone.ALARM:
-            continue
-        mine = (ALARMS.c.device == row["device"], ALARMS.c.kind == kind, ALARMS.c.state != InboxState.CLOSED)
-        again = {"count": ALARMS.c.count + 1, "last_at": now}
+        if (kind := _alarm(row)) is not None:
+            alike.setdefault((row["device"], kind), []).append(row)
+    for (device, kind), some in alike.items():
+        mine = (ALARMS.c.device == device, ALARMS.c.kind == kind, ALARMS.c.state != InboxState.CLOSED)
+        again = {"count": ALARMS.c.count + len(some), "last_at": now}
         if connection.execute(sa.update(ALARMS).where(*mine).values(**again)).rowcount:
             continue
-        place = {name: row[name] for name in ("device", "stream", "seq", "resident")}
-        first = {"kind": kind, "count": 1, "at": now, "last_at": now, "state": InboxState.OPEN}
+        place = {name: some[0][name] for name in ("device", "stream", "seq", "resident")}
+        first = {"kind": kind, "count": len(some), "at": now, "last_at": now, "state": InboxState.OPEN}
         connection.execute(sa.insert(ALARMS).values(**place, **first))
+
+
+def _alarm(row: dict[str, Any]) -> str | None:
+    """Return under which kind an event is an alarm, None: it is none."""
+    kind: str = row["kind"]
+    facts = facts_of(kind)
+    if facts.group is None:
+        return OTHER if facts.is_silent else None
+    if not facts.well_states:
+        return kind if facts.tone is Tone.ALARM else None
+    return kind if tone_of(kind, _said_state(row)) is Tone.ALARM else None
 
 
 class Inbox:
