@@ -164,6 +164,25 @@ def witness(place: tuple[Path, str], door: str | None, database: str | None) -> 
         raise SystemExit(1)
 
 
+@community.command()
+@click.argument("name")
+@click.option("--by", default=getpass.getuser, help="Who asks; stands in the book.")
+@database_option
+@click.pass_obj
+def code(place: tuple[Path, str], name: str, by: str, database: str | None) -> None:
+    """Print a new one-time code for an account whose phone or password is lost.
+
+    Example: facegate hub community code desk-1
+    """
+    from facegate_hub.community.accounts import StaffAccounts
+    from facegate_hub.community.book import Doer
+
+    found = StaffAccounts(_open(place[0], database).book).begin_again(Doer("command", by[:60]), name)
+    if found is None:
+        raise click.UsageError(f"{name!r}: there is no such account")
+    click.echo(f"one-time code of {name}, at /first: {found}")
+
+
 @community.group()
 def person() -> None:
     """Hand over or erase what is kept of one person; `facegate hub console` shows their id in its address.

@@ -97,6 +97,19 @@ class StaffAccounts:
             writing.enter(by.doer, "account.made", f"account:{name}", made, duty=duty.value)
             return _new_code(writing.connection, name)
 
+    def begin_again(self, by: Doer, name: str) -> str | None:
+        """Return a new one-time code for somebody whose phone is lost, None for an account that is not there.
+
+        For whoever has the machine: it stands in the book, and the old password and app are worth nothing.
+        """
+        with self._book.writing() as writing:
+            if _find(writing.connection, name) is None:
+                return None
+            invited = Change(ACCOUNTS, name, {"state": "invited"})
+            writing.connection.execute(sa.delete(DEVICES).where(DEVICES.c.holder == f"account:{name}"))
+            writing.enter(by, "account.again", f"account:{name}", invited)
+            return _new_code(writing.connection, name)
+
     def end(self, by: Account, name: str) -> None:
         """End an account. Raises `CommunityRefused` for the last one that keeps accounts of its side."""
         with self._book.writing() as writing:

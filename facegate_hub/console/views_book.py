@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from facegate_hub.community.verify import verify
-from facegate_hub.community.wall import read_wall, share_done_silently
+from facegate_hub.community.wall import share_done_silently
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -17,7 +17,7 @@ NEWEST = 60
 
 def counts(ask: PageAsk) -> Response:
     """Return the counts that the public wall shows, too."""
-    found = read_wall(ask.office.book)
+    found = ask.office.wall.read()
     return ask.page(
         "counts.html",
         wall=found,

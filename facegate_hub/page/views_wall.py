@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from facegate_hub.community.wall import read_wall, receipt_holds, share_done_silently
+from facegate_hub.community.wall import receipt_holds, share_done_silently
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def wall(ask: PageAsk) -> Response:
     """Return the counts of all tickets and what is promised; residents also see what others chose to show."""
-    found = read_wall(ask.office.book)
+    found = ask.office.wall.read()
     if ask.person is None:  # "everybody here" is who lives here, not whoever finds this address
         found = replace(found, public=())
     with ask.office.book.looking() as connection:

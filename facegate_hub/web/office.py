@@ -21,6 +21,7 @@ from facegate_hub.community.people import PeopleRegister
 from facegate_hub.community.surveys import Surveys
 from facegate_hub.community.tickets import Tickets
 from facegate_hub.community.visits import VisitorPasses
+from facegate_hub.community.wall import WallBoard
 from facegate_hub.web.ticket_pages import CHOICES
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class WebOffice:
     surveys: Surveys
     notices: Notices
     visits: VisitorPasses
+    wall: WallBoard
     logins: LoginGuard
     refusals: RefusalLog
     secret: bytes
@@ -73,6 +75,7 @@ class WebOffice:
             surveys=Surveys(book),
             notices=Notices(book),
             visits=VisitorPasses(book, terms),
+            wall=WallBoard(book),
             logins=LoginGuard(book.clock),
             refusals=RefusalLog(book.clock, _log_refusal),
             secret=hashlib.sha256(cookie.encode() + book.secret).digest(),

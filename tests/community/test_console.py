@@ -8,6 +8,7 @@ import re
 import pytest
 
 from facegate_hub.community.accounts import StaffAccounts
+from facegate_hub.community.book import Doer
 from facegate_hub.community.duties import Duty
 from facegate_hub.community.totp import code_at, step_of
 from tests.community.compound import STAFF, new_compound
@@ -77,6 +78,16 @@ def test_the_first_account_by_its_code_then_password_and_app(tmp_path):
     clock.advance(31 * 60)
     again.get("/accounts")
     assert again.title == "Log in", "a console that nobody touches logs out"
+
+
+def test_a_lost_phone_begins_again_and_is_logged_out(compound):
+    accounts, desk = StaffAccounts(compound.book), staff(compound, "dora")
+    assert accounts.begin_again(Doer("command", "root"), "nobody") is None
+    code = accounts.begin_again(Doer("command", "root"), "dora")
+    desk.get("/tickets")
+    assert desk.title == "Log in"
+    secret = accounts.claim("dora", code, "a good long password")
+    assert accounts.activate("dora", code, code_at(secret, compound.book.now())).duty is Duty.DESK
 
 
 def test_a_login_is_slowed_down_and_says_the_same_for_every_name(compound):
