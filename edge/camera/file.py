@@ -10,6 +10,7 @@ import cv2
 
 from edge.camera.check import validate_frame
 from edge.camera.image import decode_image
+from edge.camera.pixels import pixel_aspect, square_size, squared
 from edge.domain import Frame
 from edge.errors import CameraLost, FrameRefused
 
@@ -41,7 +42,7 @@ class VideoFile:
     that. Missing or damaged time stamps are replaced by one frame interval. `threads=1` decodes
     on one thread, so CPU figures are reproducible; 0 leaves it to FFmpeg. A damaged or truncated
     file gives the frames that decode, then None. `size` is (width, height) in pixels,
-    `frame_count` what the file says, or None.
+    which are square in what is read, `frame_count` what the file says, or None.
 
     Raises `CameraLost` when the file is missing or is not a video.
     """
@@ -50,10 +51,12 @@ class VideoFile:
         self.path = path
         self._capture = _open(path, threads)
         self.fps = sane_fps(self._capture.get(cv2.CAP_PROP_FPS))
-        self.size = (
+        self._aspect = pixel_aspect(self._capture)
+        stored = (
             int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
             int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
         )
+        self.size = square_size(stored, self._aspect)
         self.frame_count = _sane_count(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self._timeline = _Timeline(1.0 / self.fps, start or RECORDING_START)
 
@@ -62,7 +65,7 @@ class VideoFile:
         while (image := self._next_image()) is not None:
             seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
             try:
-                picture = validate_frame(image)
+                picture = squared(validate_frame(image), self._aspect)
             except FrameRefused:
                 continue
             return self._timeline.stamp(picture, seconds)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 
 from edge.camera.lag import LIVE_WAIT_SECONDS, LagMeter, Stamps
+from edge.camera.pixels import pixel_aspect, squared
 from edge.domain import Frame
 from edge.errors import CameraLost
 from edge.words import message
@@ -101,6 +102,7 @@ class OpenCvCamera:
         self._stamps = stamps or Stamps()
         self._lag = LagMeter(self._stamps)
         self._capture: VideoSource | None = None
+        self._aspect = 1.0
         self._read_at = 0.0
         self._time = float("-inf")
         self._open()
@@ -114,7 +116,9 @@ class OpenCvCamera:
         image = self._grab_fresh()
         late = self._lag.seconds
         self._time = max(self._read_at - late, self._time)
-        frame = Frame(image, self._seq, self._time, self._clock.now() - timedelta(seconds=late))
+        frame = Frame(
+            squared(image, self._aspect), self._seq, self._time, self._clock.now() - timedelta(seconds=late)
+        )
         self._seq += 1
         return frame
 
@@ -168,6 +172,7 @@ class OpenCvCamera:
             capture.release()
             raise CameraLost(message(_why_not(self.name), name=self.name))
         self._capture = capture
+        self._aspect = pixel_aspect(capture)
         self._skip_backlog()
         self._lag = LagMeter(self._stamps)
 

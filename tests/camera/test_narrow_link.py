@@ -61,7 +61,8 @@ class Connection:
         return True, np.full((4, 4, 3), self.number % 251, np.uint8)
 
     def get(self, prop: int) -> float:
-        assert prop == cv2.CAP_PROP_POS_MSEC
+        if prop != cv2.CAP_PROP_POS_MSEC:
+            return 0.0  # the stream says nothing about it
         return (self.number - 1 - self.first) / self.link.stamp_fps * 1000
 
     def release(self) -> None:

@@ -28,6 +28,8 @@ EMPTY_SECONDS = 1.0
 LATE_SECONDS = 3.0
 PROOF_SECONDS = 8 * 86_400.0
 """For how long a clock that leapt while the door ran may have to prove itself, at most."""
+CORRECTION_SECONDS = 4000.0
+"""For how long a clock has to run steadily that takes back what a wrong one has left."""
 HELD_SECONDS = 3.0
 """What the door orders, second by second, while its mode holds it open."""
 HISTORY_LINES = 45
@@ -55,6 +57,7 @@ class World:
         self.is_card_well, self.is_spoilt_start = True, False
         self.has_rtc, self.on_failure = self.rng.random() < 0.3, self.rng.choice(["open", "open", "deny"])
         self.is_deceived = False
+        self._was_wrong = False
         self.trusted_since: float | None = None
         self.pause_until = float("-inf")
         self._leapt = False
@@ -250,6 +253,7 @@ class World:
         if is_far_back and self.clock.mono - 1000.0 < 30 * 3600:
             self.is_deceived = True  # on the first day one answer's word is as good as another's
         self._leapt = self._leapt or abs(self.clock.error) > timedelta(seconds=30)
+        self._was_wrong = self._was_wrong or self._leapt
         is_true = self.clock.is_synchronised and abs(self.clock.error) < timedelta(seconds=30)
         if not is_true or self.is_deceived:
             self.trusted_since = None
@@ -261,6 +265,8 @@ class World:
     def knows_time(self) -> bool:
         """Whether the door has had reason to believe its clock: for minutes, or after a leap for days."""
         since, wanted = self.trusted_since, PROOF_SECONDS if self._leapt else 600.0
+        if self._was_wrong:
+            wanted = max(wanted, CORRECTION_SECONDS)
         return since is not None and self.clock.mono - since > wanted
 
     def _people(self) -> list[Person]:
