@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from edge.broker.fair_queue import Room
 from edge.errors import ConfigError, FacegateError, SyncError
 from edge.wire.faces.door_list import DoorList, DoorListAuthority
 from edge.wire.faces.letters import Letter, LetterKind, open_letter, parse_taken
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.2
+ROOM = Room(20_000, 128 * 1024 * 1024, 1000, 32 * 1024 * 1024)
+"""What may wait; a door writes 300 letters a second at most (see `edge.sync.post`)."""
 LIST_SECONDS = 2.0
 """Between two looks whether the list of doors has changed."""
 AGAIN_SECONDS = 30.0
@@ -94,7 +97,7 @@ class PostOffice(HubClerk):
 
     def __init__(self, engine: Engine, roster: RosterLog, folder: Path) -> None:
         topics = (f"{ROOT}/+/face/out", f"{ROOT}/+/face/taken", f"{ROOT}/+/avail")
-        super().__init__(engine, "hub-post", topics, LOOK_SECONDS)
+        super().__init__(engine, "hub-post", topics, LOOK_SECONDS, ROOM)
         self._faces = SharedFaces(engine)
         self._roster = roster
         self._list = ListFile(folder)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+MOST_READ = 50_000
+"""Rows remembered: those of the largest roster, changed once and more."""
+
 CONSENTS_FILE = FILE_OF_CONSENTS
 """Its name inside the data folder."""
 
@@ -61,6 +64,8 @@ class ConsentLedger:
 
     def __init__(self, path: Path, *, is_patient: bool = False) -> None:
         self._sealer = keyring_of(path.parent, is_patient=is_patient)
+        self._read: dict[tuple[Any, ...], Consent] = {}
+        """What rows say that were read before: thousands are asked for whenever one changes."""
         try:
             functions = migrating(self._sealer)
             self._file = SharedDatabase(
@@ -235,13 +240,17 @@ class ConsentLedger:
     def _select(self, where: str, *values: object) -> tuple[Consent, ...]:
         with self._file.using() as connection:
             rows = connection.execute(f"SELECT {COLUMNS} FROM consents {where}", values).fetchall()  # noqa: S608 - constants
+        if len(self._read) > MOST_READ:
+            self._read.clear()
         return tuple(self._readable(rows))
 
     def _readable(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[Consent]:
         """Give the consents that can be read; one that cannot is none, and costs nobody else's."""
         for row in rows:
             try:
-                yield consent_of(row, self._sealer)
+                if (known := self._read.get(row)) is None:
+                    known = self._read[row] = consent_of(row, self._sealer)
+                yield known
             except KeyUnavailable:
                 raise
             except StoreError as error:

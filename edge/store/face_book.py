@@ -245,6 +245,20 @@ class FaceBook:
             rows = connection.execute(f"{sql}{where} ORDER BY person, door, consent", values).fetchall()
         return [Reach(*row) for row in rows]
 
+    def offered_after(self, place: int) -> tuple[int, list[Reach]]:
+        """Return what was noted as pending after a place in the book, and the place now."""
+        sql = "SELECT rowid, consent, door, person, state FROM reach WHERE rowid > ? AND state = ?"
+        with self._file.using() as connection:
+            rows = connection.execute(f"{sql} ORDER BY rowid", (place, PENDING)).fetchall()
+        return (rows[-1][0] if rows else place), [Reach(*row[1:]) for row in rows]
+
+    def held_of(self, consents: Iterable[str]) -> dict[str, HeldFace]:
+        """Return those of these faces that are here, by consent."""
+        sql = "SELECT consent, person, model, certificate, number FROM held WHERE consent = ?"
+        with self._file.using() as connection:
+            rows = [connection.execute(sql, (one,)).fetchone() for one in consents]
+        return {row[0]: HeldFace(*row) for row in rows if row is not None}
+
     def expect(self, faces: Iterable[Reach]) -> None:
         """Note what is expected of other doors; what is further than that stays as it is."""
         sql = (

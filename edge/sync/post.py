@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.2
 """A tenth of what is promised: at every named door within three seconds."""
+MOST_A_TURN = 60
+"""Letters that leave in one turn: 300 a second, which hub and broker take from several doors at once."""
 POST_ROOM = Room(500, 500 * MAX_LETTER_BYTES, 500, 500 * MAX_LETTER_BYTES)
 
 
@@ -73,4 +75,6 @@ class PostBox(TopicWorker):
         if self._is_new:
             self._is_new = False
             self._correspondent.connected()
-        self._correspondent.look(lambda payload: self.send(self._out_topic, payload), self.room // 2)
+        self._correspondent.look(
+            lambda payload: self.send(self._out_topic, payload), min(MOST_A_TURN, self.room)
+        )

@@ -70,6 +70,7 @@ class SharingRig:
         self.folder, self.name, self.clock = folder, name, clock or ManualClock(AT)
         self.ran = 1000.0
         self.shut = set()
+        self._seen, self._nearby = 0, {}
         self.events = events or Notes()
         self.store = ResidentStore(folder / RESIDENTS_FILE)
         self.ledger = ConsentLedger(folder / CONSENTS_FILE)
@@ -139,17 +140,21 @@ class SharingRig:
             one.close()
 
     def _refuse_lookalike(self, who, rows):
-        for other in self.store.templates(self.ties.model_id):
-            if other.resident_id != who and max(float(row @ other.embedding) for row in rows) > 0.9:
-                raise EnrolmentRefused(
-                    message(
-                        "photo.look_alike",
-                        who=who,
-                        other=other.resident_id,
-                        similarity="0.95",
-                        threshold="0.50",
-                    )
-                )
+        """As the live gallery does: it follows what changed in the store."""
+        changes = self.store.changes_since(self._seen)
+        for one in (*changes.put, *changes.removed):
+            mine = [row.embedding for row in self.store.templates_of(one)]
+            self._nearby.pop(one, None)
+            if mine and one not in changes.removed:
+                self._nearby[one] = mine[-1]
+        self._seen = changes.version
+        others = {one: row for one, row in self._nearby.items() if one != who}
+        if others:
+            scores = np.array(list(others.values())) @ np.array(rows).T
+            if scores.max() > 0.9:
+                other = list(others)[int(scores.max(1).argmax())]
+                told = {"who": who, "other": other, "similarity": "0.95", "threshold": "0.50"}
+                raise EnrolmentRefused(message("photo.look_alike", **told))
 
 
 class Compound:

@@ -55,11 +55,14 @@ class Ending:
         """Let these consents never count again, known here or not."""
         self._ties.consents.end_for_good(consents, self._ties.clock.now())
 
-    def erase(self, ended: frozenset[str]) -> set[int]:
-        """Erase what may not be here; return the receiving keys by which what has ended came."""
+    def erase(self, ended: frozenset[str], *, is_thorough: bool) -> set[int]:
+        """Erase what may not be here; return the receiving keys by which what has ended came.
+
+        `is_thorough` also looks whether each person's levels are still about this door.
+        """
         held, in_force = self._ties.book.held(), self._ties.consents.in_force()
         under = self._ties.store.faces_by_consent()
-        gone = [one for one in held.values() if not self._stays(one, ended)]
+        gone = [one for one in held.values() if not self._stays(one, ended, is_thorough=is_thorough)]
         kept = held.keys() - {one.consent for one in gone}
         strays = {
             consent
@@ -119,7 +122,7 @@ class Ending:
         ties.tell(Kind.FACE_ERASED_EVERYWHERE, person, doors=list(doors), receipt_key=receipt_key)
         ties.book.forget_reach({one.consent for one in rows})
 
-    def _stays(self, one: HeldFace, ended: frozenset[str]) -> bool:
+    def _stays(self, one: HeldFace, ended: frozenset[str], *, is_thorough: bool) -> bool:
         if one.consent in ended:
             return False
         if one.number is None:
@@ -129,7 +132,7 @@ class Ending:
         face = self._register.listed.get(one.consent)
         if face is None or face.person != one.person or self._ties.device not in face.doors:
             return False
-        return self._ties.opens(one.person)
+        return not is_thorough or self._ties.opens(one.person)
 
     def _erased(self, gone: dict[str, int]) -> None:
         for person, templates in gone.items():

@@ -116,9 +116,11 @@ class FaceExchange:
         now = self._ties.clock.monotonic()
         is_remembering = now >= self._remind_at
         mark = (self._ties.book.mark(), self._ties.consents.mark(), self._ties.store.version())
-        if self._register.refresh() or mark != self._mark or is_remembering:
-            self._settle()
+        is_relisted = self._register.refresh()
+        is_news = is_relisted or is_remembering or mark != self._mark
+        if is_news:
             self._mark = mark
+            self._settle(is_thorough=is_relisted or is_remembering)
         self._announces = self._keys.look() or self._announces
         if self._ties.device not in self._register.doors.doors:
             self._out.clear()
@@ -126,18 +128,20 @@ class FaceExchange:
         if self._announces:
             self._announces, self._announced_at = False, now
             self._write_key(self._others(), wants_answer=True)
-        self._out.extend(self._sending.fresh(now))
-        self._out.extend(self._sending.unlisted(is_remembering=is_remembering))
-        self._out.extend(self._ending.asked(is_remembering=is_remembering))
+        if is_news:
+            self._out.extend(self._sending.fresh(now))
+            self._out.extend(self._sending.unlisted(is_remembering=is_remembering))
+            self._out.extend(self._ending.asked(is_remembering=is_remembering))
         for door, consents in self._asking.due(now).items():
             self._write(LetterKind.ASK, [door], consents=consents)
         if is_remembering:
             self._remind_at = now + REMIND_SECONDS
 
-    def _settle(self) -> None:
+    def _settle(self, *, is_thorough: bool = True) -> None:
         """Erase what may not be here (any more), and ask for what may and is not."""
         ended = self._ties.consents.ended()
-        self._announces = self._keys.destroy(self._ending.erase(ended)) or self._announces
+        gone = self._ending.erase(ended, is_thorough=is_thorough)
+        self._announces = self._keys.destroy(gone) or self._announces
         now = self._ties.clock.monotonic()
         self._asking.want(self._wanted(ended), now)
         listed, late = self._register.listed, now - WAIT_SECONDS

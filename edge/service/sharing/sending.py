@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from edge.errors import StoreError, SyncError
-from edge.store.face_book import PENDING
 from edge.wire.faces.certificate import SignedCertificate
 from edge.wire.faces.door_list import RECEIVES
 from edge.wire.faces.envelope import MOST_RECEIVERS, EnvelopeHeader, FaceEnvelope
@@ -35,7 +34,10 @@ class Sending:
     def __init__(self, ties: SharingTies, register: FaceRegister) -> None:
         self._ties = ties
         self._register = register
-        self._pushed: dict[str, float] = {}
+        self._place = 0
+        self._open: dict[str, list[str]] = {}
+        """Doors of faces that were offered and have not been sent."""
+        self._pushed: list[float] = []
         self._sent_certificates: set[str] = set()
         self._answered: dict[str, list[float]] = {}
 
@@ -44,22 +46,23 @@ class Sending:
 
         Nothing leaves before the property lists it: until then no door may have it.
         """
-        pending: dict[str, list[str]] = {}
-        listed = self._register.listed
-        for one in self._ties.book.reach(PENDING):
-            if one.consent not in self._pushed and one.consent in listed:
-                pending.setdefault(one.consent, []).append(one.door)
-        if not pending:
+        self._place, offered = self._ties.book.offered_after(self._place)
+        for one in offered:
+            self._open.setdefault(one.consent, []).append(one.door)
+        listed = [consent for consent in self._open if consent in self._register.listed]
+        if not listed:
             return
-        held, peers = self._ties.book.held(), self._peers()
-        for consent, doors in pending.items():
-            lately = sum(now - at < MINUTE for at in self._pushed.values())
-            there = [door for door in doors if door in peers and self._may_have(door)]
-            if consent not in held or held[consent].number is not None or not there:
+        held, peers = self._ties.book.held_of(listed), self._peers()
+        for consent in listed:
+            there = [door for door in self._open[consent] if door in peers and self._may_have(door)]
+            if not there:
                 continue
-            self._pushed[consent] = now if lately < MOST_PUSHED else now - MINUTE
-            if lately < MOST_PUSHED:
-                yield from self._sealed(held[consent], _says(held[consent]), there, peers)
+            del self._open[consent]
+            self._pushed = [at for at in self._pushed if now - at < MINUTE]
+            own = held.get(consent)
+            if own is not None and own.number is None and len(self._pushed) < MOST_PUSHED:
+                self._pushed.append(now)
+                yield from self._sealed(own, _says(own), there, peers)
 
     def unlisted(self, *, is_remembering: bool) -> Iterator[Letter]:
         """Give the certificates of faces enrolled here that the property does not list yet."""
@@ -79,7 +82,7 @@ class Sending:
         self._answered[door] = [*times, now]
         if len(times) >= MOST_ANSWERED or not self._may_have(door):
             return []
-        peers, held = self._peers(), self._ties.book.held()
+        peers, held = self._peers(), self._ties.book.held_of(question.content["consents"])
         if door not in peers:
             return None
         ended = self._ties.consents.ended()
