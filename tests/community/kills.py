@@ -66,8 +66,8 @@ def main() -> int:
         write(wish.write)
     wrong, rng = [], random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range((wish.kills + 1) // 2):
-            wrong += trial(Path(folder), rng)
+        for number in range((wish.kills + 1) // 2):
+            wrong += trial(Path(folder) / str(number), rng)
     sys.stdout.write("".join(f"{one}\n" for one in wrong[:20]) + f"{wish.kills} kills, {len(wrong)} wrong\n")
     return 1 if wrong else 0
 
