@@ -3,7 +3,10 @@
 import hashlib
 import json
 import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing, suppress
@@ -26,7 +29,14 @@ from facegate_hub.requests import outcome
 from facegate_hub.roster import RosterLog
 from facegate_hub.signer.asking import FacesListed
 from facegate_hub.signer.calls import answer
-from facegate_hub.signer.client import OwnDesk, SignerClient, SocketLine, open_signer
+from facegate_hub.signer.client import (
+    OwnDesk,
+    SignerClient,
+    SocketLine,
+    listens,
+    open_signer,
+    socket_path,
+)
 from facegate_hub.signer.desk import MOST_REFUSALS, SigningDesk
 from facegate_hub.signer.principals import IDLE_SECONDS, SESSION_SECONDS, Caller
 from facegate_hub.signer.rights import NotPermitted, Permission
@@ -35,6 +45,8 @@ from facegate_hub.signer.tables import open_memory
 from facegate_hub.staff import Staff
 from facegate_hub.tables import CONFIGS, REQUESTS, ROSTER, ROSTER_LOG, open_tables
 from tests.hub.signing import own_signer
+from tests.hub.test_workers import children
+from tests.loopback import free_port
 from tests.sync.broker import wait_until
 from tests.sync.hubside import KEYS, SIGNER
 
@@ -538,3 +550,25 @@ def test_whoever_may_not_read_the_key_and_finds_no_signer_is_told_so(tmp_path):
     (tmp_path / "site" / "signer" / "signing.key").unlink()
     with pytest.raises(ConfigError, match="no signer listens"):
         open_signer(tmp_path / "site")
+
+
+def test_one_command_runs_hub_and_signer_and_starts_a_killed_signer_again(tmp_path):
+    """`facegate hub run`, without a broker: staff may ask all the same; at the end nothing is left."""
+    site = tmp_path / "site"
+    Site.create(site, "Hill House", "127.0.0.1", free_port()).add_door("front")
+    words = [sys.executable, "-m", "edge.cli", "hub", "--site", str(site), "run"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as hub:
+        try:
+            wait_until(lambda: listens(socket_path(site)), 60)
+            (first,) = wait_until(lambda: children(hub.pid, "signer"), 20)
+            with closing(open_signer(site)) as client:
+                assert client.ask(["front"], CommandType.UNLOCK)[0].id
+                os.kill(first, signal.SIGKILL)
+                wait_until(lambda: children(hub.pid, "signer") not in ([], [first]), 60)
+                wait_until(lambda: listens(socket_path(site)), 60)
+                assert client.ask(["front"], CommandType.UNLOCK)[0].id
+        finally:
+            hub.send_signal(signal.SIGTERM)
+            hub.wait(60)
+    assert hub.returncode == 0
+    assert not listens(socket_path(site))
