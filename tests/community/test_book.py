@@ -53,7 +53,7 @@ def test_the_database_itself_refuses_to_change_an_entry(tmp_path, statement):
 
 
 def test_whatever_is_tampered_with_is_found(tmp_path):
-    assert trials(tmp_path, 150, seed=1) == []
+    assert trials(tmp_path, 80, seed=1) == []
 
 
 def test_a_chain_that_was_cut_off_shows_to_who_noted_its_head(tmp_path):

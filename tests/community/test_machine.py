@@ -13,5 +13,5 @@ def test_no_forbidden_step_and_none_that_the_requester_cannot_see(tmp_path):
     walked = walk(Walk(tmp_path), steps=250, seed=7)
     assert walked.forbidden == []
     assert walked.unseen == []
-    assert walked.taken > 30, "most tries are refused, but not all"
-    assert len(walked.states) >= 8, "nearly every state is visited"
+    assert walked.taken > 40, "most tries are refused, but not all"
+    assert len(walked.states) >= 9, "most states are visited"

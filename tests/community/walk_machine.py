@@ -153,7 +153,7 @@ def attempt(walked: Walk, compound: Compound, number: int, rng: random.Random, f
         possible = [
             (one, wish)
             for one in EVERYBODY
-            for role in roles(compound, before.ticket, one, followers)
+            for role in sorted(roles(compound, before.ticket, one, followers))
             for wish, froms in ALLOWED[role].items()
             if before.ticket.state in froms and wish is not A.COMMENT
         ]
