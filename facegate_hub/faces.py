@@ -38,6 +38,10 @@ WINDOW_MINUTES = 10.0
 GRACE_SECONDS = 120.0
 """After a window closed: the enrolment that began in it is still on its way."""
 AT_ONCE = 500
+MOST_WAITING = 10_000
+"""Certificates of one door that may wait for staff."""
+MOST_OF_DOOR = 200_000
+"""Certificates and ended consents of one door in all: ten times the largest roster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,9 @@ class SharedFace:
 class SharedFaces:
     """The certificates of a site, in the hub's database. Any thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, most_waiting: int = MOST_WAITING) -> None:
         self._engine = engine
+        self._most_waiting = most_waiting
 
     def offer(self, connection: Connection, device: str, text: str, doors: DoorList) -> None:
         """Take a certificate that a door sent: listed while it has an enrolment window, else staff are asked.
@@ -74,6 +79,7 @@ class SharedFaces:
             raise SyncError(f"certificate: {device!r} may not enrol for other doors")
         certificate.verify(doors.doors[device].keys)
         status = LISTED if _has_window(connection, device, time.time()) else WAITING
+        self._require_room(connection, device, status)
         row = {
             "consent": says.consent,
             "person": says.person,
@@ -88,6 +94,7 @@ class SharedFaces:
 
     def end(self, connection: Connection, device: str, consents: Sequence[str]) -> None:
         """Let these consents never be listed (again), also those that are not known yet."""
+        self._require_room(connection, device, ENDED)
         rows = [
             {
                 "consent": consent,
@@ -107,9 +114,21 @@ class SharedFaces:
         )
         connection.execute(query.values(status=ENDED, todo=TODO))
 
+    def _require_room(self, connection: Connection, device: str, status: str) -> None:
+        """Raise `SyncError` when a door has told more than an honest one can."""
+        mine = sa.select(sa.func.count()).select_from(SHARED_FACES).where(SHARED_FACES.c.device == device)
+        if status == WAITING:
+            waiting = connection.execute(mine.where(SHARED_FACES.c.status == WAITING)).scalar_one()
+            if waiting >= self._most_waiting:
+                raise SyncError(f"{waiting} faces of {device} wait for staff; no more are taken")
+        if connection.execute(mine).scalar_one() >= MOST_OF_DOOR:
+            raise SyncError(f"{MOST_OF_DOOR} faces and ended consents of {device}; no more are taken")
+
     def told(self, connection: Connection, device: str, consents: Iterable[str], state: str) -> None:
-        """Note what a door said of faces from elsewhere."""
-        rows = [{"consent": one, "door": device, "state": state, "at": time.time()} for one in consents]
+        """Note what a door said of faces from elsewhere that there are."""
+        known = sa.select(SHARED_FACES.c.consent).where(SHARED_FACES.c.consent.in_(list(consents)))
+        there = connection.execute(known).scalars().all()
+        rows = [{"consent": one, "door": device, "state": state, "at": time.time()} for one in there]
         put_all(connection, FACE_PLACES, rows)
 
     def bring(self, roster: RosterLog) -> bool:
@@ -174,6 +193,14 @@ class SharedFaces:
             rows = connection.execute(query.order_by(SHARED_FACES.c.at.desc()).limit(10_000)).all()
             places = _places(connection, [row.consent for row in rows])
         return [_face(row, places.get(row.consent, {})) for row in rows]
+
+    def erase(self, person: str) -> None:
+        """Forget whose faces these were that are no longer listed; that their consents have ended stays."""
+        gone = sa.update(SHARED_FACES).where(
+            SHARED_FACES.c.person == person, SHARED_FACES.c.status.in_((ENDED, REPLACED, REFUSED))
+        )
+        with self._engine.begin() as connection:
+            connection.execute(gone.values(person="", certificate="", model="", status=ENDED, todo=DONE))
 
     def known_at(self, door: str) -> list[str]:
         """Return everybody whose face a door knew or enrolled, by id: who must be told when it is stolen."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from facegate_hub.database import reading
+from facegate_hub.faces import SharedFaces
 from facegate_hub.reading import EventFilter, history, page
 from facegate_hub.tables import ALARMS, EVENTS, ROSTER
 
@@ -95,13 +96,15 @@ class RosterPeople:
         return page(self._engine, EventFilter(resident=person), count, then)
 
     def everything(self, person: str) -> Iterator[dict[str, Any]]:
-        """Yield all that is stored of somebody, as JSON values: the record, then events, oldest first.
+        """Yield all that is stored of somebody, as JSON values: record, certificates, events, oldest first.
 
         This is what data protection lets them ask for. Faces are at the doors: `facegate resident export`.
         """
         found = self.one(person)
         if found is not None:
             yield {"record": dict(found.record)}
+        for face in SharedFaces(self._engine).found(person=person):
+            yield {"face": asdict(face)}
         for event in history(self._engine, EventFilter(resident=person)):
             yield {"event": json.loads(event.body)}
 
@@ -127,6 +130,7 @@ class RosterPeople:
         with self._engine.begin() as connection:
             gone = sa.update(ALARMS).where(ALARMS.c.resident == person).values(resident=None)
             connection.execute(gone)
+        SharedFaces(self._engine).erase(person)
         self._leave_nothing_behind()
         return erased
 

@@ -225,6 +225,7 @@ SHARED_FACES = sa.Table(
     sa.Column("todo", sa.Integer, nullable=False),
     sa.Index("shared_faces_todo", "todo"),
     sa.Index("shared_faces_by_person", "person"),
+    sa.Index("shared_faces_by_device", "device", "status"),
 )
 """Certificates of faces: `waiting` for staff, `listed` in the roster, `replaced` by a newer enrolment,
 `refused` by staff (`by`), or `ended`, for good. No face is among them. `todo` is 1 while the roster is to
