@@ -25,6 +25,11 @@ SORTED = {
     "kind": ("kind", "at", "device"),
 }
 """Indices of events: each in the order in which a page of them is read."""
+ONLY_WITH_REASON: dict[str, Any] = {
+    "sqlite_where": sa.text("reason IS NOT NULL"),
+    "postgresql_where": sa.text("reason IS NOT NULL"),
+}
+"""Most events of a door itself have none."""
 UNUSED = ("ix_events_at", "ix_events_kind")
 """Indices that older versions made."""
 
@@ -44,6 +49,7 @@ EVENTS = sa.Table(
     sa.Column("stored_at", sa.Float),
     sa.Column("proven", sa.Integer),
     *(sa.Index(f"events_by_{name}", *columns, "stream", "seq") for name, columns in SORTED.items()),
+    sa.Index("events_by_reason", "reason", "at", "device", "stream", "seq", **ONLY_WITH_REASON),
 )
 """`stored_at` is the hub's clock, seconds since 1970; what an older version stored counts as new.
 `proven` is 1 of what its door has proven to be its own, None of the rest."""
