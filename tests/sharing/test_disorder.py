@@ -15,7 +15,7 @@ from tests.sharing.rig import opened
 
 DOORS = ("front", "back", "garage")
 PEOPLE = ("anna", "otto")
-ROUNDS = int(os.environ.get("FACEGATE_DISORDER", "6"))
+ROUNDS = int(os.environ.get("FACEGATE_DISORDER", "3"))
 """Examples; the long form: FACEGATE_DISORDER=300 pytest tests/sharing/test_disorder.py."""
 
 ACTIONS = st.one_of(
