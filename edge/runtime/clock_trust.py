@@ -102,7 +102,8 @@ class TrustedTime:
         self._line: tuple[datetime, float] | None = None
         self._came_nearer = False
         self._back: tuple[datetime, float] | None = None
-        self._agrees = self._has_looked = False
+        self._wall: datetime | None = None
+        self._is_first_look = True
         self._seen_at = clock.monotonic()
         self._written_at: float | None = None
 
@@ -194,19 +195,16 @@ class TrustedTime:
     def _judged(self, kept: KeptTime, elapsed: float) -> KeptTime:
         """Return what is known after a look at the wall clock, `elapsed` seconds after the last."""
         now = self._clock.now()
-        floor = kept.floor
+        floor, has_jumped = kept.floor, self._has_jumped(now, elapsed)
         if self._takes_back(kept, now):
-            self._agrees = True
             return replace(kept, floor=now, leap=None, before=None)
         if not self._may_raise():
             self._line = None
             return kept
         if floor is None or (now < floor - CORRECTION and kept.is_provisional):
             return replace(kept, floor=now, held_seconds=0.0, leap=None)
-        if now > floor + TOLERATED_STEP_BACK:
-            kept = self._doubted(kept)
-        else:
-            self._agrees = True
+        if has_jumped and kept.before is None:
+            kept = replace(kept, before=floor, doubt_seconds=DOUBT_SECONDS)
         kept = self._caught_up(kept, now)
         if now <= floor + LEAP:
             return replace(kept, floor=max(now, floor), held_seconds=kept.held_seconds + elapsed, leap=None)
@@ -216,16 +214,16 @@ class TrustedTime:
     def _caught_up(self, kept: KeptTime, now: datetime) -> KeptTime:
         """Return `kept` at the first look of a run: the time that the board was off counts for both lines."""
         last = kept.floor if kept.leap is None else kept.leap.at
-        is_first, self._has_looked = not self._has_looked, True
-        if not is_first or kept.before is None or last is None or now <= last:
+        if not self._is_first_look or kept.before is None or last is None or now <= last:
             return kept
         return replace(kept, before=kept.before + (now - last))
 
-    def _doubted(self, kept: KeptTime) -> KeptTime:
-        """Return `kept` with the line that a clock leaves which jumps ahead while the door runs."""
-        if not self._agrees or kept.before is not None:
-            return kept
-        return replace(kept, before=kept.floor, doubt_seconds=DOUBT_SECONDS)
+    def _has_jumped(self, now: datetime, elapsed: float) -> bool:
+        """Return whether a clock that was set has leapt ahead since the last look, while the door ran."""
+        is_set = self._may_raise() or self._is_synchronised()
+        before, self._wall = self._wall, now if is_set else None
+        self._is_first_look = before is None
+        return is_set and before is not None and (now - before).total_seconds() - elapsed > 60.0
 
     def _takes_back(self, kept: KeptTime, now: datetime) -> bool:
         """Return whether NTP takes a jump ahead back, or a board's first answer, and is to be believed.

@@ -112,7 +112,10 @@ def mend(
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Let one process and thread at a time mend what is in `folder`."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise StoreUnavailable(f"{folder}: nothing can be mended now: {error}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

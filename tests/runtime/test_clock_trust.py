@@ -358,6 +358,19 @@ def test_the_first_answer_of_all_is_taken_back_within_an_hour(board: Board) -> N
     assert time.trust() is ClockTrust.SYNCED
 
 
+def test_a_jump_of_a_clock_that_was_behind_can_be_taken_back_too(board: Board) -> None:
+    board.is_synced = True
+    clock, time = board.boot(NOON)
+    ran(time, clock, 48)
+    clock, time = board.boot(clock.now() - timedelta(minutes=24))
+    ran(time, clock, 1)
+    clock.step_wall(30 * 3600)
+    ran(time, clock, 26)
+    clock.step_wall(24 * 60 - 30 * 3600)
+    time.checkpoint()
+    assert time.trust() is ClockTrust.SYNCED
+
+
 def test_who_turns_the_clock_back_without_a_time_service_is_not_believed(board: Board) -> None:
     synced_until(board, NOON)
     board.has_rtc = True

@@ -249,7 +249,7 @@ class World:
 
     def _watch_clock(self) -> None:
         self._settle_modes()
-        is_far_back = self.clock.error < -timedelta(days=30) and self.clock.is_synchronised
+        is_far_back = self.clock.error < -timedelta(minutes=1) and self.clock.is_synchronised
         if is_far_back and self.clock.mono - 1000.0 < 30 * 3600:
             self.is_deceived = True  # on the first day one answer's word is as good as another's
         self._leapt = self._leapt or abs(self.clock.error) > timedelta(seconds=30)
