@@ -50,6 +50,16 @@ class DoorLine:
         lacks = state.get("camera") not in (None, "ok", "back") or self.door.behind or self.door.problem
         return "warm" if lacks or state.get("liveness") in ("unavailable", "weak", "off") else "good"
 
+    def said(self, *names: str) -> object:
+        """Return what the door said of itself at a place in its state; None where it said nothing."""
+        return _at(self.door.state, *names)
+
+    @property
+    def waiting(self) -> int | None:
+        """Events that have not arrived, as the door counts them; None where it does not say."""
+        count = self.said("outbox", "waiting")
+        return count if type(count) is int else None
+
 
 class DoorPages:
     """The pages of a site's doors, over its desk."""
@@ -135,9 +145,11 @@ def local_time(ask: PageAsk, text: str | None) -> str:
 
 
 def _word(ask: PageAsk, group: str, code: object) -> str:
-    """Return what a door said of itself in the reader's words, else as it said it."""
+    """Return what a door said of itself in the reader's words, else as it said it; a dash for nothing."""
+    if not isinstance(code, str):
+        return "–"
     names = (f"value.{group}.{code}", f"panel.is_{code}")
-    return next((say(name, ask.language) for name in names if has(name)), str(code))
+    return next((say(name, ask.language) for name in names if has(name)), code[:40])
 
 
 def _at(state: Any, *names: str) -> Any:

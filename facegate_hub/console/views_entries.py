@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from facegate_hub.web.asking import PageAsk
 
 PAGE_ROWS = 50
+MOST_SEQ = 2**63
 FIELDS = ("door", "person", "reason", "since", "until")
 """Of the form, and of the address."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -104,9 +105,12 @@ def _place(text: str) -> tuple[str, str, str, int] | None:
     """Return where a page begins; what makes no sense is the first page."""
     try:
         at, device, stream, seq = json.loads(text)
-        return str(at), str(device), str(stream), int(seq)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
+    texts = (at, device, stream)
+    if not all(isinstance(one, str) for one in texts) or type(seq) is not int or not 0 <= seq < MOST_SEQ:
+        return None
+    return at, device, stream, seq
 
 
 def _row(ask: PageAsk, event: StoredEvent) -> dict[str, str]:

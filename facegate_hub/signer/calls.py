@@ -6,6 +6,8 @@ import base64
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from edge.domain import RosterState
 from edge.errors import FacegateError, SyncError
 from edge.wire.asks import ProgramAsk
@@ -25,6 +27,15 @@ if TYPE_CHECKING:
     Call = Callable[[SigningDesk, Caller, Fields], Any]
 
 MOST_RECORDS = 1000
+OWN_WORDS = frozenset(
+    {
+        *("command", "first-voice", "refused", "adopt", "notice"),
+        *("roster", "settings", "group", "principals", "login", "log_in"),
+    }
+)
+"""What the signer itself notes: nobody else has anything noted under these words."""
+MISFITS = (OverflowError, sa.exc.DataError, sa.exc.InterfaceError, sa.exc.ProgrammingError)
+"""What a value of the wrong kind comes to in a database."""
 
 
 def answer(desk: SigningDesk, caller: Caller, name: str, fields: Fields) -> dict[str, Any]:
@@ -38,6 +49,8 @@ def answer(desk: SigningDesk, caller: Caller, name: str, fields: Fields) -> dict
         return {"failed": str(error), "refused": isinstance(error, NotPermitted)}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return {"failed": f"{name[:60]}: {type(error).__name__}: {error}"[:300], "refused": False}
+    except MISFITS:
+        return {"failed": f"{name[:60]}: a value is of the wrong kind, or too large", "refused": False}
 
 
 def _ask(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
@@ -56,7 +69,7 @@ def _integrations(desk: SigningDesk, caller: Caller, _fields: Fields) -> Any:
 
 
 def _permit(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
-    return desk.permit(caller, right(fields["right"]), dict(fields["about"]), fields.get("by"))
+    return desk.permit(caller, right(fields["right"]), _about(fields), fields.get("by"))
 
 
 def _challenge(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
@@ -85,7 +98,7 @@ def _adopt(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
 def _approve_roster(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
     before = None if fields["before"] is None else RosterState(*fields["before"])
     after = [RosterState(*state) for state in fields["after"]]
-    desk.approve_roster(caller, before, after, dict(fields["about"]))
+    desk.approve_roster(caller, before, after, _about(fields))
 
 
 def _approve_faces(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
@@ -96,7 +109,15 @@ def _approve_faces(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
 
 def _approve_settings(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
     device, rev, digest = fields["wish"]
-    desk.approve_settings(caller, (str(device), int(rev), str(digest)), dict(fields["about"]))
+    desk.approve_settings(caller, (str(device), int(rev), str(digest)), _about(fields))
+
+
+def _about(fields: Fields) -> dict[str, Any]:
+    """Return what a caller wants noted. Raises `SyncError` for a word that is the signer's own."""
+    about = dict(fields["about"])
+    if (what := about.get("what")) is not None and (not isinstance(what, str) or what in OWN_WORDS):
+        raise SyncError(f"what {str(what)[:40]!r}: is noted by the signer itself")
+    return about
 
 
 def _who(desk: SigningDesk, caller: Caller, _fields: Fields) -> Any:

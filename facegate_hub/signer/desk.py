@@ -48,7 +48,11 @@ MOST_REFUSALS = 20
 audit is never shortened, so nobody may fill it."""
 KEEP_SECONDS = 86_400.0
 MOST_REFUSED = 1000
+MOST_REFUSED_VALUE = 500
+"""Characters of what somebody was refused; longer values are left out."""
 MOST_DOORS = 1000
+MOST_NOTE, MOST_LIST = 4000, 200_000
+"""Characters that are noted of one wish; of a change of the roster, which may name a thousand people."""
 MOST_NOTICED = 256
 """Notices remembered as written down; more than displays show in a quarter."""
 ABOUT_THE_ROSTER = frozenset(
@@ -139,7 +143,7 @@ class SigningDesk:
         self, principal: Principal, door: str, kind: CommandType, by: str | None, args: dict[str, float]
     ) -> Permit:
         said = printable(by)[:64] if by and principal.is_owner else principal.name
-        about = {"door": door, "type": kind, "principal": principal.name, **args}
+        about = {**args, "door": door, "type": kind, "principal": principal.name}
         try:
             with self.engine.begin() as connection:
                 self.policy.require_rate(connection, principal, COMMANDS[kind], door)
@@ -181,8 +185,9 @@ class SigningDesk:
         principal = self.principals.known(caller)
         said = printable(by)[:64] if by and principal.is_owner else principal.name
         door = about.get("door")
-        about = {"principal": principal.name, **about}
+        about = {**about, "principal": principal.name}
         what = str(about.pop("what", right))
+        _require_short(about, MOST_LIST if right is Permission.ROSTER else MOST_NOTE)
         try:
             self.policy.require(principal, right, door if isinstance(door, str) else None)
         except NotPermitted as error:
@@ -253,13 +258,19 @@ class SigningDesk:
         """
         about, by = _without_by(about)
         principal = self.principals.known(caller)
-        self.policy.require(principal, Permission.ROSTER)
+        said = printable(by)[:64] if by and principal.is_owner else principal.name
+        about = {**about, "principal": principal.name, "rev": after[0].rev}
+        what = str(about.pop("what", "roster"))
+        _require_short(about, MOST_LIST)
         try:
-            self._rosters.approve(before, after, principal.name)
+            self.policy.require(principal, Permission.ROSTER)
+            self._rosters.approve(
+                *(before, after, principal.name),
+                lambda connection: note_wish(connection, said, what, about, self._now()),
+            )
         except NotPermitted as error:
-            self.note_refusal(principal.name, {"what": "roster", **about, "why": str(error)[:200]})
+            self.note_refusal(principal.name, {**about, "what": what, "why": str(error)[:200]})
             raise
-        self.permit(caller, Permission.ROSTER, {"what": "roster", **about, "rev": after[0].rev}, by)
 
     def approve_faces(self, caller: Caller, listed: FacesListed) -> None:
         """Let the hub list faces in the roster, as doors made and withdrew them; nothing else may change."""
@@ -350,8 +361,9 @@ class SigningDesk:
         self._refusals[by] = (began, count + 1)
         if count >= MOST_REFUSALS:
             return
+        short = {name: value for name, value in about.items() if _length(value) <= MOST_REFUSED_VALUE}
         with self.engine.begin() as connection:
-            note_wish(connection, by, "refused", about, self._now())
+            note_wish(connection, by, "refused", short, self._now())
 
 
 def _program(grant: IntegrationGrant) -> Principal:
@@ -372,6 +384,16 @@ def _state_in(body: bytes) -> RosterState:
     if not all(type(one) is int for one in (epoch, rev, count)) or not isinstance(digest, str):
         raise SyncError("not a message about the roster: epoch, rev and count are numbers, digest a text")
     return RosterState(epoch, rev, digest, count)
+
+
+def _length(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False))
+
+
+def _require_short(about: dict[str, Any], most: int) -> None:
+    """Refuse what would fill the audit, which is never shortened."""
+    if (length := _length(about)) > most:
+        raise SyncError(f"what is to be noted is too long: {length} characters, not more than {most}")
 
 
 def _without_by(about: dict[str, Any]) -> tuple[dict[str, Any], str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import os
 import pwd
 import re
@@ -20,7 +21,7 @@ from edge.web.accounts import LEAST_PASSWORD, MOST_PASSWORD, password_digest
 from edge.wire.names import DEVICE_ID
 from facegate_hub.database import put, reading
 from facegate_hub.signer.rights import EVERYWHERE, GROUP, ROLES, NotPermitted, Permission
-from facegate_hub.signer.tables import GRANTS, GROUPS, PRINCIPALS, SESSIONS
+from facegate_hub.signer.tables import FIRST_VOICES, GRANTS, GROUPS, PRINCIPALS, SESSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -156,6 +157,7 @@ class Principals:
             connection.execute(sa.update(PRINCIPALS).where(mine).values(**gone))
             connection.execute(sa.delete(GRANTS).where(GRANTS.c.principal == name))
             connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.principal == name))
+            _silence(connection, name)
 
     def grant(self, name: str, role: str, doors: str, wanted: dict[str, Any]) -> None:
         """Allow somebody a role at a door, `@group` or `*`; `wanted`: may, hours, per_minute, until."""
@@ -169,16 +171,23 @@ class Principals:
         rate = wanted.get("per_minute")
         if rate is not None and (type(rate) is not int or not 1 <= rate <= 600):
             raise SyncError(f"per minute {rate!r}: from 1 to 600")
+        until = wanted.get("until")
+        if until is not None and (type(until) not in {int, float} or not math.isfinite(until)):
+            raise SyncError(f"until {until!r}: seconds since 1970, or nothing")
         row = {"principal": name, "role": role, "may": ",".join(may), "doors": doors, "hours": hours}
         with self._engine.begin() as connection:
-            values = {**row, "per_minute": rate, "until": wanted.get("until")}
+            values = {**row, "per_minute": rate, "until": until}
             connection.execute(sa.insert(GRANTS).values(**values))
 
     def revoke(self, grant: int) -> None:
         """Take one grant back."""
         with self._engine.begin() as connection:
-            if not connection.execute(sa.delete(GRANTS).where(GRANTS.c.id == grant)).rowcount:
+            mine = GRANTS.c.id == grant
+            name = connection.execute(sa.select(GRANTS.c.principal).where(mine)).scalar()
+            if name is None:
                 raise SyncError(f"grant {grant}: there is none with this number")
+            connection.execute(sa.delete(GRANTS).where(mine))
+            _silence(connection, name)
 
     def new_token(self, name: str) -> str:
         """Return a new token for somebody, shown this once; the one before ends."""
@@ -208,10 +217,8 @@ class Principals:
         with reading(self._engine) as connection:
             row = connection.execute(sa.select(PRINCIPALS).where(PRINCIPALS.c.name == name)).first()
         now = self._now()
-        if row is not None and (row.failures or 0) >= MOST_FAILURES and now - row.failed_at < WAIT_SECONDS:
+        if row is not None and not self._may_try(name, now):
             raise NotPermitted("too many wrong passwords; wait a minute")
-        if row is not None:  # counted before it is tried: guesses at once count, too
-            self._change(name, failures=(row.failures or 0) + 1, failed_at=now)
         salt, wanted = (row.salt, row.password) if row is not None and row.password else (b"nobody", b"")
         right_one = hmac.compare_digest(password_digest(password[: MOST_PASSWORD + 1], salt), wanted)
         if row is None or not right_one or row.ended_at is not None:
@@ -223,6 +230,15 @@ class Principals:
             connection.execute(sa.delete(SESSIONS).where(SESSIONS.c.until < now))
             connection.execute(sa.insert(SESSIONS).values(**session))
         return token
+
+    def _may_try(self, name: str, now: float) -> bool:
+        """Count a try before it is tried, in one statement: guesses made at once are each counted."""
+        failures = sa.func.coalesce(PRINCIPALS.c.failures, 0)
+        rested = sa.func.coalesce(PRINCIPALS.c.failed_at, 0.0) <= now - WAIT_SECONDS
+        mine = (PRINCIPALS.c.name == name, (failures < MOST_FAILURES) | rested)
+        counted = sa.update(PRINCIPALS).where(*mine).values(failures=failures + 1, failed_at=now)
+        with self._engine.begin() as connection:
+            return connection.execute(counted).rowcount == 1
 
     def log_out(self, token: str) -> None:
         """End a session. No error when it has ended."""
@@ -291,6 +307,11 @@ def account_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
+
+
+def _silence(connection: Connection, name: str) -> None:
+    """Forget what somebody asked for as the first of two: they may not be one of them any more."""
+    connection.execute(sa.delete(FIRST_VOICES).where(FIRST_VOICES.c.principal == name))
 
 
 def doors_of_group(connection: Connection, name: str) -> frozenset[str]:

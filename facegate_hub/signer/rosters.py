@@ -55,16 +55,24 @@ class ApprovedRosters:
             self._add(connection, states, "adopted")
         return True
 
-    def approve(self, before: RosterState | None, after: Sequence[RosterState], by: str) -> None:
+    def approve(
+        self,
+        before: RosterState | None,
+        after: Sequence[RosterState],
+        by: str,
+        note: Callable[[Connection], None] = lambda _: None,
+    ) -> None:
         """Approve what somebody made of an approved state. Raises `NotPermitted` when `before` was none.
 
-        An empty roster holds nobody who should not be in it: it may always be begun with.
+        An empty roster holds nobody who should not be in it: it may always be begun with. `note` writes
+        down who did it, in the same commit: what cannot be noted is not approved.
         """
         with self._engine.begin() as connection:
             if before is not None and before.count and _batch(connection, before) is None:
                 raise NotPermitted(CHANGED)
             put(connection, RULES, {"name": ADOPTED, "value": "yes"})
             self._add(connection, after, by)
+            note(connection)
 
     def approve_faces(self, listed: FacesListed, by: str) -> None:
         """Approve a change that lists faces in an approved roster. Raises `NotPermitted` when it does more.

@@ -1,0 +1,78 @@
+"""What one door's certificate can put on the desk's pages: its own line, and never the page away."""
+
+import json
+from contextlib import closing
+from types import SimpleNamespace
+
+import pytest
+
+from edge.errors import SyncError
+from facegate_hub.batches import parse_batch
+from facegate_hub.console.views_entries import _place, _row
+from facegate_hub.database import put
+from facegate_hub.events import EventSink
+from facegate_hub.reading import history
+from facegate_hub.tables import DEVICES
+from tests.community.test_console_doors import STATE, Gate, entered
+from tests.hub.entries import chain
+
+ODD = (None, [], {}, 3, "x", "\x1b[31m", [[1]], {"a": {}}, True, 1e300, "<b>&", 10**40)
+FIELDS = ("data", "ts", "reason", "resident", "clock", "door", "type", "mono", "boot", "id")
+DATA = ("state", "method", "similarity", "runner_up", "rule_code", "rule", "alarms", "host", "mode", "why")
+
+
+@pytest.fixture
+def gate(tmp_path):
+    with closing(Gate(tmp_path)) as gate:
+        yield gate
+
+
+def odd_events():
+    whole = json.loads(chain("front", 1)[0])
+    for value in ODD:
+        yield from (whole | {name: value} for name in FIELDS)
+        for kind in ("access.granted", "access.denied", "health.camera", "roster.changed"):
+            yield from (whole | {"type": kind, "data": {name: value}} for name in DATA)
+
+
+def batches():
+    for number, event in enumerate(odd_events(), 1):
+        try:
+            yield parse_batch("front", json.dumps([event | {"seq": number}]).encode())
+        except SyncError:
+            continue
+
+
+def test_no_event_of_a_door_takes_the_history_away(gate):
+    EventSink(gate.engine).commit(list(batches()))
+    office = SimpleNamespace(terms=gate.compound.terms)
+    ask = SimpleNamespace(language="en", office=office, local=str)
+    rows = [_row(ask, event) for event in history(gate.engine, None)]
+    assert len(rows) > 100
+    assert all(isinstance(cell, str) for row in rows for cell in row.values())
+
+
+def odd_states():
+    for value in ODD:
+        yield {"door": value}
+        yield STATE | {"outbox": {"waiting": value}}
+        yield from (STATE | {name: value} for name in STATE)
+        yield from (STATE | {"door": STATE["door"] | {name: value}} for name in STATE["door"])
+
+
+def test_no_state_of_a_door_takes_the_page_of_doors_away(gate):
+    """An older door says less of itself, a stolen one says anything: the others are opened all the same."""
+    states = {f"odd-{number}": state for number, state in enumerate(odd_states())}
+    with gate.engine.begin() as connection:
+        for name, state in states.items():
+            put(connection, DEVICES, {"id": name, "avail": "online", "state": json.dumps(state)})
+    gate.principal("gao", "manager")
+    page = entered(gate).get("/doors").text
+    assert all(f">{name}<" in page for name in states)
+    assert "南门" in page
+    assert "\x1b" not in page
+
+
+@pytest.mark.parametrize("text", ["", "[]", '["a","b","c",1e999]', '["a","b","c",1' + 40 * "0" + "]", "[" * 9000])
+def test_a_place_that_makes_no_sense_is_the_first_page(text):
+    assert _place(text) is None

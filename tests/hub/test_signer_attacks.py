@@ -1,0 +1,110 @@
+"""What a principal, or somebody who guesses, tries against the signer: each once was a way round its word."""
+
+import threading
+from contextlib import suppress
+
+import pytest
+
+from edge.domain import RosterState
+from edge.errors import SyncError
+from facegate_hub.signer.audit import read_wishes
+from facegate_hub.signer.calls import answer
+from facegate_hub.signer.principals import MOST_FAILURES, Caller
+from facegate_hub.signer.rights import NotPermitted, Permission
+from tests.hub.test_signer import OWNER, Place
+
+PASSWORD = "correct horse battery 9"
+
+
+@pytest.fixture
+def place(tmp_path):
+    place = Place(tmp_path)
+    yield place
+    place.engine.dispose()
+
+
+def notes(place):
+    return read_wishes(place.engine, 1000)
+
+
+def test_guesses_made_at_once_are_each_counted(place):
+    place.person("gao")
+    place.owner.change("password", name="gao", password=PASSWORD)
+    tried, ready = [], threading.Barrier(3 * MOST_FAILURES)
+
+    def guess(number):
+        ready.wait()
+        try:
+            place.desk.principals.log_in("gao", f"wrong guess number {number}")
+        except NotPermitted as error:
+            tried.append(str(error))
+
+    threads = [threading.Thread(target=guess, args=(number,)) for number in range(3 * MOST_FAILURES)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert sum("belong together" in one for one in tried) == MOST_FAILURES
+    with pytest.raises(NotPermitted, match="too many"):
+        place.desk.principals.log_in("gao", PASSWORD)
+    place.seconds += 61
+    assert place.desk.principals.log_in("gao", PASSWORD)
+
+
+def test_no_roster_is_approved_that_the_audit_cannot_tell_of(place):
+    """Half a character goes into no database: what was noted afterwards was then not noted at all."""
+    place.person("anna", "manager")
+    token = place.owner.change("token", name="anna")
+    state = [1, 1, "0" * 64, 1]
+    fields = {"before": None, "after": [state], "about": {"note": "\ud800"}}
+    told = answer(place.desk, Caller(OWNER.uid, token), "approve_roster", fields)
+    assert "failed" in told
+    with pytest.raises(NotPermitted):
+        place.desk._rosters.require(RosterState(*state))
+
+
+@pytest.mark.parametrize("about", [{"principal": "bob"}, {"what": "command", "door": "front"}])
+def test_nobody_writes_anothers_deed_into_the_audit(place, about):
+    reader = place.person("anna", "reader")
+    with suppress(SyncError):
+        reader.permit(Permission.LOOK, about)
+    assert all(one.what != "command" and '"principal": "bob"' not in one.about for one in notes(place))
+
+
+def test_nobody_fills_the_audit_by_what_they_may(place):
+    reader = place.person("anna", "reader")
+    with pytest.raises(SyncError, match="too long"):
+        reader.permit(Permission.LOOK, {"note": "x" * 100_000})
+    assert sum(len(one.about) for one in notes(place)) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("revoke", {"grant": 10**30}),
+        ("end", {"name": ["gao"]}),
+        ("end", {"name": {"a": 1}}),
+        ("end", {"name": "\ud800"}),
+        ("audit", {"count": 1e400}),
+        ("log_in", {"name": "\ud800", "password": "x"}),
+        ("void", {"ids": ["\x00", "\ud800"]}),
+        ("grant", {"name": "gao", "role": "desk", "doors": "*", "wanted": {"until": float("nan")}}),
+        ("grant", {"name": "gao", "role": "desk", "doors": "*", "wanted": {"until": "tomorrow"}}),
+        ("grant", {"name": "gao", "role": ["desk"], "doors": "*", "wanted": {}}),
+        ("rule", {"name": "timezone", "value": "../../../etc/passwd"}),
+    ],
+)
+def test_odd_values_are_refused_in_words(place, name, fields):
+    place.person("gao")
+    assert "failed" in answer(place.desk, OWNER, name, fields)
+
+
+@pytest.mark.parametrize("taken", ["end", "revoke"])
+def test_a_first_voice_ends_with_the_right_to_it(place, taken):
+    anna, bob = place.person("anna", "guard"), place.person("bob", "guard")
+    place.owner.change("rule", name="persons.evacuation", value="2")
+    assert [one.id for one in anna.ask(["front"], "evacuation")] == [None]
+    mine = next(one for one in place.owner.register()["principals"] if one["name"] == "anna")
+    gone = {"name": "anna"} if taken == "end" else {"grant": mine["grants"][0]["id"]}
+    place.owner.change(taken, **gone)
+    assert [(one.id, one.refused) for one in bob.ask(["front"], "evacuation")] == [(None, None)]
