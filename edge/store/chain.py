@@ -13,6 +13,7 @@ import json
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import DoorEvent, EventDraft
@@ -94,10 +95,28 @@ def digest(body: str) -> str:
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+TOLD: dict[str, tuple[type, ...]] = {
+    "type": (str,),
+    "data": (dict,),
+    "clock": (str,),
+    "resident": (str, NoneType),
+    "reason": (str, NoneType),
+}
+"""What is read out of an entry without a further look."""
+
+
+def _require_told(fields: dict[str, Any]) -> None:
+    """Raise `TypeError` for what no door of ours writes: whoever reads an entry may rely on these."""
+    for name, kinds in TOLD.items():
+        if not isinstance(fields[name], kinds):
+            raise TypeError(f"{name} is of the wrong kind")
+
+
 def to_event(row: ChainRow) -> DoorEvent:
     """Return the row as a `DoorEvent`. Raises `JournalTampered` when it cannot be read at all."""
     try:
         fields = json.loads(row.body)
+        _require_told(fields)
         return DoorEvent(
             id=fields["id"],
             stream=fields["stream"],

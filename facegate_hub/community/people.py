@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from edge.errors import CommunityRefused
+from edge.identity import resident_id
 from edge.words import message
 from facegate_hub.community.book import Change
 from facegate_hub.community.schema import DEVICES, FLATS, LEDGER, PEOPLE, TIES
@@ -127,11 +128,13 @@ class PeopleRegister:
                 writing.connection.execute(sa.delete(DEVICES).where(mine))
 
     def change(self, by: Doer, person: str, **values: str) -> None:
-        """Change name, contact or language of somebody."""
+        """Change name, contact, id in the roster or language of somebody. Raises `CommunityRefused`."""
         with self._book.writing() as writing:
-            self._one(writing.connection, person)
+            if self._one(writing.connection, person).state == "erased":
+                raise CommunityRefused(message("community.refused.person"))
             row: dict[str, str | int | None] = {}
-            for name, value in values.items():
+            for name, given in values.items():
+                value = sound(name, given)
                 kept = writing.keep(value, f"person:{person}") if value and name != "language" else value
                 row[name] = kept or None
             changed = Change(PEOPLE, person, row)
@@ -212,18 +215,30 @@ class PeopleRegister:
 
 def add_person(writing: Writing, by: Doer, new: NewPerson) -> str:
     """Add somebody within a commit and return their id. Raises `CommunityRefused`."""
-    name = new.name.strip()
-    if not 0 < len(name) <= MOST_NAME or not name.isprintable():
-        raise CommunityRefused(message("community.refused.name", most=MOST_NAME))
+    texts = {name: sound(name, str(getattr(new, name))) for name in ("name", "contact", "resident")}
     require_flat(writing.connection, new.flat)
     person = new_id()
     owner = f"person:{person}"
     values: dict[str, str | int | None] = {"state": "active", "language": new.language, "since": writing.at}
-    for column, text in (("name", name), ("contact", new.contact.strip()), ("resident", new.resident)):
+    for column, text in texts.items():
         values[column] = writing.keep(text, owner) if text else None
     writing.enter(by, "person.added", owner, Change(PEOPLE, person, values))
     _tie(writing, by, person, new.flat, new.kind)
     return person
+
+
+def sound(name: str, text: str) -> str:
+    """Return what somebody typed about a person as it is kept.
+
+    An id is tidied as in the roster: a visitor's pass names it, and a door that does not find its host opens
+    for nobody. Raises `CommunityRefused` or `IdentityRefused` for what cannot be.
+    """
+    text = text.strip()
+    if name == "resident":
+        return resident_id(text) if text else ""
+    if len(text) > MOST_NAME or not text.isprintable() or (name == "name" and not text):
+        raise CommunityRefused(message("community.refused.name", most=MOST_NAME))
+    return text
 
 
 def new_id() -> str:

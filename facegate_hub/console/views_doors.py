@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.errors import CommunityRefused, SyncError
 from edge.wire.commands import CommandType
+from edge.wire.shapes import printable
 from edge.words import has, message, say
 from facegate_hub.console.doors_desk import may_at
 from facegate_hub.inbox import InboxKind, InboxState
@@ -149,7 +150,7 @@ def _word(ask: PageAsk, group: str, code: object) -> str:
     if not isinstance(code, str):
         return "–"
     names = (f"value.{group}.{code}", f"panel.is_{code}")
-    return next((say(name, ask.language) for name in names if has(name)), code[:40])
+    return next((say(name, ask.language) for name in names if has(name)), printable(code)[:40])
 
 
 def _at(state: Any, *names: str) -> Any:

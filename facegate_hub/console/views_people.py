@@ -42,7 +42,7 @@ def new(ask: PageAsk) -> Response:
     language = form.get("language", "zh")
     somebody = NewPerson(
         *(form.get("name", ""), form.get("flat", "").strip(), kind, language),
-        *(form.get("contact", "")[:64], form.get("resident", "").strip()[:128]),
+        *(form.get("contact", ""), form.get("resident", "")),
     )
     return ask.to(f"/people/{ask.office.register.add(ask.asker.doer, somebody)}")
 
@@ -50,11 +50,7 @@ def new(ask: PageAsk) -> Response:
 def change(ask: PageAsk) -> Response:
     """Change somebody's name or contact."""
     identity = str(ask.request.path_params["person"])
-    values = {
-        name: ask.form[name].strip()[:64] for name in ("name", "contact", "resident") if name in ask.form
-    }
-    if not values.get("name"):
-        raise CommunityRefused(message("community.refused.name", most=64))
+    values = {name: ask.form[name] for name in ("name", "contact", "resident") if name in ask.form}
     ask.office.register.change(ask.asker.doer, identity, **values)
     return ask.to(f"/people/{identity}")
 

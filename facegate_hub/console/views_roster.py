@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from edge.errors import CommunityRefused, SyncError
 from edge.identity import access_levels, person_name, resident_id
@@ -80,7 +81,7 @@ class RosterPages:
                 staff.import_people([record])
         except SyncError as error:
             return told(ask, ask.say("failed"), str(error), status=409)
-        return ask.to(f"/access/{identity}")
+        return ask.to(f"/access/{quote(identity)}")  # a flat's number may hold a # or a ?
 
     def remove(self, ask: PageAsk) -> Response:
         """Let somebody move out: every door erases their face. Their number is typed once more."""

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 LANGUAGE_COOKIE = "facegate-language"
 MOST_FILES, MOST_FIELDS = 3, 40
+MOST_FIELD_BYTES = 8 * 1024 * 1024
+"""As much as a body: a list of 20,000 people is sent back by the page that shows what it would change, and
+a Chinese letter takes nine bytes in a form. Who is not logged in sends small bodies."""
 
 
 @dataclass(slots=True)
@@ -231,7 +234,8 @@ def _recognised(request: Request, office: WebOffice) -> PageAsk:
 async def _read_form(ask: PageAsk) -> Response | None:
     """Read the form; return what to answer when it is none of ours."""
     try:
-        async with ask.request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS) as form:
+        limits = {"max_files": MOST_FILES, "max_fields": MOST_FIELDS, "max_part_size": MOST_FIELD_BYTES}
+        async with ask.request.form(**limits) as form:
             for name, value in form.multi_items():
                 if isinstance(value, UploadFile):
                     if value.filename:

@@ -3,6 +3,7 @@
 import json
 from contextlib import closing
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 
@@ -73,6 +74,30 @@ def test_no_state_of_a_door_takes_the_page_of_doors_away(gate):
     assert "\x1b" not in page
 
 
-@pytest.mark.parametrize("text", ["", "[]", '["a","b","c",1e999]', '["a","b","c",1' + 40 * "0" + "]", "[" * 9000])
+NO_PLACES = ("", "[]", '["a","b","c",1e999]', f'["a","b","c",{10**40}]', "[" * 9000)
+
+
+@pytest.mark.parametrize("text", NO_PLACES)
 def test_a_place_that_makes_no_sense_is_the_first_page(text):
     assert _place(text) is None
+
+
+@pytest.mark.parametrize("number", ["3栋#1203", "a?b", "100%25", "a/b", "load", "x/remove", "a&b=c"])
+def test_a_number_as_it_is_on_the_door_leads_to_its_person(gate, number):
+    gate.principal("mei", "manager")
+    desk = entered(gate, "mona", "mei")
+    fields = {"id": number, "name": "Mei", "levels": "resident", "is_new": "1"}
+    csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
+    to = desk.client.post("/access", data=fields | {"csrf": csrf}, follow_redirects=False).headers["location"]
+    assert to == f"/access/{quote(number)}"
+
+
+def test_a_list_of_a_whole_compound_is_looked_at_and_loaded(gate):
+    """In Chinese, where a form takes nine bytes for a letter."""
+    gate.principal("mei", "manager")
+    desk = entered(gate, "mona", "mei")
+    csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
+    lines = "".join(f"{at // 100}栋{at},{'王小明' * 16}\n" for at in range(3000))
+    fields = {"csrf": csrf, "text": f"id,name\n{lines}", "sure": "1"}
+    assert desk.client.post("/access/load", data=fields).status_code == 200
+    assert gate.desk.looking.roster().count == 3000
