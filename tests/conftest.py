@@ -8,9 +8,16 @@ import sys
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 """As the command has it: OpenCV reads it when it is loaded, by whichever test comes first."""
+
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], parent=settings.default
+)
+settings.load_profile("any-machine")
+"""A slow or busy machine makes no test fail: what an example costs says nothing about what it shows."""
 
 BY_CHANCE = "as long as a vector"
 """Nonsense of random bytes may have that length; what is told by content must not pass even then."""
