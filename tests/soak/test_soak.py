@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import sys
 
@@ -14,8 +13,7 @@ from tests.sync.broker import mosquitto
 def test_a_door_of_real_processes_outlives_some_faults():
     library()
     mosquitto()
-    seed = random.SystemRandom().randrange(10**6)
     environ = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
-    command = [sys.executable, "-m", "tests.soak", "--faults", "4", "--seed", str(seed)]
+    command = [sys.executable, "-m", "tests.soak", "--faults", "4", "--seed", "7"]
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
 
 from tests.io.card import library
 from tests.world.__main__ import ROOT
 
+FIRST_SEED = 1
+"""The same fifty for everybody who changes the door: new ones are what the long run is for."""
+
 
 def test_fifty_simulated_worlds_keep_the_promises():
     library()
-    seed = random.SystemRandom().randrange(10**6)
-    words = ["--seeds", "50", "--acts", "6", "--seed", str(seed)]
+    words = ["--seeds", "50", "--acts", "6", "--seed", str(FIRST_SEED)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.world", *words], cwd=ROOT, capture_output=True, text=True, check=False
     )
