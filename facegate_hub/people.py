@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from facegate_hub.reading import EventFilter, history, page
 from facegate_hub.tables import ALARMS, EVENTS, ROSTER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy.engine import Engine
 
@@ -53,6 +54,13 @@ class RosterPeople:
         with reading(self._engine) as connection:
             texts = connection.execute(sa.select(ROSTER.c.text)).scalars()
             return sorted({level for text in texts for level in json.loads(text).get("access_levels", ())})
+
+    def doubtful_levels(self, records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+        """Return access levels that nobody has yet, each with the one that people have and it nearly is."""
+        known = self.levels()
+        given = {name for record in records for name in record.get("access_levels", ())} - set(known)
+        near = {level: get_close_matches(level, known, 1, 0.8) for level in sorted(given)}
+        return {level: found[0] for level, found in near.items() if found}
 
     def search(self, wanted: str, count: int = 50, after: str = "") -> list[RosterPerson]:
         """Return people whose number or name contains `wanted`, by id, those after an id."""

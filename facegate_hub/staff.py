@@ -415,12 +415,10 @@ class Staff:
         Doors know their levels, the property does not: a slip would leave somebody at the gate. Those in
         `new` are meant.
         """
-        known = self.people.levels()
-        for level in sorted({name for record in records for name in record.get("access_levels", ())}):
-            near = get_close_matches(level, known, 1, 0.8) if level not in {*known, *new} else []
-            if near:
+        for level, near in self.people.doubtful_levels(records).items():
+            if level not in new:
                 raise SyncError(
-                    f"access level {level!r}: nobody has it; did you mean {near[0]!r}? "
+                    f"access level {level!r}: nobody has it; did you mean {near!r}? "
                     f"If it is a new one, say so: --new-level {level}"
                 )
 

@@ -25,7 +25,7 @@ from edge.web.accounts import (
 from edge.words import message
 from facegate_hub.community.book import SYSTEM, Change, Doer
 from facegate_hub.community.duties import MAKERS, OF_SIDE, Duty, Right, Side, may
-from facegate_hub.community.schema import ACCOUNTS, DEVICES, SECRETS
+from facegate_hub.community.schema import ACCOUNTS, DEVICES, LEDGER, SECRETS
 from facegate_hub.community.totp import new_secret, step_of
 from facegate_hub.database import put
 
@@ -183,16 +183,20 @@ def _side(connection: Connection, by: Account, known: Account | None, duty: Duty
     But for the committee's first one, which nobody else could make.
     """
     mine = MAKERS.get(by.duty)
-    if mine is Side.PROPERTY and duty is Duty.COMMITTEE and _count(connection, Side.COMMITTEE) == 0:
+    is_theirs = known is None or known.side is Side.COMMITTEE
+    if mine is Side.PROPERTY and duty is Duty.COMMITTEE and is_theirs and not _has_begun(connection):
         return Side.COMMITTEE
     if mine is None or duty not in OF_SIDE[mine] or (known is not None and known.side is not mine):
         raise CommunityRefused(message("community.refused.not_yours"))
     return mine
 
 
-def _count(connection: Connection, side: Side) -> int:
-    active = (ACCOUNTS.c.side == side.value, ACCOUNTS.c.state == "active")
-    return int(connection.execute(sa.select(sa.func.count()).where(*active)).scalar_one())
+def _has_begun(connection: Connection) -> bool:
+    """Return whether an account of the committee is active or ever was: one that is begun again counts."""
+    entered = (LEDGER.c.kind == "account.active", LEDGER.c.subject == sa.literal("account:") + ACCOUNTS.c.id)
+    was_active = (ACCOUNTS.c.state == "active") | sa.exists().where(*entered)
+    theirs = ACCOUNTS.c.side == Side.COMMITTEE.value
+    return connection.execute(sa.select(ACCOUNTS.c.id).where(theirs, was_active)).first() is not None
 
 
 def _others(connection: Connection, account: Account) -> int:

@@ -76,6 +76,7 @@ class RosterPages:
         if days["valid_from"] and days["valid_until"] and days["valid_from"] >= days["valid_until"]:
             raise CommunityRefused(message("panel.times_crossed"))
         record = {name: value for name, value in (record | days).items() if value not in (None, [])}
+        self._require_meant(ask, [record])
         try:
             with self._desk.acting(ask.token) as staff:
                 staff.import_people([record])
@@ -102,6 +103,7 @@ class RosterPages:
             records = read_people(text, zone=ask.office.terms.zone)
             known = self._desk.looking.people.some([one["id"] for one in records])
             if "sure" in ask.form:
+                self._require_meant(ask, records)
                 with self._desk.acting(ask.token) as staff:
                     done = staff.import_people(records)
                 return told(ask, ask.say("access.loaded", count=done.read), "", went_well=True)
@@ -116,9 +118,16 @@ class RosterPages:
             fresh_count=len(fresh),
             changed=changed[:SHOWN],
             changed_count=len(changed),
+            doubtful=self._desk.looking.people.doubtful_levels(records),
             text=text.decode("utf-8-sig"),
             actor=self._desk.known(ask.token),
         )
+
+    def _require_meant(self, ask: PageAsk, records: list[dict[str, Any]]) -> None:
+        """Refuse a slip in an access level, which would leave somebody at the gate, unless it is meant."""
+        doubtful = {} if "new_level" in ask.form else self._desk.looking.people.doubtful_levels(records)
+        for level, near in doubtful.items():
+            raise CommunityRefused(message("community.refused.level", level=level, near=near))
 
     def _person(self, ask: PageAsk) -> RosterPerson:
         identity = str(ask.request.path_params["person"])

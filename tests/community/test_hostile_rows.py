@@ -101,3 +101,21 @@ def test_a_list_of_a_whole_compound_is_looked_at_and_loaded(gate):
     fields = {"csrf": csrf, "text": f"id,name\n{lines}", "sure": "1"}
     assert desk.client.post("/access/load", data=fields).status_code == 200
     assert gate.desk.looking.roster().count == 3000
+
+
+def test_a_slip_in_an_access_level_is_asked_about(gate):
+    """Doors know no such level: whoever has it would be left at the gate."""
+    gate.principal("mei", "manager")
+    desk = entered(gate, "mona", "mei")
+    csrf = {"csrf": desk.page.split('name="csrf" value="')[1].split('"')[0]}
+
+    def save(**fields):
+        return desk.client.post("/access", data=csrf | {"name": "Mei"} | fields, follow_redirects=False)
+
+    assert save(id="a", levels="resident").status_code == 303
+    assert save(id="b", levels="residnet").status_code == 422
+    slip = csrf | {"text": "id,name,access_levels\nc,C,residnet\n"}
+    assert "did you mean resident?" in desk.client.post("/access/load", data=slip).text
+    assert desk.client.post("/access/load", data=slip | {"sure": "1"}).status_code == 422
+    assert gate.desk.looking.roster().count == 1
+    assert save(id="b", levels="residnet", new_level="1").status_code == 303

@@ -3,9 +3,12 @@
 import pytest
 
 from edge.errors import FacegateError
+from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.book import Doer
+from facegate_hub.community.duties import Duty
 from facegate_hub.community.people import NewPerson, PeopleRegister, TieKind
 from facegate_hub.community.person import erase_person
+from facegate_hub.community.totp import code_at
 from tests.community.compound import new_compound
 
 DESK = Doer("account", "dora")
@@ -52,3 +55,16 @@ def test_who_was_erased_stays_erased(register):
     erase_person(register._book, DESK, person)
     with pytest.raises(FacegateError):
         register.change(DESK, person, name="Anna")
+
+
+def test_the_property_makes_no_account_of_a_committee_that_has_begun(tmp_path):
+    """Also not while its only account waits for its code again; nor turns one of its own into one."""
+    compound = new_compound(tmp_path)
+    accounts, root = StaffAccounts(compound.book), StaffAccounts(compound.book).one("root")
+    code = accounts.make(accounts.one("chair"), "chair", Duty.COMMITTEE)
+    secret = accounts.claim("chair", code, "four good words here")
+    accounts.activate("chair", code, code_at(secret, compound.book.now()))
+    accounts.begin_again(DESK, "chair")
+    for name in ("chair", "spy", "dora"):
+        with pytest.raises(FacegateError):
+            accounts.make(root, name, Duty.COMMITTEE)
