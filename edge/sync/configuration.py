@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Protocol
 
 from edge.broker.clerk import TopicWorker
-from edge.domain import EventDraft
 from edge.errors import FacegateError, SyncError
 from edge.events import Kind
-from edge.sync.refusals import RefusalLimit
+from edge.sync.refusals import RetainedRefusals
 from edge.wire.configuration import MAX_BYTES, PURPOSE, Desired
 
 if TYPE_CHECKING:
@@ -17,12 +15,11 @@ if TYPE_CHECKING:
 
     from edge.broker.session import BrokerSession
     from edge.broker.settings import BrokerSettings
+    from edge.domain import EventDraft
     from edge.ports import Clock
     from edge.wire.configuration import Reported
     from edge.wire.messages import Message
     from edge.wire.signing import TrustedKeys
-
-LOG = logging.getLogger(__name__)
 
 
 class Keeper(Protocol):
@@ -55,10 +52,7 @@ class ConfigurationFollower(TopicWorker):
         self._report_topic = settings.topic("cfg", "reported")
         self._keys = keys
         self._keeper = keeper
-        self._record = record
-        self._clock = clock
-        self._refused = ""
-        self._refusals = RefusalLimit()
+        self._refusals = RetainedRefusals(Kind.CONFIG_REFUSED, record, clock)
         self._told = b""
 
     def handle(self, message: Message) -> None:
@@ -66,7 +60,7 @@ class ConfigurationFollower(TopicWorker):
         try:
             self._keeper.take(self._authentic(message.payload))
         except FacegateError as error:
-            self._refuse(str(error))
+            self._refusals.tell(str(error))
         self.idle()
 
     def idle(self) -> None:
@@ -87,15 +81,3 @@ class ConfigurationFollower(TopicWorker):
         if desired.device != self._device:
             raise SyncError(f"config: signed for {desired.device[:64]!r}, not for this door")
         return desired
-
-    def _refuse(self, why: str) -> None:
-        """Journal a refusal once until something else happens: a retained one comes at every connection."""
-        if why == self._refused:
-            return
-        self._refused = why
-        unreported = self._refusals.tell(self._clock.monotonic())
-        if unreported is None:
-            return
-        LOG.warning("configuration refused: %s", why)
-        data = {"detail": why[:500], "unreported": unreported}
-        self._record(EventDraft.now(self._clock, Kind.CONFIG_REFUSED, data))

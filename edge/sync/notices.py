@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Protocol
 
 from edge.broker.clerk import TopicWorker
 from edge.domain import EventDraft
 from edge.errors import FacegateError, SyncError
 from edge.events import Kind
-from edge.sync.refusals import RefusalLimit
+from edge.sync.refusals import RetainedRefusals
 from edge.wire.notices import MAX_BYTES, PURPOSE, NoticeSet
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from edge.ports import Clock
     from edge.wire.messages import Message
     from edge.wire.signing import TrustedKeys
-
-LOG = logging.getLogger(__name__)
 
 
 class NoticeKeeper(Protocol):
@@ -53,8 +50,7 @@ class NoticeFollower(TopicWorker):
         self._keeper = keeper
         self._record = record
         self._clock = clock
-        self._refused = ""
-        self._refusals = RefusalLimit()
+        self._refusals = RetainedRefusals(Kind.NOTICE_REFUSED, record, clock)
 
     def handle(self, message: Message) -> None:
         """Take one set."""
@@ -62,7 +58,7 @@ class NoticeFollower(TopicWorker):
             notices = self._authentic(message.payload)
             is_new = self._keeper.take(notices)
         except FacegateError as error:
-            self._refuse(str(error))
+            self._refusals.tell(str(error))
             return
         if is_new:
             seq, digest = notices.head or (None, None)
@@ -76,15 +72,3 @@ class NoticeFollower(TopicWorker):
         if notices.device != self._device:
             raise SyncError(f"notice: signed for {notices.device[:64]!r}, not for this door")
         return notices
-
-    def _refuse(self, why: str) -> None:
-        """Journal a refusal once until something else happens: a retained one comes at every connection."""
-        if why == self._refused:
-            return
-        self._refused = why
-        unreported = self._refusals.tell(self._clock.monotonic())
-        if unreported is None:
-            return
-        LOG.warning("notice refused: %s", why)
-        data = {"detail": why[:500], "unreported": unreported}
-        self._record(EventDraft.now(self._clock, Kind.NOTICE_REFUSED, data))
