@@ -88,7 +88,7 @@ def write_events(events: Iterable[StoredEvent], out: TextIO) -> int:
     writer.writerow(COLUMNS)
     count = 0
     for event in events:
-        writer.writerow([_harmless(getattr(event, name)) for name in COLUMNS])
+        writer.writerow([harmless(getattr(event, name)) for name in COLUMNS])
         count += 1
     return count
 
@@ -210,6 +210,6 @@ def _decode(data: bytes, encoding: str) -> str:
         ) from error
 
 
-def _harmless(value: object) -> object:
-    """Return a cell that a spreadsheet shows and does not run."""
+def harmless(value: object) -> object:
+    """Return a cell that no spreadsheet runs: one that begins like a formula gets a quote in front."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

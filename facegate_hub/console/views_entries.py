@@ -19,6 +19,7 @@ from edge.store.chain import ChainRow, to_event
 from edge.words import message
 from facegate_hub.console.views_doors import local_time
 from facegate_hub.reading import EventFilter
+from facegate_hub.sheets import harmless
 
 if TYPE_CHECKING:
     from facegate_hub.console.doors_desk import DoorsDesk
@@ -29,8 +30,6 @@ PAGE_ROWS = 50
 MOST_SEQ = 2**63
 FIELDS = ("door", "person", "reason", "since", "until")
 """Of the form, and of the address."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet would calculate a cell that begins so."""
 
 
 class EntryPages:
@@ -66,7 +65,7 @@ class EntryPages:
             for event in staff.events(wanted):
                 row = _row(ask, event)
                 cells = (row["time"], event.device, row["title"], event.resident or "", event.reason or "")
-                writer.writerow([_cell(one) for one in (*cells, row["sentence"])])
+                writer.writerow([harmless(one) for one in (*cells, row["sentence"])])
         headers = {"Content-Disposition": 'attachment; filename="facegate-entries.csv"'}
         # The mark in front: without it spreadsheets read Chinese as another character set.
         return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
@@ -126,8 +125,3 @@ def _row(ask: PageAsk, event: StoredEvent) -> dict[str, str]:
 
 def _event(event: StoredEvent) -> DoorEvent:
     return to_event(ChainRow(event.seq, "", event.body, ""))
-
-
-def _cell(value: object) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
