@@ -24,7 +24,7 @@ from edge.wire.shapes import printable
 from facegate_hub.database import insert_missing, put, reading
 from facegate_hub.signer.audit import note_wish
 from facegate_hub.signer.policy import Policy
-from facegate_hub.signer.principals import NOBODY, Grant, Principal, Principals
+from facegate_hub.signer.principals import INTEGRATION, NOBODY, PROGRAM, Grant, Principal, Principals
 from facegate_hub.signer.rights import COMMANDS, NotPermitted, Permission
 from facegate_hub.signer.rosters import ApprovedRosters
 from facegate_hub.signer.tables import ASKS, PERMITS, WISHES
@@ -371,7 +371,7 @@ def _program(grant: IntegrationGrant) -> Principal:
     may = frozenset(COMMANDS[CommandType(word)] for word in grant.may)
     hours = GrantHours.parse(grant.hours)
     grants = [Grant(0, "none", may, door, hours, grant.per_minute, None) for door in grant.doors]
-    return Principal(f"app.{grant.name}", "program", tuple(grants))
+    return Principal(f"{INTEGRATION}{grant.name}", PROGRAM, tuple(grants))
 
 
 def _state_in(body: bytes) -> RosterState:

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from edge.errors import SyncError
 from facegate_hub.database import put, reading
-from facegate_hub.signer.principals import doors_of_group
+from facegate_hub.signer.principals import INTEGRATION, PROGRAM, doors_of_group
 from facegate_hub.signer.rights import EVERYWHERE, GROUP, NotPermitted, Permission
-from facegate_hub.signer.tables import FIRST_VOICES, PERMITS, RULES
+from facegate_hub.signer.tables import FIRST_VOICES, PERMITS, PRINCIPALS, RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,13 +77,20 @@ class Policy:
     def partner(
         self, connection: Connection, principal: Principal, right: Permission, door: str
     ) -> str | None:
-        """Return "" where one person is enough, the first one's name for the second, None for the first."""
+        """Return "" where one person is enough, the first one's name for the second, None for the first.
+
+        Two programs are not two people: whoever speaks for one of them in the hub's name speaks for all.
+        """
         if self._persons(connection, right) < 2:
             return ""
         mine = (FIRST_VOICES.c.door == door, FIRST_VOICES.c.kind == str(right))
         late = FIRST_VOICES.c.at < self._now() - SECOND_VOICE_SECONDS
         connection.execute(sa.delete(FIRST_VOICES).where(late))
         other = sa.select(FIRST_VOICES.c.principal).where(*mine, FIRST_VOICES.c.principal != principal.name)
+        if principal.kind == PROGRAM:
+            programs = sa.select(PRINCIPALS.c.name).where(PRINCIPALS.c.kind == PROGRAM)
+            integration = FIRST_VOICES.c.principal.startswith(INTEGRATION, autoescape=True)
+            other = other.where(~integration, FIRST_VOICES.c.principal.not_in(programs))
         found: str | None = connection.execute(other.order_by(FIRST_VOICES.c.at)).scalar()
         if found is None:
             voice = {"door": door, "kind": str(right), "principal": principal.name, "at": self._now()}

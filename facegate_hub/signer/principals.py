@@ -35,7 +35,10 @@ IDLE_SECONDS = 30 * 60.0
 MOST_FAILURES = 5
 """Wrong passwords before each further one has to wait."""
 WAIT_SECONDS = 60.0
-KINDS = ("person", "program")
+PROGRAM = "program"
+KINDS = ("person", PROGRAM)
+INTEGRATION = "app."
+"""Before the names of integrations; nobody else is called so."""
 NOBODY = 65_534
 """What the kernel shows for accounts that do not exist in our namespace."""
 
@@ -133,6 +136,8 @@ class Principals:
         """Add somebody; `account` is a user of this machine. One who was ended begins anew, with no grant."""
         if not NAME.fullmatch(name) or kind not in KINDS:
             raise SyncError(f"principal {name[:70]!r}: use up to 64 letters, digits, blanks and . @ + -")
+        if name.startswith(INTEGRATION):
+            raise SyncError(f"principal {name!r}: {INTEGRATION} is for integrations; use another name")
         uid = None if account is None else _uid(account)
         if uid == NOBODY:
             raise SyncError(f"account {account}: stands for everybody of whom nothing is known")

@@ -1,17 +1,24 @@
 """What a principal, or somebody who guesses, tries against the signer: each once was a way round its word."""
 
 import threading
+import uuid
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 
 from edge.domain import RosterState
 from edge.errors import SyncError
+from edge.site.integrations import IntegrationGrant
+from edge.wire.asks import ProgramAsk
+from edge.wire.commands import CommandType
 from facegate_hub.signer.audit import read_wishes
 from facegate_hub.signer.calls import answer
+from facegate_hub.signer.desk import SigningDesk
 from facegate_hub.signer.principals import MOST_FAILURES, Caller
 from facegate_hub.signer.rights import NotPermitted, Permission
 from tests.hub.test_signer import OWNER, Place
+from tests.sync.hubside import SIGNER
 
 PASSWORD = "correct horse battery 9"
 
@@ -108,3 +115,26 @@ def test_a_first_voice_ends_with_the_right_to_it(place, taken):
     gone = {"name": "anna"} if taken == "end" else {"grant": mine["grants"][0]["id"]}
     place.owner.change(taken, **gone)
     assert [(one.id, one.refused) for one in bob.ask(["front"], "evacuation")] == [(None, None)]
+
+
+def test_two_programs_are_not_two_people(place):
+    """A hub that was broken into speaks for every integration."""
+    bob = place.person("bob", "guard")
+    place.owner.change("rule", name="persons.evacuation", value="2")
+    place.desk = SigningDesk(
+        *(place.engine, SIGNER), now=lambda: place.seconds, integrations=lambda: [grant("one"), grant("two")]
+    )
+    assert [asked(place, name).id for name in ("one", "two", "one")] == [None, None, None]
+    assert bob.ask(["front"], CommandType.EVACUATION)[0].by == "app.one and bob"
+    with pytest.raises(SyncError, match="for integrations"):
+        place.owner.change("add", name="app.one", kind="person", account=None)
+
+
+def grant(name):
+    return IntegrationGrant(name, ("front",), ("evacuation",))
+
+
+def asked(place, name):
+    at = datetime.fromtimestamp(place.seconds, UTC)
+    ask = ProgramAsk(str(uuid.uuid4()), "front", CommandType.EVACUATION, at, {})
+    return place.desk.ask_for(OWNER, name, ask)
