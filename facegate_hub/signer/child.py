@@ -68,7 +68,10 @@ class SignerChild:
     def _await(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not listens(socket_path(self._folder)):
-            if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
+            ended = None if self._process is None else self._process.poll()
+            if ended is not None and ended < 0 and time.monotonic() < deadline:
+                self._process = self._launch()  # killed from outside, as it may be later: no fault of its own
+            elif self._process is None or ended is not None or time.monotonic() > deadline:
                 self.stop()
                 raise ConfigError("the signer did not start; see the lines above")
             time.sleep(0.05)
