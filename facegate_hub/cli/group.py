@@ -85,15 +85,20 @@ def run(
 
     Example: facegate hub run --workers 3
     """
+    ended = _ended_by_a_signal()
     with ExitStack() as stack:
         signing = SignerChild(place[0])
         stack.callback(signing.stop)
         signing.start()
-        _run(place, (workers, share), keep_days, metrics)
+        _run(place, (workers, share), keep_days, metrics, ended)
 
 
 def _run(
-    place: tuple[Path, str], crew_of: tuple[int, str | None], keep_days: float | None, metrics: str | None
+    place: tuple[Path, str],
+    crew_of: tuple[int, str | None],
+    keep_days: float | None,
+    metrics: str | None,
+    ended: threading.Event,
 ) -> None:
     workers, share = crew_of
     service = Hub(*place, stores_events=not workers, keep_days=keep_days)
@@ -104,7 +109,7 @@ def _run(
         if metrics is not None:
             stack.callback(_publish(service, metrics))
         crew.start()
-        _serve(service, "hub running")
+        _serve(service, "hub running", ended)
         crew.stop()
 
 
@@ -118,9 +123,9 @@ def worker(place: tuple[Path, str], number: int, share: str | None, attached: bo
 
     Example: facegate hub worker 4
     """
-    parent = os.getppid()
+    ended, parent = _ended_by_a_signal(), os.getppid()
     is_left_alone = (lambda: os.getppid() != parent) if attached else (lambda: False)
-    _serve(EventWorker(*place, number, share), f"worker {number} running", is_left_alone)
+    _serve(EventWorker(*place, number, share), f"worker {number} running", ended, is_left_alone)
 
 
 def _publish(service: Hub, listen: str) -> Callable[[], None]:
@@ -140,12 +145,22 @@ def _publish(service: Hub, listen: str) -> Callable[[], None]:
         raise ConfigError(f"--metrics {listen}: {error}; give HOST:PORT with a port that is free") from error
 
 
-def _serve(service: Hub | EventWorker, said: str, is_left_alone: Callable[[], bool] = lambda: False) -> None:
-    """Serve until a signal, or until whoever started us is gone."""
-    set_up_log(with_time=True)
+def _ended_by_a_signal() -> threading.Event:
+    """Return what a signal to end sets; first of all, so that one during the start leaves no child behind."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
+    return ended
+
+
+def _serve(
+    service: Hub | EventWorker,
+    said: str,
+    ended: threading.Event,
+    is_left_alone: Callable[[], bool] = lambda: False,
+) -> None:
+    """Serve until `ended` is set, or until whoever started us is gone."""
+    set_up_log(with_time=True)
     service.start()
     click.echo(said)
     while not is_left_alone() and not ended.wait(1.0):

@@ -13,7 +13,7 @@ from tests.sync.broker import Broker, wait_until
 from tests.sync.doors import Door
 
 PAGE = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()
-LINES = re.findall(r"```sh\n(.+)\n```", PAGE)
+LINES = re.findall(r"```sh\n(mosquitto_.+)\n```", PAGE)
 
 
 def adapted(line, port, stream=""):

@@ -166,7 +166,12 @@ class LivenessWindow:
         return 1 if all(one.is_clear for one in self.samples) else 2
 
     def latest(self) -> list[Sample] | None:
-        """Return the samples a pass rests on: from now back to when it was asked for, or None if too few."""
+        """Return the samples a pass rests on: from now back to when it was asked for, or None if too few.
+
+        None as well while the newest frame could not be judged: nobody passes by what was there before.
+        """
+        if self.hindered_by is not None:
+            return None
         latest = self.samples[-NEWEST_FRAMES:]
         if self.wanted_since is None or len(latest) < NEWEST_FRAMES or latest[0].time < self.wanted_since:
             return None

@@ -101,6 +101,16 @@ class Door(RuleBasedStateMachine):
         self.eye.is_broken = not self.eye.is_broken
 
 
+def test_nobody_passes_on_a_frame_that_could_not_be_judged():
+    """Found by the machine below: a picture, five living frames, and then one that is too far away."""
+    door = Door()
+    door.the_track_flickers(track=1, times=2)
+    door.ask(1)
+    door.nothing_is_in_view(0.2)
+    door.show(track=1, who=0, frames=5, alone=True, width=130.0, asked=True)
+    door.show(track=1, who=0, frames=1, alone=True, width=40.0, asked=True)
+
+
 TestDoor = Door.TestCase
 TestDoor.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 
