@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from typing import TYPE_CHECKING
 
 from edge.broker.client import SyncClient
 from edge.broker.settings import BrokerSettings, Tls
-from edge.errors import ConfigError, FacegateError
+from edge.errors import ConfigError, FacegateError, SyncError
 from edge.runtime.clock import SystemClock
 from edge.site.provision import Site
 from edge.wire.names import HUB
@@ -32,24 +33,53 @@ from facegate_hub.retention import HubRetention
 from facegate_hub.rollout import RosterServer
 from facegate_hub.roster import RosterLog
 from facegate_hub.signer.client import open_signer
+from facegate_hub.signer.rights import NotPermitted
 from facegate_hub.tables import open_tables
 from facegate_hub.visitors import PassGranter
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy.engine import Engine
 
     from edge.broker.clerk import TopicWorker
+    from edge.domain import RosterState
     from facegate_hub.community.book import Book
     from facegate_hub.community.terms import Terms
+    from facegate_hub.signer.client import SignerClient
 
 LOG = logging.getLogger(__name__)
 
 COMMUNITY_VARIABLE = "FACEGATE_COMMUNITY_DATABASE"
 MOST_WAIT_SECONDS = 5.0
 """Between attempts to reach the broker: there is one hub, and until it is back a removal waits."""
+SIGNER_TRIES, SIGNER_PAUSE_SECONDS = 20, 0.5
+"""A signer that was killed is started again within two seconds; a unit's of its own may take longer."""
+
+
+def hand_over_site(
+    signer: SignerClient,
+    states: Sequence[RosterState],
+    wishes: Mapping[str, tuple[int, str]],
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Have the signer take over what the site had before it; one that was just killed is waited for.
+
+    Raises `SyncError` when none answers within ten seconds, `NotPermitted` at once.
+    """
+    for _ in range(SIGNER_TRIES):
+        try:
+            signer.adopt(states, wishes)
+        except NotPermitted:
+            raise
+        except SyncError as error:
+            LOG.warning("%s", error)
+            sleep(SIGNER_PAUSE_SECONDS)
+        else:
+            return
+    signer.adopt(states, wishes)
 
 
 class Hub:
@@ -106,7 +136,7 @@ class Hub:
 
     def start(self) -> None:
         """Begin serving. Raises `SyncError` when no signer answers."""
-        self.signer.adopt(self.roster.states(), Configurations(self.engine).wishes())
+        hand_over_site(self.signer, self.roster.states(), Configurations(self.engine).wishes())
         if self._retention is not None:
             self._retention.start()
         if self._alerts is not None:

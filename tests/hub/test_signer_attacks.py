@@ -12,6 +12,7 @@ from edge.errors import SyncError
 from edge.site.integrations import IntegrationGrant
 from edge.wire.asks import ProgramAsk
 from edge.wire.commands import CommandType
+from facegate_hub.service import hand_over_site
 from facegate_hub.signer.audit import read_wishes
 from facegate_hub.signer.calls import answer
 from facegate_hub.signer.desk import SigningDesk
@@ -138,3 +139,24 @@ def asked(place, name):
     at = datetime.fromtimestamp(place.seconds, UTC)
     ask = ProgramAsk(str(uuid.uuid4()), "front", CommandType.EVACUATION, at, {})
     return place.desk.ask_for(OWNER, name, ask)
+
+
+class Restarting:
+    """A signer that answers after some calls, as one does that was killed; its history is kept."""
+
+    def __init__(self, silent):
+        self.silent, self.calls = silent, 0
+
+    def adopt(self, states, wishes):
+        self.calls += 1
+        if self.calls <= self.silent:
+            raise SyncError("the signer does not answer")
+
+
+def test_a_hub_whose_signer_was_just_killed_waits_for_it():
+    """It begins all the same; one that stays away is told as before."""
+    pauses, signer = [], Restarting(3)
+    hand_over_site(signer, [], {}, pauses.append)
+    assert (signer.calls, len(pauses)) == (4, 3)
+    with pytest.raises(SyncError):
+        hand_over_site(Restarting(10**6), [], {}, pauses.append)
