@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import EventDraft
-from edge.errors import JournalUnavailable, StoreDamaged, StoreError
+from edge.errors import JournalUnavailable, StoreDamaged, StoreError, StoreUnavailable
 from edge.events import Kind
 from edge.store.card import is_damage, is_full, leaves_usable
 from edge.store.chain import GENESIS, ChainRow, Link, Stamp, forge, to_event
@@ -178,7 +178,11 @@ class SqliteJournal:
         self._drop()
         damage = damage_of(self._path, JOURNAL)
         if damage is not None:
-            kept = quarantine(self._path, datetime.now(UTC))
+            try:
+                kept = quarantine(self._path, datetime.now(UTC))
+            except OSError as error:  # as in `salvage`: tried again when somebody asks again
+                said = f"{self._path}: damaged ({damage}), and cannot be mended now: {error}"
+                raise StoreUnavailable(said) from error
             LOG.error("journal damaged (%s); kept as %s, a new one begins", damage, kept.name)
             self._owe(Kind.JOURNAL_QUARANTINED, {"kept": kept.name, "error": damage[:200]})
         self._open()

@@ -10,12 +10,13 @@ import sys
 import threading
 import uuid
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from edge.domain import EventDraft
-from edge.errors import JournalTampered, JournalUnavailable, StoreError
+from edge.errors import JournalTampered, JournalUnavailable, StoreError, StoreUnavailable
 from edge.events import Kind
 from edge.store.chain import GENESIS, digest
 from edge.store.ids import uuid7
@@ -345,6 +346,22 @@ def test_a_journal_damaged_between_runs_is_kept_aside_and_begun_anew(path):
         assert kept.exists()
         assert journal.append(draft(1)).seq == 2
         assert journal.verify() == 2
+
+
+def test_a_damaged_journal_that_cannot_be_put_aside_is_told_and_tried_again(path):
+    """The card fails once more, at that very moment: an error of the store, not a bare one of the system."""
+    filled(path, 50).close()
+    damage(path)
+    moments = (datetime.now(UTC) + timedelta(seconds=n) for n in range(60))
+    taken = [path.with_name(f"{path.name}.damaged-{at:%Y%m%dT%H%M%SZ}") for at in moments]
+    for name in taken:
+        name.touch()
+    with pytest.raises(StoreUnavailable, match="cannot be mended now"):
+        filled(path, 0)
+    for name in taken:
+        name.unlink()
+    with open_journal_closing(path, seed=5) as journal:
+        assert journal.read()[0].kind == "journal.quarantined"
 
 
 def test_a_journal_damaged_while_running_loses_no_new_event(path):
