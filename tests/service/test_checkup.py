@@ -22,6 +22,7 @@ from edge.runtime.clock import ManualClock
 from edge.runtime.kept_time import CLOCK_FILE, KeptTime, write_kept
 from edge.service.checkup.door import look_at
 from edge.service.checkup.inside import FRESH_SECONDS, DoorCheckup
+from edge.service.checkup.recently import RecentEvents
 from edge.service.own_folder import OwnFolder
 from edge.store.journal import SqliteJournal
 from edge.words import LANGUAGES, has, names, say
@@ -154,6 +155,21 @@ def test_an_old_backup_is_something_to_look_at(site):
     found = site.look()["backup"]
     assert found.light is Light.AMBER
     assert "40" in found.what.said()
+
+
+def test_events_are_read_once_and_a_new_journal_from_its_beginning(site):
+    """What was read is not read again, and what comes counts."""
+    site.wrote((Kind.HEALTH_CAMERA, {"state": "lost", "detail": "unplugged"}))
+    recent = RecentEvents(site.data)
+    assert recent.trouble(Kind.HEALTH_CAMERA).data["detail"] == "unplugged"
+    site.wrote((Kind.HEALTH_CAMERA, {"state": "back"}))
+    recent.follow()
+    assert recent.trouble(Kind.HEALTH_CAMERA) is None
+    for path in site.data.glob("journal.db*"):
+        path.unlink()
+    site.wrote((Kind.HEALTH_CAMERA, {"state": "lost", "detail": "again"}))
+    recent.follow()
+    assert recent.trouble(Kind.HEALTH_CAMERA).data["detail"] == "again"
 
 
 def test_a_running_door_looks_at_itself_for_its_page(site):

@@ -48,6 +48,7 @@ class DoorCheckup:
         self._lock = threading.Lock()
         self._found: tuple[CheckupFinding, ...] = ()
         self._looked_at = float("-inf")
+        self._recent: RecentEvents | None = None
 
     def findings(self) -> Sequence[CheckupFinding]:
         """Return what is so now, at most ten seconds old."""
@@ -58,13 +59,13 @@ class DoorCheckup:
             return self._found
 
     def _look(self, now: datetime) -> list[CheckupFinding]:
-        settings, recent = self._settings(), RecentEvents(self._data)
+        settings, recent = self._settings(), self._followed()
         count, unmatched = self._people()
         return [
             parts.guard(settings, recent, is_running=True),
             parts.inputs(settings),
             picture.told(settings.camera, recent),
-            self._recognition(),
+            self._recognition(recent),
             people.matched(count, unmatched),
             people.rules(settings),
             parts.clock(self._data, now),
@@ -74,13 +75,21 @@ class DoorCheckup:
             people.backup(recent, now),
         ]
 
-    def _recognition(self) -> CheckupFinding:
+    def _followed(self) -> RecentEvents:
+        """Return the journal's newest events; after the first time only what is new is read."""
+        if self._recent is None:
+            self._recent = RecentEvents(self._data)
+        else:
+            self._recent.follow()
+        return self._recent
+
+    def _recognition(self, recent: RecentEvents) -> CheckupFinding:
         """Return what the door said of models and attack detection when it started."""
         match self._liveness:
             case "off":
                 return parts.liveness_off()
             case "unavailable":
-                event = RecentEvents(self._data).newest(Kind.HEALTH_LIVENESS)
+                event = recent.newest(Kind.HEALTH_LIVENESS)
                 problem = "-" if event is None else str(event.data.get("problem", "-"))
                 return red("models", "missing", problem=problem, command=parts.INSTALL)
             case "weak":

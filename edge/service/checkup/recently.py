@@ -20,18 +20,30 @@ LOOK_BACK = 5_000
 
 
 class RecentEvents:
-    """The newest events of a door's journal; none where there is no journal yet."""
+    """The newest events of a door's journal; none where there is no journal yet. One thread."""
 
     def __init__(self, data: Path) -> None:
         self.problem: str | None = None
+        self._path = data / JOURNAL_FILE
         self._newest: dict[str, DoorEvent] = {}
-        if not (data / JOURNAL_FILE).exists():
+        self._place = ("", 0)
+        """Stream and number of the last event read."""
+        self.follow()
+
+    def follow(self) -> None:
+        """Read what has been written since; of a journal that began anew, from its beginning."""
+        self.problem = None
+        if not self._path.exists():
             return
         try:
-            with closing(JournalReader(data / JOURNAL_FILE)) as reader:
+            with closing(JournalReader(self._path)) as reader:
                 last = reader.last()
-                begin = 0 if last is None else max(0, last.seq - LOOK_BACK)
-                self._newest = {event.kind: event for event in reader.read(begin, LOOK_BACK)}
+                if last is None:
+                    return
+                stream, done = self._place
+                begin = max(done if stream == last.stream else 0, last.seq - LOOK_BACK)
+                self._newest |= {event.kind: event for event in reader.read(begin, LOOK_BACK)}
+                self._place = last.stream, last.seq
         except FacegateError as error:
             self.problem = str(error)
 
