@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.errors import IdentityRefused, SyncError
 from edge.identity import access_levels, person_name, resident_id, tidied
+from edge.web.cells import harmless
 from edge.wire.records import RECORD, parse_record
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ FIELDS = frozenset(RECORD.fields)
 REQUIRED = FIELDS - RECORD.optional
 MOST_MISTAKES = 10
 """Mistakes named in one message; a wrong column would otherwise fill the screen."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins so is run by spreadsheets (OWASP: CSV injection)."""
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SEPARATOR = re.compile(r"sep=([,;\t])\r?", re.IGNORECASE)
 _DAY = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", re.ASCII)
@@ -208,8 +207,3 @@ def _decode(data: bytes, encoding: str) -> str:
             f"line {line}: not {encoding} text; save it as 'CSV UTF-8', "
             "or say how it was saved, such as --encoding gb18030 for Excel in China"
         ) from error
-
-
-def harmless(value: object) -> object:
-    """Return a cell that no spreadsheet runs: one that begins like a formula gets a quote in front."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -17,6 +17,7 @@ from edge.errors import PanelRefused
 from edge.events import EventGroup, Kind, Tone
 from edge.panel.telling import EventSearch, search_events, told
 from edge.policy.explain import explain_reason
+from edge.web.cells import harmless
 from edge.words import message
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ TABS: Mapping[EventGroup | Tone, str] = MappingProxyType(
 """The lists of the page of events, and what each is called."""
 
 COLUMNS = ("number", "time", "event", "person", "name", "reason", "told")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet would calculate a cell that begins so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +115,10 @@ def table(ask: Ask) -> Response:
     for row in told(ask, found):
         who = row.event.resident_id or ""
         cells = (row.event.seq, f"{row.day} {row.time}", row.told.title, who, names.get(who, ""))
-        rows.writerow([_cell(one) for one in (*cells, row.event.reason or "", row.told.sentence)])
+        rows.writerow([harmless(one) for one in (*cells, row.event.reason or "", row.told.sentence)])
     headers = {"Content-Disposition": 'attachment; filename="facegate-events.csv"'}
     # The mark in front: without it spreadsheets read Chinese as another character set.
     return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _cell(value: object) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _midnight(ask: Ask, day: str) -> datetime | None:

@@ -16,10 +16,10 @@ from edge.errors import CommunityRefused, JournalTampered
 from edge.events import tone_of
 from edge.policy.explain import explain, explain_reason
 from edge.store.chain import ChainRow, to_event
+from edge.web.cells import harmless
 from edge.words import message
 from facegate_hub.console.views_doors import local_time
 from facegate_hub.reading import EventFilter
-from facegate_hub.sheets import harmless
 
 if TYPE_CHECKING:
     from facegate_hub.console.doors_desk import DoorsDesk

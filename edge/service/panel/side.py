@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from edge.consent.rules import GREETING, PURPOSE
+from edge.consent.rules import GREETING
 from edge.domain import EventDraft, Reason, Verdict
 from edge.errors import FacegateError, PanelRefused
 from edge.events import Kind
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from edge.service.panel.office import PanelOptions
     from edge.service.parts import Seeing
     from edge.service.property.side import PropertySide, RunningDoor
-    from edge.store.consents import ConsentLedger
     from edge.web.server import Served
 
 logger = logging.getLogger(__name__)
@@ -212,21 +211,21 @@ class PanelSide:
             expect_card=door.rules.desk.expect_card,
             liveness=liveness,
             commissioning=door.commissioning,
-            findings=self._checkup(ties, desk.consents, liveness).findings,
+            findings=self._checkup(ties, desk, liveness).findings,
             sharing=None if ties.property.sharing is None else ties.property.sharing.desk,
             failing=ties.failing,
             unmatched=(dict) if seeing is None else (lambda: seeing.follower.unmatched),
         )
 
-    def _checkup(self, ties: PanelTies, consents: ConsentLedger, liveness: str) -> DoorCheckup:
+    def _checkup(self, ties: PanelTies, desk: PanelServices, liveness: str) -> DoorCheckup:
         """Return what looks at the whole door for the page."""
+        from edge.panel.views_people import enrolled  # noqa: PLC0415 - the same
         from edge.service.checkup.inside import DoorCheckup  # noqa: PLC0415 - the same
 
         door, seeing = ties.door, ties.seeing
 
         def people() -> tuple[int, Mapping[str, str]]:
-            matched = {one.resident_id for one in consents.in_force().values() if one.purpose == PURPOSE}
-            return len(matched), {} if seeing is None else seeing.follower.unmatched
+            return len(enrolled(desk)), {} if seeing is None else seeing.follower.unmatched
 
         return DoorCheckup(
             lambda: door.settings, door.data, self._clock, people, lambda: broker_state(ties), liveness
