@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import ExitStack
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from selenium.common.exceptions import JavascriptException, TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from edge.domain import EventDraft, Reason, Resident, Verdict
 from edge.faces.liveness.prompts import Prompt
 from edge.panel.app import PAGES
 from edge.recognition.evidence import weigh
+from tests.browser.chromium import DESKTOP, PHONE, axe_source, chromium, resize, served
+from tests.browser.person import Person, look_at, waiting
 from tests.fakes.scene import Actor, axis, leaning
-from tests.panel.chromium import (
-    DESKTOP,
-    PHONE,
-    Film,
-    accessibility_faults,
-    axe_source,
-    chromium,
-    resize,
-    served,
-)
+from tests.panel.film import Film
 from tests.panel.office import ANNA, PASSWORD, open_panel
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -41,61 +30,12 @@ def browser(tmp_path_factory):
         yield window
 
 
-# True from the submit until its answer replaces the page; false where the page's own script takes the form.
-NOTE_SUBMIT = "addEventListener('submit', event => { window.submitted = !event.defaultPrevented })"
-
-
-class Person:
-    """Somebody at the browser: sees words, presses what is written on buttons."""
+class PanelPerson(Person):
+    """Somebody at the panel, with the film that its camera sees."""
 
     def __init__(self, browser, url, panel, film):
-        self.browser, self.url, self.panel, self.film = browser, url, panel, film
-
-    def go(self, path):
-        self.browser.get(self.url + path)
-
-    def fill(self, **fields):
-        for name, value in fields.items():
-            box = self.browser.find_element(By.NAME, name)
-            if box.get_attribute("type") == "checkbox":
-                box.click()
-            else:
-                box.clear()
-                box.send_keys(value)
-
-    def press(self, words):
-        for button in self.browser.find_elements(By.CSS_SELECTOR, "button, a.button"):
-            if words in button.text:
-                self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
-                self.browser.execute_script(NOTE_SUBMIT)
-                button.click()
-                self.wait_for_answer()
-                return
-        raise AssertionError(f"no button {words!r} on {self.browser.current_url}: {self.text}")
-
-    def wait_for_answer(self):
-        """Wait until a submitted form was answered by a new page; leaving before cancels the request."""
-        waiting = WebDriverWait(
-            self.browser, 40, poll_frequency=0.02, ignored_exceptions=[JavascriptException]
-        )
-        waiting.until(lambda browser: not browser.execute_script("return window.submitted"))
-
-    @property
-    def text(self):
-        return self.browser.execute_script("return document.body ? document.body.innerText : ''")
-
-    def wait_for(self, words, seconds=40):
-        waiting = WebDriverWait(self.browser, seconds, poll_frequency=0.1)
-        try:
-            waiting.until(lambda _: words in self.text)
-        except TimeoutException:
-            pytest.fail(f"{words!r} never came; {self.browser.current_url} shows: {self.text}")
-
-    def picture(self, name):
-        """Keep a screenshot where FACEGATE_SCREENSHOTS says, for people to look at."""
-        if folder := os.environ.get("FACEGATE_SCREENSHOTS"):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            self.browser.save_screenshot(str(Path(folder) / f"{name}.png"))
+        super().__init__(browser, url)
+        self.panel, self.film = panel, film
 
     def enrol(self, resident_id, name="", start=True):
         self.go("/enrol")
@@ -129,7 +69,7 @@ def person(browser, tmp_path):
         browser.delete_all_cookies()
         browser.get_log("browser")
         resize(browser, DESKTOP)
-        yield Person(browser, url, panel, film)
+        yield PanelPerson(browser, url, panel, film)
         browser.get("about:blank")
 
 
@@ -336,17 +276,6 @@ def test_every_page_fits_and_axe_finds_nothing(person, size, language):
     assert faults == {}
 
 
-def look_at(person, name, source, faults):
-    """Note what axe finds on the page shown now, and how much too wide it is; keep a screenshot."""
-    person.picture(name)
-    found = accessibility_faults(person.browser, source)
-    wide = person.browser.execute_script(
-        "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
-    if found or wide > 0:
-        faults[name] = [*found, f"{wide} px too wide"]
-
-
 def test_axe_finds_nothing_while_enrolling_and_withdrawing(person):
     source = axe_source()
     faults = {}
@@ -478,11 +407,6 @@ def test_the_pin_pad_takes_fingers_and_keys_and_shows_no_digit(person):
     person.browser.switch_to.active_element.send_keys(Keys.ESCAPE)
     waiting(person, lambda: not person.browser.find_element(By.ID, "pad").is_displayed())
     assert len(typed) == 2
-
-
-def waiting(person, until):
-    """Wait until it is so; a request takes its time."""
-    WebDriverWait(person.browser, 10, poll_frequency=0.05).until(lambda _: until())
 
 
 def test_a_display_that_lost_the_door_says_so(person):

@@ -23,10 +23,10 @@ from edge.recognition.pipeline import Pipeline
 from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 from edge.store.consents import ConsentLedger
 from edge.store.residents import ResidentStore
+from tests.browser.chromium import chromium
 from tests.loopback import free_port
-from tests.panel.chromium import chromium
 from tests.panel.office import PASSWORD
-from tests.panel.test_browser import Person
+from tests.panel.test_browser import PanelPerson
 from tests.places import need_models, shared_data
 
 
@@ -87,7 +87,7 @@ def test_a_new_user_enrols_himself_from_a_clip_and_is_let_in_until_he_withdraws(
     clip, stranger = shared_data("video", "lp_d9.mp4"), shared_data("video", "lp_d0.mp4")
     data = tmp_path / "door"
     with running_panel(data, clip) as (url, code), chromium(tmp_path / "profile") as browser:
-        person = Person(browser, url, None, None)
+        person = PanelPerson(browser, url, None, None)
         person.go("/")
         person.fill(code=code, name="ines", password=PASSWORD)
         person.press("Create account")

@@ -1,4 +1,4 @@
-"""A real Chromium before a real HTTPS server, with a film played as the camera."""
+"""A real Chromium before a real HTTPS server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,9 +18,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
-from edge.enrol.poses import Pose
 from edge.web.tls import own_certificate
-from tests.fakes.scene import Actor
 from tests.loopback import free_port
 from tests.places import REPOSITORY
 
@@ -111,28 +108,6 @@ async def _serve(server, stop):
     server.should_exit = True
     await serving
     await asyncio.sleep(0.05)
-
-
-class Film:
-    """A camera in which an actor does what the guidance asks for. Frames come faster than real ones."""
-
-    problem = None
-
-    def __init__(self, panel, actor, side=0.18):
-        self.panel, self.actor, self.side = panel, actor, side
-        self.others = ()
-        self.seq = 0
-
-    def lease(self):
-        pass
-
-    def newest(self):
-        self.seq += 1
-        now = self.panel.desk.studio.now
-        wanted = now.progress.wanted if now and now.progress else None
-        self.actor.turned = {Pose.LEFT: self.side, Pose.RIGHT: -self.side}.get(wanted, 0.0)
-        placed = [(Actor(self.actor.colour, self.actor.embedding), 260, 150, 120), *self.others]
-        return replace(self.panel.scene.frame(self.seq, *placed), seq=self.seq)
 
 
 def axe_source() -> str:
