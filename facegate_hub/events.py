@@ -15,6 +15,7 @@ from edge.errors import SyncError
 from facegate_hub.batches import digest, parse_batch
 from facegate_hub.database import insert_missing
 from facegate_hub.doubts import note_doubts
+from facegate_hub.forks import WENT_BACK, fork_of, keep_forks
 from facegate_hub.inbox import note_alarms
 from facegate_hub.requests import correct
 from facegate_hub.tables import EVENTS, STREAMS
@@ -112,6 +113,8 @@ class StreamPosition:
     rows: list[dict[str, Any]] = field(default_factory=list)
     proven_late: list[int] = field(default_factory=list)
     replaced: list[int] = field(default_factory=list)
+    forks: list[dict[str, Any]] = field(default_factory=list)
+    """What the door proves under numbers that it has proven before (`facegate_hub.forks`)."""
     has_begun: bool = False
     """Whether its door proves its events since this commit."""
     doubts: list[dict[str, Any]] = field(default_factory=list)
@@ -146,7 +149,7 @@ class StreamPosition:
         is_better = is_proven and not was_proven and seq > (self.proven_from or 0)
         if was is not None and not is_better:
             if was != found:
-                self.doubt(seq, "again", f"came again as {found}")
+                self._came_again(row, is_other=is_proven and was_proven)
             return
         self.known[seq] = (found, is_proven)
         if was == found:
@@ -158,6 +161,15 @@ class StreamPosition:
         if digest(row["body"]) != found:
             self.doubt(seq, "hash", "its hash does not fit")
         self.rows.append({**row, "proven": 1 if is_proven else None})
+
+    def _came_again(self, row: dict[str, Any], *, is_other: bool) -> None:
+        """Doubt what came again with another content; keep it where the door has proven both."""
+        if not is_other:
+            self.doubt(row["seq"], "again", f"came again as {row['hash']}")
+            return
+        if not self.forks:
+            self.doubt(row["seq"], "back", WENT_BACK)
+        self.forks.append(fork_of(row))
 
     def skip_to(self, floor: int) -> None:
         """Go on after what another hub confirmed."""
@@ -371,14 +383,17 @@ def _write(connection: Connection, places: list[StreamPosition], now: float) -> 
     """Write all that is new, one statement for each table."""
     if doubts := [doubt for place in places for doubt in place.doubts]:
         note_doubts(connection, doubts, now)
-    if rows := [row for place in places for row in place.rows]:
-        latest = datetime.fromtimestamp(now + FAR_SECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        for row in rows:
-            if row["at"] is None or row["at"] > latest:
-                row["at"] = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    rows = [row for place in places for row in place.rows]
+    forks = [row for place in places for row in place.forks]
+    latest = datetime.fromtimestamp(now + FAR_SECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    for row in rows + forks:
+        if row["at"] is None or row["at"] > latest:
+            row["at"] = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if rows:
         connection.execute(sa.insert(EVENTS), [{**row, "stored_at": now} for row in rows])
-        correct(connection, rows)
-        note_alarms(connection, rows, now)
+    if came := rows + keep_forks(connection, forks, now):
+        correct(connection, came)
+        note_alarms(connection, came, now)
     moved = [
         {
             "d": place.device,

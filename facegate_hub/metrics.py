@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from edge.runtime.metrics_page import gauge
 from facegate_hub.database import reading
+from facegate_hub.forks import FORK
 from facegate_hub.tables import DEVICES, DOUBTS, STREAMS
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class HubCollector:
 def read_doors(engine: Engine) -> Doors:
     """Return what the database says of the doors now."""
     columns = (DEVICES.c.id, DEVICES.c.avail, DEVICES.c.rev, DEVICES.c.problem, DEVICES.c.seen_at)
-    stored = sa.select(STREAMS.c.device, sa.func.sum(STREAMS.c.upto)).group_by(STREAMS.c.device)
+    journals = sa.select(STREAMS.c.device, sa.func.sum(STREAMS.c.upto)).group_by(STREAMS.c.device)
+    stored = journals.where(STREAMS.c.stream.not_like(f"%{FORK}%"))
     with reading(engine) as connection:
         rows = connection.execute(sa.select(*columns)).all()
         events = {device: float(count) for device, count in connection.execute(stored)}

@@ -20,12 +20,12 @@ from edge.policy.pin import PinBook, PinEntry, random_pin
 from edge.store.credentials import (
     CREDENTIALS_FILE,
     PASS_KEY_FILE,
-    PIN_KEY_FILE,
     CredentialStore,
     IssuedPass,
     PinRow,
 )
 from edge.store.sealer import file_key
+from edge.store.way_rows import PIN_KEY_FILE
 from edge.words import message
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from edge.store.contexts import DEVICES
+from edge.store.contexts import DEVICES, WAYS_KEY
 from edge.store.database import open_read_only
 from edge.store.face_book import FACE_BOOK_FILE, FACES
 from edge.store.keyring import KEY_TABLES, KEYS_FILE
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def leave_out_shared(data: Path, copies: Path) -> None:
-    """Take out of the copies what came to the door `data` from elsewhere, and the keys of the device itself.
+    """Take out of the copies what came to the door `data` from elsewhere, and the keys it shares faces with.
 
     Who has no other face there has no key in them either. A restored door asks for its faces again.
     """
@@ -38,6 +38,7 @@ def leave_out_shared(data: Path, copies: Path) -> None:
             for table in KEY_TABLES:
                 gone = [(one,) for one in people - left]
                 keys.executemany(f"DELETE FROM {table} WHERE resident_id = ?", gone)  # noqa: S608
-                keys.execute(f"DELETE FROM {table} WHERE substr(resident_id, 1, 1) = ?", (DEVICES,))  # noqa: S608
+                sql = f"DELETE FROM {table} WHERE substr(resident_id, 1, 1) = ? AND resident_id <> ?"  # noqa: S608
+                keys.execute(sql, (DEVICES, DEVICES + WAYS_KEY))
             keys.commit()
             keys.execute("VACUUM")

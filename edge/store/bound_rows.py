@@ -13,6 +13,8 @@ import json
 from typing import Final
 
 LABEL: Final = b"facegate row"
+MARK_BYTES: Final = 32
+"""How long a mark is."""
 
 
 def row_bytes(table: str, *columns: object) -> bytes:

@@ -8,6 +8,9 @@ RECORDS = ""
 DEVICES = "\x01"
 """Begins what stands for a key of the device itself: nobody's id begins with a sign that is not printable."""
 
+WAYS_KEY = "ways in"
+"""The key of the device that binds PINs and cards. It belongs to what is backed up."""
+
 
 def device_context(name: str) -> bytes:
     """Return what a secret of the device is bound to: its key is its own, wrapped by the site's key."""

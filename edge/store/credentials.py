@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import StoreError, StoreUnavailable
-from edge.store.contexts import record_context
-from edge.store.database import COMPACT, Schema
-from edge.store.sealer import AesGcmSealer, file_key
+from edge.store.bound_ways import BoundWays
+from edge.store.key_source import keyring_of
+from edge.store.sealer import file_key
 from edge.store.shared import SharedDatabase
+from edge.store.way_rows import (
+    CARD_COLUMNS,
+    CREDENTIALS,
+    FILE_OF_WAYS,
+    PIN_COLUMNS,
+    PIN_KEY_FILE,
+    CardSeal,
+    migrating,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,51 +28,20 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-CREDENTIALS_FILE = "credentials.db"
+CREDENTIALS_FILE = FILE_OF_WAYS
 """Its name inside the data folder."""
 
 PASS_KEY_FILE = "pass.key"  # noqa: S105 - a file's name
 """What this door signs its own visitor passes with; no other door knows it."""
 
-PIN_KEY_FILE = "pin.key"
-"""Beside it: the site's secret behind every PIN and card. Keep it on another medium where you can."""
-
 KEEP_USES = timedelta(days=7)
 """How long the uses of an expired pass stay: a clock set back by less revives nothing."""
 
-CREDENTIALS = Schema(
-    name="credential store",
-    application_id=0x46474344,  # "FGCD"
-    migrations=(
-        (
-            """CREATE TABLE pins (
-                number TEXT NOT NULL,
-                resident_id TEXT NOT NULL,
-                is_duress INTEGER NOT NULL,
-                digest BLOB NOT NULL,
-                PRIMARY KEY (resident_id, is_duress))""",
-            "CREATE TABLE cards (id TEXT PRIMARY KEY, resident_id TEXT NOT NULL)",
-            "CREATE TABLE pass_uses (id BLOB PRIMARY KEY, uses INTEGER NOT NULL, until TEXT NOT NULL)",
-        ),
-        (
-            """CREATE TABLE sealed_cards (
-                mark BLOB PRIMARY KEY, resident_id TEXT NOT NULL, sealed BLOB NOT NULL)""",
-            "INSERT INTO sealed_cards SELECT card_mark(id), resident_id, sealed_card(id) FROM cards",
-            "DROP TABLE cards",
-        ),
-        COMPACT,
-        # Passes that were issued at this door: what a page can list and end. The pass itself is not kept.
-        (
-            """CREATE TABLE issued_passes (
-                id BLOB PRIMARY KEY,
-                resident_id TEXT NOT NULL,
-                kind TEXT NOT NULL,
-                valid_from TEXT NOT NULL,
-                until TEXT NOT NULL,
-                max_uses INTEGER NOT NULL)""",
-        ),
-    ),
-)
+PINS = f"SELECT {PIN_COLUMNS} FROM pins"  # noqa: S608 - constants
+CARDS = f"SELECT {CARD_COLUMNS} FROM sealed_cards"  # noqa: S608
+ADD_PIN = f"INSERT INTO pins ({PIN_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+PUT_PIN = f"INSERT OR REPLACE INTO pins ({PIN_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+PUT_CARD = f"INSERT OR REPLACE INTO sealed_cards ({CARD_COLUMNS}) VALUES (?, ?, ?, ?)"  # noqa: S608
 
 ENDED = 1_000_000
 """Uses of a pass that was taken back: more than any pass allows, and what a restore keeps."""
@@ -96,78 +73,61 @@ class PinRow(NamedTuple):
     digest: bytes
 
 
-class CardSeal:
-    """Turns card numbers into what the file holds; `secret` is the site's, kept beside the file.
-
-    The same secret stands behind the PINs: both must work while no other key can be had.
-    """
-
-    def __init__(self, secret: bytes) -> None:
-        self._mark_key = hmac.digest(secret, b"facegate card mark", "sha256")
-        self._sealer = AesGcmSealer(hmac.digest(secret, b"facegate card seal", "sha256"))
-
-    def mark(self, card_id: str) -> bytes:
-        """Return what finds a card again without telling its number."""
-        return hmac.digest(self._mark_key, card_id.encode(), "sha256")
-
-    def seal(self, card_id: str) -> bytes:
-        """Return the number, sealed."""
-        return self._sealer.seal(card_id.encode(), record_context("card", ""))
-
-    def open(self, sealed: bytes) -> str:
-        """Return the number. Raises `StoreError` when it was sealed with another secret."""
-        return self._sealer.open(sealed, record_context("card", "")).decode()
-
-
 class CredentialStore:
     """The credentials of one door's data folder. Any thread.
 
-    Of a damaged file what can be read goes on. Raises `StoreError` when nothing can be read of it, for a
-    backup is worth more then, or it cannot be used now; `is_patient` as in `SharedDatabase`.
+    A PIN or card whose row this door did not write counts for nothing (`edge.store.way_rows`). Of a damaged
+    file what can be read goes on. Raises `StoreError` when nothing can be read of it, for a backup is worth
+    more then, or it cannot be used now, `KeyUnavailable` when nobody can tell who wrote a row; `is_patient`
+    as in `SharedDatabase`.
     """
 
     def __init__(self, path: Path, *, is_patient: bool = False) -> None:
         self._cards = CardSeal(file_key(path.with_name(PIN_KEY_FILE)))
-        functions = {"card_mark": self._cards.mark, "sealed_card": self._cards.seal}
-        self._file = SharedDatabase(
-            path,
-            CREDENTIALS,
-            what="the credentials",
-            functions=functions,
-            after_mending=(),
-            begins_anew=False,  # an empty file would make every PIN a wrong one
-            is_patient=is_patient,
-        )
-        with suppress(StoreUnavailable):
-            self._file.check()
+        self._ways = BoundWays(keyring_of(path.parent, is_patient=is_patient))
+        try:
+            self._file = SharedDatabase(
+                path,
+                CREDENTIALS,
+                what="the credentials",
+                functions=migrating(path.parent),
+                after_mending=(),
+                begins_anew=False,  # an empty file would make every PIN a wrong one
+                is_patient=is_patient,
+            )
+            with suppress(StoreUnavailable):
+                self._file.check()
+        except BaseException:
+            self._ways.close()
+            raise
 
     @property
     def problem(self) -> str | None:
         """Why nothing can be changed now, None when it can as far as is known."""
         return self._file.problem
 
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """Whose PINs and cards were last found to be written by somebody else than this door."""
+        return self._ways.edited
+
     def pins(self) -> list[PinRow]:
         """Return every PIN."""
-        sql = "SELECT number, resident_id, is_duress, digest FROM pins ORDER BY number, resident_id"
         with self._file.using() as connection:
-            rows = connection.execute(sql).fetchall()
-        return [PinRow(number, who, bool(duress), digest) for number, who, duress, digest in rows]
+            rows = connection.execute(f"{PINS} ORDER BY number, resident_id").fetchall()
+        ours = self._ways.ours("pins", rows)
+        return [PinRow(number, who, bool(duress), digest) for number, who, duress, digest, _ in ours]
 
     def replace_pins(self, rows: Iterable[PinRow]) -> None:
         """Store these PINs and no others."""
         with self._file.writing() as connection:
             connection.execute("DELETE FROM pins")
-            connection.executemany(
-                "INSERT INTO pins (number, resident_id, is_duress, digest) VALUES (?, ?, ?, ?)", rows
-            )
+            connection.executemany(ADD_PIN, [self._ways.bound("pins", row) for row in rows])
 
     def put_pin(self, row: PinRow) -> None:
         """Store one PIN in place of the resident's former one of its kind."""
         with self._file.writing() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO pins (number, resident_id, is_duress, digest) VALUES (?, ?, ?, ?)",
-                row,
-            )
+            connection.execute(PUT_PIN, self._ways.bound("pins", row))
 
     def remove_pins(self, resident_id: str) -> int:
         """Remove the PINs of a resident, that of duress too; return how many there were."""
@@ -177,9 +137,9 @@ class CredentialStore:
     def cards(self) -> dict[str, str]:
         """Return the resident of every card."""
         with self._file.using() as connection:
-            rows = connection.execute("SELECT sealed, resident_id FROM sealed_cards").fetchall()
+            rows = connection.execute(CARDS).fetchall()
         found: dict[str, str] = {}
-        for sealed, resident_id in rows:
+        for _mark, resident_id, sealed, _bound in self._ways.ours("cards", rows):
             try:
                 found[self._cards.open(sealed)] = resident_id
             except StoreError as error:  # the others go on opening
@@ -190,7 +150,7 @@ class CredentialStore:
         """Give a card to a resident, taking it from whoever had it."""
         with self._file.writing() as connection:
             row = (self._cards.mark(card_id), resident_id, self._cards.seal(card_id))
-            connection.execute("INSERT OR REPLACE INTO sealed_cards VALUES (?, ?, ?)", row)
+            connection.execute(PUT_CARD, self._ways.bound("cards", row))
 
     def remove_card(self, card_id: str) -> str | None:
         """Take one card back, of whoever has it; return who that was, None when nobody has it."""
@@ -264,5 +224,6 @@ class CredentialStore:
             return connection.execute("DELETE FROM pass_uses WHERE until < ?", (before,)).rowcount
 
     def close(self) -> None:
-        """Close the file. Safe to call twice."""
+        """Close the files. Safe to call twice."""
+        self._ways.close()
         self._file.close()

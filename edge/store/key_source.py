@@ -135,7 +135,19 @@ class NotedKey:
 
     def keys(self) -> Sequence[bytes]:
         """Return the keys of the noted source. Raises `KeyUnavailable` while the note cannot be read."""
-        return self._choose(read_source(self._folder), self._folder, self._environ).keys()
+        return self._source().keys()
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether they come over the network. Raises `KeyUnavailable` likewise."""
+        return self._source().is_remote
+
+    def at_hand(self) -> Sequence[bytes]:
+        """Return those at hand. Raises `KeyUnavailable` likewise."""
+        return self._source().at_hand()
+
+    def _source(self) -> SiteKey:
+        return self._choose(read_source(self._folder), self._folder, self._environ)
 
 
 def use_source(

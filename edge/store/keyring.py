@@ -33,8 +33,11 @@ KEYS_FILE = "keys.db"
 """Its name inside the data folder."""
 
 BOUND_RECORDS = b"facegate record key of bound rows"
-"""What the key of the records is wrapped for once every row is bound: without the wrapping key nobody who
-has the card makes it one of a folder whose rows are still to be bound."""
+BOUND_WAYS = b"facegate record key of bound rows, ways in too"
+"""What the key of the records is wrapped for once every row is bound, and once PINs and cards are as well:
+without the wrapping key nobody who has the card makes it one of a folder whose rows are still to be bound."""
+BINDINGS = (BOUND_RECORDS, BOUND_WAYS)
+"""In the order in which versions of this program learned to bind."""
 
 KEY_TABLES = ("next_keys", "person_keys")
 """Where keys lie, the newest first."""
@@ -58,7 +61,11 @@ KEYS = Schema(
 @dataclass(frozen=True, slots=True)
 class _RecordKey:
     sealer: AesGcmSealer
-    is_bound: bool
+    bound: int
+    """How many of `BINDINGS` were done to the rows it marks."""
+
+    def binds(self, since: bytes) -> bool:
+        return self.bound > BINDINGS.index(since)
 
 
 class Keyring:
@@ -126,8 +133,10 @@ class Keyring:
         """Return the mark that shows that we wrote this row."""
         return self._record_sealers()[0].bind(row)
 
-    def is_ours(self, row: bytes, mark: bytes | None) -> bool:
+    def is_ours(self, row: bytes, mark: bytes | None, since: bytes = BOUND_RECORDS) -> bool:
         """Return whether we wrote this row; of a folder whose rows are not bound yet, True.
+
+        `since` is the one of `BINDINGS` from which on rows of this kind are bound.
 
         Without a key nobody can tell: True where the key lies on the card anyway, so that a lost one locks
         nobody out, and else `StoreError` (`KeyUnavailable`).
@@ -138,12 +147,31 @@ class Keyring:
             if self._is_strict:
                 raise
             return True
-        return any(key.sealer.is_ours(row, mark) for key in keys) or not keys[-1].is_bound
+        return any(key.sealer.is_ours(row, mark) for key in keys) or not keys[-1].binds(since)
 
     @property
     def is_bound(self) -> bool:
         """Whether every row in the folder has been bound. Raises `StoreError` when no key can be had."""
-        return all(key.is_bound for key in self._record_keys())
+        return self.binds(BINDINGS[-1])
+
+    def binds(self, since: bytes) -> bool:
+        """Return whether all rows that are bound since then have been. Raises `StoreError` likewise."""
+        return all(key.binds(since) for key in self._record_keys())
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the site's key comes over the network; the key of the records never does."""
+        return self._site_key.is_remote
+
+    @property
+    def has_site_key(self) -> bool:
+        """Whether the site's key in use can be had without asking the network."""
+        with _as_key(), self._file.using() as connection:
+            row = connection.execute("SELECT key_id FROM head").fetchone()
+        if row is None:
+            return False
+        is_known = self._wrap is not None and self._wrap[0] == row[0]
+        return is_known or any(key_id(key) == row[0] for key in self._site_key.at_hand())
 
     def renewed(self, sealed: bytes, context: bytes) -> bytes | None:
         """Return what was sealed, sealed anew; None when that is done, or when nothing opens it any more.
@@ -218,7 +246,7 @@ class Keyring:
                 for one in people
                 if one != RECORDS
             ]
-            fresh.append((RECORDS, local.seal(secrets.token_bytes(KEY_BYTES), BOUND_RECORDS)))
+            fresh.append((RECORDS, local.seal(secrets.token_bytes(KEY_BYTES), BINDINGS[-1])))
             connection.executemany("INSERT INTO next_keys VALUES (?, ?)", fresh)
 
     def settle_renewal(self) -> None:
@@ -295,9 +323,9 @@ class Keyring:
         return self._wrap[1]
 
     def _current(self, wanted: str) -> bytes:
-        """Return the key this file is wrapped with, out of those the site offers when asked twice."""
-        for _ in range(2):
-            for key in self._site_key.keys():  # noqa: SIM118 - not a mapping
+        """Return the key this file is wrapped with: one at hand, or one the site offers when asked twice."""
+        for offer in (self._site_key.at_hand, self._site_key.keys, self._site_key.keys):
+            for key in offer():
                 if key_id(key) == wanted:
                     return key
         raise StoreError(
@@ -338,16 +366,16 @@ class Keyring:
         if known := self._records.get(wrapped):
             return known
         key, context = _record_key(self._local_wrap(wrapped), wrapped)
-        return _RecordKey(AesGcmSealer(key), context == BOUND_RECORDS)
+        return _RecordKey(AesGcmSealer(key), BINDINGS.index(context) + 1 if context in BINDINGS else 0)
 
     def _new_record_key(self) -> _RecordKey:
         """Make the key of the records; rows are bound with it at the next start, if it is not strict."""
         with self._file.writing():
             if wrapped := self._wrapped(RECORDS):  # another process may just have made it
                 return self._unwrapped_record(wrapped[0])
-            context = BOUND_RECORDS if self._is_strict else _context(RECORDS)
+            context = BINDINGS[-1] if self._is_strict else _context(RECORDS)
             sealer = self._new_sealer(RECORDS, AesGcmSealer(self._local_keys()[0]), context)
-            return _RecordKey(sealer, self._is_strict)
+            return _RecordKey(sealer, len(BINDINGS) if self._is_strict else 0)
 
     def _local_wrap(self, wrapped: bytes) -> AesGcmSealer:
         """Return the first of the local keys that opens the records' key."""
@@ -405,8 +433,9 @@ def key_id(key: bytes) -> str:
 
 def _record_key(wrap: AesGcmSealer, wrapped: bytes) -> tuple[bytes, bytes]:
     """Return the key of the records and what it was wrapped for. Raises `StoreError`."""
-    with suppress(StoreError):
-        return wrap.open(wrapped, BOUND_RECORDS), BOUND_RECORDS
+    for context in reversed(BINDINGS):
+        with suppress(StoreError):
+            return wrap.open(wrapped, context), context
     return _key_of(wrap, RECORDS, wrapped)
 
 

@@ -45,6 +45,7 @@ class RemoteKey:
     """
 
     protection = Message("panel.protection.site_server")
+    is_remote = True
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class RemoteKey:
         self._was_asked = False
         self._failed: tuple[float, str] | None = None
         self._question: _Question | None = None
+        self._last: Sequence[bytes] = ()
 
     def keys(self) -> Sequence[bytes]:
         """Return the keys in use, newest first; whoever asks twice has the server asked again.
@@ -70,7 +72,12 @@ class RemoteKey:
         with self._lock:
             cached = () if self._was_asked else self._cached()
             self._was_asked = True
-            return cached or self._asked()
+            self._last = cached or self._asked()
+            return self._last
+
+    def at_hand(self) -> Sequence[bytes]:
+        """Return what was had last, also by a former run of this boot; nothing before."""
+        return self._last or self._cached()
 
     def _asked(self) -> Sequence[bytes]:
         now = self._uptime()

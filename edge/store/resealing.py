@@ -28,6 +28,8 @@ from edge.store.resident_rows import (
     bound_template,
 )
 from edge.store.resident_rows import migrating as residents_migrating
+from edge.store.way_rows import CREDENTIALS, FILE_OF_WAYS, WAYS, bound_way, renewed_way
+from edge.store.way_rows import migrating as ways_migrating
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,6 +56,7 @@ def reseal(folder: Path, keyring: Keyring) -> None:
             for path, schema, functions, renew in (
                 (folder / FILE_OF_RESIDENTS, RESIDENTS, residents_migrating(keyring), _renew_residents),
                 (folder / FILE_OF_CONSENTS, CONSENTS, consents_migrating(keyring), _renew_consents),
+                (folder / FILE_OF_WAYS, CREDENTIALS, ways_migrating(folder), _renew_ways),
                 (folder / FACE_BOOK_FILE, FACES, NO_FUNCTIONS, _renew_face_book),
             )
             if path.exists()
@@ -120,6 +123,19 @@ def _renew_consents(connection: sqlite3.Connection, keyring: Keyring) -> int:
             values = (fresh[4], mark or row[-1], row[0])
             connection.execute("UPDATE consents SET sealed = ?, mark = ? WHERE id = ?", values)
             count += 1
+    return count
+
+
+def _renew_ways(connection: sqlite3.Connection, keyring: Keyring) -> int:
+    """Do so for the marks of PINs and cards."""
+    count = 0
+    for name, table, columns in WAYS:
+        rows = connection.execute(f"SELECT {columns}, rowid FROM {table}").fetchall()  # noqa: S608
+        for *row, number in rows:
+            mark = renewed_way(keyring, bound_way(name, tuple(row[:-1])), row[-1])
+            if mark is not None:
+                connection.execute(f"UPDATE {table} SET bound = ? WHERE rowid = ?", (mark, number))  # noqa: S608
+                count += 1
     return count
 
 

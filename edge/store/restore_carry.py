@@ -9,19 +9,22 @@ nothing is restored until a person says that it may come back.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from edge.errors import StoreError
+from edge.errors import KeyUnavailable, StoreError
 from edge.store.consent_rows import CONSENTS
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
-from edge.store.credentials import CREDENTIALS, CREDENTIALS_FILE, PIN_KEY_FILE, CredentialStore
+from edge.store.credentials import CREDENTIALS_FILE, CredentialStore
 from edge.store.database import open_database, open_read_only, transaction
+from edge.store.key_source import keyring_of
+from edge.store.keyring import KEYS_FILE
 from edge.store.ledger import LEDGER, LEDGER_FILE
 from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
+from edge.store.way_rows import CREDENTIALS, PIN_KEY_FILE, WAYS, bind_way, bound_way, is_way_ours
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,8 +52,8 @@ class Revocable:
         return row[: self.names]
 
 
-CARDS = Revocable("sealed_cards", ("mark", "resident_id", "sealed"), 2)
-PINS = Revocable("pins", ("resident_id", "is_duress", "number", "digest"), 2)
+CARDS = Revocable("sealed_cards", ("mark", "resident_id", "sealed", "bound"), 2)
+PINS = Revocable("pins", ("resident_id", "is_duress", "number", "digest", "bound"), 2)
 
 
 @dataclass(slots=True)
@@ -151,10 +154,16 @@ def _credentials(old: Replaced, new: Path) -> None:
         old.unreadable.append(f"{PIN_KEY_FILE} (not the one of the backup: its cards cannot be compared)")
         return
     uses_query = "SELECT id, uses, until FROM pass_uses"
-    found = old.read(CREDENTIALS_FILE, CREDENTIALS, CARDS.select, PINS.select, uses_query)
+    are_bound = "SELECT 1 FROM pragma_table_info('pins') WHERE name = 'bound'"
+    told = old.read(CREDENTIALS_FILE, CREDENTIALS, are_bound, uses_query)
+    if told is None:
+        return
+    is_bound, uses = told
+    ways = [one.select if is_bound else one.select.replace(", bound ", ", NULL ") for one in (CARDS, PINS)]
+    found = old.read(CREDENTIALS_FILE, CREDENTIALS, *ways)
     if found is None:
         return
-    cards, pins, uses = found
+    cards, pins = found
     CredentialStore(new / CREDENTIALS_FILE).close()  # upgrades what an older facegate wrote
     count = (
         "INSERT INTO pass_uses VALUES (?, ?, ?)"
@@ -165,8 +174,46 @@ def _credentials(old: Replaced, new: Path) -> None:
         gone_pins = _keep_common(file, PINS, pins)
         with transaction(file):
             file.executemany(count, uses)
+        strangers = _bind_anew(old, new, file)
+    _tell(old, "PINs and cards that nobody shows to be this door's, to be given anew, of", strangers)
     _tell(old, "cards taken back since, of", [str(row[1]) for row in gone_cards])
     _tell(old, "PINs taken back since, of", [str(row[0]) for row in gone_pins])
+
+
+def _bind_anew(old: Replaced, new: Path, file: sqlite3.Connection) -> list[str]:
+    """Bind what came out of the old folder with the keys of the new one; return whose ways in had to go.
+
+    Where no key can be had now the door itself looks at its start.
+    """
+    gone: list[str] = []
+    if not (new / KEYS_FILE).exists():
+        return gone
+    with suppress(KeyUnavailable), closing(keyring_of(new)) as fresh, transaction(file):
+        for name, table, columns in WAYS:
+            for *row, mark, number in file.execute(f"SELECT {columns}, rowid FROM {table}").fetchall():  # noqa: S608
+                bound = bound_way(name, tuple(row))
+                if is_way_ours(fresh, bound, mark):
+                    continue
+                if _was_ours(old.folder, bound, mark):
+                    again = bind_way(fresh, bound)
+                    file.execute(f"UPDATE {table} SET bound = ? WHERE rowid = ?", (again, number))  # noqa: S608
+                else:
+                    file.execute(f"DELETE FROM {table} WHERE rowid = ?", (number,))  # noqa: S608
+                    gone.append(str(row[1]))
+    return gone
+
+
+def _was_ours(folder: Path, row: bytes, mark: bytes | None) -> bool:
+    """Return whether the replaced folder's own keys show that its door wrote a row."""
+    if not (folder / KEYS_FILE).exists():
+        return False
+    try:
+        with closing(keyring_of(folder)) as keyring:
+            return is_way_ours(keyring, row, mark)
+    except KeyUnavailable:
+        raise
+    except StoreError:
+        return False
 
 
 def _same_secret(old: Path, new: Path) -> bool:

@@ -41,11 +41,19 @@ class SiteKey(Protocol):
         More than one while keys are being changed. Raises `StoreError` when there is none.
         """
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether they come over the network."""
+
+    def at_hand(self) -> Sequence[bytes]:
+        """Return the keys that can be had without asking the network, perhaps not the newest."""
+
 
 class KeyFile:
     """A key in a file, made when there is none. Keep it on another medium when you can."""
 
     protection = Message("panel.protection.obfuscation")
+    is_remote = False
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -55,6 +63,10 @@ class KeyFile:
         """Return the key in the file, and a staged one beside it."""
         staged = [file_key(self._staged)] if self._staged.exists() else []
         return [file_key(self._path), *staged]
+
+    def at_hand(self) -> Sequence[bytes]:
+        """Return the same."""
+        return self.keys()
 
     def stage(self) -> bytes:
         """Make the next key durable beside the current one and return it."""
@@ -81,6 +93,7 @@ class CredentialKey:
     """A key that systemd hands over in `$CREDENTIALS_DIRECTORY`, never written by us."""
 
     protection = Message("panel.protection.credential")
+    is_remote = False
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -104,13 +117,17 @@ class CredentialKey:
             )
         return keys
 
+    def at_hand(self) -> Sequence[bytes]:
+        """Return the same."""
+        return self.keys()
+
 
 class EitherKey:
     """Two sources of which one wrapped the keyring: used while the source is being changed."""
 
     def __init__(self, new: SiteKey, old: SiteKey) -> None:
         self._sources = new, old
-        self.protection = new.protection
+        self.protection, self.is_remote = new.protection, new.is_remote
 
     def keys(self) -> Sequence[bytes]:
         """Return the keys of both, the new one's first. Raises `KeyUnavailable` when neither has any."""
@@ -120,4 +137,12 @@ class EitherKey:
                 found += source.keys()
         if not found:
             raise KeyUnavailable("the key's source is being changed, and neither source gives a key")
+        return found
+
+    def at_hand(self) -> Sequence[bytes]:
+        """Return what both have at hand, the new one's first."""
+        found: list[bytes] = []
+        for source in self._sources:
+            with suppress(StoreError):
+                found += source.at_hand()
         return found

@@ -76,7 +76,10 @@ class EventPump:
         if self._origin is not None:
             self._require_hub(ack, self._origin)
         if ack.upto > (newest := self._outbox.newest()):
-            self.problem = f"the hub has event {ack.upto}, this journal ends at {newest}: it lost its end"
+            self.problem = (
+                f"the hub has event {ack.upto}, this journal ends at {newest}: it lost its end, or an older"
+                " copy of the folder was put back"
+            )
             raise SyncError(self.problem)
         if self._window.hub_stored(ack.upto, now):
             self._progress()

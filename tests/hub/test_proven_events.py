@@ -1,13 +1,17 @@
 """Whose events these are: a broker without keys invents none, drops none unseen, and moves none."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.domain import EventDraft
 from edge.errors import SyncError
+from edge.store.chain import Link, Stamp, forge
+from edge.store.ids import uuid7
 from edge.wire.proof import ACK_PURPOSE, EVENTS_PURPOSE, BatchHead
 from facegate_hub.events import EventSink
 from facegate_hub.tables import DOUBTS, EVENTS, METADATA, STREAMS, open_tables
@@ -228,3 +232,52 @@ def test_whatever_a_broker_mixes_in_what_the_door_sent_is_what_is_stored(tmp_pat
     with engine.connect() as connection:
         assert connection.execute(sa.select(STREAMS.c.upto)).scalars().all() == [6]
     engine.dispose()
+
+
+def again(entries, kept, count, boot="after"):
+    """Return what a door writes whose folder was put back as it was after `kept` entries."""
+    first = json.loads(entries[0])
+    link = Link(kept, json.loads(entries[kept - 1])["hash"])
+    found = list(entries[:kept])
+    for n in range(count):
+        at = datetime(2026, 4, 1, 8, n, tzinfo=UTC)
+        draft = EventDraft("door.forced", at, float(n))
+        row = forge(draft, uuid7(at), Stamp(first["stream"], boot, "synced", first["door"]), link)
+        link = Link(row.seq, row.hash)
+        found.append(row.envelope)
+    return found
+
+
+def kept(engine):
+    """Return (stream, seq) of all alarms of a door that is forced."""
+    query = sa.select(EVENTS.c.stream, EVENTS.c.seq).where(EVENTS.c.kind == "door.forced")
+    with engine.connect() as connection:
+        return sorted(tuple(row) for row in connection.execute(query))
+
+
+def test_an_older_folder_put_back_is_noticed_and_what_happens_then_is_not_lost(engine):
+    entries, hub = chain("front", 6), sink(engine)
+    stream = json.loads(entries[0])["stream"]
+    assert send(hub, pack(entries)) == 6
+    back = again(entries, 3, 4)  # entries 4 to 7, of which the hub has seen others up to 6
+    for _ in range(2):
+        assert send(hub, pack(back[2:5]), done=2) == 6, "a door asks again until its numbers have caught up"
+    assert doubts(engine) == ["back"]
+    assert [seq for _, seq in kept(engine)] == [4, 5]
+    assert all(name.startswith(f"{stream}~") for name, _ in kept(engine))
+    assert send(hub, pack(back[2:]), done=2) == 7
+    assert sorted(seq for _, seq in kept(engine)) == [4, 5, 6, 7]
+    assert doubts(engine) == ["back", "link"]
+    twice = again(entries, 3, 2, boot="once more")
+    assert send(hub, pack(twice[3:]), done=3) == 7
+    assert sorted(seq for _, seq in kept(engine)) == [4, 4, 5, 5, 6, 7]
+
+
+def test_nobody_without_the_door_s_key_puts_its_journal_back(engine):
+    entries, hub = chain("front", 4), sink(engine)
+    send(hub, pack(entries))
+    back = again(entries, 2, 2)
+    with pytest.raises(SyncError):
+        hub.store("front", pack(back[2:]), 2, proof(pack(back[2:]), by=notary("side").identity))
+    assert kept(engine) == []
+    assert "back" not in doubts(engine)

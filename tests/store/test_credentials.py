@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.errors import StoreError
-from edge.store.credentials import KEEP_USES, PIN_KEY_FILE, CredentialStore, PinRow
+from edge.store.credentials import KEEP_USES, CredentialStore, PinRow
+from edge.store.way_rows import PIN_KEY_FILE
 from tests.store.traces import found_in, text_traces
 
 UNTIL = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

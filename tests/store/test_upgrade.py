@@ -16,10 +16,11 @@ from edge.domain import Resident
 from edge.errors import StoreError
 from edge.store.consent_rows import CONSENTS
 from edge.store.consents import ConsentLedger
-from edge.store.credentials import CREDENTIALS, CredentialStore
+from edge.store.credentials import CredentialStore
 from edge.store.database import open_database, open_read_only
 from edge.store.resident_rows import RECORD, RESIDENTS, opened_text
 from edge.store.residents import ResidentStore
+from edge.store.way_rows import CREDENTIALS
 from tests.store.traces import found_in, text_traces
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

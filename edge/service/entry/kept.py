@@ -17,9 +17,10 @@ from edge.policy.desk import Register
 from edge.policy.modes import Mode, ModeState
 from edge.policy.passes import pass_public_key
 from edge.policy.pin import PinBook, PinEntry
-from edge.store.credentials import CREDENTIALS_FILE, PASS_KEY_FILE, PIN_KEY_FILE, CredentialStore
+from edge.store.credentials import CREDENTIALS_FILE, PASS_KEY_FILE, CredentialStore
 from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.sealer import file_key
+from edge.store.way_rows import PIN_KEY_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,9 +44,9 @@ class Credentials:
     """The credential file, opened when first needed and again after it failed. Any thread.
 
     While it cannot be read PINs and cards answer as last read, and before that not at all. `report` gets
-    the data of a `health.credentials` event when that begins and when it is over. `take` raises
-    `StoreError` while the file cannot be used. A card that hangs counts as one that fails: it is asked
-    aside.
+    the data of a `health.credentials` event when that begins and when it is over, and when rows turn out to
+    be somebody else's. `take` raises `StoreError` while the file cannot be used. A card that hangs counts as
+    one that fails: it is asked aside.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Credentials:
         self._register: Register | None = None
         self._report = report
         self._problem = ""
+        self._edited: tuple[str, ...] = ()
         self._aside = Aside("credentials")
         self._damage: StoreDamaged | None = None
         self._again_at = 0.0
@@ -83,6 +85,7 @@ class Credentials:
             self._tell(str(error))
         else:
             self._tell("")
+            self._tell_edited()
         nothing = Register(PinBook(bytes(32)), {}, self._pass_keys, is_known=False)
         return self._register or nothing
 
@@ -99,6 +102,14 @@ class Credentials:
         way_out = f"restore {CREDENTIALS_FILE} and {PIN_KEY_FILE} from a backup, together"
         told = {"state": "unreadable", "error": problem[:200], "answer": answer, "way_out": way_out}
         self._report(told)
+
+    def _tell_edited(self) -> None:
+        """Say once whose PINs and cards somebody else wrote: they count for nothing."""
+        edited = () if self._store is None else self._store.edited
+        if edited != self._edited:
+            people = {"edited": ", ".join(edited)[:200]} if edited else {}
+            self._report({"state": "edited" if edited else "ok", **people})
+        self._edited = edited
 
     def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
         """Count one use of a pass; see `CredentialStore.take`."""
