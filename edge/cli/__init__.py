@@ -43,6 +43,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "enrol": ("edge.cli.enrol:enrol", "Add, list and remove residents' faces."),
     "consent": ("edge.cli.consent.group:consent", "Record, list and withdraw consents to face matching."),
     "panel": ("edge.cli.panel:panel", "Serve the web page: enrol, look, withdraw."),
+    "account": (
+        "edge.cli.account:account",
+        "Who may log in to the page; the way back in without a password.",
+    ),
     "events": ("edge.cli.events:events", "Show, follow and verify the door journal."),
     "explain": ("edge.cli.explain:explain", "Tell why the door did what it did, with every number."),
     "pass": ("edge.cli.passes:passes", "Make and check signed visitor passes."),

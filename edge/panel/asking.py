@@ -18,7 +18,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from edge.errors import FacegateError
+from edge.errors import FacegateError, StoreError
 from edge.panel.forms import FormAgain, FormTrouble
 from edge.web.accounts import Role
 from edge.web.between import COOKIE, SESSION_HEADER
@@ -184,7 +184,7 @@ def view(
     """
 
     async def endpoint(request: Request) -> Response:
-        session = office.sessions.get(request.cookies.get(COOKIE)) or office.sessions.begin()
+        session = await run_in_threadpool(_session_of, request, office)
         ask = Ask(request, office, session)
         if (refusal := _refused_entry(ask, roles)) is not None:
             if refusal.status_code == HTTPStatus.FORBIDDEN:
@@ -204,6 +204,22 @@ def view(
         return await run_in_threadpool(_acting, act, ask, again)
 
     return endpoint
+
+
+def _session_of(request: Request, office: Office) -> LoginSession:
+    """Return the browser's session: a new one where there is none or its account changed since."""
+    session = office.sessions.get(request.cookies.get(COOKIE)) or office.sessions.begin()
+    if not session.user or _is_account_unchanged(session, office):
+        return session
+    office.sessions.end(session.token)
+    return office.sessions.begin()
+
+
+def _is_account_unchanged(session: LoginSession, office: Office) -> bool:
+    try:
+        return office.desk.accounts.is_unchanged(session.user, session.mark)
+    except StoreError:  # a failing card must not shut out the one who is looking what is wrong with it
+        return True
 
 
 def _refused_entry(ask: Ask, roles: frozenset[Role] | None) -> Response | None:

@@ -67,7 +67,7 @@ def first(ask: Ask) -> Response:
         return ask.page("first.html", 403, wrong=ask.say("wrong_code"))
     ask.office.logins.succeeded(ask.address)
     ask.desk.tell(Kind.PANEL_CLAIMED, by=name, address=ask.address)
-    return _enter(ask, name, Role.INSTALLER)
+    return _enter(ask, name, Role.INSTALLER, ask.desk.accounts.mark(name))
 
 
 def login(ask: Ask) -> Response:
@@ -79,13 +79,14 @@ def login(ask: Ask) -> Response:
     if (waiting := _waiting(ask)) is not None:
         return ask.page("login.html", 429, wrong=waiting)
     name = ask.form.get("name", "")[:64]
+    mark = ask.desk.accounts.mark(name)  # before the check: a change in between ends the session at once
     role = ask.desk.accounts.check(name, ask.form.get("password", ""))
     if role is None:
         _tell_failed(ask)
         return ask.page("login.html", 403, wrong=ask.say("wrong_login"))
     ask.office.logins.succeeded(ask.address)
     ask.desk.note(Kind.PANEL_LOGIN, by=name, role=role.value, address=ask.address)
-    return _enter(ask, name, role)
+    return _enter(ask, name, role, mark)
 
 
 def logout(ask: Ask) -> Response:
@@ -134,7 +135,14 @@ def _change_account(ask: Ask, name: str) -> None:
         ask.desk.tell(Kind.PANEL_ACCOUNT_CHANGED, by=ask.session.user, account=name, role=role)
     if before is not None:
         ask.office.undo.keep(ask.session.user, before)
-    if name != ask.session.user:
+    _end_sessions(ask, name)
+
+
+def _end_sessions(ask: Ask, name: str) -> None:
+    """End the sessions of an account that changed, but the one in which its owner changed it."""
+    if name == ask.session.user:
+        ask.session.mark = ask.desk.accounts.mark(name)
+    else:
         ask.office.sessions.end_all(name)
 
 
@@ -144,8 +152,7 @@ def _put_account_back(ask: Ask) -> None:
         raise PanelRefused(message("error.nothing_to_undo"))
     ask.desk.accounts.put_back(row)
     ask.desk.tell(Kind.PANEL_ACCOUNT_CHANGED, by=ask.session.user, account=row.name, role=row.role)
-    if row.name != ask.session.user:
-        ask.office.sessions.end_all(row.name)
+    _end_sessions(ask, row.name)
 
 
 def _tell_failed(ask: Ask, **more: str) -> None:
@@ -159,8 +166,8 @@ def _waiting(ask: Ask) -> str | None:
     return ask.say("wait", seconds=math.ceil(seconds)) if seconds > 0 else None
 
 
-def _enter(ask: Ask, name: str, role: Role) -> Response:
+def _enter(ask: Ask, name: str, role: Role, mark: bytes) -> Response:
     """Begin a session of somebody's own: the token from before the login is worth nothing."""
     ask.office.sessions.end(ask.session.token)
-    ask.session = ask.office.sessions.begin(name, role)
+    ask.session = ask.office.sessions.begin(name, role, mark)
     return ask.to("/")

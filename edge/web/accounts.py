@@ -71,12 +71,17 @@ class AccountRow(NamedTuple):
 class Accounts:
     """The accounts of one door, in one file. Any thread.
 
-    While there is none, `first_code` is what the device prints; it dies with the first account.
+    The file may also be changed by a command on the machine while the page is served.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = SharedDatabase(path, ACCOUNTS)
-        self.first_code = None if self.all() else new_code()
+        self._first_code = new_code()
+
+    @property
+    def first_code(self) -> str | None:
+        """What the device prints while there is no account; None from the first one on, whoever made it."""
+        return None if self.all() else self._first_code
 
     def all(self) -> dict[str, Role]:
         """Return every account's role."""
@@ -94,7 +99,6 @@ class Accounts:
         if wanted is None or not hmac.compare_digest(given.encode(), wanted.replace("-", "").encode()):
             return False
         self.put(name, Role.INSTALLER, password)
-        self.first_code = None
         return True
 
     def put(self, name: str, role: Role, password: str) -> None:
@@ -122,6 +126,15 @@ class Accounts:
             sql = "SELECT name, role, salt, digest FROM accounts WHERE name = ?"
             row = connection.execute(sql, (name,)).fetchone()
         return None if row is None else AccountRow(*row)
+
+    def is_unchanged(self, name: str, since: bytes) -> bool:
+        """Return whether `name` has the password and the role it had when `mark` gave `since`."""
+        return hmac.compare_digest(self.mark(name), since)
+
+    def mark(self, name: str) -> bytes:
+        """Return what changes with an account's password and role; empty for an account that is not there."""
+        row = self.kept(name)
+        return b"" if row is None else hashlib.sha256(row.role.encode() + row.salt).digest()
 
     def put_back(self, row: AccountRow) -> None:
         """Store an account as it was, with its former password and role."""

@@ -28,6 +28,8 @@ class LoginSession:
     used: float
     user: str = ""
     role: Role | None = None
+    mark: bytes = b""
+    """What the account was like at the login; see `Accounts.mark`."""
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     news: Message | None = None
     """What came of the last form, told once, at the top of the next page."""
@@ -54,10 +56,10 @@ class Sessions:
             session.used = now
             return session
 
-    def begin(self, user: str = "", role: Role | None = None) -> LoginSession:
+    def begin(self, user: str = "", role: Role | None = None, mark: bytes = b"") -> LoginSession:
         """Return a new session; a login always gets a new token."""
         now = self._clock.monotonic()
-        session = LoginSession(secrets.token_urlsafe(32), now, now, user, role)
+        session = LoginSession(secrets.token_urlsafe(32), now, now, user, role, mark)
         with self._lock:
             self._open[session.token] = session
             while len(self._open) > MOST_SESSIONS:

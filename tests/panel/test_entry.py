@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import closing
 from urllib.parse import urlencode
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from edge.errors import PanelRefused
 from edge.panel.app import PAGES
 from edge.runtime.clock import ManualClock
-from edge.web.accounts import Role
+from edge.web.accounts import ACCOUNTS_FILE, Accounts, Role
 from edge.web.logins import LoginGuard
 from edge.web.sessions import IDLE_SECONDS, LONGEST_SECONDS, MOST_SESSIONS, Sessions
 from tests.panel.office import PASSWORD
@@ -308,3 +309,20 @@ def test_the_language_follows_the_browser_and_the_choice(panel):
     assert "首次启动" in browser.get("/first", headers={"Accept-Language": "zh-CN,zh;q=0.9"}).text
     browser.get("/language/zh")
     assert "首次启动" in browser.get("/first").text
+
+
+def test_an_account_changed_on_the_machine_ends_its_sessions_but_not_others(panel, tmp_path):
+    ines, sam = panel.logged_in(), panel.logged_in("sam", Role.STAFF)
+    with closing(Accounts(next(tmp_path.rglob(ACCOUNTS_FILE)))) as command:
+        command.put("sam", Role.STAFF, "another password")
+
+    assert sam.get("/residents").url.path == "/login"
+    assert ines.get("/residents").status_code == 200
+
+
+def test_who_changes_their_own_password_stays_and_is_logged_out_elsewhere(panel):
+    here, there = panel.logged_in(), panel.logged_in()
+    here.post("/accounts", name="ines", role="installer", password="another password")
+
+    assert here.get("/residents").status_code == 200
+    assert there.get("/residents").url.path == "/login"

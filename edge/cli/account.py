@@ -1,0 +1,106 @@
+"""`facegate account`: who may log in to the door's page, for whoever has the board itself."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.cli.data_dir import data_option
+from edge.errors import StoreError
+from edge.web.accounts import ACCOUNTS_FILE, Accounts, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from edge.events import Kind
+
+
+@click.group()
+def account() -> None:
+    """Show, make, change and remove accounts of the door's page.
+
+    The way back in when a password is forgotten. It needs no login: whoever may write the
+    door's data folder has the door anyway. The running page follows at once.
+
+    Example: facegate account list
+    """
+
+
+@account.command("list")
+@data_option
+def list_accounts(data: Path) -> None:
+    """Show every account and its role; never a password.
+
+    Example: facegate account list
+    """
+    with _accounts(data) as accounts:
+        for name, role in accounts.all().items():
+            click.echo(f"{role:<9}  {name}")
+        if not accounts.all():
+            click.echo("no account yet: the page shows how to make the first one", err=True)
+
+
+@account.command("set")
+@click.argument("name")
+@click.option("--role", type=click.Choice([role.value for role in Role]), help="Needed for a new account.")
+@data_option
+def set_(name: str, role: str | None, data: Path) -> None:
+    """Give NAME a new password, which is asked for, and a role; make the account when there is none.
+
+    Example: facegate account set ines --role installer
+    """
+    from edge.events import Kind
+
+    with _accounts(data) as accounts:
+        known = accounts.all().get(name)
+        if role is None and known is None:
+            raise StoreError(
+                f"{name}: there is no such account; facegate account list shows them, --role makes one"
+            )
+        password = click.prompt("password", hide_input=True, confirmation_prompt=True)
+        wanted = known if role is None else Role(role)
+        assert wanted is not None  # noqa: S101 - refused above
+        accounts.put(name, wanted, password)
+    _tell(data, Kind.PANEL_ACCOUNT_CHANGED, account=name, role=wanted.value)
+    click.echo(f"{name}: {wanted}, with the new password; whoever was logged in as {name} is logged out")
+
+
+@account.command()
+@click.argument("name")
+@data_option
+def remove(name: str, data: Path) -> None:
+    """Remove NAME's account. The last installer's stays: nobody could look after the door.
+
+    Example: facegate account remove ines
+    """
+    from edge.events import Kind
+
+    with _accounts(data) as accounts:
+        if name not in accounts.all():
+            raise StoreError(f"{name}: there is no such account; facegate account list shows them")
+        accounts.remove(name)
+    _tell(data, Kind.PANEL_ACCOUNT_REMOVED, account=name)
+    click.echo(f"{name}: removed")
+
+
+@contextmanager
+def _accounts(data: Path) -> Iterator[Accounts]:
+    path = data / ACCOUNTS_FILE
+    if not path.exists():
+        raise StoreError(
+            f"{path}: there is no such file; switch the page on ([panel] enabled) and start the door once"
+        )
+    with closing(Accounts(path)) as accounts:
+        yield accounts
+
+
+def _tell(data: Path, kind: Kind, **values: str) -> None:
+    from edge.cli.door_files import Notes
+    from edge.domain import EventDraft
+    from edge.runtime.clock import SystemClock
+
+    with closing(Notes(data)) as notes:
+        notes.record(EventDraft.now(SystemClock(), kind, {"by": "command line", **values}))
