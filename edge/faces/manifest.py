@@ -83,7 +83,8 @@ class Model(Artefact):
     """A network: what goes in, what comes out, and how its file is made ready.
 
     `role` is `detector`, `embedder` or `liveness`. `prepare` names a recipe of
-    `edge.faces.prepare`. `default`: installed when no name is given. `strengthens`: a door works
+    `edge.faces.prepare`. `known_as` is the start of the SHA-256 of an earlier file that gave the same
+    embeddings bit for bit. `default`: installed when no name is given. `strengthens`: a door works
     without it, less well; its absence is a warning, not a failure. `dim` is the embedding's
     length and `aligner` the name of its chip (embedders only). `centre` is subtracted from each
     unit embedding, which is then made unit again; empty means it is left alone. `calibration` is
@@ -93,6 +94,7 @@ class Model(Artefact):
 
     role: str = ""
     prepare: str = "none"
+    known_as: str = ""
     default: bool = False
     strengthens: bool = False
     input: str = ""
@@ -125,10 +127,10 @@ class Model(Artefact):
     def model_id(self) -> str:
         """Network, weights, preparation, aligner, how it is fed and centre in one name.
 
-        It holds the start of the installed file's SHA-256, so it changes with anything that
-        changes an embedding and is the same on every machine.
+        It holds the start of the installed file's SHA-256 (or of an earlier file's that gave the same
+        embeddings), so it changes with anything that changes an embedding and is the same on every machine.
         """
-        parts = [self.name, self.sha256[:12], self.aligner]
+        parts = [self.name, self.known_as or self.sha256[:12], self.aligner]
         fed = (self.colour, self.layout, self.subtract, self.divide)
         if fed != ("rgb", "nchw", 0.0, 1.0):
             parts.append(f"{self.colour}-{self.layout}-{self.subtract:g}-{self.divide:g}")

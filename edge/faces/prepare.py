@@ -13,6 +13,7 @@ import numpy as np
 
 from edge.errors import InstallError
 from edge.extras import way_to_install
+from edge.faces.vector_graph import fill_blocks, spell_out_prelus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +68,7 @@ def _sface(source: bytes) -> bytes:
 
     model = _dequantised(source)
     shrink(model)
+    spell_out_prelus(model)
     return _serialised(model)
 
 
@@ -75,7 +77,17 @@ def _minifasnet(source: bytes) -> bytes:
     from edge.faces.liveness.minifasnet import minifasnet_graph  # noqa: PLC0415
     from edge.faces.liveness.pth import read_tensors  # noqa: PLC0415
 
-    return _serialised(minifasnet_graph(read_tensors(source)))
+    return _vectors(minifasnet_graph(read_tensors(source)))
+
+
+def _faceplugin(source: bytes) -> bytes:
+    return _vectors(_dequantised(source))
+
+
+def _vectors(model: Any) -> bytes:
+    fill_blocks(model)
+    spell_out_prelus(model)
+    return _serialised(model)
 
 
 def _dlib(source: bytes) -> bytes:
@@ -90,6 +102,7 @@ RECIPES: dict[str, Callable[[bytes], bytes]] = {
     "yunet": _yunet,
     "sface": _sface,
     "minifasnet": _minifasnet,
+    "faceplugin": _faceplugin,
 }
 
 

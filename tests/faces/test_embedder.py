@@ -96,13 +96,18 @@ def test_a_network_of_another_length_is_refused() -> None:
 def test_what_changes_an_embedding_changes_the_model_id() -> None:
     ids = {
         SFACE.model_id,
-        replace(SFACE, sha256="0" * 64).model_id,
+        replace(SFACE, sha256="0" * 64, known_as="").model_id,
         replace(SFACE, aligner="dlib150").model_id,
         replace(SFACE, name="other").model_id,
         replace(SFACE, centre=(0.1, 0.0, 0.0, 0.0)).model_id,
         replace(SFACE, centre=(0.2, 0.0, 0.0, 0.0)).model_id,
     }
     assert len(ids) == 6
+
+
+def test_a_file_that_gives_the_same_embeddings_keeps_the_earlier_id() -> None:
+    earlier = replace(SFACE, known_as="")
+    assert replace(earlier, sha256="0" * 64, known_as=earlier.sha256[:12]).model_id == earlier.model_id
 
 
 def test_a_detector_is_not_an_embedder_and_an_unknown_name_is_none(tmp_path) -> None:

@@ -111,4 +111,5 @@ def test_the_original_stays_quantised_for_the_comparison() -> None:
 
 
 def test_every_recipe_that_reads_a_graph_has_a_tolerance() -> None:
-    assert {load_manifest().model(name).prepare for name in ("yunet", "sface")} == set(LARGEST_DIFFERENCE)
+    graphs = ("yunet", "sface", "faceplugin")
+    assert {load_manifest().model(name).prepare for name in graphs} == set(LARGEST_DIFFERENCE)
