@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 def clock(data: Path, confirm: bool) -> None:
     """Show the time that is certain at this door, and why; with --confirm put it right.
 
-    Whoever is bound to a time is judged by this machine's clock while it agrees with what is certain.
-    Nothing is erased, removed or taken for expired by a clock that has not proved itself.
+    Whoever is bound to a time is judged by this machine's clock while it agrees with what the door counts
+    itself. Nothing is erased, removed or unlocked for everybody by a clock that nobody stands behind:
+    network time, the property, or a person's --confirm.
 
     Example: facegate clock
     """
     from datetime import UTC, datetime
 
-    from edge.runtime.clock_trust import system_is_synchronised
     from edge.runtime.kept_time import CLOCK_FILE, read_kept
+    from edge.runtime.machine_time import system_is_synchronised
 
     now = datetime.now(UTC)
     if confirm:
@@ -52,10 +53,20 @@ def _told(kept: KeptTime, now: datetime) -> list[str]:
     lines.append(f"certain: not before {kept.floor:%Y-%m-%d %H:%M:%S} UTC")
     if kept.is_provisional:
         lines.append("  by one answer only: a later one may correct it during the first day of running")
+    if not kept.is_vouched:
+        lines.append(
+            "  nobody stands behind it, no network time so far: nothing is erased, and no door unlocked by "
+            "the hour for everybody; --confirm if this machine's time is right"
+        )
     ahead = now - kept.floor
+    if kept.disputed is not None:
+        lines.append(
+            f"the clock said {kept.disputed:%Y-%m-%d %H:%M} UTC against the door's own count: it is "
+            "disputed, however long it runs. Set it right, or --confirm if it is"
+        )
     if kept.leap is not None:
         left = timedelta(seconds=kept.leap.wanted_seconds - kept.leap.held_seconds)
-        lines.append(f"the clock is ahead by {ahead.days} days and has to run steadily for {left} more")
+        lines.append(f"{ahead.days} days later after a time without power: certain after {left} more")
     if ahead > FARTHEST_LEAP:
         lines.append(
             f"more than {FARTHEST_LEAP.days} days ahead is never believed by itself: --confirm if right"
@@ -68,19 +79,19 @@ def _told(kept: KeptTime, now: datetime) -> list[str]:
 def _confirm(data: Path, now: datetime) -> None:
     import time
     from contextlib import closing
-    from dataclasses import replace
 
     from edge.cli.door_files import Notes
     from edge.domain import EventDraft
     from edge.errors import StoreError
     from edge.events import Kind
-    from edge.runtime.kept_time import CLOCK_FILE, PROVISIONAL_SECONDS, read_kept, write_kept
+    from edge.runtime.kept_time import CLOCK_FILE, OwnTime, read_kept, write_kept
+    from edge.runtime.machine_time import boot_of
 
     before = read_kept(data / CLOCK_FILE)
     was = None if before.floor is None else before.floor.isoformat()
+    mono = time.monotonic()
     with closing(Notes(data)) as note:
-        note.record(EventDraft(Kind.CLOCK_CONFIRMED, now, time.monotonic(), data={"was": was}))
-    held = max(before.held_seconds, PROVISIONAL_SECONDS)
-    write_kept(data / CLOCK_FILE, replace(before, floor=now, held_seconds=held, leap=None))
+        note.record(EventDraft(Kind.CLOCK_CONFIRMED, now, mono, data={"was": was}))
+    write_kept(data / CLOCK_FILE, before.confirmed(now, OwnTime(now, mono, boot_of())))
     if read_kept(data / CLOCK_FILE).floor != now:
         raise StoreError(f"{data / CLOCK_FILE}: the confirmed time could not be kept; see the line above")

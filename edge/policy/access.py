@@ -110,20 +110,20 @@ class AccessRules:
         return self._refuse_by_validity(resident, at)
 
     def _refuse_by_validity(self, resident: Resident, at: datetime) -> AccessRefusal | None:
-        floor = self.trust.floor
-        is_believed = self.trust.believes(at)
-        # Only a time that is believed makes anybody expire; the floor has certainly passed.
-        passed = max(at, floor) if is_believed else floor
-        if resident.valid_until is not None and resident.valid_until <= passed:
-            rule = message("rule.valid_until", until=f"{resident.valid_until:%Y-%m-%d %H:%M} UTC")
+        floor, moments = self.trust.floor, self.trust.moments(at)
+        start, until = resident.valid_from, resident.valid_until
+        if until is not None and (until <= floor or (moments and until <= min(moments))):
+            rule = message("rule.valid_until", until=f"{until:%Y-%m-%d %H:%M} UTC")
             return AccessRefusal(Reason.CREDENTIAL_EXPIRED, rule)
-        has_begun = resident.valid_from is None or resident.valid_from <= floor
-        if not is_believed:
-            return self._refuse_without_time(is_bound=not has_begun or resident.valid_until is not None)
-        if resident.valid_from is not None and not has_begun and at < resident.valid_from:
-            rule = message("rule.valid_from", start=f"{resident.valid_from:%Y-%m-%d %H:%M} UTC")
+        has_begun = start is None or start <= floor
+        if not moments or (len(moments) > 1 and self.book.untrusted_clock is UntrustedClock.NOBODY):
+            return self._refuse_without_time(is_bound=not has_begun or until is not None)
+        if start is not None and not has_begun and max(moments) < start:
+            rule = message("rule.valid_from", start=f"{start:%Y-%m-%d %H:%M} UTC")
             return AccessRefusal(Reason.CREDENTIAL_NOT_YET_ACTIVE, rule)
-        return None
+        is_early = start is not None and not has_begun and min(moments) < start
+        is_late = until is not None and until <= max(moments)
+        return self._refuse_without_time(is_bound=True) if is_early or is_late else None
 
     def _refuse_without_time(self, *, is_bound: bool) -> AccessRefusal | None:
         if self.book.untrusted_clock is UntrustedClock.NOBODY:
@@ -141,7 +141,9 @@ class AccessRules:
         for level in levels:
             if self._is_open(level, at):
                 return level
-        if not self.trust.believes(at):
+        moments = self.trust.moments(at)
+        may_be_open = any(self.book.calendar.is_open(level.schedule, m) for level in levels for m in moments)
+        if not moments or may_be_open:
             return AccessRefusal(
                 Reason.CLOCK_UNTRUSTED, message("rule.clock_schedule", schedule=levels[0].schedule.name)
             )
@@ -150,12 +152,16 @@ class AccessRules:
         )
 
     def _may_be_open(self, schedule: Schedule, at: datetime) -> bool:
-        unknown = not self.trust.believes(at) and schedule != NEVER
-        return unknown or self.book.calendar.is_open(schedule, at)
+        moments = self.trust.moments(at)
+        unknown = not moments and schedule != NEVER
+        return unknown or any(self.book.calendar.is_open(schedule, one) for one in moments)
 
     def _is_open(self, level: Level, at: datetime) -> bool:
-        known = self.trust.believes(at) and self.book.calendar.is_open(level.schedule, at)
-        return level.schedule.is_always or known
+        """Return whether the level is open at every time that it may be."""
+        if level.schedule.is_always:
+            return True
+        moments = self.trust.moments(at)
+        return bool(moments) and all(self.book.calendar.is_open(level.schedule, one) for one in moments)
 
 
 def _refuse_method(groups: tuple[RightsGroup, ...], method: str) -> AccessRefusal | None:

@@ -44,17 +44,21 @@ class ModeState:
     until: datetime | None = None
     by: str = "configuration"
 
-    def at(self, moment: datetime, usual: Mode, *, is_trusted: bool) -> Mode:
-        """Return the mode at `moment`: `usual` once the time is up.
+    def at(self, moment: datetime, usual: Mode, trust: Trust) -> Mode:
+        """Return the mode at `moment` (UTC): `usual` once the time is up.
 
-        While the time is not known, a timed lock-down or evacuation stays and any other timed
-        mode ends: the clock can neither end an emergency nor keep a door open.
+        A timed lock-down or evacuation ends when its time is over at every time that it may be; any other
+        timed mode lasts only while somebody stands behind the clock: a clock can neither end an
+        emergency nor keep a door open.
         """
         if self.until is None:
             return self.mode
-        if not is_trusted:
-            return self.mode if self.mode in (Mode.LOCKED_DOWN, Mode.EVACUATION) else usual
-        return usual if moment >= self.until else self.mode
+        if self.mode in (Mode.LOCKED_DOWN, Mode.EVACUATION):
+            moments = trust.moments(moment)
+            is_over = bool(moments) and min(moments) >= self.until
+        else:
+            is_over = not trust.vouches(moment) or moment >= self.until
+        return usual if is_over else self.mode
 
 
 class DoorModes:
@@ -98,12 +102,12 @@ class DoorModes:
 
     def mode(self, at: datetime) -> Mode:
         """Return the mode in force at `at` (UTC)."""
-        return self.state.at(at, self._usual, is_trusted=self._trust.believes(at))
+        return self.state.at(at, self._usual, self._trust)
 
     def is_held_unlocked(self, at: datetime) -> bool:
         """Return whether the lock should be kept open at `at` (UTC); ask once a second.
 
-        While the clock is not trusted no schedule holds a door open.
+        No schedule holds a door open unless somebody stands behind the clock: see `Trust.vouches`.
         """
         mode = self.mode(at)
         if mode in (Mode.UNLOCKED, Mode.EVACUATION):
@@ -128,4 +132,4 @@ class DoorModes:
                 self._opened_by_first = self._first_at = None
 
     def _opening(self, at: datetime) -> Opening | None:
-        return self._calendar.opening(self._schedule, at) if self._trust.believes(at) else None
+        return self._calendar.opening(self._schedule, at) if self._trust.vouches(at) else None

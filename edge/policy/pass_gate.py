@@ -77,11 +77,14 @@ class PassGate:
             logger.error("a use of pass %s that opened nothing stays counted: %s", shown.id.hex(), error)  # noqa: TRY400
 
     def _refuse_by_time(self, shown: Pass, at: datetime) -> Reason | None:
-        if shown.valid_until <= max(at, self.rules.trust.floor):
+        floor, moments = self.rules.trust.floor, self.rules.trust.moments(at)
+        if shown.valid_until <= max(min(moments, default=floor), floor):
             return Reason.CREDENTIAL_EXPIRED
-        if not self.rules.trust.believes(at):
+        if not moments or shown.valid_until <= max(moments):
             return Reason.CLOCK_UNTRUSTED
-        return Reason.CREDENTIAL_NOT_YET_ACTIVE if at < shown.valid_from else None
+        if max(moments) < shown.valid_from:
+            return Reason.CREDENTIAL_NOT_YET_ACTIVE
+        return Reason.CLOCK_UNTRUSTED if min(moments) < shown.valid_from else None
 
     def _refuse_by_place(self, shown: Pass, at: datetime) -> Reason | None:
         is_welcome = shown.opens(self.rules.door_id) and self.rules.is_current(shown.host_id, at)

@@ -80,7 +80,10 @@ class _Doubt:
 
     floor: datetime = EPOCH
 
-    def believes(self, at: datetime) -> bool:  # noqa: ARG002 - the protocol's
+    def moments(self, at: datetime) -> tuple[datetime, ...]:  # noqa: ARG002 - the protocol's
+        return ()
+
+    def vouches(self, at: datetime) -> bool:  # noqa: ARG002 - the protocol's
         return False
 
 

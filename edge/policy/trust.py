@@ -18,12 +18,7 @@ SLACK = timedelta(seconds=10)
 10 s a week that IEC 60839-11-1 allows a door's clock."""
 
 MAX_STEP = timedelta(hours=1)
-"""A running, synchronised clock that leaps further than this against the monotonic one was set by
-somebody. Longer than any leap second or smear; UTC knows no summer time."""
-
-REANCHOR_SECONDS = 86_400.0
-"""How long leaps are measured from one reference, so that many small ones are not free either. A
-board's crystal drifts seconds in that time, not minutes."""
+"""What is asked about is near the last look at the clock: a frame is seconds old."""
 
 
 class Trust(Protocol):
@@ -33,8 +28,19 @@ class Trust(Protocol):
     def floor(self) -> datetime:
         """The true time is not before this (UTC)."""
 
-    def believes(self, at: datetime) -> bool:
-        """Return whether `at` (UTC) may be used to open a door for somebody bound to a time."""
+    def moments(self, at: datetime) -> tuple[datetime, ...]:
+        """Return every time that it may be when the clock says `at` (UTC), `at` first; empty: not known.
+
+        Who is bound to a time may pass when they may at each of them.
+        """
+
+    def vouches(self, at: datetime) -> bool:
+        """Return whether `at` (UTC) may hold a door unlocked for everybody."""
+
+
+def is_certain(trust: Trust, at: datetime) -> bool:
+    """Return whether it can be no other time than `at` (UTC)."""
+    return trust.moments(at) == (at,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,71 +49,47 @@ class Believe:
 
     floor: datetime = EPOCH
 
-    def believes(self, at: datetime) -> bool:
+    def moments(self, at: datetime) -> tuple[datetime, ...]:
+        """Return any time that is not before the floor."""
+        return (at,) if at >= self.floor else ()
+
+    def vouches(self, at: datetime) -> bool:
         """Return True for any time not before the floor."""
         return at >= self.floor
 
 
 class ClockGuard:
-    """Watches the clock of a running door. Any thread.
+    """What was seen last of the clock of a running door. Any thread."""
 
-    `floor` is the latest trusted time of earlier runs. `trusted_states` are those of
-    `DoorEvent.clock` that count: add `restored` where a battery-backed clock is fitted.
-    """
-
-    def __init__(
-        self,
-        floor: datetime = EPOCH,
-        trusted_states: frozenset[str] = frozenset({"synced"}),
-    ) -> None:
-        self._floor = floor
-        self._trusted_states = trusted_states
+    def __init__(self, floor: datetime = EPOCH) -> None:
         self._lock = threading.Lock()
-        self._is_trusted = False
-        self._anchor: tuple[datetime, float] | None = None
-        self._last: datetime | None = None
+        self._floor = floor
+        self._seen: tuple[datetime, ...] = ()
+        self._is_vouched = False
 
     @property
     def floor(self) -> datetime:
-        """The latest time that was ever trusted, UTC."""
+        """The true time is not before this (UTC)."""
         with self._lock:
             return self._floor
 
-    def observe(self, at: datetime, mono: float, state: str) -> bool:
-        """Take one tick (UTC, monotonic seconds, `synced|restored|unknown`); return whether it is trusted.
-
-        Call it once a second. Distrust after a leap ends when the clock is back where it should
-        be, by `accept`, or with a restart.
-        """
+    def observe(self, floor: datetime | None, moments: tuple[datetime, ...], *, is_vouched: bool) -> None:
+        """Take what is known now; call it once a second. See `Trust` for the three."""
         with self._lock:
-            self._is_trusted = state in self._trusted_states and self._is_plausible(at, mono)
-            if self._is_trusted:
-                self._believe(at, mono)
-            return self._is_trusted
+            self._floor = floor or EPOCH
+            self._seen = moments
+            self._is_vouched = is_vouched
 
-    def believes(self, at: datetime) -> bool:
-        """Return whether `at` (UTC) may be used to open a door for somebody bound to a time."""
+    def moments(self, at: datetime) -> tuple[datetime, ...]:
+        """Return every time that it may be when the clock says `at` (UTC), `at` first; empty: not known."""
         with self._lock:
-            near = self._last is not None and abs(at - self._last) <= MAX_STEP
-            return self._is_trusted and near and at >= self._floor - SLACK
+            seen = self._seen
+        if not seen or not -SLACK <= at - seen[0] <= MAX_STEP:
+            return ()
+        return at, *(other + (at - seen[0]) for other in seen[1:])
 
-    def accept(self, at: datetime, mono: float) -> None:
-        """Take `at` for the truth, whatever was believed before: a person has checked it."""
+    def vouches(self, at: datetime) -> bool:
+        """Return whether `at` (UTC) may hold a door unlocked for everybody."""
         with self._lock:
-            self._floor = at
-            self._anchor, self._last = (at, mono), at
-            self._is_trusted = True
-
-    def _believe(self, at: datetime, mono: float) -> None:
-        self._last = at
-        self._floor = max(self._floor, at)
-        if self._anchor is None or mono - self._anchor[1] >= REANCHOR_SECONDS:
-            self._anchor = at, mono
-
-    def _is_plausible(self, at: datetime, mono: float) -> bool:
-        if at < self._floor - SLACK:
-            return False
-        if self._anchor is None:
-            return True
-        then, then_mono = self._anchor
-        return abs((at - then) - timedelta(seconds=mono - then_mono)) <= MAX_STEP
+            is_vouched = self._is_vouched
+        return is_vouched and bool(self.moments(at))

@@ -36,11 +36,32 @@ class Leap:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnTime:
+    """The door's own count of one run of the board (`boot`): `at` (UTC) was at `mono` seconds of that run.
+
+    `is_network` tells whether network, property or a person stood behind it, else a battery alone.
+    `is_sound` is False where it began on a clock that was disputed before.
+    """
+
+    at: datetime
+    mono: float
+    boot: str
+    is_network: bool = False
+    is_sound: bool = True
+
+    def now(self, mono: float) -> datetime:
+        """Return what the count says at these monotonic seconds (UTC)."""
+        return self.at + timedelta(seconds=mono - self.mono)
+
+
+@dataclass(frozen=True, slots=True)
 class KeptTime:
     """`floor` (UTC) has certainly passed; `held_seconds` is how long the clock agreed with it.
 
     `ran_seconds` counts every run of the door. `before` is where the floor would be without what a
     clock that jumped ahead while the door ran has made of it, `doubt_seconds` how long that is in doubt.
+    `own` is the door's own count, `disputed` what a clock said last (UTC) that contradicts it. `is_vouched`
+    tells whether network, property or a person ever stood behind this time.
     """
 
     floor: datetime | None = None
@@ -49,11 +70,19 @@ class KeptTime:
     leap: Leap | None = None
     before: datetime | None = None
     doubt_seconds: float = 0.0
+    own: OwnTime | None = None
+    disputed: datetime | None = None
+    is_vouched: bool = False
 
     @property
     def is_provisional(self) -> bool:
         """True while the floor stands on one answer alone."""
         return self.held_seconds < PROVISIONAL_SECONDS
+
+    def confirmed(self, now: datetime, own: OwnTime) -> KeptTime:
+        """Return what is known once somebody said that it is `now` (UTC), whatever was known before."""
+        held = max(self.held_seconds, PROVISIONAL_SECONDS)
+        return KeptTime(now, held, self.ran_seconds, own=own, is_vouched=True)
 
     def after(self, elapsed: float, drift: float) -> KeptTime:
         """Return what is known `elapsed` seconds of running later, by a crystal that may be `drift` fast."""
@@ -73,15 +102,29 @@ class KeptTime:
 def read_kept(file: Path) -> KeptTime:
     """Return what was kept; nothing known when there is no file or it cannot be read (which is logged).
 
-    A file of one line, as earlier versions wrote it, is a floor that was proved.
+    See `try_to_read`.
+    """
+    kept = try_to_read(file)
+    if kept is None:
+        logger.warning("%s: the last trusted time cannot be read", file)
+    return kept or KeptTime()
+
+
+def try_to_read(file: Path) -> KeptTime | None:
+    """Return what was kept, or None when the card does not give it now: a later look may find it.
+
+    Nothing is known when there is no file, or one with something else in it, which is logged.
+    A file of one line, as earlier versions wrote it, is a floor that was proved; one without the line
+    `vouched` was, too.
     """
     try:
-        lines = file.read_text(encoding="ascii").split("\n")
-        return _parse(lines)
+        return _parse(file.read_text(encoding="ascii").split("\n"))
     except FileNotFoundError:
         return KeptTime()
-    except (OSError, ValueError, IndexError) as error:
-        logger.warning("%s: the last trusted time cannot be read (%s); it is written anew", file, error)
+    except OSError:
+        return None
+    except (ValueError, IndexError) as error:
+        logger.warning("%s: the last trusted time is damaged (%s); it is written anew", file, error)
         return KeptTime()
 
 
@@ -94,6 +137,13 @@ def write_kept(file: Path, kept: KeptTime) -> None:
         lines.append(f"leap {leap.at.isoformat()} {leap.held_seconds:.0f} {leap.wanted_seconds:.0f}")
     if kept.before is not None:
         lines.append(f"before {kept.before.isoformat()} {kept.doubt_seconds:.0f}")
+    if kept.own is not None and kept.own.boot:
+        own = kept.own
+        sound = f"{own.is_network:d} {own.is_sound:d}"
+        lines.append(f"own {own.at.isoformat()} {own.mono:.3f} {own.boot} {sound}")
+    if kept.disputed is not None:
+        lines.append(f"disputed {kept.disputed.isoformat()}")
+    lines.append(f"vouched {kept.is_vouched:d}")
     try:
         write_whole(file, ("\n".join(lines) + "\n").encode("ascii"))
     except OSError as error:
@@ -120,8 +170,25 @@ def _parse(lines: list[str]) -> KeptTime:
         at, was_held, wanted = named["leap"]
         leap = Leap(_utc(at), float(was_held), float(wanted))
     before, doubt = named.get("before", (None, 0.0))
-    kept = KeptTime(floor, held if floor is not None else 0.0, ran, leap)
-    return kept if before is None else replace(kept, before=_utc(before), doubt_seconds=float(doubt))
+    (disputed,) = named.get("disputed", (None,))
+    return KeptTime(
+        floor,
+        held if floor is not None else 0.0,
+        ran,
+        leap,
+        None if before is None else _utc(before),
+        float(doubt),
+        _own(named.get("own")),
+        None if disputed is None else _utc(disputed),
+        is_vouched=named.get("vouched", ["1"]) == ["1"] and floor is not None,
+    )
+
+
+def _own(words: list[str] | None) -> OwnTime | None:
+    if words is None:
+        return None
+    at, mono, boot, is_network, is_sound = words
+    return OwnTime(_utc(at), float(mono), boot, is_network == "1", is_sound == "1")
 
 
 def _utc(text: str) -> datetime:

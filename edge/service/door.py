@@ -122,8 +122,13 @@ class DoorService:
         self._exit = EXIT_OK
         self._data = data
         self._clock = around.clock
-        has_rtc = self._settings.access.has_rtc
-        self._time = TrustedTime(self._clock, data / CLOCK_FILE, around.is_synchronised, has_rtc=has_rtc)
+        self._time = TrustedTime(
+            self._clock,
+            data / CLOCK_FILE,
+            around.is_synchronised,
+            has_rtc=self._settings.access.has_rtc,
+            boot=around.boot,
+        )
         self._environ = environ
         self._notifier = Notifier(environ)
         self._sharing: Sharing | None = None

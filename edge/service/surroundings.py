@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge.camera.source import camera_opener
 from edge.runtime.clock import SystemClock
-from edge.runtime.clock_trust import system_is_synchronised
+from edge.runtime.machine_time import boot_of, system_is_synchronised
 from edge.service.parts import make_lock
 from edge.service.recognition.recogniser import open_models
 
@@ -27,8 +27,8 @@ TAKE_SECONDS = 0.5
 class Surroundings:
     """The machine that a door runs on; a simulated one hands in what it is made of.
 
-    `is_synchronised` asks whether NTP has set the clock; `open_models` raises `ModelMissing` or
-    `ModelCorrupt`; every pause of the door is a wait for `stopping`.
+    `is_synchronised` asks whether NTP has set the clock, `boot` names this run of the machine;
+    `open_models` raises `ModelMissing` or `ModelCorrupt`; every pause of the door is a wait for `stopping`.
     """
 
     clock: Clock = field(default_factory=SystemClock)
@@ -38,3 +38,4 @@ class Surroundings:
     make_lock: LockMaker = make_lock
     stopping: threading.Event = field(default_factory=threading.Event)
     take_seconds: float = TAKE_SECONDS
+    boot: str = field(default_factory=boot_of)

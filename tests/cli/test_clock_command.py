@@ -51,7 +51,7 @@ def test_a_floor_in_the_future_is_shown_and_put_right(tmp_path, now):
 def test_a_leap_says_what_it_waits_for(tmp_path, now):
     leap = Leap(now, 3600.0, 7200.0)
     write_kept(tmp_path / "clock-floor", KeptTime(now - timedelta(days=30), 9e9, 0.0, leap))
-    assert "ahead by 30 days and has to run steadily for 1:00:00 more" in run(tmp_path)
+    assert "30 days later after a time without power: certain after 1:00:00 more" in run(tmp_path)
 
 
 def test_one_too_far_ahead_asks_for_a_person(tmp_path, now):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,24 @@ class Doubt:
     def __init__(self, floor: datetime = EPOCH) -> None:
         self.floor = floor
 
-    def believes(self, at: datetime) -> bool:
+    def moments(self, at: datetime) -> tuple[datetime, ...]:
+        return ()
+
+    def vouches(self, at: datetime) -> bool:
+        return False
+
+
+class Dispute:
+    """A clock that the door's own count contradicts by `apart`."""
+
+    def __init__(self, apart: timedelta, floor: datetime = EPOCH) -> None:
+        self.floor = floor
+        self.apart = apart
+
+    def moments(self, at: datetime) -> tuple[datetime, ...]:
+        return at, at + self.apart
+
+    def vouches(self, at: datetime) -> bool:
         return False
 
 
@@ -185,6 +203,43 @@ class TestWithoutTheTime:
         assert (answer.reason, str(answer.rule)) == (Reason.CLOCK_UNTRUSTED, "untrusted_clock = nobody")
 
 
+class TestDisputedTime:
+    """The clock says one time, the door's own count another: what holds at both counts."""
+
+    @pytest.mark.parametrize(("hours", "reason"), [(3, Reason.GRANTED), (12, Reason.CLOCK_UNTRUSTED)])
+    def test_hours_count_where_they_are_open_at_both(self, hours, reason):
+        gate = rules(book=book(Level("resident", schedule=OFFICE)), trust=Dispute(timedelta(hours=hours)))
+        assert gate.authorise("anna", MONDAY_NOON, "face").reason is reason
+
+    def test_hours_that_are_closed_at_both_are_closed(self):
+        gate = rules(book=book(Level("resident", schedule=OFFICE)), trust=Dispute(timedelta(hours=1)))
+        answer = gate.authorise("anna", MONDAY_NOON + timedelta(hours=10), "face")
+        assert answer.reason is Reason.OUT_OF_TIME_RANGE
+
+    @pytest.mark.parametrize(
+        ("days", "reason"),
+        [(200, Reason.GRANTED), (60, Reason.CLOCK_UNTRUSTED), (-1, Reason.CREDENTIAL_EXPIRED)],
+    )
+    def test_a_tenant_comes_in_who_is_valid_at_both(self, days, reason):
+        tenant = replace(ANNA, valid_until=MONDAY_NOON + timedelta(days=days))
+        gate = rules(tenant, trust=Dispute(timedelta(days=90), MONDAY_NOON - timedelta(days=2)))
+        assert gate.authorise("anna", MONDAY_NOON, "face").reason is reason
+
+    @pytest.mark.parametrize(
+        ("days", "reason"),
+        [(-1, Reason.GRANTED), (60, Reason.CLOCK_UNTRUSTED), (91, Reason.CREDENTIAL_NOT_YET_ACTIVE)],
+    )
+    def test_who_moves_in_later_is_judged_by_both(self, days, reason):
+        coming = replace(ANNA, valid_from=MONDAY_NOON + timedelta(days=days))
+        gate = rules(coming, trust=Dispute(timedelta(days=90), MONDAY_NOON - timedelta(days=2)))
+        assert gate.authorise("anna", MONDAY_NOON, "face").reason is reason
+
+    def test_a_strict_site_lets_nobody_in(self):
+        strict = book(Level("resident"), untrusted_clock=UntrustedClock.NOBODY)
+        answer = rules(book=strict, trust=Dispute(timedelta(hours=3))).authorise("anna", MONDAY_NOON, "face")
+        assert answer.reason is Reason.CLOCK_UNTRUSTED
+
+
 SPANS = (
     st.tuples(st.integers(0, 1439), st.integers(1, 1440))
     .filter(lambda p: p[0] != p[1])
@@ -201,6 +256,8 @@ DOORS = st.sets(st.sampled_from(("gate", "garage", "*")), min_size=1).map(frozen
 METHODS = st.sets(st.sampled_from(("face", "pin", "*")), min_size=1).map(frozenset)
 TIMES = st.integers(-2880, 2880).map(lambda minutes: MONDAY_NOON + timedelta(minutes=minutes))
 
+APART = st.integers(-2880, 2880).map(lambda minutes: timedelta(minutes=minutes))
+
 
 @st.composite
 def sites(draw):
@@ -216,18 +273,32 @@ def sites(draw):
     return RuleBook(Calendar(ZoneInfo("UTC")), levels, groups, off, untrusted_clock=clock)
 
 
+def slow_time(site: RuleBook, person: Resident, at: datetime, trust) -> Reason | None:
+    """Restate what the time says against a person."""
+    times = trust.moments(at)
+    floor, start, until = trust.floor, person.valid_from, person.valid_until
+    if until and (until <= floor or (times and all(until <= one for one in times))):
+        return Reason.CREDENTIAL_EXPIRED
+    begun = start is None or start <= floor
+    sure = len(times) == 1
+    if not sure and site.untrusted_clock == "nobody":
+        return Reason.CLOCK_UNTRUSTED
+    if not times and (until or not begun):
+        return Reason.CLOCK_UNTRUSTED
+    if times and not begun and all(one < start for one in times):
+        return Reason.CREDENTIAL_NOT_YET_ACTIVE
+    if any((until and until <= one) or (not begun and one < start) for one in times):
+        return Reason.CLOCK_UNTRUSTED
+    return None
+
+
 def slow_answer(site: RuleBook, person: Resident, at: datetime, method: str, trust) -> Reason:
     """Restate the rules one after the other, in the order the documentation gives them."""
     if person.id in site.disabled:
         return Reason.CREDENTIAL_MANUAL_DISABLE
-    sure = trust.believes(at)
-    if person.valid_until and person.valid_until <= (max(at, trust.floor) if sure else trust.floor):
-        return Reason.CREDENTIAL_EXPIRED
-    begun = person.valid_from is None or person.valid_from <= trust.floor
-    if not sure and (site.untrusted_clock == "nobody" or person.valid_until or not begun):
-        return Reason.CLOCK_UNTRUSTED
-    if sure and person.valid_from and person.valid_from > max(at, trust.floor):
-        return Reason.CREDENTIAL_NOT_YET_ACTIVE
+    times = trust.moments(at)
+    if refusal := slow_time(site, person, at, trust):
+        return refusal
     mine = [g for g in site.groups.values() if g.name in person.access_levels or person.id in g.members]
     if method == "face" and any(g.needs_pin_with_face for g in mine):
         return Reason.SECOND_FACTOR_REQUIRED
@@ -242,10 +313,12 @@ def slow_answer(site: RuleBook, person: Resident, at: datetime, method: str, tru
         return Reason.GRANTED
     if not here:
         return Reason.NO_ACCESS_RIGHTS
-    if not sure:
+    if not times:
         return Reason.CLOCK_UNTRUSTED
-    is_open = any(site.calendar.is_open(level.schedule, at) for level in here)
-    return Reason.GRANTED if is_open else Reason.OUT_OF_TIME_RANGE
+    opened = [[site.calendar.is_open(level.schedule, one) for one in times] for level in here]
+    if any(all(answers) for answers in opened):
+        return Reason.GRANTED
+    return Reason.CLOCK_UNTRUSTED if any(map(any, opened)) else Reason.OUT_OF_TIME_RANGE
 
 
 @settings(max_examples=200, deadline=None)
@@ -255,7 +328,7 @@ def slow_answer(site: RuleBook, person: Resident, at: datetime, method: str, tru
     validity=st.tuples(st.none() | TIMES, st.none() | TIMES),
     at=TIMES,
     method=st.sampled_from(("face", "face+pin", "pin", "card")),
-    trust=st.one_of(st.builds(Believe), TIMES.map(Doubt)),
+    trust=st.one_of(st.builds(Believe), TIMES.map(Doubt), st.builds(Dispute, APART, TIMES)),
 )
 def test_rules_agree_with_a_slow_restatement(site, names, validity, at, method, trust):
     person = Resident("anna", "Anna", names, *validity)

@@ -15,14 +15,18 @@ HOUR = timedelta(hours=1)
 
 
 class Trust:
-    """A clock whose trustworthiness can be switched."""
+    """A clock whose trustworthiness can be switched: known, and somebody stands behind it."""
 
     def __init__(self) -> None:
         self.floor = datetime(1970, 1, 1, tzinfo=UTC)
         self.is_sure = True
+        self.is_vouched = True
 
-    def believes(self, at: datetime) -> bool:
-        return self.is_sure
+    def moments(self, at: datetime) -> tuple[datetime, ...]:
+        return (at,) if self.is_sure else ()
+
+    def vouches(self, at: datetime) -> bool:
+        return self.is_sure and self.is_vouched
 
 
 def door(usual: Mode = Mode.NORMAL, trust=None) -> DoorModes:
@@ -109,6 +113,29 @@ def test_no_schedule_holds_a_door_open_while_the_time_is_not_known():
     assert not modes.is_held_unlocked(NOON)
     trust.is_sure = True
     assert modes.is_held_unlocked(NOON)
+
+
+@pytest.mark.parametrize("mode", [Mode.SCHEDULED, Mode.FIRST_PERSON_IN])
+def test_a_clock_that_nobody_stands_behind_unlocks_for_nobody_and_ends_an_emergency(mode):
+    trust = Trust()
+    modes = door(mode, trust)
+    trust.is_vouched = False
+    modes.note_entry(NOON)
+    assert not modes.is_held_unlocked(NOON)
+    modes.set(ModeState(Mode.UNLOCKED, until=NOON + HOUR))
+    assert not modes.is_held_unlocked(NOON)
+    modes.set(ModeState(Mode.LOCKED_DOWN, until=NOON + HOUR))
+    assert modes.mode(NOON) is Mode.LOCKED_DOWN
+    assert modes.mode(NOON + HOUR) is mode
+
+
+def test_an_emergency_outlasts_the_later_of_two_times_that_contradict():
+    trust = Trust()
+    modes = door(trust=trust)
+    trust.moments = lambda at: (at, at - 3 * HOUR)
+    modes.set(ModeState(Mode.LOCKED_DOWN, until=NOON))
+    assert modes.mode(NOON + 2 * HOUR) is Mode.LOCKED_DOWN
+    assert modes.mode(NOON + 3 * HOUR) is Mode.NORMAL
 
 
 @pytest.mark.parametrize("mode", list(Mode))

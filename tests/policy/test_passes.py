@@ -171,8 +171,19 @@ class MemoryLedger:
 class Doubt:
     floor = EPOCH
 
-    def believes(self, at: datetime) -> bool:
+    def moments(self, at: datetime) -> tuple[datetime, ...]:
+        return ()
+
+    def vouches(self, at: datetime) -> bool:
         return False
+
+
+class Dispute(Doubt):
+    def __init__(self, apart: timedelta) -> None:
+        self.apart = apart
+
+    def moments(self, at: datetime) -> tuple[datetime, ...]:
+        return at, at + self.apart
 
 
 def gate(trust=None, door="gate", **book) -> PassGate:
@@ -227,6 +238,13 @@ class TestGate:
         answer = PassGate(gate().rules, Full()).authorise(PASS, NOON)
         assert answer.reason is Reason.AUTHENTICATION_UNAVAILABLE
         assert "disk full" in str(answer.rule)
+
+    def test_a_disputed_time_must_be_within_the_pass_either_way(self):
+        inside, outside = Dispute(timedelta(minutes=1)), Dispute(timedelta(days=9))
+        assert gate(inside).authorise(PASS, NOON).reason is Reason.GRANTED
+        assert gate(outside).authorise(PASS, NOON).reason is Reason.CLOCK_UNTRUSTED
+        both = gate(Dispute(timedelta(days=1))).authorise(PASS, PASS.valid_until)
+        assert both.reason is Reason.CREDENTIAL_EXPIRED
 
     def test_without_the_time_a_pass_waits_and_an_expired_one_stays_expired(self):
         assert gate(Doubt()).authorise(PASS, NOON).reason is Reason.CLOCK_UNTRUSTED

@@ -49,7 +49,7 @@ class Door:
     def __init__(self) -> None:
         self.clock = ManualClock(NOW)
         self.trust = ClockGuard()
-        self.trust.observe(NOW, 0.0, "synced")
+        self.trust.observe(None, (NOW,), is_vouched=True)
         people = [
             Resident("anna", "Anna"),
             Resident("early", "Early", valid_from=NOW + DAY),
@@ -96,7 +96,7 @@ class Door:
         return self
 
     def doubt(self) -> Door:
-        self.trust.observe(NOW - DAY, 1.0, "synced")
+        self.trust.observe(NOW, (), is_vouched=False)
         return self
 
     def shut(self) -> Door:

@@ -119,6 +119,20 @@ def test_a_clock_that_cannot_be_right_is_red(site, floor, light):
     assert site.look()["clock"].light in (light, Light.GREEN if light is Light.AMBER else light)
 
 
+@pytest.mark.parametrize(
+    ("kept", "name"),
+    [
+        (KeptTime(NOW, disputed=NOW, is_vouched=True), "checkup.clock_disputed"),
+        (KeptTime(NOW), "checkup.clock_unconfirmed"),
+    ],
+)
+def test_a_clock_that_nobody_stands_behind_is_told_with_the_way_out(site, kept, name):
+    write_kept(site.data / CLOCK_FILE, kept)
+    found = site.look()["clock"]
+    assert found.what.id == name
+    assert "facegate clock --confirm" in str(found.way_out)
+
+
 def test_a_broker_that_nobody_answers_for_is_red_and_events_are_kept(site):
     """The address stands in the words."""
     port = free_port()

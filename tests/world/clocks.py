@@ -35,6 +35,8 @@ class WorldClock:
         """How far the door's wall clock is ahead of the true time."""
         self.is_synchronised = True
         self.kill_in: int | None = None
+        self.runs = 1
+        """How often the board was switched on."""
 
     def monotonic(self) -> float:
         self._looked_at()

@@ -78,6 +78,7 @@ class WorldDoor:
             new_lock,
             Stopping(),  # type: ignore[arg-type]
             take_seconds=0.0,
+            boot=f"run-{clock.runs}",
         )
         self._stack = ExitStack()
         service = DoorService(self._settings, self.data, {"RUNTIME_DIRECTORY": str(self.memory)}, around)

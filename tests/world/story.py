@@ -175,6 +175,7 @@ class World:
         shutil.rmtree(self.door.memory)
         self.door.memory.mkdir()
         self.clock.advance(seconds)
+        self.clock.runs += 1
 
     def abandon(self) -> None:
         """Let go of everything: the story is over."""

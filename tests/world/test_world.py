@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.io.card import library
 from tests.world.__main__ import ROOT
 
@@ -17,6 +19,23 @@ def test_fifty_simulated_worlds_keep_the_promises():
     words = ["--seeds", "50", "--acts", "6", "--seed", str(FIRST_SEED)]
     done = subprocess.run(
         [sys.executable, "-m", "tests.world", *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+WRONG_CLOCKS = (6280, 6381, 6412, 7073, 7107, 7161, 7201, 7393)
+"""Stories in which a clock that was wrong for days unlocked a door, erased a face or kept a guest out."""
+
+
+@pytest.mark.parametrize("seed", WRONG_CLOCKS)
+def test_a_clock_that_is_wrong_for_days_breaks_no_promise(seed):
+    library()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.world", "--seeds", "1", "--seed", str(seed)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 

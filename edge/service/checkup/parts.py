@@ -17,8 +17,9 @@ from edge.faces.liveness.load import WAY_TO_THE_PAIR, best_set
 from edge.faces.manifest import load_manifest
 from edge.faces.weights import checked
 from edge.findings import CheckupFinding, amber, green, red
-from edge.runtime.clock_trust import FARTHEST_LEAP, system_is_synchronised
+from edge.runtime.clock_trust import FARTHEST_LEAP
 from edge.runtime.kept_time import CLOCK_FILE, read_kept
+from edge.runtime.machine_time import system_is_synchronised
 from edge.site.lives import WARNING, door_until
 
 if TYPE_CHECKING:
@@ -147,6 +148,10 @@ def clock(data: Path, now: datetime) -> CheckupFinding:
         return red("clock", "behind", **shown, floor=f"{kept.floor:%Y-%m-%d %H:%M}", command=CONFIRM)
     if kept.floor is not None and now - kept.floor > FARTHEST_LEAP:
         return red("clock", "ahead", **shown, floor=f"{kept.floor:%Y-%m-%d %H:%M}", command=CONFIRM)
+    if kept.disputed is not None:
+        return red("clock", "disputed", **shown, command=CONFIRM)
+    if kept.floor is not None and not kept.is_vouched:
+        return amber("clock", "unconfirmed", **shown, command=CONFIRM)
     if not system_is_synchronised():
         return amber("clock", "unsynchronised", **shown, command=CONFIRM)
     return green("clock", "fine", **shown)

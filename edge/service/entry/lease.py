@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.aside import Aside, TooSlow
 from edge.errors import StoreError
+from edge.policy.trust import is_certain
 from edge.store.roster import SqliteRoster
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class RosterLease:
     def ended(self) -> datetime | None:
         """When the lease ended; None while it holds."""
         now = self._clock.now()
-        if self._confirmed is None or not self._trust.believes(now):
+        if self._confirmed is None or not is_certain(self._trust, now):
             return None
         if self._heard_at is not None and self._since(self._heard_at) < self._lease:
             return None

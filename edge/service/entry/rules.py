@@ -101,8 +101,7 @@ class DoorRules:
         self._time = time
         self._events = events
         self.credentials = Credentials(data, decode_keys(settings.access.pass_keys), self._credentials_health)
-        states = {"synced", "restored"} if settings.access.has_rtc else {"synced"}
-        self._guard = ClockGuard(time.floor or EPOCH, frozenset(states))
+        self._guard = ClockGuard(time.floor or EPOCH)
         self._began = load_book(settings, lambda what: logger.error("%s: %s", settings.access.rules, what))
         self._lease = self._leased(store)
         find = self._lease.find if self._lease is not None else KnownResidents(store).find
@@ -200,12 +199,9 @@ class DoorRules:
         return book.calendar, usual, book.passback, book.lockout
 
     def _look_at_clock(self, now: datetime) -> None:
-        mono = self._clock.monotonic()
         self._time.checkpoint()
         self._take_signed_time(now)
-        is_believed = self._guard.observe(now, mono, str(self._time.trust()))
-        if not is_believed and self._time.vouches():
-            self._guard.accept(now, mono)
+        self._guard.observe(self._time.floor, self._time.moments, is_vouched=self._time.is_vouched)
         news = self._clock_news.look(self._time) if self._is_begun else None
         if news is not None:
             self._note(Kind.HEALTH_CLOCK, news)
