@@ -16,7 +16,6 @@ from edge.domain import OperatingPoint
 from edge.matcher.choice import AUTO, choose
 from edge.matcher.gallery import LiveGallery
 from edge.matcher.matcher import Matcher
-from edge.matcher.search import SearchVerdict
 from edge.words import Message
 
 if TYPE_CHECKING:
@@ -62,8 +61,8 @@ class Adapter:
         """Return one answer per row of (Q, D) float32 `probes`."""
         self.asked += len(probes)
         return [
-            (number(m.resident_id), m.similarity, number(m.runner_up_id), m.runner_up_similarity)
-            for m in self.matcher.identify_batch(probes)
+            (number(best), similarity, number(other), runner_up)
+            for best, similarity, other, runner_up in self.matcher.identify_batch(probes)
         ]
 
     def add(self, rows: NDArray[np.float32], identity: int) -> None:
@@ -83,13 +82,10 @@ class Decide(Adapter):
         """Return one answer per row of (Q, D) float32 `probes`."""
         self.asked += len(probes)
         return [
-            (
-                NOBODY if found.outcome is SearchVerdict.STRANGER else number(found.resident_id),
-                found.at_most,
-                NOBODY,
-                found.others_at_most,
+            (number(resident_id), at_most, NOBODY, others_at_most)
+            for _, resident_id, _, at_most, others_at_most in self.matcher.decide_batch(
+                probes, THRESHOLD, MARGIN
             )
-            for found in self.matcher.decide_batch(probes, THRESHOLD, MARGIN)
         ]
 
 
