@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import StoreError
@@ -10,7 +11,7 @@ from edge.store.keyring import BOUND_WAYS
 from edge.store.way_rows import bind_way, bound_way, is_way_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from edge.store.keyring import Keyring
 
@@ -25,13 +26,23 @@ MOST_PROVEN = 20_000
 class BoundWays:
     """Tells the PINs and cards that this door wrote from others. Any thread.
 
-    `edited` is whose rows were last found to be somebody else's.
+    `open_keyring` is called when the first row is looked at or bound: a door without PINs and cards has no
+    keys to wait for. `edited` is whose rows were last found to be somebody else's.
     """
 
-    def __init__(self, keyring: Keyring) -> None:
-        self._keyring = keyring
+    def __init__(self, open_keyring: Callable[[], Keyring]) -> None:
+        self._open_keyring = open_keyring
+        self._opened: Keyring | None = None
+        self._opening = threading.Lock()
         self._proven: set[Row] = set()
         self._edited: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def _keyring(self) -> Keyring:
+        with self._opening:
+            if self._opened is None:
+                self._opened = self._open_keyring()
+            return self._opened
 
     @property
     def edited(self) -> tuple[str, ...]:
@@ -72,7 +83,9 @@ class BoundWays:
 
     def close(self) -> None:
         """Let go of the keys. Safe to call twice."""
-        self._keyring.close()
+        with self._opening:
+            if self._opened is not None:
+                self._opened.close()
 
 
 def _split(row: Row) -> tuple[str, Row]:

@@ -5,6 +5,7 @@ An I/O error alone proves neither: a card that stalls returns one and is well a 
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 def is_full(error: Exception, folder: Path) -> bool:
     """Return whether room is what is missing in `folder`: SQLite says so, or it failed and none is left."""
     code = _code(error)
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
     return code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_short(folder))
 
 

@@ -84,22 +84,18 @@ class CredentialStore:
 
     def __init__(self, path: Path, *, is_patient: bool = False) -> None:
         self._cards = CardSeal(file_key(path.with_name(PIN_KEY_FILE)))
-        self._ways = BoundWays(keyring_of(path.parent, is_patient=is_patient))
-        try:
-            self._file = SharedDatabase(
-                path,
-                CREDENTIALS,
-                what="the credentials",
-                functions=migrating(path.parent),
-                after_mending=(),
-                begins_anew=False,  # an empty file would make every PIN a wrong one
-                is_patient=is_patient,
-            )
-            with suppress(StoreUnavailable):
-                self._file.check()
-        except BaseException:
-            self._ways.close()
-            raise
+        self._ways = BoundWays(lambda: keyring_of(path.parent, is_patient=is_patient))
+        self._file = SharedDatabase(
+            path,
+            CREDENTIALS,
+            what="the credentials",
+            functions=migrating(path.parent),
+            after_mending=(),
+            begins_anew=False,  # an empty file would make every PIN a wrong one
+            is_patient=is_patient,
+        )
+        with suppress(StoreUnavailable):
+            self._file.check()
 
     @property
     def problem(self) -> str | None:

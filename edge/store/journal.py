@@ -15,9 +15,11 @@ from edge.errors import JournalUnavailable, StoreDamaged, StoreError, StoreUnava
 from edge.events import Kind
 from edge.store.card import is_damage, is_full, leaves_usable
 from edge.store.chain import GENESIS, ChainRow, Link, Stamp, forge, to_event
-from edge.store.database import damage_of, open_database, quarantine, transaction
+from edge.store.database import NO_FUNCTIONS, open_database, transaction
 from edge.store.ids import uuid7
+from edge.store.journal_salvage import salvage_journal
 from edge.store.reader import JOURNAL, JournalReader, last_given
+from edge.store.salvage import replace_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from edge.domain import DoorEvent
     from edge.store.retention import FreedSpace
+    from edge.store.salvage import Mended
 
 LOG = logging.getLogger(__name__)
 
@@ -39,9 +42,10 @@ class SqliteJournal:
     to one file.
 
     One commit with its fsync took 4.0 ms p50, 9.6 ms p99 (2,000 events, a busy two-core virtual machine).
-    After a failure the file is opened afresh by the next `append`. Bytes that are no database any more
-    are kept under another name (`quarantine`) once a fresh look says so, and a new stream begins,
-    whose first event says so. Raises `StoreError` when the file is foreign, newer or cannot be opened now.
+    After a failure the file is opened afresh by the next `append`. A damaged file is kept under another
+    name once a fresh look says so; its entries that can be read go on in a new one, and the next event says
+    so (`edge.store.journal_salvage`). Raises `StoreError` when the file is foreign, newer or cannot be
+    opened now.
     """
 
     def __init__(
@@ -174,19 +178,24 @@ class SqliteJournal:
             self._mend()
 
     def _mend(self) -> None:
-        """Open the file afresh; set it aside and begin anew when its bytes are damaged for good."""
+        """Open the file afresh; when its bytes are damaged for good, go on with what can be read of it."""
         self._drop()
-        damage = damage_of(self._path, JOURNAL)
-        if damage is not None:
-            try:
-                kept = quarantine(self._path, datetime.now(UTC))
-            except OSError as error:  # as in `salvage`: tried again when somebody asks again
-                said = f"{self._path}: damaged ({damage}), and cannot be mended now: {error}"
-                raise StoreUnavailable(said) from error
-            LOG.error("journal damaged (%s); kept as %s, a new one begins", damage, kept.name)
-            self._owe(Kind.JOURNAL_QUARANTINED, {"kept": kept.name, "error": damage[:200]})
+        done = self._salvaged()
+        if done is not None:
+            told = {"kept": done.kept, "error": done.why[:200], "rows": done.rows, "holes": done.holes}
+            self._owe(Kind.JOURNAL_QUARANTINED, told)
         self._open()
         self._pay()  # a new stream says first of all why it is new
+
+    def _salvaged(self) -> Mended | None:
+        """Put what can be read into a new file; where there is no room for that, begin an empty one."""
+        at = datetime.now(UTC)
+        try:
+            return salvage_journal(self._path, at)
+        except StoreUnavailable as error:
+            if not isinstance(error.__cause__, Exception) or not is_full(error.__cause__, self._path.parent):
+                raise
+            return replace_damaged(self._path, JOURNAL, NO_FUNCTIONS, lambda _: (0, 1), at)
 
     def _open(self) -> None:
         connection = open_database(self._path, JOURNAL)

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import StoreError, StoreUnavailable
+from edge.errors import KeyUnavailable, StoreError, StoreUnavailable
 from edge.store.residents import ResidentStore
 
 if TYPE_CHECKING:
@@ -62,7 +62,17 @@ def open_residents(path: Path, at: datetime) -> tuple[ResidentStore, Damage | No
 def _damage(store: ResidentStore, mended: Mended) -> Damage:
     kept = mended.file.with_name(mended.kept)
     try:
-        lost = set(store.sealer.people()) - set(store.last_enrolled())
+        lost = set(store.sealer.people()) - {who for who in store.last_enrolled() if _has_face(store, who)}
     except StoreError:
         lost = set()
     return Damage(mended.why, kept, tuple(sorted(lost)), mended.rows)
+
+
+def _has_face(store: ResidentStore, resident_id: str) -> bool:
+    """Return whether a face was saved whole, or may have been; half a row is none."""
+    try:
+        return bool(store.templates_of(resident_id))
+    except KeyUnavailable:
+        return True
+    except StoreError:
+        return False

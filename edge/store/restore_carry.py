@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from edge.errors import KeyUnavailable, StoreError
+from edge.errors import KeyUnavailable, StoreDamaged, StoreError
 from edge.store.consent_rows import CONSENTS
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
 from edge.store.credentials import CREDENTIALS_FILE, CredentialStore
@@ -72,6 +72,10 @@ class Replaced:
         """Return the rows of each query to an old database; None, and the file noted, when it cannot tell."""
         try:
             with closing(open_read_only(self.folder / name, schema, older=True)) as connection:
+                # A page may have lost its rows without any read failing: what was revoked would come back.
+                (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+                if found != "ok":
+                    raise StoreDamaged(f"damaged: {found}")
                 return [connection.execute(sql).fetchall() for sql in queries]
         except (StoreError, sqlite3.Error, OSError) as error:
             self.unreadable.append(f"{name} ({error})")

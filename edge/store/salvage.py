@@ -81,32 +81,54 @@ def mend(
     when the card does not let it be done now; a cut at any moment leaves the damaged file, or the
     complete new one.
     """
+
+    def fill(fresh: sqlite3.Connection) -> tuple[int, int]:
+        rows, holes = _copy_all(path, schema, fresh)
+        if not rows and not begins_anew:
+            raise StoreDamaged(f"{path}: the {schema.name} is damaged; restore or remove it")
+        for statement in after:
+            fresh.execute(statement)
+        return rows, holes
+
+    done = replace_damaged(path, schema, functions, fill, at or datetime.now(UTC))
+    if done is not None:
+        _news.append(done)
+    return done
+
+
+def replace_damaged(
+    path: Path,
+    schema: Schema,
+    functions: Mapping[str, Callable[..., str | bytes]],
+    fill: Callable[[sqlite3.Connection], tuple[int, int]],
+    at: datetime,
+) -> Mended | None:
+    """Set a damaged file aside, and a new one that `fill` has filled in its place; None when it is whole.
+
+    `fill` returns how many rows it took over, and how many places it could not. Raises what it raises,
+    and `StoreUnavailable` when the card does not let it be done now.
+    """
     with _alone(path.parent):
         damage = damage_of(path, schema)
         if damage is None:
+            _remove(path.with_name(path.name + SALVAGED))  # of a look that was wrong
             return None
         draft = path.with_name(f"{path.name}.salvaging")
         try:
             _remove(draft)
             with closing(open_database(draft, schema, functions=functions)) as fresh:
-                rows, holes = _copy_all(path, schema, fresh)
-                if not rows and not begins_anew:
-                    raise StoreDamaged(
-                        f"{path}: the {schema.name} is damaged ({damage}); restore or remove it"
-                    )
-                for statement in after:
-                    fresh.execute(statement)
+                rows, holes = fill(fresh)
             draft.replace(path.with_name(path.name + SALVAGED))
             sync_folder(path.parent)
-            kept = quarantine(path, at or datetime.now(UTC))
+            kept = quarantine(path, at)
             take_salvaged(path)
         except (OSError, sqlite3.Error) as error:
+            with suppress(OSError):
+                _remove(draft)
             said = f"{path}: damaged ({damage}), and cannot be mended now: {error}"
             raise StoreUnavailable(said) from error
-    done = Mended(path, damage, kept.name, rows, holes)
     LOG.critical("%s: %s; kept as %s, %d rows saved, %d holes", path, damage, kept.name, rows, holes)
-    _news.append(done)
-    return done
+    return Mended(path, damage, kept.name, rows, holes)
 
 
 @contextmanager
@@ -132,7 +154,7 @@ def _copy_all(path: Path, schema: Schema, fresh: sqlite3.Connection) -> tuple[in
             if old.execute("PRAGMA user_version").fetchone()[0] != schema.version:
                 return 0, 1
             for table in _tables(fresh):
-                found = _Table(old, table)
+                found = ReadableRows(old, table)
                 rows += _put(fresh, table, found)
                 holes += found.holes
     except sqlite3.DatabaseError as error:
@@ -147,7 +169,7 @@ def _tables(fresh: sqlite3.Connection) -> list[str]:
     return [row[0] for row in fresh.execute(sql)]
 
 
-def _put(fresh: sqlite3.Connection, table: str, found: _Table) -> int:
+def _put(fresh: sqlite3.Connection, table: str, found: ReadableRows) -> int:
     """Store the rows of one table; one that breaks a rule of the schema costs itself alone."""
     columns = len(fresh.execute(f"PRAGMA table_info({table})").fetchall())
     sql = f"INSERT OR REPLACE INTO {table} VALUES ({', '.join('?' * columns)})"  # noqa: S608 - our own names
@@ -163,7 +185,7 @@ def _put(fresh: sqlite3.Connection, table: str, found: _Table) -> int:
     return count
 
 
-class _Table:
+class ReadableRows:
     """The rows of a damaged table that can be read; `holes` counts the places that cannot."""
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
@@ -181,19 +203,28 @@ class _Table:
             after = self._place_to_go_on(after)
 
     def _place_to_go_on(self, after: int) -> int | None:
-        """Return after which row number to go on, always beyond `after`; None at the end."""
+        """Return after which row number to go on; None at the end."""
         with suppress(sqlite3.DatabaseError):
-            if self._next(after) is None:
+            found = self._next(after)
+            if found is None:
                 return None
+            if found > after:
+                return found - 1
         self.holes += 1
         found = self._beyond(max(after, 0)) if self.holes < MOST_HOLES else None
         return None if found is None or found - 1 <= after else found - 1
 
     def _rows(self, after: int) -> Iterator[tuple[Any, ...]]:
         """Give rows until there are no more, or one cannot be read."""
-        sql = f"SELECT rowid, * FROM {self._name} WHERE rowid > ? ORDER BY rowid"  # noqa: S608 - our own names
+        sql = f"SELECT rowid, * FROM {self._name} WHERE rowid >= ? ORDER BY rowid"  # noqa: S608 - our own names
         with suppress(sqlite3.DatabaseError):
-            yield from self._connection.execute(sql, (after,))
+            for row in self._connection.execute(sql, (after + 1,)):
+                after = row[0]
+                yield row
+            return
+        # The row after is read before a row is given: the last one before a hole has to be asked for alone.
+        with suppress(sqlite3.DatabaseError):
+            yield from self._connection.execute(f"{sql} LIMIT 1", (after + 1,))
 
     def _beyond(self, after: int) -> int | None:
         """Return the first row number behind a hole, None when nothing behind it can be read."""
@@ -222,8 +253,8 @@ class _Table:
             return None
 
     def _next(self, after: int) -> int | None:
-        sql = f"SELECT rowid, * FROM {self._name} WHERE rowid > ? ORDER BY rowid LIMIT 1"  # noqa: S608
-        row = self._connection.execute(sql, (after,)).fetchone()
+        sql = f"SELECT rowid, * FROM {self._name} WHERE rowid >= ? ORDER BY rowid LIMIT 1"  # noqa: S608
+        row = self._connection.execute(sql, (after + 1,)).fetchone()
         return None if row is None else int(row[0])
 
 

@@ -128,9 +128,9 @@ def is_way_ours(keyring: Keyring, row: bytes, mark: bytes | None) -> bool:
     given = mark if isinstance(mark, bytes) else b""
     if not keyring.is_ours(row, given[:MARK_BYTES], since=BOUND_WAYS):
         return False
-    if not keyring.is_remote or not keyring.binds(BOUND_WAYS) or not keyring.has_site_key:
-        return True
     try:
+        if not keyring.is_remote or not keyring.binds(BOUND_WAYS) or not keyring.has_site_key:
+            return True
         return _seals(keyring, given[MARK_BYTES:], row)
     except KeyUnavailable:
         return True

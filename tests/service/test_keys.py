@@ -12,7 +12,7 @@ from edge.errors import ConfigError
 from edge.service.keys import settle_key
 from edge.site.provision import Site
 from edge.store.key_source import KeySource, change_key, keyring_of, read_source, use_source
-from edge.store.remote_key import PAUSE_SECONDS
+from edge.store.remote_key import PAUSE_SECONDS, remote_key
 from edge.store.site_key import CREDENTIAL
 from facegate_hub.key_server import KeyCabinet
 from tests.hub.test_key_server import serving, source
@@ -100,6 +100,7 @@ def test_faces_wait_for_the_key_server_and_come_in_when_it_is_back(tmp_path):
             door.enrol("otto", 1)
             assert door.matched() == {"anna", "otto"}
 
+    remote_key.cache_clear()  # as in a process of another boot
     with closing(Door(folder)) as door:
         assert door.matched() == set()
         assert door.told[-1][1]["state"] == "unreadable"

@@ -201,17 +201,17 @@ def test_with_a_key_server_the_keys_on_the_card_are_not_enough(tmp_path):
         assert keys.seal(b"Anna", b"facegate record\0\0name\0anna")
         keys.begin_renewal()
         keys.settle_renewal()  # all rows are bound from here on
-    with closing(BoundWays(ring())) as ways:
+    with closing(BoundWays(ring)) as ways:
         anna, otto = (ways.bound("pins", row) for row in rows)
         assert ways.ours("pins", [anna, otto]) == [anna, otto]
     server.is_there = False
     mine = ("12", "otto", 0, b"c" * 32)
-    with closing(BoundWays(ring())) as thief:
+    with closing(BoundWays(ring)) as thief:
         with pytest.raises(KeyUnavailable):
             thief.bound("pins", mine)
         half = thief._keyring.bind(b'["pins","12","otto",0,"' + (b"c" * 32).hex().encode() + b'"]')
     forged = (*mine, half + otto[-1][32:])
-    with closing(BoundWays(ring())) as ways:
+    with closing(BoundWays(ring)) as ways:
         assert ways.ours("pins", [anna, forged, (*mine, None)]) == [anna, forged], "until the server answers"
         server.is_there = True
         assert ways.ours("pins", [anna, forged]) == [anna]

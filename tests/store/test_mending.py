@@ -46,6 +46,14 @@ def test_a_whole_store_is_left_alone(path):
         assert (ids(store), damage) == (PEOPLE, None)
 
 
+def opens(store, who):
+    """Return whether there is a face of somebody that opens, as a door looks at each one."""
+    try:
+        return bool(store.templates_of(who))
+    except StoreError:
+        return False
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_flipped_bytes_cost_the_store_never_the_start(path, seed):
     """Whatever page is hit: the file is kept, who can be read goes on, and the others are named."""
@@ -57,8 +65,7 @@ def test_flipped_bytes_cost_the_store_never_the_start(path, seed):
     store, damage = open_residents(path, AT)
     with closing(store):
         assert damage is not None
-        with_faces = {one.resident_id for one in store.templates("m1")}
-        assert set(ids(store)) >= with_faces
+        with_faces = {who for who in ids(store) if opens(store, who)}
         assert with_faces | set(damage.people) == set(PEOPLE)
         assert damage.kept.stat().st_size == len(bytes_)
         assert damage.kept.name == "residents.db.damaged-20260301T080000Z"

@@ -1,0 +1,175 @@
+"""Whatever of the replaced folder is damaged: a restore refuses, or what was taken back stays taken back."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from edge.cli.backup import all_databases, revocable_tables
+from edge.domain import Consent, Resident
+from edge.errors import StoreError
+from edge.store.backup import BackupWish, back_up
+from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
+from edge.store.credentials import CREDENTIALS_FILE, CredentialStore, PinRow
+from edge.store.ledger import LEDGER_FILE, SqliteLedger
+from edge.store.residents import ResidentStore
+from edge.store.restore import RestoreWish, restore
+from edge.store.way_rows import PIN_KEY_FILE
+from edge.web.accounts import ACCOUNTS_FILE, Accounts, Role
+from tests.store.drafts import filled
+from tests.store.test_backup import CHEAP, NOW, WORDS
+from tests.store.test_residents import template
+
+PAGE = 4096
+SOME = ("mei", "carl", "berta")
+"""Who stays as they are, so that a file has more than what was taken back."""
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory):
+    """A door's folder and a backup of it; since then each kind of right was taken back of somebody."""
+    folder = tmp_path_factory.mktemp("restore")
+    data = folder / "door"
+    data.mkdir()
+    (data / PIN_KEY_FILE).write_bytes(bytes(range(32)))
+    filled(data / "journal.db", 20).close()
+    people = ("anna", "otto", "gone", *SOME)
+    with (
+        closing(ResidentStore(data / "residents.db")) as store,
+        closing(ConsentLedger(data / CONSENTS_FILE)) as ledger,
+        closing(CredentialStore(data / CREDENTIALS_FILE)) as ways,
+        closing(Accounts(data / ACCOUNTS_FILE)) as accounts,
+        closing(SqliteLedger(data / LEDGER_FILE)) as commands,
+    ):
+        for number, who in enumerate(people):
+            store.put(Resident(who, who.title()), [template(who, number, consent_id=f"c-{who}")])
+            ledger.record(Consent(f"c-{who}", who, NOW, "2026-1", "zh", "door", "installer"))
+            ways.put_card(f"card-{who}", who)
+        ways.replace_pins([PinRow(str(number), who, False, b"x" * 32) for number, who in enumerate(people)])
+        for name in ("boss", "fired"):
+            accounts.put(name, Role.INSTALLER, "still my password")
+        wish = BackupWish("1", databases=all_databases(), cost=CHEAP)
+        back_up(data, folder / "backup", WORDS, NOW, wish)
+        ledger.withdraw("anna", NOW)
+        erase_face(store, "anna")
+        store.remove("gone")
+        ways.remove_card("card-otto")
+        ways.remove_pins("otto")
+        accounts.remove("fired")
+        commands.claim("cmd-1", NOW)
+    return folder
+
+
+def revived(data: Path) -> list[str]:
+    """Return what is in force that was taken back."""
+    found = []
+    with (
+        closing(ResidentStore(data / "residents.db")) as store,
+        closing(ConsentLedger(data / CONSENTS_FILE)) as ledger,
+        closing(CredentialStore(data / CREDENTIALS_FILE)) as ways,
+        closing(Accounts(data / ACCOUNTS_FILE)) as accounts,
+        closing(SqliteLedger(data / LEDGER_FILE)) as commands,
+    ):
+        if store.templates_count("anna") or "c-anna" in ledger.in_force():
+            found.append("the face of who withdrew")
+        if "gone" in {one.id for one in store.list()}:
+            found.append("who was removed")
+        if "card-otto" in ways.cards() or "otto" in {row.resident_id for row in ways.pins()}:
+            found.append("a card or PIN that was taken back")
+        if "fired" in accounts.all():
+            found.append("an account that was ended")
+        if commands.claim("cmd-1", NOW):
+            found.append("a command that was used")
+    return found
+
+
+def restored(door: Path, tmp_path: Path, damage) -> str:
+    """Restore over a damaged copy of the folder and look; return "refused" or "restored"."""
+    data = tmp_path / "door"
+    shutil.copytree(door / "door", data)
+    for name, harm in damage:
+        harm(data / name)
+    wish = RestoreWish(all_databases(), replace=True, revocable=revocable_tables())
+    try:
+        restore(door / "backup", data, WORDS, NOW, wish)
+    except StoreError:
+        return "refused"
+    finally:
+        for path in tmp_path.glob("door.replaced-*"):
+            shutil.rmtree(path)
+    assert revived(data) == [], [name for name, _ in damage]
+    shutil.rmtree(data)
+    return "restored"
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def worn(path: Path) -> None:
+    path.write_bytes(b"worn out" * 1000)
+
+
+def half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def page_lost(number: int):
+    """Return what writes zeros over one page."""
+
+    def harm(path: Path) -> None:
+        content = bytearray(path.read_bytes())
+        content[number * PAGE : (number + 1) * PAGE] = bytes(PAGE)
+        path.write_bytes(bytes(content))
+
+    return harm
+
+
+def page_without_rows(number: int):
+    """Return what sets the count of a page's rows to none: no read of the table fails for it."""
+
+    def harm(path: Path) -> None:
+        content = bytearray(path.read_bytes())
+        at = number * PAGE + (100 if number == 0 else 0) + 3
+        content[at : at + 2] = bytes(2)
+        path.write_bytes(bytes(content))
+
+    return harm
+
+
+def files(door: Path) -> list[str]:
+    return sorted(path.name for path in (door / "door").iterdir() if path.is_file())
+
+
+def test_an_undamaged_folder_is_replaced_and_nothing_comes_back(door, tmp_path):
+    assert restored(door, tmp_path, []) == "restored"
+
+
+@pytest.mark.parametrize("harm", [gone, emptied, worn, half])
+def test_each_single_damaged_file_revives_nothing(door, tmp_path, harm):
+    outcomes = {name: restored(door, tmp_path / name, [(name, harm)]) for name in files(door)}
+    for name in ("residents.db", CONSENTS_FILE, CREDENTIALS_FILE, PIN_KEY_FILE, LEDGER_FILE, ACCOUNTS_FILE):
+        assert outcomes[name] == "refused", f"{name} could not tell what was taken back"
+
+
+def test_each_pair_of_damaged_files_revives_nothing(door, tmp_path):
+    for number, pair in enumerate(combinations(files(door), 2)):
+        restored(door, tmp_path / str(number), list(zip(pair, (gone, half), strict=True)))
+
+
+@pytest.mark.parametrize("harm", [page_lost, page_without_rows])
+@pytest.mark.parametrize(
+    "name", ["residents.db", CONSENTS_FILE, CREDENTIALS_FILE, LEDGER_FILE, ACCOUNTS_FILE]
+)
+def test_each_damaged_page_revives_nothing(door, tmp_path, name, harm):
+    with closing(sqlite3.connect(door / "door" / name)) as file:
+        (pages,) = file.execute("PRAGMA page_count").fetchone()
+    for number in range(pages):
+        restored(door, tmp_path / str(number), [(name, harm(number))])
