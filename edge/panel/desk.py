@@ -92,8 +92,8 @@ class PanelServices:
     what a look at the whole door found, as `facegate doctor` has it;
     `commissioning` what was proved of it by a person. `ways` gives and takes back PINs, cards and passes,
     `rules` returns the access rules now, `rule_file` is where they can be changed; `expect_card` tells the
-    door that staff are about to give a new card. What is None is not
-    connected, and its page says so.
+    door that staff are about to give a new card, `confirm_clock` that a person found its clock right.
+    What is None is not connected, and its page says so.
     """
 
     door_id: str
@@ -129,6 +129,7 @@ class PanelServices:
     rules: Callable[[], RuleBook] = RuleBook
     rule_file: RuleFile | None = None
     expect_card: Callable[[], object] = lambda: None
+    confirm_clock: Callable[[], object] | None = None
 
     def note(
         self, kind: Kind, /, *, about: str | None = None, reason: str | None = None, **data: Any

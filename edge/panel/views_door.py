@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime, timedelta
 from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from edge.errors import PanelRefused
 from edge.events import EventGroup, Kind
+from edge.findings import Light
 from edge.panel.asking import no_picture
 from edge.panel.picture import picture_facts
 from edge.panel.telling import seen_events, told
@@ -34,6 +36,9 @@ SENSED: Mapping[str, Kind] = MappingProxyType(
     }
 )
 """What an installer tries one after the other, and the events that show that it arrived."""
+
+READ_WITHIN = timedelta(minutes=15)
+"""A page that was left open is older than this."""
 
 DARK, BRIGHT = 60.0, 200.0
 """Mean brightness of the picture's middle, of 255: well inside the 30 to 235 that a face must have."""
@@ -75,9 +80,36 @@ def pulse(ask: Ask) -> Response:
 def health(ask: Ask) -> Response:
     """Return what the camera shows now, for focus and exposure, and the newest messages about health."""
     found = list(islice(seen_events(ask, None, EventGroup.HEALTH), LOOK_BACK))
+    findings = ask.desk.findings()
+    in_doubt = any(one.name == "clock" and one.light is not Light.GREEN for one in findings)
+    may_confirm = in_doubt and ask.desk.confirm_clock is not None
     return ask.page(
-        "health.html", picture=_picture(ask), findings=ask.desk.findings(), shown=told(ask, found)
+        "health.html",
+        picture=_picture(ask),
+        findings=findings,
+        shown=told(ask, found),
+        clock=ask.desk.clock.now() if may_confirm else None,
     )
+
+
+def confirm_clock(ask: Ask) -> Response:
+    """Take a person's word that the time they were shown is right, logged before it counts.
+
+    The word is about that time: a clock that has leapt since is not meant by it.
+    """
+    confirm, now = ask.desk.confirm_clock, ask.desk.clock.now()
+    if confirm is None:
+        raise PanelRefused(message("panel.no_door"))
+    try:
+        shown = datetime.fromisoformat(ask.form.get("shown", ""))
+        is_meant = abs(now - shown) <= READ_WITHIN
+    except (ValueError, TypeError):
+        is_meant = False
+    if not is_meant:
+        raise PanelRefused(message("panel.clock_changed"))
+    with ask.desk.doing(Kind.CLOCK_CONFIRMED, by=ask.session.user):
+        confirm()
+    return ask.to("/health", message("panel.clock_taken"))
 
 
 def health_state(ask: Ask) -> Response:

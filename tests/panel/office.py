@@ -186,6 +186,7 @@ def open_panel(
         findings=lambda: tuple(findings),
         commissioning=CommissioningBook(folder / "commissioning.json"),
         ways=stack.enter_context(WaysIn.of(folder)),
+        confirm_clock=partial(pulses.append, "clock"),
     )
     app = make_app(desk)
     seen = (feed, scene, gallery, journal, pulses, unmatched, findings, troubles, failing)

@@ -1,6 +1,9 @@
 """The overview: does this door work, told in the reader's language, and news without reloading."""
 
+import html
 import re
+
+import pytest
 
 from edge.findings import amber, green, red
 from edge.web.accounts import Role
@@ -46,3 +49,49 @@ def test_what_is_new_can_be_taken_out_of_the_page(panel):
     panel.findings.append(PEOPLE)
     page = panel.logged_in().get("/").text
     assert set(re.findall(r'id="([a-z]+)"[^>]* data-fresh', page)) == {"works", "tiles", "newest"}
+
+
+def clock_form(browser):
+    """Return what the form about the clock sends, None where there is none."""
+    found = re.search(r'action="/health/clock".*?name="shown" value="([^"]+)"', browser.get("/health").text)
+    return found and html.unescape(found[1])
+
+
+def test_an_installer_says_that_the_clock_is_right(panel):
+    panel.findings.append(CLOCK)
+    browser = panel.logged_in()
+    answer = browser.post("/health/clock", shown=clock_form(browser))
+    assert "The clock counts as right" in answer.text
+    assert panel.pulses == ["clock"]
+    assert [event.kind for event in panel.journal.read()][-1] == "clock.confirmed"
+
+
+@pytest.mark.parametrize("leap", [-3 * 3600, 3600, 90 * 86_400])
+def test_a_word_is_about_the_time_that_was_shown(panel, leap):
+    panel.findings.append(CLOCK)
+    browser = panel.logged_in()
+    shown = clock_form(browser)
+    panel.clock.step_wall(leap)
+    answer = browser.post("/health/clock", shown=shown)
+    assert "Read the time once more" in answer.text
+    assert not panel.pulses
+
+
+@pytest.mark.parametrize("shown", ["", "noon", "2026-11-29", "2026-11-29T12:00"])
+def test_a_word_about_no_time_is_none(panel, shown):
+    browser = panel.logged_in()
+    assert "Read the time once more" in browser.post("/health/clock", shown=shown).text
+    assert not panel.pulses
+
+
+def test_staff_see_that_the_clock_is_in_doubt_and_cannot_end_it(panel):
+    panel.findings.append(CLOCK)
+    browser = panel.logged_in("wang", Role.STAFF)
+    assert clock_form(browser) is None
+    assert browser.post("/health/clock", shown=panel.clock.now().isoformat()).status_code == 403
+    assert not panel.pulses
+
+
+def test_a_clock_that_is_right_asks_for_no_word(panel):
+    panel.findings.append(green("clock", "fine", now="2026-11-29 12:00"))
+    assert clock_form(panel.logged_in()) is None

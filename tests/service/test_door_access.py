@@ -255,6 +255,17 @@ def test_what_the_property_signed_just_now_frees_a_poisoned_floor(begin, tmp_pat
     assert outcome.decision.reason is Reason.GRANTED
 
 
+def test_a_person_ends_the_doubt_about_a_clock(begin, tmp_path):
+    kept_floor(tmp_path, ManualClock().now() + timedelta(days=1000))
+    site = begin()
+    (outcome,) = site.sees(grant("carl"))
+    assert outcome.decision.verdict is Verdict.DENY
+    site.rules.note_clock_is_right()
+    site.access.tick()
+    (outcome,) = site.sees(grant("carl"))
+    assert outcome.decision.reason is Reason.GRANTED
+
+
 def test_a_lock_down_outlives_a_restart(begin):
     site = begin()
     site.sees()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from edge.runtime.clock_trust import TrustedTime
 
-WAY_OUT = "facegate clock shows why, facegate clock --confirm ends it once the time is right"
+WAY_OUT = "facegate clock shows why; once the time is right: facegate clock --confirm, or Health on the page"
 
 
 class ClockNews:

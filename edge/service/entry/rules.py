@@ -113,6 +113,7 @@ class DoorRules:
         self.desk = CredentialDesk(self.policy, self.credentials.register, self._gate, clock)
         self._clock_news = ClockNews()
         self._signed_time: datetime | None = None
+        self._is_clock_right = False
         self._mode_file = ModeFile(data / "mode.json")
         kept = self._mode_file.load()
         if kept is not None:
@@ -171,6 +172,10 @@ class DoorRules:
         """Take a time (UTC) that the property signed just now: it vouches for a wall clock that agrees."""
         self._signed_time = at
 
+    def note_clock_is_right(self) -> None:
+        """Take a person's word, just given and noted, that the wall clock is right."""
+        self._is_clock_right = True
+
     def heard(self, draft: EventDraft) -> None:
         """Take what the door's contact told: who was let in came in, or did not."""
         match draft.kind:
@@ -200,15 +205,16 @@ class DoorRules:
 
     def _look_at_clock(self, now: datetime) -> None:
         self._time.checkpoint()
-        self._take_signed_time(now)
+        self._take_word(now)
         self._guard.observe(self._time.floor, self._time.moments, is_vouched=self._time.is_vouched)
         news = self._clock_news.look(self._time) if self._is_begun else None
         if news is not None:
             self._note(Kind.HEALTH_CLOCK, news)
 
-    def _take_signed_time(self, now: datetime) -> None:
+    def _take_word(self, now: datetime) -> None:
         signed, self._signed_time = self._signed_time, None
-        if signed is not None and abs(now - signed) <= SIGNED_WITHIN:
+        is_said, self._is_clock_right = self._is_clock_right, False
+        if is_said or (signed is not None and abs(now - signed) <= SIGNED_WITHIN):
             self._time.confirm()
 
     def _credentials_health(self, data: dict[str, str]) -> None:

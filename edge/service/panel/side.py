@@ -209,6 +209,7 @@ class PanelSide:
             rules=lambda: door.rules.policy.rules.book,
             rule_file=rule_file_of(ties),
             expect_card=door.rules.desk.expect_card,
+            confirm_clock=door.rules.note_clock_is_right,
             liveness=liveness,
             commissioning=door.commissioning,
             findings=self._checkup(ties, desk, liveness).findings,
