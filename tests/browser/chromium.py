@@ -21,6 +21,7 @@ from selenium.webdriver.chrome.service import Service
 from edge.web.tls import own_certificate
 from tests.loopback import free_port
 from tests.places import REPOSITORY
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +96,7 @@ def served(app, folder: Path):
         yield f"https://127.0.0.1:{port}"
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(PATIENCE)
 
 
 async def _serve(server, stop):

@@ -16,6 +16,7 @@ from edge.cli.data_dir import default_data_dir
 from edge.cli.table import columns
 from edge.domain import EventDraft
 from edge.store.journal import SqliteJournal
+from tests.waiting import PATIENCE
 
 
 def draft(kind, minutes_ago=0, **fields):
@@ -163,7 +164,7 @@ def test_follow_prints_events_as_they_happen(tmp_path, journal):
         assert "door.held" in follower.stdout.readline()
     finally:
         follower.kill()
-        follower.communicate(timeout=10)
+        follower.communicate(timeout=PATIENCE)
 
 
 @pytest.mark.parametrize(

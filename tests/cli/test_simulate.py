@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
+from tests.waiting import PATIENCE
 
 
 def simulate(*arguments: str) -> str:
@@ -57,7 +58,7 @@ def test_the_page_lives_in_a_terminal_and_leaves_it_as_it_was() -> None:
         os.write(master, b"o")
         seen += read_until(master, b"door.forced")
         os.write(master, b"q")
-        assert page.wait(timeout=30) == 0
+        assert page.wait(PATIENCE) == 0
         assert b"forced_open" in seen + read_until(master, b"\x1b[?1049l")
     finally:
         page.kill()
@@ -67,7 +68,7 @@ def test_the_page_lives_in_a_terminal_and_leaves_it_as_it_was() -> None:
 
 def read_until(descriptor: int, wanted: bytes) -> bytes:
     """Read what the page draws until `wanted`; the limit is for a stuck machine."""
-    seen, end = b"", time.monotonic() + 30
+    seen, end = b"", time.monotonic() + PATIENCE
     while wanted not in seen:
         assert time.monotonic() < end, seen[-500:]
         if select.select([descriptor], [], [], 0.1)[0]:

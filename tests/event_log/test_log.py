@@ -14,6 +14,7 @@ from edge.event_log.unsaved import UnsavedEvents
 from edge.events import Kind
 from edge.replay.door import MemoryJournal
 from edge.runtime.clock import ManualClock
+from tests.waiting import PATIENCE
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -168,7 +169,7 @@ def test_nobody_waits_long_for_another_thread_that_is_storing(clock):
         assert log.record(draft(Kind.ACCESS_GRANTED)) is None
     finally:
         go_on.set()
-        other.join(5)
+        other.join(PATIENCE)
     log.retry()
     assert card.kinds == ["door.opened", "access.granted", "health.journal"]
 

@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from tests.hardware.mini_systemd import MiniSystemd
-from tests.relay.relay_lines import Lines, until, write_config
+from tests.relay.relay_lines import Lines, write_config
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +116,7 @@ class Range:
     def _trial(self, victim: str, blow: signal.Signals) -> Trial:
         self._settle()
         self._order(20)
-        until(lambda: self.lines.energised, "the relay is energised")
+        wait_until(lambda: self.lines.energised, "the relay is energised")
         time.sleep(self._random.uniform(0, 0.7))
         assert self.lines.energised
         struck_at = time.monotonic()
@@ -123,7 +124,7 @@ class Range:
             self.supervisor.strike_guard(blow)
         if victim != "guard":
             self._caller.send_signal(blow)
-        until(lambda: not self.lines.energised, f"at rest after {blow.name} of {victim}", 60)
+        wait_until(lambda: not self.lines.energised, f"at rest after {blow.name} of {victim}")
         end = self.lines.pulses()[-1].end
         assert end is not None
         if victim != "guard":
@@ -150,11 +151,11 @@ class Range:
 
     def _settle(self) -> None:
         """Wait until guard and caller talk to each other: the last word in the caller's log."""
-        until(lambda: self.supervisor.is_ready, "the guard is ready")
-        until(lambda: self._said().endswith("lock.guard_back"), "the caller has the guard")
+        wait_until(lambda: self.supervisor.is_ready, "the guard is ready")
+        wait_until(lambda: self._said().endswith("lock.guard_back"), "the caller has the guard")
         time.sleep(0.6)  # a loss that the caller is about to notice
-        until(lambda: self.supervisor.is_ready, "the guard is still ready")
-        until(lambda: self._said().endswith("lock.guard_back"), "the caller still has the guard")
+        wait_until(lambda: self.supervisor.is_ready, "the guard is still ready")
+        wait_until(lambda: self._said().endswith("lock.guard_back"), "the caller still has the guard")
 
     def _said(self) -> str:
         return (self._directory / "caller.log").read_text().rstrip()

@@ -25,7 +25,8 @@ from facegate_hub.requests import OPEN, outcome, withdraw
 from facegate_hub.signer.client import SignerClient, SocketLine
 from facegate_hub.tables import open_tables
 from tests.hub.signing import ask
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
 DESKS = 4
@@ -118,7 +119,7 @@ class CommandChaos:
                 desk.start()
             for _ in range(kills):
                 if self.random.random() < AT_WORK:
-                    wait_until(self.is_at_work, 60, "door and hub are connected")
+                    wait_until(self.is_at_work, "door and hub are connected")
                 time.sleep(self.random.uniform(0.1, 1.5))
                 victim = self.random.choice(VICTIMS)
                 counts[victim] += 1
@@ -126,12 +127,12 @@ class CommandChaos:
             self.ended.set()
             for desk in self.desks:
                 desk.join(180)
-            wait_until(self.all_told, 120, "the door's journal is at the hub")
+            wait_until(self.all_told, "the door's journal is at the hub", seconds=180)
         finally:
             self.ended.set()
             for process in self.processes.values():
                 process.kill()
-                process.wait(10)
+                process.wait(PATIENCE)
             self.broker.kill()
         return self.outcome(counts, time.monotonic() - began)
 
@@ -158,7 +159,7 @@ class CommandChaos:
                 holder.execute("ROLLBACK")
         else:
             self.processes[victim].kill()
-            self.processes[victim].wait(10)
+            self.processes[victim].wait(PATIENCE)
             self.start(victim)
 
     def executed(self):

@@ -17,8 +17,9 @@ from pathlib import Path
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
 from tests.sync.doors import Door
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
 PAUSE_SECONDS = 0.005
@@ -71,7 +72,7 @@ def measure(door, seconds, pid):
     while time.monotonic() < end:
         began = time.monotonic()
         door.happen(1)
-        wait_until(lambda: door.outbox.done_upto() == door.outbox.newest(), 60, "the event is stored")
+        wait_until(lambda: door.outbox.done_upto() == door.outbox.newest(), "the event is stored")
         delays.append(time.monotonic() - began)
         most = max(most, memory_mb(pid))
         time.sleep(0.05)
@@ -109,7 +110,7 @@ def main():
         flood.start()
         worst = line("flooded", *measure(door, options.seconds, hub.pid))
         flood.ended.set()
-        flood.join(10)
+        flood.join(PATIENCE)
         sys.stdout.write(f"{flood.count} hostile messages\n")
     return 0 if worst <= 1.0 else 1
 

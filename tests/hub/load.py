@@ -26,7 +26,8 @@ from facegate_hub.database import reading
 from facegate_hub.tables import EVENTS, STREAMS, open_tables
 from tests.hub import postgres
 from tests.hub.crowd import Crowd, idle_connections
-from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.broker import Broker, Listener
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
 LIMITS = "max_inflight_messages 100\nmax_queued_messages 100000\nmax_queued_bytes 67108864\n"
@@ -55,12 +56,12 @@ def hubs(url, port, workers):
         with Listener(port, "facegate/v1/+/avail") as listener:
             processes += [subprocess.Popen([*words, str(number)], cwd=ROOT) for number in numbers]
             online = lambda: sum(b"online" in message.payload for message in listener.messages)  # noqa: E731
-            wait_until(lambda: online() >= len(processes), 30, "the hubs are there")
+            wait_until(lambda: online() >= len(processes), "the hubs are there")
         yield processes
     finally:
         for process in processes:
             process.kill()
-            process.wait(10)
+            process.wait(PATIENCE)
 
 
 def run(options):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.loopback import free_port
-from tests.sync.broker import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 def binaries():
@@ -46,13 +46,13 @@ class Postgres:
         words = [*self.as_user, str(self.programs / "postgres"), *options, "-c", "listen_addresses=127.0.0.1"]
         self.server = subprocess.Popen(words, stderr=subprocess.DEVNULL, cwd="/")
         ready = [str(self.programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]
-        wait_until(lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0, 20)
+        wait_until(lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0)
 
     def stop(self, number=signal.SIGINT):
         """SIGINT: connections are cut; SIGQUIT: as after a crash, with recovery at the next start."""
         if self.server is not None:
             os.kill(int((self.data / "postmaster.pid").read_text().split()[0]), number)
-            self.server.wait(20)
+            self.server.wait(PATIENCE)
             self.server = None
 
 

@@ -25,7 +25,7 @@ from facegate_hub.tables import open_tables
 from tests.hub.entries import pack
 from tests.hub.journals import Journal
 from tests.loopback import free_port
-from tests.sync.broker import wait_until
+from tests.waiting import wait_until
 
 NOON, NIGHT = 1_790_596_800.0, 1_790_636_400.0  # 2026-09-28 12:00 and 23:00 UTC
 
@@ -230,7 +230,7 @@ def test_a_restart_tells_nothing_twice(tmp_path, engine, hook, post, house):
 def test_the_threads_tell_by_themselves(house, hook, post):
     house.sender.start()
     house.alarm(Kind.DOOR_FORCED)
-    wait_until(lambda: hook.seen and post.seen, 20)
+    wait_until(lambda: hook.seen and post.seen)
     house.sender.stop()
 
 

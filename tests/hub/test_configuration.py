@@ -19,8 +19,9 @@ from facegate_hub.service import Hub, database_url
 from facegate_hub.tables import open_tables
 from tests.hub.test_hub import WholeDoor, staff
 from tests.loopback import free_port
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
 from tests.sync.doors import Door, Eager
+from tests.waiting import wait_until
 
 FILE = Settings.model_validate(
     {"door": {"id": "front"}, "camera": {"source": "0"}, "lock": {"driver": "dry-run"}}

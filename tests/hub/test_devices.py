@@ -21,6 +21,7 @@ from facegate_hub.requests import outcome
 from facegate_hub.tables import DEVICES, HUBS, REQUESTS, open_tables
 from tests.hub.signing import ask, own_signer
 from tests.sync.hubside import SIGNER
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -173,7 +174,7 @@ def test_what_a_door_says_once_is_kept_while_the_database_fails(tmp_path, what):
     time.sleep(1.2)
     assert handling.is_alive()
     lock.release()
-    handling.join(20)
+    handling.join(PATIENCE)
     assert is_taken()
     engine.dispose()
 

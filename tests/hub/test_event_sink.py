@@ -16,6 +16,7 @@ from facegate_hub.events import EventSink
 from facegate_hub.tables import DOUBTS, EVENTS, METADATA, STREAMS, open_tables
 from facegate_hub.vouching import allow_unproven
 from tests.hub.postgres import running
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_whatever_the_order_all_arrive_once(engine, entries, seed):
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(PATIENCE)
     assert sink.store("front", pack(entries, 30))["upto"] == 30
     assert stored(engine) == list(range(1, 31))
     assert doubts(engine) == []

@@ -20,6 +20,7 @@ from facegate_hub.roster import RosterLog
 from facegate_hub.tables import DEVICES, DOUBTS, EVENTS, STREAMS, open_tables
 from tests.hub.entries import chain, pack
 from tests.sync.hubside import SIGNER
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -234,5 +235,5 @@ class TestFairQueue:
         taker.start()
         queue.put("a", Message("a", b"", False))
         queue.end()
-        taker.join(30)
+        taker.join(PATIENCE)
         assert [len(found[0]), found[1]] == [1, None]

@@ -28,8 +28,9 @@ from facegate_hub.requests import outcome
 from facegate_hub.service import Hub, database_url
 from tests.hub.signing import approving, ask
 from tests.loopback import free_port
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
 from tests.sync.doors import Door, Eager
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.broker
 CLOCK = SystemClock()

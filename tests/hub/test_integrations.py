@@ -14,8 +14,9 @@ from edge.wire.commands import CommandType
 from facegate_hub.service import Hub, database_url
 from tests.hub.test_hub import WholeDoor
 from tests.loopback import free_port
-from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.broker import Broker, Listener
 from tests.sync.doors import Eager
+from tests.waiting import wait_until
 
 ASK, ANSWER = "facegate/v1/ask/home", "facegate/v1/answer/home"
 
@@ -57,7 +58,7 @@ class Program(Listener):
         """Ask and return the answer."""
         before = len(self.answers())
         self.publish(ASK, payload, **options)
-        wait_until(lambda: len(self.answers()) > before, 20)
+        wait_until(lambda: len(self.answers()) > before)
         return self.answers()[-1]
 
 
@@ -134,7 +135,7 @@ def test_what_the_broker_kept_opens_nothing(tmp_path, place):
         program.publish(ASK, ask(1), retain=True)
         hub = Hub(folder, database_url(folder), rng=Eager())
         hub.start()
-        wait_until(program.answers, 20)
+        wait_until(program.answers)
         assert "kept by the broker" in program.answers()[0]["text"]
         hub.stop()
 
@@ -148,14 +149,14 @@ def test_home_assistant_is_told_of_a_lock_only_where_it_may_open(tmp_path, place
         return {topic for topic, payload in latest.items() if topic.startswith("homeassistant/") and payload}
 
     lock = "homeassistant/lock/facegate-front/lock/config"
-    wait_until(lambda: lock in shown(), 20)
+    wait_until(lambda: lock in shown())
     fields = json.loads(program.payloads(lock)[-1])
     assert fields["command_topic"] == ASK
     provision(place[0], "home", "--door", "front", "--home-assistant")
-    wait_until(lambda: lock not in shown(), 20)
+    wait_until(lambda: lock not in shown())
     assert "homeassistant/binary_sensor/facegate-front/door/config" in shown()
     provision(place[0], "home", "--door", "front")
-    wait_until(lambda: shown() == set(), 20)
+    wait_until(lambda: shown() == set())
 
 
 def test_ending_it_revokes_its_certificate_and_its_grant(place):

@@ -25,6 +25,7 @@ from edge.store.residents import ResidentStore
 from edge.store.site_key import KeyFile
 from facegate_hub.key_server import KeyCabinet, KeyServer
 from tests.store.test_residents import template
+from tests.waiting import PATIENCE
 
 ANNA = context_of("anna", "m1")
 NAME = record_context("name", "anna")
@@ -106,7 +107,7 @@ def test_who_is_no_door_of_this_site_gets_nothing(site, tmp_path, shown):
     if shown == "the hub":
         context.load_cert_chain(site / "hub" / "hub.crt", site / "hub" / "hub.key")
     with serving(site) as port:
-        connection = HTTPSConnection("127.0.0.1", port, context=context, timeout=5)
+        connection = HTTPSConnection("127.0.0.1", port, context=context, timeout=PATIENCE)
         status = None
         with suppress(OSError), closing(connection):
             connection.request("GET", PATH)
@@ -190,7 +191,7 @@ def test_a_server_that_accepts_and_says_nothing_holds_up_no_thread_and_is_heard_
         question = waiting._question
     with serving(site) as port:
         waiting._server = f"https://127.0.0.1:{port}"
-        assert question.done.wait(10)
+        assert question.done.wait(PATIENCE)
         with pytest.raises(KeyUnavailable):
             waiting.keys()
         waiting._uptime = lambda: 1e12

@@ -23,7 +23,8 @@ from facegate_hub.tables import DOUBTS, open_tables
 from tests.hub.test_hub import WholeDoor
 from tests.loopback import free_port
 from tests.places import REPOSITORY
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def place(tmp_path):
 
 
 def scrape(port):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
         text = answer.read().decode()
     families = text_string_to_metric_families(text)
     found = {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
@@ -66,7 +67,7 @@ def test_a_running_hub_tells_its_doors_and_its_work(tmp_path, place):
                 front.door.happen(30)
                 wait_until(lambda: front.door.outbox.done_upto() >= 30 and len(front.ids()) == 2)
                 wait_until(lambda: len(back.ids()) == 2)
-            text, found = wait_until(lambda: _settled(port), what="the hub has noted what its doors said")
+            text, found = wait_until(lambda: _settled(port), "the hub has noted what its doors said")
     assert found["facegate_hub_door_events_total", "front"] >= 30
     assert found["facegate_hub_door_revisions_behind", "front"] == 0
     assert found["facegate_hub_door_online", "back"] == 0

@@ -18,8 +18,9 @@ from facegate_hub.service import Hub, database_url
 from tests.community.compound import new_compound
 from tests.community.web import staff
 from tests.loopback import free_port
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
 from tests.sync.doors import Door, Eager
+from tests.waiting import wait_until
 
 
 class DoorWithDisplay:
@@ -65,11 +66,11 @@ def test_from_the_console_to_the_display_and_back_into_the_books_witness(tmp_pat
                 dora.send("/notices", title_zh="停水", title_en="No water", ends=end)
                 mona.get("/notices")
                 mona.send("/notices/1", do="approve")
-                wait_until(lambda: front.held.shown() == [{"zh": "停水", "en": "No water"}], 30)
-                wait_until(lambda: witnessed(hub.engine, "front"), 30)
+                wait_until(lambda: front.held.shown() == [{"zh": "停水", "en": "No water"}])
+                wait_until(lambda: witnessed(hub.engine, "front"))
                 mona.get("/notices")
                 mona.send("/notices/1", do="end")
-                wait_until(lambda: front.held.shown() == [], 30)
+                wait_until(lambda: front.held.shown() == [])
         finally:
             hub.stop()
     done = CliRunner().invoke(app, ["hub", "--site", str(site), "community", "witness"])

@@ -19,8 +19,9 @@ from facegate_hub.ingest import Ingest
 from facegate_hub.tables import EVENTS, open_tables
 from tests.hub import postgres
 from tests.hub.entries import chain, pack
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
 from tests.sync.doors import Door, Eager
+from tests.waiting import wait_until
 
 
 class Told:
@@ -93,14 +94,14 @@ def test_postgresql_is_stopped_and_crashes_in_the_middle(tmp_path):
         with serving(engine, broker.port) as ingest, Door(tmp_path, broker.port) as door:
             for number in (signal.SIGINT, signal.SIGQUIT):
                 door.happen(20)
-                wait_until(lambda: door.outbox.done_upto() == door.outbox.newest(), 20)
+                wait_until(lambda: door.outbox.done_upto() == door.outbox.newest())
                 known = door.outbox.done_upto()
                 database.stop(number)
                 door.happen(20)
-                wait_until(lambda: ingest.status().problem, 20, "the failure is said")
+                wait_until(lambda: ingest.status().problem, "the failure is said")
                 assert door.outbox.done_upto() == known
                 database.start()
-                wait_until(lambda: door.outbox.done_upto() == door.outbox.newest(), 40)
+                wait_until(lambda: door.outbox.done_upto() == door.outbox.newest())
             assert stored(engine) == 80
         engine.dispose()
 
@@ -113,11 +114,11 @@ def test_a_hub_that_starts_before_its_broker_waits_for_it(tmp_path):
     with serving(engine, broker.port), Door(tmp_path, broker.port) as door:
         door.happen(10)
         broker.start()
-        wait_until(lambda: door.outbox.done_upto() == 10, 20)
+        wait_until(lambda: door.outbox.done_upto() == 10)
         broker.kill()
         door.happen(10)
         broker.start()
-        wait_until(lambda: door.outbox.done_upto() == 20, 20)
+        wait_until(lambda: door.outbox.done_upto() == 20)
         broker.kill()
     assert stored(engine) == 20
     engine.dispose()

@@ -21,9 +21,10 @@ from facegate_hub.devices import Attendance, known_doors
 from facegate_hub.rollout import MOST_BYTES_A_TURN, RosterServer
 from facegate_hub.roster import RosterLog
 from facegate_hub.tables import open_tables
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
 from tests.sync.drain import FollowingDoor, property_side
 from tests.sync.hubside import KEYS, SIGNER
+from tests.waiting import wait_until
 
 
 class Doors:
@@ -247,10 +248,10 @@ def test_a_door_refuses_a_lost_log_until_it_is_begun_anew(tmp_path):
             ):
                 log.change(person(f"{name}-{n}") for n in range(count))
                 if name == "second":
-                    wait_until(lambda: "roster.refused" in kinds(door), what="the door says so")
+                    wait_until(lambda: "roster.refused" in kinds(door), "the door says so")
                     assert door.roster.state().count == 10
                     log.begin_anew()
-                wait_until(lambda log=log, door=door: door.roster.state() == log.state(), 20)
+                wait_until(lambda log=log, door=door: door.roster.state() == log.state())
                 assert door.roster.state().count == count
 
 

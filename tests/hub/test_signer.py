@@ -47,8 +47,8 @@ from facegate_hub.tables import CONFIGS, REQUESTS, ROSTER, ROSTER_LOG, open_tabl
 from tests.hub.signing import own_signer
 from tests.hub.test_workers import children
 from tests.loopback import free_port
-from tests.sync.broker import wait_until
 from tests.sync.hubside import KEYS, SIGNER
+from tests.waiting import PATIENCE, wait_until
 
 OWNER = Caller(os.geteuid())
 NOBODY = 65_534
@@ -523,7 +523,7 @@ def test_many_at_once_are_all_answered(path, served):
     threads = [threading.Thread(target=talk) for _ in range(8)]
     for one in threads:
         one.start()
-    wait_until(lambda: len(found) == 80, 60)
+    wait_until(lambda: len(found) == 80)
     assert len(set(found)) == 80
 
 
@@ -559,16 +559,16 @@ def test_one_command_runs_hub_and_signer_and_starts_a_killed_signer_again(tmp_pa
     words = [sys.executable, "-m", "edge.cli", "hub", "--site", str(site), "run"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as hub:
         try:
-            wait_until(lambda: listens(socket_path(site)), 60)
-            (first,) = wait_until(lambda: children(hub.pid, "signer"), 20)
+            wait_until(lambda: listens(socket_path(site)))
+            (first,) = wait_until(lambda: children(hub.pid, "signer"))
             with closing(open_signer(site)) as client:
                 assert client.ask(["front"], CommandType.UNLOCK)[0].id
                 os.kill(first, signal.SIGKILL)
-                wait_until(lambda: children(hub.pid, "signer") not in ([], [first]), 60)
-                wait_until(lambda: listens(socket_path(site)), 60)
+                wait_until(lambda: children(hub.pid, "signer") not in ([], [first]))
+                wait_until(lambda: listens(socket_path(site)))
                 assert client.ask(["front"], CommandType.UNLOCK)[0].id
         finally:
             hub.send_signal(signal.SIGTERM)
-            hub.wait(60)
+            hub.wait(PATIENCE)
     assert hub.returncode == 0
     assert not listens(socket_path(site))

@@ -21,8 +21,9 @@ from facegate_hub.tables import DEVICES, EVENTS, open_tables
 from tests.hub.load import ROOT
 from tests.hub.worker_chaos import chaos
 from tests.loopback import free_port
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
 from tests.sync.doors import Door
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.mark.broker
@@ -69,14 +70,14 @@ def test_a_provisioned_hub_runs_workers_and_starts_a_killed_one_again(tmp_path, 
     ):
         try:
             for number in range(2):
-                workers = wait_until(lambda: len(found := children(hub.pid)) == 2 and found, 20)
+                workers = wait_until(lambda: len(found := children(hub.pid)) == 2 and found)
                 door.happen(20)
-                wait_until(lambda: door.outbox.done_upto() == door.outbox.newest(), 30)
+                wait_until(lambda: door.outbox.done_upto() == door.outbox.newest())
                 os.kill(workers[number % 2], signal.SIGKILL)
-                wait_until(lambda gone=workers[number % 2]: gone not in children(hub.pid), 20)
+                wait_until(lambda gone=workers[number % 2]: gone not in children(hub.pid))
         finally:
             hub.send_signal(signal.SIGTERM)
-            hub.wait(20)
+            hub.wait(PATIENCE)
         assert connection.execute(sa.select(sa.func.count()).select_from(EVENTS)).scalar() == 40
         known = connection.execute(sa.select(DEVICES.c.id)).scalars().all()
         connection.engine.dispose()

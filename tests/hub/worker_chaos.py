@@ -21,8 +21,9 @@ from facegate_hub.database import reading
 from facegate_hub.tables import DOUBTS, EVENTS, open_tables
 from tests.fakes.proofs import notary
 from tests.hub.load import LIMITS, ROOT, database
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
 from tests.sync.doors import Door
+from tests.waiting import PATIENCE, wait_until
 
 WORKERS = (1, 2, 3)
 
@@ -56,7 +57,7 @@ class WorkerChaos:
             for _ in range(kills):
                 self.busy(self.random.uniform(0.05, 0.8))
                 counts[self.kill()] += 1
-            wait_until(self.all_told, 90, "every door is told that everything is stored")
+            wait_until(self.all_told, "every door is told that everything is stored")
             committed = {
                 (d.settings.device_id, e.seq, e.hash) for d in self.doors for e in d.journal.read(limit=10**6)
             }
@@ -76,7 +77,7 @@ class WorkerChaos:
             return "broker"
         number = self.random.choice(WORKERS)
         self.workers[number].kill()
-        self.workers[number].wait(10)
+        self.workers[number].wait(PATIENCE)
         self.start(number)
         return "worker"
 
@@ -88,7 +89,7 @@ class WorkerChaos:
     def stop_workers(self):
         for worker in self.workers.values():
             worker.kill()
-            worker.wait(10)
+            worker.wait(PATIENCE)
 
     def all_told(self):
         return all(door.outbox.done_upto() == door.outbox.newest() for door in self.doors)

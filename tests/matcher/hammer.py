@@ -17,6 +17,7 @@ import numpy as np
 
 from edge.domain import Match
 from tests.matcher.galleries import MARGIN, MODEL, THRESHOLD, Residents, crowd, noise, outcome, unit
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from edge.matcher.matcher import Matcher
@@ -83,7 +84,7 @@ class Hammer:
         finally:
             stop.set()
             for thread in threads:
-                thread.join(30)
+                thread.join(PATIENCE)
             sys.setswitchinterval(interval)
 
     def _guard(self, task: object, matcher: Matcher, stop: threading.Event, seed: int) -> None:

@@ -28,6 +28,7 @@ from tests.loopback import free_port
 from tests.panel.office import PASSWORD
 from tests.panel.test_browser import PanelPerson
 from tests.places import need_models, shared_data
+from tests.waiting import PATIENCE
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def running_panel(data, clip):
         yield f"https://127.0.0.1:{port}", re.search(r"account: (\S+)", lines[2])[1]
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=15)
+        process.communicate(timeout=PATIENCE)
 
 
 def walk_up(data, clip):

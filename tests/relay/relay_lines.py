@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.waiting import PATIENCE, wait_until
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 STAND_INS = {name: Path(__file__).parent / name for name in ("stand_in", "stand_in_gpiod")}
 """For a machine that has lgpio, and for one that has only gpiod: both write the same lines."""
@@ -151,7 +153,7 @@ class GuardProcess:
         )
 
     def __enter__(self) -> GuardProcess:
-        until(lambda: self.socket.exists() and "at rest" in self.stderr(), "the guard listens")
+        wait_until(lambda: self.socket.exists() and "at rest" in self.stderr(), "the guard listens")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -159,24 +161,16 @@ class GuardProcess:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
-        self.process.wait(timeout=20)
+        self.process.wait(PATIENCE)
 
     def stderr(self) -> str:
         return (self.directory / "stderr").read_text()
 
     def connect(self) -> socket.socket:
         caller = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        caller.settimeout(20)
+        caller.settimeout(PATIENCE)
         caller.connect(str(self.socket))
         return caller
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
-    """Wait for other processes; the limit is for a stuck machine, not a measure of speed."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited {seconds:g} s in vain: {what}"
-        time.sleep(0.005)
 
 
 def ask(caller: socket.socket, packet: bytes) -> bytes:

@@ -14,7 +14,8 @@ import pytest
 
 from edge.errors import LockError
 from edge.relay.client import GRACE_SECONDS, GuardedLock
-from tests.relay.relay_lines import GuardProcess, Lines, guard_command, until, write_config
+from tests.relay.relay_lines import GuardProcess, Lines, guard_command, write_config
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +42,8 @@ class Events:
 def locked(guard: GuardProcess, events: Events) -> Iterator[GuardedLock]:
     lock = GuardedLock(guard.socket, events)
     try:
-        assert lock.wait_connected(20)
-        until(lambda: "lock.guard_back" in events.kinds, "the guard answers")
+        assert lock.wait_connected(PATIENCE)
+        wait_until(lambda: "lock.guard_back" in events.kinds, "the guard answers")
         yield lock
     finally:
         lock.close()
@@ -63,8 +64,8 @@ def test_unlock_reaches_the_relay_and_beats_keep_it(tmp_path: Path, lines: Lines
     events = Events()
     with GuardProcess(tmp_path, lines) as guard, locked(guard, events) as lock:
         lock.unlock(1.2)  # longer than the silence the guard allows: the beats must be heard
-        until(lambda: lines.energised, "energised")
-        until(lambda: not lines.energised, "at rest again")
+        wait_until(lambda: lines.energised, "energised")
+        wait_until(lambda: not lines.energised, "at rest again")
         (pulse,) = lines.pulses()
         assert pulse.end is not None
         assert pulse.end - pulse.start >= 1.1
@@ -74,9 +75,9 @@ def test_unlock_reaches_the_relay_and_beats_keep_it(tmp_path: Path, lines: Lines
 def test_lock_relocks_now(tmp_path: Path, lines: Lines) -> None:
     with GuardProcess(tmp_path, lines) as guard, locked(guard, Events()) as lock:
         lock.unlock(20)
-        until(lambda: lines.energised, "energised")
+        wait_until(lambda: lines.energised, "energised")
         lock.lock()
-        until(lambda: not lines.energised, "at rest again")
+        wait_until(lambda: not lines.energised, "at rest again")
         assert guard.process.poll() is None
 
 
@@ -84,17 +85,17 @@ def test_close_leaves_the_relay_at_rest(tmp_path: Path, lines: Lines) -> None:
     with GuardProcess(tmp_path, lines) as guard:
         with locked(guard, Events()) as lock:
             lock.unlock(20)
-            until(lambda: lines.energised, "energised")
-        until(lambda: not lines.energised, "at rest after close")
+            wait_until(lambda: lines.energised, "energised")
+        wait_until(lambda: not lines.energised, "at rest after close")
 
 
 def test_a_killed_guard_is_reported_and_found_again(tmp_path: Path, lines: Lines) -> None:
     events = Events()
     with GuardProcess(tmp_path, lines) as guard, locked(guard, events):
         guard.process.kill()
-        until(lambda: "lock.guard_lost" in events.kinds, "the loss is noticed")
+        wait_until(lambda: "lock.guard_lost" in events.kinds, "the loss is noticed")
         with GuardProcess(tmp_path, lines):
-            until(lambda: events.kinds[-1] == "lock.guard_back", "the new guard is found")
+            wait_until(lambda: events.kinds[-1] == "lock.guard_back", "the new guard is found")
             assert events.kinds == ["lock.guard_back", "lock.guard_lost", "lock.guard_back"]
 
 
@@ -102,33 +103,33 @@ def test_a_hanging_guard_is_reported(tmp_path: Path, lines: Lines) -> None:
     events = Events()
     with GuardProcess(tmp_path, lines) as guard, locked(guard, events) as lock:
         guard.process.send_signal(signal.SIGSTOP)
-        until(lambda: "lock.guard_lost" in events.kinds, "the hang is noticed")
+        wait_until(lambda: "lock.guard_lost" in events.kinds, "the hang is noticed")
         assert events.seen[-1][1]["why"] == "it is silent for 500 ms"
         assert not lock.connected
         guard.process.send_signal(signal.SIGCONT)
-        until(lambda: events.kinds[-1] == "lock.guard_back", "the guard is used again")
+        wait_until(lambda: events.kinds[-1] == "lock.guard_back", "the guard is used again")
 
 
 def test_an_order_given_while_the_guard_restarts_is_carried_out(tmp_path: Path, lines: Lines) -> None:
     events = Events()
     with GuardProcess(tmp_path, lines) as guard, locked(guard, events) as lock:
         guard.process.kill()
-        until(lambda: not lock.connected, "the loss is noticed")
+        wait_until(lambda: not lock.connected, "the loss is noticed")
         again = GuardProcess(tmp_path, lines)
         lock.unlock(0.5)
         with again:
-            until(lines.pulses, "the resident is let in after all")
+            wait_until(lines.pulses, "the resident is let in after all")
 
 
 def test_an_order_nobody_takes_is_reported_and_not_carried_out_later(tmp_path: Path, lines: Lines) -> None:
     events = Events()
     with GuardProcess(tmp_path, lines) as guard, locked(guard, events) as lock:
         guard.process.kill()
-        until(lambda: not lock.connected, "the loss is noticed")
+        wait_until(lambda: not lock.connected, "the loss is noticed")
         lock.unlock(5)
-        until(lambda: "lock.unlock_failed" in events.kinds, "the order is given up")
+        wait_until(lambda: "lock.unlock_failed" in events.kinds, "the order is given up")
         with GuardProcess(tmp_path, lines):
-            until(lambda: events.kinds[-1] == "lock.guard_back", "the new guard is found")
+            wait_until(lambda: events.kinds[-1] == "lock.guard_back", "the new guard is found")
             assert lines.pulses() == []
 
 
@@ -148,9 +149,9 @@ def test_a_second_lock_waits_for_its_turn(tmp_path: Path, lines: Lines) -> None:
     with GuardProcess(tmp_path, lines) as guard:
         with locked(guard, Events()):
             second = GuardedLock(guard.socket, events)
-            until(lambda: "second caller refused" in guard.stderr(), "refused")
+            wait_until(lambda: "second caller refused" in guard.stderr(), "refused")
         try:
-            until(lambda: events.kinds == ["lock.guard_back"], "served after the first has gone")
+            wait_until(lambda: events.kinds == ["lock.guard_back"], "served after the first has gone")
         finally:
             second.close()
 
@@ -168,7 +169,7 @@ def test_the_caller_is_not_kept_waiting_by_a_hanging_guard(tmp_path: Path, lines
             done.set()
 
         threading.Thread(target=use, daemon=True).start()
-        assert done.wait(20), "unlock blocked on a guard that does not read"
+        assert done.wait(PATIENCE), "unlock blocked on a guard that does not read"
 
 
 def test_a_failing_listener_does_not_silence_the_beats(tmp_path: Path, lines: Lines) -> None:
@@ -178,10 +179,10 @@ def test_a_failing_listener_does_not_silence_the_beats(tmp_path: Path, lines: Li
     with GuardProcess(tmp_path, lines) as guard:
         lock = GuardedLock(guard.socket, broken)
         try:
-            assert lock.wait_connected(20)
+            assert lock.wait_connected(PATIENCE)
             lock.unlock(1.5)
-            until(lambda: lines.energised, "energised")
-            until(lambda: not lines.energised, "at rest again")
+            wait_until(lambda: lines.energised, "energised")
+            wait_until(lambda: not lines.energised, "at rest again")
             (pulse,) = lines.pulses()
             assert pulse.end is not None
             assert pulse.end - pulse.start >= 1.4
@@ -198,12 +199,12 @@ def test_it_can_start_its_own_guard(tmp_path: Path, lines: Lines) -> None:
     ]
     lock = GuardedLock(tmp_path / "relay.sock", Events(), command=command)
     try:
-        assert lock.wait_connected(20)
+        assert lock.wait_connected(PATIENCE)
         lock.unlock(20)
-        until(lambda: lines.energised, "energised")
+        wait_until(lambda: lines.energised, "energised")
     finally:
         lock.close()
-    until(lambda: not lines.energised, "at rest after close")
+    wait_until(lambda: not lines.energised, "at rest after close")
 
 
 NO_DESCRIPTOR = """
@@ -227,7 +228,7 @@ time.sleep(1.0)
 print(len(lines), time.process_time() - began < 0.5)
 for one in held:
     os.close(one)
-print(lock.wait_connected(20))
+print(lock.wait_connected(60))
 lock.close()
 """
 

@@ -22,9 +22,9 @@ from tests.relay.relay_lines import (
     ask,
     guard_command,
     order,
-    until,
     write_config,
 )
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,14 +196,14 @@ def test_a_caller_that_goes_leaves_the_relay_at_rest(tmp_path: Path, lines: Line
     with GuardProcess(tmp_path, lines) as guard:
         with guard.connect() as caller:
             assert ask(caller, order(20)) == b"open"
-        until(lambda: not lines.energised, "at rest after the caller has gone")
+        wait_until(lambda: not lines.energised, "at rest after the caller has gone")
         assert "the caller has gone" in guard.stderr()
 
 
 def test_a_silent_caller_leaves_the_relay_at_rest(tmp_path: Path, lines: Lines) -> None:
     with GuardProcess(tmp_path, lines) as guard, guard.connect() as caller:
         assert ask(caller, order(20)) == b"open"
-        until(lambda: not lines.energised, "at rest after silence")
+        wait_until(lambda: not lines.energised, "at rest after silence")
         (pulse,) = lines.pulses()
         assert pulse.end is not None
         assert pulse.end - pulse.start >= SILENCE_SECONDS
@@ -256,7 +256,7 @@ def test_told_to_stop_while_energised_it_stops_at_rest(
     with GuardProcess(tmp_path, lines) as guard, guard.connect() as caller:
         assert ask(caller, order(20)) == b"open"
         guard.process.send_signal(number)
-        assert guard.process.wait(timeout=20) == 0
+        assert guard.process.wait(PATIENCE) == 0
         assert not lines.energised
 
 
@@ -291,7 +291,7 @@ def test_started_for_one_caller_it_ends_with_him(tmp_path: Path, lines: Lines) -
     with GuardProcess(tmp_path, lines, "--once") as guard:
         with guard.connect() as caller:
             assert ask(caller, order(20)) == b"open"
-        assert guard.process.wait(timeout=20) == 0
+        assert guard.process.wait(PATIENCE) == 0
         assert not lines.energised
 
 
@@ -299,7 +299,7 @@ def test_rest_puts_a_line_that_was_left_energised_at_rest(tmp_path: Path, lines:
     with GuardProcess(tmp_path, lines) as guard, guard.connect() as caller:
         assert ask(caller, order(20)) == b"open"
         guard.process.kill()
-        guard.process.wait(timeout=20)
+        guard.process.wait(PATIENCE)
         assert lines.energised, "the kernel keeps it: that is why the unit has ExecStopPost"
         subprocess.run(guard_command(guard.config, "--rest"), env=lines.environment(), check=True, timeout=60)
         assert not lines.energised

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge.runtime.health import THROTTLED, read_vitals
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +68,7 @@ def test_the_real_process_shows_its_files_and_threads(tmp_path: Path) -> None:
     with (tmp_path / "open").open("w"):
         during = read_vitals(tmp_path)
     stop.set()
-    thread.join(5)
+    thread.join(PATIENCE)
     assert before.rss_mb > 5
     assert during.open_fds > before.open_fds
     assert during.threads > before.threads

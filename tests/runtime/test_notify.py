@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge.runtime.notify import Notifier
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def systemd(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.settimeout(5)
+        listener.settimeout(PATIENCE)
         listener.bind(str(tmp_path / "notify"))
         yield listener
 
@@ -37,7 +38,7 @@ def test_all_messages_arrive(systemd: socket.socket) -> None:
 def test_an_abstract_socket_works() -> None:
     name = f"facegate-test-{secrets.token_hex(8)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.settimeout(5)
+        listener.settimeout(PATIENCE)
         listener.bind("\0" + name)
         assert Notifier({"NOTIFY_SOCKET": "@" + name}).ready()
         assert listener.recv(100) == b"READY=1"

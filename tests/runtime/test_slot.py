@@ -10,6 +10,7 @@ import numpy as np
 from edge.domain import Frame
 from edge.runtime.clock import ManualClock, SystemClock
 from edge.runtime.slot import FrameSlot
+from tests.waiting import PATIENCE
 
 IMAGE = np.zeros((32, 32, 3), np.uint8)
 
@@ -53,10 +54,10 @@ def test_take_waits_for_the_next_frame() -> None:
     clock = SystemClock()
     slot = FrameSlot(clock)
     taken: list[Frame | None] = []
-    reader = threading.Thread(target=lambda: taken.append(slot.take(5.0)))
+    reader = threading.Thread(target=lambda: taken.append(slot.take(PATIENCE)))
     reader.start()
     slot.put(frame(clock, 7))
-    reader.join(5.0)
+    reader.join(PATIENCE)
     assert [one.seq for one in taken if one] == [7]
 
 
@@ -65,7 +66,7 @@ def test_after_a_stale_frame_take_goes_on_waiting() -> None:
     slot = FrameSlot(clock)
     slot.put(frame(clock, 0, ago=2.0))
     threading.Timer(0.05, lambda: slot.put(frame(clock, 1))).start()
-    taken = slot.take(5.0)
+    taken = slot.take(PATIENCE)
     assert taken is not None
     assert taken.seq == 1
 
@@ -73,9 +74,9 @@ def test_after_a_stale_frame_take_goes_on_waiting() -> None:
 def test_closing_wakes_the_reader() -> None:
     slot = FrameSlot(SystemClock())
     threading.Timer(0.02, slot.close).start()
-    assert slot.take(30.0) is None
+    assert slot.take(PATIENCE) is None
     assert slot.is_closed
-    assert slot.take(30.0) is None
+    assert slot.take(PATIENCE) is None
 
 
 def test_what_was_put_before_closing_is_still_taken() -> None:
@@ -102,6 +103,6 @@ def test_two_threads_lose_nothing_but_the_counted() -> None:
     for seq in range(5000):
         slot.put(frame(clock, seq))
     slot.close()
-    reader.join(10.0)
+    reader.join(PATIENCE)
     assert taken == sorted(set(taken))
     assert len(taken) + slot.dropped == 5000

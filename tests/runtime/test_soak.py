@@ -22,6 +22,7 @@ from edge.runtime.health import Vitals, read_vitals
 from edge.runtime.slot import FrameSlot
 from edge.runtime.worker import Worker
 from tests.camera.scenes import write_clip
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +76,7 @@ def test_a_looped_clip_grows_nothing(clip: Path) -> None:
     before = vitals()
     taken = loop.read_for(SOAK_SECONDS)
     after = vitals()
-    assert loop.worker.stop(5)
+    assert loop.worker.stop(PATIENCE)
     assert loop.events == []
     assert loop.worker.failures == 0
     assert taken > 20 * SOAK_SECONDS

@@ -14,6 +14,7 @@ from edge.runtime.clock import ManualClock, SystemClock
 from edge.runtime.notify import Notifier
 from edge.runtime.supervisor import Supervisor
 from edge.runtime.worker import Worker
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,31 +105,37 @@ def test_a_wall_clock_step_is_no_silence() -> None:
 
 def test_a_real_hung_thread_stops_the_real_ping(tmp_path: Path) -> None:
     """Worker, supervisor and sd_notify together, with a step that blocks as a hung driver does."""
-    hang, release = threading.Event(), threading.Event()
+    hang, hung, release = threading.Event(), threading.Event(), threading.Event()
 
     def step() -> None:
         if hang.is_set():
-            release.wait(30)
+            hung.set()
+            release.wait(PATIENCE)
         time.sleep(0.005)
 
     worker = Worker("capture", step, max_silence_seconds=0.2)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(5)
+        systemd.settimeout(PATIENCE)
         notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
         supervisor = Supervisor([worker], notifier.watchdog, SystemClock())
         worker.start()
-        time.sleep(0.1)
+        wait_until(lambda: worker.progress > 0, "the first step")
         assert supervisor.tick() == ()
         assert systemd.recv(100) == b"WATCHDOG=1"
         hang.set()
-        deadline = time.monotonic() + 5
-        while not supervisor.tick():
-            assert time.monotonic() < deadline
-            systemd.recv(100)
-            time.sleep(0.02)
+        assert hung.wait(PATIENCE)
+
+        def is_noticed() -> bool:
+            if supervisor.tick():
+                return True
+            assert systemd.recv(100) == b"WATCHDOG=1"
+            return False
+
+        wait_until(is_noticed, "the hung thread is noticed")
+        assert supervisor.tick() == ("capture",)
         systemd.setblocking(False)
         with pytest.raises(BlockingIOError):
             systemd.recv(100)
     release.set()
-    assert worker.stop(5)
+    assert worker.stop(PATIENCE)

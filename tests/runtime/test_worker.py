@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from edge.runtime.worker import MOST_FAILURES_IN_A_ROW, Worker
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +37,8 @@ def test_it_works_until_it_is_stopped() -> None:
     steps = Steps()
     worker = Worker("capture", steps, close=steps.closed.set)
     worker.start()
-    assert steps.reached.wait(5)
-    assert worker.stop()
+    assert steps.reached.wait(PATIENCE)
+    assert worker.stop(PATIENCE)
     assert steps.closed.is_set()
     assert worker.progress == steps.count
     assert worker.failures == 0
@@ -52,8 +53,8 @@ def test_an_exception_is_logged_counted_and_survived(caplog: pytest.LogCaptureFi
     worker = Worker("recognise", steps)
     with caplog.at_level(logging.CRITICAL, logger="edge.runtime.worker"):
         worker.start()
-        assert steps.reached.wait(5)
-        assert worker.stop()
+        assert steps.reached.wait(PATIENCE)
+        assert worker.stop(PATIENCE)
     assert worker.failures >= 6
     assert not worker.has_failed
 
@@ -65,22 +66,22 @@ def test_ten_failures_in_a_row_are_given_up_with_a_traceback(caplog: pytest.LogC
     steps = Steps(trouble)
     worker = Worker("recognise", steps, close=steps.closed.set)
     worker.start()
-    assert steps.closed.wait(10)
+    assert steps.closed.wait(PATIENCE)
     assert worker.has_failed
     assert worker.failures == steps.count == MOST_FAILURES_IN_A_ROW
     assert "the model is gone" in caplog.text
-    assert worker.stop()
+    assert worker.stop(PATIENCE)
 
 
 def test_a_step_that_hangs_shows_as_no_progress_and_does_not_hold_up_the_stop() -> None:
     stuck = threading.Event()
-    worker = Worker("capture", lambda: stuck.wait(30) and None)
+    worker = Worker("capture", lambda: stuck.wait(PATIENCE) and None)
     worker.start()
     before = worker.progress
     assert not worker.stop(timeout_seconds=0.1)
     assert worker.progress == before
     stuck.set()
-    assert worker.stop(5)
+    assert worker.stop(PATIENCE)
 
 
 def test_a_worker_that_never_started_stops() -> None:
@@ -93,7 +94,7 @@ def test_one_event_stops_all_workers() -> None:
     for worker in workers:
         worker.start()
     stopping.set()
-    assert [worker.stop(5) for worker in workers] == [True, True]
+    assert [worker.stop(PATIENCE) for worker in workers] == [True, True]
 
 
 def test_a_close_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -102,6 +103,6 @@ def test_a_close_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
     worker = Worker("capture", Steps(), close=close)
     worker.start()
-    assert worker.stop(5)
+    assert worker.stop(PATIENCE)
     assert worker.failures == 1
     assert "the device is gone" in caplog.text

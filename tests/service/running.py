@@ -7,20 +7,25 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from edge.errors import StoreError
 from edge.store.reader import JournalReader
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-DEADLINE_SECONDS = 40.0
+
+def events_in(data: Path) -> list[dict[str, Any]]:
+    """Return what the journal in this folder says, from the beginning."""
+    try:
+        with closing(JournalReader(data / "journal.db")) as journal:
+            return [json.loads(row.body) for row in journal.rows(0, 100_000)]
+    except StoreError:  # not there yet
+        return []
 
 
 class Door:
@@ -57,31 +62,25 @@ class Door:
         return done.stdout if expect == 0 else done.stderr
 
     def events(self) -> list[dict[str, Any]]:
-        path = self.home / "data" / "journal.db"
-        try:
-            with closing(JournalReader(path)) as journal:
-                return [json.loads(row.body) for row in journal.rows(0, 100_000)]
-        except StoreError:  # not there yet
-            return []
+        return events_in(self.home / "data")
 
     def wait_for(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while time.monotonic() < deadline:
-            found = [event for event in self.events() if wanted(event)]
-            if found:
-                return found[0]
-            assert self.process.poll() is None, self.log
-            time.sleep(0.1)
-        pytest.fail(f"nothing of the kind within {DEADLINE_SECONDS} s: {self.events()}")
+        def found() -> dict[str, Any] | None:
+            has_ended = self.process.poll() is not None  # asked first: it writes until it ends
+            event = next(filter(wanted, self.events()), None)
+            assert event or not has_ended, self.log
+            return event
+
+        return wait_until(found, self.events)
 
     def stop(self) -> tuple[int, str]:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20), self.log
+        return self.process.wait(PATIENCE), self.log
 
     def kill(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
 
 
 def settings(clip: Path, more: str = "") -> str:

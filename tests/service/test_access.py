@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +18,14 @@ from edge.credentials.device import EV_KEY, EVENT, KEYS
 from edge.domain import Resident
 from edge.store.residents import ResidentStore
 from tests.credentials.wires import pulses, wire
-from tests.relay.relay_lines import Lines, until
+from tests.relay.relay_lines import Lines
+from tests.service.running import events_in
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-DEADLINE_SECONDS = 40.0
 CODES = {key: code for code, key in reversed(KEYS.items())}
 CONFIG = """
 [door]
@@ -99,19 +98,14 @@ class Door:
         return facegate(*arguments, "--data", str(self.data))
 
     def wait_for(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while time.monotonic() < deadline:
+        def found() -> dict[str, Any] | None:
             assert self.process.poll() is None, self.process.stderr.read()
-            events = self.events()
-            if found := [event for event in events if wanted(event)]:
-                return found[0]
-            time.sleep(0.2)
-        pytest.fail(f"nothing of the kind: {self.events()}")
+            return next(filter(wanted, self.events()), None)
+
+        return wait_until(found, self.events)
 
     def events(self) -> list[dict[str, Any]]:
-        if not (self.data / "journal.db").exists():
-            return []
-        return [json.loads(line) for line in self.facegate("events", "--json", "-n", "0").splitlines()]
+        return events_in(self.data)
 
     def close(self) -> None:
         self.keypad.close()
@@ -152,7 +146,7 @@ def test_pin_and_card_open_while_camera_models_and_broker_are_dead(start):
     assert (opened["resident"], by_card["resident"]) == ("anna", "anna")
     assert opened["data"]["rule"] == "level resident, schedule always"
     door.process.send_signal(signal.SIGTERM)
-    _, log = door.process.communicate(timeout=20)
+    _, log = door.process.communicate(timeout=PATIENCE)
     assert door.process.returncode == 0, log
     assert door.pin not in log
 
@@ -169,7 +163,7 @@ def test_a_visitor_pass_opens_while_models_and_broker_are_dead(start, tmp_path):
     assert opened["data"]["host"] == "anna"
     assert "models" in door.wait_for(lambda event: event["type"] == "service.started")["data"]
     door.process.send_signal(signal.SIGTERM)
-    door.process.communicate(timeout=20)
+    door.process.communicate(timeout=PATIENCE)
     assert [e["type"] for e in door.events() if e["data"].get("method") == "pass"] == ["access.granted"]
 
 
@@ -189,7 +183,8 @@ def test_a_wiegand_card_opens_and_noise_on_its_wires_is_told(start, tmp_path, li
     monkeypatch.setenv("FACEGATE_TEST_STAND_IN", library)
     lines = Lines(tmp_path)
     door = start("wiegand = {d0 = 5, d1 = 6}", lock="gpio_chip = 0", environ=lines.environment())
-    until(lambda: [c for c in lines.calls() if c.name == "gpio_claim_alert"][1:], "both lines are watched")
+    claims = "gpio_claim_alert"
+    wait_until(lambda: [call.name for call in lines.calls()].count(claims) == 2, "both lines are watched")
     door.facegate("card", "add", "w26:17:4711", "anna")
     card = wire(26, 17, 4711)
     lines.send(pulses(card[:9]), (5, 6))
@@ -218,7 +213,7 @@ def test_broken_rules_stop_the_start_and_name_the_mistake(tmp_path):
     (tmp_path / "rules.toml").write_text('[levels.a]\nschedule = "x"')
     door = Door(tmp_path, f'rules = "{tmp_path}/rules.toml"')
     try:
-        _, log = door.process.communicate(timeout=DEADLINE_SECONDS)
+        _, log = door.process.communicate(timeout=PATIENCE)
         assert door.process.returncode == 78
         assert "levels.a.schedule: there is no schedule 'x'" in log
     finally:

@@ -12,6 +12,7 @@ from edge.domain import Frame
 from edge.runtime.clock import ManualClock
 from edge.service.entry.codes import NICE, CodeWatch
 from tests.credentials.test_qr import TEXT, drawn, held
+from tests.waiting import PATIENCE
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 BLANK = np.full((480, 640, 3), 90, np.uint8)
@@ -46,7 +47,7 @@ def test_its_thread_lets_others_go_first():
     worker = watch.worker(stopping)
     worker.start()
     watch.show(Frame(held(drawn(TEXT)), 0, 0.0, NOON))
-    assert came.wait(20)
+    assert came.wait(PATIENCE)
     assert worker.stop(10)
     assert nice == [max(before, NICE)] or before > NICE
     assert os.getpriority(os.PRIO_PROCESS, 0) == before

@@ -7,7 +7,7 @@ import pytest
 
 from edge.errors import ConfigError, JournalUnavailable
 from edge.service.property.joining import Joining
-from tests.sync.broker import wait_until
+from tests.waiting import wait_until
 
 
 class Link:

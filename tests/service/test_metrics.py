@@ -31,7 +31,7 @@ from edge.runtime.slot import FrameSlot
 from edge.service.metrics.collector import DoorCollector
 from edge.service.metrics.meter import Histogram, Meter, publish
 from tests.places import REPOSITORY
-from tests.sync.broker import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 AT = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 STATE = {
@@ -66,7 +66,7 @@ def granted(method="face", **data):
 
 
 def scrape(port):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
         text = answer.read().decode()
     samples = {}
     for family in text_string_to_metric_families(text):
@@ -225,10 +225,10 @@ def test_a_running_door_serves_its_numbers_and_runs_without(tmp_path, is_taken):
         command = [sys.executable, "-m", "edge.cli", "run", "--config", str(tmp_path / "config.toml")]
         process = subprocess.Popen(command, env=environ, stderr=log)
         try:
-            found = wait_until(lambda: seen(tmp_path, port, is_taken), 60, tmp_path / "log")
+            found = wait_until(lambda: seen(tmp_path, port, is_taken), tmp_path / "log")
         finally:
             process.terminate()
-            assert process.wait(30) == 0
+            assert process.wait(PATIENCE) == 0
     if not is_taken:
         assert found["facegate_events_total", (("type", "service.started"),)] == 1
         assert found["facegate_lock", (("state", "locked"),)] == 1
@@ -286,9 +286,9 @@ def test_as_many_readers_as_are_served_and_a_writer_at_once(log, page):
     for reader in readers:
         reader.start()
     for reader in readers:
-        reader.join(20)
+        reader.join(PATIENCE)
     ended.set()
-    writer.join(20)
+    writer.join(PATIENCE)
     _, samples = scrape(page.port)
     count = samples["facegate_decision_seconds_count", (("outcome", "granted"),)]
     assert count == samples["facegate_events_total", (("type", "access.granted"),)] > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import time
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,8 @@ from edge.demo.annotate import VideoSink
 from tests.fakes.site import record_walk_ups
 from tests.loopback import free_port
 from tests.places import need_models, shared_data
-from tests.service.running import DEADLINE_SECONDS, Door, is_kind, settings
+from tests.service.running import Door, is_kind, settings
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +77,7 @@ class Visitor:
 
     def __init__(self, port: int) -> None:
         self.client = httpx.Client(
-            base_url=f"https://127.0.0.1:{port}", verify=False, timeout=20, follow_redirects=True
+            base_url=f"https://127.0.0.1:{port}", verify=False, timeout=PATIENCE, follow_redirects=True
         )
         self.csrf = ""
 
@@ -97,13 +97,11 @@ class Visitor:
 
 
 def until(answer: Callable[[], object], door: Door, what: str) -> object:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < deadline:
-        if found := answer():
-            return found
+    def found() -> object:
         assert door.process.poll() is None, door.log
-        time.sleep(0.2)
-    pytest.fail(f"no {what} within {DEADLINE_SECONDS} s\n{door.log}")
+        return answer()
+
+    return wait_until(found, lambda: f"{what}\n{door.log}")
 
 
 def first_code(door: Door) -> str:

@@ -4,9 +4,12 @@ import threading
 
 import pytest
 
+from edge.aside import simulated
 from edge.errors import JournalUnavailable, StoreError
 from edge.service.prompt_journal import PromptJournal
+from tests.fakes.deadlines import Deadlines
 from tests.store.drafts import draft, open_journal
+from tests.waiting import PATIENCE
 
 
 class HangingJournal:
@@ -19,7 +22,7 @@ class HangingJournal:
 
     def append(self, event):
         self.given.append(event.data["n"])
-        self.well.wait(30)
+        self.well.wait(PATIENCE)
         return self.journal.append(event)
 
     def disown(self, event):
@@ -49,11 +52,16 @@ def hang(slow, prompt, *numbers):
         with pytest.raises(JournalUnavailable):
             prompt.append(draft(number))
     slow.well.set()
-    prompt._aside.hand_over(lambda: None).wait(30)
+    prompt._aside.hand_over(lambda: None).wait(PATIENCE)
 
 
-def test_an_event_that_waits_is_stored_once_when_the_card_answers(slow):
-    prompt = PromptJournal(lambda: slow, deadline_seconds=0.05)
+@pytest.fixture
+def prompt(slow):
+    with simulated(Deadlines(slow.well)):
+        yield PromptJournal(lambda: slow)
+
+
+def test_an_event_that_waits_is_stored_once_when_the_card_answers(slow, prompt):
     prompt.append(draft(1))
     hang(slow, prompt, 2, 3, 4)
     assert slow.given == [1, 2], "while one commit hangs no other is begun"
@@ -61,8 +69,7 @@ def test_an_event_that_waits_is_stored_once_when_the_card_answers(slow):
     assert kinds(slow) == [("access.granted", number) for number in (1, 2, 3, 4)]
 
 
-def test_an_event_that_was_given_up_and_stored_all_the_same_is_corrected(slow):
-    prompt = PromptJournal(lambda: slow, deadline_seconds=0.05)
+def test_an_event_that_was_given_up_and_stored_all_the_same_is_corrected(slow, prompt):
     hang(slow, prompt, 1)
     prompt.append(draft(2))
     assert kinds(slow) == [("access.granted", 1), ("access.granted", 2), ("journal.late", None)]

@@ -21,6 +21,7 @@ from edge.service.entry.readers import (
     unhurried,
     wiegand_reader,
 )
+from tests.waiting import PATIENCE
 
 
 def press(fd: int, code: int) -> None:
@@ -55,19 +56,19 @@ def test_keys_arrive_again_after_the_keypad_was_away(tmp_path, caplog):
     worker = key_reader("keypad", path, take, site.around)
     with caplog.at_level(logging.ERROR):
         worker.start()
-        assert stopping.waited.wait(10)  # it is not there yet
+        assert stopping.waited.wait(PATIENCE)  # it is not there yet
         for code, key in ((2, "1"), (3, "2")):
             path.unlink(missing_ok=True)
             os.mkfifo(path)
             far = os.open(path, os.O_RDWR)
             press(far, code)
-            assert arrived.wait(10)
+            assert arrived.wait(PATIENCE)
             arrived.clear()
             assert keys[-1] == key
             path.unlink()
             stopping.waited.clear()
             os.close(far)
-            assert stopping.waited.wait(10)
+            assert stopping.waited.wait(PATIENCE)
     assert worker.stop(10)
     assert worker.failures == 0
     told = [record.getMessage() for record in caplog.records]
@@ -129,7 +130,7 @@ def test_without_gpio_a_wiegand_reader_is_lost_and_the_rest_goes_on():
     lock = LockSection(driver="dry-run", gpio_chip=15)
     worker = wiegand_reader(section, lock, {}, print, site.around)
     worker.start()
-    assert stopping.waited.wait(10)
+    assert stopping.waited.wait(PATIENCE)
     assert worker.stop(10)
     assert worker.failures == 0
     assert site.states == ["lost"]

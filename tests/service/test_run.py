@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes.site import copy_photos, record_walk_ups
 from tests.service.running import Door, is_kind, settings
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +65,7 @@ def test_a_hang_up_is_a_clean_stop(start, clip, tmp_path):
     door.wait_for(is_kind("service.started"))
     door.process.send_signal(signal.SIGHUP)
     door.wait_for(is_kind("service.stopped"))
-    assert door.process.wait(30) == 0
+    assert door.process.wait(PATIENCE) == 0
 
 
 def test_without_models_the_door_runs_shut_and_says_what_to_do(start, clip, tmp_path):

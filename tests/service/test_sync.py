@@ -22,13 +22,13 @@ from edge.wire.configuration import PURPOSE, Desired, Reported
 from edge.wire.discovery import Announced, discovery
 from tests.loopback import free_port
 from tests.store.test_residents import template
-from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.broker import Broker, Listener
 from tests.sync.hubside import SIGNER, STRANGER, signed, wish
 from tests.sync.property import Property
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.broker
 TOPIC = "facegate/v1/door-1"
-SECONDS = 40.0
 CONFIG = """
 [door]
 id = "door-1"
@@ -113,7 +113,7 @@ class Hub:
         return self.until(lambda: next((e for e in self.events if e["type"] == kind), None))
 
     def until(self, condition):
-        return wait_until(condition, SECONDS, (self.home / "log").read_text())
+        return wait_until(condition, (self.home / "log").read_text)
 
     def ids(self):
         if not (self.home / "data" / "residents.db").exists():
@@ -123,7 +123,7 @@ class Hub:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE)
 
     def __enter__(self):
         return self
@@ -131,7 +131,7 @@ class Hub:
     def __exit__(self, *exception):
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
         self.supervisor.close()
         self.listener.__exit__()
 
@@ -210,7 +210,7 @@ def test_wished_settings_count_at_once_or_after_a_reload_and_survive_it(tmp_path
 
         done = hub.confirmed("reload")
         assert (done["status"], done["data"]) == ("done", {"restart": True})
-        assert hub.process.wait(20) == 75
+        assert hub.process.wait(PATIENCE) == 75
         hub.supervisor.close()
         hub.reports.clear()
         hub.begin()

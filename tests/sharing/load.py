@@ -26,8 +26,9 @@ from facegate_hub.service import Hub, database_url
 from tests.loopback import free_port
 from tests.sharing.gates import CLOCK, Gate, accept, open_window, put_people
 from tests.sharing.rig import DIM, MODEL
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
 from tests.sync.doors import Eager
+from tests.waiting import wait_until
 
 PATIENCE = 3600.0
 
@@ -73,7 +74,7 @@ def measure(folder, residents, doors):
         accept(site, gates)
         put_people(hub, [*people, "next"])
         here = [gate for name, gate in gates.items() if name != names[0]]
-        wait_until(lambda: all(len(gate.rig.book.peers()) == doors - 1 for gate in gates.values()), 60)
+        wait_until(lambda: all(len(gate.rig.book.peers()) == doors - 1 for gate in gates.values()))
         wait_until(
             lambda: all(gate.rig.roster.state().count == residents + 1 for gate in gates.values()), 120
         )

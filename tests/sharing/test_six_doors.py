@@ -13,10 +13,11 @@ from edge.site.provision import Site
 from facegate_hub.service import Hub, database_url
 from tests.loopback import free_port
 from tests.sharing.gates import Gate, accept, open_window, put_people
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
 from tests.sync.doors import Eager
 from tests.sync.privacy import findings
 from tests.sync.wire import SECRETS
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.broker
 SIX = ("front", "back", "garage", "north", "south", "pool")
@@ -48,8 +49,8 @@ def gates(tmp_path, site, hub):
         found = {name: stack.enter_context(Gate(tmp_path / name, site[0], name, site[1])) for name in SIX}
         accept(site[0], found)
         put_people(hub, ["anna", "otto"])
-        wait_until(lambda: all(len(gate.rig.book.peers()) == 5 for gate in found.values()), 30, "keys")
-        wait_until(lambda: all(gate.rig.roster.state().count == 2 for gate in found.values()), 30, "roster")
+        wait_until(lambda: all(len(gate.rig.book.peers()) == 5 for gate in found.values()), "keys")
+        wait_until(lambda: all(gate.rig.roster.state().count == 2 for gate in found.values()), "roster")
         yield found
 
 
@@ -67,8 +68,8 @@ def test_enrolled_once_every_gate_knows_and_withdrawn_none_does(site, hub, gates
     """Whoever steals the hub's database has no template; the recorder judges what passed the broker."""
     open_window(hub, "front")
     gates["front"].rig.enrol("anna", *SIX[1:])
-    wait_until(lambda: knowing(gates, "anna") == set(SIX), 30, "known everywhere")
-    wait_until(lambda: staff(site, "show", "anna").count("known") == 5, 30, "and told so")
+    wait_until(lambda: knowing(gates, "anna") == set(SIX), "known everywhere")
+    wait_until(lambda: staff(site, "show", "anna").count("known") == 5, "and told so")
     stolen = b"".join(path.read_bytes() for path in (site[0] / "hub").iterdir())
     for template in gates["front"].rig.store.templates_of("anna"):
         assert template.embedding.astype("<f4").tobytes() not in stolen
@@ -76,23 +77,23 @@ def test_enrolled_once_every_gate_knows_and_withdrawn_none_does(site, hub, gates
 
     receipt = gates["pool"].rig.withdraw("anna")
     assert set(receipt.asked) == set(SIX) - {"pool"}
-    wait_until(lambda: knowing(gates, "anna") == set(), 30, "known nowhere")
+    wait_until(lambda: knowing(gates, "anna") == set(), "known nowhere")
     everywhere = "face.erased_everywhere"
-    wait_until(lambda: everywhere in gates["pool"].rig.events.kinds(), 30, "all doors have answered")
+    wait_until(lambda: everywhere in gates["pool"].rig.events.kinds(), "all doors have answered")
     assert all(gate.rig.templates_on_disk() == 0 for gate in gates.values())
     assert "ended" in staff(site, "list", "--all")
 
     # Without an enrolment window staff are asked.
     gates["back"].rig.enrol("otto", "front", "garage")
-    wait_until(lambda: "otto  waiting" in staff(site, "list"), 30, "it waits")
+    wait_until(lambda: "otto  waiting" in staff(site, "list"), "it waits")
     assert not gates["front"].rig.knows("otto")
 
     # A door that is revoked meanwhile gets nothing more.
     Site(site[0]).revoke_door("garage")
-    wait_until(lambda: "garage" not in listed(gates["back"]), 30, "off the list")
+    wait_until(lambda: "garage" not in listed(gates["back"]), "off the list")
     staff(site, "confirm", "otto", "--by", "desk")
-    wait_until(lambda: gates["front"].rig.knows("otto"), 30, "listed, and known")
-    wait_until(lambda: staff(site, "known", "front").split() == ["anna", "otto"], 30, "and told so")
+    wait_until(lambda: gates["front"].rig.knows("otto"), "listed, and known")
+    wait_until(lambda: staff(site, "known", "front").split() == ["anna", "otto"], "and told so")
     assert not gates["garage"].rig.knows("otto")
     assert gates["garage"].rig.templates_on_disk() == 0
 

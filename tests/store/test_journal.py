@@ -27,6 +27,7 @@ from edge.wire.envelope import EVENT
 from edge.wire.shapes import require
 from tests.store.drafts import START, draft, filled, open_journal
 from tests.store.torn_log import EVENTS, run
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -239,7 +240,7 @@ def test_many_threads_and_two_processes_share_one_chain(path):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     assert other.wait(30) == 0
     assert journal.verify() == 200
     journal.close()

@@ -28,7 +28,7 @@ from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.site_key import CREDENTIAL, NEW_CREDENTIAL, SITE_KEY_FILE
 from tests.loopback import free_port
 from tests.store.test_residents import template
-from tests.sync.broker import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 CREDENTIALS = KeySource("credential")
 
@@ -237,7 +237,7 @@ def software_tpm(folder):
         yield f"swtpm:host=127.0.0.1,port={port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 def is_listening(port):

@@ -5,7 +5,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -14,8 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.loopback import free_port
 from tests.sync.wire import Recorder
-
-DEADLINE = 10.0
+from tests.waiting import PATIENCE, wait_until
 
 
 def mosquitto():
@@ -30,20 +28,10 @@ def mosquitto():
 def is_open(port):
     """Say whether somebody accepts connections there."""
     try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
+        socket.create_connection(("127.0.0.1", port), PATIENCE).close()
     except OSError:
         return False
     return True
-
-
-def wait_until(condition, seconds=DEADLINE, what=""):
-    """Poll until `condition` is true, or fail."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"not within {seconds} s: {what or condition}")
 
 
 class Broker:
@@ -84,7 +72,7 @@ class Broker:
             [mosquitto(), "-c", str(self.folder / "mosquitto.conf")], stdout=log, stderr=log
         )
         log.close()
-        wait_until(self._accepts, what=f"mosquitto accepts; see {self.folder / 'log'}")
+        wait_until(self._accepts, f"mosquitto accepts; see {self.folder / 'log'}")
         if "PYTEST_CURRENT_TEST" in os.environ:  # measurements run outside of it, without a second reader
             self._recorder = Recorder(self._recorders_port, self.folder)
         return self
@@ -102,7 +90,7 @@ class Broker:
             if self._recorder and number != signal.SIGKILL:
                 self._recorder.finish()
             self.process.send_signal(number)
-            self.process.wait(10)
+            self.process.wait(PATIENCE)
             self.process = None
             if self._recorder:
                 self._recorder.stop()
@@ -129,7 +117,7 @@ class Listener:
         prepare(self.client)
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
-        wait_until(lambda: self.ready, what="subscribed")
+        wait_until(lambda: self.ready, "subscribed")
 
     def _subscribe(self, client, *_):
         client.subscribe([(topic, 1) for topic in self._topics])
@@ -138,7 +126,7 @@ class Listener:
         return [message.payload for message in list(self.messages) if message.topic == topic]
 
     def publish(self, topic, payload, **options):
-        self.client.publish(topic, payload, qos=1, **options).wait_for_publish(5)
+        self.client.publish(topic, payload, qos=1, **options).wait_for_publish(PATIENCE)
 
     def __enter__(self):
         return self

@@ -23,8 +23,9 @@ from pathlib import Path
 from edge.store.reader import JournalReader
 from facegate_hub.roster import RosterLog
 from facegate_hub.tables import open_tables
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
 from tests.sync.hubside import SIGNER
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
 AT_WORK = 0.8
@@ -116,7 +117,7 @@ class Chaos:
             for _ in range(kills):
                 victim = self.random.choice(list(counts))
                 if victim == "door" and self.random.random() < AT_WORK:
-                    wait_until(self.up.exists, 60, "the door is at work")
+                    wait_until(self.up.exists, "the door is at work")
                 time.sleep(self.random.uniform(0.05, 1.2))
                 counts[victim] += 1
                 self.kill(victim)
@@ -157,14 +158,14 @@ class Chaos:
         (self.folder / "everybody.json").write_text(json.dumps(sorted(self.people.everybody)))
         (self.folder / "enough.new").write_text(json.dumps(state.digest))
         (self.folder / "enough.new").rename(self.folder / "enough")
-        wait_until(lambda: self.processes["door"].poll() is not None, 120, "all is well at the door")
+        wait_until(lambda: self.processes["door"].poll() is not None, "all is well at the door", seconds=180)
 
     def stop_all(self):
         self.people.ended.set()
         self.people.engine.dispose()
         for process in self.processes.values():
             process.kill()
-            process.wait(10)
+            process.wait(PATIENCE)
         self.broker.kill()
 
     @property

@@ -28,9 +28,10 @@ from facegate_hub.rollout import RosterServer
 from facegate_hub.roster import RosterLog
 from facegate_hub.tables import open_tables
 from tests.hub.load import LIMITS, hubs
-from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.broker import Broker, Listener
 from tests.sync.doors import Door, Eager
 from tests.sync.hubside import KEYS, SIGNER
+from tests.waiting import wait_until
 
 DEVICE = "front"
 PROBE_SECONDS = 0.05
@@ -87,7 +88,7 @@ def drained(folder, events):
         end = time.monotonic() + 3.0
         idle = appends(door, lambda: time.monotonic() > end)
         with broker, hubs(f"sqlite:///{folder}/hub.db", broker.port, 0):
-            wait_until(lambda: door.outbox.done_upto() > 0, 60, "the draining begins")
+            wait_until(lambda: door.outbox.done_upto() > 0, "the draining begins")
             first, began = door.outbox.done_upto(), time.monotonic()
             busy = appends(door, lambda: door.outbox.newest() - door.outbox.done_upto() < 10)
             seconds, sent = time.monotonic() - began, door.outbox.done_upto() - first
@@ -150,7 +151,7 @@ def followed(folder, residents, changes):
         log.change([person(f"m{n:05}") for n in range(1000)], [f"r{n:05}" for n in range(400, 1400)])
         figures["month_away_snapshot_seconds"] = sync_seconds(folder, broker.port, log)
         with FollowingDoor(folder / "door", broker.port) as door:
-            wait_until(lambda: door.door.publisher.status().link.connected, 20)
+            wait_until(lambda: door.door.publisher.status().link.connected)
             figures |= one_by_one(door, broker.port, log, changes)
     return figures
 
@@ -159,7 +160,7 @@ def sync_seconds(folder, port, log):
     """Return the time from the door's start until its roster is the property's."""
     began = time.monotonic()
     with FollowingDoor(folder / "door", port) as door:
-        wait_until(lambda: door.roster.state() == log.state(), 120, "in sync")
+        wait_until(lambda: door.roster.state() == log.state(), "in sync", seconds=180)
         return round(time.monotonic() - began, 2)
 
 
@@ -172,14 +173,14 @@ def one_by_one(door, port, log, changes):
             name = f"x{number:05}"
             began = time.monotonic()
             log.change([person(name)])
-            wait_until(lambda name=name: door.store.get(name), 20)
+            wait_until(lambda name=name: door.store.get(name))
             added.append(1000 * (time.monotonic() - began))
             arrivals.clear()
             began = time.monotonic()
             log.change(removals=[name])
-            wait_until(lambda name=name: door.store.get(name) is None, 20)
+            wait_until(lambda name=name: door.store.get(name) is None)
             ended = time.monotonic()
-            wait_until(lambda: arrivals, 20)
+            wait_until(lambda: arrivals)
             removed.append(1000 * (ended - began))
             arrived.append(1000 * (ended - arrivals[0]))
     return {

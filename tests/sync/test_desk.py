@@ -11,9 +11,10 @@ from edge.store.ledger import SqliteLedger
 from edge.sync.desk import CommandDesk
 from edge.sync.gate import CommandGate
 from edge.wire.commands import CommandOutcome
-from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.broker import Broker, Listener
 from tests.sync.doors import Door
 from tests.sync.hubside import KEYS, TOPIC, signed, wish
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.broker
 CLOCK = SystemClock()
@@ -41,7 +42,7 @@ class Gatehouse:
     def ask(self, number, kind, **changes):
         """Send a command and return the door's answer."""
         self.staff.publish(TOPIC, signed(wish(CLOCK, kind, number, **changes)))
-        return wait_until(lambda: self.answers().get(f"command-{number:06}"), what=kind)
+        return wait_until(lambda: self.answers().get(f"command-{number:06}"), kind)
 
     def answers(self):
         return {

@@ -16,8 +16,9 @@ from edge.broker.settings import Ack
 from edge.sync.announcer import FILE, Announcer, announcer
 from edge.wire.asks import ProgramAsk
 from edge.wire.discovery import DIAGNOSTICS, EVENTS, Announced, discovery, removal
-from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.broker import Broker, Listener
 from tests.sync.doors import Door
+from tests.waiting import wait_until
 
 DOOR = Announced("door-1", "1.2")
 ASKING = Announced("door-1", "1.2", name="Front door", area="House 3", asking="home")

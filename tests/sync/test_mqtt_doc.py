@@ -9,8 +9,9 @@ import pytest
 from edge.errors import SyncError
 from edge.wire.commands import CommandType
 from edge.wire.messages import EventAck
-from tests.sync.broker import Broker, wait_until
+from tests.sync.broker import Broker
 from tests.sync.doors import Door
+from tests.waiting import wait_until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()
 LINES = re.findall(r"```sh\n(mosquitto_.+)\n```", PAGE)

@@ -13,8 +13,9 @@ import pytest
 from edge.broker.settings import Ack
 from edge.errors import SyncError
 from tests.loopback import free_port
-from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.broker import Broker, Listener
 from tests.sync.doors import Door, MemoryHub
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.broker
 
@@ -26,11 +27,11 @@ def broker(tmp_path):
 
 
 def connected(door):
-    wait_until(lambda: door.publisher.status().link.connected, what=door.publisher.status())
+    wait_until(lambda: door.publisher.status().link.connected, door.publisher.status)
 
 
 def delivered(door, count):
-    wait_until(lambda: door.outbox.done_upto() == count, what=f"{count} events done")
+    wait_until(lambda: door.outbox.done_upto() == count, f"{count} events done")
 
 
 def test_a_plain_subscriber_gets_each_event_as_one_object(tmp_path, broker):
@@ -49,7 +50,7 @@ def test_without_the_hub_an_event_is_never_done(tmp_path, broker):
     with Door(tmp_path, broker.port) as door, Listener(broker.port, door.topic) as listener:
         connected(door)
         door.happen(3)
-        wait_until(lambda: len(listener.payloads(door.topic)) >= 2, what="sent again after a silence")
+        wait_until(lambda: len(listener.payloads(door.topic)) >= 2, "sent again after a silence")
         assert door.outbox.done_upto() == 0
         wait_until(lambda: "is the hub running?" in (door.publisher.status().problem or ""))
         with MemoryHub(broker.port) as hub:
@@ -139,7 +140,7 @@ def test_the_last_will_speaks_for_a_killed_door(tmp_path, broker):
         door = subprocess.Popen(words, cwd=Path(__file__).parents[2])
         wait_until(lambda: avail(listener) == ["online"])
         door.kill()
-        door.wait(10)
+        door.wait(PATIENCE)
         wait_until(lambda: avail(listener) == ["online", "offline"])
 
 

@@ -12,8 +12,10 @@ from edge.cli import app
 from edge.errors import ConfigError
 from edge.site.provision import Site, load_trusted_keys
 from edge.site.renewal import Renewal
-from tests.sync.broker import Broker, free_port, wait_until
+from tests.loopback import free_port
+from tests.sync.broker import Broker
 from tests.sync.doors import Door
+from tests.waiting import wait_until
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ from edge.runtime.clock import SystemClock
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster
 from edge.sync.follower import RosterFollower
-from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.broker import Broker, Listener
 from tests.sync.doors import Door
 from tests.sync.hubside import KEYS
 from tests.sync.property import Property
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.broker
 SETTINGS = BrokerSettings("127.0.0.1", "door-1")
@@ -73,7 +74,7 @@ def test_a_new_door_and_a_month_away_at_five_thousand_residents(tmp_path):
         with House(tmp_path, broker.port, site) as house:
             began = time.monotonic()
             house.tell(site.head())
-            wait_until(house.in_sync, 60, "the snapshot is in")
+            wait_until(house.in_sync, "the snapshot is in")
             sys.stdout.write(f"snapshot of 5,000: {time.monotonic() - began:.2f} s\n")
         for number in range(300):
             site.remove(f"resident-{number:05}")
@@ -81,7 +82,7 @@ def test_a_new_door_and_a_month_away_at_five_thousand_residents(tmp_path):
         with House(tmp_path, broker.port, site) as house:
             began = time.monotonic()
             house.tell(site.head())
-            wait_until(house.in_sync, 60, "the delta is in")
+            wait_until(house.in_sync, "the delta is in")
             sys.stdout.write(f"600 changes: {time.monotonic() - began:.2f} s\n")
             assert house.store.get("resident-00299") is None
             wait_until(lambda: [event.kind for event in house.door.journal.read()] == ["roster.changed"] * 2)

@@ -18,8 +18,9 @@ from edge.site.authority import Authority
 from edge.site.provision import Site, load_trusted_keys
 from edge.wire.proof import Notary
 from tests.loopback import free_port
-from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.broker import Broker, Listener
 from tests.sync.doors import Door
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from tests.loopback import free_port
-from tests.sync.broker import is_open, mosquitto, wait_until
+from tests.sync.broker import is_open, mosquitto
 from tests.sync.wire import Recorder
+from tests.waiting import PATIENCE, wait_until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()
 SITE, STAFF = re.findall(r"```sh\n(.*?)```", PAGE.partition("## A whole site")[2], re.DOTALL)[:2]
-SECONDS = 60.0
 MOSQUITTO = """#!/bin/sh
 printf 'per_listener_settings true\\n{stay}\\n' | cat - "$2" > ours
 printf 'listener {port} 127.0.0.1\\nallow_anonymous true\\n' >> ours
@@ -62,7 +62,7 @@ class Shell:
         return ""
 
     def _read_all(self):
-        wait_until(lambda: is_open(self.recorders_port), SECONDS, "mosquitto accepts")
+        wait_until(lambda: is_open(self.recorders_port), "mosquitto accepts")
         self.recorder = Recorder(self.recorders_port, self.folder)
 
     def _do(self, line):
@@ -74,7 +74,7 @@ class Shell:
             env=self.environ,
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}{(self.folder / 'log').read_text()}"
         return done.stdout
@@ -84,7 +84,7 @@ class Shell:
             if process is self.running[0] and self.recorder is not None:
                 self.recorder.finish()
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE)
         if self.recorder is not None:
             self.recorder.stop()
 
@@ -114,13 +114,13 @@ def test_a_new_user_has_two_doors_and_a_hub_in_five_lines(tmp_path, shell):
         shell.type(line)
     assert all(process.poll() is None for process in shell.running)
     doors = "facegate hub --site ./site doors"
-    wait_until(lambda: shell.type(doors).count("online") == 2, SECONDS, "both doors are there")
+    wait_until(lambda: shell.type(doors).count("online") == 2, "both doors are there")
 
     said = {}
     for line in STAFF.strip().splitlines():
         said[line.partition("./site ")[2].partition(" front")[0]] = shell.type(line)
         if "roster import" in line:
-            wait_until(lambda: shell.type(doors).count("up to date") == 2, SECONDS, "both have the roster")
+            wait_until(lambda: shell.type(doors).count("up to date") == 2, "both have the roster")
     assert "the roster is at revision 1" in said["roster import residents.csv"]
     assert "unlocked; no contact tells" in said["staff open"]
     assert "revision 1 counts" in said["config set"]

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from edge.domain import EventDraft, Template
-from tests.sync.broker import Broker, Listener, wait_until
+from tests.sync.broker import Broker, Listener
 from tests.sync.hubside import signed
 from tests.sync.privacy import findings
 from tests.sync.test_roster_broker import House, grown
 from tests.sync.wire import SECRETS, Ledger, Recorder, judge
+from tests.waiting import wait_until
 
 
 def unit_vector(dimension=128, seed=3):

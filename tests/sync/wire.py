@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 from tests.sync.contract import breaches, channel_of
 from tests.sync.privacy import findings, index, names_in, unwrapped
+from tests.waiting import PATIENCE, wait_until
 
 READY = "$SYS/broker/version"
 END = "recorder/end"
-DEADLINE_SECONDS = 10.0
 MAY_NAME = {"rosterDelta", "rosterSnapshotPart", "command", "answer", None}
 """Topics that carry people's names on purpose, and those that are none of ours."""
 
@@ -58,13 +58,13 @@ class Recorder:
     def finish(self):
         """Wait until it has read what the broker was given up to now."""
         words = ["-h", "127.0.0.1", "-p", str(self._port), "-t", END, "-n"]
-        subprocess.run(["mosquitto_pub", *words], check=False, timeout=DEADLINE_SECONDS)
+        subprocess.run(["mosquitto_pub", *words], check=False, timeout=PATIENCE)
         self._await(END)
 
     def stop(self):
         """End it and judge what it read."""
         self._process.terminate()
-        self._process.wait(DEADLINE_SECONDS)
+        self._process.wait(PATIENCE)
         judge(self.messages(), LEDGER)
         self._path.unlink()
 
@@ -76,13 +76,16 @@ class Recorder:
         return [(topic, payload) for topic, payload in found if topic not in {READY, END}]
 
     def _await(self, topic):
-        end, line, last = time.monotonic() + DEADLINE_SECONDS, f" {topic}\n".encode(), b""
+        line, last = f" {topic}\n".encode(), b""
         with self._path.open("rb") as file:
-            while line not in last:
-                assert time.monotonic() < end, f"the recorder did not see {topic} on port {self._port}"
+
+            def is_seen():
+                nonlocal last
                 assert self._process.poll() is None, "mosquitto_sub ended; is mosquitto-clients installed?"
-                time.sleep(0.005)
                 last = last[-len(line) :] + file.read()
+                return line in last
+
+            wait_until(is_seen, f"the recorder sees {topic} on port {self._port}")
 
 
 def judge(messages, ledger):

@@ -9,7 +9,6 @@ import signal
 import socket
 import ssl
 import threading
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,8 @@ from edge.web.between import COOKIE, SESSION_HEADER, TOO_LARGE_HEADER
 from edge.web.limits import Limits
 from edge.web.server import PanelThread, Served
 from edge.web.tls import own_certificate
+from tests.loopback import free_port
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MEBIBYTE = 1024 * 1024
-DEADLINE_SECONDS = 60.0
 
 
 async def echo(request: Request) -> Response:
@@ -61,30 +61,29 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         certificate, key, _ = own_certificate(folder, ["127.0.0.1"])
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.problems: list[str] = []
         self.thread = PanelThread(
             ("127.0.0.1", self.port), lambda _: Served(APP, certificate, key), self.problems.append
         )
         self.thread.start()
-        self.client = httpx.Client(base_url=f"https://127.0.0.1:{self.port}", verify=False, timeout=20)
+        self.client = httpx.Client(base_url=f"https://127.0.0.1:{self.port}", verify=False, timeout=PATIENCE)
         self.until_it_answers()
 
     def until_it_answers(self) -> None:
         """Return when the page answers; a busy machine may need several tries."""
-        end = time.monotonic() + DEADLINE_SECONDS
-        while True:
+
+        def answers() -> bool:
             try:
                 self.client.get("/echo")
             except httpx.TransportError:
-                assert time.monotonic() < end, "the page does not answer"
-                time.sleep(0.05)
-            else:
-                return
+                return False
+            return True
+
+        wait_until(answers, "the page answers")
 
     def connection(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def secured(self) -> ssl.SSLSocket:
         context = ssl.create_default_context()
@@ -210,7 +209,7 @@ def test_the_half_that_faces_the_network_is_started_again(tmp_path):
     site = Site(tmp_path)
     os.kill(int(site.front().name), signal.SIGKILL)
     site.until_it_answers()
-    assert any("ended" in problem for problem in site.problems)
+    wait_until(lambda: any("ended" in problem for problem in site.problems), "the page says so")
     site.client.close()
     site.thread.stop()
 
