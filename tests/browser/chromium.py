@@ -50,7 +50,8 @@ def chromium(profile: Path):
     for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
         options.add_argument(flag)
     browser = webdriver.Chrome(options=options, service=Service(driver))
-    browser.set_page_load_timeout(30)
+    browser.set_page_load_timeout(2 * PATIENCE)
+    browser.set_script_timeout(2 * PATIENCE)
     try:
         yield browser
     finally:

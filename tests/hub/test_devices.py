@@ -21,7 +21,7 @@ from facegate_hub.requests import outcome
 from facegate_hub.tables import DEVICES, HUBS, REQUESTS, open_tables
 from tests.hub.signing import ask, own_signer
 from tests.sync.hubside import SIGNER
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture
@@ -140,6 +140,13 @@ def impatient(path):
     return engine
 
 
+def failures_of(engine):
+    """Return a list that grows with each failure of the database."""
+    failures = []
+    sa.event.listen(engine, "handle_error", lambda context: failures.append(context.original_exception))
+    return failures
+
+
 def answer_of(engine):
     """Return a clerk, a message a door sends once, and how to tell that it was taken."""
     signer = own_signer(Path(engine.url.database).parent)
@@ -167,11 +174,11 @@ def test_what_a_door_says_once_is_kept_while_the_database_fails(tmp_path, what):
     """And written when it works again; the door does not say it a second time."""
     engine = impatient(tmp_path / "hub.db")
     clerk, topic, payload, is_taken = what(engine)
-    lock = Locked(tmp_path / "hub.db")
+    failures, lock = failures_of(engine), Locked(tmp_path / "hub.db")
     message = Message(f"facegate/v1/front/{topic}", payload, False)
     handling = threading.Thread(target=lambda: clerk.handle_all([message]))
     handling.start()
-    time.sleep(1.2)
+    wait_until(lambda: len(failures) >= 2, "it failed, and failed again")
     assert handling.is_alive()
     lock.release()
     handling.join(PATIENCE)
