@@ -5,13 +5,36 @@ With workers (pytest-xdist) each keeps a ledger of its own; the run's is their s
 
 import os
 import sys
+import tempfile
+from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 """As the command has it: OpenCV reads it when it is loaded, by whichever test comes first."""
+
+MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 * 1024**3
+
+
+def keep_files_in_memory():
+    """Put what tests write into memory, where there is plenty: thousands of databases wait for no disk.
+
+    Who chose a folder (`TMPDIR`, `--basetemp`) has it. Children, workers among them, inherit it.
+    """
+    try:
+        place = os.statvfs(MEMORY)
+    except OSError:
+        return
+    is_fit = os.access(MEMORY, os.W_OK) and not place.f_flag & os.ST_NOEXEC
+    if is_fit and place.f_bavail * place.f_frsize >= MEMORY_BYTES and "TMPDIR" not in os.environ:
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None
+
+
+keep_files_in_memory()
 
 settings.register_profile(
     "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], parent=settings.default
@@ -55,6 +78,13 @@ def _total(config):
     total.add({name: getattr(_ledger(), name) for name in FIELDS})
     total.add(vars(config.stash.get(OF_WORKERS, Sum())))
     return total
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take long: no worker is left alone with one when the others have ended."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.hookimpl(tryfirst=True)
