@@ -13,16 +13,16 @@ import tomllib
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from edge.errors import ConfigError, SyncError
 from edge.events import Kind
 from edge.policy.hours import GrantHours
-from edge.words import has, say
+from edge.words import LANGUAGES, has, say
 from facegate_hub.alerts import QuietHours
 
 if TYPE_CHECKING:
@@ -36,6 +36,12 @@ TIMEOUT_SECONDS = 20.0
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 URGENT = (Kind.ALARM_DURESS, Kind.DOOR_FORCED, Kind.DOOR_FIRE_ALARM)
 SIGNATURE, TIMESTAMP = "X-Facegate-Signature", "X-Facegate-Timestamp"
+
+
+def _spoken(language: str) -> str:
+    if language not in LANGUAGES:
+        raise ValueError(f"must be one of: {', '.join(LANGUAGES)}")
+    return language
 
 
 class _Section(BaseModel):
@@ -59,7 +65,7 @@ class MailSection(_Section):
     password_file: str | None = None
     sender: str
     to: list[str] = Field(min_length=1)
-    language: Literal["en", "zh"] = "en"
+    language: Annotated[str, AfterValidator(_spoken)] = LANGUAGES[0]
 
 
 class AlertSettings(_Section):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.credentials.keypad import Keypad, Wedge
 from edge.domain import EventDraft, Reason, Verdict
 from edge.service.entry.codes import CodeWatch
 from edge.service.entry.patience import Patience
-from edge.service.entry.readers import ReaderContext, RefusedFrames, key_reader, unhurried, wiegand_reader
+from edge.service.entry.readers import ReaderContext, reader_threads
 
 if TYPE_CHECKING:
     import threading
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
     from edge.config.settings import Settings
     from edge.controller import DoorController, DoorOutcome, EntryOutcome
-    from edge.credentials.card import Card
     from edge.domain import Frame
     from edge.events import Kind
     from edge.policy.desk import CredentialAnswer
@@ -81,30 +79,8 @@ class DoorAccess:
 
     def workers(self, stopping: threading.Event, environ: Mapping[str, str]) -> list[Worker]:
         """Return the threads of the readers that are configured, not yet started."""
-        keypad = Keypad()
-        access, lock = self._settings.access, self._settings.lock
         around = ReaderContext(self._clock.monotonic, self._note, stopping)
-        wedge = Wedge(RefusedFrames("card", around).heard)
-
-        def key(pressed: str) -> None:
-            typed = keypad.press(pressed, self._clock.monotonic())
-            if typed is not None:
-                self.type_pin(typed.number, typed.pin)
-
-        def card(shown: Card) -> None:
-            self.present_card(shown.id)
-
-        presented = unhurried(card, stopping)
-
-        def wedged(pressed: str) -> None:
-            shown = wedge.press(pressed, self._clock.monotonic())
-            if shown is not None:
-                presented(shown)
-
-        keys = (("keypad", access.keypad, key), ("card", access.card_reader, wedged))
-        workers = [key_reader(name, path, take, around) for name, path, take in keys if path is not None]
-        if access.wiegand is not None:
-            workers.append(wiegand_reader(access.wiegand, lock, environ, card, around))
+        workers = reader_threads(self._settings, environ, self, around)
         if self.codes is not None:
             workers.append(self.codes.worker(stopping))
         return workers

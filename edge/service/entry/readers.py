@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from edge.credentials.device import KeyDevice
+from edge.credentials.keypad import Keypad, Wedge
 from edge.credentials.wiegand import WiegandReader, WiegandWiring
 from edge.errors import LockError, ReaderLost
 from edge.events import Kind
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from edge.config.settings import LockSection, WiegandSection
+    from edge.config.settings import LockSection, Settings, WiegandSection
     from edge.credentials.card import Card
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,47 @@ class ReaderContext:
     monotonic: Callable[[], float]
     report: Callable[[Kind, dict[str, Any]], None]
     stopping: threading.Event
+
+
+class WaysIn(Protocol):
+    """What takes what the readers read; `edge.service.entry.access.DoorAccess` is one. Any thread."""
+
+    def type_pin(self, number: str, pin: str) -> None:
+        """Answer a number and PIN."""
+
+    def present_card(self, card_id: str) -> None:
+        """Answer a card."""
+
+
+def reader_threads(
+    settings: Settings, environ: Mapping[str, str], ways: WaysIn, around: ReaderContext
+) -> list[Worker]:
+    """Return the threads of the readers that are configured, not yet started. Call from the main thread."""
+    keypad, wedge, access = Keypad(), Wedge(RefusedFrames("card", around).heard), settings.access
+
+    def card(shown: Card) -> None:
+        ways.present_card(shown.id)
+
+    presented = unhurried(card, around.stopping)
+
+    def key(pressed: str) -> None:
+        typed = keypad.press(pressed, around.monotonic())
+        if typed is not None:
+            ways.type_pin(typed.number, typed.pin)
+
+    def wedged(pressed: str) -> None:
+        shown = wedge.press(pressed, around.monotonic())
+        if shown is not None:
+            presented(shown)
+
+    workers = []
+    if access.keypad is not None:
+        workers.append(key_reader("keypad", access.keypad, key, around))
+    if access.card_reader is not None:
+        workers.append(key_reader("card", access.card_reader, wedged, around))
+    if access.wiegand is not None:
+        workers.append(wiegand_reader(access.wiegand, settings.lock, environ, card, around))
+    return workers
 
 
 def key_reader(name: str, path: Path, take: Callable[[str], None], around: ReaderContext) -> Worker:
