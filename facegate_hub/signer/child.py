@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-START_SECONDS = 30.0
-"""A weak board imports for some seconds."""
+START_SECONDS = 180.0
+"""For a signer that hangs; one that fails ends by itself. A busy machine imports for over half a minute."""
 LOOK_SECONDS = 0.5
 PATIENCE_SECONDS = 10.0
 
