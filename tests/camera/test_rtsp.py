@@ -222,7 +222,7 @@ def test_credentials_work_and_are_shown_nowhere(locked_rtsp: RtspCamera) -> None
         "rtsp://keeper:hunter2@127.0.0.1:99999/cam",
     ]
     command = [sys.executable, "-c", PRINTS_ALL_IT_CAN, *urls]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert shown.stdout.count("Frame(seq=0") == 1
     assert shown.stderr.count("edge.errors.CameraLost") == 4
     assert "hunter2" not in shown.stdout + shown.stderr

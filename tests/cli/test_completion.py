@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from tests.places import REPOSITORY
+from tests.waiting import PATIENCE
 
 
 def complete(**environment):
@@ -13,7 +14,7 @@ def complete(**environment):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
         env={**os.environ, **environment},
     )
     return done.stdout

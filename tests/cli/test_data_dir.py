@@ -19,6 +19,7 @@ from edge.events import Kind
 from edge.store.acting import Owner, acting_as, owner_to_become
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
+from tests.waiting import PATIENCE
 
 SOMEBODY = 4711
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for somebody else")
@@ -27,7 +28,7 @@ only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make fil
 def run(*words):
     """Run a command as its own process: it gives up its rights for good."""
     command = [sys.executable, "-m", "edge.cli", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     return done.returncode, done.stdout + done.stderr
 
 

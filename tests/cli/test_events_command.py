@@ -117,7 +117,7 @@ def facegate(*words):
         [sys.executable, "-c", "from edge.cli import main; main()", *map(str, words)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
         env={**os.environ, "PYTHONWARNINGS": "error"},
     )

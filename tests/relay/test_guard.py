@@ -280,7 +280,7 @@ def test_a_second_guard_touches_nothing(tmp_path: Path, lines: Lines) -> None:
             env=lines.environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert second.returncode == 1
         assert "another relay guard is running" in second.stderr
@@ -301,7 +301,8 @@ def test_rest_puts_a_line_that_was_left_energised_at_rest(tmp_path: Path, lines:
         guard.process.kill()
         guard.process.wait(PATIENCE)
         assert lines.energised, "the kernel keeps it: that is why the unit has ExecStopPost"
-        subprocess.run(guard_command(guard.config, "--rest"), env=lines.environment(), check=True, timeout=60)
+        rest = guard_command(guard.config, "--rest")
+        subprocess.run(rest, env=lines.environment(), check=True, timeout=PATIENCE)
         assert not lines.energised
 
 
@@ -309,7 +310,7 @@ def test_what_systemd_runs_after_the_guard_loads_next_to_nothing(tmp_path: Path,
     config = write_config(tmp_path, active_high=False)
     command = [sys.executable, "-X", "importtime", "-m", "edge.relay.rest", str(config)]
     done = subprocess.run(
-        command, env=lines.environment(), capture_output=True, text=True, check=True, timeout=60
+        command, env=lines.environment(), capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     calls = [(call.name, call.arguments) for call in lines.calls()]
     assert calls[:2] == [("gpiochip_open", (0,)), ("gpio_claim_output", (17, 1))]
@@ -324,7 +325,7 @@ def test_a_line_that_cannot_be_put_at_rest_is_said(tmp_path: Path, lines: Lines)
     config.write_text(config.read_text().replace("gpio_chip = 0", "gpio_chip = 5"))
     command = [sys.executable, "-m", "edge.relay.rest", str(config)]
     done = subprocess.run(
-        command, env=lines.environment(), capture_output=True, text=True, check=False, timeout=60
+        command, env=lines.environment(), capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert (done.returncode, lines.calls()) == (1, [])
     assert "GPIO17 could not be put at rest: can not open gpiochip" in done.stderr
@@ -338,7 +339,7 @@ def test_the_socket_is_for_the_user_and_the_group_alone(tmp_path: Path, lines: L
 def test_the_guard_loads_no_image_code_no_network_code_and_no_configuration_framework() -> None:
     code = "import edge.cli.relay_guard, edge.relay.line, sys; print(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert loaded.isdisjoint({"numpy", "cv2", "onnxruntime", "paho", "pydantic", "sqlite3", "ssl"})
@@ -370,7 +371,7 @@ def test_a_broken_configuration_is_exit_78_and_moves_nothing(
         env=lines.environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert message in done.stderr
     assert done.returncode == 78
@@ -384,7 +385,7 @@ def test_a_missing_configuration_is_exit_78(tmp_path: Path, lines: Lines) -> Non
         env=lines.environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 78
     assert "no such file" in done.stderr

@@ -17,6 +17,7 @@ from edge.relay.line import (
     strict_gpiod_warning,
 )
 from tests.relay.relay_lines import PIN, Lines
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,7 @@ def run(code: str, lines: Lines, **extra: str) -> subprocess.CompletedProcess[st
         env=lines.environment(**extra),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 
@@ -172,7 +173,7 @@ def test_without_lgpio_the_message_says_how_to_get_it(tmp_path: Path) -> None:
         env={"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert "no GPIO library is installed" in done.stderr
     assert "pip install" in done.stderr or "pyproject.toml lists" in done.stderr

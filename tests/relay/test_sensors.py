@@ -16,6 +16,7 @@ from edge.relay.door import Sensor
 from edge.relay.held import HeldSettings
 from edge.relay.sensors import Debouncer, GpioLevels, InputChange, Sensors, SensorWiring, SimulatedLevels
 from tests.relay.relay_lines import Lines
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,7 +191,7 @@ levels.close()
         env=lines.environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert (done.stdout, done.stderr) == ("True\n", "")
     pull_up = 32

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import textwrap
 
+from tests.waiting import PATIENCE
+
 
 def test_holes_left_behind_are_given_back() -> None:
     """In a process of its own: 40 MB in small pieces, freed but for the last one, which pins the heap."""
@@ -28,4 +30,4 @@ def test_holes_left_behind_are_given_back() -> None:
         after = memory_mb()[0]
         assert before - after > 30, (before, after)
     """)
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE)

@@ -56,7 +56,7 @@ class Door:
             check=False,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         assert done.returncode == expect, done.stderr
         return done.stdout if expect == 0 else done.stderr

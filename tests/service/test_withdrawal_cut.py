@@ -18,6 +18,7 @@ from edge.service.chores.retention import FaceKeeping
 from edge.store.consents import ConsentLedger
 from edge.store.residents import ResidentStore
 from tests.store.traces import found_in
+from tests.waiting import PATIENCE
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 CROWD = 80
@@ -102,7 +103,7 @@ def test_a_withdrawal_cut_short_at_any_step_is_finished_at_the_next_start(data):
     }
     assert found_in(data, traces)
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(CUT), data]
-    subprocess.run(command, check=True, timeout=120)
+    subprocess.run(command, check=True, timeout=PATIENCE)
     folders = sorted(data.parent.glob("cut-*"))
     assert len(folders) > 8
     for folder in folders:

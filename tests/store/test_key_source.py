@@ -251,7 +251,7 @@ def creds(action, tpm, *files):
     if action == "encrypt":
         extra += ["--with-key=tpm2", "--tpm2-pcrs=7"]
     command = ["systemd-creds", action, *extra, *map(str, files)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
 def missing_tools():

@@ -18,7 +18,7 @@ from edge.wire.asks import ProgramAsk
 from edge.wire.discovery import DIAGNOSTICS, EVENTS, Announced, discovery, removal
 from tests.sync.broker import Broker, Listener
 from tests.sync.doors import Door
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 DOOR = Announced("door-1", "1.2")
 ASKING = Announced("door-1", "1.2", name="Front door", area="House 3", asking="home")
@@ -82,7 +82,7 @@ def judged(payloads):
         capture_output=True,
         text=True,
         env=environ,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert result.returncode == 0, result.stderr

@@ -11,7 +11,7 @@ from edge.wire.commands import CommandType
 from edge.wire.messages import EventAck
 from tests.sync.broker import Broker
 from tests.sync.doors import Door
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "mqtt.md").read_text()
 LINES = re.findall(r"```sh\n(mosquitto_.+)\n```", PAGE)
@@ -29,12 +29,12 @@ def test_the_lines_of_the_page_work(tmp_path):
         wait_until(lambda: door.publisher.status().link.connected)
         with subprocess.Popen(watch, shell=True, stdout=subprocess.PIPE, text=True) as watcher:
             door.happen(1)  # sent again after a silence, should the watcher come late
-            assert '"type":"access.granted"' in watcher.communicate(timeout=20)[0]
+            assert '"type":"access.granted"' in watcher.communicate(timeout=PATIENCE)[0]
         seen = subprocess.run(
-            there, shell=True, capture_output=True, text=True, timeout=20, check=True
+            there, shell=True, capture_output=True, text=True, timeout=PATIENCE, check=True
         ).stdout
         assert '"state": "online"' in seen
-        subprocess.run(acknowledge, shell=True, timeout=20, check=True)
+        subprocess.run(acknowledge, shell=True, timeout=PATIENCE, check=True)
         wait_until(lambda: door.outbox.done_upto() == 1)
 
 

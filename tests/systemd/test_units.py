@@ -14,6 +14,7 @@ import pytest
 from edge.cli import EXIT_CONFIG
 from edge.config import load_settings
 from edge.store.site_key import CREDENTIAL, NEW_CREDENTIAL
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "systemd"
@@ -42,7 +43,8 @@ def runnable(name: str) -> str:
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=120)
+    words = list(map(str, command))
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE)
 
 
 @needs_systemd
