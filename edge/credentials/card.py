@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,19 +26,6 @@ class Card:
     """
 
     id: str
-
-
-class CardReader(Protocol):
-    """A source of cards, used from one thread."""
-
-    def read(self, timeout_seconds: float) -> Card | None:
-        """Return the next card, or None when none was shown in time.
-
-        Raises `ReaderLost` when the reader is gone; the caller closes and reopens.
-        """
-
-    def close(self) -> None:
-        """Release the device. Safe to call twice."""
 
 
 def parse_wiegand(bits: Sequence[int]) -> Card | None:

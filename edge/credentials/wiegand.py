@@ -98,7 +98,7 @@ class WiegandFrames:
 
 
 class WiegandReader:
-    """A `CardReader` on two lines. `read` and `close` belong to one thread.
+    """A reader of cards on two lines. `read` and `close` belong to one thread.
 
     `factory` is a gpiozero pin factory of its own, closed with the reader; `on_noise` gets why a
     frame was refused. Raises `ReaderLost` when a line cannot be claimed, rests low or never rests.

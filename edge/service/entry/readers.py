@@ -46,7 +46,7 @@ Heard_co = TypeVar("Heard_co", covariant=True)
 
 
 class Source(Protocol[Heard_co]):
-    """A device that is read: `edge.credentials.card.CardReader`, or keys of a `KeyDevice`."""
+    """A device that is read for keys or cards, such as `KeyDevice` and `WiegandReader`."""
 
     def read(self, timeout_seconds: float) -> Heard_co | None:
         """Return what came next, or None. Raises `ReaderLost`."""
