@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-import pytest
-from selenium.common.exceptions import JavascriptException, TimeoutException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    JavascriptException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browser.chromium import accessibility_faults
+from tests.waiting import wait_until
 
 # True from the submit until its answer replaces the page; false where the page's own script takes the form.
 NOTE_SUBMIT = "addEventListener('submit', event => { window.submitted = !event.defaultPrevented })"
@@ -35,43 +39,50 @@ class Person:
                 box.send_keys(value)
 
     def press(self, words):
-        for button in self.browser.find_elements(By.CSS_SELECTOR, "button, a.button"):
-            if words in button.text:
-                self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
-                self.browser.execute_script(NOTE_SUBMIT)
-                button.click()
-                self.wait_for_answer()
-                return
-        raise AssertionError(f"no button {words!r} on {self.browser.current_url}: {self.text}")
+        wait_until(
+            lambda: self._pressed(words),
+            lambda: f"button {words!r} pressed; {self.browser.current_url} shows: {self.text}",
+        )
+        self.wait_for_answer()
+
+    def _pressed(self, words):
+        """Return whether the button was pressed; not while it is missing, or something lies before it."""
+        with suppress(ElementClickInterceptedException, StaleElementReferenceException):
+            for button in self.browser.find_elements(By.CSS_SELECTOR, "button, a.button"):
+                if words in button.text:
+                    self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+                    self.browser.execute_script(NOTE_SUBMIT)
+                    button.click()
+                    return True
+        return False
 
     def wait_for_answer(self):
         """Wait until a submitted form was answered by a new page; leaving before cancels the request."""
-        waiting = WebDriverWait(
-            self.browser, 40, poll_frequency=0.02, ignored_exceptions=[JavascriptException]
-        )
-        waiting.until(lambda browser: not browser.execute_script("return window.submitted"))
+
+        def is_answered():
+            with suppress(JavascriptException):  # the old page is going
+                return not self.browser.execute_script("return window.submitted")
+            return False
+
+        wait_until(is_answered, "an answer to the form")
 
     @property
     def text(self):
         return self.browser.execute_script("return document.body ? document.body.innerText : ''")
 
-    def wait_for(self, words, seconds=40):
-        waiting = WebDriverWait(self.browser, seconds, poll_frequency=0.1)
-        try:
-            waiting.until(lambda _: words in self.text)
-        except TimeoutException:
-            pytest.fail(f"{words!r} never came; {self.browser.current_url} shows: {self.text}")
+    def wait_for(self, words):
+        def is_shown():
+            with suppress(JavascriptException):  # between two pages
+                return words in self.text
+            return False
+
+        wait_until(is_shown, lambda: f"{words!r}; {self.browser.current_url} shows: {self.text}")
 
     def picture(self, name):
         """Keep a screenshot where FACEGATE_SCREENSHOTS says, for people to look at."""
         if folder := os.environ.get("FACEGATE_SCREENSHOTS"):
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.browser.save_screenshot(str(Path(folder) / f"{name}.png"))
-
-
-def waiting(person, until):
-    """Wait until it is so; a request takes its time."""
-    WebDriverWait(person.browser, 10, poll_frequency=0.05).until(lambda _: until())
 
 
 def look_at(person, name, source, faults):

@@ -16,10 +16,11 @@ from edge.faces.liveness.prompts import Prompt
 from edge.panel.app import PAGES
 from edge.recognition.evidence import weigh
 from tests.browser.chromium import DESKTOP, PHONE, axe_source, chromium, resize, served
-from tests.browser.person import Person, look_at, waiting
+from tests.browser.person import Person, look_at
 from tests.fakes.scene import Actor, axis, leaning
 from tests.panel.film import Film
 from tests.panel.office import ANNA, PASSWORD, open_panel
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -155,7 +156,7 @@ def test_from_the_first_boot_to_face_pin_card_and_pass_by_the_page_alone(person,
     panel.desk.log.record(
         EventDraft("access.denied", panel.clock.now(), 1.0, None, "UNKNOWN_CREDENTIAL", shown)
     )
-    person.wait_for("w26:17:4711", 10)
+    person.wait_for("w26:17:4711")
     person.press(give_card)
     person.wait_for(given)
     assert panel.desk.ways.cards() == {"w26:17:4711": "3-1203-2"}
@@ -180,7 +181,7 @@ def test_large_photos_are_made_small_each_gets_its_verdict_and_nothing_is_lost(p
     paths = [*phone_photos(tmp_path)]
     assert sum(path.stat().st_size for path in paths) > 12_000_000
     person.browser.find_element(By.NAME, "photos").send_keys("\n".join(map(str, paths)))
-    waiting(person, lambda: len(person.browser.find_elements(By.CSS_SELECTOR, "#shots canvas")) == 3)
+    wait_until(lambda: len(person.browser.find_elements(By.CSS_SELECTOR, "#shots canvas")) == 3)
     person.press("Enrol from photos")
     person.wait_for("no face found")
     verdicts = person.browser.find_elements(By.CSS_SELECTOR, "#shots .bad .verdict")
@@ -347,20 +348,20 @@ def test_the_display_changes_by_itself_and_axe_finds_nothing_on_it(person):
     for size in (KIOSK, PORTRAIT):
         resize(person.browser, size)
         person.go("/screen?language=both&voice=on")
-        person.wait_for("Lift out of order", 5)
+        person.wait_for("Lift out of order")
         look_at(person, f"display-{size[0]}-idle", source, faults)
         gate.prompt(Prompt(1, "turn_left", 1, 2, 4.0))
-        person.wait_for("请向左转头", 5)
+        person.wait_for("请向左转头")
         assert person.browser.find_element(By.CSS_SELECTOR, ".sign .left").is_displayed()
         look_at(person, f"display-{size[0]}-left", source, faults)
         gate.decided(True, Reason.GRANTED)
-        person.wait_for("Please come in", 5)
+        person.wait_for("Please come in")
         look_at(person, f"display-{size[0]}-granted", source, faults)
         gate.decided(False, Reason.UNKNOWN_CREDENTIAL)
-        person.wait_for("Not recognised", 5)
+        person.wait_for("Not recognised")
         look_at(person, f"display-{size[0]}-refused", source, faults)
         person.press("Bell")
-        person.wait_for("The bell rang", 5)
+        person.wait_for("The bell rang")
         person.press("PIN")
         look_at(person, f"display-{size[0]}-pad", source, faults)
         person.panel.clock.advance(60)
@@ -396,28 +397,28 @@ def test_the_pin_pad_takes_fingers_and_keys_and_shows_no_digit(person):
     assert "••••••" in typed_text(person)
     assert "480516" not in person.browser.page_source
     person.press("OK")
-    waiting(person, lambda: typed == [("1203", "480516")])
+    wait_until(lambda: typed == [("1203", "480516")])
 
     keys = person.browser.switch_to.active_element
     keys.send_keys("12")
     person.browser.switch_to.active_element.send_keys("0", "4", Keys.BACKSPACE, "3", Keys.ENTER)
     person.browser.switch_to.active_element.send_keys("480517", Keys.ENTER)
-    waiting(person, lambda: typed[1:] == [("1203", "480517")])
+    wait_until(lambda: typed[1:] == [("1203", "480517")])
     person.browser.switch_to.active_element.send_keys("55")
     person.browser.switch_to.active_element.send_keys(Keys.ESCAPE)
-    waiting(person, lambda: not person.browser.find_element(By.ID, "pad").is_displayed())
+    wait_until(lambda: not person.browser.find_element(By.ID, "pad").is_displayed())
     assert len(typed) == 2
 
 
 def test_a_display_that_lost_the_door_says_so(person):
     person.go("/screen")
-    person.wait_for("Look at the camera", 5)
+    person.wait_for("Look at the camera")
     person.browser.execute_cdp_cmd("Network.enable", {})
     cut = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
     person.browser.execute_cdp_cmd("Network.emulateNetworkConditions", cut)
     try:
-        person.wait_for("The display has lost its connection", 15)
+        person.wait_for("The display has lost its connection")
     finally:
         whole = cut | {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
         person.browser.execute_cdp_cmd("Network.emulateNetworkConditions", whole)
-    person.wait_for("Look at the camera", 15)
+    person.wait_for("Look at the camera")
