@@ -64,7 +64,7 @@ class ReaderContext:
     stopping: threading.Event
 
 
-class WaysIn(Protocol):
+class EntryTaker(Protocol):
     """What takes what the readers read; `edge.service.entry.access.DoorAccess` is one. Any thread."""
 
     def type_pin(self, number: str, pin: str) -> None:
@@ -75,7 +75,7 @@ class WaysIn(Protocol):
 
 
 def reader_threads(
-    settings: Settings, environ: Mapping[str, str], ways: WaysIn, around: ReaderContext
+    settings: Settings, environ: Mapping[str, str], ways: EntryTaker, around: ReaderContext
 ) -> list[Worker]:
     """Return the threads of the readers that are configured, not yet started. Call from the main thread."""
     keypad, wedge, access = Keypad(), Wedge(RefusedFrames("card", around).heard), settings.access
