@@ -11,7 +11,7 @@ MASK = "********"
 _PLACE = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s/?#@\[\]:]+)(?::\d{1,5})?")
 """A host, perhaps with a port."""
 
-_SECRET = re.compile(r"pass|pwd|user|token|secret|auth|key|\?", re.IGNORECASE)
+_SECRET = re.compile(r"pass|pwd|user|admin|login|token|secret|auth|key|[?=:@&]", re.IGNORECASE)
 """What in a path or query may stand beside a password: some cameras take it there."""
 
 _ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")

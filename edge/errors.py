@@ -6,12 +6,16 @@ A message names the thing, the value, the rule and the way out.
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from edge.words import Message, has
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 
 
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
@@ -147,3 +151,21 @@ class SyncError(FacegateError, ConnectionError):
 
 class EvaluationRefused(FacegateError, ValueError):
     """Evaluation material is missing or not laid out as needed; nothing was measured."""
+
+
+def odd_sign_in(text: str) -> str:
+    """Return where `text` has a sign outside of its quotes that only looks like one of TOML, or "".
+
+    Chinese keyboards and word processors write “ ＝ 【 １ and wide or unbreakable blanks.
+    """
+    for number, line in enumerate(text.splitlines(), 1):
+        code = _QUOTED.sub("", line).partition("#")[0]
+        odd = next(filter(_is_odd, code), None)
+        if odd is not None:
+            named = f"{odd!r} (U+{ord(odd):04X})"
+            return f"; line {number} has {named}: write the plain sign, as on an English keyboard"
+    return ""
+
+
+def _is_odd(sign: str) -> bool:
+    return not sign.isascii() and (not sign.isalnum() or unicodedata.normalize("NFKC", sign).isascii())

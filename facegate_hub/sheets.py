@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.errors import IdentityRefused, SyncError
 from edge.identity import access_levels, person_name, resident_id, tidied
+from edge.sheet_cells import FALSE, PEOPLE_COLUMNS, TRUE, moment_in, needs_zone
 from edge.web.cells import harmless
 from edge.wire.records import RECORD, parse_record
 
@@ -29,30 +29,8 @@ MOST_MISTAKES = 10
 """Mistakes named in one message; a wrong column would otherwise fill the screen."""
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SEPARATOR = re.compile(r"sep=([,;\t])\r?", re.IGNORECASE)
-_DAY = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", re.ASCII)
-_HAS_ZONE = re.compile(r"(Z|[+-]\d{2}:?\d{2})$", re.IGNORECASE)
-
-HEADERS = {
-    "编号": "id",
-    "人员编号": "id",
-    "住户编号": "id",
-    "房号": "id",
-    "姓名": "name",
-    "权限组": "access_levels",
-    "生效时间": "valid_from",
-    "开始时间": "valid_from",
-    "生效日期": "valid_from",
-    "失效时间": "valid_until",
-    "结束时间": "valid_until",
-    "失效日期": "valid_until",
-    "有效期至": "valid_until",
-    "延长开门": "extended_unlock",
-    "同意书编号": "consent_id",
-}
-"""Columns as properties in China call them."""
 
 Named = TypeVar("Named")
-TRUE, FALSE = {"1", "yes", "true", "是"}, {"0", "no", "false", "否"}
 
 
 def read_people(data: bytes, encoding: str = "utf-8", zone: ZoneInfo | None = None) -> list[dict[str, Any]]:
@@ -105,7 +83,7 @@ class _Rows:
         while cells is not None and not any(cell.strip() for cell in cells):
             cells = self._next()
         names = [tidied(cell).lower().replace(" ", "_") for cell in cells or []]
-        self.header = [HEADERS.get(name, name) for name in names]
+        self.header = [PEOPLE_COLUMNS.get(name, name) for name in names]
         if problem := _against(self.header):
             raise SyncError(f"line 1: {problem}")
 
@@ -125,11 +103,12 @@ class _Rows:
 
 def _against(header: list[str]) -> str | None:
     """Return what is wrong with the names of the columns."""
-    if missing := sorted(REQUIRED - set(header)):
+    named = [name for name in header if name]  # spreadsheets leave columns without anything at the end
+    if missing := sorted(REQUIRED - set(named)):
         return f"the first line must name the columns, and lacks {' and '.join(missing)}"
-    if unknown := [name for name in header if name not in FIELDS]:
+    if unknown := [name for name in named if name not in FIELDS]:
         return f"column {unknown[0][:40]!r} is unknown; there are {', '.join(sorted(FIELDS))}"
-    if len(set(header)) < len(header):
+    if len(set(named)) < len(named):
         return "a column is named twice"
     return None
 
@@ -163,22 +142,16 @@ def _tidy(rule: Callable[[str], Named], text: str) -> Named:
 
 def _time(name: str, text: str, zone: ZoneInfo | None) -> str:
     """Return a moment with its zone; what a spreadsheet made a plain date of is a day of the site."""
-    day = _DAY.fullmatch(text)
-    if day is None and _HAS_ZONE.search(text):
-        return text
-    if zone is None:
+    if zone is None and needs_zone(text):
         raise SyncError(
             f"{name} {text[:40]!r} has no time zone; give --timezone Asia/Shanghai, say, or add +08:00"
         )
+    if zone is None or not needs_zone(text):
+        return text
     try:
-        if day is None:
-            return datetime.fromisoformat(text).replace(tzinfo=zone).isoformat()
-        year, month, of_month = (int(part) for part in day.groups())
-        at = datetime(year, month, of_month, tzinfo=zone)
-    except ValueError as error:
+        return moment_in(text, zone, is_end=name == "valid_until").isoformat()
+    except (ValueError, OverflowError) as error:
         raise SyncError(f"{name} {text[:40]!r} is no time; write 2027-03-31T18:00 or 2027-03-31") from error
-    # The day itself still counts: "valid until 31 March" ends when 1 April begins.
-    return (at + timedelta(days=name == "valid_until")).isoformat()
 
 
 def _truth(text: str) -> bool:

@@ -46,6 +46,9 @@ def test_what_is_escaped_already_stays(escaped):
         "rtsp://Geheim99@192.0.2.7/live",
         "rtsp://192.0.2.7/x?Geheim99",
         "http://192.0.2.7/cgi?pwd=Geheim99",
+        "rtsp://192.0.2.7/live/admin/Geheim99",
+        "rtsp://192.0.2.7/u=x&p=Geheim99",
+        "rtsp://192.0.2.7/x:Geheim99/1",
     ],
 )
 def test_no_password_is_shown(source):

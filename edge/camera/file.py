@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from edge.camera.check import validate_frame
-from edge.camera.image import decode_image
+from edge.camera.image import HEAD_BYTES, decode_image, kind_of
 from edge.camera.pixels import pixel_aspect, square_size, squared
 from edge.domain import Frame
 from edge.errors import CameraLost, FrameRefused
@@ -31,8 +31,6 @@ LOWEST_FPS, HIGHEST_FPS = 0.1, 240.0
 
 LONGEST_GAP_SECONDS = 3600.0
 """A larger jump between two frames is a damaged time stamp, not a pause."""
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 
 
 class VideoFile:
@@ -86,7 +84,8 @@ class VideoFile:
 class ImageFolder:
     """The pictures of a folder, or one picture, in order of name at `fps` per second.
 
-    Files that are not pictures are passed over. Raises `CameraLost` when there is none to read.
+    Their bytes tell which files are pictures; the others are passed over. Raises `CameraLost` when there
+    is none to read.
     """
 
     def __init__(self, path: Path, *, start: datetime | None = None, fps: float = 5.0) -> None:
@@ -94,7 +93,7 @@ class ImageFolder:
         self.fps = fps
         self._files = sorted(_pictures(path))
         if not self._files:
-            raise CameraLost(f"{path}: holds no picture ({', '.join(sorted(IMAGE_SUFFIXES))})")
+            raise CameraLost(f"{path}: holds no picture (JPEG, PNG, BMP or WebP)")
         self.frame_count: int | None = len(self._files)
         self._next = 0
         self._timeline = _Timeline(1.0 / fps, start or RECORDING_START)
@@ -116,7 +115,7 @@ class ImageFolder:
 
 def open_recording(path: Path, *, start: datetime | None = None) -> VideoFile | ImageFolder:
     """Return the camera for a recording: a folder of pictures, one picture, or a video file."""
-    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+    if path.is_dir() or is_picture(path):
         return ImageFolder(path, start=start)
     return VideoFile(path, start=start)
 
@@ -177,4 +176,13 @@ def _pictures(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise CameraLost(f"{path}: no such file or folder")
-    return [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+    return [file for file in path.iterdir() if is_picture(file)]
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file holds a picture that can be read, whatever it is called."""
+    try:
+        with path.open("rb") as file:
+            return kind_of(file.read(HEAD_BYTES)) == "picture"
+    except OSError:  # a folder, or not to be read
+        return False

@@ -72,6 +72,7 @@ def replay(
     Example: facegate replay walk-up.mp4 --gallery residents/ --json
     """
     from edge.camera.file import VideoFile
+    from edge.config.load import read_text
     from edge.enrol.shots import ShotTaker
     from edge.faces.liveness.demands import Demands
     from edge.faces.liveness.load import LivenessWish, load_liveness
@@ -102,14 +103,14 @@ def replay(
             f"{len(folders.residents)} residents, {len(folders.refused)} pictures refused;"
             f" threshold {point.threshold:.3f}: {point.basis}; liveness {liveness}"
         )
-        for refusal in folders.refused[:5]:
+        for refusal in folders.refused:
             click.echo(f"  refused: {refusal}", err=True)
     wanted = LivenessWish(
         liveness, tuple(nets.split(",")) if nets else None, Demands(weak=weak), closer=models.closer()
     )
     loaded = load_liveness(wanted, models.embedder, lambda line: click.echo(line, err=True))
     recognition = Recognition(models.detector, models.embedder, matcher, loaded.check)
-    book = None if rules is None else parse_rules(rules.read_text(encoding="utf-8"), str(rules))
+    book = None if rules is None else parse_rules(read_text(rules), str(rules))
     figures, decisions = replay_clip(clip, recognition, show, book)
     summary = summary_line(figures, decisions) | {
         "residents": len(folders.residents),

@@ -9,12 +9,14 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from edge.addresses import MASK, masked
 from edge.config.settings import Settings
-from edge.errors import ConfigError, did_you_mean
+from edge.errors import ConfigError, did_you_mean, odd_sign_in
 from edge.extras import placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def load_settings(path: Path) -> Settings:
@@ -24,7 +26,8 @@ def load_settings(path: Path) -> Settings:
     and for an unknown key the nearest known one.
     """
     try:
-        tree = tomllib.loads(read_text(path))
+        text = read_text(path)
+        tree = tomllib.loads(text)
     except FileNotFoundError as error:
         raise ConfigError(
             f"{path}: no such file; see {placed('systemd/config.toml')} for an example"
@@ -32,7 +35,7 @@ def load_settings(path: Path) -> Settings:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+        raise ConfigError(f"{path}: not valid TOML: {error}{odd_sign_in(text)}") from error
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
@@ -41,15 +44,17 @@ def load_settings(path: Path) -> Settings:
 
 
 def read_text(path: Path) -> str:
-    """Return a file of settings or rules as text; a byte order mark, which Notepad writes, is skipped.
+    """Return what somebody wrote as text; byte order marks, which Notepad writes, are skipped.
 
     Raises `ConfigError` for another encoding than UTF-8, and `OSError`.
     """
     data = path.read_bytes()
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:4]:
         raise ConfigError(f"{path}: this is UTF-16 text; save it as UTF-8")
+    if b"\0" in data:
+        raise ConfigError(f"{path}: this is no text, or was not saved whole: it holds zero bytes")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8").lstrip(BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}: line {line} is not UTF-8 text; save it as UTF-8") from error

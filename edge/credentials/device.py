@@ -27,6 +27,8 @@ EVIOCGRAB = 0x40044590
 """_IOW('E', 0x90, int) of linux/input.h."""
 
 SHIFTS = frozenset({42, 54})
+CHORDS = frozenset({29, 56, 97, 100, 125, 126})
+"""Control, Alt and the like: with one held, keys spell out another sign (Alt 0 6 5 is an A)."""
 _DIGITS = dict(zip((2, 3, 4, 5, 6, 7, 8, 9, 10, 11), "1234567890", strict=True))
 _KEYPAD_DIGITS = dict(zip((79, 80, 81, 75, 76, 77, 71, 72, 73, 82), "1234567890", strict=True))
 _LETTERS = {
@@ -36,7 +38,7 @@ _LETTERS = {
 }
 OTHER = "?"
 """A key that stands for nothing here: a line that holds one is not what was meant."""
-_SILENT = frozenset({29, 42, 54, 56, 58, 69, 97, 100, 125, 126})
+_SILENT = SHIFTS | CHORDS | {58, 69}
 """Modifiers and locks type nothing themselves."""
 KEYS = {
     **_DIGITS,
@@ -62,7 +64,7 @@ class KeyDevice:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._shifts: set[int] = set()
+        self._held: set[int] = set()
         self._waiting: list[str] = []
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -105,16 +107,19 @@ class KeyDevice:
     def _key(self, kind: int, code: int, value: int) -> str | None:
         if kind != EV_KEY:
             return None
-        if code in SHIFTS:
-            (self._shifts.discard if value == RELEASED else self._shifts.add)(code)
-        if value != PRESSED:
-            return None
-        if self._shifts and code in SHIFTED:
-            return SHIFTED[code]
+        if code in SHIFTS | CHORDS:
+            (self._held.discard if value == RELEASED else self._held.add)(code)
+        return self._sign(code) if value == PRESSED else None
+
+    def _sign(self, code: int) -> str | None:
         known = KEYS.get(code)
-        if self._shifts and known is not None and not known.isalpha():
-            return OTHER  # another sign than the digit on this key
-        return known or (None if code in _SILENT else OTHER)
+        if self._held and code in SHIFTED:
+            known = SHIFTED[code]
+        elif self._held and known is not None and not known.isalpha():
+            known = OTHER  # another sign than the digit on this key
+        if code in _SILENT:
+            return None
+        return OTHER if self._held & CHORDS else known or OTHER
 
     def _lost(self, why: object) -> ReaderLost:
         return ReaderLost(

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge.errors import EnrolmentRefused, IdentityRefused
+from edge.config.load import read_text
+from edge.errors import ConfigError, EnrolmentRefused, IdentityRefused
 from edge.identity import resident_id
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def read_encodings(path: Path, centre: Sequence[float] = ()) -> list[tuple[str, 
         if path.stat().st_size > MOST_BYTES:
             raise EnrolmentRefused(f"{path.name}: larger than {MOST_BYTES >> 20} MB; split it")
         pairs = [(str(name), value) for name, value in reader(path)]
+    except ConfigError as error:
+        raise EnrolmentRefused(str(error)) from error
     except _UNREADABLE as error:
         if isinstance(error, EnrolmentRefused):
             raise
@@ -148,7 +151,7 @@ def _without_doubles(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]
 
 
 def _json(path: Path) -> Iterator[tuple[Any, Any]]:
-    data = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=partial(_without_doubles, path))
+    data = json.loads(read_text(path), object_pairs_hook=partial(_without_doubles, path))
     if not isinstance(data, dict):
         raise EnrolmentRefused(f"{path.name}: a JSON object is needed, this is a {type(data).__name__}")
     if set(data) == {"names", "encodings"}:
@@ -175,7 +178,7 @@ def _npy(path: Path) -> Iterator[tuple[Any, Any]]:
     beside = path.with_suffix(".txt")
     if not beside.is_file():
         raise EnrolmentRefused(f"{path.name} holds no names: put {beside.name} beside it, one name a line")
-    yield from zip(beside.read_text(encoding="utf-8").splitlines(), array, strict=True)
+    yield from zip(read_text(beside).splitlines(), array, strict=True)
 
 
 def _array(path: Path, data: bytes) -> NDArray[Any]:

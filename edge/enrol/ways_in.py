@@ -24,7 +24,7 @@ from edge.store.credentials import (
     IssuedPass,
     PinRow,
 )
-from edge.store.sealer import file_key
+from edge.store.sealer import file_key, kept_key
 from edge.store.way_rows import PIN_KEY_FILE
 from edge.words import message
 
@@ -198,7 +198,7 @@ class WaysIn:
         """Return all PINs as the door uses them."""
         rows = self._store.pins()
         entries = [PinEntry(row.number, row.resident_id, row.digest, row.is_duress) for row in rows]
-        return PinBook(file_key(self._data / PIN_KEY_FILE), entries)
+        return PinBook(kept_key(self._data / PIN_KEY_FILE), entries)
 
 
 def named_card(text: str) -> str:

@@ -209,10 +209,10 @@ def own_models(directory: Path | None = None) -> dict[str, Model]:
     Raises `InstallError` when the file cannot be read or breaks a rule.
     """
     path = own_models_path(directory)
-    if not path.exists():
-        return {}
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
     except (OSError, ValueError) as error:
         raise InstallError(f"{path}: it cannot be read: {error}") from error
     tables = data.get("models", {})

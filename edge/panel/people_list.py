@@ -6,39 +6,27 @@ import csv
 import io
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from edge.domain import Resident
 from edge.errors import FacegateError, PanelRefused
 from edge.identity import access_levels, person_name, resident_id, tidied
+from edge.sheet_cells import FALSE, PEOPLE_COLUMNS, TRUE, moment_in
 from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
 
     from edge.words import Message
 
 MOST_PEOPLE = 20_000
 """As many as a roster may have."""
 
-HEADER: Mapping[str, str] = MappingProxyType(
-    {
-        **dict.fromkeys(("id", "resident_id", "编号", "人员编号"), "id"),
-        **dict.fromkeys(("name", "姓名"), "name"),
-        **dict.fromkeys(("access_levels", "levels", "权限组", "权限"), "access_levels"),
-        **dict.fromkeys(("valid_from", "有效期起", "有效期自"), "valid_from"),
-        **dict.fromkeys(("valid_until", "有效期止", "有效期至"), "valid_until"),
-        **dict.fromkeys(("extended_unlock", "延长开门"), "extended_unlock"),
-    }
-)
-"""What a column may be called, and which it is: as the property's import names them, and in Chinese."""
+FIELDS = frozenset({"id", "name", "access_levels", "valid_from", "valid_until", "extended_unlock"})
 
-TRUE, FALSE = frozenset({"1", "yes", "true", "是"}), frozenset({"0", "no", "false", "否"})
 _SEPARATOR = re.compile(r"sep=([,;\t])\r?", re.IGNORECASE)
-_DAY = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", re.ASCII)
 _BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -153,10 +141,10 @@ def _decoded(data: bytes) -> tuple[str, str]:
 
 def _header(cells: list[str]) -> list[str]:
     names = [tidied(cell).lower().replace(" ", "_") for cell in cells]
-    unknown = [cell for cell, name in zip(cells, names, strict=True) if name and name not in HEADER]
+    known = [PEOPLE_COLUMNS.get(name, name) for name in names]
+    unknown = [cell for cell, name in zip(cells, known, strict=True) if name and name not in FIELDS]
     if unknown:
         raise PanelRefused(message("list.column", name=unknown[0][:40]))
-    known = [HEADER.get(name, "") for name in names]
     if "id" not in known:
         raise PanelRefused(message("list.no_id"))
     if len({name for name in known if name}) < len([name for name in known if name]):
@@ -197,11 +185,6 @@ def _moment(given: Mapping[str, str], name: str, zone: tzinfo) -> datetime | Non
     if not text:
         return None
     try:
-        if day := _DAY.fullmatch(text):
-            year, month, of_month = (int(part) for part in day.groups())
-            at = datetime(year, month, of_month, tzinfo=zone) + timedelta(days=name == "valid_until")
-            return at.astimezone(UTC)
-        at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+        return moment_in(text, zone, is_end=name == "valid_until").astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise PanelRefused(message("error.time", text=text[:40])) from error

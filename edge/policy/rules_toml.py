@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.errors import ConfigError, did_you_mean
+from edge.errors import ConfigError, did_you_mean, odd_sign_in
 from edge.policy.holidays import public_holidays
 from edge.policy.lockout import FAILURES_BEFORE_ALARM, FAILURES_BEFORE_PAUSE, PAUSE_SECONDS, LockoutRule
 from edge.policy.methods import Method  # noqa: TC001 - pydantic reads it at run time
@@ -106,7 +106,7 @@ def parse_rules(
     try:
         rules = _Rules.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{source}: {error}") from error
+        raise ConfigError(f"{source}: {error}{odd_sign_in(text)}") from error
     except ValidationError as error:
         raise _refusal(source, [_mistake(item) for item in error.errors()]) from error
     return _Builder(rules, time_zone, forgiven).build(source)

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 NO_PICTURES = frozenset({"Thumbs.db", "desktop.ini"})
 """What Windows leaves in folders of photos."""
 
-RULES_VERSION = 6
+THIS_FILE = "\0"
+"""Stands in a cached refusal where the file's name belongs."""
+
+RULES_VERSION = 7
 """Part of every cache key: raised whenever enrolment would give other shots for the same file."""
 
 
@@ -133,7 +136,7 @@ class _Source:
             return known
         harvest = self._take(path)
         if entry is not None:
-            _write(entry, harvest)
+            _write(entry, harvest, shown(path))
         return harvest
 
     def _key(self, path: Path) -> str:
@@ -161,7 +164,8 @@ def _read(entry: Path, source: str) -> Harvest | None:
     except (OSError, ValueError, EOFError):
         return None
     try:
-        return Harvest(refused=[*entry.with_suffix(".txt").read_text(encoding="utf-8").splitlines()])
+        text = entry.with_suffix(".txt").read_text(encoding="utf-8")
+        return Harvest(refused=[*text.replace(THIS_FILE, source).splitlines()])
     except OSError:
         return None
 
@@ -179,15 +183,16 @@ def _row(shot: Shot) -> NDArray[np.float64]:
     return np.concatenate([np.array(measures), shot.embedding.astype(np.float64)])
 
 
-def _write(entry: Path, harvest: Harvest) -> None:
-    """Store a harvest, whole or not at all."""
+def _write(entry: Path, harvest: Harvest, source: str) -> None:
+    """Store a harvest, whole or not at all; the same content may lie under another name next time."""
     entry.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.NamedTemporaryFile(dir=entry.parent, suffix=".tmp", delete=False) as file:
         try:
             if harvest.shots:
                 np.save(file, np.stack([_row(shot) for shot in harvest.shots]))
             else:
-                file.write("\n".join(map(str, harvest.refused)).encode())
+                refused = [str(refusal).replace(source, THIS_FILE) for refusal in harvest.refused]
+                file.write("\n".join(refused).encode())
             file.flush()
             Path(file.name).replace(entry.with_suffix(".npy" if harvest.shots else ".txt"))
         finally:

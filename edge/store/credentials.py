@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from edge.errors import StoreError, StoreUnavailable
+from edge.errors import StoreDamaged, StoreError, StoreUnavailable
 from edge.store.bound_ways import BoundWays
+from edge.store.database import open_read_only
 from edge.store.key_source import keyring_of
-from edge.store.sealer import file_key
+from edge.store.sealer import file_key, kept_key
 from edge.store.shared import SharedDatabase
 from edge.store.way_rows import (
     CARD_COLUMNS,
@@ -33,6 +34,9 @@ CREDENTIALS_FILE = FILE_OF_WAYS
 
 PASS_KEY_FILE = "pass.key"  # noqa: S105 - a file's name
 """What this door signs its own visitor passes with; no other door knows it."""
+
+EMPTIED_SECONDS = 60.0
+"""An empty file this much younger than its key was not just made: what was in it is lost."""
 
 KEEP_USES = timedelta(days=7)
 """How long the uses of an expired pass stay: a clock set back by less revives nothing."""
@@ -77,13 +81,13 @@ class CredentialStore:
     """The credentials of one door's data folder. Any thread.
 
     A PIN or card whose row this door did not write counts for nothing (`edge.store.way_rows`). Of a damaged
-    file what can be read goes on. Raises `StoreError` when nothing can be read of it, for a backup is worth
-    more then, or it cannot be used now, `KeyUnavailable` when nobody can tell who wrote a row; `is_patient`
-    as in `SharedDatabase`.
+    file what can be read goes on. Raises `StoreError` when nothing can be read of it, or its key is lost, for
+    a backup is worth more then, or it cannot be used now, `KeyUnavailable` when nobody can tell who wrote a
+    row; `is_patient` as in `SharedDatabase`.
     """
 
     def __init__(self, path: Path, *, is_patient: bool = False) -> None:
-        self._cards = CardSeal(file_key(path.with_name(PIN_KEY_FILE)))
+        self._cards = CardSeal(_secret_of(path))
         self._ways = BoundWays(lambda: keyring_of(path.parent, is_patient=is_patient))
         self._file = SharedDatabase(
             path,
@@ -131,15 +135,18 @@ class CredentialStore:
             return connection.execute("DELETE FROM pins WHERE resident_id = ?", (resident_id,)).rowcount
 
     def cards(self) -> dict[str, str]:
-        """Return the resident of every card."""
+        """Return the resident of every card. Raises `StoreError` when the key is not the one of this file."""
         with self._file.using() as connection:
             rows = connection.execute(CARDS).fetchall()
         found: dict[str, str] = {}
-        for _mark, resident_id, sealed, _bound in self._ways.ours("cards", rows):
+        ours = self._ways.ours("cards", rows)
+        for _mark, resident_id, sealed, _bound in ours:
             try:
                 found[self._cards.open(sealed)] = resident_id
             except StoreError as error:  # the others go on opening
                 LOG.error("a card of %s is not known any more, give it anew: %s", resident_id, error)  # noqa: TRY400
+        if ours and not found:
+            raise StoreError(f"{PIN_KEY_FILE} is not the key of this {CREDENTIALS_FILE}: no card can be read")
         return found
 
     def put_card(self, card_id: str, resident_id: str) -> None:
@@ -223,3 +230,33 @@ class CredentialStore:
         """Close the files. Safe to call twice."""
         self._ways.close()
         self._file.close()
+
+
+def _secret_of(path: Path) -> bytes:
+    """Return the secret behind the credentials in `path`, made where there are none yet.
+
+    Raises `StoreError` when one of the two files is lost: a new key, or an empty file beside an old one,
+    would make every PIN a wrong one and every card a stranger's.
+    """
+    key = path.with_name(PIN_KEY_FILE)
+    if not key.exists():
+        if _holds_credentials(path):
+            raise StoreError(f"{key}: the key of {CREDENTIALS_FILE} is gone")
+        return file_key(key)
+    if path.exists() and _was_emptied(path, key):
+        raise StoreDamaged(f"{path}: the file is empty, and was not before")
+    return kept_key(key)
+
+
+def _holds_credentials(path: Path) -> bool:
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with closing(open_read_only(path, CREDENTIALS, older=True)) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE name IN ('cards', 'sealed_cards')")
+        tables = ["pins", *(row[0] for row in found)]
+        return any(connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone() for name in tables)  # noqa: S608
+
+
+def _was_emptied(path: Path, key: Path) -> bool:
+    file = path.stat()
+    return not file.st_size and file.st_mtime - key.stat().st_mtime > EMPTIED_SECONDS

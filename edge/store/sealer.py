@@ -123,6 +123,19 @@ def file_key(path: Path) -> bytes:
         raise KeyUnavailable(f"{path}: the key cannot be had now ({error.strerror})") from error
 
 
+def kept_key(path: Path) -> bytes:
+    """Return the key kept in `path`, where one was kept before: a lost one is never made anew.
+
+    Raises `StoreError` when it is gone or not a key, `KeyUnavailable` when it cannot be read now.
+    """
+    try:
+        return _read_key(path)
+    except FileNotFoundError as error:
+        raise StoreError(f"{path}: the key is gone; restore the file") from error
+    except OSError as error:
+        raise KeyUnavailable(f"{path}: the key cannot be had now ({error.strerror})") from error
+
+
 def _read_key(path: Path) -> bytes:
     key = path.read_bytes()
     if len(key) != KEY_BYTES:

@@ -171,7 +171,7 @@ def test_a_damaged_clip_never_raises_but_at_open(tmp_path: Path, codec: str) -> 
 def test_a_folder_of_pictures_is_a_clip(tmp_path: Path) -> None:
     for index in range(3):
         cv2.imwrite(str(tmp_path / f"{index}.png"), scene(index))
-    (tmp_path / "1b.jpg").write_bytes(b"damaged")
+    (tmp_path / "1b.jpg").write_bytes(b"\xff\xd8damaged")
     (tmp_path / "notes.txt").write_text("not a picture")
     frames = drain(ImageFolder(tmp_path, fps=5.0))
     assert [frame.seq for frame in frames] == [0, 1, 2]
@@ -182,6 +182,16 @@ def test_a_folder_of_pictures_is_a_clip(tmp_path: Path) -> None:
 def test_one_picture_is_a_clip_of_one_frame(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "face.png"), scene())
     assert len(drain(open_recording(tmp_path / "face.png"))) == 1
+
+
+@pytest.mark.parametrize("name", ["IMG.jfif", "IMG.JPE", "IMG", "IMG.tif", "IMG.txt"])
+def test_pictures_are_told_by_their_bytes_not_their_names(tmp_path: Path, name: str) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((48, 64, 3), 90, np.uint8))
+    (tmp_path / "a.png").rename(tmp_path / name)
+    (tmp_path / "notes.jpg").write_text("no picture")
+    (tmp_path / "album.jpg").mkdir()
+    for source in (tmp_path, tmp_path / name):
+        assert open_recording(source).frame_count == 1
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:

@@ -201,3 +201,31 @@ def test_no_input_may_sit_on_the_relay_s_pin(written, sensor):
 def test_card_lengths_that_nobody_checks_are_refused(written):
     text = refusal(written(GOOD + "[access]\nwiegand = {d0 = 5, d1 = 6, bits = [35]}\n"))
     assert "access.wiegand.bits.0 = 35" in text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_text_of_wide_signs_is_named_with_or_without_its_mark(tmp_path, encoding):
+    path = tmp_path / "config.toml"
+    path.write_bytes(GOOD.lstrip().encode(encoding))
+    assert "this is UTF-16 text; save it as UTF-8" in refusal(path)
+
+
+def test_a_file_that_was_not_saved_whole_is_named(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_bytes(GOOD.encode() + bytes(512))
+    assert "not saved whole" in refusal(path)
+
+
+def test_byte_order_marks_are_skipped_however_many(written):
+    assert load_settings(written("\ufeff\ufeff" + GOOD)).door.id == "north-gate"
+
+
+@pytest.mark.parametrize("sign", ["“", "＝", "\u3000", "\xa0", "【", "，", "１", "\u200b"])
+def test_a_sign_that_only_looks_like_one_of_toml_is_named_with_its_line(written, sign):
+    text = refusal(written(GOOD + f"# “comments” may hold them\ndebounce{sign}seconds = 1\n"))
+    assert f"U+{ord(sign):04X}" in text
+    assert f"line {GOOD.count(chr(10)) + 2} has" in text
+
+
+def test_signs_within_quotes_are_nobody_s_mistake(written):
+    assert "U+" not in refusal(written(GOOD + '[site]\noperator = "物业：“东门”"\nbroken\n'))

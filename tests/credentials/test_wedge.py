@@ -97,3 +97,18 @@ def test_a_sign_that_is_no_digit_is_not_read_as_one(pipe):
         b"".join(EVENT.pack(0, 0, 1, *key) for key in [(SHIFT, 1), (2, 1), (2, 0), (SHIFT, 0), (12, 1)]),
     )
     assert [device.read(0.05), device.read(0.05)] == ["?", "?"]
+
+
+@pytest.mark.parametrize("chord", [29, 56, 97, 100])
+def test_a_reader_that_spells_signs_with_alt_is_refused_and_not_read_by_the_digits(pipe, chord):
+    device, writer = pipe
+    codes = [(chord, 1), *((code, value) for code in (82, 77, 76) for value in (1, 0)), (chord, 0)]
+    events = b"".join(EVENT.pack(0, 0, 1, *key) for key in codes)
+    os.write(writer, events + typed("51"))
+    refused, heard = [], []
+    wedge, now = Wedge(refused.append), 0.0
+    while (key := device.read(0.05)) is not None:
+        heard.append(wedge.press(key, now))
+        now += 0.001
+    assert not any(heard)
+    assert len(refused) == 1

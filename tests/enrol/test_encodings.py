@@ -196,3 +196,11 @@ def test_a_name_that_stands_twice_loses_nobody(tmp_path: Path) -> None:
     path.write_text(f'{{"Alice": {ALICE.tolist()}, "Alice": {BOB.tolist()}}}')
     with pytest.raises(EnrolmentRefused, match="'Alice' stands there twice"):
         read_encodings(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "gbk"])
+def test_another_encoding_of_text_is_refused_with_the_way_out(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "people.json"
+    path.write_bytes('{"王五": [0.1]}'.encode(encoding))
+    with pytest.raises(EnrolmentRefused, match="save it as UTF-8"):
+        read_encodings(path)

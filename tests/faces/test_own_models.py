@@ -16,10 +16,11 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402 - after the che
 
 from edge.bench.evaluate.own_model import save_calibration  # noqa: E402
 from edge.cli.models import models  # noqa: E402
-from edge.errors import ConfigError, EvaluationRefused, InstallError  # noqa: E402
+from edge.errors import ConfigError, EvaluationRefused, InstallError, ModelMissing  # noqa: E402
 from edge.faces.embedder import load_embedder  # noqa: E402
 from edge.faces.manifest import OWN_MODELS_FILE, load_manifest, own_models  # noqa: E402
 from edge.faces.own import OwnModel, add_model, remove_model  # noqa: E402
+from edge.faces.weights import checked  # noqa: E402
 from edge.matcher.calibration import Calibration, calibration_of  # noqa: E402
 
 if TYPE_CHECKING:
@@ -173,6 +174,17 @@ def test_a_damaged_list_takes_only_the_sites_own_away(store: Path, text: str) ->
     assert manifest.model("sface").sha256.startswith("f75cff04")
     with pytest.raises(InstallError, match=OWN_MODELS_FILE):
         manifest.model("ours")
+
+
+@pytest.mark.parametrize("name", ["模型" * 60, "a" * 300, "file/models"])
+def test_a_folder_that_cannot_be_looked_into_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("FACEGATE_MODELS", str(tmp_path / name))
+    model = load_manifest().model("sface")
+    with pytest.raises(ModelMissing):
+        checked(model)
 
 
 def test_a_list_that_redefines_a_shipped_model_is_not_taken(store: Path, tmp_path: Path) -> None:

@@ -162,6 +162,28 @@ def test_a_time_without_a_zone_is_nobody_s_guess(time):
     assert read_people(f"id,name,valid_until\na,A,{time}\n".encode(), zone=SHANGHAI)
 
 
+@pytest.mark.parametrize(
+    ("time", "at"),
+    [
+        ("2027/3/31 9:05", "2027-03-31T09:05:00+08:00"),
+        ("2027-03-31 18:00:30", "2027-03-31T18:00:30+08:00"),
+        ("2027年3月31日", "2027-04-01T00:00:00+08:00"),
+        ("2027年3月31日 18:00", "2027-03-31T18:00:00+08:00"),
+        ("2027-03-31T18:00Z", "2027-03-31T18:00Z"),
+    ],
+)
+def test_times_of_spreadsheets_are_the_site_s(time, at):
+    (person,) = read_people(f"id,name,valid_until\na,A,{time}\n".encode(), zone=SHANGHAI)
+    assert person["valid_until"] == at
+
+
+def test_columns_without_anything_at_the_end_are_nobody_s():
+    (person,) = read_people("ID , Name,,\r\n3-1203,李伟,,\r\n,,,\r\n".encode())
+    assert person == {"id": "3-1203", "name": "李伟"}
+    with pytest.raises(SyncError, match="line 2"):
+        read_people(b"id,name,\n1,A,what is this\n")
+
+
 @pytest.mark.parametrize("time", ["31/03/2027", "2027-13-01", "soon"])
 def test_what_is_no_time_is_refused_by_its_line(time):
     with pytest.raises(SyncError, match="line 2: valid_until"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -94,3 +95,13 @@ def test_somebody_without_levels_gets_those_of_a_new_person(panel):
     sam = panel.logged_in("sam", Role.STAFF)
     stored(sam, look(sam, b"id,name\na,Anna\n"))
     assert panel.desk.residents.get("a").access_levels == ("resident",)
+
+
+def test_times_of_spreadsheets_are_the_site_s(panel):
+    sam = panel.logged_in("sam", Role.STAFF)
+    stored(
+        sam,
+        look(sam, "房号,姓名,失效日期,\n3-1203,李伟,2027/3/31 9:05,\n3-1204,王芳,2027年3月31日,\n".encode()),
+    )
+    times = [panel.desk.residents.get(who).valid_until for who in ("3-1203", "3-1204")]
+    assert times[1] - times[0] == timedelta(hours=14, minutes=55)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -48,6 +49,53 @@ def test_credentials_that_were_never_read_are_not_known_and_it_is_told_once(fill
             assert not credentials.register().is_known
     assert [data["state"] for data in told] == ["unreadable"]
     assert "from a backup" in told[0]["way_out"]
+
+
+def lose(folder, name):
+    (folder / name).unlink()
+
+
+def empty(folder, name):
+    (folder / name).write_bytes(b"")
+    later = (folder / PIN_KEY_FILE).stat().st_mtime + 3600.0
+    os.utime(folder / name, (later, later))
+
+
+def replace_key(folder, name):
+    (folder / name).write_bytes(bytes(range(32)))
+
+
+@pytest.mark.parametrize(
+    ("change", "name"), [(lose, PIN_KEY_FILE), (replace_key, PIN_KEY_FILE), (empty, CREDENTIALS_FILE)]
+)
+def test_credentials_of_which_a_part_is_lost_make_no_pin_wrong_and_are_told(filled, change, name):
+    change(filled, name)
+    kept = (filled / name).read_bytes() if (filled / name).exists() else None
+    told = []
+    with closing(Credentials(filled, (), told.append)) as credentials:
+        for _ in range(2):
+            assert not credentials.register().is_known
+    assert [data["state"] for data in told] == ["unreadable"]
+    assert ((filled / name).read_bytes() if (filled / name).exists() else None) == kept
+
+
+def test_a_key_that_goes_while_the_door_runs_is_not_made_anew(filled):
+    told = []
+    with closing(Credentials(filled, (), told.append)) as credentials:
+        credentials.register()
+        lose(filled, PIN_KEY_FILE)
+        register = credentials.register()
+    assert register.is_known
+    assert register.pins.owners_of("101") == ("anna",)
+    assert not (filled / PIN_KEY_FILE).exists()
+    assert [data["state"] for data in told] == ["unreadable"]
+
+
+def test_a_first_start_that_was_cut_short_begins_again(tmp_path):
+    file_key(tmp_path / PIN_KEY_FILE)
+    (tmp_path / CREDENTIALS_FILE).touch()
+    with closing(Credentials(tmp_path, ())) as credentials:
+        assert credentials.register().is_known
 
 
 def test_credentials_that_break_answer_as_last_read(filled):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge.camera.file import IMAGE_SUFFIXES, VideoFile
+from edge.camera.file import VideoFile, is_picture
 from edge.camera.image import decode_image
 from edge.errors import FacegateError
 
@@ -92,7 +92,7 @@ def load_frames(path: Path) -> tuple[list[Image], float]:
 
     At most 20 s, at most 1280 px on a side. Raises `FacegateError` for what cannot be read.
     """
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if is_picture(path):
         return [_small(decode_image(path.read_bytes()))], 1.0
     clip, frames, times = VideoFile(path, threads=1), [], []
     try:

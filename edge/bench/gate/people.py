@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edge.bench.gate.cast import load_frames, make_actor, split
 from edge.bench.gate.compose import START
 from edge.bench.gate.scenes import Cast
-from edge.camera.file import IMAGE_SUFFIXES
+from edge.camera.file import is_picture
 from edge.domain import Frame
 from edge.enrol.shots import ShotTaker, agreeing, resident_rows
 from edge.errors import EnrolmentRefused, FacegateError
@@ -69,7 +69,7 @@ def _named(folder: Path) -> Iterator[tuple[str, Path]]:
     for entry in sorted(folder.iterdir()):
         files = sorted(entry.iterdir()) if entry.is_dir() else [entry]
         clips = [file for file in files if file.suffix.lower() in CLIP_SUFFIXES]
-        pictures = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+        pictures = [file for file in files if is_picture(file)]
         for chosen in (clips or pictures)[:1]:
             yield entry.stem, chosen
 

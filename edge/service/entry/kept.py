@@ -19,7 +19,7 @@ from edge.policy.passes import pass_public_key
 from edge.policy.pin import PinBook, PinEntry
 from edge.store.credentials import CREDENTIALS_FILE, PASS_KEY_FILE, CredentialStore
 from edge.store.reader import JOURNAL_FILE, JournalReader
-from edge.store.sealer import file_key
+from edge.store.sealer import kept_key
 from edge.store.way_rows import PIN_KEY_FILE
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Credentials:
     def _read(self) -> Register:
         store = self._open()
         entries = [PinEntry(row.number, row.resident_id, row.digest, row.is_duress) for row in store.pins()]
-        pins = PinBook(file_key(self._data / PIN_KEY_FILE), entries)
+        pins = PinBook(kept_key(self._data / PIN_KEY_FILE), entries)
         self._own_pass_key = self._own_pass_key or self._read_pass_key()
         own = () if self._own_pass_key is None else (self._own_pass_key,)
         return Register(pins, store.cards(), (*self._pass_keys, *own))
@@ -153,7 +153,7 @@ class Credentials:
     def _read_pass_key(self) -> bytes | None:
         """Return the public key of the passes that the door's page issues; None while it issued none."""
         path = self._data / PASS_KEY_FILE
-        return pass_public_key(file_key(path)) if path.exists() else None
+        return pass_public_key(kept_key(path)) if path.exists() else None
 
 
 class EndedPasses:

@@ -1,0 +1,57 @@
+"""What people write into the cells of a list: names of columns, yes and no, days and times of a site."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import tzinfo
+
+PEOPLE_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("id", "resident_id", "编号", "人员编号", "住户编号", "房号"), "id"),
+        **dict.fromkeys(("name", "姓名"), "name"),
+        **dict.fromkeys(("access_levels", "levels", "权限组", "权限"), "access_levels"),
+        **dict.fromkeys(
+            ("valid_from", "生效时间", "开始时间", "生效日期", "有效期起", "有效期自"), "valid_from"
+        ),
+        **dict.fromkeys(
+            ("valid_until", "失效时间", "结束时间", "失效日期", "有效期止", "有效期至"), "valid_until"
+        ),
+        **dict.fromkeys(("extended_unlock", "延长开门"), "extended_unlock"),
+        **dict.fromkeys(("consent_id", "同意书编号"), "consent_id"),
+    }
+)
+"""What a column may be called (in small letters, `_` for a blank), also as properties in China do, and
+which it is."""
+
+TRUE, FALSE = frozenset({"1", "yes", "true", "是"}), frozenset({"0", "no", "false", "否"})
+
+_MOMENT = re.compile(
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ] *(\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII
+)
+_HAS_ZONE = re.compile(r"(Z|[+-]\d{2}:?\d{2})$", re.IGNORECASE)
+
+
+def needs_zone(text: str) -> bool:
+    """Return whether a time in a cell is one of the site's clock: it names no zone, or is a plain day."""
+    return _MOMENT.fullmatch(text) is not None or _HAS_ZONE.search(text) is None
+
+
+def moment_in(text: str, zone: tzinfo, *, is_end: bool) -> datetime:
+    """Return the moment that a cell names, as spreadsheets write them too: 2027/3/31, 2027年3月31日 9:05.
+
+    Where the text names no zone it is one of `zone`. A plain day begins the moment, and with `is_end`
+    still counts: valid until 31 March ends when 1 April begins. Raises ValueError, `OverflowError`.
+    """
+    found = _MOMENT.fullmatch(text)
+    if found is None:
+        at = datetime.fromisoformat(text)
+        return at if at.tzinfo else at.replace(tzinfo=zone)
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+    at = datetime(year, month, day, hour, minute, second, tzinfo=zone)
+    return at + timedelta(days=1) if is_end and found[4] is None else at
