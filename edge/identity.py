@@ -22,7 +22,8 @@ MOST_ID, MOST_NAME, MOST_LEVEL = 128, 200, 64
 
 _BLANKS = re.compile(r"[^\S\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
 """Blanks of every width; a line break or a tab inside is a mistake, and no blank."""
-_BETWEEN_LEVELS = re.compile(r"[,，、;；\s]+")
+_BETWEEN_LEVELS = re.compile(r"[,;，；、､﹐﹑﹔︐︑︔،؛\s]+")
+"""Commas and semicolons as keyboards of any script write them."""
 
 
 def tidied(text: str) -> str:

@@ -87,3 +87,22 @@ def test_any_text_is_parsed_without_a_crash(text):
         if address is not None:
             address.sent()
         masked(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "rtsp:/10.0.0.8/x",
+        "rtsp：//10.0.0.8/x",
+        "rtsp:／／10.0.0.8/x",
+        "rtsp:\\\\10.0.0.8\\x",
+        " rtsp:// 10.0.0.8",
+        "http:10.0.0.8",
+        "rtsp://10.0.0.8:99999/x",
+        "rtsp://admin:Geheim99@10.0.0.8:0/x",
+    ],
+)
+def test_an_address_with_a_slip_is_no_file(source):
+    with pytest.raises(ConfigError) as refused:
+        check_source(source)
+    assert "Geheim99" not in str(refused.value)

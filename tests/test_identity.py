@@ -154,3 +154,8 @@ def test_who_is_enrolled_and_not_matched_is_told_once(tmp_path):
         store.remove("anna")
         follower.refresh()
         assert told[1:] == [(Kind.HEALTH_GALLERY, "ok", None)]
+
+
+@pytest.mark.parametrize("sign", [*",;，；、､﹐﹑﹔︐︑︔،؛ ", "\u3000", "\xa0", "\u200b,", "\n", " ， "])
+def test_access_levels_are_parted_by_the_comma_of_any_keyboard(sign):
+    assert access_levels(f"resident{sign}gym") == ("resident", "gym")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from edge.ports import Camera, Clock
 
 RTSP = frozenset({"rtsp", "rtsps"})
+_MISTYPED = re.compile(r"\s*(?:rtsps?|https?|rtmp|udp|file)\s*[:：]\s*[/\\／]*", re.IGNORECASE)
+"""What would be an address, with a sign wrong or missing; as a file it would be looked for without end."""
 _PICAMERA = re.compile(r"picamera(?::(\d+))?")
 
 
@@ -55,6 +57,11 @@ def check_source(source: str) -> None:
     if ("://" in source and address is None) or (address is not None and address.scheme not in RTSP):
         rule = "must be rtsp://, rtsps://, a device, picamera or a file"
         raise ConfigError(f"camera.source = {public_name(source)}: {rule}")
+    if address is None and (found := _MISTYPED.match(source)) is not None:
+        raise ConfigError(f"camera.source begins with {found[0]!r}: an address begins with rtsp://")
+    port = re.search(r":(\d+)$", "" if address is None else address.place)
+    if port is not None and not 0 < int(port[1]) < 65_536:
+        raise ConfigError(f"camera.source: {port[1]} is no port; the most is 65535, cameras use 554")
     if address is not None and not address.place:
         escapes = "write # as %23, / as %2F, ? as %3F, @ as %40 and % as %25"
         raise ConfigError(f"camera.source: user and password cannot be told from the host; {escapes}")
