@@ -18,6 +18,7 @@ from edge.service.hardware import door_settings, sensor_wirings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from edge.config.settings import Settings
 
@@ -43,6 +44,7 @@ def problems(settings: Settings, forgiven: Callable[[str], object] | None = None
         lambda: decode_keys(settings.access.pass_keys),
         lambda: sensor_wirings(settings),
         lambda: door_settings(settings),
+        lambda: _require_folder(settings.storage.directory),
     ]
     return [problem for check in checks if (problem := _problem_of(check)) is not None]
 
@@ -53,6 +55,17 @@ def _problem_of(check: Callable[[], object]) -> str | None:
     except (ConfigError, InstallError) as error:
         return str(error)
     return None
+
+
+def _require_folder(data: Path | None) -> None:
+    """Refuse a data folder that can never be one; one that is not there yet is made at the start."""
+    for part in () if data is None else (data, *data.parents):
+        try:
+            is_in_the_way = part.exists() and not part.is_dir()
+        except OSError:  # not ours to see, or too long: the start says what is wrong
+            continue
+        if is_in_the_way:
+            raise ConfigError(f"storage.directory = {data}: {part} is a file; name a folder")
 
 
 def _model(settings: Settings) -> None:

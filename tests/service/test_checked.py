@@ -46,6 +46,8 @@ def test_good_settings_have_no_problem(written):
         ("[recognition]\nsimilarity = 0.21", "0", "similarity 0.21"),
         ('[access]\nrules = "/nonexistent.toml"', "0", "access.rules"),
         ('[access]\npass_keys = ["abc"]', "0", "access.pass_keys"),
+        ('[storage]\ndirectory = "/etc/passwd"', "0", "storage.directory"),
+        ('[storage]\ndirectory = "/etc/passwd/facegate"', "0", "storage.directory"),
     ],
 )
 def test_what_would_stop_the_start_is_found_by_the_check(written, more, source, named):
