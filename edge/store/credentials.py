@@ -43,6 +43,7 @@ KEEP_USES = timedelta(days=7)
 
 PINS = f"SELECT {PIN_COLUMNS} FROM pins"  # noqa: S608 - constants
 CARDS = f"SELECT {CARD_COLUMNS} FROM sealed_cards"  # noqa: S608
+_ANY_PIN, _ANY_CARD = "SELECT 1 FROM pins", "SELECT 1 FROM sealed_cards"
 ADD_PIN = f"INSERT INTO pins ({PIN_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
 PUT_PIN = f"INSERT OR REPLACE INTO pins ({PIN_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
 PUT_CARD = f"INSERT OR REPLACE INTO sealed_cards ({CARD_COLUMNS}) VALUES (?, ?, ?, ?)"  # noqa: S608
@@ -249,12 +250,16 @@ def _secret_of(path: Path) -> bytes:
 
 
 def _holds_credentials(path: Path) -> bool:
+    """Return whether there is something in the file that its key stands behind.
+
+    Files that do not seal their cards yet (0.1.0) may have no key; all others were made with one.
+    """
     if not path.exists() or not path.stat().st_size:
         return False
     with closing(open_read_only(path, CREDENTIALS, older=True)) as connection:
-        found = connection.execute("SELECT name FROM sqlite_master WHERE name IN ('cards', 'sealed_cards')")
-        tables = ["pins", *(row[0] for row in found)]
-        return any(connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone() for name in tables)  # noqa: S608
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sealed_cards'").fetchone():
+            return False
+        return any(connection.execute(f"{rows} LIMIT 1").fetchone() for rows in (_ANY_PIN, _ANY_CARD))
 
 
 def _was_emptied(path: Path, key: Path) -> bool:
