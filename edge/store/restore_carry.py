@@ -91,7 +91,7 @@ def carry_revocations(old: Replaced, new: Path, others: Mapping[str, tuple[Schem
     _residents(old, new)
     if (new / CREDENTIALS_FILE).exists():
         _credentials(old, new)
-    if (new / LEDGER_FILE).exists():
+    if (new / LEDGER_FILE).exists() or (old.folder / LEDGER_FILE).exists():
         _commands(old, new)
     for name, (schema, revocable) in others.items():
         if (new / name).exists() and (found := old.read(name, schema, revocable.select)) is not None:
@@ -228,7 +228,7 @@ def _same_secret(old: Path, new: Path) -> bool:
 
 
 def _commands(old: Replaced, new: Path) -> None:
-    """Take every command id that either folder has taken."""
+    """Take every command id that either folder has taken; a backup may be older than the first of them."""
     found = old.read(LEDGER_FILE, LEDGER, "SELECT id, at FROM taken") or [[]]
     with closing(open_database(new / LEDGER_FILE, LEDGER)) as file, transaction(file):
         file.executemany("INSERT OR IGNORE INTO taken VALUES (?, ?)", found[0])

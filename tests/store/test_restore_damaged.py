@@ -173,3 +173,23 @@ def test_each_damaged_page_revives_nothing(door, tmp_path, name, harm):
         (pages,) = file.execute("PRAGMA page_count").fetchone()
     for number in range(pages):
         restored(door, tmp_path / str(number), [(name, harm(number))])
+
+
+@pytest.mark.parametrize("harm", [None, worn])
+def test_commands_used_after_a_backup_that_knew_of_none_stay_used(tmp_path, harm):
+    data = tmp_path / "door"
+    data.mkdir()
+    with closing(ResidentStore(data / "residents.db")) as store:
+        store.put(Resident("anna", "Anna"), [])
+    back_up(data, tmp_path / "b", WORDS, NOW, BackupWish("1", databases=all_databases(), cost=CHEAP))
+    with closing(SqliteLedger(data / LEDGER_FILE)) as commands:
+        assert commands.claim("cmd-1", NOW)
+    wish = RestoreWish(all_databases(), replace=True, revocable=revocable_tables())
+    if harm is not None:
+        harm(data / LEDGER_FILE)
+        with pytest.raises(StoreError, match=LEDGER_FILE):
+            restore(tmp_path / "b", data, WORDS, NOW, wish)
+        return
+    restore(tmp_path / "b", data, WORDS, NOW, wish)
+    with closing(SqliteLedger(data / LEDGER_FILE)) as commands:
+        assert not commands.claim("cmd-1", NOW)
