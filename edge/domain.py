@@ -148,12 +148,15 @@ class Liveness:
 
     `passed` is the verdict of the configured mode; `reason` is set when it did not pass.
     `cues` holds every number that made it, by name. A missing cue is a failure, never a skip.
+    `is_early` says of a refusal that the face was far off: a nearer look may say otherwise, so it is
+    not told until there was one, or the visitor stays where they are or leaves.
     """
 
     passed: bool
     score: float | None
     reason: Reason | None = None
     cues: dict[str, float] = field(default_factory=dict)
+    is_early: bool = False
 
     @property
     def wants_more(self) -> bool:

@@ -171,6 +171,8 @@ class Pipeline:
             self._doubt(visit, frame.time)
         height, width = frame.image.shape[:2]
         flaws = intent_flaws(track.face, self._limits, width, height)
+        if visit.doubt_from_afar is not None and is_nearest(track, tracks):
+            self.hindrance = Flaw.TOO_FAR
         if flaws:
             if not visit.was_granted and is_nearest(track, tracks):
                 self.hindrance = flaws[0]
@@ -191,7 +193,8 @@ class Pipeline:
     def _is_due(self, time: float, track: Track, visit: Visit) -> bool:
         """Return whether to look now; who is recognised waits until liveness has an answer."""
         if visit.granted_to is None and visit.claimed is not None and self._liveness is not None:
-            return time >= visit.next_look and self._liveness.assess(track.id, visit.claimed) is not None
+            may_ask = time >= visit.next_look or visit.doubt_from_afar is not None
+            return may_ask and self._liveness.assess(track.id, visit.claimed) is not None
         return visit.is_due(time, face_scale_px(track.face))
 
     def _examine(self, frame: Frame, track: Track, visit: Visit, faces: int) -> list[Decision]:
@@ -292,7 +295,7 @@ class Pipeline:
             if not liveness.passed:
                 return self._not_live(frame, visit, look, faces, liveness)
         self._budget.give_back(visit.spent)
-        visit.spent = 0.0
+        visit.spent, visit.doubt_from_afar = 0.0, None
         if not self._visits.grant(visit, resident_id, frame.time):
             return []
         return [decided(frame, visit, (Verdict.GRANT, Reason.GRANTED), faces, look, liveness)]
@@ -319,6 +322,10 @@ class Pipeline:
             if self._visits.presence.is_proven(who, frame.time):
                 return []
         visit.let_in = None
+        if liveness.is_early:
+            visit.doubt_from_afar = look, liveness
+            return []
+        visit.doubt_from_afar = None
         return self._deny(frame, visit, reason, faces, look, liveness)
 
     def _ask_more(
@@ -381,10 +388,20 @@ class Pipeline:
                 self._liveness.reset(track_id)
             if visit is None:
                 continue
-            if visit.is_undecided and not self._visits.presence.is_here(visit.nearest, frame.time):
-                left += self._deny(frame, visit, Reason.COLLECTING, len(self._visits), visit.last)
+            if not self._visits.presence.is_here(visit.nearest, frame.time):
+                left += self._say_at_parting(frame, visit)
             self._recent.keep(visit, frame.time)
         return left
+
+    def _say_at_parting(self, frame: Frame, visit: Visit) -> list[Decision]:
+        """Tell of somebody who left that liveness doubted them from afar, or that nothing came of them."""
+        if visit.doubt_from_afar is not None:
+            look, liveness = visit.doubt_from_afar
+            reason = liveness.reason or Reason.PAD_UNAVAILABLE
+            return self._deny(frame, visit, reason, len(self._visits), look, liveness)
+        if visit.is_undecided:
+            return self._deny(frame, visit, Reason.COLLECTING, len(self._visits), visit.last)
+        return []
 
     def _schedule(self, time: float) -> None:
         if self._visits:

@@ -13,7 +13,7 @@ from edge.recognition.evidence import LOOKS_TO_REFUSE, MAX_SHOTS, Evidence
 from edge.recognition.presence import Presence
 
 if TYPE_CHECKING:
-    from edge.domain import Box, Reason
+    from edge.domain import Box, Liveness, Reason
     from edge.recognition.looks import Look
     from edge.recognition.remembered import Remembered
 
@@ -75,6 +75,8 @@ class Visit:
     """Of the error rate: what the last comparison that was paid for may use."""
     last: Look | None = None
     told: set[Reason] = field(default_factory=set)
+    doubt_from_afar: tuple[Look, Liveness] | None = None
+    """Liveness refused while the face was far off: told when the visit ends without a nearer look."""
     near_since: float | None = None
     misses: int = 0
     attacks: int = 0

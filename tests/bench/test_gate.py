@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -154,3 +155,35 @@ def test_cards_are_seen_through_the_composer(world, cast):
     """The drawn world must survive warping: else the tests above prove nothing."""
     image = next(Scene(1, [Layer(cast.residents[0], stands(320, 230, 150))]).frames()).image
     assert cv2.countNonZero(cv2.inRange(image, (150, 20, 20), (250, 110, 110))) > 10_000
+
+
+def test_who_wants_in_looks_at_the_camera_when_they_come(world):
+    """Of a recording that looks away most of the time the moment that does not is found."""
+    away, towards = fakes.Actor(0, fakes.axis(0), turned=0.6), ANNA
+    shown = [away] * 30 + [towards] * 8 + [away] * 30
+    frames = [world.frame(n, (one, 260, 160, 120)).image for n, one in enumerate(shown)]
+
+    class Seen:
+        """The detector, which cannot see how a card is turned, told which frame it looks at."""
+
+        def detect(self, image):
+            number = next(n for n, one in enumerate(frames) if one is image)
+            return [
+                replace(face, landmarks=shown[number].landmarks(face.box)) for face in world.detect(image)
+            ]
+
+    who = make_actor("anna", frames, 15.0, Seen())
+    assert 30 <= round(who.facing * 15) < 38
+    assert who.facing_at(40.0).frame(40.0) is frames[round(who.facing * 15)]
+
+
+def test_a_screen_hangs_as_a_camera_saw_it(cast):
+    shown = make_actor_named(cast, "bela")
+    names = [play.name for play in plays(Cast(cast.residents, cast.strangers, [shown]))]
+    assert "beside a screen, 100 px, with bela" in names
+    assert "a screen with bela comes nearer" in names
+    assert not any("screen" in play.name for play in plays(cast))
+
+
+def make_actor_named(cast: Cast, name: str):
+    return next(one for one in cast.residents if one.name == name)

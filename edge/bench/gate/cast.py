@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -12,6 +12,7 @@ import numpy as np
 from edge.camera.file import VideoFile, is_picture
 from edge.camera.image import decode_image
 from edge.errors import FacegateError
+from edge.faces.quality import pose
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,13 +39,22 @@ class Actor:
     x: float
     y: float
     width: float
+    facing: float = 0.0
+    """Seconds into the recording at which the person looks at the camera."""
+
+    shift: float = 0.0
+    """Seconds by which the recording runs ahead of the scene."""
+
+    def facing_at(self, time: float) -> Actor:
+        """Return the same person, looking at the camera from `time` on."""
+        return replace(self, shift=self.facing - time)
 
     def frame(self, time: float) -> Image:
         """Return what the recording shows at `time`; it runs forwards and backwards for ever."""
         last = len(self.frames) - 1
         if last == 0:
             return self.frames[0]
-        step = int(time * self.fps) % (2 * last)
+        step = math.floor((time + self.shift) * self.fps + 1e-6) % (2 * last)
         return self.frames[step if step <= last else 2 * last - step]
 
     def placed(
@@ -115,17 +125,28 @@ def _small(image: Image) -> Image:
 
 def make_actor(name: str, frames: list[Image], fps: float, detector: Detector) -> Actor:
     """Return who is seen in `frames`. Raises `FacegateError` where no face is found."""
-    found = []
-    for image in frames[:: max(len(frames) // LOOKS, 1)]:
+    step = max(len(frames) // LOOKS, 1)
+    found, yaws = [], {}
+    for number in range(0, len(frames), step):
+        image = frames[number]
         scale = min(1.0, 640 / max(image.shape[:2]))
         seen = cv2.resize(image, None, fx=scale, fy=scale) if scale < 1 else image
-        box = max((face.box for face in detector.detect(seen)), key=lambda box: box.width, default=None)
-        if box is not None:
-            found.append((*(value / scale for value in box.centre), box.width / scale))
+        face = max(detector.detect(seen), key=lambda face: face.box.width, default=None)
+        if face is not None:
+            found.append((*(value / scale for value in face.box.centre), face.box.width / scale))
+            yaws[number] = abs(pose(face.landmarks)[0])
     if not found:
         raise FacegateError(f"{name}: no face is seen in it: use a recording or photograph of one person")
     x, y, width = (float(value) for value in np.median(np.array(found), axis=0))
-    return Actor(name, tuple(frames), fps, x, y, width)
+    return Actor(name, tuple(frames), fps, x, y, width, _facing(yaws, step) / fps)
+
+
+def _facing(yaws: dict[int, float], step: int) -> int:
+    """Return the frame from which on two looks together are turned away least; `yaws` by frame."""
+    turned = {
+        number: yaw + yaws[number + step] for number, yaw in yaws.items() if number + step in yaws
+    } or yaws
+    return min(turned, key=lambda number: turned[number])
 
 
 def split(frames: list[Image]) -> tuple[list[Image], list[Image]]:

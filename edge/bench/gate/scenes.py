@@ -121,18 +121,17 @@ def _passers_by(cast: Cast, is_short: bool) -> Iterator[Play]:  # noqa: FBT001
 
 def _hanging(cast: Cast, is_short: bool) -> Iterator[Play]:  # noqa: FBT001
     model, visitors = cast.residents[-1], cast.residents[:-1][: 1 if is_short else 3]
-    posters = [("poster, 100 px", 100.0, False), ("poster, 50 px", 50.0, False)]
-    things = [*posters, ("screen, 100 px", 100.0, True)]
-    pictured = frozenset({model.name})
-    for name, width, moves in things[::2] if is_short else things:
-        paint = hangs(model, width, 520, 170, moves=moves)
-        for who in visitors:
+    things = [("poster, 100 px", model, 100.0, False), ("poster, 50 px", model, 50.0, False)]
+    things += [(f"screen, 100 px, with {one.name}", one, 100.0, True) for one in cast.shown]
+    for name, hung, width, moves in things[::2] if is_short else things:
+        paint, pictured = hangs(hung, width, 520, 170, moves=moves), frozenset({hung.name})
+        for who in (one for one in visitors if one.name != hung.name):
             walk = _aside(walks_up(2, NEAR, 60, begin=8))
             near = {who.name: 8 + _reach(2, 60, NEAR)}
             yield Play(f"beside a {name}", Scene(14, [Layer(who, walk)], paint), near, pictured=pictured)
     seconds = 60 if is_short else 600
     alone = Scene(seconds, [], hangs(model, 100, 480, 200))
-    yield Play(f"a poster alone for {seconds} s", alone, pictured=pictured, events=1)
+    yield Play(f"a poster alone for {seconds} s", alone, pictured=frozenset({model.name}), events=1)
     if cast.strangers:
         strange = Scene(seconds, [], hangs(cast.strangers[0], 100, 480, 200))
         yield Play(f"a stranger's poster for {seconds} s", strange, has_strangers=True, events=1)
@@ -175,7 +174,8 @@ def _rush(cast: Cast, is_short: bool) -> Iterator[Play]:  # noqa: FBT001
         people, near = [], {}
         for number, who in enumerate(cast.residents):
             begin = number * (view + 0.6)
-            people.append(Layer(who, walks_up(view * 0.6, 160, 90, begin, begin + view)))
+            looks = who.facing_at(begin)
+            people.append(Layer(looks, walks_up(view * 0.6, 160, 90, begin, begin + view)))
             near[who.name] = begin
         scene = Scene(len(people) * (view + 0.6) + 1, people)
         least = math.floor(0.95 * len(people))
@@ -216,6 +216,8 @@ def _attacks(cast: Cast, is_short: bool) -> Iterator[Play]:  # noqa: FBT001
         near = {who.name: come - 1 + _reach(1.5, 60, NEAR)}
         name = f"a screen is held up {times} times, then a resident comes"
         yield Play(name, Scene(come + 5, people), near, pictured=frozenset({shown.name}))
+        nearer = Scene(8, [Layer(shown, walks_up(4, NEAR, 45))])
+        yield Play(f"a screen with {shown.name} comes nearer", nearer, pictured=frozenset({shown.name}))
 
 
 def _moved(actor: Actor, at: float) -> Paint:

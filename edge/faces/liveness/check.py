@@ -66,6 +66,7 @@ class PassiveCheck:
         """Take one frame of a track; `alone` is False when another face touches this one."""
         window = self._windows.setdefault(track_id, LivenessWindow(frame.time, frame.time))
         window.see(frame.time)
+        window.face_px = face.box.width
         self._failures.pass_time(frame.time)
         hindered = hindrance(face, alone, frame.image.shape[:2], self._limits)
         window.hindered_by = hindered
@@ -117,7 +118,7 @@ class PassiveCheck:
         other = None if refused in {None, track_id} else self._windows.get(refused or 0)
         if other is not None and abs(window.last_seen - other.last_seen) <= GAP_SECONDS:
             return True
-        return self._failures.may_try(resident_id, window.last_seen)
+        return self._failures.may_try(resident_id, window.last_seen, window.face_px)
 
     def _score_waiting(self, window: LivenessWindow) -> None:
         """Score the newest frame, if it teaches something and no nearer face took this moment."""
@@ -142,7 +143,9 @@ class PassiveCheck:
         scores = {net.spec.name: net.score(frame.image, face.box, gain) for net in nets}
         dark = is_badly_lit(frame.image, face.box, self._limits)
         is_clear = not is_night and fuse(scores).is_clear
-        return Sample(frame.time, scores, witness(frame.image, face), dark, is_clear, is_night)
+        return Sample(
+            frame.time, scores, witness(frame.image, face), dark, is_clear, is_night, face.box.width
+        )
 
     def _look_closely(self, window: LivenessWindow, frame: Frame, face: Face) -> None:
         """See the newest sample as recognition does: it embeds the first frame, and the one that decides."""
@@ -192,8 +195,8 @@ class PassiveCheck:
             return self._at_night(window, resident_id, cues)
         fused = fuse(window.means())
         if not fused.is_live:
-            self._failures.fail(resident_id, window.last_seen, track_id)
-            return _refused(window, fused.score, cues)
+            is_early = self._failures.fail(resident_id, window.last_seen, track_id, window.judged_px())
+            return _refused(window, fused.score, cues, is_early=is_early)
         latest = window.latest()
         if latest is None or not all(fuse(one.scores).is_live for one in latest):
             return None
@@ -231,7 +234,7 @@ class PassiveCheck:
     ) -> Liveness | None:
         """Pass, or ask for more, provided that it was one face all along."""
         if not self._is_one_face(window):
-            window.restart()
+            self._keep_newest_face(window)
             return None
         if not is_enough:
             return Liveness(False, score, Reason.SECOND_FACTOR_REQUIRED, cues)
@@ -246,6 +249,21 @@ class PassiveCheck:
             return is_one_face([*window.before, *chosen], self._embedder)
         except FrameRefused:
             return False
+
+    def _keep_newest_face(self, window: LivenessWindow) -> None:
+        """Drop what was judged before the newest face was there alone: somebody else, or a half hidden face.
+
+        Every sample that is kept shows the newest face, which is more than a window that begins anew is
+        asked for, and saves who walks up behind somebody the time that was good.
+        """
+        samples = window.samples
+        first = len(samples) - 1
+        with suppress(FrameRefused):
+            while first > 0 and is_one_face(
+                [samples[first - 1].witness, samples[-1].witness], self._embedder
+            ):
+                first -= 1
+        window.drop_before(len(samples) if window.before else first)
 
     def hindered(self, track_id: int) -> Hindrance | None:
         """Return what keeps a waiting visitor from being judged, None when nothing does."""
@@ -276,11 +294,11 @@ class PassiveCheck:
         self._windows.pop(track_id, None)
 
 
-def _refused(window: LivenessWindow, score: float, cues: Mapping[str, float]) -> Liveness:
+def _refused(window: LivenessWindow, score: float, cues: Mapping[str, float], *, is_early: bool) -> Liveness:
     """Refuse this track until it is forgotten; in bad light that is no accusation."""
     in_bad_light = window.is_badly_lit()
     reason = Reason.PAD_NO_RESPONSE if in_bad_light else Reason.PRESENTATION_ATTACK
-    window.refusal = Liveness(False, score, reason, {**cues, "bad_light": float(in_bad_light)})
+    window.refusal = Liveness(False, score, reason, {**cues, "bad_light": float(in_bad_light)}, is_early)
     return window.refusal
 
 

@@ -79,6 +79,7 @@ class Sample:
 
     `is_clear` says that this frame by itself leaves no doubt of a living face, `is_night` that the
     picture has no colour: then the networks that need it were left out, and `scores` may be empty.
+    `face_px` is how wide the face is.
     """
 
     time: float
@@ -87,6 +88,7 @@ class Sample:
     is_badly_lit: bool
     is_clear: bool = False
     is_night: bool = False
+    face_px: float = 0.0
 
 
 @dataclass(slots=True)
@@ -107,6 +109,10 @@ class LivenessWindow:
     """Set once refused; only forgetting the track takes it back."""
     wanted_since: float | None = None
     """When somebody first asked for a verdict."""
+    is_cut: bool = False
+    """Samples were dropped: no verdict before the next one, on a frame that nobody has seen yet."""
+    face_px: float = 0.0
+    """How wide the face is in the newest frame."""
     faults: int = 0
     advised_at: float | None = None
     """When it was said that nothing can be judged."""
@@ -131,6 +137,12 @@ class LivenessWindow:
         self.samples.clear()
         self.waiting = None
 
+    def drop_before(self, index: int) -> None:
+        """Forget the samples before this one: they may show something else. A new one must follow."""
+        self.samples = self.samples[index:]
+        self.waiting = None
+        self.is_cut = True
+
     def is_due(self, time: float) -> bool:
         """Return whether a frame at `time` is worth scoring."""
         if self.refusal is not None:
@@ -151,12 +163,12 @@ class LivenessWindow:
             if sample.time - old.time <= WINDOW_SECONDS and old.is_night == sample.is_night
         ]
         self.samples = [*fresh, sample][-MOST_FRAMES:]
-        self.faults = 0
+        self.faults, self.is_cut = 0, False
 
     def is_full(self) -> bool:
         """Return whether there are enough judged frames for a verdict, none of them stale."""
         recent = [one for one in self.samples if self.last_seen - one.time <= WINDOW_SECONDS]
-        if len(recent) < LEAST_FRAMES:
+        if len(recent) < LEAST_FRAMES or self.is_cut:
             return False
         enough = CLEAR_LOOKS if all(one.is_clear for one in recent) else ENOUGH_LOOKS
         return independent_looks(one.time for one in recent) >= enough
@@ -187,6 +199,10 @@ class LivenessWindow:
     def means(self) -> dict[str, float]:
         """Return each network's mean over the window. There must be at least one sample."""
         return {name: fmean(one.scores[name] for one in self.samples) for name in self.samples[0].scores}
+
+    def judged_px(self) -> float:
+        """Return how wide the face was in the judged frames, on average. There must be at least one."""
+        return fmean(one.face_px for one in self.samples)
 
     def is_badly_lit(self) -> bool:
         """Return whether most of the judged frames were."""

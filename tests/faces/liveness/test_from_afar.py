@@ -1,0 +1,140 @@
+"""Whoever is doubted from afar and comes nearer is judged anew, and accused of nothing meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.domain import Reason
+from edge.faces.liveness.check import PassiveCheck
+from edge.faces.liveness.failures import NEARER, SURE_FACE_PX
+from tests.faces.liveness.nets import ALIVE, ANNA, CLEARLY, MALLORY, PHONE, TRUSTED, Eye, scene
+from tests.faces.liveness.test_with_pipeline import Door
+from tests.fakes.scene import Scene
+
+AFAR, NEAR = 70.0, 150.0
+
+
+class FarSightless(Eye):
+    """A network that takes everybody for a picture until they are near."""
+
+    def score(self, image, box, gain=1.0):
+        score = super().score(image, box, gain)
+        return score if box.width >= SURE_FACE_PX else 0.3
+
+
+class Approach(Door):
+    """A door before which somebody comes nearer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.eye = FarSightless(ALIVE)
+        check = PassiveCheck([self.eye], self.scene, demands=TRUSTED)
+        self.pipeline = type(self.pipeline)(self.scene, self.scene, self.residents, check)
+
+    def comes(self, who, first: float, last: float, seconds: float) -> None:
+        frames = round(seconds * self.scene.fps)
+        for n in range(frames):
+            self.width = first + (last - first) * n / frames
+            self.show(1 / self.scene.fps, (who, 250))
+
+
+class TestWhoComesNearer:
+    def test_is_let_in_and_never_accused(self):
+        door = Approach()
+        door.comes(ANNA, AFAR, AFAR, 0.8)
+        assert door.reasons == []
+        door.comes(ANNA, AFAR, NEAR, 0.8)
+        door.comes(ANNA, NEAR, NEAR, 0.8)
+        assert door.grants == ["anna"]
+        assert door.reasons == ["granted"]
+
+    def test_need_not_wait_for_the_pause_after_the_first_doubt(self):
+        door = Approach()
+        door.comes(ANNA, AFAR, AFAR, 0.7)
+        doubted = door.seq
+        door.comes(ANNA, NEAR, NEAR, 0.6)
+        assert door.grants == ["anna"]
+        assert door.decisions[0].frame_seq - doubted <= CLEARLY + 1
+
+    def test_is_told_meanwhile_to_come_closer(self):
+        door = Approach()
+        door.comes(ANNA, AFAR, AFAR, 0.8)
+        assert door.pipeline.hindrance == "too_far"
+
+
+class TestWhoDoesNot:
+    def test_is_refused_where_they_stay(self):
+        door = Approach()
+        door.comes(PHONE, AFAR, AFAR, 6)
+        assert door.reasons == ["presentation_attack"]
+
+    def test_is_told_of_when_they_leave(self):
+        door = Approach()
+        door.comes(PHONE, AFAR, AFAR, 0.8)
+        assert door.reasons == []
+        door.show(2)
+        assert door.reasons == ["presentation_attack"]
+
+    def test_a_phone_that_comes_nearer_is_an_attack_all_the_same(self):
+        door = Approach()
+        door.comes(PHONE, AFAR, NEAR, 3)
+        door.comes(PHONE, NEAR, NEAR, 10)
+        door.show(2)
+        assert door.grants == []
+        assert door.reasons == ["presentation_attack"]
+
+
+def tries_while(world, widths: list[float]) -> int:
+    """How many verdicts a phone of these widths gets, a frame each, always asking."""
+    verdicts = 0
+    for width in widths:
+        world.visit.show(PHONE, 1, width=width)
+        if world.visit.assess() is not None:
+            verdicts += 1
+            world.check.reset(1)
+    return verdicts
+
+
+@pytest.mark.parametrize("swings", [0, 5, 40])
+def test_a_phone_moved_to_and_fro_gets_four_more_tries_a_visit_at_most(swings):
+    """Only what is nearer than everything that was refused is another look."""
+    seconds = 20
+    away = [50 + 100 * abs(n * max(swings, 1) / (15 * seconds) % 2 - 1) for n in range(15 * seconds)]
+    moved, still = scene(), scene()
+    moved.visit.resident_id = still.visit.resident_id = "anna"
+    more = tries_while(moved, away) - tries_while(still, [NEAR] * len(away))
+    assert more <= 4
+    assert 50 * NEARER**4 > SURE_FACE_PX
+
+
+def test_a_face_that_was_half_hidden_at_first_need_not_begin_anew():
+    world = scene()
+    world.visit.show(MALLORY, 4)
+    begun = world.visit.seq
+    while world.visit.assess() is None:
+        world.visit.show(ANNA, 1)
+    assert world.visit.assess().passed
+    assert world.visit.seq - begun <= CLEARLY + 2
+
+
+def test_what_is_kept_of_a_window_shows_nobody_else():
+    world = scene({0: 0.95, 1: 0.95, 2: 0.95})
+    world.visit.show(MALLORY, 12)
+    world.visit.show(ANNA, 12)
+    assert world.visit.assess().passed
+    window = world.check._windows[1]
+    embedder = Scene([ANNA, MALLORY])
+    faces = [embedder.embed(one.witness.cut, one.witness.landmarks) for one in window.samples]
+    assert all(float(face @ ANNA.embedding) > 0.9 for face in faces)
+
+
+def test_an_early_doubt_counts_as_a_failed_visit_all_the_same():
+    world = scene()
+    world.visit.resident_id = "anna"
+    for _ in range(5):
+        world.visit.show(PHONE, 12, width=AFAR)
+        assert world.visit.assess().is_early
+        world.check.reset(1)
+        world.visit.away(4)
+    world.visit.show(PHONE, 1, width=AFAR)
+    assert world.visit.assess().reason is Reason.LOCKOUT_MAX_ATTEMPTS
