@@ -148,8 +148,8 @@ class Liveness:
 
     `passed` is the verdict of the configured mode; `reason` is set when it did not pass.
     `cues` holds every number that made it, by name. A missing cue is a failure, never a skip.
-    `is_early` says of a refusal that the face was far off: a nearer look may say otherwise, so it is
-    not told until there was one, or the visitor stays where they are or leaves.
+    `is_early` says of a refusal that another look may say otherwise, a nearer one or just a second one:
+    it is not told until that was had, or the visitor leaves.
     """
 
     passed: bool

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edge.domain import Flaw, Reason, Verdict
+from edge.faces.liveness.gate import SURE_FACE_PX
 from edge.faces.looking import Looker
 from edge.faces.motion import Motion, MotionGate
 from edge.faces.quality import QualityLimits, face_scale_px, intent_flaws, is_cut, measure
@@ -23,7 +24,7 @@ from edge.recognition.evidence import HOPE_SLACK, is_hopeless, share_of_look, we
 from edge.recognition.looks import Look, decided
 from edge.recognition.notices import StaffNotices
 from edge.recognition.remembered import RecentFaces
-from edge.recognition.together import is_apart, is_nearest, urgency, width
+from edge.recognition.together import is_apart, is_behind, is_nearest, urgency, width
 from edge.recognition.visits import Visits
 
 if TYPE_CHECKING:
@@ -166,12 +167,12 @@ class Pipeline:
         due: list[tuple[Track, Visit]],
     ) -> list[Decision]:
         """Update one visit; line it up for a close look, or say why it is not fit for one."""
-        visit.box = track.face.box
+        visit.box, visit.is_behind = track.face.box, is_behind(track, tracks)
         if not track.is_steady:
             self._doubt(visit, frame.time)
         height, width = frame.image.shape[:2]
         flaws = intent_flaws(track.face, self._limits, width, height)
-        if visit.doubt_from_afar is not None and is_nearest(track, tracks):
+        if visit.early_doubt is not None and track.face.box.width < SURE_FACE_PX:
             self.hindrance = Flaw.TOO_FAR
         if flaws:
             if not visit.was_granted and is_nearest(track, tracks):
@@ -193,7 +194,7 @@ class Pipeline:
     def _is_due(self, time: float, track: Track, visit: Visit) -> bool:
         """Return whether to look now; who is recognised waits until liveness has an answer."""
         if visit.granted_to is None and visit.claimed is not None and self._liveness is not None:
-            may_ask = time >= visit.next_look or visit.doubt_from_afar is not None
+            may_ask = time >= visit.next_look or visit.early_doubt is not None
             return may_ask and self._liveness.assess(track.id, visit.claimed) is not None
         return visit.is_due(time, face_scale_px(track.face))
 
@@ -206,7 +207,11 @@ class Pipeline:
             self.hindrance = quality.flaws[0] if quality and not visit.was_granted else None
             return self._refuse_unusable(frame, visit, quality.flaws if quality else (), faces)
         look = self._look(frame, face, visit, quality)
-        visit.cut_looks += is_cut(track.face.box, *frame.image.shape[:2])
+        visit.poor_looks += (
+            visit.is_behind
+            or quality.sharpness < self._limits.clear_sharpness
+            or is_cut(track.face.box, *frame.image.shape[:2])
+        )
         visit.scale_px = face_scale_px(track.face)
         who = look.mean.resident_id
         is_near = look.mean.similarity >= look.point.threshold - HOPE_SLACK
@@ -227,10 +232,10 @@ class Pipeline:
         return []
 
     def _why_not(self, visit: Visit, look: Look) -> Reason:
-        """Return why a face is not taken for anybody: nobody is a stranger by half a picture of them."""
+        """Return why a face is not taken for anybody: nobody is a stranger by a poor picture of them."""
         if look.reason is Reason.AMBIGUOUS_MATCH:
             return look.reason
-        is_whole = visit.cut_looks < visit.own_looks
+        is_whole = visit.poor_looks < visit.own_looks
         return Reason.UNKNOWN_CREDENTIAL if is_whole else Reason.LOW_QUALITY
 
     def _measure(self, frame: Frame, face: Face, track_id: int) -> Quality:
@@ -295,7 +300,7 @@ class Pipeline:
             if not liveness.passed:
                 return self._not_live(frame, visit, look, faces, liveness)
         self._budget.give_back(visit.spent)
-        visit.spent, visit.doubt_from_afar = 0.0, None
+        visit.spent, visit.early_doubt = 0.0, None
         if not self._visits.grant(visit, resident_id, frame.time):
             return []
         return [decided(frame, visit, (Verdict.GRANT, Reason.GRANTED), faces, look, liveness)]
@@ -323,9 +328,9 @@ class Pipeline:
                 return []
         visit.let_in = None
         if liveness.is_early:
-            visit.doubt_from_afar = look, liveness
+            visit.early_doubt = look, liveness
             return []
-        visit.doubt_from_afar = None
+        visit.early_doubt = None
         return self._deny(frame, visit, reason, faces, look, liveness)
 
     def _ask_more(
@@ -394,9 +399,9 @@ class Pipeline:
         return left
 
     def _say_at_parting(self, frame: Frame, visit: Visit) -> list[Decision]:
-        """Tell of somebody who left that liveness doubted them from afar, or that nothing came of them."""
-        if visit.doubt_from_afar is not None:
-            look, liveness = visit.doubt_from_afar
+        """Tell of somebody who left that liveness doubted them, or that nothing came of them."""
+        if visit.early_doubt is not None:
+            look, liveness = visit.early_doubt
             reason = liveness.reason or Reason.PAD_UNAVAILABLE
             return self._deny(frame, visit, reason, len(self._visits), look, liveness)
         if visit.is_undecided:

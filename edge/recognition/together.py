@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 COVERING = 0.1
 """Of the smaller of two faces' boxes: a detector draws both a little generously."""
 
+NEARER = 1.25
+"""Somebody whose face is so many times as wide stands before the other."""
+
 
 def width(track: Track) -> float:
     """Return how wide the face is, in pixels: the nearest are the widest."""
@@ -39,6 +42,20 @@ def _overlap(one: Box, other: Box) -> float:
     """Return the part of the smaller box that both share."""
     iou = one.iou(other)
     return iou / (1 + iou) * (one.area + other.area) / max(min(one.area, other.area), 1e-6)
+
+
+def is_behind(track: Track, tracks: Sequence[Track]) -> bool:
+    """Return whether the head of somebody nearer may cover a part of this face.
+
+    A head with its hair is some 1.7 times as wide as the face, and 2.2 times as high.
+    """
+    box = track.face.box
+    return any(
+        other.face.box.width >= NEARER * box.width
+        and abs(other.face.box.centre[0] - box.centre[0]) < 0.86 * other.face.box.width + box.width / 2
+        and abs(other.face.box.centre[1] - box.centre[1]) < 1.1 * other.face.box.width + box.height / 2
+        for other in tracks
+    )
 
 
 def is_nearest(track: Track, tracks: Sequence[Track]) -> bool:

@@ -67,16 +67,18 @@ class Visit:
     claimed: str | None = None
     """Recognised, but not yet known to be live."""
     own_looks: int = 0
-    cut_looks: int = 0
-    """Looks at a face that the edge of the picture cut off."""
+    poor_looks: int = 0
+    """Looks at a face that was blurred, cut off by the edge of the picture, or behind somebody's head."""
+    is_behind: bool = False
+    """Whether somebody nearer may cover a part of the face now."""
     spent: float = 0.0
     """Of one visit's error rate, by looks at this track that did not end in a grant."""
     share: float = 1.0
     """Of the error rate: what the last comparison that was paid for may use."""
     last: Look | None = None
     told: set[Reason] = field(default_factory=set)
-    doubt_from_afar: tuple[Look, Liveness] | None = None
-    """Liveness refused while the face was far off: told when the visit ends without a nearer look."""
+    early_doubt: tuple[Look, Liveness] | None = None
+    """Liveness refused, and another look may say otherwise: told when the visit ends without one."""
     near_since: float | None = None
     misses: int = 0
     attacks: int = 0

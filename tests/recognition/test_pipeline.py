@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -52,6 +55,25 @@ class TestOnePerson:
 
         assert brief(decisions) == [("deny", "unknown_credential", None)]
         assert decisions[0].detail["nearest"] in {"anna", "bela"}
+
+    @pytest.mark.parametrize(("sigma", "reason"), [(0, "unknown_credential"), (6, "low_quality")])
+    def test_nobody_is_called_a_stranger_by_a_blurred_face(self, sigma, reason):
+        scene = Scene([STRANGER])
+        frames = standing(scene, STRANGER, 3)
+        if sigma:
+            frames = [replace(one, image=cv2.GaussianBlur(one.image, (0, 0), sigma)) for one in frames]
+
+        assert brief(watch(scene, residents(), frames)) == [("deny", reason, None)]
+
+    def test_nobody_is_called_a_stranger_from_behind_anothers_head(self):
+        scene = Scene([ANNA, STRANGER])
+        frames = [
+            scene.frame(n, (STRANGER, 390 + n % 3, 150, 80), (ANNA, 250 + n % 3, 140, 130)) for n in range(45)
+        ]
+
+        decisions = watch(scene, residents(), frames)
+
+        assert sorted(brief(decisions)) == [("deny", "low_quality", None), ("grant", "granted", "anna")]
 
     def test_looks_at_a_stranger_become_ever_rarer(self):
         scene = Scene([STRANGER])

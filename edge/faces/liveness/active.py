@@ -146,7 +146,7 @@ class ActiveCheck:
         if verdict is None:
             return None
         must_answer = (verdict.passed or verdict.wants_more) and self._is_strict(resident_id)
-        had_better = (_is_in_doubt(verdict) and not verdict.is_early) or verdict.wants_more
+        had_better = _is_in_doubt(verdict) or verdict.wants_more
         if not must_answer and not (had_better and self._asking.can_ask()):
             return verdict
         if not self._asking.can_ask():

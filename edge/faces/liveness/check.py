@@ -195,7 +195,9 @@ class PassiveCheck:
             return self._at_night(window, resident_id, cues)
         fused = fuse(window.means())
         if not fused.is_live:
-            is_early = self._failures.fail(resident_id, window.last_seen, track_id, window.judged_px())
+            is_early = self._failures.fail(
+                resident_id, window.last_seen, track_id, window.judged_px(), fused.is_near_miss
+            )
             return _refused(window, fused.score, cues, is_early=is_early)
         latest = window.latest()
         if latest is None or not all(fuse(one.scores).is_live for one in latest):

@@ -11,6 +11,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from edge.faces.liveness.gate import SURE_FACE_PX
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,10 +32,6 @@ and is doubted again and again, or a phone waved in and out."""
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 """Between two tries on one visit: 1, 2, 4 s and so on, so that what stands there gets ever fewer."""
-
-SURE_FACE_PX = 120.0
-"""A refusal of a smaller face is early: somebody who comes nearer is judged anew, and told nothing yet. One
-of seven people, drawn before a corridor, scores 0.3 at 60 to 90 px, 0.67 at 110 and 0.96 at 190."""
 
 NEARER = 1.25
 """So many times larger than at the last refusal is another look: from 50 to 120 px there are four."""
@@ -99,21 +97,29 @@ class Failures:
     _door: list[float] = field(default_factory=list)
 
     def fail(
-        self, resident_id: str | None, time: float, track_id: int = 0, face_px: float = math.inf
+        self,
+        resident_id: str | None,
+        time: float,
+        track_id: int = 0,
+        face_px: float = math.inf,
+        is_near_miss: bool = False,  # noqa: FBT001
     ) -> bool:
         """Count a refusal of this resident's face, once a visit; the last one allowed starts a pause.
 
-        On the same visit the next try has to wait, twice as long each time, whatever the track, but
-        for a face that comes nearer. Returns whether this refusal is early: of a face, `face_px` wide where
-        it was judged, that is far off and was never refused on this visit, or only farther off.
+        On the same visit the next try has to wait, twice as long each time, whatever the track, but for
+        a face that comes nearer, and once after a near miss near by. Returns whether this refusal is
+        early: the first of a visit and a near miss, or of a face, `face_px` wide where it was judged, that
+        is far off and was never refused on this visit, or only farther off.
         """
         tally = self._tally(resident_id)
         is_news = not self._goes_on(tally, time)
-        is_early = face_px < SURE_FACE_PX and (is_news or _is_nearer(tally, face_px))
+        is_far = face_px < SURE_FACE_PX
+        is_second_free = is_news and is_near_miss and not is_far
+        is_early = is_second_free or (is_far and (is_news or _is_nearer(tally, face_px)))
         tally.face_px = face_px if is_news else max(tally.face_px, face_px)
         tally.last, tally.track_id = time, track_id
         tally.tries = 1 if is_news else tally.tries + 1
-        if self.same_visit_seconds > 0:
+        if self.same_visit_seconds > 0 and not is_second_free:
             tally.next_try = time + min(FIRST_WAIT_SECONDS * 2.0 ** (tally.tries - 1), LONGEST_WAIT_SECONDS)
         if is_news:
             self._count_visit(tally, resident_id, time)

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from edge.domain import Box, Face
 
 
+SURE_FACE_PX = 120.0
+"""A refusal of a smaller face is early: somebody who comes nearer is judged anew, and told nothing yet. One
+of seven people, drawn before a corridor, scores 0.3 at 60 to 90 px, 0.67 at 110 and 0.96 at 190."""
+
+
 class Hindrance(StrEnum):
     """Why liveness cannot be judged from a frame."""
 

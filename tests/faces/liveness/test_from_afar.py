@@ -14,7 +14,7 @@ from tests.fakes.scene import Scene
 AFAR, NEAR = 70.0, 150.0
 
 
-class FarSightless(Eye):
+class Shortsighted(Eye):
     """A network that takes everybody for a picture until they are near."""
 
     def score(self, image, box, gain=1.0):
@@ -27,7 +27,7 @@ class Approach(Door):
 
     def __init__(self) -> None:
         super().__init__()
-        self.eye = FarSightless(ALIVE)
+        self.eye = Shortsighted(dict(ALIVE))
         check = PassiveCheck([self.eye], self.scene, demands=TRUSTED)
         self.pipeline = type(self.pipeline)(self.scene, self.scene, self.residents, check)
 
@@ -138,3 +138,48 @@ def test_an_early_doubt_counts_as_a_failed_visit_all_the_same():
         world.visit.away(4)
     world.visit.show(PHONE, 1, width=AFAR)
     assert world.visit.assess().reason is Reason.LOCKOUT_MAX_ATTEMPTS
+
+
+class TestANearMiss:
+    """Judged once more at once, on frames of its own, and told only when that came to nothing too."""
+
+    def test_a_resident_who_was_narrowly_doubted_is_in_half_a_second_later(self):
+        door = Approach()
+        door.eye.alive = {0: 0.45}
+        door.comes(ANNA, NEAR, NEAR, 0.7)
+        assert door.reasons == []
+        door.eye.alive = {0: 0.9}
+        door.comes(ANNA, NEAR, NEAR, 0.6)
+        assert door.grants == ["anna"]
+        assert door.reasons == ["granted"]
+
+    def test_who_is_doubted_twice_is_refused_and_waits(self):
+        door = Approach()
+        door.eye.alive = {0: 0.45}
+        door.comes(ANNA, NEAR, NEAR, 1.3)
+        assert door.reasons == ["presentation_attack"]
+        tries = door.eye.calls
+        door.comes(ANNA, NEAR, NEAR, 1.5)
+        assert door.eye.calls == tries
+
+    def test_what_is_far_under_the_line_is_refused_at_once(self):
+        door = Approach()
+        door.comes(PHONE, NEAR, NEAR, 0.8)
+        assert door.reasons == ["presentation_attack"]
+
+    def test_two_phones_in_turn_get_two_tries_a_visit_until_the_pause(self):
+        world = scene({1: 0.45})
+        world.visit.resident_id = "anna"
+        tries = []
+        for turn in range(20):
+            world.visit.track_id = 1 + turn % 2
+            for _ in range(45):
+                world.visit.show(PHONE, 1)
+                verdict = world.visit.assess()
+                if verdict is not None:
+                    tries.append(verdict.reason)
+                    world.check.reset(world.visit.track_id)
+            world.visit.away(4)
+        before_the_pause = tries.index(Reason.LOCKOUT_MAX_ATTEMPTS)
+        assert before_the_pause <= 5 * 3
+        assert world.eye.calls <= 20 * 3 * 5
