@@ -327,7 +327,7 @@ class Pipeline:
             if self._visits.presence.is_proven(who, frame.time):
                 return []
         visit.let_in = None
-        if liveness.is_early:
+        if liveness.is_early or visit.is_behind:
             visit.early_doubt = look, liveness
             return []
         visit.early_doubt = None

@@ -115,6 +115,15 @@ class TestAttacks:
 
         assert door.grants == []
 
+    def test_a_picture_half_behind_a_nearer_head_is_told_of_when_it_leaves(self):
+        door = Door()
+        for n in range(60):
+            beside, before = (PHONE, 390 + n % 3, 150.0, 84.0), (MALLORY, 250 + n % 3, 140.0, 130.0)
+            door.pipeline_takes(door.scene.frame(n, beside, before))
+        door.show(2)
+        assert door.grants == []
+        assert sorted(door.reasons) == ["presentation_attack", "unknown_credential"]
+
     def test_a_flickering_phone_gets_no_more_tries_than_a_steady_one(self):
         door = Door()
 
