@@ -17,8 +17,9 @@ import sqlalchemy as sa
 
 from edge.events import KINDS, Kind
 from facegate_hub.clerk import is_door
+from facegate_hub.community.uptime import meet_doors
 from facegate_hub.database import reading
-from facegate_hub.tables import EVENTS
+from facegate_hub.tables import DEVICES, EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,11 @@ LASTS_SECONDS = 120.0
 """A fault that is over sooner is no work for anybody."""
 BACK_DAYS = 7
 """How far back a hub that starts anew looks."""
+AWAY_SECONDS = 600.0
+"""How long a door may be offline before somebody should look."""
+AWAY, NETWORK = "door.away", "site.network"
+"""Rules for a door that is offline, and for most of them being so at once: one ticket for what they share."""
+LEAST_TOGETHER = 3
 
 
 class FaultWatch:
@@ -71,7 +77,7 @@ class FaultWatch:
         """Read what is new, move tickets on, and return how many."""
         self._read()
         now = self._now()
-        lasting = {}
+        lasting = self._away(now)
         for key, (_, is_faulty) in self._states.items():
             if not is_faulty:
                 self._faulty_since.pop(key, None)
@@ -79,6 +85,22 @@ class FaultWatch:
             elif now - self._faulty_since.setdefault(key, now) >= LASTS_SECONDS:
                 lasting[key] = True
         return self._faults.update(lasting)
+
+    def _away(self, now: float) -> dict[tuple[str, str], bool]:
+        """Return which doors have been offline for long; most of them at once is one fault of the network."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(sa.select(DEVICES.c.id, DEVICES.c.avail, DEVICES.c.heard_at)).all()
+        doors = {row.id: row for row in rows if is_door(row.id)}
+        meet_doors(self._faults.book, doors)
+        gone = {
+            door
+            for door, row in doors.items()
+            if row.avail == "offline" and row.heard_at is not None and now - row.heard_at >= AWAY_SECONDS
+        }
+        is_network = len(gone) >= LEAST_TOGETHER and 2 * len(gone) > len(doors)
+        if is_network:  # what single doors said of themselves before stays as it is
+            return {("network", NETWORK): True}
+        return {("network", NETWORK): False} | {(door, AWAY): door in gone for door in doors}
 
     def _read(self) -> None:
         began = datetime.fromtimestamp(self._now(), UTC)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from edge.words import LANGUAGES, say
+from edge.words import LANGUAGES, has, say
 from facegate_hub.community.book import SYSTEM, Change
 from facegate_hub.community.machine import (
     OPEN,
@@ -49,12 +49,12 @@ class Faults:
     """Keeps one ticket for each fault. One thread."""
 
     def __init__(self, book: Book, terms: Terms) -> None:
-        self._book = book
+        self.book = book
         self._tickets = Tickets(book, terms)
 
     def all(self) -> list[DoorFault]:
         """Return what doors told of themselves, by door."""
-        with self._book.looking() as connection:
+        with self.book.looking() as connection:
             rows = connection.execute(sa.select(FAULTS).order_by(FAULTS.c.id))
             return [
                 DoorFault(row.door, row.rule, int(row.ticket), row.state == "open", row.since) for row in rows
@@ -81,7 +81,7 @@ class Faults:
         if old is not None and self._state(old.ticket) in OPEN:
             self._set(door, rule, old.ticket, "open")
             return
-        text = "\n".join(f"{door}: {say(f'event.{rule}', language)}" for language in reversed(LANGUAGES))
+        text = "\n".join(f"{door}: {_told(rule, language)}" for language in reversed(LANGUAGES))
         report = Report(TicketKind.FAULT, "door", text, place=door, audience=Audience.ALL)
         number, _ = self._tickets.report(DOOR, report)
         self._set(door, rule, number, "open")
@@ -101,15 +101,20 @@ class Faults:
         return moved
 
     def _state(self, number: int) -> TicketState | None:
-        with self._book.looking() as connection:
+        with self.book.looking() as connection:
             query = sa.select(TICKETS.c.state).where(TICKETS.c.id == str(number))
             state = connection.execute(query).scalar()
         return None if state is None else TicketState(state)
 
     def _set(self, door: str, rule: str, ticket: int, state: str) -> None:
-        with self._book.writing() as writing:
+        with self.book.writing() as writing:
             values: dict[str, str | int | None] = {"door": door, "rule": rule, "ticket": str(ticket)}
             values |= {"state": state, "since": writing.at}
             changed = Change(FAULTS, f"{door}:{rule}", values)
             kind = "ticket.faulty" if state == "open" else "ticket.cleared"
             writing.enter(SYSTEM, kind, f"ticket:{ticket}", changed, rule=rule)
+
+
+def _told(rule: str, language: str) -> str:
+    event = f"event.{rule}"
+    return say(event if has(event) else f"community.rule.{rule}", language)

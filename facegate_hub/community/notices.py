@@ -198,6 +198,17 @@ class Notices:
                 insert_missing(connection, READS, [row])
         return found
 
+    def earlier(self, notice: Notice) -> list[Notice]:
+        """Return the versions that a notice corrected, the newest first; who may read it may read them."""
+        found: list[Notice] = []
+        with self._book.looking() as connection:
+            wanted = notice.replaces
+            while wanted is not None:  # a correction is always younger than what it corrects
+                rows = connection.execute(sa.select(NOTICES).where(NOTICES.c.id == wanted)).all()
+                found += (read := self._read(connection, rows))
+                wanted = read[0].replaces if read else None
+        return found
+
     def readers(self, number: int) -> dict[str, int]:
         """Return how many opened a notice, by building; buildings with fewer than five are left out."""
         join = READS.join(TIES, TIES.c.person == READS.c.person).join(FLATS, TIES.c.flat == FLATS.c.id)

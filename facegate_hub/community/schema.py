@@ -206,6 +206,9 @@ FAULTS = _projection(
 )
 """One line for each door and rule: its newest ticket, and what the door says (`state`: open, cleared)."""
 
+DOORS = _projection("doors", _whole("since"))
+"""Doors by name, and since when the book knows them."""
+
 PROJECTIONS: dict[str, sa.Table] = {
     table.name: table
     for table in (
@@ -221,6 +224,7 @@ PROJECTIONS: dict[str, sa.Table] = {
         NOTICES,
         PASSES,
         FAULTS,
+        DOORS,
     )
 }
 

@@ -82,9 +82,11 @@ class Surveys:
             answered = Change(ANSWERS, str(number), values)
             writing.enter(asker.doer, "ticket.answered", f"ticket:{number}", answered)
 
-    def satisfaction(self, since: int = 0) -> Satisfaction:
-        """Return how many were satisfied with what was done since a moment."""
-        done = (TICKETS.c.state.in_([state.value for state in DONE]), TICKETS.c.ended_at >= since)
+    def satisfaction(self, since: int = 0, until: int | None = None) -> Satisfaction:
+        """Return how many were satisfied with what was done since a moment, and before another."""
+        before = self._book.now() + 1 if until is None else until
+        states = TICKETS.c.state.in_([state.value for state in DONE])
+        done = (states, TICKETS.c.ended_at >= since, TICKETS.c.ended_at < before)
         by_person = TICKETS.c.requester.is_not(None)
         with self._book.looking() as connection:
             ids = list(connection.execute(sa.select(TICKETS.c.id).where(*done, by_person)).scalars())

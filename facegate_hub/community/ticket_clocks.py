@@ -38,6 +38,11 @@ class TicketClock:
     breached_at: int | None
 
     @property
+    def round(self) -> int:
+        """How often the ticket had been taken up again when it began."""
+        return int(self.id.rpartition(":")[2])
+
+    @property
     def is_running(self) -> bool:
         """Whether it is neither met nor standing still."""
         return self.met_at is None and self.due_at is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from facegate_hub.community.scores import METHOD
 from facegate_hub.community.verify import verify
 from facegate_hub.community.wall import share_done_silently
 
@@ -23,6 +24,8 @@ def counts(ask: PageAsk) -> Response:
         wall=found,
         silently=share_done_silently(found),
         satisfied=ask.office.surveys.satisfaction(),
+        months=ask.office.scores.read(),
+        method=METHOD,
     )
 
 

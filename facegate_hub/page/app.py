@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facegate_hub.page import views_entry, views_notices, views_tickets, views_visitors, views_wall
+from facegate_hub.page import (
+    views_doors,
+    views_dossier,
+    views_entry,
+    views_notices,
+    views_tickets,
+    views_visitors,
+    views_wall,
+)
 from facegate_hub.web.application import PageRow, make_application
 from facegate_hub.web.asking import ANYBODY, Who
 from facegate_hub.web.office import WebOffice
@@ -35,9 +43,12 @@ PAGES: tuple[PageRow, ...] = (
     ("/tickets/{number}/step", POST, RESIDENT, views_tickets.step),
     ("/tickets/{number}/answer", POST, RESIDENT, views_tickets.answer),
     ("/tickets/{number}/photo/{mark}", GET, RESIDENT, views_tickets.photo),
+    ("/tickets/{number}/dossier", GET, RESIDENT, views_dossier.dossier),
+    ("/tickets/{number}/dossier.json", GET, RESIDENT, views_dossier.dossier_file),
     ("/notices/{number}", GET, RESIDENT, views_notices.notice),
     ("/visitors", BOTH, RESIDENT, views_visitors.visitors),
     ("/visitors/{pass_id}", BOTH, RESIDENT, views_visitors.one),
+    ("/doors", GET, RESIDENT, views_doors.doors),
     ("/wall", GET, ANYBODY, views_wall.wall),
     ("/check", GET, ANYBODY, views_wall.check),
 )

@@ -8,10 +8,12 @@ from edge.errors import CommunityRefused
 from edge.words import LANGUAGES, message
 from facegate_hub.community.entry import Arrival
 from facegate_hub.web.ticket_pages import number_of, wish_of
+from facegate_hub.web.ticket_turn import last_words, what_next
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+    from facegate_hub.community.tickets import TicketSheet
     from facegate_hub.web.asking import PageAsk
 
 KNOWN_BROWSERS = (
@@ -99,8 +101,7 @@ def slip(ask: PageAsk) -> Response:
     if holder is None:
         return ask.page("slip.html", 403, wrong=ask.say("wrong_slip"))
     ask.office.logins.succeeded(ask.address)
-    sheet = ask.office.tickets.sheet(holder, int(number))
-    return ask.page("slip_ticket.html", sheet=sheet, code=code)
+    return _slip_page(ask, ask.office.tickets.sheet(holder, int(number)), code)
 
 
 def slip_ticket(ask: PageAsk) -> Response:
@@ -115,7 +116,12 @@ def slip_ticket(ask: PageAsk) -> Response:
         return ask.page("slip.html", 403, wrong=ask.say("wrong_slip"))
     ask.office.logins.succeeded(ask.address)
     ask.office.tickets.take(holder, number, wish_of(ask))
-    return ask.page("slip_ticket.html", sheet=ask.office.tickets.sheet(holder, number), code=code)
+    return _slip_page(ask, ask.office.tickets.sheet(holder, number), code)
+
+
+def _slip_page(ask: PageAsk, sheet: TicketSheet, code: str) -> Response:
+    words = {"next": what_next(ask, sheet), "said": last_words(sheet)}
+    return ask.page("slip_ticket.html", sheet=sheet, code=code, **words)
 
 
 def device_label(ask: PageAsk) -> str:

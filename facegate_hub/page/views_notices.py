@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def notice(ask: PageAsk) -> Response:
-    """Return one notice, and note that it was opened."""
+    """Return one notice with what it corrected, and note that it was opened."""
     assert ask.person is not None  # noqa: S101 - the table lets nobody else in
-    return ask.page("notice.html", notice=ask.office.notices.open(ask.person.id, number_of(ask)))
+    found = ask.office.notices.open(ask.person.id, number_of(ask))
+    return ask.page("notice.html", notice=found, earlier=ask.office.notices.earlier(found))

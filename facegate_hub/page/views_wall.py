@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from facegate_hub.community.scores import METHOD
 from facegate_hub.community.wall import receipt_holds, share_done_silently
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def wall(ask: PageAsk) -> Response:
         promises=promises,
         silently=silently,
         satisfied=ask.office.surveys.satisfaction(),
+        months=ask.office.scores.read(),
+        method=METHOD,
     )
 
 

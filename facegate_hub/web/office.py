@@ -18,8 +18,10 @@ from facegate_hub.community.devices import Devices
 from facegate_hub.community.entry import Invitations
 from facegate_hub.community.notices import Notices
 from facegate_hub.community.people import PeopleRegister
+from facegate_hub.community.scores import ScoreBoard
 from facegate_hub.community.surveys import Surveys
 from facegate_hub.community.tickets import Tickets
+from facegate_hub.community.uptime import DoorRecords
 from facegate_hub.community.visits import VisitorPasses
 from facegate_hub.community.wall import WallBoard
 from facegate_hub.web.ticket_pages import CHOICES
@@ -51,6 +53,8 @@ class WebOffice:
     notices: Notices
     visits: VisitorPasses
     wall: WallBoard
+    scores: ScoreBoard
+    doors: DoorRecords
     logins: LoginGuard
     refusals: RefusalLog
     secret: bytes
@@ -76,6 +80,8 @@ class WebOffice:
             notices=Notices(book),
             visits=VisitorPasses(book, terms),
             wall=WallBoard(book),
+            scores=ScoreBoard(book, terms),
+            doors=DoorRecords(book),
             logins=LoginGuard(book.clock),
             refusals=RefusalLog(book.clock, _log_refusal),
             secret=hashlib.sha256(cookie.encode() + book.secret).digest(),

@@ -9,6 +9,8 @@ from starlette.responses import Response
 
 from edge.errors import CommunityRefused
 from edge.words import message
+from facegate_hub.community.dossier import may_have_dossier
+from facegate_hub.community.duties import Duty
 from facegate_hub.community.machine import (
     Audience,
     Cause,
@@ -20,6 +22,7 @@ from facegate_hub.community.machine import (
 )
 from facegate_hub.community.stepping import WORKERS
 from facegate_hub.community.tickets import CATEGORIES, Report, TicketWish
+from facegate_hub.web.ticket_turn import aside_of, last_words, turn_of, what_next
 
 if TYPE_CHECKING:
     from facegate_hub.community.tickets import TicketSheet
@@ -93,15 +96,26 @@ def take_step(ask: PageAsk, back: str) -> Response:
     return ask.to(f"{back}/{number}")
 
 
-def ticket_page(ask: PageAsk, sheet: TicketSheet, back: str, question: int | None = None) -> Response:
-    """Return the page of one ticket; `question` is the answer so far (0: none) of who is asked how it was."""
+def ticket_page(
+    ask: PageAsk,
+    sheet: TicketSheet,
+    back: str,
+    question: int | None = None,
+    template: str = "ticket.html",
+    **more: object,
+) -> Response:
+    """Return the page of one ticket; `question` is the answer so far (0: none) of who is asked how it was.
+
+    Another `template` gets `more` beside the same values.
+    """
     people = {step.actor.partition(":")[2] for step in sheet.steps if step.actor.startswith("person:")}
     names = ask.office.register.names(people | {sheet.ticket.requester or ""}) if ask.account else {}
     workers = [
-        account.name
+        (account.name, account.duty)
         for account in ask.office.accounts.all()
         if account.state == "active" and account.duty in WORKERS and account.name != sheet.ticket.about
     ]
+    workers.sort(key=lambda one: (one[1] is not Duty.TECHNICIAN, one[0]))
 
     def who(actor: str) -> str:
         kind, _, identity = actor.partition(":")
@@ -112,13 +126,19 @@ def ticket_page(ask: PageAsk, sheet: TicketSheet, back: str, question: int | Non
         return names.get(identity) or ask.known(f"actor.{kind}")
 
     return ask.page(
-        "ticket.html",
+        template,
         sheet=sheet,
+        has_dossier=ask.person is not None and may_have_dossier(sheet.parts),
         who=who,
         back=back,
         question=question,
+        next=what_next(ask, sheet),
+        said=last_words(sheet),
+        turn=turn_of(sheet),
+        aside=aside_of(sheet),
         workers=workers if ask.account else [],
         requester=names.get(sheet.ticket.requester or "", ""),
+        **more,
     )
 
 

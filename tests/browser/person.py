@@ -12,6 +12,7 @@ from selenium.common.exceptions import (
     StaleElementReferenceException,
 )
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import staleness_of
 
 from tests.browser.chromium import accessibility_faults
 from tests.waiting import wait_until
@@ -23,8 +24,12 @@ NOTE_SUBMIT = "addEventListener('submit', event => { window.submitted = !event.d
 class Person:
     """Somebody at the browser: sees words, presses what is written on buttons."""
 
+    has_script = True
+    """Whether pages may run theirs; without it every button leads to a new page."""
+
     def __init__(self, browser, url):
         self.browser, self.url = browser, url
+        self._shown = None
 
     def go(self, path):
         self.browser.get(self.url + path)
@@ -52,6 +57,7 @@ class Person:
                 if words in button.text:
                     self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
                     self.browser.execute_script(NOTE_SUBMIT)
+                    self._shown = self.browser.find_element(By.TAG_NAME, "html")
                     button.click()
                     return True
         return False
@@ -60,6 +66,8 @@ class Person:
         """Wait until a submitted form was answered by a new page; leaving before cancels the request."""
 
         def is_answered():
+            if not self.has_script:
+                return staleness_of(self._shown)(self.browser)
             with suppress(JavascriptException):  # the old page is going
                 return not self.browser.execute_script("return window.submitted")
             return False

@@ -107,7 +107,7 @@ def test_the_whole_way_of_a_repair_through_both_pages(compound):
     phone.get("/tickets/1")
     phone.send("/tickets/1/step", act="confirm")
     phone.send("/tickets/1/answer", score="4")
-    assert "How was it?" in phone.page
+    assert "You answered: Good" in phone.page
     assert compound.tickets.sheet(compound.asker("wang"), 1).ticket.state is TicketState.CONFIRMED
 
 

@@ -1,5 +1,5 @@
-// Everything works without this: it types a scanned code in, shrinks photos before they are sent, and
-// keeps what was written until it has been sent.
+// Everything works without this: it types a scanned code in, shrinks photos before they are sent,
+// keeps what was written until it has been sent, and prints.
 "use strict";
 const coded = document.querySelector("[data-from-fragment]");
 if (coded && location.hash.length > 8) {
@@ -37,6 +37,11 @@ for (const form of document.querySelectorAll("[data-draft]")) {
     form.addEventListener("input", () => localStorage.setItem(key, JSON.stringify(Object.fromEntries(texts.map((one) => [one.name, one.value])))));
     form.addEventListener("submit", () => localStorage.removeItem(key));
   } catch { /* a browser that keeps nothing */ }
+}
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
 }
 
 // Lists that are asked for anew, by the page itself, and only exchanged when they differ.

@@ -1,0 +1,151 @@
+"""How doors did: what each said of its own parts over ninety days, how long repairs took. Nothing of people.
+
+All of it is made of entries of the book (`ticket.faulty`, `ticket.cleared`), so nobody can brush it up.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from facegate_hub.community.book import SYSTEM, Change
+from facegate_hub.community.schema import DOORS, FAULTS, LEDGER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from facegate_hub.community.book import Book
+
+DAY = 86_400
+DAYS = 90
+KEEP_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class FaultTime:
+    """A fault of a door: `until` None while it lasts. Times are UTC seconds."""
+
+    rule: str
+    ticket: int
+    since: int
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DoorRecord:
+    """One door over ninety days, or since it was first heard of (`since`).
+
+    `days` are the last ninety, the oldest first: seconds with a fault, None before the door was there.
+    `well_percent` is the share of the time without any fault, rounded down; `repair_seconds` the median.
+    """
+
+    door: str
+    since: int
+    open: tuple[FaultTime, ...]
+    faults: int
+    days: tuple[int | None, ...]
+    well_percent: int
+    repair_seconds: int | None
+
+
+class DoorRecords:
+    """What is known of all doors, counted at most once a minute. Any thread."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._kept: tuple[int, list[DoorRecord]] | None = None
+
+    def read(self) -> list[DoorRecord]:
+        """Return every door: those with a fault first, then by name."""
+        kept, now = self._kept, self._book.now()
+        if kept is None or not 0 <= now - kept[0] < KEEP_SECONDS:
+            kept = (now, read_doors(self._book))
+            self._kept = kept
+        return kept[1]
+
+
+def meet_doors(book: Book, doors: Iterable[str]) -> int:
+    """Enter doors that the book does not know yet, and return how many that were."""
+    with book.looking() as connection:
+        known = set(connection.execute(sa.select(DOORS.c.id)).scalars())
+    fresh = sorted(set(doors) - known)
+    if fresh:
+        with book.writing() as writing:
+            for door in fresh:
+                writing.enter(SYSTEM, "door.met", f"door:{door}", Change(DOORS, door, {"since": writing.at}))
+    return len(fresh)
+
+
+def read_doors(book: Book) -> list[DoorRecord]:
+    """Return every door as it is now."""
+    now = book.now()
+    with book.looking() as connection:
+        since = {row.id: row.since for row in connection.execute(sa.select(DOORS))}
+        kinds = LEDGER.c.kind.in_(["ticket.faulty", "ticket.cleared"])
+        query = sa.select(LEDGER.c.at, LEDGER.c.body).where(kinds).order_by(LEDGER.c.seq)
+        entries = [(row.at, json.loads(row.body)) for row in connection.execute(query)]
+    times = _fault_times(entries)
+    for door, faults in times.items():
+        since[door] = min(since.get(door, now), *(one.since for one in faults))
+    found = [_record(door, at, times.get(door, []), now) for door, at in since.items()]
+    return sorted(found, key=lambda one: (not one.open, one.door))
+
+
+def _fault_times(entries: Sequence[tuple[int, dict[str, object]]]) -> dict[str, list[FaultTime]]:
+    """Return the faults of each door, the oldest first."""
+    running: dict[tuple[str, str], FaultTime] = {}
+    found: dict[str, list[FaultTime]] = {}
+    for at, body in entries:
+        rows: object = body["rows"]
+        for table, _, values in rows if isinstance(rows, list) else ():
+            if table != FAULTS.name:
+                continue
+            key = (values["door"], values["rule"])
+            if values["state"] == "open":
+                running.setdefault(key, FaultTime(key[1], int(values["ticket"]), at, None))
+            elif (fault := running.pop(key, None)) is not None:
+                ended = FaultTime(fault.rule, fault.ticket, fault.since, at)
+                found.setdefault(key[0], []).append(ended)
+    for (door, _), fault in running.items():
+        found.setdefault(door, []).append(fault)
+    return found
+
+
+def _record(door: str, since: int, faults: Sequence[FaultTime], now: int) -> DoorRecord:
+    begin = max(since, now - DAYS * DAY)
+    recent = [one for one in faults if one.until is None or one.until > begin]
+    spans = _joined([(max(begin, one.since), one.until or now) for one in recent])
+    days: list[int | None] = []
+    for number in range(DAYS, 0, -1):
+        first, last = now - number * DAY, now - (number - 1) * DAY
+        days.append(None if last <= since else _within(spans, first, last))
+    lasted, bad = max(1, now - begin), _within(spans, begin, now)
+    repaired = [one.until - one.since for one in recent if one.until is not None]
+    return DoorRecord(
+        door=door,
+        since=since,
+        open=tuple(one for one in faults if one.until is None),
+        faults=len(recent),
+        days=tuple(days),
+        well_percent=100 * (lasted - bad) // lasted,
+        repair_seconds=int(median(repaired)) if repaired else None,
+    )
+
+
+def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return spans that do not overlap: two faults at once are one time that was not well."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def _within(spans: Sequence[tuple[int, int]], first: int, last: int) -> int:
+    return sum(max(0, min(last, end) - max(first, begin)) for begin, end in spans)
