@@ -92,7 +92,11 @@ class Webhook:
 
     def send(self, alerts: Sequence[Alert]) -> None:
         """Post them in one request. Raises `OSError` unless the answer begins with 2."""
-        body = json.dumps({"v": 1, "alarms": [alert.fields() for alert in alerts]}).encode()
+        self.post({"v": 1, "alarms": [alert.fields() for alert in alerts]})
+
+    def post(self, values: dict[str, object]) -> None:
+        """Post JSON values, signed. Raises `OSError` unless the answer begins with 2."""
+        body = json.dumps(values).encode()
         place = urlsplit(self.url)
         kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
         line = kind(place.hostname or "", place.port, timeout=TIMEOUT_SECONDS)
@@ -119,11 +123,15 @@ class Mail:
 
     def send(self, alerts: Sequence[Alert]) -> None:
         """Send one mail. Raises `OSError` unless the server has taken it for every recipient."""
+        self.deliver(self.letter(alerts))
+
+    def deliver(self, letter: EmailMessage) -> None:
+        """Send a letter. Raises `OSError` unless the server has taken it for every recipient."""
         try:
             with self._line() as line:
                 if self.section.user is not None:
                     line.login(self.section.user, self.password or "")
-                refused = line.send_message(self.letter(alerts))
+                refused = line.send_message(letter)
         except smtplib.SMTPException as error:
             raise OSError(f"{self.section.host}: {type(error).__name__}: {error}"[:300]) from error
         if refused:
@@ -133,15 +141,19 @@ class Mail:
         """Return the mail: what happened, where, when; people by id only."""
         told = [f"{alert.door}: {_title(alert.kind, self.section.language)}" for alert in alerts]
         more = f" (+{len(told) - 1})" if len(told) > 1 else ""
-        letter = EmailMessage()
-        letter["Subject"] = f"[{self.site}] {told[0]}{more}"
-        letter["From"], letter["To"] = self.section.sender, ", ".join(self.section.to)
-        letter["Date"], letter["Message-ID"] = formatdate(), make_msgid(domain="facegate.invalid")
         lines = [
             f"{alert.fields()['at']}  {text}" + (f"  {alert.resident}" if alert.resident else "")
             for alert, text in zip(alerts, told, strict=True)
         ]
-        letter.set_content("\n".join(lines) + "\n")
+        return self.addressed(f"{told[0]}{more}", "\n".join(lines) + "\n")
+
+    def addressed(self, subject: str, text: str) -> EmailMessage:
+        """Return a mail to everybody that the settings name."""
+        letter = EmailMessage()
+        letter["Subject"] = f"[{self.site}] {subject}"
+        letter["From"], letter["To"] = self.section.sender, ", ".join(self.section.to)
+        letter["Date"], letter["Message-ID"] = formatdate(), make_msgid(domain="facegate.invalid")
+        letter.set_content(text)
         return letter
 
     def _line(self) -> smtplib.SMTP:

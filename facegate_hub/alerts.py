@@ -71,6 +71,29 @@ class AlertChannel(Protocol):
         """Hand them over, all or none. Raises `OSError` when they were not taken."""
 
 
+class Patience:
+    """When a channel that took nothing is tried again: later and later, up to every ten minutes."""
+
+    def __init__(self) -> None:
+        self._again: dict[str, tuple[float, float]] = {}
+        """By channel: when it is tried again, and how long it waited for that."""
+
+    def may_try(self, channel: str, now: float) -> bool:
+        """Return whether it is time."""
+        return now >= self._again.get(channel, (0.0, 0.0))[0]
+
+    def failed(self, channel: str, now: float) -> float:
+        """Note that it took nothing, and return for how many seconds it is left alone."""
+        waited = self._again.get(channel, (0.0, 0.0))[1]
+        wait = min(LONGEST_RETRY_SECONDS, max(FIRST_RETRY_SECONDS, 2 * waited))
+        self._again[channel] = (now + wait, wait)
+        return wait
+
+    def worked(self, channel: str) -> None:
+        """Note that it took something."""
+        self._again.pop(channel, None)
+
+
 @dataclass(frozen=True, slots=True)
 class QuietHours:
     """When only `urgent` kinds are told; the others wait until it is over. `zone` None: this machine's."""
@@ -104,8 +127,7 @@ class AlertSender:
         self._channels = channels
         self._quiet = quiet
         self._now = now
-        self._retry: dict[str, tuple[float, float]] = {}
-        """By channel: when it is tried again, and how long it waited for that."""
+        self._patience = Patience()
         self._ended = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(one,), name=f"hub-alerts-{one.name}", daemon=True)
@@ -127,17 +149,15 @@ class AlertSender:
     def step(self, channel: AlertChannel) -> int:
         """Tell one channel what it was not told, unless it has to wait; return how many alarms that was."""
         now = self._now()
-        again_at, waited = self._retry.get(channel.name, (0.0, 0.0))
-        if now < again_at or not (alerts := self._due(channel.name, now)):
+        if not self._patience.may_try(channel.name, now) or not (alerts := self._due(channel.name, now)):
             return 0
         try:
             channel.send(alerts)
         except OSError as error:
-            wait = min(LONGEST_RETRY_SECONDS, max(FIRST_RETRY_SECONDS, 2 * waited))
-            self._retry[channel.name] = (now + wait, wait)
+            wait = self._patience.failed(channel.name, now)
             LOG.error("%s does not take alarms: %s; again in %.0f s", channel.name, error, wait)  # noqa: TRY400
             return 0
-        self._retry.pop(channel.name, None)
+        self._patience.worked(channel.name)
         self._note(channel.name, [alert.id for alert in alerts], now)
         return len(alerts)
 

@@ -27,6 +27,7 @@ from facegate_hub.devices import Attendance
 from facegate_hub.fault_watch import FaultWatch
 from facegate_hub.home_assistant import HomeAssistantPart
 from facegate_hub.ingest import Ingest
+from facegate_hub.notice_post import NOTICES_FILE, NoticePost, notice_channels
 from facegate_hub.notices import NoticeServer
 from facegate_hub.post import PostOffice
 from facegate_hub.retention import HubRetention
@@ -122,12 +123,13 @@ class Hub:
 
     def _beside(
         self, community: tuple[Book, Terms], folder: Path
-    ) -> tuple[Timekeeper | PassGranter | FaultWatch, ...]:
-        """Return what works for residents beside the broker: time, passes, faults."""
+    ) -> tuple[Timekeeper | PassGranter | FaultWatch | NoticePost, ...]:
+        """Return what works for residents beside the broker: time, passes, faults, notices sent on."""
         return (
             Timekeeper(*community),
             PassGranter(*community, folder / HUB, Site(folder).doors),
             FaultWatch(self.engine, Faults(*community)),
+            *notice_post(folder, self.engine, community[0]),
         )
 
     def waiting(self) -> dict[str, float]:
@@ -213,6 +215,15 @@ def alert_sender(folder: Path, engine: Engine) -> AlertSender | None:
     site = json.loads((folder / "site.json").read_text())["name"]
     channels, quiet = load_alerts(path, site)
     return AlertSender(engine, channels, quiet)
+
+
+def notice_post(folder: Path, engine: Engine, book: Book) -> tuple[NoticePost, ...]:
+    """Return what sends notices on, none where nobody is named. Raises `ConfigError`."""
+    path = folder / HUB / NOTICES_FILE
+    if not path.exists():
+        return ()
+    site = json.loads((folder / "site.json").read_text())["name"]
+    return (NoticePost(engine, book, notice_channels(load_alerts(path, site)[0])),)
 
 
 def broker_settings(folder: Path, name: str = HUB) -> BrokerSettings:

@@ -268,6 +268,16 @@ NOTICE_SETS = sa.Table(
 """What each door's display was last told, as it was signed."""
 
 
+NOTICES_SENT = sa.Table(
+    "notices_sent",
+    METADATA,
+    sa.Column("channel", sa.String(16), primary_key=True),
+    sa.Column("notice", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+"""Which notices mail and web request have taken, and when (seconds since 1970)."""
+
+
 def open_tables(url: str, tables: sa.MetaData = METADATA) -> Engine:
     """Return an engine with all tables in place, the hub's by default. Raises `StoreError` otherwise.
 

@@ -7,7 +7,9 @@ import copy
 import json
 
 import pytest
+from click.testing import CliRunner
 
+from edge.cli import app
 from edge.errors import CommunityRefused
 from facegate_hub.community.book import SYSTEM
 from facegate_hub.community.dossier import check_dossier, dossier_of
@@ -160,6 +162,18 @@ def test_whatever_is_changed_in_a_dossier_shows(dossier, forge):
     forged = copy.deepcopy(dossier)
     forge(forged)
     assert check_dossier(forged) != []
+
+
+def test_anybody_checks_a_dossier_at_the_command_line(tmp_path, dossier):
+    file = tmp_path / "ticket-1.json"
+    file.write_text(json.dumps(dossier))
+    said = CliRunner().invoke(app, ["hub", "community", "dossier", str(file)])
+    assert (said.exit_code, "5 entries, 0 problems" in said.output) == (0, True)
+    dossier["entries"][0]["actor"] = "account:mona"
+    file.write_text(json.dumps(dossier))
+    assert CliRunner().invoke(app, ["hub", "community", "dossier", str(file)]).exit_code == 1
+    file.write_text("[]")
+    assert CliRunner().invoke(app, ["hub", "community", "dossier", str(file)]).exit_code == 2
 
 
 def test_a_dossier_is_for_whose_ticket_it_is(compound, dossier):

@@ -88,6 +88,8 @@ class Staged:
     """A compound with its page and console open, before one browser."""
 
     has_script, is_enlarged = True, False
+    is_looked_at = False
+    """Whether axe looks at each page; not in every window, for it takes its time."""
 
     def __init__(self, compound, browser, urls):
         self.compound, self.browser, self.urls = compound, browser, urls
@@ -102,6 +104,7 @@ class Staged:
 
     def _known(self, found, doer):
         found.has_script, found.is_enlarged = self.has_script, self.is_enlarged
+        found.is_looked_at = self.is_looked_at
         if doer is not None:
             found.token = Devices(self.compound.book).begin(doer, "test")
         found.go(f"/language/{found.language}?back=/")
@@ -192,16 +195,19 @@ def assigns(desk):
     look(desk, "ticket-assigned")
 
 
-def works(technician, text):
+def works(technician, text, *, again=False):
     technician.go("/tickets")
     technician.browser.find_element(By.PARTIAL_LINK_TEXT, "#1").click()
-    look(technician, "ticket")
+    if not again:
+        look(technician, "ticket")
     technician.tap("do.start")
     technician.fill(text=text)
-    look(technician, "resolving")
+    if not again:
+        look(technician, "resolving")
     technician.tap("do.resolve")
     technician.sees("state.resolved")
-    look(technician, "resolved")
+    if not again:
+        look(technician, "resolved")
 
 
 def says_not_fixed(phone):
@@ -255,11 +261,12 @@ def take_the_whole_way(staged, photo, language):
     technician = staged.staff(language, "technician-1")
     works(technician, "更换了阀芯")
     says_not_fixed(phone)
-    works(technician, "更换了整只水龙头")
+    works(technician, "更换了整只水龙头", again=True)
     confirms_and_answers(phone)
     return desk, phone, technician
 
 
+LOOKED_AT = [(PHONE, "zh"), (NARROW, "zh"), (DESKTOP, "en")]
 WINDOWS = [(PHONE, "zh"), (PHONE, "en"), (NARROW, "zh"), (DESKTOP, "zh"), (DESKTOP, "en")]
 
 
@@ -267,6 +274,7 @@ WINDOWS = [(PHONE, "zh"), (PHONE, "en"), (NARROW, "zh"), (DESKTOP, "zh"), (DESKT
 def test_the_whole_way_of_a_repair(staged, tmp_path, size, language):
     resize(staged.browser, size)
     staged.is_enlarged = size == NARROW
+    staged.is_looked_at = (size, language) in LOOKED_AT
     (tmp_path / "photo.jpg").write_bytes(picture())
     everybody = take_the_whole_way(staged, tmp_path / "photo.jpg", language)
     seen = staged.compound.tickets.sheet(staged.compound.asker("wang"), 1)
