@@ -120,8 +120,8 @@ def slip_ticket(ask: PageAsk) -> Response:
 
 
 def _slip_page(ask: PageAsk, sheet: TicketSheet, code: str) -> Response:
-    words = {"next": what_next(ask, sheet), "said": last_words(sheet)}
-    return ask.page("slip_ticket.html", sheet=sheet, code=code, **words)
+    next_ = what_next(ask, sheet)
+    return ask.page("slip_ticket.html", sheet=sheet, code=code, next=next_, said=last_words(sheet))
 
 
 def device_label(ask: PageAsk) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.responses import Response
 
@@ -102,7 +102,7 @@ def ticket_page(
     back: str,
     question: int | None = None,
     template: str = "ticket.html",
-    **more: object,
+    **more: Any,
 ) -> Response:
     """Return the page of one ticket; `question` is the answer so far (0: none) of who is asked how it was.
 
