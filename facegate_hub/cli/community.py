@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -197,7 +197,7 @@ def dossier(file: Path) -> None:
     try:
         found = json.loads(file.read_text("utf-8"))
         problems = check_dossier(found)
-        last = found["entries"][-1] if found["entries"] else {"seq": 0, "hash": ""}
+        last: dict[str, Any] = found["entries"][-1] if found["entries"] else {"seq": 0, "hash": ""}
         noted = f"{int(last['seq'])}:{str(last['hash'])[:12]}"
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise click.UsageError(f"{file}: no dossier ({type(error).__name__}: {error})") from error
