@@ -71,7 +71,7 @@ class AlertChannel(Protocol):
         """Hand them over, all or none. Raises `OSError` when they were not taken."""
 
 
-class Patience:
+class TryLater:
     """When a channel that took nothing is tried again: later and later, up to every ten minutes."""
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ class AlertSender:
         self._channels = channels
         self._quiet = quiet
         self._now = now
-        self._patience = Patience()
+        self._patience = TryLater()
         self._ended = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(one,), name=f"hub-alerts-{one.name}", daemon=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import sqlalchemy as sa
 
 from facegate_hub.alert_channels import Mail, Webhook
-from facegate_hub.alerts import FIRST_RETRY_SECONDS, Patience
+from facegate_hub.alerts import FIRST_RETRY_SECONDS, TryLater
 from facegate_hub.clerk import DATABASE_FAILS
 from facegate_hub.community.notices import NoticeLevel, Notices
 from facegate_hub.database import insert_missing, reading
@@ -113,7 +113,7 @@ class NoticePost:
         self._notices = Notices(book)
         self._channels = channels
         self._now = now
-        self._patience = Patience()
+        self._patience = TryLater()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hub-notice-post", daemon=True)
 

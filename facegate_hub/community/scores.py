@@ -32,7 +32,7 @@ KEEP_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptPromises:
     """Promised times of a month: how many were met or broken, and how many of them were met in time."""
 
     all: int
@@ -50,8 +50,8 @@ class MonthScore:
 
     month: str
     opened: int
-    answer: Kept
-    done: Kept
+    answer: KeptPromises
+    done: KeptPromises
     reopened: int
     silent: int
     rating: Satisfaction
@@ -111,11 +111,11 @@ def _score(connection: Connection, month: str, span: tuple[int, int], rating: Sa
     def within(column: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
         return column.between(span[0], span[1] - 1)
 
-    def kept(kind: str) -> Kept:
+    def kept(kind: str) -> KeptPromises:
         # A broken promise counts in the month in which it was due, whenever the work was done after all.
         settled = sa.func.coalesce(CLOCKS.c.breached_at, CLOCKS.c.met_at)
         mine = (CLOCKS.c.kind == kind, within(settled))
-        return Kept(count(CLOCKS, *mine), count(CLOCKS, *mine, CLOCKS.c.breached_at.is_(None)))
+        return KeptPromises(count(CLOCKS, *mine), count(CLOCKS, *mine, CLOCKS.c.breached_at.is_(None)))
 
     silent = (TICKETS.c.state == TicketState.SILENT.value, within(TICKETS.c.ended_at))
     reopened = (LEDGER.c.kind == f"ticket.{TicketAct.REOPEN.value}", within(LEDGER.c.at))

@@ -98,7 +98,10 @@ class Sender:
             text = f"{self.served.name}-{len(self.sent)}-"
             page, place, fields = self.forms(text)
             try:
-                token = csrf(browser.get(page).text)
+                shown = browser.get(page)
+                if shown.status_code != 200:
+                    raise httpx.HTTPError(f"answered {shown.status_code}")
+                token = csrf(shown.text)
                 self.sent.append(text)
                 answer = browser.post(place, data={**fields, "csrf": token})
             except httpx.HTTPError:
