@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 from facegate_hub.postgres import make_patient
 
@@ -72,8 +73,17 @@ def put_all(connection: Connection, table: sa.Table, rows: list[dict[str, Any]])
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
 
 
+class HintedCompiler(SQLiteCompiler):
+    """Writes what `Select.with_hint` says, such as `INDEXED BY`, behind the table."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return what is written behind a table."""
+        return text
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     """Make SQLite durable, and its transactions exclusive from the start (SQLAlchemy's own recipe)."""
+    engine.dialect.statement_compiler = HintedCompiler
 
     @sa.event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:

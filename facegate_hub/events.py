@@ -58,8 +58,9 @@ STREAMS_SQLITE = sa.text(
 STREAMS_POSTGRESQL = sa.text(
     "SELECT s.* FROM json_array_elements(CAST(:asked AS json)) AS j"
     " JOIN streams AS s ON s.device = j.value ->> 0 AND s.stream = j.value ->> 1"
-    " ORDER BY s.device, s.stream FOR UPDATE OF s"
 )
+LOCKED_POSTGRESQL = sa.text(f"{STREAMS_POSTGRESQL} ORDER BY s.device, s.stream FOR UPDATE OF s")
+"""In one order, so that hubs never wait for each other in a circle."""
 MOST_NEW_STREAMS = 20
 """Journals that a door may begin in a day: one is begun when a door is new, or its card was damaged."""
 DAY_SECONDS = 86_400.0
@@ -89,12 +90,14 @@ ONE_EVENT = (
 class CommitResult:
     """What came of a commit: (device, acknowledgement) of each stream, (device, why) of what was refused.
 
-    `proven` are the streams whose door proves its events, and wants the acknowledgement proven.
+    `proven` are the streams whose door proves its events, and wants the acknowledgement proven; `idle` those
+    whose acknowledgement tells their door nothing: what came waits behind a gap.
     """
 
     acks: list[tuple[str, dict[str, Any]]]
     refused: list[tuple[str, str]]
     proven: frozenset[Key]
+    idle: frozenset[Key]
 
 
 @dataclass(slots=True)
@@ -117,6 +120,8 @@ class StreamPosition:
     """What the door proves under numbers that it has proven before (`facegate_hub.forks`)."""
     has_begun: bool = False
     """Whether its door proves its events since this commit."""
+    has_news: bool = False
+    """Whether there is more to acknowledge, or what was acknowledged came again: its door did not hear it."""
     doubts: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -143,6 +148,7 @@ class StreamPosition:
     def take(self, row: dict[str, Any], *, is_proven: bool) -> None:
         """Keep an event unless it is there already; doubt what does not fit."""
         seq, found = row["seq"], row["hash"]
+        self.has_news = self.has_news or seq <= self.upto
         if seq <= self.pruned:
             return
         was, was_proven = self.known.get(seq, (None, False))
@@ -175,7 +181,7 @@ class StreamPosition:
         """Go on after what another hub confirmed."""
         if floor > self.upto:
             self.doubt(floor, "floor", f"{self.upto + 1} to {floor} went to another hub")
-            self.upto, self.hash = floor, None
+            self.upto, self.hash, self.has_news = floor, None, True
 
     def walk(self, links: Iterable[ChainLink]) -> None:
         """Go on to the first gap, looking at each link of the chain on the way."""
@@ -186,7 +192,7 @@ class StreamPosition:
                 return
             if self.hash is not None and prev != self.hash:
                 self.doubt(seq, "link", f"does not follow {self.upto}")
-            self.upto, self.hash = seq, found
+            self.upto, self.hash, self.has_news = seq, found, True
 
 
 class EventSink:
@@ -250,8 +256,8 @@ class EventSink:
     def _begin_streams(self, connection: Connection, fresh: list[Key], now: float) -> set[Key]:
         """Note journals that were never heard of; return those beyond what their doors may begin.
 
-        New streams first, then all, both sorted: hubs take their locks in one order and never wait for
-        each other in a circle.
+        Nothing that is there is locked here: hubs lock all their journals at once afterwards, in one order,
+        and never wait for each other in a circle.
         """
         known = {(row.device, row.stream) for row in _streams(connection, fresh)} if fresh else set()
         new = [key for key in fresh if key not in known]
@@ -288,22 +294,24 @@ def _doubt_beginnings(connection: Connection, begun: set[Key], now: float) -> No
         note_doubts(connection, doubts, now)
 
 
-def _streams(connection: Connection, keys: list[Key]) -> list[Any]:
-    """Return these streams' rows, and keep other hubs off them until the commit."""
-    query = STREAMS_POSTGRESQL if connection.dialect.name == "postgresql" else STREAMS_SQLITE
+def _streams(
+    connection: Connection, keys: list[Key], postgresql: sa.TextClause = STREAMS_POSTGRESQL
+) -> list[Any]:
+    """Return these streams' rows, by the given statement on PostgreSQL; SQLite has one writer anyway."""
+    query = postgresql if connection.dialect.name == "postgresql" else STREAMS_SQLITE
     return list(connection.execute(query, {"asked": json.dumps(keys)}))
 
 
 def _lock(connection: Connection, keys: list[Key]) -> dict[Key, StreamPosition]:
-    """Return how far each stream is, by its key."""
-    rows = {(row.device, row.stream): row for row in _streams(connection, keys)}
+    """Return how far each stream is, by its key, and keep other hubs off them until the commit."""
+    rows = {(row.device, row.stream): row for row in _streams(connection, keys, LOCKED_POSTGRESQL)}
     return {key: _place(connection, rows[key]) for key in keys}
 
 
 def _result(places: dict[Key, StreamPosition], refused: list[tuple[str, str]]) -> CommitResult:
     acks = [(place.device, {"stream": place.stream, "upto": place.upto}) for place in places.values()]
     proven = frozenset(place.key for place in places.values() if place.proven_from is not None)
-    return CommitResult(acks, refused, proven)
+    return CommitResult(acks, refused, proven, frozenset(p.key for p in places.values() if not p.has_news))
 
 
 def _take(connection: Connection, places: dict[Key, StreamPosition], found: Sifted) -> None:

@@ -116,6 +116,8 @@ class Ingest(HubClerk):
         stored = self._sink.commit(batches)
         for device, ack in stored.acks:
             told = EventAck(ack["stream"], ack["upto"])
+            if (device, told.stream) in stored.idle:
+                continue
             if (device, told.stream) in stored.proven:
                 body = ack_body(device, told.stream, told.upto)
                 told = replace(told, proof=self._notary.prove(body, ACK_PURPOSE) or None)

@@ -23,15 +23,25 @@ SORTED = {
     "device": ("device", "at"),
     "resident": ("resident", "at", "device"),
     "kind": ("kind", "at", "device"),
+    "device_and_kind": ("device", "kind", "at"),
+    "device_and_reason": ("device", "reason", "at"),
 }
 """Indices of events: each in the order in which a page of them is read."""
-ONLY_WITH_REASON: dict[str, Any] = {
-    "sqlite_where": sa.text("reason IS NOT NULL"),
-    "postgresql_where": sa.text("reason IS NOT NULL"),
+SORTED_WHERE_GIVEN = {
+    "reason": ("reason", "at", "device"),
+    "resident_and_device": ("resident", "device", "at"),
 }
-"""Most events of a door itself have none."""
+"""The same, without events that have no reason or name nobody: most of a door itself do not."""
 UNUSED = ("ix_events_at", "ix_events_kind")
 """Indices that older versions made."""
+
+
+def _index_where_given(name: str, columns: tuple[str, ...]) -> sa.Index:
+    given = sa.text(f"{columns[0]} IS NOT NULL")
+    return sa.Index(
+        f"events_by_{name}", *columns, "stream", "seq", sqlite_where=given, postgresql_where=given
+    )
+
 
 EVENTS = sa.Table(
     "events",
@@ -49,7 +59,7 @@ EVENTS = sa.Table(
     sa.Column("stored_at", sa.Float),
     sa.Column("proven", sa.Integer),
     *(sa.Index(f"events_by_{name}", *columns, "stream", "seq") for name, columns in SORTED.items()),
-    sa.Index("events_by_reason", "reason", "at", "device", "stream", "seq", **ONLY_WITH_REASON),
+    *(_index_where_given(name, columns) for name, columns in SORTED_WHERE_GIVEN.items()),
 )
 """`stored_at` is the hub's clock, seconds since 1970; what an older version stored counts as new.
 `proven` is 1 of what its door has proven to be its own, None of the rest."""

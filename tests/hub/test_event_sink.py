@@ -3,6 +3,7 @@
 import json
 import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -12,11 +13,13 @@ from edge.domain import EventDraft
 from edge.errors import StoreError, SyncError
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
+from facegate_hub.batches import parse_batch
 from facegate_hub.events import EventSink
 from facegate_hub.tables import DOUBTS, EVENTS, METADATA, STREAMS, open_tables
 from facegate_hub.vouching import allow_unproven
 from tests.hub.postgres import running
 from tests.waiting import PATIENCE
+from tests.sync.broker import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +139,55 @@ def test_two_hubs_that_meet_a_new_journal_at_once_do_not_doubt_each_other(postgr
         METADATA.drop_all(engine)
         engine.dispose()
         other.dispose()
+
+
+def test_a_hub_that_waits_for_a_journal_holds_none_that_comes_after_it(postgres, entries):
+    """Also one that is new to it: two hubs would wait for each other, and the database throws one back."""
+    engine = open_tables(postgres)
+    ours, others = EventSink(engine), EventSink(engine)
+    try:
+        for sink, door in ((ours, "a-gate"), (others, "b-gate")):
+            sink.store(door, pack(entries, 1))
+        both = [parse_batch(door, pack(entries, 2)) for door in ("a-gate", "b-gate")]
+        with ThreadPoolExecutor(1) as hub, engine.connect() as holder, engine.connect() as looking:
+            holder.execute(sa.select(STREAMS).where(STREAMS.c.device == "a-gate").with_for_update())
+            commit = hub.submit(ours.commit, both)
+            try:
+                wait_until(lambda: is_somebody_waiting(looking), 30, "the hub waits for the first journal")
+                later = sa.select(STREAMS.c.upto).where(STREAMS.c.device == "b-gate")
+                assert looking.execute(later.with_for_update(nowait=True)).scalar() == 1
+            finally:
+                looking.rollback()
+                holder.rollback()
+            assert [ack["upto"] for _, ack in commit.result(30).acks] == [2, 2]
+    finally:
+        METADATA.drop_all(engine)
+        engine.dispose()
+
+
+def is_somebody_waiting(connection):
+    """Say whether a statement on this database waits for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    found = connection.exec_driver_sql(query).scalar()
+    connection.rollback()
+    return found > 0
+
+
+def test_only_what_tells_a_door_something_is_acknowledged(engine, entries):
+    """What waits behind a gap is not; what came again is: its door did not hear it the first time."""
+    sink = EventSink(engine)
+
+    def idle(*numbers):
+        return bool(sink.commit([parse_batch("front", pack(entries, *numbers))]).idle)
+
+    assert [idle(1, 2), idle(4, 5), idle(5), idle(2), idle(3), idle(5)] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_a_rewritten_entry_is_kept_and_doubted(engine, entries):
