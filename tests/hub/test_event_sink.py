@@ -18,8 +18,7 @@ from facegate_hub.events import EventSink
 from facegate_hub.tables import DOUBTS, EVENTS, METADATA, STREAMS, open_tables
 from facegate_hub.vouching import allow_unproven
 from tests.hub.postgres import running
-from tests.waiting import PATIENCE
-from tests.sync.broker import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -153,13 +152,13 @@ def test_a_hub_that_waits_for_a_journal_holds_none_that_comes_after_it(postgres,
             holder.execute(sa.select(STREAMS).where(STREAMS.c.device == "a-gate").with_for_update())
             commit = hub.submit(ours.commit, both)
             try:
-                wait_until(lambda: is_somebody_waiting(looking), 30, "the hub waits for the first journal")
+                wait_until(lambda: is_somebody_waiting(looking), "the hub waits for the first journal")
                 later = sa.select(STREAMS.c.upto).where(STREAMS.c.device == "b-gate")
                 assert looking.execute(later.with_for_update(nowait=True)).scalar() == 1
             finally:
                 looking.rollback()
                 holder.rollback()
-            assert [ack["upto"] for _, ack in commit.result(30).acks] == [2, 2]
+            assert [ack["upto"] for _, ack in commit.result(PATIENCE).acks] == [2, 2]
     finally:
         METADATA.drop_all(engine)
         engine.dispose()
