@@ -345,7 +345,9 @@ class TrustedTime:
         is_set = self._may_raise() or self._is_synchronised() or (own is not None and own.is_network)
         before, self._wall = self._wall, now if is_set else None
         self._is_first_look = before is None
-        return is_set and before is not None and (now - before).total_seconds() - elapsed > 60.0
+        has_leapt = is_set and before is not None and (now - before).total_seconds() - elapsed > 60.0
+        counted = self._own()  # tells also of a leap while the service was stopped, or on the way back
+        return has_leapt or (counted is not None and (now - counted).total_seconds() > 60.0)
 
     def _takes_back(self, kept: KeptTime, now: datetime) -> bool:
         """Return whether NTP takes a jump ahead back, or a board's first answer, and is to be believed.

@@ -578,3 +578,20 @@ def test_a_card_that_never_gives_it_is_written_anew(board: Board) -> None:
     board.file.with_name("elsewhere").touch()
     run(clock, time, CHECKPOINT_SECONDS + 120.0)
     assert read_kept(board.file).floor is not None
+
+
+@pytest.mark.parametrize("is_stopped", [True, False])
+def test_a_small_jump_is_taken_back_however_it_came(board: Board, is_stopped: bool) -> None:
+    clock, time = steady_days(board)
+    if is_stopped:
+        clock.step_wall(24 * 60)
+        time = board.start(clock)
+    else:
+        clock.step_wall(90 * 86400)
+        time.checkpoint()
+        clock.step_wall(24 * 60 - 90 * 86400)
+    ran(time, clock, 50)
+    clock.step_wall(-24 * 60)
+    time.checkpoint()
+    assert time.moments == (clock.now(),)
+    assert time.is_vouched

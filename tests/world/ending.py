@@ -30,6 +30,11 @@ def end(world: World) -> None:
     world.run(90.0)
     world.stop()
     world.start()
+    if world.was_deceived and world.door.parts is not None:
+        # In this run of the board the door counts from a time that it had every reason to believe, and
+        # that was wrong: one word against another, which only somebody beside it can settle.
+        world.say("staff say that the clock is right")
+        world.door.parts.door.rules.note_clock_is_right()
     world.idle(SETTLE_SECONDS)
     if world.door.unsaved:
         world.broken(f"{world.door.unsaved} events still wait in memory on a card that is well")

@@ -56,7 +56,7 @@ class World:
         self.acting: list[tuple[Person | None, Way]] = []
         self.is_card_well, self.is_spoilt_start = True, False
         self.has_rtc, self.on_failure = self.rng.random() < 0.3, self.rng.choice(["open", "open", "deny"])
-        self.is_deceived = False
+        self.is_deceived = self.was_deceived = False
         self._was_wrong = False
         self.trusted_since: float | None = None
         self.pause_until = float("-inf")
@@ -176,6 +176,7 @@ class World:
         self.door.memory.mkdir()
         self.clock.advance(seconds)
         self.clock.runs += 1
+        self.was_deceived = False
 
     def abandon(self) -> None:
         """Let go of everything: the story is over."""
@@ -253,6 +254,7 @@ class World:
         is_far_back = self.clock.error < -timedelta(minutes=1) and self.clock.is_synchronised
         if is_far_back and self.clock.mono - 1000.0 < 30 * 3600:
             self.is_deceived = True  # on the first day one answer's word is as good as another's
+        self.was_deceived = self.was_deceived or self.is_deceived
         self._leapt = self._leapt or abs(self.clock.error) > timedelta(seconds=30)
         self._was_wrong = self._was_wrong or self._leapt
         is_true = self.clock.is_synchronised and abs(self.clock.error) < timedelta(seconds=30)
