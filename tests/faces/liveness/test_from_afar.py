@@ -183,3 +183,21 @@ class TestANearMiss:
         before_the_pause = tries.index(Reason.LOCKOUT_MAX_ATTEMPTS)
         assert before_the_pause <= 5 * 3
         assert world.eye.calls <= 20 * 3 * 5
+
+
+def test_a_narrow_pass_from_afar_waits_until_the_face_is_near():
+    world = scene({0: 0.6})
+    said = set()
+    for _ in range(90):
+        world.visit.show(ANNA, 1, width=AFAR)
+        verdict = world.visit.assess()
+        said |= set() if verdict is None else {verdict.passed, verdict.reason}
+    assert said == {False, Reason.PAD_NO_RESPONSE}
+    world.visit.show(ANNA, CLEARLY, width=NEAR)
+    assert world.visit.assess().passed
+
+
+def test_a_clear_face_passes_from_afar():
+    world = scene()
+    world.visit.show(ANNA, CLEARLY, width=AFAR)
+    assert world.visit.assess().passed
