@@ -62,6 +62,30 @@ def vector(seed):
     return found / np.linalg.norm(found)
 
 
+class Nearby:
+    """Everybody's face in one matrix that grows in place: a rig asks it at each of thousands of arrivals."""
+
+    def __init__(self):
+        self._rows, self._places = np.zeros((64, DIM), np.float32), {}
+
+    def put(self, who, row):
+        place = self._places.setdefault(who, len(self._places))
+        if place == len(self._rows):
+            self._rows = np.vstack([self._rows, np.zeros_like(self._rows)])
+        self._rows[place] = row
+
+    def forget(self, who):
+        if who in self._places:
+            self._rows[self._places[who]] = 0.0  # like nobody; its place is kept
+
+    def like(self, who, rows):
+        """Return who else is alike, None: nobody."""
+        scores = (self._rows[: len(self._places)] @ rows.T).max(1)
+        if who in self._places:
+            scores[self._places[who]] = -1.0
+        return list(self._places)[int(scores.argmax())] if scores.size and scores.max() > 0.9 else None
+
+
 class SharingRig:
     """One door. `levels` says whose levels are about it; everybody's by default."""
 
@@ -70,7 +94,7 @@ class SharingRig:
         self.folder, self.name, self.clock = folder, name, clock or ManualClock(AT)
         self.ran = 1000.0
         self.shut = set()
-        self._seen, self._nearby = 0, {}
+        self._seen, self._nearby = 0, Nearby()
         self.events = events or Notes()
         self.store = ResidentStore(folder / RESIDENTS_FILE)
         self.ledger = ConsentLedger(folder / CONSENTS_FILE)
@@ -144,17 +168,13 @@ class SharingRig:
         changes = self.store.changes_since(self._seen)
         for one in (*changes.put, *changes.removed):
             mine = [row.embedding for row in self.store.templates_of(one)]
-            self._nearby.pop(one, None)
+            self._nearby.forget(one)
             if mine and one not in changes.removed:
-                self._nearby[one] = mine[-1]
+                self._nearby.put(one, mine[-1])
         self._seen = changes.version
-        others = {one: row for one, row in self._nearby.items() if one != who}
-        if others:
-            scores = np.array(list(others.values())) @ np.array(rows).T
-            if scores.max() > 0.9:
-                other = list(others)[int(scores.max(1).argmax())]
-                told = {"who": who, "other": other, "similarity": "0.95", "threshold": "0.50"}
-                raise EnrolmentRefused(message("photo.look_alike", **told))
+        if (other := self._nearby.like(who, np.array(rows))) is not None:
+            told = {"who": who, "other": other, "similarity": "0.95", "threshold": "0.50"}
+            raise EnrolmentRefused(message("photo.look_alike", **told))
 
 
 class Compound:

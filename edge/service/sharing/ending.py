@@ -33,17 +33,19 @@ class Ending:
     def __init__(self, ties: SharingTies, register: FaceRegister) -> None:
         self._ties = ties
         self._register = register
-        self.here: frozenset[str] = frozenset()
+        held = ties.book.held()
+        self.here = frozenset(consent for consent, one in held.items() if one.number is not None)
         self.enrolled_here: frozenset[str] = frozenset()
         self._told_known: set[str] = set()
         self._asked: set[tuple[str, str]] = set()
         self._reminded: set[str] = set()
-        self.look_again()
 
-    def look_again(self) -> None:
-        """Read what is held. Raises `StoreError`."""
-        held = self._ties.book.held()
-        self.here = frozenset(consent for consent, one in held.items() if one.number is not None)
+    def came(self, consents: Iterable[str]) -> list[str]:
+        """Count those of these faces from elsewhere that are held, and return them. Raises `StoreError`."""
+        held = self._ties.book.held_of(consents)
+        found = [consent for consent, one in held.items() if one.number is not None]
+        self.here |= frozenset(found)
+        return found
 
     def newly(self, consents: Sequence[str]) -> list[str]:
         """Return those of which nobody was told yet in this run that they are known here."""

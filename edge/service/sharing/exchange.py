@@ -195,8 +195,7 @@ class FaceExchange:
                 taken[arrival.face.person] = arrival
         if taken:
             keep(self._ties, list(taken.values()))
-            self._ending.look_again()
-            arrived = [one.face.consent for one in taken.values() if one.face.consent in self._ending.here]
+            arrived = self._ending.came(one.face.consent for one in taken.values())
             self._tell_known(arrived)
             for consent in arrived:
                 self._asking.arrived(consent)
