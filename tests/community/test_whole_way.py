@@ -237,7 +237,12 @@ def confirms_and_answers(phone):
 
 
 def look(somebody, name):
-    """Keep a picture, and note what axe finds and what does not fit."""
+    """Keep a picture, and note what axe finds and what does not fit, where that is looked at.
+
+    Without scripts it never is: axe is one, and would be waited for in vain.
+    """
+    if not somebody.is_looked_at:
+        return
     if somebody.is_enlarged:
         somebody.browser.execute_script("document.documentElement.style.fontSize = '200%'")
     width = somebody.browser.execute_script("return innerWidth")
