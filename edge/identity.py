@@ -1,8 +1,8 @@
 """What names a person: one rule for ids and names, asked wherever one enters the system.
 
 A flat number as it is written on the door is the normal case: `3栋1203`, `flat 12`, `Müller`. What
-people cannot see or tell apart (composed and decomposed letters, wide blanks, zero-width signs that
-spreadsheets and chat programs leave behind) is made one at the entrance, by `tidied`.
+people cannot see or tell apart (composed and decomposed letters, wide digits, letters and blanks, zero-width
+signs that spreadsheets and chat programs leave behind) is made one at the entrance, by `tidied`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ ResidentId = NewType("ResidentId", str)
 MOST_ID, MOST_NAME, MOST_LEVEL = 128, 200, 64
 """Characters."""
 
+_WIDE = {sign: sign - 0xFEE0 for sign in range(0xFF01, 0xFF5F)}
+"""The wide forms of ASCII, U+FF01 to U+FF5E, as a Chinese keyboard types them when it is set so."""
+_WIDE_WORDS = {sign: narrow for sign, narrow in _WIDE.items() if chr(narrow).isalnum()}
+"""Digits and letters alone: in a name the wide brackets of 张三（租客） are meant."""
+
 _BLANKS = re.compile(r"[^\S\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
 """Blanks of every width; a line break or a tab inside is a mistake, and no blank."""
 _BETWEEN_LEVELS = re.compile(r"[,;，；、､﹐﹑﹔︐︑︔،؛\s]+")
@@ -27,8 +32,8 @@ _BETWEEN_LEVELS = re.compile(r"[,;，；、､﹐﹑﹔︐︑︔،؛\s]+")
 
 
 def tidied(text: str) -> str:
-    """Return `text` as it is meant: composed, blanks of every width one plain blank, nothing invisible."""
-    composed = unicodedata.normalize("NFC", text)
+    """Return `text` as it is meant: composed, digits, letters and blanks of one width, nothing invisible."""
+    composed = unicodedata.normalize("NFC", text).translate(_WIDE_WORDS)
     seen = "".join(sign for sign in composed if unicodedata.category(sign) != "Cf")
     return _BLANKS.sub(" ", seen).strip()
 
@@ -39,8 +44,8 @@ def is_identity(text: object) -> bool:
 
 
 def resident_id(text: str) -> ResidentId:
-    """Return the id somebody typed, tidied. Raises `IdentityRefused` saying what an id is."""
-    tidy = _named("error.resident_id", text, MOST_ID)
+    """Return the id somebody typed, tidied and without wide signs. Raises `IdentityRefused`."""
+    tidy = _named("error.resident_id", text.translate(_WIDE), MOST_ID)
     if not {".", ".."}.isdisjoint(tidy.split("/")):  # browsers take these out of an address
         raise IdentityRefused(message("error.resident_id_dots", id=_visible(tidy)))
     return ResidentId(tidy)

@@ -43,10 +43,29 @@ def unit(seed):
         ("\ufeffanna", "anna"),
         ("flat\u00a012", "flat 12"),
         ("12\u200b03\u200d", "1203"),
+        ("３栋１２０３", "3栋1203"),
+        ("Ａｎｎａ", "Anna"),
     ],
 )
 def test_what_looks_alike_is_made_one(typed, meant):
     assert tidied(typed) == meant == resident_id(typed) == person_name(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("３－１２０３", "3-1203"),
+        ("３栋（东）", "3栋(东)"),
+        ("３／１２０３", "3/1203"),
+        ("３＃１２０３", "3#1203"),
+    ],
+)
+def test_an_id_has_no_wide_sign(typed, meant):
+    assert resident_id(typed) == meant
+
+
+def test_a_name_keeps_its_brackets():
+    assert person_name("张三（租客）") == "张三（租客）"
 
 
 @pytest.mark.parametrize("text", BAD)

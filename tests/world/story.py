@@ -169,7 +169,7 @@ class World:
     def off(self, seconds: float) -> None:
         """Cut the power for so long; the monotonic clock begins anew."""
         self.say(f"{self.door.unsaved} events were in memory")
-        if not self.is_card_well:
+        if not self.is_card_well or self.threads.is_hanging:
             self.may_be_lost += self.door.unsaved  # neither memory nor card has kept them
         self._forget_process()
         shutil.rmtree(self.door.memory)
