@@ -84,13 +84,18 @@ def _opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
     address = Address.parse(source)
     if address is not None and address.scheme in RTSP:
         return partial(OpenCvCamera, name, rtsp_connector(address.sent()), clock, stamps=Stamps())
-    if source.isdecimal() or source.startswith("/dev/"):
+    if source.isdecimal() or _is_device(source):
         device = int(source) if source.isdecimal() else source
         return partial(OpenCvCamera, name, v4l2_connector(device, size, spec.fps), clock, stamps=Stamps())
     if match := _PICAMERA.fullmatch(source):
         return partial(PiCamera, int(match[1] or 0), size, spec.fps, clock)
     check_source(source)
     return partial(Playback, partial(open_recording, Path(source)), clock, loop=spec.loop)
+
+
+def _is_device(source: str) -> bool:
+    """Return whether a path means a device, also while it is unplugged; /dev/shm holds plain files."""
+    return source.startswith("/dev/") and not Path(source).is_file()
 
 
 def open_camera(spec: CameraSpec, clock: Clock) -> Camera:

@@ -65,7 +65,7 @@ class TestModes:
 
         assert isinstance(loaded.check, PassiveCheck)
         assert (loaded.state, loaded.networks) == ("weak", ("faceplugin",))
-        assert log[0] == "liveness passive: faceplugin (afa783b7e902)"
+        assert log[0] == "liveness passive: faceplugin (b0be97431187)"
         assert log[1] == loaded.problem
         assert "WEAK" in log[1]
         assert "PIN" in log[1]
