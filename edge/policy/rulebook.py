@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from edge.policy.lockout import LockoutRule
+from edge.policy.lockout import WITH_PAD, LockoutRule
 from edge.policy.methods import Method
 from edge.policy.modes import Mode
 from edge.policy.passback import PassbackRule
@@ -109,6 +109,8 @@ class RuleBook:
     """By door; a door not named is `normal`."""
     passback: PassbackRule = field(default_factory=PassbackRule)
     lockout: LockoutRule = field(default_factory=LockoutRule)
+    lockout_with_pad: LockoutRule = WITH_PAD
+    """The same where attack detection is on: what the rules leave open is laxer there."""
     unlock_seconds: float = UNLOCK_SECONDS
     extended_unlock_seconds: float = EXTENDED_UNLOCK_SECONDS
     untrusted_clock: UntrustedClock = UntrustedClock.UNRESTRICTED

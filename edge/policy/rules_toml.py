@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from datetime import date  # noqa: TC003 - pydantic reads it at run time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.errors import ConfigError, did_you_mean, odd_sign_in
 from edge.policy.holidays import public_holidays
-from edge.policy.lockout import FAILURES_BEFORE_ALARM, FAILURES_BEFORE_PAUSE, PAUSE_SECONDS, LockoutRule
+from edge.policy.lockout import (
+    FAILURES_BEFORE_ALARM,
+    FAILURES_BEFORE_PAUSE,
+    PAUSE_SECONDS,
+    WITH_PAD,
+    LockoutRule,
+)
 from edge.policy.methods import Method  # noqa: TC001 - pydantic reads it at run time
 from edge.policy.modes import Mode
 from edge.policy.passback import DEFAULT_SECONDS, PassbackKind, PassbackRule
@@ -161,6 +168,7 @@ class _Builder:
         groups = {name: self._group(name, group) for name, group in rules.groups.items()}
         usual = {name: self._usual(name, door) for name, door in rules.doors.items()}
         strict_liveness = self._named("strict_liveness", rules.strict_liveness)
+        given = rules.lockout.model_dump(exclude_unset=True)
         if self._mistakes:
             raise _refusal(source, self._mistakes)
         return RuleBook(
@@ -170,7 +178,8 @@ class _Builder:
             disabled=MappingProxyType(rules.disabled),
             usual_modes=MappingProxyType(usual),
             passback=_passback(rules.passback),
-            lockout=LockoutRule(**rules.lockout.model_dump()),
+            lockout=replace(LockoutRule(), **given),
+            lockout_with_pad=replace(WITH_PAD, **given),
             untrusted_clock=rules.untrusted_clock,
             strict_liveness=strict_liveness,
         )

@@ -85,6 +85,21 @@ def test_the_site_s_time_zone_counts_where_the_rules_name_none():
     assert parse_rules(FULL, time_zone="UTC").calendar.zone.key == "Asia/Shanghai"
 
 
+@pytest.mark.parametrize(
+    ("said", "without", "with_pad"),
+    [
+        ("switch_off = true", (5, 50), (10, 100)),
+        ("pause_after = 5", (5, 50), (5, 100)),
+        ("pause_after = 3\nalarm_after = 20", (3, 20), (3, 20)),
+    ],
+)
+def test_what_the_lockout_leaves_open_depends_on_attack_detection(said, without, with_pad):
+    book = parse_rules(f"[lockout]\n{said}")
+
+    assert (book.lockout.pause_after, book.lockout.alarm_after) == without
+    assert (book.lockout_with_pad.pause_after, book.lockout_with_pad.alarm_after) == with_pad
+
+
 def test_everything_can_be_said():
     book = parse_rules(FULL)
     cleaner = book.levels["cleaner"]

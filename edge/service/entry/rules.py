@@ -14,7 +14,6 @@ from edge.events import Kind
 from edge.policy.access import AccessRules
 from edge.policy.desk import CredentialDesk
 from edge.policy.door import DoorPolicy
-from edge.policy.lockout import WITH_PAD, LockoutRule
 from edge.policy.pass_gate import PassGate
 from edge.policy.passes import public_key_of
 from edge.policy.rulebook import RuleBook, UsualMode
@@ -64,7 +63,7 @@ def load_book(settings: Settings, forgiven: Callable[[str], object] | None = Non
     if book.is_ever_strict and not has_pad:
         rule = 'the access rules ask for strict liveness: write "passive", or take it out of the rules'
         raise ConfigError(f'recognition.liveness = "off": {rule}')
-    lockout = WITH_PAD if has_pad and book.lockout == LockoutRule() else book.lockout
+    lockout = book.lockout_with_pad if has_pad else book.lockout
     return replace(
         book,
         lockout=lockout,
