@@ -6,8 +6,6 @@ was sent is noted; what was not taken is tried again until the notice ends. Nobo
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,10 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 import sqlalchemy as sa
 
 from facegate_hub.alert_channels import Mail, Webhook
-from facegate_hub.alerts import FIRST_RETRY_SECONDS, TryLater
-from facegate_hub.clerk import DATABASE_FAILS
 from facegate_hub.community.notices import NoticeLevel, Notices
 from facegate_hub.database import insert_missing, reading
+from facegate_hub.sending import ChannelSender, OutsideChannel
 from facegate_hub.tables import NOTICES_SENT
 
 if TYPE_CHECKING:
@@ -31,26 +28,16 @@ if TYPE_CHECKING:
     from facegate_hub.community.book import Book
     from facegate_hub.community.notices import Notice
 
-LOG = logging.getLogger(__name__)
-
 NOTICES_FILE = "notices.toml"
-LOOK_SECONDS = 2.0
 BETWEEN_SECONDS = 3600.0
 """Between two sendings of what is not urgent: a phone that rings all day is put on mute."""
 
 
-class NoticeChannel(Protocol):
-    """One way out. `name` tells it from the others, and stays."""
-
-    @property
-    def name(self) -> str:
-        """The channel's name."""
+class NoticeChannel(OutsideChannel["Notice"], Protocol):
+    """One way out for notices."""
 
     def takes(self, notice: Notice) -> bool:
         """Return whether a notice may go this way."""
-
-    def send(self, notices: Sequence[Notice]) -> None:
-        """Hand them over, all or none. Raises `OSError` when they were not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +86,11 @@ class NoticeMail:
         self.mail.deliver(self.mail.addressed(f"{titles[0]}{more}", "\n\n".join(parts).strip() + "\n"))
 
 
-class NoticePost:
-    """Sends each notice once to every channel, as far as it can know. Has a thread of its own."""
+class NoticePost(ChannelSender[NoticeChannel, "Notice"]):
+    """Sends each notice to every channel that takes it, until the notice ends."""
+
+    what = "notices"
+    look_seconds = 2.0
 
     def __init__(
         self,
@@ -109,39 +99,9 @@ class NoticePost:
         channels: Sequence[NoticeChannel],
         now: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__(channels, now)
         self._engine = engine
         self._notices = Notices(book)
-        self._channels = channels
-        self._now = now
-        self._patience = TryLater()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="hub-notice-post", daemon=True)
-
-    def start(self) -> None:
-        """Begin; returns at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; what is under way is sent again by the next run at the worst."""
-        self._ended.set()
-        self._thread.join(5.0)
-
-    def step(self, channel: NoticeChannel) -> int:
-        """Send one channel what it was not sent, unless it has to wait; return how many notices that was."""
-        now = self._now()
-        if not self._patience.may_try(channel.name, now) or not (due := self._due(channel, now)):
-            return 0
-        try:
-            channel.send(due)
-        except OSError as error:
-            wait = self._patience.failed(channel.name, now)
-            LOG.error("%s does not take notices: %s; again in %.0f s", channel.name, error, wait)  # noqa: TRY400
-            return 0
-        self._patience.worked(channel.name)
-        rows = [{"channel": channel.name, "notice": one.number, "at": now} for one in due]
-        with self._engine.begin() as connection:
-            insert_missing(connection, NOTICES_SENT, rows)
-        return len(due)
 
     def _due(self, channel: NoticeChannel, now: float) -> list[Notice]:
         mine = sa.select(NOTICES_SENT).where(NOTICES_SENT.c.channel == channel.name)
@@ -152,16 +112,10 @@ class NoticePost:
         is_loud = any(one.level is not NoticeLevel.INFO for one in due)
         return [] if is_soon and not is_loud else due
 
-    def _run(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
-            for channel in self._channels:
-                try:
-                    self.step(channel)
-                except DATABASE_FAILS:
-                    self._ended.wait(FIRST_RETRY_SECONDS)
-                except Exception:  # the thread's outermost loop: notices are worth another try
-                    LOG.exception("notices could not be sent on")
-                    self._ended.wait(FIRST_RETRY_SECONDS)
+    def _note(self, channel: NoticeChannel, items: Sequence[Notice], now: float) -> None:
+        rows = [{"channel": channel.name, "notice": one.number, "at": now} for one in items]
+        with self._engine.begin() as connection:
+            insert_missing(connection, NOTICES_SENT, rows)
 
 
 def notice_channels(channels: Sequence[AlertChannel]) -> list[NoticeChannel]:

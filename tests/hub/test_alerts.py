@@ -18,9 +18,10 @@ from edge.errors import ConfigError
 from edge.events import Kind
 from edge.site.provision import Site
 from facegate_hub.alert_channels import load_alerts
-from facegate_hub.alerts import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, AlertSender
+from facegate_hub.alerts import AlertSender
 from facegate_hub.events import EventSink
 from facegate_hub.inbox import Inbox, InboxKind
+from facegate_hub.sending import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS
 from facegate_hub.tables import open_tables
 from tests.hub.entries import pack
 from tests.hub.journals import Journal

@@ -9,10 +9,10 @@ from email.policy import default
 import pytest
 
 from facegate_hub.alert_channels import load_alerts
-from facegate_hub.alerts import FIRST_RETRY_SECONDS
 from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.notices import NoticeDraft, NoticeLevel, Notices
 from facegate_hub.notice_post import BETWEEN_SECONDS, NoticePost, notice_channels
+from facegate_hub.sending import FIRST_RETRY_SECONDS
 from facegate_hub.tables import open_tables
 from tests.community.compound import new_compound
 from tests.hub.test_alerts import hook, post  # noqa: F401 - fixtures
