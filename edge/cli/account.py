@@ -55,14 +55,12 @@ def set_(name: str, role: str | None, data: Path) -> None:
     from edge.events import Kind
 
     with _accounts(data) as accounts:
-        known = accounts.all().get(name)
-        if role is None and known is None:
+        wanted = accounts.all().get(name) if role is None else Role(role)
+        if wanted is None:
             raise StoreError(
                 f"{name}: there is no such account; facegate account list shows them, --role makes one"
             )
         password = click.prompt("password", hide_input=True, confirmation_prompt=True)
-        wanted = known if role is None else Role(role)
-        assert wanted is not None  # noqa: S101 - refused above
         accounts.put(name, wanted, password)
     _tell(data, Kind.PANEL_ACCOUNT_CHANGED, account=name, role=wanted.value)
     click.echo(f"{name}: {wanted}, with the new password; whoever was logged in as {name} is logged out")

@@ -184,7 +184,10 @@ def view(
     """
 
     async def endpoint(request: Request) -> Response:
-        session = await run_in_threadpool(_session_of, request, office)
+        session = office.sessions.get(request.cookies.get(COOKIE)) or office.sessions.begin()
+        if session.user and not await run_in_threadpool(_is_account_unchanged, session, office):
+            office.sessions.end(session.token)
+            session = office.sessions.begin()
         ask = Ask(request, office, session)
         if (refusal := _refused_entry(ask, roles)) is not None:
             if refusal.status_code == HTTPStatus.FORBIDDEN:
@@ -206,18 +209,9 @@ def view(
     return endpoint
 
 
-def _session_of(request: Request, office: Office) -> LoginSession:
-    """Return the browser's session: a new one where there is none or its account changed since."""
-    session = office.sessions.get(request.cookies.get(COOKIE)) or office.sessions.begin()
-    if not session.user or _is_account_unchanged(session, office):
-        return session
-    office.sessions.end(session.token)
-    return office.sessions.begin()
-
-
 def _is_account_unchanged(session: LoginSession, office: Office) -> bool:
     try:
-        return office.desk.accounts.is_unchanged(session.user, session.mark)
+        return office.desk.accounts.kept(session.user) == session.account
     except StoreError:  # a failing card must not shut out the one who is looking what is wrong with it
         return True
 

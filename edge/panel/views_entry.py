@@ -21,6 +21,7 @@ from edge.words import message, nearest
 
 if TYPE_CHECKING:
     from edge.panel.asking import Ask
+    from edge.web.accounts import AccountRow
 
 NEWEST = 8
 SHOWN = ("contact", "lock")
@@ -67,7 +68,7 @@ def first(ask: Ask) -> Response:
         return ask.page("first.html", 403, wrong=ask.say("wrong_code"))
     ask.office.logins.succeeded(ask.address)
     ask.desk.tell(Kind.PANEL_CLAIMED, by=name, address=ask.address)
-    return _enter(ask, name, Role.INSTALLER, ask.desk.accounts.mark(name))
+    return _enter(ask, name, Role.INSTALLER, ask.desk.accounts.kept(name))
 
 
 def login(ask: Ask) -> Response:
@@ -79,14 +80,14 @@ def login(ask: Ask) -> Response:
     if (waiting := _waiting(ask)) is not None:
         return ask.page("login.html", 429, wrong=waiting)
     name = ask.form.get("name", "")[:64]
-    mark = ask.desk.accounts.mark(name)  # before the check: a change in between ends the session at once
+    account = ask.desk.accounts.kept(name)  # before the check: a change in between ends the session at once
     role = ask.desk.accounts.check(name, ask.form.get("password", ""))
     if role is None:
         _tell_failed(ask)
         return ask.page("login.html", 403, wrong=ask.say("wrong_login"))
     ask.office.logins.succeeded(ask.address)
     ask.desk.note(Kind.PANEL_LOGIN, by=name, role=role.value, address=ask.address)
-    return _enter(ask, name, role, mark)
+    return _enter(ask, name, role, account)
 
 
 def logout(ask: Ask) -> Response:
@@ -141,7 +142,7 @@ def _change_account(ask: Ask, name: str) -> None:
 def _end_sessions(ask: Ask, name: str) -> None:
     """End the sessions of an account that changed, but the one in which its owner changed it."""
     if name == ask.session.user:
-        ask.session.mark = ask.desk.accounts.mark(name)
+        ask.session.account = ask.desk.accounts.kept(name)
     else:
         ask.office.sessions.end_all(name)
 
@@ -166,8 +167,8 @@ def _waiting(ask: Ask) -> str | None:
     return ask.say("wait", seconds=math.ceil(seconds)) if seconds > 0 else None
 
 
-def _enter(ask: Ask, name: str, role: Role, mark: bytes) -> Response:
+def _enter(ask: Ask, name: str, role: Role, account: AccountRow | None) -> Response:
     """Begin a session of somebody's own: the token from before the login is worth nothing."""
     ask.office.sessions.end(ask.session.token)
-    ask.session = ask.office.sessions.begin(name, role, mark)
+    ask.session = ask.office.sessions.begin(name, role, account)
     return ask.to("/")

@@ -127,15 +127,6 @@ class Accounts:
             row = connection.execute(sql, (name,)).fetchone()
         return None if row is None else AccountRow(*row)
 
-    def is_unchanged(self, name: str, since: bytes) -> bool:
-        """Return whether `name` has the password and the role it had when `mark` gave `since`."""
-        return hmac.compare_digest(self.mark(name), since)
-
-    def mark(self, name: str) -> bytes:
-        """Return what changes with an account's password and role; empty for an account that is not there."""
-        row = self.kept(name)
-        return b"" if row is None else hashlib.sha256(row.role.encode() + row.salt).digest()
-
     def put_back(self, row: AccountRow) -> None:
         """Store an account as it was, with its former password and role."""
         with self._file.writing() as connection:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge.ports import Clock
-    from edge.web.accounts import Role
+    from edge.web.accounts import AccountRow, Role
     from edge.words import Message
 
 IDLE_SECONDS = 15 * 60.0
@@ -28,8 +28,8 @@ class LoginSession:
     used: float
     user: str = ""
     role: Role | None = None
-    mark: bytes = b""
-    """What the account was like at the login; see `Accounts.mark`."""
+    account: AccountRow | None = None
+    """What the account was like at the login: the session ends when it is not so any more."""
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     news: Message | None = None
     """What came of the last form, told once, at the top of the next page."""
@@ -56,10 +56,12 @@ class Sessions:
             session.used = now
             return session
 
-    def begin(self, user: str = "", role: Role | None = None, mark: bytes = b"") -> LoginSession:
+    def begin(
+        self, user: str = "", role: Role | None = None, account: AccountRow | None = None
+    ) -> LoginSession:
         """Return a new session; a login always gets a new token."""
         now = self._clock.monotonic()
-        session = LoginSession(secrets.token_urlsafe(32), now, now, user, role, mark)
+        session = LoginSession(secrets.token_urlsafe(32), now, now, user, role, account)
         with self._lock:
             self._open[session.token] = session
             while len(self._open) > MOST_SESSIONS:
