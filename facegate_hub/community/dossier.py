@@ -38,10 +38,15 @@ def may_have_dossier(parts: frozenset[Part]) -> bool:
     return bool(parts & {Part.REQUESTER, Part.FOLLOWER})
 
 
+def require_dossier(parts: frozenset[Part]) -> None:
+    """Raise `CommunityRefused` for others than who reported the ticket, or follows it."""
+    if not may_have_dossier(parts):
+        raise CommunityRefused(message("community.refused.not_yours"))
+
+
 def dossier_of(book: Book, tickets: Tickets, asker: Asker, number: int) -> dict[str, Any]:
     """Return a ticket's dossier as JSON values. Raises `CommunityRefused` for others than its requester."""
-    if not may_have_dossier(tickets.sheet(asker, number).parts):
-        raise CommunityRefused(message("community.refused.not_yours"))
+    require_dossier(tickets.sheet(asker, number).parts)
     with book.looking() as connection:
         head = book.head(connection)
         mine = sa.select(LEDGER).where(LEDGER.c.subject == f"ticket:{number}").order_by(LEDGER.c.seq)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 METHOD = 1
 MONTHS = 12
-KEEP_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +59,6 @@ class MonthScore:
     def response_percent(self) -> int | None:
         """Answers out of tickets asked about; None when nobody was asked."""
         return 100 * self.rating.answered // self.rating.asked if self.rating.asked else None
-
-
-class ScoreBoard:
-    """The last months, counted at most every five minutes. Any thread."""
-
-    def __init__(self, book: Book, terms: Terms) -> None:
-        self._book = book
-        self._terms = terms
-        self._kept: tuple[int, list[MonthScore]] | None = None
-
-    def read(self) -> list[MonthScore]:
-        """Return months in which anything happened, the newest first, at most twelve."""
-        kept, now = self._kept, self._book.now()
-        if kept is None or not 0 <= now - kept[0] < KEEP_SECONDS:
-            kept = (now, read_scores(self._book, self._terms))
-            self._kept = kept
-        return kept[1]
 
 
 def read_scores(book: Book, terms: Terms) -> list[MonthScore]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 DAY = 86_400
 DAYS = 90
-KEEP_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +49,6 @@ class DoorRecord:
     days: tuple[int | None, ...]
     well_percent: int
     repair_seconds: int | None
-
-
-class DoorRecords:
-    """What is known of all doors, counted at most once a minute. Any thread."""
-
-    def __init__(self, book: Book) -> None:
-        self._book = book
-        self._kept: tuple[int, list[DoorRecord]] | None = None
-
-    def read(self) -> list[DoorRecord]:
-        """Return every door: those with a fault first, then by name."""
-        kept, now = self._kept, self._book.now()
-        if kept is None or not 0 <= now - kept[0] < KEEP_SECONDS:
-            kept = (now, read_doors(self._book))
-            self._kept = kept
-        return kept[1]
 
 
 def meet_doors(book: Book, doors: Iterable[str]) -> int:

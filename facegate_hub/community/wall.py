@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 DAY = 86_400
 PUBLIC_LINES = 30
-KEEP_SECONDS = 10
 LEAST_DIGITS = 12
 """Of an entry's hash on a receipt."""
 
@@ -43,22 +42,6 @@ class Wall:
     """Clocks that are met or broken."""
     broken: int
     public: tuple[tuple[Ticket, str], ...]
-
-
-class WallBoard:
-    """The wall as it was a moment ago: anybody may ask for it, so it is counted at most every ten seconds."""
-
-    def __init__(self, book: Book) -> None:
-        self._book = book
-        self._kept: tuple[int, Wall] | None = None
-
-    def read(self) -> Wall:
-        """Return the wall, at most ten seconds old. Any thread."""
-        kept, now = self._kept, self._book.now()
-        if kept is None or not 0 <= now - kept[0] < KEEP_SECONDS:
-            kept = (now, read_wall(self._book))
-            self._kept = kept
-        return kept[1]
 
 
 def read_wall(book: Book) -> Wall:

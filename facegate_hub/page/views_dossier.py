@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from edge.errors import CommunityRefused
-from edge.words import message
-from facegate_hub.community.dossier import dossier_of, may_have_dossier
+from facegate_hub.community.dossier import dossier_of, require_dossier
 from facegate_hub.web.ticket_pages import number_of, ticket_page
 
 if TYPE_CHECKING:
@@ -20,8 +18,7 @@ def dossier(ask: PageAsk) -> Response:
     """Return every step of a ticket on one page for paper, with the numbers and hashes of its entries."""
     number = number_of(ask)
     sheet = ask.office.tickets.sheet(ask.asker, number)
-    if not may_have_dossier(sheet.parts):
-        raise CommunityRefused(message("community.refused.not_yours"))
+    require_dossier(sheet.parts)
     with ask.office.book.looking() as connection:
         head = ask.office.book.head(connection)
     return ticket_page(ask, sheet, "/tickets", template="dossier.html", head=head)

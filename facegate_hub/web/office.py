@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,23 +16,29 @@ from edge.web.refusals import RefusalLog
 from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.devices import Devices
 from facegate_hub.community.entry import Invitations
+from facegate_hub.community.kept_reading import KeptReading
 from facegate_hub.community.notices import Notices
 from facegate_hub.community.people import PeopleRegister
-from facegate_hub.community.scores import ScoreBoard
+from facegate_hub.community.scores import read_scores
 from facegate_hub.community.surveys import Surveys
 from facegate_hub.community.tickets import Tickets
-from facegate_hub.community.uptime import DoorRecords
+from facegate_hub.community.uptime import read_doors
 from facegate_hub.community.visits import VisitorPasses
-from facegate_hub.community.wall import WallBoard
+from facegate_hub.community.wall import read_wall
 from facegate_hub.web.ticket_pages import CHOICES
 
 if TYPE_CHECKING:
     from edge.web.refusals import RefusalKind
     from facegate_hub.community.book import Book
+    from facegate_hub.community.scores import MonthScore
     from facegate_hub.community.terms import Terms
+    from facegate_hub.community.uptime import DoorRecord
+    from facegate_hub.community.wall import Wall
 
 LOG = logging.getLogger(__name__)
 SHARED = Path(__file__).parent / "templates"
+WALL_SECONDS, DOORS_SECONDS, SCORES_SECONDS = 10, 60, 300
+"""How old what anybody may ask for may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,9 @@ class WebOffice:
     surveys: Surveys
     notices: Notices
     visits: VisitorPasses
-    wall: WallBoard
-    scores: ScoreBoard
-    doors: DoorRecords
+    wall: KeptReading[Wall]
+    scores: KeptReading[list[MonthScore]]
+    doors: KeptReading[list[DoorRecord]]
     logins: LoginGuard
     refusals: RefusalLog
     secret: bytes
@@ -79,9 +85,9 @@ class WebOffice:
             surveys=Surveys(book),
             notices=Notices(book),
             visits=VisitorPasses(book, terms),
-            wall=WallBoard(book),
-            scores=ScoreBoard(book, terms),
-            doors=DoorRecords(book),
+            wall=KeptReading(book, partial(read_wall, book), WALL_SECONDS),
+            scores=KeptReading(book, partial(read_scores, book, terms), SCORES_SECONDS),
+            doors=KeptReading(book, partial(read_doors, book), DOORS_SECONDS),
             logins=LoginGuard(book.clock),
             refusals=RefusalLog(book.clock, _log_refusal),
             secret=hashlib.sha256(cookie.encode() + book.secret).digest(),
