@@ -196,7 +196,7 @@ class PassiveCheck:
         fused = fuse(window.means())
         if not fused.is_live:
             is_early = self._failures.fail(
-                resident_id, window.last_seen, track_id, window.judged_px(), fused.is_near_miss
+                resident_id, window.last_seen, track_id, window.judged_px(), is_near_miss=fused.is_near_miss
             )
             return _refused(window, fused.score, cues, is_early=is_early)
         if fused.is_doubtful and window.face_px < NARROW_FACE_PX:

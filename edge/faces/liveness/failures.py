@@ -102,7 +102,8 @@ class Failures:
         time: float,
         track_id: int = 0,
         face_px: float = math.inf,
-        is_near_miss: bool = False,  # noqa: FBT001
+        *,
+        is_near_miss: bool = False,
     ) -> bool:
         """Count a refusal of this resident's face, once a visit; the last one allowed starts a pause.
 
