@@ -17,15 +17,9 @@ from edge.enrol.pass_code import readable_code
 from edge.errors import EnrolmentRefused
 from edge.policy.passes import HOST_BYTES, Pass, door_marks, issue
 from edge.policy.pin import PinBook, PinEntry, random_pin
-from edge.store.credentials import (
-    CREDENTIALS_FILE,
-    PASS_KEY_FILE,
-    CredentialStore,
-    IssuedPass,
-    PinRow,
-)
+from edge.store.credentials import PASS_KEY_FILE, CredentialStore, IssuedPass, PinRow
 from edge.store.sealer import file_key, kept_key
-from edge.store.way_rows import PIN_KEY_FILE
+from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from edge.words import message
 
 if TYPE_CHECKING:

@@ -52,13 +52,13 @@ from edge.service.recognition.liveness import make_liveness
 from edge.service.sharing.parts import make_sharing
 from edge.service.surroundings import Surroundings
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
-from edge.store.credentials import CREDENTIALS_FILE
 from edge.store.journal import SqliteJournal
 from edge.store.keyring import KEYS_FILE, Keyring
 from edge.store.mending import open_residents
 from edge.store.reader import JOURNAL_FILE
 from edge.store.residents import RESIDENTS_FILE
 from edge.store.retention import Retention
+from edge.store.way_rows import CREDENTIALS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -26,7 +26,7 @@ from edge.store.acting import acting_as, owner_to_become
 from edge.store.backup_shared import leave_out_shared
 from edge.store.consent_rows import CONSENTS
 from edge.store.consents import CONSENTS_FILE
-from edge.store.credentials import CREDENTIALS_FILE, PASS_KEY_FILE
+from edge.store.credentials import PASS_KEY_FILE
 from edge.store.database import open_read_only
 from edge.store.key_source import KEY_SOURCE_FILE, keyring_of
 from edge.store.keyring import KEYS, KEYS_FILE
@@ -36,7 +36,7 @@ from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE
 from edge.store.sealed_file import Cost, SealedWriter
 from edge.store.site_key import SITE_KEY_FILE
-from edge.store.way_rows import CREDENTIALS, PIN_KEY_FILE
+from edge.store.way_rows import CREDENTIALS, CREDENTIALS_FILE, PIN_KEY_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

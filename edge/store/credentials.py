@@ -16,7 +16,7 @@ from edge.store.shared import SharedDatabase
 from edge.store.way_rows import (
     CARD_COLUMNS,
     CREDENTIALS,
-    FILE_OF_WAYS,
+    CREDENTIALS_FILE,
     PIN_COLUMNS,
     PIN_KEY_FILE,
     CardSeal,
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOG = logging.getLogger(__name__)
-
-CREDENTIALS_FILE = FILE_OF_WAYS
-"""Its name inside the data folder."""
 
 PASS_KEY_FILE = "pass.key"  # noqa: S105 - a file's name
 """What this door signs its own visitor passes with; no other door knows it."""

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from edge.store.backup import OLD_JOURNALS
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore
+from edge.store.credentials import CredentialStore
 from edge.store.database import open_read_only
 from edge.store.reader import JOURNAL, JOURNAL_FILE, field_of
 from edge.store.resident_rows import to_text
+from edge.store.way_rows import CREDENTIALS_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

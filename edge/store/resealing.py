@@ -28,7 +28,7 @@ from edge.store.resident_rows import (
     bound_template,
 )
 from edge.store.resident_rows import migrating as residents_migrating
-from edge.store.way_rows import CREDENTIALS, FILE_OF_WAYS, WAYS, bound_way, renewed_way
+from edge.store.way_rows import CREDENTIALS, CREDENTIALS_FILE, WAYS, bound_way, renewed_way
 from edge.store.way_rows import migrating as ways_migrating
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def reseal(folder: Path, keyring: Keyring) -> None:
             for path, schema, functions, renew in (
                 (folder / FILE_OF_RESIDENTS, RESIDENTS, residents_migrating(keyring), _renew_residents),
                 (folder / FILE_OF_CONSENTS, CONSENTS, consents_migrating(keyring), _renew_consents),
-                (folder / FILE_OF_WAYS, CREDENTIALS, ways_migrating(folder), _renew_ways),
+                (folder / CREDENTIALS_FILE, CREDENTIALS, ways_migrating(folder), _renew_ways),
                 (folder / FACE_BOOK_FILE, FACES, NO_FUNCTIONS, _renew_face_book),
             )
             if path.exists()

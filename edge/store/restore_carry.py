@@ -9,29 +9,39 @@ nothing is restored until a person says that it may come back.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 from edge.errors import KeyUnavailable, StoreDamaged, StoreError
 from edge.store.consent_rows import CONSENTS
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore
+from edge.store.credentials import CredentialStore
 from edge.store.database import open_database, open_read_only, transaction
 from edge.store.key_source import keyring_of
 from edge.store.keyring import KEYS_FILE
 from edge.store.ledger import LEDGER, LEDGER_FILE
 from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
-from edge.store.way_rows import CREDENTIALS, PIN_KEY_FILE, WAYS, bind_way, bound_way, is_way_ours
+from edge.store.way_rows import (
+    CREDENTIALS,
+    CREDENTIALS_FILE,
+    PIN_KEY_FILE,
+    WAYS,
+    bind_way,
+    bound_way,
+    is_way_ours,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
     from edge.store.database import Schema
+    from edge.store.keyring import Keyring
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +202,15 @@ def _bind_anew(old: Replaced, new: Path, file: sqlite3.Connection) -> list[str]:
     gone: list[str] = []
     if not (new / KEYS_FILE).exists():
         return gone
-    with suppress(KeyUnavailable), closing(keyring_of(new)) as fresh, transaction(file):
+    with suppress(KeyUnavailable), ExitStack() as stack, transaction(file):
+        fresh = stack.enter_context(closing(keyring_of(new)))
+        was_ours = _proof_of(old.folder, stack)
         for name, table, columns in WAYS:
             for *row, mark, number in file.execute(f"SELECT {columns}, rowid FROM {table}").fetchall():  # noqa: S608
                 bound = bound_way(name, tuple(row))
                 if is_way_ours(fresh, bound, mark):
                     continue
-                if _was_ours(old.folder, bound, mark):
+                if was_ours(bound, mark):
                     again = bind_way(fresh, bound)
                     file.execute(f"UPDATE {table} SET bound = ? WHERE rowid = ?", (again, number))  # noqa: S608
                 else:
@@ -207,17 +219,26 @@ def _bind_anew(old: Replaced, new: Path, file: sqlite3.Connection) -> list[str]:
     return gone
 
 
-def _was_ours(folder: Path, row: bytes, mark: bytes | None) -> bool:
-    """Return whether the replaced folder's own keys show that its door wrote a row."""
-    if not (folder / KEYS_FILE).exists():
-        return False
-    try:
-        with closing(keyring_of(folder)) as keyring:
-            return is_way_ours(keyring, row, mark)
-    except KeyUnavailable:
-        raise
-    except StoreError:
-        return False
+def _proof_of(folder: Path, stack: ExitStack) -> Callable[[bytes, bytes | None], bool]:
+    """Return what tells whether the replaced folder's own keys show that its door wrote a row.
+
+    The keys are opened for the first row that is asked about, and closed with `stack`.
+    """
+    has_keys = (folder / KEYS_FILE).exists()
+
+    @cache
+    def keyring() -> Keyring:
+        return stack.enter_context(closing(keyring_of(folder)))
+
+    def was_ours(row: bytes, mark: bytes | None) -> bool:
+        try:
+            return has_keys and is_way_ours(keyring(), row, mark)
+        except KeyUnavailable:
+            raise
+        except StoreError:
+            return False
+
+    return was_ours
 
 
 def _same_secret(old: Path, new: Path) -> bool:

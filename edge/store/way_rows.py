@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     Row = tuple[Any, ...]
 
-FILE_OF_WAYS = "credentials.db"
+CREDENTIALS_FILE = "credentials.db"
+"""Its name inside the data folder."""
 
 PIN_KEY_FILE = "pin.key"
 """Beside it: the site's secret behind every PIN and card. Keep it on another medium where you can."""

@@ -11,8 +11,9 @@ import numpy as np
 from edge.consent.rules import PURPOSE
 from edge.domain import Consent, Resident, Template
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore
+from edge.store.credentials import CredentialStore
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
+from edge.store.way_rows import CREDENTIALS_FILE
 from tests.store.drafts import draft, open_journal
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from edge.policy.modes import Mode, ModeState
 from edge.runtime.kept_time import CLOCK_FILE, KeptTime, read_kept, write_kept
 from edge.service.entry.kept import ModeFile
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore
+from edge.store.credentials import CredentialStore
 from edge.store.journal import SqliteJournal
 from edge.store.key_source import change_key
 from edge.store.mending import open_residents
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.retention import Retention
-from edge.store.way_rows import PIN_KEY_FILE
+from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from tests.io.base import AT, CARDS, MODEL, PEOPLE, face
 from tests.store.drafts import draft, open_journal
 

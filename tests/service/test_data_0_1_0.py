@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from edge.policy.pin import PinBook, PinEntry
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore
+from edge.store.credentials import CredentialStore
 from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.roster import SqliteRoster
-from edge.store.way_rows import PIN_KEY_FILE
+from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from facegate_hub.service import database_url
 from facegate_hub.staff import Staff
 from tests.fakes.site import record_walk_ups

@@ -30,10 +30,10 @@ from edge.service.entry.kept import ModeFile
 from edge.service.entry.rules import DoorRules
 from edge.service.hardware import DoorHardware
 from edge.service.parts import gate_listener
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore, PinRow
+from edge.store.credentials import CredentialStore, PinRow
 from edge.store.residents import ResidentStore
 from edge.store.sealer import file_key
-from edge.store.way_rows import PIN_KEY_FILE
+from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from tests.test_controller import Sees, Wire, grant, written
 
 PRIVATE = bytes(range(32))

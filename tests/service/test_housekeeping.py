@@ -12,10 +12,11 @@ from edge.domain import EventDraft
 from edge.runtime.clock import ManualClock
 from edge.service.chores.housekeeping import DAY_SECONDS, Housekeeping
 from edge.service.entry.kept import EndedPasses
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore
+from edge.store.credentials import CredentialStore
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from edge.store.retention import Retention
+from edge.store.way_rows import CREDENTIALS_FILE
 
 
 class Broken:

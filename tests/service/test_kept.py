@@ -17,11 +17,11 @@ from edge.policy.modes import Mode, ModeState
 from edge.policy.passes import PassKind, read_pass
 from edge.policy.pin import PinBook
 from edge.service.entry.kept import AGAIN_SECONDS, Credentials, KnownResidents, ModeFile
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore, PinRow
+from edge.store.credentials import CredentialStore, PinRow
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
 from edge.store.sealer import file_key
-from edge.store.way_rows import PIN_KEY_FILE
+from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 

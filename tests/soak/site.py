@@ -20,11 +20,11 @@ import numpy as np
 
 from edge.credentials.device import EVENT, KEYS, PRESSED, RELEASED
 from edge.policy.pin import PinBook
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore, PinRow
+from edge.store.credentials import CredentialStore, PinRow
 from edge.store.outbox import SqliteOutbox
 from edge.store.reader import JournalReader
 from edge.store.sealer import file_key
-from edge.store.way_rows import PIN_KEY_FILE
+from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from tests.hardware.mini_systemd import MiniSystemd
 from tests.io.base import PEOPLE, make_base
 from tests.io.card import ROOT, Card

@@ -28,7 +28,7 @@ from edge.runtime.clock import ManualClock
 from edge.service.chores.retention import FaceKeeping
 from edge.store.backup import DATABASES, FILES, OLD_JOURNALS, BackupWish, back_up
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore, PinRow
+from edge.store.credentials import CredentialStore, PinRow
 from edge.store.journal import SqliteJournal
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.outbox import SqliteOutbox
@@ -36,7 +36,7 @@ from edge.store.reader import JournalReader
 from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
 from edge.store.sealed_file import CHUNK_BYTES, HEADER, Cost, SealedReader, SealedWriter
-from edge.store.way_rows import PIN_KEY_FILE
+from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from edge.web.accounts import ACCOUNTS_FILE, Accounts, Role
 from tests.store.drafts import draft, filled
 from tests.store.test_residents import ANNA, OTTO, template

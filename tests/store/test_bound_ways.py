@@ -14,13 +14,14 @@ from edge.errors import KeyUnavailable
 from edge.service.entry.kept import Credentials
 from edge.store.backup import BackupWish, back_up
 from edge.store.bound_ways import BoundWays
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore, PinRow
+from edge.store.credentials import CredentialStore, PinRow
 from edge.store.key_source import KeySource, change_key, finish_renewal, use_source
 from edge.store.keyring import KEYS_FILE, Keyring
 from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
 from edge.store.sealed_file import Cost
 from edge.store.site_key import CREDENTIAL, NEW_CREDENTIAL, KeyFile
+from edge.store.way_rows import CREDENTIALS_FILE
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PINS = [PinRow("12", "anna", False, b"a" * 32), PinRow("12", "anna", True, b"b" * 32)]

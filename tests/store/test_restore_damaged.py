@@ -13,11 +13,11 @@ from edge.domain import Consent, Resident
 from edge.errors import StoreError
 from edge.store.backup import BackupWish, back_up
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore, PinRow
+from edge.store.credentials import CredentialStore, PinRow
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
-from edge.store.way_rows import PIN_KEY_FILE
+from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from edge.web.accounts import ACCOUNTS_FILE, Accounts, Role
 from tests.store.drafts import filled
 from tests.store.test_backup import CHEAP, NOW, WORDS

@@ -12,11 +12,11 @@ from edge.domain import Consent, Resident, RosterChange, RosterState, Template
 from edge.errors import FacegateError
 from edge.policy.pin import PinBook
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
-from edge.store.credentials import CREDENTIALS_FILE, CredentialStore, PinRow
+from edge.store.credentials import CredentialStore, PinRow
 from edge.store.outbox import SqliteOutbox
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.roster import SqliteRoster, roster_digest
-from edge.store.way_rows import PIN_KEY_FILE
+from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from tests.world.gate import MODEL, face
 
 if TYPE_CHECKING:

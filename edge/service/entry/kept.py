@@ -17,10 +17,10 @@ from edge.policy.desk import Register
 from edge.policy.modes import Mode, ModeState
 from edge.policy.passes import pass_public_key
 from edge.policy.pin import PinBook, PinEntry
-from edge.store.credentials import CREDENTIALS_FILE, PASS_KEY_FILE, CredentialStore
+from edge.store.credentials import PASS_KEY_FILE, CredentialStore
 from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.sealer import kept_key
-from edge.store.way_rows import PIN_KEY_FILE
+from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

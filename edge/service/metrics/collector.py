@@ -14,9 +14,9 @@ from edge.relay.door import Alarm, DoorStatus, LockStatus
 from edge.runtime.clock_trust import ClockTrust
 from edge.runtime.metrics_page import gauge, one_of
 from edge.store.consents import CONSENTS_FILE
-from edge.store.credentials import CREDENTIALS_FILE
 from edge.store.keyring import KEYS_FILE
 from edge.store.residents import RESIDENTS_FILE
+from edge.store.way_rows import CREDENTIALS_FILE
 from edge.wire.state import CAMERA, LIVENESS
 
 if TYPE_CHECKING:
