@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edge.store.acting import become, owner_to_become
+from edge.errors import StoreError
+from edge.store.acting import acting_as, become, owner_to_become
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from edge.store.acting import Owner
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -55,11 +58,26 @@ def _option(callback: Callable[[click.Context, click.Parameter, Path], Path] | N
 
 
 def work_as_owner(data: Path) -> None:
-    """Become the folder's owner for good, where root runs this and it is somebody else's."""
+    """Become the folder's owner for good, where root runs this and it is somebody else's.
+
+    Raises `StoreError` where the owner cannot read this program: half of it is loaded only when it is needed.
+    """
     owner = owner_to_become(data)
     if owner is not None:
+        _require_readable(owner)
         click.echo(f"working as {owner.name}, to whom {data} belongs", err=True)
         become(owner)
+
+
+def _require_readable(owner: Owner) -> None:
+    program = Path(__file__)
+    with acting_as(owner):
+        is_readable = os.access(program, os.R_OK, effective_ids=True)
+    if not is_readable:
+        raise StoreError(
+            f"{program.parents[2]}: {owner.name} cannot read the program here; "
+            "use /opt/facegate/bin/facegate, or put the checkout where everybody may read it"
+        )
 
 
 def _as_owner(_context: click.Context, _parameter: click.Parameter, data: Path) -> Path:

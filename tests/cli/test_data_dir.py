@@ -19,16 +19,26 @@ from edge.events import Kind
 from edge.store.acting import Owner, acting_as, owner_to_become
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
+from tests.places import REPOSITORY
 from tests.waiting import PATIENCE
 
 SOMEBODY = 4711
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for somebody else")
 
 
-def run(*words):
+def is_checkout_open():
+    """Return whether somebody else than root may read this checkout, as an installed program always is."""
+    with acting_as(Owner(SOMEBODY, SOMEBODY) if os.geteuid() == 0 else None):
+        return os.access(REPOSITORY / "edge" / "__init__.py", os.R_OK, effective_ids=True)
+
+
+only_readable = pytest.mark.skipif(not is_checkout_open(), reason="nobody but root may read this checkout")
+
+
+def run(*words, program=REPOSITORY):
     """Run a command as its own process: it gives up its rights for good."""
     command = [sys.executable, "-m", "edge.cli", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    done = subprocess.run(command, cwd=program, capture_output=True, text=True, check=False, timeout=PATIENCE)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -68,6 +78,19 @@ def owners(folder: Path) -> dict[str, int]:
 
 
 @only_root
+def test_a_program_that_the_service_cannot_read_is_refused_in_words_and_nothing_is_done(door, open_to_all):
+    program = open_to_all / "checkout"
+    shutil.copytree(REPOSITORY / "edge", program / "edge", ignore=shutil.ignore_patterns("__pycache__"))
+    program.chmod(0o700)
+    code, output = run("card", "add", "w26:17:4711", "anna", "--name=Anna", "--data", door, program=program)
+    assert code == 1
+    assert f"{program}: {SOMEBODY} cannot read the program here" in output
+    assert "Traceback" not in output
+    assert "credentials.db" not in owners(door)
+
+
+@only_root
+@only_readable
 def test_what_root_adds_to_the_service_s_folder_belongs_to_the_service(door):
     code, output = run("card", "add", "w26:17:4711", "anna", "--name=Anna", "--data", door)
     assert code == 0, output
@@ -77,6 +100,7 @@ def test_what_root_adds_to_the_service_s_folder_belongs_to_the_service(door):
 
 
 @only_root
+@only_readable
 @pytest.mark.parametrize("command", ["pin list", "card list", "enrol list", "clock", "keys status"])
 def test_no_command_of_root_follows_a_link_out_of_the_folder(door, open_to_all, command):
     secret = open_to_all / "root-only"
