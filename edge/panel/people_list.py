@@ -1,4 +1,4 @@
-"""A list of people as properties have it: CSV read row by row, each mistake at its line, nobody lost."""
+"""A list of people as properties have it: a workbook or CSV, each mistake at its line, nobody lost."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from edge.errors import FacegateError, PanelRefused
 from edge.identity import access_levels, person_name, resident_id, tidied
 from edge.sheet_cells import FALSE, PEOPLE_COLUMNS, TRUE, moment_in
 from edge.words import message
+from edge.workbook.numbers import CellKind
+from edge.workbook.reading import Sheet, SheetRow, is_workbook, read_workbook
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime, tzinfo
 
     from edge.words import Message
@@ -24,7 +26,11 @@ if TYPE_CHECKING:
 MOST_PEOPLE = 20_000
 """As many as a roster may have."""
 
+MOST_TITLES = 20
+"""Lines of a workbook beside the people: what the list is called, and the columns' names."""
+
 FIELDS = frozenset({"id", "name", "access_levels", "valid_from", "valid_until", "extended_unlock"})
+DAYS = frozenset({"valid_from", "valid_until"})
 
 _SEPARATOR = re.compile(r"sep=([,;\t])\r?", re.IGNORECASE)
 _BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -43,7 +49,8 @@ class BadRow:
 class PeopleList:
     """What a file holds. `people` are as they will be stored; `new` and `changed` are ids among them.
 
-    Who is in the list as they are already is only counted (`same`). `encoding` is how the file was read.
+    Who is in the list as they are already is only counted (`same`). `encoding` is how the text of a file
+    was read, "" for a workbook; `sheet` is the part of a workbook that was read.
     """
 
     people: tuple[Resident, ...]
@@ -51,7 +58,8 @@ class PeopleList:
     changed: frozenset[str]
     same: int
     bad: tuple[BadRow, ...]
-    encoding: str
+    encoding: str = ""
+    sheet: Sheet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,48 +73,68 @@ class ListRules:
 
 
 def read_people_list(data: bytes, rules: ListRules) -> PeopleList:
-    """Return the people in CSV with a header, and the rows that are wrong.
+    """Return the people in a workbook or in CSV, below the line that names the columns, and the wrong rows.
 
-    Commas, semicolons or tabs separate. An empty cell, and a column that is not there, leave what is
+    Commas, semicolons or tabs separate CSV. An empty cell, and a column that is not there, leave what is
     stored; somebody new gets the level `resident` where no column of levels is. A plain day, and a time
     without a zone, are the site's; a plain `valid_until` includes that day. Raises `PanelRefused` for
     what is no such file at all.
     """
+    if is_workbook(data):
+        sheet = read_workbook(data, MOST_PEOPLE + MOST_TITLES)
+        return replace(_people(sheet.rows, rules), sheet=replace(sheet, rows=()))
     text, encoding = _decoded(data)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    return replace(_people(_lines(text), rules), encoding=encoding)
+
+
+def _people(rows: Iterable[SheetRow], rules: ListRules) -> PeopleList:
     people: dict[str, Resident] = {}
     lines: dict[str, int] = {}
     bad: list[BadRow] = []
     header: list[str] | None = None
-    for line, cells in _rows(reader):
+    for row in _from_the_header(rows):
         if header is None:
-            header = _header(cells)
+            header = _header(row.cells)
             continue
         try:
-            person = _person(dict(zip(header, cells, strict=False)), rules)
-            if (first := lines.setdefault(person.id, line)) != line:
+            person = _person(_given(header, row), rules)
+            if (first := lines.setdefault(person.id, row.number)) != row.number:
                 raise PanelRefused(message("list.twice", id=person.id, line=first))
             people[person.id] = person
         except FacegateError as error:
-            bad.append(BadRow(line, ", ".join(cells)[:60], error.message))
+            bad.append(BadRow(row.number, ", ".join(row.cells)[:60], error.message))
         if len(lines) + len(bad) > MOST_PEOPLE:
             raise PanelRefused(message("list.too_many", most=MOST_PEOPLE))
     if header is None:
         raise PanelRefused(message("list.empty"))
-    return _sorted_out(people, bad, encoding, rules)
+    return _sorted_out(people, bad, rules)
 
 
-def _sorted_out(
-    people: Mapping[str, Resident], bad: list[BadRow], encoding: str, rules: ListRules
-) -> PeopleList:
+def _sorted_out(people: Mapping[str, Resident], bad: list[BadRow], rules: ListRules) -> PeopleList:
     new = frozenset(people.keys() - rules.there.keys())
     changed = frozenset(one.id for one in people.values() if rules.there.get(one.id, one) != one)
     wanted = tuple(one for one in people.values() if one.id in new | changed)
-    return PeopleList(wanted, new, changed, len(people) - len(wanted), tuple(bad), encoding)
+    return PeopleList(wanted, new, changed, len(people) - len(wanted), tuple(bad))
 
 
-def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+def _from_the_header(rows: Iterable[SheetRow]) -> Iterator[SheetRow]:
+    """Give the rows from the one that names the columns on: lists say above it what they are."""
+    titles, below = 0, iter(rows)
+    for row in below:
+        texts = {_plain(cell) for cell in row.cells} - {""}
+        is_title = len(texts) == 1 and texts.isdisjoint(PEOPLE_COLUMNS)
+        if not is_title or titles == MOST_TITLES:
+            yield row
+            yield from below
+            return
+        titles += 1
+    if titles:
+        raise PanelRefused(message("list.no_id"))
+
+
+def _lines(text: str) -> Iterator[SheetRow]:
     """Give the lines with something in them, each with its number in the file."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     line = 1
     while True:
         try:
@@ -116,8 +144,8 @@ def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
         if cells is None:
             return
         if any(cell.strip() for cell in cells) and not (line == 1 and _SEPARATOR.fullmatch(",".join(cells))):
-            yield line, cells
-        line = reader.line_num + 1  # type: ignore[attr-defined]
+            yield SheetRow(line, cells)
+        line = reader.line_num + 1
 
 
 def _separator(text: str) -> str:
@@ -128,8 +156,6 @@ def _separator(text: str) -> str:
 
 def _decoded(data: bytes) -> tuple[str, str]:
     """Return the text and how it was read; the page shows the names before anything is stored."""
-    if data.startswith(b"PK"):
-        raise PanelRefused(message("list.workbook"))
     bom = next((name for mark, name in _BOMS if data.startswith(mark)), None)
     for encoding in (bom,) if bom else ("utf-8-sig", "gb18030"):
         try:
@@ -139,8 +165,12 @@ def _decoded(data: bytes) -> tuple[str, str]:
     raise PanelRefused(message("list.unreadable"))
 
 
-def _header(cells: list[str]) -> list[str]:
-    names = [tidied(cell).lower().replace(" ", "_") for cell in cells]
+def _plain(cell: str) -> str:
+    return tidied(cell).lower().replace(" ", "_")
+
+
+def _header(cells: Sequence[str]) -> list[str]:
+    names = [_plain(cell) for cell in cells]
     known = [PEOPLE_COLUMNS.get(name, name) for name in names]
     unknown = [cell for cell, name in zip(cells, known, strict=True) if name and name not in FIELDS]
     if unknown:
@@ -152,8 +182,19 @@ def _header(cells: list[str]) -> list[str]:
     return known
 
 
-def _person(cells: Mapping[str, str], rules: ListRules) -> Resident:
-    given = {name: cell.strip() for name, cell in cells.items() if name and cell.strip()}
+def _given(header: list[str], row: SheetRow) -> dict[str, str]:
+    """Return the cells by their column's name. Raises `PanelRefused` where a cell is not what was typed."""
+    given: dict[str, str] = {}
+    for column, (name, cell) in enumerate(zip(header, row.cells, strict=False)):
+        kind = row.kinds.get(column)
+        if name and kind is not None and not (kind is CellKind.DAY and name in DAYS):
+            raise PanelRefused(message(f"list.cell_{kind}", text=cell[:40]))
+        if name and cell.strip():
+            given[name] = cell.strip()
+    return given
+
+
+def _person(given: Mapping[str, str], rules: ListRules) -> Resident:
     identity = resident_id(given.get("id", ""))
     if identity in rules.of_property:
         raise PanelRefused(message("list.of_property", id=identity))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from edge.domain import Resident
 from edge.store.roster import SOURCE
 from edge.web.accounts import Role
+from tests.workbook.books import book_of, by_hand
 
 
 def look(browser, data, name="people.csv"):
@@ -65,7 +66,8 @@ def test_the_propertys_people_are_left_to_the_property(panel):
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"PK\x03\x04 a workbook", "This is a workbook"),
+        (b"PK\x03\x04 a workbook", "This workbook cannot be read"),
+        (b"\xd0\xcf\x11\xe0 one of before 2007", "an old workbook"),
         (b"", "The file is empty"),
         (b"name\nAnna\n", "the number&#39;s column (id) is missing"),
         (b"id,colour\na,red\n", "Column “colour” is unknown"),
@@ -105,3 +107,69 @@ def test_times_of_spreadsheets_are_the_site_s(panel):
     )
     times = [panel.desk.residents.get(who).valid_until for who in ("3-1203", "3-1204")]
     assert times[1] - times[0] == timedelta(hours=14, minutes=55)
+
+
+def test_a_workbook_with_three_bad_rows_keeps_the_other_people(panel):
+    def prepare(book, sheet):
+        sheet.merge_cells("A1:E1")
+        sheet.merge_cells("D4:D5")
+        sheet["A5"].number_format = "0000"
+        sheet.row_dimensions[6].hidden = True
+        book.create_sheet("车位").append(["A-1"])
+
+    data = book_of(
+        ["3 号楼住户名单"],
+        [],
+        ["房号", "姓名", "权限组", "失效日期", "延长开门"],
+        [1203.0, "李伟", "resident", date(2027, 3, 31), True],
+        [101, "王芳", "resident", None, "否"],
+        ["3-1204", "赵敏", None, "2027年3月31日", None],
+        [date(2026, 3, 12), "钱七", None, None, None],
+        ["3-1206", "孙八", "penthouse", None, None],
+        ["3-1204", "重复", None, None, None],
+        prepare=prepare,
+    )
+    sam = panel.logged_in("sam", Role.STAFF)
+
+    page = look(sam, data, "名单.xlsx")
+
+    assert page.text.count("data-bad") == 3
+    for line, why in (
+        (7, "took a cell for a day and shows 2026-03-12"),
+        (8, "penthouse"),
+        (9, "on line 6 already"),
+    ):
+        assert why in re.search(rf"<tr data-bad><td>{line}</td>.*?</tr>", page.text)[0]
+    assert "Not read: 车位" in page.text
+    assert "Hidden rows are in the list, too: 1" in page.text
+    assert not panel.desk.residents.list(), "looking stores nothing"
+    assert "Stored: 3 new" in stored(sam, page).text
+    people = {one.id: one for one in panel.desk.residents.list()}
+    assert {one: person.name for one, person in people.items()} == {
+        "1203": "李伟",
+        "0101": "王芳",
+        "3-1204": "赵敏",
+    }
+    assert people["1203"].extended_unlock
+    assert len({person.valid_until for person in people.values()}) == 1, "merged, and written as text"
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ('<c t="e"><v>#N/A</v></c>', "shows an error instead of a value: #N/A"),
+        ("<c><f>A1</f></c>", "has no result yet"),
+        ("<c><v>110101199001011234</v></c>", "15 digits"),
+    ],
+)
+def test_a_cell_that_is_not_what_was_typed_is_a_wrong_row(panel, cell, told):
+    header = '<row><c t="inlineStr"><is><t>id</t></is></c></row>'
+    page = look(panel.logged_in("sam", Role.STAFF), by_hand(f"{header}<row>{cell}</row>"))
+    assert told in page.text
+    assert 'name="list" value' not in page.text
+
+
+def test_a_workbook_in_which_no_column_is_named_is_refused(panel):
+    answer = look(panel.logged_in("sam", Role.STAFF), book_of(["List"], ["of people"]))
+    assert answer.status_code == 422
+    assert "column (id) is missing" in answer.text

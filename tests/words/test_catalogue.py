@@ -43,7 +43,7 @@ NAMES = {
         "voice",
         "on",
     ),
-    "CSV",
+    *("CSV", "xlsx", "xls"),  # how spreadsheets call their files
     *("untrusted", "clock", "nobody", "camera", "rotate"),
     *("CSV", "UTF", "IANA", "USB", "CSI", "BCM", "TOML", "FPIR", "Home", "Assistant"),
     *("reason", "config", "site", "operator", "contact"),
