@@ -113,6 +113,7 @@ class Kind(StrEnum):
     HEALTH_ROSTER = "health.roster"
     HEALTH_RESIDENTS = "health.residents"
     HEALTH_CREDENTIALS = "health.credentials"
+    HEALTH_EDITED = "health.edited"
     HEALTH_STORAGE = "health.storage"
     HEALTH_GALLERY = "health.gallery"
     HEALTH_LIVENESS = "health.liveness"
@@ -275,6 +276,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.HEALTH_ROSTER: _F(_HEALTH, _BAD, well_states=WELL),
         _K.HEALTH_RESIDENTS: _F(_HEALTH, _ALARM),
         _K.HEALTH_CREDENTIALS: _F(_HEALTH, _ALARM, well_states=WELL),
+        _K.HEALTH_EDITED: _F(_HEALTH, _ALARM, well_states=WELL),
         _K.HEALTH_STORAGE: _F(_HEALTH, _ALARM),
         _K.HEALTH_GALLERY: _F(_HEALTH, _BAD, well_states=WELL),
         _K.HEALTH_LIVENESS: _F(_HEALTH, _BAD),

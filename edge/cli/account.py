@@ -9,7 +9,8 @@ import click
 
 from edge.cli.data_dir import data_option
 from edge.errors import StoreError
-from edge.web.accounts import ACCOUNTS_FILE, Accounts, Role
+from edge.store.account_rows import ACCOUNTS_FILE
+from edge.web.accounts import Accounts, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,9 @@ def list_accounts(data: Path) -> None:
     with _accounts(data) as accounts:
         for name, role in accounts.all().items():
             click.echo(f"{role:<9}  {name}")
-        if not accounts.all():
+        for name in accounts.edited:
+            click.echo(f"edited     {name}: not by this door, and counts for nothing until it is set anew")
+        if not accounts.all() and not accounts.edited:
             click.echo("no account yet: the page shows how to make the first one", err=True)
 
 

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.config import Settings
-    from edge.store.database import Schema
     from edge.store.restore import Restored
-    from edge.store.restore_carry import Revocable
 
 F = TypeVar("F", bound="Callable[..., Any]")
 ENDINGS = frozenset({Kind.CONSENT_WITHDRAWN, Kind.RESIDENT_REMOVED})
@@ -58,7 +56,7 @@ def backup(
         config = DEFAULT_CONFIG
     taken = {} if config is None else config_files(config, with_secrets=with_secrets)
     passphrase = _passphrase(passphrase_file, is_new=True)
-    wish = BackupWish(__version__, taken, all_databases())
+    wish = BackupWish(__version__, taken)
     manifest = back_up(data, file, passphrase, datetime.now(UTC), wish)
     click.echo(f"{file}: {len(manifest.files)} files, {file.stat().st_size:,} bytes, encrypted")
     if config is None:
@@ -100,7 +98,7 @@ def restore(
         raise StoreError(f"{file}: no such file")
     passphrase = _passphrase(passphrase_file, is_new=False)
     withdrawn = _withdrawn(events) if events else {}
-    wish = RestoreWish(all_databases(), replace, withdrawn, revive, revocable_tables())
+    wish = RestoreWish(replace, withdrawn, revive)
     restored = put_back(file, data, passphrase, datetime.now(UTC), wish)
     _report(restored, data)
     if restored.set_aside is None and events is None:
@@ -118,22 +116,6 @@ def _withdrawn(events: Path) -> dict[str, str]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{events}: not events as JSON lines ({error}); export them again") from error
     return found
-
-
-def all_databases() -> dict[str, Schema]:
-    """Return every database a data folder may hold."""
-    from edge.store.backup import DATABASES
-    from edge.web.accounts import ACCOUNTS, ACCOUNTS_FILE
-
-    return {**DATABASES, ACCOUNTS_FILE: ACCOUNTS}
-
-
-def revocable_tables() -> dict[str, Revocable]:
-    """Return what can be taken back in databases that the store does not know, by the database's name."""
-    from edge.store.restore_carry import Revocable
-    from edge.web.accounts import ACCOUNTS_FILE
-
-    return {ACCOUNTS_FILE: Revocable("accounts", ("name", "role", "salt", "digest"), 1)}
 
 
 def config_files(config: Path, *, with_secrets: bool) -> dict[str, bytes]:

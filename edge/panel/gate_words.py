@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.errors import PanelRefused
+from edge.store.account_rows import ACCOUNTS
 from edge.store.shared import SharedDatabase
-from edge.web.accounts import ACCOUNTS
 from edge.wire.notices import MOST_LETTERS
 from edge.words import message
 

@@ -22,6 +22,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from edge.durable import whole_file
 from edge.errors import StoreError
+from edge.store.account_rows import ACCOUNTS, ACCOUNTS_FILE
 from edge.store.acting import acting_as, owner_to_become
 from edge.store.backup_shared import leave_out_shared
 from edge.store.consent_rows import CONSENTS
@@ -53,6 +54,7 @@ DATABASES: Mapping[str, Schema] = {
     CONSENTS_FILE: CONSENTS,
     CREDENTIALS_FILE: CREDENTIALS,
     LEDGER_FILE: LEDGER,
+    ACCOUNTS_FILE: ACCOUNTS,
 }
 """The databases of a data folder, by name."""
 
@@ -99,12 +101,11 @@ class BackupManifest:
 class BackupWish:
     """What goes into a backup beside the data: `config` is file name -> content.
 
-    `program` is the version of facegate, `databases` what else than `DATABASES` there may be.
+    `program` is the version of facegate.
     """
 
     program: str
     config: Mapping[str, bytes] = field(default_factory=dict)
-    databases: Mapping[str, Schema] = field(default_factory=lambda: dict(DATABASES))
     cost: Cost = field(default_factory=Cost)
 
 
@@ -118,7 +119,7 @@ def back_up(data: Path, file: Path, passphrase: str, now: datetime, wish: Backup
         raise StoreError(f"{data}: no residents and no journal here; name the door's folder with --data")
     owner = owner_to_become(data)  # the file is the caller's affair, the folder its owner's
     try:
-        with whole_file(file) as out, acting_as(owner), _snapshot(data, wish.databases) as folder:
+        with whole_file(file) as out, acting_as(owner), _snapshot(data) as folder:
             _add_config(folder, wish.config)
             names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
             manifest = BackupManifest(wish.program, now.isoformat(), tuple(names))
@@ -140,7 +141,7 @@ def clear_leftovers(data: Path) -> None:
 
 
 @contextmanager
-def _snapshot(data: Path, databases: Mapping[str, Schema]) -> Iterator[Path]:
+def _snapshot(data: Path) -> Iterator[Path]:
     """Give a folder with copies that belong together; it is gone afterwards.
 
     It lies in the data folder: what is copied there is no less protected than before.
@@ -149,7 +150,7 @@ def _snapshot(data: Path, databases: Mapping[str, Schema]) -> Iterator[Path]:
     try:
         for left in range(TRIES - 1, -1, -1):
             folder.mkdir(mode=0o700)
-            _copy_all(data, folder, databases)
+            _copy_all(data, folder)
             leave_out_shared(data, folder)
             if _keys_fit(folder, is_last_try=not left):
                 break
@@ -159,8 +160,8 @@ def _snapshot(data: Path, databases: Mapping[str, Schema]) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _copy_all(data: Path, folder: Path, databases: Mapping[str, Schema]) -> None:
-    for name, schema in databases.items():
+def _copy_all(data: Path, folder: Path) -> None:
+    for name, schema in DATABASES.items():
         if (data / name).exists():
             _copy_database(data / name, folder / name, schema)
     for old in sorted((data / OLD_JOURNALS).glob(f"*/{JOURNAL_FILE}")):

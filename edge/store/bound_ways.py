@@ -1,4 +1,4 @@
-"""Which PINs and cards count: those whose rows this door wrote."""
+"""Which PINs, cards and accounts of the page count: those whose rows this door wrote."""
 
 from __future__ import annotations
 
@@ -24,14 +24,21 @@ MOST_PROVEN = 20_000
 
 
 class BoundWays:
-    """Tells the PINs and cards that this door wrote from others. Any thread.
+    """Tells the PINs, cards or accounts that this door wrote from others. Any thread.
 
     `open_keyring` is called when the first row is looked at or bound: a door without PINs and cards has no
-    keys to wait for. `edited` is whose rows were last found to be somebody else's.
+    keys to wait for. `since` as in `Keyring.is_ours`. `edited` is whose rows were last found to be somebody
+    else's; `report` hears of it when that changes.
     """
 
-    def __init__(self, open_keyring: Callable[[], Keyring]) -> None:
+    def __init__(
+        self,
+        open_keyring: Callable[[], Keyring],
+        since: bytes = BOUND_WAYS,
+        report: Callable[[tuple[str, ...]], object] = lambda _edited: None,
+    ) -> None:
         self._open_keyring = open_keyring
+        self._since, self._report = since, report
         self._opened: Keyring | None = None
         self._opening = threading.Lock()
         self._proven: set[Row] = set()
@@ -54,21 +61,24 @@ class BoundWays:
         return (*columns, bind_way(self._keyring, bound_way(table, columns)))
 
     def ours(self, table: str, rows: Sequence[Row]) -> list[Row]:
-        """Return the rows that count: the resident's id is second in each, the mark last."""
+        """Return the rows that count: whose it is stands second in each, the mark last."""
         fresh = [(table, *row) for row in rows if (table, *row) not in self._proven]
         can_prove = bool(fresh) and self._can_prove()
-        good = {row for row in fresh if is_way_ours(self._keyring, bound_way(*_split(row)), row[-1])}
+        good = {row for row in fresh if self._is_ours(row)}
         refused = {row[1:] for row in fresh if row not in good}
         if can_prove:
             self._proven = self._proven | good if len(self._proven) < MOST_PROVEN else good
         self._note(table, tuple(sorted({str(row[1]) for row in refused})))
         return [row for row in rows if row not in refused]
 
+    def _is_ours(self, row: Row) -> bool:
+        return is_way_ours(self._keyring, bound_way(*_split(row)), row[-1], self._since)
+
     def _can_prove(self) -> bool:
         """Return whether what counts now was written by us for sure, and need not be looked at again."""
         keyring = self._keyring
         try:
-            return keyring.binds(BOUND_WAYS) and (not keyring.is_remote or keyring.has_site_key)
+            return keyring.binds(self._since) and (not keyring.is_remote or keyring.has_site_key)
         except StoreError:
             return False
 
@@ -79,6 +89,8 @@ class BoundWays:
                 table,
                 ", ".join(people),
             )
+        if people != self._edited.get(table, ()):
+            self._report(people)
         self._edited[table] = people
 
     def close(self) -> None:

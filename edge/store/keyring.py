@@ -34,9 +34,11 @@ KEYS_FILE = "keys.db"
 
 BOUND_RECORDS = b"facegate record key of bound rows"
 BOUND_WAYS = b"facegate record key of bound rows, ways in too"
-"""What the key of the records is wrapped for once every row is bound, and once PINs and cards are as well:
-without the wrapping key nobody who has the card makes it one of a folder whose rows are still to be bound."""
-BINDINGS = (BOUND_RECORDS, BOUND_WAYS)
+BOUND_HOUSE = b"facegate record key of bound rows, ways in, accounts and mode too"
+"""What the key of the records is wrapped for once every row is bound, once PINs and cards are as well, and
+once the page's accounts and the commanded mode are: without the wrapping key nobody who has the card makes
+it one of a folder in which something is still to be bound."""
+BINDINGS = (BOUND_RECORDS, BOUND_WAYS, BOUND_HOUSE)
 """In the order in which versions of this program learned to bind."""
 
 KEY_TABLES = ("next_keys", "person_keys")
@@ -172,6 +174,13 @@ class Keyring:
             return False
         is_known = self._wrap is not None and self._wrap[0] == row[0]
         return is_known or any(key_id(key) == row[0] for key in self._site_key.at_hand())
+
+    @contextmanager
+    def while_keys_stay(self) -> Iterator[None]:
+        """Let nobody change the keys during the block. Raises `StoreError` when the file cannot be locked."""
+        self._record_keys()
+        with self._file.writing():
+            yield
 
     def renewed(self, sealed: bytes, context: bytes) -> bytes | None:
         """Return what was sealed, sealed anew; None when that is done, or when nothing opens it any more.

@@ -12,11 +12,14 @@ from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING
 
 from edge.errors import StoreError
+from edge.store.account_rows import ACCOUNT_WAYS, ACCOUNTS, ACCOUNTS_FILE
 from edge.store.consent_rows import COLUMNS, CONSENTS, FILE_OF_CONSENTS, bound_consent
 from edge.store.consent_rows import migrating as consents_migrating
 from edge.store.contexts import context_of, device_context, record_context
 from edge.store.database import NO_FUNCTIONS, open_database, transaction
 from edge.store.face_book import FACE_BOOK_FILE, FACES
+from edge.store.keyring import BOUND_HOUSE, BOUND_WAYS
+from edge.store.mode_rows import MODE_FILE, rebind_mode
 from edge.store.resident_rows import (
     FILE_OF_RESIDENTS,
     NAME,
@@ -50,6 +53,7 @@ def reseal(folder: Path, keyring: Keyring) -> None:
     done now; then it goes on when it is called again.
     """
     keyring.begin_renewal()
+    rebind_mode(folder / MODE_FILE, keyring)
     with ExitStack() as stack:
         files = [
             (stack.enter_context(closing(open_database(path, schema, functions=functions))), renew)
@@ -57,6 +61,7 @@ def reseal(folder: Path, keyring: Keyring) -> None:
                 (folder / FILE_OF_RESIDENTS, RESIDENTS, residents_migrating(keyring), _renew_residents),
                 (folder / FILE_OF_CONSENTS, CONSENTS, consents_migrating(keyring), _renew_consents),
                 (folder / CREDENTIALS_FILE, CREDENTIALS, ways_migrating(folder), _renew_ways),
+                (folder / ACCOUNTS_FILE, ACCOUNTS, NO_FUNCTIONS, _renew_accounts),
                 (folder / FACE_BOOK_FILE, FACES, NO_FUNCTIONS, _renew_face_book),
             )
             if path.exists()
@@ -128,11 +133,22 @@ def _renew_consents(connection: sqlite3.Connection, keyring: Keyring) -> int:
 
 def _renew_ways(connection: sqlite3.Connection, keyring: Keyring) -> int:
     """Do so for the marks of PINs and cards."""
+    return _renew_marks(connection, keyring, WAYS, BOUND_WAYS)
+
+
+def _renew_accounts(connection: sqlite3.Connection, keyring: Keyring) -> int:
+    """Do so for the marks of the page's accounts."""
+    return _renew_marks(connection, keyring, ACCOUNT_WAYS, BOUND_HOUSE)
+
+
+def _renew_marks(
+    connection: sqlite3.Connection, keyring: Keyring, ways: Sequence[tuple[str, str, str]], since: bytes
+) -> int:
     count = 0
-    for name, table, columns in WAYS:
+    for name, table, columns in ways:
         rows = connection.execute(f"SELECT {columns}, rowid FROM {table}").fetchall()  # noqa: S608
         for *row, number in rows:
-            mark = renewed_way(keyring, bound_way(name, tuple(row[:-1])), row[-1])
+            mark = renewed_way(keyring, bound_way(name, tuple(row[:-1])), row[-1], since)
             if mark is not None:
                 connection.execute(f"UPDATE {table} SET bound = ? WHERE rowid = ?", (mark, number))  # noqa: S608
                 count += 1

@@ -16,7 +16,7 @@ import sqlite3
 import tarfile
 import time
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, cast
 
@@ -25,7 +25,7 @@ from edge.durable import sync_folder
 from edge.errors import StoreError
 from edge.events import Kind
 from edge.store.acting import acting_as, owner_to_become
-from edge.store.backup import CONFIG, MANIFEST, NAME, OLD_JOURNALS, BackupManifest
+from edge.store.backup import CONFIG, DATABASES, MANIFEST, NAME, OLD_JOURNALS, BackupManifest
 from edge.store.database import open_read_only
 from edge.store.journal import SqliteJournal
 from edge.store.reader import JOURNAL, JOURNAL_FILE, JournalReader, last_given
@@ -33,10 +33,11 @@ from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE
 from edge.store.restore_carry import (
     Replaced,
-    Revocable,
     apply_withdrawals,
     carry_revocations,
+    carry_standing_mode,
     carry_withdrawals,
+    read_plain,
 )
 from edge.store.sealed_file import SealedReader
 
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-CARRIED = ("mode.json", "clock-floor")
-"""Kept from the folder that is replaced: a lock-down stays, and the clock is not believed less."""
+CLOCK_FLOOR = "clock-floor"
+"""Kept from the folder that is replaced, as a lock-down is: the clock is not believed less."""
 
 MODELS = "models"
 """Installed beside the data and in no backup: without them a restored door recognises nobody."""
@@ -90,14 +91,13 @@ class RestoreWish:
     `withdrawn` is what the property knows and the backup does not: resident id -> when the consent
     was withdrawn (ISO 8601, UTC). With `replace` a folder that is not empty gives way. What was
     revoked there since the backup stays revoked; with `revive` it comes back, and the journal says
-    so. `revocable` are databases with rows that can be taken back, beside the store's own.
+    so.
     """
 
-    databases: Mapping[str, Schema]
     replace: bool = False
     withdrawn: Mapping[str, str] = field(default_factory=dict)
     revive: bool = False
-    revocable: Mapping[str, Revocable] = field(default_factory=dict)
+    databases: Mapping[str, Schema] = field(default_factory=lambda: dict(DATABASES))
 
 
 def restore(file: Path, data: Path, passphrase: str, now: datetime, wish: RestoreWish) -> Restored:
@@ -145,8 +145,7 @@ def _fill(reader: SealedReader, stage: Path, data: Path, now: datetime, wish: Re
         *apply_withdrawals(stage, wish.withdrawn),
     )
     if is_taken and not wish.revive:
-        others = {name: (wish.databases[name], table) for name, table in wish.revocable.items()}
-        carry_revocations(replaced, stage, others)
+        carry_revocations(replaced, stage)
         _require_told(data, replaced)
     journal = _begin_stream(stage, manifest, now, is_reviving=is_taken and wish.revive)
     _carry_over(data, stage)
@@ -303,16 +302,14 @@ def _put_in_place(stage: Path, data: Path, now: datetime, *, is_taken: bool) -> 
 
 
 def _carry_over(data: Path, stage: Path) -> None:
-    for name in CARRIED:
+    carry_standing_mode(data, stage)
+    with suppress(FileNotFoundError):
         try:
-            descriptor = os.open(data / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue
+            floor = read_plain(data / CLOCK_FLOOR)
         except OSError as error:
-            LOG.warning("%s is not carried over: %s", data / name, error)
-            continue
-        with os.fdopen(descriptor, "rb") as old, (stage / name).open("wb") as new:
-            shutil.copyfileobj(old, new)
+            LOG.warning("%s is not carried over: %s", data / CLOCK_FLOOR, error)
+        else:
+            (stage / CLOCK_FLOOR).write_bytes(floor)
     if (data / MODELS).is_dir():
         shutil.copytree(data / MODELS, stage / MODELS, copy_function=_link_or_copy)
 

@@ -8,21 +8,25 @@ nothing is restored until a person says that it may come back.
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import partial
 from typing import TYPE_CHECKING
 
 from edge.errors import KeyUnavailable, StoreDamaged, StoreError
+from edge.store.account_rows import ACCOUNT_WAYS, ACCOUNTS, ACCOUNTS_FILE
 from edge.store.consent_rows import CONSENTS
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
 from edge.store.credentials import CredentialStore
 from edge.store.database import open_database, open_read_only, transaction
 from edge.store.key_source import keyring_of
-from edge.store.keyring import KEYS_FILE
+from edge.store.keyring import BOUND_HOUSE, BOUND_WAYS, KEYS_FILE
 from edge.store.ledger import LEDGER, LEDGER_FILE
+from edge.store.mode_rows import MODE_FILE, carry_mode, is_mode_ours, mode_of
 from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.way_rows import (
@@ -44,6 +48,9 @@ if TYPE_CHECKING:
     from edge.store.keyring import Keyring
 
 
+LOG = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Revocable:
     """A table whose rows can be taken back: the columns that name a row come first in `columns`."""
@@ -57,13 +64,29 @@ class Revocable:
         """Return the query for its rows."""
         return f"SELECT {', '.join(self.columns)} FROM {self.table}"  # noqa: S608 - our own names
 
+    def select_from(self, *, is_bound: bool) -> str:
+        """Return that query to a file in which rows have marks, or to an older version's without."""
+        return self.select if is_bound else self.select.replace(", bound ", ", NULL ")
+
     def name_of(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return what names a row of `select`."""
         return row[: self.names]
 
 
+ACCOUNT_ROWS = Revocable("accounts", ("name", "role", "salt", "digest", "bound"), 1)
 CARDS = Revocable("sealed_cards", ("mark", "resident_id", "sealed", "bound"), 2)
 PINS = Revocable("pins", ("resident_id", "is_duress", "number", "digest", "bound"), 2)
+
+
+def are_bound(table: str) -> str:
+    """Return the query that answers whether the rows of a table have marks."""
+    return f"SELECT 1 FROM pragma_table_info('{table}') WHERE name = 'bound'"  # noqa: S608 - our own names
+
+
+def read_plain(path: Path) -> bytes:
+    """Return the content of a file that is no link. Raises `OSError`."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        return file.read()
 
 
 @dataclass(slots=True)
@@ -92,8 +115,8 @@ class Replaced:
             return None
 
 
-def carry_revocations(old: Replaced, new: Path, others: Mapping[str, tuple[Schema, Revocable]]) -> None:
-    """Take out of folder `new` what was taken back in `old` since; `others` are further databases by name.
+def carry_revocations(old: Replaced, new: Path) -> None:
+    """Take out of folder `new` what was taken back in `old` since.
 
     Consents are carried by `carry_withdrawals`. A file that the backup has and the old folder has
     not counts as unreadable: it may have been lost.
@@ -103,11 +126,29 @@ def carry_revocations(old: Replaced, new: Path, others: Mapping[str, tuple[Schem
         _credentials(old, new)
     if (new / LEDGER_FILE).exists() or (old.folder / LEDGER_FILE).exists():
         _commands(old, new)
-    for name, (schema, revocable) in others.items():
-        if (new / name).exists() and (found := old.read(name, schema, revocable.select)) is not None:
-            with closing(open_database(new / name, schema)) as file:
-                gone = _keep_common(file, revocable, found[0])
-            _tell(old, f"{revocable.table} taken back since", [str(row[0]) for row in gone])
+    if (new / ACCOUNTS_FILE).exists():
+        _accounts(old, new)
+
+
+def carry_standing_mode(old: Path, new: Path) -> None:
+    """Let the mode that was commanded in folder `old` stand in `new`: a lock-down stays.
+
+    One that nobody shows to be written by its door goes along only if it shuts. Follows no link.
+    """
+    try:
+        kept = mode_of(read_plain(old / MODE_FILE))
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        LOG.warning("%s is not carried over: %s", old / MODE_FILE, error)
+        return
+    with ExitStack() as stack:
+        keyring: Keyring | None = None
+        with suppress(StoreError):
+            was_ours = _OldKeys(old, stack).show(lambda keys: is_mode_ours(kept, keys))
+            if was_ours and (new / KEYS_FILE).exists():
+                keyring = stack.enter_context(closing(keyring_of(new)))
+        carry_mode(kept, new / MODE_FILE, keyring)
 
 
 def carry_withdrawals(old: Replaced, new: Path) -> tuple[str, ...]:
@@ -168,12 +209,11 @@ def _credentials(old: Replaced, new: Path) -> None:
         old.unreadable.append(f"{PIN_KEY_FILE} (not the one of the backup: its cards cannot be compared)")
         return
     uses_query = "SELECT id, uses, until FROM pass_uses"
-    are_bound = "SELECT 1 FROM pragma_table_info('pins') WHERE name = 'bound'"
-    told = old.read(CREDENTIALS_FILE, CREDENTIALS, are_bound, uses_query)
+    told = old.read(CREDENTIALS_FILE, CREDENTIALS, are_bound("pins"), uses_query)
     if told is None:
         return
     is_bound, uses = told
-    ways = [one.select if is_bound else one.select.replace(", bound ", ", NULL ") for one in (CARDS, PINS)]
+    ways = [one.select_from(is_bound=bool(is_bound)) for one in (CARDS, PINS)]
     found = old.read(CREDENTIALS_FILE, CREDENTIALS, *ways)
     if found is None:
         return
@@ -188,14 +228,35 @@ def _credentials(old: Replaced, new: Path) -> None:
         gone_pins = _keep_common(file, PINS, pins)
         with transaction(file):
             file.executemany(count, uses)
-        strangers = _bind_anew(old, new, file)
+        strangers = _bind_anew(old, new, file, WAYS, BOUND_WAYS)
     _tell(old, "PINs and cards that nobody shows to be this door's, to be given anew, of", strangers)
     _tell(old, "cards taken back since, of", [str(row[1]) for row in gone_cards])
     _tell(old, "PINs taken back since, of", [str(row[0]) for row in gone_pins])
 
 
-def _bind_anew(old: Replaced, new: Path, file: sqlite3.Connection) -> list[str]:
-    """Bind what came out of the old folder with the keys of the new one; return whose ways in had to go.
+def _accounts(old: Replaced, new: Path) -> None:
+    """Keep the accounts of the page that both folders have, with the role and password they have now."""
+    told = old.read(ACCOUNTS_FILE, ACCOUNTS, are_bound("accounts"))
+    if told is None:
+        return
+    found = old.read(ACCOUNTS_FILE, ACCOUNTS, ACCOUNT_ROWS.select_from(is_bound=bool(told[0])))
+    if found is None:
+        return
+    with closing(open_database(new / ACCOUNTS_FILE, ACCOUNTS)) as file:
+        gone = _keep_common(file, ACCOUNT_ROWS, found[0])
+        strangers = _bind_anew(old, new, file, ACCOUNT_WAYS, BOUND_HOUSE)
+    _tell(old, "accounts that nobody shows to be this door's, to be made anew, of", strangers)
+    _tell(old, "accounts taken back since", [str(row[0]) for row in gone])
+
+
+def _bind_anew(
+    old: Replaced,
+    new: Path,
+    file: sqlite3.Connection,
+    ways: Sequence[tuple[str, str, str]],
+    since: bytes,
+) -> list[str]:
+    """Bind what came out of the old folder with the keys of the new one; return whose rows had to go.
 
     Where no key can be had now the door itself looks at its start.
     """
@@ -204,13 +265,13 @@ def _bind_anew(old: Replaced, new: Path, file: sqlite3.Connection) -> list[str]:
         return gone
     with suppress(KeyUnavailable), ExitStack() as stack, transaction(file):
         fresh = stack.enter_context(closing(keyring_of(new)))
-        was_ours = _proof_of(old.folder, stack)
-        for name, table, columns in WAYS:
+        keys = _OldKeys(old.folder, stack)
+        for name, table, columns in ways:
             for *row, mark, number in file.execute(f"SELECT {columns}, rowid FROM {table}").fetchall():  # noqa: S608
                 bound = bound_way(name, tuple(row))
-                if is_way_ours(fresh, bound, mark):
+                if is_way_ours(fresh, bound, mark, since):
                     continue
-                if was_ours(bound, mark):
+                if keys.show(partial(is_way_ours, row=bound, mark=mark, since=since)):
                     again = bind_way(fresh, bound)
                     file.execute(f"UPDATE {table} SET bound = ? WHERE rowid = ?", (again, number))  # noqa: S608
                 else:
@@ -219,26 +280,25 @@ def _bind_anew(old: Replaced, new: Path, file: sqlite3.Connection) -> list[str]:
     return gone
 
 
-def _proof_of(folder: Path, stack: ExitStack) -> Callable[[bytes, bytes | None], bool]:
-    """Return what tells whether the replaced folder's own keys show that its door wrote a row.
+class _OldKeys:
+    """The replaced folder's own keys: opened for the first row that is asked about, closed with `stack`."""
 
-    The keys are opened for the first row that is asked about, and closed with `stack`.
-    """
-    has_keys = (folder / KEYS_FILE).exists()
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder, self._stack = folder, stack
+        self._opened: Keyring | None = None
 
-    @cache
-    def keyring() -> Keyring:
-        return stack.enter_context(closing(keyring_of(folder)))
-
-    def was_ours(row: bytes, mark: bytes | None) -> bool:
+    def show(self, proof: Callable[[Keyring], bool]) -> bool:
+        """Return whether they show that the folder's door wrote something. Raises `KeyUnavailable`."""
+        if not (self._folder / KEYS_FILE).exists():
+            return False
         try:
-            return has_keys and is_way_ours(keyring(), row, mark)
+            if self._opened is None:
+                self._opened = self._stack.enter_context(closing(keyring_of(self._folder)))
+            return proof(self._opened)
         except KeyUnavailable:
             raise
         except StoreError:
             return False
-
-    return was_ours
 
 
 def _same_secret(old: Path, new: Path) -> bool:

@@ -120,31 +120,33 @@ def bind_way(keyring: Keyring, row: bytes) -> bytes:
     return keyring.bind(row) + keyring.seal(_digest(row), device_context(WAYS_KEY))
 
 
-def is_way_ours(keyring: Keyring, row: bytes, mark: bytes | None) -> bool:
+def is_way_ours(keyring: Keyring, row: bytes, mark: bytes | None, since: bytes = BOUND_WAYS) -> bool:
     """Return whether we wrote this row, as far as can be told now; of an older version's rows, True.
+
+    `since` as in `Keyring.is_ours`.
 
     Never waits for a key server: while it has not answered the first half of a mark has to do, so that a
     power cut without network locks nobody out. Raises `StoreError` as `Keyring.is_ours` does.
     """
     given = mark if isinstance(mark, bytes) else b""
-    if not keyring.is_ours(row, given[:MARK_BYTES], since=BOUND_WAYS):
+    if not keyring.is_ours(row, given[:MARK_BYTES], since=since):
         return False
     try:
-        if not keyring.is_remote or not keyring.binds(BOUND_WAYS) or not keyring.has_site_key:
+        if not keyring.is_remote or not keyring.binds(since) or not keyring.has_site_key:
             return True
         return _seals(keyring, given[MARK_BYTES:], row)
     except KeyUnavailable:
         return True
 
 
-def renewed_way(keyring: Keyring, row: bytes, mark: bytes | None) -> bytes | None:
+def renewed_way(keyring: Keyring, row: bytes, mark: bytes | None, since: bytes = BOUND_WAYS) -> bytes | None:
     """Return the newest keys' mark of a row that is ours; None when it has it, or is somebody else's."""
     given = mark if isinstance(mark, bytes) else b""
     half, context = given[MARK_BYTES:], device_context(WAYS_KEY)
     if given[:MARK_BYTES] == keyring.bind(row) and _seals(keyring, half, row):
         again = keyring.renewed(half, context)
         return None if again is None else given[:MARK_BYTES] + again
-    return bind_way(keyring, row) if is_way_ours(keyring, row, mark) else None
+    return bind_way(keyring, row) if is_way_ours(keyring, row, mark, since) else None
 
 
 def _seals(keyring: Keyring, half: bytes, row: bytes) -> bool:

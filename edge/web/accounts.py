@@ -11,15 +11,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import PanelRefused
-from edge.store.database import Schema
+from edge.store.account_rows import ACCOUNT_COLUMNS, ACCOUNTS
+from edge.store.bound_ways import BoundWays
+from edge.store.key_source import keyring_of
+from edge.store.keyring import BOUND_HOUSE
 from edge.store.shared import SharedDatabase
 from edge.words import message
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
-
-ACCOUNTS_FILE = "panel.db"
-"""Its name inside the data folder."""
 
 LEAST_PASSWORD = 10
 """Characters. With the login's back-off, guessing ten characters is out of reach."""
@@ -34,21 +35,7 @@ HASHING = threading.Lock()
 CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that is mistaken for something else
 CODE_LETTERS = 10  # 50 bits
 
-ACCOUNTS = Schema(
-    name="panel accounts",
-    application_id=0x46475031,  # "FGP1"
-    migrations=(
-        (
-            """CREATE TABLE accounts (
-                name TEXT PRIMARY KEY,
-                role TEXT NOT NULL,
-                salt BLOB NOT NULL,
-                digest BLOB NOT NULL)""",
-        ),
-        # see edge.panel.gate_words
-        ("CREATE TABLE notices (language TEXT PRIMARY KEY, text TEXT NOT NULL)",),
-    ),
-)
+PUT_ACCOUNT = f"INSERT OR REPLACE INTO accounts ({ACCOUNT_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
 
 
 class Role(StrEnum):
@@ -71,23 +58,40 @@ class AccountRow(NamedTuple):
 class Accounts:
     """The accounts of one door, in one file. Any thread.
 
-    The file may also be changed by a command on the machine while the page is served.
+    The file may also be changed by a command on the machine while the page is served. An account whose row
+    this door did not write counts for nothing: nobody logs in with it, `report` hears whose they are, and
+    `facegate account set` makes it count again. Raises `StoreError` where nobody can tell who wrote a row.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, report: Callable[[tuple[str, ...]], object] = lambda _edited: None
+    ) -> None:
         self._file = SharedDatabase(path, ACCOUNTS)
+        self._ways = BoundWays(lambda: keyring_of(path.parent), BOUND_HOUSE, report)
         self._first_code = new_code()
 
     @property
     def first_code(self) -> str | None:
         """What the device prints while there is no account; None from the first one on, whoever made it."""
-        return None if self.all() else self._first_code
+        with self._file.using() as connection:
+            is_any = connection.execute("SELECT 1 FROM accounts LIMIT 1").fetchone() is not None
+        return None if is_any else self._first_code
+
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """Whose accounts were last found to be written by somebody else than this door."""
+        return self._ways.edited
 
     def all(self) -> dict[str, Role]:
-        """Return every account's role."""
+        """Return the role of every account that counts."""
+        return {row.name: Role(row.role) for row in self._rows()}
+
+    def _rows(self) -> list[AccountRow]:
         with self._file.using() as connection:
-            rows = connection.execute("SELECT name, role FROM accounts ORDER BY name").fetchall()
-        return {name: Role(role) for name, role in rows}
+            sql = f"SELECT {ACCOUNT_COLUMNS} FROM accounts ORDER BY name"  # noqa: S608
+            rows = connection.execute(sql).fetchall()
+        ours = self._ways.ours("accounts", rows)
+        return [AccountRow(name, role, salt, digest) for role, name, salt, digest, _bound in ours]
 
     def claim(self, code: str, name: str, password: str) -> bool:
         """Make the first installer for the holder of the printed code; False for a wrong code.
@@ -107,9 +111,7 @@ class Accounts:
             raise PanelRefused(message("error.account_name"))
         require_good_password(name, password)
         salt = secrets.token_bytes(16)
-        row = (name, role.value, salt, password_digest(password, salt))
-        with self._file.writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", row)
+        self.put_back(AccountRow(name, role.value, salt, password_digest(password, salt)))
 
     def remove(self, name: str) -> None:
         """Remove an account. Raises `PanelRefused` for the last installer: nobody could get in."""
@@ -121,28 +123,24 @@ class Accounts:
             connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
 
     def kept(self, name: str) -> AccountRow | None:
-        """Return an account as it is stored, to be put back; None when there is none."""
-        with self._file.using() as connection:
-            sql = "SELECT name, role, salt, digest FROM accounts WHERE name = ?"
-            row = connection.execute(sql, (name,)).fetchone()
-        return None if row is None else AccountRow(*row)
+        """Return an account that counts as it is stored, to be put back; None when there is none."""
+        return next((row for row in self._rows() if row.name == name), None)
 
     def put_back(self, row: AccountRow) -> None:
         """Store an account as it was, with its former password and role."""
         with self._file.writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO accounts VALUES (?, ?, ?, ?)", row)
+            columns = (row.role, row.name, row.salt, row.digest)
+            connection.execute(PUT_ACCOUNT, self._ways.bound("accounts", columns))
 
     def check(self, name: str, password: str) -> Role | None:
         """Return the role when name and password belong together; takes as long when they do not."""
-        with self._file.using() as connection:
-            sql = "SELECT role, salt, digest FROM accounts WHERE name = ?"
-            row = connection.execute(sql, (name,)).fetchone()
-        role, salt, wanted = row or ("", b"no such account.", b"")
-        given = password_digest(password[: MOST_PASSWORD + 1], salt)
-        return Role(role) if hmac.compare_digest(given, wanted) else None
+        row = self.kept(name) or AccountRow(name, "", b"no such account.", b"")
+        given = password_digest(password[: MOST_PASSWORD + 1], row.salt)
+        return Role(row.role) if hmac.compare_digest(given, row.digest) else None
 
     def close(self) -> None:
-        """Close the file. Safe to call twice."""
+        """Close the files. Safe to call twice."""
+        self._ways.close()
         self._file.close()
 
 

@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
+from edge.store.account_rows import ACCOUNTS_FILE
 from edge.store.journal import SqliteJournal
-from edge.web.accounts import ACCOUNTS_FILE, Accounts, Role
+from edge.web.accounts import Accounts, Role
 
 OLD, NEW = "a password of old", "a password of new"
 

@@ -12,7 +12,8 @@ import pytest
 from edge.errors import PanelRefused
 from edge.panel.app import PAGES
 from edge.runtime.clock import ManualClock
-from edge.web.accounts import ACCOUNTS_FILE, Accounts, Role
+from edge.store.account_rows import ACCOUNTS_FILE
+from edge.web.accounts import Accounts, Role
 from edge.web.logins import LoginGuard
 from edge.web.sessions import IDLE_SECONDS, LONGEST_SECONDS, MOST_SESSIONS, Sessions
 from tests.panel.office import PASSWORD

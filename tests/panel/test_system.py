@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from edge.cli.backup import all_databases
 from edge.domain import EventDraft, Flaw, Resident
 from edge.panel.app import make_app
 from edge.panel.network import BrokerState, NetworkState
@@ -77,7 +76,7 @@ def test_a_backup_is_downloaded_encrypted_logged_and_not_kept(panel, tmp_path):
 
     file, data = tmp_path / "back.fgb", tmp_path / "restored"
     file.write_bytes(answer.content)
-    restore(file, data, PASSPHRASE, panel.clock.now(), RestoreWish(all_databases()))
+    restore(file, data, PASSPHRASE, panel.clock.now(), RestoreWish())
     with closing(ResidentStore(data / "residents.db")) as store:
         assert store.get("flat-7").name == "Anna Secret"
 

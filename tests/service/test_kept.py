@@ -174,8 +174,10 @@ def test_what_was_saved_is_loaded(tmp_path):
 
 def test_a_mode_that_could_not_be_kept_is_kept_once_the_card_is_well(tmp_path):
     path = tmp_path / "away" / "mode.json"
+    path.parent.write_text("no folder")
     file = ModeFile(path)
     file.save(ModeState(Mode.LOCKED_DOWN, None, "ines"))
+    path.parent.unlink()
     path.parent.mkdir()
 
     class Later(Machine):

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from edge.store.backup import DATABASES, BackupWish, back_up
+from edge.store.backup import BackupWish, back_up
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.face_book import FACE_BOOK_FILE
 from edge.store.keyring import KEYS_FILE, Keyring
@@ -33,7 +33,7 @@ def saved(site, tmp_path):
 
 
 def put_back(file, folder, **more):
-    return restore(file, folder, "a passphrase", AT, RestoreWish(DATABASES, **more))
+    return restore(file, folder, "a passphrase", AT, RestoreWish(**more))
 
 
 def test_a_backup_holds_the_faces_enrolled_here_and_none_from_elsewhere(site, tmp_path):

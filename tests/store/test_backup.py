@@ -19,13 +19,13 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.cli.backup import all_databases, revocable_tables
 from edge.cli.backup import backup as backup_command
 from edge.cli.backup import restore as restore_command
 from edge.domain import Consent
 from edge.errors import StoreError
 from edge.runtime.clock import ManualClock
 from edge.service.chores.retention import FaceKeeping
+from edge.store.account_rows import ACCOUNTS_FILE
 from edge.store.backup import DATABASES, FILES, OLD_JOURNALS, BackupWish, back_up
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.credentials import CredentialStore, PinRow
@@ -37,7 +37,7 @@ from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
 from edge.store.sealed_file import CHUNK_BYTES, HEADER, Cost, SealedReader, SealedWriter
 from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
-from edge.web.accounts import ACCOUNTS_FILE, Accounts, Role
+from edge.web.accounts import Accounts, Role
 from tests.store.drafts import draft, filled
 from tests.store.test_residents import ANNA, OTTO, template
 
@@ -61,7 +61,7 @@ def furnish(data: Path, events: int = 5) -> None:
 
 
 def put_back(file: Path, data: Path, words: str = WORDS, **options):
-    return restore(file, data, words, NOW, RestoreWish(DATABASES, **options))
+    return restore(file, data, words, NOW, RestoreWish(**options))
 
 
 @pytest.fixture
@@ -283,7 +283,7 @@ def test_a_newer_file_and_a_foreign_one_are_refused_by_name(file, tmp_path):
 def test_a_newer_database_inside_is_refused(file, tmp_path):
     older = {name: replace(schema, migrations=schema.migrations[:-1]) for name, schema in DATABASES.items()}
     with pytest.raises(StoreError, match="newer"):
-        restore(file, tmp_path / "other", WORDS, NOW, RestoreWish(older))
+        restore(file, tmp_path / "other", WORDS, NOW, RestoreWish(databases=older))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["door", "door.fgb"]
 
 
@@ -400,7 +400,6 @@ def test_who_was_removed_comes_back_when_somebody_says_so(file, door):
 def test_cards_pins_accounts_and_commands_that_were_taken_back_stay_so(door, tmp_path):
     """And what was changed since has its value of today, not that of the backup."""
     accounts, ledger = door / ACCOUNTS_FILE, door / LEDGER_FILE
-    databases, revocable = all_databases(), revocable_tables()
     with closing(Accounts(accounts)) as panel:
         panel.put("boss", Role.INSTALLER, "correct horse 9")
         panel.put("gone", Role.STAFF, "still my password")
@@ -411,7 +410,7 @@ def test_cards_pins_accounts_and_commands_that_were_taken_back_stay_so(door, tmp
         )
     with closing(SqliteLedger(ledger)) as commands:
         commands.claim("cmd-1", NOW)
-    back_up(door, tmp_path / "f", WORDS, NOW, BackupWish("1", databases=databases, cost=CHEAP))
+    back_up(door, tmp_path / "f", WORDS, NOW, BackupWish("1", cost=CHEAP))
     with closing(Accounts(accounts)) as panel:
         panel.remove("gone")
         panel.put("boss", Role.INSTALLER, "another horse 8")
@@ -421,9 +420,7 @@ def test_cards_pins_accounts_and_commands_that_were_taken_back_stay_so(door, tmp
     with closing(SqliteLedger(ledger)) as commands:
         commands.claim("cmd-2", NOW)
 
-    told = restore(
-        tmp_path / "f", door, WORDS, NOW, RestoreWish(databases, replace=True, revocable=revocable)
-    )
+    told = restore(tmp_path / "f", door, WORDS, NOW, RestoreWish(replace=True))
 
     with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
         assert credentials.cards() == {"card-1": "anna"}
@@ -456,15 +453,14 @@ def test_whatever_is_damaged_nothing_is_revived_without_a_word(tmp_path_factory,
         ledger.record(Consent("c", "anna", NOW, "2026-1", "zh", "door", "installer"))
     Accounts(door / ACCOUNTS_FILE).close()
     SqliteLedger(door / LEDGER_FILE).close()
-    databases, revocable = all_databases(), revocable_tables()
-    back_up(door, tmp_path / "f", WORDS, NOW, BackupWish("1", databases=databases, cost=CHEAP))
+    back_up(door, tmp_path / "f", WORDS, NOW, BackupWish("1", cost=CHEAP))
     with closing(ConsentLedger(door / CONSENTS_FILE)) as ledger:
         ledger.withdraw("anna", NOW)
     with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
         credentials.remove_card("card-1")
     for name in lost:
         (door / name).unlink() if is_gone else (door / name).write_bytes(b"worn out" * 1000)
-    wish = RestoreWish(databases, replace=True, revocable=revocable)
+    wish = RestoreWish(replace=True)
 
     with pytest.raises(StoreError, match="--revive") as refused:
         restore(tmp_path / "f", door, WORDS, NOW, wish)

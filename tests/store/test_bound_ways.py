@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edge.cli.backup import all_databases
 from edge.domain import Resident
 from edge.errors import KeyUnavailable
 from edge.service.entry.kept import Credentials
@@ -146,7 +145,7 @@ def test_an_edit_is_told_once_and_what_was_proven_is_seen_when_it_changes(door):
 
 
 def test_a_restore_keeps_what_both_have_and_binds_it_with_the_keys_of_the_backup(door, tmp_path, unit):
-    wish = BackupWish("1", databases=all_databases(), cost=Cost(8, 1))
+    wish = BackupWish("1", cost=Cost(8, 1))
     back_up(door, tmp_path / "b.fgb", "correct horse battery", NOW, wish)
     (unit / NEW_CREDENTIAL).write_bytes(os.urandom(32))
     change_key(door)  # the folder's own keys are others than the backup's now
@@ -154,9 +153,7 @@ def test_a_restore_keeps_what_both_have_and_binds_it_with_the_keys_of_the_backup
         store.put_pin(PinRow("12", "anna", False, b"c" * 32))
         store.remove_card("w26:1:2")
     edit(door, "UPDATE pins SET digest = x'00' WHERE is_duress")
-    done = restore(
-        tmp_path / "b.fgb", door, "correct horse battery", NOW, RestoreWish(all_databases(), replace=True)
-    )
+    done = restore(tmp_path / "b.fgb", door, "correct horse battery", NOW, RestoreWish(replace=True))
     assert held(door) == ([PinRow("12", "anna", False, b"c" * 32)], {"w26:1:1": "anna"})
     assert any("given anew, of: anna" in one for one in done.revoked)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.cli.backup import all_databases, revocable_tables
 from edge.domain import Consent, Resident
 from edge.errors import StoreError
+from edge.store.account_rows import ACCOUNTS_FILE
 from edge.store.backup import BackupWish, back_up
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
 from edge.store.credentials import CredentialStore, PinRow
@@ -18,7 +18,7 @@ from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
 from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
-from edge.web.accounts import ACCOUNTS_FILE, Accounts, Role
+from edge.web.accounts import Accounts, Role
 from tests.store.drafts import filled
 from tests.store.test_backup import CHEAP, NOW, WORDS
 from tests.store.test_residents import template
@@ -51,7 +51,7 @@ def door(tmp_path_factory):
         ways.replace_pins([PinRow(str(number), who, False, b"x" * 32) for number, who in enumerate(people)])
         for name in ("boss", "fired"):
             accounts.put(name, Role.INSTALLER, "still my password")
-        wish = BackupWish("1", databases=all_databases(), cost=CHEAP)
+        wish = BackupWish("1", cost=CHEAP)
         back_up(data, folder / "backup", WORDS, NOW, wish)
         ledger.withdraw("anna", NOW)
         erase_face(store, "anna")
@@ -92,7 +92,7 @@ def restored(door: Path, tmp_path: Path, damage) -> str:
     shutil.copytree(door / "door", data)
     for name, harm in damage:
         harm(data / name)
-    wish = RestoreWish(all_databases(), replace=True, revocable=revocable_tables())
+    wish = RestoreWish(replace=True)
     try:
         restore(door / "backup", data, WORDS, NOW, wish)
     except StoreError:
@@ -181,10 +181,10 @@ def test_commands_used_after_a_backup_that_knew_of_none_stay_used(tmp_path, harm
     data.mkdir()
     with closing(ResidentStore(data / "residents.db")) as store:
         store.put(Resident("anna", "Anna"), [])
-    back_up(data, tmp_path / "b", WORDS, NOW, BackupWish("1", databases=all_databases(), cost=CHEAP))
+    back_up(data, tmp_path / "b", WORDS, NOW, BackupWish("1", cost=CHEAP))
     with closing(SqliteLedger(data / LEDGER_FILE)) as commands:
         assert commands.claim("cmd-1", NOW)
-    wish = RestoreWish(all_databases(), replace=True, revocable=revocable_tables())
+    wish = RestoreWish(replace=True)
     if harm is not None:
         harm(data / LEDGER_FILE)
         with pytest.raises(StoreError, match=LEDGER_FILE):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from contextlib import closing
@@ -10,7 +9,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.aside import Aside, TooSlow, monotonic
-from edge.durable import write_whole
 from edge.errors import JournalUnavailable, StoreDamaged, StoreError
 from edge.events import Kind
 from edge.policy.desk import Register
@@ -18,6 +16,8 @@ from edge.policy.modes import Mode, ModeState
 from edge.policy.passes import pass_public_key
 from edge.policy.pin import PinBook, PinEntry
 from edge.store.credentials import PASS_KEY_FILE, CredentialStore
+from edge.store.key_source import keyring_of
+from edge.store.mode_rows import SHUTTING, is_mode_ours, read_mode, write_mode
 from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.sealer import kept_key
 from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.domain import Resident
+    from edge.store.keyring import Keyring
     from edge.store.residents import ResidentStore
 
 AGAIN_SECONDS = 5.0
@@ -203,29 +204,70 @@ class KnownResidents:
 
 
 class ModeFile:
-    """The mode that was commanded, kept on disk: a power cut must not end a lock-down. One thread."""
+    """The mode that was commanded, kept on disk: a power cut must not end a lock-down. One thread.
+
+    A mode that nobody shows to be written by this door unlocks nothing: of it, and of the journal, only a
+    lock-down is believed, or else `normal`. `news` is the data of a `health.edited` event, once.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._aside = Aside("mode")
+        self._keyring: Keyring | None = None
         self._owed: ModeState | None = None
+        self._is_unread = self._is_edited = False
         self._again_at = 0.0
+        self.news: dict[str, str] | None = None
 
     def load(self) -> ModeState | None:
         """Return what was commanded last, None for nothing.
 
-        What cannot be read is taken from the journal, which has every command; a lock-down must not end
-        because a file broke. If neither tells, the door goes by its usual mode, and says so.
+        What cannot be read or proven is taken from the journal, which has every command, as far as it shuts
+        the door; `retry` looks again. If neither tells, the door goes by its usual mode, and says so.
         """
         try:
-            return self._aside.ask(self._read)
+            state, is_ours = self._aside.ask(self._read)
         except FileNotFoundError:
-            return None
+            return self._told(None, self._shut_by(None))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            state = self._journaled()
-            found = "its usual one" if state is None else f"{state.mode}, as the journal says"
+            self._look_again(isinstance(error, OSError))
+            shut = self._shut_by(None)
+            found = "its usual one" if shut is None else f"{shut.mode}, as the journal says"
             logger.error("%s: the door's mode cannot be read (%s); it is %s", self._path, error, found)  # noqa: TRY400
+            return shut
+        if is_ours:
             return state
+        self._look_again(is_ours is None)
+        return self._told(state, self._shut_by(state))
+
+    def _look_again(self, is_wanted: bool) -> None:  # noqa: FBT001 - a plain answer
+        self._is_unread, self._again_at = is_wanted, monotonic() + AGAIN_SECONDS
+
+    def _told(self, said: ModeState | None, stands: ModeState | None) -> ModeState | None:
+        """Say what became of a mode that nobody shows to be ours, or that is gone."""
+        if self._is_unread:
+            logger.error("%s: nobody can tell yet who wrote the door's mode", self._path)
+        elif said is not None or (stands is not None and stands.mode is Mode.LOCKED_DOWN):
+            now = "usual" if stands is None else str(stands.mode)
+            logger.critical(
+                "%s: edited or taken away on the card, not by this door; the mode is %s", self._path, now
+            )
+            self._is_edited = True
+            self.news = {"state": "edited", "why": "mode", "mode": now}
+        return stands
+
+    def _shut_by(self, said: ModeState | None) -> ModeState | None:
+        """Return the mode that shuts the door most, of what the file says and of what the journal does."""
+        try:
+            journaled = self._aside.ask(self._journaled)
+        except OSError:
+            journaled = None
+        claims = [one for one in (said, journaled) if one is not None]
+        for mode in SHUTTING:
+            for claim in claims:
+                if claim.mode == mode:
+                    return claim
+        return None
 
     def _journaled(self) -> ModeState | None:
         try:
@@ -235,30 +277,63 @@ class ModeFile:
         except (StoreError, JournalUnavailable, ValueError, KeyError, TypeError):
             return None
 
-    def _read(self) -> ModeState:
-        return _state_of(json.loads(self._path.read_text(encoding="utf-8")))
+    def _read(self) -> tuple[ModeState, bool | None]:
+        """Return what the file says, and whether this door wrote it; None while nobody can tell."""
+        kept = read_mode(self._path)
+        state = _state_of(kept)
+        try:
+            return state, is_mode_ours(kept, self._keys())
+        except StoreError as error:
+            logger.error("%s: %s", self._path, error)  # noqa: TRY400 - one clear line
+            return state, None
+
+    def _keys(self) -> Keyring:
+        if self._keyring is None:
+            self._keyring = keyring_of(self._path.parent, is_patient=True)
+        return self._keyring
 
     def save(self, state: ModeState) -> None:
         """Keep `state`. On a disk that cannot be written to soon it is logged, and tried again by `retry`."""
+        self._is_unread = False
         until = state.until.isoformat() if state.until else None
         kept = {"mode": str(state.mode), "until": until, "by": state.by}
         try:
-            self._aside.ask(lambda: write_whole(self._path, json.dumps(kept).encode()))
-        except OSError as error:
+            self._aside.ask(lambda: write_mode(self._path, kept, self._keys()))
+        except (OSError, StoreError) as error:
             self._owed, self._again_at = state, monotonic() + AGAIN_SECONDS
             logger.error("%s: the door's mode would not survive a restart now: %s", self._path, error)  # noqa: TRY400
         else:
             self._owed = None
+            if self._is_edited:
+                self._is_edited, self.news = False, {"state": "ok", "why": "mode"}
 
-    def retry(self) -> None:
-        """Keep what could not be kept so far, once in a while; call it every second."""
-        if self._owed is not None and monotonic() >= self._again_at:
+    def retry(self) -> ModeState | None:
+        """Keep or read what could not be so far, once in a while; call it every second.
+
+        Returns the commanded mode when only now it could be read and proven.
+        """
+        if monotonic() < self._again_at:
+            return None
+        if self._owed is not None:
             self.save(self._owed)
+        return self._read_late() if self._is_unread else None
+
+    def _read_late(self) -> ModeState | None:
+        try:
+            state, is_ours = self._aside.ask(self._read)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self._look_again(isinstance(error, OSError) and not isinstance(error, FileNotFoundError))
+            return None
+        self._look_again(is_ours is None)
+        return state if is_ours else self._told(state, self._shut_by(state))
+
+    def close(self) -> None:
+        """Let go of the keys. Safe to call twice."""
+        if self._keyring is not None:
+            self._keyring.close()
 
 
 def _state_of(kept: Mapping[str, Any]) -> ModeState:
-    if not isinstance(kept, dict):
-        raise TypeError(f"a mode is an object, not {type(kept).__name__}")
     until = kept.get("until")
     by = str(kept["by"])
     return ModeState(Mode(kept["mode"]), datetime.fromisoformat(until) if until else None, by)

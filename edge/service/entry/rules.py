@@ -21,6 +21,7 @@ from edge.policy.trust import EPOCH, ClockGuard
 from edge.service.entry.clock_news import ClockNews
 from edge.service.entry.kept import Credentials, KnownResidents, ModeFile
 from edge.service.entry.lease import RosterLease
+from edge.store.mode_rows import MODE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +114,7 @@ class DoorRules:
         self._clock_news = ClockNews()
         self._signed_time: datetime | None = None
         self._is_clock_right = False
-        self._mode_file = ModeFile(data / "mode.json")
+        self._mode_file = ModeFile(data / MODE_FILE)
         kept = self._mode_file.load()
         if kept is not None:
             self.policy.modes.set(kept)
@@ -161,7 +162,7 @@ class DoorRules:
         """Look at the clock; return whether the mode holds the door unlocked now."""
         now = self._clock.now()
         self._look_at_clock(now)
-        self._mode_file.retry()
+        self._look_at_mode()
         news = self._lease.look() if self._lease is not None else None
         if news is not None:
             self._note(Kind.HEALTH_ROSTER, news)
@@ -188,8 +189,9 @@ class DoorRules:
                 self.policy.note_contact(draft.kind is Kind.DOOR_FAULT_CLEARED)
 
     def close(self) -> None:
-        """Close the credential file. Safe to call twice."""
+        """Close the files. Safe to call twice."""
         self.credentials.close()
+        self._mode_file.close()
 
     def _leased(self, store: ResidentStore) -> RosterLease | None:
         section = self._settings.mqtt
@@ -201,6 +203,14 @@ class DoorRules:
     def _of_the_start(self, book: RuleBook) -> tuple[object, ...]:
         usual = book.usual_modes.get(self._settings.door.id, UsualMode())
         return book.calendar, usual, book.passback, book.lockout
+
+    def _look_at_mode(self) -> None:
+        late = self._mode_file.retry()
+        if late is not None:
+            self.policy.modes.set(late)
+        if self._is_begun and self._mode_file.news is not None:
+            news, self._mode_file.news = self._mode_file.news, None
+            self._note(Kind.HEALTH_EDITED, dict(news))
 
     def _look_at_clock(self, now: datetime) -> None:
         self._time.checkpoint()

@@ -6,8 +6,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from edge import __version__
-from edge.store.backup import DATABASES, BackupWish, back_up
-from edge.web.accounts import ACCOUNTS, ACCOUNTS_FILE
+from edge.store.backup import BackupWish, back_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +28,7 @@ def backup_maker(data: Path, clock: Clock) -> Callable[[str], Path]:
         for left in data.glob(LEFTOVERS):
             left.unlink(missing_ok=True)
         file = data / f".panel-backup-{secrets.token_hex(4)}.fgb"
-        wish = BackupWish(__version__, databases={**DATABASES, ACCOUNTS_FILE: ACCOUNTS})
-        back_up(data, file, passphrase, clock.now(), wish)
+        back_up(data, file, passphrase, clock.now(), BackupWish(__version__))
         return file
 
     return make

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from edge import __version__
 from edge.consent.notice import Operator
-from edge.domain import FIRST_LOOK_SHARE
+from edge.domain import FIRST_LOOK_SHARE, EventDraft
 from edge.enrol.session import GuidedSession, judged_by_turns
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
 from edge.enrol.ways_in import WaysIn
 from edge.errors import EnrolmentRefused, ModelMissing
+from edge.events import Kind
 from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.load import LivenessWish, load_liveness
 from edge.faces.manifest import load_manifest
@@ -24,10 +25,11 @@ from edge.panel.sight import FaceOverlay
 from edge.panel.studio import EnrolmentRunner
 from edge.service.recognition.recogniser import ErrorRate, build_matcher, threshold_rule
 from edge.service.recognition.roster import permitted_rows
+from edge.store.account_rows import ACCOUNTS_FILE
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
-from edge.web.accounts import ACCOUNTS_FILE, Accounts
+from edge.web.accounts import Accounts
 from edge.web.tls import signing_key
 from edge.words import Message, message
 
@@ -102,7 +104,7 @@ def open_desk(
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = stack.enter_context(closing(ResidentStore(data / RESIDENTS_FILE)))
     consents = stack.enter_context(closing(ConsentLedger(data / CONSENTS_FILE)))
-    accounts = stack.enter_context(closing(Accounts(data / ACCOUNTS_FILE)))
+    accounts = stack.enter_context(closing(Accounts(data / ACCOUNTS_FILE, _edited_accounts(around))))
     words = stack.enter_context(closing(GateWords(data / ACCOUNTS_FILE)))
     ways = stack.enter_context(closing(WaysIn(data, wish.pass_issued)))
     eyes = BLIND if models is None else _eyes(wish, models, store, consents)
@@ -124,6 +126,17 @@ def open_desk(
         ways=ways,
         sight=None if models is None else FaceOverlay(models.detector, around.clock, wish.limits),
     )
+
+
+def _edited_accounts(around: PanelContext) -> Callable[[tuple[str, ...]], object]:
+    """Return what writes down whose accounts somebody else edited, and when that is over."""
+
+    def report(names: tuple[str, ...]) -> object:
+        told = {"state": "edited", "edited": ", ".join(names)[:200]} if names else {"state": "ok"}
+        draft = EventDraft.now(around.clock, Kind.HEALTH_EDITED, {**told, "why": "accounts"})
+        return around.events.record(draft)
+
+    return report
 
 
 def liveness_maker(
