@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from edge.domain import RosterChange, RosterState
 from edge.errors import ConfigError, SyncError
 from edge.store.roster import digest_of_lines
-from edge.wire.records import FACES, parse_record, without_faces
+from edge.wire.records import FACES, WAYS_ENDED, parse_record, plain_record
 from edge.wire.roster import (
     CONFIRMED,
     DELTA,
@@ -113,7 +113,7 @@ class RosterLog:
             one_at_a_time(connection, ROSTER_LOG)
             before = None if approve is None else _whole(connection)[0]
             texts = _texts(connection, [*(fields["id"] for fields in given), *removals])
-            puts = [_with_faces(fields, texts) for fields in given]
+            puts = [_with_kept(fields, texts) for fields in given]
             rev = self._write(connection, puts, removals, texts)
             if approve is not None:
                 approve(before, _whole(connection))
@@ -290,7 +290,7 @@ def _lines(connection: Connection) -> list[tuple[str, int, str, str]]:
     query = sa.select(ROSTER.c.id, ROSTER.c.rev, ROSTER.c.text)
     found = []
     for identity, rev, text in connection.execute(query):
-        whole, plain = _sha256(text), without_faces(text)
+        whole, plain = _sha256(text), plain_record(text)
         found.append((identity, rev, whole, whole if plain is text else _sha256(plain)))
     return found
 
@@ -325,12 +325,17 @@ def _texts(connection: Connection, ids: list[str]) -> dict[str, str]:
     return found
 
 
-def _with_faces(fields: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    """Return a record with the certificates that it has: a list of people says nothing of faces."""
-    old = texts.get(fields["id"])
-    faces = None if old is None else json.loads(old).get(FACES)
-    plain = {name: value for name, value in fields.items() if name != FACES}
-    return plain if faces is None else plain | {FACES: faces}
+def _with_kept(fields: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return a record with the certificates that it has: a list of people says nothing of faces.
+
+    Nor of PINs and cards: the number of the order that ended them never falls.
+    """
+    text = texts.get(fields["id"])
+    old = {} if text is None else json.loads(text)
+    kept = {FACES: old.get(FACES)}
+    kept[WAYS_ENDED] = max(old.get(WAYS_ENDED, 0), fields.get(WAYS_ENDED, 0)) or None
+    plain = {name: value for name, value in fields.items() if name not in kept}
+    return plain | {name: value for name, value in kept.items() if value is not None}
 
 
 def _each(ids: list[str]) -> list[dict[str, str]]:
@@ -354,7 +359,7 @@ def _require_room(connection: Connection) -> None:
 def _change(rev: int, identity: str, text: str | None, *, reads_faces: bool) -> RosterChange:
     if text is None:
         return RosterChange(rev, identity)
-    text = text if reads_faces else without_faces(text)
+    text = text if reads_faces else plain_record(text)
     return RosterChange(rev, identity, parse_record(json.loads(text))[0], text)
 
 

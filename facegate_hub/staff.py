@@ -8,7 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,11 @@ from edge.errors import ConfigError, SyncError
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from edge.wire.names import HUB
+from edge.wire.records import WAYS_ENDED
 from edge.wire.shapes import printable
 from facegate_hub.configuration import Configurations
 from facegate_hub.database import put, reading
+from facegate_hub.door_view import DoorView, HubView, door_view
 from facegate_hub.faces import SharedFaces
 from facegate_hub.inbox import Inbox, InboxKind
 from facegate_hub.orders import POLL_SECONDS, REFUSED, WAITING, Orders
@@ -47,44 +49,8 @@ if TYPE_CHECKING:
     from facegate_hub.signer.audit import Record
     from facegate_hub.signer.client import SignerClient
 
-HUB_SILENT_SECONDS = 30.0
-"""A hub writes every 5 s that it lives."""
-PROBLEM_SECONDS = 3600.0
-"""How long what a door did wrong is shown when it does it no more."""
 FEW = 10
 """Removals that need no second word; beyond it, and beyond half of the roster, they do."""
-
-
-@dataclass(frozen=True, slots=True)
-class DoorView:
-    """A door as the hub knows it; None where it was never heard.
-
-    `availability` is `online` or `offline`, `behind` counts roster revisions the door lacks,
-    `seen_at` is UTC in ISO form, `problem` the last thing it said that made no sense. `name` and `place`
-    are for people; `state` is its last word on `state` (docs/mqtt.md), as JSON values.
-    """
-
-    id: str
-    availability: str | None
-    behind: int
-    seen_at: str | None
-    problem: str | None
-    name: str = ""
-    place: str = ""
-    state: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class HubView:
-    """The running hub: seconds since it last said that it lives, and what its own connection lacks."""
-
-    age_seconds: float
-    problem: str | None
-
-    @property
-    def is_serving(self) -> bool:
-        """Say whether what is shown of the doors can be believed to be so now."""
-        return self.age_seconds < HUB_SILENT_SECONDS and self.problem is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +137,7 @@ class Staff:
         with reading(self._engine) as connection:
             rows = connection.execute(sa.select(DEVICES.c.state, *(DEVICES.c[name] for name in names))).all()
             called = {row.id: row for row in connection.execute(sa.select(DOORS))}
-        heard = [_door_view(row, state, time.time()) for row in rows]
+        heard = [door_view(row, state, time.time()) for row in rows]
         missing = set(self._site.doors()) - {door.id for door in heard}
         never = [DoorView(name, None, state.rev, None, None) for name in missing]
         doors = [
@@ -432,6 +398,18 @@ class Staff:
             raise SyncError(f"not in the roster: {', '.join(missing[:10])}; nobody was removed")
         return self._change({"what": "remove", "ids": gone[:1000]}, (), gone)
 
+    def end_ways(self, person: str) -> int:
+        """Have every door take back the PINs and cards that somebody has by now; return the revision.
+
+        A lost card, a PIN that was told on: what a door gives after it has heard of this counts. Faces stay.
+        """
+        known = self.people.one(person)
+        if known is None:
+            raise SyncError(f"not in the roster: {person}")
+        number = max(int(time.time()), known.record.get(WAYS_ENDED, 0) + 1)
+        record = {**known.record, WAYS_ENDED: number}
+        return self._change({"what": "ways-ended", "ids": [person]}, [record], ())
+
     def decide_faces(self, people: Sequence[str], *, lists: bool) -> list[str]:
         """Let faces that wait go to the doors their consents name, or keep them; return whose waited."""
         about = {"what": "faces", "lists": lists, "people": list(people)[:1000]}
@@ -463,16 +441,3 @@ class Staff:
     def roster(self) -> RosterState:
         """Return revision, digest and number of people."""
         return self._roster.state()
-
-
-def _door_view(row: Any, state: RosterState, now: float) -> DoorView:
-    """Return a door as it is shown; what it says about itself steers no terminal."""
-    is_foreign = (row.epoch or 0) > state.epoch  # what it has is of a database that was lost since
-    behind = state.rev if is_foreign else max(0, state.rev - (row.rev or 0))
-    is_old = row.problem_at is not None and row.problem_at < now - PROBLEM_SECONDS
-    allowed = None if row.unproven is None else f"events taken without proof: {printable(row.unproven)}"
-    problem = allowed if row.problem is None or is_old else printable(row.problem)
-    if row.shut_out is not None:
-        problem = f"shut out: {printable(row.shut_out)}"
-    said = json.loads(row.state) if row.state else {}  # checked when it came: an object
-    return DoorView(row.id, row.avail, behind, row.seen_at, problem, state=said)

@@ -114,6 +114,8 @@ def parse_rules(
         rules = _Rules.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{source}: {error}{odd_sign_in(text)}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{source}: nested too deep for rules") from error
     except ValidationError as error:
         raise _refusal(source, [_mistake(item) for item in error.errors()]) from error
     return _Builder(rules, time_zone, forgiven).build(source)

@@ -24,6 +24,7 @@ from edge.store.way_rows import (
 )
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable
     from pathlib import Path
 
@@ -164,9 +165,20 @@ class CredentialStore:
     def remove(self, resident_id: str) -> int:
         """Remove every PIN and card of a resident; return how many there were."""
         with self._file.writing() as connection:
-            pins = connection.execute("DELETE FROM pins WHERE resident_id = ?", (resident_id,))
-            cards = connection.execute("DELETE FROM sealed_cards WHERE resident_id = ?", (resident_id,))
-            return pins.rowcount + cards.rowcount
+            return _removed(connection, resident_id)
+
+    def end_ways(self, resident_id: str, number: int) -> int | None:
+        """Take every PIN and card of a resident back, as the property's order of this number says.
+
+        Return how many there were, None when this order or a later one was carried out before: what was
+        given since stays.
+        """
+        with self._file.writing() as connection:
+            sql = "SELECT 1 FROM ended_ways WHERE resident_id = ? AND number >= ?"
+            if connection.execute(sql, (resident_id, number)).fetchone():
+                return None
+            connection.execute("INSERT OR REPLACE INTO ended_ways VALUES (?, ?)", (resident_id, number))
+            return _removed(connection, resident_id)
 
     def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
         """Count one use of a pass durably; return its number (1, 2, ...), or None when none is left.
@@ -228,6 +240,12 @@ class CredentialStore:
         """Close the files. Safe to call twice."""
         self._ways.close()
         self._file.close()
+
+
+def _removed(connection: sqlite3.Connection, resident_id: str) -> int:
+    pins = connection.execute("DELETE FROM pins WHERE resident_id = ?", (resident_id,))
+    cards = connection.execute("DELETE FROM sealed_cards WHERE resident_id = ?", (resident_id,))
+    return pins.rowcount + cards.rowcount
 
 
 def _secret_of(path: Path) -> bytes:

@@ -12,7 +12,7 @@ from edge.domain import RosterState
 from edge.errors import RosterDrift, StoreError
 from edge.store.resident_rows import RECORD, RESIDENT_COLUMNS, opened_text, resident_row, sealed_text
 from edge.store.vectors import checked_resident
-from edge.wire.records import FACES
+from edge.wire.records import FACES, ways_ended
 
 if TYPE_CHECKING:
     import sqlite3
@@ -119,6 +119,15 @@ class SqliteRoster:
             return ()
         record = json.loads(opened_text(self._store.sealer, RECORD, resident_id, rows[0][0]))
         return tuple(record.get(FACES, ()))
+
+    def ways_ended(self) -> dict[str, int]:
+        """Return whose PINs and cards the property has ended, each with the number of its last order."""
+        found: dict[str, int] = {}
+        for identity, sealed in self._store.query("SELECT id, text FROM roster"):
+            with suppress(StoreError):
+                if number := ways_ended(opened_text(self._store.sealer, RECORD, identity, sealed)):
+                    found[identity] = number
+        return found
 
     def _apply(self, connection: sqlite3.Connection, change: RosterChange, version: int) -> None:
         if change.resident is None:

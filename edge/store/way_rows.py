@@ -69,6 +69,8 @@ CREDENTIALS = Schema(
             "ALTER TABLE pins ADD COLUMN bound BLOB",
             "ALTER TABLE sealed_cards ADD COLUMN bound BLOB",
         ),
+        # Whose PINs and cards the property has ended, and which of its orders was the last carried out here.
+        ("CREATE TABLE ended_ways (resident_id TEXT PRIMARY KEY, number INTEGER NOT NULL)",),
     ),
 )
 

@@ -10,14 +10,16 @@ from edge.domain import Resident
 from edge.errors import SyncError
 from edge.wire.compound import Listing, Maybe, Table
 from edge.wire.faces.certificate import CERTIFICATE
-from edge.wire.shapes import Flag, Text, Time, require
+from edge.wire.shapes import Flag, Text, Time, Whole, require
 
 MAX_RECORD_BYTES = 8 * 1024
 MOST_LEVELS = 32
 MOST_FACES = 2
 """Certificates in a record: while a site changes its model, a face of each."""
 FACES = "faces"
-"""The field that doors of an older version do not know, and what a door that reads it says so with."""
+"""A field that doors of an older version do not know, and what a door that reads both says so with."""
+WAYS_ENDED = "ways_ended"
+"""The other field: a number that grows when somebody's PINs and cards are taken back everywhere."""
 
 RECORD = Table(
     {
@@ -28,10 +30,19 @@ RECORD = Table(
         "valid_until": Maybe(Time()),
         "extended_unlock": Flag("needs more time at the door"),
         "consent_id": Maybe(Text(128)),
+        WAYS_ENDED: Whole(about="grows: a door then takes back the PINs and cards it knows; as `faces`"),
         FACES: Listing(CERTIFICATE, MOST_FACES, 1, about="only for doors that say they read it"),
     },
     optional=frozenset(
-        {"access_levels", "valid_from", "valid_until", "extended_unlock", "consent_id", FACES}
+        {
+            "access_levels",
+            "valid_from",
+            "valid_until",
+            "extended_unlock",
+            "consent_id",
+            WAYS_ENDED,
+            FACES,
+        }
     ),
     about=f"one person; at most {MAX_RECORD_BYTES} bytes; templates are not among the fields",
 )
@@ -43,12 +54,24 @@ def canonical_record(fields: dict[str, Any]) -> str:
 
 
 def without_faces(text: str) -> str:
-    """Return a canonical record as doors know it that do not read certificates of faces."""
-    if f'"{FACES}":' not in text:
+    """Return a canonical record without its certificates of faces."""
+    return _without(text, (FACES,))
+
+
+def plain_record(text: str) -> str:
+    """Return a canonical record as doors of an older version know it."""
+    return _without(text, (FACES, WAYS_ENDED))
+
+
+def ways_ended(text: str) -> int:
+    """Return when a canonical record last ended PINs and cards; 0: never."""
+    return int(json.loads(text).get(WAYS_ENDED, 0)) if f'"{WAYS_ENDED}":' in text else 0
+
+
+def _without(text: str, names: tuple[str, ...]) -> str:
+    if not any(f'"{name}":' in text for name in names):
         return text
-    fields = json.loads(text)
-    fields.pop(FACES, None)
-    return canonical_record(fields)
+    return canonical_record({name: value for name, value in json.loads(text).items() if name not in names})
 
 
 def parse_record(fields: Any) -> tuple[Resident, str]:

@@ -349,6 +349,20 @@ def remove(place: tuple[Path, str], ids: tuple[str, ...]) -> None:
         click.echo(f"the roster is at revision {desk.remove(ids)}")
 
 
+@roster.command(name="end-ways")
+@click.argument("person")
+@click.pass_obj
+def end_ways(place: tuple[Path, str], person: str) -> None:
+    """Have every door take back the PINs and cards PERSON has by now: a lost card, a PIN that was told on.
+
+    Faces stay. A new PIN or card is given at a door that has heard of it (`facegate hub doors`).
+
+    Example: facegate hub roster end-ways anna-17
+    """
+    with closing(Staff(*place)) as desk:
+        click.echo(f"the roster is at revision {desk.end_ways(person)}")
+
+
 @roster.command()
 @click.pass_obj
 def status(place: tuple[Path, str]) -> None:

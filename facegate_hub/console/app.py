@@ -20,6 +20,7 @@ from facegate_hub.console.views_alarms import AlarmPages
 from facegate_hub.console.views_doors import DoorPages
 from facegate_hub.console.views_entries import EntryPages
 from facegate_hub.console.views_roster import RosterPages
+from facegate_hub.console.views_rules import RulesPages
 from facegate_hub.web.application import PageRow, make_application
 from facegate_hub.web.asking import ANYBODY, Who
 from facegate_hub.web.office import WebOffice
@@ -84,6 +85,7 @@ DOOR_MENU: tuple[tuple[str, str, Right], ...] = (
     ("/alarms", "menu.alarms", Right.DOORS),
     ("/entries", "menu.entries", Right.DOORS),
     ("/access", "menu.access", Right.PEOPLE),
+    ("/rules", "menu.rules", Right.PEOPLE),
 )
 
 
@@ -100,7 +102,7 @@ def make_console(book: Book, terms: Terms, url: str, doors: DoorsDesk | None = N
 def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
     """Return the pages of doors, alarms, entries and who may enter."""
     doors, alarms, entries = DoorPages(desk), AlarmPages(desk), EntryPages(desk)
-    roster = RosterPages(desk)
+    roster, rules = RosterPages(desk), RulesPages(desk)
     seen, people = _with(Right.DOORS), _with(Right.PEOPLE)
     return (
         ("/doors", GET, seen, doors.doors),
@@ -113,6 +115,9 @@ def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
         ("/access", GET, people, roster.people),
         ("/access", POST, people, roster.save),
         ("/access/load", POST, people, roster.load),
+        ("/rules", GET, people, rules.form),
+        ("/rules", POST, people, rules.attempt),
         ("/access/{person:path}/remove", POST, people, roster.remove),
+        ("/access/{person:path}/ways", POST, people, roster.end_ways),
         ("/access/{person:path}", GET, people, roster.person),
     )

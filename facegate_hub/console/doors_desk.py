@@ -30,7 +30,7 @@ class DoorsDesk:
     """
 
     def __init__(self, folder: Path, url: str) -> None:
-        self._folder = folder
+        self.folder = folder
         self._url = url
         self._lock = threading.Lock()
         self._tokens: OrderedDict[str, str] = OrderedDict()
@@ -74,7 +74,7 @@ class DoorsDesk:
             token = self._tokens.get(session)
         if token is None:
             raise CommunityRefused(message("community.refused.who_acts"))
-        staff = Staff(self._folder, self._url, signer=self.looking.signer.speaking_for(token))
+        staff = Staff(self.folder, self._url, signer=self.looking.signer.speaking_for(token))
         try:
             yield staff
         finally:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from facegate_hub.console.doors_desk import DoorsDesk
+    from facegate_hub.door_view import DoorView
     from facegate_hub.signer.client import Known
-    from facegate_hub.staff import DoorView
     from facegate_hub.web.asking import PageAsk
 
 ACTS = (

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from facegate_hub.console.doors_desk import DoorsDesk
+    from facegate_hub.door_view import DoorView
     from facegate_hub.people import RosterPerson
     from facegate_hub.web.asking import PageAsk
 
@@ -54,6 +55,7 @@ class RosterPages:
             faces=self._desk.looking.faces.found(person=found.id),
             since=_day(ask, found.record.get("valid_from"), 0),
             until=_day(ask, found.record.get("valid_until"), 1),
+            unheard=self._unheard(found),
             actor=self._desk.known(ask.token),
         )
 
@@ -83,6 +85,17 @@ class RosterPages:
         except SyncError as error:
             return told(ask, ask.say("failed"), str(error), status=409)
         return ask.to(f"/access/{quote(identity)}")  # a flat's number may hold a # or a ?
+
+    def end_ways(self, ask: PageAsk) -> Response:
+        """Take back a lost card or a PIN that was told on: all of this person's, at every door."""
+        found = self._person(ask)
+        try:
+            with self._desk.acting(ask.token) as staff:
+                staff.end_ways(found.id)
+        except SyncError as error:
+            return told(ask, ask.say("failed"), str(error), status=409)
+        changed = self._person(ask)
+        return ask.page("ways_ended.html", person=changed, unheard=self._unheard(changed))
 
     def remove(self, ask: PageAsk) -> Response:
         """Let somebody move out: every door erases their face. Their number is typed once more."""
@@ -122,6 +135,11 @@ class RosterPages:
             text=text.decode("utf-8-sig"),
             actor=self._desk.known(ask.token),
         )
+
+    def _unheard(self, person: RosterPerson) -> list[DoorView]:
+        """Return the doors that have not heard of the last change of somebody."""
+        last = self._desk.looking.roster().rev
+        return [door for door in self._desk.looking.doors() if last - door.behind < person.rev]
 
     def _require_meant(self, ask: PageAsk, records: list[dict[str, Any]]) -> None:
         """Refuse a slip in an access level, which would leave somebody at the gate, unless it is meant."""

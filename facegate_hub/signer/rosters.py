@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from edge.domain import RosterState
 from edge.store.roster import digest_of_lines
-from edge.wire.records import without_faces
+from edge.wire.records import plain_record, without_faces
 from facegate_hub.database import put, reading
 from facegate_hub.signer.rights import NotPermitted
 from facegate_hub.signer.tables import ROSTERS, RULES
@@ -129,7 +129,7 @@ def _with_faces(
         if wholes.get(name, (0, ""))[1] != _sha256(old) or without_faces(old) != without_faces(new):
             raise NotPermitted(f"{name}: {FACES_ONLY}")
         wholes[name] = (before.rev + number, _sha256(new))
-        plains[name] = (before.rev + number, _sha256(without_faces(new)))
+        plains[name] = (before.rev + number, _sha256(plain_record(new)))
     rev = before.rev + len(records)
     return [
         _state(before.epoch, rev, [(name, *line) for name, line in one.items()]) for one in (wholes, plains)

@@ -8,13 +8,18 @@ import json
 import threading
 import time
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 
+from edge.domain import EventDraft
 from edge.site.provision import Site
+from edge.store.chain import Link, Stamp, forge
+from edge.store.ids import uuid7
 from facegate_hub.community.book import Doer
 from facegate_hub.community.devices import Devices
 from facegate_hub.console.app import COOKIE, make_console
@@ -347,3 +352,99 @@ def test_the_desk_without_a_name_at_the_signer_changes_nobody(gate):
     ):
         assert desk.client.post(path, data={"csrf": csrf, **fields}).status_code == 422
     assert gate.desk.looking.people.one("p-1").record["name"] == "Anna"
+
+
+def test_a_lost_card_is_taken_back_and_who_has_not_heard_is_named(gate):
+    """By the roster that doors follow, in the actor's name; a list read later brings nothing back."""
+    gate.desk.looking.import_people([{"id": "p-1", "name": "Anna"}])
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    desk.get("/access/p-1")
+    desk.send("/access/p-1/ways")
+    assert "These doors have not heard" in desk.page
+    assert "offline: follows when it is back" in desk.page
+    first = gate.desk.looking.people.one("p-1").record["ways_ended"]
+    gate.desk.looking.import_people([{"id": "p-1", "name": "Anne"}])
+    assert gate.desk.looking.people.one("p-1").record["ways_ended"] == first
+    desk.get("/access/p-1")
+    desk.send("/access/p-1/ways")
+    assert gate.desk.looking.people.one("p-1").record["ways_ended"] > first
+    told = gate.desk.looking.signer.audit(50)[0]
+    assert sum("mei" in str(one) and "ways-ended" in str(one) for one in told) == 2
+    state = gate.desk.looking.roster()
+    with gate.engine.begin() as connection:
+        for door in ("front", "back"):
+            put(connection, DEVICES, {"id": door, "epoch": state.epoch, "rev": state.rev})
+    desk.get("/access/p-1")
+    assert "All doors have heard" in desk.page
+
+
+def test_a_guard_s_session_takes_no_card_back(gate):
+    """Nor does somebody who has not said who they are."""
+    gate.desk.looking.import_people([{"id": "p-1", "name": "Anna"}])
+    gate.principal("gao")
+    desk = entered(gate, "dora", "gao")
+    desk.get("/access/p-1")
+    desk.send("/access/p-1/ways")
+    assert desk.status == 409
+    assert "ways_ended" not in gate.desk.looking.people.one("p-1").record
+
+
+HOLIDAY = """
+[schedules.day]
+daily = ["00:00-24:00"]
+holiday = []
+[special_days]
+{day} = "holiday"
+[levels.resident]
+schedule = "day"
+[levels.pool]
+schedule = "always"
+"""
+
+
+def passed(gate, days_ago):
+    """Let Anna have come in at noon, some days ago; return the day."""
+    noon = datetime.now(ZoneInfo("Asia/Shanghai")).replace(hour=12, minute=0) - timedelta(days=days_ago)
+    at = noon.astimezone(UTC)
+    draft = EventDraft("access.granted", at, 1.0, "anna", "granted", {"method": "card"})
+    row = forge(draft, uuid7(at), Stamp(uuid7(at), "boot", "synced", "front"), Link())
+    EventSink(gate.engine).store("front", pack([row.envelope]))
+    return noon.date()
+
+
+def test_rules_are_tried_on_past_entries_before_they_act(gate):
+    """A holiday that is forgotten leaves people outside; here it is seen first, and nothing is changed."""
+    passed(gate, 5)
+    day = passed(gate, 3)
+    gate.desk.looking.import_people([{"id": "anna", "name": "Anna"}])
+    before = gate.desk.looking.roster()
+    desk = gate.logged_in("dora")
+    desk.get("/rules?person=anna")
+    assert 'value="resident"' in desk.page
+    desk.send("/rules", rules="[levels.resident]\ndoors = 3")
+    assert desk.status == 422
+    assert "mistakes" in desk.page
+    desk.send("/rules", rules=HOLIDAY.format(day=day))
+    assert "<b>1</b>of 2 openings would have been refused" in desk.page
+    assert f"{day} 12:00" in desk.page
+    desk.send("/rules", rules=HOLIDAY.format(day=day), levels="pool")
+    assert "Nothing would have gone otherwise in 7 days" in desk.page
+    assert gate.desk.looking.roster() == before
+
+
+def test_a_copy_of_the_doors_rules_begins_the_form(gate):
+    """Where whoever looks after the doors put one; nobody types rules by heart."""
+    (gate.folder / "hub").mkdir(exist_ok=True)
+    (gate.folder / "hub" / "rules.toml").write_text('[levels.resident]\nschedule = "always"\n')
+    assert "[levels.resident]" in gate.logged_in("dora").get("/rules").text
+
+
+def test_rules_that_are_a_bomb_are_an_answer_not_a_fault(gate):
+    """Nested beyond reason, of bytes that are no text, with days that are none."""
+    desk = gate.logged_in("dora")
+    for text in ("a=" + "[" * 20_000, "x" * 60_000, "\x00", 'time_zone = "../../etc/passwd"'):
+        desk.get("/rules")
+        desk.send("/rules", rules=text, days="9" * 30)
+        assert desk.status == 422, text[:10]
+    assert gate.logged_in("technician-1").get("/rules").status_code == 403

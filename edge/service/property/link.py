@@ -16,6 +16,7 @@ from edge.broker.settings import Ack, BrokerSettings, Tls
 from edge.domain import EventDraft
 from edge.errors import ConfigError, FacegateError
 from edge.events import Kind
+from edge.service.property.ended_ways import EndingRoster
 from edge.site.lives import door_until
 from edge.site.provision import load_trusted_keys
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
@@ -188,7 +189,10 @@ class PropertyLink:
             self._door.events.record(EventDraft.now(self._door.clock, Kind.HEALTH_SYNC, data))
 
     def _follower(self, keys: TrustedKeys) -> RosterFollower:
-        return RosterFollower(self._settings, keys, self._roster, self._door.events.record, self._door.clock)
+        door = self._door
+        roster = EndingRoster(self._roster, door.data, door.events.record, door.clock)
+        roster.look_again()
+        return RosterFollower(self._settings, keys, roster, door.events.record, door.clock)
 
     def _wishes(self, keys: TrustedKeys, keeper: Keeper) -> ConfigurationFollower:
         return ConfigurationFollower(self._settings, keys, keeper, self._door.events.record, self._door.clock)

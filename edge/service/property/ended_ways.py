@@ -1,0 +1,86 @@
+"""A roster that takes PINs and cards back before the door says that it has heard of it."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from edge.domain import EventDraft
+from edge.errors import StoreError
+from edge.events import Kind
+from edge.store.credentials import CredentialStore
+from edge.store.way_rows import CREDENTIALS_FILE
+from edge.wire.records import ways_ended
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from edge.domain import RosterChange, RosterState
+    from edge.ports import Clock
+    from edge.store.roster import SqliteRoster
+
+logger = logging.getLogger(__name__)
+
+
+class EndingRoster:
+    """The roster of a door, with its PINs and cards. Implements `ports.Roster`; any thread.
+
+    PINs and cards are known at the door alone; what travels is that all of somebody's are over. They go
+    first: while the file of credentials cannot be used the change counts as not heard, and is asked for
+    again. What is given afterwards is not touched by the same order.
+    """
+
+    def __init__(
+        self,
+        roster: SqliteRoster,
+        data: Path,
+        record: Callable[[EventDraft], object],
+        clock: Clock,
+    ) -> None:
+        self._roster = roster
+        self._path = data / CREDENTIALS_FILE
+        self._record = record
+        self._clock = clock
+
+    def look_again(self) -> None:
+        """Carry out what a restored copy of the credentials does not know of. Logs what cannot be done."""
+        try:
+            self._end(self._roster.ways_ended())
+        except StoreError as error:
+            logger.error("PINs and cards that the property ended were not looked at: %s", error)  # noqa: TRY400 - one clear line
+
+    def state(self) -> RosterState:
+        """Return how far it is."""
+        return self._roster.state()
+
+    def apply(self, changes: Sequence[RosterChange], target: RosterState) -> None:
+        """Make these changes and reach `target`, or raise `RosterDrift`."""
+        self._end(_ended(changes))
+        self._roster.apply(changes, target)
+
+    def replace(self, records: Sequence[RosterChange], target: RosterState) -> None:
+        """Have exactly these records and be at `target`, or raise `RosterDrift`."""
+        self._end(_ended(records))
+        self._roster.replace(records, target)
+
+    def confirm(self, at: datetime) -> None:
+        """Remember when the property last said that we are up to date."""
+        self._roster.confirm(at)
+
+    def _end(self, orders: Mapping[str, int]) -> None:
+        if not orders:
+            return
+        with closing(CredentialStore(self._path)) as store:
+            for resident_id, number in orders.items():
+                count = store.end_ways(resident_id, number)
+                if count is not None:
+                    data = {"state": "property", "count": count}
+                    kind = Kind.CREDENTIAL_REMOVED
+                    self._record(EventDraft.now(self._clock, kind, data, resident_id=resident_id))
+
+
+def _ended(changes: Sequence[RosterChange]) -> dict[str, int]:
+    return {one.id: number for one in changes if (number := ways_ended(one.text or "{}"))}

@@ -1,0 +1,101 @@
+"""A lost card is taken back wherever the property's word arrives, and what is given afterwards stays."""
+
+from contextlib import closing
+
+import pytest
+
+from edge.domain import RosterChange, RosterState
+from edge.enrol.ways_in import WaysIn
+from edge.errors import RosterDrift
+from edge.service.property.ended_ways import EndingRoster
+from edge.store.residents import RESIDENTS_FILE, ResidentStore
+from edge.store.roster import SqliteRoster, roster_digest
+from edge.wire.records import parse_record
+from tests.sync.hubside import ManualClock, MemoryJournal
+
+
+class Door:
+    """A door's people and ways in, following a roster."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.store = ResidentStore(folder / RESIDENTS_FILE)
+        self.journal = MemoryJournal()
+        self.roster = EndingRoster(SqliteRoster(self.store), folder, self.journal.append, ManualClock())
+        self.records = {}
+
+    def hear(self, identity, rev, **fields):
+        resident, text = parse_record({"id": identity, "name": identity, **fields})
+        self.records[identity] = (identity, rev, text)
+        target = RosterState(1, rev, roster_digest(self.records.values()), len(self.records))
+        self.roster.apply([RosterChange(rev, identity, resident, text)], target)
+
+    def give(self, identity, card):
+        with WaysIn.of(self.folder) as ways:
+            ways.give_card(card, identity)
+            ways.set_pin(identity, "1203" if identity == "anna" else "1204")
+
+    def held(self):
+        with WaysIn.of(self.folder) as ways:
+            return sorted(ways.cards().values()) + sorted(row.resident_id for row in ways.pin_rows())
+
+    def told(self):
+        return [
+            (draft.resident_id, draft.data["count"])
+            for draft in self.journal.drafts
+            if draft.kind == "credential.removed"
+        ]
+
+
+@pytest.fixture
+def door(tmp_path):
+    door = Door(tmp_path)
+    with closing(door.store):
+        yield door
+
+
+def test_what_somebody_has_is_taken_back_and_what_they_get_afterwards_stays(door):
+    """Nobody else's; and however often the same word comes."""
+    door.hear("anna", 1)
+    door.hear("otto", 2)
+    door.give("anna", "w26:17:1")
+    door.give("otto", "w26:17:2")
+    door.hear("anna", 3, ways_ended=1_800_000_000)
+    assert door.held() == ["otto", "otto"]
+    assert door.told() == [("anna", 2)]
+    door.give("anna", "w26:17:3")
+    door.hear("anna", 4, ways_ended=1_800_000_000, access_levels=["pool"])
+    assert door.held() == ["anna", "otto", "anna", "otto"]
+    door.hear("anna", 5, ways_ended=1_800_000_001)
+    assert door.held() == ["otto", "otto"]
+
+
+def test_a_change_that_does_not_arrive_is_carried_out_all_the_same(door):
+    """A card that is taken back too early is given again; one that is kept too long lets somebody in."""
+    door.hear("anna", 1)
+    door.give("anna", "w26:17:1")
+    resident, text = parse_record({"id": "anna", "name": "anna", "ways_ended": 7})
+    with pytest.raises(RosterDrift):
+        door.roster.apply([RosterChange(2, "anna", resident, text)], RosterState(1, 2, "0" * 64, 1))
+    assert door.held() == []
+
+
+def test_a_restored_copy_of_the_cards_is_looked_at_again(door, tmp_path):
+    """The lost card of a backup opens nothing once the door has started."""
+    door.hear("anna", 1)
+    door.give("anna", "w26:17:1")
+    backup = (tmp_path / "credentials.db").read_bytes()
+    door.hear("anna", 2, ways_ended=9)
+    (tmp_path / "credentials.db").write_bytes(backup)
+    assert door.held() == ["anna", "anna"]
+    door.roster.look_again()
+    assert door.held() == []
+
+
+def test_a_door_that_had_no_cards_when_it_heard_keeps_the_first_one_that_is_given(door):
+    """The order is remembered, also where there was nothing to take back."""
+    door.hear("anna", 1, ways_ended=9)
+    door.give("anna", "w26:17:1")
+    door.hear("anna", 2, ways_ended=9, access_levels=["pool"])
+    door.roster.look_again()
+    assert door.held() == ["anna", "anna"]
