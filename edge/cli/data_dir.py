@@ -42,7 +42,7 @@ def data_option_as_root(command: F) -> F:
 
     It has to work inside the folder with `edge.store.acting.acting_as`.
     """
-    return _option(None)(command)
+    return _option(_as_root)(command)
 
 
 def _option(callback: Callable[[click.Context, click.Parameter, Path], Path] | None) -> Callable[[F], F]:
@@ -60,9 +60,12 @@ def _option(callback: Callable[[click.Context, click.Parameter, Path], Path] | N
 def work_as_owner(data: Path) -> None:
     """Become the folder's owner for good, where root runs this and it is somebody else's.
 
+    The keys that systemd keeps for the door are opened first, as only root may.
+
     Raises `StoreError` where the owner cannot read this program: half of it is loaded only when it is needed.
     """
     owner = owner_to_become(data)
+    _open_credentials(data, owner)
     if owner is not None:
         _require_readable(owner)
         click.echo(f"working as {owner.name}, to whom {data} belongs", err=True)
@@ -83,3 +86,15 @@ def _require_readable(owner: Owner) -> None:
 def _as_owner(_context: click.Context, _parameter: click.Parameter, data: Path) -> Path:
     work_as_owner(data)
     return data
+
+
+def _as_root(_context: click.Context, _parameter: click.Parameter, data: Path) -> Path:
+    _open_credentials(data, owner_to_become(data))
+    return data
+
+
+def _open_credentials(data: Path, owner: Owner | None) -> None:
+    from edge.store.key_source import KEY_SOURCE_FILE, open_credentials
+
+    if (data / KEY_SOURCE_FILE).exists():
+        open_credentials(data, owner)

@@ -59,7 +59,7 @@ def rotate(data: Path) -> None:
 def weaken(data: Path) -> None:
     """Put the key into a file on the card, from a TPM or the site's server; a stolen card then tells all.
 
-    It needs the present key: with a TPM run it with systemd-run and the unit's LoadCredentialEncrypted=.
+    It needs the present key: with a TPM run it with sudo, which opens it.
     Set storage.key = "file" as well, or the next start takes it off the card again. The door tells it in
     the event of its next start.
 

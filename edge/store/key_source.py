@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from edge.durable import write_whole
 from edge.errors import KeyUnavailable, StoreError
+from edge.store.acting import acting_as
 from edge.store.keyring import KEYS_FILE, Keyring
 from edge.store.remote_key import remote_key
 from edge.store.resealing import reseal
-from edge.store.site_key import SITE_KEY_FILE, CredentialKey, EitherKey, KeyFile
+from edge.store.site_key import CREDENTIAL_NAMES, SITE_KEY_FILE, CredentialKey, EitherKey, KeyFile
+from edge.store.system_credentials import CREDENTIAL_STORE, OF_THIS_PROCESS
 from edge.words import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from edge.store.acting import Owner
     from edge.store.remote_key import RemoteKey
     from edge.store.site_key import SiteKey
 
@@ -99,6 +102,21 @@ def read_source(folder: Path) -> KeySource:
         raise KeyUnavailable(f"{path}: cannot be read now ({error.strerror})") from error
     except (ValueError, TypeError, KeyError) as error:
         raise StoreError(f"{path}: not a note of where the key is ({error}); restore it") from error
+
+
+def open_credentials(folder: Path, owner: Owner | None, store: Path = CREDENTIAL_STORE) -> None:
+    """Open, as root, the credentials that the keys of `folder` are wrapped with, before becoming its `owner`.
+
+    Nothing happens in a unit that is handed them, for other sources, or unless root runs this.
+    """
+    if os.geteuid() != 0 or "CREDENTIALS_DIRECTORY" in os.environ:
+        return
+    is_credential = False
+    with suppress(StoreError), acting_as(owner):
+        source = read_source(folder)
+        is_credential = "credential" in (source.kind, source.former and source.former.kind)
+    if is_credential:
+        OF_THIS_PROCESS.open_as_root(CREDENTIAL_NAMES, store)
 
 
 def keyring_of(folder: Path, environ: Mapping[str, str] = os.environ, *, is_patient: bool = False) -> Keyring:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from edge.durable import sync_folder
 from edge.errors import KeyUnavailable, StoreError
 from edge.store.sealer import KEY_BYTES, file_key
+from edge.store.system_credentials import CREDENTIAL_STORE, OF_THIS_PROCESS
 from edge.words import Message
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ SITE_KEY_FILE = "residents.key"
 
 CREDENTIAL = "facegate.key"
 NEW_CREDENTIAL = "facegate-new.key"
+CREDENTIAL_NAMES = CREDENTIAL, NEW_CREDENTIAL
 
 
 class SiteKey(Protocol):
@@ -90,7 +92,7 @@ class KeyFile:
 
 
 class CredentialKey:
-    """A key that systemd hands over in `$CREDENTIALS_DIRECTORY`, never written by us."""
+    """A key that systemd hands over in `$CREDENTIALS_DIRECTORY`, or root opened; never written by us."""
 
     protection = Message("panel.protection.credential")
     is_remote = False
@@ -101,18 +103,18 @@ class CredentialKey:
     def keys(self) -> Sequence[bytes]:
         """Return the credentials `facegate.key` and, while keys are changed, `facegate-new.key`.
 
-        Raises `KeyUnavailable` outside a unit that is given them.
+        Raises `KeyUnavailable` outside a unit that is given them, where root did not open them either.
         """
-        if self._folder is None:
+        given = OF_THIS_PROCESS.opened if self._folder is None else _read_all(self._folder)
+        keys = [given[name] for name in CREDENTIAL_NAMES if name in given]
+        if self._folder is None and not keys:
             raise KeyUnavailable(
-                f"the credential {CREDENTIAL} is only handed to the unit: run this with systemd-run and"
-                " the unit's LoadCredentialEncrypted="
+                "; ".join(OF_THIS_PROCESS.troubles)
+                or f"the credential {CREDENTIAL} is handed to the unit and to root: run this with sudo"
             )
-        paths = [self._folder / name for name in (CREDENTIAL, NEW_CREDENTIAL)]
-        keys = [path.read_bytes() for path in paths if path.exists()]
         if not keys or any(len(key) != KEY_BYTES for key in keys):
             raise StoreError(
-                f"{self._folder}: no credential {CREDENTIAL} of {KEY_BYTES} bytes; see"
+                f"{self._folder or CREDENTIAL_STORE}: no credential {CREDENTIAL} of {KEY_BYTES} bytes; see"
                 " LoadCredentialEncrypted= in the unit"
             )
         return keys
@@ -120,6 +122,11 @@ class CredentialKey:
     def at_hand(self) -> Sequence[bytes]:
         """Return the same."""
         return self.keys()
+
+
+def _read_all(folder: Path) -> dict[str, bytes]:
+    paths = [folder / name for name in CREDENTIAL_NAMES]
+    return {path.name: path.read_bytes() for path in paths if path.exists()}
 
 
 class EitherKey:

@@ -70,7 +70,7 @@ def test_an_empty_folder_has_no_key_and_gets_none(tmp_path):
 
 def test_a_shell_without_the_credential_can_check_no_row_and_opens_no_face(data, unit):
     assert "source: credential" in run("keys", "status", "--data", data)
-    assert "systemd-run" in run("keys", "rotate", "--data", data, fails=KeyUnavailable)
+    assert "facegate.key" in run("keys", "rotate", "--data", data, fails=KeyUnavailable)
     with closing(ResidentStore(data / RESIDENTS_FILE)) as store:
         with pytest.raises(KeyUnavailable):
             store.get("anna")  # whether the row was edited cannot be told

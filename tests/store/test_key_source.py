@@ -99,7 +99,7 @@ def test_a_credential_takes_over_and_the_card_holds_no_key_any_more(data, unit):
 def test_outside_the_unit_nothing_opens_and_the_message_says_why(data, unit):
     sealed_in(data)
     use_source(data, CREDENTIALS, unit)
-    with closing(people(data, {})) as store, pytest.raises(KeyUnavailable, match="systemd-run"):
+    with closing(people(data, {})) as store, pytest.raises(KeyUnavailable, match=CREDENTIAL):
         store.templates_of("anna")
 
 
