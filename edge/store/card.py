@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 LEAST_FREE_BYTES = 256 * 1024
 """With less, SQLite can fail in ways that do not say "full": its shared memory is a file as well."""
 
+UNWRITABLE = frozenset(
+    {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL}
+)
+"""What SQLite says where it may not, or has no room to, write beside the file that it only reads."""
+
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -24,7 +29,13 @@ def is_full(error: Exception, folder: Path) -> bool:
     code = _code(error)
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return True
-    return code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_short(folder))
+    is_short_of_it = code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _is_short(folder)
+    return code == sqlite3.SQLITE_FULL or is_short_of_it
+
+
+def needs_writing(error: Exception) -> bool:
+    """Return whether a question may have failed for want of a place to write to, and can be asked without."""
+    return _code(error) in UNWRITABLE
 
 
 def is_damage(error: Exception) -> bool:

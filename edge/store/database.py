@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from edge.durable import sync_folder
 from edge.errors import StoreDamaged, StoreError, StoreUnavailable
-from edge.store.card import is_damage
-from edge.store.memory_copy import memory_copy
+from edge.store.card import is_damage, needs_writing
+from edge.store.memory_copy import memory_copy, without_writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -88,19 +88,20 @@ def open_database(
 def open_read_only(path: Path, schema: Schema, *, older: bool = False) -> sqlite3.Connection:
     """Return a connection that cannot write, for looking at a file another process owns.
 
-    `older` takes a file of an earlier version as it is. Raises `StoreError` when the file is
-    missing, damaged, foreign or of another version.
+    `older` takes a file of an earlier version as it is. On a card that is read-only or full it is read as it
+    lies there. Raises `StoreError` when the file is missing, damaged, foreign or of another version.
     """
     if not path.exists():
         raise StoreError(f"{path}: there is no {schema.name} yet; it appears when the door first runs")
     with refusals(path, schema):
-        connection = _connect(f"{path.absolute().as_uri()}?mode=ro")
         try:
-            _require_known(connection, path, schema, older=older)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            return _known(_connect(f"{path.absolute().as_uri()}?mode=ro"), path, schema, older=older)
+        except sqlite3.OperationalError as error:
+            if not needs_writing(error):
+                raise
+        connection = without_writing(path)
+        connection.text_factory = readable
+        return _known(connection, path, schema, older=older)
 
 
 def open_copy(
@@ -281,9 +282,17 @@ def _compact(connection: sqlite3.Connection, version: int, *, is_new: bool) -> N
     connection.execute(f"PRAGMA user_version = {version + 1}")
 
 
-def _require_known(connection: sqlite3.Connection, path: Path, schema: Schema, *, older: bool) -> None:
-    if _checked_version(connection, path, schema) != schema.version and not older:
-        raise StoreError(f"{path}: an older {schema.name}; start the door once to upgrade it")
+def _known(connection: sqlite3.Connection, path: Path, schema: Schema, *, older: bool) -> sqlite3.Connection:
+    """Return the connection if the file is what it should be, and else close it."""
+    try:
+        is_current = _checked_version(connection, path, schema) == schema.version
+    except BaseException:
+        connection.close()
+        raise
+    if is_current or older:
+        return connection
+    connection.close()
+    raise StoreError(f"{path}: an older {schema.name}; start the door once to upgrade it")
 
 
 def _checked_version(connection: sqlite3.Connection, path: Path, schema: Schema) -> int:

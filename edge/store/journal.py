@@ -171,11 +171,24 @@ class SqliteJournal:
 
     def _open_whole(self) -> None:
         try:
-            self._open()
+            self._open_somehow()
         except (StoreDamaged, sqlite3.DatabaseError) as error:
             if not isinstance(error, StoreDamaged) and not is_damage(error):
                 raise
             self._mend()
+
+    def _open_somehow(self) -> None:
+        """Open the file, once more after each thing that was given up on a full disk. Raises what is left."""
+        while True:
+            try:
+                return self._open()
+            except (StoreUnavailable, sqlite3.Error) as error:
+                cause = error.__cause__ if isinstance(error, StoreUnavailable) else error
+                if not isinstance(cause, Exception) or not is_full(cause, self._path.parent):
+                    raise
+                if (relief := self._relief()) is None:
+                    raise
+                self._owe(Kind.JOURNAL_RELIEVED, relief.told())
 
     def _mend(self) -> None:
         """Open the file afresh; when its bytes are damaged for good, go on with what can be read of it."""

@@ -40,6 +40,18 @@ def memory_copy(path: Path) -> sqlite3.Connection:
         return memory
 
 
+def without_writing(path: Path) -> sqlite3.Connection:
+    """Return a connection that reads `path` as it lies there and writes nothing: in place, or a copy.
+
+    Only a file without a log can be read in place. Raises OSError or sqlite3.Error.
+    """
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        return memory_copy(path)
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+
+
 @contextmanager
 def copied(path: Path) -> Iterator[Path]:
     """Give a copy of a database and its log for the block, in memory where possible. Raises OSError."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from typing import Any
 from edge.errors import JournalTampered, JournalUnavailable
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
-from edge.store.retention import Retention
+from edge.store.reader import JournalReader
+from edge.store.retention import FreedSpace, Retention
 from tests.io.card import Card
 from tests.store.drafts import START, draft
 
@@ -102,11 +103,47 @@ def full(card: Card, arrived: str, age_days: str) -> dict[str, Any]:
     return {"during": during, **trial.report()}
 
 
+def looked_at(card: Card, rule: str, is_closed: str) -> dict[str, Any]:
+    """Somebody looks at a journal on a card that takes nothing, not even what SQLite needs to read."""
+    trial = Trial(card)
+    trial.happen(300)
+    if is_closed == "closed":
+        trial.journal.close()
+    card.play(rule)
+    with closing(JournalReader(trial.path)) as reader:
+        found = {"entries": len(reader.read(0, 1000)), "verified": reader.verify()}
+    return {**found, "names": sorted(path.name for path in card.folder.iterdir())}
+
+
+def full_at_the_start(card: Card) -> dict[str, Any]:
+    """A door that starts on a full card: the ballast goes before anything can be opened."""
+    ballast = card.folder / "ballast"
+    ballast.write_bytes(bytes(1 << 20))
+
+    def relief() -> FreedSpace | None:
+        freed = Retention(card.folder / "journal.db", 90, 1 << 20, lambda: START).make_room()
+        card.play()
+        return freed
+
+    card.play("pwrite,creat,ftruncate journal.db* ENOSPC")
+    journal = SqliteJournal(
+        card.folder / "journal.db", "north", boot="b", clock_trust=lambda: "synced", relief=relief
+    )
+    journal.append(draft())
+    return {"ballast": ballast.exists(), "kinds": [event.kind for event in journal.read()]}
+
+
 def main() -> None:
     """Run one trial."""
     folder, control, name, *words = sys.argv[1:]
     card = Card(Path(folder), Path(control))
-    trials = {"one error": one_error, "for a while": for_a_while, "full": full}
+    trials = {
+        "one error": one_error,
+        "for a while": for_a_while,
+        "full": full,
+        "looked at": looked_at,
+        "full at the start": full_at_the_start,
+    }
     sys.stdout.write(json.dumps(trials[name](card, *words)) + "\n")
 
 

@@ -87,3 +87,18 @@ def test_without_anybody_to_send_to_the_only_copy_of_young_entries_stays(card):
     found = card.run(TRIALS, "full", "no consumer", "89")
     assert (found["during"], found["lost"]) == (1, 0)
     assert found["about_itself"] == [["journal.relieved", {"ballast": True, "removed": 0, "upto": 0}]]
+
+
+@pytest.mark.parametrize("is_closed", ["closed", "in use"])
+@pytest.mark.parametrize("errno", ["EROFS", "ENOSPC", "EACCES"])
+def test_a_journal_is_read_on_a_card_that_takes_nothing(card, errno, is_closed):
+    """What SQLite would write in order to read is not missed, and nothing new lies beside it."""
+    found = card.run(TRIALS, "looked at", f"creat,changes,writes,ftruncate journal.db* {errno}", is_closed)
+    assert (found["entries"], found["verified"]) == (300, 300)
+    assert {name for name in found["names"] if "shm" not in name and "wal" not in name} == {"journal.db"}
+
+
+def test_a_door_that_starts_on_a_full_card_gives_up_the_ballast(card):
+    found = card.run(TRIALS, "full at the start")
+    assert not found["ballast"]
+    assert found["kinds"] == ["access.granted", "journal.relieved"]
