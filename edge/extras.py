@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 EXTRA_OF = {
-    **dict.fromkeys(("starlette", "uvicorn", "jinja2", "python_multipart", "segno"), "panel"),
+    **dict.fromkeys(("starlette", "uvicorn", "jinja2", "python_multipart", "segno", "tomlkit"), "panel"),
     **dict.fromkeys(("lgpio", "gpiod"), "pi"),
     **dict.fromkeys(("faiss", "numkong"), "fast"),
     "holidays": "holidays",

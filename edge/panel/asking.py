@@ -39,7 +39,7 @@ LANGUAGE_COOKIE = "facegate-language"
 ALL = frozenset(Role)
 PEOPLE = frozenset({Role.INSTALLER, Role.STAFF})
 INSTALLER = frozenset({Role.INSTALLER})
-MOST_FILES, MOST_FIELDS = 8, 100
+MOST_FILES, MOST_FIELDS = 8, 200
 
 PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined

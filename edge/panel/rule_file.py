@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from edge.policy.rulebook import RuleBook
 
 
+KEPT = 5
+"""How many former files of rules are kept: a slip is often noticed after the next change."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleFile:
     """Where a door's access rules stand.
@@ -46,15 +50,26 @@ class RuleFile:
         """Return the rules in `text`. Raises `ConfigError` listing every mistake."""
         return parse_rules(text, self.path.name, self.time_zone)
 
+    def former(self) -> str | None:
+        """Return the rules before the last change made here; None where there are none."""
+        try:
+            return self._kept(0).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+
     def put(self, text: str) -> str:
         """Bring `text` into force and return what came of it; rules the door refuses change nothing.
 
-        The rules before are kept beside the file, with `.before` at the end of its name. Raises
-        `ConfigError`, or `OSError` when the file cannot be written.
+        The rules before are kept beside the file: those of the last change in a file that ends with
+        `.before`, those of the four changes earlier with `.before.1` to `.before.4`. Raises `ConfigError`,
+        or `OSError` when the file cannot be written.
         """
         self.parsed(text)
         before = self.text()
-        write_whole(self.path.with_name(f"{self.path.name}.before"), before.encode())
+        for place in range(KEPT - 1, 0, -1):
+            with suppress(FileNotFoundError):
+                self._kept(place - 1).replace(self._kept(place))
+        write_whole(self._kept(0), before.encode())
         write_whole(self.path, text.encode())
         try:
             return self.use()
@@ -62,3 +77,6 @@ class RuleFile:
             with suppress(OSError):
                 write_whole(self.path, before.encode())
             raise
+
+    def _kept(self, place: int) -> Path:
+        return self.path.with_name(f"{self.path.name}.before{f'.{place}' if place else ''}")

@@ -2,116 +2,96 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge.errors import PanelRefused
 from edge.events import Kind
 from edge.panel.rights import group_in_words, level_in_words, schedule_in_words, schedule_name
-from edge.policy.simulate import simulate
+from edge.panel.rule_trial import TRIED_DAYS, days_of, mark_of, told, tried
 from edge.words import message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
     from starlette.responses import Response
 
-    from edge.domain import DoorEvent
     from edge.panel.asking import Ask
     from edge.panel.rule_file import RuleFile
+    from edge.panel.rule_trial import RulesTrial
     from edge.policy.rulebook import RuleBook
     from edge.policy.schedule import Schedule
-    from edge.policy.simulate import Simulation
-
-TRIED_DAYS = 7
-MOST_EVENTS, BATCH = 20_000, 500
-SHOWN_CHANGES = 50
-
-
-@dataclass(frozen=True, slots=True)
-class RulesTrial:
-    """What new rules would have changed: `text` as it was tried, and its mark that stands in the form."""
-
-    text: str
-    mark: str
-    result: Simulation
 
 
 def rules(ask: Ask, trial: RulesTrial | None = None) -> Response:
     """Return levels, groups, schedules and how the door stands, and for an installer the file itself."""
     book, file = ask.desk.rules(), ask.desk.rule_file
-    shown = ask.form.get("text", "") if ask.trouble else trial.text if trial else _text_of(file)
     usual = book.usual_modes.get(ask.desk.door_id)
     return ask.page(
         "rules.html",
         levels=[(one.name, level_in_words(ask, one)) for one in book.levels.values()],
         groups=[(one.name, group_in_words(ask, one)) for one in book.groups.values()],
-        schedules=[(schedule_name(ask, one), schedule_in_words(ask, one)) for one in _schedules(book)],
+        schedules=[
+            (one.name, schedule_name(ask, one), schedule_in_words(ask, one)) for one in _schedules(book)
+        ],
+        own={*book.schedules},
+        special=sorted(book.calendar.special.items()),
         mode=ask.say_plain(f"value.mode.{usual.mode}") if usual else ask.say_plain("value.mode.normal"),
         opening=schedule_name(ask, usual.schedule) if usual and usual.schedule.days else "",
         holders=_holders(ask),
         file=file,
-        text=shown,
-        trial=trial,
-        changes=_told(ask, trial) if trial else [],
-        days=TRIED_DAYS,
+        text=_shown_text(ask, file, trial),
+        former=file.former() if file else None,
+        days=days_of(ask),
+        days_there_are=TRIED_DAYS,
+        **shown_trial(ask, trial),
     )
 
 
+def shown_trial(ask: Ask, trial: RulesTrial | None) -> dict[str, Any]:
+    """Return what a page needs to show a trial, or that there was none."""
+    return {"trial": trial, "changes": told(ask, trial) if trial else []}
+
+
 def look(ask: Ask) -> Response:
-    """Try rules on the events of the last week; nothing is altered."""
-    file, text = _file(ask), ask.form.get("text", "").replace("\r\n", "\n")
+    """Try rules on the events of the last days; nothing is altered."""
+    file, text = file_of(ask), ask.form.get("text", "").replace("\r\n", "\n")
     with ask.about("text"):
-        book = file.parsed(text)
-    since = ask.desk.clock.now() - timedelta(days=TRIED_DAYS)
-    result = simulate(reversed(list(_events(ask, since))), book, ask.desk.residents.get)
-    return rules(ask, RulesTrial(text, _mark(text), result))
+        return rules(ask, tried(ask, file, text))
 
 
 def put(ask: Ask) -> Response:
     """Bring rules into force that were tried just before."""
-    file, text = _file(ask), ask.form.get("text", "").replace("\r\n", "\n")
-    if ask.form.get("tried") != _mark(text):
+    file, text = file_of(ask), ask.form.get("text", "").replace("\r\n", "\n")
+    if ask.form.get("tried") != mark_of(text):
         raise PanelRefused(message("panel.rules_untried"))
+    if ask.form.get("base") != mark_of(file.text()):
+        raise PanelRefused(message("panel.rules_moved"))
     if not file.is_writable:
         raise PanelRefused(message("panel.rules_read_only", path=str(file.path)))
     with ask.about("text"):
         file.parsed(text)
-        with ask.desk.doing(Kind.PANEL_RULES_CHANGED, by=ask.session.user, digest=_mark(text)[:16]):
+        with ask.desk.doing(Kind.PANEL_RULES_CHANGED, by=ask.session.user, digest=mark_of(text)[:16]):
             file.put(text)
     return ask.to("/rules", message("panel.rules_saved"))
 
 
-def _file(ask: Ask) -> RuleFile:
+def file_of(ask: Ask) -> RuleFile:
+    """Return the door's file of rules. Raises `PanelRefused` when it has none."""
     if ask.desk.rule_file is None:
         raise PanelRefused(message("panel.rules_no_file"))
     return ask.desk.rule_file
 
 
-def _text_of(file: RuleFile | None) -> str:
+def _shown_text(ask: Ask, file: RuleFile | None, trial: RulesTrial | None) -> str:
+    if ask.trouble:
+        return ask.form.get("text", "")
+    if trial:
+        return trial.text
+    if file and "former" in ask.request.query_params:
+        return file.former() or file.text()
     return file.text() if file else ""
 
 
-def _mark(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _events(ask: Ask, since: datetime) -> Iterator[DoorEvent]:
-    """Yield the events since then, newest first."""
-    read, before = 0, None
-    while read < MOST_EVENTS and (batch := ask.desk.events(before, BATCH)):
-        for event in batch:
-            if event.at < since:
-                return
-            yield event
-        read, before = read + len(batch), batch[-1].seq
-
-
 def _schedules(book: RuleBook) -> list[Schedule]:
-    found = [level.schedule for level in book.levels.values()]
+    found = [*book.schedules.values(), *(level.schedule for level in book.levels.values())]
     found += [usual.schedule for usual in book.usual_modes.values() if usual.schedule.days]
     return list({one.name: one for one in found}.values())
 
@@ -122,16 +102,3 @@ def _holders(ask: Ask) -> dict[str, int]:
         for name in person.access_levels:
             counts[name] = counts.get(name, 0) + 1
     return counts
-
-
-def _told(ask: Ask, trial: RulesTrial) -> list[tuple[str, str, str, str]]:
-    """Return (when, who, what it was, what it would be) of the newest changes."""
-    return [
-        (
-            ask.local(one.event.at),
-            one.event.resident_id or "",
-            ask.say_plain(f"reason.{one.event.reason}"),
-            ask.say_plain(f"reason.{one.answer.reason}"),
-        )
-        for one in list(reversed(trial.result.changes))[:SHOWN_CHANGES]
-    ]

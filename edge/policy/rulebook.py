@@ -116,6 +116,8 @@ class RuleBook:
     untrusted_clock: UntrustedClock = UntrustedClock.UNRESTRICTED
     strict_liveness: Schedule = NEVER
     """While it is open everybody answers a liveness challenge: at night, say."""
+    schedules: Mapping[str, Schedule] = field(default_factory=lambda: MappingProxyType({}))
+    """Those of the site, in use or not; the two that are built in are not among them."""
 
     @property
     def is_ever_strict(self) -> bool:

@@ -175,6 +175,7 @@ class _Builder:
             raise _refusal(source, self._mistakes)
         return RuleBook(
             calendar=calendar,
+            schedules=MappingProxyType({name: self._schedules[name] for name in rules.schedules}),
             levels=MappingProxyType(levels),
             groups=MappingProxyType(groups),
             disabled=MappingProxyType(rules.disabled),

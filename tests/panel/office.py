@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 
@@ -23,6 +23,7 @@ from edge.panel.desk import PanelServices, Recogniser
 from edge.panel.gate_screen import GateScreen
 from edge.panel.gate_words import GateWords
 from edge.panel.network import BrokerState, NetworkState
+from edge.panel.rule_file import RuleFile
 from edge.panel.sight import FaceOverlay
 from edge.panel.studio import EnrolmentRunner
 from edge.runtime.clock import ManualClock
@@ -128,7 +129,13 @@ class Keys:
 
 
 def open_panel(
-    folder, stack: ExitStack, minors_allowed=False, zone: tzinfo = UTC, *, has_keys: bool = True
+    folder,
+    stack: ExitStack,
+    minors_allowed=False,
+    zone: tzinfo = UTC,
+    *,
+    has_keys: bool = True,
+    rules: str | None = None,
 ) -> PanelUnderTest:
     clock, feed, scene, gallery = ManualClock(), Feed(), Scene([ANNA]), Residents({})
     journal = stack.enter_context(
@@ -188,6 +195,11 @@ def open_panel(
         ways=stack.enter_context(WaysIn.of(folder)),
         confirm_clock=partial(pulses.append, "clock"),
     )
+    if rules is not None:
+        path = folder / "rules.toml"
+        path.write_text(rules)
+        file = RuleFile(path, "UTC", lambda: "read again")
+        desk = replace(desk, rules=lambda: file.parsed(file.text()), rule_file=file)
     app = make_app(desk)
     seen = (feed, scene, gallery, journal, pulses, unmatched, findings, troubles, failing)
     return PanelUnderTest(desk, app, clock, *seen)

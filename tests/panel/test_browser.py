@@ -14,13 +14,17 @@ from selenium.webdriver.common.keys import Keys
 from edge.domain import EventDraft, Reason, Resident, Verdict
 from edge.faces.liveness.prompts import Prompt
 from edge.panel.app import PAGES
+from edge.policy.rules_toml import parse_rules
 from edge.recognition.evidence import weigh
 from tests.browser.chromium import DESKTOP, PHONE, axe_source, chromium, resize, served
 from tests.browser.person import Person, look_at
 from tests.fakes.scene import Actor, axis, leaning
 from tests.panel.film import Film
 from tests.panel.office import ANNA, PASSWORD, open_panel
+from tests.places import REPOSITORY
 from tests.waiting import wait_until
+
+RULES = (REPOSITORY / "systemd" / "rules.toml").read_text(encoding="utf-8")
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -61,7 +65,7 @@ class PanelPerson(Person):
 @pytest.fixture
 def person(browser, tmp_path):
     with ExitStack() as stack:
-        panel = open_panel(tmp_path, stack)
+        panel = open_panel(tmp_path, stack, rules=RULES)
         film = Film(panel, Actor(ANNA.colour, ANNA.embedding))
         panel.scene.actors[:] = [film.actor]
         panel.desk.studio.feed = film
@@ -232,6 +236,9 @@ PATHS = (
     "/people/new",
     "/people/import",
     "/rules",
+    "/rules/schedule?name=cleaning",
+    "/rules/level?name=cleaner",
+    "/rules/days",
     "/failed",
     "/commissioning",
     "/commissioning/sheet",
@@ -254,7 +261,9 @@ def test_every_page_is_in_the_list_that_is_looked_at():
     no_pages = {"/enrol/now", "/language/{code}", "/first", "/login", "/screen"}  # looked at by themselves
     news = {path for path in shown if path.endswith(("/state", ".jpg", ".csv", ".crt"))}
 
-    assert {path.replace("{resident_id:path}", "flat-1203") for path in shown - no_pages - news} <= set(PATHS)
+    assert {path.replace("{resident_id:path}", "flat-1203") for path in shown - no_pages - news} <= {
+        path.partition("?")[0] for path in PATHS
+    }
 
 
 @pytest.mark.parametrize(("size", "language"), [(PHONE, "zh"), (PHONE, "en"), (DESKTOP, "zh")])
@@ -273,7 +282,12 @@ def test_every_page_fits_and_axe_finds_nothing(person, size, language):
     for path in PATHS:
         person.go(path)
         assert person.browser.current_url == person.url + path  # not sent to the login
-        look_at(person, f"{size[0]}-{language}-{path.strip('/').replace('/', '-') or 'home'}", source, faults)
+        look_at(
+            person,
+            f"{size[0]}-{language}-{path.partition('?')[0].strip('/').replace('/', '-') or 'home'}",
+            source,
+            faults,
+        )
     assert faults == {}
 
 
@@ -294,6 +308,32 @@ def test_axe_finds_nothing_while_enrolling_and_withdrawing(person):
     person.wait_for("CONFIRMATION OF DELETION")
     look_at(person, "receipt", source, faults)
     assert faults == {}
+
+
+def test_new_hours_are_tried_and_come_into_force_by_the_form(person):
+    source, faults = axe_source(), {}
+    person.claim()
+    for size in (DESKTOP, PHONE):
+        resize(person.browser, size)
+        person.go("/rules/schedule?name=cleaning")
+        person.fill(hours_mon="7 to 9")
+        person.press("Try it")
+        person.wait_for("is no span of a day")
+        look_at(person, f"hours-wrong-{size[0]}", source, faults)
+        person.fill(hours_mon="07:00-09:00, 20:00-21:00" if size == DESKTOP else "")
+        person.press("Try it")
+        person.wait_for("What changes in the file")
+        look_at(person, f"hours-tried-{size[0]}", source, faults)
+        person.press("Bring these rules into force")
+        person.wait_for("The new rules are in force")
+        look_at(person, f"rules-put-{size[0]}", source, faults)
+    assert faults == {}
+    text = person.panel.desk.rule_file.text()
+    hours = {
+        day: str(spans[0]) for day, spans in parse_rules(text).schedules["cleaning"].days.items() if spans
+    }
+    assert hours == dict.fromkeys(("tue", "wed", "thu", "fri"), "06:00-10:00") | {"sat": "22:00-02:00"}
+    assert text.count("#") == RULES.count("#") - 1, "a comment behind a line goes with its line alone"
 
 
 def test_the_keyboard_is_enough_to_log_in_and_enrol(person):

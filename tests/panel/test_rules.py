@@ -47,8 +47,12 @@ def door(panel, tmp_path):
 def trial(browser, text):
     browser.get("/rules")
     page = browser.post("/rules/look", text=text)
-    found = re.search(r'name="tried" value="(\w+)"', page.text)
-    return page, found[1] if found else ""
+    return page, marks(page)
+
+
+def marks(page):
+    """Return what the form brings along that puts tried rules into force; empty where there is none."""
+    return dict(re.findall(r'name="(tried|base)" value="(\w+)"', page.text))
 
 
 def test_everybody_sees_what_levels_allow_and_only_an_installer_the_file(door):
@@ -70,7 +74,7 @@ def test_rules_are_tried_on_the_past_and_then_put_into_force(door):
 
     assert "1 of 1 openings would have been refused" in page.text
     assert door.rules.read_text() == BEFORE, "trying changes nothing"
-    assert ines.post("/rules/put", text=NIGHTLY, tried=mark).status_code == 200
+    assert ines.post("/rules/put", text=NIGHTLY, **mark).status_code == 200
     assert door.rules.read_text() == NIGHTLY
     assert door.reloads == [NIGHTLY]
     assert door.rules.with_name("rules.toml.before").read_text() == BEFORE
@@ -80,7 +84,7 @@ def test_rules_are_tried_on_the_past_and_then_put_into_force(door):
 def test_other_rules_than_those_that_were_tried_do_not_come_into_force(door):
     ines = door.logged_in()
     _, mark = trial(ines, NIGHTLY)
-    answer = ines.post("/rules/put", text=NIGHTLY + '\n[levels.boss]\nschedule = "always"\n', tried=mark)
+    answer = ines.post("/rules/put", text=NIGHTLY + '\n[levels.boss]\nschedule = "always"\n', **mark)
     assert answer.status_code == 422
     assert "after they were tried" in answer.text
     assert "[levels.boss]" in answer.text, "what was typed is still there"
@@ -99,7 +103,7 @@ def test_rules_that_the_door_refuses_leave_the_former_ones(door):
     ines = door.logged_in()
     text = '[levels.refuse]\nschedule = "always"\n'
     _, mark = trial(ines, text)
-    assert ines.post("/rules/put", text=text, tried=mark).status_code == 422
+    assert ines.post("/rules/put", text=text, **mark).status_code == 422
     assert door.rules.read_text() == BEFORE
     assert door.events("panel.failed")
 
@@ -108,3 +112,24 @@ def test_a_door_without_rules_says_so(panel):
     ines = panel.logged_in()
     assert "no file of rules" in ines.get("/rules").text
     assert ines.post("/rules/look", text=NIGHTLY).status_code == 422
+
+
+def test_rules_that_somebody_else_changed_meanwhile_are_not_written_over(door):
+    ines = door.logged_in()
+    _, mark = trial(ines, NIGHTLY)
+    door.rules.write_text(BEFORE + "# by hand\n")
+    answer = ines.post("/rules/put", text=NIGHTLY, **mark)
+    assert answer.status_code == 422
+    assert "changed meanwhile" in answer.text
+    assert door.rules.read_text() == BEFORE + "# by hand\n"
+
+
+def test_the_rules_before_the_last_changes_are_kept_and_offered(door):
+    ines = door.logged_in()
+    texts = [BEFORE, *(f'[levels.resident]\nschedule = "always"\n# {n}\n' for n in range(7))]
+    for text in texts[1:]:
+        _, mark = trial(ines, text)
+        assert ines.post("/rules/put", text=text, **mark).status_code == 200
+    kept = sorted(door.rules.parent.glob("rules.toml.before*"))
+    assert [path.read_text() for path in kept] == list(reversed(texts[-6:-1]))
+    assert "# 5" in ines.get("/rules?former=1").text
