@@ -71,6 +71,7 @@ class Kind(StrEnum):
     EVENTS_EXPORTED = "events.exported"
     CREDENTIAL_GIVEN = "credential.given"
     CREDENTIAL_REMOVED = "credential.removed"
+    INVITE_MADE = "invite.made"
     CONSENT_RECORDED = "consent.recorded"
     CONSENT_WITHDRAWN = "consent.withdrawn"
     CONSENT_ENDED = "consent.ended"
@@ -94,6 +95,7 @@ class Kind(StrEnum):
     PANEL_BACKUP = "panel.backup"
     PANEL_NOTICE_CHANGED = "panel.notice_changed"
     PANEL_RULES_CHANGED = "panel.rules_changed"
+    SERVICE_DONE = "service.done"
     COMMAND_TAKEN = "command.taken"
     COMMAND_DONE = "command.done"
     COMMAND_FAILED = "command.failed"
@@ -236,6 +238,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.RESIDENT_REMOVED: _F(_PEOPLE),
         _K.CREDENTIAL_GIVEN: _F(_PEOPLE),
         _K.CREDENTIAL_REMOVED: _F(_PEOPLE),
+        _K.INVITE_MADE: _F(_PEOPLE),
         _K.CONSENT_RECORDED: _F(_PEOPLE),
         _K.CONSENT_WITHDRAWN: _F(_PEOPLE),
         _K.CONSENT_ENDED: _F(_PEOPLE),
@@ -258,6 +261,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.PANEL_BACKUP: _F(_PANEL),
         _K.PANEL_NOTICE_CHANGED: _F(_PANEL),
         _K.PANEL_RULES_CHANGED: _F(_PANEL),
+        _K.SERVICE_DONE: _F(_PANEL, _GOOD),
         _K.COMMAND_TAKEN: _F(_PANEL),
         _K.COMMAND_DONE: _F(_PANEL, _GOOD),
         _K.COMMAND_FAILED: _F(_PANEL, _BAD),

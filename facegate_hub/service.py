@@ -24,6 +24,7 @@ from facegate_hub.community.terms import read_terms
 from facegate_hub.community.timekeeper import Timekeeper
 from facegate_hub.configuration import Configurations, ConfigurationServer
 from facegate_hub.devices import Attendance
+from facegate_hub.door_news import DoorNews
 from facegate_hub.fault_watch import FaultWatch
 from facegate_hub.home_assistant import HomeAssistantPart
 from facegate_hub.ingest import Ingest
@@ -123,12 +124,13 @@ class Hub:
 
     def _beside(
         self, community: tuple[Book, Terms], folder: Path
-    ) -> tuple[Timekeeper | PassGranter | FaultWatch | NoticePost, ...]:
+    ) -> tuple[Timekeeper | PassGranter | FaultWatch | DoorNews | NoticePost, ...]:
         """Return what works for residents beside the broker: time, passes, faults, notices sent on."""
         return (
             Timekeeper(*community),
             PassGranter(*community, folder / HUB, Site(folder).doors),
             FaultWatch(self.engine, Faults(*community)),
+            DoorNews(self.engine, community[0]),
             *notice_post(folder, self.engine, community[0]),
         )
 

@@ -31,6 +31,12 @@ class PanelSection(Section):
     key_file: Path | None = None
     minors: bool = Field(False, description="enrol people under 14 when a guardian agrees")
     screen: bool = Field(True, description="serve /screen to a display wired to the device")
+    residents_page: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^(https://[^\s#?]+[^\s#?/])?$",
+        description="where residents reach the property's page; invitations to it are made here; empty: none",
+    )
     welcome_by_name: bool = Field(
         False, description="name those on the display who agreed to that as well; false: nobody"
     )

@@ -93,6 +93,7 @@ class PanelServices:
     `commissioning` what was proved of it by a person. `ways` gives and takes back PINs, cards and passes,
     `rules` returns the access rules now, `rule_file` is where they can be changed; `expect_card` tells the
     door that staff are about to give a new card, `confirm_clock` that a person found its clock right.
+    `residents_page` is where residents reach the property's page.
     What is None is not connected, and its page says so.
     """
 
@@ -130,6 +131,7 @@ class PanelServices:
     rule_file: RuleFile | None = None
     expect_card: Callable[[], object] = lambda: None
     confirm_clock: Callable[[], object] | None = None
+    residents_page: str = ""
 
     def note(
         self, kind: Kind, /, *, about: str | None = None, reason: str | None = None, **data: Any

@@ -17,6 +17,7 @@ from edge.panel.asking import no_picture
 from edge.panel.picture import picture_facts
 from edge.panel.telling import seen_events, told
 from edge.panel.views_people import enrolled
+from edge.panel.views_property import NEXT_DAYS, PARTS
 from edge.words import message
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def health(ask: Ask) -> Response:
         findings=findings,
         shown=told(ask, found),
         clock=ask.desk.clock.now() if may_confirm else None,
+        parts=PARTS,
+        next_days=NEXT_DAYS,
     )
 
 

@@ -57,6 +57,7 @@ def resident(ask: Ask) -> Response:
     return ask.page(
         "resident.html",
         person=person,
+        has_page=bool(desk.residents_page),
         is_valid=is_valid(person, desk.clock.now()),
         face_at=desk.residents.last_enrolled().get(person.id),
         templates=desk.residents.templates_of(person.id),

@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from edge.errors import CommunityRefused
 from edge.web.accounts import new_code, plain_code
 from edge.words import message
-from facegate_hub.community.book import Change, Doer
+from facegate_hub.community.book import SYSTEM, Change, Doer
 from facegate_hub.community.devices import begin_device
 from facegate_hub.community.people import NewPerson, TieKind, add_person, require_flat
-from facegate_hub.community.schema import INVITATIONS, PEOPLE
+from facegate_hub.community.schema import INVITATIONS, PEOPLE, TIES
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row
@@ -71,6 +71,30 @@ class Invitations:
             made = Change(INVITATIONS, _digest(code), values)
             writing.enter(by, "invitation.made", f"flat:{flat}", made, tie=kind.value)
         return code
+
+    def from_door(self, door: str, person: str, digest: str, until: int) -> bool:
+        """Let a code count that a door has shown to somebody; False: it does not, or it did already.
+
+        `digest` is what the door wrote down of the code, which it told to nobody else.
+        """
+        with self._book.writing() as writing:
+            connection = writing.connection
+            known = sa.select(INVITATIONS.c.id).where(INVITATIONS.c.id == digest)
+            home, until = _home(connection, person), min(until, writing.at + VALID_DAYS * DAY)
+            mine = (INVITATIONS.c.person == person, INVITATIONS.c.state == "open")
+            alive = sa.select(sa.func.count()).select_from(INVITATIONS)
+            alive = alive.where(*mine, INVITATIONS.c.until > writing.at)
+            if (
+                home is None
+                or until <= writing.at
+                or connection.execute(known).first() is not None
+                or connection.execute(alive).scalar_one() >= MOST_OPEN
+            ):
+                return False
+            values: dict[str, str | int | None] = {"flat": home[0], "kind": home[1], "person": person}
+            made = Change(INVITATIONS, digest, {**values, "state": "open", "until": until})
+            writing.enter(SYSTEM, "invitation.made", f"flat:{home[0]}", made, tie=home[1], door=door)
+        return True
 
     def look(self, code: str) -> Invitation | None:
         """Return what a code invites to, None for one that is wrong, used or too old; uses nothing up."""
@@ -126,6 +150,14 @@ def _invitation(row: Row[tuple[object, ...]] | None, now: int) -> Invitation | N
 def _is_active(connection: Connection, person: str) -> bool:
     state = connection.execute(sa.select(PEOPLE.c.state).where(PEOPLE.c.id == person)).scalar()
     return state == "active"
+
+
+def _home(connection: Connection, person: str) -> tuple[str, str] | None:
+    """Return (flat, kind) of the flat that somebody belongs to first; None for who has left."""
+    mine = (TIES.c.person == person, TIES.c.until.is_(None))
+    query = sa.select(TIES.c.flat, TIES.c.kind).where(*mine).order_by(TIES.c.since, TIES.c.id)
+    row = connection.execute(query).first() if _is_active(connection, person) else None
+    return None if row is None else (row.flat, row.kind)
 
 
 def _digest(code: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -179,6 +180,13 @@ class PeopleRegister:
                 if person.state != "erased" and needle in _haystack(person)
             ]
         return sorted(found, key=lambda person: (person.flats, person.name or ""))[:most]
+
+    def by_resident(self) -> dict[str, str]:
+        """Return who is here by their number in the roster; a number that two have names neither."""
+        with self._book.looking() as connection:
+            here = [one for one in self._all(connection, PEOPLE.c.state == "active") if one.resident]
+        count = Counter(one.resident for one in here)
+        return {one.resident: one.id for one in here if one.resident and count[one.resident] == 1}
 
     def of_flat(self, flat: str) -> list[Person]:
         """Return who belongs to a flat now."""

@@ -6,7 +6,7 @@ All of it is made of entries of the book (`ticket.faulty`, `ticket.cleared`), so
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -18,10 +18,13 @@ from facegate_hub.community.schema import DOORS, FAULTS, LEDGER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from sqlalchemy.engine import Connection
+
     from facegate_hub.community.book import Book
 
 DAY = 86_400
 DAYS = 90
+SERVICED = "door.serviced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,15 @@ class FaultTime:
     ticket: int
     since: int
     until: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedService:
+    """The last service that an installer signed at the door: of what, when, and when next (UTC seconds)."""
+
+    part: str
+    at: int
+    due: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,7 @@ class DoorRecord:
     days: tuple[int | None, ...]
     well_percent: int
     repair_seconds: int | None
+    service: SignedService | None = None
 
 
 def meet_doors(book: Book, doors: Iterable[str]) -> int:
@@ -63,6 +76,21 @@ def meet_doors(book: Book, doors: Iterable[str]) -> int:
     return len(fresh)
 
 
+def note_service(book: Book, door: str, part: str, when: tuple[int, int], event: str) -> bool:
+    """Enter a service that an installer signed at a door (`when`: at, next); False: it is there already.
+
+    `event` names the door's own entry of it.
+    """
+    with book.writing() as writing:
+        query = sa.select(LEDGER.c.body).where(LEDGER.c.kind == SERVICED, LEDGER.c.subject == f"door:{door}")
+        bodies = writing.connection.execute(query).scalars()
+        if any(json.loads(body)["say"].get("event") == event for body in bodies):
+            return False
+        at, due = when
+        writing.enter(SYSTEM, SERVICED, f"door:{door}", part=part, at=at, due=due, event=event)
+    return True
+
+
 def read_doors(book: Book) -> list[DoorRecord]:
     """Return every door as it is now."""
     now = book.now()
@@ -71,11 +99,24 @@ def read_doors(book: Book) -> list[DoorRecord]:
         kinds = LEDGER.c.kind.in_(["ticket.faulty", "ticket.cleared"])
         query = sa.select(LEDGER.c.at, LEDGER.c.body).where(kinds).order_by(LEDGER.c.seq)
         entries = [(row.at, json.loads(row.body)) for row in connection.execute(query)]
+        services = _services(connection)
     times = _fault_times(entries)
     for door, faults in times.items():
         since[door] = min(since.get(door, now), *(one.since for one in faults))
     found = [_record(door, at, times.get(door, []), now) for door, at in since.items()]
+    found = [replace(one, service=services.get(one.door)) for one in found]
     return sorted(found, key=lambda one: (not one.open, one.door))
+
+
+def _services(connection: Connection) -> dict[str, SignedService]:
+    """Return the newest service of each door."""
+    query = sa.select(LEDGER.c.subject, LEDGER.c.body).where(LEDGER.c.kind == SERVICED)
+    found: dict[str, SignedService] = {}
+    for row in connection.execute(query.order_by(LEDGER.c.seq)):
+        said, door = json.loads(row.body)["say"], row.subject.removeprefix("door:")
+        if door not in found or said["at"] >= found[door].at:
+            found[door] = SignedService(said["part"], said["at"], said["due"])
+    return found
 
 
 def _fault_times(entries: Sequence[tuple[int, dict[str, object]]]) -> dict[str, list[FaultTime]]:

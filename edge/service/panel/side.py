@@ -210,6 +210,7 @@ class PanelSide:
             rule_file=rule_file_of(ties),
             expect_card=door.rules.desk.expect_card,
             confirm_clock=door.rules.note_clock_is_right,
+            residents_page=self._section.residents_page,
             liveness=liveness,
             commissioning=door.commissioning,
             findings=self._checkup(ties, desk, liveness).findings,

@@ -1,0 +1,126 @@
+"""Carries two things from doors' journals into the community's book: codes shown to residents, and services.
+
+Only what a door has proven to be its own counts: whoever holds the broker lets nobody in by that.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from edge.events import Kind
+from facegate_hub.clerk import is_door
+from facegate_hub.community.entry import Invitations
+from facegate_hub.community.people import PeopleRegister
+from facegate_hub.community.uptime import note_service
+from facegate_hub.database import reading
+from facegate_hub.tables import EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy.engine import Engine, Row
+
+    from facegate_hub.community.book import Book
+
+LOG = logging.getLogger(__name__)
+LOOK_SECONDS = 5.0
+BACK_DAYS = 7
+"""A code is good for no longer; and how far back a hub that was away looks for services."""
+DIGEST = re.compile("[0-9a-f]{64}")
+LAST_SECOND = 253_402_300_799
+
+
+class DoorNews:
+    """Looks through what doors told, in a thread of its own; what was carried over before is not again."""
+
+    def __init__(self, engine: Engine, book: Book, now: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._book = book
+        self._now = now
+        self._seen: set[tuple[str, str, int]] = set()
+        """Events that need no other look; what waits for the desk to enter somebody does."""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="hub-door-news", daemon=True)
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End within a moment."""
+        self._ended.set()
+        self._thread.join(5.0)
+
+    def look(self) -> int:
+        """Carry over what is new, and return how many that were."""
+        since = datetime.fromtimestamp(self._now(), UTC) - timedelta(days=BACK_DAYS)
+        kinds = [str(Kind.INVITE_MADE), str(Kind.SERVICE_DONE)]
+        wanted = (EVENTS.c.kind.in_(kinds), EVENTS.c.at >= since.isoformat(), EVENTS.c.proven == 1)
+        with reading(self._engine) as connection:
+            rows = connection.execute(sa.select(EVENTS).where(*wanted).order_by(EVENTS.c.at)).all()
+        fresh = [row for row in rows if _key(row) not in self._seen and is_door(row.device)]
+        services = [row for row in fresh if row.kind == Kind.SERVICE_DONE]
+        self._seen |= {_key(row) for row in services}
+        count = sum(self._serviced(row) for row in services)
+        return count + self._invite([row for row in fresh if row.kind == Kind.INVITE_MADE])
+
+    def _serviced(self, row: Row[Any]) -> bool:
+        data = _data(row)
+        part, due, at = data.get("part"), data.get("next"), _moment(row.at)
+        if not isinstance(part, str) or not _is_second(due) or at is None:
+            return False
+        return note_service(self._book, row.device, part[:32], (at, due), f"{row.stream}:{row.seq}")
+
+    def _invite(self, rows: Sequence[Row[Any]]) -> int:
+        """Let codes count; who is not entered at the desk yet is looked for again."""
+        if not rows:
+            return 0
+        people, invitations, count = PeopleRegister(self._book).by_resident(), Invitations(self._book), 0
+        for row in rows:
+            data, person = _data(row), people.get(row.resident or "")
+            digest, until = data.get("digest"), data.get("until")
+            is_sound = isinstance(digest, str) and DIGEST.fullmatch(digest) and _is_second(until)
+            if not is_sound or until <= self._now():
+                self._seen.add(_key(row))
+            elif person is not None:
+                count += invitations.from_door(row.device, person, digest, until)
+                self._seen.add(_key(row))
+        return count
+
+    def _run(self) -> None:
+        while not self._ended.wait(LOOK_SECONDS):
+            try:
+                self.look()
+            except Exception:  # the thread's outermost loop: the next look may work
+                LOG.exception("what doors told could not be carried over; tried again")
+
+
+def _key(row: Row[Any]) -> tuple[str, str, int]:
+    return row.device, row.stream, row.seq
+
+
+def _data(row: Row[Any]) -> dict[str, Any]:
+    try:
+        data = json.loads(row.body)["data"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _moment(text: str | None) -> int | None:
+    try:
+        return int(datetime.fromisoformat(text or "").timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+def _is_second(value: object) -> bool:
+    return type(value) is int and 0 < value <= LAST_SECOND
