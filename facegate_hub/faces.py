@@ -37,7 +37,8 @@ WINDOW_MINUTES = 10.0
 """Of an enrolment window whose command does not say (see docs/hub.md)."""
 GRACE_SECONDS = 120.0
 """After a window closed: the enrolment that began in it is still on its way."""
-AT_ONCE = 500
+AT_ONCE = 300
+"""People whose records change together: with their certificates they fit into one message to a door."""
 MOST_WAITING = 10_000
 """Certificates of one door that may wait for staff."""
 MOST_OF_DOOR = 200_000

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -48,7 +49,9 @@ MOST_WAITING = 1000
 """Letters of one door that may wait for another; of more, the doors ask again."""
 MOST_SENT = 200
 """Letters sent again to one door in one turn."""
-MOST_TURNS = 10
+REST = 3.0
+"""How much longer than a change of the roster took the next one waits: certificates that come meanwhile
+are listed together."""
 LIST_FILE = "doors.json"
 
 
@@ -103,7 +106,7 @@ class PostOffice(HubClerk):
         self._list = ListFile(folder)
         self._rev = -1
         self._greet: set[str] = set()
-        self._clean_at = self._again_at = 0.0
+        self._bring_at = self._again_at = 0.0
         self._greets_all = False
         roster.doors_number = lambda: self._list.doors.number
 
@@ -154,10 +157,15 @@ class PostOffice(HubClerk):
         if (rev := self._roster.rev()) != self._rev:
             self._rev = rev
             self._faces.look_for_the_absent()
-        for _ in range(MOST_TURNS):
-            if not self._faces.bring(self._roster):
-                break
+        self._bring()
         self._send_again()
+
+    def _bring(self) -> None:
+        """Bring the roster up to date, and rest: each time all of it is looked through and signed."""
+        began = time.monotonic()
+        if began >= self._bring_at and self._faces.bring(self._roster):
+            now = time.monotonic()
+            self._bring_at = now + REST * (now - began)
 
     def _opened(self, device: str, payload: bytes) -> Letter:
         letter = open_letter(payload, self._list.doors)
@@ -171,7 +179,7 @@ class PostOffice(HubClerk):
         gone: dict[str, list[int]],
         notes: dict[str, dict[str, Any]],
     ) -> None:
-        sent: list[tuple[str, int, bytes]] = []
+        good: list[tuple[Letter, bytes]] = []
         with self._engine.begin() as connection:
             for device, numbers in gone.items():
                 taken = sa.delete(LETTERS).where(LETTERS.c.device == device, LETTERS.c.number.in_(numbers))
@@ -182,7 +190,8 @@ class PostOffice(HubClerk):
                 except FacegateError as error:
                     notes[letter.sender] = problem(str(error))
                     continue
-                sent += self._keep(connection, letter, payload)
+                good.append((letter, payload))
+            sent = self._keep(connection, good)
         note(self._engine, notes)
         for device, number, payload in sent:
             self.send(f"{ROOT}/{device}/face/in/{number}", payload)
@@ -197,22 +206,31 @@ class PostOffice(HubClerk):
         elif letter.kind in {LetterKind.KNOWN, LetterKind.ERASED}:
             self._faces.told(connection, letter.sender, content["consents"], str(letter.kind))
 
-    def _keep(self, connection: Connection, letter: Letter, payload: bytes) -> list[tuple[str, int, bytes]]:
-        """Keep a letter for each listed door it is for; return what is to be sent."""
-        sent = []
-        for device in dict.fromkeys(letter.to):
-            if device == letter.sender or device not in self._list.doors.doors:
-                continue
-            mine = sa.select(sa.func.count()).where(
-                LETTERS.c.device == device, LETTERS.c.sender == letter.sender
-            )
-            if connection.execute(mine).scalar_one() >= MOST_WAITING:
-                continue
-            row = {"device": device, "sender": letter.sender, "kind": str(letter.kind)}
-            stored = sa.insert(LETTERS).values(**row, payload=payload.decode(), stored_at=time.time())
-            number = connection.execute(stored.returning(LETTERS.c.number)).scalar_one()
-            sent.append((device, int(number), payload))
-        return sent
+    def _keep(
+        self, connection: Connection, letters: Sequence[tuple[Letter, bytes]]
+    ) -> list[tuple[str, int, bytes]]:
+        """Keep letters for each listed door they are for; return (door, number, letter) of each."""
+        listed, now = self._list.doors.doors, time.time()
+        waiting = _waiting(connection, {letter.sender for letter, _ in letters})
+        rows: list[dict[str, Any]] = []
+        for letter, payload in letters:
+            for device in dict.fromkeys(letter.to):
+                if device == letter.sender or device not in listed:
+                    continue
+                pair = device, letter.sender
+                if waiting[pair] >= MOST_WAITING:
+                    continue
+                waiting[pair] += 1
+                row = {"device": device, "sender": letter.sender, "kind": str(letter.kind)}
+                rows.append(row | {"payload": payload.decode(), "stored_at": now})
+        if not rows:
+            return []
+        stored = sa.insert(LETTERS).returning(LETTERS.c.number, sort_by_parameter_order=True)
+        numbers = connection.execute(stored, rows).scalars().all()
+        return [
+            (row["device"], int(number), row["payload"].encode())
+            for row, number in zip(rows, numbers, strict=True)
+        ]
 
     def _send_waiting(self, device: str, before: float) -> None:
         """Send letters that wait for a door; a door that is not listed any more gets nothing."""
@@ -245,3 +263,14 @@ class PostOffice(HubClerk):
         for device in doors:
             if self.room > MOST_SENT:
                 self._send_waiting(device, time.time() - AGAIN_SECONDS)
+
+
+def _waiting(connection: Connection, senders: set[str]) -> Counter[tuple[str, str]]:
+    """Return how many letters of these doors wait for which other door, by (receiver, sender)."""
+    if not senders:
+        return Counter()
+    query = sa.select(LETTERS.c.device, LETTERS.c.sender, sa.func.count())
+    found = connection.execute(
+        query.where(LETTERS.c.sender.in_(sorted(senders))).group_by(LETTERS.c.device, LETTERS.c.sender)
+    )
+    return Counter({(device, sender): count for device, sender, count in found})

@@ -87,6 +87,8 @@ class RosterLog:
         self._now = now
         self._approve_faces = approve_faces
         self._state_then: tuple[RosterState, RosterState] | None = None
+        self._plain: dict[str, str] = {}
+        """SHA-256 of records without faces, by the SHA-256 of the whole record: the dear half of a look."""
         self._parts: dict[bool, tuple[int, list[bytes], tuple[str, ...]]] = {}
         self._changes: dict[bool, tuple[tuple[int, int], tuple[RosterChange, ...] | None]] = {}
         """Those from one revision to another; None: too many bytes for one message. Both by whether the
@@ -111,12 +113,12 @@ class RosterLog:
         removals = list(dict.fromkeys(removals))
         with self._engine.begin() as connection:
             one_at_a_time(connection, ROSTER_LOG)
-            before = None if approve is None else _whole(connection)[0]
+            before = None if approve is None else self._whole(connection)[0]
             texts = _texts(connection, [*(fields["id"] for fields in given), *removals])
             puts = [_with_kept(fields, texts) for fields in given]
             rev = self._write(connection, puts, removals, texts)
             if approve is not None:
-                approve(before, _whole(connection))
+                approve(before, self._whole(connection))
         return rev
 
     def list_faces(self, wanted: Mapping[str, Sequence[str]]) -> int:
@@ -126,7 +128,7 @@ class RosterLog:
         """
         with self._engine.begin() as connection:
             one_at_a_time(connection, ROSTER_LOG)
-            lines = _lines(connection) if self._approve_faces is not None else []
+            lines = self._lines(connection) if self._approve_faces is not None else []
             before, texts = _last_rev(connection), _texts(connection, sorted(wanted))
             puts = []
             for identity, text in texts.items():
@@ -175,7 +177,7 @@ class RosterLog:
             epoch = max(_epoch(connection) + 1, int(self._now()))
             connection.execute(sa.insert(EPOCHS).values(epoch=epoch))
             if approve is not None:
-                approve(None, _whole(connection))
+                approve(None, self._whole(connection))
         return epoch
 
     def missing(self, ids: Iterable[str]) -> list[str]:
@@ -276,23 +278,22 @@ class RosterLog:
         """Return where the roster is, as doors know it that read certificates of faces, and as others do."""
         rev, epoch, known = _last_rev(connection), _epoch(connection), self._state_then
         if known is None or (known[0].rev, known[0].epoch) != (rev, epoch):
-            known = self._state_then = _whole(connection)
+            known = self._state_then = self._whole(connection)
         return known
 
+    def _whole(self, connection: Connection) -> RosterStates:
+        """Return the states of what is really there."""
+        return _states_of(_epoch(connection), _last_rev(connection), self._lines(connection))
 
-def _whole(connection: Connection) -> RosterStates:
-    """Return the states of what is really there."""
-    return _states_of(_epoch(connection), _last_rev(connection), _lines(connection))
-
-
-def _lines(connection: Connection) -> list[tuple[str, int, str, str]]:
-    """Return (id, revision, SHA-256 of the record, SHA-256 of it without faces) of everybody."""
-    query = sa.select(ROSTER.c.id, ROSTER.c.rev, ROSTER.c.text)
-    found = []
-    for identity, rev, text in connection.execute(query):
-        whole, plain = _sha256(text), plain_record(text)
-        found.append((identity, rev, whole, whole if plain is text else _sha256(plain)))
-    return found
+    def _lines(self, connection: Connection) -> list[tuple[str, int, str, str]]:
+        """Return (id, revision, SHA-256 of the record, SHA-256 of it without faces) of everybody."""
+        found, plain, known = [], {}, self._plain
+        for identity, rev, text in connection.execute(sa.select(ROSTER.c.id, ROSTER.c.rev, ROSTER.c.text)):
+            whole = _sha256(text)
+            plain[whole] = known.get(whole) or _sha256(plain_record(text))
+            found.append((identity, rev, whole, plain[whole]))
+        self._plain = plain
+        return found
 
 
 def _states_of(epoch: int, rev: int, lines: list[tuple[str, int, str, str]]) -> RosterStates:

@@ -223,6 +223,7 @@ LETTERS = sa.Table(
     sa.Column("payload", sa.Text, nullable=False),
     sa.Column("stored_at", sa.Float, nullable=False),
     sa.Index("letters_by_device", "device", "number"),
+    sa.Index("letters_by_sender", "sender", "device"),
     sqlite_autoincrement=True,
 )
 """Letters from door to door that their `device` has not taken yet, as the sender signed them."""

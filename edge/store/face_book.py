@@ -57,6 +57,8 @@ FACES = Schema(
             "CREATE INDEX reach_by_person ON reach (person)",
             "CREATE INDEX reach_by_state ON reach (state)",
         ),
+        # What is asked for at each look; the rows themselves carry faces, a page for each.
+        ("CREATE INDEX held_by_origin ON held (number, consent, person)",),
     ),
 )
 
@@ -205,6 +207,12 @@ class FaceBook:
         sql = "SELECT consent, person, model, certificate, number FROM held"
         with self._file.using() as connection:
             return {row[0]: HeldFace(*row) for row in connection.execute(sql).fetchall()}
+
+    def origins(self) -> dict[str, tuple[str, int | None]]:
+        """Return whose face every one is and the receiving key it came by, by consent; reads no face."""
+        sql = "SELECT consent, person, number FROM held INDEXED BY held_by_origin"
+        with self._file.using() as connection:
+            return {row[0]: (row[1], row[2]) for row in connection.execute(sql).fetchall()}
 
     def hold(self, faces: Iterable[tuple[HeldFace, bytes]]) -> None:
         """Keep faces with their bodies, sealed with each person's own key."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edge.store.residents import ResidentStore
 
 SOURCE = "roster"
+LINES = json.JSONEncoder(ensure_ascii=False)
 
 
 def roster_digest(records: Iterable[tuple[str, int, str]]) -> str:
@@ -35,7 +36,7 @@ def digest_of_lines(lines: Iterable[tuple[str, int, str]]) -> str:
     """Return the same digest of (id, rev, SHA-256 of the record's text)."""
     total = hashlib.sha256()
     for line in sorted(lines):
-        total.update(json.dumps(list(line), ensure_ascii=False).encode() + b"\n")
+        total.update(LINES.encode(list(line)).encode() + b"\n")
     return total.hexdigest()
 
 

@@ -1,11 +1,13 @@
 """How long it takes until many residents are known at every door: `python -m tests.sharing.load`.
 
-A provisioned site with a real broker, a hub with SQLite, and doors with real stores, all on this machine.
+A provisioned site with a real broker, a hub with SQLite, and doors with real stores. Hub and doors are
+processes of their own, as they are machines of their own at a site: each tells its use of a processor.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import secrets
 import tempfile
 import time
@@ -20,11 +22,12 @@ from edge.consent.rules import Statement, consent_from
 from edge.domain import Template
 from edge.service.sharing.keys import signing_key
 from edge.site.provision import Site
+from edge.site.sharing import SharingDoors, SharingRequest
 from edge.store.face_book import PENDING, HeldFace, Reach
 from edge.wire.faces.certificate import SALT_BYTES, FaceRow, commitment_of, make_body
 from facegate_hub.service import Hub, database_url
 from tests.loopback import free_port
-from tests.sharing.gates import CLOCK, Gate, accept, open_window, put_people
+from tests.sharing.gates import CLOCK, Gate, open_window, put_people
 from tests.sharing.rig import DIM, MODEL
 from tests.sync.broker import Broker
 from tests.sync.doors import Eager
@@ -57,8 +60,98 @@ def enrol_all(gate, people, doors):
     rig.book.hold(held)
 
 
+class GateAnswers:
+    """What the process of a door is asked."""
+
+    def __init__(self, gate):
+        self.gate = gate
+
+    def key(self):
+        return self.gate.rig.listed().key
+
+    def peers(self):
+        return len(self.gate.rig.book.peers())
+
+    def residents(self):
+        return self.gate.rig.roster.state().count
+
+    def known(self):
+        return len(self.gate.rig.exchange.counting())
+
+    def enrol_all(self, people, doors):
+        enrol_all(self.gate, people, doors)
+
+    def enrol(self, who, *doors):
+        self.gate.rig.enrol(who, *doors)
+
+    def cpu(self):
+        return time.process_time()
+
+
+class HubAnswers:
+    """What the process of the hub is asked."""
+
+    def __init__(self, hub):
+        self.hub = hub
+
+    def put(self, people):
+        put_people(self.hub, people)
+
+    def open_window(self, door):
+        open_window(self.hub, door)
+
+    def cpu(self):
+        return time.process_time()
+
+
+def answer(pipe, answers):
+    """Answer questions until there are no more."""
+    pipe.send(None)
+    while (asked := pipe.recv()) is not None:
+        name, words = asked
+        pipe.send(getattr(answers, name)(*words))
+
+
+def gate_process(pipe, *words):
+    """Be one door."""
+    with Gate(*words) as gate:
+        answer(pipe, GateAnswers(gate))
+
+
+def hub_process(pipe, site):
+    """Be the hub."""
+    hub = Hub(site, database_url(site), rng=Eager())
+    hub.start()
+    try:
+        answer(pipe, HubAnswers(hub))
+    finally:
+        hub.stop()
+
+
+class Asked:
+    """Another process of the trial; calls are sent to it."""
+
+    def __init__(self, target, *words):
+        here, there = multiprocessing.Pipe()
+        self._pipe = here
+        self._process = multiprocessing.get_context("spawn").Process(target=target, args=(there, *words))
+        self._process.start()
+        here.recv()
+
+    def __getattr__(self, name):
+        def call(*words):
+            self._pipe.send((name, words))
+            return self._pipe.recv()
+
+        return call
+
+    def end(self):
+        self._pipe.send(None)
+        self._process.join(60.0)
+
+
 def measure(folder, residents, doors):
-    """Return (seconds until all are known everywhere, seconds until the next one is)."""
+    """Return (seconds until all are known everywhere, seconds until the next one is, CPU by who used it)."""
     port, names = free_port(), [f"door-{number}" for number in range(doors)]
     site = folder / "site"
     made = Site.create(site, "load", "127.0.0.1", port)
@@ -67,36 +160,41 @@ def measure(folder, residents, doors):
     people = [f"flat-{number:05}" for number in range(residents)]
     with ExitStack() as stack:
         stack.enter_context(Broker.of_site(site, port))
-        hub = Hub(site, database_url(site), rng=Eager())
-        hub.start()
-        stack.callback(hub.stop)
-        gates = {name: stack.enter_context(Gate(folder / name, site, name, port)) for name in names}
-        accept(site, gates)
-        put_people(hub, [*people, "next"])
-        here = [gate for name, gate in gates.items() if name != names[0]]
-        wait_until(lambda: all(len(gate.rig.book.peers()) == doors - 1 for gate in gates.values()))
+        hub = Asked(hub_process, site)
+        stack.callback(hub.end)
+        gates = {name: Asked(gate_process, folder / name, site, name, port) for name in names}
+        for gate in gates.values():
+            stack.callback(gate.end)
+        for name, gate in gates.items():
+            request = SharingRequest(name, gate.key())
+            SharingDoors(site).accept(request, request.fingerprint, ["enrols", "receives"])
+        hub.put([*people, "next"])
+        first, *others = gates.values()
+        wait_until(lambda: all(gate.peers() == doors - 1 for gate in gates.values()))
         wait_until(
-            lambda: all(gate.rig.roster.state().count == residents + 1 for gate in gates.values()), 120
+            lambda: all(gate.residents() == residents + 1 for gate in gates.values()), seconds=PATIENCE
         )
-        open_window(hub, names[0])
+        hub.open_window(names[0])
+        before = {"hub": hub.cpu(), **{name: gate.cpu() for name, gate in gates.items()}}
         began = time.monotonic()
-        enrol_all(gates[names[0]], people, tuple(names[1:]))
+        first.enrol_all(people, tuple(names[1:]))
         print(f"enrolled after {time.monotonic() - began:.1f} s", flush=True)  # noqa: T201
         told = 0.0
-        while any(len(gate.rig.exchange.counting()) < residents for gate in here):
+        while min(counts := [gate.known() for gate in others]) < residents:
             time.sleep(0.2)
             if time.monotonic() - told > 15:
                 told = time.monotonic()
-                counts = [len(gate.rig.exchange.counting()) for gate in here]
                 print(f"{told - began:.0f} s: {counts}", flush=True)  # noqa: T201
             assert time.monotonic() - began < PATIENCE
         all_known = time.monotonic() - began
-        open_window(hub, names[0])
+        used = {"hub": hub.cpu(), **{name: gate.cpu() for name, gate in gates.items()}}
+        used = {name: seconds - before[name] for name, seconds in used.items()}
+        hub.open_window(names[0])
         began = time.monotonic()
-        gates[names[0]].rig.enrol("next", *names[1:])
-        while any(len(gate.rig.exchange.counting()) <= residents for gate in here):
+        first.enrol("next", *names[1:])
+        while min(gate.known() for gate in others) <= residents:
             time.sleep(0.02)
-        return all_known, time.monotonic() - began
+        return all_known, time.monotonic() - began, used
 
 
 def main():
@@ -105,11 +203,13 @@ def main():
     parser.add_argument("--doors", type=int, default=6)
     wish = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        all_known, one = measure(Path(folder), wish.residents, wish.doors)
+        all_known, one, used = measure(Path(folder), wish.residents, wish.doors)
     print(  # noqa: T201
         f"{wish.residents} residents known at {wish.doors} doors after {all_known:.1f} s;"
         f" one more {one:.2f} s after the enrolment"
     )
+    for name, seconds in used.items():
+        print(f"{name}: {seconds:.1f} s of a processor, {1000 * seconds / wish.residents:.1f} ms a face")  # noqa: T201
 
 
 if __name__ == "__main__":

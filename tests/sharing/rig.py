@@ -111,7 +111,7 @@ class SharingRig:
             self.events,
             self.clock,
             lambda: self.ran,
-            lambda who: who not in self.shut,
+            lambda people: frozenset(people) - self.shut,
             self._refuse_lookalike,
             model,
             lambda: signing_key(self.book),

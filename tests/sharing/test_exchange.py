@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.consent.receipt import verified
+from edge.wire.faces.letters import LetterKind
 from tests.sharing.rig import MODEL, SharingRig, opened
 
 SIX = ("front", "back", "garage", "north", "south", "pool")
@@ -98,6 +99,36 @@ def test_another_door_helps_out_when_the_one_that_enrolled_is_gone(site):
         site.carry(to={"back", "garage"})
         site.clock.advance(5)
     assert site.doors["back"].knows("anna")
+
+
+def test_a_face_that_several_doors_ask_for_is_sealed_once_for_all_of_them(tmp_path):
+    with opened(tmp_path, *SIX) as compound:
+        people = [f"flat-{number}" for number in range(15)]
+        compound.put(*people)
+        for who in people:  # more than are sent without being asked for
+            compound.doors["front"].enrol(who, *SIX[1:])
+        envelopes = []
+        for _ in range(8):
+            compound.look()
+            envelopes += [one for one, _ in compound.mail if one.kind is LetterKind.ENVELOPE]
+            compound.carry()
+            compound.clock.advance(2.0)
+        assert all(compound.knowing(who) == set(SIX) for who in people)
+        assert sorted(one.content["person"] for one in envelopes) == sorted(people)
+        assert {one.to for one in envelopes} == {tuple(SIX[1:])}
+
+
+def test_who_enrols_again_after_a_withdrawal_is_offered_at_once(site):
+    front = site.doors["front"]
+    front.enrol("anna", "back")
+    site.settle()
+    front.withdraw("anna")
+    site.settle()
+    front.enrol("anna", "back", seed=7)
+    site.look()
+    assert [one.kind for one, _ in site.mail] == [LetterKind.CERTIFICATE]
+    site.settle()
+    assert site.knowing("anna") == {"front", "back"}
 
 
 def test_a_removed_resident_is_known_nowhere(site):

@@ -84,13 +84,17 @@ class Judge:
 
     def require_place(self, face: FaceCertificate) -> None:
         """Raise `FaceRefused` unless the face may be here now."""
+        self.require_named(face)
+        if not self.ties.opens([face.person]):
+            raise FaceRefused("levels", f"no access level of {face.person!r} is about {self.ties.device}")
+
+    def require_named(self, face: FaceCertificate) -> None:
+        """Raise `FaceRefused` unless list and consent let the face be here; levels are another question."""
         device = self.ties.device
         if not self.register.doors.has_role(device, RECEIVES):
             raise FaceRefused("doors", f"{device} may not receive by list {self.register.doors.number}")
         if device not in face.doors:
             raise FaceRefused("doors", f"the consent does not name {device}")
-        if not self.ties.opens(face.person):
-            raise FaceRefused("levels", f"no access level of {face.person!r} is about {device}")
         if face.consent in self.ended:
             raise FaceRefused("ended", "the consent has ended")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from edge.service.sharing.register import FaceRegister
     from edge.service.sharing.ties import SharingTies
-    from edge.store.face_book import HeldFace, Reach
+    from edge.store.face_book import Reach
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ class Ending:
     def __init__(self, ties: SharingTies, register: FaceRegister) -> None:
         self._ties = ties
         self._register = register
-        held = ties.book.held()
-        self.here = frozenset(consent for consent, one in held.items() if one.number is not None)
+        held = ties.book.origins()
+        self.here = frozenset(consent for consent, (_, number) in held.items() if number is not None)
         self.enrolled_here: frozenset[str] = frozenset()
         self._told_known: set[str] = set()
         self._asked: set[tuple[str, str]] = set()
@@ -62,26 +62,30 @@ class Ending:
 
         `is_thorough` also looks whether each person's levels are still about this door.
         """
-        held, in_force = self._ties.book.held(), self._ties.consents.in_force()
+        held, in_force = self._ties.book.origins(), self._ties.consents.in_force()
         under = self._ties.store.faces_by_consent()
-        gone = [one for one in held.values() if not self._stays(one, ended, is_thorough=is_thorough)]
-        kept = held.keys() - {one.consent for one in gone}
+        # Enrolled here: it waits to be listed.
+        elsewhere = {consent: who for consent, (who, number) in held.items() if number is not None}
+        opened = self._ties.opens(elsewhere.values()) if is_thorough else None
+        gone = held.keys() & ended
+        gone |= {one for one, who in elsewhere.items() if not self._may_stay(one, who, opened)}
+        kept = held.keys() - gone
         strays = {
             consent
             for consent in under
             if consent in ended or (consent in in_force and in_force[consent].origin and consent not in kept)
         }
-        consents = strays | {one.consent for one in gone if one.consent in under}
+        consents = strays | (gone & under.keys())
         # First, so that nothing of it is matched while it is being erased.
-        self.here = frozenset(consent for consent in kept if held[consent].number is not None)
+        self.here = frozenset(kept & elsewhere.keys())
         if consents:
             self._erased(erase_faces_under(self._ties.store, sorted(consents)))
         if gone:
-            self._ties.book.drop(one.consent for one in gone)
+            self._ties.book.drop(gone)
         self.enrolled_here = frozenset(
             who for consent, who in under.items() if consent in in_force and not in_force[consent].origin
         )
-        return {one.number for one in gone if one.number is not None and one.consent in ended}
+        return {number for one in gone & ended if (number := held[one][1]) is not None}
 
     def asked(self, *, is_remembering: bool) -> Iterator[Letter]:
         """Give letters to doors that have not answered yet, and to a property that lists what has ended."""
@@ -124,17 +128,14 @@ class Ending:
         ties.tell(Kind.FACE_ERASED_EVERYWHERE, person, doors=list(doors), receipt_key=receipt_key)
         ties.book.forget_reach({one.consent for one in rows})
 
-    def _stays(self, one: HeldFace, ended: frozenset[str], *, is_thorough: bool) -> bool:
-        if one.consent in ended:
-            return False
-        if one.number is None:
-            return True  # enrolled here: it waits to be listed
+    def _may_stay(self, consent: str, person: str, opened: frozenset[str] | None) -> bool:
+        """Say whether list, consent and levels let a face from elsewhere be here (None: not asked)."""
         if not self._register.doors.has_role(self._ties.device, RECEIVES):
             return False
-        face = self._register.listed.get(one.consent)
-        if face is None or face.person != one.person or self._ties.device not in face.doors:
+        face = self._register.listed.get(consent)
+        if face is None or face.person != person or self._ties.device not in face.doors:
             return False
-        return not is_thorough or self._ties.opens(one.person)
+        return opened is None or person in opened
 
     def _erased(self, gone: dict[str, int]) -> None:
         for person, templates in gone.items():

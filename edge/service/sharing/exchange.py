@@ -44,6 +44,9 @@ LATER_SECONDS = 3600.0
 """Until a face is asked for again that did not pass: it rarely passes the next time."""
 SOON_SECONDS = 30.0
 MOST_WAITING = 200
+REST, MOST_REST_SECONDS = 9.0, 1.0
+"""How much longer than a look through everything took the next one waits, and for how long at most: faces
+come in hundreds, and each look costs as much as there are residents."""
 WAIT_SECONDS = 600.0
 """An envelope may be faster than the roster that lists the face."""
 
@@ -67,6 +70,8 @@ class FaceExchange:
         self._mark: tuple[Any, ...] | None = None
         self._remind_at = self._announced_at = -ANNOUNCE_SECONDS
         self._announces = True
+        self._is_unsettled = self._is_thorough = False
+        self._settle_at = 0.0
         self._refusals = RefusalLimit()
         self._told = ""
 
@@ -105,22 +110,27 @@ class FaceExchange:
     def look(self, send: Callable[[bytes], None], room: int) -> None:
         """Do what is due."""
         try:
-            self._look()
+            self._look(room)
             self._send(send, room)
             self._told = ""
         except StoreError as error:
             self._trouble(error)
 
-    def _look(self) -> None:
+    def _look(self, room: int) -> None:
         self._lease.look()
         now = self._ties.clock.monotonic()
         is_remembering = now >= self._remind_at
         mark = (self._ties.book.mark(), self._ties.consents.mark(), self._ties.store.version())
         is_relisted = self._register.refresh()
         is_news = is_relisted or is_remembering or mark != self._mark
-        if is_news:
-            self._mark = mark
-            self._settle(is_thorough=is_relisted or is_remembering)
+        self._mark = mark
+        self._is_unsettled |= is_news
+        self._is_thorough |= is_relisted or is_remembering
+        if self._is_unsettled and now >= self._settle_at:
+            self._settle(is_thorough=self._is_thorough)
+            self._is_unsettled = self._is_thorough = False
+            took = self._ties.clock.monotonic() - now
+            self._settle_at = now + took + min(REST * took, MOST_REST_SECONDS)
         self._announces = self._keys.look() or self._announces
         if self._ties.device not in self._register.doors.doors:
             self._out.clear()
@@ -132,6 +142,7 @@ class FaceExchange:
             self._out.extend(self._sending.fresh(now))
             self._out.extend(self._sending.unlisted(is_remembering=is_remembering))
             self._out.extend(self._ending.asked(is_remembering=is_remembering))
+        self._out.extend(self._sending.answers(room - len(self._out)))
         for door, consents in self._asking.due(now).items():
             self._write(LetterKind.ASK, [door], consents=consents)
         if is_remembering:
@@ -158,21 +169,27 @@ class FaceExchange:
 
     def _wanted(self, ended: frozenset[str]) -> dict[str, tuple[str, ...]]:
         judge = Judge(self._ties, self._register, ended, {})
-        own = self._ending.enrolled_here
+        device, own, here = self._ties.device, self._ending.enrolled_here, self._ending.here
+        missing = {
+            consent: face
+            for consent, face in self._register.listed.items()
+            if face.by != device and consent not in here
+        }
+        opened = self._ties.opens(face.person for face in missing.values())
         wanted, known = {}, []
-        for consent, face in self._register.listed.items():
-            if face.by == self._ties.device or consent in self._ending.here:
-                continue
+        for consent, face in missing.items():
             try:
-                judge.require_place(face)
+                judge.require_named(face)
                 judge.require_model(face)
             except FaceRefused:
                 continue  # narrowed by the property, ended, or to be enrolled again
+            if face.person not in opened:
+                continue
             if face.person in own:
                 known.append(consent)
                 continue
             sources = (one for one in (face.by, *face.doors) if one in self._register.doors.doors)
-            wanted[consent] = tuple(one for one in dict.fromkeys(sources) if one != self._ties.device)
+            wanted[consent] = tuple(one for one in dict.fromkeys(sources) if one != device)
         self._tell_known(self._ending.newly(known))
         return wanted
 
@@ -214,10 +231,8 @@ class FaceExchange:
         if letter.kind is LetterKind.KEY:
             self._take_key(letter)
         elif letter.kind is LetterKind.ASK:
-            answers = self._sending.answers(letter, self._ties.clock.monotonic())
-            if answers is None:
+            if not self._sending.asked(letter, self._ties.clock.monotonic()):
                 self._write_key([letter.sender], wants_answer=True)
-            self._out.extend(answers or ())
         elif letter.kind is LetterKind.KNOWN:
             self._ties.book.answered(letter.sender, content["consents"], KNOWN)
         elif letter.kind is LetterKind.END:

@@ -12,9 +12,9 @@ from edge.domain import EventDraft
 from edge.enrol.lookalike import refuse_lookalike
 from edge.errors import ConfigError, FacegateError
 from edge.events import Kind
-from edge.policy.methods import Method
 from edge.service.sharing.desk import SharingDesk
 from edge.service.sharing.exchange import FaceExchange
+from edge.service.sharing.opened import OpenedHere
 from edge.service.sharing.ties import SharingTies
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_faces_under
 from edge.store.face_book import FACE_BOOK_FILE, FaceBook
@@ -99,7 +99,7 @@ def _ties(
         door.events,
         door.clock,
         ran_seconds,
-        functools.partial(_opens, door),
+        OpenedHere(door.store, lambda: door.rules.policy.rules),
         functools.partial(_refuse_lookalike, seeing),
         None if seeing is None else seeing.models.embedder.model_id,
         functools.partial(_receipt_key, door.data),
@@ -111,15 +111,6 @@ def _receipt_key(data: Path) -> Ed25519PrivateKey:
     from edge.web.tls import signing_key  # noqa: PLC0415 - the same
 
     return signing_key(data / RECEIPT_KEY_FILE)
-
-
-def _opens(door: RunningDoor, resident_id: str) -> bool:
-    """Say whether any level of a resident is about this door and a face, whatever the time."""
-    rules = door.rules.policy.rules
-    resident = door.store.get(resident_id)
-    if resident is None:
-        return False
-    return any(rules.levels_here(resident, method) for method in (Method.FACE, Method.FACE_PIN))
 
 
 def _refuse_lookalike(seeing: Seeing | None, resident_id: str, rows: Sequence[Embedding]) -> None:

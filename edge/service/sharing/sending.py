@@ -40,6 +40,8 @@ class Sending:
         self._pushed: list[float] = []
         self._sent_certificates: set[str] = set()
         self._answered: dict[str, list[float]] = {}
+        self._asked: dict[str, dict[str, None]] = {}
+        """Doors that ask for a face, by its consent."""
 
     def fresh(self, now: float) -> Iterator[Letter]:
         """Give the faces that were listed just now, sealed for the doors of their consents.
@@ -69,30 +71,42 @@ class Sending:
         if is_remembering:
             self._sent_certificates = set()
         known = self._register.listed.keys() | self._sent_certificates
-        ended = self._ties.consents.ended()
-        for consent, one in self._ties.book.held().items():
-            if one.number is None and consent not in known and consent not in ended:
-                self._sent_certificates.add(consent)
-                yield self._letter(LetterKind.CERTIFICATE, [], certificate=one.certificate)
+        origins = self._ties.book.origins()
+        own = {consent for consent, (_, number) in origins.items() if number is None}
+        if not (missing := own - known):
+            return
+        self._sent_certificates |= missing
+        for one in self._ties.book.held_of(sorted(missing - self._ties.consents.ended())).values():
+            yield self._letter(LetterKind.CERTIFICATE, [], certificate=one.certificate)
 
-    def answers(self, question: Letter, now: float) -> list[Letter] | None:
-        """Return the faces a door asks for and may have; None when its receiving key is not known."""
+    def asked(self, question: Letter, now: float) -> bool:
+        """Note which faces a door asks for; False when its receiving key is not known."""
         door = question.sender
         times = [at for at in self._answered.get(door, []) if now - at < MINUTE]
         self._answered[door] = [*times, now]
         if len(times) >= MOST_ANSWERED or not self._may_have(door):
-            return []
-        peers, held = self._peers(), self._ties.book.held_of(question.content["consents"])
-        if door not in peers:
-            return None
-        ended = self._ties.consents.ended()
-        letters: list[Letter] = []
+            return True
+        if door not in self._peers():
+            return False
         for consent in question.content["consents"]:
-            face = self._register.listed.get(consent)
-            if face is None or door not in face.doors or consent not in held or consent in ended:
+            self._asked.setdefault(consent, {})[door] = None
+        return True
+
+    def answers(self, most: int) -> Iterator[Letter]:
+        """Give up to `most` of the faces that doors ask for and may have, the oldest question first.
+
+        Doors ask for the same faces at about the same time: each is sealed once for all of them.
+        """
+        consents = [consent for consent, _ in zip(self._asked, range(most), strict=False)]
+        if not consents:
+            return
+        peers, held, ended = self._peers(), self._ties.book.held_of(consents), self._ties.consents.ended()
+        for consent in consents:
+            asking, face = self._asked.pop(consent), self._register.listed.get(consent)
+            if face is None or consent not in held or consent in ended:
                 continue
-            letters += self._sealed(held[consent], face, [door], peers)
-        return letters
+            doors = [one for one in asking if one in face.doors and one in peers and self._may_have(one)]
+            yield from self._sealed(held[consent], face, doors, peers)
 
     def _sealed(
         self, one: HeldFace, face: FaceCertificate, doors: Sequence[str], peers: dict[str, Peer]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edge.domain import EventDraft
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SharingTies:
-    """One door as the sharing of faces sees it. All callables from any thread.
+    """One door as the sharing of faces sees it. All callables from any thread, but for `opens`.
 
-    `opens` says whether a resident's levels are about this door at all; `refuse_lookalike` (resident,
+    `opens` returns those of some residents whose levels are about this door at all, and is asked by the
+    thread that reads and writes letters; `refuse_lookalike` (resident,
     rows) raises `EnrolmentRefused`; `model_id` is None while nobody can be recognised; `ran_seconds` is
     how long the door has run over all its starts; `receipt_key` signs receipts of withdrawals.
     """
@@ -40,7 +41,7 @@ class SharingTies:
     events: EventWriter
     clock: Clock
     ran_seconds: Callable[[], float]
-    opens: Callable[[str], bool]
+    opens: Callable[[Iterable[str]], frozenset[str]]
     refuse_lookalike: Callable[[str, Sequence[Embedding]], None]
     model_id: str | None
     receipt_key: Callable[[], Ed25519PrivateKey]
