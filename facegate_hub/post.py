@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.2
-ROOM = Room(20_000, 128 * 1024 * 1024, 1000, 32 * 1024 * 1024)
+ROOM = Room(20_000, 128 * 1024 * 1024, 3000, 32 * 1024 * 1024)
 """What may wait; a door writes 300 letters a second at most (see `edge.sync.post`)."""
 LIST_SECONDS = 2.0
 """Between two looks whether the list of doors has changed."""

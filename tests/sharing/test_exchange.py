@@ -118,6 +118,23 @@ def test_a_face_that_several_doors_ask_for_is_sealed_once_for_all_of_them(tmp_pa
         assert {one.to for one in envelopes} == {tuple(SIX[1:])}
 
 
+def test_all_certificates_reach_a_property_that_lists_none_of_them(tmp_path):
+    with opened(tmp_path, "front", "back") as compound:
+        people = [f"flat-{number}" for number in range(7)]
+        compound.put(*people)
+        front, told = compound.doors["front"], []
+        front.exchange._sending._most_unlisted = 3
+        for who in people:
+            front.enrol(who, "back")
+        for _ in range(4):
+            compound.look("front")
+            told += [one.content["certificate"] for one, _ in compound.mail if one.kind == "certificate"]
+            compound.mail.clear()
+            compound.clock.advance(61)
+        assert len(told[:3]) == 3
+        assert len(set(told)) == 7
+
+
 def test_who_enrols_again_after_a_withdrawal_is_offered_at_once(site):
     front = site.doors["front"]
     front.enrol("anna", "back")

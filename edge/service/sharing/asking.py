@@ -14,6 +14,10 @@ GRACE_SECONDS = 1.0
 """A face that was enrolled just now is sent without being asked for."""
 FIRST_SECONDS = 5.0
 MOST_SECONDS = 300.0
+LEAST_UNDER_WAY = 10
+PATIENCE = 2.0
+"""How much longer than the slowest answer of late one is waited for before another door is asked: hub and
+doors that are busy are not asked twice for the same."""
 
 
 @dataclass(slots=True)
@@ -21,6 +25,7 @@ class _Wish:
     doors: tuple[str, ...]
     at: float
     tries: int = 0
+    asked_at: float = 0.0
 
 
 class MissingFaces:
@@ -28,6 +33,10 @@ class MissingFaces:
 
     def __init__(self) -> None:
         self._wishes: dict[str, _Wish] = {}
+        self._most = 2.0 * LEAST_UNDER_WAY
+        """How many may be under way: more as answers come, half as many when they do not."""
+        self._slowest = 0.0
+        self._halved_at = 0.0
 
     def want(self, faces: Mapping[str, tuple[str, ...]], now: float) -> None:
         """Have these faces, and no others, on the list: consent -> doors that may have it, best first."""
@@ -43,9 +52,12 @@ class MissingFaces:
         if consent in self._wishes:
             self._wishes[consent].at = until
 
-    def arrived(self, consent: str) -> None:
+    def arrived(self, consent: str, now: float) -> None:
         """Take a face off the list."""
-        self._wishes.pop(consent, None)
+        wish = self._wishes.pop(consent, None)
+        if wish is not None and wish.tries:
+            self._slowest = max(0.9 * self._slowest, now - wish.asked_at)
+            self._most = min(MOST_ASKED, self._most + 1)
 
     def begin_again(self, now: float) -> None:
         """Ask for everything anew: answers may be lost."""
@@ -55,16 +67,19 @@ class MissingFaces:
     def due(self, now: float) -> dict[str, list[str]]:
         """Return which faces to ask of which door now; a hundred are on their way at most."""
         under_way = sum(wish.tries > 0 and wish.at > now for wish in self._wishes.values())
-        room = MOST_ASKED - under_way
-        if room < MOST_ASKED // 2:
+        room = int(self._most) - under_way
+        if room < self._most / 2:
             return {}
         found: dict[str, list[str]] = {}
+        first = min(MOST_SECONDS, max(FIRST_SECONDS, PATIENCE * self._slowest))
         for consent, wish in self._wishes.items():
             if not room:
                 break
             if wish.at <= now and wish.doors:
                 found.setdefault(wish.doors[wish.tries % len(wish.doors)], []).append(consent)
-                wish.at = now + min(MOST_SECONDS, FIRST_SECONDS * 2**wish.tries)
+                if wish.tries and now - self._halved_at > first:
+                    self._most, self._halved_at = max(LEAST_UNDER_WAY, self._most / 2), now
+                wish.at, wish.asked_at = now + min(MOST_SECONDS, first * 2**wish.tries), now
                 wish.tries += 1
                 room -= 1
         return found

@@ -215,7 +215,7 @@ class FaceExchange:
             arrived = self._ending.came(one.face.consent for one in taken.values())
             self._tell_known(arrived)
             for consent in arrived:
-                self._asking.arrived(consent)
+                self._asking.arrived(consent, now)
 
     def _not_taken(self, letter: Letter, error: FaceRefused, now: float) -> None:
         consent = str(letter.content["consent"])

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 MOST_PUSHED = 10
 """Faces a minute that are sent without being asked for; of more, doors ask for a hundred at a time."""
+MOST_UNLISTED = 300
+"""Certificates on their way to the property: the next ones leave as these are listed, or a minute later."""
 MOST_ANSWERED = 60
 """Questions of one door a minute."""
 MINUTE = 60.0
@@ -39,6 +41,8 @@ class Sending:
         """Doors of faces that were offered and have not been sent."""
         self._pushed: list[float] = []
         self._sent_certificates: set[str] = set()
+        self._ever_sent: set[str] = set()
+        self._most_unlisted = MOST_UNLISTED
         self._answered: dict[str, list[float]] = {}
         self._asked: dict[str, dict[str, None]] = {}
         """Doors that ask for a face, by its consent."""
@@ -73,10 +77,15 @@ class Sending:
         known = self._register.listed.keys() | self._sent_certificates
         origins = self._ties.book.origins()
         own = {consent for consent, (_, number) in origins.items() if number is None}
-        if not (missing := own - known):
+        missing = own - known
+        room = self._most_unlisted - len(self._sent_certificates - self._register.listed.keys())
+        if not missing or room <= 0:
             return
-        self._sent_certificates |= missing
-        for one in self._ties.book.held_of(sorted(missing - self._ties.consents.ended())).values():
+        open_ones = missing - self._ties.consents.ended()
+        sent = sorted(open_ones, key=lambda one: (one in self._ever_sent, one))[:room]
+        self._sent_certificates.update(sent)
+        self._ever_sent.update(sent)
+        for one in self._ties.book.held_of(sent).values():
             yield self._letter(LetterKind.CERTIFICATE, [], certificate=one.certificate)
 
     def asked(self, question: Letter, now: float) -> bool:
