@@ -12,7 +12,7 @@ from edge.faces.liveness.budget import ScoringBudget
 from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.failures import Failures
 from edge.faces.liveness.fusion import NIGHT_NETWORK, THRESHOLD, fuse, is_weak
-from edge.faces.liveness.gate import NARROW_FACE_PX, GateLimits, Hindrance, hindrance
+from edge.faces.liveness.gate import SURE_FACE_PX, GateLimits, Hindrance, hindrance
 from edge.faces.liveness.light import gain_for, is_badly_lit, is_colourless
 from edge.faces.liveness.window import GAP_SECONDS, MOST_FAULTS, LivenessWindow, Sample, independent_looks
 
@@ -199,13 +199,18 @@ class PassiveCheck:
                 resident_id, window.last_seen, track_id, window.judged_px(), is_near_miss=fused.is_near_miss
             )
             return _refused(window, fused.score, cues, is_early=is_early)
-        if fused.is_doubtful and window.face_px < NARROW_FACE_PX:
+        if fused.is_doubtful and window.face_px < SURE_FACE_PX:
             window.hindrances[Hindrance.TOO_FAR] += 1
             return self._unanswered(window)
         latest = window.latest()
         if latest is None or not all(fuse(one.scores).is_live for one in latest):
             return None
-        return self._passed(window, resident_id, fused.score, cues, is_enough=not self._asks_more)
+        is_enough = not self._asks_more
+        if fused.is_doubtful and self._failures.was_refused(resident_id, window.last_seen):
+            if not window.is_still_narrow():
+                return None
+            is_enough = False
+        return self._passed(window, resident_id, fused.score, cues, is_enough=is_enough)
 
     @property
     def _asks_more(self) -> bool:

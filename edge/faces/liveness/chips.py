@@ -71,10 +71,15 @@ def context_chip(
 ) -> Image:
     """Return (side, side, 3) uint8 BGR: `image` around the detector's `box`, squeezed to a square.
 
-    `fit` turns the detector's box into the one that the network was trained with.
+    `fit` turns the detector's box into the one that the network was trained with. What shrinks is averaged:
+    picking pixels instead keeps all the grain of the sensor and none of the skin, and grain decided then.
+    Grain of 6 counts alone took a monitor replay from .01 to .92 with faceplugin (averaged: .03), and one of
+    5 counts living people from .99 to .72 to .81 with the pair (averaged: .85 to .99).
     """
     left, top, right, bottom = context_window(fit(box), scale, image.shape[1], image.shape[0])
-    return cv2.resize(image[top:bottom, left:right], (side_px, side_px))  # type: ignore[no-any-return]
+    interpolation = cv2.INTER_AREA if min(right - left, bottom - top) > side_px else cv2.INTER_LINEAR
+    cut = image[top:bottom, left:right]
+    return cv2.resize(cut, (side_px, side_px), interpolation=interpolation)  # type: ignore[no-any-return]
 
 
 def texture_chip(image: Image, box: Box, side_px: int) -> Image:

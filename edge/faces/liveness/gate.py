@@ -12,13 +12,11 @@ if TYPE_CHECKING:
     from edge.domain import Box, Face
 
 
-NARROW_FACE_PX = 90.0
-"""A smaller face does not pass narrowly (under `fusion.DOUBT`): a replay whose border was hidden reached 0.53
-to 0.65 at 50 to 70 px, where people have 0.97 and more; it has to come nearer."""
-
 SURE_FACE_PX = 120.0
-"""A refusal of a smaller face is early: somebody who comes nearer is judged anew, and told nothing yet. One
-of seven people, drawn before a corridor, scores 0.3 at 60 to 90 px, 0.67 at 110 and 0.96 at 190."""
+"""A smaller face gets no narrow verdict, neither way: it has to come nearer. A refusal is early: somebody who
+comes nearer is judged anew, and told nothing yet (one of seven people, drawn before a corridor, scores 0.3 at
+60 to 90 px, 0.67 at 110 and 0.96 at 190). A narrow pass (under `fusion.DOUBT`) is none: a phone replay whose
+border was hidden reached 0.54 at 60 to 115 px and 0.47 at 130 and more."""
 
 
 class Hindrance(StrEnum):

@@ -113,6 +113,8 @@ class LivenessWindow:
     """Samples were dropped: no verdict before the next one, on a frame that nobody has seen yet."""
     face_px: float = 0.0
     """How wide the face is in the newest frame."""
+    narrow_since: float | None = None
+    """When somebody refused before first passed narrowly."""
     faults: int = 0
     advised_at: float | None = None
     """When it was said that nothing can be judged."""
@@ -195,6 +197,12 @@ class LivenessWindow:
         if not waited or not self.hindrances or self.hindered_by is None:
             return None
         return self.hindrances.most_common(1)[0][0]
+
+    def is_still_narrow(self) -> bool:
+        """Note a pass that is too narrow; say whether that is so for a whole window by now."""
+        if self.narrow_since is None:
+            self.narrow_since = self.last_seen
+        return self.last_seen - self.narrow_since >= WINDOW_SECONDS
 
     def means(self) -> dict[str, float]:
         """Return each network's mean over the window. There must be at least one sample."""

@@ -82,6 +82,15 @@ class TestChips:
         assert chip.shape == (80, 80, 3)
         np.testing.assert_array_equal(chip, cv2.resize(image[top:bottom, left:right], (80, 80)))
 
+    @pytest.mark.parametrize("scale", [2.7, 4.0])
+    def test_grain_is_averaged_where_the_picture_shrinks(self, scale):
+        grain = np.random.default_rng(4).normal(110, 6, (480, 640, 3))
+        image = np.clip(grain, 0, 255).astype(np.uint8)
+
+        chip = context_chip(image, Box(250, 150, 400, 350), scale, 80)
+
+        assert chip.std() < 6 / 3
+
     def test_texture_is_a_square_about_the_longer_side(self):
         chip = texture_chip(picture(), Box(90, 60, 110, 100), 60)
 

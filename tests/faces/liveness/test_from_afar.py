@@ -201,3 +201,46 @@ def test_a_clear_face_passes_from_afar():
     world = scene()
     world.visit.show(ANNA, CLEARLY, width=AFAR)
     assert world.visit.assess().passed
+
+
+class TestWhoWasRefusedBefore:
+    """What spoke against a face is not forgotten on the same visit: a narrow pass is not enough any more."""
+
+    def refused(self):
+        world = scene({0: 0.45})
+        world.visit.resident_id = "anna"
+        world.visit.show(ANNA, 12, width=AFAR)
+        assert world.visit.assess().reason is Reason.PRESENTATION_ATTACK
+        world.check.reset(1)
+        return world
+
+    def test_is_asked_for_more_when_they_pass_narrowly(self):
+        world = self.refused()
+        world.eye.alive = {0: 0.6}
+        said = set()
+        for _ in range(45):
+            world.visit.show(ANNA, 1, width=NEAR)
+            verdict = world.visit.assess()
+            said |= set() if verdict is None else {verdict.reason}
+        assert said == {Reason.SECOND_FACTOR_REQUIRED}
+
+    def test_passes_clearly(self):
+        world = self.refused()
+        world.eye.alive = {0: 0.75}
+        world.visit.show(ANNA, 12, width=NEAR)
+        assert world.visit.assess().passed
+
+    def test_passes_narrowly_on_the_next_visit(self):
+        world = self.refused()
+        world.eye.alive = {0: 0.6}
+        world.visit.away(4)
+        world.visit.show(ANNA, 12, width=NEAR)
+        assert world.visit.assess().passed
+
+
+def test_a_narrow_pass_is_none_where_a_refusal_would_be_early():
+    world = scene({0: 0.6})
+    world.visit.show(ANNA, 30, width=SURE_FACE_PX - 5)
+    assert world.visit.assess() is None
+    world.visit.show(ANNA, CLEARLY, width=SURE_FACE_PX + 5)
+    assert world.visit.assess().passed
