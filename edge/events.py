@@ -68,6 +68,7 @@ class Kind(StrEnum):
     RESIDENT_IMPORTED = "resident.imported"
     RESIDENT_EXPORTED = "resident.exported"
     RESIDENT_REMOVED = "resident.removed"
+    RESIDENT_RENUMBERED = "resident.renumbered"
     EVENTS_EXPORTED = "events.exported"
     CREDENTIAL_GIVEN = "credential.given"
     CREDENTIAL_REMOVED = "credential.removed"
@@ -236,6 +237,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.RESIDENT_EXPORTED: _F(_PEOPLE),
         _K.EVENTS_EXPORTED: _F(_PEOPLE),
         _K.RESIDENT_REMOVED: _F(_PEOPLE),
+        _K.RESIDENT_RENUMBERED: _F(_PEOPLE),
         _K.CREDENTIAL_GIVEN: _F(_PEOPLE),
         _K.CREDENTIAL_REMOVED: _F(_PEOPLE),
         _K.INVITE_MADE: _F(_PEOPLE),

@@ -181,12 +181,20 @@ class WaysIn:
         """Take back the pass with this id in hex."""
         self._store.end_pass(bytes.fromhex(pass_id))
 
+    def renumber(self, was: str, now: str) -> None:
+        """Let PINs and cards be those of another id. Passes name their host: they end and stay listed."""
+        self._end_passes(was)
+        self._store.renumber(was, now)
+
     def take_all(self, resident_id: str) -> int:
         """Take back every PIN, card and pass of a resident; return how many PINs and cards there were."""
+        self._end_passes(resident_id)
+        return self._store.remove(resident_id)
+
+    def _end_passes(self, resident_id: str) -> None:
         for one in self.passes_of(resident_id):
             if not one.is_ended:
                 self._store.end_pass(one.id)
-        return self._store.remove(resident_id)
 
     def book(self) -> PinBook:
         """Return all PINs as the door uses them."""

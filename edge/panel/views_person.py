@@ -14,10 +14,11 @@ from edge.consent.receipt import printed
 from edge.consent.rules import GREETING, PURPOSE, Statement, consent_from
 from edge.enrol.few_shots import advice
 from edge.enrol.leaving import LeavingDesk
+from edge.enrol.renumbering import RenumberingDesk, check_renumbering
 from edge.enrol.withdrawal import WithdrawalDesk
 from edge.errors import PanelRefused, StoreError
 from edge.events import Kind
-from edge.identity import person_name, tidied
+from edge.identity import person_name, resident_id, tidied
 from edge.panel.asking import PEOPLE
 from edge.panel.pictures import qr_of
 from edge.panel.rights import choices, rights_from
@@ -28,6 +29,7 @@ from edge.store.roster import SOURCE
 from edge.words import message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from edge.domain import Consent, DoorEvent, Resident
@@ -53,7 +55,7 @@ def resident(ask: Ask) -> Response:
     if ask.session.role in PEOPLE:
         desk.expect_card()
     consents = desk.consents.of(person.id)
-    history = (one for one in seen_events(ask, None) if _is_about(one, person.id))
+    history = _history(seen_events(ask, None), person.id)
     return ask.page(
         "resident.html",
         person=person,
@@ -88,8 +90,14 @@ def _few_advice(ask: Ask, person: Resident) -> Message | None:
     return advice(1, len(ask.desk.residents.list())) if is_one else None
 
 
-def _is_about(event: DoorEvent, identity: str) -> bool:
-    return identity in {event.resident_id, event.data.get("host")}
+def _history(newest_first: Iterator[DoorEvent], identity: str) -> Iterator[DoorEvent]:
+    """Yield what is about a person: before they got their id, what is about the one they had then."""
+    for event in newest_first:
+        if identity in {event.resident_id, event.data.get("host")}:
+            yield event
+            was = event.data.get("was")
+            if event.kind == Kind.RESIDENT_RENUMBERED and isinstance(was, str):
+                identity = was
 
 
 def _suggested_number(identity: str) -> str:
@@ -185,6 +193,21 @@ def move_out(ask: Ask) -> Response:
         office = replace(office, elsewhere=desk.sharing.end)
     office.move_out(person.id, ask.session.user)
     return ask.to("/residents", message("panel.moved_out", who=person.name))
+
+
+def renumber(ask: Ask) -> Response:
+    """Give a person another number; face, consents, PINs, cards and history go along."""
+    person = person_of(ask)
+    desk = ask.desk
+    if desk.ways is None:
+        raise PanelRefused(message("panel.no_ways"))
+    with ask.about("new_id"):
+        now = resident_id(ask.form.get("new_id", ""))
+        reach = desk.sharing.reach if desk.sharing else lambda _: {}
+        check_renumbering(desk.residents, person.id, now, desk.rules(), reach)
+    office = RenumberingDesk(desk.residents, desk.consents, desk.ways)
+    office.renumber(person.id, now, ask.session.user, desk.clock, desk.log)
+    return ask.to(sheet(now), message("panel.renumbered", who=person.name, was=person.id, now=now))
 
 
 def export(ask: Ask) -> Response:

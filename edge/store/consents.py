@@ -9,7 +9,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import KeyUnavailable, StoreError, StoreUnavailable
-from edge.store.consent_rows import COLUMNS, CONSENTS, FILE_OF_CONSENTS, columns_of, consent_of, migrating
+from edge.store.consent_rows import (
+    COLUMNS,
+    CONSENTS,
+    FILE_OF_CONSENTS,
+    bound_consent,
+    columns_of,
+    consent_of,
+    migrating,
+)
 from edge.store.key_source import keyring_of
 from edge.store.keyring import Keyring
 from edge.store.resident_rows import TEMPLATE_COLUMNS, bound_template, to_text
@@ -206,6 +214,20 @@ class ConsentLedger:
         with self._file.writing() as connection:
             connection.execute("DELETE FROM ages")
             connection.executemany("INSERT INTO ages VALUES (?, ?, ?, ?)", rows)
+
+    def renumber(self, was: str, now: str) -> None:
+        """Let a resident's consents, ended ones too, be those of another id; an edited one stays behind."""
+        sql = f"SELECT {COLUMNS} FROM consents WHERE resident_id = ?"  # noqa: S608 - constants
+        with self._file.writing() as connection:
+            for row in connection.execute(sql, (was,)).fetchall():
+                is_ended = row[3] is not None
+                if is_ended or self._sealer.is_ours(bound_consent(row), row[5]):
+                    mark = None if is_ended else self._sealer.bind(bound_consent((row[0], now, *row[2:])))
+                    update = "UPDATE consents SET resident_id = ?, mark = ? WHERE id = ?"
+                    connection.execute(update, (now, mark, row[0]))
+            for table in ("uses", "ages"):
+                moved = f"UPDATE OR REPLACE {table} SET resident_id = ? WHERE resident_id = ?"  # noqa: S608
+                connection.execute(moved, (now, was))
 
     def complete_receipt(self, resident_id: str, receipt: str) -> None:
         """Store the later receipt, which says that every door has answered, in place of the first."""

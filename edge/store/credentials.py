@@ -167,6 +167,19 @@ class CredentialStore:
         with self._file.writing() as connection:
             return _removed(connection, resident_id)
 
+    def renumber(self, was: str, now: str) -> None:
+        """Let every PIN and card that counts, and the passes' list, be those of another id, in one step."""
+        with self._file.writing() as connection:
+            for table, name, every, add in (
+                ("pins", "pins", PINS, PUT_PIN),
+                ("cards", "sealed_cards", CARDS, PUT_CARD),
+            ):
+                ours = self._ways.ours(table, connection.execute(every).fetchall())
+                moved = [(row[0], now, *row[2:-1]) for row in ours if row[1] == was]
+                connection.execute(f"DELETE FROM {name} WHERE resident_id = ?", (was,))  # noqa: S608
+                connection.executemany(add, [self._ways.bound(table, row) for row in moved])
+            connection.execute("UPDATE issued_passes SET resident_id = ? WHERE resident_id = ?", (now, was))
+
     def end_ways(self, resident_id: str, number: int) -> int | None:
         """Take every PIN and card of a resident back, as the property's order of this number says.
 

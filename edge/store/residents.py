@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.domain import Template
 from edge.errors import KeyUnavailable, StoreDamaged, StoreError
+from edge.identity import ResidentId
 from edge.store.contexts import context_of
 from edge.store.database import snapshot
 from edge.store.key_source import keyring_of
@@ -207,6 +208,31 @@ class ResidentStore:
         self.forget_old_pages()
         self.forget_keys([resident_id])
         return gone
+
+    def renumber(self, was: str, now: str) -> None:
+        """Give a resident another id in one step: rights, source and face stay, `was` is removed.
+
+        The key of `was` is destroyed, as when somebody is removed. Raises `StoreError` when there is nobody,
+        or something was changed meanwhile; nothing is done then.
+        """
+        before, person, source = self.version(), self.get(was), self.source_of(was)
+        if person is None or source is None:
+            raise StoreError(f"{self._path}: there is no resident {was!r}")
+        moved = replace(person, id=ResidentId(now))
+        checked_resident(moved)
+        faces = [replace(one, resident_id=moved.id) for one in self.templates_of(was)]
+        given = [(one, checked_vector(now, one)) for one in faces]
+        with self.writing() as (connection, version):
+            if version != before + 1:
+                raise StoreError(f"{self._path}: changed by somebody else meanwhile; do it again")
+            rows = [self._sealed(now, template, plain) for template, plain in given]
+            connection.execute("DELETE FROM residents WHERE id IN (?, ?)", (was, now))
+            connection.execute("DELETE FROM removals WHERE resident_id = ?", (now,))
+            connection.execute("INSERT OR REPLACE INTO removals VALUES (?, ?)", (was, version))
+            connection.execute(ADD_PERSON, resident_row(moved, self.sealer, source, version))
+            connection.executemany(ADD_FACE, rows)
+        self.forget_old_pages()
+        self.forget_keys([was])
 
     def get(self, resident_id: str) -> Resident | None:
         """Return one resident, or None."""

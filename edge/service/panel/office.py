@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from edge import __version__
 from edge.consent.notice import Operator
 from edge.domain import FIRST_LOOK_SHARE, EventDraft
+from edge.enrol.renumbering import RenumberingDesk
 from edge.enrol.session import GuidedSession, judged_by_turns
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
 from edge.enrol.ways_in import WaysIn
@@ -107,6 +108,7 @@ def open_desk(
     accounts = stack.enter_context(closing(Accounts(data / ACCOUNTS_FILE, _edited_accounts(around))))
     words = stack.enter_context(closing(GateWords(data / ACCOUNTS_FILE)))
     ways = stack.enter_context(closing(WaysIn(data, wish.pass_issued)))
+    RenumberingDesk(store, consents, ways).finish()
     eyes = BLIND if models is None else _eyes(wish, models, store, consents)
     return PanelServices(
         wish.door_id,

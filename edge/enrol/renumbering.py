@@ -1,0 +1,93 @@
+"""Somebody gets another id, as when the flats are numbered anew: face, consents, PINs and cards go along."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from edge.domain import EventDraft
+from edge.durable import write_whole
+from edge.errors import EnrolmentRefused, PanelRefused
+from edge.events import Kind
+from edge.identity import ResidentId
+from edge.store.roster import SOURCE
+from edge.words import message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from edge.enrol.ways_in import WaysIn
+    from edge.policy.rulebook import RuleBook
+    from edge.ports import Clock, EventWriter
+    from edge.store.consents import ConsentLedger
+    from edge.store.residents import ResidentStore
+
+LOG = logging.getLogger(__name__)
+
+NOTE_FILE = "renumbering.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RenumberingDesk:
+    """Where people get another id: one door's records. `events` is where it is written down first.
+
+    Three files change one after the other. What is to be done is noted before, and `finish` does it after a
+    power cut; at no step in between do PIN and card lose their holder.
+    """
+
+    store: ResidentStore
+    consents: ConsentLedger
+    ways: WaysIn
+
+    def renumber(self, was: str, now: ResidentId, by: str, clock: Clock, events: EventWriter) -> None:
+        """Give a resident another id. Raises `JournalUnavailable` before anything is done."""
+        told = {"by": by, "was": was}
+        events.commit(EventDraft.now(clock, Kind.RESIDENT_RENUMBERED, told, resident_id=now))
+        write_whole(self._note, json.dumps({"was": was, "now": now}).encode())
+        self.finish()
+
+    def finish(self) -> None:
+        """Carry out what was noted and not finished, if anything."""
+        try:
+            noted = json.loads(self._note.read_text(encoding="utf-8"))
+            was, now = str(noted["was"]), ResidentId(str(noted["now"]))
+        except FileNotFoundError:
+            return
+        except (ValueError, LookupError, TypeError):
+            LOG.error("%s cannot be read: nobody gets another id by it", self._note)  # noqa: TRY400
+            return
+        person = self.store.get(was)
+        if person is not None and self.store.get(now) is None:
+            self.store.put_people([replace(person, id=now)])  # PIN and card find their holder at once
+        self.ways.renumber(was, now)
+        self.consents.renumber(was, now)
+        if person is not None:
+            self.store.renumber(was, now)
+        self._note.unlink(missing_ok=True)
+
+    @property
+    def _note(self) -> Path:
+        return self.store.folder / NOTE_FILE
+
+
+def check_renumbering(
+    store: ResidentStore, was: str, now: str, rules: RuleBook, reach: Callable[[str], object]
+) -> None:
+    """Raise `PanelRefused` or `EnrolmentRefused` where an id cannot become another one.
+
+    `reach` (resident id) is truthy where the face goes to other doors. The rules may name people by their id:
+    whoever is switched off or in a group by it would lose that without a word.
+    """
+    if store.get(now) is not None:
+        raise EnrolmentRefused(message("error.person_there", who=now))
+    if store.source_of(was) == SOURCE:
+        raise PanelRefused(message("error.renumbered_by_property", who=was))
+    if reach(was):
+        raise PanelRefused(message("error.renumbered_elsewhere", who=was))
+    named = {*rules.disabled, *(who for group in rules.groups.values() for who in group.members)}
+    for who in (was, now):
+        if who in named:
+            raise PanelRefused(message("error.renumbered_in_rules", who=who))
