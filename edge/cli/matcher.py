@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from edge.matcher.choice import Choice, Timing
 
-PACKAGES = ("numpy", "numkong", "faiss-cpu")
+PACKAGES = ("numpy", "numkong")
 
 
 @click.group()
@@ -48,12 +48,22 @@ def _report(choice: Choice, templates: int, dim: int) -> dict[str, Any]:
         "one_probe": choice.backend(templates, 1).name,
         "several_probes": choice.backend(templates, 4).name,
         "reason": choice.reason,
+        "compiled": _instructions(),
         "packages": {package: _version(package) for package in PACKAGES},
         "timings": [
             {"backend": t.backend, "templates": t.rows, "probes": t.probes, "scan_us": round(t.scan_us, 1)}
             for t in choice.timings
         ],
     }
+
+
+def _instructions() -> str | None:
+    """Return what of the processor the compiled search uses; None where it was not built."""
+    try:
+        from edge.matcher.backends.compiled import Compiled
+    except ImportError:
+        return None
+    return Compiled.instructions
 
 
 def _version(package: str) -> str | None:
@@ -68,6 +78,7 @@ def _table(report: dict[str, Any], timings: tuple[Timing, ...]) -> str:
         f"one probe:      {report['one_probe']}",
         f"several probes: {report['several_probes']}",
         f"why:            {report['reason']}",
+        f"compiled:       {report['compiled'] or 'not built'}",
         *(f"{name + ':':15} {version or 'not installed'}" for name, version in report["packages"].items()),
     ]
     if timings:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,9 +30,6 @@ CODE_LIMIT = 127
 
 MOST_DIM = 1040
 """Largest D for which float32 holds every dot product of codes exactly: D * 127**2 < 2**24."""
-
-SHIFTED_ZERO = 128
-"""Code 0 in the unsigned form FAISS reads: code + 128."""
 
 FIRST_SCALE = CODE_LIMIT / 0.5
 """For an empty arena; components of face embeddings rarely pass 0.5, and clipping stays sound."""
@@ -79,17 +76,13 @@ class Arena:
     """A block with room for `capacity` rows. Written by one writer, read by anybody.
 
     An *owner* is one generation of one resident: a number that is never reused. `owner` maps rows
-    to owners; `names`, `spans` and `died` are indexed by owner. `shifted` are the codes once more,
-    as FAISS reads them, when a backend asked for that.
+    to owners; `names`, `spans` and `died` are indexed by owner.
     """
 
-    def __init__(self, capacity: int, dim: int, *, shifted: bool) -> None:
+    def __init__(self, capacity: int, dim: int) -> None:
         capacity += -capacity % FOLD_LIMIT
         self.originals: Rows = pages(capacity * dim * 4).view(np.float32).reshape(capacity, dim)
         self.codes: NDArray[np.int8] = pages(capacity * dim).view(np.int8).reshape(capacity, dim)
-        self.shifted: NDArray[np.uint8] | None = None
-        if shifted:
-            self.shifted = pages(capacity * dim).reshape(capacity, dim)
         self.owner: NDArray[np.int32] = np.zeros(capacity, np.int32)
         self.died: NDArray[np.int64] = np.full(capacity, ALIVE, np.int64)
         self.names: list[str] = []
@@ -97,16 +90,18 @@ class Arena:
         self.scale = FIRST_SCALE
         self.residual = 0.0
         self.used = 0
+        self.compiled: Any = None
+        """What compiled code keeps of these arrays, once it has looked at them."""
 
     @classmethod
-    def holding(cls, residents: Mapping[str, Rows], dim: int, spare: int, *, shifted: bool) -> Arena:
+    def holding(cls, residents: Mapping[str, Rows], dim: int, spare: int) -> Arena:
         """Return an arena with these residents and room for `spare` rows more, plus half of all.
 
         Its scale clips none of their components.
         """
         counts = [len(rows) for rows in residents.values()]
         used, stops = sum(counts), np.cumsum(counts).tolist()
-        arena = cls(max(LEAST_CAPACITY, int((used + spare) * GROWTH)), dim, shifted=shifted)
+        arena = cls(max(LEAST_CAPACITY, int((used + spare) * GROWTH)), dim)
         if used:
             np.concatenate(list(residents.values()), out=arena.originals[:used])
         arena.owner[:used] = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
@@ -138,16 +133,12 @@ class Arena:
     def _encode(self, start: int, stop: int) -> None:
         codes, residual = quantise(self.originals[start:stop], self.scale)
         self.codes[start:stop] = codes
-        if self.shifted is not None:
-            self.shifted[start:stop] = codes + SHIFTED_ZERO
         self.residual = max(self.residual, residual)
 
     def erase(self, start: int, stop: int) -> None:
         """Zero the originals and codes of rows start..stop. Nobody may be reading them."""
         self.originals[start:stop] = 0
         self.codes[start:stop] = 0
-        if self.shifted is not None:
-            self.shifted[start:stop] = SHIFTED_ZERO
 
     def has_room(self, rows: int) -> bool:
         """Return whether `rows` more fit without moving the arena."""

@@ -6,6 +6,7 @@ scan through numkong is slower than float32, and float32 must win here.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import time
 from bisect import bisect_left
@@ -19,7 +20,7 @@ from edge.errors import ConfigError
 from edge.extras import way_to_install
 from edge.matcher.backends.float32 import Float32
 from edge.matcher.gallery import LiveGallery
-from edge.matcher.nearest import FIRST_K
+from edge.matcher.search import Search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,13 +66,12 @@ def _optional(module: str, name: str, *settings: int) -> Callable[[], Backend]:
 
 
 BACKENDS: dict[str, Callable[[], Backend]] = {
+    "compiled": _optional("edge.matcher.backends.compiled", "Compiled"),
     "float32": Float32,
     "int8-stream": _optional("edge.matcher.backends.int8", "Stream"),
-    "int8-fold1": _optional("edge.matcher.backends.int8", "Fold", 1),
     "int8-fold2": _optional("edge.matcher.backends.int8", "Fold", 2),
     "int8-fold4": _optional("edge.matcher.backends.int8", "Fold", 4),
     "int8-touch4": _optional("edge.matcher.backends.int8", "TouchedFold", 4),
-    "faiss-sq8": _optional("edge.matcher.backends.faiss_sq", "FaissNearest"),
 }
 
 
@@ -99,25 +99,29 @@ class Choice:
 
     @classmethod
     def forced(cls, name: str) -> Choice:
-        """Return a choice that always takes backend `name`; raises `ConfigError` if it cannot."""
+        """Return a choice that always takes backend `name`; raises `ConfigError` if it cannot be had."""
         if name not in BACKENDS:
             raise ConfigError(f"recognition.matcher = {name!r}; choose one of {AUTO}, {', '.join(BACKENDS)}")
         try:
             backend = BACKENDS[name]()
         except ImportError as error:
             raise ConfigError(
-                f"recognition.matcher = {name!r} needs a package ({error}); {way_to_install('fast')}"
+                f"recognition.matcher = {name!r} is not to be had ({error}); {_way_to_have(name)}"
             ) from error
         return cls([], {batch: [backend] for batch in BATCHES}, (), "forced by recognition.matcher")
+
+    @classmethod
+    def unmeasured(cls) -> Choice:
+        """Return the backend for a few hundred templates, where timing would cost more than it saves."""
+        for name in ("compiled", "float32"):
+            with contextlib.suppress(ImportError):
+                backend = BACKENDS[name]()
+                break
+        return cls([], {batch: [backend] for batch in BATCHES}, (), "too few templates to measure")
 
     def backend(self, rows: int, probes: int) -> Backend:
         """Return the backend for a gallery of `rows` rows and `probes` probes at once."""
         return self.table[1 if probes == 1 else SEVERAL][bisect_left(self.limits, rows)]
-
-    @property
-    def needs_shifted(self) -> bool:
-        """Whether any of the backends reads shifted codes."""
-        return any(backend.ranks for backends in self.table.values() for backend in backends)
 
 
 def choose(name: str, gallery: LiveGallery) -> Choice:
@@ -129,35 +133,37 @@ def choose(name: str, gallery: LiveGallery) -> Choice:
 
 
 def measure(gallery: LiveGallery) -> Choice:
-    """Time every available backend on this gallery, or on noise while it is small.
-
-    Leaves the gallery with the codes that the chosen backends read.
-    """
+    """Time every available backend on this gallery, or on noise while it is small."""
     backends, missing = _available()
     measured = (
         gallery if gallery.templates >= ROWS_TO_GROW_TO else noise_gallery(ROWS_TO_GROW_TO, gallery.dim)
     )
-    measured.keep_shifted(any(backend.ranks for backend in backends))
     sizes = _sizes(len(measured.snapshot.owner))
     timings: list[Timing] = []
     table = {batch: _fastest(measured.snapshot, sizes, backends, batch, timings) for batch in BATCHES}
     limits = [int((small * large) ** 0.5) for small, large in pairwise(sizes)]
     reason = "; ".join([f"fastest of {len(backends)} measured up to {sizes[-1]} templates", *missing])
-    choice = Choice(limits, table, tuple(timings), reason)
-    gallery.keep_shifted(choice.needs_shifted)
-    return choice
+    return Choice(limits, table, tuple(timings), reason)
 
 
 def _available() -> tuple[list[Backend], list[str]]:
-    """Return the backends whose packages are here, and a line for each package that is not."""
+    """Return the backends whose packages are here, and a line for each kind that cannot be had."""
     found: list[Backend] = []
     missing: dict[str, None] = {}
     for name, build in BACKENDS.items():
         try:
             found.append(build())
         except ImportError as error:
-            missing[f"{name.split('-')[0]} not tried: {error} ({way_to_install('fast')})"] = None
+            missing[f"{name.split('-')[0]} not tried: {error}; {_way_to_have(name)}"] = None
     return found, list(missing)
+
+
+def _way_to_have(name: str) -> str:
+    if name != "compiled":
+        return way_to_install("fast")
+    return (
+        "apt install gcc libc6-dev python3-dev and install facegate again, or take a wheel for this machine"
+    )
 
 
 def _sizes(rows: int) -> list[int]:
@@ -195,13 +201,15 @@ def _race(snapshot: Snapshot, backends: Sequence[Backend], batch: int) -> dict[B
 
 
 def _search(backend: Backend, snapshot: Snapshot, probes: NDArray[np.float32]) -> None:
-    if backend.ranks:
-        for probe in probes:
-            backend.rank(snapshot, probe).nearest(FIRST_K)
+    if backend.answers:
+        backend.best_two_each(snapshot, probes)
     elif len(probes) == 1:
-        backend.score(snapshot, probes[0])
+        scores, unit, width = backend.score(snapshot, probes[0])
+        Search(snapshot, probes[0], unit, width).best_two(scores)
     else:
-        backend.scan(snapshot, probes)
+        columns, units, widths = backend.scan(snapshot, probes)
+        for column, *one in zip(columns.reshape(-1, len(probes)).T, probes, units, widths, strict=True):
+            Search(snapshot, *one).best_two(np.ascontiguousarray(column))
 
 
 def noise_gallery(templates: int, dim: int) -> LiveGallery:

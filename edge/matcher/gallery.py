@@ -37,8 +37,7 @@ class LiveGallery:
         self.admission = Admission(model_id, dim, templates_per_resident)
         self._writing = threading.Lock()
         self._owners: dict[str, int] = {}
-        self._shifted = False
-        arena = Arena.holding({}, dim, spare=0, shifted=False)
+        arena = Arena.holding({}, dim, spare=0)
         self._snapshot = _view(arena, version=0, residents=0, templates=0)
 
     @property
@@ -129,7 +128,7 @@ class LiveGallery:
         self._become({resident_id: admit(resident_id, rows, model_id) for resident_id, rows in residents})
 
     def _become(self, admitted: dict[str, Rows]) -> None:
-        arena = Arena.holding(admitted, self.dim, spare=0, shifted=self._shifted)
+        arena = Arena.holding(admitted, self.dim, spare=0)
         with self._writing:
             self._owners = {name: owner for owner, name in enumerate(arena.names)}
             self._move_to(arena, len(admitted), arena.used)
@@ -138,13 +137,6 @@ class LiveGallery:
         """Rebuild the arena without the dead rows; for idle time, readers go on meanwhile."""
         with self._writing:
             self._rebuild(0)
-
-    def keep_shifted(self, wanted: bool) -> None:  # noqa: FBT001 - a switch
-        """Keep, or stop keeping, the codes in FAISS's form as well: D bytes more per template."""
-        with self._writing:
-            if wanted != self._shifted:
-                self._shifted = wanted
-                self._rebuild(0)
 
     def _admit(
         self, templates: Iterable[Template], on_refused: Callable[[str, FacegateError], None] | None
@@ -203,7 +195,7 @@ class LiveGallery:
         """Move the living into a new arena with room for `extra` rows and a scale that fits them."""
         old = self._snapshot
         living = {name: _rows_of(old, owner) for name, owner in self._owners.items()}
-        arena = Arena.holding(living, self.dim, spare=extra, shifted=self._shifted)
+        arena = Arena.holding(living, self.dim, spare=extra)
         self._owners = {name: owner for owner, name in enumerate(arena.names)}
         self._move_to(arena, old.residents, old.templates)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -9,7 +10,6 @@ import numpy as np
 from edge.domain import FIRST_LOOK_SHARE
 from edge.matcher.backends.float32 import Float32
 from edge.matcher.choice import Choice
-from edge.matcher.nearest import NearestSearch
 from edge.matcher.search import NOBODY, Finding, Search, at_once, stranger
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from edge.domain import Embedding, Match, OperatingPoint
     from edge.matcher.arena import Snapshot
-    from edge.matcher.backends import Backend, Ranker, Scanner
+    from edge.matcher.backends import Backend, Scanner
     from edge.matcher.gallery import LiveGallery
 
 A = TypeVar("A")
@@ -44,9 +44,9 @@ class Matcher:
         operating_point: Callable[[int, int, float], OperatingPoint],
         choice: Choice | None = None,
     ) -> None:
-        """Take `operating_point(residents, templates)`; without `choice`, scan in float32."""
+        """Take `operating_point(residents, templates)`; without `choice`, what suits a small gallery."""
         self.gallery = gallery
-        self.use(choice or Choice.forced("float32"))
+        self.use(choice or Choice.unmeasured())
         self.rescored = 0
         """Rows compared in float64 so far; a few per probe, or the bound has become too wide."""
         self._operating_point = operating_point
@@ -67,16 +67,16 @@ class Matcher:
         `probe` is (D,) float32 of unit length; raises `ProbeRefused` for anything else. Equal
         similarities go to the smallest resident id.
         """
+        snapshot = self.gallery.snapshot
+        backend = self.choice.backend(len(snapshot.owner), 1)
+        if backend.answers and (answered := backend.best_two(snapshot, probe)):
+            self.rescored += answered[1]
+            return answered[0]
         probe = np.asarray(probe)
         self.gallery.admission.check_probe(probe)
-        snapshot = self.gallery.snapshot
         if not snapshot.templates:
             return NOBODY
-        backend = self._backend(snapshot, 1)
-        if backend.ranks:
-            near = _near(backend, snapshot, probe)
-            return self._counted([near], [near.best_two_near()])[0]
-        scores, unit, width = backend.score(snapshot, probe)
+        scores, unit, width = _scanner(backend).score(snapshot, probe)
         search = Search(snapshot, probe, unit, width)
         match = search.best_two(scores)
         self.rescored += search.rescored
@@ -84,23 +84,21 @@ class Matcher:
 
     def use(self, choice: Choice) -> None:
         """Search with `choice` from now on; a matter of speed, never of answers."""
-        if choice.needs_shifted:
-            self.gallery.keep_shifted(True)
         self.choice = choice
 
     def identify_batch(self, probes: NDArray[np.float32]) -> list[Match]:
         """Return one match per row of (Q, D) float32 `probes`, all from one gallery version."""
         if len(probes) == 1 and probes.ndim == 2:
             return [self.identify(probes[0])]
-        self.gallery.admission.check_probes(probes)
         snapshot = self.gallery.snapshot
+        backend = self.choice.backend(len(snapshot.owner), len(probes))
+        if backend.answers and (answered := backend.best_two_each(snapshot, probes)):
+            self.rescored += answered[1]
+            return answered[0]
+        self.gallery.admission.check_probes(probes)
         if not snapshot.templates or not len(probes):
             return [NOBODY] * len(probes)
-        backend = self._backend(snapshot, len(probes))
-        if backend.ranks:
-            near = [_near(backend, snapshot, probe) for probe in probes]
-            return self._counted(near, [search.best_two_near() for search in near])
-        searches, scores = _scan(backend, snapshot, probes)
+        searches, scores = _scan(_scanner(backend), snapshot, probes)
         columns = np.ascontiguousarray(scores.reshape(-1, len(probes)).T)
         matches = [search.best_two(column) for search, column in zip(searches, columns, strict=True)]
         return self._counted(searches, matches)
@@ -109,21 +107,27 @@ class Matcher:
         """Return the decision about one (D,) float32 probe, with as little work as it allows.
 
         Identity: similarity >= `threshold` and the lead over the best other resident >= `margin`,
-        which is not negative. Raises `ProbeRefused`. Any thread.
+        which is not negative. Raises `ProbeRefused`, and `ValueError` for a point that is none. Any thread.
         """
-        gallery = self.gallery
-        gallery.admission.check_probe(probe)
-        return self._decide(gallery.snapshot, probe, threshold, margin)
+        snapshot = self.gallery.snapshot
+        backend = self.choice.backend(len(snapshot.owner), 1)
+        if backend.answers and (answered := backend.decide(snapshot, probe, threshold, margin)):
+            self.rescored += answered[1]
+            return answered[0]
+        self.gallery.admission.check_probe(probe)
+        _check_point(threshold, margin)
+        return self._decide(_scanner(backend), snapshot, probe, threshold, margin)
 
     def _decide(
-        self, snapshot: Snapshot, probe: NDArray[np.float32], threshold: float, margin: float
+        self,
+        backend: Scanner,
+        snapshot: Snapshot,
+        probe: NDArray[np.float32],
+        threshold: float,
+        margin: float,
     ) -> Finding:
         if not snapshot.templates:
             return stranger(-1.0)
-        backend = self._backend(snapshot, 1)
-        if backend.ranks:
-            near = _near(backend, snapshot, probe)
-            return self._counted([near], [near.decide_near(threshold, margin)])[0]
         scores, unit, width = backend.score(snapshot, probe)
         certain = at_once(snapshot, scores, unit, width, threshold, margin)
         if certain is not None:
@@ -135,18 +139,17 @@ class Matcher:
         """Return one decision per row of (Q, D) float32 `probes`, from one gallery version."""
         if len(probes) == 1 and probes.ndim == 2:
             return [self.decide(probes[0], threshold, margin)]
-        self.gallery.admission.check_probes(probes)
         snapshot = self.gallery.snapshot
-        backend = self._backend(snapshot, len(probes))
-        if backend.ranks or not len(probes) or len(snapshot.owner) <= FEW_ROWS:
-            return [self._decide(snapshot, probe, threshold, margin) for probe in probes]
-        searches, scores = _scan(backend, snapshot, probes)
+        backend = self.choice.backend(len(snapshot.owner), len(probes))
+        if backend.answers and (answered := backend.decide_each(snapshot, probes, threshold, margin)):
+            self.rescored += answered[1]
+            return answered[0]
+        self.gallery.admission.check_probes(probes)
+        _check_point(threshold, margin)
+        if not len(probes) or len(snapshot.owner) <= FEW_ROWS:
+            return [self._decide(_scanner(backend), snapshot, probe, threshold, margin) for probe in probes]
+        searches, scores = _scan(_scanner(backend), snapshot, probes)
         return self._counted(searches, _decide_together(searches, scores, threshold, margin))
-
-    def _backend(self, snapshot: Snapshot, probes: int) -> Backend:
-        """Return the chosen backend, or float32 while the gallery is just changing its codes' form."""
-        backend = self.choice.backend(len(snapshot.owner), probes)
-        return PLAIN if backend.ranks and snapshot.arena.shifted is None else backend
 
     def _counted(self, searches: Sequence[Search], answers: list[A]) -> list[A]:
         for search in searches:
@@ -154,9 +157,14 @@ class Matcher:
         return answers
 
 
-def _near(backend: Ranker, snapshot: Snapshot, probe: NDArray[np.float32]) -> NearestSearch:
-    unit, width, nearest = backend.rank(snapshot, probe)
-    return NearestSearch(snapshot, probe, unit, width, nearest=nearest)
+def _scanner(backend: Backend) -> Scanner:
+    """Return who scores what compiled code would not take: mostly a probe that is refused, with a reason."""
+    return PLAIN if backend.answers else backend
+
+
+def _check_point(threshold: float, margin: float) -> None:
+    if not (math.isfinite(threshold) and 0.0 <= margin < math.inf):  # written so that NaN is refused
+        raise ValueError(f"threshold {threshold} and margin {margin} must be finite, the margin not negative")
 
 
 def _scan(

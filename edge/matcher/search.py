@@ -204,13 +204,6 @@ def at_once(
     return _finding(Finding, (_IDENTITY, name, at_least, at_most, others_at_most))
 
 
-def leads(snapshot: Snapshot, owner: int, at_least: float, others_at_most: float, margin: float) -> bool:
-    """Return whether `owner` lives and leads everybody else by more than `margin`, for certain."""
-    if at_least - max(-1.0, others_at_most) <= margin:
-        return False
-    return snapshot.arena.died.item(owner) > snapshot.version
-
-
 def stranger(at_most: float) -> Finding:
     """Return the finding that no resident exceeds `at_most`, which is below the threshold."""
     return _finding(Finding, (_STRANGER, None, -1.0, at_most, at_most))

@@ -11,7 +11,8 @@ import pytest
 
 from edge.errors import ConfigError
 from edge.matcher.choice import ROWS_TO_GROW_TO, SMALLEST_ROWS, Choice, choose, measure, noise_gallery
-from tests.matcher.galleries import backend_names, forced
+from edge.matcher.matcher import Matcher
+from tests.matcher.galleries import backend_names, forced, point
 
 
 def test_every_backend_at_hand_is_timed_and_the_fastest_taken() -> None:
@@ -25,16 +26,6 @@ def test_every_backend_at_hand_is_timed_and_the_fastest_taken() -> None:
     assert str(ROWS_TO_GROW_TO) in choice.reason
 
 
-def test_the_gallery_keeps_shifted_codes_only_for_a_backend_that_reads_them() -> None:
-    gallery = noise_gallery(10, 64)
-    choice = measure(gallery)
-    assert (gallery.snapshot.arena.shifted is not None) == choice.needs_shifted
-    gallery.keep_shifted(True)
-    gallery.keep_shifted(False)
-    assert gallery.snapshot.arena.shifted is None
-    assert gallery.residents == 10
-
-
 @pytest.mark.parametrize("name", backend_names())
 def test_a_setting_forces_a_backend_at_every_size(name: str) -> None:
     choice = forced(name)
@@ -42,18 +33,24 @@ def test_a_setting_forces_a_backend_at_every_size(name: str) -> None:
     assert choice.reason == "forced by recognition.matcher"
 
 
+def test_a_small_gallery_is_searched_by_compiled_code_without_measuring() -> None:
+    forced("compiled")
+    choice = Matcher(noise_gallery(9, 64), point).choice
+    assert (choice.backend(9, 1).name, choice.timings) == ("compiled", ())
+
+
 def test_an_unknown_backend_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(ConfigError, match="float32, int8-stream"):
+    with pytest.raises(ConfigError, match="compiled, float32, int8-stream"):
         Choice.forced("hnsw")
     with pytest.raises(ConfigError, match="auto"):
         choose("hnsw", noise_gallery(1, 32))
 
 
-def test_without_optional_packages_it_is_exact_through_numpy_and_says_what_is_missing() -> None:
-    """In a process of its own where neither package can be imported."""
+def test_without_compiled_code_numpy_is_exact_and_it_says_what_is_missing() -> None:
+    """In a process of its own where neither can be imported."""
     script = textwrap.dedent("""
         import sys
-        sys.modules["numkong"] = sys.modules["faiss"] = None
+        sys.modules["numkong"] = sys.modules["edge.matcher.backends._scan"] = None
         import numpy as np
         from edge.errors import ConfigError
         from edge.matcher.choice import Choice, measure
@@ -64,14 +61,17 @@ def test_without_optional_packages_it_is_exact_through_numpy_and_says_what_is_mi
         gallery = gallery_of(residents)
         choice = measure(gallery)
         assert choice.backend(10**6, 1).name == "float32"
+        assert Choice.unmeasured().backend(1, 1).name == "float32"
         assert "int8 not tried" in choice.reason and "numkong" in choice.reason, choice.reason
+        assert "compiled not tried" in choice.reason and "gcc" in choice.reason, choice.reason
         assert_exact(Matcher(gallery, point, choice), residents, probes_near(rng, residents, 20))
-        try:
-            Choice.forced("int8-stream")
-        except ConfigError as error:
-            assert "needs a package" in str(error)
-        else:
-            raise AssertionError
+        for name, way in (("int8-stream", "pip install"), ("compiled", "apt install gcc")):
+            try:
+                Choice.forced(name)
+            except ConfigError as error:
+                assert f"{name!r} is not to be had" in str(error) and way in str(error), error
+            else:
+                raise AssertionError(name)
     """)
     _passes(script)
 
@@ -81,7 +81,7 @@ def test_without_an_int8_instruction_float32_wins() -> None:
     forced("int8-stream")
     script = textwrap.dedent("""
         import sys
-        sys.modules["faiss"] = None
+        sys.modules["edge.matcher.backends._scan"] = None
         import numkong
         for name, on in numkong.get_capabilities().items():
             if on and name != "serial":

@@ -15,7 +15,7 @@ SECONDS = float(os.environ.get("FACEGATE_HAMMER_SECONDS", "12"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["float32", "int8-stream", "int8-fold4", "faiss-sq8"])
+@pytest.mark.parametrize("backend", ["compiled", "float32", "int8-stream", "int8-fold4"])
 def test_every_answer_is_that_of_some_version(backend: str) -> None:
     hammer = Hammer.build(seed=1)
     matcher = Matcher(gallery_of(hammer.static), point, forced(backend))

@@ -139,19 +139,12 @@ def test_no_probes_no_answers(backend: str) -> None:
     assert matcher.identify_batch(nothing) == matcher.decide_batch(nothing, THRESHOLD, MARGIN) == []
 
 
-def test_a_backend_whose_codes_are_not_kept_yet_is_stood_in_for() -> None:
-    rng = np.random.default_rng(12)
-    residents = crowd(rng, 64, 200)
-    matcher = matcher_of(residents, "faiss-sq8")
-    matcher.gallery.keep_shifted(False)
-    assert_exact(matcher, residents, probes_near(rng, residents, 10))
-
-
-def test_an_int8_bound_spares_almost_every_row() -> None:
+@pytest.mark.parametrize("backend", ["compiled", "int8-stream"])
+def test_an_int8_bound_spares_almost_every_row(backend: str) -> None:
     rng = np.random.default_rng(10)
     residents = crowd(rng, 512, 3000)
     probes = probes_near(rng, residents, 40)
-    full, decide = matcher_of(residents, "int8-stream"), matcher_of(residents, "int8-stream")
+    full, decide = matcher_of(residents, backend), matcher_of(residents, backend)
     full.identify_batch(probes)
     for probe in probes:
         decide.decide_batch(probe[None], THRESHOLD, MARGIN)

@@ -1,8 +1,9 @@
-"""Fast first passes, each with a proven bound on its own error.
+"""Fast first passes, each with a proven bound on its own error, and compiled code that answers by itself.
 
-A backend never decides anything. It gives every row an approximate score and says how far that
-score can be from the exact similarity; `edge.matcher.search` does the rest. All of them read only
-the snapshot they are given, so any thread may scan while a writer changes the gallery.
+A `Scanner` never decides anything. It gives every row an approximate score and says how far that
+score can be from the exact similarity; `edge.matcher.search` does the rest. An `Answerer` does that
+rest too, by the same rules. All of them read only the snapshot they are given, so any thread may
+search while a writer changes the gallery.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
     from numpy.typing import NDArray
 
+    from edge.domain import Match
     from edge.matcher.arena import Snapshot
     from edge.matcher.exact import Rows
+    from edge.matcher.search import Finding
 
 
 class Scan(NamedTuple):
@@ -42,7 +43,7 @@ plain tuple: made for every probe.)
 class Scanner(Protocol):
     """Scores every row."""
 
-    ranks: Literal[False]
+    answers: Literal[False]
     name: str
     """What settings and `facegate matcher info` call it."""
 
@@ -53,25 +54,30 @@ class Scanner(Protocol):
         """Return the scores of one (D,) float32 probe, with fewer calls than `scan`. Any thread."""
 
 
-class Ranking(NamedTuple):
-    """One probe against a snapshot, best rows only: |similarity - score / unit| <= width.
+class Answerer(Protocol):
+    """Answers by itself, to the same bit; checks the probe, too."""
 
-    `nearest(k)` gives the k rows of highest score and these scores, best first; at most n.
-    """
-
-    unit: float
-    width: float
-    nearest: Callable[[int], tuple[NDArray[np.int64], NDArray[np.float32]]]
-
-
-class Ranker(Protocol):
-    """Returns only the best rows, from the gallery's shifted codes."""
-
-    ranks: Literal[True]
+    answers: Literal[True]
     name: str
 
-    def rank(self, snapshot: Snapshot, probe: NDArray[np.float32]) -> Ranking:
-        """Return the ranking of a (D,) float32 probe, checked before. Any thread."""
+    def best_two(self, snapshot: Snapshot, probe: NDArray[np.float32]) -> tuple[Match, int] | None:
+        """Return the match of a (D,) probe and how many rows it compared in float64. Any thread.
+
+        None for a probe that is not float32 of that length and of a norm near 1.
+        """
+
+    def best_two_each(self, snapshot: Snapshot, probes: Rows) -> tuple[list[Match], int] | None:
+        """Return likewise a match for each of (Q, D) probes."""
+
+    def decide(
+        self, snapshot: Snapshot, probe: NDArray[np.float32], threshold: float, margin: float
+    ) -> tuple[Finding, int] | None:
+        """Return the decision about a (D,) probe and how many rows it compared in float64. Any thread."""
+
+    def decide_each(
+        self, snapshot: Snapshot, probes: Rows, threshold: float, margin: float
+    ) -> tuple[list[Finding], int] | None:
+        """Return likewise a decision for each of (Q, D) probes."""
 
 
-Backend = Scanner | Ranker
+Backend = Scanner | Answerer

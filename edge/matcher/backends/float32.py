@@ -30,7 +30,7 @@ def error_bound(dim: int) -> float:
 class Float32:
     """Scans the originals themselves."""
 
-    ranks: Literal[False] = False
+    answers: Literal[False] = False
     name = "float32"
 
     def scan(self, snapshot: Snapshot, probes: Rows) -> Scan:

@@ -24,7 +24,7 @@ TOUCHED_BYTES = 256 << 10
 class Stream:
     """numkong `cdist`, row after row: runs at memory speed for one probe and long rows."""
 
-    ranks: Literal[False] = False
+    answers: Literal[False] = False
     name = "int8-stream"
 
     def scan(self, snapshot: Snapshot, probes: Rows) -> Scan:
@@ -51,7 +51,7 @@ class Fold:
     result is, in memory, the n scores in order.
     """
 
-    ranks: Literal[False] = False
+    answers: Literal[False] = False
 
     def __init__(self, columns: int) -> None:
         self.name = f"int8-fold{columns}"
