@@ -19,6 +19,7 @@ EXTRA_OF = {
     "matplotlib": "eval",
     "onnx": "models",
     "prometheus_client": "metrics",
+    "fido2": "passkeys",
     "sqlalchemy": "hub",
 }
 """Which extra brings a module."""

@@ -24,8 +24,9 @@ from edge.web.accounts import (
 )
 from edge.words import message
 from facegate_hub.community.book import SYSTEM, Change, Doer
+from facegate_hub.community.devices import forget_holder
 from facegate_hub.community.duties import MAKERS, OF_SIDE, Duty, Right, Side, may
-from facegate_hub.community.schema import ACCOUNTS, DEVICES, LEDGER, SECRETS
+from facegate_hub.community.schema import ACCOUNTS, LEDGER, SECRETS
 from facegate_hub.community.totp import new_secret, step_of
 from facegate_hub.database import put
 
@@ -93,7 +94,7 @@ class StaffAccounts:
             side = _side(writing.connection, by, known, duty)
             values: dict[str, str | int | None] = {"duty": duty.value, "side": side.value}
             made = Change(ACCOUNTS, name, {**values, "state": "invited"})
-            writing.connection.execute(sa.delete(DEVICES).where(DEVICES.c.holder == f"account:{name}"))
+            forget_holder(writing.connection, f"account:{name}")
             writing.enter(by.doer, "account.made", f"account:{name}", made, duty=duty.value)
             return _new_code(writing.connection, name)
 
@@ -106,7 +107,7 @@ class StaffAccounts:
             if _find(writing.connection, name) is None:
                 return None
             invited = Change(ACCOUNTS, name, {"state": "invited"})
-            writing.connection.execute(sa.delete(DEVICES).where(DEVICES.c.holder == f"account:{name}"))
+            forget_holder(writing.connection, f"account:{name}")
             writing.enter(by, "account.again", f"account:{name}", invited)
             return _new_code(writing.connection, name)
 
@@ -118,7 +119,7 @@ class StaffAccounts:
                 raise CommunityRefused(message("community.refused.not_yours"))
             if known.duty in MAKERS and _others(writing.connection, known) == 0:
                 raise CommunityRefused(message("community.refused.last_account", name=name))
-            writing.connection.execute(sa.delete(DEVICES).where(DEVICES.c.holder == f"account:{name}"))
+            forget_holder(writing.connection, f"account:{name}")
             writing.connection.execute(sa.delete(SECRETS).where(SECRETS.c.account == name))
             ended = Change(ACCOUNTS, name, {"state": "ended"})
             writing.enter(by.doer, "account.ended", f"account:{name}", ended)

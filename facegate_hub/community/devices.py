@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from facegate_hub.community.schema import DEVICES
+from facegate_hub.community.schema import DEVICES, PASSKEYS
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -111,6 +111,12 @@ def begin_device(writing: Writing, holder: Doer, label: str) -> str:
     connection.execute(sa.insert(DEVICES).values(**values))
     writing.enter(holder, "device.begun", str(holder))
     return token
+
+
+def forget_holder(connection: Connection, holder: str) -> None:
+    """Log every browser of a holder out, and take their passkeys away: nothing of before lets them in."""
+    for table in (DEVICES, PASSKEYS):
+        connection.execute(sa.delete(table).where(table.c.holder == holder))
 
 
 def _seconds(holder: str) -> int:

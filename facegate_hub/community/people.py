@@ -14,7 +14,8 @@ from edge.errors import CommunityRefused
 from edge.identity import resident_id
 from edge.words import message
 from facegate_hub.community.book import Change
-from facegate_hub.community.schema import DEVICES, FLATS, LEDGER, PEOPLE, TIES
+from facegate_hub.community.devices import forget_holder
+from facegate_hub.community.schema import FLATS, LEDGER, PEOPLE, TIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -125,8 +126,7 @@ class PeopleRegister:
             if not self._one(writing.connection, row.person).flats:
                 left = Change(PEOPLE, row.person, {"state": "left"})
                 writing.enter(by, "person.left", f"person:{row.person}", left)
-                mine = DEVICES.c.holder == f"person:{row.person}"
-                writing.connection.execute(sa.delete(DEVICES).where(mine))
+                forget_holder(writing.connection, f"person:{row.person}")
 
     def change(self, by: Doer, person: str, **values: str) -> None:
         """Change name, contact, id in the roster or language of somebody. Raises `CommunityRefused`."""

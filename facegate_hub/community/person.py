@@ -15,6 +15,7 @@ from edge.errors import CommunityRefused
 from edge.words import message
 from facegate_hub.community.book import Change
 from facegate_hub.community.database import clear_away
+from facegate_hub.community.devices import forget_holder
 from facegate_hub.community.schema import CONTENTS, DEVICES, LEDGER, PEOPLE, TICKETS, TIES
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def erase_person(book: Book, by: Doer, person: str) -> int:
         known = sa.select(PEOPLE.c.id).where(PEOPLE.c.id == person, PEOPLE.c.state != "erased")
         if writing.connection.execute(known).first() is None:
             raise CommunityRefused(message("community.refused.person"))
-        writing.connection.execute(sa.delete(DEVICES).where(DEVICES.c.holder == owner))
+        forget_holder(writing.connection, owner)
         query = sa.select(TIES.c.id).where(TIES.c.person == person, TIES.c.until.is_(None))
         ended = [
             Change(TIES, tie, {"until": writing.at})

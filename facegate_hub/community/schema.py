@@ -250,6 +250,22 @@ SECRETS = sa.Table(
 """What proves an account's holder: digest of a one-time code, of the password, the sealed TOTP secret and
 the last time step that was used. Not in the chain."""
 
+PASSKEYS = sa.Table(
+    "passkeys",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("holder", sa.String(80), nullable=False),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Column("uses", sa.BigInteger, nullable=False),
+    sa.Column("label", sa.String(80), nullable=False),
+    sa.Column("made_at", sa.BigInteger, nullable=False),
+    sa.Column("used_at", sa.BigInteger, nullable=False),
+    sa.Index("passkeys_by_holder", "holder"),
+)
+"""Public keys of browsers and phones: `id` is the SHA-256 of the credential's, `holder` as of a device,
+`host` the name it was made for, `uses` what it counted last. Not in the chain."""
+
 DEVICES = sa.Table(
     "devices",
     METADATA,

@@ -21,6 +21,7 @@ from facegate_hub.console.views_doors import DoorPages
 from facegate_hub.console.views_entries import EntryPages
 from facegate_hub.console.views_roster import RosterPages
 from facegate_hub.console.views_rules import RulesPages
+from facegate_hub.web import passkey_pages
 from facegate_hub.web.application import PageRow, make_application
 from facegate_hub.web.asking import ANYBODY, Who
 from facegate_hub.web.office import WebOffice
@@ -47,6 +48,9 @@ PAGES: tuple[PageRow, ...] = (
     ("/first", BOTH, ANYBODY, views_login.first),
     ("/first/app", POST, ANYBODY, views_login.app),
     ("/logout", POST, STAFF, views_login.logout),
+    ("/passkey", BOTH, ANYBODY, passkey_pages.login),
+    ("/passkeys", BOTH, STAFF, passkey_pages.passkeys),
+    ("/passkeys/remove", POST, STAFF, passkey_pages.remove),
     ("/tickets", GET, _with(Right.TICKETS), views_tickets.tickets),
     ("/tickets/{number}", GET, _with(Right.TICKETS), views_tickets.ticket),
     ("/tickets/{number}/step", POST, _with(Right.TICKETS), views_tickets.step),
@@ -95,7 +99,7 @@ def make_console(book: Book, terms: Terms, url: str, doors: DoorsDesk | None = N
     `doors` reaches the site's doors; without it the console has no pages of theirs.
     """
     office = WebOffice.of(book, terms, Path(__file__).parent / "templates", COOKIE, url)
-    office = replace(office, menu=MENU if doors is None else (*DOOR_MENU, *MENU))
+    office = replace(office, kind="account", menu=MENU if doors is None else (*DOOR_MENU, *MENU))
     return make_application(office, PAGES if doors is None else (*PAGES, *door_pages(doors)))
 
 

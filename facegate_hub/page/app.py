@@ -14,6 +14,7 @@ from facegate_hub.page import (
     views_visitors,
     views_wall,
 )
+from facegate_hub.web import passkey_pages
 from facegate_hub.web.application import PageRow, make_application
 from facegate_hub.web.asking import ANYBODY, Who
 from facegate_hub.web.office import WebOffice
@@ -32,6 +33,9 @@ PAGES: tuple[PageRow, ...] = (
     ("/", GET, RESIDENT, views_tickets.home),
     ("/enter", BOTH, ANYBODY, views_entry.enter),
     ("/enter/accept", POST, ANYBODY, views_entry.accept),
+    ("/passkey", BOTH, ANYBODY, passkey_pages.login),
+    ("/passkeys", BOTH, RESIDENT, passkey_pages.passkeys),
+    ("/passkeys/remove", POST, RESIDENT, passkey_pages.remove),
     ("/slip", BOTH, ANYBODY, views_entry.slip),
     ("/slip/{number}", BOTH, ANYBODY, views_entry.slip_ticket),
     ("/me", GET, RESIDENT, views_entry.me),

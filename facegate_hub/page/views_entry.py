@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from edge.errors import CommunityRefused
 from edge.words import LANGUAGES, message
 from facegate_hub.community.entry import Arrival
+from facegate_hub.web.passkey_pages import device_label
 from facegate_hub.web.ticket_pages import number_of, wish_of
 from facegate_hub.web.ticket_turn import last_words, what_next
 
@@ -15,15 +16,6 @@ if TYPE_CHECKING:
 
     from facegate_hub.community.tickets import TicketSheet
     from facegate_hub.web.asking import PageAsk
-
-KNOWN_BROWSERS = (
-    ("MicroMessenger", "WeChat"),
-    ("Edg", "Edge"),
-    ("Firefox", "Firefox"),
-    ("Chrome", "Chrome"),
-    ("Safari", "Safari"),
-)
-KNOWN_DEVICES = ("iPhone", "iPad", "Android", "Windows", "Macintosh", "Linux")
 
 
 def enter(ask: PageAsk) -> Response:
@@ -122,10 +114,3 @@ def slip_ticket(ask: PageAsk) -> Response:
 def _slip_page(ask: PageAsk, sheet: TicketSheet, code: str) -> Response:
     next_ = what_next(ask, sheet)
     return ask.page("slip_ticket.html", sheet=sheet, code=code, next=next_, said=last_words(sheet))
-
-
-def device_label(ask: PageAsk) -> str:
-    """Return what a browser says it is, in two words."""
-    said = ask.request.headers.get("user-agent", "")
-    browser = next((name for mark, name in KNOWN_BROWSERS if mark in said), "?")
-    return f"{next((name for name in KNOWN_DEVICES if name in said), '?')}, {browser}"

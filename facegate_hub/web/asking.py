@@ -88,6 +88,11 @@ class PageAsk:
         return hmac.digest(self.office.secret, self.token.encode(), "sha256").hex()
 
     @property
+    def host(self) -> str:
+        """The host that the browser asked for, with its port where it named one."""
+        return self.request.headers.get("host", "")[:255]
+
+    @property
     def now(self) -> int:
         """The time, UTC seconds."""
         return self.office.book.now()

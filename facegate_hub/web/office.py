@@ -18,6 +18,7 @@ from facegate_hub.community.devices import Devices
 from facegate_hub.community.entry import Invitations
 from facegate_hub.community.kept_reading import KeptReading
 from facegate_hub.community.notices import Notices
+from facegate_hub.community.passkeys import Passkeys
 from facegate_hub.community.people import PeopleRegister
 from facegate_hub.community.scores import read_scores
 from facegate_hub.community.surveys import Surveys
@@ -29,7 +30,7 @@ from facegate_hub.web.ticket_pages import CHOICES
 
 if TYPE_CHECKING:
     from edge.web.refusals import RefusalKind
-    from facegate_hub.community.book import Book
+    from facegate_hub.community.book import Book, Doer
     from facegate_hub.community.scores import MonthScore
     from facegate_hub.community.terms import Terms
     from facegate_hub.community.uptime import DoorRecord
@@ -55,6 +56,7 @@ class WebOffice:
     invitations: Invitations
     accounts: StaffAccounts
     devices: Devices
+    passkeys: Passkeys
     surveys: Surveys
     notices: Notices
     visits: VisitorPasses
@@ -65,8 +67,19 @@ class WebOffice:
     refusals: RefusalLog
     secret: bytes
     """What forms' tokens are made with; the same after a restart, so that a form that is open stays good."""
+    kind: str = "person"
+    """Who logs in here: `person` or `account`."""
     menu: tuple[tuple[str, str, str], ...] = ()
     """Path, words, and the right that shows it."""
+
+    def lets_in(self, holder: Doer) -> bool:
+        """Return whether somebody may log in at this application now."""
+        if holder.kind != self.kind:
+            return False
+        if holder.kind == "person":
+            return self.register.one(holder.id).state == "active"
+        account = self.accounts.one(holder.id)
+        return account is not None and account.state == "active"
 
     @classmethod
     def of(cls, book: Book, terms: Terms, templates: Path, cookie: str, url: str) -> WebOffice:
@@ -82,6 +95,7 @@ class WebOffice:
             invitations=Invitations(book),
             accounts=StaffAccounts(book),
             devices=Devices(book),
+            passkeys=Passkeys(book),
             surveys=Surveys(book),
             notices=Notices(book),
             visits=VisitorPasses(book, terms),

@@ -1,5 +1,5 @@
 // Everything works without this: it types a scanned code in, shrinks photos before they are sent,
-// keeps what was written until it has been sent, and prints.
+// keeps what was written until it has been sent, prints, and asks the browser for passkeys.
 "use strict";
 const coded = document.querySelector("[data-from-fragment]");
 if (coded && location.hash.length > 8) {
@@ -59,3 +59,32 @@ async function renew() {
   setTimeout(renew, 5000);
 }
 if (fresh.length) { setTimeout(renew, 5000); }
+
+const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (one) => one.charCodeAt(0));
+const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+async function passkey(asked) {
+  const wanted = JSON.parse(asked).publicKey;
+  wanted.challenge = bytes(wanted.challenge);
+  if (wanted.user) { wanted.user.id = bytes(wanted.user.id); }
+  const made = await (wanted.user ? navigator.credentials.create({ publicKey: wanted }) : navigator.credentials.get({ publicKey: wanted }));
+  const response = { clientDataJSON: text(made.response.clientDataJSON) };
+  for (const name of ["attestationObject", "authenticatorData", "signature", "userHandle"]) {
+    if (made.response[name]) { response[name] = text(made.response[name]); }
+  }
+  return JSON.stringify({ id: made.id, rawId: text(made.rawId), type: made.type, response, clientExtensionResults: {} });
+}
+for (const form of window.PublicKeyCredential ? document.querySelectorAll("[data-passkey]") : []) {
+  const button = form.querySelector("button");
+  button.disabled = false;
+  button.addEventListener("click", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    try {
+      form.elements.answer.value = await passkey(form.dataset.passkey);
+      form.submit();
+    } catch {
+      form.querySelector(".bad").hidden = false;
+      button.disabled = false;
+    }
+  });
+}
