@@ -41,7 +41,7 @@ def commissioning(ask: Ask) -> Response:
         can_release=ask.desk.pulse is not None,
         is_released="released" in ask.request.query_params,
         waits_for_lock=book.waits_for_lock,
-        when=lambda text: ask.local(datetime.fromisoformat(text)),
+        moment=datetime.fromisoformat,
     )
 
 

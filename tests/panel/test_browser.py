@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
+from datetime import timedelta
 
 import cv2
 import numpy as np
@@ -334,6 +335,24 @@ def test_new_hours_are_tried_and_come_into_force_by_the_form(person):
     }
     assert hours == dict.fromkeys(("tue", "wed", "thu", "fri"), "06:00-10:00") | {"sat": "22:00-02:00"}
     assert text.count("#") == RULES.count("#") - 1, "a comment behind a line goes with its line alone"
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "3 minutes ago"), ("zh", "3分钟前")])
+def test_times_are_as_people_say_them_and_exact_when_pressed(person, language, told):
+    """By the door's clock, which is not the browser's here; what is older than a day stands as it was."""
+    person.claim()
+    now = person.panel.clock.now()
+    for minutes in (3, 3000):
+        draft = EventDraft("door.forced", now - timedelta(minutes=minutes), 1.0)
+        person.panel.desk.log.record(draft)
+    for path in (f"/language/{language}?back=/events", "/"):
+        person.go(path)
+        person.wait_for(told)
+        exact = f"{now - timedelta(minutes=3):%Y-%m-%d %H:%M:%S}"
+        assert f"{now - timedelta(minutes=3000):%Y-%m-%d %H:%M:%S}" in person.text
+        assert exact not in person.text
+        person.press(told)
+        person.wait_for(exact)
 
 
 def test_the_keyboard_is_enough_to_log_in_and_enrol(person):

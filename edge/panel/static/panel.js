@@ -92,8 +92,41 @@ for (const part of document.querySelectorAll("[data-test]")) {
   });
 }
 
-// Parts of a page that are asked for anew, by the page itself, and only exchanged when they differ.
 const fresh = [...document.querySelectorAll("[data-fresh]")];
+const came = new Map(fresh.map((part) => [part, part.innerHTML])); // as they came, before times are said
+
+// Times as people say them, by the door's clock; the exact one stands in the title and is shown when it is pressed.
+// The one place that makes them: a template writes the exact time, and `data-when="day"` where only today is told so.
+const ago = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
+const DAY_SECONDS = 86400;
+const ahead = Date.parse(document.body.dataset.now) - Date.now() || 0;
+function said(time) {
+  const seconds = (Date.parse(time.dateTime) - Date.now() - ahead) / 1000;
+  if (time.dataset.when === "day" && Math.abs(seconds) >= DAY_SECONDS) { return time.dataset.exact; }
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) || ["second", 1];
+  return ago.format(unit === "second" ? 0 : Math.trunc(seconds / size), unit);
+}
+function sayTimes(root) {
+  for (const time of root.querySelectorAll("time[data-when]")) {
+    time.dataset.exact = time.dataset.exact || time.textContent;
+    const button = time.firstElementChild || document.createElement("button");
+    if (!button.parentNode) {
+      Object.assign(button, { type: "button", className: "when" });
+      button.addEventListener("click", () => {
+        time.toggleAttribute("data-shown");
+        sayTimes(time.parentNode);
+      });
+      time.replaceChildren(button);
+    }
+    button.title = time.title || time.dataset.exact;
+    tell(button, time.hasAttribute("data-shown") ? button.title : said(time));
+  }
+}
+sayTimes(document);
+setInterval(() => { if (!document.hidden) { sayTimes(document); } }, 30000);
+
+// Parts of a page that are asked for anew, by the page itself, and only exchanged when they differ.
 if (fresh.length) {
   every(FRESH_MS, async () => {
     const answer = await fetch(location.href, { cache: "no-store" });
@@ -103,23 +136,13 @@ if (fresh.length) {
     for (const part of fresh) {
       const now = page.getElementById(part.id);
       if (!now || part.contains(document.activeElement) || part.querySelector("details[open]")) { continue; }
-      if (now.innerHTML !== part.innerHTML) { part.className = now.className; part.innerHTML = now.innerHTML; }
+      if (now.innerHTML === came.get(part)) { continue; }
+      came.set(part, now.innerHTML);
+      part.className = now.className;
+      part.innerHTML = now.innerHTML;
+      sayTimes(part);
     }
   });
-}
-
-// Times as people say them; the exact one stands in the title and is shown when it is pressed.
-const ago = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
-const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
-for (const time of document.querySelectorAll("time[data-when]")) {
-  const exact = time.textContent;
-  const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;
-  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) || ["second", 1];
-  const said = ago.format(Math.trunc(seconds / size), unit);
-  time.title = time.title || exact;
-  const button = Object.assign(document.createElement("button"), { type: "button", className: "when", textContent: said, title: exact });
-  button.addEventListener("click", () => { button.textContent = button.textContent === said ? exact : said; });
-  time.replaceChildren(button);
 }
 
 // "Open once": how long it stays open.
