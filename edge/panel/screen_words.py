@@ -47,6 +47,17 @@ ARROWS: Mapping[str, str] = MappingProxyType(
 """The picture beside a prompt. Left is the visitor's left, which is also the display's as they face it."""
 
 
+PICTURES: Mapping[Stage, str] = MappingProxyType(
+    {
+        Stage.GRANTED: "tick",
+        Stage.REFUSED: "cross",
+        Stage.RUNG: "bell",
+        Stage.BLIND: "ways",
+        Stage.PIN_WANTED: "keys",
+    }
+)
+
+
 def lines(shown: ScreenState, language: str, notice: str) -> tuple[str, str]:
     """Return (title, text) in `language`; `notice` replaces the text while idle."""
     title, text = _messages(shown)
@@ -61,14 +72,12 @@ def spoken(title: str, text: str, language: str) -> str:
 
 
 def picture(shown: ScreenState) -> str:
-    """Return the name of the picture: `left`, `right`, `closer`, or the stage's own."""
+    """Return the name of the picture: `left`, `right`, `closer`, or the stage's (`ways`: other ways in)."""
     if shown.prompt is not None:
         return ARROWS.get(shown.prompt.name, "look")
     if shown.flaw is not None and HINDRANCES.get(shown.flaw) is Guidance.COME_CLOSER:
         return "closer"
-    return {Stage.GRANTED: "tick", Stage.REFUSED: "cross", Stage.RUNG: "bell", Stage.BLIND: "bell"}.get(
-        shown.stage, "look"
-    )
+    return PICTURES.get(shown.stage, "look")
 
 
 def _messages(shown: ScreenState) -> tuple[Message, Message | None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from starlette.responses import JSONResponse, Response
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 BOTH = "both"
+CHOICES: Mapping[str, str] = MappingProxyType({"voice": "on", "sound": "on", "keys": "spoken"})
+"""What an installer may choose in the address for those who cannot see, and the value that says so."""
 TURN_SECONDS = 8.0
 """For each of several notices: three lines are read in five."""
 MOST_DIGITS = 16
@@ -30,18 +34,20 @@ MOST_DIGITS = 16
 def screen(ask: Ask) -> Response:
     """Return the page for the small display; only the device itself may show it.
 
-    `?language=` is the code of one of ours, or `both` for all of them; `?voice=on` has the browser
-    speak what is shown.
+    `?language=` is the code of one of ours, or `both` for all of them. `voice=on` has the browser speak what
+    is shown, `sound=on` play a sound when it changes, `keys=spoken` lets the PIN pad be used without looking.
     """
     gate = _own_display(ask)
     wanted = _languages(ask)
+    asked = ask.request.query_params
+    chosen = {name: value for name, value in CHOICES.items() if asked.get(name) == value}
     return ask.page(
         "screen.html",
         shown=_state(ask, gate),
         button=lambda name: say(f"screen.button.{name}", wanted[0], count="{count}"),  # the page fills it
-        others=[one for one in LANGUAGES if one != wanted[0]],
-        query=ask.request.query_params.get("language", ""),
-        speaks=ask.request.query_params.get("voice") == "on",
+        others=[(one, urlencode({"language": one, **chosen})) for one in LANGUAGES if one != wanted[0]],
+        query=asked.get("language", ""),
+        chosen=chosen,
         has_keys=ask.desk.keys is not None,
     )
 

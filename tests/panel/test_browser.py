@@ -9,6 +9,8 @@ from datetime import timedelta
 import cv2
 import numpy as np
 import pytest
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
+from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -467,6 +469,77 @@ def test_the_pin_pad_takes_fingers_and_keys_and_shows_no_digit(person):
     person.browser.switch_to.active_element.send_keys(Keys.ESCAPE)
     wait_until(lambda: not person.browser.find_element(By.ID, "pad").is_displayed())
     assert len(typed) == 2
+
+
+def finger(browser):
+    """Return a finger on the display, whose moves are carried out by `perform`."""
+    touch = ActionBuilder(browser, mouse=PointerInput("touch", "finger"))
+    return touch, touch.pointer_action
+
+
+def test_the_pin_pad_is_used_without_looking(person):
+    typed = []
+    person.panel.desk.keys.type_pin = lambda *pair: typed.append(pair)
+    source, faults, browser = axe_source(), {}, person.browser
+    resize(browser, PORTRAIT)
+    person.go("/screen?keys=spoken&sound=on")
+    browser.execute_script("window.heard = []; speechSynthesis.speak = (words) => heard.push(words.text)")
+    person.wait_for("Look at the camera")
+    touch, hand = finger(browser)
+    hand.move_to_location(300, 300).pointer_down().pause(2.5).move_to_location(310, 700).pointer_up()
+    touch.perform()
+    wait_until(lambda: browser.find_element(By.ID, "pad").is_displayed())
+    assert "Slide a finger over the keys" in browser.execute_script("return heard[0]")
+    assert typed_text(person).strip() in {"", ","}, "the finger that opened the pad typed nothing"
+    look_at(person, "display-600-spoken", source, faults)
+
+    def slide_to(*labels):
+        for label in labels:
+            touch, hand = finger(browser)
+            keys = browser.find_elements(By.CSS_SELECTOR, "#pad button")
+            start, end = keys[4], next(key for key in keys if key.text == label)
+            hand.move_to(start).pointer_down().move_to(end).pointer_up()
+            touch.perform()
+
+    slide_to("1", "2", "OK")
+    assert browser.execute_script("return heard.slice(1)") == ["5", "1", "5", "2", "5", "OK", "PIN, then OK"]
+    slide_to("4", "8", "0", "Delete", "0", "OK")
+    wait_until(lambda: typed == [("12", "480")])
+    person.press("PIN")
+    person.press("7")
+    assert browser.execute_script("return heard.length") == 20, "keys are not spoken to whoever comes next"
+    assert faults == {}
+
+
+def test_the_display_tells_by_colour_ring_sign_and_sound(person):
+    gate, browser = person.panel.desk.screen, person.browser
+    resize(browser, KIOSK)
+    person.go("/screen?sound=on&voice=on")
+    person.wait_for("Look at the camera")
+    browser.execute_script(
+        "window.tones = []; const make = AudioContext.prototype.createOscillator;"
+        "AudioContext.prototype.createOscillator = function () { tones.push(document.body.dataset.state);"
+        " return make.call(this); }"
+    )
+    seen = {}
+    for name, tell in {
+        "granted": lambda: gate.decided(True, Reason.GRANTED),
+        "refused": lambda: gate.decided(False, Reason.UNKNOWN_CREDENTIAL),
+        "pin_wanted": lambda: gate.decided(False, Reason.SECOND_FACTOR_REQUIRED),
+    }.items():
+        tell()
+        wait_until(lambda name=name: browser.execute_script("return document.body.dataset.state") == name)
+        person.picture(f"display-800-{name}-signs")
+        seen[name] = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+        shown = browser.execute_script(
+            "return getComputedStyle(document.querySelector('.other-ways')).display"
+        )
+        assert shown == ("flex" if name == "refused" else "none")
+    assert len(set(seen.values())) == 3
+    wait_until(lambda: len(browser.execute_script("return tones")) == 7)
+    person.press("Cancel")
+    browser.find_element(By.LINK_TEXT, "中文").click()
+    assert "voice=on&sound=on" in browser.current_url
 
 
 def test_a_display_that_lost_the_door_says_so(person):

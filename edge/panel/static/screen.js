@@ -2,6 +2,8 @@
 // The display at the gate: shows what the door tells, types PINs without ever showing a digit.
 const STATE_MS = 400;
 const PAD_IDLE_MS = 30000;
+const SLOW_PAD_MS = 90000; // whoever feels for the keys needs longer
+const HOLD_MS = 2000;
 const LOST_AFTER = 8;
 
 const body = document.body;
@@ -9,6 +11,7 @@ const lines = document.getElementById("lines");
 let csrf = body.dataset.csrf;
 let seen = -1;
 let lost = 0;
+let spoken = false; // whether the keys of the pad are spoken, until it closes
 
 async function post(path, fields) {
   await fetch(path, { method: "POST", body: new URLSearchParams({ csrf, ...fields }), cache: "no-store" });
@@ -28,13 +31,36 @@ function show(told) {
 }
 
 function speak(told) {
-  if (!body.dataset.speaks || !("speechSynthesis" in window)) { return; }
+  if (!body.dataset.voice) { return; }
+  utter(told.map((line) => [line.spoken, line.tag]));
+}
+
+function utter(sentences) {
+  if (!("speechSynthesis" in window)) { return; }
   speechSynthesis.cancel();
-  for (const line of told) {
-    const words = new SpeechSynthesisUtterance(line.spoken);
-    words.lang = line.tag;
+  for (const [text, language] of sentences) {
+    const words = new SpeechSynthesisUtterance(text);
+    words.lang = language;
     speechSynthesis.speak(words);
   }
+}
+
+// What changed, for the ear: up is yes, down is no, one short note asks for something.
+const SOUNDS = { granted: [660, 880, 1100], refused: [330, 220], prompt: [520], pin_wanted: [520, 520], rung: [880, 660], blind: [330, 330], key: [740] };
+let audio = null;
+function sound(name) {
+  if (!(body.dataset.sound || spoken) || !SOUNDS[name] || !("AudioContext" in window)) { return; }
+  audio = audio || new AudioContext();
+  SOUNDS[name].forEach((hertz, n) => {
+    const [tone, loud] = [audio.createOscillator(), audio.createGain()];
+    const begin = audio.currentTime + n * 0.16;
+    tone.frequency.value = hertz;
+    loud.gain.setValueAtTime(0.25, begin);
+    loud.gain.exponentialRampToValueAtTime(0.001, begin + 0.15);
+    tone.connect(loud).connect(audio.destination);
+    tone.start(begin);
+    tone.stop(begin + 0.15);
+  });
 }
 
 async function look() {
@@ -49,7 +75,7 @@ async function look() {
   body.dataset.state = state.state;
   body.dataset.picture = state.picture;
   show(state.lines);
-  if (!isFirst && state.state !== "idle") { speak(state.lines); }
+  if (!isFirst && state.state !== "idle") { sound(state.state); speak(state.lines); }
   if (state.state === "pin_wanted") { openPad(); }
 }
 
@@ -80,7 +106,7 @@ function retell() {
   dots.textContent = "•".repeat(digits.length);
   words.textContent = digits ? document.getElementById("typed").dataset.words.replace("{count}", digits.length) : "";
   clearTimeout(closing);
-  closing = setTimeout(closePad, PAD_IDLE_MS);
+  closing = setTimeout(closePad, spoken ? SLOW_PAD_MS : PAD_IDLE_MS);
 }
 
 function openPad() {
@@ -91,14 +117,14 @@ function openPad() {
 }
 
 function closePad() {
-  digits = ""; number = null;
+  digits = ""; number = null; spoken = false;
   clearTimeout(closing);
   pad.close();
 }
 
 function next() {
   if (!digits) { return; }
-  if (number === null) { number = digits; digits = ""; retell(); return; }
+  if (number === null) { number = digits; digits = ""; retell(); if (spoken) { sayPad("secret"); } return; }
   post("/screen/pin", { number, pin: digits }).catch(() => {});
   closePad();
 }
@@ -115,12 +141,52 @@ if (pad) {
   document.getElementById("open-pad").addEventListener("click", openPad);
   pad.addEventListener("cancel", (event) => { event.preventDefault(); closePad(); });
   for (const button of pad.querySelectorAll("button")) {
-    button.addEventListener("click", () => key(button.dataset.digit || button.dataset.key));
+    button.addEventListener("click", (event) => {
+      if (spoken && event.detail) { return; } // the finger has typed when it was lifted
+      sound("key");
+      key(button.dataset.digit || button.dataset.key);
+    });
   }
+  if (body.dataset.keys) { letFingersFeel(); }
   document.addEventListener("keydown", (event) => {
     const isDigit = /^[0-9]$/.test(event.key);
     if (!pad.open) { if (isDigit) { openPad(); key(event.key); event.preventDefault(); } return; }
     if (isDigit) { key(event.key); event.preventDefault(); }
     else if (event.key === "Backspace") { key("erase"); event.preventDefault(); }
   });
+}
+
+// The pad without looking: a finger held anywhere for two seconds opens it; sliding speaks the key below, lifting types it.
+function sayPad(name) { utter([[document.getElementById("pad-title").dataset[name], document.documentElement.lang]]); }
+
+function letFingersFeel() {
+  let held = 0;
+  let below = null;
+  let isOpening = false; // the finger that opened the pad types nothing when it is lifted
+  document.addEventListener("contextmenu", (event) => event.preventDefault());
+  document.addEventListener("pointerdown", () => {
+    clearTimeout(held);
+    if (!pad.open) { held = setTimeout(() => { spoken = isOpening = true; openPad(); sound("prompt"); sayPad("slide"); }, HOLD_MS); }
+  });
+  const feel = (event) => {
+    if (!spoken || isOpening) { return; }
+    const found = document.elementFromPoint(event.clientX, event.clientY)?.closest("#pad button") || null;
+    if (found === below) { return; }
+    below?.classList.remove("under");
+    found?.classList.add("under");
+    below = found;
+    if (found) { utter([[found.textContent, document.documentElement.lang]]); }
+  };
+  const lift = () => {
+    clearTimeout(held);
+    isOpening = false;
+    const found = below;
+    below?.classList.remove("under");
+    below = null;
+    if (spoken && found) { sound("key"); key(found.dataset.digit || found.dataset.key); }
+  };
+  document.addEventListener("pointermove", feel);
+  pad.addEventListener("pointerdown", feel);
+  document.addEventListener("pointerup", lift);
+  document.addEventListener("pointercancel", () => { clearTimeout(held); isOpening = false; below?.classList.remove("under"); below = null; });
 }
