@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from edge.camera.check import validate_frame
+from edge.camera.converted import ConvertedCapture
 from edge.camera.image import HEAD_BYTES, decode_image, kind_of
 from edge.camera.pixels import pixel_aspect, square_size, squared
 from edge.domain import Frame
@@ -42,7 +43,8 @@ class VideoFile:
     file gives the frames that decode, then None. `size` is (width, height) in pixels,
     which are square in what is read, `frame_count` what the file says, or None.
 
-    Raises `CameraLost` when the file is missing or is not a video.
+    Raises `CameraLost` when the file is missing or is not a video, and from `read` when its pictures cannot
+    be converted (see `edge.camera.converted`).
     """
 
     def __init__(self, path: Path, *, start: datetime | None = None, threads: int = 1) -> None:
@@ -150,7 +152,7 @@ class _Timeline:
         return self._last + self._interval
 
 
-def _open(path: Path, threads: int) -> cv2.VideoCapture:
+def _open(path: Path, threads: int) -> ConvertedCapture:
     if not path.is_file():
         raise CameraLost(f"{path}: no such video file")
     try:
@@ -164,7 +166,7 @@ def _open(path: Path, threads: int) -> cv2.VideoCapture:
         raise CameraLost(f"{path}: cannot be read as video ({error})") from error
     if not capture.isOpened():
         raise CameraLost(f"{path}: is not a video that FFmpeg can read (damaged, or another format)")
-    return capture
+    return ConvertedCapture(capture, str(path))
 
 
 def _sane_count(claimed: float) -> int | None:

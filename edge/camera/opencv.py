@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import cv2
 
+from edge.addresses import public_name
+from edge.camera.converted import ConvertedCapture
 from edge.camera.lag import LIVE_WAIT_SECONDS, LagMeter, Stamps
 from edge.camera.pixels import pixel_aspect, squared
 from edge.domain import Frame
@@ -190,6 +192,9 @@ class OpenCvCamera:
             ok, image = self._capture.read()
         except cv2.error:
             ok, image = False, None
+        except CameraLost:
+            self.close()
+            raise
         self._read_at = self._clock.monotonic()
         if not ok or image is None:
             self.close()
@@ -215,7 +220,7 @@ def rtsp_connector(url: str) -> Callable[[], VideoSource]:
         # One decoding thread: each further one keeps a frame back, 68 ms instead of 136 ms at 15 fps.
         *(cv2.CAP_PROP_N_THREADS, 1),
     ]
-    return lambda: cv2.VideoCapture(url, cv2.CAP_FFMPEG, parameters)
+    return lambda: ConvertedCapture(cv2.VideoCapture(url, cv2.CAP_FFMPEG, parameters), public_name(url))
 
 
 def v4l2_connector(device: int | str, size: tuple[int, int], fps: float) -> Callable[[], VideoSource]:
