@@ -74,11 +74,21 @@ environment() {
   "$PYTHON" -m venv --clear "$VENV" || stop "no virtual environment could be made in $VENV; mend that and run $0 again"
 }
 
-# packages STAMP PIP-ARGUMENTS...: install into the environment, once for every state of pyproject.toml.
+# wheel_of MACHINE HATCHLING FOLDER: build facegate for that machine into FOLDER and name it in WHEEL. Its compiled search
+# comes along where a compiler for that machine is here; else hatchling says so and the wheel is for any machine.
+wheel_of() {
+  made=$(mktemp -d)
+  FACEGATE_MACHINE=$1 "$2" build -t wheel -d "$made" >/dev/null || stop "no wheel could be built for $1"
+  WHEEL=$(cd "$made" && ls ./*.whl | sed 's|^\./||')
+  mv "$made/$WHEEL" "$3/$WHEEL"
+  rmdir "$made"
+}
+
+# packages STAMP PIP-ARGUMENTS...: install into the environment, once for every state of what it is made from.
 packages() {
   stamp=$BIN/$1
   shift
-  if [ -e "$stamp" ] && [ -z "$(find pyproject.toml -newer "$stamp")" ] && "$BIN/facegate" --version >/dev/null 2>&1; then
+  if [ -e "$stamp" ] && [ -z "$(find pyproject.toml hatch_build.py edge/matcher/backends/scan* -newer "$stamp")" ] && "$BIN/facegate" --version >/dev/null 2>&1; then
     return 0
   fi
   environment

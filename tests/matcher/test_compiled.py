@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.errors import ProbeRefused
-from edge.matcher.arena import Arena
+from edge.matcher.arena import Arena, quantise
 from edge.matcher.exact import exact_similarities
 from edge.matcher.matcher import Matcher
 from tests.matcher.galleries import (
@@ -207,6 +207,20 @@ def test_what_does_not_fit_the_arena_is_refused_before_it_is_read(scan: Any) -> 
         scan.similarity(probe, probe.astype(np.float64))
     with pytest.raises(ValueError, match="lengths"):
         scan.similarity(probe, probe[:3])
+
+
+@pytest.mark.parametrize("dim", [5, 128, 130])
+def test_it_writes_the_codes_that_numpy_writes(scan: Any, dim: int) -> None:
+    rows = np.concatenate([noise(RNG, 40, dim), np.eye(dim, dtype=np.float32)[:3]])
+    arena = arena_of(noise(RNG, 9, dim))
+    arena.originals[9 : 9 + len(rows)] = rows
+    codes, residual = quantise(rows, arena.scale)
+    assert scan.Rows(*arrays(arena)).encode(9, 9 + len(rows)) == pytest.approx(residual, rel=1e-4)
+    assert np.array_equal(arena.codes[9 : 9 + len(rows)], codes)
+    assert not arena.codes[9 + len(rows) :].any()
+    for start, stop in ((-1, 3), (5, 4), (0, len(arena.originals) + 1)):
+        with pytest.raises(ValueError, match="no such rows"):
+            scan.Rows(*arrays(arena)).encode(start, stop)
 
 
 def test_owners_that_nobody_has_are_nobody(scan: Any) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from edge.matcher.arena import Snapshot
     from edge.matcher.exact import Rows
 
-INTERFACE = 1
+INTERFACE = 2
 """Of `scan.c`; a checkout may still hold what was built from an older one."""
 
 VERDICTS = (SearchVerdict.STRANGER, SearchVerdict.IDENTITY, SearchVerdict.AMBIGUOUS)

@@ -16,7 +16,7 @@
 
 #include "scan_search.h"
 
-#define INTERFACE 1 /* grows with every change of what the Python side must know; see compiled.py */
+#define INTERFACE 2 /* grows with every change of what the Python side must know; see compiled.py */
 #ifndef SOURCE
 #define SOURCE "unknown" /* SHA-256 of scan.c and its headers, by the build */
 #endif
@@ -216,9 +216,9 @@ static PyObject *rows_decide(PyObject *self, PyObject *const *args, Py_ssize_t c
 }
 
 /* Take a C-contiguous buffer of this item format and number of dimensions; 0 with an error set. */
-static int buffer_of(PyObject *object, Py_buffer *buffer, const char *format, int ndim)
+static int buffer_of(PyObject *object, Py_buffer *buffer, const char *format, int ndim, int writable)
 {
-    if (PyObject_GetBuffer(object, buffer, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0)
+    if (PyObject_GetBuffer(object, buffer, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0)) < 0)
         return 0;
     if (buffer->ndim == ndim && buffer->format && strcmp(buffer->format, format) == 0)
         return 1;
@@ -245,8 +245,8 @@ static void rows_free(PyObject *self)
 static int take_arrays(Rows *rows, PyObject *originals, PyObject *codes, PyObject *owner, PyObject *died)
 {
     Block *block = &rows->block;
-    if (!buffer_of(originals, &rows->originals, "f", 2) || !buffer_of(codes, &rows->codes, "b", 2) ||
-        !buffer_of(owner, &rows->owner, "i", 1) || !buffer_of(died, &rows->died, "l", 1))
+    if (!buffer_of(originals, &rows->originals, "f", 2, 0) || !buffer_of(codes, &rows->codes, "b", 2, 1) ||
+        !buffer_of(owner, &rows->owner, "i", 1, 0) || !buffer_of(died, &rows->died, "l", 1, 0))
         return 0;
     block->originals = rows->originals.buf, block->codes = rows->codes.buf;
     block->owner = rows->owner.buf, block->died = rows->died.buf;
@@ -296,7 +296,29 @@ static PyObject *use_plain(PyObject *module, PyObject *plain)
     return PyUnicode_FromString(instructions);
 }
 
+/* Write the codes of rows start..stop, which nobody reads yet, and return the greatest |row - codes / scale|. */
+static PyObject *rows_encode(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    const Block *block = &((Rows *)self)->block;
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "encode(start, stop)");
+        return NULL;
+    }
+    Py_ssize_t start = PyLong_AsSsize_t(args[0]), stop = PyLong_AsSsize_t(args[1]);
+    double residual = 0.0;
+    if (PyErr_Occurred())
+        return NULL;
+    if (start < 0 || start > stop || stop > block->capacity) {
+        PyErr_SetString(PyExc_ValueError, "there are no such rows");
+        return NULL;
+    }
+    for (Py_ssize_t at = start * block->dim; at < stop * block->dim; at += block->dim)
+        residual = fmax(residual, coded(block->originals + at, block->codes + at, block->dim, (float)block->scale));
+    return PyFloat_FromDouble(residual * 1.0001 + 1e-6); /* as in arena.py: the rounding of the measurement itself */
+}
+
 static PyMethodDef rows_methods[] = {
+    {"encode", (PyCFunction)(void (*)(void))rows_encode, METH_FASTCALL, "Write codes; the residual of these rows."},
     {"best_two", (PyCFunction)(void (*)(void))rows_best_two, METH_FASTCALL, "The two best residents of each probe."},
     {"decide", (PyCFunction)(void (*)(void))rows_decide, METH_FASTCALL, "The decision about each probe."},
     {NULL, NULL, 0, NULL}};
@@ -326,10 +348,10 @@ static PyObject *similarity(PyObject *module, PyObject *const *args, Py_ssize_t 
         PyErr_SetString(PyExc_TypeError, "similarity(row, probe)");
         return NULL;
     }
-    if (!buffer_of(args[0], &row, "f", 1))
+    if (!buffer_of(args[0], &row, "f", 1, 0))
         return NULL;
     PyObject *result = NULL;
-    if (buffer_of(args[1], &probe, "f", 1)) {
+    if (buffer_of(args[1], &probe, "f", 1, 0)) {
         if (row.shape[0] == probe.shape[0] && row.shape[0] <= MOST_DIM)
             result = PyFloat_FromDouble(similarity_of(row.buf, probe.buf, row.shape[0]));
         else

@@ -17,7 +17,7 @@ enum {
 
 typedef struct {
     const float *originals;   /* (capacity, dim) */
-    const int8_t *codes;      /* (capacity, dim) */
+    int8_t *codes;            /* (capacity, dim) */
     const int32_t *owner;     /* (capacity) */
     const int64_t *died;      /* (generations): the version at which an owner died */
     ptrdiff_t dim, capacity, generations;
@@ -68,27 +68,26 @@ static int admit(Probe *p, const char *data, ptrdiff_t step, ptrdiff_t dim)
     else
         for (ptrdiff_t d = 0; d < dim; d++, data += step)
             memcpy(&p->probe[d], data, sizeof(float));
-    for (ptrdiff_t d = dim; d < MOST_DIM && d % 8; d++)
-        p->probe[d] = 0.0f;
     double square = similarity_of(p->probe, p->probe, dim);
     return square >= 0.98 * 0.98 && square <= 1.02 * 1.02; /* NaN is neither; as in admission.py */
 }
 
-/* Write the codes of `probe` at `scale` and return |probe - codes / scale|, measured on them. `probe` ends in zeros. */
-static double coded(Probe *p, ptrdiff_t dim, float scale)
+/* Write the codes of `row` at `scale` and return |row - codes / scale|, measured on them. */
+static double coded(const float *row, int8_t *codes, ptrdiff_t dim, float scale)
 {
     float rests[MOST_DIM];
     EightFloats squares = {0};
-    ptrdiff_t padded = (dim + 7) & ~(ptrdiff_t)7;
-    for (ptrdiff_t d = 0; d < padded; d++) {
-        float scaled = p->probe[d] * scale, code = scaled;
+    for (ptrdiff_t d = 0; d < dim; d++) {
+        float scaled = row[d] * scale, code = scaled;
         code = code > CODE_LIMIT ? CODE_LIMIT : code;
         code = code < -CODE_LIMIT ? -CODE_LIMIT : code;
         code = code + 12582912.0f - 12582912.0f; /* 1.5 * 2**23: rounded to a whole number */
         rests[d] = scaled - code;
-        p->codes[d] = (int8_t)code;
+        codes[d] = (int8_t)code;
     }
-    for (ptrdiff_t d = 0; d < padded; d += 8) {
+    for (ptrdiff_t d = dim; d % 8; d++)
+        rests[d] = 0.0f;
+    for (ptrdiff_t d = 0; d < dim; d += 8) {
         EightFloats rest;
         memcpy(&rest, rests + d, sizeof rest);
         squares += rest * rest;
@@ -104,13 +103,13 @@ static void encode(Probe *p, const View *view)
 {
     ptrdiff_t dim = view->block->dim;
     float scale = (float)view->block->scale;
-    double rest = coded(p, dim, scale), error = view->residual;
+    double rest = coded(p->probe, p->codes, dim, scale), error = view->residual;
     if (rest > 0.05) {
         float peak = 0.0f;
         for (ptrdiff_t d = 0; d < dim; d++)
             peak = fmaxf(peak, fabsf(p->probe[d]));
         scale = CODE_LIMIT / peak;
-        rest = coded(p, dim, scale);
+        rest = coded(p->probe, p->codes, dim, scale);
     }
     p->unit = (double)scale * view->block->scale;
     p->width = 1.02 * error + 2e-6 + rest * (1.000002 + error);
