@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import sqlalchemy as sa
 
@@ -87,8 +87,9 @@ class DoorNews:
         for row in rows:
             data, person = _data(row), people.get(row.resident or "")
             digest, until = data.get("digest"), data.get("until")
-            is_sound = isinstance(digest, str) and DIGEST.fullmatch(digest) and _is_second(until)
-            if not is_sound or until <= self._now():
+            if not isinstance(digest, str) or not DIGEST.fullmatch(digest) or not _is_second(until):
+                digest, until = "", 0
+            if until <= self._now():
                 self._seen.add(_key(row))
             elif person is not None:
                 count += invitations.from_door(row.device, person, digest, until)
@@ -122,5 +123,5 @@ def _moment(text: str | None) -> int | None:
         return None
 
 
-def _is_second(value: object) -> bool:
+def _is_second(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 < value <= LAST_SECOND

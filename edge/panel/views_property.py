@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge.errors import PanelRefused
 from edge.events import Kind
@@ -33,7 +33,7 @@ def invite(ask: Ask) -> Response:
         raise PanelRefused(message("panel.no_residents_page"))
     code, until = new_code(CODE_LETTERS), ask.desk.clock.now() + VALID
     digest = hashlib.sha256(plain_code(code).encode()).hexdigest()
-    told = {"by": ask.session.user, "digest": digest, "until": int(until.timestamp())}
+    told: dict[str, Any] = {"by": ask.session.user, "digest": digest, "until": int(until.timestamp())}
     ask.desk.note(Kind.INVITE_MADE, about=person.id, **told)
     address = f"{page}/enter"
     return ask.page(

@@ -17,6 +17,8 @@ from facegate_hub.console import (
     views_visitors,
 )
 from facegate_hub.console.views_alarms import AlarmPages
+from facegate_hub.console.views_audit import AuditPages
+from facegate_hub.console.views_buildings import BuildingPages
 from facegate_hub.console.views_doors import DoorPages
 from facegate_hub.console.views_entries import EntryPages
 from facegate_hub.console.views_roster import RosterPages
@@ -90,6 +92,7 @@ DOOR_MENU: tuple[tuple[str, str, Right], ...] = (
     ("/entries", "menu.entries", Right.DOORS),
     ("/access", "menu.access", Right.PEOPLE),
     ("/rules", "menu.rules", Right.PEOPLE),
+    ("/audit", "menu.audit", Right.DOORS),
 )
 
 
@@ -106,12 +109,14 @@ def make_console(book: Book, terms: Terms, url: str, doors: DoorsDesk | None = N
 def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
     """Return the pages of doors, alarms, entries and who may enter."""
     doors, alarms, entries = DoorPages(desk), AlarmPages(desk), EntryPages(desk)
-    roster, rules = RosterPages(desk), RulesPages(desk)
+    roster, rules, buildings = RosterPages(desk), RulesPages(desk), BuildingPages(desk)
     seen, people = _with(Right.DOORS), _with(Right.PEOPLE)
     return (
         ("/doors", GET, seen, doors.doors),
         ("/doors/enter", POST, seen, doors.enter),
         ("/doors/act", POST, seen, doors.act),
+        ("/doors/building", POST, seen, buildings.act),
+        ("/audit", GET, seen, AuditPages(desk).audit),
         ("/alarms", GET, seen, alarms.alarms),
         ("/alarms", POST, seen, alarms.see_to),
         ("/entries", GET, seen, entries.entries),
@@ -119,6 +124,7 @@ def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
         ("/access", GET, people, roster.people),
         ("/access", POST, people, roster.save),
         ("/access/load", POST, people, roster.load),
+        ("/access/faces", POST, people, roster.faces),
         ("/rules", GET, people, rules.form),
         ("/rules", POST, people, rules.attempt),
         ("/access/{person:path}/remove", POST, people, roster.remove),

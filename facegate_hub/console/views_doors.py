@@ -82,6 +82,8 @@ class DoorPages:
             hub_serves=hub is not None and hub.is_serving,
             alarms=sum(alarms.values()),
             sure=SURE,
+            buildings=sorted(ask.office.terms.doors),
+            building_acts=[act for act in ACTS if act in SURE and any(act in line.acts for line in lines)],
             seen=lambda text: local_time(ask, text),
             word=lambda group, code: _word(ask, group, code),
         )

@@ -42,6 +42,7 @@ class RosterPages:
             wanted=wanted,
             then=found[PAGE_ROWS - 1].id if len(found) > PAGE_ROWS else "",
             count=self._desk.looking.roster().count,
+            waiting=[] if wanted or after else self._desk.looking.faces.found(status="waiting")[:PAGE_ROWS],
             actor=self._desk.known(ask.token),
             is_over=lambda one: _is_over(ask, one.record.get("valid_until")),
         )
@@ -85,6 +86,16 @@ class RosterPages:
         except SyncError as error:
             return told(ask, ask.say("failed"), str(error), status=409)
         return ask.to(f"/access/{quote(identity)}")  # a flat's number may hold a # or a ?
+
+    def faces(self, ask: PageAsk) -> Response:
+        """Let a face that waits go to the doors that its consent names, or keep it where it was taken."""
+        person, lists = ask.form.get("person", "")[:128], ask.form.get("do") == "list"
+        try:
+            with self._desk.acting(ask.token) as staff:
+                staff.decide_faces([person], lists=lists)
+        except SyncError as error:
+            return told(ask, ask.say("failed"), str(error), status=409)
+        return ask.to("/access")
 
     def end_ways(self, ask: PageAsk) -> Response:
         """Take back a lost card or a PIN that was told on: all of this person's, at every door."""

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import quote
@@ -67,6 +68,10 @@ class Gate:
         signer.change("add", name=name, kind="person", account=None)
         signer.change("grant", name=name, role=role, doors=doors, wanted={})
         signer.change("password", name=name, password=PASSWORD)
+
+    def name_buildings(self, **doors):
+        self.compound.terms = replace(self.compound.terms, doors=doors)
+        self.app = make_console(self.compound.book, self.compound.terms, "https://home.example", self.desk)
 
     def logged_in(self, name, language="en"):
         found = browser(self.app, language)
@@ -448,3 +453,61 @@ def test_rules_that_are_a_bomb_are_an_answer_not_a_fault(gate):
         desk.send("/rules", rules=text, days="9" * 30)
         assert desk.status == 422, text[:10]
     assert gate.logged_in("technician-1").get("/rules").status_code == 403
+
+
+def together(desk, **fields):
+    """Send the form of whole buildings as a page has it."""
+    csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
+    answer = desk.client.post("/doors/building", data={"csrf": csrf, **fields})
+    desk.page, desk.status = answer.text, answer.status_code
+
+
+def test_a_building_is_locked_down_at_once_and_each_door_is_told_of(gate):
+    """Asked first, with the doors that are meant; a door of another building does nothing."""
+    gate.name_buildings(**{"3": ("front", "gone"), "5": ("back",)})
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    desk.get("/doors")
+    together(desk, place="3", act="lockdown")
+    assert "Nobody gets in any more" in desk.page
+    assert "front" in desk.page
+    assert gate.asked() == []
+    with gate.answering("done", "locked"):
+        together(desk, place="3", act="lockdown", sure="1")
+    assert "1 of 1 doors have done it" in desk.page
+    assert gate.asked() == [("front", "lockdown")]
+    desk.get("/doors")
+    together(desk, place="*", act="normal")
+    with gate.answering("failed", "offline"):
+        together(desk, place="*", act="normal", sure="1")
+    assert desk.status == 409
+    assert "0 of 2 doors have done it" in desk.page
+    desk.get("/doors")
+    together(desk, place="9", act="normal")
+    assert desk.status == 422
+
+
+def test_who_may_not_locks_no_building_down(gate):
+    """One who may open doors only; and unlocking a whole building is nobody's."""
+    gate.principal("gao")
+    desk = entered(gate)
+    desk.get("/doors")
+    assert "/doors/building" not in desk.page
+    csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
+    form = {"csrf": csrf, "place": "*", "sure": "1"}
+    refused = desk.client.post("/doors/building", data={**form, "act": "lockdown"})
+    assert "0 of 2 doors" in refused.text
+    assert desk.client.post("/doors/building", data={**form, "act": "unlock"}).status_code == 422
+    assert gate.asked() == []
+
+
+def test_the_audit_is_shown_to_who_may_look_and_says_whether_it_holds(gate):
+    """An account of the console alone sees none of it."""
+    gate.principal("gao")
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    desk.get("/audit")
+    assert "The chain holds" in desk.page
+    assert "principals" in desk.page
+    assert entered(gate).get("/audit").status_code == 403
+    assert "say who you are" in gate.logged_in("dora").get("/audit").text

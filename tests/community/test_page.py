@@ -275,3 +275,18 @@ def test_everything_is_told_in_chinese(compound):
         text = re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<(script|style).*?</\1>", "", page))
         words = set(re.findall(r"[A-Za-z]{2,}", re.sub(r"[0-9a-f]{12,}|&\w+;", "", text)))
         assert words <= names, words - names
+
+
+def test_style_and_script_travel_packed_to_who_can_unpack_and_pages_never(compound):
+    """The same content either way, kept for good; a page holds what must not be guessed by its length."""
+    home = resident(compound)
+    page = home.client.get("/enter", headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in page.headers
+    for path in re.findall(r'"(/static/[^"]+)"', page.text):
+        packed = home.client.get(path, headers={"accept-encoding": "gzip"})
+        plain = home.client.get(path, headers={"accept-encoding": "identity"})
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "content-encoding" not in plain.headers
+        assert packed.text == plain.text
+        assert packed.num_bytes_downloaded < plain.num_bytes_downloaded / 2
+        assert packed.headers["vary"] == "Accept-Encoding"

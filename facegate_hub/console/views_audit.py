@@ -1,0 +1,34 @@
+"""What was asked of the doors and of the roster, by whom: the signer's own record, for who may look at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.errors import SyncError
+from facegate_hub.console.views_doors import told
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from facegate_hub.console.doors_desk import DoorsDesk
+    from facegate_hub.web.asking import PageAsk
+
+NEWEST = 100
+
+
+class AuditPages:
+    """The page of the signer's audit, over the desk of a site's doors."""
+
+    def __init__(self, desk: DoorsDesk) -> None:
+        self._desk = desk
+
+    def audit(self, ask: PageAsk) -> Response:
+        """Return the newest records, and whether the chain holds."""
+        if self._desk.known(ask.token) is None:
+            return ask.page("audit.html", records=None, broken=None)
+        try:
+            with self._desk.acting(ask.token) as staff:
+                records, broken = staff.audit(NEWEST)
+        except SyncError as error:
+            return told(ask, ask.say("menu.audit"), str(error), status=403)
+        return ask.page("audit.html", records=records[::-1], broken=broken)
