@@ -341,6 +341,7 @@ class Pipeline:
         assert resident_id is not None  # noqa: S101 - weigh() grants nobody else
         was_asked = visit.asked_more or self._visits.presence.is_here(resident_id, frame.time)
         visit.rest_after_asking(frame.time)
+        visit.early_doubt = None  # another look did say otherwise, if not enough to open
         if was_asked:
             self._visits.presence.see(resident_id, frame.time)
             return []

@@ -97,7 +97,8 @@ class Visit:
     @property
     def is_undecided(self) -> bool:
         """True when this face was compared and nobody was told anything about it."""
-        return self.own_looks > 0 and not self.told and self.let_in is None
+        is_told = bool(self.told) or self.asked_more
+        return self.own_looks > 0 and not is_told and self.let_in is None
 
     @property
     def nearest(self) -> str | None:

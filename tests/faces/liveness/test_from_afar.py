@@ -244,3 +244,13 @@ def test_a_narrow_pass_is_none_where_a_refusal_would_be_early():
     assert world.visit.assess() is None
     world.visit.show(ANNA, CLEARLY, width=SURE_FACE_PX + 5)
     assert world.visit.assess().passed
+
+
+def test_who_is_asked_for_more_after_an_early_doubt_is_not_accused_when_they_leave():
+    door = Approach()
+    door.eye.alive = {0: 0.6}
+    door.comes(ANNA, AFAR, AFAR, 0.8)
+    door.comes(ANNA, AFAR, NEAR, 0.8)
+    door.comes(ANNA, NEAR, NEAR, 3)
+    door.show(2)
+    assert door.reasons == ["second_factor_required"]
