@@ -6,6 +6,7 @@ import hmac
 from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -151,6 +152,12 @@ class Ask:
     def local(self, time: datetime, form: str = "%Y-%m-%d %H:%M") -> str:
         """Return a moment as the site's clocks show it."""
         return time.astimezone(self.desk.zone).strftime(form)
+
+    def last_moment(self, end: datetime) -> str:
+        """Return an end as people say it: what ends at midnight lasts up to and with the day before."""
+        shown = end.astimezone(self.desk.zone)
+        is_whole_day = (shown.hour, shown.minute, shown.second) == (0, 0, 0)
+        return f"{shown.date() - timedelta(days=1)}" if is_whole_day else self.local(end)
 
     def to(self, path: str, news: Message | None = None) -> Response:
         """Return the way to another page, which tells `news` at its top, once."""

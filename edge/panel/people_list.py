@@ -195,7 +195,9 @@ def _given(header: list[str], row: SheetRow) -> dict[str, str]:
 
 
 def _person(given: Mapping[str, str], rules: ListRules) -> Resident:
-    identity = resident_id(given.get("id", ""))
+    if "id" not in given:
+        raise PanelRefused(message("list.no_number"))
+    identity = resident_id(given["id"])
     if identity in rules.of_property:
         raise PanelRefused(message("list.of_property", id=identity))
     there = rules.there.get(identity)

@@ -269,11 +269,16 @@ def test_every_page_is_in_the_list_that_is_looked_at():
     }
 
 
-@pytest.mark.parametrize(("size", "language"), [(PHONE, "zh"), (PHONE, "en"), (DESKTOP, "zh")])
-def test_every_page_fits_and_axe_finds_nothing(person, size, language):
+@pytest.mark.parametrize(
+    ("size", "language", "scheme"),
+    [(PHONE, "zh", "light"), (PHONE, "en", "dark"), (DESKTOP, "zh", "dark"), (DESKTOP, "en", "light")],
+)
+def test_every_page_fits_and_axe_finds_nothing(person, size, language, scheme):
     source = axe_source()
     faults = {}
     resize(person.browser, size)
+    wish = [{"name": "prefers-color-scheme", "value": scheme}]
+    person.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": wish})
     person.go(f"/language/{language}?back=/first")
     look_at(person, "first", source, faults)
     person.panel.desk.accounts.claim(person.panel.desk.accounts.first_code, "ines", PASSWORD)
@@ -282,6 +287,11 @@ def test_every_page_fits_and_axe_finds_nothing(person, size, language):
     person.fill(name="ines", password=PASSWORD)
     person.press("登录" if language == "zh" else "Log in")
     person.panel.desk.residents.put(Resident("flat-1203", "安娜 <b>Anna</b>"), [])
+    person.panel.desk.ways.give_card("w26:17:4711", "flat-1203")
+    draft = EventDraft(
+        "access.denied", person.panel.clock.now(), 1.0, None, "UNKNOWN_CREDENTIAL", {"method": "card"}
+    )
+    person.panel.desk.log.record(draft)
     for path in PATHS:
         person.go(path)
         assert person.browser.current_url == person.url + path  # not sent to the login
@@ -291,6 +301,7 @@ def test_every_page_fits_and_axe_finds_nothing(person, size, language):
             source,
             faults,
         )
+    person.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     assert faults == {}
 
 

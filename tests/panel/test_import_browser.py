@@ -1,0 +1,82 @@
+"""A list of 5,000 people in a real Chromium, as a workbook and as CSV: looked at, mended, stored."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from edge.web.accounts import Role
+from tests.browser.chromium import DESKTOP, PHONE, axe_source, chromium, resize, served
+from tests.browser.person import Person, look_at
+from tests.panel.office import PASSWORD, open_panel
+from tests.workbook.books import book_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PEOPLE = 5000
+HEADER = ["房号", "姓名", "权限组", "失效日期"]
+BAD = {
+    10: ["", "无编号", "resident", ""],
+    2500: ["25-2500", "甲", "penthouse", ""],
+    4999: ["1-100", "重复", "resident", ""],
+}
+WORDS = {
+    "zh": ("登录", "预览", "保存 4997 人", "已保存：新增 4997 人"),
+    "en": ("Log in", "Look at it", "Store 4997 people", "Stored: 4997 new"),
+}
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("chromium")) as window:
+        yield window
+
+
+@pytest.fixture
+def person(browser, tmp_path):
+    with ExitStack() as stack:
+        panel = open_panel(tmp_path, stack)
+        panel.desk.accounts.claim(panel.desk.accounts.first_code, "ines", PASSWORD)
+        panel.desk.accounts.put("sam", Role.STAFF, PASSWORD)
+        url = stack.enter_context(served(panel.app, tmp_path))
+        browser.get(f"{url}/static/panel.css")
+        browser.delete_all_cookies()
+        one = Person(browser, url)
+        one.panel = panel
+        yield one
+        browser.get("about:blank")
+
+
+def a_list(kind, path):
+    rows = [BAD.get(n, [f"{n // 100}-{n}", f"住户 {n}", "resident", "2027-12-31"]) for n in range(PEOPLE)]
+    if kind == "xlsx":
+        path.write_bytes(book_of(["3 号楼住户"], HEADER, *rows))
+        return path, 3
+    path.write_text("\n".join(",".join(row) for row in [HEADER, *rows]), encoding="utf-8-sig")
+    return path, 2
+
+
+@pytest.mark.parametrize(("kind", "size", "language"), [("xlsx", PHONE, "zh"), ("csv", DESKTOP, "en")])
+def test_five_thousand_people_with_three_bad_rows(person, tmp_path, kind, size, language):
+    log_in, look, store, stored = WORDS[language]
+    path, first = a_list(kind, tmp_path / f"people.{kind}")
+    source, faults = axe_source(), {}
+    resize(person.browser, size)
+    person.go(f"/language/{language}?back=/login")
+    person.fill(name="sam", password=PASSWORD)
+    person.press(log_in)
+    person.go("/people/import")
+    person.browser.find_element(By.NAME, "list").send_keys(str(path))
+    person.press(look)
+    person.wait_for(store)
+    bad = person.browser.find_elements(By.CSS_SELECTOR, "tr[data-bad] td:first-child")
+    assert [int(cell.text) for cell in bad] == [n + first for n in sorted(BAD)]
+    look_at(person, f"import-{size[0]}-{language}", source, faults)
+    assert not person.panel.desk.residents.list()
+    person.press(store)
+    person.wait_for(stored)
+    look_at(person, f"imported-{size[0]}-{language}", source, faults)
+    assert len(person.panel.desk.residents.list()) == 4997
+    assert faults == {}
