@@ -60,6 +60,17 @@ WRONG = [
     ("reference nosuch", USAGE, "'events', 'reasons', 'settings'"),
     ("panel --port 99999", USAGE, "99999"),
     ("hub nosuch", USAGE, "nosuch"),
+    ("hub rn", USAGE, "Did you mean 'run'?"),
+    ("doctor --jsn", USAGE, "Did you mean '--json'?"),
+    ("enrol lst", USAGE, "Did you mean 'list'?"),
+    # What a program asks for: the answer is empty and the reason stands where people look.
+    ("events --json --data {}/none", FAILED, "there is no journal yet"),
+    ("events --json --data {} --kind acess.granted", USAGE, "did you mean access.granted?"),
+    ("enrol list --json --data {}/none", FAILED, "name the door's own with --data"),
+    ("consent list --json --data {}/none", FAILED, "name the door's own with --data"),
+    ("doctor --json --config {}/none.toml", CONFIG, "no such file"),
+    ("replay {}/clip.mp4 --json --gallery {}", FAILED, "not a video that FFmpeg can read"),
+    ("bench panel {}/none.mp4 --json", USAGE, "none.mp4"),
 ]
 
 
@@ -87,6 +98,7 @@ def test_a_wrong_input_is_one_clear_line(folder, capfd, typed, code, words):
     assert lines[0].startswith("facegate: ")
     assert words in "\n".join(lines)
     assert "Traceback" not in said.err
+    assert not said.out
     assert not (folder / "none").exists()
     assert not (folder / "new").exists()
 
