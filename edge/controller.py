@@ -16,8 +16,7 @@ from edge.events import Kind
 
 if TYPE_CHECKING:
     from edge.domain import DoorEvent, Frame
-    from edge.ports import Authoriser, Clock, EventWriter, Lock
-    from edge.recognition.pipeline import Pipeline
+    from edge.ports import Authoriser, Clock, EventWriter, FrameObserver, Lock
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +59,7 @@ class DoorController:
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: FrameObserver,
         authoriser: Authoriser,
         events: EventWriter,
         lock: Lock,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from edge.domain import (
         Authorisation,
+        Decision,
         DoorEvent,
         Embedding,
         EventDraft,
@@ -88,6 +89,13 @@ class Identifier(Protocol):
         `share` is in (0, 1]: the evidence rule spends the visit's rate over several looks. Without it,
         that of the first look: what is told as the door's threshold.
         """
+
+
+class FrameObserver(Protocol):
+    """Recognition as the door sees it: frames in, decisions out."""
+
+    def observe(self, frame: Frame) -> list[Decision]:
+        """Return what is decided on `frame`. Raises `FrameRefused` when it is no picture."""
 
 
 class LivenessCheck(Protocol):

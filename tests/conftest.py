@@ -53,8 +53,8 @@ class Sum:
     brokers: int = 0
     messages: int = 0
     payload_bytes: int = 0
-    personal: list = field(default_factory=list)
-    nonconforming: list = field(default_factory=list)
+    personal: list[str] = field(default_factory=list)
+    nonconforming: list[str] = field(default_factory=list)
 
     def add(self, other):
         """Count in another ledger, given as the mapping that a worker sends."""

@@ -55,6 +55,7 @@ def test_a_late_answer_can_still_be_had(gate):
 
 
 def test_of_what_is_to_be_kept_only_the_newest_is_written(gate):
+    written: list[int]
     aside, written = Aside("disk"), []
     latest = Latest(aside, written.append)
     aside.hand_over(gate.wait)

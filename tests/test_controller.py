@@ -34,10 +34,12 @@ class Sees:
         self.decisions = decisions
 
     def observe(self, frame: Frame) -> list[Decision]:
+        found = []
         for decision in self.decisions:
             if isinstance(decision, Exception):
                 raise decision
-        return list(self.decisions)
+            found.append(decision)
+        return found
 
 
 class Rules:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from edge.controller import DoorController
 from edge.domain import Authorisation, EventDraft, Reason
+from edge.events import Kind
 from edge.recognition.pipeline import Pipeline
 from edge.recognition.visits import Visits
 from edge.runtime.clock import ManualClock
@@ -19,11 +22,11 @@ NO = Authorisation(
 
 
 def draft(rights: Authorisation) -> EventDraft:
-    kind = "access.granted" if rights.allowed else "access.denied"
+    kind = Kind.ACCESS_GRANTED if rights.allowed else Kind.ACCESS_DENIED
     return EventDraft(kind, NOON, 1.0, "anna", str(rights.reason), {"method": "pin"})
 
 
-def controller(wire: Wire, on_failure: str = "open") -> DoorController:
+def controller(wire: Wire, on_failure: Literal["open", "deny"] = "open") -> DoorController:
     return DoorController(Sees(), Rules(), written(wire), wire, ManualClock(), on_failure)
 
 

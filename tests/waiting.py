@@ -13,7 +13,7 @@ PATIENCE = 120.0
 """Seconds. What works is there long before, even on a machine with ten times more to do than it has cores."""
 
 
-def wait_until(condition: Callable[[], T], what: object = "", *, seconds: float = PATIENCE) -> T:
+def wait_until(condition: Callable[[], T | None], what: object = "", *, seconds: float = PATIENCE) -> T:
     """Ask until the answer is true and return it; fail after `seconds`, saying `what` did not happen.
 
     A `what` that can be called is called only then, for a log or a state.

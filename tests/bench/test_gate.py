@@ -47,6 +47,7 @@ def test_a_face_is_drawn_where_the_path_wants_it_and_as_large(world, cast):
     for frame in list(scene.frames())[::5]:
         (face,) = (one for one in world.detect(frame.image) if one.box.width > 50)
         wanted = stands(300, 200, 100)(frame.time)
+        assert wanted is not None
         assert face.box.centre == pytest.approx(wanted[:2], abs=4)
         assert face.box.width == pytest.approx(wanted[2], abs=5)
 

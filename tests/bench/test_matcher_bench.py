@@ -13,7 +13,8 @@ from edge.bench.matcher.data import Crowd, padded, synthetic
 from edge.bench.peer import Adapter, Decide
 from edge.cli.bench.matcher import matcher as bench_command
 from edge.cli.matcher import matcher as matcher_command
-from tests.matcher.galleries import MARGIN, THRESHOLD, SearchVerdict, brute_force, noise, outcome, unit
+from edge.matcher.search import SearchVerdict
+from tests.matcher.galleries import MARGIN, THRESHOLD, brute_force, noise, outcome, unit
 from tests.places import need_models, shared_data
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from edge.bench.pad.flat import PaperMotion, paper_turn, random_motion, relief_o
 from edge.domain import Box
 from edge.faces.liveness.planarity import FLAT_RESIDUAL
 from tests.faces.liveness.test_planarity import texture
+from tests.present import present
 
 
 def recording(yaw, seconds: float = 12.0) -> list[RecordedPose]:
@@ -47,7 +48,7 @@ class TestPaper:
         frames = list(paper_turn(texture(), PaperMotion(25, 5, 0.02, 1.05)))
 
         assert len(frames) == 10
-        assert relief_of(frames, Box(270, 160, 370, 290)) < FLAT_RESIDUAL
+        assert present(relief_of(frames, Box(270, 160, 370, 290))) < FLAT_RESIDUAL
 
     def test_it_begins_where_it_was(self):
         first = next(iter(paper_turn(texture(), random_motion(Random(3)))))

@@ -33,7 +33,7 @@ class TestRates:
             ],
         )
 
-        assert rates.at[0.5] == (pytest.approx(0.25), 0.5, pytest.approx(1 / 16))
+        assert rates.at[0.5] == pytest.approx((0.25, 0.5, 1 / 16))
         assert rates.at[0.9][2] == pytest.approx((1 / 8 + 1) / 2)
         assert rates.auc == 1.0
 

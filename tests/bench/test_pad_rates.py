@@ -21,10 +21,7 @@ class TestClopperPearson:
         ],
     )
     def test_known_intervals(self, errors, trials, low, high):
-        assert clopper_pearson(errors, trials) == (
-            pytest.approx(low, abs=1e-4),
-            pytest.approx(high, abs=1e-4),
-        )
+        assert clopper_pearson(errors, trials) == pytest.approx((low, high), abs=1e-4)
 
     def test_without_trials_everything_is_possible(self):
         assert clopper_pearson(0, 0) == (0.0, 1.0)

@@ -86,7 +86,7 @@ class TestFigures:
     def test_when_nobody_was_refused_the_interval_is_still_not_empty(self):
         low, high = summarise(["faceplugin"], [shown("live", "a", True)]).bona_fide.interval
 
-        assert (low, high) == (0.0, pytest.approx(0.975))
+        assert (low, high) == pytest.approx((0.0, 0.975))
 
 
 class TestWords:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import uvicorn
@@ -33,7 +33,7 @@ FLAGS = (
 PHONE, DESKTOP = (390, 844), (1280, 900)
 
 
-def need(reason):
+def need(reason: str) -> NoReturn:
     """Skip for this reason; fail in CI, where it must be there."""
     if os.environ.get("FACEGATE_CI") == "1":
         pytest.fail(reason)
@@ -43,7 +43,7 @@ def need(reason):
 @contextmanager
 def chromium(profile: Path):
     binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not binary or not driver:
+    if binary is None or driver is None:
         need("Chromium is not installed; run: scripts/test")
     options = Options()
     options.binary_location = binary
@@ -136,4 +136,5 @@ def accessibility_faults(browser, source: str) -> list[str]:
         "    v => v.id + ': ' + v.nodes.map(n => n.html).join(' | ')))),"
         "  e => done(JSON.stringify(['axe failed: ' + e])));"
     )
-    return json.loads(found)
+    faults: list[str] = json.loads(found)
+    return faults

@@ -67,6 +67,7 @@ class Person:
 
         def is_answered():
             if not self.has_script:
+                assert self._shown is not None
                 return staleness_of(self._shown)(self.browser)
             with suppress(JavascriptException):  # the old page is going
                 return not self.browser.execute_script("return window.submitted")

@@ -36,7 +36,7 @@ def picture(number):
     return b"".join(rows) + bytes([128]) * (WIDTH * HEIGHT // 2)
 
 
-class Camera(GstRtspServer.RTSPMediaFactory):
+class Camera(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]  # GStreamer has no types
     """A live source per client, fed by the main loop."""
 
     def __init__(self, is_still):

@@ -14,6 +14,8 @@ from edge.runtime.clock import ManualClock
 from tests.camera.scenes import scene
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edge.domain import Image
 
 FRAME = 1 / 15
@@ -23,7 +25,7 @@ class ScriptedCapture:
     """A `cv2.VideoCapture` that answers from a script of (seconds it takes, answer)."""
 
     def __init__(
-        self, clock: ManualClock, script: list[tuple[float, bool | Exception]], is_open: bool = True
+        self, clock: ManualClock, script: Sequence[tuple[float, bool | Exception]], is_open: bool = True
     ) -> None:
         self.clock = clock
         self.script = script
@@ -52,7 +54,7 @@ class ScriptedCapture:
 class Bench:
     """A camera over scripted captures, one script per opening."""
 
-    def __init__(self, *scripts: list[tuple[float, bool | Exception]]) -> None:
+    def __init__(self, *scripts: Sequence[tuple[float, bool | Exception]]) -> None:
         self.clock = ManualClock()
         self.busy = 0.0
         self.scripts = list(scripts)

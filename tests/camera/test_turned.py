@@ -36,6 +36,7 @@ def test_what_the_mounting_turned_is_turned_back(rotate, mirror):
 
     frame = camera.read()
 
+    assert frame is not None
     assert np.array_equal(frame.image, upright)
     assert frame.image.flags.c_contiguous or frame.image.base is None
     assert (frame.seq, frame.time) == (7, 1.5)

@@ -52,6 +52,7 @@ def test_the_first_code_dies_with_an_account_made_here(tmp_path):
         code = served.first_code
         run(tmp_path, "set", "ines", "--role", "installer", typed=f"{NEW}\n{NEW}\n")
         assert served.first_code is None
+        assert code is not None
         assert not served.claim(code, "mallory", "a guessed password")
 
 

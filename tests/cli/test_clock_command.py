@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from edge.cli import app
 from edge.domain import EventDraft
+from edge.events import Kind
 from edge.runtime.kept_time import KeptTime, Leap, read_kept, write_kept
 from edge.store.journal import SqliteJournal
 
@@ -33,7 +34,7 @@ def test_a_floor_in_the_future_is_shown_and_put_right(tmp_path, now):
     with closing(
         SqliteJournal(tmp_path / "journal.db", "north", boot="b", clock_trust=lambda: "synced")
     ) as one:
-        one.append(EventDraft("door.opened", now, 0.0))
+        one.append(EventDraft(Kind.DOOR_OPENED, now, 0.0))
     write_kept(tmp_path / "clock-floor", KeptTime(now + timedelta(days=1000), 9e9, 864_000.0))
     shown = run(tmp_path)
     assert "the door has run: 10.0 days" in shown

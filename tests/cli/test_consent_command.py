@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from edge.cli import app
 from edge.consent.receipt import verified
 from edge.domain import EventDraft, Resident, Template
+from edge.events import Kind
 from edge.store.consents import ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
@@ -49,7 +50,7 @@ class Door:
 
     def has_run(self):
         with closing(self.journal()) as journal:
-            journal.append(EventDraft("service.started", AT, 0.0))
+            journal.append(EventDraft(Kind.SERVICE_STARTED, AT, 0.0))
 
     def journal(self):
         path = self.data / "journal.db"

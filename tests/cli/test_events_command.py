@@ -158,6 +158,7 @@ def test_follow_prints_events_as_they_happen(tmp_path, journal):
         text=True,
     )
     try:
+        assert follower.stdout is not None
         assert "kind" in follower.stdout.readline()
         assert "door.forced" in follower.stdout.readline()
         journal.append(draft("door.held"))

@@ -13,6 +13,7 @@ from edge.cli.passes import draw_readable
 from edge.enrol.ways_in import WaysIn
 from edge.errors import ConfigError, EnrolmentRefused, StoreError
 from edge.policy.pin import PinMatch
+from tests.present import present
 
 
 def run(*words, keys: str | None = None, code: int = 0) -> str:
@@ -88,7 +89,7 @@ class TestPass:
 class TestPinAndCard:
     def test_a_random_pin_is_shown_once_and_opens(self, tmp_path):
         output = run("pin", "set", "anna", "--name", "Anna", "--number", "1203", "--data", tmp_path)
-        pin = re.fullmatch(r"anna: 1203 \* (\d{6}) #", output)[1]
+        pin = present(re.fullmatch(r"anna: 1203 \* (\d{6}) #", output))[1]
         with WaysIn.of(tmp_path) as ways:
             assert ways.book().match("1203", pin) == PinMatch("anna", is_duress=False)
         assert run("pin", "list", "--data", tmp_path) == "1203  anna"

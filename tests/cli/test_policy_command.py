@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from edge.cli import app
 from edge.domain import EventDraft, Resident
 from edge.errors import ConfigError, StoreError
+from edge.events import Kind
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
 
@@ -34,9 +35,11 @@ def data(tmp_path):
         numbers = {"method": "face", "similarity": 0.71, "threshold": 0.52}
         for days in (30, 2, 1):
             at = NOW - timedelta(days=days)
-            journal.append(EventDraft("access.granted", at, 1.0, "anna", "granted", numbers))
-        journal.append(EventDraft("access.denied", NOW, 2.0, None, "unknown_credential", {"method": "face"}))
-        journal.append(EventDraft("door.closed", NOW, 3.0))
+            journal.append(EventDraft(Kind.ACCESS_GRANTED, at, 1.0, "anna", "granted", numbers))
+        journal.append(
+            EventDraft(Kind.ACCESS_DENIED, NOW, 2.0, None, "unknown_credential", {"method": "face"})
+        )
+        journal.append(EventDraft(Kind.DOOR_CLOSED, NOW, 3.0))
     return tmp_path
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from edge.cli import main
 from edge.domain import EventDraft
+from edge.events import Kind
 from edge.store.journal import SqliteJournal
 
 USAGE, FAILED, CONFIG = 2, 1, 78
@@ -79,7 +80,7 @@ def folder(tmp_path_factory):
     """A door's folder as it is after a first event, and files that are not what they are called."""
     place = tmp_path_factory.mktemp("door")
     journal = SqliteJournal(place / "journal.db", "door-1", boot="b", clock_trust=lambda: "synced")
-    journal.append(EventDraft("door.forced", datetime.now(UTC), 1.0))
+    journal.append(EventDraft(Kind.DOOR_FORCED, datetime.now(UTC), 1.0))
     journal.close()
     (place / "clip.mp4").write_text("this is no video")
     (place / "broken.toml").write_text("hello world")

@@ -67,7 +67,7 @@ class Compound:
 
 def add_account(book: Book, name: str, duty: Duty) -> None:
     side = Side.COMMITTEE if duty in OF_SIDE[Side.COMMITTEE] - {Duty.AUDITOR} else Side.PROPERTY
-    values = {"duty": duty.value, "side": side.value, "state": "active"}
+    values: dict[str, str | int | None] = {"duty": duty.value, "side": side.value, "state": "active"}
     with book.writing() as writing:
         writing.enter(SYSTEM, "account.made", f"account:{name}", Change(ACCOUNTS, name, values))
 

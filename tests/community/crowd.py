@@ -30,6 +30,7 @@ from facegate_hub.community.schema import READS
 from facegate_hub.page.app import COOKIE
 from tests.community.compound import new_compound
 from tests.community.served import side
+from tests.present import present
 
 CONNECTIONS = 12
 
@@ -47,8 +48,8 @@ def filled(folder: Path, residents: int) -> tuple[list[str], int]:
             tokens.append(begin_device(writing, Doer("person", person), "phone"))
     now = compound.book.now()
     draft = NoticeDraft(NoticeLevel.URGENT, "停水", "No water", "From nine.", now, now + 86_400)
-    number = notices.draft(accounts.one("dora"), draft)
-    notices.approve(accounts.one("mona"), number)
+    number = notices.draft(present(accounts.one("dora")), draft)
+    notices.approve(present(accounts.one("mona")), number)
     compound.book.engine.dispose()
     return tokens, number
 
@@ -108,6 +109,7 @@ def main() -> int:
             began = time.perf_counter()
             took = sorted(asyncio.run(crowd(page.url, tokens, number, wish.rate, wish.seconds)))
             whole = time.perf_counter() - began
+            assert page.process is not None
             memory, spent = cost_of([page.process.pid, *children(page.process.pid)])
         finally:
             page.stop()

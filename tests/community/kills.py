@@ -38,6 +38,7 @@ from facegate_hub.console.app import COOKIE as CONSOLE_COOKIE
 from facegate_hub.page.app import COOKIE as PAGE_COOKIE
 from tests.community.compound import new_compound
 from tests.community.served import client, csrf, side
+from tests.present import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,7 @@ def trial(folder: Path, rng: random.Random) -> list[str]:
     """Kill two writers after a moment; return what is wrong."""
     words = [sys.executable, "-m", "tests.community.kills", "--write", str(folder)]
     writers = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    told = [int(writer.stdout.readline()) for writer in writers]  # both are at it
+    told = [int(present(writer.stdout).readline()) for writer in writers]  # both are at it
     time.sleep(rng.random() * 0.5)
     for writer in writers:
         writer.kill()
@@ -158,9 +159,9 @@ def _wrong(compound: Compound, senders: list[Sender]) -> list[str]:
     with compound.book.looking() as connection:
         problems = list(verify(connection, compound.book.sealer).problems)
         marks = set(connection.execute(sa.select(CONTENTS.c.mark)).scalars())
-        kept = Counter()
+        kept: Counter[str] = Counter()
         for mark in marks:
-            kept[compound.book.text(connection, mark)] += 1
+            kept[present(compound.book.text(connection, mark))] += 1
     for sender in senders:
         problems += [f"{text}: lost" for text in sender.told if kept[text] < 1]
         problems += [f"{text}: {kept[text]} times" for text in sender.sent if kept[text] > 1]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import httpx2 as httpx
 
 from tests.loopback import free_port
+from tests.present import present
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ class ServedSide:
     name: str
     site: Path
     port: int
-    process: subprocess.Popen | None = None
+    process: subprocess.Popen[str] | None = None
 
     @property
     def url(self) -> str:
@@ -40,14 +41,16 @@ class ServedSide:
             text=True,
             env={"PYTHONUNBUFFERED": "1", "PATH": "/usr/bin:/bin"},
         )
-        while "https://" not in (line := self.process.stdout.readline()):
+        while "https://" not in (line := present(self.process.stdout).readline()):
             assert line, f"{self.name} ended before it served"
 
     def kill(self) -> None:
+        assert self.process is not None
         self.process.kill()
         self.process.communicate()
 
     def stop(self) -> None:
+        assert self.process is not None
         self.process.terminate()
         self.process.communicate()
 
@@ -64,4 +67,4 @@ def client(url: str, cookie: str, token: str) -> httpx.Client:
 
 
 def csrf(page: str) -> str:
-    return re.search(r'name="csrf" value="(\w+)"', page)[1]
+    return present(re.search(r'name="csrf" value="(\w+)"', page))[1]

@@ -91,7 +91,9 @@ def test_a_content_that_vanished_without_an_entry_is_found(tmp_path):
     fill(book)
     with book.engine.begin() as connection:
         connection.execute(sa.delete(CONTENTS).where(CONTENTS.c.owner == "p1"))
-    assert all("deleted without an entry" in problem for problem in check(book).problems) != []
+    problems = check(book).problems
+    assert problems
+    assert all("deleted without an entry" in problem for problem in problems)
     assert check(book).problems
 
 

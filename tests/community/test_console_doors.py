@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 
 from edge.domain import EventDraft
+from edge.events import Kind
 from edge.site.provision import Site
 from edge.store.chain import Link, Stamp, forge
 from edge.store.ids import uuid7
@@ -33,11 +35,17 @@ from tests.community.web import browser
 from tests.hub.entries import chain, pack
 
 PASSWORD = "correct horse battery 9"
-STATE = {
+DOOR_STATE: dict[str, object] = {
+    "contact": "closed",
+    "lock": "locked",
+    "secured": "secured",
+    "alarms": [],
+}
+STATE: dict[str, Any] = {
     "mode": "normal",
     "camera": "lost",
     "liveness": "full",
-    "door": {"contact": "closed", "lock": "locked", "secured": "secured", "alarms": []},
+    "door": DOOR_STATE,
     "outbox": {"waiting": 7, "oldest_seconds": 1, "problem": None},
 }
 
@@ -412,7 +420,7 @@ def passed(gate, days_ago):
     """Let Anna have come in at noon, some days ago; return the day."""
     noon = datetime.now(ZoneInfo("Asia/Shanghai")).replace(hour=12, minute=0) - timedelta(days=days_ago)
     at = noon.astimezone(UTC)
-    draft = EventDraft("access.granted", at, 1.0, "anna", "granted", {"method": "card"})
+    draft = EventDraft(Kind.ACCESS_GRANTED, at, 1.0, "anna", "granted", {"method": "card"})
     row = forge(draft, uuid7(at), Stamp(uuid7(at), "boot", "synced", "front"), Link())
     EventSink(gate.engine).store("front", pack([row.envelope]))
     return noon.date()

@@ -3,6 +3,7 @@
 import json
 from contextlib import closing
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 import pytest
@@ -14,10 +15,13 @@ from facegate_hub.database import put
 from facegate_hub.events import EventSink
 from facegate_hub.reading import history
 from facegate_hub.tables import DEVICES
-from tests.community.test_console_doors import STATE, Gate, entered
+from tests.community.test_console_doors import DOOR_STATE, STATE, Gate, entered
 from tests.hub.entries import chain
 
-ODD = (None, [], {}, 3, "x", "\x1b[31m", [[1]], {"a": {}}, True, 1e300, "<b>&", 10**40)
+if TYPE_CHECKING:
+    from facegate_hub.web.asking import PageAsk
+
+ODD: tuple[object, ...] = (None, [], {}, 3, "x", "\x1b[31m", [[1]], {"a": {}}, True, 1e300, "<b>&", 10**40)
 FIELDS = ("data", "ts", "reason", "resident", "clock", "door", "type", "mono", "boot", "id")
 DATA = ("state", "method", "similarity", "runner_up", "rule_code", "rule", "alarms", "host", "mode", "why")
 
@@ -47,7 +51,7 @@ def batches():
 def test_no_event_of_a_door_takes_the_history_away(gate):
     EventSink(gate.engine).commit(list(batches()))
     office = SimpleNamespace(terms=gate.compound.terms)
-    ask = SimpleNamespace(language="en", office=office, local=str)
+    ask = cast("PageAsk", SimpleNamespace(language="en", office=office, local=str))
     rows = [_row(ask, event) for event in history(gate.engine, None)]
     assert len(rows) > 100
     assert all(isinstance(cell, str) for row in rows for cell in row.values())
@@ -58,7 +62,7 @@ def odd_states():
         yield {"door": value}
         yield STATE | {"outbox": {"waiting": value}}
         yield from (STATE | {name: value} for name in STATE)
-        yield from (STATE | {"door": STATE["door"] | {name: value}} for name in STATE["door"])
+        yield from (STATE | {"door": DOOR_STATE | {name: value}} for name in DOOR_STATE)
 
 
 def test_no_state_of_a_door_takes_the_page_of_doors_away(gate):

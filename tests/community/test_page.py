@@ -15,6 +15,7 @@ from facegate_hub.page.app import COOKIE as PAGE_COOKIE
 from tests.community.compound import new_compound
 from tests.community.test_tickets import picture
 from tests.community.web import resident, staff
+from tests.present import present
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_the_whole_way_of_a_repair_through_both_pages(compound):
         "/new", photo, kind="repair", category="water", text="The tap <b>drips</b>", audience="private"
     )
     assert "The tap &lt;b&gt;drips&lt;/b&gt;" in phone.page
-    mark = re.search(r"/tickets/1/photo/([0-9a-f]{64})", phone.page)[1]
+    mark = present(re.search(r"/tickets/1/photo/([0-9a-f]{64})", phone.page))[1]
     assert phone.get(f"/tickets/1/photo/{mark}").headers["content-type"] == "image/jpeg"
     assert resident(compound, "li").get(f"/tickets/1/photo/{mark}").status_code == 422
     desk.get("/tickets")
@@ -119,7 +120,7 @@ def test_a_slip_confirms_what_the_desk_wrote_down(compound):
     )
     desk.get("/new")
     desk.send("/new", kind="repair", category="lift", text="Lift 2 stands still", flat="3-1203")
-    code = re.search(r'class="code">([A-Z0-9-]+)<', desk.page)[1]
+    code = present(re.search(r'class="code">([A-Z0-9-]+)<', desk.page))[1]
     desk.get("/tickets/1")
     desk.send("/tickets/1/step", act="assign", assignee="technician-1")
     technician.get("/tickets/1")
@@ -135,7 +136,7 @@ def test_a_slip_confirms_what_the_desk_wrote_down(compound):
 def here(compound, phone):
     """Return the id of the device that the browser is."""
     token = phone.client.cookies.get(PAGE_COOKIE)
-    return Devices(compound.book).find(token).id
+    return present(Devices(compound.book).find(token)).id
 
 
 def test_own_devices_are_listed_and_ended_and_who_moves_out_is_out(compound):
@@ -159,7 +160,7 @@ def test_a_form_without_its_token_or_from_elsewhere_does_nothing(compound):
     fields = {"kind": "repair", "category": "water", "text": "x"}
     assert phone.client.post("/new", data=fields).status_code == 403
     assert phone.client.post("/new", data={**fields, "csrf": "0" * 64}).status_code == 403
-    token = re.search(r'name="csrf" value="(\w+)"', phone.page)[1]
+    token = present(re.search(r'name="csrf" value="(\w+)"', phone.page))[1]
     evil = {"origin": "https://evil.example"}
     assert phone.client.post("/new", data={**fields, "csrf": token}, headers=evil).status_code == 403
     stranger = resident(compound, "li")

@@ -10,6 +10,7 @@ from facegate_hub.community.people import NewPerson, PeopleRegister, TieKind
 from facegate_hub.community.person import erase_person
 from facegate_hub.community.totp import code_at
 from tests.community.compound import new_compound
+from tests.present import present
 
 DESK = Doer("account", "dora")
 ODD = ("a\nb", "\x1b[31m", "a\x00b", "x" * 129, "a\u202eanna\u0007")
@@ -61,10 +62,11 @@ def test_the_property_makes_no_account_of_a_committee_that_has_begun(tmp_path):
     """Also not while its only account waits for its code again; nor turns one of its own into one."""
     compound = new_compound(tmp_path)
     accounts, root = StaffAccounts(compound.book), StaffAccounts(compound.book).one("root")
-    code = accounts.make(accounts.one("chair"), "chair", Duty.COMMITTEE)
+    code = accounts.make(present(accounts.one("chair")), "chair", Duty.COMMITTEE)
     secret = accounts.claim("chair", code, "four good words here")
+    assert secret is not None
     accounts.activate("chair", code, code_at(secret, compound.book.now()))
     accounts.begin_again(DESK, "chair")
     for name in ("chair", "spy", "dora"):
         with pytest.raises(FacegateError):
-            accounts.make(root, name, Duty.COMMITTEE)
+            accounts.make(present(root), name, Duty.COMMITTEE)

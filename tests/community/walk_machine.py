@@ -86,7 +86,7 @@ class Walk:
     folder: Path
     forbidden: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
-    states: set[S] = field(default_factory=set)
+    states: set[TicketState] = field(default_factory=set)
     taken: int = 0
 
 
@@ -184,6 +184,7 @@ def walk(walked: Walk, steps: int, seed: int) -> Walk:
     rng, compound = random.Random(seed), new_compound(walked.folder)
     for step in range(steps):
         if step % 25 == 0:
+            followers: set[str]
             number, followers = begin(compound, rng), set()
         if rng.random() < 0.06:
             compound.clock.advance(rng.choice([3600, 86_400, 8 * 86_400]))

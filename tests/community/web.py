@@ -15,6 +15,7 @@ from facegate_hub.console.app import COOKIE as CONSOLE_COOKIE
 from facegate_hub.console.app import make_console
 from facegate_hub.page.app import COOKIE as PAGE_COOKIE
 from facegate_hub.page.app import make_page
+from tests.present import present
 
 if TYPE_CHECKING:
     from tests.community.compound import Compound
@@ -63,7 +64,7 @@ class Browser:
 
     @property
     def title(self) -> str:
-        return re.search(r"<h1[^>]*>(.*?)</h1>", self.page, re.DOTALL)[1]
+        return present(re.search(r"<h1[^>]*>(.*?)</h1>", self.page, re.DOTALL))[1]
 
 
 def browser(app, language: str) -> Browser:

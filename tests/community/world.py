@@ -30,9 +30,14 @@ def fill(book: Book, entries: int = 40, seed: int = 0) -> None:
         person = f"p{rng.randrange(8)}"
         with book.writing() as writing:
             if rng.random() < 0.3:
-                flat = {"building": str(rng.randrange(5)), "unit": str(number)}
+                flat: dict[str, str | int | None] = {"building": str(rng.randrange(5)), "unit": str(number)}
                 writing.enter(SYSTEM, "flat.put", f"flat:{number}", Change(FLATS, str(number), flat))
                 continue
             name = writing.keep(f"name {number} of {person}", person)
-            row = {"state": "active", "language": "zh", "name": name, "since": writing.at}
+            row: dict[str, str | int | None] = {
+                "state": "active",
+                "language": "zh",
+                "name": name,
+                "since": writing.at,
+            }
             writing.enter(SYSTEM, "person.put", f"person:{person}", Change(PEOPLE, person, row), why="test")

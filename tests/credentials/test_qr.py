@@ -33,9 +33,11 @@ def held(
     scene = np.full((720, 1280, 3), 90, np.uint8)
     side = code.shape[0]
     shrink = tilt * size / 2
-    square = np.float32([[0, 0], [size, shrink], [size, size - shrink], [0, size]])
-    corners = square + np.float32([430, 170])
-    warp = cv2.getPerspectiveTransform(np.float32([[0, 0], [side, 0], [side, side], [0, side]]), corners)
+    square = np.array([[0, 0], [size, shrink], [size, size - shrink], [0, size]], np.float32)
+    corners = square + np.array([430, 170], np.float32)
+    warp = cv2.getPerspectiveTransform(
+        np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32), corners
+    )
     cv2.warpPerspective(code, warp, (1280, 720), scene, cv2.INTER_AREA, cv2.BORDER_TRANSPARENT)
     grain = np.random.default_rng(seed).normal(0, noise, scene.shape)
     return np.clip(scene * brightness + grain, 0, 255).astype(np.uint8)
@@ -54,6 +56,7 @@ def held(
 )
 def test_a_pass_shown_to_the_camera_is_read_and_verified(scene):
     text = QrReader().decode(held(drawn(TEXT), **scene))
+    assert text is not None
     assert read_pass(text, [KEY.public_key().public_bytes_raw()]) == PASS
 
 

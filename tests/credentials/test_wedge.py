@@ -33,14 +33,14 @@ def test_every_card_of_hex_digits_keeps_its_own_name(text):
 
 @pytest.mark.parametrize("text", ["04:A1", "51G6", "12*4", "12?4", "1" * (MAX_CARD_KEYS + 1), "1" * 100])
 def test_what_is_not_read_whole_is_refused_and_told(text):
-    refused = []
+    refused: list[str] = []
     assert read(text, refused) is None
     assert len(refused) == 1
     assert "no card" in refused[0]
 
 
 def test_a_card_typed_by_hand_is_none():
-    refused = []
+    refused: list[str] = []
     assert read("4711", refused, step=WEDGE_SECONDS / 3) is None
     assert refused
 
@@ -105,6 +105,7 @@ def test_a_reader_that_spells_signs_with_alt_is_refused_and_not_read_by_the_digi
     codes = [(chord, 1), *((code, value) for code in (82, 77, 76) for value in (1, 0)), (chord, 0)]
     events = b"".join(EVENT.pack(0, 0, 1, *key) for key in codes)
     os.write(writer, events + typed("51"))
+    refused: list[str]
     refused, heard = [], []
     wedge, now = Wedge(refused.append), 0.0
     while (key := device.read(0.05)) is not None:

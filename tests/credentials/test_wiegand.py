@@ -66,7 +66,7 @@ def test_whatever_comes_in_only_a_whole_frame_is_a_card(steps):
     for bit, pause in steps:
         now += pause
         sent.append((bit, now))
-    frames = [[]]
+    frames: list[list[tuple[int, float]]] = [[]]
     for (bit, at), (_, before) in zip(sent, [(0, 0.0), *sent], strict=False):
         if at - before > FRAME_GAP_SECONDS:
             frames.append([])
@@ -129,6 +129,7 @@ class Reader:
     """A reader on fake pins, and why it refused what."""
 
     def __init__(self) -> None:
+        self.refused: list[str]
         self.pins, self.refused = PacedPins(), []
         self.reader = WiegandReader(WiegandWiring(5, 6), self.pins, self.refused.append)
 

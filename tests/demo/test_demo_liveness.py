@@ -47,6 +47,7 @@ def site(tmp_path_factory):
     for index in range(31):
         frame = camera.read()
         if index % 15 == 0:
+            assert frame is not None
             cv2.imwrite(str(person / f"{index}.png"), frame.image)
     camera.close()
     return folder, live, replay

@@ -56,4 +56,5 @@ def test_the_act_that_plays_is_known_and_ends(cutout):
 def test_frames_cannot_be_written_to(cutout):
     frame = DemoStage([Act("one", (), 1.0, ())]).read()
 
+    assert frame is not None
     assert not frame.image.flags.writeable

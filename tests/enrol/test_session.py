@@ -12,12 +12,13 @@ from edge.camera.file import VideoFile
 from edge.domain import Liveness, Reason
 from edge.enrol.guidance import Guidance, Refusal
 from edge.enrol.poses import Plan, Pose
-from edge.enrol.session import GuidedSession
-from edge.enrol.verdict import measured, objection_to
+from edge.enrol.session import EnrolmentOutcome, GuidedSession
+from edge.enrol.verdict import EnrolmentReport, Objection, measured, objection_to
 from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 from edge.words import names
 from tests.fakes.scene import Actor, Residents, Scene, axis, leaning
 from tests.places import need_models, shared_data
+from tests.present import present
 
 ANNA = Actor(0, axis(0))
 OTHER = Actor(1, axis(1))
@@ -51,6 +52,18 @@ class Booth:
         return progress
 
     @property
+    def outcome(self) -> EnrolmentOutcome:
+        return present(self.session.outcome)
+
+    @property
+    def objection(self) -> Objection:
+        return present(self.outcome.objection)
+
+    @property
+    def report(self) -> EnrolmentReport:
+        return present(self.outcome.report)
+
+    @property
     def told(self):
         return {progress.guidance for progress in self.seen}
 
@@ -66,14 +79,14 @@ def test_who_follows_the_guidance_is_enrolled_in_under_a_minute():
 
     last = booth.obey()
 
-    outcome = booth.session.outcome
+    outcome = booth.outcome
     assert last.is_over
     assert outcome.objection is None
     assert booth.seq / booth.scene.fps < 60
     assert {Guidance.TURN_LEFT, Guidance.TURN_RIGHT, Guidance.CHIN_UP} <= booth.told
     assert all(np.linalg.norm(row) == pytest.approx(1, abs=1e-5) for row in outcome.rows)
-    assert outcome.report.similarities
-    assert outcome.report.miss_rate < 0.01
+    assert booth.report.similarities
+    assert booth.report.miss_rate < 0.01
 
 
 def test_progress_only_grows_and_ends_at_one():
@@ -92,7 +105,7 @@ def test_a_stiff_neck_is_enrolled_all_the_same():
         if booth.show((ANNA, 260, 150, 120)).is_over:
             break
 
-    assert booth.session.outcome.objection is None
+    assert booth.outcome.objection is None
     assert booth.seq / booth.scene.fps < 60
 
 
@@ -100,10 +113,10 @@ def test_held_out_shots_are_not_among_the_templates():
     booth = Booth()
     booth.obey()
 
-    outcome = booth.session.outcome
-    taken = len(outcome.rows) - 1 + len(outcome.report.similarities)
-    assert len(outcome.report.similarities) >= 3
-    assert len(booth.scene.embedded) == 2 * (len(outcome.rows) - 1) + len(outcome.report.similarities)
+    outcome = booth.outcome
+    taken = len(outcome.rows) - 1 + len(booth.report.similarities)
+    assert len(booth.report.similarities) >= 3
+    assert len(booth.scene.embedded) == 2 * (len(outcome.rows) - 1) + len(booth.report.similarities)
     assert taken >= Plan().front_shots
 
 
@@ -127,12 +140,12 @@ def test_nobody_in_time_is_refused_with_the_commonest_reason():
     for _ in range(15 * 51):
         booth.show((ANNA, 300, 200, 40))
 
-    objection = booth.session.outcome.objection
+    objection = booth.objection
     assert objection.refusal is Refusal.TIMED_OUT
     assert not objection.is_overridable
     assert "Come closer" in objection.message.said()
     assert "靠近" in objection.message.said("zh")
-    assert not booth.session.outcome.rows
+    assert not booth.outcome.rows
 
 
 def test_another_person_stepping_in_ends_the_session():
@@ -143,25 +156,25 @@ def test_another_person_stepping_in_ends_the_session():
         booth.show((OTHER, 260, 150, 120))
 
     assert Guidance.SAME_PERSON in booth.told
-    assert booth.session.outcome.objection.refusal is Refusal.NOT_ONE_PERSON
+    assert booth.objection.refusal is Refusal.NOT_ONE_PERSON
 
 
 def test_a_look_alike_is_refused_by_name_and_an_installer_may_override():
     booth = Booth(Residents({"flat-1203": leaning(0, 0.8)}))
     booth.obey()
 
-    objection = booth.session.outcome.objection
+    objection = booth.objection
     assert objection.refusal is Refusal.LOOK_ALIKE
     assert objection.is_overridable
     assert "flat-1203" in objection.message.said()
-    assert booth.session.outcome.rows
+    assert booth.outcome.rows
 
 
 def test_who_is_enrolled_again_resembles_himself():
     booth = Booth(Residents({"anna": axis(0), "flat-7": axis(1)}))
     booth.obey()
 
-    assert booth.session.outcome.objection is None
+    assert booth.outcome.objection is None
 
 
 def test_shots_the_door_would_not_know_again_are_refused():
@@ -170,6 +183,7 @@ def test_shots_the_door_would_not_know_again_are_refused():
 
     objection = objection_to(NOBODY_ELSE, "anna", rows, report)
     assert report.miss_rate > 0.4
+    assert objection is not None
     assert objection.refusal is Refusal.TOO_WEAK
     assert "%" in objection.message.said()
 
@@ -177,7 +191,7 @@ def test_shots_the_door_would_not_know_again_are_refused():
 def test_a_rate_that_is_not_a_number_is_an_objection():
     report = replace(measured([axis(0)], [axis(0)], 0.5), miss_rate=float("nan"))
 
-    assert objection_to(NOBODY_ELSE, "anna", [axis(0)], report).refusal is Refusal.TOO_WEAK
+    assert present(objection_to(NOBODY_ELSE, "anna", [axis(0)], report)).refusal is Refusal.TOO_WEAK
 
 
 class Watch:
@@ -200,23 +214,23 @@ def test_a_picture_of_a_person_is_never_enrolled():
     booth = Booth(liveness=Watch(Liveness(passed=False, score=0.1)))
     booth.obey()
 
-    objection = booth.session.outcome.objection
+    objection = booth.objection
     assert objection.refusal is Refusal.NOT_LIVE
     assert not objection.is_overridable
-    assert not booth.session.outcome.rows
+    assert not booth.outcome.rows
 
 
 def test_liveness_asks_nobody_to_come_closer_than_recognition_does():
     booth = Booth(liveness=Watch(Liveness(passed=True, score=0.9)))
     booth.obey(width=80)
-    assert booth.session.outcome.objection is None
+    assert booth.outcome.objection is None
 
 
 def test_liveness_that_never_answers_refuses():
     booth = Booth(liveness=Watch(None))
     booth.obey()
 
-    assert booth.session.outcome.objection.refusal is Refusal.LIVENESS_UNCLEAR
+    assert booth.objection.refusal is Refusal.LIVENESS_UNCLEAR
     assert Guidance.WAIT in booth.told
 
 
@@ -233,9 +247,9 @@ def test_who_could_not_be_judged_is_not_accused_but_not_enrolled_either(reason, 
     booth = Booth(liveness=Watch(Liveness(passed=False, score=None, reason=reason)))
     booth.obey()
 
-    assert booth.session.outcome.objection.refusal is refusal
-    assert not booth.session.outcome.objection.is_overridable
-    assert not booth.session.outcome.rows
+    assert booth.objection.refusal is refusal
+    assert not booth.objection.is_overridable
+    assert not booth.outcome.rows
 
 
 def test_liveness_begins_anew_when_the_person_leaves():
@@ -264,21 +278,22 @@ def test_real_people_are_enrolled_within_a_minute_and_not_taken_for_others():
         session = GuidedSession("new", (models.detector, models.embedder), matcher)
         for frame in looped(path):
             if session.observe(frame).is_over:
-                return session.outcome, frame.time
+                return present(session.outcome), frame.time
         raise AssertionError("the session did not end")
 
     outcome, seconds = enrolled(path, {})
     assert outcome.objection is None
     assert seconds < 60
-    assert outcome.report.lowest > outcome.report.threshold
+    report = present(outcome.report)
+    assert report.lowest > report.threshold
     assert enrolled(stranger, {"first": list(outcome.rows)})[0].objection is None
     again, _ = enrolled(path, {"first": list(outcome.rows)})
-    assert again.objection.refusal is Refusal.LOOK_ALIKE
+    assert present(again.objection).refusal is Refusal.LOOK_ALIKE
 
 
 def looped(path, every=5):
     """The clip over and over, a few frames a second, time going on."""
-    offset = seq = 0
+    offset, seq = 0.0, 0
     while offset < 60:
         clip, last = VideoFile(path), 0.0
         while (frame := clip.read()) is not None:

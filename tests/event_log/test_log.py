@@ -129,7 +129,7 @@ def test_listeners_hear_what_happened_and_not_what_was_refused(card, log):
 
 
 def test_a_listener_that_fails_costs_only_its_own_news(card, log):
-    heard = []
+    heard: list[EventDraft] = []
 
     def fail(_draft):
         raise RuntimeError("the display is gone")

@@ -123,6 +123,7 @@ def test_another_network_is_refused() -> None:
 def test_the_real_network_finds_the_one_face_and_its_eyes(name: str) -> None:
     need_models("yunet", name)
     image = cv2.imread(str(checked(load_manifest().asset(name))))
+    assert image is not None
     (face,) = load_detector().detect(image)
     right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks
     assert face.score > 0.9
@@ -135,6 +136,7 @@ def test_the_real_network_sees_the_same_face_at_every_size() -> None:
     need_models("yunet", "obama")
     image = cv2.imread(str(checked(load_manifest().asset("obama"))))
     detector = load_detector()
+    assert image is not None
     whole = detector.detect(image)[0]
     for scale in (0.8, 0.5, 0.25):
         small = detector.detect(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))[0]

@@ -29,6 +29,7 @@ def found() -> dict[str, np.ndarray]:
     rows = {}
     for name in PHOTOS:
         image = cv2.imread(str(checked(load_manifest().asset(name))))
+        assert image is not None
         rows[name] = embedder.embed(image, detector.detect(image)[0].landmarks)
     return rows
 

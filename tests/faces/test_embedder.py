@@ -19,6 +19,7 @@ from edge.faces.embedder import OnnxEmbedder, load_embedder, unit
 from edge.faces.manifest import load_manifest
 from edge.faces.weights import checked
 from tests.places import need_models
+from tests.present import present
 
 SFACE = replace(load_manifest().model("sface"), dim=4, centre=())
 POINTS = np.array([(38, 52), (74, 52), (56, 72), (42, 92), (71, 92)], np.float32)
@@ -124,7 +125,7 @@ def faces() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     names = ("obama", "obama2", "obama3", "biden", "astronaut")
     need_models("yunet", "sface", *names)
     detector, manifest = load_detector(), load_manifest()
-    images = {name: cv2.imread(str(checked(manifest.asset(name)))) for name in names}
+    images = {name: present(cv2.imread(str(checked(manifest.asset(name))))) for name in names}
     return {name: (image, detector.detect(image)[0].landmarks) for name, image in images.items()}
 
 
@@ -140,7 +141,7 @@ def test_one_person_is_more_alike_than_two_by_a_wide_margin(faces) -> None:
 @pytest.mark.models
 def test_an_embedding_does_not_depend_on_its_neighbours(faces) -> None:
     embedder = load_embedder()
-    chips = [align(*face, embedder.aligner) for face in faces.values()]
+    chips = [align(image, landmarks, embedder.aligner) for image, landmarks in faces.values()]
     together = embedder.embed_aligned(chips)
     alone = np.concatenate([embedder.embed_aligned([chip]) for chip in chips])
     assert np.array_equal(together, alone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ def test_a_network_is_fed_as_the_site_says(store: Path, tmp_path: Path) -> None:
     for layout in ("nchw", "nhwc"):
         origin, digest = saved(tmp_path, network(layout=layout))
         name = f"own-{layout}"
-        add_model(OwnModel(name, digest, colour="bgr", subtract=100.0, divide=50.0), origin, report=len)
+        add_model(OwnModel(name, digest, colour="bgr", subtract=100.0, divide=50.0), origin, report=print)
         values = (chip.astype(np.float32) - 100.0) / 50.0
         values = values.transpose(2, 0, 1) if layout == "nchw" else values
         weights = numpy_helper.to_array(onnx.load_from_string(network(layout=layout)).graph.initializer[0])
@@ -93,10 +93,11 @@ def test_a_network_is_fed_as_the_site_says(store: Path, tmp_path: Path) -> None:
 def test_an_aligner_of_another_size_is_named_and_works(store: Path, tmp_path: Path) -> None:
     origin, digest = saved(tmp_path, network(side=160))
     with pytest.raises(InstallError, match="try --aligner arcface160"):
-        add_model(OwnModel("ours", digest), origin, report=len)
+        add_model(OwnModel("ours", digest), origin, report=print)
     assert not own_models()
     assert (
-        add_model(OwnModel("ours", digest, aligner="arcface160"), origin, report=len).aligner == "arcface160"
+        add_model(OwnModel("ours", digest, aligner="arcface160"), origin, report=print).aligner
+        == "arcface160"
     )
 
 
@@ -111,25 +112,25 @@ def test_an_aligner_of_another_size_is_named_and_works(store: Path, tmp_path: Pa
     ],
 )
 def test_what_is_wrong_is_refused_and_changes_nothing(
-    store: Path, tmp_path: Path, change: dict[str, str], message: str
+    store: Path, tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     origin, digest = saved(tmp_path, network())
     with pytest.raises(InstallError, match=message):
-        add_model(replace(OwnModel("ours", digest), **change), origin, report=len)
+        add_model(replace(OwnModel("ours", digest), **change), origin, report=print)
     assert not (store / OWN_MODELS_FILE).exists()
 
 
 def test_a_file_that_is_no_network_is_refused(store: Path, tmp_path: Path) -> None:
     origin, digest = saved(tmp_path, b"no graph")
     with pytest.raises(InstallError, match=r"ours: .*cannot be opened by onnxruntime"):
-        add_model(OwnModel("ours", digest), origin, report=len)
+        add_model(OwnModel("ours", digest), origin, report=print)
 
 
 def test_while_it_is_not_calibrated_it_is_refused_by_name_and_then_it_is_not(
     store: Path, tmp_path: Path
 ) -> None:
     origin, digest = saved(tmp_path, network(dim=2))
-    model = add_model(OwnModel("ours", digest), origin, report=len)
+    model = add_model(OwnModel("ours", digest), origin, report=print)
     with pytest.raises(ConfigError, match=r"'ours' is not calibrated.*evaluate calibrate --model ours"):
         calibration_of("ours", model.calibration)
 
@@ -152,7 +153,7 @@ def test_whatever_changes_an_embedding_changes_the_id_so_templates_never_meet(
     store: Path, tmp_path: Path
 ) -> None:
     origin, digest = saved(tmp_path, network())
-    model = add_model(OwnModel("ours", digest), origin, report=len)
+    model = add_model(OwnModel("ours", digest), origin, report=print)
     changed = [
         replace(model, colour="bgr"),
         replace(model, layout="nhwc"),
@@ -189,7 +190,7 @@ def test_a_folder_that_cannot_be_looked_into_stops_nothing(
 
 def test_a_list_that_redefines_a_shipped_model_is_not_taken(store: Path, tmp_path: Path) -> None:
     origin, digest = saved(tmp_path, network())
-    add_model(OwnModel("ours", digest), origin, report=len)
+    add_model(OwnModel("ours", digest), origin, report=print)
     path = store / OWN_MODELS_FILE
     path.write_text(path.read_text().replace('"ours"', '"sface"'))
     assert "may not redefine sface" in load_manifest().trouble
@@ -198,7 +199,7 @@ def test_a_list_that_redefines_a_shipped_model_is_not_taken(store: Path, tmp_pat
 
 def test_removing_takes_the_file_away(store: Path, tmp_path: Path) -> None:
     origin, digest = saved(tmp_path, network())
-    model = add_model(OwnModel("ours", digest), origin, report=len)
+    model = add_model(OwnModel("ours", digest), origin, report=print)
     remove_model("ours")
     assert not (store / model.file).exists()
     with pytest.raises(InstallError, match="no model called 'ours'"):
@@ -228,4 +229,4 @@ def test_a_network_of_a_package_becomes_the_sites_model(store: Path) -> None:
         subtract=127.0,
         divide=128.0,
     )
-    assert add_model(wish, origin, report=len).dim == 512
+    assert add_model(wish, origin, report=print).dim == 512

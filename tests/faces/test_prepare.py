@@ -12,22 +12,22 @@ from edge.faces.prepare import agreement, prepare, runnable
 from edge.faces.sface_graph import shrink
 
 onnx = pytest.importorskip("onnx")
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402 - after the check that it is here
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper  # noqa: E402 - after the check that it is here
 
 RANDOM = np.random.default_rng(5)
 
 
-def tensor(name: str, *shape: int, least: float = -1.0) -> onnx.TensorProto:
+def tensor(name: str, *shape: int, least: float = -1.0) -> TensorProto:
     return numpy_helper.from_array(RANDOM.uniform(least, 1, shape).astype(np.float32), name)
 
 
-def normalisation(into: str, out: str, channels: int) -> tuple[onnx.NodeProto, list[onnx.TensorProto]]:
+def normalisation(into: str, out: str, channels: int) -> tuple[NodeProto, list[TensorProto]]:
     names = [f"{out}_{part}" for part in ("gamma", "beta", "mean", "var")]
     values = [tensor(name, channels, least=0.3) for name in names]
     return helper.make_node("BatchNormalization", [into, *names], [out], epsilon=1e-3), values
 
 
-def small_sface(*, dense: bool = True) -> onnx.ModelProto:
+def small_sface(*, dense: bool = True) -> ModelProto:
     """Return conv, norm, prelu, norm, dropout, flatten, dense, norm: SFace's chain on 8x8 pixels."""
     first, one = normalisation("a", "b", 4)
     second, two = normalisation("c", "d", 4)
@@ -64,7 +64,7 @@ def test_a_graph_without_one_dense_layer_at_the_end_is_refused() -> None:
         shrink(small_sface(dense=False))
 
 
-def blocked(axis: int, block: int) -> tuple[onnx.ModelProto, np.ndarray]:
+def blocked(axis: int, block: int) -> tuple[ModelProto, np.ndarray]:
     """Return a product with block-quantised weights, and the weights it stands for."""
     codes = RANDOM.integers(-128, 128, (6, 10)).astype(np.int8)
     scale = RANDOM.uniform(0.01, 0.02, (6, 3) if axis else (2, 10)).astype(np.float32)

@@ -14,6 +14,7 @@ from edge.faces.embedder import load_embedder
 from edge.faces.looking import TURNS, Looker
 from tests.fakes.scene import FRONTAL, START
 from tests.places import need_models, shared_data
+from tests.present import present
 
 
 class Partial:
@@ -45,14 +46,14 @@ def turned_by(image: np.ndarray, degrees: int) -> np.ndarray:
 def test_a_turned_picture_is_told_from_an_upright_one(degrees):
     looker = Looker(Partial(0.88, 0.7), 20.0)
     image = turned_by(picture(), degrees)
-    assert looker.turn_of(image, looker.close_up(image, looker.glance(image)[0])) == 360 - degrees
+    assert looker.turn_of(image, present(looker.close_up(image, looker.glance(image)[0]))) == 360 - degrees
 
 
 def test_an_upright_picture_needs_no_turn_nor_does_one_where_nothing_is_better():
     for detector in (Partial(0.88, 0.7), Partial(0.7, 0.7), Partial(0.95, 0.97)):
         looker = Looker(detector, 20.0)
         image = picture()
-        assert looker.turn_of(image, looker.close_up(image, looker.glance(image)[0])) == 0
+        assert looker.turn_of(image, present(looker.close_up(image, looker.glance(image)[0]))) == 0
 
 
 class TestPhotographs:
@@ -62,7 +63,7 @@ class TestPhotographs:
     def photos(self) -> list[np.ndarray]:
         need_models()
         people = sorted(shared_data("lfw").iterdir())[5:300:25]
-        return [cv2.imread(str(min(person.iterdir()))) for person in people]
+        return [present(cv2.imread(str(min(person.iterdir())))) for person in people]
 
     @pytest.fixture
     def taker(self) -> ShotTaker:

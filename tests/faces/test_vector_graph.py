@@ -9,16 +9,16 @@ import pytest
 from edge.faces.vector_graph import BLOCK, fill_blocks, spell_out_prelus
 
 onnx = pytest.importorskip("onnx")
-from onnx import TensorProto, helper, numpy_helper  # noqa: E402 - after the check that it is here
+from onnx import ModelProto, TensorProto, helper, numpy_helper  # noqa: E402 - after the check that it is here
 
 RANDOM = np.random.default_rng(11)
 
 
-def weight(name: str, *shape: int) -> onnx.TensorProto:
+def weight(name: str, *shape: int) -> TensorProto:
     return numpy_helper.from_array(RANDOM.uniform(-1, 1, shape).astype(np.float32), name)
 
 
-def network(*, ending: str = "Relu") -> onnx.ModelProto:
+def network(*, ending: str = "Relu") -> ModelProto:
     """Return conv, prelu, channelwise conv, prelu, conv with 13 channels between, and `ending`."""
     nodes = [
         helper.make_node("Conv", ["x", "w1", "b1"], ["a"], kernel_shape=[3, 3], pads=[1] * 4),
@@ -40,15 +40,15 @@ def network(*, ending: str = "Relu") -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
-def outputs(model: onnx.ModelProto) -> np.ndarray:
+def outputs(model: ModelProto) -> np.ndarray:
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     picture = np.random.default_rng(1).uniform(-2, 2, (1, 3, 12, 12)).astype(np.float32)
-    return session.run(None, {"x": picture})[0]
+    return np.asarray(session.run(None, {"x": picture})[0])
 
 
-def channels(model: onnx.ModelProto) -> list[int]:
+def channels(model: ModelProto) -> list[int]:
     weights = {item.name: item.dims[0] for item in model.graph.initializer}
     return [weights[node.input[1]] for node in model.graph.node if node.op_type == "Conv"]
 

@@ -103,7 +103,7 @@ class CommandChaos:
         self.url = f"sqlite:///{folder / 'hub.db'}"
         self.engine = open_tables(self.url)
         self.broker = Broker(folder / "broker")
-        self.processes = {}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.ended = threading.Event()
         line = SignerClient(SocketLine(folder / "signer.sock"))
         self.desks = [Desk(self.engine, line, seed + n, self.ended) for n in range(DESKS)]
@@ -178,6 +178,7 @@ class CommandChaos:
         return {one for one, _, _ in self.executed()} <= {row[0] for row in self.rows(told)}
 
     def outcome(self, counts, seconds) -> Outcome:
+        told: dict[str, tuple[str, float]]
         executed, told = self.executed(), {}
         for desk in self.desks:
             told |= desk.told

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from edge.domain import EventDraft
+from edge.events import Kind
 from edge.store.chain import Link, Stamp, forge
 from edge.store.ids import uuid7
 
@@ -15,7 +16,7 @@ def chain(door, count, day=1, stream=None):
     for n in range(count):
         data = {"similarity": 0.71, "n": n}
         row = forge(
-            EventDraft("access.granted", at, float(n), "anna", "granted", data), uuid7(at), stamp, link
+            EventDraft(Kind.ACCESS_GRANTED, at, float(n), "anna", "granted", data), uuid7(at), stamp, link
         )
         link = Link(row.seq, row.hash)
         entries.append(row.envelope)

@@ -1,5 +1,7 @@
 """Alarms reach somebody outside: signed requests and mail against servers on loopback, which may be away."""
 
+from __future__ import annotations
+
 import hashlib
 import hmac
 import json
@@ -9,6 +11,7 @@ from contextlib import contextmanager
 from email import message_from_bytes
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -31,8 +34,27 @@ from tests.waiting import wait_until
 NOON, NIGHT = 1_790_596_800.0, 1_790_636_400.0  # 2026-09-28 12:00 and 23:00 UTC
 
 
+class HookServer(ThreadingHTTPServer):
+    """Keeps what was posted to it."""
+
+    def __init__(self, *words: Any) -> None:
+        super().__init__(*words)
+        self.seen: list[tuple[dict[str, str], bytes, str]] = []
+        self.answer = 204
+
+
+class PostServer(socketserver.ThreadingTCPServer):
+    """Keeps the letters that were handed to it."""
+
+    def __init__(self, *words: Any) -> None:
+        super().__init__(*words)
+        self.seen: list[bytes] = []
+
+
 class Hook(BaseHTTPRequestHandler):
     """Notes (headers, body) of each request and answers what it is told to."""
+
+    server: HookServer
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -50,9 +72,12 @@ class Hook(BaseHTTPRequestHandler):
 class Post(socketserver.StreamRequestHandler):
     """As much of a mail server as our client speaks to."""
 
+    server: PostServer
+
     def handle(self):
         self.say("220 here")
-        body, reading = [], False
+        body: list[bytes] = []
+        reading = False
         for line in self.rfile:
             if reading and line == b".\r\n":
                 reading = False
@@ -77,7 +102,6 @@ class Post(socketserver.StreamRequestHandler):
 
 @contextmanager
 def serving(server):
-    server.seen, server.answer = [], 204
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
@@ -89,13 +113,13 @@ def serving(server):
 
 @pytest.fixture
 def hook():
-    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Hook)) as server:
+    with serving(HookServer(("127.0.0.1", 0), Hook)) as server:
         yield server
 
 
 @pytest.fixture
 def post():
-    with serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Post)) as server:
+    with serving(PostServer(("127.0.0.1", 0), Post)) as server:
         yield server
 
 

@@ -301,6 +301,7 @@ class Fate:
 @pytest.mark.parametrize("seed", range(10))
 def test_no_order_of_delays_losses_and_restarts_breaks_the_promise(wire, seed):
     """Nothing happens after staff were told failed, nothing twice, and the last mode counts."""
+    failed: set[str]
     fate, failed = Fate(wire, random.Random(seed)), set()
     for _ in range(150):
         before = len(wire.done)

@@ -1,7 +1,6 @@
 """Settings from the hub to a door and back, with a real broker; what a door says of itself is kept."""
 
 import json
-from contextlib import closing
 from functools import partial
 
 import pytest
@@ -114,14 +113,9 @@ def test_what_a_door_answers_to_diagnostics_is_shown_and_kept(tmp_path, place, h
 
 @pytest.fixture
 def wishes(tmp_path):
-    with closing_engine(f"sqlite:///{tmp_path / 'hub.db'}") as engine:
-        yield Configurations(engine)
-
-
-def closing_engine(url):
-    engine = open_tables(url)
-    engine.close = engine.dispose
-    return closing(engine)
+    engine = open_tables(f"sqlite:///{tmp_path / 'hub.db'}")
+    yield Configurations(engine)
+    engine.dispose()
 
 
 @pytest.mark.parametrize("told", [7, 2**53 - 1])

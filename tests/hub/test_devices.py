@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from edge.broker.session import BrokerSession
 from edge.errors import ConfigError
 from edge.runtime.clock import ManualClock
 from edge.site.provision import Site
@@ -31,13 +32,20 @@ def engine(tmp_path):
     engine.dispose()
 
 
+class Nowhere(BrokerSession):
+    """A connection that leads nowhere."""
+
+    def __init__(self) -> None:
+        """Connect to nothing."""
+
+
 class Hall:
     """The hub's attendance, with doors that say something or do not."""
 
     def __init__(self, engine):
         self.engine, self.clock = engine, ManualClock()
         self.attendance = Attendance(engine, self.clock.monotonic)
-        self.attendance.opened(None, 0.0)
+        self.attendance.opened(Nowhere(), 0.0)
 
     def says(self, door, topic="avail", retained=False, **fields):
         payload = json.dumps({"v": 1, **fields}).encode()

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from edge.domain import EventDraft
 from edge.errors import StoreError, SyncError
+from edge.events import Kind
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from facegate_hub.batches import parse_batch
@@ -45,7 +46,9 @@ def entries(tmp_path_factory):
     journal = SqliteJournal(path, "front", boot="b", clock_trust=lambda: "synced")
     for number in range(30):
         data = {"n": number, "name": "安娜", "similarity": 0.1 + number / 7}
-        journal.append(EventDraft("access.granted", datetime.now(UTC), 1.5 * number, "anna", "granted", data))
+        journal.append(
+            EventDraft(Kind.ACCESS_GRANTED, datetime.now(UTC), 1.5 * number, "anna", "granted", data)
+        )
     outbox = SqliteOutbox(path)
     found = [text for _, text in outbox.pending(0, 100)]
     outbox.close()

@@ -19,6 +19,7 @@ from facegate_hub.rollout import RosterServer
 from facegate_hub.roster import RosterLog
 from facegate_hub.tables import DEVICES, DOUBTS, EVENTS, STREAMS, open_tables
 from tests.hub.entries import chain, pack
+from tests.present import present
 from tests.sync.hubside import SIGNER
 from tests.waiting import PATIENCE
 
@@ -236,4 +237,4 @@ class TestFairQueue:
         queue.put("a", Message("a", b"", False))
         queue.end()
         taker.join(PATIENCE)
-        assert [len(found[0]), found[1]] == [1, None]
+        assert [len(present(found[0])), found[1]] == [1, None]

@@ -201,6 +201,7 @@ def test_the_service_starts_serves_and_stops_on_sigterm(tmp_path, place):
     with ExitStack() as stack:
         stack.callback(process.wait, 20)
         stack.callback(process.send_signal, signal.SIGTERM)
+        assert process.stdout is not None
         stack.enter_context(closing(process.stdout))
         assert process.stdout.readline() == "hub running\n"
         with WholeDoor(tmp_path / "front", place[0], "front", place[1]) as door:

@@ -24,6 +24,7 @@ from edge.store.remote_key import PATH, PAUSE_SECONDS, RemoteKey, remote_key
 from edge.store.residents import ResidentStore
 from edge.store.site_key import KeyFile
 from facegate_hub.key_server import KeyCabinet, KeyServer
+from tests.present import present
 from tests.store.test_residents import template
 from tests.waiting import PATIENCE, wait_until
 
@@ -81,7 +82,8 @@ def answered(remote):
 
 
 def source(site, port, hours=0):
-    return KeySource("site", f"https://127.0.0.1:{port}", *identity(site), cache_hours=hours)
+    authority, certificate, key = identity(site)
+    return KeySource("site", f"https://127.0.0.1:{port}", authority, certificate, key, hours)
 
 
 class Uptime:
@@ -210,6 +212,7 @@ def test_a_server_that_accepts_and_says_nothing_holds_up_no_thread_and_is_heard_
         question = waiting._question
     with serving(site) as port:
         waiting._server = f"https://127.0.0.1:{port}"
+        assert question is not None
         assert question.done.wait(PATIENCE)
         with pytest.raises(KeyUnavailable):
             waiting.keys()
@@ -246,7 +249,7 @@ def test_the_sites_key_changes_and_a_running_door_goes_on(site, tmp_path):
             assert len(running.templates_of("anna")) == 1
         KeyCabinet(site).change("front")  # the first key is forgotten now
         with closing(ResidentStore(data / "residents.db", keyring_of(data, {}))) as store:
-            assert (len(store.templates_of("anna")), store.get("anna").name) == (1, "Anna")
+            assert (len(store.templates_of("anna")), present(store.get("anna")).name) == (1, "Anna")
 
 
 def test_keys_that_cannot_be_read_are_never_replaced(site):

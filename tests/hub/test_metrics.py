@@ -56,6 +56,7 @@ def test_a_running_hub_tells_its_doors_and_its_work(tmp_path, place):
     with ExitStack() as stack:
         stack.callback(process.wait, 20)
         stack.callback(process.send_signal, signal.SIGTERM)
+        assert process.stdout is not None
         stack.enter_context(closing(process.stdout))
         assert process.stdout.readline() == "hub running\n"
         people = tmp_path / "people.csv"

@@ -46,7 +46,9 @@ class Office:
     def show(self, title, level=NoticeLevel.INFO, **more):
         now = self.compound.book.now()
         draft = NoticeDraft(level, title, f"{title} (en)", "more", now, now + 5 * DAY, **more)
+        assert self.desk is not None
         number = self.notices.draft(self.desk, draft)
+        assert self.manager is not None
         self.notices.approve(self.manager, number)
         return number
 

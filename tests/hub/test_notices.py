@@ -7,6 +7,7 @@ import json
 import pytest
 import sqlalchemy as sa
 
+from edge.broker.session import BrokerSession
 from edge.wire.notices import PURPOSE, NoticeSet
 from facegate_hub.community.accounts import Account
 from facegate_hub.community.book import entry_hash
@@ -24,13 +25,18 @@ DESK = Account("dora", Duty.DESK, Side.PROPERTY, "active")
 MANAGER = Account("mona", Duty.MANAGER, Side.PROPERTY, "active")
 
 
-class Session:
-    def __init__(self):
-        self.sent = []
+class Session(BrokerSession):
+    """A connection to nowhere that keeps what was published."""
 
-    def publish(self, topic, payload, retain=False):
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, NoticeSet]] = []
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, done: int = 0, proof: str = ""
+    ) -> int:
         assert retain
         self.sent.append((topic, NoticeSet.parse(KEYS.open(payload, PURPOSE))))
+        return len(self.sent)
 
 
 class Site:

@@ -68,6 +68,7 @@ def test_a_full_disk_acknowledges_nothing_and_goes_on_when_there_is_room(tmp_pat
     sa.event.listen(
         engine, "checkout", lambda raw, *_: raw.execute(f"PRAGMA max_page_count = {pages}").fetchone()
     )
+    slept: list[float]
     slept, entries = [], chain("front", 500)
     ingest = Ingest(engine, sleep=slept.append)
     told = Told(ingest)
@@ -77,7 +78,7 @@ def test_a_full_disk_acknowledges_nothing_and_goes_on_when_there_is_room(tmp_pat
         upto += 20
         assert upto < 500, "the disk was never full"
     assert stored(engine) == upto
-    assert "full" in ingest.status().problem
+    assert "full" in str(ingest.status().problem)
     assert (ingest.status().failures, len(slept)) == (1, 1)
     pages = 4000
     assert told.take(("front", entries[upto:])) == {"front": 500}
@@ -190,6 +191,7 @@ def test_a_server_that_vanishes_without_a_word_is_given_up_and_found_again():
         way = Swallowing(server.port)
         engine = open_tables(server.url.replace(str(server.port), str(way.port)))
         with engine.connect() as connection:
+            assert connection.connection.driver_connection is not None
             connection.connection.driver_connection.answer_seconds = 0.5
             way.is_silent = True
             with pytest.raises(DATABASE_FAILS):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edge.domain import EventDraft
 from edge.errors import SyncError
+from edge.events import Kind
 from edge.store.chain import Link, Stamp, forge
 from edge.store.ids import uuid7
 from edge.wire.proof import ACK_PURPOSE, EVENTS_PURPOSE, BatchHead
@@ -241,7 +242,7 @@ def again(entries, kept, count, boot="after"):
     found = list(entries[:kept])
     for n in range(count):
         at = datetime(2026, 4, 1, 8, n, tzinfo=UTC)
-        draft = EventDraft("door.forced", at, float(n))
+        draft = EventDraft(Kind.DOOR_FORCED, at, float(n))
         row = forge(draft, uuid7(at), Stamp(first["stream"], boot, "synced", first["door"]), link)
         link = Link(row.seq, row.hash)
         found.append(row.envelope)

@@ -47,6 +47,7 @@ from facegate_hub.tables import CONFIGS, REQUESTS, ROSTER, ROSTER_LOG, open_tabl
 from tests.hub.signing import own_signer
 from tests.hub.test_workers import children
 from tests.loopback import free_port
+from tests.present import present
 from tests.sync.hubside import KEYS, SIGNER
 from tests.waiting import PATIENCE, wait_until
 
@@ -85,20 +86,31 @@ def refused(client, kind, doors=("front",)):
 # The database alone
 
 
+class Silent(Commander):
+    """The hub's commands on a link that works and leads nowhere."""
+
+    def __init__(self, engine: sa.Engine, signer: SignerClient) -> None:
+        super().__init__(engine, signer)
+        self.sent: list[bytes] = []
+
+    def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self.sent.append(payload)
+
+    def link_problem(self, now: float) -> str | None:
+        return None
+
+
 @pytest.mark.parametrize("status", ["asked", "sent", "given", "unknown"])
 def test_rows_written_into_the_database_open_no_door(tmp_path, status):
     """Whatever they look like, and also as a copy of a request that was granted and carried out."""
     engine, signer = open_tables(f"sqlite:///{tmp_path}/hub.db"), own_signer(tmp_path)
-    hub, sent = Commander(engine, signer), []
-    hub.send = lambda topic, payload, retain=False: sent.append(payload)
+    hub = Silent(engine, signer)
     row = {"id": "forged-request-1", "device": "front", "type": "unlock", "args": "{}", "by": "owner"}
     with engine.begin() as connection:
         connection.execute(sa.insert(REQUESTS).values(**row, asked_at=time.time(), status=status))
-    hub.stepped = None
     hub._begin_again = False
-    hub.link_problem = lambda now: None
     hub.idle()
-    assert sent == []
+    assert hub.sent == []
     if status == "asked":
         assert outcome(engine, row["id"]) == (
             "failed",
@@ -514,7 +526,7 @@ def test_whoever_floods_stalls_or_talks_rubbish_keeps_nobody_away(path, served):
 
 def test_many_at_once_are_all_answered(path, served):
     served.start()
-    found = []
+    found: list[str | None] = []
 
     def talk():
         with closing(SignerClient(SocketLine(path))) as client:
@@ -537,7 +549,7 @@ def test_an_older_sites_key_is_used_where_it_is_and_moved_by_one_command(tmp_pat
     (site / "signer" / "signing.key").rename(old)
     assert signing_key(site) == old
     with closing(open_signer(site)) as client:
-        before = client.order(client.ask(["front"], CommandType.UNLOCK)[0].id, "n")
+        before = client.order(present(client.ask(["front"], CommandType.UNLOCK)[0].id), "n")
     assert load_trusted_keys(site / "hub" / "trusted-keys.json").open(before, "cmd")
     assert (move_key(site) / "signing.key").exists()
     assert not old.exists()

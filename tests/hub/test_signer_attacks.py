@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ from edge.wire.commands import CommandType
 from facegate_hub.service import hand_over_site
 from facegate_hub.signer.audit import read_wishes
 from facegate_hub.signer.calls import answer
+from facegate_hub.signer.client import SignerClient
 from facegate_hub.signer.desk import SigningDesk
 from facegate_hub.signer.principals import MOST_FAILURES, Caller
 from facegate_hub.signer.rights import NotPermitted, Permission
@@ -63,12 +65,12 @@ def test_no_roster_is_approved_that_the_audit_cannot_tell_of(place):
     """Half a character goes into no database: what was noted afterwards was then not noted at all."""
     place.person("anna", "manager")
     token = place.owner.change("token", name="anna")
-    state = [1, 1, "0" * 64, 1]
-    fields = {"before": None, "after": [state], "about": {"note": "\ud800"}}
+    state = RosterState(1, 1, "0" * 64, 1)
+    fields = {"before": None, "after": [[1, 1, "0" * 64, 1]], "about": {"note": "\ud800"}}
     told = answer(place.desk, Caller(OWNER.uid, token), "approve_roster", fields)
     assert "failed" in told
     with pytest.raises(NotPermitted):
-        place.desk._rosters.require(RosterState(*state))
+        place.desk._rosters.require(state)
 
 
 @pytest.mark.parametrize("about", [{"principal": "bob"}, {"what": "command", "door": "front"}])
@@ -141,13 +143,13 @@ def asked(place, name):
     return place.desk.ask_for(OWNER, name, ask)
 
 
-class Restarting:
+class Restarting(SignerClient):
     """A signer that answers after some calls, as one does that was killed; its history is kept."""
 
-    def __init__(self, silent):
+    def __init__(self, silent: int) -> None:
         self.silent, self.calls = silent, 0
 
-    def adopt(self, states, wishes):
+    def adopt(self, states: Sequence[RosterState], wishes: Mapping[str, tuple[int, str]]) -> None:
         self.calls += 1
         if self.calls <= self.silent:
             raise SyncError("the signer does not answer")
@@ -155,7 +157,8 @@ class Restarting:
 
 def test_a_hub_whose_signer_was_just_killed_waits_for_it():
     """It begins all the same; one that stays away is told as before."""
-    pauses, signer = [], Restarting(3)
+    pauses: list[float] = []
+    signer = Restarting(3)
     hand_over_site(signer, [], {}, pauses.append)
     assert (signer.calls, len(pauses)) == (4, 3)
     with pytest.raises(SyncError):

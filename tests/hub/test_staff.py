@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from facegate_hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables
 from facegate_hub.vouching import allow_unproven
 from tests.hub.entries import chain, pack
 
-WANTED = {
+WANTED: dict[str, Any] = {
     "device": "front",
     "devices": ("front", "back"),
     "resident": "anna",
@@ -120,7 +121,7 @@ def test_who_only_looks_keeps_nobody_from_storing(desk, engine):
 def test_a_file_with_the_wrong_content_does_not_empty_the_house(desk):
     """Replacing most people must be meant; then it works."""
     desk.import_people(people(100))
-    for wrong in ([], people(20)):
+    for wrong in (people(0), people(20)):
         with pytest.raises(SyncError, match=f"remove {100 - len(wrong)} of 100 people"):
             desk.import_people(wrong, replace=True)
         with pytest.raises(SyncError, match="say so"):
@@ -329,6 +330,7 @@ def test_a_page_of_some_doors_reads_nothing_of_the_others(desk, engine):
     for name in ("back", "front", "side"):
         sink.store(name, pack(chain(name, 9, day=1)))
     wanted = EventFilter(devices=("front", "side"), kind="access.granted")
+    found: list[Any]
     found, then = [], None
     while not found or then is not None:
         one = desk.page(wanted, 4, then)

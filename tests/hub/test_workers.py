@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -44,6 +45,17 @@ def site(tmp_path):
     return site, tmp_path / "site"
 
 
+def two_workers(hub: int) -> list[int] | None:
+    """Return the hub's two workers, None while one of them is missing."""
+    found = children(hub)
+    return found if len(found) == 2 else None
+
+
+def has_gone(worker: int, hub: int) -> bool:
+    """Return whether this is no child of the hub any more."""
+    return worker not in children(hub)
+
+
 def children(pid, command="worker"):
     """Return the processes that this one started with that command."""
     words = ["ps", "-ww", "--ppid", str(pid), "-o", "pid=,args="]
@@ -70,11 +82,11 @@ def test_a_provisioned_hub_runs_workers_and_starts_a_killed_one_again(tmp_path, 
     ):
         try:
             for number in range(2):
-                workers = wait_until(lambda: len(found := children(hub.pid)) == 2 and found)
+                victim = wait_until(partial(two_workers, hub.pid))[number % 2]
                 door.happen(20)
                 wait_until(lambda: door.outbox.done_upto() == door.outbox.newest())
-                os.kill(workers[number % 2], signal.SIGKILL)
-                wait_until(lambda gone=workers[number % 2]: gone not in children(hub.pid))
+                os.kill(victim, signal.SIGKILL)
+                wait_until(partial(has_gone, victim, hub.pid))
         finally:
             hub.send_signal(signal.SIGTERM)
             hub.wait(PATIENCE)
@@ -89,7 +101,7 @@ def test_a_crew_starts_what_ended_and_stops_what_does_not_want_to():
     """Processes of their own; one ignores SIGTERM."""
     ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
     stubborn = f"{ignore}; print(1, flush=True); time.sleep(60)"
-    launched = []
+    launched: list[tuple[int, subprocess.Popen[bytes]]] = []
 
     def launch(number):
         words = [sys.executable, "-c", "pass" if number == 1 and len(launched) < 2 else stubborn]
@@ -100,11 +112,13 @@ def test_a_crew_starts_what_ended_and_stops_what_does_not_want_to():
     crew.start()
     wait_until(lambda: len(launched) == 3)
     for _, process in launched[1:]:
+        assert process.stdout is not None
         assert process.stdout.read(1) == b"1"
     crew.stop()
     assert [number for number, _ in launched] == [1, 2, 1]
     assert [process.returncode for _, process in launched] == [0, -signal.SIGKILL, -signal.SIGKILL]
     for _, process in launched:
+        assert process.stdout is not None
         process.stdout.close()
 
 

@@ -10,7 +10,7 @@ import sys
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.errors import JournalTampered, JournalUnavailable
 from edge.store.journal import SqliteJournal
@@ -19,6 +19,9 @@ from edge.store.reader import JournalReader
 from edge.store.retention import FreedSpace, Retention
 from tests.io.card import Card
 from tests.store.drafts import START, draft
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Trial:
@@ -47,7 +50,7 @@ class Trial:
         """Return what the journal holds now that the card is well."""
         events = self.journal.read(0, 100_000)
         try:
-            verified = self.journal.verify()
+            verified: int | str = self.journal.verify()
         except JournalTampered as error:
             verified = str(error)
         there = [event.id for event in events]
@@ -137,7 +140,7 @@ def main() -> None:
     """Run one trial."""
     folder, control, name, *words = sys.argv[1:]
     card = Card(Path(folder), Path(control))
-    trials = {
+    trials: dict[str, Callable[..., dict[str, Any]]] = {
         "one error": one_error,
         "for a while": for_a_while,
         "full": full,

@@ -179,6 +179,7 @@ def one(base: Path, plan: dict[str, Any], place: Path) -> list[str]:
 
 def run(schedules: int, seed: int, place: Path) -> list[tuple[dict[str, Any], list[str]]]:
     """Run so many schedules; return those that broke a promise, and which."""
+    tally: Counter[str]
     rng, failed, tally = random.Random(seed), [], Counter()
     base = place / "base"
     make_base(base)

@@ -22,7 +22,7 @@ from edge.policy.modes import Mode, ModeState
 from edge.runtime.clock import SystemClock
 from edge.runtime.clock_trust import TrustedTime
 from edge.runtime.kept_time import CLOCK_FILE
-from edge.service.chores.storage import StorageWatch
+from edge.service.chores.storage import FileState, StorageWatch
 from edge.service.entry.rules import DoorRules
 from edge.service.parts import NoRecognition
 from edge.service.prompt_journal import PromptJournal
@@ -30,6 +30,7 @@ from edge.service.recognition.consent import FollowedConsents
 from edge.service.recognition.roster import GalleryFollower
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.journal import SqliteJournal
+from edge.store.keyring import Keyring
 from edge.store.mending import open_residents
 from edge.store.retention import Retention
 from tests.io.base import CARDS, DIM, MODEL, PEOPLE
@@ -96,12 +97,13 @@ class SmallDoor:
         self.follower = GalleryFollower(self.store, self.gallery, self.consents, lambda _kind, _data: None)
         self._look = Aside("roster")
         self.controller = DoorController(NoRecognition(), self.rules.policy, self.events, self.bolt, clock)
-        files = {
+        files: dict[str, FileState] = {
             "residents.db": self.store,
             "credentials.db": self.rules.credentials,
             "consents.db": self.consents,
-            "keys.db": self.store.sealer,
         }
+        if isinstance(self.store.sealer, Keyring):
+            files["keys.db"] = self.store.sealer
         self.watch = StorageWatch(
             files, lambda kind, data: self.events.record(EventDraft.now(clock, kind, data))
         )

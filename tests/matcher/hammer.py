@@ -95,6 +95,7 @@ class Hammer:
             stop.set()
 
     def _write(self, matcher: Matcher, stop: threading.Event, rng: np.random.Generator) -> None:
+        state: dict[str, int]
         gallery, state, names = matcher.gallery, {}, list(self.pool)
         while not stop.is_set():
             name, generation = names[rng.integers(len(names))], int(rng.integers(GENERATIONS))

@@ -136,7 +136,8 @@ def test_no_probes_no_answers(backend: str) -> None:
     rng = np.random.default_rng(11)
     matcher = matcher_of(crowd(rng, 64, 2000), backend)
     nothing = np.empty((0, 64), np.float32)
-    assert matcher.identify_batch(nothing) == matcher.decide_batch(nothing, THRESHOLD, MARGIN) == []
+    assert matcher.identify_batch(nothing) == []
+    assert matcher.decide_batch(nothing, THRESHOLD, MARGIN) == []
 
 
 @pytest.mark.parametrize("backend", ["compiled", "int8-stream"])

@@ -30,6 +30,7 @@ def faces() -> tuple[Residents, np.ndarray]:
 
     def embed(path: str) -> np.ndarray | None:
         image = cv2.imread(str(protocol.parent / path))
+        assert image is not None
         found = detector.detect(image)
         return embedder.embed(image, found[0].landmarks) if found else None
 

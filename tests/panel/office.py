@@ -8,11 +8,12 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
+from typing import TYPE_CHECKING
 
 import cv2
 from starlette.testclient import TestClient
 
-from edge.domain import OperatingPoint
+from edge.domain import Frame, OperatingPoint
 from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
 from edge.enrol.ways_in import WaysIn
@@ -38,6 +39,11 @@ from edge.web.tls import signing_key
 from edge.words import Message
 from tests.fakes.scene import Actor, Residents, Scene, axis
 
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from edge.findings import CheckupFinding
+
 PASSWORD = "correct horse 9"
 ANNA = Actor(0, axis(0))
 
@@ -46,14 +52,14 @@ ANNA = Actor(0, axis(0))
 class Feed:
     """A camera whose newest frame a test puts there."""
 
-    frame: object = None
-    problem: str | None = None
+    frame: Frame | None = None
+    problem: Message | None = None
     leases: int = 0
 
-    def lease(self):
+    def lease(self) -> None:
         self.leases += 1
 
-    def newest(self):
+    def newest(self) -> Frame | None:
         return self.frame
 
 
@@ -62,18 +68,18 @@ class PanelUnderTest:
     """Everything behind one panel, at hand for looking."""
 
     desk: PanelServices
-    app: object
+    app: Starlette
     clock: ManualClock
     feed: Feed
     scene: Scene
     gallery: Residents
     journal: SqliteJournal
-    pulses: list = field(default_factory=list)
-    unmatched: dict = field(default_factory=dict)
-    findings: list = field(default_factory=list)
-    troubles: list = field(default_factory=list)
+    pulses: list[datetime | str] = field(default_factory=list)
+    unmatched: dict[str, str] = field(default_factory=dict)
+    findings: list[CheckupFinding] = field(default_factory=list)
+    troubles: list[Exception] = field(default_factory=list)
     """Why the lock does not open."""
-    failing: list = field(default_factory=list)
+    failing: list[str] = field(default_factory=list)
     """Files that the card does not give."""
 
     def browser(self, address="192.0.2.7"):
@@ -143,7 +149,11 @@ def open_panel(
             SqliteJournal(folder / "journal.db", "gate", boot=str(uuid.uuid4()), clock_trust=lambda: "synced")
         )
     )
-    pulses, unmatched, troubles, findings, failing = [], {}, [], [], []
+    pulses: list[datetime | str] = []
+    unmatched: dict[str, str] = {}
+    troubles: list[Exception] = []
+    findings: list[CheckupFinding] = []
+    failing: list[str] = []
 
     def pulse():
         for trouble in troubles:

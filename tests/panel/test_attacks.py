@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from typing import cast
 
 import pytest
 
 from edge.domain import EventDraft, Resident
+from edge.events import Kind
 from edge.panel.app import PAGES
 from edge.runtime.clock import ManualClock
 from edge.web.accounts import Role
@@ -134,10 +136,10 @@ def test_hostile_text_is_text_wherever_it_comes_up_again(panel):
     asked = ("/residents", "/residents/flat-7", "/failed", f"/residents?q={HOSTILE}&show={HOSTILE}")
     answers += [browser.get(path).text for path in asked]
     data = {"text": HOSTILE, HOSTILE: [HOSTILE], "rule": HOSTILE, "method": HOSTILE, "similarity": HOSTILE}
-    panel.desk.log.record(EventDraft(f"door.{HOSTILE}", START, 1.0, HOSTILE, HOSTILE, data))
-    panel.desk.log.record(EventDraft("access.granted", START, 1.0, HOSTILE, "granted", data))
-    asked = ("/", "/events", f"/events?group={HOSTILE}&before={HOSTILE}", "/test", "/health", "/failed")
-    answers += [browser.get(path).text for path in asked]
+    panel.desk.log.record(EventDraft(cast("Kind", f"door.{HOSTILE}"), START, 1.0, HOSTILE, HOSTILE, data))
+    panel.desk.log.record(EventDraft(Kind.ACCESS_GRANTED, START, 1.0, HOSTILE, "granted", data))
+    pages = ("/", "/events", f"/events?group={HOSTILE}&before={HOSTILE}", "/test", "/health", "/failed")
+    answers += [browser.get(path).text for path in pages]
     browser.get("/display")
     browser.post("/display", notice_en=HOSTILE, notice_zh=HOSTILE)
     answers += [browser.get("/display").text, panel.browser("127.0.0.1").get("/screen").text]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 from datetime import timedelta
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from edge.domain import EventDraft, Reason, Resident, Verdict
+from edge.events import Kind
 from edge.faces.liveness.prompts import Prompt
 from edge.panel.app import PAGES
 from edge.policy.rules_toml import parse_rules
@@ -161,7 +163,7 @@ def test_from_the_first_boot_to_face_pin_card_and_pass_by_the_page_alone(person,
     person.wait_for("安娜 3-1203-2")
     shown = {"method": "card", "card": "w26:17:4711"}
     panel.desk.log.record(
-        EventDraft("access.denied", panel.clock.now(), 1.0, None, "UNKNOWN_CREDENTIAL", shown)
+        EventDraft(Kind.ACCESS_DENIED, panel.clock.now(), 1.0, None, "UNKNOWN_CREDENTIAL", shown)
     )
     person.wait_for("w26:17:4711")
     person.press(give_card)
@@ -208,7 +210,8 @@ def test_what_is_refused_comes_back_with_what_was_typed(person):
     box = person.browser.switch_to.active_element
     assert (box.get_attribute("name"), box.get_attribute("value")) == ("number", "12a")
     assert box.get_attribute("aria-invalid") == "true"
-    look_at(person, "refused-pin", axe_source(), faults := {})
+    faults: dict[str, Any] = {}
+    look_at(person, "refused-pin", axe_source(), faults)
     assert faults == {}
 
 
@@ -275,7 +278,7 @@ def test_every_page_is_in_the_list_that_is_looked_at():
 )
 def test_every_page_fits_and_axe_finds_nothing(person, size, language, scheme):
     source = axe_source()
-    faults = {}
+    faults: dict[str, Any] = {}
     resize(person.browser, size)
     wish = [{"name": "prefers-color-scheme", "value": scheme}]
     person.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": wish})
@@ -307,7 +310,7 @@ def test_every_page_fits_and_axe_finds_nothing(person, size, language, scheme):
 
 def test_axe_finds_nothing_while_enrolling_and_withdrawing(person):
     source = axe_source()
-    faults = {}
+    faults: dict[str, Any] = {}
     person.claim()
     resize(person.browser, PHONE)
     person.enrol("flat-9", "Anna")
@@ -413,6 +416,7 @@ KIOSK, PORTRAIT = (800, 480), (600, 1024)
 
 
 def test_the_display_changes_by_itself_and_axe_finds_nothing_on_it(person):
+    faults: dict[str, Any]
     source, faults = axe_source(), {}
     gate = person.panel.desk.screen
     person.panel.desk.keys.ring = gate.rung

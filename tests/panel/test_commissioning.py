@@ -6,38 +6,39 @@ import re
 
 import pytest
 
+from edge.config.settings import LockSection
 from edge.service.commissioning import commissioning_of
 from edge.store.commissioning import CommissioningBook, CommissioningProof, CommissioningStep
 from edge.web.accounts import Role
+from tests.present import present
 
 LOCK = CommissioningStep.LOCK
 WELL = CommissioningProof(True, "2026-11-29T12:00:00+00:00", "ines")
 FAILED = CommissioningProof(False, "2026-11-29T12:05:00+00:00", "ines")
 
 
-class LockSection:
-    """The part of the settings that is asked."""
-
-    def __init__(self, driver):
-        self.driver = driver
+def section(driver: str) -> LockSection:
+    return LockSection.model_validate(
+        {"driver": driver, "pin": 17} if driver == "gpio" else {"driver": driver}
+    )
 
 
 def test_only_a_door_with_a_lock_that_never_ran_waits_to_be_proved(tmp_path):
     """Whoever upgrades a door in use goes on opening it from afar."""
-    assert commissioning_of(tmp_path / "new", LockSection("gpio")).waits_for_lock
-    assert not commissioning_of(tmp_path / "dry", LockSection("dry-run")).waits_for_lock
+    assert commissioning_of(tmp_path / "new", section("gpio")).waits_for_lock
+    assert not commissioning_of(tmp_path / "dry", section("dry-run")).waits_for_lock
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "journal.db").touch()
-    assert not commissioning_of(tmp_path / "used", LockSection("gpio")).waits_for_lock
+    assert not commissioning_of(tmp_path / "used", section("gpio")).waits_for_lock
 
 
 def test_what_was_seen_survives_a_restart_and_the_newest_word_counts(tmp_path):
     """Also when the lock failed after it had gone well: somebody changed the wires."""
-    book = commissioning_of(tmp_path, LockSection("gpio"))
+    book = commissioning_of(tmp_path, section("gpio"))
     (tmp_path / "journal.db").touch()
     for proof, waits in ((FAILED, True), (WELL, False), (FAILED, True)):
         book.put(LOCK, proof)
-        assert commissioning_of(tmp_path, LockSection("gpio")).waits_for_lock is waits
+        assert commissioning_of(tmp_path, section("gpio")).waits_for_lock is waits
     assert CommissioningBook(tmp_path / "commissioning.json").proofs == {LOCK: FAILED}
 
 
@@ -83,7 +84,7 @@ def test_the_sheet_holds_the_steps_and_the_doors_signature(panel):
     browser.get("/commissioning")
     browser.post("/commissioning", step="walk_ups", saw="well")
     page = browser.get("/commissioning/sheet").text
-    prefix, body, signature = re.search(r"FGC1\.[\w-]+\.[\w-]+", page)[0].split(".")
+    prefix, body, signature = present(re.search(r"FGC1\.[\w-]+\.[\w-]+", page))[0].split(".")
     plain = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
     sign = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
     panel.desk.receipt_key().public_key().verify(sign, prefix.encode() + plain)

@@ -73,7 +73,7 @@ def test_ten_thousand_wrong_logins_get_nowhere_and_nothing_is_lost(panel):
     tries = [attacker(panel, f"198.51.100.{n}") for n in range(4)]
 
     async def attack():
-        codes = Counter()
+        codes: Counter[int] = Counter()
         for n in range(10_000):
             codes[await tries[n % 4](f"guess {n:08d}")] += 1
             panel.clock.advance(0.5)

@@ -10,6 +10,7 @@ import pytest
 from edge.domain import Frame
 from edge.panel.feed import LEASE_SECONDS, STALE_SECONDS, DoorFeed
 from edge.runtime.clock import ManualClock
+from tests.present import present
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_whoever_watches_sees_the_newest_frame(clock):
     feed.lease()
     feed.see(frame(clock, 1))
     feed.see(frame(clock, 2))
-    assert feed.newest().seq == 2
+    assert present(feed.newest()).seq == 2
 
 
 def test_after_the_last_question_the_frames_are_let_go_of(clock):

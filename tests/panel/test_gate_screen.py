@@ -20,13 +20,17 @@ def screen(clock):
     return GateScreen(clock, {"flat-1": "Li Wei"}.get)
 
 
+def stage(screen: GateScreen) -> Stage:
+    return screen.shown.stage
+
+
 def test_a_grant_is_shown_for_some_seconds_and_then_nothing(screen, clock):
     screen.decided(True, Reason.GRANTED, "flat-1")
     granted = screen.shown
     clock.advance(DECIDED_SECONDS)
 
     assert (granted.stage, granted.name) == (Stage.GRANTED, "Li Wei")
-    assert screen.shown.stage is Stage.IDLE
+    assert stage(screen) is Stage.IDLE
 
 
 def test_nobody_is_named_who_does_not_wish_it_nor_when_refused(screen):
@@ -40,9 +44,9 @@ def test_nobody_is_named_who_does_not_wish_it_nor_when_refused(screen):
 def test_a_recognised_face_that_needs_its_pin_is_asked_for_it_as_long_as_the_door_waits(screen, clock):
     screen.decided(False, Reason.SECOND_FACTOR_REQUIRED, "flat-1")
     clock.advance(19)
-    assert screen.shown.stage is Stage.PIN_WANTED
+    assert stage(screen) is Stage.PIN_WANTED
     clock.advance(1)
-    assert screen.shown.stage is Stage.IDLE
+    assert stage(screen) is Stage.IDLE
 
 
 def test_a_prompt_stays_until_it_is_cleared_and_clearing_leaves_a_decision_alone(screen):
@@ -50,16 +54,16 @@ def test_a_prompt_stays_until_it_is_cleared_and_clearing_leaves_a_decision_alone
     assert screen.shown.prompt == LOOK
     screen.decided(False, Reason.CHALLENGE_FAILED)
     screen.prompt(None)
-    assert screen.shown.stage is Stage.REFUSED
+    assert stage(screen) is Stage.REFUSED
     screen.prompt(LOOK)
     screen.prompt(None)
-    assert screen.shown.stage is Stage.IDLE
+    assert stage(screen) is Stage.IDLE
 
 
 def test_a_prompt_that_nobody_clears_goes_by_itself(screen, clock):
     screen.prompt(LOOK)
     clock.advance(60)
-    assert screen.shown.stage is Stage.IDLE
+    assert stage(screen) is Stage.IDLE
 
 
 @pytest.mark.parametrize("busy", [lambda s: s.prompt(LOOK), lambda s: s.decided(True, Reason.GRANTED)])
@@ -75,7 +79,7 @@ def test_guidance_goes_when_nobody_is_in_view(screen, clock):
     assert screen.shown.flaw is Flaw.TOO_FAR
     clock.advance(2)
     screen.guide(None)
-    assert screen.shown.stage is Stage.IDLE
+    assert stage(screen) is Stage.IDLE
 
 
 def test_the_same_thing_told_again_is_no_news_to_speak(screen, clock):
@@ -100,20 +104,20 @@ def test_a_display_is_there_while_it_asks(screen, clock):
 
 def test_the_bell_is_confirmed(screen):
     screen.rung()
-    assert screen.shown.stage is Stage.RUNG
+    assert stage(screen) is Stage.RUNG
 
 
 def test_while_faces_cannot_be_read_nobody_is_asked_to_look_at_the_camera(screen, clock):
     """A dead camera, missing models: card, PIN and bell are named, and what is decided is still shown."""
     before = screen.shown.seq
     screen.blinded(True)
-    assert screen.shown.stage is Stage.BLIND
+    assert stage(screen) is Stage.BLIND
     assert screen.shown.seq > before  # spoken once
     screen.blinded(True)
     assert screen.shown.seq == before + 1
     screen.decided(True, Reason.GRANTED)
-    assert screen.shown.stage is Stage.GRANTED
+    assert stage(screen) is Stage.GRANTED
     clock.advance(DECIDED_SECONDS)
-    assert screen.shown.stage is Stage.BLIND
+    assert stage(screen) is Stage.BLIND
     screen.blinded(False)
-    assert screen.shown.stage is Stage.IDLE
+    assert stage(screen) is Stage.IDLE

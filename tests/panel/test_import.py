@@ -10,6 +10,7 @@ import pytest
 from edge.domain import Resident
 from edge.store.roster import SOURCE
 from edge.web.accounts import Role
+from tests.present import present
 from tests.workbook.books import book_of, by_hand
 
 
@@ -20,6 +21,7 @@ def look(browser, data, name="people.csv"):
 
 def stored(browser, page):
     found = re.search(r'name="list" value="([^"]+)"', page.text)
+    assert found is not None
     return browser.post("/people/import/store", list=found[1])
 
 
@@ -91,7 +93,7 @@ def test_what_is_no_list_is_refused_in_words(panel, data, told):
 def test_a_list_is_confirmed_by_who_looked_at_it_and_once(panel):
     sam, ines = panel.logged_in("sam", Role.STAFF), panel.logged_in("ines")
     page = look(sam, b"id\na\n")
-    name = re.search(r'name="list" value="([^"]+)"', page.text)[1]
+    name = present(re.search(r'name="list" value="([^"]+)"', page.text))[1]
     ines.get("/people/import")
     assert ines.post("/people/import/store", list=name).status_code == 422
     assert stored(sam, look(sam, b"id\na\n")).status_code == 200
@@ -144,7 +146,7 @@ def test_a_workbook_with_three_bad_rows_keeps_the_other_people(panel):
         (8, "penthouse"),
         (9, "on line 6 already"),
     ):
-        assert why in re.search(rf"<tr data-bad><td>{line}</td>.*?</tr>", page.text)[0]
+        assert why in present(re.search(rf"<tr data-bad><td>{line}</td>.*?</tr>", page.text))[0]
     assert "Not read: 车位" in page.text
     assert "Hidden rows are in the list, too: 1" in page.text
     assert not panel.desk.residents.list(), "looking stores nothing"

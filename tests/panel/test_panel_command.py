@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 from edge.camera.file import VideoFile
 from edge.cli import app
 from edge.consent.rules import objection_to_match
-from edge.domain import Verdict
+from edge.domain import Embedding, Verdict
 from edge.recognition.pipeline import Pipeline
 from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 from edge.store.consents import ConsentLedger
@@ -27,6 +27,7 @@ from tests.loopback import free_port
 from tests.panel.office import PASSWORD
 from tests.panel.test_browser import PanelPerson
 from tests.places import need_models, shared_data
+from tests.present import present
 from tests.waiting import PATIENCE
 
 
@@ -42,9 +43,9 @@ def running_panel(data, clip):
         env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "default"},
     )
     try:
-        lines = [process.stdout.readline() for _ in range(3)]
+        lines = [present(process.stdout).readline() for _ in range(3)]
         assert "certificate SHA-256" in lines[1]
-        yield f"https://127.0.0.1:{port}", re.search(r"account: (\S+)", lines[2])[1]
+        yield f"https://127.0.0.1:{port}", present(re.search(r"account: (\S+)", lines[2]))[1]
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=PATIENCE)
@@ -53,7 +54,7 @@ def running_panel(data, clip):
 def walk_up(data, clip):
     """Play a clip to the door's own pipeline over the templates that may be matched; who is let in?"""
     models = open_models()
-    rows = {}
+    rows: dict[str, list[Embedding]] = {}
     with closing(ResidentStore(data / "residents.db")) as store:
         with closing(ConsentLedger(data / "consents.db")) as ledger:
             in_force = ledger.in_force()
@@ -72,7 +73,7 @@ def blurred(clip, folder):
     """Three photos of a clip as a lens out of focus shows them."""
     video = VideoFile(clip)
     for number in range(3):
-        image = video.read().image
+        image = present(video.read()).image
         cv2.imwrite(str(folder / f"fuzzy-{number}.png"), cv2.GaussianBlur(image, (61, 61), 0))
         yield folder / f"fuzzy-{number}.png"
     video.close()

@@ -8,6 +8,7 @@ import zlib
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import cv2
@@ -18,10 +19,12 @@ from edge.consent.receipt import verified
 from edge.consent.rules import objection_to_match
 from edge.domain import EventDraft, Resident
 from edge.errors import LockError
+from edge.events import Kind
 from edge.web.accounts import Role
 from edge.web.guard import MOST_BODY_BYTES
 from tests.fakes.scene import START, Actor, axis, leaning
 from tests.panel.office import ANNA, open_panel, photo
+from tests.present import present
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>{{7*7}}'
 
@@ -187,7 +190,9 @@ def test_a_hostile_name_is_text_everywhere(panel):
     browser = panel.logged_in()
     enrolled(panel, browser, name=HOSTILE)
     panel.desk.residents.put(Resident("x<b>y", HOSTILE), [])
-    panel.desk.log.record(EventDraft("x.<script>", START, 1.0, "x<b>y", None, {"text": HOSTILE}))
+    panel.desk.log.record(
+        EventDraft(cast("Kind", "x.<script>"), START, 1.0, "x<b>y", None, {"text": HOSTILE})
+    )
     for path in (
         "/residents",
         "/residents/flat-7",
@@ -261,7 +266,9 @@ def test_times_are_those_of_the_sites_clocks(tmp_path):
         browser.get("/residents/flat-7")
         browser.post("/residents/flat-7/change", levels="resident", valid_until="2026-12-31T18:00")
 
-        assert panel.desk.residents.get("flat-7").valid_until == datetime(2026, 12, 31, 10, tzinfo=UTC)
+        assert present(panel.desk.residents.get("flat-7")).valid_until == datetime(
+            2026, 12, 31, 10, tzinfo=UTC
+        )
         page = browser.get("/residents/flat-7").text
         assert 'value="2026-12-31T18:00"' in page
         assert "Beijing time" in page
@@ -278,7 +285,7 @@ def test_the_picture_is_small_never_cached_and_only_while_somebody_looks(panel):
     answer = browser.get("/live.jpg")
 
     assert answer.headers["cache-control"] == "no-store"
-    assert cv2.imdecode(np.frombuffer(answer.content, np.uint8), 1).shape[1] == 480
+    assert present(cv2.imdecode(np.frombuffer(answer.content, np.uint8), 1)).shape[1] == 480
     assert b"Exif" not in answer.content
     assert panel.feed.leases == 2
 
@@ -287,7 +294,7 @@ def test_events_are_told_in_words_newest_first_and_paged(panel):
     browser = panel.logged_in()
     for n in range(120):
         data = {"similarity": 0.7, "threshold": 0.5}
-        panel.desk.log.record(EventDraft("access.granted", START, float(n), f"flat-{n}", "granted", data))
+        panel.desk.log.record(EventDraft(Kind.ACCESS_GRANTED, START, float(n), f"flat-{n}", "granted", data))
     page = browser.get("/events").text
 
     assert page.index("flat-119") < page.index("flat-100")

@@ -9,6 +9,7 @@ import pytest
 
 from edge.domain import EventDraft, Resident
 from edge.errors import ConfigError
+from edge.events import Kind
 from edge.panel.app import make_app
 from edge.panel.rule_file import RuleFile
 from edge.policy.rules_toml import parse_rules
@@ -67,7 +68,7 @@ def test_everybody_sees_what_levels_allow_and_only_an_installer_the_file(door):
 def test_rules_are_tried_on_the_past_and_then_put_into_force(door):
     door.desk.residents.put_people([Resident("a", "Anna")])
     noon = door.clock.now().replace(hour=12)
-    door.desk.log.record(EventDraft("access.granted", noon, 1.0, "a", "granted", {"method": "card"}))
+    door.desk.log.record(EventDraft(Kind.ACCESS_GRANTED, noon, 1.0, "a", "granted", {"method": "card"}))
     ines = door.logged_in()
 
     page, mark = trial(ines, NIGHTLY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,9 @@ DOORS = ("back", "garage")
 class Elsewhere:
     """Other doors, remembering what was offered and ended."""
 
-    offered: list = field(default_factory=list)
-    ended: list = field(default_factory=list)
-    states: dict = field(default_factory=dict)
+    offered: list[tuple[Any, ...]] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    states: dict[str, str] = field(default_factory=dict)
 
     def doors(self):
         return DOORS

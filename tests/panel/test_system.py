@@ -21,6 +21,7 @@ from edge.web.accounts import Role
 from edge.web.tls import own_certificate, public_certificate
 from tests.fakes.scene import axis
 from tests.panel.office import ANNA
+from tests.present import present
 
 PASSPHRASE = "four words are enough"
 
@@ -78,7 +79,7 @@ def test_a_backup_is_downloaded_encrypted_logged_and_not_kept(panel, tmp_path):
     file.write_bytes(answer.content)
     restore(file, data, PASSPHRASE, panel.clock.now(), RestoreWish())
     with closing(ResidentStore(data / "residents.db")) as store:
-        assert store.get("flat-7").name == "Anna Secret"
+        assert present(store.get("flat-7")).name == "Anna Secret"
 
 
 @pytest.mark.parametrize(

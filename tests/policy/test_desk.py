@@ -3,6 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -19,6 +20,9 @@ from edge.policy.pin import PinBook
 from edge.policy.rulebook import Level, RightsGroup, RuleBook
 from edge.policy.showings import SAME_SHOWING_SECONDS
 from edge.runtime.clock import ManualClock
+
+if TYPE_CHECKING:
+    from edge.events import Kind
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 ROSTER = {name: Resident(name, name.title()) for name in ("anna", "berta")}
@@ -48,7 +52,7 @@ class Desk:
     """A desk with its clock, alarms and policy at hand."""
 
     clock: ManualClock = field(default_factory=ManualClock)
-    alarms: list = field(default_factory=list)
+    alarms: list[tuple[Kind, dict[str, Any]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         twins = RightsGroup("twins", members=frozenset(ROSTER), needs_pin_with_face=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from edge.domain import Reason, Resident
@@ -11,6 +12,7 @@ from edge.policy.modes import Mode, ModeState
 from edge.policy.passback import Passback, PassbackKind, PassbackRule
 from edge.policy.rulebook import Level, RightsGroup, RuleBook, UsualMode
 from edge.policy.schedule import Calendar, Schedule, Span
+from tests.present import present
 
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 OFFICE = Schedule("office", {"mon": (Span.parse("08:00-18:00"),)})
@@ -26,7 +28,7 @@ class Door:
 
     def __init__(self, *, has_contact: bool = False, **book) -> None:
         self.now = 0.0
-        self.alarms: list[tuple[str, dict]] = []
+        self.alarms: list[tuple[str, dict[str, Any]]] = []
         levels = {
             "resident": Level("resident"),
             "rescue": Level("rescue", passes_lockdown=True),
@@ -60,7 +62,7 @@ class TestModes:
         door.policy.modes.set(ModeState(Mode.LOCKED_DOWN))
         assert (door.ask().reason, str(door.ask().rule)) == (Reason.THREAT_LEVEL, "mode locked down")
         assert door.ask("fire").allowed
-        assert door.policy.refuse_by_mode(NOON).reason is Reason.THREAT_LEVEL
+        assert present(door.policy.refuse_by_mode(NOON)).reason is Reason.THREAT_LEVEL
         door.policy.modes.resume()
         assert door.ask().allowed
         assert door.policy.refuse_by_mode(NOON) is None

@@ -29,6 +29,13 @@ class Trust:
         return self.is_sure and self.is_vouched
 
 
+class Contradicted(Trust):
+    """A clock with a second opinion, three hours behind the first."""
+
+    def moments(self, at: datetime) -> tuple[datetime, ...]:
+        return (at, at - 3 * HOUR)
+
+
 def door(usual: Mode = Mode.NORMAL, trust=None) -> DoorModes:
     return DoorModes(Calendar(ZoneInfo("UTC")), OFFICE, usual, trust or Believe())
 
@@ -130,9 +137,7 @@ def test_a_clock_that_nobody_stands_behind_unlocks_for_nobody_and_ends_an_emerge
 
 
 def test_an_emergency_outlasts_the_later_of_two_times_that_contradict():
-    trust = Trust()
-    modes = door(trust=trust)
-    trust.moments = lambda at: (at, at - 3 * HOUR)
+    modes = door(trust=Contradicted())
     modes.set(ModeState(Mode.LOCKED_DOWN, until=NOON))
     assert modes.mode(NOON + 2 * HOUR) is Mode.LOCKED_DOWN
     assert modes.mode(NOON + 3 * HOUR) is Mode.NORMAL

@@ -219,6 +219,7 @@ class TestGate:
         door = gate()
         door.authorise(PASS, NOON - HOUR)
         door.authorise(PASS, NOON + HOUR)
+        assert isinstance(door.ledger, MemoryLedger)
         assert not door.ledger.uses
 
     def test_another_door_and_a_host_who_is_gone(self):

@@ -25,6 +25,7 @@ from edge.policy.rulebook import DisableReason, Level, RightsGroup, RuleBook
 from edge.policy.schedule import NEVER, Calendar
 from edge.policy.trust import ClockGuard
 from edge.runtime.clock import ManualClock
+from tests.present import present
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -36,11 +37,14 @@ class Ledger:
         self.is_full = False
         self.left = 1
 
-    def take(self, pass_id, max_uses, until):
+    def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
         if self.is_full:
             raise StoreError("disk full")
         self.left -= 1
         return 1 if self.left >= 0 else None
+
+    def give_back(self, pass_id: bytes) -> None:
+        self.left += 1
 
 
 class Door:
@@ -83,7 +87,7 @@ class Door:
     def show(self, **changes) -> Reason:
         doors = door_marks(["north"])
         shown = replace(Pass(b"12345678", "anna", NOW, NOW + DAY, door_marks=doors), **changes)
-        return self.desk.show_pass(issue(shown, KEY.private_bytes_raw())).rights.reason
+        return present(self.desk.show_pass(issue(shown, KEY.private_bytes_raw()))).rights.reason
 
     def fail(self, times: int) -> Door:
         for _ in range(times):

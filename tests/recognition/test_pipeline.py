@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ BELA = Actor(1, axis(1))
 STRANGER = Actor(2, axis(5))
 
 
-def residents(**kwargs: float) -> Residents:
+def residents(**kwargs: Any) -> Residents:
     return Residents({"anna": axis(0), "bela": axis(1)}, **kwargs)
 
 

@@ -6,6 +6,7 @@ from edge.domain import Reason
 from edge.recognition.remembered import MEMORY_SECONDS, MOST_FACES, RecentFaces
 from edge.recognition.visits import Visit
 from tests.fakes.scene import axis, leaning
+from tests.present import present
 
 
 def ended(face, looks: int = 2, told: set[Reason] | None = None) -> Visit:
@@ -23,7 +24,7 @@ def test_the_same_face_is_known_and_what_it_spent_with_it():
     known = recent.recall(leaning(3, 0.7), 60.0)
 
     assert known is not None
-    assert (known.looks, known.told) == (4, {Reason.UNKNOWN_CREDENTIAL})
+    assert (known.looks, known.told) == (4, frozenset({Reason.UNKNOWN_CREDENTIAL}))
     assert recent.recall(axis(4), 60.0) is None
 
 
@@ -38,7 +39,7 @@ def test_each_visit_of_a_face_replaces_the_one_before():
     recent = RecentFaces()
     for looks in (2, 5, 9):
         recent.keep(ended(axis(3), looks), float(looks))
-    assert recent.recall(axis(3), 10.0).looks == 9
+    assert present(recent.recall(axis(3), 10.0)).looks == 9
     assert len(recent._faces) == 1
 
 

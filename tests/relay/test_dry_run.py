@@ -13,7 +13,7 @@ def test_it_relocks_when_the_clock_says_so() -> None:
     clock.advance(4.9)
     assert lock.unlocked
     clock.advance(10)
-    assert not lock.unlocked
+    assert [lock.unlocked] == [False]
     assert lock.history == (Move(10.0, "unlock", 5), Move(15.0, "relock"))
 
 
@@ -33,7 +33,7 @@ def test_lock_relocks_now_and_only_an_open_lock_moves() -> None:
     clock = ManualClock()
     lock = DryRunLock(clock)
     lock.lock()
-    assert lock.history == ()
+    assert not lock.history
     lock.unlock(5)
     clock.advance(1)
     lock.close()

@@ -242,10 +242,8 @@ def test_the_exit_button_makes_an_opening_no_break_in_for_its_time() -> None:
 def test_a_door_that_springs_back_out_of_its_latch_is_no_break_in() -> None:
     door = Door()("closed")("granted")("opened", 1)("closed", 2)("opened", 0.3)
     assert door.phase is Phase.PASSING
-    door("closed", 1)
-    assert door.phase is Phase.EXIT
-    door("opened", 1.5)
-    assert door.phase is Phase.FORCED
+    assert door("closed", 1).phase is Phase.EXIT
+    assert door("opened", 1.5).phase is Phase.FORCED
 
 
 def test_relock_on_close_can_be_turned_off_and_then_the_time_is_left() -> None:

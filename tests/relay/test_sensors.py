@@ -90,6 +90,7 @@ def test_a_bounce_starts_the_time_again() -> None:
 @given(levels=st.lists(st.tuples(st.booleans(), st.floats(0.001, 0.2)), min_size=1, max_size=60))
 @settings(deadline=None)  # a busy machine is no failure
 def test_a_value_is_only_ever_reported_after_it_lasted_and_in_turns(levels: list[tuple[bool, float]]) -> None:
+    reported: list[bool]
     debouncer, now, reported = Debouncer(0.05), 0.0, []
     same_since, last = 0.0, levels[0][0]
     for level, passed in levels:

@@ -31,7 +31,7 @@ class Bench:
         return self
 
     @property
-    def state(self):  # type: ignore[no-untyped-def]
+    def state(self):
         return self.simulator.page().state
 
     @property
@@ -149,9 +149,8 @@ def test_the_recording_is_played_at_its_pace() -> None:
     bench = Bench(recording=says)("p ")
     assert "stranger" in bench.events
     assert bench.state.lock is LockStatus.LOCKED
-    bench("   ")
+    assert bench("   ").state.lock is LockStatus.UNLOCKED
     assert "anna" in bench.events
-    assert bench.state.lock is LockStatus.UNLOCKED
 
 
 def test_an_extended_grant_lasts_longer() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from edge.errors import LockError
+from edge.events import Kind
 from edge.relay.door import Alarm, DoorSettings, DoorStatus, Note, Secured, Sensor
 from edge.relay.dry_run import DryRunLock
 from edge.relay.machine import DoorMachine
@@ -174,16 +175,16 @@ def test_a_lock_that_cannot_be_moved_is_no_grant() -> None:
 
 def test_a_lost_guard_is_a_fault_of_the_door_until_it_is_back() -> None:
     site = Site()
-    site.door.lock_event("lock.guard_back", {})
+    site.door.lock_event(Kind.LOCK_GUARD_BACK, {})
     site.wait(0.1)
     assert site.kinds == ["lock.guard_back"]
-    site.door.lock_event("lock.guard_lost", {"why": "it has gone"})
+    site.door.lock_event(Kind.LOCK_GUARD_LOST, {"why": "it has gone"})
     site.wait(0.1)
     assert site.kinds[1:] == ["door.fault", "lock.guard_lost"]
     assert site.door.state.alarms == {Alarm.DOOR_FAULT}
-    site.door.lock_event("lock.guard_back", {})
+    site.door.lock_event(Kind.LOCK_GUARD_BACK, {})
     site.door.unlock(5)
-    site.door.lock_event("lock.unlock_failed", {"why": "not confirmed"})
+    site.door.lock_event(Kind.LOCK_UNLOCK_FAILED, {"why": "not confirmed"})
     site.wait(7)
     assert site.kinds[3:] == ["door.fault_cleared", "lock.guard_back", "lock.unlock_failed"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
@@ -26,7 +26,7 @@ def site(tmp_path_factory) -> tuple[Path, Path]:
     return clip, folder / "gallery"
 
 
-def replay(site: tuple[Path, Path], tmp_path: Path, *more: str) -> list[dict]:
+def replay(site: tuple[Path, Path], tmp_path: Path, *more: str) -> list[dict[str, Any]]:
     clip, gallery = site
     result = CliRunner(env={"XDG_CACHE_HOME": str(tmp_path)}).invoke(
         app, ["replay", str(clip), "--gallery", str(gallery), "--json", *more]

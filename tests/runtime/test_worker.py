@@ -75,7 +75,11 @@ def test_ten_failures_in_a_row_are_given_up_with_a_traceback(caplog: pytest.LogC
 
 def test_a_step_that_hangs_shows_as_no_progress_and_does_not_hold_up_the_stop() -> None:
     stuck = threading.Event()
-    worker = Worker("capture", lambda: stuck.wait(PATIENCE) and None)
+
+    def hang() -> None:
+        stuck.wait(PATIENCE)
+
+    worker = Worker("capture", hang)
     worker.start()
     before = worker.progress
     assert not worker.stop(timeout_seconds=0.1)

@@ -89,7 +89,18 @@ class Folder:
 
     def sign(self, key: Path) -> None:
         sums = self.bundle / "SHA256SUMS"
-        words = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", sums, "-out", f"{sums}.sig"]
+        words = [
+            "openssl",
+            "pkeyutl",
+            "-sign",
+            "-rawin",
+            "-inkey",
+            str(key),
+            "-in",
+            str(sums),
+            "-out",
+            f"{sums}.sig",
+        ]
         subprocess.run(words, check=True)
 
     @property

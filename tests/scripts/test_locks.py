@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.places import REPOSITORY
+from tests.present import present
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -34,7 +35,7 @@ def pinned(name: str) -> dict[str, set[str]]:
     """Return the versions of each package in a list."""
     found: dict[str, set[str]] = {}
     for line in entries(name):
-        package, at = re.match(r"([\w.-]+)(?:\[\w+\])?==(\S+)", line).groups()
+        package, at = present(re.match(r"([\w.-]+)(?:\[\w+\])?==(\S+)", line)).groups()
         found.setdefault(package, set()).add(at)
     return found
 

@@ -18,6 +18,7 @@ from edge.credentials.device import EV_KEY, EVENT, KEYS
 from edge.domain import Resident
 from edge.store.residents import ResidentStore
 from tests.credentials.wires import pulses, wire
+from tests.present import present
 from tests.relay.relay_lines import Lines
 from tests.service.running import events_in
 from tests.waiting import PATIENCE, wait_until
@@ -81,7 +82,7 @@ class Door:
         self.data.mkdir()
         with closing(ResidentStore(self.data / "residents.db")) as store:
             store.put(Resident("anna", "Anna"), [])
-        self.pin = re.search(r"\* (\d+) #", self.facegate("pin", "set", "anna", "--number", "12"))[1]
+        self.pin = present(re.search(r"\* (\d+) #", self.facegate("pin", "set", "anna", "--number", "12")))[1]
         self.facegate("card", "add", "hid:4711", "anna")
         self.keypad, self.cards = Keys(home / "keypad"), Keys(home / "cards")
         config = home / "config.toml"
@@ -99,6 +100,7 @@ class Door:
 
     def wait_for(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         def found() -> dict[str, Any] | None:
+            assert self.process.stderr is not None
             assert self.process.poll() is None, self.process.stderr.read()
             return next(filter(wanted, self.events()), None)
 
@@ -153,7 +155,7 @@ def test_pin_and_card_open_while_camera_models_and_broker_are_dead(start):
 
 def test_a_visitor_pass_opens_while_models_and_broker_are_dead(start, tmp_path):
     key, picture = tmp_path / "pass.key", tmp_path / "pass.png"
-    public = re.search(r"[\w+/]{43}=", facegate("pass", "key", str(key)))[0]
+    public = present(re.search(r"[\w+/]{43}=", facegate("pass", "key", str(key))))[0]
     issue = ("--key", str(key), "--host", "anna", "--until", "1h", "--door", "north", "--out", str(picture))
     facegate("pass", "issue", *issue)
     hold_up(picture, tmp_path / "camera.avi")
@@ -173,6 +175,7 @@ def hold_up(picture: Path, clip: Path) -> None:
     video = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"MJPG"), 10, (1280, 720))
     for _ in range(20):
         image = random.integers(80, 90, (720, 1280, 3), np.uint8)
+        assert code is not None
         image[50 : 50 + code.shape[0], 300 : 300 + code.shape[1]] = code
         video.write(image)
     video.release()

@@ -13,7 +13,7 @@ from edge.event_log.log import EventLog
 from edge.policy.modes import Mode
 from edge.relay.door import DoorSettings, Sensor
 from edge.relay.machine import DoorMachine
-from edge.relay.sensors import InputChange
+from edge.relay.sensors import InputChange, Sensors
 from edge.relay.supervised import SupervisedDoor
 from edge.replay.door import MemoryJournal
 from edge.runtime.clock import ManualClock
@@ -25,18 +25,18 @@ from tests.service.test_door_access import Site
 from tests.test_controller import Sees
 
 
-class Inputs:
+class Inputs(Sensors):
     """The door's sensors: a test says what they read next."""
 
-    def __init__(self):
-        self.changes = []
+    def __init__(self) -> None:
+        self.changes: list[InputChange] = []
 
-    def poll(self, now):
+    def poll(self, now: float) -> list[InputChange]:
         found, self.changes = self.changes, []
         return found
 
-    def close(self):
-        pass
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class Door:

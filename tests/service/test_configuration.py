@@ -29,7 +29,7 @@ def path(tmp_path):
 
 
 def test_a_wish_counts_is_told_and_survives_a_restart(path):
-    heard = []
+    heard: list[Settings] = []
     configuration = Configuration(file(), path)
     configuration.subscribe(heard.append)
     configuration.take(wish(1, lock__unlock_seconds=8, recognition__fpir=1e-4))

@@ -19,6 +19,7 @@ from facegate_hub.service import database_url
 from facegate_hub.staff import Staff
 from tests.fakes.site import record_walk_ups
 from tests.places import shared_data
+from tests.present import present
 from tests.service.running import Door, is_kind, settings
 
 pytestmark = [pytest.mark.shared, pytest.mark.models]
@@ -56,7 +57,7 @@ def test_a_door_goes_on_with_its_residents_pins_and_cards(old, tmp_path):
             PinEntry(row.number, row.resident_id, row.digest, row.is_duress) for row in credentials.pins()
         ]
     book = PinBook((data / PIN_KEY_FILE).read_bytes(), entries)
-    assert book.match("1203", "226573").resident_id == "flat-1203"
+    assert present(book.match("1203", "226573")).resident_id == "flat-1203"
     with closing(ResidentStore(data / RESIDENTS_FILE)) as store:
         assert {one.id: one.name for one in store.list()} == {"flat-1203": "Li Wei", "flat-302": "王芳"}
 

@@ -96,7 +96,7 @@ class Site:
     def sees(self, *decisions: Any) -> list[Any]:
         """Let the camera conclude something; return what became of it."""
         access = self.with_lock(self.wire, *decisions)
-        outcomes = self.controller.handle(None)
+        outcomes = self.controller.handle(Frame(np.zeros((1, 1, 3), np.uint8), 0, 0.0, self.clock.now()))
         for outcome in outcomes:
             access.heard(outcome, lambda _decision, seconds: self.later.append(seconds))
         return outcomes
@@ -104,6 +104,7 @@ class Site:
     def holds_up(self, picture) -> None:
         """Show a code to the camera until it was looked at."""
         self.access.look(scene(picture))
+        assert self.access.codes is not None
         self.access.codes.step()
 
     def set_pin(self, resident: str, number: str, pin: str, *, is_duress: bool = False) -> None:
@@ -180,6 +181,7 @@ def test_a_pass_before_the_camera_opens_once_even_across_a_restart(begin, tmp_pa
 def scene(picture) -> Frame:
     image = np.full((720, 1280, 3), 90, np.uint8)
     code = cv2.imread(str(picture))
+    assert code is not None
     image[100 : 100 + code.shape[0], 300 : 300 + code.shape[1]] = code
     return Frame(image, 0, 0.0, ManualClock().now())
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge.domain import DoorEvent, EventDraft
 from edge.errors import JournalUnavailable, PanelRefused
 from edge.event_log.log import EventLog
 from edge.runtime.clock import ManualClock
@@ -12,8 +13,11 @@ from tests.sync.hubside import MemoryJournal
 class FullJournal:
     """A journal on a full card."""
 
-    def append(self, draft):
+    def append(self, draft: EventDraft) -> DoorEvent:
         raise JournalUnavailable("disk full")
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 @pytest.fixture

@@ -20,11 +20,14 @@ from edge.service.entry.access import DoorAccess
 from edge.service.entry.rules import DoorRules
 from edge.service.hardware import DoorHardware
 from edge.store.residents import ResidentStore
+from tests.service.test_hardware import pins_of
 from tests.test_controller import Sees, Wire, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from edge.ports import Lock
 
 CONFIG = """
 [door]
@@ -53,13 +56,19 @@ schedule = "always"
 class Fragile:
     """A lock that fails when told."""
 
-    def __init__(self, lock: Any) -> None:
-        self.lock, self.fails = lock, False
+    def __init__(self, lock: Lock) -> None:
+        self.inner, self.fails = lock, False
 
     def unlock(self, seconds: float) -> None:
         if self.fails:
             raise LockError("relay guard: not there")
-        self.lock.unlock(seconds)
+        self.inner.unlock(seconds)
+
+    def lock(self) -> None:
+        self.inner.lock()
+
+    def close(self) -> None:
+        self.inner.close()
 
 
 class Gate:
@@ -78,13 +87,13 @@ class Gate:
         events = written(self.wire, self.clock)
         hardware = DoorHardware(settings, self.clock, events.record, {})
         self.hardware = stack.enter_context(closing(hardware))
-        rules = DoorRules(settings, folder, self.clock, time, store, events)
-        self.rules = stack.enter_context(closing(rules))
+        door_rules = DoorRules(settings, folder, self.clock, time, store, events)
+        self.rules = stack.enter_context(closing(door_rules))
         lock = Fragile(hardware.door)
-        self.controller = DoorController(Sees(), rules.policy, events, lock, self.clock, "deny")
-        self.access = DoorAccess(settings, rules, self.controller, events, self.clock)
+        self.controller = DoorController(Sees(), self.rules.policy, events, lock, self.clock, "deny")
+        self.access = DoorAccess(settings, self.rules, self.controller, events, self.clock)
         self.lock = lock
-        events.subscribe(rules.heard)
+        events.subscribe(self.rules.heard)
         events.subscribe(self.controller.heard)
         self.wait(0.5)
 
@@ -94,7 +103,7 @@ class Gate:
             self.hardware.step()
 
     def move(self, *, is_open: bool, sensor: Sensor = Sensor.CONTACT) -> None:
-        pin = self.hardware.door._sensors._levels._devices[sensor].pin
+        pin = pins_of(self.hardware)[sensor].pin
         (pin.drive_low if is_open else pin.drive_high)()
         self.wait(0.2)
 

@@ -10,9 +10,13 @@ import pytest
 from edge.config import load_settings
 from edge.config.settings import Held
 from edge.errors import ConfigError
+from edge.events import Kind
 from edge.relay.chime import CHIME_SECONDS, Chime
 from edge.relay.door import Alarm, DoorSettings, DoorStatus, Sensor
+from edge.relay.dry_run import DryRunLock
 from edge.relay.held import HeldSettings
+from edge.relay.line import RelayLine
+from edge.relay.sensors import GpioLevels
 from edge.runtime.clock import ManualClock
 from edge.service.hardware import DoorHardware, door_settings, is_quiet, sensor_wirings
 
@@ -101,7 +105,9 @@ def test_inputs_that_cannot_be_claimed_are_a_fault_and_the_door_still_opens(tmp_
     assert "cannot be read" in site.drafts[0].data["why"]
     assert site.hardware.door.state.alarms == {Alarm.DOOR_FAULT}
     site.hardware.door.unlock(5)
-    assert site.hardware.door._lock.unlocked
+    lock = site.hardware.door._lock
+    assert isinstance(lock, DryRunLock)
+    assert lock.unlocked
 
 
 def test_without_inputs_the_door_is_unknown_and_silent(tmp_path: Path) -> None:
@@ -114,10 +120,17 @@ def test_without_inputs_the_door_is_unknown_and_silent(tmp_path: Path) -> None:
 
 def test_what_the_lock_reports_is_recorded_by_the_doors_thread(tmp_path: Path) -> None:
     site = Site(tmp_path, "")
-    site.hardware._reported.append(("lock.guard_lost", {"why": "it has gone"}))
+    site.hardware._reported.append((Kind.LOCK_GUARD_LOST, {"why": "it has gone"}))
     assert site.drafts == []
     site.step()
     assert site.kinds == ["door.fault", "lock.guard_lost"]
+
+
+def pins_of(hardware: DoorHardware) -> dict[Sensor, Any]:
+    """Return the simulated pins, for a test to drive."""
+    levels = hardware.door._sensors._levels
+    assert isinstance(levels, GpioLevels)
+    return levels._devices
 
 
 class SilentLine:
@@ -151,17 +164,18 @@ def test_a_chime_never_sounds_for_longer_than_its_moment() -> None:
 
 def test_a_propped_door_sounds_the_configured_chime(tmp_path: Path) -> None:
     site = Site(tmp_path, "[held]\nchime_pin = 12\n" + CONTACT)
-    pins = site.hardware.door._sensors._levels._devices
+    pins = pins_of(site.hardware)
     site.step()
     site.hardware.door.unlock(5)
     pins[Sensor.CONTACT].pin.drive_low()
     site.step(25.2)
     line = site.hardware._chime
     assert line is not None
+    assert isinstance(line._line, RelayLine)
     buzzer = line._line._device.pin
-    assert buzzer.state is True
+    assert buzzer.state
     site.step(CHIME_SECONDS)
-    assert buzzer.state is False
+    assert not buzzer.state
     site.step(10)
     assert "door.held" in site.kinds
     site.hardware.close()
@@ -182,6 +196,6 @@ def test_a_propped_door_sounds_the_configured_chime(tmp_path: Path) -> None:
 def test_quiet_hours_are_local_and_may_span_midnight(
     start: Any, end: Any, utc_hour: int, quiet: bool
 ) -> None:
-    held = Held(quiet_from=start, quiet_to=end)
+    held = Held.model_validate({"quiet_from": start, "quiet_to": end})
     now = datetime(2026, 3, 1, utc_hour, tzinfo=UTC)
     assert is_quiet(held, "Asia/Shanghai", now) == quiet

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from edge.domain import EventDraft
+from edge.events import Kind
 from edge.runtime.clock import ManualClock
 from edge.service.chores.housekeeping import DAY_SECONDS, Housekeeping
 from edge.service.entry.kept import EndedPasses
@@ -47,7 +48,7 @@ def test_old_events_that_have_arrived_go_and_others_stay(tmp_path):
     old = clock.now() - timedelta(days=100)
     with closing(SqliteJournal(path, "north", boot="b", clock_trust=lambda: "synced")) as journal:
         for at in (old, old, clock.now()):
-            journal.append(EventDraft("access.granted", at, 0.0))
+            journal.append(EventDraft(Kind.ACCESS_GRANTED, at, 0.0))
         with closing(SqliteOutbox(path)) as outbox:
             outbox.mark_done(1)
 

@@ -2,6 +2,7 @@
 
 import random
 import threading
+from typing import Any
 
 import pytest
 
@@ -53,14 +54,13 @@ def joining(history, *failures, problems=None):
         links.append(Link(history))
         return links[-1]
 
-    links = []
+    links: list[Any] = []
     one = Joining(make, (problems if problems is not None else []).append, Hasty(), look_seconds=0.001)
-    one.links = links
-    return one
+    return one, links
 
 
 def test_a_door_in_order_has_joined_before_it_is_ready(history):
-    one = joining(history)
+    one, _ = joining(history)
     one.start()
     assert history == ["make", "start"]
     assert one.state() == {"outbox": {"waiting": 0}}
@@ -69,9 +69,9 @@ def test_a_door_in_order_has_joined_before_it_is_ready(history):
 
 
 def test_a_full_card_at_the_start_is_tried_again_and_said_once(history):
-    problems = []
+    problems: list[str] = []
     full = [JournalUnavailable("disk full")] * 3
-    one = joining(history, *full, ConfigError("no password"), ValueError("a bug"), problems=problems)
+    one, _ = joining(history, *full, ConfigError("no password"), ValueError("a bug"), problems=problems)
     one.start()
     wait_until(lambda: "start" in history)
     one.stop()
@@ -80,18 +80,18 @@ def test_a_full_card_at_the_start_is_tried_again_and_said_once(history):
 
 
 def test_a_link_that_died_is_replaced_and_said(history):
-    problems = []
-    one = joining(history, problems=problems)
+    problems: list[str] = []
+    one, links = joining(history, problems=problems)
     one.start()
-    one.links[0].lives = False
-    wait_until(lambda: len(one.links) == 2)
+    links[0].lives = False
+    wait_until(lambda: len(links) == 2)
     one.stop()
     assert history == ["make", "start", "stop", "make", "start", "stop"]
     assert problems == ["connection lost; reconnecting"]
 
 
 def test_who_never_joined_stops_at_once(history):
-    one = joining(history, *[ConfigError("no password")] * 100_000)
+    one, _ = joining(history, *[ConfigError("no password")] * 100_000)
     one.start()
     with pytest.raises(JournalUnavailable, match="not joined"):
         one.state()

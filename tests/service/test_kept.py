@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ def damage(folder, name):
 @pytest.mark.parametrize("name", [CREDENTIALS_FILE, PIN_KEY_FILE])
 def test_credentials_that_were_never_read_are_not_known_and_it_is_told_once(filled, name):
     damage(filled, name)
-    told = []
+    told: list[dict[str, Any]] = []
     with closing(Credentials(filled, (), told.append)) as credentials:
         for _ in range(3):
             assert not credentials.register().is_known
@@ -71,7 +72,7 @@ def replace_key(folder, name):
 def test_credentials_of_which_a_part_is_lost_make_no_pin_wrong_and_are_told(filled, change, name):
     change(filled, name)
     kept = (filled / name).read_bytes() if (filled / name).exists() else None
-    told = []
+    told: list[dict[str, Any]] = []
     with closing(Credentials(filled, (), told.append)) as credentials:
         for _ in range(2):
             assert not credentials.register().is_known
@@ -80,7 +81,7 @@ def test_credentials_of_which_a_part_is_lost_make_no_pin_wrong_and_are_told(fill
 
 
 def test_a_key_that_goes_while_the_door_runs_is_not_made_anew(filled):
-    told = []
+    told: list[dict[str, Any]] = []
     with closing(Credentials(filled, (), told.append)) as credentials:
         credentials.register()
         lose(filled, PIN_KEY_FILE)
@@ -99,7 +100,7 @@ def test_a_first_start_that_was_cut_short_begins_again(tmp_path):
 
 
 def test_credentials_that_break_answer_as_last_read(filled):
-    told = []
+    told: list[dict[str, Any]] = []
     with closing(Credentials(filled, (), told.append)) as credentials:
         assert credentials.register().is_known
         key = (filled / PIN_KEY_FILE).read_bytes()
@@ -114,23 +115,23 @@ def test_credentials_that_break_answer_as_last_read(filled):
 
 
 def test_a_door_without_credentials_knows_that_there_are_none(tmp_path):
-    told = []
+    told: list[dict[str, Any]] = []
     with closing(Credentials(tmp_path, (), told.append)) as credentials:
         assert credentials.register().is_known
     assert told == []
 
 
-class Dying:
+class Dying(ResidentStore):
     """A store that stops answering."""
 
-    def __init__(self, *people):
+    def __init__(self, *people: Resident) -> None:
         self.people = {one.id: one for one in people}
         self.is_dead = False
 
-    def list(self):
+    def list(self) -> tuple[Resident, ...]:
         return tuple(self.people.values())
 
-    def get(self, resident_id):
+    def get(self, resident_id: str) -> Resident | None:
         if self.is_dead:
             raise StoreError("disk I/O error")
         return self.people.get(resident_id)
@@ -194,7 +195,7 @@ def test_residents_that_are_read_late_are_known_as_soon_as_they_are(tmp_path):
         """A card that answers one question too late, and no other one at all."""
 
         def queue(self, name):
-            self.asked = []
+            self.asked: list[Any] = []
             return self.asked.append
 
         def wait(self, done, seconds):
@@ -211,7 +212,8 @@ def test_residents_that_are_read_late_are_known_as_soon_as_they_are(tmp_path):
 def test_a_pass_of_the_doors_own_page_counts_here_at_once_and_until_it_is_ended(tmp_path):
     credentials = Credentials(tmp_path, ())
     credentials.register()
-    assert not credentials.reads_passes, "without any key no picture is looked at for codes"
+    looked = credentials.reads_passes
+    assert not looked, "without any key no picture is looked at for codes"
     now = datetime.now(UTC).replace(microsecond=0)
     with closing(WaysIn(tmp_path, credentials.register)) as ways:
         drawn = ways.issue_pass("gate", "anna", PassWish(now, now + timedelta(hours=8), 0, PassKind.VISITOR))

@@ -12,10 +12,12 @@ from edge.errors import ConfigError
 from edge.service.keys import settle_key
 from edge.site.provision import Site
 from edge.store.key_source import KeySource, change_key, keyring_of, read_source, use_source
-from edge.store.remote_key import PAUSE_SECONDS, remote_key
+from edge.store.keyring import Keyring
+from edge.store.remote_key import PAUSE_SECONDS, RemoteKey, remote_key
 from edge.store.site_key import CREDENTIAL
 from facegate_hub.key_server import KeyCabinet
 from tests.hub.test_key_server import serving, source
+from tests.present import present
 from tests.service.test_roster import AT, Door
 
 HEAD = """
@@ -60,7 +62,7 @@ def test_a_credential_that_is_configured_is_in_force_after_the_start(configured,
 
 def test_a_setting_that_cannot_be_met_leaves_the_door_as_it_was(configured, data, caplog):
     problem = settle_key(configured('[storage]\nkey = "credential"'), data, {})
-    assert "only handed to the unit" in problem
+    assert "only handed to the unit" in str(problem)
     assert "not in force" in caplog.text
     assert read_source(data) == KeySource("file")
 
@@ -68,6 +70,7 @@ def test_a_setting_that_cannot_be_met_leaves_the_door_as_it_was(configured, data
 def test_a_key_server_is_shown_the_certificate_of_the_broker_s_section(configured, data):
     text = '[storage]\nkey = "site"\nkey_server = "https://127.0.0.1:9"\nkey_cache_hours = 2' + BROKER
     problem = settle_key(configured(text), data, {})
+    assert problem is not None
     assert "/c/ca.crt" in problem or "No such file" in problem
     assert read_source(data) == KeySource("file")
 
@@ -105,10 +108,14 @@ def test_faces_wait_for_the_key_server_and_come_in_when_it_is_back(tmp_path):
         assert door.matched() == set()
         assert door.told[-1][1]["state"] == "unreadable"
         assert "PIN and card do not" in door.told[-1][1]["error"]
-        assert door.store.get("anna").name == "Anna", "who she is and what she may needs no server"
+        assert present(door.store.get("anna")).name == "Anna", "who she is and what she may needs no server"
         with serving(site, port):
+            assert isinstance(door.store.sealer, Keyring)
             remote = door.store.sealer._site_key
-            remote._failed = (remote._failed[0] - PAUSE_SECONDS, remote._failed[1])
+            assert isinstance(remote, RemoteKey)
+            assert remote._failed is not None
+            at, why = present(remote._failed)
+            remote._failed = at - PAUSE_SECONDS, why
             assert door.matched() == {"anna", "otto"}
             assert door.told[-1] == ("health.consent", {"state": "ok"})
 
@@ -128,5 +135,5 @@ def test_while_the_key_is_away_a_withdrawal_counts_and_the_others_stay(tmp_path)
         change_key(folder, {})
     with closing(door):
         door.ledger.withdraw("anna", AT)
-        door.office.put(door.office.get("mei"), [])
+        door.office.put(present(door.office.get("mei")), [])
         assert door.matched() == {"otto"}

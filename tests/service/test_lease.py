@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from edge.config.settings import Mqtt
+from edge.config.mqtt import Mqtt
 from edge.domain import Reason, Resident
 from edge.policy.trust import Believe
 from edge.runtime.clock import ManualClock
@@ -111,7 +111,9 @@ def test_a_door_with_a_lease_refuses_by_it_and_writes_it_down(tmp_path):
         people.put("anna", "Anna")
         SqliteRoster(site.store).replace(list(people.records.values()), people.state())
         SqliteRoster(site.store).confirm(site.clock.now())
-        settings = site.settings.model_copy(update={"mqtt": Mqtt(host="localhost", roster_lease_days=7)})
+        settings = site.settings.model_copy(
+            update={"mqtt": Mqtt.model_validate({"host": "localhost", "roster_lease_days": 7})}
+        )
         time = TrustedTime(site.clock, tmp_path / "floor", lambda: True)
         access = DoorRules(settings, tmp_path, site.clock, time, site.store, site.events)
         stack.callback(access.close)

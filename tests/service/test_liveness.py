@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import random
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from edge.config.settings import RecognitionSection
+from edge.config.settings import RecognitionSection, Settings
 from edge.controller import DoorController, DoorOutcome
 from edge.domain import Reason, Resident, Verdict
 from edge.errors import ConfigError
@@ -31,6 +32,12 @@ from edge.words import LANGUAGES
 from tests.faces.liveness.asking import TURNED, Depth
 from tests.faces.liveness.nets import Eye
 from tests.fakes.scene import Actor, Residents, Scene, axis
+from tests.present import present
+
+if TYPE_CHECKING:
+    from edge.faces.detector import YuNet
+    from edge.faces.embedder import OnnxEmbedder
+    from edge.matcher.calibration import Calibration
 
 LEVELS = {"resident": Level("resident"), "vault": Level("vault", is_strict=True)}
 PEOPLE = {
@@ -98,7 +105,9 @@ class TestWhoIsAsked:
 
         assert gate.granted == ["anna", "berta"]
         anna, berta = (o.decision.liveness for o in gate.outcomes if o.decision.verdict is Verdict.GRANT)
+        assert anna is not None
         assert "steps" not in anna.cues
+        assert berta is not None
         assert berta.cues["steps"] == 3
 
     def test_she_does_not_get_in_without_answering(self):
@@ -117,7 +126,7 @@ class TestWhoIsAsked:
 
         assert gate.granted == ["anna"]
         assert gate.outcomes[0].decision.reason is Reason.PAD_UNAVAILABLE
-        assert gate.outcomes[0].decision.liveness.cues["screen"] == 0.0
+        assert present(gate.outcomes[0].decision.liveness).cues["screen"] == 0.0
 
     def test_her_failures_do_not_keep_the_neighbour_out(self):
         gate = Gate()
@@ -132,7 +141,7 @@ class TestWhoIsAsked:
         gate.stand(gate.berta, 1, answers=False)
 
         prompt = gate.screen.shown.prompt
-        assert all(prompt.message.said(language) for language in LANGUAGES)
+        assert all(present(prompt).message.said(language) for language in LANGUAGES)
 
     def test_steps_are_drawn_from_the_systems_random_source(self):
         asking = asking_on(GateScreen(ManualClock()), lambda who, at: True)
@@ -149,7 +158,7 @@ class TestMaking:
         monkeypatch.setenv("FACEGATE_MODELS", str(directory))
         said: list[str] = []
         screen = GateScreen(ManualClock())
-        models = Models(Scene([]), Scene([]), calibration=None)
+        models = Models(cast("YuNet", Scene([])), cast("OnnxEmbedder", Scene([])), cast("Calibration", None))
         return make_liveness(section(**values), models, lambda who, at: False, screen, said.append), said
 
     def test_networks_that_are_not_there_let_nobody_in(self, tmp_path, monkeypatch):
@@ -169,7 +178,7 @@ class TestMaking:
 def test_rules_that_ask_for_a_challenge_do_not_go_with_liveness_switched_off(tmp_path):
     rules = tmp_path / "rules.toml"
     rules.write_text('[levels.resident]\nschedule = "always"\nliveness = "strict"\n')
-    settings = SimpleNamespace(
+    section = SimpleNamespace(
         access=SimpleNamespace(rules=rules),
         lock=SimpleNamespace(unlock_seconds=5.0, extended_unlock_seconds=15.0),
         door=SimpleNamespace(timezone="UTC"),
@@ -178,9 +187,9 @@ def test_rules_that_ask_for_a_challenge_do_not_go_with_liveness_switched_off(tmp
     )
 
     with pytest.raises(ConfigError, match="ask for strict liveness"):
-        load_book(settings)
-    settings.recognition.liveness = "passive"
-    assert load_book(settings).is_ever_strict
-    settings.panel.has_screen = False
+        load_book(cast("Settings", section))
+    section.recognition.liveness = "passive"
+    assert load_book(cast("Settings", section)).is_ever_strict
+    section.panel.has_screen = False
     with pytest.raises(ConfigError, match="open /screen on a display at the gate"):
-        load_book(settings)
+        load_book(cast("Settings", section))

@@ -13,6 +13,7 @@ import urllib.request
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -156,7 +157,7 @@ def test_frames_state_and_queues_are_told(clock, slot, journal, log, page):
     for _ in range(4):
         log.record(granted())
     for number, wait in enumerate((0.0, 0.0, 1.0)):
-        slot.put(Frame(None, number, clock.monotonic(), clock.now()))
+        slot.put(Frame(np.zeros((1, 1, 3), np.uint8), number, clock.monotonic(), clock.now()))
         if number != 0:
             clock.advance(wait)
             slot.take(0.0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from edge.faces.manifest import load_manifest
 from edge.matcher.calibration import calibration_of
 from edge.recognition.evidence import share_of_look
 from edge.service.panel import office
-from edge.service.recognition.recogniser import ErrorRate, build_matcher
+from edge.service.panel.office import PanelOptions
+from edge.service.recognition.recogniser import ErrorRate, Models, build_matcher
 
 
 def test_a_similarity_that_was_accepted_by_hand_is_still_accepted() -> None:
@@ -24,11 +27,12 @@ def test_a_similarity_that_was_accepted_by_hand_is_still_accepted() -> None:
 def test_the_log_the_panel_and_the_first_look_tell_one_number(residents: int) -> None:
     calibration = calibration_of("sface", load_manifest().model("sface").calibration)
     embedder = SimpleNamespace(model_id="m1", dim=32)
-    models = SimpleNamespace(detector=None, embedder=embedder, calibration=calibration)
+    parts = SimpleNamespace(detector=None, embedder=embedder, calibration=calibration)
+    models = cast("Models", parts)
     rows = np.random.default_rng(1).standard_normal((residents, 32)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     matcher = build_matcher(models, ErrorRate(), {f"r{n}": [row] for n, row in enumerate(rows)})
-    wish = SimpleNamespace(sureness=ErrorRate())
+    wish = PanelOptions("gate", Path())
 
     told = office._recogniser(wish, models, lambda: matcher).point(residents)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,6 +23,9 @@ from edge.service.own_folder import OwnFolder, require_no_door
 from edge.service.panel.side import DisplayKeys, PanelSide, greeting_name
 from edge.words import Message, message
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -29,7 +33,10 @@ class Door:
     """As much of a running door as the panel touches."""
 
     def __init__(self):
-        self.mode, self.unlocked, self.recorded, self.typed = Mode.NORMAL, [], [], []
+        self.mode = Mode.NORMAL
+        self.unlocked: list[float] = []
+        self.recorded: list[EventDraft] = []
+        self.typed: list[tuple[str, str]] = []
         self.clock = ManualClock()
         self.access = SimpleNamespace(type_pin=lambda number, pin: self.typed.append((number, pin)))
         policy = SimpleNamespace(modes=SimpleNamespace(mode=lambda _at: self.mode))
@@ -56,7 +63,7 @@ def door():
 
 @pytest.fixture
 def side(clock, screen):
-    return PanelSide(PanelSection(enabled=True), screen, clock)
+    return PanelSide(PanelSection.model_validate({"enabled": True}), screen, clock)
 
 
 def decision(verdict, reason, resident_id=None):
@@ -137,10 +144,11 @@ def test_only_who_agreed_to_it_is_welcomed_by_name():
     wish, door = consent_from(statement, "ines", AT), consent_from(Statement("otto", agrees=True), "ines", AT)
     consents = {one.id: one for one in (wish, door)}
     people = {who: Resident(who, who.title()) for who in ("anna", "otto")}
+    find: Callable[[str], Resident | None] = people.get
 
-    assert greeting_name(consents, people.get, "anna") == "Anna"
-    assert greeting_name(consents, people.get, "otto") is None
-    assert greeting_name(consents, {}.get, "anna") is None
+    assert greeting_name(consents, find, "anna") == "Anna"
+    assert greeting_name(consents, find, "otto") is None
+    assert greeting_name(consents, lambda _who: None, "anna") is None
 
 
 def test_a_folder_is_the_running_doors_until_it_stops(tmp_path, caplog):

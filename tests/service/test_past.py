@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge.domain import EventDraft
+from edge.events import Kind
 from edge.service.chores.past import held_ages_seconds, restarts
 from edge.store.journal import SqliteJournal
 
@@ -21,7 +22,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def write(journal: Path, *entries: tuple[str, float]) -> None:
     with closing(SqliteJournal(journal, "door-1", boot="b", clock_trust=lambda: "synced")) as store:
         for kind, age_seconds in entries:
-            store.append(EventDraft(kind, NOW - timedelta(seconds=age_seconds), 1.0))
+            store.append(EventDraft(Kind(kind), NOW - timedelta(seconds=age_seconds), 1.0))
 
 
 def test_the_weeks_held_alarms_are_found_with_their_ages(tmp_path: Path) -> None:

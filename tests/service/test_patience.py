@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from edge.domain import Decision, EventDraft, Reason, Verdict
 from edge.events import Kind
 from edge.service.entry.patience import AGAIN_SECONDS, LONGEST_SECONDS, OUR_FAULT, Patience
+
+if TYPE_CHECKING:
+    from edge.policy.door import DoorPolicy
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -33,7 +37,7 @@ class Policy:
 class Gate:
     def __init__(self):
         self.policy = Policy()
-        self.patience = Patience(self.policy)
+        self.patience = Patience(cast("DoorPolicy", self.policy))
         self.again = []
 
     def decide(self, reason, time=0.0, who="anna", verdict=Verdict.DENY):

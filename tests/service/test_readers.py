@@ -126,8 +126,8 @@ def test_noise_is_told_once_a_minute_with_a_count():
 def test_without_gpio_a_wiegand_reader_is_lost_and_the_rest_goes_on():
     stopping = Impatient()
     site = Site(stopping)
-    section = WiegandSection(d0=5, d1=6)
-    lock = LockSection(driver="dry-run", gpio_chip=15)
+    section = WiegandSection.model_validate({"d0": 5, "d1": 6})
+    lock = LockSection.model_validate({"driver": "dry-run", "gpio_chip": 15})
     worker = wiegand_reader(section, lock, {}, print, site.around)
     worker.start()
     assert stopping.waited.wait(PATIENCE)
@@ -137,6 +137,7 @@ def test_without_gpio_a_wiegand_reader_is_lost_and_the_rest_goes_on():
 
 
 def test_forged_cards_cannot_come_faster_than_hands_could_show_them():
+    cards: list[Card]
     stopping, cards = Impatient(), []
     take = unhurried(cards.append, stopping)
     take(Card("w26:1:2"))

@@ -13,6 +13,7 @@ from edge.consent.retention import UNUSED_DAYS, Expiry
 from edge.consent.rules import Statement, consent_from
 from edge.domain import EventDraft, Resident, Template
 from edge.errors import JournalUnavailable
+from edge.events import Kind
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import TrustedTime
 from edge.service.chores.retention import FaceKeeping, erase_expired
@@ -46,7 +47,7 @@ def erase(store, unused_seconds, certain, record):
 
 
 def test_an_unused_face_goes_and_the_person_stays(store):
-    events = []
+    events: list[EventDraft] = []
 
     expired = erase(store, {"unused": YEAR, "used": YEAR - 1.0}, None, events.append)
 
@@ -109,7 +110,7 @@ class Folder:
             enrolled(self.store, self.ledger, who, at or self.clock.now())
 
     def came(self, who, method="face"):
-        draft = EventDraft("access.granted", self.clock.now(), 0.0, who, "granted", {"method": method})
+        draft = EventDraft(Kind.ACCESS_GRANTED, self.clock.now(), 0.0, who, "granted", {"method": method})
         self.journal.append(draft)
 
     def prune(self, certain=None):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from edge.service.recognition.consent import FollowedConsents
 from edge.service.recognition.roster import GalleryFollower
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, bind_consent, erase_face
 from edge.store.residents import ResidentStore
+
+if TYPE_CHECKING:
+    from edge.events import Kind
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -30,7 +34,7 @@ class Door:
 
     def __init__(self, folder):
         self.folder = folder
-        self.told = []
+        self.told: list[tuple[Kind, dict[str, Any]]] = []
         self.store = ResidentStore(folder / "residents.db")
         self.office = ResidentStore(folder / "residents.db")
         self.ledger = ConsentLedger(folder / CONSENTS_FILE)

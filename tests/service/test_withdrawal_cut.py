@@ -16,7 +16,9 @@ from edge.domain import Consent, Resident, Template
 from edge.runtime.clock import ManualClock
 from edge.service.chores.retention import FaceKeeping
 from edge.store.consents import ConsentLedger
+from edge.store.keyring import Keyring
 from edge.store.residents import ResidentStore
+from tests.present import present
 from tests.store.traces import found_in
 from tests.waiting import PATIENCE
 
@@ -89,10 +91,16 @@ CUT = """
 """
 
 
+def keys_of(store: ResidentStore) -> Keyring:
+    """Return the keys under which this store seals."""
+    assert isinstance(store.sealer, Keyring)
+    return store.sealer
+
+
 def own_key(folder):
     """Return the wrapped key and the sealed template of the one who withdraws, as they lie in the files."""
     with closing(ResidentStore(folder / "residents.db")) as store:
-        wrapped = store.sealer._wrapped("r-060")
+        wrapped = keys_of(store)._wrapped("r-060")
         ((sealed,),) = store.query("SELECT sealed FROM templates WHERE resident_id = 'r-060'")
     return {"wrapped key": wrapped[0], "sealed template": bytes(sealed)}
 
@@ -122,7 +130,7 @@ def require_gone_or_untouched(folder, traces):
         assert bool(store.templates_of("r-060")) == is_in_force
         assert ("r-060" in store.sealer.people()) == is_in_force
         assert len(store.sealer.people()) == CROWD - (not is_in_force), "the others keep their faces"
-        assert store.get("r-060").name == "Name 60", "PIN and card go on"
+        assert present(store.get("r-060")).name == "Name 60", "PIN and card go on"
     assert bool(found_in(folder, traces)) == is_in_force
 
 
@@ -132,7 +140,7 @@ def test_no_key_of_anybody_who_left_stays_in_free_pages(data):
         gone = {}
         for n in np.random.default_rng(1).permutation(CROWD)[: CROWD // 2]:
             who = f"r-{n:03}"
-            gone[f"key of {who}"] = store.sealer._wrapped(who)[0][13:45]
+            gone[f"key of {who}"] = keys_of(store)._wrapped(who)[0][13:45]
             store.remove(who)
             store.put(Resident(f"new-{n}", "N"), [template(f"new-{n}", int(n))])
         assert found_in(data, gone) == []

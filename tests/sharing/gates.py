@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -15,10 +16,31 @@ from edge.site.sharing import SharingDoors, SharingRequest
 from edge.sync.follower import RosterFollower
 from edge.sync.post import PostBox
 from facegate_hub.tables import REQUESTS
-from tests.sharing.rig import SharingRig
+from tests.sharing.rig import Notes, SharingRig
 from tests.sync.doors import Door
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.domain import DoorEvent, EventDraft
+    from edge.store.journal import SqliteJournal
+
 CLOCK = SystemClock()
+
+
+class JournaledNotes(Notes):
+    """Remembers, and writes into the journal of the door that there is by then."""
+
+    def __init__(self, journal: Callable[[], SqliteJournal]) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def record(self, draft: EventDraft) -> DoorEvent | None:
+        super().record(draft)
+        return self._journal().append(draft)
+
+    def commit(self, draft: EventDraft) -> DoorEvent | None:
+        return self.record(draft)
 
 
 class Gate:
@@ -29,17 +51,14 @@ class Gate:
         tls = Tls(bundle / "ca.crt", bundle / "door.crt", bundle / "door.key")
         settings = BrokerSettings("127.0.0.1", name, port, tls=tls)
         keys = load_trusted_keys(bundle / "trusted-keys.json")
-        self.rig = SharingRig(folder, name, Authority.open(site / "ca"), CLOCK)
-        self.rig.events.record = self.rig.events.commit = self._append
-        follower = RosterFollower(settings, keys, self.rig.roster, self._append, CLOCK)
+        self.rig = SharingRig(
+            folder, name, Authority.open(site / "ca"), CLOCK, events=JournaledNotes(lambda: self.door.journal)
+        )
+        follower = RosterFollower(settings, keys, self.rig.roster, self.rig.events.record, CLOCK)
         self.rig.exchange.newest_list = lambda: follower.doors_number
         self.parts = [follower, PostBox(settings, self.rig.exchange)]
         self.door = Door(folder, port, device=name, others=self.parts, tls=tls)
         self.drafts = self.rig.events.drafts
-
-    def _append(self, draft):
-        self.drafts.append(draft)
-        return self.door.journal.append(draft)
 
     def __enter__(self):
         for part in self.parts:

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.consent.notice import SHARED
 from edge.consent.rules import Statement, consent_from
-from edge.domain import Resident, RosterChange, RosterState
+from edge.domain import DoorEvent, EventDraft, Resident, RosterChange, RosterState
 from edge.enrol.templates import templates_under
 from edge.enrol.withdrawal import WithdrawalDesk
 from edge.errors import EnrolmentRefused
@@ -42,13 +42,15 @@ AT = datetime(2026, 11, 29, 12, tzinfo=UTC)
 class Notes:
     """An event writer that remembers."""
 
-    def __init__(self):
-        self.drafts = []
+    def __init__(self) -> None:
+        self.drafts: list[EventDraft] = []
 
-    def record(self, draft):
+    def record(self, draft: EventDraft) -> DoorEvent | None:
         self.drafts.append(draft)
+        return None
 
-    commit = record
+    def commit(self, draft: EventDraft) -> DoorEvent | None:
+        return self.record(draft)
 
     def kinds(self):
         return [str(draft.kind) for draft in self.drafts]
@@ -93,7 +95,7 @@ class SharingRig:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.name, self.clock = folder, name, clock or ManualClock(AT)
         self.ran = 1000.0
-        self.shut = set()
+        self.shut: set[str] = set()
         self._seen, self._nearby = 0, Nearby()
         self.events = events or Notes()
         self.store = ResidentStore(folder / RESIDENTS_FILE)
@@ -139,6 +141,7 @@ class SharingRig:
         wire.SECRETS.extend(row.astype("<f4").tobytes() for row in rows[-1:])
         statement = Statement(who, agrees=True, notice=SHARED, doors=doors)
         consent = consent_from(statement, "staff", self.clock.now())
+        assert self.ties.model_id is not None
         templates = templates_under(consent, rows, self.ties.model_id, self.clock.now())
         self.ledger.record(consent)
         known = self.store.get(who) or Resident(who, who)

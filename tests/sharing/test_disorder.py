@@ -38,7 +38,7 @@ class Disorder:
     def __init__(self, site):
         self.site = site
         self.seen = []
-        self.ended = {name: set() for name in DOORS}
+        self.ended: dict[str, set[str]] = {name: set() for name in DOORS}
         self.last = dict.fromkeys(PEOPLE)
 
     def enrol(self, name, who):

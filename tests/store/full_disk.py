@@ -12,6 +12,7 @@ from edge.errors import JournalUnavailable
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from edge.store.retention import Retention
+from tests.present import present
 from tests.store.drafts import draft
 
 BALLAST = 1024 * 1024
@@ -38,7 +39,7 @@ def main(folder, with_relief, delivered):
                 "refused": refused,
                 "ballast": (Path(folder) / "ballast").exists(),
                 "verified": journal.verify(),
-                "last": journal.last().seq,
+                "last": present(journal.last()).seq,
                 "reliefs": sum(event.kind == "journal.relieved" for event in journal.read(2000, 10_000)),
                 "waiting": len(outbox.pending(1500 if delivered else 0, 10_000)),
             }

@@ -112,6 +112,7 @@ def test_a_restored_door_begins_a_journal_of_its_own_and_keeps_the_old_one(file,
         with closing(JournalReader(tmp_path / name / restored.journal.folder / "journal.db")) as old:
             assert old.verify() == 5
             end = old.last()
+        assert end is not None
         assert (restored.journal.stream, restored.journal.last_seq) == (end.stream, 5)
         with closing(
             SqliteJournal(tmp_path / name / "journal.db", "door-1", boot="b", clock_trust=str)
@@ -204,8 +205,9 @@ ACCENTED = "Schlüssel für Tür 7"
 @pytest.mark.parametrize("typed", ["NFC", "NFD"])
 def test_accents_count_the_same_however_they_were_typed(door, tmp_path, typed):
     back_up(door, tmp_path / "f", unicodedata.normalize(typed, ACCENTED), NOW, WISH)
-    for number, form in enumerate(("NFC", "NFD")):
-        put_back(tmp_path / "f", tmp_path / str(number), unicodedata.normalize(form, ACCENTED))
+    both = unicodedata.normalize("NFC", ACCENTED), unicodedata.normalize("NFD", ACCENTED)
+    for number, words in enumerate(both):
+        put_back(tmp_path / "f", tmp_path / str(number), words)
 
 
 def test_a_short_passphrase_is_refused(door, tmp_path):

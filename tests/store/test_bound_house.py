@@ -206,7 +206,7 @@ ACCOUNT_EDITS = [
 @pytest.mark.parametrize("sql", ACCOUNT_EDITS)
 def test_an_edited_account_logs_nobody_in_and_is_told_once(door, sql):
     edit(door, sql)
-    told = []
+    told: list[tuple[str, ...]] = []
     with closing(Accounts(door / ACCOUNTS_FILE, told.append)) as accounts:
         for password in (PASSWORD, OTHER):
             assert accounts.check("omar2", password) is None

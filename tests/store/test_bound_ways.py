@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,7 @@ def test_without_the_key_nobody_gives_a_card_and_nothing_counts(door, unit, monk
 
 
 def test_an_edit_is_told_once_and_what_was_proven_is_seen_when_it_changes(door):
-    told = []
+    told: list[dict[str, Any]] = []
     kept = Credentials(door, (), told.append)
     assert kept.register().is_known
     edit(door, "UPDATE sealed_cards SET resident_id = 'mei' WHERE resident_id = 'otto'")

@@ -30,7 +30,7 @@ def spoil(path, before, after):
 
 def sent(path, step=7):
     """Return everything a sender reads, in steps."""
-    entries = []
+    entries: list[tuple[int, str]] = []
     with closing(SqliteOutbox(path)) as outbox:
         while page := outbox.pending(entries[-1][0] if entries else 0, step):
             entries += page

@@ -25,6 +25,7 @@ from edge.store.payload import canonical
 from edge.store.reader import JournalReader
 from edge.wire.envelope import EVENT
 from edge.wire.shapes import require
+from tests.present import present
 from tests.store.drafts import START, draft, filled, open_journal
 from tests.store.torn_log import EVENTS, run
 from tests.waiting import PATIENCE
@@ -260,9 +261,10 @@ def test_what_was_committed_survives_a_kill(path):
             stdout=subprocess.PIPE,
             text=True,
         )
-        told = [int(child.stdout.readline()) for _ in range(15)]
+        told = [int(present(child.stdout).readline()) for _ in range(15)]
         child.send_signal(signal.SIGKILL)
-        told += [int(line) for line in child.stdout.read().splitlines() if line]
+        told += [int(line) for line in present(child.stdout).read().splitlines() if line]
+        assert child.stdout is not None
         child.stdout.close()
         child.wait(10)
         with open_journal_closing(path) as journal:

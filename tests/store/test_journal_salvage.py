@@ -11,6 +11,7 @@ from edge.store.chain import GENESIS
 from edge.store.journal_salvage import salvage_journal
 from edge.store.outbox import SqliteOutbox
 from edge.store.reader import JournalReader
+from tests.present import present
 from tests.store.drafts import START, draft, filled, open_journal
 
 COUNT = 40
@@ -57,7 +58,7 @@ def test_each_bad_page_costs_at_most_what_lies_on_it(tmp_path):
     content = whole.read_bytes()
     root, *leaves = pages_of(whole, "events")
     assert len(leaves) > 3
-    lost_of = {}
+    lost_of: dict[int, set[str] | None] = {}
     for page in range(1, len(content) // PAGE):
         path = tmp_path / str(page) / "journal.db"
         path.parent.mkdir()
@@ -77,7 +78,7 @@ def test_each_bad_page_costs_at_most_what_lies_on_it(tmp_path):
             continue
         lost_of[page] = hashes.keys() - found.keys()
         assert all(found[seq] == hashes[seq] for seq in hashes.keys() & found.keys())
-        assert (done.rows, done.holes) == (COUNT - len(lost_of[page]), len(lost_of[page]))
+        assert (done.rows, done.holes) == (COUNT - len(present(lost_of[page])), len(present(lost_of[page])))
     begun_anew = [page for page, lost in lost_of.items() if lost is None]
     assert set(begun_anew) == {*pages_of(whole, "origin"), *pages_of(whole, "sqlite_sequence")}
     assert lost_of.pop(root) == hashes.keys(), "it knows where each of them lies"
@@ -91,6 +92,7 @@ def test_what_is_lost_is_told_in_its_place_and_named_by_verify(tmp_path):
     spoil(path, pages_of(path, "events")[3])
     done = salvage_journal(path, START)
     lost = sorted(hashes.keys() - entries(path).keys())
+    assert done is not None
     assert done.holes == len(lost) > 0
     with closing(JournalReader(path)) as reader, pytest.raises(JournalTampered, match=f"entry {lost[0]} is"):
         reader.verify()

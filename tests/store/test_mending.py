@@ -102,6 +102,7 @@ def test_the_property_brings_the_people_back_and_then_the_keys_of_the_others_go(
         assert ids(store) == PEOPLE[:5]
         assert store.templates("m1") == ()
         assert store.sealer.people() == tuple(PEOPLE[:5])
+        assert damage is not None
         assert set(damage.people) >= set(PEOPLE[:5])
 
 

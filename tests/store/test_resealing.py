@@ -17,6 +17,7 @@ from edge.store.key_source import KeySource, change_key, finish_renewal, keyring
 from edge.store.keyring import Keyring
 from edge.store.residents import ResidentStore
 from edge.store.site_key import CREDENTIAL, KeyFile
+from tests.present import present
 from tests.store.test_residents import template
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -41,8 +42,17 @@ def data(tmp_path):
 
 
 def consent(identity, who):
-    words = {"notice": "n1", "language": "en", "purpose": "door", "recorded_by": "desk"}
-    return Consent(id=identity, resident_id=who, given_at=NOW, is_minor=False, guardian=None, **words)
+    return Consent(
+        id=identity,
+        resident_id=who,
+        given_at=NOW,
+        is_minor=False,
+        guardian=None,
+        notice="n1",
+        language="en",
+        purpose="door",
+        recorded_by="desk",
+    )
 
 
 def sealed_values(data):
@@ -85,6 +95,7 @@ def test_an_old_copy_of_the_keys_opens_nothing_from_the_change_on(tmp_path, data
 
 def test_people_who_are_enrolled_while_the_keys_change_keep_their_faces(data):
     """The door runs on: it writes in its own process at any moment of the change."""
+    names: list[str]
     ended, names = threading.Event(), []
 
     def enrol():
@@ -104,11 +115,12 @@ def test_people_who_are_enrolled_while_the_keys_change_keep_their_faces(data):
         door.join()
     with closing(ResidentStore(data / "residents.db")) as store:
         assert len(store.templates("m1")) == len(names) + 1
-        assert all(store.get(who).name == who.upper() for who in names)
+        assert all(present(store.get(who)).name == who.upper() for who in names)
 
 
 def test_who_leaves_while_the_keys_change_leaves_no_key(data):
     with closing(ResidentStore(data / "residents.db")) as store:
+        assert isinstance(store.sealer, Keyring)
         store.sealer.begin_renewal()
         store.put(Resident("mei", "Mei"), [template("mei", 7)])
         store.remove("anna")

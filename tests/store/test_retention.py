@@ -10,6 +10,7 @@ import pytest
 
 from edge.domain import EventDraft
 from edge.errors import JournalTampered
+from edge.events import Kind
 from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from edge.store.retention import FreedSpace, Retention
@@ -57,7 +58,7 @@ def test_what_was_written_under_another_clock_goes_by_its_neighbours(path):
 
     def at(moment, clock):
         trust[0] = clock
-        journal.append(EventDraft("door.opened", moment, 0.0))
+        journal.append(EventDraft(Kind.DOOR_OPENED, moment, 0.0))
 
     at(START - 400 * DAY, "unknown")
     assert retention(path).prune(START + 200 * DAY) == 0

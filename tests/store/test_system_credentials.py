@@ -14,6 +14,7 @@ from edge.store.key_source import KeySource, keyring_of, open_credentials, use_s
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.site_key import CREDENTIAL, CREDENTIAL_NAMES, NEW_CREDENTIAL
 from edge.store.system_credentials import OF_THIS_PROCESS, SystemCredentials
+from tests.present import present
 
 ONLY_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root opens systemd's credentials")
 
@@ -94,7 +95,7 @@ def door(tmp_path):
 
 def name_of_anna(door):
     with closing(ResidentStore(door / RESIDENTS_FILE, keyring_of(door, {}))) as residents:
-        return residents.get("anna").name
+        return present(residents.get("anna")).name
 
 
 @pytest.fixture

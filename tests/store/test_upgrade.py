@@ -58,7 +58,19 @@ def fill_residents(path):
 
 def fill_consents(path):
     with closing(open_database(path, plain(CONSENTS, 1))) as file:
-        row = ("c-1", "r-1", AT.isoformat(), "2026-1", "zh", "door", STAFF, 1, GUARDIAN, None, None)
+        row: tuple[object, ...] = (
+            "c-1",
+            "r-1",
+            AT.isoformat(),
+            "2026-1",
+            "zh",
+            "door",
+            STAFF,
+            1,
+            GUARDIAN,
+            None,
+            None,
+        )
         file.execute("INSERT INTO consents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         row = ("c-2", "r-2", AT.isoformat(), "2026-1", "en", "door", STAFF, 0, None, AT.isoformat(), "FGR1.x")
         file.execute("INSERT INTO consents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
@@ -71,7 +83,7 @@ def fill_cards(path):
 
 
 def traces():
-    found = {}
+    found: dict[bytes, str] = {}
     for text in ("Xaviera Quillfeather", "欧阳锦鲤", GUARDIAN, STAFF, CARD):
         found |= text_traces(text)
     return found
@@ -87,8 +99,10 @@ def require_everything(folder):
         assert {one["id"]: one["name"] for one in records} == {k: v for k, v in PEOPLE.items() if k != "r-39"}
     with closing(ConsentLedger(folder / "consents.db")) as ledger:
         child, ended = ledger.get("c-1"), ledger.get("c-2")
+        assert child is not None
         assert (child.guardian, child.is_minor, child.recorded_by) == (GUARDIAN, True, STAFF)
         assert (child.notice, child.language, child.purpose) == ("2026-1", "zh", "door")
+        assert ended is not None
         assert (ended.guardian, ended.is_minor, ended.withdrawn_at) == (None, False, AT)
         assert ledger.receipt_of("r-2") == "FGR1.x"
     with closing(CredentialStore(folder / "credentials.db")) as credentials:

@@ -28,7 +28,7 @@ def tear(made: Path, to: Path, rng: random.Random) -> None:
 def survivors(folder: Path, seed: int) -> int:
     """Return how many events are there after the cut. Raises AssertionError for a gap or a broken chain."""
     with closing(open_journal(folder / "journal.db", seed=seed + 1000)) as again:
-        count = again.verify()
+        count: int = again.verify()
         assert [event.seq for event in again.read()] == list(range(1, count + 1))
         assert again.append(draft(99)).seq == count + 1
     return count

@@ -6,14 +6,19 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.loopback import free_port
+from tests.present import present
 from tests.sync.wire import Recorder
 from tests.waiting import PATIENCE, wait_until
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import MQTTMessage
 
 
 def mosquitto():
@@ -43,8 +48,8 @@ class Broker:
     def __init__(self, folder: Path, extra: str = "", anonymous: bool = True, listener: str = ""):
         self.port = free_port()
         self.folder = folder
-        self.process = None
-        self._recorder = None
+        self.process: subprocess.Popen[bytes] | None = None
+        self._recorder: Recorder | None = None
         self._recorders_port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
         self._configure(
@@ -82,14 +87,14 @@ class Broker:
         return is_open(self.port) and is_open(self._recorders_port)
 
     def send(self, number):
-        self.process.send_signal(number)
+        present(self.process).send_signal(number)
 
     def kill(self, number=signal.SIGKILL):
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)
             if self._recorder and number != signal.SIGKILL:
                 self._recorder.finish()
-            self.process.send_signal(number)
+            present(self.process).send_signal(number)
             self.process.wait(PATIENCE)
             self.process = None
             if self._recorder:
@@ -107,7 +112,7 @@ class Listener:
     """A plain client that remembers every message; the property's side in tests."""
 
     def __init__(self, port, *topics, client_id="listener", prepare=lambda client: None):
-        self.messages = []
+        self.messages: list[MQTTMessage] = []
         self.ready = False
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5)
         self._topics = topics

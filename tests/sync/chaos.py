@@ -67,8 +67,8 @@ class PeopleComingAndGoing:
         self.engine = open_tables(url)
         self.log = RosterLog(self.engine, SIGNER)
         self.random = random.Random(seed)
-        self.everybody = set()
-        self.history = [frozenset()]
+        self.everybody: set[str] = set()
+        self.history: list[frozenset[str]] = [frozenset()]
         """Who was in the roster at each revision."""
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self._run)
@@ -102,7 +102,7 @@ class Chaos:
         self.seed = seed
         self.random = random.Random(seed)
         self.broker = Broker(folder / "broker")
-        self.processes = {}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.people = PeopleComingAndGoing(self.hub_url, seed)
         (folder / "told.log").touch()
         (folder / "passed.log").touch()

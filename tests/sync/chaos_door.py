@@ -16,6 +16,7 @@ import numpy as np
 from edge.broker.settings import BrokerSettings
 from edge.consent.rules import Statement, consent_from
 from edge.domain import EventDraft, Template
+from edge.events import Kind
 from edge.matcher.gallery import LiveGallery
 from edge.policy.access import AccessRules
 from edge.policy.rulebook import RuleBook
@@ -95,7 +96,7 @@ def main(folder, port):
             (folder / "up").touch()
             while not (folder / "enough").exists():
                 event = door.journal.append(
-                    EventDraft("access.granted", datetime.now(UTC), time.monotonic(), resident_id="anna")
+                    EventDraft(Kind.ACCESS_GRANTED, datetime.now(UTC), time.monotonic(), resident_id="anna")
                 )
                 told.write(f"{event.seq}\n")
                 told.flush()

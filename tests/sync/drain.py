@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from edge.broker.client import SyncClient
@@ -173,12 +174,12 @@ def one_by_one(door, port, log, changes):
             name = f"x{number:05}"
             began = time.monotonic()
             log.change([person(name)])
-            wait_until(lambda name=name: door.store.get(name))
+            wait_until(partial(door.store.get, name))
             added.append(1000 * (time.monotonic() - began))
             arrivals.clear()
             began = time.monotonic()
             log.change(removals=[name])
-            wait_until(lambda name=name: door.store.get(name) is None)
+            wait_until(partial(is_gone, door.store, name))
             ended = time.monotonic()
             wait_until(lambda: arrivals)
             removed.append(1000 * (ended - began))
@@ -188,6 +189,11 @@ def one_by_one(door, port, log, changes):
         **{f"removed_{name}": value for name, value in spread(sorted(removed)).items()},
         **{f"removed_after_arrival_{name}": value for name, value in spread(sorted(arrived)).items()},
     }
+
+
+def is_gone(store, name: str) -> bool:
+    """Return whether nobody of that name is there."""
+    return store.get(name) is None
 
 
 def main():

@@ -14,11 +14,13 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from edge.broker.client import SyncClient
 from edge.broker.settings import BrokerSettings
 from edge.config.settings import Settings
 from edge.domain import EventDraft, Resident
+from edge.events import Kind
 from edge.runtime.clock import SystemClock
 from edge.service.property.configuration import Configuration
 from edge.service.property.notices import HeldNotices
@@ -65,6 +67,7 @@ class Door:
     """Everything of a door that listens to a broker, with its files, but without the broker."""
 
     def __init__(self, folder, stack):
+        self.executed: list[tuple[Any, ...]]
         self.folder, self.clock, self.executed = folder, SystemClock(), []
         settings = BrokerSettings("127.0.0.1", DEVICE)
         self.topic = settings.topic
@@ -108,7 +111,7 @@ class Door:
         ]
         self.hear(Message(self.topic("notice"), self.told[0], True))
         self.store.put(Resident("local", "Local"), [])
-        self.journal.append(EventDraft("access.granted", self.clock.now(), self.clock.monotonic()))
+        self.journal.append(EventDraft(Kind.ACCESS_GRANTED, self.clock.now(), self.clock.monotonic()))
         self.settle()
         self.executed.clear()
         return self._replays(site, lockdown, configured)
@@ -193,6 +196,7 @@ def run(folder: Path, messages: int, seed: int) -> Outcome:
     rng, began = random.Random(seed), time.monotonic()
     with ExitStack() as stack:
         door = Door(folder, stack)
+        sent: Counter[str]
         replays, sent = door.prepare(), Counter()
         before, noted = door.state(), door.journal.last().seq
         for number in range(messages):

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
+from edge.domain import EventDraft
 from edge.runtime.clock import ManualClock
 from edge.wire.messages import Message
 from edge.wire.signing import Signer, TrustedKeys
@@ -39,7 +40,7 @@ def message(payload, retained=False):
 class MemoryLedger:
     """Remembers ids while the test runs."""
 
-    taken: set = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
 
     def is_known(self, command_id):
         return command_id in self.taken
@@ -54,7 +55,7 @@ class MemoryLedger:
 class MemoryJournal:
     """Keeps the drafts it was given."""
 
-    drafts: list = field(default_factory=list)
+    drafts: list[EventDraft] = field(default_factory=list)
 
     def append(self, draft):
         self.drafts.append(draft)

@@ -41,7 +41,7 @@ def findings(payload, known=()):
 
 def index(names):
     """Return names by their first letters, for `names_in`."""
-    found = {}
+    found: dict[bytes, set[bytes]] = {}
     for name in names:
         found.setdefault(name[:LETTERS], set()).add(name)
     return found

@@ -92,7 +92,8 @@ def test_a_replayed_unlock_is_refused():
 def test_whatever_loosens_the_door_needs_a_nonce(kind):
     """None, an invented one, or an empty one."""
     site = Site()
-    for number, nonce in enumerate([{}, {"nonce": None}, {"nonce": "invented"}]):
+    nonces: list[dict[str, str | None]] = [{}, {"nonce": None}, {"nonce": "invented"}]
+    for number, nonce in enumerate(nonces):
         assert site.refusal(signed(wish(site.clock, kind, number, **nonce))) is CommandRefusal.NONCE
 
 

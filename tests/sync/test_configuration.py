@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.broker.session import BrokerSession
 from edge.broker.settings import BrokerSettings
 from edge.errors import ConfigError, SyncError
 from edge.sync.configuration import ConfigurationFollower
@@ -32,12 +33,17 @@ class Keeper:
         return Reported(len(self.taken), {"recognition.fpir": 1e-3}, (str(self.error),) if self.error else ())
 
 
-class Session:
-    def __init__(self):
-        self.sent = []
+class Session(BrokerSession):
+    """A connection to nowhere that keeps what was published."""
 
-    def publish(self, topic, payload, retain=False):
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes, bool]] = []
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, done: int = 0, proof: str = ""
+    ) -> int:
         self.sent.append((topic, payload, retain))
+        return len(self.sent)
 
 
 class Door:

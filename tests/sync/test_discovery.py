@@ -16,6 +16,7 @@ from edge.broker.settings import Ack
 from edge.sync.announcer import FILE, Announcer, announcer
 from edge.wire.asks import ProgramAsk
 from edge.wire.discovery import DIAGNOSTICS, EVENTS, Announced, discovery, removal
+from tests.present import present
 from tests.sync.broker import Broker, Listener
 from tests.sync.doors import Door
 from tests.waiting import PATIENCE, wait_until
@@ -53,7 +54,7 @@ def entities(door=ASKING):
     """Return {(component, name): fields}; of a door that somebody may open by default."""
     found = {}
     for topic, payload in discovery(door):
-        found[TOPIC.fullmatch(topic)[1], topic.split("/")[3]] = json.loads(payload)
+        found[present(TOPIC.fullmatch(topic))[1], topic.split("/")[3]] = json.loads(payload)
     return found
 
 
@@ -148,15 +149,17 @@ def test_what_was_announced_is_taken_away_when_it_is_switched_off_or_renamed(tmp
     assert announcer(tmp_path, DOOR, wanted=False) is None
     first = announcer(tmp_path, DOOR, wanted=True)
     assert (tmp_path / FILE).exists()
-    assert [topic for topic, payload in first._messages if not payload] == [
+    assert [topic for topic, payload in present(first)._messages if not payload] == [
         "homeassistant/lock/facegate-door-1/lock/config"
     ]
     moved = announcer(tmp_path, Announced("door-1", "1.2", "ha"), wanted=True)
-    assert [one for one in moved._messages if one[0].startswith("homeassistant")] == removal(DOOR)
+    assert [one for one in present(moved)._messages if one[0].startswith("homeassistant")] == removal(DOOR)
+    assert moved is not None
     moved._done()
     off = announcer(tmp_path, Announced("door-1", "1.2", "ha"), wanted=False)
-    assert {payload for _, payload in off._messages} == {b""}
-    assert {topic.split("/")[0] for topic, _ in off._messages} == {"ha"}
+    assert {payload for _, payload in present(off)._messages} == {b""}
+    assert {topic.split("/")[0] for topic, _ in present(off)._messages} == {"ha"}
+    assert off is not None
     off._done()
     assert announcer(tmp_path, DOOR, wanted=False) is None
     (tmp_path / FILE).write_text("rubbish")

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +15,10 @@ from edge.site.lives import door_until, lives
 from edge.site.provision import Site, load_trusted_keys
 from edge.site.renewal import Renewal
 from edge.wire.proof import Identity, Origin
+from tests.present import present
+
+if TYPE_CHECKING:
+    from edge.config.settings import Settings
 
 NOW = datetime.now(UTC)
 
@@ -56,8 +61,8 @@ def test_a_folder_without_certificates_is_named(tmp_path):
 def test_a_door_says_so_sixty_days_before(site, left, light):
     bundle = site / "doors" / "front"
     mqtt = SimpleNamespace(cert_file=bundle / "door.crt", ca_file=bundle / "ca.crt")
-    now = door_until(mqtt.cert_file, mqtt.ca_file) - timedelta(days=left)
-    assert str(looked_at(SimpleNamespace(mqtt=mqtt), now).light) == light
+    now = present(door_until(mqtt.cert_file, mqtt.ca_file)) - timedelta(days=left)
+    assert str(looked_at(cast("Settings", SimpleNamespace(mqtt=mqtt)), now).light) == light
 
 
 def test_after_the_theft_of_the_signing_key_one_command_ends_it(site):

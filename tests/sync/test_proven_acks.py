@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -22,7 +23,7 @@ class Line:
     """A connection that takes everything."""
 
     receive_maximum: int = 20
-    sent: list = field(default_factory=list)
+    sent: list[tuple[Any, ...]] = field(default_factory=list)
 
     def publish(self, topic, payload, *, retain=False, done=0, proof=""):
         self.sent.append((payload, done, proof))

@@ -104,7 +104,7 @@ def test_the_signing_key_is_changed_while_doors_obey_all_the_time(place):
 def test_the_dates_of_our_own_certificate_are_named(place):
     path = place[0] / "doors" / "front" / "door.crt"
     assert certificate_problem(path) is None
-    assert "expired on" in certificate_problem(path, datetime(2090, 1, 1, tzinfo=UTC))
-    assert "valid from 2020-01-01" in certificate_problem(path, datetime(2015, 1, 1, tzinfo=UTC))
+    assert "expired on" in str(certificate_problem(path, datetime(2090, 1, 1, tzinfo=UTC)))
+    assert "valid from 2020-01-01" in str(certificate_problem(path, datetime(2015, 1, 1, tzinfo=UTC)))
     path.write_text("rubbish")
-    assert "cannot be read" in certificate_problem(path)
+    assert "cannot be read" in str(certificate_problem(path))

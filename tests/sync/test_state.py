@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
+from edge.broker.session import BrokerSession
 from edge.broker.settings import BrokerSettings
 from edge.errors import StoreError
 from edge.sync.state import REPEAT_SECONDS, StateReporter
@@ -13,14 +15,17 @@ from edge.sync.state import REPEAT_SECONDS, StateReporter
 SETTINGS = BrokerSettings("127.0.0.1", "door-1")
 
 
-class Wire:
+class Wire(BrokerSession):
     """A session that remembers what it published."""
 
-    def __init__(self):
-        self.sent = []
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Any, bool]] = []
 
-    def publish(self, topic, payload, *, retain=False):
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, done: int = 0, proof: str = ""
+    ) -> int:
         self.sent.append((topic, json.loads(payload), retain))
+        return len(self.sent)
 
 
 class Told:

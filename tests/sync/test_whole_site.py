@@ -97,7 +97,7 @@ def shell(tmp_path):
 
 
 def record(path):
-    clip = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 15, (160, 120))
+    clip = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 15, (160, 120))
     for number in range(30):
         clip.write(np.full((120, 160, 3), 60 + number, np.uint8))
     clip.release()

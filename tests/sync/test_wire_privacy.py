@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from edge.domain import EventDraft, Template
+from edge.events import Kind
 from tests.sync.broker import Broker, Listener
 from tests.sync.hubside import signed
 from tests.sync.privacy import findings
@@ -161,7 +162,7 @@ def test_no_message_carries_a_face(tmp_path):
         person = house.store.get("resident-00003")
         house.store.put(person, [Template(person.id, embedding, "m1", datetime.now(UTC))], source="roster")
         house.append(
-            EventDraft("access.granted", datetime.now(UTC), 1.0, person.id, "granted", {"similarity": 0.7})
+            EventDraft(Kind.ACCESS_GRANTED, datetime.now(UTC), 1.0, person.id, "granted", {"similarity": 0.7})
         )
         site.remove("resident-00003")
         house.tell(site.delta(40))

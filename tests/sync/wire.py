@@ -30,13 +30,13 @@ class Ledger:
     brokers: int = 0
     messages: int = 0
     payload_bytes: int = 0
-    topics: Counter = field(default_factory=Counter)
-    personal: list = field(default_factory=list)
-    nonconforming: list = field(default_factory=list)
+    topics: Counter[str] = field(default_factory=Counter)
+    personal: list[str] = field(default_factory=list)
+    nonconforming: list[str] = field(default_factory=list)
 
 
 LEDGER = Ledger()
-SECRETS = []
+SECRETS: list[bytes] = []
 """Bytes that must not travel: a test that enrols a face beside a broker adds the template."""
 
 

@@ -62,13 +62,16 @@ def test_the_device_has_seats_that_nobody_else_takes():
     )
 )
 def test_no_order_of_calls_gives_out_more_seats_than_there_are(calls):
-    seats, seated, asking = Seats(SMALL), {}, set()
+    seats = Seats(SMALL)
+    seated: dict[int, str] = {}
+    asking: set[int] = set()
     for act, number, address in calls:
         if act == "take" and number not in seated:
             given_, displaced = seats.take(number, address)
             assert displaced is None or displaced in seated
             assert displaced not in asking
-            seated.pop(displaced, None)
+            if displaced is not None:
+                del seated[displaced]
             if given_:
                 seated[number] = address
         elif act == "asks" and number in seated:

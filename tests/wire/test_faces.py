@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -113,7 +114,7 @@ def test_the_face_comes_back_as_it_was_enrolled():
     assert open_body(SEALED.open("side", {7: SIDE}), FACE) == ROWS
 
 
-MOVED = {
+MOVED: dict[str, Any] = {
     "site": "cd" * 32,
     "person": "4栋1203",
     "consent": "c-2",

@@ -135,7 +135,11 @@ def texts_named_in_the_program():
     """Yield (where, id or beginning of ids) of every text that the program names."""
     for path, tree in sources():
         for node in ast.walk(tree):
-            if not called(node, "say", "message", "Message", "names") or not node.args:
+            if (
+                not isinstance(node, ast.Call)
+                or not called(node, "say", "message", "Message", "names")
+                or not node.args
+            ):
                 continue
             beginning = ""
             if isinstance(node.func, ast.Attribute) and node.func.attr == "say" and path.startswith("panel/"):
@@ -213,7 +217,11 @@ def test_what_people_at_the_panel_meet_is_raised_as_a_message():
         if path in AT_THE_COMMAND_LINE:
             continue
         for node in ast.walk(tree):
-            if not isinstance(node, ast.Raise) or not called(node.exc, *MET_BY_PEOPLE):
+            if (
+                not isinstance(node, ast.Raise)
+                or not isinstance(node.exc, ast.Call)
+                or not called(node.exc, *MET_BY_PEOPLE)
+            ):
                 continue
             is_met = called(node.exc, "PanelRefused") or ON_PAGES.match(path)
             first = node.exc.args[0] if node.exc.args else None

@@ -12,6 +12,7 @@ from tests.faces.liveness.nets import Visit, setup
 from tests.fakes.scene import Actor, axis
 
 if TYPE_CHECKING:
+    from edge.domain import Liveness
     from edge.faces.liveness.prompts import Prompt
 
 TURNED = {"turn_left": 0.31, "turn_right": -0.31}
@@ -39,7 +40,7 @@ class Door:
         self.anna, self.phone, self.mallory = Actor(0, axis(0)), Actor(1, axis(0)), Actor(2, axis(2))
         world = setup({0: score, 1: 0.9, 2: 0.95}, [self.anna, self.phone, self.mallory])
         self.shown: list[Prompt | None] = []
-        self.strict = {None, "berta"} if strict else {"berta"}
+        self.strict: set[str | None] = {None, "berta"} if strict else {"berta"}
         self.screen = True
         asking = Asking(
             lambda who, at: who in self.strict,
@@ -68,13 +69,13 @@ class Door:
         """From the prompt `name` on, the network sees Anna as alive as `score`."""
         self.better = name, score
 
-    def frame(self, actor: Actor, **kwargs) -> object:
+    def frame(self, actor: Actor, **kwargs) -> Liveness | None:
         if self.better and self.prompt == self.better[0]:
             self.eye.alive[0] = self.better[1]
         self.visit.show(actor, 1, width=self.width, **kwargs)
         return self.visit.assess()
 
-    def answer(self, actor: Actor, *, wrongly: bool = False, seconds: float = 40) -> object:
+    def answer(self, actor: Actor, *, wrongly: bool = False, seconds: float = 40) -> Liveness | None:
         """Do as the screen says, half a second after it says so."""
         since, last = 0, None
         for index in range(int(seconds * 15)):

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from edge.errors import FrameRefused
 from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.demands import Demands
-from edge.faces.liveness.nets import SPECS
+from edge.faces.liveness.nets import SPECS, PassiveNet
 from tests.fakes.scene import COLOURS, START, Actor, Scene, axis
 
 if TYPE_CHECKING:
-    from edge.domain import Box, Face, Frame, Image
+    from edge.domain import Box, Face, Frame, Image, Liveness
+    from edge.ports import LivenessCheck
 
 
-class Eye:
+class Eye(PassiveNet):
     """A network that looks at the colour under the box: some actors are alive, some are phones."""
 
     def __init__(self, alive: dict[int, float], name: str = "faceplugin") -> None:
@@ -39,7 +40,7 @@ class Eye:
 class Visit:
     """One track before one check: frames at `fps`, each seen and shown by an actor."""
 
-    def __init__(self, check: PassiveCheck, scene: Scene, track_id: int = 1, fps: float = 15.0) -> None:
+    def __init__(self, check: LivenessCheck, scene: Scene, track_id: int = 1, fps: float = 15.0) -> None:
         self.check, self.scene, self.track_id, self.fps = check, scene, track_id, fps
         self.seq = 0
         self.resident_id: str | None = None
@@ -69,7 +70,7 @@ class Visit:
     def away(self, seconds: float) -> None:
         self.seq += round(seconds * self.fps)
 
-    def assess(self):
+    def assess(self) -> Liveness | None:
         return self.check.assess(self.track_id, self.resident_id)
 
 

@@ -11,6 +11,7 @@ from edge.faces.liveness.active import STRICT_STEPS, TRIES
 from edge.faces.liveness.challenge import ChallengeStep
 from edge.faces.liveness.failures import PAUSE_SECONDS
 from tests.faces.liveness.asking import TURNED, Door
+from tests.present import present
 
 
 class TestWhoIsAsked:
@@ -19,6 +20,7 @@ class TestWhoIsAsked:
 
         verdict = door.answer(door.anna)
 
+        assert verdict is not None
         assert verdict.passed
         assert verdict.cues["steps"] == STRICT_STEPS
         assert verdict.cues["relief"] == pytest.approx(0.05)
@@ -29,7 +31,7 @@ class TestWhoIsAsked:
     def test_otherwise_a_clear_pass_is_not_asked(self):
         door = Door(strict=False)
 
-        assert door.answer(door.anna).passed
+        assert present(door.answer(door.anna)).passed
         assert door.shown == []
 
     def test_a_narrow_pass_is_asked(self):
@@ -37,6 +39,7 @@ class TestWhoIsAsked:
 
         verdict = door.answer(door.anna)
 
+        assert verdict is not None
         assert verdict.passed
         assert verdict.cues["steps"] == 2
 
@@ -46,6 +49,7 @@ class TestWhoIsAsked:
 
         verdict = door.answer(door.anna)
 
+        assert verdict is not None
         assert verdict.passed
         assert verdict.cues["steps"] == STRICT_STEPS
 
@@ -54,6 +58,7 @@ class TestWhoIsAsked:
 
         verdict = door.answer(door.anna)
 
+        assert verdict is not None
         assert (verdict.passed, verdict.reason) == (False, Reason.PRESENTATION_ATTACK)
         assert door.names["thanks"] == 1
 
@@ -62,7 +67,7 @@ class TestWhoIsAsked:
             door = Door(strict=False, score=score)
             door.screen = False
 
-            assert door.answer(door.anna).passed is passes
+            assert present(door.answer(door.anna)).passed is passes
             assert door.shown == []
 
     def test_who_must_answer_is_refused_with_a_reason_where_there_is_no_screen(self):
@@ -71,13 +76,14 @@ class TestWhoIsAsked:
 
         verdict = door.answer(door.anna)
 
+        assert verdict is not None
         assert (verdict.passed, verdict.reason) == (False, Reason.PAD_UNAVAILABLE)
         assert verdict.cues["screen"] == 0.0
 
     def test_who_fails_the_passive_check_is_not_asked_at_all(self):
         door = Door(score=0.2)
 
-        assert door.answer(door.anna).reason is Reason.PRESENTATION_ATTACK
+        assert present(door.answer(door.anna)).reason is Reason.PRESENTATION_ATTACK
         assert door.shown == []
 
     def test_the_steps_differ_from_door_to_door(self):
@@ -112,6 +118,7 @@ class TestFailedChallenges:
 
         verdict = door.answer(door.anna, wrongly=True)
 
+        assert verdict is not None
         assert (verdict.passed, verdict.reason) == (False, Reason.CHALLENGE_FAILED)
         assert [prompt.name for prompt in door.shown if prompt].count("again") == TRIES - 1
         assert door.prompt == "failed"
@@ -122,11 +129,11 @@ class TestFailedChallenges:
         door.check.reset(1)
 
         door.width = 130.0
-        assert door.answer(door.anna, seconds=5).reason is Reason.LOCKOUT_MAX_ATTEMPTS
+        assert present(door.answer(door.anna, seconds=5)).reason is Reason.LOCKOUT_MAX_ATTEMPTS
         door.check.reset(1)
         door.visit.away(PAUSE_SECONDS)
 
-        assert door.answer(door.anna).passed
+        assert present(door.answer(door.anna)).passed
 
     def test_a_new_track_does_not_bring_new_tries(self):
         door = Door()
@@ -137,7 +144,7 @@ class TestFailedChallenges:
             door.check.reset(track_id)
 
         door.visit.track_id = 9
-        assert door.answer(door.anna, seconds=5).reason is Reason.LOCKOUT_MAX_ATTEMPTS
+        assert present(door.answer(door.anna, seconds=5)).reason is Reason.LOCKOUT_MAX_ATTEMPTS
 
     def test_who_does_nothing_fails(self):
         door = Door()
@@ -146,6 +153,7 @@ class TestFailedChallenges:
         for _ in range(15 * 30):
             verdict = verdict or door.frame(door.anna)
 
+        assert verdict is not None
         assert verdict.reason is Reason.CHALLENGE_FAILED
 
 
@@ -153,7 +161,7 @@ class TestAttacks:
     def test_a_filmed_answer_to_an_earlier_challenge_does_not_pass(self):
         """What the head and its distance did when Anna passed is played before other doors."""
         filmed = Door(seed=1)
-        assert filmed.answer(filmed.anna).passed
+        assert present(filmed.answer(filmed.anna)).passed
         asked = [one.name for one in filmed.shown if one and one.name in set(ChallengeStep)]
 
         for seed in range(2, 12):
@@ -171,6 +179,7 @@ class TestAttacks:
 
         verdict = door.answer(door.anna)
 
+        assert verdict is not None
         assert verdict.reason is Reason.CHALLENGE_FAILED
         assert verdict.cues["flat"] == 1.0
 

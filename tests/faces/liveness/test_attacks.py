@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from edge.domain import Reason
-from edge.faces.liveness.failures import DOOR_ALARM, MAX_FAILURES, PAUSE_SECONDS, Failures
+from edge.faces.liveness.failures import DOOR_ALARM, MAX_FAILURES, PAUSE_SECONDS, Failures, Pause
 from tests.faces.liveness.nets import ANNA, CLEARLY, ENOUGH, MALLORY, PHONE, Visit, scene
+from tests.present import present
 
 
 class TestAttacksOnTheLogic:
@@ -57,7 +58,7 @@ class TestAttacksOnTheLogic:
             photo.show(PHONE, 1, left=400)
 
         assert world.visit.assess().passed
-        assert photo.assess().reason is Reason.PRESENTATION_ATTACK
+        assert present(photo.assess()).reason is Reason.PRESENTATION_ATTACK
 
     def test_a_track_break_starts_the_evidence_anew(self):
         world = scene()
@@ -81,23 +82,23 @@ class TestAttacksOnTheLogic:
         assert judged <= 7  # at once, then after 1, 2, 4, 8, 16 and 32 s
 
     def test_visits_that_fail_pause_that_resident_and_nobody_else(self):
-        told = []
+        told: list[Pause] = []
         world = scene(failures=Failures(tell=told.append))
         for number in range(1, MAX_FAILURES + 1):
             visit = Visit(world.check, world.scene, number)
             visit.resident_id, visit.seq = "anna", 150 * number
             visit.show(PHONE, ENOUGH)
-            assert visit.assess().reason is Reason.PRESENTATION_ATTACK
+            assert present(visit.assess()).reason is Reason.PRESENTATION_ATTACK
 
         for track_id, who, expected in ((20, "anna", Reason.LOCKOUT_MAX_ATTEMPTS), (21, "bela", None)):
             visit = Visit(world.check, world.scene, track_id)
             visit.resident_id, visit.seq = who, 150 * (MAX_FAILURES + 1)
             visit.show(ANNA, ENOUGH)
-            assert visit.assess().reason is expected
+            assert present(visit.assess()).reason is expected
         assert [(one.kind, one.resident_id) for one in told] == [("began", "anna")]
 
     def test_after_the_pause_a_resident_passes_and_its_end_is_told(self):
-        told = []
+        told: list[Pause] = []
         world = scene(failures=Failures(tell=told.append))
         for number in range(1, MAX_FAILURES + 1):
             visit = Visit(world.check, world.scene, number)
@@ -109,11 +110,11 @@ class TestAttacksOnTheLogic:
         anna.seq = round((PAUSE_SECONDS + 10 * (MAX_FAILURES + 1)) * anna.fps)
         anna.show(ANNA, ENOUGH)
 
-        assert anna.assess().passed
+        assert present(anna.assess()).passed
         assert [one.kind for one in told] == ["began", "ended"]
 
     def test_many_failures_at_the_door_are_an_alarm_and_no_pause(self):
-        told = []
+        told: list[Pause] = []
         world = scene(failures=Failures(tell=told.append))
         for number in range(1, DOOR_ALARM + 1):
             visit = Visit(world.check, world.scene, number)
@@ -125,7 +126,7 @@ class TestAttacksOnTheLogic:
 
         anna.show(ANNA, ENOUGH)
 
-        assert anna.assess().passed
+        assert present(anna.assess()).passed
         assert [one.kind for one in told] == ["alarm"]
 
     def test_a_resident_does_not_wait_for_a_picture_of_theirs_that_hangs_beside_them(self):
@@ -139,8 +140,8 @@ class TestAttacksOnTheLogic:
             poster.show(PHONE, 1, left=60)
             anna.show(ANNA, 1, left=400)
 
-        assert anna.assess().passed
-        assert not poster.assess().passed
+        assert present(anna.assess()).passed
+        assert not present(poster.assess()).passed
 
     def test_two_phones_that_take_turns_get_no_more_tries_either(self):
         world = scene()

@@ -245,4 +245,5 @@ class TestClosed:
 
         verdict = check.assess(1)
 
+        assert verdict is not None
         assert (verdict.passed, verdict.reason) == (False, Reason.PAD_UNAVAILABLE)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from edge.domain import Reason
 from edge.faces.liveness.check import PassiveCheck
-from edge.faces.liveness.failures import NEARER, SURE_FACE_PX
+from edge.faces.liveness.failures import NEARER
+from edge.faces.liveness.gate import SURE_FACE_PX
 from tests.faces.liveness.nets import ALIVE, ANNA, CLEARLY, MALLORY, PHONE, TRUSTED, Eye, scene
 from tests.faces.liveness.test_with_pipeline import Door
 from tests.fakes.scene import Scene
+
+if TYPE_CHECKING:
+    from edge.domain import Box, Image
 
 AFAR, NEAR = 70.0, 150.0
 
@@ -17,7 +23,7 @@ AFAR, NEAR = 70.0, 150.0
 class Shortsighted(Eye):
     """A network that takes everybody for a picture until they are near."""
 
-    def score(self, image, box, gain=1.0):
+    def score(self, image: Image, box: Box, gain: float = 1.0) -> float:
         score = super().score(image, box, gain)
         return score if box.width >= SURE_FACE_PX else 0.3
 

@@ -21,6 +21,7 @@ from edge.faces.liveness.nets import SPECS, PassiveNet, live_probability
 from edge.faces.manifest import load_manifest
 from tests.faces.liveness.places import installed, shared_weights
 from tests.fakes.scene import Scene
+from tests.present import present
 
 PAIR = ["silentface-2.7", "silentface-4.0"]
 
@@ -45,7 +46,8 @@ class Log(list[str]):
 
 
 def refuses_everybody(loaded: LoadedLiveness) -> bool:
-    return loaded.state == "unavailable" and loaded.check.assess(1).reason is Reason.PAD_UNAVAILABLE
+    assert loaded.check is not None
+    return loaded.state == "unavailable" and present(loaded.check.assess(1)).reason is Reason.PAD_UNAVAILABLE
 
 
 class TestModes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -14,6 +15,9 @@ from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.fusion import STRONG_NETWORKS
 from tests.faces.liveness.nets import ANNA, ENOUGH, Eye
 from tests.fakes.scene import Scene, axis
+
+if TYPE_CHECKING:
+    from edge.domain import Box, Image
 
 
 class GreyEmbedder:
@@ -28,22 +32,31 @@ class GreyEmbedder:
         return axis(1) if self.other else axis(0)
 
 
+Monochrome = Literal["ask", "one_network", "refuse"]
+
+
+class NightEye(Eye):
+    """A network that finds every grey picture equally alive."""
+
+    def __init__(self, score: float, name: str) -> None:
+        super().__init__({}, name)
+        self.always = score
+
+    def score(self, image: Image, box: Box, gain: float = 1.0) -> float:
+        self.calls += 1
+        return self.always
+
+
 class Night:
     """The default networks before a camera that gives grey pictures."""
 
-    def __init__(self, monochrome: str = "ask", *, alive: float = 0.95) -> None:
+    def __init__(self, monochrome: Monochrome = "ask", *, alive: float = 0.95) -> None:
         self.scene = Scene([ANNA])
-        self.eyes = {name: Eye({}, name) for name in STRONG_NETWORKS}
-        for eye in self.eyes.values():
-            eye.score = lambda image, box, gain=1.0, eye=eye: self.seen(eye, alive)
+        self.eyes = {name: NightEye(alive, name) for name in STRONG_NETWORKS}
         self.embedder = GreyEmbedder()
         demands = Demands(monochrome=monochrome)
         self.check = PassiveCheck(list(self.eyes.values()), self.embedder, demands=demands)
         self.seq = 0
-
-    def seen(self, eye: Eye, alive: float) -> float:
-        eye.calls += 1
-        return alive
 
     def show(self, frames: int, *, grey: bool = True):
         """Return the last verdict that was not None."""

@@ -16,7 +16,7 @@ from edge.errors import ModelCorrupt
 from edge.faces.liveness.pth import read_tensors
 from tests.faces.liveness import checkpoints as old
 
-WEIGHTS = {
+WEIGHTS: dict[str, np.ndarray] = {
     "conv.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2),
     "bn.count": np.array(9, np.int64),
     "empty": np.zeros((0, 4), np.float32),

@@ -11,6 +11,7 @@ from edge.errors import CameraLost
 from edge.faces.liveness.sensors import NearInfrared, SensorCheck, SensorEvidence, SideBySide
 from tests.faces.liveness.nets import Visit, setup
 from tests.fakes.scene import Actor, axis
+from tests.present import present
 
 ANNA = Actor(0, axis(0))
 
@@ -61,8 +62,8 @@ class TestNearInfrared:
 
         visit.show(ANNA, 10)
 
-        assert visit.assess().passed
-        assert visit.assess().cues["near-infrared"] == 1.0
+        assert present(visit.assess()).passed
+        assert present(visit.assess()).cues["near-infrared"] == 1.0
 
     def test_a_face_that_is_absent_there_is_an_attack(self):
         visit = door(infrared(30, shows_face=False))
@@ -70,6 +71,7 @@ class TestNearInfrared:
         visit.show(ANNA, 10)
 
         verdict = visit.assess()
+        assert verdict is not None
         assert (verdict.passed, verdict.reason) == (False, Reason.PRESENTATION_ATTACK)
         assert verdict.cues["near-infrared"] == 0.0
 
@@ -80,7 +82,7 @@ class TestNearInfrared:
 
         visit.show(ANNA, 10)
 
-        assert not visit.assess().passed
+        assert not present(visit.assess()).passed
 
     @pytest.mark.parametrize("fails", [False, True], ids=["ended", "unplugged"])
     def test_a_camera_that_stops_is_a_failure_not_a_skip(self, fails):
@@ -90,12 +92,12 @@ class TestNearInfrared:
         assert visit.assess() is None
         visit.show(ANNA, 40)
 
-        assert visit.assess().reason is Reason.PAD_UNAVAILABLE
+        assert present(visit.assess()).reason is Reason.PAD_UNAVAILABLE
 
     def test_a_second_recording_works_as_the_second_camera(self, tmp_path):
         world = setup({}, [ANNA])
         path = tmp_path / "infrared.avi"
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 15, (640, 480))
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 15, (640, 480))
         for seq in range(30):
             writer.write(world.scene.frame(seq, (ANNA, 250.0, 120.0, 130.0)).image)
         writer.release()
@@ -103,7 +105,7 @@ class TestNearInfrared:
 
         visit.show(ANNA, 12)
 
-        assert visit.assess().passed
+        assert present(visit.assess()).passed
 
     def test_two_cameras_side_by_side_are_mapped_onto_each_other(self):
         assert SideBySide(0.5, 10, -5).onto(Box(100, 200, 300, 400)) == Box(60, 95, 160, 195)
@@ -115,7 +117,7 @@ class TestRule:
 
         visit.show(ANNA, 10)
 
-        assert visit.assess().reason is Reason.PRESENTATION_ATTACK
+        assert present(visit.assess()).reason is Reason.PRESENTATION_ATTACK
 
     @pytest.mark.parametrize(
         "sensor",
@@ -133,14 +135,14 @@ class TestRule:
 
         visit.show(ANNA, 60)
 
-        assert visit.assess().reason is Reason.PAD_UNAVAILABLE
+        assert present(visit.assess()).reason is Reason.PAD_UNAVAILABLE
 
     def test_every_sensor_must_agree(self):
         visit = door(Constant(1.0), infrared(60, shows_face=False))
 
         visit.show(ANNA, 10)
 
-        assert not visit.assess().passed
+        assert not present(visit.assess()).passed
 
     def test_a_reset_forgets_the_readings(self):
         visit = door(Constant(1.0))

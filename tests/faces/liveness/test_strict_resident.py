@@ -6,6 +6,7 @@ from edge.domain import Reason
 from edge.faces.liveness.active import STRICT_STEPS
 from edge.faces.liveness.challenge import ChallengeStep
 from tests.faces.liveness.asking import Door
+from tests.present import present
 
 
 class TestStrictResident:
@@ -17,6 +18,7 @@ class TestStrictResident:
 
         verdict = door.answer(door.anna)
 
+        assert verdict is not None
         assert verdict.passed
         assert verdict.cues["steps"] == STRICT_STEPS
 
@@ -30,7 +32,7 @@ class TestStrictResident:
 
     def test_a_pass_for_somebody_else_is_none_for_her(self):
         door = Door(strict=False)
-        assert door.answer(door.anna).passed
+        assert present(door.answer(door.anna)).passed
 
         door.visit.resident_id = "berta"
 
@@ -39,7 +41,7 @@ class TestStrictResident:
 
     def test_an_answer_given_for_somebody_else_counts_for_nothing(self):
         door = Door(strict=False, score=0.6)
-        assert door.answer(door.anna).cues["steps"] == 2
+        assert present(door.answer(door.anna)).cues["steps"] == 2
 
         door.visit.resident_id = "berta"
 
@@ -54,14 +56,14 @@ class TestStrictResident:
         door.strict.add(None)
 
         assert door.frame(door.anna) is None
-        assert door.answer(door.anna).cues["steps"] == STRICT_STEPS
+        assert present(door.answer(door.anna)).cues["steps"] == STRICT_STEPS
 
     def test_her_failed_tries_do_not_keep_the_neighbour_out(self):
         door = Door(strict=False)
         door.visit.resident_id = "berta"
-        assert door.answer(door.anna, wrongly=True).reason is Reason.CHALLENGE_FAILED
+        assert present(door.answer(door.anna, wrongly=True)).reason is Reason.CHALLENGE_FAILED
         door.check.reset(1)
 
         door.visit.resident_id, door.width = "anna", 130.0
 
-        assert door.answer(door.anna, seconds=3).passed
+        assert present(door.answer(door.anna, seconds=3)).passed

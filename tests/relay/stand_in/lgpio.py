@@ -127,7 +127,7 @@ def _follow(offset: int) -> None:
             for line in lines:
                 ticks, _, call, *rest = line.split()
                 for one in callback._active if call == "set" else ():
-                    one.set(*map(int, rest), float(ticks))
+                    one.set(int(rest[0]), int(rest[1]), float(ticks))
             time.sleep(0.01)
 
 
