@@ -14,9 +14,9 @@ from pathlib import Path
 EXTRA_OF = {
     **dict.fromkeys(("starlette", "uvicorn", "jinja2", "python_multipart", "segno", "tomlkit"), "panel"),
     **dict.fromkeys(("lgpio", "gpiod"), "pi"),
-    **dict.fromkeys(("faiss", "numkong"), "fast"),
+    **dict.fromkeys(("faiss", "matplotlib"), "eval"),
     "holidays": "holidays",
-    "matplotlib": "eval",
+    "numkong": "fast",
     "onnx": "models",
     "prometheus_client": "metrics",
     "fido2": "passkeys",
