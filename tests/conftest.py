@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from edge.aside import simulated
+from tests.fakes.deadlines import Patient
+
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 """As the command has it: OpenCV reads it when it is loaded, by whichever test comes first."""
 
@@ -41,6 +44,14 @@ settings.register_profile(
 )
 settings.load_profile("any-machine")
 """A slow or busy machine makes no test fail: what an example costs says nothing about what it shows."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patience():
+    """Have no call to the disk be late because the machine is busy; a test of deadlines has its own clock."""
+    with simulated(Patient()):
+        yield
+
 
 BY_CHANCE = "as long as a vector"
 """Nonsense of random bytes may have that length; what is told by content must not pass even then."""

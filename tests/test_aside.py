@@ -45,6 +45,7 @@ def test_who_asks_a_hanging_disk_goes_on_and_who_asks_next_does_not_wait_at_all(
     assert calls == ["made"]
 
 
+@pytest.mark.usefixtures("deadlines")
 def test_a_late_answer_can_still_be_had(gate):
     aside = Aside("disk")
     asked = aside.hand_over(lambda: gate.wait() and "late")

@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from edge.aside import TooSlow, begin_beside
 from edge.durable import write_whole
 from edge.errors import KeyUnavailable
 from edge.store.sealer import KEY_BYTES
@@ -23,6 +24,8 @@ from edge.words import Message
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from edge.aside import Asked
 
 LOG = logging.getLogger(__name__)
 
@@ -61,7 +64,7 @@ class RemoteKey:
         self._lock = threading.Lock()
         self._was_asked = False
         self._failed: tuple[float, str] | None = None
-        self._question: _Question | None = None
+        self._question: Asked[bytes] | None = None
         self._last: Sequence[bytes] = ()
 
     def keys(self) -> Sequence[bytes]:
@@ -83,13 +86,16 @@ class RemoteKey:
         now = self._uptime()
         if self._failed is not None and now - self._failed[0] < PAUSE_SECONDS:
             raise KeyUnavailable(self._failed[1])
-        self._question = self._question or _Question(self._fetch)
-        if not self._question.done.wait(WAIT_SECONDS):
-            raise KeyUnavailable(f"{self._server}: no answer yet; faces wait for it, PIN and card do not")
-        question, self._question = self._question, None
+        self._question = self._question or begin_beside("site-key", self._fetch)
         try:
-            keys = _keys_in(question.answer())
+            content = self._question.wait(WAIT_SECONDS)
+            self._question = None
+            keys = _keys_in(content)
+        except TooSlow as error:
+            unheard = f"{self._server}: no answer yet; faces wait for it, PIN and card do not"
+            raise KeyUnavailable(unheard) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
+            self._question = None
             text = f"{self._server}: no key: {error}; faces wait for it, PIN and card do not"
             self._failed = now, text
             raise KeyUnavailable(text) from error
@@ -139,30 +145,6 @@ class RemoteKey:
             return _keys_in(content) if 0 < left <= self._cache_seconds else ()
         except (OSError, ValueError, KeyError, TypeError):
             return ()
-
-
-class _Question:
-    """One question to the server, in a thread of its own; `done` is set when there is an answer."""
-
-    def __init__(self, fetch: Callable[[], bytes]) -> None:
-        self.done = threading.Event()
-        self._fetch = fetch
-        self._answer: bytes | Exception = b""
-        threading.Thread(target=self._ask, name="site-key", daemon=True).start()
-
-    def _ask(self) -> None:
-        try:
-            self._answer = self._fetch()
-        except (OSError, ValueError) as error:
-            self._answer = error
-        finally:
-            self.done.set()
-
-    def answer(self) -> bytes:
-        """Return what the server said, or raise what came in between."""
-        if isinstance(self._answer, Exception):
-            raise self._answer
-        return self._answer
 
 
 @cache

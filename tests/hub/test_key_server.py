@@ -13,6 +13,7 @@ from http.client import HTTPSConnection
 import pytest
 from click.testing import CliRunner
 
+from edge.aside import simulated
 from edge.cli import app
 from edge.domain import Resident
 from edge.errors import ConfigError, KeyUnavailable
@@ -24,9 +25,10 @@ from edge.store.remote_key import PATH, PAUSE_SECONDS, RemoteKey, remote_key
 from edge.store.residents import ResidentStore
 from edge.store.site_key import KeyFile
 from facegate_hub.key_server import KeyCabinet, KeyServer
+from tests.fakes.deadlines import Deadlines
 from tests.present import present
 from tests.store.test_residents import template
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import PATIENCE
 
 ANNA = context_of("anna", "m1")
 NAME = record_context("name", "anna")
@@ -58,27 +60,8 @@ def identity(site, door="front"):
     return bundle / "ca.crt", bundle / "door.crt", bundle / "door.key"
 
 
-class PatientKey(RemoteKey):
-    """Asks on where a door's thread may not: a busy machine answers after more than a second."""
-
-    def keys(self):
-        while True:
-            try:
-                return super().keys()
-            except KeyUnavailable as error:
-                if "no answer yet" not in str(error):
-                    raise
-
-
 def asking(site, port, door="front", **options):
-    return PatientKey(f"https://127.0.0.1:{port}", identity(site, door), **options)
-
-
-def answered(remote):
-    """Return the keys, or None while there is no answer."""
-    with suppress(KeyUnavailable):
-        return remote.keys()
-    return None
+    return RemoteKey(f"https://127.0.0.1:{port}", identity(site, door), **options)
 
 
 def source(site, port, hours=0):
@@ -113,10 +96,10 @@ def test_a_stolen_door_gets_nothing_once_it_is_revoked(site, tmp_path):
         paths = tuple(tmp_path / f"copy-{n}" for n in range(3))
         for path, original in zip(paths, identity(site), strict=True):
             path.write_bytes(original.read_bytes())
-        assert PatientKey(f"https://127.0.0.1:{port}", paths).keys()
+        assert RemoteKey(f"https://127.0.0.1:{port}", paths).keys()
         Site(site).revoke_door("front")
         with pytest.raises(KeyUnavailable):
-            PatientKey(f"https://127.0.0.1:{port}", paths).keys()
+            RemoteKey(f"https://127.0.0.1:{port}", paths).keys()
 
 
 @pytest.mark.parametrize("shown", ["nothing", "another site", "the hub"])
@@ -202,22 +185,19 @@ def test_a_door_that_opens_its_keyring_in_many_places_waits_for_a_dead_server_on
 
 
 def test_a_server_that_accepts_and_says_nothing_holds_up_no_thread_and_is_heard_in_the_end(site):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
+    is_well = threading.Event()
+    with simulated(Deadlines(is_well)), socket.create_server(("127.0.0.1", 0)) as silent:
         waiting = RemoteKey(f"https://127.0.0.1:{silent.getsockname()[1]}", identity(site))
-        with pytest.raises(KeyUnavailable, match="no answer yet"):
-            waiting.keys()
-        with pytest.raises(KeyUnavailable, match="no answer yet"):
-            waiting.keys()
+        for _ in range(2):
+            with pytest.raises(KeyUnavailable, match="no answer yet"):
+                waiting.keys()
         assert [one.name for one in threading.enumerate()].count("site-key") == 1, "asked once"
-        question = waiting._question
     with serving(site) as port:
         waiting._server = f"https://127.0.0.1:{port}"
-        assert question is not None
-        assert question.done.wait(PATIENCE)
-        with pytest.raises(KeyUnavailable):
+        with pytest.raises(KeyUnavailable, match="no key"):
             waiting.keys()
         waiting._uptime = lambda: 1e12
-        assert wait_until(lambda: answered(waiting), "the key")
+        assert waiting.keys()
 
 
 def test_a_restarted_service_needs_no_server_for_some_hours(site, tmp_path):
