@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from edge.errors import SyncError
@@ -31,4 +32,20 @@ class AuditPages:
                 records, broken = staff.audit(NEWEST)
         except SyncError as error:
             return told(ask, ask.say("menu.audit"), str(error), status=403)
-        return ask.page("audit.html", records=records[::-1], broken=broken)
+        rows = [(one, _told(one.about)) for one in records[::-1]]
+        return ask.page("audit.html", records=rows, broken=broken)
+
+
+def _told(about: str) -> str:
+    """Return what a record says of itself, without its brackets."""
+    try:
+        fields = json.loads(about)
+        return ", ".join(
+            f"{name}: {_plain(value)}" for name, value in fields.items() if value not in (None, {}, [])
+        )
+    except (ValueError, AttributeError):
+        return about
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -52,6 +52,8 @@ class RulesPages:
         person, levels = ask.form.get("person", "").strip()[:128], ask.form.get("levels", "")[:400]
         days = ask.form.get("days", "")
         days_back = min(int(days), MOST_DAYS) if days.isdecimal() and len(days) < 4 else DAYS
+        if not text.strip():  # no rules are rules, too: everybody of level resident, always
+            return self._page(ask, text, person, levels, status=422, is_empty=True)
         try:
             book = parse_rules(text, ask.say("rules.yours"), ask.office.terms.zone.key)
         except ConfigError as error:
@@ -67,7 +69,7 @@ class RulesPages:
         self, ask: PageAsk, rules: str, person: str, levels: str, *, status: int = 200, **told: object
     ) -> Response:
         result = told.pop("result", None)
-        blank = {"wrong": "", "days": DAYS, "is_cut": False}
+        blank = {"wrong": "", "is_empty": False, "days": DAYS, "is_cut": False}
         return ask.page(
             "rules.html",
             status,
