@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edge.domain import Flaw, Reason, Verdict
+from edge.faces.liveness.fusion import NEAR_MISS
 from edge.faces.liveness.gate import SURE_FACE_PX
 from edge.faces.looking import Looker
 from edge.faces.motion import Motion, MotionGate
@@ -323,7 +324,10 @@ class Pipeline:
         visit.rest_after_attack(frame.time)
         who = look.mean.resident_id
         if who is not None and self._visits.presence.is_here(who, frame.time):
-            self._visits.presence.see(who, frame.time)
+            if liveness.score is not None and liveness.score < NEAR_MISS:
+                visit.let_in = None  # a picture held up after they went keeps nobody here
+            else:
+                self._visits.presence.see(who, frame.time)
             if self._visits.presence.is_proven(who, frame.time):
                 return []
         visit.let_in = None

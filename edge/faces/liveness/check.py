@@ -205,11 +205,9 @@ class PassiveCheck:
         latest = window.latest()
         if latest is None or not all(fuse(one.scores).is_live for one in latest):
             return None
-        is_enough = not self._asks_more
-        if fused.is_doubtful and self._failures.was_refused(resident_id, window.last_seen):
-            if not window.is_still_narrow():
-                return None
-            is_enough = False
+        if fused.is_doubtful and not window.is_still_narrow():
+            return None
+        is_enough = not fused.is_doubtful and not self._asks_more
         return self._passed(window, resident_id, fused.score, cues, is_enough=is_enough)
 
     @property

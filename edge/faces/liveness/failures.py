@@ -152,11 +152,6 @@ class Failures:
         tally = self._tallies.get(resident_id)
         return None if tally is None or tally.tries >= MOST_BESIDE else tally.track_id
 
-    def was_refused(self, resident_id: str | None, time: float) -> bool:
-        """Return whether this resident's face was refused on the visit that goes on at `time`."""
-        tally = self._tallies.get(resident_id)
-        return tally is not None and self._goes_on(tally, time)
-
     def _goes_on(self, tally: _Tally, time: float) -> bool:
         return 0 <= time - tally.last <= self.same_visit_seconds
 

@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
 
 SURE_FACE_PX = 120.0
-"""A smaller face gets no narrow verdict, neither way: it has to come nearer. A refusal is early: somebody who
-comes nearer is judged anew, and told nothing yet (one of seven people, drawn before a corridor, scores 0.3 at
-60 to 90 px, 0.67 at 110 and 0.96 at 190). A narrow pass (under `fusion.DOUBT`) is none: a phone replay whose
-border was hidden reached 0.54 at 60 to 115 px and 0.47 at 130 and more."""
+"""Whoever was not clearly judged on a smaller face has to come nearer. A refusal is early: somebody who comes
+nearer is judged anew, and told nothing yet (one of seven people, drawn before a corridor, scores 0.3 at 60 to
+90 px, 0.67 at 110 and 0.96 at 190). After a narrow pass (under `fusion.DOUBT`) no PIN is asked for yet."""
 
 
 class Hindrance(StrEnum):

@@ -114,7 +114,7 @@ class LivenessWindow:
     face_px: float = 0.0
     """How wide the face is in the newest frame."""
     narrow_since: float | None = None
-    """When somebody refused before first passed narrowly."""
+    """Since when the mean has been over the line, but not clearly."""
     faults: int = 0
     advised_at: float | None = None
     """When it was said that nothing can be judged."""
@@ -137,6 +137,7 @@ class LivenessWindow:
     def restart(self) -> None:
         """Forget the samples: what comes next may be something else. A refusal stays."""
         self.samples.clear()
+        self.narrow_since = None
         self.waiting = None
 
     def drop_before(self, index: int) -> None:
@@ -199,7 +200,7 @@ class LivenessWindow:
         return self.hindrances.most_common(1)[0][0]
 
     def is_still_narrow(self) -> bool:
-        """Note a pass that is too narrow; say whether that is so for a whole window by now."""
+        """Note a narrow pass; say whether a whole window has come to no more by now."""
         if self.narrow_since is None:
             self.narrow_since = self.last_seen
         return self.last_seen - self.narrow_since >= WINDOW_SECONDS

@@ -62,12 +62,13 @@ class TestWhoIsAsked:
         assert (verdict.passed, verdict.reason) == (False, Reason.PRESENTATION_ATTACK)
         assert door.names["thanks"] == 1
 
-    def test_without_a_screen_nobody_is_asked_and_the_networks_decide(self):
-        for score, passes in ((0.6, True), (0.45, False)):
+    def test_without_a_screen_nobody_is_asked_and_a_narrow_pass_wants_the_pin(self):
+        wanted = ((0.75, None), (0.6, Reason.SECOND_FACTOR_REQUIRED), (0.45, Reason.PRESENTATION_ATTACK))
+        for score, reason in wanted:
             door = Door(strict=False, score=score)
             door.screen = False
 
-            assert present(door.answer(door.anna)).passed is passes
+            assert present(door.answer(door.anna)).reason is reason
             assert door.shown == []
 
     def test_who_must_answer_is_refused_with_a_reason_where_there_is_no_screen(self):

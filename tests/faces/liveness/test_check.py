@@ -32,7 +32,7 @@ class TestVerdict:
         }
 
     def test_a_less_clear_one_needs_a_little_longer(self):
-        world = scene({0: 0.7})
+        world = scene({0: 0.75})
 
         world.visit.show(ANNA, ENOUGH - 1)
         assert world.visit.assess() is None
@@ -44,7 +44,7 @@ class TestVerdict:
         ("fps", "seconds"), [(3, 1.0), (4, 0.75), (5, 0.6), (8, 0.5), (12, 0.5), (15, 0.54), (30, 0.54)]
     )
     def test_time_counts_and_not_the_number_of_frames(self, fps, seconds):
-        world = scene({0: 0.7})
+        world = scene({0: 0.75})
         world.scene.fps = world.visit.fps = fps
 
         while world.visit.assess() is None:
