@@ -3,6 +3,8 @@
 from contextlib import closing
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edge.domain import RosterChange, RosterState
 from edge.enrol.ways_in import WaysIn
@@ -99,3 +101,37 @@ def test_a_door_that_had_no_cards_when_it_heard_keeps_the_first_one_that_is_give
     door.hear("anna", 2, ways_ended=9, access_levels=["pool"])
     door.roster.look_again()
     assert door.held() == ["anna", "anna"]
+
+
+ACTS = st.lists(st.sampled_from(["give", "order", "hear", "restart", "levels", "other"]), max_size=25)
+
+
+@given(ACTS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_only_what_was_given_before_an_order_was_heard_ever_goes(tmp_path_factory, acts):
+    """In whatever order cards are given, orders are made and heard, and the door is started anew."""
+    door, rev, ordered = Door(tmp_path_factory.mktemp("door")), 2, 0
+    with closing(door.store):
+        door.hear("anna", 1)
+        door.hear("otto", 2)
+        door.give("otto", "w26:17:2")
+        heard, has = 0, False
+        for number, act in enumerate(acts, 1):
+            if act == "give":
+                door.give("anna", f"w26:18:{number}")
+                has = True
+            elif act == "order":
+                ordered = number
+            elif act in {"hear", "levels"}:
+                rev += 1
+                fields = {"ways_ended": ordered} if ordered else {}
+                door.hear("anna", rev, **fields, access_levels=[f"level-{number}"])
+                has, heard = has and ordered <= heard, max(heard, ordered)
+            elif act == "restart":
+                door.roster.look_again()
+            else:
+                rev += 1
+                door.hear("otto", rev, access_levels=[f"level-{number}"])
+            held = set(door.held())
+            assert ("anna" in held) is has, (acts, number)
+            assert "otto" in held
