@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from edge.domain import Authorisation, Decision, EventDraft, Reason, Verdict
+from edge.entry_facts import EntryFacts
 from edge.errors import FrameRefused, JournalUnavailable, LockError
 from edge.events import Kind
 
@@ -163,8 +164,7 @@ class DoorController:
 
 def _draft(decision: Decision, rights: Authorisation | None) -> EventDraft:
     """Return the journal entry of a decision: every number that made it, no image, no embedding."""
-    data: dict[str, Any] = {
-        "method": "face",
+    more: dict[str, Any] = {
         "track": decision.track_id,
         "frame": decision.frame_seq,
         "faces_in_view": decision.faces_in_view,
@@ -177,14 +177,14 @@ def _draft(decision: Decision, rights: Authorisation | None) -> EventDraft:
         **decision.detail,
     }
     if decision.runner_up_id is not None:
-        data["runner_up"] = decision.runner_up_id
+        more["runner_up"] = decision.runner_up_id
     if decision.quality is not None:
-        data["quality"] = _quality(decision)
+        more["quality"] = _quality(decision)
     if decision.liveness is not None:
-        data["liveness"] = {"score": decision.liveness.score, **decision.liveness.cues}
+        more["liveness"] = {"score": decision.liveness.score, **decision.liveness.cues}
     if rights is not None:
-        data |= rights.rule.recorded("rule")
-        data["unlock_seconds"] = rights.unlock_seconds
+        more |= rights.rule.recorded("rule")
+    facts = EntryFacts("face", None if rights is None else rights.unlock_seconds, more=more)
     granted = decision.verdict is Verdict.GRANT
     return EventDraft(
         Kind.ACCESS_GRANTED if granted else Kind.ACCESS_DENIED,
@@ -192,7 +192,7 @@ def _draft(decision: Decision, rights: Authorisation | None) -> EventDraft:
         decision.time,
         resident_id=decision.resident_id,
         reason=str(decision.reason),
-        data=data,
+        data=facts.stored(),
     )
 
 

@@ -13,6 +13,7 @@ from edge.cli.data_dir import data_option
 from edge.cli.events import parse_since
 from edge.cli.past import all_events
 from edge.config.load import read_text
+from edge.entry_facts import EntryFacts
 from edge.errors import ConfigError, StoreError
 from edge.policy.modes import Mode
 from edge.policy.rules_toml import parse_rules
@@ -130,7 +131,7 @@ def line_of(change: DecisionChange) -> str:
     """Return one event and how it would have gone."""
     event, answer = change.event, change.answer
     then = f"{event.at:%Y-%m-%d %H:%M:%S} UTC  #{event.seq}  {event.door_id}  {event.resident_id}"
-    return f"{then}  {event.data['method']}  {event.reason} -> {answer.reason} ({answer.rule})"
+    return f"{then}  {EntryFacts.read(event.data).method}  {event.reason} -> {answer.reason} ({answer.rule})"
 
 
 def summary_of(result: Simulation) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.domain import Reason
+from edge.entry_facts import EntryFacts
 from edge.events import Kind
 
 if TYPE_CHECKING:
@@ -64,11 +65,11 @@ def troubles(events: Iterable[DoorEvent]) -> list[Trouble]:
 
 
 def _is_face_failure(event: DoorEvent) -> bool:
-    by_face = event.data.get("method", "face") == "face"
+    by_face = EntryFacts.read(event.data).is_by_face
     return event.kind == Kind.ACCESS_DENIED and by_face and event.reason in FACE_FAILURES
 
 
 def _follows(event: DoorEvent, refused_at: datetime | None) -> bool:
-    if refused_at is None or event.data.get("method") not in OTHER_WAYS:
+    if refused_at is None or EntryFacts.read(event.data).method not in OTHER_WAYS:
         return False
     return 0 <= (event.at - refused_at).total_seconds() <= SOON_SECONDS

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Reason
+from edge.entry_facts import EntryFacts
 from edge.errors import PanelRefused
 from edge.events import EventGroup, Kind
 from edge.panel.telling import seen_events
@@ -104,7 +105,7 @@ def _noticed(ask: Ask) -> dict[str, int]:
 
 
 def _is_entry(event: DoorEvent) -> bool:
-    return event.kind == Kind.ACCESS_GRANTED and event.data.get("method", "face") == "face"
+    return event.kind == Kind.ACCESS_GRANTED and EntryFacts.read(event.data).is_by_face
 
 
 def _is_picture(event: DoorEvent) -> bool:

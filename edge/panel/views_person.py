@@ -16,6 +16,7 @@ from edge.enrol.few_shots import advice
 from edge.enrol.leaving import LeavingDesk
 from edge.enrol.renumbering import RenumberingDesk, check_renumbering
 from edge.enrol.withdrawal import WithdrawalDesk
+from edge.entry_facts import EntryFacts
 from edge.errors import PanelRefused, StoreError
 from edge.events import Kind
 from edge.identity import person_name, resident_id, tidied
@@ -123,8 +124,8 @@ def unknown_cards(ask: Ask) -> list[dict[str, str]]:
     for event in islice(seen_events(ask, None), MOST_LOOKED):
         if event.at < since:
             break
-        card = event.data.get("card")
-        if event.kind == Kind.ACCESS_DENIED and isinstance(card, str) and card not in known:
+        card = EntryFacts.read(event.data).card
+        if event.kind == Kind.ACCESS_DENIED and card is not None and card not in known:
             seen.setdefault(card, ask.local(event.at, "%H:%M:%S"))
     return [{"card": card, "time": time} for card, time in seen.items()]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, EventDraft, Reason
+from edge.entry_facts import EntryFacts
 from edge.events import Kind
 from edge.policy.entries import Entry
 from edge.policy.methods import Method
@@ -230,13 +231,9 @@ class CredentialDesk:
         self, rights: Authorisation, method: Method, resident_id: str | None, **more: str
     ) -> CredentialAnswer:
         kind = Kind.ACCESS_GRANTED if rights.allowed else Kind.ACCESS_DENIED
-        data = {
-            "method": str(method),
-            **rights.rule.recorded("rule"),
-            "unlock_seconds": rights.unlock_seconds,
-            **more,
-        }
-        return CredentialAnswer(rights, self._draft(kind, resident_id, str(rights.reason), data))
+        told = {**rights.rule.recorded("rule"), **more}
+        facts = EntryFacts(str(method), rights.unlock_seconds, more=told)
+        return CredentialAnswer(rights, self._draft(kind, resident_id, str(rights.reason), facts.stored()))
 
     def _draft(
         self, kind: Kind, resident_id: str | None, reason: str | None, data: dict[str, Any]

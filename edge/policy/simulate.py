@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.domain import Authorisation, Reason
+from edge.entry_facts import EntryFacts
 from edge.events import Kind
 from edge.policy.access import AccessRules
 from edge.policy.methods import Method
@@ -119,10 +120,10 @@ def simulate(
 
 def _is_by_rules(event: DoorEvent) -> bool:
     # A visitor pass brings its own rules with it.
-    own = event.data.get("method") in set(Method) - {Method.PASS}
+    own = EntryFacts.read(event.data).method in set(Method) - {Method.PASS}
     return own and event.resident_id is not None and event.reason in BY_RULES
 
 
 def _ask(event: DoorEvent, rules: AccessRules) -> Authorisation:
     assert event.resident_id is not None  # noqa: S101 - the caller has looked
-    return rules.authorise(event.resident_id, event.at, event.data["method"])
+    return rules.authorise(event.resident_id, event.at, str(EntryFacts.read(event.data).method))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.camera.check import PictureHealth
 from edge.camera.source import CameraSpec, camera_opener
+from edge.entry_facts import EntryFacts
 from edge.events import Kind
 from edge.faces.quality import QualityLimits, Zone
 from edge.matcher.choice import AUTO, choose
@@ -118,7 +119,7 @@ def gate_listener(pipeline: Any) -> Callable[[EventDraft], None]:
         if draft.kind is Kind.DOOR_CLOSED:
             pipeline.note_closed(draft.mono)
         elif draft.kind is Kind.ACCESS_GRANTED:
-            pipeline.note_unlocked(draft.mono, float(draft.data.get("unlock_seconds", 0.0)))
+            pipeline.note_unlocked(draft.mono, EntryFacts.read(draft.data).unlock_seconds or 0.0)
 
     return heard
 

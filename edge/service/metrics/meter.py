@@ -13,6 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Flaw
+from edge.entry_facts import EntryFacts
 from edge.events import Kind, facts_of
 from edge.extras import way_to_install
 
@@ -93,9 +94,10 @@ class Meter:
 
     def _decided(self, draft: EventDraft) -> None:
         outcome = draft.kind.partition(".")[2]
-        self.decisions[str(draft.data.get("method", "other")), outcome, str(draft.reason)] += 1
-        seen = draft.data.get("first_seen")
-        if isinstance(seen, int | float) and draft.reason not in PASSING_BY:
+        facts = EntryFacts.read(draft.data)
+        self.decisions[facts.method or "other", outcome, str(draft.reason)] += 1
+        seen = facts.first_seen
+        if seen is not None and draft.reason not in PASSING_BY:
             self.decision_seconds[outcome].observe(max(0.0, draft.mono - seen))
 
 

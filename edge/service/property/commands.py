@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, EventDraft, Reason
+from edge.entry_facts import EntryFacts
 from edge.events import Kind
 from edge.policy.modes import Mode, ModeState
 from edge.relay.door import DoorStatus, LockStatus
@@ -188,9 +189,12 @@ class RemoteCommands:
             self._waiting.remove(waiting)
         waiting.reply(outcome)
 
-    def _draft(self, command: Command, kind: Kind, reason: Reason, **more: float) -> EventDraft:
-        data = {"method": "remote", "by": command.by, "command": command.id, "rule": "remote", **more}
-        return EventDraft.now(self._clock, kind, data, reason=str(reason))
+    def _draft(
+        self, command: Command, kind: Kind, reason: Reason, unlock_seconds: float | None = None
+    ) -> EventDraft:
+        told = {"by": command.by, "command": command.id, "rule": "remote"}
+        facts = EntryFacts("remote", unlock_seconds, more=told)
+        return EventDraft.now(self._clock, kind, facts.stored(), reason=str(reason))
 
 
 NEVER_OPENED = CommandOutcome("done", "unlocked, never opened", {"opened": False})
