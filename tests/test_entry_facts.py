@@ -38,7 +38,7 @@ OLDER: dict[str, dict[str, Any]] = {
         "unlock_seconds": 0.0,
         "card": "w26:1:2",
     },
-    "counted while the disk was full": {"folded": 9, "first": "2026-03-01T08:00:00+00:00", "method": "face"},
+    "counted while the disk was full": {"folded": 9, "first": "2026-03-01T08:00:00Z", "method": "face"},
     "of a later version": {"method": "palm", "unlock_seconds": 5.0, "vein": [1, 2], "first_seen": 10.5},
 }
 

@@ -11,6 +11,7 @@ from edge.camera.opencv import OpenCvCamera
 from edge.errors import CameraLost
 from edge.runtime.clock import ManualClock
 from edge.words import message
+from tests.present import present
 
 FFMPEG = shutil.which("ffmpeg")
 pytestmark = pytest.mark.skipif(FFMPEG is None, reason="no ffmpeg to make recordings with")
@@ -59,7 +60,20 @@ def read(path):
 def decoded(path, shape):
     """Return the pictures as FFmpeg itself decodes them."""
     scale = f"setfield=prog,scale={shape[1]}:{shape[0]}"
-    words = [FFMPEG, "-v", "error", "-i", str(path), "-vf", scale, "-pix_fmt", "bgr24", "-f", "rawvideo", "-"]
+    words = [
+        present(FFMPEG),
+        "-v",
+        "error",
+        "-i",
+        str(path),
+        "-vf",
+        scale,
+        "-pix_fmt",
+        "bgr24",
+        "-f",
+        "rawvideo",
+        "-",
+    ]
     raw = subprocess.run(words, capture_output=True, check=True).stdout
     return np.frombuffer(raw, np.uint8).reshape(-1, *shape)
 

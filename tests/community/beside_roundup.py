@@ -37,6 +37,7 @@ from tests.community.compound import new_compound
 from tests.community.crowd import children, cost_of
 from tests.community.served import client, side
 from tests.loopback import free_port
+from tests.present import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,10 @@ def ours(folder: Path, stack: ExitStack) -> Contender:
     stack.callback(page.stop)
     browser = stack.enter_context(client(page.url, COOKIE, token))
     return Contender(
-        "ours", browser, f"/tickets/{number}", lambda: [page.process.pid, *children(page.process.pid)]
+        "ours",
+        browser,
+        f"/tickets/{number}",
+        lambda: [present(page.process).pid, *children(present(page.process).pid)],
     )
 
 

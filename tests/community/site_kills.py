@@ -23,7 +23,7 @@ from collections import Counter
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2 as httpx
 import sqlalchemy as sa
@@ -47,10 +47,13 @@ from facegate_hub.visitors import PASS_KEY_FILE
 from tests.community.compound import new_compound
 from tests.community.served import client, csrf, side
 from tests.loopback import free_port
+from tests.present import present
 from tests.sync.broker import Broker, Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import paho.mqtt.client as mqtt
 
 
 DOORS = ("front", "back")
@@ -69,7 +72,7 @@ class HubProcess:
     """`facegate hub run` of a site, with the signer it starts."""
 
     site: Path
-    process: subprocess.Popen | None = None
+    process: subprocess.Popen[bytes] | None = None
 
     name = "hub"
 
@@ -79,10 +82,12 @@ class HubProcess:
             self.process = subprocess.Popen([*words, "run"], stdout=log, stderr=log)
 
     def kill(self) -> None:
+        assert self.process is not None
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> None:
+        assert self.process is not None
         self.process.terminate()
         self.process.wait()
 
@@ -167,7 +172,7 @@ class Town:
         shown = _page(dora, f"/people/{person}")
         given = {"csrf": csrf(shown), "person": person, "flat": "5-101"}
         slip = dora.post("/invite", data=given)
-        code = re.search(r'class="code">([^<]+)<', slip.text)[1]
+        code = present(re.search(r'class="code">([^<]+)<', slip.text))[1]
         phone = client(self.page.url, "other", "0")
         entered = phone.post("/enter", data={"csrf": csrf(_page(phone, "/enter")), "code": code})
         _redirected(phone.post("/enter/accept", data={"csrf": csrf(entered.text), "code": code}))
@@ -181,7 +186,7 @@ def trial(folder: Path, kills: int, rng: random.Random) -> list[str]:
     with ExitStack() as stack:
         stack.enter_context(Broker.of_site(folder, port))
         habits = town.habits()
-        sides = [town.page, town.console, town.hub]
+        sides: list[Any] = [town.page, town.console, town.hub]
         for one in sides:
             one.start()
             stack.callback(one.stop)
@@ -260,7 +265,7 @@ def _notices(town: Town, port: int) -> list[str]:
         tls = Tls(bundle / "ca.crt", bundle / "door.crt", bundle / "door.key")
         topic = f"facegate/v1/{door}/notice"
 
-        def known(connecting: object, tls: Tls = tls) -> None:
+        def known(connecting: mqtt.Client, tls: Tls = tls) -> None:
             connecting.tls_set(str(tls.ca_file), str(tls.cert_file), str(tls.key_file))
 
         with Listener(port, topic, client_id=door, prepare=known) as listener:

@@ -164,7 +164,7 @@ def wishes():
 def places(engine, wanted, pages):
     """Return where pages begin: the first, some that are reached by paging, some far back in time."""
     rng = random.Random(1)
-    found = [None]
+    found: list[tuple[str, str, str, int] | None] = [None]
     far = [BEGAN + timedelta(seconds=rng.random() * DAYS * 86_400) for _ in range(pages)]
     found += [(f"{one:%Y-%m-%dT%H:%M:%S.%f}Z", "door-999", "", 0) for one in sorted(far)]
     found.append((f"{BEGAN + timedelta(minutes=5):%Y-%m-%dT%H:%M:%S.%f}Z", "door-999", "", 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -117,7 +117,7 @@ def test_thousands_of_equal_rows_are_ranked_by_name_and_every_one_is_looked_at(s
 @pytest.mark.parametrize("probe", [None, 7, "face", b"\0" * 64, [1.0] + [0.0] * 15, memoryview(b"12")])
 def test_what_is_no_array_is_refused(probe: Any) -> None:
     matcher = matcher_of({"r": noise(RNG, 2, DIM)}, "compiled")
-    for ask in (matcher.identify, lambda probe: matcher.identify_batch([probe])):
+    for ask in (matcher.identify, lambda probe: matcher.identify_batch(cast("np.ndarray", [probe]))):
         with pytest.raises((ProbeRefused, AttributeError)):
             ask(probe)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import cv2
@@ -93,6 +94,11 @@ def walks_up(panel, embedding):
     }
     match = panel.gallery.identify(embedding)
     return weigh(match, match, panel.gallery.operating_point())[0]
+
+
+def shows(browser, state: str) -> bool:
+    """Return whether the display is in this state."""
+    return browser.execute_script("return document.body.dataset.state") == state
 
 
 def test_first_start_enrol_grant_withdraw_refuse(person):
@@ -292,7 +298,7 @@ def test_every_page_fits_and_axe_finds_nothing(person, size, language, scheme):
     person.panel.desk.residents.put(Resident("flat-1203", "安娜 <b>Anna</b>"), [])
     person.panel.desk.ways.give_card("w26:17:4711", "flat-1203")
     draft = EventDraft(
-        "access.denied", person.panel.clock.now(), 1.0, None, "UNKNOWN_CREDENTIAL", {"method": "card"}
+        Kind.ACCESS_DENIED, person.panel.clock.now(), 1.0, None, "UNKNOWN_CREDENTIAL", {"method": "card"}
     )
     person.panel.desk.log.record(draft)
     for path in PATHS:
@@ -328,7 +334,8 @@ def test_axe_finds_nothing_while_enrolling_and_withdrawing(person):
 
 
 def test_new_hours_are_tried_and_come_into_force_by_the_form(person):
-    source, faults = axe_source(), {}
+    source = axe_source()
+    faults: dict[str, Any] = {}
     person.claim()
     for size in (DESKTOP, PHONE):
         resize(person.browser, size)
@@ -359,7 +366,7 @@ def test_times_are_as_people_say_them_and_exact_when_pressed(person, language, t
     person.claim()
     now = person.panel.clock.now()
     for minutes in (3, 3000):
-        draft = EventDraft("door.forced", now - timedelta(minutes=minutes), 1.0)
+        draft = EventDraft(Kind.DOOR_FORCED, now - timedelta(minutes=minutes), 1.0)
         person.panel.desk.log.record(draft)
     for path in (f"/language/{language}?back=/events", "/"):
         person.go(path)
@@ -416,8 +423,8 @@ KIOSK, PORTRAIT = (800, 480), (600, 1024)
 
 
 def test_the_display_changes_by_itself_and_axe_finds_nothing_on_it(person):
-    faults: dict[str, Any]
-    source, faults = axe_source(), {}
+    source = axe_source()
+    faults: dict[str, Any] = {}
     gate = person.panel.desk.screen
     person.panel.desk.keys.ring = gate.rung
     person.panel.desk.words.put_notice("en", "Lift out of order until Friday")
@@ -495,7 +502,8 @@ def finger(browser):
 def test_the_pin_pad_is_used_without_looking(person):
     typed = []
     person.panel.desk.keys.type_pin = lambda *pair: typed.append(pair)
-    source, faults, browser = axe_source(), {}, person.browser
+    source, browser = axe_source(), person.browser
+    faults: dict[str, Any] = {}
     resize(browser, PORTRAIT)
     person.go("/screen?keys=spoken&sound=on")
     browser.execute_script("window.heard = []; speechSynthesis.speak = (words) => heard.push(words.text)")
@@ -543,7 +551,7 @@ def test_the_display_tells_by_colour_ring_sign_and_sound(person):
         "pin_wanted": lambda: gate.decided(False, Reason.SECOND_FACTOR_REQUIRED),
     }.items():
         tell()
-        wait_until(lambda name=name: browser.execute_script("return document.body.dataset.state") == name)
+        wait_until(partial(shows, browser, name))
         person.picture(f"display-800-{name}-signs")
         seen[name] = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
         shown = browser.execute_script(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -28,6 +29,14 @@ WORDS = {
 }
 
 
+class Importer(Person):
+    """Somebody at the panel, and what lies behind it."""
+
+    def __init__(self, browser, url, panel):
+        super().__init__(browser, url)
+        self.panel = panel
+
+
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     with chromium(tmp_path_factory.mktemp("chromium")) as window:
@@ -38,14 +47,13 @@ def browser(tmp_path_factory):
 def person(browser, tmp_path):
     with ExitStack() as stack:
         panel = open_panel(tmp_path, stack)
+        assert panel.desk.accounts.first_code is not None
         panel.desk.accounts.claim(panel.desk.accounts.first_code, "ines", PASSWORD)
         panel.desk.accounts.put("sam", Role.STAFF, PASSWORD)
         url = stack.enter_context(served(panel.app, tmp_path))
         browser.get(f"{url}/static/panel.css")
         browser.delete_all_cookies()
-        one = Person(browser, url)
-        one.panel = panel
-        yield one
+        yield Importer(browser, url, panel)
         browser.get("about:blank")
 
 
@@ -62,7 +70,8 @@ def a_list(kind, path):
 def test_five_thousand_people_with_three_bad_rows(person, tmp_path, kind, size, language):
     log_in, look, store, stored = WORDS[language]
     path, first = a_list(kind, tmp_path / f"people.{kind}")
-    source, faults = axe_source(), {}
+    source = axe_source()
+    faults: dict[str, Any] = {}
     resize(person.browser, size)
     person.go(f"/language/{language}?back=/login")
     person.fill(name="sam", password=PASSWORD)

@@ -7,17 +7,19 @@ from datetime import timedelta
 
 import pytest
 
-from edge.domain import Consent, EventDraft, Resident, Template
+from edge.domain import Consent, DoorEvent, EventDraft, Resident, Template
 from edge.enrol.renumbering import NOTE_FILE, RenumberingDesk
 from edge.enrol.ways_in import PassWish
 from edge.errors import JournalUnavailable, KeyUnavailable, StoreError
+from edge.events import Kind
+from edge.identity import ResidentId
 from edge.policy.passes import PassKind
 from edge.store.roster import SOURCE
 from edge.web.accounts import Role
 from tests.fakes.scene import axis
 from tests.panel.office import open_panel
 
-OLD, NEW = "3-1203-1", "5-0801-1"
+OLD, NEW = "3-1203-1", ResidentId("5-0801-1")
 
 
 def enrolled(panel):
@@ -64,7 +66,7 @@ def given_the_new_number(panel, pin):
 def test_everything_goes_along_and_the_history_is_one(panel):
     person, pin = enrolled(panel)
     granted = {"method": "card"}
-    panel.desk.log.record(EventDraft("access.granted", panel.clock.now(), 1.0, OLD, "granted", granted))
+    panel.desk.log.record(EventDraft(Kind.ACCESS_GRANTED, panel.clock.now(), 1.0, OLD, "granted", granted))
     sam = panel.logged_in("sam", Role.STAFF)
     before = panel.desk.residents.version()
     sam.get(f"/residents/{OLD}")
@@ -88,7 +90,7 @@ def test_who_gets_the_old_number_later_has_nothing_of_the_history(panel):
     sam.post(f"/residents/{OLD}/number", new_id=NEW)
     sam.post("/people/new", resident_id=OLD, name="王芳", levels="resident")
     panel.desk.log.record(
-        EventDraft("access.granted", panel.clock.now(), 1.0, OLD, "granted", {"method": "pin"})
+        EventDraft(Kind.ACCESS_GRANTED, panel.clock.now(), 1.0, OLD, "granted", {"method": "pin"})
     )
     history = sam.get(f"/residents/{NEW}").text.partition('id="h-history"')[2]
     assert history.count("<li") == 1, "the change of the number; the other's entry is not this person's"
@@ -183,7 +185,10 @@ def test_what_cannot_be_written_down_is_not_done(panel):
     desk = panel.desk
 
     class Full:
-        def commit(self, draft):
+        def record(self, draft: EventDraft) -> DoorEvent | None:
+            return None
+
+        def commit(self, draft: EventDraft) -> DoorEvent | None:
             raise JournalUnavailable("the disk is full")
 
     with pytest.raises(JournalUnavailable):

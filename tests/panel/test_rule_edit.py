@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -60,7 +61,7 @@ def test_one_hour_changes_one_line_and_keeps_its_comment():
 
 def test_what_is_as_it_was_changes_no_letter():
     book = parse_rules(EXAMPLE)
-    same = [
+    same: list[Any] = [
         *(ScheduleEdit(one.name, one.days) for one in book.schedules.values()),
         LevelEdit("cleaner", "cleaning", ("north-gate",), ("card", "pin")),
         DaysEdit("", "", book.calendar.special),

@@ -7,9 +7,11 @@ import re
 import pytest
 
 from edge.domain import EventDraft, Resident
+from edge.events import Kind
 from edge.policy.rules_toml import parse_rules
 from edge.web.accounts import Role
 from tests.panel.office import open_panel
+from tests.present import present
 
 RULES = """# the compound's own rules
 time_zone = "UTC"
@@ -37,7 +39,9 @@ def door(tmp_path, stack):
 def into_force(browser, page):
     """Press the button under what was tried."""
     fields = dict(re.findall(r'name="(tried|base)" value="(\w+)"', page.text))
-    text = re.search(r'<textarea name="text" hidden[^>]*>\n(.*?)</textarea>', page.text, re.DOTALL)[1]
+    text = present(re.search(r'<textarea name="text" hidden[^>]*>\n(.*?)</textarea>', page.text, re.DOTALL))[
+        1
+    ]
     plain = text.replace("&#34;", '"').replace("&#39;", "'").replace("&gt;", ">").replace("&amp;", "&")
     return browser.post("/rules/put", text=plain, **fields)
 
@@ -49,7 +53,7 @@ def week(text, **other):
 def test_hours_are_tried_on_the_past_and_then_change_one_line(door):
     door.desk.residents.put_people([Resident("c", "Cleo", ("cleaner",))])
     at = door.clock.now().replace(hour=9, minute=30)
-    door.desk.log.record(EventDraft("access.granted", at, 1.0, "c", "granted", {"method": "card"}))
+    door.desk.log.record(EventDraft(Kind.ACCESS_GRANTED, at, 1.0, "c", "granted", {"method": "card"}))
     ines = door.logged_in()
     assert 'value="08:00-18:00"' in ines.get("/rules/schedule?name=work").text
 
@@ -120,11 +124,15 @@ def test_a_level_is_made_changed_and_removed(door):
     )
     into_force(ines, page)
     level = parse_rules(door.desk.rule_file.path.read_text()).levels["courier"]
-    assert (level.doors, level.methods, level.is_first_person) == ({"gate", "garage"}, {"pass"}, True)
+    assert (level.doors, level.methods, level.is_first_person) == (
+        frozenset({"gate", "garage"}),
+        frozenset({"pass"}),
+        True,
+    )
     page = ines.post("/rules/level?name=courier", schedule="always", every_door="yes", passes_lockdown="yes")
     into_force(ines, page)
     level = parse_rules(door.desk.rule_file.path.read_text()).levels["courier"]
-    assert (level.doors, level.methods, level.passes_lockdown) == ({"*"}, {"*"}, True)
+    assert (level.doors, level.methods, level.passes_lockdown) == (frozenset({"*"}), frozenset({"*"}), True)
     into_force(ines, ines.post("/rules/level?name=courier", do="remove"))
     assert door.desk.rule_file.path.read_text().rstrip() == RULES.rstrip()
 
