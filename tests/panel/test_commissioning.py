@@ -18,9 +18,8 @@ FAILED = CommissioningProof(False, "2026-11-29T12:05:00+00:00", "ines")
 
 
 def section(driver: str) -> LockSection:
-    return LockSection.model_validate(
-        {"driver": driver, "pin": 17} if driver == "gpio" else {"driver": driver}
-    )
+    wired = {"pin": 17, "active_high": True, "lock_wiring": "fail-secure"} if driver == "gpio" else {}
+    return LockSection.model_validate({"driver": driver, **wired})
 
 
 def test_only_a_door_with_a_lock_that_never_ran_waits_to_be_proved(tmp_path):
