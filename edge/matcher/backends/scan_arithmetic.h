@@ -27,6 +27,15 @@ static void scores_plain(const int8_t *rows, ptrdiff_t count, ptrdiff_t dim, con
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+/* Four rows read side by side look like no order to the processor, which then does not fetch ahead by itself: three
+ * times slower from memory at 512 numbers. Fetching what is no memory any more does nothing. */
+static inline void fetch_ahead(const int8_t *rows, ptrdiff_t at)
+{
+    uintptr_t ahead = (uintptr_t)rows + (uintptr_t)at + 2048;
+    __builtin_prefetch((const void *)ahead);
+    __builtin_prefetch((const void *)(ahead + 64));
+}
+
 /* |probe| * (row with the probe's signs): unsigned times signed, two products of at most 127 * 127 fit int16. */
 __attribute__((target("avx2"), always_inline)) static inline __m256i four_products(__m256i sum, const int8_t *row,
                                                                                     __m256i probe, __m256i size)
@@ -42,6 +51,7 @@ __attribute__((target("avx2"))) static void scores_avx2(const int8_t *rows, ptrd
     for (; i + 4 <= count; i += 4, rows += 4 * dim) {
         __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
         for (ptrdiff_t k = 0; k < whole; k += 32) {
+            fetch_ahead(rows, 4 * k);
             __m256i part = _mm256_loadu_si256((const __m256i *)(probe + k)), size = _mm256_abs_epi8(part);
             a = four_products(a, rows + k, part, size);
             b = four_products(b, rows + dim + k, part, size);
