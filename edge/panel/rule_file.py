@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -69,14 +70,20 @@ class RuleFile:
         for place in range(KEPT - 1, 0, -1):
             with suppress(FileNotFoundError):
                 self._kept(place - 1).replace(self._kept(place))
-        write_whole(self._kept(0), before.encode())
-        write_whole(self.path, text.encode())
+        self._write(self._kept(0), before)
+        self._write(self.path, text)
         try:
             return self.use()
         except ConfigError:
             with suppress(OSError):
-                write_whole(self.path, before.encode())
+                self._write(self.path, before)
             raise
+
+    def _write(self, path: Path, text: str) -> None:
+        """Write a file that may be read by whoever could read the rules before."""
+        mode = stat.S_IMODE(self.path.stat().st_mode)
+        write_whole(path, text.encode())
+        path.chmod(mode)
 
     def _kept(self, place: int) -> Path:
         return self.path.with_name(f"{self.path.name}.before{f'.{place}' if place else ''}")

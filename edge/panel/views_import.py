@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from edge.errors import PanelRefused
 from edge.events import Kind
-from edge.panel.people_list import ListRules, read_people_list
+from edge.panel.people_list import FIELDS, ListRules, read_people_list
+from edge.sheet_cells import PEOPLE_COLUMNS
 from edge.store.roster import SOURCE
 from edge.words import message
 
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
     from edge.panel.asking import Ask
 
 SHOWN_ROWS = 20
+ORDER = ("id", "name", "access_levels", "valid_from", "valid_until", "extended_unlock")
 
 
 def form(ask: Ask) -> Response:
     """Return the form for a list."""
-    return ask.page("import.html", levels=sorted(_levels(ask)))
+    return ask.page("import.html", levels=sorted(_levels(ask)), columns=_columns(ask.language))
 
 
 def look(ask: Ask) -> Response:
@@ -44,6 +46,15 @@ def store(ask: Ask) -> Response:
     with ask.desk.doing(Kind.RESIDENT_IMPORTED, about=None, **told):
         ask.desk.residents.put_people(found.people)
     return ask.to("/residents", message("list.stored", new=new, changed=changed))
+
+
+def _columns(language: str) -> list[str]:
+    """Return the columns' names as a list in this language calls them."""
+    names: dict[str, str] = {}
+    for name, field in PEOPLE_COLUMNS.items():
+        if field in FIELDS and name.isascii() == (language != "zh"):
+            names.setdefault(field, name)
+    return [names[field] for field in ORDER]
 
 
 def _levels(ask: Ask) -> set[str]:

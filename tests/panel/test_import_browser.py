@@ -24,8 +24,8 @@ BAD = {
     4999: ["1-100", "重复", "resident", ""],
 }
 WORDS = {
-    "zh": ("登录", "预览", "保存 4997 人", "已保存：新增 4997 人"),
-    "en": ("Log in", "Look at it", "Store 4997 people", "Stored: 4997 new"),
+    "zh": ("登录", "预览", "保存 4997 人（跳过 3 行）", "已保存：新增 4997 人"),
+    "en": ("Log in", "Look at it", "Store 4997 people (leave out 3)", "Stored: 4997 new"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from dataclasses import replace
 
 import pytest
@@ -31,6 +32,7 @@ def door(panel, tmp_path):
     """A panel whose door has a file of rules; `door.reloads` is how often they were read again."""
     path = tmp_path / "rules.toml"
     path.write_text(BEFORE)
+    path.chmod(0o640)
     reloads = []
 
     def use():
@@ -78,7 +80,9 @@ def test_rules_are_tried_on_the_past_and_then_put_into_force(door):
     assert ines.post("/rules/put", text=NIGHTLY, **mark).status_code == 200
     assert door.rules.read_text() == NIGHTLY
     assert door.reloads == [NIGHTLY]
-    assert door.rules.with_name("rules.toml.before").read_text() == BEFORE
+    former = door.rules.with_name("rules.toml.before")
+    assert former.read_text() == BEFORE
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (door.rules, former)} == {0o640}, "as it was"
     assert door.events("panel.rules_changed")[0].data["by"] == "ines"
 
 

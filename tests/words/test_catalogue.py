@@ -43,6 +43,7 @@ NAMES = {
         "voice",
         "on",
     ),
+    *("sound", "keys", "spoken"),  # what may stand in the display's address
     *("CSV", "xlsx", "xls"),  # how spreadsheets call their files
     *("untrusted", "clock", "nobody", "camera", "rotate"),
     *("CSV", "UTF", "IANA", "USB", "CSI", "BCM", "TOML", "FPIR", "Home", "Assistant"),
