@@ -15,6 +15,7 @@ from contextlib import closing
 import pytest
 
 from edge.domain import Resident
+from edge.enrol.ways_in import WaysIn
 from edge.runtime.clock import SystemClock
 from edge.store.ledger import LEDGER_FILE
 from edge.store.residents import ResidentStore
@@ -180,6 +181,27 @@ def test_the_roster_commands_and_state_of_a_running_door(tmp_path, broker):
                 <= {event["reason"] for event in hub.events if event["type"] == "command.refused"}
             )
         )
+        assert hub.stop() == 0
+
+
+def test_a_lost_card_is_taken_back_at_a_running_door_and_the_new_one_stays(tmp_path, broker):
+    """By the roster that the property signs; the journal says so."""
+    with Hub(tmp_path, broker.port) as hub, WaysIn.of(tmp_path / "data") as ways:
+        hub.event("service.started")
+        hub.site.put("anna", "Anna")
+        hub.tell(hub.site.head())
+        hub.until(lambda: hub.ids() == {"anna"})
+        ways.give_card("w26:17:1", "anna")
+        hub.site.put("anna", "Anna", ways_ended=1_800_000_000)
+        hub.tell(hub.site.delta(1))
+        removed = hub.event("credential.removed")
+        assert (removed["resident"], removed["data"]) == ("anna", {"state": "property", "count": 1})
+        assert ways.cards() == {}
+        ways.give_card("w26:17:2", "anna")
+        hub.site.put("anna", "Anne", ways_ended=1_800_000_000)
+        hub.tell(hub.site.delta(2))
+        hub.until(lambda: hub.states[-1]["roster"]["rev"] == 3)
+        assert ways.cards() == {"w26:17:2": "anna"}
         assert hub.stop() == 0
 
 
