@@ -50,13 +50,19 @@ class Request:
 
 def enter(engine: Engine, permits: Iterable[Permit], kind: CommandType, args: Mapping[str, float]) -> None:
     """Leave what the signer granted for the running hub, under the signer's ids."""
-    asked = {"type": kind, "args": json.dumps(dict(args)), "asked_at": time.time(), "status": "asked"}
-    rows = [
-        {"id": one.id, "device": one.door, "by": one.by, **asked} for one in permits if one.id is not None
-    ]
-    if rows:
+    if rows := rows_of(permits, kind, args):
         with engine.begin() as connection:
             connection.execute(sa.insert(REQUESTS), rows)
+
+
+def rows_of(
+    permits: Iterable[Permit], kind: CommandType, args: Mapping[str, float]
+) -> list[dict[str, object]]:
+    """Return what was granted as rows of the requests, for whoever stores more in the same commit."""
+    asked = {"type": kind, "args": json.dumps(dict(args)), "asked_at": time.time(), "status": "asked"}
+    return [
+        {"id": one.id, "device": one.door, "by": one.by, **asked} for one in permits if one.id is not None
+    ]
 
 
 def outcome(engine: Engine, request_id: str) -> tuple[str, str]:

@@ -32,6 +32,7 @@ from facegate_hub.notice_post import NOTICES_FILE, NoticePost, notice_channels
 from facegate_hub.notices import NoticeServer
 from facegate_hub.post import PostOffice
 from facegate_hub.retention import HubRetention
+from facegate_hub.rings import RingBridge
 from facegate_hub.rollout import RosterServer
 from facegate_hub.roster import RosterLog
 from facegate_hub.signer.client import open_signer
@@ -124,13 +125,14 @@ class Hub:
 
     def _beside(
         self, community: tuple[Book, Terms], folder: Path
-    ) -> tuple[Timekeeper | PassGranter | FaultWatch | DoorNews | NoticePost, ...]:
+    ) -> tuple[Timekeeper | PassGranter | FaultWatch | DoorNews | RingBridge | NoticePost, ...]:
         """Return what works for residents beside the broker: time, passes, faults, notices sent on."""
         return (
             Timekeeper(*community),
             PassGranter(*community, folder / HUB, Site(folder).doors),
             FaultWatch(self.engine, Faults(*community)),
             DoorNews(self.engine, community[0]),
+            RingBridge(self.engine, community, self.signer),
             *notice_post(folder, self.engine, community[0]),
         )
 

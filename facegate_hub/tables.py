@@ -279,6 +279,22 @@ NOTICE_SETS = sa.Table(
 """What each door's display was last told, as it was signed."""
 
 
+RINGS_HEARD = sa.Table(
+    "rings_heard",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("door", sa.String(64), nullable=False),
+    sa.Column("flat", sa.String(80)),
+    sa.Column("rang_at", sa.Float, nullable=False),
+    sa.Column("answer", sa.String(8)),
+    sa.Column("resident", sa.String(128)),
+    sa.Column("request", sa.String(64)),
+    sa.Index("rings_heard_by_time", "rang_at"),
+)
+"""Rings that doors have proven, for which flat (None: the display named none that there is), the one answer
+that counts (`open`, `no`), in whose name, and the request that came of it; `rang_at` by the hub's clock."""
+
+
 NOTICES_SENT = sa.Table(
     "notices_sent",
     METADATA,

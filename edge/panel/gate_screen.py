@@ -70,8 +70,8 @@ class GateKeys(Protocol):
     def type_pin(self, number: str, pin: str) -> None:
         """Type a number and its PIN, as on the door's keypad."""
 
-    def ring(self) -> None:
-        """Ring the door's bell."""
+    def ring(self, flat: str = "") -> None:
+        """Ring the door's bell; `flat` is the number that was typed, if any."""
 
 
 class GateScreen:

@@ -72,8 +72,11 @@ def pin(ask: Ask) -> Response:
 
 
 def ring(ask: Ask) -> Response:
-    """Ring the bell."""
-    _keys(ask).ring()
+    """Ring the bell, for a flat where a number was typed."""
+    keys, flat = _keys(ask), ask.form.get("flat", "")
+    if flat and not _is_typed(flat):
+        raise PanelRefused(message("panel.digits_only"))
+    keys.ring(flat)
     return Response(status_code=204)
 
 

@@ -183,9 +183,11 @@ def list_(place: tuple[Path, str]) -> None:
 @click.argument("value")
 @click.pass_obj
 def rule(place: tuple[Path, str], name: str, value: str) -> None:
-    """Set a rule of the site: timezone, or how many people a command takes (persons.evacuation 2).
+    """Set a rule of the site: timezone, how many people a command takes, doors where residents answer rings.
 
     Example: facegate hub principal rule persons.evacuation 2
+
+    Example: facegate hub principal rule rings "lobby-3 @gates"
     """
     with closing(open_signer(place[0])) as client:
         client.change("rule", name=name, value=value)

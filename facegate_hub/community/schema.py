@@ -279,3 +279,18 @@ DEVICES = sa.Table(
     sa.Index("devices_by_holder", "holder"),
 )
 """Browsers that are logged in: `token` is the SHA-256 of the cookie, `holder` person:ID or account:NAME."""
+
+RINGS = sa.Table(
+    "rings",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("door", sa.String(64), nullable=False),
+    sa.Column("flat", sa.String(80)),
+    sa.Column("rang_at", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("answered_by", sa.String(80)),
+    sa.Column("answered_at", sa.BigInteger),
+    sa.Column("why", sa.String(32)),
+    sa.Index("rings_by_time", "rang_at"),
+)
+"""Rings of the last week as the hub tells of them, and what residents answer. Not in the chain."""

@@ -1,4 +1,4 @@
-"""Who is expected today: for the guard, without names, numbers or pictures of visitors."""
+"""Who is expected today, and who rings now: for the guard, without names, numbers or pictures of visitors."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 def visitors(ask: PageAsk) -> Response:
-    """Return the passes that are good within the next day."""
-    return ask.page("visitors.html", passes=ask.office.visits.expected())
+    """Return the passes that are good within the next day, and the rings of the last minutes."""
+    return ask.page("visitors.html", passes=ask.office.visits.expected(), rings=ask.office.rings.all())

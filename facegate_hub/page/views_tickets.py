@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from facegate_hub.community.duties import Side
 from facegate_hub.community.machine import OPEN, TicketState
+from facegate_hub.community.rings import RingState
 from facegate_hub.web.ticket_pages import (
     number_of,
     picture,
@@ -30,7 +31,8 @@ def home(ask: PageAsk) -> Response:
     done = [line for line in lines if line.ticket.state not in OPEN]
     notices = ask.office.notices.for_person(ask.person.id)
     mine_now = {"waits": waits, "open": still_open, "done": done[:20]}
-    return ask.page("home.html", person=ask.person, notices=notices, lists=mine_now)
+    ringing = [one for one in ask.office.rings.of_flats(ask.person.flats) if one.state is RingState.RINGING]
+    return ask.page("home.html", person=ask.person, notices=notices, lists=mine_now, ringing=ringing)
 
 
 def new(ask: PageAsk) -> Response:

@@ -64,6 +64,11 @@ def _ask_for(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
     return asdict(desk.ask_for(caller, str(fields["name"]), ProgramAsk.parse(str(fields["ask"]).encode())))
 
 
+def _answer_ring(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
+    named = (str(fields[name])[:128] for name in ("ring", "door", "resident"))
+    return asdict(desk.answer_ring(caller, *named))
+
+
 def _integrations(desk: SigningDesk, caller: Caller, _fields: Fields) -> Any:
     return [asdict(grant) for grant in desk.integrations(caller)]
 
@@ -214,6 +219,7 @@ CALLS: dict[str, Call] = {
     "adopt": _adopt,
     "approve_roster": _approve_roster,
     "approve_faces": _approve_faces,
+    "answer_ring": _answer_ring,
     "approve_settings": _approve_settings,
     "who": _who,
     "audit": _audit,

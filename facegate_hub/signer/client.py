@@ -157,6 +157,10 @@ class SignerClient:
             wishes={name: list(wish) for name, wish in wishes.items()},
         )
 
+    def answer_ring(self, ring: str, door: str, resident: str) -> Permit:
+        """Have it granted that a resident opens a door for who rings there; once for each ring."""
+        return Permit(**self._call("answer_ring", ring=ring, door=door, resident=resident))
+
     def ask_for(self, name: str, ask: bytes) -> Permit:
         """Have granted what another program asks; for the hub: the broker says who it is."""
         return Permit(**self._call("ask_for", name=name, ask=ask.decode()))

@@ -23,8 +23,16 @@ from edge.wire.names import DEVICE_ID
 from edge.wire.shapes import printable
 from facegate_hub.database import insert_missing, put, reading
 from facegate_hub.signer.audit import note_wish
-from facegate_hub.signer.policy import Policy
-from facegate_hub.signer.principals import INTEGRATION, NOBODY, PROGRAM, Grant, Principal, Principals
+from facegate_hub.signer.policy import RINGS, Policy
+from facegate_hub.signer.principals import (
+    INTEGRATION,
+    NOBODY,
+    PROGRAM,
+    RESIDENT,
+    Grant,
+    Principal,
+    Principals,
+)
 from facegate_hub.signer.rights import COMMANDS, NotPermitted, Permission
 from facegate_hub.signer.rosters import ApprovedRosters
 from facegate_hub.signer.tables import ASKS, PERMITS, WISHES
@@ -51,6 +59,9 @@ MOST_REFUSED = 1000
 MOST_REFUSED_VALUE = 500
 """Characters of what somebody was refused; longer values are left out."""
 MOST_DOORS = 1000
+MOST_NAME = 64
+RING_RATE = 3
+"""How often a resident may open for who rings, in a minute."""
 MOST_NOTE, MOST_LIST = 4000, 200_000
 """Characters that are noted of one wish; of a change of the roster, which may name a thousand people."""
 MOST_NOTICED = 256
@@ -133,6 +144,22 @@ class SigningDesk:
             if not insert_missing(connection, ASKS, [asked]):
                 raise NotPermitted(f"{ask.id}: was asked before; each ask needs an id of its own")
         return self._ask_one(principal, ask.door, ask.do, None, ask.args)
+
+    def answer_ring(self, caller: Caller, ring: str, door: str, resident: str) -> Permit:
+        """Grant that a resident opens a door for who rings there, once for each ring. For the hub.
+
+        The hub is believed that somebody rang, and who answered: whoever breaks into it may open the doors
+        of the rule `rings` (none, unless an administrator names some), each resident three times a minute.
+        """
+        self._require_hub(caller)
+        if not self.policy.answers_rings(door):
+            raise NotPermitted(f"residents may not open {door} for who rings there (rule: rings)")
+        asked = {"integration": RINGS, "id": ring, "at": self._now()}
+        with self.engine.begin() as connection:
+            connection.execute(sa.delete(ASKS).where(ASKS.c.at < self._now() - KEEP_SECONDS))
+            if not insert_missing(connection, ASKS, [asked]):
+                raise NotPermitted("this ring was answered before")
+        return self._ask_one(_resident(resident, door), door, CommandType.UNLOCK, None, {})
 
     def integrations(self, caller: Caller) -> list[IntegrationGrant]:
         """Return what other programs of the house may. For the hub, which announces doors to them."""
@@ -372,6 +399,15 @@ def _program(grant: IntegrationGrant) -> Principal:
     hours = GrantHours.parse(grant.hours)
     grants = [Grant(0, "none", may, door, hours, grant.per_minute, None) for door in grant.doors]
     return Principal(f"{INTEGRATION}{grant.name}", PROGRAM, tuple(grants))
+
+
+def _resident(resident: str, door: str) -> Principal:
+    """Return a resident as somebody who may open this door for who rings there; long ids are cut."""
+    name = f"{RESIDENT}{printable(resident)}"
+    if len(name) > MOST_NAME:
+        name = f"{name[: MOST_NAME - 9]}~{hashlib.sha256(resident.encode()).hexdigest()[:8]}"
+    grant = Grant(0, "none", frozenset({Permission.UNLOCK}), door, GrantHours.parse(""), RING_RATE, None)
+    return Principal(name, PROGRAM, (grant,))
 
 
 def _state_in(body: bytes) -> RosterState:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from edge.errors import SyncError
 from facegate_hub.database import put, reading
-from facegate_hub.signer.principals import INTEGRATION, PROGRAM, doors_of_group
+from facegate_hub.signer.principals import INTEGRATION, PROGRAM, RESIDENT, doors_of_group
 from facegate_hub.signer.rights import EVERYWHERE, GROUP, NotPermitted, Permission
 from facegate_hub.signer.tables import FIRST_VOICES, PERMITS, PRINCIPALS, RULES
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 MINUTE = 60.0
 SECOND_VOICE_SECONDS = 120.0
 """How long the first of two people waits for the second."""
-ZONE, PERSONS = "timezone", "persons."
-"""Rules of the site: the time zone of hours, how many people each command takes (`persons.evacuation`)."""
+ZONE, PERSONS, RINGS = "timezone", "persons.", "rings"
+"""Rules of the site: the time zone of hours, how many people each command takes (`persons.evacuation`), and
+the doors and groups of doors that residents open for who rings there."""
 
 
 class Policy:
@@ -90,7 +91,8 @@ class Policy:
         if principal.kind == PROGRAM:
             programs = sa.select(PRINCIPALS.c.name).where(PRINCIPALS.c.kind == PROGRAM)
             integration = FIRST_VOICES.c.principal.startswith(INTEGRATION, autoescape=True)
-            other = other.where(~integration, FIRST_VOICES.c.principal.not_in(programs))
+            resident = FIRST_VOICES.c.principal.startswith(RESIDENT, autoescape=True)
+            other = other.where(~integration, ~resident, FIRST_VOICES.c.principal.not_in(programs))
         found: str | None = connection.execute(other.order_by(FIRST_VOICES.c.at)).scalar()
         if found is None:
             voice = {"door": door, "kind": str(right), "principal": principal.name, "at": self._now()}
@@ -103,17 +105,29 @@ class Policy:
         """Return what holds for the whole site, by name."""
         with reading(self._engine) as connection:
             rows = connection.execute(sa.select(RULES).order_by(RULES.c.name)).all()
-        return {row.name: row.value for row in rows if row.name == ZONE or row.name.startswith(PERSONS)}
+        return {
+            row.name: row.value for row in rows if row.name in {ZONE, RINGS} or row.name.startswith(PERSONS)
+        }
+
+    def answers_rings(self, door: str) -> bool:
+        """Say whether residents may open this door for who rings there: no door, unless the rules say so."""
+        named = self.rules().get(RINGS, "").split()
+        return EVERYWHERE in named or (bool(named) and door in self.doors(named))
 
     def set_rule(self, name: str, value: str) -> None:
-        """Set the site's `timezone`, or `persons.evacuation` and the like (1 or 2). Raises `SyncError`."""
+        """Set `timezone`, `persons.evacuation` and the like (1 or 2), or `rings`. Raises `SyncError`.
+
+        `rings` are doors and groups (`lobby-3 @gates`), `*` for all; empty for none.
+        """
         if name == ZONE:
             try:
                 ZoneInfo(value)
             except (KeyError, ValueError, OSError) as error:
                 raise SyncError(f"{value!r}: no such zone; use a name like Asia/Shanghai") from error
+        elif name == RINGS:
+            self.doors([one for one in value.split() if one != EVERYWHERE])
         elif not name.startswith(PERSONS) or name.removeprefix(PERSONS) not in list(Permission):
-            raise SyncError(f"rule {name!r}: there are {ZONE}, {PERSONS}evacuation and so on")
+            raise SyncError(f"rule {name!r}: there are {ZONE}, {RINGS}, {PERSONS}evacuation and so on")
         elif value not in {"1", "2"}:
             raise SyncError(f"{name}: 1 or 2, not {value!r}")
         with self._engine.begin() as connection:

@@ -37,6 +37,8 @@ MOST_FAILURES = 5
 WAIT_SECONDS = 60.0
 PROGRAM = "program"
 KINDS = ("person", PROGRAM)
+RESIDENT = "res."
+"""Before the ids of residents who answer a ring; nobody else is called so."""
 INTEGRATION = "app."
 """Before the names of integrations; nobody else is called so."""
 NOBODY = 65_534
@@ -136,8 +138,9 @@ class Principals:
         """Add somebody; `account` is a user of this machine. One who was ended begins anew, with no grant."""
         if not NAME.fullmatch(name) or kind not in KINDS:
             raise SyncError(f"principal {name[:70]!r}: use up to 64 letters, digits, blanks and . @ + -")
-        if name.startswith(INTEGRATION):
-            raise SyncError(f"principal {name!r}: {INTEGRATION} is for integrations; use another name")
+        if name.startswith((INTEGRATION, RESIDENT)):
+            what = "integrations" if name.startswith(INTEGRATION) else "residents"
+            raise SyncError(f"principal {name!r}: {name[:4]} is for {what}; use another name")
         uid = None if account is None else _uid(account)
         if uid == NOBODY:
             raise SyncError(f"account {account}: stands for everybody of whom nothing is known")

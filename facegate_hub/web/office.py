@@ -20,6 +20,7 @@ from facegate_hub.community.kept_reading import KeptReading
 from facegate_hub.community.notices import Notices
 from facegate_hub.community.passkeys import Passkeys
 from facegate_hub.community.people import PeopleRegister
+from facegate_hub.community.rings import Rings
 from facegate_hub.community.scores import read_scores
 from facegate_hub.community.surveys import Surveys
 from facegate_hub.community.tickets import Tickets
@@ -60,6 +61,7 @@ class WebOffice:
     surveys: Surveys
     notices: Notices
     visits: VisitorPasses
+    rings: Rings
     wall: KeptReading[Wall]
     scores: KeptReading[list[MonthScore]]
     doors: KeptReading[list[DoorRecord]]
@@ -99,6 +101,7 @@ class WebOffice:
             surveys=Surveys(book),
             notices=Notices(book),
             visits=VisitorPasses(book, terms),
+            rings=Rings(book),
             wall=KeptReading(book, partial(read_wall, book), WALL_SECONDS),
             scores=KeptReading(book, partial(read_scores, book, terms), SCORES_SECONDS),
             doors=KeptReading(book, partial(read_doors, book), DOORS_SECONDS),

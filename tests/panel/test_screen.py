@@ -45,7 +45,7 @@ def test_only_the_device_itself_is_served(panel, path):
 def test_nobody_on_the_network_types_or_rings(panel, path):
     typed = []
     panel.desk.keys.type_pin = lambda *pair: typed.append(pair)
-    panel.desk.keys.ring = lambda: typed.append("bell")
+    panel.desk.keys.ring = lambda flat: typed.append("bell")
     stranger = panel.browser("192.0.2.7")
     stranger.get("/login")
 
@@ -125,11 +125,21 @@ def test_a_page_of_another_site_types_no_pin(panel, display):
 
 def test_the_bell_rings_once_for_each_press(panel, display):
     rung = []
-    panel.desk.keys.ring = lambda: rung.append("ring")
+    panel.desk.keys.ring = lambda flat: rung.append(flat or "ring")
     state(display)
     assert display.post("/screen/ring").status_code == 204
     assert rung == ["ring"]
     assert display.get("/screen/ring").status_code == 405
+
+
+def test_a_visitor_rings_a_flat_by_its_number(panel, display):
+    rung = []
+    panel.desk.keys.ring = rung.append
+    state(display)
+    assert display.post("/screen/ring", flat="1203").status_code == 204
+    assert display.post("/screen/ring", flat="<b>").status_code == 422
+    assert display.post("/screen/ring", flat="1" * 17).status_code == 422
+    assert rung == ["1203"]
 
 
 def test_without_keypad_and_bell_there_are_no_buttons(tmp_path, stack):

@@ -99,9 +99,13 @@ def test_the_display_reaches_the_door_as_keypad_and_bell_do(door):
     keys = DisplayKeys(door)
     keys.type_pin("1203", "4711")
     keys.ring()
+    keys.ring("1203")
 
     assert door.typed == [("1203", "4711")]
-    assert [(one.kind, one.data) for one in door.recorded] == [("door.bell", {"at": "screen"})]
+    assert [(one.kind, one.data) for one in door.recorded] == [
+        ("door.bell", {"at": "screen"}),
+        ("door.bell", {"at": "screen", "flat": "1203"}),
+    ]
 
 
 def test_the_bell_is_confirmed_whoever_rang(side, screen):

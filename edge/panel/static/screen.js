@@ -76,7 +76,7 @@ async function look() {
   body.dataset.picture = state.picture;
   show(state.lines);
   if (!isFirst && state.state !== "idle") { sound(state.state); speak(state.lines); }
-  if (state.state === "pin_wanted") { openPad(); }
+  if (state.state === "pin_wanted") { if (ringing && pad.open) { closePad(); } openPad(); } // a PIN is no flat
 }
 
 function fail() {
@@ -97,21 +97,22 @@ if (bell) { bell.addEventListener("click", () => post("/screen/ring", {}).catch(
 const pad = document.getElementById("pad");
 let digits = "";
 let number = null;
+let ringing = false; // the digits are a flat's, and nobody's secret
 let closing = 0;
 
 function retell() {
   const title = document.getElementById("pad-title");
   const [dots, words] = document.getElementById("typed").children;
-  title.textContent = number === null ? title.dataset.number : title.dataset.secret;
-  dots.textContent = "•".repeat(digits.length);
+  title.textContent = ringing ? title.dataset.flat : number === null ? title.dataset.number : title.dataset.secret;
+  dots.textContent = ringing ? digits : "•".repeat(digits.length);
   words.textContent = digits ? document.getElementById("typed").dataset.words.replace("{count}", digits.length) : "";
   clearTimeout(closing);
   closing = setTimeout(closePad, spoken ? SLOW_PAD_MS : PAD_IDLE_MS);
 }
 
-function openPad() {
+function openPad(forFlat = false) {
   if (!pad || pad.open) { return; }
-  digits = ""; number = null;
+  digits = ""; number = null; ringing = forFlat;
   pad.showModal();
   retell();
 }
@@ -124,6 +125,7 @@ function closePad() {
 
 function next() {
   if (!digits) { return; }
+  if (ringing) { post("/screen/ring", { flat: digits }).catch(() => {}); closePad(); return; }
   if (number === null) { number = digits; digits = ""; retell(); if (spoken) { sayPad("secret"); } return; }
   post("/screen/pin", { number, pin: digits }).catch(() => {});
   closePad();
@@ -138,7 +140,8 @@ function key(name) {
 }
 
 if (pad) {
-  document.getElementById("open-pad").addEventListener("click", openPad);
+  document.getElementById("open-pad").addEventListener("click", () => openPad());
+  document.getElementById("ring-flat").addEventListener("click", () => openPad(true));
   pad.addEventListener("cancel", (event) => { event.preventDefault(); closePad(); });
   for (const button of pad.querySelectorAll("button")) {
     button.addEventListener("click", (event) => {

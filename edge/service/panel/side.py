@@ -67,9 +67,10 @@ class DisplayKeys:
         """Answer a number and its PIN."""
         self.door.access.type_pin(number, pin)
 
-    def ring(self) -> None:
-        """Ring the bell."""
-        self.door.events.record(EventDraft.now(self.door.clock, Kind.DOOR_BELL, {"at": "screen"}))
+    def ring(self, flat: str = "") -> None:
+        """Ring the bell; the property tells whoever lives in the flat that was typed, if any."""
+        told = {"at": "screen", "flat": flat} if flat else {"at": "screen"}
+        self.door.events.record(EventDraft.now(self.door.clock, Kind.DOOR_BELL, told))
 
 
 class PanelSide:

@@ -1,0 +1,103 @@
+"""Rings at the doors: a visitor named a flat at the display, and whoever lives there may answer for a minute.
+
+The page only notes what a resident wishes. Which rings there were, that each is answered once, and whether
+the door is opened, is for the hub alone (`facegate_hub.rings`): this table is its copy for people to look at.
+Rings are forgotten after a week and are not in the book's chain: who was at home and when is nobody's
+business. What was opened in whose name stands in the signer's audit and in the door's journal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from edge.errors import CommunityRefused
+from edge.words import message
+from facegate_hub.community.schema import RINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from facegate_hub.community.book import Book
+
+RING_SECONDS = 60
+"""How long a ring may be answered; no order leaves later than that."""
+SHOWN_SECONDS = 600
+KEEP_SECONDS = 7 * 86_400
+MOST_SHOWN = 20
+
+
+class RingState(StrEnum):
+    """What became of a ring."""
+
+    RINGING = "ringing"
+    WISHED = "wished"
+    """A resident wishes that it be opened; the hub has not looked at it yet."""
+    OPENING = "opening"
+    OPENED = "opened"
+    NO = "no"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """The door was given the order and has not said what came of it."""
+    OVER = "over"
+    """Nobody answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """One ring; `rang_at` is UTC seconds, `flat` None where no flat was named, `why` that of a refusal."""
+
+    id: str
+    door: str
+    flat: str | None
+    rang_at: int
+    state: RingState
+    why: str | None = None
+
+
+class Rings:
+    """What residents and staff see of rings, and what residents answer. Any thread."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def of_flats(self, flats: Iterable[str]) -> list[Ring]:
+        """Return the rings for these flats of the last minutes, newest first."""
+        return self._found(RINGS.c.flat.in_(list(flats)))
+
+    def all(self) -> list[Ring]:
+        """Return all rings of the last minutes, newest first."""
+        return self._found(sa.true())
+
+    def answer(self, person: str, flats: Iterable[str], ring: str, *, opens: bool) -> None:
+        """Note what a resident answers to a ring for a flat of theirs; the first answer counts.
+
+        Raises `CommunityRefused` when it is over, answered, or another flat's.
+        """
+        state, now = RingState.WISHED if opens else RingState.NO, self._book.now()
+        mine = (RINGS.c.id == ring, RINGS.c.flat.in_(list(flats)))
+        is_open = (RINGS.c.state == RingState.RINGING.value, RINGS.c.rang_at > now - RING_SECONDS)
+        answered = {"state": state.value, "answered_by": person, "answered_at": now}
+        with self._book.engine.begin() as connection:
+            if connection.execute(sa.update(RINGS).where(*mine, *is_open).values(**answered)).rowcount != 1:
+                raise CommunityRefused(message("community.refused.ring_over"))
+
+    def _found(self, which: sa.ColumnElement[bool]) -> list[Ring]:
+        now = self._book.now()
+        query = sa.select(RINGS).where(which, RINGS.c.rang_at > now - SHOWN_SECONDS)
+        with self._book.looking() as connection:
+            rows = connection.execute(query.order_by(RINGS.c.rang_at.desc(), RINGS.c.id).limit(MOST_SHOWN))
+            return [
+                Ring(row.id, row.door, row.flat, row.rang_at, _shown(row.state, row.rang_at, now), row.why)
+                for row in rows
+            ]
+
+
+def _shown(state: str, rang_at: int, now: int) -> RingState:
+    """Return a state as it is told: a ring that nobody answered in its minute is over."""
+    found = RingState(state)
+    return RingState.OVER if found is RingState.RINGING and rang_at <= now - RING_SECONDS else found
