@@ -9,7 +9,7 @@ from edge.broker.clerk import TopicWorker
 from edge.domain import EventDraft
 from edge.errors import FacegateError
 from edge.events import Kind
-from edge.sync.refusals import RefusalLimit
+from edge.floods import FloodLimit
 from edge.wire.commands import Command, CommandOutcome, CommandRefusal, CommandRefused, CommandType
 from edge.wire.messages import CommandAnswer
 
@@ -50,7 +50,7 @@ class CommandDesk(TopicWorker):
         self._record = record
         self._clock = clock
         self._answer_topic = settings.topic("cmd", "ack")
-        self._refusals = RefusalLimit()
+        self._refusals = FloodLimit()
 
     def handle(self, message: Message) -> None:
         """Judge and execute one message; what the thread does with each."""

@@ -10,7 +10,7 @@ from edge.broker.clerk import TopicWorker
 from edge.domain import EventDraft, RosterChange, RosterState
 from edge.errors import FacegateError, RosterDrift, StoreError, SyncError
 from edge.events import Kind
-from edge.sync.refusals import RefusalLimit
+from edge.floods import FloodLimit
 from edge.wire.records import FACES
 from edge.wire.roster import (
     CONFIRMED,
@@ -92,7 +92,7 @@ class RosterFollower(TopicWorker):
         self._asked_at: float | None = None
         self._patience = FIRST_PATIENCE_SECONDS
         self._refused = ""
-        self._refusals = RefusalLimit()
+        self._refusals = FloodLimit()
 
     @property
     def behind(self) -> int:

@@ -1,12 +1,12 @@
-"""How many refusals are journaled one by one: a flood is counted, so that it cannot fill the disk."""
+"""Why a retained message was refused, told once and not at every connection."""
 
 from __future__ import annotations
 
 import logging
-from collections import deque
 from typing import TYPE_CHECKING
 
 from edge.domain import EventDraft
+from edge.floods import FloodLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,25 +15,6 @@ if TYPE_CHECKING:
     from edge.ports import Clock
 
 LOG = logging.getLogger(__name__)
-
-MOST_A_MINUTE = 10
-
-
-class RefusalLimit:
-    """Lets ten a minute through. One thread; `now` is monotonic seconds."""
-
-    def __init__(self) -> None:
-        self._told: deque[float] = deque(maxlen=MOST_A_MINUTE)
-        self._untold = 0
-
-    def tell(self, now: float) -> int | None:
-        """Return how many were kept quiet since the last one, or None when this one is to be, too."""
-        if len(self._told) == MOST_A_MINUTE and now - self._told[0] < 60:
-            self._untold += 1
-            return None
-        self._told.append(now)
-        untold, self._untold = self._untold, 0
-        return untold
 
 
 class RetainedRefusals:
@@ -47,7 +28,7 @@ class RetainedRefusals:
         self._record = record
         self._clock = clock
         self._last = ""
-        self._limit = RefusalLimit()
+        self._limit = FloodLimit()
 
     def tell(self, why: str) -> None:
         """Write down a refusal, unless it is the last one again or one of too many."""

@@ -8,10 +8,12 @@ with it. What bounds an attack from everywhere is that passwords are tried one a
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
+
+from edge.floods import FloodLimit
 
 if TYPE_CHECKING:
     from edge.ports import Clock
@@ -44,8 +46,7 @@ class LoginGuard:
         self._clock = clock
         self._lock = threading.Lock()
         self._addresses: OrderedDict[str, _Record] = OrderedDict()
-        self._told: deque[float] = deque(maxlen=MOST_TOLD_A_MINUTE)
-        self._untold = 0
+        self._told = FloodLimit(MOST_TOLD_A_MINUTE)
 
     def begin(self, address: str) -> float:
         """Count a try and return 0 when it may be made now, else the seconds to wait.
@@ -59,21 +60,15 @@ class LoginGuard:
             while len(self._addresses) > MOST_ADDRESSES:
                 self._addresses.popitem(last=False)
             if record.blocked_until > now:
-                self._untold += 1
+                self._told.keep_quiet()
                 return record.blocked_until - now
             _punish(record, now)
             return 0.0
 
     def failed(self) -> int | None:
         """Return how many tries were told to nobody since the last one; None: this one is not told either."""
-        now = self._clock.monotonic()
         with self._lock:
-            if len(self._told) == MOST_TOLD_A_MINUTE and now - self._told[0] < 60.0:
-                self._untold += 1
-                return None
-            self._told.append(now)
-            untold, self._untold = self._untold, 0
-            return untold
+            return self._told.tell(self._clock.monotonic())
 
     def succeeded(self, address: str) -> None:
         """Forget the failures of an address that knew a password."""

@@ -13,8 +13,8 @@ from edge.runtime.clock import ManualClock
 from edge.words import message
 from tests.present import present
 
-FFMPEG = shutil.which("ffmpeg")
-pytestmark = pytest.mark.skipif(FFMPEG is None, reason="no ffmpeg to make recordings with")
+FFMPEG = shutil.which("ffmpeg") or ""
+pytestmark = pytest.mark.skipif(not FFMPEG, reason="no ffmpeg to make recordings with")
 
 FIELDS = "testsrc2=size=720x576:rate=50:duration=0.4,tinterlace=interleave_top,fieldorder=tff"
 INTERLACED = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.errors import FacegateError, StoreError, SyncError
 from edge.events import Kind
+from edge.floods import FloodLimit
 from edge.service.sharing.arrival import FaceRefused, Judge, keep, refused
 from edge.service.sharing.asking import MissingFaces
 from edge.service.sharing.ending import Ending
@@ -17,7 +18,6 @@ from edge.service.sharing.lease import SharingLease
 from edge.service.sharing.register import FaceRegister
 from edge.service.sharing.sending import Sending
 from edge.store.face_book import ERASED, KNOWN, Peer
-from edge.sync.refusals import RefusalLimit
 from edge.wire.faces.letters import (
     MOST_ASKED,
     MOST_ENDED,
@@ -72,7 +72,7 @@ class FaceExchange:
         self._announces = True
         self._is_unsettled = self._is_thorough = False
         self._settle_at = 0.0
-        self._refusals = RefusalLimit()
+        self._refusals = FloodLimit()
         self._told = ""
 
     def counting(self) -> frozenset[str]:
