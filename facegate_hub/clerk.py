@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
+    from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
 
 LOG = logging.getLogger(__name__)
@@ -64,6 +65,16 @@ class HubClerk(TopicWorker):
         self._refusals: Counter[str] = Counter()
         self._refusing = threading.Lock()
         self._tell_at = time.monotonic()
+        self._is_to_begin = True
+
+    def opened(self, session: BrokerSession, now: float) -> None:
+        """Have the clerk's thread begin again: what was on its way when a connection ended may be lost."""
+        # The answers of the last connection go first: what the clerk begins again must not go with them.
+        super().opened(session, now)
+        self._is_to_begin = True
+
+    def begin_again(self) -> None:
+        """Forget what was sent: at the start, and after each new connection. Clerk's thread, in `idle`."""
 
     def received(self, message: Message, now: float) -> None:
         """Let a message wait for the clerk's thread. Raises `SyncError` when its door has no more room."""
@@ -86,7 +97,8 @@ class HubClerk(TopicWorker):
                 self.broke(error)
 
     def idle(self) -> None:
-        """Name doors that send more than there is room for."""
+        """Begin again on a new connection; name doors that send more than there is room for."""
+        self._begin_if_new()
         if (now := time.monotonic()) < self._tell_at:
             return
         self._tell_at = now + TELL_SECONDS
@@ -108,6 +120,17 @@ class HubClerk(TopicWorker):
             LOG.warning("%s: %s", row["id"], row["problem"])
         with self._engine.begin() as connection:
             put_all(connection, DEVICES, notes)
+
+    def _begin_if_new(self) -> None:
+        if not self._is_to_begin:
+            return
+        # Taken back before the work and not after it: a connection that opens meanwhile is another one.
+        self._is_to_begin = False
+        try:
+            self.begin_again()
+        except BaseException:
+            self._is_to_begin = True
+            raise
 
     def patiently(self, work: Callable[[], Any]) -> None:
         """Do something with the database; again and again while it fails, until this part is to end."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
     from facegate_hub.requests import Request
     from facegate_hub.signer.client import SignerClient
@@ -51,12 +50,11 @@ class Commander(HubClerk):
         self._signer = signer
         self._now = now
         self._challenges: dict[str, Request] = {}
-        self._begin_again = True
 
-    def opened(self, session: BrokerSession, now: float) -> None:
-        """Ask doors anew: what was on its way when a connection ended is lost."""
-        super().opened(session, now)
-        self._begin_again = True
+    def begin_again(self) -> None:
+        """Ask doors anew for what was under way."""
+        self._challenges = {}
+        self._requests.ask_again()
 
     def handle(self, message: Message) -> None:
         """Take a door's answer: to a challenge, or the physical outcome."""
@@ -76,10 +74,6 @@ class Commander(HubClerk):
     def idle(self) -> None:
         """Take up what was asked for meanwhile, and end what was never answered."""
         super().idle()
-        if self._begin_again:
-            self._begin_again = False
-            self._challenges = {}
-            self._requests.ask_again()
         requests = self._requests.open()
         pending = {one.id: one for one in requests if one.status in PENDING}
         self._challenges = {key: one for key, one in self._challenges.items() if one.id in pending}

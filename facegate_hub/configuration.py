@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-    from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
     from facegate_hub.signer.asking import ApproveWish, Signs
 
@@ -126,12 +125,10 @@ class ConfigurationServer(HubClerk):
         self._configurations = Configurations(engine)
         self._signer = signer
         self._shown: dict[str, int] = {}
-        self._begin_again = False
 
-    def opened(self, session: BrokerSession, now: float) -> None:
-        """Show everything again: what was on its way when a connection ended may be lost."""
-        super().opened(session, now)
-        self._begin_again = True
+    def begin_again(self) -> None:
+        """Show everything again: a broker may have lost it."""
+        self._shown = {}
 
     def handle(self, message: Message) -> None:
         """Keep one door's word."""
@@ -142,10 +139,8 @@ class ConfigurationServer(HubClerk):
             LOG.warning("%s: %s", device, error)
 
     def idle(self) -> None:
-        """Show every door what is new, and all of it once after the start: a broker may have lost it."""
+        """Show every door what is new."""
         super().idle()
-        if self._begin_again:
-            self._begin_again, self._shown = False, {}
         for device, rev in self._configurations.revisions().items():
             if self.room and self._shown.get(device) != rev and self._show(device):
                 self._shown[device] = rev

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
     from facegate_hub.community.book import Book
     from facegate_hub.community.notices import Notice
@@ -62,21 +61,17 @@ class NoticeServer(HubClerk):
         self._head: tuple[int, str] | None = None
         self._head_at = float("-inf")
         self._shown: dict[str, int] = {}
-        self._begin_again = False
 
-    def opened(self, session: BrokerSession, now: float) -> None:
-        """Tell everything again: what was on its way when a connection ended may be lost."""
-        super().opened(session, now)
-        self._begin_again = True
+    def begin_again(self) -> None:
+        """Tell everything again: a broker may have lost it."""
+        self._shown = {}
 
     def handle(self, message: Message) -> None:
         """Nothing is asked of this part."""
 
     def idle(self) -> None:
-        """Tell every door what is new, and all of it once after the start: a broker may have lost it."""
+        """Tell every door what is new."""
         super().idle()
-        if self._begin_again:
-            self._begin_again, self._shown = False, {}
         self._look_at_head()
         notices = Notices(self._book).for_doors()
         for device in sorted(self._all_doors()):

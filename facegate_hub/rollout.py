@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
     from facegate_hub.roster import Messages, RosterLog, RosterPosition
 
@@ -49,8 +48,7 @@ class RosterServer(HubClerk):
         self._rev = -1
         self._epoch = 0
         self._monotonic = monotonic
-        self._confirm_at = monotonic() + CONFIRM_SECONDS
-        self._begin_again = False
+        self._confirm_at = float("-inf")
         self._readers: dict[str, bool] | None = None
         self._told: dict[str, bool] = {}
         """Which doors read certificates of faces: as the database has it (None: not looked up yet), and as
@@ -59,10 +57,9 @@ class RosterServer(HubClerk):
         self._pushes: dict[str, int | None] = {}
         """The revision from which a door is sent the changes before the head; None: the head alone."""
 
-    def opened(self, session: BrokerSession, now: float) -> None:
-        """Show the head to all again: what was on its way when a connection ended may be lost."""
-        super().opened(session, now)
-        self._begin_again = True
+    def begin_again(self) -> None:
+        """Show the head to all again."""
+        self._confirm_at = float("-inf")
 
     def handle(self, message: Message) -> None:
         """Take one message."""
@@ -112,8 +109,8 @@ class RosterServer(HubClerk):
 
     def _look(self) -> None:
         now = self._monotonic()
-        if self._begin_again or now >= self._confirm_at:
-            self._begin_again, self._rev, self._confirm_at = False, -1, now + CONFIRM_SECONDS
+        if now >= self._confirm_at:
+            self._rev, self._confirm_at = -1, now + CONFIRM_SECONDS
         state = self._log.state()
         rev = state.rev
         if state.epoch == self._epoch and rev == self._rev:

@@ -17,6 +17,7 @@ from facegate_hub.web.office import WebOffice
 from tests.community.test_console_doors import Gate, entered
 from tests.community.test_nonsense import FIELDS, VALUES, filled
 from tests.community.web import browser
+from tests.present import present
 
 SCRIPT = "<script>alert(1)</script>"
 MORE = ("rules", "levels", "days", "id", "again", "valid_from", "valid_until", "person", "q", "door", "place")
@@ -45,7 +46,7 @@ def test_no_form_is_taken_that_another_page_has_made(gate):
     """Without its token, with another browser's, or from another site."""
     desk, other = entered(gate, "mona", "mei"), gate.logged_in("dora")
     other.get("/doors")
-    mine, theirs = (re.search(r'name="csrf" value="(\w+)"', one.page)[1] for one in (desk, other))
+    mine, theirs = (present(re.search(r'name="csrf" value="(\w+)"', one.page))[1] for one in (desk, other))
     before = state_of(gate)
     fields = {"act": "lockdown", "door": "front", "place": "*", "sure": "1", "again": "p-1", "person": "p-1"}
     assert len(posts(gate)) >= 10
@@ -80,7 +81,7 @@ def test_nonsense_breaks_none_of_these_pages(gate):
             where = filled(path.replace(":path", ""), rng)
             for method in methods:
                 form = {name: rng.choice(VALUES) for name in rng.sample((*FIELDS, *MORE), 16)}
-                form["csrf"] = re.search(r'name="csrf" value="(\w+)"', desk.page)[1]
+                form["csrf"] = present(re.search(r'name="csrf" value="(\w+)"', desk.page))[1]
                 sent = {"data": form} if method == "POST" else {"params": form}
                 answer = desk.client.request(method, where, follow_redirects=False, **sent)
                 assert answer.status_code < 500, (where, form, answer.text[:300])

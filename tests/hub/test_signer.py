@@ -108,7 +108,7 @@ def test_rows_written_into_the_database_open_no_door(tmp_path, status):
     row = {"id": "forged-request-1", "device": "front", "type": "unlock", "args": "{}", "by": "owner"}
     with engine.begin() as connection:
         connection.execute(sa.insert(REQUESTS).values(**row, asked_at=time.time(), status=status))
-    hub._begin_again = False
+    hub._is_to_begin = False
     hub.idle()
     assert hub.sent == []
     if status == "asked":
