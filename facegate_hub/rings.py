@@ -210,14 +210,14 @@ class RingBridge:
         if permit.id is None:
             self._tell(ring.id, RingState.REFUSED, "often" if permit.refused else "two_people")
             return
-        if self._enter(ring.id, permit, resident):
+        if self._enter(ring.id, permit):
             self._tell(ring.id, RingState.OPENING, None)
 
-    def _enter(self, ring: str, permit: Permit, resident: str) -> bool:
+    def _enter(self, ring: str, permit: Permit) -> bool:
         """Leave the order for the part that carries commands; False when the ring is over by now."""
         mine = (RINGS_HEARD.c.id == ring, RINGS_HEARD.c.request.is_(None), self._is_fresh())
         with self._engine.begin() as connection:
-            noted = sa.update(RINGS_HEARD).where(*mine).values(request=permit.id, resident=resident)
+            noted = sa.update(RINGS_HEARD).where(*mine).values(request=permit.id)
             if connection.execute(noted).rowcount != 1:
                 return False
             rows = [row | {"asked_at": self._now()} for row in rows_of([permit], CommandType.UNLOCK, {})]

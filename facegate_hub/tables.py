@@ -287,12 +287,12 @@ RINGS_HEARD = sa.Table(
     sa.Column("flat", sa.String(80)),
     sa.Column("rang_at", sa.Float, nullable=False),
     sa.Column("answer", sa.String(8)),
-    sa.Column("resident", sa.String(128)),
     sa.Column("request", sa.String(64)),
     sa.Index("rings_heard_by_time", "rang_at"),
 )
 """Rings that doors have proven, for which flat (None: the display named none that there is), the one answer
-that counts (`open`, `no`), in whose name, and the request that came of it; `rang_at` by the hub's clock."""
+that counts (`open`, `no`) and the request that came of it; `rang_at` by the hub's clock. Who answered stands
+in the signer's audit and the door's journal alone."""
 
 
 NOTICES_SENT = sa.Table(
