@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from edge.web.accounts import new_code, plain_code
+from edge.domain import Resident
+from edge.panel.app import make_app
+from edge.web.accounts import Role, new_code, plain_code
 from facegate_hub.community.book import SYSTEM
 from facegate_hub.community.uptime import meet_doors, read_doors
 from facegate_hub.community.verify import verify
@@ -17,6 +22,7 @@ from facegate_hub.door_news import DoorNews
 from facegate_hub.tables import EVENTS, open_tables
 from tests.community.compound import new_compound
 from tests.community.web import resident
+from tests.panel.office import open_panel
 from tests.present import present
 
 DAY = 86_400
@@ -86,6 +92,25 @@ def test_a_code_of_a_door_lets_its_person_in_once(site):
     assert not lets_in(site, code)
     with site.compound.book.looking() as connection:
         assert verify(connection, site.compound.book.sealer).problems == []
+
+
+def test_the_code_on_a_door_s_own_page_is_the_one_that_lets_in(site, tmp_path):
+    """From the person's sheet at the door, through its journal, to the resident's phone."""
+    site.enter()
+    with ExitStack() as stack:
+        (tmp_path / "door").mkdir()
+        panel = open_panel(tmp_path / "door", stack)
+        panel.desk = replace(panel.desk, residents_page="https://home.example")
+        panel.app = make_app(panel.desk)
+        panel.desk.residents.put(Resident("r-wang", "王"), ())
+        sam = panel.logged_in("sam", Role.STAFF)
+        sam.get("/residents/r-wang")
+        code = re.search(r'class="secret">([^<]+)<', sam.post("/residents/r-wang/invite").text)[1]
+        event = panel.events("invite.made")[0]
+    told = {**event.data, "until": site.compound.book.now() + DAY}  # the two clocks of the test differ
+    site.hear("invite.made", who=event.resident_id, **told)
+    assert site.news.look() == 1
+    assert lets_in(site, code)
 
 
 def test_somebody_whom_the_desk_enters_later_is_let_in_then(site):
