@@ -101,11 +101,15 @@ Use another board, or a bundle with another version of it; what ran before goes 
   stop "$1 cannot be loaded (exit code $ended, see above); what ran before goes on"
 }
 
-# models FOLDER: into a state folder, from what the bundle brings or else from the network.
+# models FOLDER: into a state folder, from what the bundle brings or else from the network. The command works with the
+# rights of the folder's owner, who may not be able to read the bundle where it lies.
 models() {
   brought=
-  [ ! -d models ] || brought="--from models"
-  STATE_DIRECTORY=$1 "$new/bin/facegate" models install $brought ||
+  if [ -d models ]; then
+    brought=$(mktemp -d -p /var/tmp) && trap 'rm -rf "$brought"' EXIT
+    cp -R models/. "$brought" && chmod -R a+rX "$brought"
+  fi
+  STATE_DIRECTORY=$1 "$new/bin/facegate" models install ${brought:+--from "$brought"} ||
     stop "the packages are in place, a model is not: no face would open the door. Mend that and run this again"
 }
 
@@ -123,7 +127,6 @@ door() {
   systemd-tmpfiles --create /usr/lib/tmpfiles.d/facegate.conf
   install -d -o facegate -g facegate -m 0700 /var/lib/facegate
   models /var/lib/facegate
-  chown -R facegate:facegate /var/lib/facegate
   switch
   [ ! -S /run/udev/control ] || { udevadm control --reload && udevadm trigger --subsystem-match=gpio; }
   started facegate-relay facegate
@@ -193,6 +196,7 @@ checked
 packages
 case $role in door) libraries="numpy cv2 onnxruntime cryptography" ;; hub) libraries="sqlalchemy cryptography" ;; esac
 for library in $libraries; do loads "$library"; done
+[ "$role" = hub ] || echo /var/lib/facegate >"$new/state-folder" # what commands on this board work on unless told otherwise
 [ -n "$services" ] || [ "$role" = hub ] || models /var/lib/facegate
 [ -n "$services" ] || switch
 [ -z "$services" ] || "$role"

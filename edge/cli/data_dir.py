@@ -9,23 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edge.errors import StoreError
+from edge.state_folder import state_folder
 from edge.store.acting import acting_as, become, owner_to_become
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from edge.store.acting import Owner
 
+PROGRAM = Path(__file__)
+
 F = TypeVar("F", bound="Callable[..., Any]")
-
-
-def default_data_dir(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return systemd's state folder when there is one, else the user's own (XDG)."""
-    if state := environment.get("STATE_DIRECTORY"):
-        return Path(state.split(":")[0])
-    if data := environment.get("XDG_DATA_HOME"):
-        return Path(data) / "facegate"
-    return Path.home() / ".local" / "share" / "facegate"
 
 
 def data_option(command: F) -> F:
@@ -51,36 +45,42 @@ def _option(callback: Callable[[click.Context, click.Parameter, Path], Path] | N
         callback=callback,
         is_eager=True,
         type=click.Path(file_okay=False, path_type=Path),
-        default=default_data_dir,
-        show_default="$STATE_DIRECTORY or ~/.local/share/facegate",
+        default=state_folder,
+        show_default="the installed door's, else ~/.local/share/facegate",
         help="Folder of the journal and the residents.",
     )
 
 
-def work_as_owner(data: Path) -> None:
+def work_as_owner(data: Path, *read: Path) -> None:
     """Become the folder's owner for good, where root runs this and it is somebody else's.
 
     The keys that systemd keeps for the door are opened first, as only root may.
 
-    Raises `StoreError` where the owner cannot read this program: half of it is loaded only when it is needed.
+    Raises `StoreError` where the owner cannot read this program, since half of it is loaded only when it is
+    needed, or one of the files and folders that are to be `read`.
     """
     owner = owner_to_become(data)
     _open_credentials(data, owner)
-    if owner is not None:
-        _require_readable(owner)
-        click.echo(f"working as {owner.name}, to whom {data} belongs", err=True)
-        become(owner)
-
-
-def _require_readable(owner: Owner) -> None:
-    program = Path(__file__)
-    with acting_as(owner):
-        is_readable = os.access(program, os.R_OK, effective_ids=True)
-    if not is_readable:
+    if owner is None:
+        return
+    if not _is_readable(PROGRAM, owner):
         raise StoreError(
-            f"{program.parents[2]}: {owner.name} cannot read the program here; "
+            f"{PROGRAM.parents[2]}: {owner.name} cannot read the program here; "
             "use /opt/facegate/bin/facegate, or put the checkout where everybody may read it"
         )
+    for path in read:
+        if not _is_readable(path, owner):
+            raise StoreError(
+                f"{path}: {owner.name}, to whom {data} belongs, cannot read it; "
+                "copy it to where everybody may read it"
+            )
+    click.echo(f"working as {owner.name}, to whom {data} belongs", err=True)
+    become(owner)
+
+
+def _is_readable(path: Path, owner: Owner) -> bool:
+    with acting_as(owner):
+        return os.access(path, os.R_OK, effective_ids=True)
 
 
 def _as_owner(_context: click.Context, _parameter: click.Parameter, data: Path) -> Path:

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.cli.data_dir import default_data_dir, work_as_owner
-from edge.cli.run import DEFAULT_CONFIG, config_option
+from edge.cli.data_dir import work_as_owner
+from edge.cli.run import config_option
 from edge.cli.table import columns, padded
+from edge.state_folder import state_folder
 from edge.words import LANGUAGES
 
 if TYPE_CHECKING:
     from edge.findings import CheckupFinding
 
-INSTALLED = Path("/var/lib/facegate")
-"""What systemd/facegate.service has as StateDirectory."""
 COLOURS = {"green": "green", "amber": "yellow", "red": "red"}
 
 
@@ -44,7 +43,7 @@ def doctor(config: Path, data: Path | None, language: str, as_json: bool) -> Non
     from edge.service.checkup.door import look_at
 
     settings = load_settings(config)
-    folder = data or settings.storage.directory or _usual_folder(config)
+    folder = data or settings.storage.directory or state_folder()
     work_as_owner(folder)
     own = folder / "models"
     found = look_at(settings, folder, own if own.is_dir() else models_directory(), datetime.now(UTC))
@@ -54,11 +53,6 @@ def doctor(config: Path, data: Path | None, language: str, as_json: bool) -> Non
         _show(found, language)
     if worst(found) == "red":
         raise click.exceptions.Exit(1)
-
-
-def _usual_folder(config: Path) -> Path:
-    """Return the installed door's folder for the installed door's settings, else this user's."""
-    return INSTALLED if config == DEFAULT_CONFIG and INSTALLED.is_dir() else default_data_dir()
 
 
 def _plain(finding: CheckupFinding, language: str) -> dict[str, str | None]:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge.cli.data_dir import work_as_owner
 from edge.errors import InstallError, ModelCorrupt, ModelMissing
 from edge.faces.install import Installer
 from edge.faces.manifest import Artefact, Model, ModelManifest, load_manifest
 from edge.faces.weights import checked, models_directory
+from edge.store.acting import owner_to_become
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +25,9 @@ WEAKER = "the door works without, and sees through fewer attacks (facegate model
 def models() -> None:
     """Install, list and verify the face models.
 
-    They are kept in $FACEGATE_MODELS, else in $STATE_DIRECTORY/models, else in the user's data
-    directory. Nothing is ever downloaded but by `install`.
+    They are kept in $FACEGATE_MODELS, else in the installed door's folder, else in the user's data
+    directory. Nothing is ever downloaded but by `install`. A running door takes new ones when it is
+    started again.
 
     Example: facegate models install
     """
@@ -51,7 +54,7 @@ def install(names: tuple[str, ...], with_demo: bool, folder: Path | None) -> Non
     """
     manifest = load_manifest()
     chosen = chosen_artefacts(manifest, names, with_demo=with_demo)
-    directory = models_directory()
+    directory = _directory_to_change(*([folder] if folder else []))
     extra = [item for item in chosen if not names and isinstance(item, Model) and item.strengthens]
     installed = _with_progress([item for item in chosen if item not in extra], directory, folder)
     missing = []
@@ -93,6 +96,7 @@ def add(origin: str, sha256: str, kind: str, name: str | None, **said: Any) -> N
     """
     from edge.faces.own import OwnModel, add_model
 
+    _directory_to_change(*([Path(origin)] if Path(origin).exists() else []))
     called = name or PurePosixPath(origin.rsplit("/", 1)[-1]).stem.lower().replace("_", "-")
     wish = OwnModel(called, sha256.lower(), **said)
     model = add_model(wish, origin, report=lambda line: click.echo(line, err=True))
@@ -113,8 +117,18 @@ def remove(name: str) -> None:
     """
     from edge.faces.own import remove_model
 
+    _directory_to_change()
     remove_model(name)
     click.echo(f"{name}: removed")
+
+
+def _directory_to_change(*read: Path) -> Path:
+    """Return where models are kept, having become its owner: no link in it leads root anywhere."""
+    directory = models_directory()
+    # The folder around it is asked first: its owner can put a link to root's own in place of the models.
+    is_around = owner_to_become(directory.parent) is not None
+    work_as_owner(directory.parent if is_around else directory, *read)
+    return directory
 
 
 def chosen_artefacts(manifest: ModelManifest, names: Iterable[str], *, with_demo: bool) -> list[Artefact]:

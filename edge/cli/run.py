@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edge.cli.data_dir import default_data_dir
+from edge.state_folder import state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ def run(config: Path, verbose: bool) -> None:
     set_up_log(logging.DEBUG if verbose else logging.INFO)
     settings = load_settings(config)
     require_startable(settings, forgiven=str)  # the door says it; whom it let in yesterday it lets in today
-    data = settings.storage.directory or default_data_dir()
+    data = settings.storage.directory or state_folder()
     service = DoorService(settings, data, os.environ)
     # A hang-up is no reason to leave without a word: the terminal went, or somebody meant "reload".
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

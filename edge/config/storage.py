@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class Storage(Section):
     """Where residents and journal live."""
 
-    directory: Path | None = Field(None, description="default: $STATE_DIRECTORY, else the user's data folder")
+    directory: Path | None = Field(
+        None, description="default: the installed door's ($STATE_DIRECTORY), else the user's data folder"
+    )
     key: Literal["file", "credential", "site"] = Field(
         "file",
         description="what opens the faces: file (on the card: obfuscation), credential (systemd, TPM), or"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.errors import ModelCorrupt, ModelMissing
+from edge.state_folder import state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,15 +36,10 @@ class OnnxSession(Protocol):
 def models_directory() -> Path:
     """Return where models are kept, whether or not it exists yet.
 
-    `$FACEGATE_MODELS`, else `$STATE_DIRECTORY/models` (set by systemd for a service), else
-    `facegate/models` in the user's data directory (XDG).
+    `$FACEGATE_MODELS`, else `models` in `edge.state_folder.state_folder()`.
     """
-    if chosen := os.environ.get("FACEGATE_MODELS"):
-        return Path(chosen)
-    if state := os.environ.get("STATE_DIRECTORY"):
-        return Path(state.split(":")[0]) / "models"
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(data) / "facegate" / "models"
+    chosen = os.environ.get("FACEGATE_MODELS")
+    return Path(chosen) if chosen else state_folder() / "models"
 
 
 def sha256_of(path: Path) -> str:

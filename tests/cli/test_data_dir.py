@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.cli.data_dir import default_data_dir
 from edge.domain import EventDraft
 from edge.events import Kind
+from edge.faces.manifest import load_manifest
+from edge.faces.weights import models_directory
 from edge.store.acting import Owner, acting_as, owner_to_become
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
@@ -35,9 +36,13 @@ def is_checkout_open():
 only_readable = pytest.mark.skipif(not is_checkout_open(), reason="nobody but root may read this checkout")
 
 
+PRELOADED = "import rich.console, rich.status, edge.faces.install; from edge.cli import main; main()"
+"""A Python that lies in root's home, as pyenv's does, can be read by nobody else afterwards."""
+
+
 def run(*words, program=REPOSITORY):
     """Run a command as its own process: it gives up its rights for good."""
-    command = [sys.executable, "-m", "edge.cli", *map(str, words)]
+    command = [sys.executable, "-c", PRELOADED, *map(str, words)]
     done = subprocess.run(command, cwd=program, capture_output=True, text=True, check=False, timeout=PATIENCE)
     return done.returncode, done.stdout + done.stderr
 
@@ -173,6 +178,43 @@ def test_nobody_is_become_in_one_s_own_folder(tmp_path):
         (tmp_path / "x").touch()
 
 
-def test_the_folder_is_systemd_s_then_the_user_s():
-    assert default_data_dir({"STATE_DIRECTORY": "/var/lib/facegate:/x"}) == Path("/var/lib/facegate")
-    assert default_data_dir({"XDG_DATA_HOME": "/data"}) == Path("/data/facegate")
+@pytest.fixture
+def brought(open_to_all, door, monkeypatch):
+    """A model that everybody may read, and a door of somebody's that has none."""
+    folder = open_to_all / "brought"
+    folder.mkdir()
+    shutil.copy(models_directory() / load_manifest().model("yunet").file, folder)
+    monkeypatch.setenv("STATE_DIRECTORY", str(door))
+    monkeypatch.delenv("FACEGATE_MODELS", raising=False)
+    return folder
+
+
+@only_root
+@only_readable
+def test_models_belong_to_the_door_that_they_are_put_into(door, brought):
+    code, output = run("models", "install", "yunet", "--from", brought)
+    assert code == 0, output
+    assert any(name.startswith("models/") for name in owners(door))
+    assert set(owners(door).values()) == {SOMEBODY}
+
+
+@only_root
+@only_readable
+def test_models_that_the_door_cannot_read_are_refused_before_anything_is_done(door, brought):
+    brought.chmod(0o700)
+    code, output = run("models", "install", "yunet", "--from", brought)
+    assert code == 1
+    assert f"{brought}: {SOMEBODY}, to whom {door} belongs, cannot read it" in output
+    assert "models" not in owners(door)
+
+
+@only_root
+@only_readable
+def test_a_link_in_place_of_the_models_leads_root_nowhere(door, brought, open_to_all):
+    (open_to_all / "roots").mkdir()
+    (door / "models").symlink_to(open_to_all / "roots")
+    give(door)
+    code, output = run("models", "install", "yunet", "--from", brought)
+    assert code == 1
+    assert "Permission denied" in output
+    assert list((open_to_all / "roots").iterdir()) == []

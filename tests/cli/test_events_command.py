@@ -5,14 +5,12 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
 
 from edge.cli import app
-from edge.cli.data_dir import default_data_dir
 from edge.cli.table import columns
 from edge.domain import EventDraft
 from edge.store.journal import SqliteJournal
@@ -166,16 +164,3 @@ def test_follow_prints_events_as_they_happen(tmp_path, journal):
     finally:
         follower.kill()
         follower.communicate(timeout=PATIENCE)
-
-
-@pytest.mark.parametrize(
-    ("environment", "folder"),
-    [
-        ({"STATE_DIRECTORY": "/var/lib/facegate:/x", "XDG_DATA_HOME": "/y"}, Path("/var/lib/facegate")),
-        ({"XDG_DATA_HOME": "/home/me/data"}, Path("/home/me/data/facegate")),
-        ({}, Path.home() / ".local/share/facegate"),
-    ],
-)
-def test_the_data_folder_follows_systemd_then_xdg(environment, folder):
-    """A service and a laptop both work without the option."""
-    assert default_data_dir(environment) == folder

@@ -211,6 +211,8 @@ def calibrate(
     from edge.bench.evaluate.calibrate import People, fit, table
     from edge.bench.evaluate.own_model import save_calibration, tell_source
     from edge.faces.manifest import load_manifest
+    from edge.faces.weights import models_directory
+    from edge.store.acting import acting_as, owner_to_become
 
     own = load_manifest().model(model)
     photos, _ = _photos(folders, model, labels, with_relatives)
@@ -218,7 +220,8 @@ def calibrate(
     mean, fitted = fit(people, with_centre=centre, kept=own.centre if keep_centre else None)
     calibration = tell_source(fitted, people, [folder.name for folder in folders])
     if save:
-        click.echo(save_calibration(own, mean, calibration))
+        with acting_as(owner_to_become(models_directory())):
+            click.echo(save_calibration(own, mean, calibration))
     elif as_json:
         found: dict[str, Any] = {"centre": mean, **asdict(calibration)}
         click.echo(json.dumps(found))
