@@ -25,7 +25,7 @@ class Film:
         self.seq += 1
         now = self.panel.desk.studio.now
         wanted = now.progress.wanted if now and now.progress else None
-        assert wanted is not None
-        self.actor.turned = {Pose.LEFT: self.side, Pose.RIGHT: -self.side}.get(wanted, 0.0)
+        turns: dict[Pose | None, float] = {Pose.LEFT: self.side, Pose.RIGHT: -self.side}
+        self.actor.turned = turns.get(wanted, 0.0)  # nobody is asked for anything outside an enrolment
         placed = [(Actor(self.actor.colour, self.actor.embedding), 260, 150, 120), *self.others]
         return replace(self.panel.scene.frame(self.seq, *placed), seq=self.seq)

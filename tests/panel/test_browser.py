@@ -26,7 +26,7 @@ from tests.browser.chromium import DESKTOP, PHONE, axe_source, chromium, resize,
 from tests.browser.person import Person, look_at
 from tests.fakes.scene import Actor, axis, leaning
 from tests.panel.film import Film
-from tests.panel.office import ANNA, PASSWORD, open_panel
+from tests.panel.office import ANNA, PASSWORD, Feed, open_panel
 from tests.places import REPOSITORY
 from tests.waiting import wait_until
 
@@ -331,6 +331,20 @@ def test_axe_finds_nothing_while_enrolling_and_withdrawing(person):
     person.wait_for("CONFIRMATION OF DELETION")
     look_at(person, "receipt", source, faults)
     assert faults == {}
+
+
+def test_the_overview_shows_the_camera_to_those_who_may(person):
+    person.claim()
+    wait_until(
+        lambda: person.browser.execute_script(
+            "const i = document.querySelector('.thumb img'); return i.naturalWidth"
+        ),
+        "a picture",
+    )
+    person.picture("home-camera")
+    person.panel.desk.studio.feed = Feed()
+    person.go("/")
+    assert not person.browser.find_element(By.CSS_SELECTOR, ".thumb").is_displayed(), "no picture, no frame"
 
 
 def test_new_hours_are_tried_and_come_into_force_by_the_form(person):

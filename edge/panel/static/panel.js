@@ -32,13 +32,14 @@ if (menu) {
 }
 
 for (const image of document.querySelectorAll("img[data-live]")) {
-  every(PICTURE_MS, async () => {
+  every(Number(image.dataset.every) || PICTURE_MS, async () => {
     const answer = await fetch(image.dataset.live, { cache: "no-store" });
     if (answer.status !== 200 || answer.redirected) { return; }
     const bytes = new Uint8Array(await answer.arrayBuffer());
     let text = "";
     for (let i = 0; i < bytes.length; i += 8192) { text += String.fromCharCode(...bytes.subarray(i, i + 8192)); }
     image.src = "data:image/jpeg;base64," + btoa(text);
+    image.closest("[hidden]")?.removeAttribute("hidden");
   });
 }
 
