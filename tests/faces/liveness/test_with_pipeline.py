@@ -75,6 +75,17 @@ class TestHonestVisits:
 
         assert door.reasons == ["unknown_credential"]
 
+    def test_a_picture_held_up_after_they_went_does_not_keep_a_resident_present(self):
+        door = Door()
+        door.show(2, (ANNA, 250))
+        door.show(1)
+        for n in range(12):  # moved, so that it is no part of the place
+            door.show(1, (PHONE, 250 + 60 * (n % 2)))
+        door.show(1)
+        door.show(6, (ANNA, 250))
+
+        assert door.grants == ["anna", "anna"]
+
     def test_a_resident_after_an_attack_is_let_in(self):
         door = Door()
         door.show(1.5, (PHONE, 250))
