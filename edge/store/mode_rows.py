@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,17 +24,26 @@ MODE_FILE: Final = "mode.json"
 SHUTTING: Final = ("locked_down", "normal")
 """Modes that hold no door unlocked: believed whoever wrote them, so that nobody ends a lock-down."""
 
+MOST_BYTES: Final = 4096
+"""A mode has some 150 bytes."""
+
 _MARK: Final = "bound"
 
 
 def read_mode(path: Path) -> dict[str, Any]:
     """Return what the file says, whoever wrote it. Raises `OSError`, and `ValueError` for no mode at all."""
-    return mode_of(path.read_bytes())
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        return mode_of(file.read(MOST_BYTES + 1))
 
 
 def mode_of(content: bytes) -> dict[str, Any]:
     """Return what the content of such a file says. Raises `ValueError` for no mode at all."""
-    kept = json.loads(content)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"more than {MOST_BYTES} bytes are no mode")
+    try:
+        kept = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("nested too deep for a mode") from error
     if not isinstance(kept, dict):
         raise ValueError(f"a mode is an object, not {type(kept).__name__}")  # noqa: TRY004 - like damage
     return kept

@@ -151,6 +151,24 @@ def test_a_lock_down_outlives_the_file_that_is_taken_away(door):
     assert loaded(door) == (None, None), "the journal alone unlocks nothing"
 
 
+@pytest.mark.parametrize(
+    "content", [b"[" * 4000, b" " * 5000, b"\xff\xfe\x00", b"null", b'{"mode": ["x"], "by": 1}']
+)
+def test_no_content_keeps_the_door_from_starting(door, content):
+    journal_mode(door, "locked_down")
+    (door / MODE_FILE).write_bytes(content)
+    assert loaded(door) == (LOCKED, None)
+
+
+def test_a_pipe_in_the_place_of_the_mode_holds_up_nothing(door):
+    (door / MODE_FILE).unlink()
+    os.mkfifo(door / MODE_FILE)
+    with closing(ModeFile(door / MODE_FILE)) as file:
+        assert file.load() is None
+        file.save(LOCKED)
+        assert file.load() == LOCKED
+
+
 def test_a_command_makes_an_edited_mode_good_again(door):
     edit_mode(door, mode="unlocked")
     with closing(ModeFile(door / MODE_FILE)) as file:
