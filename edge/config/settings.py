@@ -237,6 +237,16 @@ class Access(Section):
     )
     has_rtc: bool = Field(False, description="true when a battery keeps the clock: then it counts before NTP")
 
+    @property
+    def reads_cards(self) -> bool:
+        """Whether a card opens this door: what a notice of consent offers beside the face."""
+        return self.card_reader is not None or self.wiegand is not None
+
+    @property
+    def reads_pins(self) -> bool:
+        """Whether a PIN can be typed at a keypad of this door; its display may have keys besides."""
+        return self.keypad is not None
+
 
 class Settings(Section):
     """The whole file."""

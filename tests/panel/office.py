@@ -130,7 +130,7 @@ class Keys:
     def type_pin(self, number: str, pin: str) -> None:
         pass
 
-    def ring(self) -> None:
+    def ring(self, flat: str = "") -> None:
         pass
 
 

@@ -133,7 +133,7 @@ def test_the_bell_rings_once_for_each_press(panel, display):
 
 
 def test_a_visitor_rings_a_flat_by_its_number(panel, display):
-    rung = []
+    rung: list[str] = []
     panel.desk.keys.ring = rung.append
     state(display)
     assert display.post("/screen/ring", flat="1203").status_code == 204

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 def operator_of(settings: Settings) -> Operator:
     """Return what the notices of this door say about its operator, its records and the other ways in."""
     site, access = settings.site, settings.access
-    has_card = access.card_reader is not None or access.wiegand is not None
-    has_pin = access.keypad is not None or settings.panel.has_screen
-    ways = [way for way, has in (("card", has_card), ("pin", has_pin)) if has]
+    has_pin = access.reads_pins or settings.panel.has_screen
+    ways = [way for way, has in (("card", access.reads_cards), ("pin", has_pin)) if has]
     return Operator(
         site.operator,
         site.contact,
