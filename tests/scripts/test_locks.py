@@ -16,7 +16,7 @@ from tests.present import present
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 ON_THE_BOARD = ("pi", "models", "panel", "passes", "holidays", "metrics")
-AT_THE_PROPERTY = ("hub", "panel", "holidays", "metrics")
+AT_THE_PROPERTY = ("hub", "panel", "holidays", "metrics", "passkeys")
 PYTHONS, MACHINES = ("3.11", "3.12", "3.13", "3.14"), ("x86_64", "aarch64")
 
 
