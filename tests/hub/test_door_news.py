@@ -105,7 +105,7 @@ def test_the_code_on_a_door_s_own_page_is_the_one_that_lets_in(site, tmp_path):
         panel.desk.residents.put(Resident("r-wang", "王"), ())
         sam = panel.logged_in("sam", Role.STAFF)
         sam.get("/residents/r-wang")
-        code = re.search(r'class="secret">([^<]+)<', sam.post("/residents/r-wang/invite").text)[1]
+        code = present(re.search(r'class="secret">([^<]+)<', sam.post("/residents/r-wang/invite").text))[1]
         event = panel.events("invite.made")[0]
     told = {**event.data, "until": site.compound.book.now() + DAY}  # the two clocks of the test differ
     site.hear("invite.made", who=event.resident_id, **told)
