@@ -295,6 +295,8 @@ class Reason(StrEnum):
     CREDENTIAL_EXPIRED = "credential_expired"
     CREDENTIAL_MANUAL_DISABLE = "credential_manual_disable"
     CREDENTIAL_MAX_USES = "credential_max_uses"
+    CREDENTIAL_ENDED = "credential_ended"
+    """A visitor pass that was taken back before its time."""
     CREDENTIAL_LOCKOUT = "credential_lockout"
     LOCKOUT_MAX_ATTEMPTS = "lockout_max_attempts"
     INCORRECT_AUTHENTICATION_FACTOR = "incorrect_authentication_factor"

@@ -104,6 +104,8 @@ class Kind(StrEnum):
     CONFIG_REFUSED = "config.refused"
     NOTICE_SET = "notice.set"
     NOTICE_REFUSED = "notice.refused"
+    PASSES_ENDED = "passes.ended"
+    PASSES_REFUSED = "passes.refused"
 
     HEALTH_LOCK = "health.lock"
     HEALTH_CAMERA = "health.camera"
@@ -271,6 +273,8 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.CONFIG_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
         _K.NOTICE_SET: _F(_PANEL),
         _K.NOTICE_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
+        _K.PASSES_ENDED: _F(_PANEL),
+        _K.PASSES_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
         _K.HEALTH_LOCK: _F(_HEALTH, _ALARM),
         _K.HEALTH_CAMERA: _F(_HEALTH, _BAD, Keep.COUNTED, for_display=True, well_states=WELL),
         _K.HEALTH_FRAME: _F(_HEALTH, _BAD, Keep.COUNTED),

@@ -25,6 +25,7 @@ from facegate_hub.community.timekeeper import Timekeeper
 from facegate_hub.configuration import Configurations, ConfigurationServer
 from facegate_hub.devices import Attendance
 from facegate_hub.door_news import DoorNews
+from facegate_hub.ended_passes import PassEnder
 from facegate_hub.fault_watch import FaultWatch
 from facegate_hub.home_assistant import HomeAssistantPart
 from facegate_hub.ingest import Ingest
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from edge.domain import RosterState
     from facegate_hub.community.book import Book
     from facegate_hub.community.terms import Terms
+    from facegate_hub.retained import RetainedTeller
     from facegate_hub.signer.client import SignerClient
 
 LOG = logging.getLogger(__name__)
@@ -117,11 +119,18 @@ class Hub:
             HomeAssistantPart(self.engine, self.signer),
             ConfigurationServer(self.engine, self.signer),
             Attendance(self.engine),
-            *([NoticeServer(self.engine, self.signer, community, Site(folder).doors)] if community else []),
+            *(self._tellers(community, Site(folder)) if community else ()),
         )
         self._retention = HubRetention(self.engine, keep_days) if keep_days is not None else None
         self._alerts = alert_sender(folder, self.engine)
         self.client = SyncClient(settings, self._parts, rng=rng, most_wait_seconds=MOST_WAIT_SECONDS)
+
+    def _tellers(self, community: tuple[Book, Terms], site: Site) -> tuple[RetainedTeller, ...]:
+        """Return what carries residents' matters to the doors: notices and ended passes."""
+        return (
+            NoticeServer(self.engine, self.signer, community, site.doors),
+            PassEnder(self.engine, self.signer, community[0], site.doors),
+        )
 
     def _beside(
         self, community: tuple[Book, Terms], folder: Path
@@ -129,7 +138,7 @@ class Hub:
         """Return what works for residents beside the broker: time, passes, faults, notices sent on."""
         return (
             Timekeeper(*community),
-            PassGranter(*community, folder / HUB, Site(folder).doors),
+            PassGranter(self.engine, community, folder / HUB, Site(folder).doors),
             FaultWatch(self.engine, Faults(*community)),
             DoorNews(self.engine, community[0]),
             RingBridge(self.engine, community, self.signer),

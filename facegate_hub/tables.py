@@ -278,6 +278,26 @@ NOTICE_SETS = sa.Table(
 )
 """What each door's display was last told, as it was signed."""
 
+PASS_END_SETS = sa.Table(
+    "pass_end_sets",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("rev", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+"""Which ended passes each door was last told of, as it was signed."""
+
+GRANTED_PASSES = sa.Table(
+    "granted_passes",
+    METADATA,
+    sa.Column("id", sa.String(16), primary_key=True),
+    sa.Column("doors", sa.String(400), nullable=False),
+    sa.Column("until", sa.BigInteger, nullable=False),
+    sa.Column("ended_at", sa.Float),
+    sa.Index("granted_passes_by_end", "until"),
+)
+"""Visitor passes that this hub has signed (`doors`: names with commas): only these can be ended at doors, and
+what was ended here once stays so, whatever the community's book says later."""
 
 RINGS_HEARD = sa.Table(
     "rings_heard",

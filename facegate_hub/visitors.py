@@ -14,14 +14,26 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from edge.policy.passes import HOST_BYTES, MAX_DOORS, Pass, PassKind, door_marks, issue
+from edge.policy.passes import (
+    HOST_BYTES,
+    MAX_DOORS,
+    Pass,
+    PassKind,
+    door_marks,
+    issue,
+    pass_public_key,
+    read_pass,
+)
 from facegate_hub.community.book import SYSTEM, Change
 from facegate_hub.community.schema import FLATS, PASSES, PEOPLE
 from facegate_hub.community.visits import PassState, VisitKind, VisitorPasses, VisitWish, breach, refuse
+from facegate_hub.ended_passes import note_granted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from sqlalchemy.engine import Engine
 
     from facegate_hub.community.book import Book, Writing
     from facegate_hub.community.terms import Terms
@@ -49,11 +61,18 @@ class PassGranter:
     `folder` is the hub's own, `doors` returns the names of the site's doors.
     """
 
-    def __init__(self, book: Book, terms: Terms, folder: Path, doors: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        community: tuple[Book, Terms],
+        folder: Path,
+        doors: Callable[[], Iterable[str]],
+    ) -> None:
+        self._engine = engine
         self._doors = doors
-        self._book = book
-        self._terms = terms
+        self._book, self._terms = community
         self._key_file = folder / PASS_KEY_FILE
+        self._has_adopted = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hub-visitors", daemon=True)
 
@@ -68,6 +87,8 @@ class PassGranter:
 
     def look(self) -> int:
         """Grant or refuse what is wished for now, and return how many wishes that were."""
+        if not self._has_adopted:
+            self._adopt()
         with self._book.looking() as connection:
             query = sa.select(PASSES.c.id).where(PASSES.c.state == PassState.WISHED.value)
             wished = list(connection.execute(query.order_by(PASSES.c.wished_at, PASSES.c.id)).scalars())
@@ -76,6 +97,22 @@ class PassGranter:
                 self._decide(writing, identity)
         VisitorPasses(self._book, self._terms).forget_over()
         return len(wished)
+
+    def _adopt(self) -> None:
+        """Remember passes that an older version signed, or a lost database: their own text proves them."""
+        if (key := self._key()) is None:
+            return
+        with self._book.looking() as connection:
+            granted = (PASSES.c.state == PassState.GRANTED.value, PASSES.c.ends > self._book.now())
+            rows = connection.execute(sa.select(PASSES).where(*granted)).all()
+            texts = self._book.texts(connection, {row.text for row in rows if row.text})
+        for row in rows:
+            shown = read_pass(texts.get(row.text or "", ""), [pass_public_key(key)])
+            doors = tuple((row.doors or "").split(","))
+            if shown is not None and shown.door_marks == door_marks(doors):
+                until = int(shown.valid_until.timestamp())
+                note_granted(self._engine, shown.id.hex(), doors, until, self._book.now())
+        self._has_adopted = True
 
     def _decide(self, writing: Writing, identity: str) -> None:
         """Decide about one wish, read again within the commit: twice granted is never."""
@@ -105,6 +142,8 @@ class PassGranter:
             LOG.warning("a pass for %s cannot be made: %s", row.flat, error)
             refuse(writing, identity, "host" if len(host.encode()) > HOST_BYTES else "not_made")
             return
+        # First here: what is granted can be ended at the doors, whatever happens in between.
+        note_granted(self._engine, pass_id.hex(), doors, wish.ends, writing.at)
         values: dict[str, str | int | None] = {"state": PassState.GRANTED.value, "pass_id": pass_id.hex()}
         values["doors"] = ",".join(doors)
         values["text"] = writing.keep(text, f"person:{row.maker}")

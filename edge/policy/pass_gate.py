@@ -29,6 +29,9 @@ class PassLedger(Protocol):
         `StoreError` when it cannot be written down: an uncounted pass would open for ever.
         """
 
+    def is_ended(self, pass_id: bytes) -> bool:
+        """Return whether a pass was taken back before its time. Raises `StoreError`."""
+
     def give_back(self, pass_id: bytes) -> None:
         """Take one use back: the door did not open. Raises `StoreError` when that cannot be written down."""
 
@@ -56,10 +59,13 @@ class PassGate:
             return _answer(refusal, message("rule.pass", **its))
         try:
             use = self.ledger.take(shown.id, shown.max_uses, shown.valid_until)
+            is_ended = use is None and self.ledger.is_ended(shown.id)
         except StoreError as error:
             return _answer(
                 Reason.AUTHENTICATION_UNAVAILABLE, message("rule.pass_uncounted", **its, error=str(error))
             )
+        if is_ended:
+            return _answer(Reason.CREDENTIAL_ENDED, message("rule.pass", **its))
         if use is None:
             return _answer(
                 Reason.CREDENTIAL_MAX_USES, message("rule.pass_used_up", **its, uses=shown.max_uses)

@@ -70,6 +70,7 @@ pattern read {ROOT}/%u/sync/#
 pattern read {ROOT}/%u/cmd
 pattern read {ROOT}/%u/cfg/desired
 pattern read {ROOT}/%u/notice
+pattern read {ROOT}/%u/pass/ended
 pattern read {ROOT}/%u/face/in/+
 pattern read {ROOT}/%u/face/doors
 user {HUB}

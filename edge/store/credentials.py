@@ -25,7 +25,7 @@ from edge.store.way_rows import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 LOG = logging.getLogger(__name__)
@@ -242,6 +242,35 @@ class CredentialStore:
                 connection.execute("INSERT OR REPLACE INTO pass_uses VALUES (?, ?, ?)", row)
         return found
 
+    def end_passes(self, rev: int, ended: Mapping[bytes, datetime]) -> int:
+        """Take these passes back, as the property's list of this revision says, whoever issued them.
+
+        `ended` are their ids and their own ends. Returns how many opened until now. Revision and passes are
+        one commit; nothing is ever taken off, so a list that comes again or late revives no pass.
+        """
+        rows = [(key, ENDED, until.astimezone(UTC).isoformat()) for key, until in ended.items()]
+        end = (
+            "INSERT INTO pass_uses VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
+            " SET uses = excluded.uses, until = max(until, excluded.until) WHERE uses < excluded.uses"
+        )
+        with self._file.writing() as connection:
+            count = connection.executemany(end, rows).rowcount if rows else 0
+            if rev > _ends_rev(connection):
+                connection.execute("DELETE FROM pass_ends")
+                connection.execute("INSERT INTO pass_ends VALUES (?)", (rev,))
+            return count
+
+    def pass_ends_rev(self) -> int:
+        """Return the revision of the newest list of ended passes that was taken, 0 before the first."""
+        with self._file.using() as connection:
+            return _ends_rev(connection)
+
+    def is_ended(self, pass_id: bytes) -> bool:
+        """Return whether a pass was taken back, here or by the property."""
+        with self._file.using() as connection:
+            sql = "SELECT 1 FROM pass_uses WHERE id = ? AND uses >= ?"
+            return connection.execute(sql, (pass_id, ENDED)).fetchone() is not None
+
     def forget_uses(self, now: datetime) -> int:
         """Drop the uses of passes that expired long before `now`, a trusted time; return how many."""
         before = (now.astimezone(UTC) - KEEP_USES).isoformat()
@@ -253,6 +282,10 @@ class CredentialStore:
         """Close the files. Safe to call twice."""
         self._ways.close()
         self._file.close()
+
+
+def _ends_rev(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT coalesce(max(rev), 0) FROM pass_ends").fetchone()[0])
 
 
 def _removed(connection: sqlite3.Connection, resident_id: str) -> int:

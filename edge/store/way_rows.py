@@ -71,6 +71,8 @@ CREDENTIALS = Schema(
         ),
         # Whose PINs and cards the property has ended, and which of its orders was the last carried out here.
         ("CREATE TABLE ended_ways (resident_id TEXT PRIMARY KEY, number INTEGER NOT NULL)",),
+        # How far the property's list of ended passes was taken here; the passes stand in pass_uses.
+        ("CREATE TABLE pass_ends (rev INTEGER PRIMARY KEY)",),
     ),
 )
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge.broker.clerk import TopicWorker
 from edge.domain import EventDraft
-from edge.errors import FacegateError, SyncError
+from edge.errors import FacegateError
 from edge.events import Kind
 from edge.sync.refusals import RetainedRefusals
+from edge.sync.retained import Authentic
 from edge.wire.notices import MAX_BYTES, PURPOSE, NoticeSet
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ class NoticeFollower(TopicWorker):
         clock: Clock,
     ) -> None:
         super().__init__("notices", (settings.topic("notice"),))
-        self._device = settings.device_id
-        self._keys = keys
+        self._authentic = Authentic(keys, settings.device_id, "notice", PURPOSE, MAX_BYTES)
         self._keeper = keeper
         self._record = record
         self._clock = clock
@@ -55,7 +55,7 @@ class NoticeFollower(TopicWorker):
     def handle(self, message: Message) -> None:
         """Take one set."""
         try:
-            notices = self._authentic(message.payload)
+            notices = self._authentic.read(message.payload, NoticeSet.parse)
             is_new = self._keeper.take(notices)
         except FacegateError as error:
             self._refusals.tell(str(error))
@@ -64,11 +64,3 @@ class NoticeFollower(TopicWorker):
             seq, digest = notices.head or (None, None)
             data = {"rev": notices.rev, "count": len(notices.items), "entry": seq, "hash": digest}
             self._record(EventDraft.now(self._clock, Kind.NOTICE_SET, data))
-
-    def _authentic(self, payload: bytes) -> NoticeSet:
-        if len(payload) > 2 * MAX_BYTES:
-            raise SyncError(f"notice: {len(payload)} bytes; at most {2 * MAX_BYTES} with the signature")
-        notices = NoticeSet.parse(self._keys.open(payload, PURPOSE))
-        if notices.device != self._device:
-            raise SyncError(f"notice: signed for {notices.device[:64]!r}, not for this door")
-        return notices

@@ -52,9 +52,10 @@ STATE = Table(
             },
             is_open=True,
         ),
+        "passes_ended": Whole(about="newest list of ended passes (`pass/ended`) that the door keeps"),
         "certificate": Table({"until": Time("when the door's certificate ends")}, is_open=True),
     },
-    frozenset({"liveness", "certificate"}),
+    frozenset({"liveness", "passes_ended", "certificate"}),
     is_open=True,
     about="how the door is; on change and every 60 s",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from edge.wire import commands, configuration, notices
+from edge.wire import commands, configuration, ended_passes, notices
 from edge.wire import roster as roster_messages
 from edge.wire.asks import AskAnswer, ProgramAsk
 from edge.wire.envelope import EVENTS
@@ -128,6 +128,14 @@ TOPICS = (
         notices.NOTICES,
         "What the display is to say, and the head of the community's book.",
         notices.PURPOSE,
+        kept=True,
+    ),
+    _signed(
+        "passesEnded",
+        "pass/ended",
+        ended_passes.PASS_ENDS,
+        "Visitor passes that open this door no more, until the end they had.",
+        ended_passes.PURPOSE,
         kept=True,
     ),
     Topic(

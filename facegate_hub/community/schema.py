@@ -294,3 +294,14 @@ RINGS = sa.Table(
     sa.Index("rings_by_time", "rang_at"),
 )
 """Rings of the last week as the hub tells of them, and what residents answer. Not in the chain."""
+
+PASS_DOORS = sa.Table(
+    "pass_doors",
+    METADATA,
+    sa.Column("pass_id", sa.String(16), primary_key=True),
+    sa.Column("door", sa.String(64), primary_key=True),
+    sa.Column("word", sa.String(16), nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+)
+"""What doors know of passes that were ended, as the hub tells of it: confirmed, waiting, offline. Not in the
+chain."""

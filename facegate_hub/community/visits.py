@@ -7,7 +7,7 @@ visitor is asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,12 @@ from edge.errors import CommunityRefused
 from edge.words import message
 from facegate_hub.community.book import SYSTEM, Change
 from facegate_hub.community.people import new_id
-from facegate_hub.community.schema import CONTENTS, PASSES, PEOPLE, TIES
+from facegate_hub.community.schema import CONTENTS, PASS_DOORS, PASSES, PEOPLE, TIES
+from facegate_hub.database import insert_missing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from sqlalchemy.engine import Connection, Row
 
     from facegate_hub.community.book import Book, Writing
@@ -52,6 +55,15 @@ class PassState(StrEnum):
     ENDED = "ended"
 
 
+class DoorWord(StrEnum):
+    """What a door knows of a pass that was ended."""
+
+    CONFIRMED = "confirmed"
+    WAITING = "waiting"
+    """It is there and has not confirmed yet."""
+    OFFLINE = "offline"
+
+
 COURIER_SECONDS = 2 * HOUR
 MOST_USES = 20
 
@@ -82,6 +94,13 @@ class VisitPass:
     why: str | None
     doors: tuple[str, ...] = ()
     text: str | None = None
+    told: Mapping[str, DoorWord] = field(default_factory=dict)
+    """Of a pass that was ended before its time: what each of its doors knows of that."""
+
+    @property
+    def still_opens(self) -> tuple[str, ...]:
+        """Doors that have not confirmed yet that it was ended: until its own end it opens there."""
+        return tuple(door for door, word in self.told.items() if word is not DoorWord.CONFIRMED)
 
 
 class VisitorPasses:
@@ -130,7 +149,19 @@ class VisitorPasses:
             query = sa.select(PASSES).where(PASSES.c.maker == person, recent)
             rows = connection.execute(query.order_by(PASSES.c.wished_at.desc(), PASSES.c.id)).all()
             texts = self._book.texts(connection, {row.text for row in rows if row.text})
-        return [_pass(row, texts.get(row.text or "")) for row in rows]
+            told = self._told(connection, rows)
+        return [_pass(row, texts.get(row.text or ""), told.get(row.pass_id or "")) for row in rows]
+
+    def _told(self, connection: Connection, rows: Iterable[Row[Any]]) -> dict[str, dict[str, DoorWord]]:
+        """Return what doors know of passes that were ended before their time, by pass and door."""
+        now = self._book.now()
+        ended = (row for row in rows if row.state == PassState.ENDED.value and row.ends > now and row.pass_id)
+        found = {row.pass_id: dict.fromkeys(_doors(row), DoorWord.WAITING) for row in ended}
+        query = sa.select(PASS_DOORS).where(PASS_DOORS.c.pass_id.in_(list(found)))
+        for row in connection.execute(query) if found else ():
+            if row.door in found[row.pass_id]:
+                found[row.pass_id][row.door] = DoorWord(row.word)
+        return found
 
     def expected(self) -> list[VisitPass]:
         """Return passes that are good today, by their beginning, without codes: the guard's list."""
@@ -194,7 +225,24 @@ def _end(writing: Writing, row: Row[Any], asker: Asker | None) -> None:
     writing.enter(asker.doer if asker else SYSTEM, "pass.ended", f"pass:{row.id}", ended)
 
 
-def _pass(row: Row[Any], text: str | None = None) -> VisitPass:
+def note_doors(book: Book, words: Mapping[tuple[str, str], DoorWord]) -> None:
+    """Note what doors know of ended passes, by pass and door; what was confirmed once stays so."""
+    now = book.now()
+    rows = [
+        {"pass_id": one, "door": door, "word": word.value, "at": now} for (one, door), word in words.items()
+    ]
+    with book.engine.begin() as connection:
+        connection.execute(
+            sa.delete(PASS_DOORS).where(PASS_DOORS.c.at < now - (AHEAD_DAYS + KEEP_DAYS) * DAY)
+        )
+        insert_missing(connection, PASS_DOORS, rows)
+        for row in rows:
+            mine = (PASS_DOORS.c.pass_id == row["pass_id"], PASS_DOORS.c.door == row["door"])
+            other = (*mine, PASS_DOORS.c.word.not_in([DoorWord.CONFIRMED.value, row["word"]]))
+            connection.execute(sa.update(PASS_DOORS).where(*other).values(word=row["word"], at=now))
+
+
+def _pass(row: Row[Any], text: str | None = None, told: Mapping[str, DoorWord] | None = None) -> VisitPass:
     return VisitPass(
         id=row.id,
         maker=row.maker,
@@ -205,9 +253,14 @@ def _pass(row: Row[Any], text: str | None = None) -> VisitPass:
         ends=row.ends,
         uses=row.uses,
         why=row.why,
-        doors=tuple((row.doors or "").split(",")) if row.doors else (),
+        doors=_doors(row),
         text=text,
+        told=told or {},
     )
+
+
+def _doors(row: Row[Any]) -> tuple[str, ...]:
+    return tuple(row.doors.split(",")) if row.doors else ()
 
 
 def _limits(terms: Terms) -> dict[str, int]:

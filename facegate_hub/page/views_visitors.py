@@ -45,7 +45,7 @@ def one(ask: PageAsk) -> Response:
     identity = str(ask.request.path_params["pass_id"])
     if ask.request.method == "POST":
         ask.office.visits.end(ask.asker, identity)
-        return ask.to("/visitors")
+        return ask.to(f"/visitors/{identity}")
     found = next((one for one in ask.office.visits.of_person(ask.person.id) if one.id == identity), None)
     if found is None:
         raise CommunityRefused(message("community.refused.gone"))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MOST_RECORDS = 1000
 OWN_WORDS = frozenset(
     {
-        *("command", "first-voice", "refused", "adopt", "notice"),
+        *("command", "first-voice", "refused", "adopt", "notice", "pass-ended"),
         *("roster", "settings", "group", "principals", "login", "log_in"),
     }
 )

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from edge.domain import RosterState
 from edge.errors import SyncError
 from edge.policy.hours import GrantHours
-from edge.wire import commands, configuration, notices
+from edge.wire import commands, configuration, ended_passes, notices
 from edge.wire import roster as roster_messages
 from edge.wire.commands import CommandType, parse_command
 from edge.wire.names import DEVICE_ID
@@ -38,7 +38,7 @@ from facegate_hub.signer.rosters import ApprovedRosters
 from facegate_hub.signer.tables import ASKS, PERMITS, WISHES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sqlalchemy.engine import Connection, Engine
 
@@ -64,8 +64,8 @@ RING_RATE = 3
 """How often a resident may open for who rings, in a minute."""
 MOST_NOTE, MOST_LIST = 4000, 200_000
 """Characters that are noted of one wish; of a change of the roster, which may name a thousand people."""
-MOST_NOTICED = 256
-"""Notices remembered as written down; more than displays show in a quarter."""
+MOST_NOTICED = 4096
+"""Notices, and ended passes, remembered as written down; more than displays show in a quarter."""
 ABOUT_THE_ROSTER = frozenset(
     {roster_messages.HEAD, roster_messages.CONFIRMED, roster_messages.DELTA, roster_messages.SNAPSHOT}
 )
@@ -109,7 +109,7 @@ class SigningDesk:
         self.principals = Principals(engine, now)
         self.policy = Policy(engine, now)
         self._rosters = ApprovedRosters(engine, now)
-        self._noticed: dict[str, dict[str, Any]] = {}
+        self._noticed: dict[str, dict[str, object]] = {}
 
     def ask(
         self, caller: Caller, doors: list[str], kind: CommandType, by: str | None, args: dict[str, float]
@@ -247,10 +247,10 @@ class SigningDesk:
         return self._signer.sign(body, commands.PURPOSE)
 
     def sign(self, caller: Caller, body: bytes, purpose: str) -> bytes:
-        """Return a message about roster, settings or notices, signed. For the hub.
+        """Return a message about roster, settings, notices or ended passes, signed. For the hub.
 
-        Roster and settings must be what was asked for. Notices open nothing: any that have the form are
-        signed, and what is new in them is written down.
+        Roster and settings must be what was asked for. Notices and ended passes open nothing: any that have
+        the form are signed, and what is new in them is written down.
         """
         self._require_hub(caller)
         if purpose == configuration.PURPOSE:
@@ -258,7 +258,13 @@ class SigningDesk:
         elif purpose in ABOUT_THE_ROSTER:
             self._rosters.require(_state_in(body))
         elif purpose == notices.PURPOSE:
-            self._note_notices(notices.NoticeSet.parse(body))
+            shown = notices.NoticeSet.parse(body)
+            lines = {one.id: (one.fields(), one.text) for one in shown.items}
+            self._note_new("notice", shown.device, lines)
+        elif purpose == ended_passes.PURPOSE:
+            told = ended_passes.PassEnds.parse(body)
+            ends = {one.id: (one, {"until": one.fields()["until"]}) for one in told.ended}
+            self._note_new("pass-ended", told.device, ends)
         else:
             raise NotPermitted(f"{purpose}: is signed for nobody")
         return self._signer.sign(body, purpose)
@@ -314,14 +320,16 @@ class SigningDesk:
         with self.engine.begin() as connection:
             put(connection, WISHES, {"device": device, "rev": rev, "digest": digest})
 
-    def _note_notices(self, told: notices.NoticeSet) -> None:
-        lines = {one.id: one.fields() for one in told.items}
-        new = {name: line for name, line in lines.items() if self._noticed.get(name) != line}
-        self._noticed = {**self._noticed, **lines} if len(self._noticed) < MOST_NOTICED else lines
+    def _note_new(self, what: str, device: str, told: Mapping[str, tuple[object, Mapping[str, Any]]]) -> None:
+        """Write down what is told for the first time: (what it is compared by, what is noted) by its name."""
+        known = self._noticed.setdefault(what, {})
+        new = {name: about for name, (mark, about) in told.items() if known.get(name) != mark}
+        if len(known) >= MOST_NOTICED:
+            known.clear()
+        known.update({name: mark for name, (mark, _) in told.items()})
         with self.engine.begin() as connection:
-            for name, line in sorted(new.items()):
-                about = {"notice": name, "first door": told.device, **line["text"]}
-                note_wish(connection, "hub", "notice", about, self._now())
+            for name, about in sorted(new.items()):
+                note_wish(connection, "hub", what, {what: name, "first door": device, **about}, self._now())
 
     def is_hub(self, uid: int) -> bool:
         """Say whether this account runs the hub, or could read the key itself."""

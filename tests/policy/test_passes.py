@@ -164,6 +164,9 @@ class MemoryLedger:
         self.uses[pass_id] = use
         return use
 
+    def is_ended(self, pass_id):
+        return False
+
     def give_back(self, pass_id: bytes) -> None:
         self.uses[pass_id] -= 1
 

@@ -36,12 +36,16 @@ class Ledger:
     def __init__(self) -> None:
         self.is_full = False
         self.left = 1
+        self.has_ended = False
 
     def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
         if self.is_full:
             raise StoreError("disk full")
         self.left -= 1
         return 1 if self.left >= 0 else None
+
+    def is_ended(self, pass_id: bytes) -> bool:
+        return self.has_ended
 
     def give_back(self, pass_id: bytes) -> None:
         self.left += 1
@@ -112,6 +116,10 @@ class Door:
         self.clock.advance(DEFAULT_SECONDS)  # or it would be passed back
         return self
 
+    def take_back(self) -> Door:
+        self.ledger.left, self.ledger.has_ended = 0, True
+        return self
+
     def fill(self) -> Door:
         self.ledger.is_full = True
         return self
@@ -135,6 +143,7 @@ WAYS = {
     Reason.CREDENTIAL_EXPIRED: lambda: Door().ask("late"),
     Reason.CREDENTIAL_MANUAL_DISABLE: lambda: Door().ask("off"),
     Reason.CREDENTIAL_MAX_USES: lambda: Door().use_up().show(),
+    Reason.CREDENTIAL_ENDED: lambda: Door().take_back().show(),
     Reason.LOCKOUT_MAX_ATTEMPTS: lambda: Door().mistype().desk.type_pin("1", "2").rights.reason,
     Reason.CREDENTIAL_LOCKOUT: lambda: Door().fail(6).ask(),
     Reason.INCORRECT_AUTHENTICATION_FACTOR: lambda: Door().desk.type_pin("1", "2").rights.reason,

@@ -222,7 +222,9 @@ def test_a_pass_of_the_doors_own_page_counts_here_at_once_and_until_it_is_ended(
         assert shown is not None
         assert shown.opens("gate")
         assert credentials.take(shown.id, shown.max_uses, shown.valid_until) == 1
+        assert not credentials.is_ended(shown.id)
         ways.end_pass(shown.id.hex())
+        assert credentials.is_ended(shown.id)
         assert credentials.take(shown.id, shown.max_uses, shown.valid_until) is None
         credentials.give_back(shown.id)
         assert credentials.take(shown.id, shown.max_uses, shown.valid_until) is None

@@ -22,6 +22,7 @@ from edge.wire import state
 from edge.wire.asks import ProgramAsk
 from edge.wire.commands import CommandType, parse_command
 from edge.wire.configuration import Desired, Reported
+from edge.wire.ended_passes import PassEnds
 from edge.wire.envelope import CLOCKS, EVENT
 from edge.wire.faces.door_list import SIGNED_LIST
 from edge.wire.faces.letters import Letter, parse_taken
@@ -75,6 +76,7 @@ PARSERS = {
     "desiredConfigurationSigned": Desired.parse,
     "reportedConfiguration": Reported.parse,
     "noticeSigned": NoticeSet.parse,
+    "passesEndedSigned": PassEnds.parse,
     "faceLetterSigned": Letter.parse,
     "faceDeliverySigned": Letter.parse,
     "faceTaken": parse_taken,

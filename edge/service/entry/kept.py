@@ -116,6 +116,10 @@ class Credentials:
         """Count one use of a pass; see `CredentialStore.take`."""
         return self._soon(lambda: self._open().take(pass_id, max_uses, until))
 
+    def is_ended(self, pass_id: bytes) -> bool:
+        """Return whether a pass was taken back; see `CredentialStore.is_ended`."""
+        return self._soon(lambda: self._open().is_ended(pass_id))
+
     def give_back(self, pass_id: bytes) -> None:
         """Take one use of a pass back; see `CredentialStore.give_back`."""
         self._soon(lambda: self._open().give_back(pass_id))

@@ -25,6 +25,7 @@ from edge.store.roster import SqliteRoster
 from edge.sync.announcer import announcer
 from edge.sync.configuration import ConfigurationFollower
 from edge.sync.desk import CommandDesk
+from edge.sync.ended_passes import PassEndsFollower
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
 from edge.sync.notices import NoticeFollower
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from edge.store.residents import ResidentStore
     from edge.sync.configuration import Keeper
     from edge.sync.desk import Execute
+    from edge.sync.ended_passes import PassEndsKeeper
     from edge.sync.notices import NoticeKeeper
     from edge.wire.signing import TrustedKeys
 
@@ -75,6 +77,8 @@ class DoorSide:
     """None: faces stay in the device that took them."""
     notices: NoticeKeeper | None = None
     """None: there is no display that the property could have say something."""
+    ended_passes: PassEndsKeeper | None = None
+    """None: nothing here lets visitors in."""
 
 
 class PropertyLink:
@@ -144,8 +148,14 @@ class PropertyLink:
                 "oldest_seconds": self._oldest_seconds(status.done_upto) if status.waiting else 0.0,
                 "problem": status.problem,
             },
+            **self._passes_ended(),
             **self._certificate(),
         }
+
+    def _passes_ended(self) -> dict[str, Any]:
+        """Return how far the list of ended passes was taken; nothing before the first."""
+        rev = None if self._door.ended_passes is None else self._door.ended_passes.rev
+        return {} if rev is None else {"passes_ended": rev}
 
     def _certificate(self) -> dict[str, Any]:
         """Return until when we are let in at the broker; nothing where it asks for no certificate."""
@@ -178,10 +188,12 @@ class PropertyLink:
                 self._clerks.append(PostBox(self._settings, exchange))
             if (keeper := self._door.configuration) is not None:
                 self._clerks.append(self._wishes(keys, keeper))
-            if (display := self._door.notices) is not None:
-                door = self._door
-                notices = NoticeFollower(self._settings, keys, display, door.events.record, door.clock)
-                self._clerks.append(notices)
+            door = self._door
+            heard = (door.events.record, door.clock)
+            if (display := door.notices) is not None:
+                self._clerks.append(NoticeFollower(self._settings, keys, display, *heard))
+            if (passes := door.ended_passes) is not None:
+                self._clerks.append(PassEndsFollower(self._settings, keys, passes, *heard))
             self._clerks.append(self._desk(keys))
         except FacegateError as error:
             logger.error("the property is not heard in full: %s", error)  # noqa: TRY400 - one clear line

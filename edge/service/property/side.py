@@ -11,6 +11,7 @@ from edge.domain import EventDraft
 from edge.errors import FacegateError
 from edge.events import Kind
 from edge.service.property.commands import CommandTies, RemoteCommands
+from edge.service.property.ended_passes import HeldPassEnds
 from edge.service.property.enrol_window import EnrolWindow
 from edge.service.property.notices import NOTICES_FILE, HeldNotices
 from edge.service.property.reload import Reloader
@@ -148,6 +149,7 @@ class PropertySide:
             door.configuration,
             None if self.sharing is None else self.sharing.exchange,
             self.notices,
+            HeldPassEnds(door.data),
         )
         spread = random.Random()  # noqa: S311 - spreads load, guards nothing
         joining = Joining(lambda: PropertyLink(section, side), self._note_problem, spread)

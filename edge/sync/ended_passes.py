@@ -1,0 +1,87 @@
+"""The door's end of ended passes: takes a list that is signed, for this door and not older than the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from edge.broker.clerk import TopicWorker
+from edge.domain import EventDraft
+from edge.errors import FacegateError, StoreError
+from edge.events import Kind
+from edge.sync.refusals import RetainedRefusals
+from edge.sync.retained import Authentic
+from edge.wire.ended_passes import MAX_BYTES, PURPOSE, PassEnds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.broker.settings import BrokerSettings
+    from edge.ports import Clock
+    from edge.wire.messages import Message
+    from edge.wire.signing import TrustedKeys
+
+
+class PassEndsKeeper(Protocol):
+    """Who keeps which passes were ended."""
+
+    def take(self, told: PassEnds) -> int:
+        """Let these passes open no more, and return how many did until now.
+
+        Raises `SyncError` for a list that is older than one that was taken, `StoreError` when it cannot be
+        kept.
+        """
+
+    @property
+    def rev(self) -> int | None:
+        """The newest list that was taken since the start, None before the first."""
+
+
+class PassEndsFollower(TopicWorker):
+    """The part of sync that takes ended passes; has a thread of its own (see `TopicWorker`).
+
+    What is taken is journaled (`passes.ended`), what is refused once (`passes.refused`). A list that the card
+    does not take is tried again every second: the broker sends it at a new connection only.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        keys: TrustedKeys,
+        keeper: PassEndsKeeper,
+        record: Callable[[EventDraft], object],
+        clock: Clock,
+    ) -> None:
+        super().__init__("passes", (settings.topic("pass", "ended"),))
+        self._authentic = Authentic(keys, settings.device_id, "pass/ended", PURPOSE, MAX_BYTES)
+        self._keeper = keeper
+        self._record = record
+        self._clock = clock
+        self._refusals = RetainedRefusals(Kind.PASSES_REFUSED, record, clock)
+        self._owed: PassEnds | None = None
+
+    def handle(self, message: Message) -> None:
+        """Take one list."""
+        try:
+            self._take(self._authentic.read(message.payload, PassEnds.parse))
+        except FacegateError as error:
+            self._refusals.tell(str(error))
+
+    def idle(self) -> None:
+        """Try again what the card did not take."""
+        if (owed := self._owed) is None:
+            return
+        try:
+            self._take(owed)
+        except FacegateError as error:
+            self._refusals.tell(str(error))
+
+    def _take(self, told: PassEnds) -> None:
+        newest = told if self._owed is None or told.rev >= self._owed.rev else self._owed
+        try:
+            count = self._keeper.take(newest)
+        except StoreError:
+            self._owed = newest
+            raise
+        self._owed = None
+        if count:
+            self._record(EventDraft.now(self._clock, Kind.PASSES_ENDED, {"rev": newest.rev, "count": count}))
