@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -126,13 +126,13 @@ def note_granted(engine: Engine, pass_id: str, doors: Sequence[str], until: int,
         connection.execute(sa.delete(GRANTED_PASSES).where(old))
 
 
-def _ended_alive(engine: Engine, now: float) -> Sequence[sa.Row[tuple[str, str, int]]]:
+def _ended_alive(engine: Engine, now: float) -> list[Any]:
     """Return passes that were ended and would still open, the one that was ended first at the head."""
     columns = (GRANTED_PASSES.c.id, GRANTED_PASSES.c.doors, GRANTED_PASSES.c.until)
     alive = (GRANTED_PASSES.c.ended_at.is_not(None), GRANTED_PASSES.c.until > now)
     query = sa.select(*columns).where(*alive)
     with reading(engine) as connection:
-        return connection.execute(query.order_by(GRANTED_PASSES.c.ended_at, GRANTED_PASSES.c.id)).all()
+        return list(connection.execute(query.order_by(GRANTED_PASSES.c.ended_at, GRANTED_PASSES.c.id)))
 
 
 def _confirmed_rev(state: str | None) -> int | None:

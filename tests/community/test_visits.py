@@ -16,6 +16,7 @@ from facegate_hub.community.person import erase_person
 from facegate_hub.community.schema import CONTENTS, PASSES
 from facegate_hub.community.verify import verify
 from facegate_hub.community.visits import PassState, VisitKind, VisitorPasses, VisitWish
+from facegate_hub.tables import open_tables
 from facegate_hub.visitors import MOST_A_MINUTE, PassGranter
 from tests.community.compound import new_compound
 from tests.community.web import resident, staff
@@ -37,7 +38,12 @@ def compound(tmp_path):
 @pytest.fixture
 def granter(compound, tmp_path):
     (tmp_path / "pass.key").write_bytes(KEY)
-    return PassGranter(compound.book, compound.terms, tmp_path, lambda: DOORS)
+    return granter_in(tmp_path, compound)
+
+
+def granter_in(folder, compound):
+    engine = open_tables(f"sqlite:///{folder.parent / 'hub.db'}")
+    return PassGranter(engine, (compound.book, compound.terms), folder, lambda: DOORS)
 
 
 def wish(compound, hours=4.0, begins=0.0, **more):
@@ -170,7 +176,7 @@ def test_a_page_that_lies_floods_nobody(compound, granter):
 
 def test_without_a_key_or_a_hub_its_maker_is_told(compound, tmp_path):
     visits(compound).wish(compound.asker("wang"), wish(compound))
-    PassGranter(compound.book, compound.terms, tmp_path / "nowhere", lambda: DOORS).look()
+    granter_in(tmp_path / "nowhere", compound).look()
     assert of(compound)[0].why == "no_key"
     visits(compound).wish(compound.asker("wang"), wish(compound))
     compound.clock.advance(700)

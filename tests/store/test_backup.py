@@ -323,7 +323,7 @@ def test_installed_models_stay_so_that_the_restored_door_knows_faces(file, door,
 
 
 def test_what_was_withdrawn_or_used_up_since_stays_so_on_the_same_device(door, tmp_path):
-    """Anna withdrew after the backup, Otto did not; a visitor used up the pass."""
+    """Anna withdrew after the backup, Otto did not; a visitor used up the pass, another's was ended."""
     until = datetime(2026, 4, 1, tzinfo=UTC)
     with closing(ConsentLedger(door / CONSENTS_FILE)) as ledger:
         for who in ("anna", "otto"):
@@ -332,6 +332,7 @@ def test_what_was_withdrawn_or_used_up_since_stays_so_on_the_same_device(door, t
         ledger.withdraw("anna", NOW)
     with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
         assert credentials.take(b"pass", 1, until) == 1
+        assert credentials.end_passes(7, {b"lent": until}) == 1
 
     assert put_back(tmp_path / "f", door, replace=True).erased == ("anna",)
 
@@ -342,6 +343,9 @@ def test_what_was_withdrawn_or_used_up_since_stays_so_on_the_same_device(door, t
         assert set(ledger.in_force()) == {"otto"}
     with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
         assert credentials.take(b"pass", 1, until) is None
+        assert credentials.is_ended(b"lent")
+        assert not credentials.is_ended(b"pass")
+        assert credentials.pass_ends_rev() == 0, "what the property's list holds is taken again"
 
 
 def test_a_new_card_learns_from_the_property_who_withdrew_since(door, tmp_path):

@@ -23,19 +23,25 @@ from edge.domain import EventDraft, Resident
 from edge.events import Kind
 from edge.runtime.clock import SystemClock
 from edge.service.property.configuration import Configuration
+from edge.service.property.ended_passes import HeldPassEnds
 from edge.service.property.notices import HeldNotices
+from edge.store.credentials import CredentialStore
 from edge.store.journal import SqliteJournal
 from edge.store.ledger import SqliteLedger
 from edge.store.outbox import SqliteOutbox
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster
+from edge.store.way_rows import CREDENTIALS_FILE
 from edge.sync.configuration import ConfigurationFollower
 from edge.sync.desk import CommandDesk
+from edge.sync.ended_passes import PassEndsFollower
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
 from edge.sync.notices import NoticeFollower
 from edge.sync.publisher import EventPump
 from edge.wire.configuration import PURPOSE, Desired
+from edge.wire.ended_passes import PURPOSE as PASS_ENDED
+from edge.wire.ended_passes import EndedPass, PassEnds
 from edge.wire.messages import Message
 from edge.wire.notices import PURPOSE as NOTICE
 from edge.wire.notices import DoorNotice, NoticeSet
@@ -88,6 +94,7 @@ class Door:
             RosterFollower(settings, KEYS, SqliteRoster(self.store), self.journal.append, self.clock),
             ConfigurationFollower(settings, KEYS, self.configuration, self.journal.append, self.clock),
             NoticeFollower(settings, KEYS, self.notices, self.journal.append, self.clock),
+            PassEndsFollower(settings, KEYS, HeldPassEnds(folder), self.journal.append, self.clock),
         ]
         self.client = SyncClient(settings, [EventPump(self.outbox, settings), *self.clerks])
         for clerk in self.clerks:
@@ -110,6 +117,12 @@ class Door:
             for device, rev in ((DEVICE, 3), (DEVICE, 2), ("door-2", 9))
         ]
         self.hear(Message(self.topic("notice"), self.told[0], True))
+        lent = EndedPass("ab" * 8, begin + timedelta(days=9))
+        self.ends = [
+            SIGNER.sign(PassEnds(device, rev, (lent,)).encode(), PASS_ENDED)
+            for device, rev in ((DEVICE, 3), (DEVICE, 2), ("door-2", 9))
+        ]
+        self.hear(Message(self.topic("pass", "ended"), self.ends[0], True))
         self.store.put(Resident("local", "Local"), [])
         self.journal.append(EventDraft(Kind.ACCESS_GRANTED, self.clock.now(), self.clock.monotonic()))
         self.settle()
@@ -142,6 +155,7 @@ class Door:
                 SIGNER.sign(Desired("door-2", 9, {}).encode(), PURPOSE),
             ],
             self.topic("notice"): self.told,
+            self.topic("pass", "ended"): self.ends,
             self.topic("evt", "ack"): [ack],
         }
 
@@ -159,6 +173,10 @@ class Door:
         if not at_most:
             time.sleep(0.3)  # what was taken from the queue is still being handled
 
+    def ended_passes(self):
+        with closing(CredentialStore(self.folder / CREDENTIALS_FILE)) as store:
+            return store.pass_ends_rev(), store.is_ended(bytes.fromhex("ab" * 8))
+
     def state(self):
         """Return everything that a message could have changed."""
         return {
@@ -167,6 +185,7 @@ class Door:
             "settings": (self.configuration.now, self.configuration.reported()),
             "kept settings": (self.folder / "configuration.json").read_bytes(),
             "notices": (self.notices.shown(), (self.folder / "notices.json").read_bytes()),
+            "ended passes": self.ended_passes(),
             "outbox": self.outbox.done_upto(),
             "taken": [self.ledger.is_known(f"command-{number:06}") for number in range(1, 12)],
         }

@@ -1,0 +1,251 @@
+"""The hub tells doors of the passes that residents ended: those it has signed, for good."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import sqlalchemy as sa
+
+from edge.broker.session import BrokerSession
+from edge.policy.passes import pass_public_key, read_pass
+from edge.wire.ended_passes import MOST_ENDED, PURPOSE, PassEnds
+from facegate_hub.community.book import SYSTEM, Change
+from facegate_hub.community.schema import PASSES
+from facegate_hub.community.verify import verify
+from facegate_hub.community.visits import DoorWord, PassState, VisitKind, VisitorPasses, VisitWish
+from facegate_hub.database import put
+from facegate_hub.ended_passes import PassEnder, note_granted
+from facegate_hub.tables import DEVICES, GRANTED_PASSES, PASS_END_SETS, open_tables
+from facegate_hub.visitors import PassGranter
+from tests.community.compound import new_compound
+from tests.community.web import resident
+from tests.present import present
+from tests.sync.hubside import KEYS, SIGNER
+
+KEY, HOUR = bytes(range(32)), 3600
+DOORS = ("gate", "lobby-3", "lobby-5")
+
+
+class Session(BrokerSession):
+    """A connection to nowhere that keeps what was published."""
+
+    def __init__(self) -> None:
+        self.sent: list[PassEnds] = []
+
+    def publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, done: int = 0, proof: str = ""
+    ) -> int:
+        told = PassEnds.parse(KEYS.open(payload, PURPOSE))
+        assert retain
+        assert topic == f"facegate/v1/{told.device}/pass/ended"
+        self.sent.append(told)
+        return len(self.sent)
+
+
+class Site:
+    def __init__(self, folder):
+        self.compound = new_compound(folder)
+        for name in ("wang", "li"):
+            self.compound.register.change(SYSTEM, self.compound.people[name], resident=f"{name}-here")
+        self.folder = folder
+        (folder / "pass.key").write_bytes(KEY)
+        self.book, self.session = self.compound.book, Session()
+        self.engine = open_tables(f"sqlite:///{folder / 'hub.db'}")
+        self.visits = VisitorPasses(self.book, self.compound.terms)
+        self.start()
+
+    def start(self):
+        """A hub that remembers nothing but its database."""
+        community = (self.book, self.compound.terms)
+        self.granter = PassGranter(self.engine, community, self.folder, lambda: DOORS)
+        self.ender = PassEnder(self.engine, SIGNER, self.book, lambda: DOORS, self.book.now)
+        self.ender.opened(self.session, 0.0)
+
+    def make(self, name="wang", flat="3-1203"):
+        """Return a pass of somebody's, granted."""
+        now = self.book.now()
+        wish = VisitWish(flat, VisitKind.VISITOR, now, now + 4 * HOUR)
+        identity = self.visits.wish(self.compound.asker(name), wish)
+        self.granter.look()
+        return next(one for one in self.visits.of_person(self.compound.people[name]) if one.id == identity)
+
+    def end(self, made, name="wang"):
+        self.visits.end(self.compound.asker(name), made.id)
+
+    def look(self):
+        self.session.sent.clear()
+        self.ender.idle()
+        self.ender.step(self.session, 0.0)
+        return {told.device: told for told in self.session.sent}
+
+    def say(self, door, avail="online", rev=None):
+        state = json.dumps({} if rev is None else {"passes_ended": rev})
+        with self.engine.begin() as connection:
+            put(connection, DEVICES, {"id": door, "avail": avail, "state": state})
+
+    def told(self, made, name="wang"):
+        person = self.compound.people[name]
+        return next(one for one in self.visits.of_person(person) if one.id == made.id)
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+def ids(told):
+    return {door: [one.id for one in each.ended] for door, each in told.items()}
+
+
+def id_of(made):
+    return present(read_pass(made.text, [pass_public_key(KEY)])).id.hex()
+
+
+def test_an_ended_pass_goes_to_its_own_doors_until_it_would_have_ended(site):
+    assert site.look() == {}, "a site where nothing was ever ended is told nothing"
+    first, other = site.make(), site.make("li", "3-1204")
+    identity = id_of(first)
+    site.end(first)
+    told = site.look()
+    assert ids(told) == {"gate": [identity], "lobby-3": [identity]}
+    assert told["gate"].ended[0].until.timestamp() == first.ends
+    assert site.look() == {}
+    site.end(other, "li")
+    assert ids(site.look()) == {"gate": [identity, id_of(other)], "lobby-3": [identity, id_of(other)]}
+    site.compound.clock.advance(5 * HOUR)
+    assert ids(site.look()) == {"gate": [], "lobby-3": []}
+    with site.book.looking() as connection:
+        assert verify(connection, site.book.sealer).problems == []
+
+
+def test_it_is_told_again_after_a_new_connection_and_by_a_hub_that_was_killed_before_it_left(site):
+    made = site.make()
+    site.end(made)
+    site.ender.idle()  # written down, and killed before the connection's thread has sent it
+    site.start()
+    first = site.look()
+    assert ids(first) == {"gate": [id_of(made)], "lobby-3": [id_of(made)]}
+    site.ender.opened(site.session, 0.0)
+    assert site.look() == first, "the same revision"
+    site.start()
+    assert site.look() == first
+
+
+def test_two_hubs_tell_the_same(site):
+    made = site.make()
+    site.end(made)
+    first = site.look()
+    site.start()
+    assert site.look() == first
+    with site.engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(PASS_END_SETS)).scalar() == 2
+
+
+def test_revisions_only_grow_and_survive_a_lost_database(site):
+    made = site.make()
+    site.end(made)
+    before = site.look()["gate"].rev
+    site.end(site.make())
+    after = site.look()["gate"].rev
+    assert after > before
+    with site.engine.begin() as connection:
+        connection.execute(sa.delete(PASS_END_SETS))
+    site.ender.opened(site.session, 0.0)
+    assert site.look()["gate"].rev >= before
+
+
+def test_what_was_ended_once_stays_so_when_the_page_says_otherwise(site):
+    made = site.make()
+    site.end(made)
+    first = site.look()
+    with site.book.writing() as writing:
+        granted = Change(PASSES, made.id, {"state": PassState.GRANTED.value})
+        writing.enter(SYSTEM, "pass.granted", f"pass:{made.id}", granted)
+    assert site.look() == {}
+    site.start()
+    assert site.look() == first
+
+
+def test_a_page_that_lies_ends_nothing_that_this_hub_has_not_signed(site):
+    now = site.book.now()
+    row = {"maker": "x", "flat": "3-1203", "kind": "visitor", "state": "ended", "doors": "gate"}
+    row |= {"begins": now, "ends": now + HOUR, "uses": 1, "wished_at": now}
+    with site.book.writing() as writing:
+        changes = [Change(PASSES, f"x{n}", {**row, "pass_id": f"{n:016x}"}) for n in range(20)]
+        writing.enter(SYSTEM, "pass.ended", "pass:x", *changes)
+    assert site.look() == {}
+
+
+def test_passes_that_an_older_hub_signed_can_be_ended_too(site):
+    made = site.make()
+    with site.engine.begin() as connection:
+        connection.execute(sa.delete(GRANTED_PASSES))
+    site.start()
+    site.granter.look()
+    site.end(made)
+    assert ids(site.look()) == {"gate": [id_of(made)], "lobby-3": [id_of(made)]}
+
+
+def test_of_more_than_a_list_holds_the_first_go_and_the_rest_waits(site, caplog):
+    now = site.book.now()
+    for number in range(MOST_ENDED + 3):
+        note_granted(site.engine, f"{number:016x}", ("gate",), now + HOUR + number, now)
+    with site.engine.begin() as connection:
+        connection.execute(sa.update(GRANTED_PASSES).values(ended_at=now))
+    assert len(site.look()["gate"].ended) == MOST_ENDED
+    assert "3 ended passes wait" in caplog.text
+    site.compound.clock.advance(HOUR + 10)
+    assert len(site.look()["gate"].ended) == MOST_ENDED + 3 - 10 - 1
+
+
+def test_the_page_says_which_doors_have_confirmed_and_where_it_still_opens(site):
+    site.say("gate")
+    site.say("lobby-3", "offline")
+    made = site.make()
+    phone = resident(site.compound, "wang")
+    phone.get(f"/visitors/{made.id}")
+    phone.send(f"/visitors/{made.id}")
+    assert "It still opens here: lobby-3, gate, until" in phone.page
+    told = site.look()
+    site.look()
+    assert site.told(made).told == {"lobby-3": DoorWord.OFFLINE, "gate": DoorWord.WAITING}
+    site.say("gate", rev=told["gate"].rev - 1)
+    site.look()
+    assert site.told(made).still_opens == ("lobby-3", "gate")
+    site.say("gate", rev=told["gate"].rev)
+    site.look()
+    assert site.told(made).told == {"lobby-3": DoorWord.OFFLINE, "gate": DoorWord.CONFIRMED}
+    phone.get(f"/visitors/{made.id}")
+    assert "It still opens here: lobby-3, until" in phone.page
+    phone.get("/visitors")
+    assert "still opens some doors" in phone.page
+    site.say("gate", "offline")
+    site.end(site.make())
+    site.look()
+    site.look()
+    assert site.told(made).told["gate"] is DoorWord.CONFIRMED, "what was confirmed once stays so"
+    site.say("lobby-3", rev=_rev(site, "lobby-3"))
+    site.look()
+    phone.get(f"/visitors/{made.id}")
+    assert "Every door of this pass has confirmed" in phone.page
+    site.compound.clock.advance(5 * HOUR)
+    phone.get(f"/visitors/{made.id}")
+    assert "still opens" not in phone.page
+
+
+def _rev(site, door):
+    with site.engine.connect() as connection:
+        query = sa.select(PASS_END_SETS.c.rev).where(PASS_END_SETS.c.device == door)
+        return connection.execute(query).scalar()
+
+
+@pytest.mark.parametrize("state", ["", "{}", '{"passes_ended":true}', '{"passes_ended":"9"}'])
+def test_a_door_that_says_nothing_of_it_has_confirmed_nothing(site, state):
+    made = site.make()
+    site.end(made)
+    site.look()
+    with site.engine.begin() as connection:
+        put(connection, DEVICES, {"id": "gate", "avail": "online", "state": state or None})
+    site.look()
+    assert site.told(made).told["gate"] is DoorWord.WAITING
