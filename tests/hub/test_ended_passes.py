@@ -12,6 +12,7 @@ from edge.policy.passes import pass_public_key, read_pass
 from edge.wire.ended_passes import MOST_ENDED, PURPOSE, PassEnds
 from facegate_hub.community.book import SYSTEM, Change
 from facegate_hub.community.schema import PASSES
+from facegate_hub.community.terms import read_terms
 from facegate_hub.community.verify import verify
 from facegate_hub.community.visits import DoorWord, PassState, VisitKind, VisitorPasses, VisitWish
 from facegate_hub.database import put
@@ -50,6 +51,8 @@ class Site:
             self.compound.register.change(SYSTEM, self.compound.people[name], resident=f"{name}-here")
         self.folder = folder
         (folder / "pass.key").write_bytes(KEY)
+        (folder / "community" / "terms.toml").write_text('[doors]\n3 = ["lobby-3"]\n5 = ["lobby-5"]\n')
+        self.compound.terms = read_terms(folder / "community")
         self.book, self.session = self.compound.book, Session()
         self.engine = open_tables(f"sqlite:///{folder / 'hub.db'}")
         self.visits = VisitorPasses(self.book, self.compound.terms)
@@ -111,6 +114,7 @@ def test_an_ended_pass_goes_to_its_own_doors_until_it_would_have_ended(site):
     assert ids(told) == {"gate": [identity], "lobby-3": [identity]}
     assert told["gate"].ended[0].until.timestamp() == first.ends
     assert site.look() == {}
+    site.compound.clock.advance(1)
     site.end(other, "li")
     assert ids(site.look()) == {"gate": [identity, id_of(other)], "lobby-3": [identity, id_of(other)]}
     site.compound.clock.advance(5 * HOUR)

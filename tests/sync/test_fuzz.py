@@ -13,6 +13,7 @@ def test_nothing_that_comes_on_any_topic_kills_a_thread_or_changes_anything(tmp_
     seed = random.SystemRandom().randrange(10**6)
     outcome = run(tmp_path, 1_000, seed)
     assert (outcome.dead, outcome.changed, outcome.executed) == ([], [], 0), outcome
-    assert len(outcome.sent) == 8
-    assert {"command.refused", "roster.refused", "config.refused", "notice.refused"} == set(outcome.events)
+    assert len(outcome.sent) == 9
+    refused = {"command.refused", "roster.refused", "config.refused", "notice.refused", "passes.refused"}
+    assert refused == set(outcome.events)
     assert sum(outcome.events.values()) < 200  # a flood does not fill the disk
