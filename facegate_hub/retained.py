@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from edge.errors import SyncError
 from edge.wire.names import ROOT
 from facegate_hub.clerk import HubClerk, is_door
-from facegate_hub.database import put, reading
+from facegate_hub.database import one_at_a_time, put, reading
 from facegate_hub.tables import DEVICES
 
 if TYPE_CHECKING:
@@ -62,8 +62,12 @@ class RetainedTeller(HubClerk):
         """Tell every door what is new."""
         super().idle()
         self.look()
+        with reading(self._engine) as connection:
+            kept = {row.device: _told(row) for row in connection.execute(sa.select(self.table))}
         for device in sorted(self._all_doors()):
-            rev, body = self._told(device)
+            rev, body = kept.get(device, (0, None))
+            if self.compose(device, rev + 1, body) is not None:
+                rev, body = self._renew(device)
             if body is None or not self.room or self._shown.get(device) == rev:
                 continue
             if self._show(device, body):
@@ -74,12 +78,13 @@ class RetainedTeller(HubClerk):
             heard = set(connection.execute(sa.select(DEVICES.c.id)).scalars())
         return {one for one in heard | set(self._doors()) if is_door(one)}
 
-    def _told(self, device: str) -> tuple[int, bytes | None]:
-        """Return what a door is to be told: what it was told before when nothing changed, else a new body."""
+    def _renew(self, device: str) -> tuple[int, bytes | None]:
+        """Write down what a door is to be told from now on, unless another hub has done so; return it."""
         with self._engine.begin() as connection:
+            one_at_a_time(connection, self.table)
             query = sa.select(self.table).where(self.table.c.device == device)
             row = connection.execute(query).first()
-            rev, old = (0, None) if row is None else (row.rev, row.body.encode())
+            rev, old = (0, None) if row is None else _told(row)
             # No revision is older than the time: a database that was lost begins above what doors have seen.
             newer = max(rev + 1, int(time.time()))
             body = self.compose(device, newer, old)
@@ -98,3 +103,7 @@ class RetainedTeller(HubClerk):
             return False
         self.send(f"{ROOT}/{device}/{self.topic}", payload, retain=True)
         return True
+
+
+def _told(row: Any) -> tuple[int, bytes]:
+    return row.rev, row.body.encode()
