@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 
 import pytest
 import sqlalchemy as sa
@@ -21,6 +23,7 @@ from facegate_hub.tables import DEVICES, GRANTED_PASSES, PASS_END_SETS, open_tab
 from facegate_hub.visitors import PassGranter
 from tests.community.compound import new_compound
 from tests.community.web import resident
+from tests.hub.postgres import running
 from tests.present import present
 from tests.sync.hubside import KEYS, SIGNER
 
@@ -144,6 +147,38 @@ def test_two_hubs_tell_the_same(site):
     assert site.look() == first
     with site.engine.connect() as connection:
         assert connection.execute(sa.select(sa.func.count()).select_from(PASS_END_SETS)).scalar() == 2
+
+
+@contextmanager
+def database(kind, folder):
+    """A hub's database of either kind."""
+    with running() if kind == "postgresql" else nullcontext(f"sqlite:///{folder / 'two.db'}") as url:
+        engine = open_tables(url)
+        yield engine
+        engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_hubs_at_once_never_give_one_revision_two_meanings(site, kind, tmp_path):
+    now, told = site.book.now(), {}
+    with database(kind, tmp_path) as engine, ThreadPoolExecutor(2) as pool:
+        hubs = [PassEnder(engine, SIGNER, site.book, lambda: DOORS, site.book.now) for _ in range(2)]
+        sessions = [Session(), Session()]
+        for hub, session in zip(hubs, sessions, strict=True):
+            hub.opened(session, 0.0)
+        for number in range(12):
+            note_granted(engine, f"{number:016x}", ("gate",), now + HOUR, now)
+            with engine.begin() as connection:
+                mine = GRANTED_PASSES.c.id == f"{number:016x}"
+                connection.execute(sa.update(GRANTED_PASSES).where(mine).values(ended_at=now + number))
+            list(pool.map(lambda hub: hub.idle(), hubs))
+        for hub, session in zip(hubs, sessions, strict=True):
+            hub.idle()
+            hub.step(session, 0.0)
+            for one in session.sent:
+                assert told.setdefault(one.rev, one.ended) == one.ended
+        assert len(told[max(told)]) == 12
+        assert {session.sent[-1].rev for session in sessions} == {max(told)}
 
 
 def test_revisions_only_grow_and_survive_a_lost_database(site):
