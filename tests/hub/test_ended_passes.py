@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from edge.broker.session import BrokerSession
 from edge.policy.passes import pass_public_key, read_pass
-from edge.wire.ended_passes import MOST_ENDED, PURPOSE, PassEnds
+from edge.wire.ended_passes import MOST_ENDED, PURPOSE, EndedPass, PassEnds
 from facegate_hub.community.book import SYSTEM, Change
 from facegate_hub.community.schema import PASSES
 from facegate_hub.community.terms import read_terms
@@ -160,7 +160,8 @@ def database(kind, folder):
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_two_hubs_at_once_never_give_one_revision_two_meanings(site, kind, tmp_path):
-    now, told = site.book.now(), {}
+    now = site.book.now()
+    told: dict[int, tuple[EndedPass, ...]] = {}
     with database(kind, tmp_path) as engine, ThreadPoolExecutor(2) as pool:
         hubs = [PassEnder(engine, SIGNER, site.book, lambda: DOORS, site.book.now) for _ in range(2)]
         sessions = [Session(), Session()]
@@ -208,7 +209,13 @@ def test_what_was_ended_once_stays_so_when_the_page_says_otherwise(site):
 
 def test_a_page_that_lies_ends_nothing_that_this_hub_has_not_signed(site):
     now = site.book.now()
-    row = {"maker": "x", "flat": "3-1203", "kind": "visitor", "state": "ended", "doors": "gate"}
+    row: dict[str, str | int | None] = {
+        "maker": "x",
+        "flat": "3-1203",
+        "kind": "visitor",
+        "state": "ended",
+        "doors": "gate",
+    }
     row |= {"begins": now, "ends": now + HOUR, "uses": 1, "wished_at": now}
     with site.book.writing() as writing:
         changes = [Change(PASSES, f"x{n}", {**row, "pass_id": f"{n:016x}"}) for n in range(20)]

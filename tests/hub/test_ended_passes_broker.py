@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ from tests.sync.hubside import STRANGER
 from tests.waiting import wait_until
 
 KEY, HOUR, TOPIC = bytes(range(32)), 3600, "facegate/v1/front/pass/ended"
-REPORT = {
+REPORT: dict[str, Any] = {
     "software": "test",
     "model": None,
     "gallery": 0,
@@ -166,11 +167,11 @@ class World:
 
     @property
     def ender(self):
-        return next(part for part in self.hub._parts if isinstance(part, PassEnder))
+        return next(part for part in present(self.hub)._parts if isinstance(part, PassEnder))
 
     def leave(self, told, payload=None):
         """Leave a list at the broker, in the hub's name."""
-        signed = payload or self.hub.signer.sign(told.encode(), PURPOSE)
+        signed = payload or present(self.hub).signer.sign(told.encode(), PURPOSE)
         self.ender.send(TOPIC, signed, retain=True)
 
 

@@ -189,7 +189,8 @@ def test_ended_ids_go_after_their_end_by_a_time_that_is_certain(door):
 )
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_in_whatever_order_lists_come_what_was_taken_stays_ended(tmp_path_factory, acts):
-    door, newest, ended = Door(tmp_path_factory.mktemp("door")), 0, set()
+    door, newest = Door(tmp_path_factory.mktemp("door")), 0
+    ended: set[bytes] = set()
     for act, *given_ in acts:
         if act == "end":
             rev, ids = given_
