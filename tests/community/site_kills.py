@@ -120,7 +120,7 @@ class Town:
         for door in DOORS:
             self.site.add_door(door)
         (folder / "hub" / PASS_KEY_FILE).write_bytes(secrets.token_bytes(32))
-        self.folder, self.compound = folder, new_compound(folder)
+        self.folder, self.compound, self.browsers = folder, new_compound(folder), ExitStack()
         (folder / FOLDER / TERMS_FILE).write_text(FEW)
         self.compound.book.clock = SystemClock()
         for name, person in self.compound.people.items():
@@ -132,11 +132,13 @@ class Town:
 
     def at_page(self, name: str) -> httpx.Client:
         who = Doer("person", self.compound.people[name])
-        return client(self.page.url, PAGE_COOKIE, Devices(self.compound.book).begin(who, "test"))
+        cookie = Devices(self.compound.book).begin(who, "test")
+        return self.browsers.enter_context(client(self.page.url, PAGE_COOKIE, cookie))
 
     def at_console(self, name: str) -> httpx.Client:
         who = Doer("account", name)
-        return client(self.console.url, CONSOLE_COOKIE, Devices(self.compound.book).begin(who, "test"))
+        cookie = Devices(self.compound.book).begin(who, "test")
+        return self.browsers.enter_context(client(self.console.url, CONSOLE_COOKIE, cookie))
 
     def habits(self) -> list[Habit]:
         wang, again, li = (self.at_page(name) for name in ("wang", "wang", "li"))
@@ -173,9 +175,9 @@ class Town:
         given = {"csrf": csrf(shown), "person": person, "flat": "5-101"}
         slip = dora.post("/invite", data=given)
         code = present(re.search(r'class="code">([^<]+)<', slip.text))[1]
-        phone = client(self.page.url, "other", "0")
-        entered = phone.post("/enter", data={"csrf": csrf(_page(phone, "/enter")), "code": code})
-        _redirected(phone.post("/enter/accept", data={"csrf": csrf(entered.text), "code": code}))
+        with client(self.page.url, "other", "0") as phone:
+            entered = phone.post("/enter", data={"csrf": csrf(_page(phone, "/enter")), "code": code})
+            _redirected(phone.post("/enter/accept", data={"csrf": csrf(entered.text), "code": code}))
         return code
 
 
@@ -185,6 +187,7 @@ def trial(folder: Path, kills: int, rng: random.Random) -> list[str]:
     ended = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(Broker.of_site(folder, port))
+        stack.enter_context(town.browsers)
         habits = town.habits()
         sides: list[Any] = [town.page, town.console, town.hub]
         for one in sides:

@@ -62,7 +62,7 @@ def test_a_credential_that_is_configured_is_in_force_after_the_start(configured,
 
 def test_a_setting_that_cannot_be_met_leaves_the_door_as_it_was(configured, data, caplog):
     problem = settle_key(configured('[storage]\nkey = "credential"'), data, {})
-    assert "handed to the unit" in str(problem)
+    assert CREDENTIAL in str(problem)
     assert "not in force" in caplog.text
     assert read_source(data) == KeySource("file")
 
