@@ -70,7 +70,7 @@ def launcher(folder: Path, url: str, share: str | None) -> Callable[[int], subpr
     environment = {**os.environ, DATABASE_VARIABLE: url}
 
     def launch(number: int) -> subprocess.Popen[bytes]:
-        words = ["--site", str(folder), "worker", str(number), *named, "--attached"]
+        words = ["--site", str(folder), "worker", str(number), *named, "--attached", str(os.getpid())]
         return subprocess.Popen([sys.executable, "-m", "edge.cli", "hub", *words], env=environment)
 
     return launch

@@ -116,15 +116,20 @@ def _run(
 @hub.command()
 @click.argument("number", type=click.IntRange(1, 999))
 @click.option("--share", help="Name of the workers' group at the broker; default: the site's secret one.")
-@click.option("--attached", is_flag=True, hidden=True)
+@click.option(
+    "--attached", type=int, metavar="PID", help="End with this process, which started it.", hidden=True
+)
 @click.pass_obj
-def worker(place: tuple[Path, str], number: int, share: str | None, attached: bool) -> None:
+def worker(place: tuple[Path, str], number: int, share: str | None, attached: int | None) -> None:
     """Store events, one of several that divide them; beside `hub run --workers`, or on another machine.
 
     Example: facegate hub worker 4
     """
-    ended, parent = _ended_by_a_signal(), os.getppid()
-    is_left_alone = (lambda: os.getppid() != parent) if attached else (lambda: False)
+    ended = _ended_by_a_signal()
+
+    def is_left_alone() -> bool:
+        return attached not in {None, os.getppid()}
+
     _serve(EventWorker(*place, number, share), f"worker {number} running", ended, is_left_alone)
 
 

@@ -27,9 +27,11 @@ DAY = click.DateTime(["%Y-%m-%d"])
 
 @click.command()
 @click.option("--hub-user", help="Account of the hub, when it is another one than this.")
-@click.option("--attached", is_flag=True, hidden=True)
+@click.option(
+    "--attached", type=int, metavar="PID", help="End with this process, which started it.", hidden=True
+)
 @click.pass_obj
-def signer(place: tuple[Path, str], hub_user: str | None, attached: bool) -> None:
+def signer(place: tuple[Path, str], hub_user: str | None, attached: int | None) -> None:
     """Hold the signing key, check who asks for what, and sign; `hub run` starts one where none runs.
 
     On a site of more than one account give it one of its own: facegate provision signer ./site --user NAME
@@ -37,7 +39,6 @@ def signer(place: tuple[Path, str], hub_user: str | None, attached: bool) -> Non
     Example: facegate hub signer --hub-user facegate-hub
     """
     set_up_log(with_time=True)
-    parent = os.getppid()
     desk = open_desk(place[0], frozenset() if hub_user is None else frozenset({_uid(hub_user)}))
     server = SignerServer(desk, socket_path(place[0]))
     ended = threading.Event()
@@ -45,7 +46,7 @@ def signer(place: tuple[Path, str], hub_user: str | None, attached: bool) -> Non
         signal.signal(number, lambda *_: ended.set())
     server.start()
     click.echo("signer running")
-    while not ended.wait(1.0) and not (attached and os.getppid() != parent):
+    while not ended.wait(1.0) and attached in {None, os.getppid()}:
         pass
     server.stop()
     desk.engine.dispose()

@@ -62,7 +62,7 @@ class SignerChild:
             self._process.wait()
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        words = ["hub", "--site", str(self._folder), "signer", "--attached"]
+        words = ["hub", "--site", str(self._folder), "signer", "--attached", str(os.getpid())]
         return subprocess.Popen([sys.executable, "-m", "edge.cli", *words], stdout=subprocess.DEVNULL)
 
     def _await(self) -> None:

@@ -584,3 +584,23 @@ def test_one_command_runs_hub_and_signer_and_starts_a_killed_signer_again(tmp_pa
             hub.wait(PATIENCE)
     assert hub.returncode == 0
     assert not listens(socket_path(site))
+
+
+def test_a_signer_whose_hub_died_while_it_started_ends_too(tmp_path):
+    """Killed hubs left signers behind that nobody asked any more, each with the key in its memory."""
+    site = tmp_path / "site"
+    Site.create(site, "Hill House", "127.0.0.1", free_port()).add_door("front")
+    with subprocess.Popen(["true"]) as hub:
+        pass
+    words = [
+        sys.executable,
+        "-m",
+        "edge.cli",
+        "hub",
+        "--site",
+        str(site),
+        "signer",
+        "--attached",
+        str(hub.pid),
+    ]
+    assert subprocess.run(words, check=False, timeout=PATIENCE, capture_output=True).returncode == 0
