@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import pickletools
 import struct
+import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -118,12 +119,15 @@ def _filled(state: Mapping[str, _Tensor], storages: Mapping[str, NDArray[Any]]) 
 def _unpickled(stream: BytesIO) -> Any:
     """Return the value of the next pickle in `stream`, which is left just behind it."""
     machine = _Machine()
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-        if count >= MOST_OPCODES:
-            raise ModelCorrupt(f"the checkpoint's description has more than {MOST_OPCODES} steps")
-        if opcode.name == "STOP":
-            break
-        machine.step(opcode.name, argument)
+    with warnings.catch_warnings():
+        # Of odd escapes in a damaged text Python only warns; the machine refuses such a text anyway.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+            if count >= MOST_OPCODES:
+                raise ModelCorrupt(f"the checkpoint's description has more than {MOST_OPCODES} steps")
+            if opcode.name == "STOP":
+                break
+            machine.step(opcode.name, argument)
     return machine.result()
 
 

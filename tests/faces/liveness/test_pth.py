@@ -67,6 +67,11 @@ class TestHostileFiles:
                 read_tensors(content)
         assert list(tmp_path.iterdir()) == []
 
+    def test_a_text_with_an_odd_escape_is_refused_without_a_warning(self):
+        text = b"S'\\q'\n."
+        with pytest.raises(ModelCorrupt, match="STRING"):
+            read_tensors(old.checkpoint(WEIGHTS, text))
+
     @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
     def test_no_protocol_of_pickle_gets_a_foreign_name_through(self, protocol):
         with pytest.raises(ModelCorrupt):
