@@ -6,9 +6,7 @@ Only what a door has proven to be its own counts: whoever holds the broker lets 
 from __future__ import annotations
 
 import json
-import logging
 import re
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -21,6 +19,7 @@ from facegate_hub.community.entry import Invitations
 from facegate_hub.community.people import PeopleRegister
 from facegate_hub.community.uptime import note_service
 from facegate_hub.database import reading
+from facegate_hub.looking import LookingThread
 from facegate_hub.tables import EVENTS
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
     from facegate_hub.community.book import Book
 
-LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0
 BACK_DAYS = 7
 """A code is good for no longer; and how far back a hub that was away looks for services."""
@@ -38,7 +36,7 @@ DIGEST = re.compile("[0-9a-f]{64}")
 LAST_SECOND = 253_402_300_799
 
 
-class DoorNews:
+class DoorNews(LookingThread):
     """Looks through what doors told, in a thread of its own; what was carried over before is not again."""
 
     def __init__(self, engine: Engine, book: Book, now: Callable[[], float] = time.time) -> None:
@@ -47,17 +45,7 @@ class DoorNews:
         self._now = now
         self._seen: set[tuple[str, str, int]] = set()
         """Events that need no other look; what waits for the desk to enter somebody does."""
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="hub-door-news", daemon=True)
-
-    def start(self) -> None:
-        """Begin; returns at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End within a moment."""
-        self._ended.set()
-        self._thread.join(5.0)
+        super().__init__("hub-door-news", LOOK_SECONDS, "what doors told could not be carried over")
 
     def look(self) -> int:
         """Carry over what is new, and return how many that were."""
@@ -95,13 +83,6 @@ class DoorNews:
                 count += invitations.from_door(row.device, person, digest, until)
                 self._seen.add(_key(row))
         return count
-
-    def _run(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
-            try:
-                self.look()
-            except Exception:  # the thread's outermost loop: the next look may work
-                LOG.exception("what doors told could not be carried over; tried again")
 
 
 def _key(row: Row[Any]) -> tuple[str, str, int]:

@@ -7,8 +7,6 @@ silent alarm must not show anywhere.
 from __future__ import annotations
 
 import json
-import logging
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -19,6 +17,7 @@ from edge.events import KINDS, Kind
 from facegate_hub.clerk import is_door
 from facegate_hub.community.uptime import meet_doors
 from facegate_hub.database import reading
+from facegate_hub.looking import LookingThread
 from facegate_hub.tables import DEVICES, EVENTS
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
     from facegate_hub.community.faults import Faults
 
-LOG = logging.getLogger(__name__)
 
 WATCHED = (
     Kind.HEALTH_CAMERA,
@@ -50,7 +48,7 @@ AWAY, NETWORK = "door.away", "site.network"
 LEAST_TOGETHER = 3
 
 
-class FaultWatch:
+class FaultWatch(LookingThread):
     """Keeps the tickets of faults up to date, in a thread of its own."""
 
     def __init__(self, engine: Engine, faults: Faults, now: Callable[[], float] = time.time) -> None:
@@ -61,17 +59,7 @@ class FaultWatch:
         """By door and kind: when by the door's clock, and whether it was faulty then."""
         self._faulty_since: dict[tuple[str, str], float] = {}
         self._since = datetime.fromtimestamp(now(), UTC) - timedelta(days=BACK_DAYS)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="hub-faults", daemon=True)
-
-    def start(self) -> None:
-        """Begin; returns at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End within a moment."""
-        self._ended.set()
-        self._thread.join(5.0)
+        super().__init__("hub-faults", LOOK_SECONDS, "faults of doors could not be looked at")
 
     def look(self) -> int:
         """Read what is new, move tickets on, and return how many."""
@@ -114,13 +102,6 @@ class FaultWatch:
                 self._states[key] = (row.at, _is_faulty(row.kind, row.body))
         # Doors that were away send later what happened before: a day back is looked at again each time.
         self._since = max(self._since, began - timedelta(days=1))
-
-    def _run(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
-            try:
-                self.look()
-            except Exception:  # the thread's outermost loop: the next look may work
-                LOG.exception("faults of doors could not be looked at; tried again")
 
 
 def _is_faulty(kind: str, body: str) -> bool:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from edge.wire.records import parse_record
 from facegate_hub.community.rings import KEEP_SECONDS, RING_SECONDS, SHOWN_SECONDS, RingState
 from facegate_hub.community.schema import FLATS, PEOPLE, RINGS, TIES
 from facegate_hub.database import insert_missing, reading
+from facegate_hub.looking import LookingThread
 from facegate_hub.requests import OPEN, PENDING, outcome, rows_of, withdraw
 from facegate_hub.signer.rights import NotPermitted
 from facegate_hub.tables import EVENTS, REQUESTS, RINGS_HEARD, ROSTER
@@ -61,7 +61,7 @@ TOLD = {
 """What a request's end is for who answered."""
 
 
-class RingBridge:
+class RingBridge(LookingThread):
     """Looks at rings and answers twice a second, in a thread of its own. `now` is seconds since 1970."""
 
     def __init__(
@@ -76,17 +76,7 @@ class RingBridge:
         self._signer = signer
         self._now = now
         self._cleaned_at = 0.0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="hub-rings", daemon=True)
-
-    def start(self) -> None:
-        """Begin; returns at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End within a moment."""
-        self._ended.set()
-        self._thread.join(5.0)
+        super().__init__("hub-rings", LOOK_SECONDS, "rings could not be looked at")
 
     def look(self) -> None:
         """Tell of new rings, carry out what was answered, and tell what came of it."""
@@ -322,13 +312,6 @@ class RingBridge:
             with engine.begin() as connection:
                 old = table.c.rang_at < self._now() - KEEP_SECONDS
                 connection.execute(sa.delete(table).where(old))
-
-    def _run(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
-            try:
-                self.look()
-            except Exception:  # the thread's outermost loop: the next look may work
-                LOG.exception("rings could not be looked at; tried again")
 
 
 def _ring_id(row: Any) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from facegate_hub.community.book import SYSTEM, Change
 from facegate_hub.community.schema import FLATS, PASSES, PEOPLE
 from facegate_hub.community.visits import PassState, VisitKind, VisitorPasses, VisitWish, breach, refuse
 from facegate_hub.ended_passes import note_granted
+from facegate_hub.looking import LookingThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -55,7 +55,7 @@ KINDS = {
 }
 
 
-class PassGranter:
+class PassGranter(LookingThread):
     """Looks at wishes once a second, in a thread of its own; without a key every wish is refused.
 
     `folder` is the hub's own, `doors` returns the names of the site's doors.
@@ -73,17 +73,7 @@ class PassGranter:
         self._book, self._terms = community
         self._key_file = folder / PASS_KEY_FILE
         self._has_adopted = False
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="hub-visitors", daemon=True)
-
-    def start(self) -> None:
-        """Begin; returns at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End within a moment."""
-        self._ended.set()
-        self._thread.join(5.0)
+        super().__init__("hub-visitors", LOOK_SECONDS, "wishes for passes could not be looked at")
 
     def look(self) -> int:
         """Grant or refuse what is wished for now, and return how many wishes that were."""
@@ -175,13 +165,6 @@ class PassGranter:
         except OSError:
             return None
         return key if len(key) >= LEAST_KEY else None
-
-    def _run(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
-            try:
-                self.look()
-            except Exception:  # the thread's outermost loop: the next look may work
-                LOG.exception("wishes for passes could not be looked at; tried again")
 
 
 def _granted(wish: VisitWish, host: str, pass_id: bytes, doors: tuple[str, ...]) -> Pass:
