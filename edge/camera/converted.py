@@ -2,7 +2,9 @@
 
 OpenCV 4.13 and 4.14 do not convert a picture that is marked as interlaced: FFmpeg 8 refuses it, nobody looks
 at the result, and `read` says yes and returns whatever its buffer held. No property of the capture tells;
-FFmpeg's log does. So its log is listened to while the first picture is read.
+FFmpeg's log does. A buffer that was not written holds the picture before, or none at all when it is new: so
+a picture that repeats the last one, or is the first of its size, is converted once more, and the log is
+listened to meanwhile. An encoder that changes to interlaced video is found at its first such picture.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import threading
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from edge.errors import CameraLost
 from edge.words import message
@@ -26,6 +30,9 @@ REFUSED: Final = b"%s (%s): fmt:"
 
 ERROR_LEVEL: Final = 16
 
+LOOK_AT: Final = 16
+"""Each 16th row tells two pictures of a camera apart: its noise alone changes some of them."""
+
 _LOG: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 _listening: Final = threading.Lock()
 
@@ -33,12 +40,13 @@ _listening: Final = threading.Lock()
 class ConvertedCapture:
     """An FFmpeg capture whose pictures are really those of the video. One thread.
 
-    `name` is used in messages. The first `read` raises `CameraLost` for video that is not converted.
+    `name` is used in messages. `read` raises `CameraLost` for a picture that is not converted.
     """
 
     def __init__(self, capture: cv2.VideoCapture, name: str) -> None:
         self._capture, self._name = capture, name
-        self._is_looked_at = False
+        self._last: tuple[tuple[int, ...], Image] | None = None
+        """Size and some rows of the last picture."""
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
         """Return whether frames can be read."""
@@ -46,13 +54,15 @@ class ConvertedCapture:
 
     def read(self) -> tuple[bool, Image | None]:
         """Return (True, picture), or (False, None)."""
-        if self._is_looked_at:
-            return self._capture.read()
-        self._is_looked_at = True
-        ok, image, is_refused = _first_read(self._capture)
-        if ok and is_refused:
+        ok, image = self._capture.read()
+        if ok and not self._is_news(image) and _is_refused(self._capture):
             raise CameraLost(message("camera.interlaced", name=self._name))
         return ok, image
+
+    def _is_news(self, image: Image) -> bool:
+        """Return whether this picture differs from the one before, which was as large."""
+        last, self._last = self._last, (image.shape, image[::LOOK_AT].copy())
+        return last is not None and last[0] == image.shape and not np.array_equal(last[1], self._last[1])
 
     def get(self, propId: int) -> float:  # noqa: N803 - OpenCV's name
         """Return a property."""
@@ -63,14 +73,14 @@ class ConvertedCapture:
         self._capture.release()
 
 
-def _first_read(capture: cv2.VideoCapture) -> tuple[bool, Image | None, bool]:
-    """Return what `read` gives, and whether FFmpeg refused to convert it.
+def _is_refused(capture: cv2.VideoCapture) -> bool:
+    """Return whether FFmpeg refuses to convert the picture that was read last.
 
     All captures of the process share one log, so one is listened to at a time.
     """
     library = _libavutil()
     if library is None:
-        return *capture.read(), False
+        return False
     heard: list[bytes] = []
 
     def listen(_context: int | None, level: int, text: bytes | None, _values: int | None) -> None:
@@ -81,10 +91,10 @@ def _first_read(capture: cv2.VideoCapture) -> tuple[bool, Image | None, bool]:
     with _listening:
         library.av_log_set_callback(callback)
         try:
-            ok, image = capture.read()
+            capture.retrieve()
         finally:
             library.av_log_set_callback(library.av_log_default_callback)
-    return ok, image, bool(heard)
+    return bool(heard)
 
 
 @cache

@@ -103,6 +103,41 @@ def test_no_other_recording_is_refused(tmp_path, name):
     assert_alike(path, images)
 
 
+SWITCHING = {
+    "mpeg2.ts": ("-c:v mpeg2video -q:v 3", "-c:v mpeg2video -flags +ilme+ildct -q:v 3"),
+    "h264.h264": (
+        "-c:v libx264 -pix_fmt yuv420p",
+        "-c:v libx264 -flags +ilme+ildct -x264opts tff=1 -pix_fmt yuv420p",
+    ),
+}
+
+
+@pytest.mark.parametrize("size", ["720x576", "320x240"])
+@pytest.mark.parametrize("name", SWITCHING)
+def test_an_encoder_that_switches_to_interlaced_video_is_found_at_once(tmp_path, name, size):
+    """The same stream goes on in another way, as when a camera is set up anew while it is connected."""
+    before, after = SWITCHING[name]
+    path = tmp_path / name
+    first = made(tmp_path / f"first-{name}", f"testsrc2=size={size}:rate=25:duration=0.4", before)
+    second = made(tmp_path / f"second-{name}", FIELDS, after)
+    path.write_bytes(first.read_bytes() + second.read_bytes())
+    whole, images = len(read(first)), []
+    camera = VideoFile(path)
+    try:
+        while (frame := camera.read()) is not None:
+            images.append(frame.image)
+    except CameraLost as refused:
+        assert f"{name}: interlaced" in str(refused)
+    else:
+        assert len(images) > whole
+        assert_alike(path, images)
+    finally:
+        camera.close()
+    assert whole - 2 <= len(images)  # the decoder keeps some back while it looks for the next size
+    assert_alike(first, images[:whole])
+    assert all((one != other).any() for one, other in zip(images, images[1:], strict=False))
+
+
 def test_a_camera_that_sends_such_video_is_closed_and_told():
     class Interlaced:
         """A capture that finds so at its first picture."""
