@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from edge.errors import IdentityRefused, SyncError
+from edge.errors import IdentityRefused, PanelRefused, SyncError
 from edge.identity import access_levels, person_name, resident_id, tidied
+from edge.people_rows import MOST_PEOPLE, MOST_TITLES, from_the_header, given_cells, plain
 from edge.sheet_cells import FALSE, PEOPLE_COLUMNS, TRUE, moment_in, needs_zone
 from edge.web.cells import harmless
-from edge.wire.records import RECORD, parse_record
+from edge.wire.records import FACES, RECORD, WAYS_ENDED, parse_record
+from edge.words import message
+from edge.workbook.reading import is_workbook, read_workbook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TextIO
     from zoneinfo import ZoneInfo
 
@@ -25,6 +29,7 @@ COLUMNS = ("device", "seq", "at", "kind", "resident", "reason")
 
 FIELDS = frozenset(RECORD.fields)
 REQUIRED = FIELDS - RECORD.optional
+WRITTEN = ("id", "name", *sorted(FIELDS - {"id", "name", FACES, WAYS_ENDED}))
 MOST_MISTAKES = 10
 """Mistakes named in one message; a wrong column would otherwise fill the screen."""
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -34,21 +39,22 @@ Named = TypeVar("Named")
 
 
 def read_people(data: bytes, encoding: str = "utf-8", zone: ZoneInfo | None = None) -> list[dict[str, Any]]:
-    """Return records from CSV with a header: id, name, and optionally the other fields.
+    """Return records from a workbook (.xlsx) or CSV with a header: id, name, and optionally other fields.
 
+    In a workbook the list may stand below its title, and of a cell it is what people see that counts.
     Commas, semicolons or tabs separate; a byte order mark and a line `sep=;` are skipped; the header's
     letters may be capitals; `access_levels` are separated by blanks, commas or semicolons; an empty cell
     is a field that is not given. A time without a zone, and a plain date, are those of the site, `zone`;
     a plain `valid_until` includes that day. Raises `SyncError` naming the lines that are wrong; then
-    nothing of the file is to be used.
+    nothing of the file is to be used; `PanelRefused` for what is no workbook.
     """
-    rows, mistakes = _Rows(_decode(data, encoding)), []
     records: dict[str, dict[str, Any]] = {}
     lines: dict[str, int] = {}
-    for line, cells in rows:
+    mistakes = []
+    for line, fields in _of_workbook(data) if is_workbook(data) else _of_csv(_decode(data, encoding)):
         try:
-            record = _record(rows.header, cells, zone)
-        except SyncError as error:
+            record = _record(fields(), zone)
+        except (SyncError, PanelRefused) as error:
             mistakes.append(f"line {line}: {error}")
             continue
         if (first := lines.setdefault(record["id"], line)) != line:
@@ -57,6 +63,20 @@ def read_people(data: bytes, encoding: str = "utf-8", zone: ZoneInfo | None = No
     if mistakes:
         raise SyncError(_named(mistakes))
     return list(records.values())
+
+
+def write_people(records: Iterable[dict[str, Any]]) -> str:
+    """Return records that were read as CSV, which reads as the same records again."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(WRITTEN)
+    for record in records:
+        levels = ";".join(record.get("access_levels", ()))
+        told = {name: record.get(name, "") for name in WRITTEN} | {"access_levels": levels}
+        if "extended_unlock" in record:
+            told["extended_unlock"] = "yes" if record["extended_unlock"] else "no"
+        writer.writerow([told[name] for name in WRITTEN])
+    return out.getvalue()
 
 
 def write_events(events: Iterable[StoredEvent], out: TextIO) -> int:
@@ -68,6 +88,34 @@ def write_events(events: Iterable[StoredEvent], out: TextIO) -> int:
         writer.writerow([harmless(getattr(event, name)) for name in COLUMNS])
         count += 1
     return count
+
+
+def _of_csv(text: str) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
+    """Give each line's number, and what returns its fields or raises what is wrong with it."""
+    rows = _Rows(text)
+    for line, cells in rows:
+        yield line, partial(_cells, rows.header, cells)
+
+
+def _of_workbook(data: bytes) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
+    """Give the same of a workbook's rows."""
+    header: list[str] | None = None
+    for row in from_the_header(read_workbook(data, MOST_PEOPLE + MOST_TITLES).rows):
+        if header is None:
+            header = _header(row.cells, row.number)
+        else:
+            yield row.number, partial(given_cells, header, row)
+    if header is None:
+        raise PanelRefused(message("list.empty"))
+
+
+def _header(cells: Sequence[str], line: int) -> list[str]:
+    """Return what the columns are. Raises `SyncError` for a list that cannot be read so."""
+    names = [plain(cell) for cell in cells]
+    header = [PEOPLE_COLUMNS.get(name, name) for name in names]
+    if problem := _against(header):
+        raise SyncError(f"line {line}: {problem}")
+    return header
 
 
 class _Rows:
@@ -82,10 +130,7 @@ class _Rows:
         cells = self._next()
         while cells is not None and not any(cell.strip() for cell in cells):
             cells = self._next()
-        names = [tidied(cell).lower().replace(" ", "_") for cell in cells or []]
-        self.header = [PEOPLE_COLUMNS.get(name, name) for name in names]
-        if problem := _against(self.header):
-            raise SyncError(f"line 1: {problem}")
+        self.header = _header(cells or [], 1)
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         line = self._reader.line_num + 1
@@ -113,11 +158,15 @@ def _against(header: list[str]) -> str | None:
     return None
 
 
-def _record(header: list[str], cells: list[str], zone: ZoneInfo | None) -> dict[str, Any]:
+def _cells(header: list[str], cells: list[str]) -> dict[str, Any]:
+    """Return the cells by their column's name. Raises `SyncError` for more cells than columns."""
     if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
         raise SyncError(f"{len(cells)} cells, but {len(header)} columns; quote a cell that has a separator")
     given = zip(header, cells, strict=False)  # spreadsheets leave out empty cells at the end
-    fields: dict[str, Any] = {name: cell.strip() for name, cell in given if cell.strip()}
+    return {name: cell.strip() for name, cell in given if cell.strip()}
+
+
+def _record(fields: dict[str, Any], zone: ZoneInfo | None) -> dict[str, Any]:
     if "access_levels" in fields:
         fields["access_levels"] = list(_tidy(access_levels, fields["access_levels"]))
     if "id" in fields:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from edge.domain import Resident
 from edge.errors import FacegateError, PanelRefused
 from edge.identity import access_levels, person_name, resident_id, tidied
+from edge.people_rows import MOST_PEOPLE, MOST_TITLES, from_the_header, given_cells, plain
 from edge.sheet_cells import FALSE, PEOPLE_COLUMNS, TRUE, moment_in
 from edge.words import message
-from edge.workbook.numbers import CellKind
 from edge.workbook.reading import Sheet, SheetRow, is_workbook, read_workbook
 
 if TYPE_CHECKING:
@@ -23,14 +23,7 @@ if TYPE_CHECKING:
 
     from edge.words import Message
 
-MOST_PEOPLE = 20_000
-"""As many as a roster may have."""
-
-MOST_TITLES = 20
-"""Lines of a workbook beside the people: what the list is called, and the columns' names."""
-
 FIELDS = frozenset({"id", "name", "access_levels", "valid_from", "valid_until", "extended_unlock"})
-DAYS = frozenset({"valid_from", "valid_until"})
 
 _SEPARATOR = re.compile(r"sep=([,;\t])\r?", re.IGNORECASE)
 _BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -92,12 +85,12 @@ def _people(rows: Iterable[SheetRow], rules: ListRules) -> PeopleList:
     lines: dict[str, int] = {}
     bad: list[BadRow] = []
     header: list[str] | None = None
-    for row in _from_the_header(rows):
+    for row in from_the_header(rows):
         if header is None:
             header = _header(row.cells)
             continue
         try:
-            person = _person(_given(header, row), rules)
+            person = _person(given_cells(header, row), rules)
             if (first := lines.setdefault(person.id, row.number)) != row.number:
                 raise PanelRefused(message("list.twice", id=person.id, line=first))
             people[person.id] = person
@@ -115,21 +108,6 @@ def _sorted_out(people: Mapping[str, Resident], bad: list[BadRow], rules: ListRu
     changed = frozenset(one.id for one in people.values() if rules.there.get(one.id, one) != one)
     wanted = tuple(one for one in people.values() if one.id in new | changed)
     return PeopleList(wanted, new, changed, len(people) - len(wanted), tuple(bad))
-
-
-def _from_the_header(rows: Iterable[SheetRow]) -> Iterator[SheetRow]:
-    """Give the rows from the one that names the columns on: lists say above it what they are."""
-    titles, below = 0, iter(rows)
-    for row in below:
-        texts = {_plain(cell) for cell in row.cells} - {""}
-        is_title = len(texts) == 1 and texts.isdisjoint(PEOPLE_COLUMNS)
-        if not is_title or titles == MOST_TITLES:
-            yield row
-            yield from below
-            return
-        titles += 1
-    if titles:
-        raise PanelRefused(message("list.no_id"))
 
 
 def _lines(text: str) -> Iterator[SheetRow]:
@@ -165,12 +143,8 @@ def _decoded(data: bytes) -> tuple[str, str]:
     raise PanelRefused(message("list.unreadable"))
 
 
-def _plain(cell: str) -> str:
-    return tidied(cell).lower().replace(" ", "_")
-
-
 def _header(cells: Sequence[str]) -> list[str]:
-    names = [_plain(cell) for cell in cells]
+    names = [plain(cell) for cell in cells]
     known = [PEOPLE_COLUMNS.get(name, name) for name in names]
     unknown = [cell for cell, name in zip(cells, known, strict=True) if name and name not in FIELDS]
     if unknown:
@@ -180,18 +154,6 @@ def _header(cells: Sequence[str]) -> list[str]:
     if len({name for name in known if name}) < len([name for name in known if name]):
         raise PanelRefused(message("list.column_twice"))
     return known
-
-
-def _given(header: list[str], row: SheetRow) -> dict[str, str]:
-    """Return the cells by their column's name. Raises `PanelRefused` where a cell is not what was typed."""
-    given: dict[str, str] = {}
-    for column, (name, cell) in enumerate(zip(header, row.cells, strict=False)):
-        kind = row.kinds.get(column)
-        if name and kind is not None and not (kind is CellKind.DAY and name in DAYS):
-            raise PanelRefused(message(f"list.cell_{kind}", text=cell[:40]))
-        if name and cell.strip():
-            given[name] = cell.strip()
-    return given
 
 
 def _person(given: Mapping[str, str], rules: ListRules) -> Resident:

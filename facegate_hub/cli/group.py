@@ -329,7 +329,7 @@ def import_(
     zone: ZoneInfo | None,
     levels: tuple[str, ...],
 ) -> None:
-    """Add and change people from CSV: id, name, access_levels, valid_from, valid_until...
+    """Add and change people from a workbook (.xlsx) or CSV: id, name, access_levels...
 
     Every bad line is named, and then nothing is changed.
 

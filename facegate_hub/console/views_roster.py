@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from edge.errors import CommunityRefused, SyncError
+from edge.errors import CommunityRefused, PanelRefused, SyncError
 from edge.identity import access_levels, person_name, resident_id
 from edge.words import message
 from facegate_hub.console.views_doors import told
-from facegate_hub.sheets import read_people
+from facegate_hub.sheets import read_people, write_people
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -131,6 +131,8 @@ class RosterPages:
                 with self._desk.acting(ask.token) as staff:
                     done = staff.import_people(records)
                 return told(ask, ask.say("access.loaded", count=done.read), "", went_well=True)
+        except PanelRefused as error:  # no workbook that can be read, in the reader's words
+            raise CommunityRefused(error.message) from error
         except SyncError as error:
             return told(ask, ask.say("access.not_loaded"), str(error), status=422)
         fresh = [one for one in records if one["id"] not in known]
@@ -143,7 +145,7 @@ class RosterPages:
             changed=changed[:SHOWN],
             changed_count=len(changed),
             doubtful=self._desk.looking.people.doubtful_levels(records),
-            text=text.decode("utf-8-sig"),
+            text=write_people(records),
             actor=self._desk.known(ask.token),
         )
 

@@ -9,7 +9,7 @@ import threading
 import time
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import quote
@@ -33,6 +33,7 @@ from facegate_hub.tables import ALARMS, DEVICES, DOORS, REQUESTS, open_tables
 from tests.community.compound import new_compound
 from tests.community.web import browser
 from tests.hub.entries import chain, pack
+from tests.workbook.books import book_of
 
 PASSWORD = "correct horse battery 9"
 DOOR_STATE: dict[str, object] = {
@@ -351,6 +352,23 @@ def test_a_list_is_looked_at_before_it_changes_anything(gate):
     desk.client.post("/access/load", data={"csrf": csrf, "sure": "1", "text": text})
     assert gate.desk.looking.roster().count == 5_001
     assert gate.desk.looking.people.one("p-1").record["name"] == "Anne"
+
+
+def test_a_workbook_is_looked_at_as_a_list_in_csv_is(gate):
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    desk.get("/access")
+    desk.send("/access/load", _files={"file": ("a.xlsx", b"PK\x03\x04 torn")})
+    assert "This workbook cannot be read" in desk.page
+    desk.get("/access")
+    book = book_of(["住户名单"], ["编号", "姓名", "失效日期"], ["p-1", "李伟", date(2027, 3, 31)])
+    desk.send("/access/load", _files={"file": ("a.xlsx", book)})
+    assert "1 people read: 1 new, 0 changed" in desk.page
+    assert gate.desk.looking.roster().count == 0
+    csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
+    text = unescape(desk.page.split("hidden>")[1].split("</textarea>")[0])
+    desk.client.post("/access/load", data={"csrf": csrf, "sure": "1", "text": text})
+    assert gate.desk.looking.people.one("p-1").record["valid_until"].startswith("2027-04-01T00:00")
 
 
 def test_the_desk_without_a_name_at_the_signer_changes_nobody(gate):

@@ -2,18 +2,21 @@
 
 import csv
 import io
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.errors import SyncError
+from edge.errors import PanelRefused, SyncError
 from edge.wire.records import parse_record
 from facegate_hub.reading import StoredEvent
-from facegate_hub.sheets import COLUMNS, read_people, write_events
+from facegate_hub.sheets import COLUMNS, read_people, write_events, write_people
+from tests.workbook.books import book_of
 
 NOTE = '{"v":1}'
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def event(**changes):
@@ -105,12 +108,47 @@ def test_other_encodings_are_refused_in_words(data):
     assert "there is no such encoding" in refusal(b"id,name\n", "klingon")
 
 
+def test_a_workbook_is_read_as_its_list_in_csv_would_be():
+    """Below its title, with the property's own headings, and a day as a spreadsheet keeps it."""
+    data = book_of(
+        ["住户名单"],
+        [],
+        ["编号", "姓名", "权限", "失效日期"],
+        [1203, "李伟", "resident gym", date(2027, 3, 31)],
+    )
+    csv_text = "编号,姓名,权限,失效日期\n1203,李伟,resident gym,2027-03-31\n"
+    assert read_people(data, zone=SHANGHAI) == read_people(csv_text.encode(), zone=SHANGHAI)
+
+
+def test_a_number_that_a_spreadsheet_took_for_a_day_is_named_with_its_line():
+    data = book_of(["id", "name"], ["a", "Anna"], [date(2026, 3, 12), "Otto"], ["a", "Again"])
+    assert "line 3: The spreadsheet took a cell for a day" in refusal(data)
+    assert "line 4: id 'a' is on line 2 already" in refusal(data)
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04 torn", b"\xd0\xcf\x11\xe0 old", book_of(["residents of 3"])])
+def test_what_is_no_list_of_people_is_refused_in_the_reader_s_words(data):
+    with pytest.raises(PanelRefused) as caught:
+        read_people(data)
+    assert caught.value.message.said("zh")
+
+
+def test_what_was_read_is_written_so_that_it_reads_the_same():
+    """The page that shows what a list would change sends this back."""
+    text = (
+        "id,name,access_levels,valid_from,valid_until,extended_unlock,consent_id\n"
+        'a,"A, ""B""",resident gym,2026-01-01,2027-03-31T18:00,yes,c-1\nb,B,,,,no,\nc,C,,,,,\n'
+    )
+    people = read_people(text.encode(), zone=SHANGHAI)
+    assert read_people(write_people(people).encode(), zone=SHANGHAI) == people
+
+
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: f"id,name\n{text}".encode()))
 def test_whatever_the_file_it_is_read_or_refused(data):
-    """Nothing but a `SyncError`, and what is read is fit for the roster."""
+    """Nothing but a refusal, and what is read is fit for the roster."""
     try:
         people = read_people(data)
-    except SyncError:
+    except (SyncError, PanelRefused):
         return
     for record in people:
         parse_record(record)
@@ -136,9 +174,6 @@ def test_harmless_cells_are_exported_as_they_are():
         "resident": 'Anna, "安娜"\n2',
         "reason": "",
     }
-
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def test_what_excel_makes_of_a_list_is_read():

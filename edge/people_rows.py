@@ -1,0 +1,59 @@
+"""Rows of a list of people, as door and property both read them: below its title, and as they were typed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.errors import PanelRefused
+from edge.identity import tidied
+from edge.sheet_cells import PEOPLE_COLUMNS
+from edge.words import message
+from edge.workbook.numbers import CellKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from edge.workbook.reading import SheetRow
+
+MOST_PEOPLE = 20_000
+"""As many as a roster may have."""
+
+MOST_TITLES = 20
+"""Lines of a workbook beside the people: what the list is called, and the columns' names."""
+
+DAYS = frozenset({"valid_from", "valid_until"})
+
+
+def plain(cell: str) -> str:
+    """Return the name of a column as `PEOPLE_COLUMNS` has it."""
+    return tidied(cell).lower().replace(" ", "_")
+
+
+def from_the_header(rows: Iterable[SheetRow]) -> Iterator[SheetRow]:
+    """Give the rows from the one that names the columns on: lists say above it what they are.
+
+    Raises `PanelRefused` when no row names them.
+    """
+    titles, below = 0, iter(rows)
+    for row in below:
+        texts = {plain(cell) for cell in row.cells} - {""}
+        is_title = len(texts) == 1 and texts.isdisjoint(PEOPLE_COLUMNS)
+        if not is_title or titles == MOST_TITLES:
+            yield row
+            yield from below
+            return
+        titles += 1
+    if titles:
+        raise PanelRefused(message("list.no_id"))
+
+
+def given_cells(header: Sequence[str], row: SheetRow) -> dict[str, str]:
+    """Return the cells by their column's name. Raises `PanelRefused` where a cell is not what was typed."""
+    given: dict[str, str] = {}
+    for column, (name, cell) in enumerate(zip(header, row.cells, strict=False)):
+        kind = row.kinds.get(column)
+        if name and kind is not None and not (kind is CellKind.DAY and name in DAYS):
+            raise PanelRefused(message(f"list.cell_{kind}", text=cell[:40]))
+        if name and cell.strip():
+            given[name] = cell.strip()
+    return given
