@@ -19,6 +19,7 @@ from edge.panel import (
     views_events,
     views_import,
     views_mode,
+    views_overview,
     views_people,
     views_person,
     views_property,
@@ -50,7 +51,8 @@ PERSON = "/residents/{resident_id:path}"
 
 PAGES: tuple[tuple[str, tuple[str, ...], frozenset[Role] | None, Callable[[Ask], Response]], ...] = (
     # path, methods, who (None: nobody needs to be logged in), view
-    ("/", GET, ALL, views_entry.home),
+    ("/", GET, ALL, views_overview.home),
+    ("/news", GET, ALL, views_overview.news),
     ("/first", BOTH, None, views_entry.first),
     ("/login", BOTH, None, views_entry.login),
     ("/logout", POST, ALL, views_entry.logout),

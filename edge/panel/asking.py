@@ -121,9 +121,15 @@ class Ask:
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """Return a rendered page."""
-        role, news = self.session.role, self.session.news
-        self.session.news = None
-        text = PAGES.get_template(template).render(
+        news, self.session.news = self.session.news, None
+        text = self.text(template, news=news, **values)
+        is_refused = self.trouble is not None and status == HTTPStatus.OK
+        return self.keep(HTMLResponse(text, HTTPStatus.UNPROCESSABLE_ENTITY if is_refused else status))
+
+    def text(self, template: str, **values: Any) -> str:
+        """Return a page or a part of one in the reader's language."""
+        role = self.session.role
+        return PAGES.get_template(template).render(
             ask=self,
             say=self.say,
             tag=tag,
@@ -133,11 +139,8 @@ class Ask:
             zone=self.zone,
             role=role.value if role else "",
             csrf=self.session.csrf,
-            news=news,
             **values,
         )
-        is_refused = self.trouble is not None and status == HTTPStatus.OK
-        return self.keep(HTMLResponse(text, HTTPStatus.UNPROCESSABLE_ENTITY if is_refused else status))
 
     @property
     def zone(self) -> str:
@@ -192,7 +195,7 @@ def view(
 
     async def endpoint(request: Request) -> Response:
         session = office.sessions.get(request.cookies.get(COOKIE)) or office.sessions.begin()
-        if session.user and not await run_in_threadpool(_is_account_unchanged, session, office):
+        if session.user and not await run_in_threadpool(is_account_unchanged, session, office):
             office.sessions.end(session.token)
             session = office.sessions.begin()
         ask = Ask(request, office, session)
@@ -216,7 +219,8 @@ def view(
     return endpoint
 
 
-def _is_account_unchanged(session: LoginSession, office: Office) -> bool:
+def is_account_unchanged(session: LoginSession, office: Office) -> bool:
+    """Return whether an account still is what it was at the login."""
     try:
         return office.desk.accounts.kept(session.user) == session.account
     except StoreError:  # a failing card must not shut out the one who is looking what is wrong with it

@@ -11,6 +11,7 @@ from edge.consent.notice import Operator
 from edge.domain import EventDraft
 from edge.events import Kind
 from edge.panel.import_tray import ImportTray
+from edge.panel.last_entry import LastEntry
 from edge.policy.rulebook import RuleBook
 from edge.web.account_undo import AccountUndo
 from edge.web.logins import LoginGuard
@@ -169,6 +170,7 @@ class Office:
     refusals: RefusalLog
     tray: ImportTray
     undo: AccountUndo
+    last_entry: LastEntry
 
     @classmethod
     def of(cls, desk: PanelServices) -> Office:
@@ -185,4 +187,5 @@ class Office:
             RefusalLog(clock, note),
             ImportTray(clock),
             AccountUndo(clock),
+            LastEntry(desk.events),
         )

@@ -1,21 +1,16 @@
-"""First start, login, logout, accounts, language, and the overview."""
+"""First start, login, logout, accounts and language."""
 
 from __future__ import annotations
 
 import math
 import re
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from starlette.responses import RedirectResponse, Response
 
-from edge.consent.rules import filing_notice
 from edge.errors import PanelRefused
 from edge.events import Kind
-from edge.findings import worst
 from edge.panel.asking import LANGUAGE_COOKIE
-from edge.panel.telling import seen_events, told
-from edge.panel.views_people import enrolled
 from edge.web.accounts import Role
 from edge.words import message, nearest
 
@@ -23,35 +18,8 @@ if TYPE_CHECKING:
     from edge.panel.asking import Ask
     from edge.web.accounts import AccountRow
 
-NEWEST = 8
-SHOWN = ("contact", "lock")
-"""What the overview tells of the door; the door test has the rest."""
-
 OWN_PATH = re.compile(r"/(?:[a-z]+(?:/[\w.-]{1,64})?)?", re.ASCII)
 """Where a change of language may lead back to: a page of ours, never another site."""
-
-
-def home(ask: Ask) -> Response:
-    """Return the overview: the door now, what is to be done, and the newest events."""
-    desk = ask.desk
-    count = len(enrolled(desk))
-    network = desk.network() if desk.network else None
-    state = desk.door() if desk.door else {}
-    return ask.page(
-        "home.html",
-        count=count,
-        is_named=desk.operator.is_named,
-        filing=ask.tell(filing) if (filing := filing_notice(count)) else "",
-        again=len(desk.residents.other_models(desk.recogniser.model_id)),
-        unmatched=len(desk.unmatched()),
-        failing=desk.failing(),
-        liveness=desk.liveness,
-        findings=desk.findings(),
-        works=worst(desk.findings()),
-        door=[(ask.say(f"state_{one}"), ask.known(f"is_{state[one]}")) for one in SHOWN if one in state],
-        broker=network.broker if network else None,
-        shown=told(ask, list(islice(seen_events(ask, None), NEWEST))),
-    )
 
 
 def first(ask: Ask) -> Response:

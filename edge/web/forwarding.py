@@ -64,6 +64,11 @@ async def answer(
             return
 
 
+def is_stream(request: h11.Request) -> bool:
+    """Return whether the answer goes on for as long as the page is open, as an `EventSource` asks for it."""
+    return (b"accept", b"text/event-stream") in request.headers
+
+
 def cookie_of(request: h11.Request, name: str = COOKIE) -> str:
     """Return the session's cookie, or nothing."""
     given = b"; ".join(value for header, value in request.headers if header == b"cookie")

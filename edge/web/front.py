@@ -37,12 +37,13 @@ from edge.web.forwarding import (
     answer,
     as_sent,
     cookie_of,
+    is_stream,
     set_cookie_of,
 )
 from edge.web.limits import BodyBudget, KnownBrowsers, Limits, Seats, is_device
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Hashable
+    from collections.abc import AsyncIterator, Coroutine, Hashable
 
 logger = logging.getLogger("edge.web.front")  # this module runs as __main__
 
@@ -117,6 +118,7 @@ class Front:
         self._known = KnownBrowsers()
         self._requests = asyncio.Semaphore(self._limits.requests)
         self._requests_of_device = asyncio.Semaphore(self._limits.requests_of_device)
+        self._streams = asyncio.Semaphore(self._limits.streams)
         self._turned_away = 0
         self._numbers = itertools.count()
         self._tasks: dict[Hashable, asyncio.Task[None]] = {}
@@ -226,6 +228,18 @@ class Front:
         self, browser: Browser, request: h11.Request, body: bytes, cookie: str, too_large: str = ""
     ) -> None:
         self._seats.asks(browser.seat)
+        added = [(TOO_LARGE, too_large.encode())] if too_large else []
+        http, sent = as_sent(request, body, [(b"x-forwarded-for", browser.address.encode()), *added])
+        if is_stream(request):
+            async with self._stream():
+                await _while_there(browser.reader, self._ask(browser, http, sent, cookie))
+            return
+        async with self._place(browser):
+            await self._ask(browser, http, sent, cookie)
+
+    @contextlib.asynccontextmanager
+    async def _place(self, browser: Browser) -> AsyncIterator[None]:
+        """Hold one of the few places of requests, waiting for it."""
         places = self._requests_of_device if is_device(browser.address) else self._requests
         try:
             await asyncio.wait_for(places.acquire(), self._limits.answer_seconds)
@@ -234,11 +248,17 @@ class Front:
                 HTTPStatus.SERVICE_UNAVAILABLE, "the page is busy; try again soon"
             ) from error
         try:
-            added = [(TOO_LARGE, too_large.encode())] if too_large else []
-            http, sent = as_sent(request, body, [(b"x-forwarded-for", browser.address.encode()), *added])
-            await self._ask(browser, http, sent, cookie)
+            yield
         finally:
             places.release()
+
+    @contextlib.asynccontextmanager
+    async def _stream(self) -> AsyncIterator[None]:
+        """Hold one of the places of streams. Nobody waits for one: the page goes on without."""
+        if self._streams.locked():
+            raise RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "too many pages are followed; look again")
+        async with self._streams:
+            yield
 
     async def _body(self, browser: Browser, size: int) -> bytes:
         if browser.http.they_are_waiting_for_100_continue:
@@ -332,6 +352,20 @@ async def _upstream(path: Path) -> AsyncIterator[tuple[asyncio.StreamReader, asy
         yield reader, writer
     finally:
         writer.transport.abort()
+
+
+async def _while_there(reader: asyncio.StreamReader, asking: Coroutine[None, None, None]) -> None:
+    """Pass a stream on until it ends or the browser leaves: its place is wanted by others."""
+    passing, leaving = asyncio.create_task(asking), asyncio.create_task(reader.read(1))
+    try:
+        await asyncio.wait((passing, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not passing.done():
+            raise ConnectionResetError("the browser left while it was told news")
+        await passing
+    finally:
+        passing.cancel()
+        leaving.cancel()
+        await asyncio.gather(passing, leaving, return_exceptions=True)
 
 
 async def _let_finish(reader: asyncio.StreamReader) -> None:

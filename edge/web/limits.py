@@ -33,6 +33,8 @@ class Limits:
     requests: int = 8
     """At the door's process at once; it answers in worker threads."""
     requests_of_device: int = 4
+    streams: int = 6
+    """Answers that go on while a page is open, beside the requests; who gets none asks again and again."""
 
     body_bytes: int = 64 * 1024
     """Of somebody who is not logged in: a name and a password."""

@@ -113,7 +113,7 @@ class PanelThread:
         config = configuration(served)
         config.load()
         with facing_network(served, self._address) as page:
-            self._server = uvicorn.Server(config)
+            self._server = PageServer(config)
             if self._stopping.is_set():
                 return
             served.on_ready()
@@ -132,7 +132,16 @@ def serve(served: Served, address: tuple[str, int]) -> None:
     """Serve until SIGTERM or SIGINT. Call from the main thread. Raises OSError for a busy port."""
     with facing_network(served, address) as page:
         served.on_ready()
-        page.run(uvicorn.Server(configuration(served)))
+        page.run(PageServer(configuration(served)))
+
+
+class PageServer(uvicorn.Server):
+    """A server that tells its application when it ends, so that nothing goes on and holds it up."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End: what streams sees `is_ending` in the application's state."""
+        self.config.app.state.is_ending = True  # type: ignore[union-attr]  # `Served` has a Starlette
+        await super().shutdown(sockets)
 
 
 class FrontEnded(OSError):

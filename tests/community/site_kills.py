@@ -173,11 +173,12 @@ class Town:
         person = self.compound.people["zhao"]
         shown = _page(dora, f"/people/{person}")
         given = {"csrf": csrf(shown), "person": person, "flat": "5-101"}
-        slip = dora.post("/invite", data=given)
-        code = present(re.search(r'class="code">([^<]+)<', slip.text))[1]
+        slip = _shown(dora.post("/invite", data=given))
+        code = present(re.search(r'class="code">([^<]+)<', slip))[1]
         with client(self.page.url, "other", "0") as phone:
-            entered = phone.post("/enter", data={"csrf": csrf(_page(phone, "/enter")), "code": code})
-            _redirected(phone.post("/enter/accept", data={"csrf": csrf(entered.text), "code": code}))
+            fields = {"csrf": csrf(_page(phone, "/enter")), "code": code}
+            token = csrf(_shown(phone.post("/enter", data=fields)))
+            _redirected(phone.post("/enter/accept", data={"csrf": token, "code": code}))
         return code
 
 
@@ -318,10 +319,14 @@ def _entries(town: Town, kind: str) -> Counter[str]:
 
 
 def _page(browser: httpx.Client, path: str) -> str:
-    found = browser.get(path)
-    if found.status_code != 200:
-        raise httpx.HTTPError(f"answered {found.status_code}")
-    return found.text
+    return _shown(browser.get(path))
+
+
+def _shown(answer: httpx.Response) -> str:
+    """Return the page that was answered; a side that is away just now answers none."""
+    if answer.status_code != 200:
+        raise httpx.HTTPError(f"answered {answer.status_code}")
+    return answer.text
 
 
 def _redirected(answer: httpx.Response) -> str:

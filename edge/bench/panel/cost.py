@@ -1,4 +1,4 @@
-"""What the panel costs a running door: CPU with no panel, with nobody watching, with one viewer.
+"""What the panel costs a running door: CPU with no panel, with nobody watching, with one viewer of each kind.
 
 The door is `facegate run` in a process of its own; the viewer is here and is not counted.
 """
@@ -82,9 +82,10 @@ class BenchDoor:
 
 
 def panel_cost(wish: Wish, folder: Path) -> dict[str, Any]:
-    """Return CPU in percent of one core: `off`, `idle`, `viewer`, and what the panel adds to `off`.
+    """Return CPU in percent of one core, and what the panel adds to `off`.
 
-    `folder` is for the doors' data. Takes three times `wish.seconds` and some.
+    `off`, `idle`, `overview` (told news), `polled` (the overview, asking), `viewer` (the live view).
+    `folder` is for the doors' data. Takes five times `wish.seconds` and some.
     """
     with _running(wish, folder / "off", enabled=False) as door:
         door.told(r"(residents; threshold)")
@@ -93,15 +94,20 @@ def panel_cost(wish: Wish, folder: Path) -> dict[str, Any]:
         viewer = Viewer(door.port)
         viewer.claim(door.told(r"first account: (\S+)"))
         idle = _percent(door, wish.seconds, lambda: None)
+        with viewer.following():
+            overview = _percent(door, wish.seconds, viewer.look)
+        polled = _percent(door, wish.seconds, viewer.poll)
         watched = _percent(door, wish.seconds, viewer.watch)
         answers = sorted(viewer.answer_seconds)
         viewer.close()
+    cpu = {"off": off, "idle": idle, "overview": overview, "polled": polled, "viewer": watched}
     return {
         "clip": wish.clip.name,
         "seconds": wish.seconds,
         "liveness": wish.liveness,
-        "cpu_percent": {"off": off, "idle": idle, "viewer": watched},
-        "added_percent": {"idle": round(idle - off, 1), "viewer": round(watched - off, 1)},
+        "cpu_percent": cpu,
+        "added_percent": {name: round(used - off, 1) for name, used in cpu.items() if name != "off"},
+        "news": viewer.news,
         "pictures_per_second": round(viewer.pictures / (wish.seconds + WARM_SECONDS), 1),
         "answer_ms": round(1000 * median(answers), 1) if answers else None,
     }

@@ -12,11 +12,11 @@ import click
 
 @click.command()
 @click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--seconds", default=20.0, show_default=True, help="Per phase; there are three.")
+@click.option("--seconds", default=20.0, show_default=True, help="Per phase; there are five.")
 @click.option("--liveness", type=click.Choice(["off", "passive"]), default="off", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def panel(clip: Path, seconds: float, liveness: str, as_json: bool) -> None:
-    """Measure the CPU of `facegate run` on CLIP without a panel, unwatched, and with one viewer.
+    """Measure the CPU of `facegate run` on CLIP without a panel, unwatched, and with one viewer of each kind.
 
     The clip plays in a loop; somebody should be in it, so that the recogniser has work. Use a
     machine that does nothing else.
@@ -36,6 +36,9 @@ def _text(found: dict[str, Any]) -> str:
         f"{found['clip']}, liveness {found['liveness']}, {found['seconds']:g} s each; percent of one core:\n"
         f"no panel                {cpu['off']:6.1f}\n"
         f"panel, nobody watching  {cpu['idle']:6.1f}  ({added['idle']:+.1f})\n"
+        f"overview, told news     {cpu['overview']:6.1f}  ({added['overview']:+.1f})"
+        f"  told {found['news']} times\n"
+        f"overview, asking        {cpu['polled']:6.1f}  ({added['polled']:+.1f})\n"
         f"one viewer, live view   {cpu['viewer']:6.1f}  ({added['viewer']:+.1f})"
         f"  {found['pictures_per_second']} pictures/s, each after {found['answer_ms']} ms"
     )

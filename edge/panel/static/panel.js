@@ -4,6 +4,7 @@ const PICTURE_MS = 200;
 const GUIDANCE_MS = 250;
 const STATE_MS = 700;
 const FRESH_MS = 5000;
+const FOLLOW_MS = 60000;
 
 function every(milliseconds, ask) {
   const again = () => {
@@ -127,22 +128,45 @@ function sayTimes(root) {
 sayTimes(document);
 setInterval(() => { if (!document.hidden) { sayTimes(document); } }, 30000);
 
-// Parts of a page that are asked for anew, by the page itself, and only exchanged when they differ.
+// Parts of a page that are told anew, and only exchanged when they differ.
+function exchange(text) {
+  const page = new DOMParser().parseFromString(text, "text/html");
+  for (const part of fresh) {
+    const now = page.getElementById(part.id);
+    if (!now || part.contains(document.activeElement) || part.querySelector("details[open]")) { continue; }
+    if (now.innerHTML === came.get(part)) { continue; }
+    came.set(part, now.innerHTML);
+    part.className = now.className;
+    part.innerHTML = now.innerHTML;
+    sayTimes(part);
+  }
+}
+
+// A page that can be followed is told what is new while somebody looks at it.
+const followed = document.querySelector("[data-news]");
+let stream = null;
+let followedAt = 0;
+function follow() {
+  if (document.hidden) { stream?.close(); return; }
+  followedAt = Date.now();
+  stream = new EventSource(followed.dataset.news);
+  stream.addEventListener("message", (event) => { exchange(JSON.parse(event.data)); });
+  stream.addEventListener("over", () => { location.reload(); });
+}
+if (followed) {
+  document.addEventListener("visibilitychange", follow);
+  follow();
+}
+
+// Every other page asks for itself again and again; so does one that nobody has a place to tell.
 if (fresh.length) {
   every(FRESH_MS, async () => {
+    if (stream?.readyState === EventSource.OPEN) { return; }
     const answer = await fetch(location.href, { cache: "no-store" });
     if (answer.redirected) { location.reload(); return; }
     if (answer.status !== 200) { return; }
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const part of fresh) {
-      const now = page.getElementById(part.id);
-      if (!now || part.contains(document.activeElement) || part.querySelector("details[open]")) { continue; }
-      if (now.innerHTML === came.get(part)) { continue; }
-      came.set(part, now.innerHTML);
-      part.className = now.className;
-      part.innerHTML = now.innerHTML;
-      sayTimes(part);
-    }
+    exchange(await answer.text());
+    if (stream?.readyState === EventSource.CLOSED && Date.now() - followedAt > FOLLOW_MS) { follow(); }
   });
 }
 
