@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.cli.data_dir import data_option
+from edge.cli.json_option import json_option
 from edge.errors import StoreError
+from edge.runtime.json_lines import json_line
 from edge.store.account_rows import ACCOUNTS_FILE
 from edge.web.accounts import Accounts, Role
 
@@ -31,16 +33,21 @@ def account() -> None:
 
 
 @account.command("list")
+@json_option
 @data_option
-def list_accounts(data: Path) -> None:
+def list_accounts(data: Path, as_json: bool) -> None:
     """Show every account and its role; never a password.
 
     Example: facegate account list
     """
     with _accounts(data) as accounts:
         for name, role in accounts.all().items():
-            click.echo(f"{role:<9}  {name}")
+            row = {"name": name, "role": role, "is_edited": False}
+            click.echo(json_line(row) if as_json else f"{role:<9}  {name}")
         for name in accounts.edited:
+            if as_json:
+                click.echo(json_line({"name": name, "role": None, "is_edited": True}))
+                continue
             click.echo(f"edited     {name}: not by this door, and counts for nothing until it is set anew")
         if not accounts.all() and not accounts.edited:
             click.echo("no account yet: the page shows how to make the first one", err=True)

@@ -9,12 +9,14 @@ import click
 from edge.cli.data_dir import data_option
 from edge.cli.door_files import opened
 from edge.cli.identity import PERSON_NAME, RESIDENT_ID
+from edge.cli.json_option import json_option
 from edge.credentials.card import card_id as card_named
 from edge.domain import Resident
 from edge.enrol.ways_in import WaysIn
 from edge.errors import EnrolmentRefused, StoreError
 from edge.identity import resident_id as named
 from edge.policy.pin import check_pin, random_pin
+from edge.runtime.json_lines import json_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,15 +77,18 @@ def set_(resident_id: str, number: str, duress: bool, ask: bool, name: str, data
 
 
 @pin.command("list")
+@json_option
 @data_option
-def list_pins(data: Path) -> None:
+def list_pins(data: Path, as_json: bool) -> None:
     """Show who has a PIN, and under which number; never the PIN.
 
     Example: facegate pin list
     """
     with WaysIn.of(data) as ways:
         for row in ways.pin_rows():
-            click.echo(f"{row.number:>8}  {row.resident_id}{'  (duress)' if row.is_duress else ''}")
+            line = f"{row.number:>8}  {row.resident_id}{'  (duress)' if row.is_duress else ''}"
+            told = {"number": row.number, "person": row.resident_id, "is_duress": row.is_duress}
+            click.echo(json_line(told) if as_json else line)
 
 
 @click.group()
@@ -112,15 +117,17 @@ def add(card_id: str, resident_id: str, name: str, data: Path) -> None:
 
 
 @card.command("list")
+@json_option
 @data_option
-def list_cards(data: Path) -> None:
+def list_cards(data: Path, as_json: bool) -> None:
     """Show every card and its holder.
 
     Example: facegate card list
     """
     with WaysIn.of(data) as ways:
         for card_id, resident_id in sorted(ways.cards().items()):
-            click.echo(f"{card_id}  {resident_id}")
+            told = {"card": card_id, "person": resident_id}
+            click.echo(json_line(told) if as_json else f"{card_id}  {resident_id}")
 
 
 @pin.command("remove")

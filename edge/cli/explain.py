@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.cli.data_dir import data_option
+from edge.cli.json_option import json_option
 from edge.cli.past import all_events
 from edge.cli.site_time import zone_option
 from edge.cli.table import columns, padded
 from edge.errors import StoreError
 from edge.policy.explain import explain as explained
+from edge.runtime.json_lines import json_line
 from edge.words import LANGUAGES
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 @click.argument("event")
 @click.option("--language", "-l", type=click.Choice(LANGUAGES), default="en", show_default=True)
 @zone_option
-def explain(data: Path, event: str, language: str, zone: tzinfo | None) -> None:
+@json_option
+def explain(data: Path, event: str, language: str, zone: tzinfo | None, as_json: bool) -> None:
     """Tell why the door did what it did: EVENT is a number, an id (or its beginning), or `last`.
 
     `last` is the latest decision about a person. Every number of the entry is in the table.
@@ -36,6 +39,11 @@ def explain(data: Path, event: str, language: str, zone: tzinfo | None) -> None:
     """
     found = find_event(data, event)
     told = explained(found, language, zone or found.at.astimezone().tzinfo or UTC)
+    if as_json:
+        row = {"seq": found.seq, "id": found.id, "kind": found.kind, "at": found.at}
+        told_row = {"title": told.title, "sentence": told.sentence, "facts": dict(told.facts)}
+        click.echo(json_line(row | told_row | {"data": found.data}))
+        return
     click.echo(f"{told.at}  {told.sentence}")
     width = max((columns(name) for name, _ in told.facts), default=0)
     for name, value in told.facts:

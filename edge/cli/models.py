@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge.cli.data_dir import work_as_owner
+from edge.cli.json_option import json_option
 from edge.errors import InstallError, ModelCorrupt, ModelMissing
 from edge.faces.install import Installer
 from edge.faces.manifest import Artefact, Model, ModelManifest, load_manifest
 from edge.faces.weights import checked, models_directory
+from edge.runtime.json_lines import json_line
 from edge.store.acting import owner_to_become
 
 if TYPE_CHECKING:
@@ -165,15 +167,20 @@ def _with_progress(chosen: list[Artefact], directory: Path, folder: Path | None)
 @click.option(
     "--long", "is_long", is_flag=True, help="Also what is documented about each network's training."
 )
-def list_(is_long: bool) -> None:
+@json_option
+def list_(is_long: bool, as_json: bool) -> None:
     """Show every model and demo photo, whether it is installed, its licence and what it is.
 
     Example: facegate models list --long
     """
     manifest = load_manifest()
     directory = models_directory()
-    click.echo(f"in {directory}")
+    if not as_json:
+        click.echo(f"in {directory}")
     for artefact in (*manifest.models.values(), *manifest.assets.values()):
+        if as_json:
+            click.echo(json_line(_row(artefact, directory)))
+            continue
         kind = artefact.role if isinstance(artefact, Model) else "photo"
         state = _state(artefact, directory)
         click.echo(f"{artefact.name:22} {kind:9} {state:13} {artefact.licence:13} {artefact.about}")
@@ -188,7 +195,8 @@ def list_(is_long: bool) -> None:
 
 
 @models.command()
-def verify() -> None:
+@json_option
+def verify(as_json: bool) -> None:
     """Check the SHA-256 of everything installed; fails when a file is wrong or a needed one missing.
 
     A network that would strengthen the door and is not there is a warning.
@@ -205,12 +213,34 @@ def verify() -> None:
             wrong.append(artefact.name)
         elif state != "installed" and isinstance(artefact, Model) and artefact.default:
             (wrong if artefact.is_needed else missing).append(artefact.name)
-        click.echo(f"{artefact.name:22} {state:13} {artefact.sha256[:16]}")
+        line = f"{artefact.name:22} {state:13} {artefact.sha256[:16]}"
+        click.echo(json_line(_row(artefact, directory)) if as_json else line)
     if missing:
         click.echo(f"warning: not installed: {', '.join(missing)}; {WEAKER}", err=True)
     if wrong:
         repairs = "; ".join(dict.fromkeys(manifest.artefact(name).repair for name in wrong))
         raise ModelCorrupt(f"missing or wrong in {directory}: {', '.join(wrong)}; {repairs}")
+
+
+def _row(artefact: Artefact, directory: Path) -> dict[str, Any]:
+    """Return what is known of a file, for programs."""
+    row = {
+        "name": artefact.name,
+        "kind": "photo",
+        "state": _state(artefact, directory),
+        "sha256": artefact.sha256,
+        "licence": artefact.licence,
+        "about": artefact.about,
+        "folder": directory,
+    }
+    if isinstance(artefact, Model):
+        row |= {
+            "kind": artefact.role,
+            "training": artefact.training,
+            "is_own": artefact.is_own,
+            "is_calibrated": not artefact.is_own or bool(artefact.calibration),
+        }
+    return row
 
 
 def _is_own(artefact: Artefact) -> bool:

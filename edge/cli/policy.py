@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,7 @@ from edge.errors import ConfigError, StoreError
 from edge.policy.modes import Mode
 from edge.policy.rules_toml import parse_rules
 from edge.policy.simulate import simulate as replayed
+from edge.runtime.json_lines import json_line
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def check(rules: Path) -> None:
     help="How far back: 2h, 7d, or an ISO time.",
 )
 @click.option("--strict-clock", is_flag=True, help="Count events of an unsynchronised clock as timeless.")
-def simulate(data: Path, rules: Path, since: datetime, strict_clock: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per change, then the totals.")
+def simulate(data: Path, rules: Path, since: datetime, strict_clock: bool, as_json: bool) -> None:
     """List what would have changed, had these rules been in force. Nothing is altered.
 
     The roster is taken as it is now; who was recognised stays as recorded.
@@ -79,8 +81,8 @@ def simulate(data: Path, rules: Path, since: datetime, strict_clock: bool) -> No
     roster = read_roster(data)
     result = replayed(all_events(data, since), load_rules(rules), roster.get, strict_clock=strict_clock)
     for change in result.changes:
-        click.echo(line_of(change))
-    click.echo(summary_of(result))
+        click.echo(json_line(_row(change)) if as_json else line_of(change))
+    click.echo(json_line(_totals(result)) if as_json else summary_of(result))
 
 
 def lines_of(book: RuleBook) -> list[str]:
@@ -132,6 +134,34 @@ def line_of(change: DecisionChange) -> str:
     event, answer = change.event, change.answer
     then = f"{event.at:%Y-%m-%d %H:%M:%S} UTC  #{event.seq}  {event.door_id}  {event.resident_id}"
     return f"{then}  {EntryFacts.read(event.data).method}  {event.reason} -> {answer.reason} ({answer.rule})"
+
+
+def _row(change: DecisionChange) -> dict[str, Any]:
+    """Return a change for programs."""
+    event, answer = change.event, change.answer
+    return {
+        "seq": event.seq,
+        "at": event.at,
+        "door": event.door_id,
+        "person": event.resident_id,
+        "method": EntryFacts.read(event.data).method,
+        "was": event.reason,
+        "would_be": answer.reason,
+        "rule": answer.rule,
+        "is_allowed": answer.allowed,
+    }
+
+
+def _totals(result: Simulation) -> dict[str, Any]:
+    """Return the totals for programs, under the same names as the sentence's words."""
+    return {
+        "openings": result.openings,
+        "refusals": result.refusals,
+        "replayed": result.replayed,
+        "newly_refused": len(result.newly_refused),
+        "newly_allowed": len(result.newly_allowed),
+        "changes": len(result.changes),
+    }
 
 
 def summary_of(result: Simulation) -> str:

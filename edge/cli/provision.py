@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from edge.cli.json_option import json_option
 from edge.errors import ConfigError
 from edge.policy.hours import GrantHours
+from edge.runtime.json_lines import json_line
 from edge.site.integrations import IntegrationGrant, Integrations
 from edge.site.lives import WARNING
 from edge.site.lives import lives as lives_of
@@ -189,7 +191,8 @@ def replace(folder: Path, name: str) -> None:
 
 @provision.command()
 @click.argument("folder", type=FOLDER)
-def lives(folder: Path) -> None:
+@json_option
+def lives(folder: Path, as_json: bool) -> None:
     """Show until when each certificate of a site is valid; ends with an error when one ends in sixty days.
 
     Example: facegate provision lives ./site
@@ -197,6 +200,15 @@ def lives(folder: Path) -> None:
     now = datetime.now(UTC)
     found = lives_of(folder)
     for life in found:
+        if as_json:
+            row = {
+                "name": life.name,
+                "file": life.file,
+                "until": life.until,
+                "is_ending": life.is_ending(now),
+            }
+            click.echo(json_line(row))
+            continue
         shown = f"{life.until:%Y-%m-%d}  {life.days_left(now):6} days  {life.name:12} {life.file}"
         renew = f"  renew: facegate provision renew {folder} {life.name}" if life.is_ending(now) else ""
         click.echo(shown + renew)
@@ -268,13 +280,14 @@ def exclude(folder: Path, door_id: str) -> None:
 
 @provision.command(name="list")
 @click.argument("folder", type=FOLDER)
-def list_(folder: Path) -> None:
+@json_option
+def list_(folder: Path, as_json: bool) -> None:
     """List the doors that have a valid bundle.
 
     Example: facegate provision list ./site
     """
     for door_id in Site(folder).doors():
-        click.echo(door_id)
+        click.echo(json_line({"door": door_id}) if as_json else door_id)
 
 
 def _show_door(bundle: Path) -> None:

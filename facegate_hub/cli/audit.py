@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.errors import SyncError
+from edge.runtime.json_lines import json_line
+from facegate_hub.cli.staff import json_option
 from facegate_hub.staff import Staff
 
 if TYPE_CHECKING:
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--last", default=20, show_default=True, help="How many to show.")
+@json_option
 @click.pass_obj
-def audit(place: tuple[Path, str], last: int) -> None:
+def audit(place: tuple[Path, str], last: int, as_json: bool) -> None:
     """Show who asked for what: commands, people, settings, exports; exit code 1 when the chain is broken.
 
     Example: facegate hub audit --last 100
@@ -26,6 +29,9 @@ def audit(place: tuple[Path, str], last: int) -> None:
     with closing(Staff(*place)) as desk:
         records, broken = desk.audit(last)
     for one in records:
+        if as_json:
+            click.echo(json_line(one))
+            continue
         at = datetime.fromtimestamp(one.at, UTC).isoformat(timespec="seconds")
         click.echo(f"{one.seq:6} {at} {one.by:20} {one.what:12} {one.about} {one.hash[:16]}")
     if broken is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.errors import SyncError
+from edge.runtime.json_lines import json_line
 from facegate_hub.staff import Staff
 
 if TYPE_CHECKING:
@@ -55,15 +56,16 @@ def set_(place: tuple[Path, str], door: str, pairs: tuple[str, ...], reset: tupl
 
 @config.command()
 @click.argument("door")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
-def show(place: tuple[Path, str], door: str) -> None:
+def show(place: tuple[Path, str], door: str, as_json: bool) -> None:
     """Show every setting that may be changed from here: what counts at the door, and what was asked for.
 
     Example: facegate hub config show front
     """
     with closing(Staff(*place)) as desk:
         view = desk.configuration(door)
-    for line in _lines(view):
+    for line in [json_line(view)] if as_json else _lines(view):
         click.echo(line)
 
 

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from edge.errors import SyncError
-from facegate_hub.cli.staff import by_option
+from edge.runtime.json_lines import json_line
+from facegate_hub.cli.staff import by_option, json_option
 from facegate_hub.reading import EventFilter
 from facegate_hub.sheets import write_events
 from facegate_hub.staff import Staff
@@ -76,8 +77,9 @@ def prune(place: tuple[Path, str], keep_days: float) -> None:
 @events.command()
 @click.option("--acknowledge", is_flag=True, help="Note that they were looked at; they are shown no more.")
 @by_option
+@json_option
 @click.pass_obj
-def doubts(place: tuple[Path, str], acknowledge: bool, by: str) -> None:
+def doubts(place: tuple[Path, str], acknowledge: bool, by: str, as_json: bool) -> None:
     """Show signs of tampering or loss in the doors' journals; exit code 1 when there are any.
 
     Example: facegate hub events doubts
@@ -86,6 +88,9 @@ def doubts(place: tuple[Path, str], acknowledge: bool, by: str) -> None:
         found = desk.doubts()
         for doubt in found:
             times = f" ({doubt.count} times)" if (doubt.count or 1) > 1 else ""
+            if as_json:
+                click.echo(json_line(doubt))
+                continue
             click.echo(f"{doubt.device}: entry {doubt.seq} of {doubt.stream}: {doubt.what}{times}")
         if acknowledge:
             click.echo(f"{desk.acknowledge_doubts(by)} doubts acknowledged")

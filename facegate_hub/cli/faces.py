@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.runtime.json_lines import json_line
+from facegate_hub.cli.staff import json_option
 from facegate_hub.faces import LISTED, WAITING, SharedFaces
 from facegate_hub.staff import Staff
 from facegate_hub.tables import open_tables
@@ -29,25 +31,27 @@ def faces() -> None:
 
 @faces.command(name="list")
 @click.option("--all", "everything", is_flag=True, help="Also those that are listed, refused or ended.")
+@json_option
 @click.pass_obj
-def list_(place: tuple[Path, str], everything: bool) -> None:
+def list_(place: tuple[Path, str], everything: bool, as_json: bool) -> None:
     """List the faces that wait: enrolled at a door while no enrolment window was open there.
 
     Example: facegate hub faces list
     """
     found = SharedFaces(open_tables(place[1])).found(status=None if everything else WAITING)
-    _show(found)
+    _show(found, as_json=as_json)
 
 
 @faces.command()
 @click.argument("person")
+@json_option
 @click.pass_obj
-def show(place: tuple[Path, str], person: str) -> None:
+def show(place: tuple[Path, str], person: str, as_json: bool) -> None:
     """Show at which doors PERSON is known, and at which not yet.
 
     Example: facegate hub faces show flat-1203
     """
-    _show(SharedFaces(open_tables(place[1])).found(person=person))
+    _show(SharedFaces(open_tables(place[1])).found(person=person), as_json=as_json)
 
 
 @faces.command()
@@ -101,8 +105,11 @@ def _decide(
         click.echo(f"{person}: {what}")
 
 
-def _show(found: Sequence[SharedFace]) -> None:
+def _show(found: Sequence[SharedFace], *, as_json: bool) -> None:
     for one in found:
+        if as_json:
+            click.echo(json_line(one))
+            continue
         click.echo(f"{one.person}  {one.status}  enrolled at {one.device}  consent {one.consent}")
         for door in one.doors:
             state = one.places.get(door, "pending" if one.status == LISTED else "-")

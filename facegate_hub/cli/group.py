@@ -14,6 +14,7 @@ import click
 
 from edge.errors import ConfigError
 from edge.extras import way_to_install
+from edge.runtime.json_lines import json_line
 from edge.runtime.log_limit import set_up_log
 
 try:
@@ -32,7 +33,7 @@ from facegate_hub.cli.faces import faces
 from facegate_hub.cli.inbox import alarms, person
 from facegate_hub.cli.keys import keys
 from facegate_hub.cli.signer import group, principal, signer
-from facegate_hub.cli.staff import by_option, give, staff
+from facegate_hub.cli.staff import by_option, give, json_option, staff
 from facegate_hub.crew import DATABASE_VARIABLE, Crew, launcher
 from facegate_hub.service import EventWorker, Hub, database_url
 from facegate_hub.sheets import read_people
@@ -174,8 +175,9 @@ def _serve(
 
 
 @hub.command()
+@json_option
 @click.pass_obj
-def doors(place: tuple[Path, str]) -> None:
+def doors(place: tuple[Path, str], as_json: bool) -> None:
     """Show every door: there or not, and how far behind its roster is.
 
     Example: facegate hub doors
@@ -186,6 +188,9 @@ def doors(place: tuple[Path, str]) -> None:
             why = running.problem or f"it was last heard {running.age_seconds:.0f} s ago"
             click.echo(f"the hub does not serve the doors: {why}; they are shown as they were", err=True)
         for door in desk.doors():
+            if as_json:
+                click.echo(json_line(door))
+                continue
             roster = f"roster {door.behind} revisions behind" if door.behind else "roster up to date"
             heard = f"heard {door.seen_at}" if door.seen_at else "never heard"
             line = f"{door.id:20} {door.availability or 'unknown':8} {roster}, {heard}"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.runtime.json_lines import json_line
+from facegate_hub.cli.staff import json_option
 from facegate_hub.inbox import InboxKind, InboxState
 from facegate_hub.staff import Staff
 
@@ -35,8 +37,9 @@ def alarms() -> None:
 @doubts_option
 @click.option("--closed", is_flag=True, help="Those that are closed.")
 @click.option("--last", default=50, show_default=True, help="How many to show.")
+@json_option
 @click.pass_obj
-def list_(place: tuple[Path, str], inbox: InboxKind, closed: bool, last: int) -> None:
+def list_(place: tuple[Path, str], inbox: InboxKind, closed: bool, last: int, as_json: bool) -> None:
     """Show what somebody has to look at, newest first.
 
     Example: facegate hub alarms list
@@ -44,7 +47,7 @@ def list_(place: tuple[Path, str], inbox: InboxKind, closed: bool, last: int) ->
     states = [InboxState.CLOSED] if closed else [InboxState.OPEN, InboxState.ACKNOWLEDGED]
     with closing(Staff(*place)) as desk:
         for item in desk.inbox.items(InboxKind(inbox), states, last):
-            click.echo(_line(item))
+            click.echo(json_line(item) if as_json else _line(item))
 
 
 @alarms.command()

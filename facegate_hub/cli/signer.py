@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge.errors import ConfigError
+from edge.runtime.json_lines import json_line
 from edge.runtime.log_limit import set_up_log
+from facegate_hub.cli.staff import json_option
 from facegate_hub.signer.client import open_desk, open_signer, socket_path
 from facegate_hub.signer.principals import KINDS
 from facegate_hub.signer.rights import ROLES, Permission
@@ -160,14 +162,19 @@ def end(place: tuple[Path, str], name: str) -> None:
 
 
 @principal.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per principal, then the rules.")
 @click.pass_obj
-def list_(place: tuple[Path, str]) -> None:
+def list_(place: tuple[Path, str], as_json: bool) -> None:
     """Show everybody, their grants, and the rules of the site.
 
     Example: facegate hub principal list
     """
     with closing(open_signer(place[0])) as client:
         found = client.register()
+    if as_json:
+        for one in (*found["principals"], {"rules": found["rules"]}):
+            click.echo(json_line(one))
+        return
     for one in found["principals"]:
         ways = [f"account {one['account']}"] if one["account"] else []
         ways += [word for word in ("token", "password") if one[f"has_{word}"]]
@@ -218,15 +225,17 @@ def set_(place: tuple[Path, str], name: str, doors: tuple[str, ...]) -> None:
 
 
 @group.command(name="list")
+@json_option
 @click.pass_obj
-def list_groups(place: tuple[Path, str]) -> None:
+def list_groups(place: tuple[Path, str], as_json: bool) -> None:
     """Show the groups and their doors.
 
     Example: facegate hub group list
     """
     with closing(open_signer(place[0])) as client:
         for name, doors in client.groups().items():
-            click.echo(f"@{name}: {', '.join(doors)}")
+            row = {"group": name, "doors": doors}
+            click.echo(json_line(row) if as_json else f"@{name}: {', '.join(doors)}")
 
 
 def _told(grant: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ LOOK_SECONDS = 0.5
 WIDTHS = (16, 7, 27, 24, 16, 0)
 """Of the columns of the table, as wide as their usual content."""
 by_option = click.option("--by", default=getpass.getuser, help="Who asks; journaled at the door.")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 
 
 @click.group()

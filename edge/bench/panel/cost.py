@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-START_SECONDS = 30.0
+START_SECONDS = 180.0
 WARM_SECONDS = 6.0
 """Longer than the panel's lease of frames: who watched before watches no more."""
 
