@@ -66,7 +66,7 @@ def data(tmp_path: Path) -> Path:
         at = datetime.now(UTC)
         journal.append(EventDraft(Kind.ACCESS_GRANTED, at, 1.0, "anna", "granted", facts))
     with WaysIn.of(tmp_path) as ways:
-        ways.give_pin("anna", "1203", "480516")
+        ways.set_pin("anna", "1203", "480516")
         ways.give_card("w26:17:4711", "anna", takes_over=True)
     with closing(Accounts(tmp_path / ACCOUNTS_FILE)) as accounts:
         accounts.put("ines", Role.INSTALLER, "correct horse 9")
