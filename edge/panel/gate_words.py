@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.errors import PanelRefused
-from edge.store.account_rows import ACCOUNTS
+from edge.store.account_rows import ACCOUNTS, NOTICE_COLUMNS
+from edge.store.bound_ways import BoundWays
+from edge.store.key_source import keyring_of
+from edge.store.keyring import BOUND_ALL
 from edge.store.shared import SharedDatabase
 from edge.wire.notices import MOST_LETTERS
 from edge.words import message
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+PUT_NOTICE = f"INSERT INTO notices ({NOTICE_COLUMNS}) VALUES (?, ?, ?)"  # noqa: S608
 
 
 def check_notice(text: str) -> None:
@@ -21,15 +27,23 @@ def check_notice(text: str) -> None:
 
 
 class GateWords:
-    """The display's notice, by language. Any thread. Raises `StoreError` when its file is damaged."""
+    """The display's notice, by language. Any thread. Raises `StoreError` when its file is damaged.
 
-    def __init__(self, path: Path) -> None:
+    What this door did not write is not shown; `report` hears of its languages, and when that is over.
+    """
+
+    def __init__(
+        self, path: Path, report: Callable[[tuple[str, ...]], object] = lambda _edited: None
+    ) -> None:
         self._file = SharedDatabase(path, ACCOUNTS)
+        self._ways = BoundWays(lambda: keyring_of(path.parent), BOUND_ALL, report)
 
     def notices(self) -> dict[str, str]:
         """Return the notice by language; a language without one is missing."""
         with self._file.using() as connection:
-            return dict(connection.execute("SELECT language, text FROM notices").fetchall())
+            rows = connection.execute(f"SELECT {NOTICE_COLUMNS} FROM notices").fetchall()  # noqa: S608
+        ours = self._ways.ours("notices", rows)
+        return {language: text for text, language, _bound in ours}
 
     def put_notice(self, language: str, text: str) -> None:
         """Have the display say `text` in this language; an empty text removes it. Raises `PanelRefused`."""
@@ -37,8 +51,10 @@ class GateWords:
         with self._file.writing() as connection:
             connection.execute("DELETE FROM notices WHERE language = ?", (language,))
             if text:
-                connection.execute("INSERT INTO notices VALUES (?, ?)", (language, text))
+                row = self._ways.bound("notices", (text, language))
+                connection.execute(PUT_NOTICE, row)
 
     def close(self) -> None:
-        """Close the file. Safe to call twice."""
+        """Close the files. Safe to call twice."""
+        self._ways.close()
         self._file.close()

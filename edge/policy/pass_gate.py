@@ -22,14 +22,17 @@ logger = logging.getLogger(__name__)
 class PassLedger(Protocol):
     """Remembers how often each pass was used, across restarts. Any thread."""
 
-    def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
-        """Count one use durably and return its number (1, 2, ...), or None when none is left.
+    def take(
+        self, pass_id: bytes, max_uses: int, begins: datetime, until: datetime, at: datetime
+    ) -> int | None:
+        """Count one use durably, at a trusted time, and return its number (1, 2, ...).
 
-        `max_uses` 0 means any number; the record may be dropped after `until`. Raises
-        `StoreError` when it cannot be written down: an uncounted pass would open for ever.
+        None when none is left, or when it began before it was last unknown what had been used. `max_uses` 0
+        means any number; the record may be dropped after `until`. Raises `StoreError` when it cannot be
+        written down: an uncounted pass would open for ever.
         """
 
-    def is_ended(self, pass_id: bytes) -> bool:
+    def is_ended(self, pass_id: bytes, begins: datetime) -> bool:
         """Return whether a pass was taken back before its time. Raises `StoreError`."""
 
     def give_back(self, pass_id: bytes) -> None:
@@ -58,8 +61,8 @@ class PassGate:
         if refusal is not None:
             return _answer(refusal, message("rule.pass", **its))
         try:
-            use = self.ledger.take(shown.id, shown.max_uses, shown.valid_until)
-            is_ended = use is None and self.ledger.is_ended(shown.id)
+            use = self.ledger.take(shown.id, shown.max_uses, shown.valid_from, shown.valid_until, at)
+            is_ended = use is None and self.ledger.is_ended(shown.id, shown.valid_from)
         except StoreError as error:
             return _answer(
                 Reason.AUTHENTICATION_UNAVAILABLE, message("rule.pass_uncounted", **its, error=str(error))

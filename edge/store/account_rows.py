@@ -24,6 +24,7 @@ ACCOUNTS: Final = Schema(
         ("CREATE TABLE notices (language TEXT PRIMARY KEY, text TEXT NOT NULL)",),
         # Who wrote the row: None until it is bound (edge.store.resealing).
         ("ALTER TABLE accounts ADD COLUMN bound BLOB",),
+        ("ALTER TABLE notices ADD COLUMN bound BLOB",),
     ),
 )
 
@@ -32,3 +33,7 @@ ACCOUNT_COLUMNS: Final = "role, name, salt, digest, bound"
 
 ACCOUNT_WAYS: Final = (("accounts", "accounts", ACCOUNT_COLUMNS),)
 """What is bound of them, as in `edge.store.way_rows.WAYS`."""
+
+NOTICE_COLUMNS: Final = "text, language, bound"
+NOTICE_WAYS: Final = (("notices", "notices", NOTICE_COLUMNS),)
+"""The same of what the display at the gate says."""

@@ -45,7 +45,8 @@ class BoundWays:
         self._edited: dict[str, tuple[str, ...]] = {}
 
     @property
-    def _keyring(self) -> Keyring:
+    def keyring(self) -> Keyring:
+        """The keys, opened when they are first asked for."""
         with self._opening:
             if self._opened is None:
                 self._opened = self._open_keyring()
@@ -58,7 +59,7 @@ class BoundWays:
 
     def bound(self, table: str, columns: Row) -> Row:
         """Return a row with its mark. Call it within the transaction that stores it: keys may change."""
-        return (*columns, bind_way(self._keyring, bound_way(table, columns)))
+        return (*columns, bind_way(self.keyring, bound_way(table, columns)))
 
     def ours(self, table: str, rows: Sequence[Row]) -> list[Row]:
         """Return the rows that count: whose it is stands second in each, the mark last."""
@@ -72,11 +73,11 @@ class BoundWays:
         return [row for row in rows if row not in refused]
 
     def _is_ours(self, row: Row) -> bool:
-        return is_way_ours(self._keyring, bound_way(*_split(row)), row[-1], self._since)
+        return is_way_ours(self.keyring, bound_way(*_split(row)), row[-1], self._since)
 
     def _can_prove(self) -> bool:
         """Return whether what counts now was written by us for sure, and need not be looked at again."""
-        keyring = self._keyring
+        keyring = self.keyring
         try:
             return keyring.binds(self._since) and (not keyring.is_remote or keyring.has_site_key)
         except StoreError:

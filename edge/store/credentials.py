@@ -8,15 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import StoreDamaged, StoreError, StoreUnavailable
+from edge.store.bound_tables import since_of
 from edge.store.bound_ways import BoundWays
 from edge.store.database import open_read_only
 from edge.store.key_source import keyring_of
+from edge.store.keyring import KEYS_FILE
 from edge.store.sealer import file_key, kept_key
 from edge.store.shared import SharedDatabase
 from edge.store.way_rows import (
     CARD_COLUMNS,
     CREDENTIALS,
     CREDENTIALS_FILE,
+    PASSES,
     PIN_COLUMNS,
     PIN_KEY_FILE,
     CardSeal,
@@ -26,6 +29,7 @@ from edge.store.way_rows import (
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 LOG = logging.getLogger(__name__)
@@ -86,6 +90,7 @@ class CredentialStore:
     """
 
     def __init__(self, path: Path, *, is_patient: bool = False) -> None:
+        is_new = not path.exists() and not path.with_name(PIN_KEY_FILE).exists()
         self._cards = CardSeal(_secret_of(path))
         self._ways = BoundWays(lambda: keyring_of(path.parent, is_patient=is_patient))
         self._file = SharedDatabase(
@@ -97,8 +102,14 @@ class CredentialStore:
             begins_anew=False,  # an empty file would make every PIN a wrong one
             is_patient=is_patient,
         )
+        self.are_passes_edited = False
+        """Whether the last use was asked of passes that this door did not write as they are."""
         with suppress(StoreUnavailable):
             self._file.check()
+        if is_new and path.with_name(KEYS_FILE).exists():
+            # Without a mark from the beginning on nobody could tell this file from one that was emptied.
+            with suppress(StoreError), self._file.writing() as connection:
+                PASSES.seal(connection, self._ways.keyring)
 
     @property
     def problem(self) -> str | None:
@@ -178,7 +189,9 @@ class CredentialStore:
                 moved = [(row[0], now, *row[2:-1]) for row in ours if row[1] == was]
                 connection.execute(f"DELETE FROM {name} WHERE resident_id = ?", (was,))  # noqa: S608
                 connection.executemany(add, [self._ways.bound(table, row) for row in moved])
-            connection.execute("UPDATE issued_passes SET resident_id = ? WHERE resident_id = ?", (now, was))
+            with self._passes_change(connection, needs_key=False):
+                change = "UPDATE issued_passes SET resident_id = ? WHERE resident_id = ?"
+                connection.execute(change, (now, was))
 
     def end_ways(self, resident_id: str, number: int) -> int | None:
         """Take every PIN and card of a resident back, as the property's order of this number says.
@@ -193,30 +206,53 @@ class CredentialStore:
             connection.execute("INSERT OR REPLACE INTO ended_ways VALUES (?, ?)", (resident_id, number))
             return _removed(connection, resident_id)
 
-    def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
+    def take(
+        self, pass_id: bytes, max_uses: int, begins: datetime, until: datetime, at: datetime
+    ) -> int | None:
         """Count one use of a pass durably; return its number (1, 2, ...), or None when none is left.
 
-        `max_uses` 0 means any number. Uses are forgotten some days after `until`.
+        `max_uses` 0 means any number. Uses are forgotten some days after `until`. Where what was counted is
+        not as this door wrote it, nobody knows what is missing: from `at` on, a trusted time, passes that
+        began before it are over.
         """
         with self._file.writing() as connection:
+            since = self._passes_count_since(connection, at)
             row = connection.execute("SELECT uses FROM pass_uses WHERE id = ?", (pass_id,)).fetchone()
             use = (row[0] if row else 0) + 1
-            if use > (max_uses or ENDED):
+            if use > (max_uses or ENDED) or _utc(begins) < since:
                 return None
-            last = until.astimezone(UTC).isoformat()
-            connection.execute("INSERT OR REPLACE INTO pass_uses VALUES (?, ?, ?)", (pass_id, use, last))
+            values = (pass_id, use, _utc(until))
+            connection.execute("INSERT OR REPLACE INTO pass_uses VALUES (?, ?, ?)", values)
+            PASSES.seal(connection, self._ways.keyring)
             return int(use)
+
+    def _passes_count_since(self, connection: sqlite3.Connection, at: datetime) -> str:
+        """Return from when on a pass must begin to count, "" for always."""
+        self.are_passes_edited = not PASSES.is_ours(connection, self._ways.keyring)
+        if self.are_passes_edited:
+            LOG.critical(
+                "the uses of visitor passes were edited or are damaged; passes from before %s are over, issue"
+                " them anew",
+                at,
+            )
+            PASSES.seal(connection, self._ways.keyring, _utc(at))
+        return since_of(connection)
+
+    def _passes_change(
+        self, connection: sqlite3.Connection, *, needs_key: bool = True
+    ) -> AbstractContextManager[None]:
+        return PASSES.changing(connection, lambda: self._ways.keyring, needs_key=needs_key)
 
     def give_back(self, pass_id: bytes) -> None:
         """Take one use of a pass back durably; one that was taken back meanwhile stays so."""
-        with self._file.writing() as connection:
+        with self._file.writing() as connection, self._passes_change(connection):
             sql = "UPDATE pass_uses SET uses = uses - 1 WHERE id = ? AND uses > 0 AND uses < ?"
             connection.execute(sql, (pass_id, ENDED))
 
     def note_pass(self, issued: IssuedPass) -> None:
         """Remember a pass that is being issued, so that it can be listed and ended."""
-        times = (issued.valid_from.astimezone(UTC).isoformat(), issued.until.astimezone(UTC).isoformat())
-        with self._file.writing() as connection:
+        times = (_utc(issued.valid_from), _utc(issued.until))
+        with self._file.writing() as connection, self._passes_change(connection):
             row = (issued.id, issued.resident_id, issued.kind, *times, issued.max_uses)
             connection.execute("INSERT INTO issued_passes VALUES (?, ?, ?, ?, ?, ?)", row)
 
@@ -234,11 +270,14 @@ class CredentialStore:
         ]
 
     def end_pass(self, pass_id: bytes) -> IssuedPass | None:
-        """Take a pass of this door back, from now on; return it, None for one that was not issued here."""
+        """Take a pass of this door back, from now on; return it, None for one that was not issued here.
+
+        Needs no key; without one every pass that began before is over.
+        """
         found = next((one for one in self.passes() if one.id == pass_id), None)
         if found is not None:
-            row = (pass_id, ENDED, found.until.astimezone(UTC).isoformat())
-            with self._file.writing() as connection:
+            row = (pass_id, ENDED, _utc(found.until))
+            with self._file.writing() as connection, self._passes_change(connection, needs_key=False):
                 connection.execute("INSERT OR REPLACE INTO pass_uses VALUES (?, ?, ?)", row)
         return found
 
@@ -248,12 +287,12 @@ class CredentialStore:
         `ended` are their ids and their own ends. Returns how many opened until now. Revision and passes are
         one commit; nothing is ever taken off, so a list that comes again or late revives no pass.
         """
-        rows = [(key, ENDED, until.astimezone(UTC).isoformat()) for key, until in ended.items()]
+        rows = [(key, ENDED, _utc(until)) for key, until in ended.items()]
         end = (
             "INSERT INTO pass_uses VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE"
             " SET uses = excluded.uses, until = max(until, excluded.until) WHERE uses < excluded.uses"
         )
-        with self._file.writing() as connection:
+        with self._file.writing() as connection, self._passes_change(connection):
             count = connection.executemany(end, rows).rowcount if rows else 0
             if rev > _ends_rev(connection):
                 connection.execute("DELETE FROM pass_ends")
@@ -265,16 +304,17 @@ class CredentialStore:
         with self._file.using() as connection:
             return _ends_rev(connection)
 
-    def is_ended(self, pass_id: bytes) -> bool:
-        """Return whether a pass was taken back, here or by the property."""
+    def is_ended(self, pass_id: bytes, begins: datetime) -> bool:
+        """Return whether a pass was taken back, here or by the property, or is over as `take` says."""
         with self._file.using() as connection:
             sql = "SELECT 1 FROM pass_uses WHERE id = ? AND uses >= ?"
-            return connection.execute(sql, (pass_id, ENDED)).fetchone() is not None
+            is_taken_back = connection.execute(sql, (pass_id, ENDED)).fetchone() is not None
+            return is_taken_back or _utc(begins) < since_of(connection)
 
     def forget_uses(self, now: datetime) -> int:
         """Drop the uses of passes that expired long before `now`, a trusted time; return how many."""
-        before = (now.astimezone(UTC) - KEEP_USES).isoformat()
-        with self._file.writing() as connection:
+        before = _utc(now - KEEP_USES)
+        with self._file.writing() as connection, self._passes_change(connection):
             connection.execute("DELETE FROM issued_passes WHERE until < ?", (before,))
             return connection.execute("DELETE FROM pass_uses WHERE until < ?", (before,)).rowcount
 
@@ -282,6 +322,11 @@ class CredentialStore:
         """Close the files. Safe to call twice."""
         self._ways.close()
         self._file.close()
+
+
+def _utc(at: datetime) -> str:
+    """Return a time as it is kept: such texts are in the order of their times."""
+    return at.astimezone(UTC).isoformat()
 
 
 def _ends_rev(connection: sqlite3.Connection) -> int:

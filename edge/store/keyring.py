@@ -35,10 +35,12 @@ KEYS_FILE = "keys.db"
 BOUND_RECORDS = b"facegate record key of bound rows"
 BOUND_WAYS = b"facegate record key of bound rows, ways in too"
 BOUND_HOUSE = b"facegate record key of bound rows, ways in, accounts and mode too"
-"""What the key of the records is wrapped for once every row is bound, once PINs and cards are as well, and
-once the page's accounts and the commanded mode are: without the wrapping key nobody who has the card makes
-it one of a folder in which something is still to be bound."""
-BINDINGS = (BOUND_RECORDS, BOUND_WAYS, BOUND_HOUSE)
+BOUND_ALL = b"facegate record key of bound rows, ways in, accounts, mode, passes and words too"
+"""What the key of the records is wrapped for once every row is bound, once PINs and cards are as well, once
+the page's accounts and the commanded mode are, and once passes and what the display says are:
+without the wrapping key nobody who has the card makes it one of a folder in which something is still to be
+bound."""
+BINDINGS = (BOUND_RECORDS, BOUND_WAYS, BOUND_HOUSE, BOUND_ALL)
 """In the order in which versions of this program learned to bind."""
 
 KEY_TABLES = ("next_keys", "person_keys")

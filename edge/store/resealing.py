@@ -12,13 +12,13 @@ from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING
 
 from edge.errors import StoreError
-from edge.store.account_rows import ACCOUNT_WAYS, ACCOUNTS, ACCOUNTS_FILE
+from edge.store.account_rows import ACCOUNT_WAYS, ACCOUNTS, ACCOUNTS_FILE, NOTICE_WAYS
 from edge.store.consent_rows import COLUMNS, CONSENTS, FILE_OF_CONSENTS, bound_consent
 from edge.store.consent_rows import migrating as consents_migrating
 from edge.store.contexts import context_of, device_context, record_context
 from edge.store.database import NO_FUNCTIONS, open_database, transaction
 from edge.store.face_book import FACE_BOOK_FILE, FACES
-from edge.store.keyring import BOUND_HOUSE, BOUND_WAYS
+from edge.store.keyring import BOUND_ALL, BOUND_HOUSE, BOUND_WAYS
 from edge.store.mode_rows import MODE_FILE, rebind_mode
 from edge.store.resident_rows import (
     FILE_OF_RESIDENTS,
@@ -31,7 +31,7 @@ from edge.store.resident_rows import (
     bound_template,
 )
 from edge.store.resident_rows import migrating as residents_migrating
-from edge.store.way_rows import CREDENTIALS, CREDENTIALS_FILE, WAYS, bound_way, renewed_way
+from edge.store.way_rows import CREDENTIALS, CREDENTIALS_FILE, PASSES, WAYS, bound_way, renewed_way
 from edge.store.way_rows import migrating as ways_migrating
 
 if TYPE_CHECKING:
@@ -132,13 +132,14 @@ def _renew_consents(connection: sqlite3.Connection, keyring: Keyring) -> int:
 
 
 def _renew_ways(connection: sqlite3.Connection, keyring: Keyring) -> int:
-    """Do so for the marks of PINs and cards."""
-    return _renew_marks(connection, keyring, WAYS, BOUND_WAYS)
+    """Do so for the marks of PINs, cards and passes."""
+    return _renew_marks(connection, keyring, WAYS, BOUND_WAYS) + PASSES.renew(connection, keyring)
 
 
 def _renew_accounts(connection: sqlite3.Connection, keyring: Keyring) -> int:
-    """Do so for the marks of the page's accounts."""
-    return _renew_marks(connection, keyring, ACCOUNT_WAYS, BOUND_HOUSE)
+    """Do so for the marks of the page's accounts and of the display's notice."""
+    notices = _renew_marks(connection, keyring, NOTICE_WAYS, BOUND_ALL)
+    return notices + _renew_marks(connection, keyring, ACCOUNT_WAYS, BOUND_HOUSE)
 
 
 def _renew_marks(

@@ -13,7 +13,7 @@ import os
 import sqlite3
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from edge.store.consents import CONSENTS_FILE, ConsentLedger, erase_face
 from edge.store.credentials import CredentialStore
 from edge.store.database import open_database, open_read_only, transaction
 from edge.store.key_source import keyring_of
-from edge.store.keyring import BOUND_HOUSE, BOUND_WAYS, KEYS_FILE
+from edge.store.keyring import BOUND_ALL, BOUND_HOUSE, BOUND_WAYS, KEYS_FILE
 from edge.store.ledger import LEDGER, LEDGER_FILE
 from edge.store.mode_rows import MODE_FILE, carry_mode, is_mode_ours, mode_of
 from edge.store.resident_rows import RESIDENTS
@@ -32,6 +32,7 @@ from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.way_rows import (
     CREDENTIALS,
     CREDENTIALS_FILE,
+    PASSES,
     PIN_KEY_FILE,
     WAYS,
     bind_way,
@@ -219,19 +220,43 @@ def _credentials(old: Replaced, new: Path) -> None:
         return
     cards, pins = found
     CredentialStore(new / CREDENTIALS_FILE).close()  # upgrades what an older facegate wrote
-    count = (
-        "INSERT INTO pass_uses VALUES (?, ?, ?)"
-        " ON CONFLICT (id) DO UPDATE SET uses = max(uses, excluded.uses)"
-    )
     with closing(open_database(new / CREDENTIALS_FILE, CREDENTIALS)) as file:
         gone_cards = _keep_common(file, CARDS, cards)
         gone_pins = _keep_common(file, PINS, pins)
-        with transaction(file):
-            file.executemany(count, uses)
+        _count_uses(old, new, file, uses)
         strangers = _bind_anew(old, new, file, WAYS, BOUND_WAYS)
     _tell(old, "PINs and cards that nobody shows to be this door's, to be given anew, of", strangers)
     _tell(old, "cards taken back since, of", [str(row[1]) for row in gone_cards])
     _tell(old, "PINs taken back since, of", [str(row[0]) for row in gone_pins])
+
+
+def _count_uses(old: Replaced, new: Path, file: sqlite3.Connection, uses: list[tuple[Any, ...]]) -> None:
+    """Count the uses of both folders; unless both were written by their doors, older passes are over."""
+    count = (
+        "INSERT INTO pass_uses VALUES (?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET uses = max(uses, excluded.uses)"
+    )
+    with ExitStack() as stack, transaction(file):
+        fresh: Keyring | None = None
+        with suppress(StoreError):
+            if (new / KEYS_FILE).exists() and _OldKeys(old.folder, stack).show(
+                partial(_are_passes, old.folder)
+            ):
+                keyring = stack.enter_context(closing(keyring_of(new)))
+                fresh = keyring if PASSES.is_ours(file, keyring) else None
+        file.executemany(count, uses)
+        if fresh is not None:
+            PASSES.seal(file, fresh)
+        else:
+            now = datetime.now(UTC).isoformat()
+            file.execute("INSERT OR REPLACE INTO whole VALUES (1, ?, x'')", (now,))
+
+
+def _are_passes(folder: Path, keyring: Keyring) -> bool:
+    """Return whether the door of this folder wrote what it counted of passes; an older version's, True."""
+    with closing(open_read_only(folder / CREDENTIALS_FILE, CREDENTIALS, older=True)) as connection:
+        is_marked = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'whole'").fetchone()
+        return PASSES.is_ours(connection, keyring) if is_marked else not keyring.binds(BOUND_ALL)
 
 
 def _accounts(old: Replaced, new: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.errors import KeyUnavailable, StoreError
 from edge.store.bound_rows import MARK_BYTES, row_bytes
+from edge.store.bound_tables import WHOLE, BoundTables
 from edge.store.contexts import WAYS_KEY, device_context, record_context
 from edge.store.database import COMPACT, Schema
 from edge.store.keyring import BOUND_WAYS
@@ -73,8 +74,19 @@ CREDENTIALS = Schema(
         ("CREATE TABLE ended_ways (resident_id TEXT PRIMARY KEY, number INTEGER NOT NULL)",),
         # How far the property's list of ended passes was taken here; the passes stand in pass_uses.
         ("CREATE TABLE pass_ends (rev INTEGER PRIMARY KEY)",),
+        WHOLE,
     ),
 )
+
+PASSES = BoundTables(
+    "passes",
+    (
+        "SELECT id, uses, until FROM pass_uses ORDER BY id",
+        "SELECT id, resident_id, kind, valid_from, until, max_uses FROM issued_passes ORDER BY id",
+        "SELECT rev FROM pass_ends ORDER BY rev",
+    ),
+)
+"""What of it is bound as a whole: a use that is gone would let a pass open again."""
 
 PIN_COLUMNS = "number, resident_id, is_duress, digest, bound"
 CARD_COLUMNS = "mark, resident_id, sealed, bound"

@@ -39,11 +39,13 @@ class Ledger:
     def __init__(self) -> None:
         self.count = 0
 
-    def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
+    def take(
+        self, pass_id: bytes, max_uses: int, begins: datetime, until: datetime, at: datetime
+    ) -> int | None:
         self.count += 1
         return self.count if self.count <= max_uses else None
 
-    def is_ended(self, pass_id: bytes) -> bool:
+    def is_ended(self, pass_id: bytes, begins: datetime) -> bool:
         return False
 
     def give_back(self, pass_id: bytes) -> None:

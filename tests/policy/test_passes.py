@@ -157,14 +157,16 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.uses: dict[bytes, int] = {}
 
-    def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
+    def take(
+        self, pass_id: bytes, max_uses: int, begins: datetime, until: datetime, at: datetime
+    ) -> int | None:
         use = self.uses.get(pass_id, 0) + 1
         if max_uses and use > max_uses:
             return None
         self.uses[pass_id] = use
         return use
 
-    def is_ended(self, pass_id):
+    def is_ended(self, pass_id, begins):
         return False
 
     def give_back(self, pass_id: bytes) -> None:
@@ -236,7 +238,7 @@ class TestGate:
 
     def test_a_full_card_makes_passes_wait_and_nothing_else(self):
         class Full(MemoryLedger):
-            def take(self, pass_id, max_uses, until):
+            def take(self, pass_id, max_uses, begins, until, at):
                 raise StoreError("credentials.db: disk full")
 
         answer = PassGate(gate().rules, Full()).authorise(PASS, NOON)

@@ -38,13 +38,15 @@ class Ledger:
         self.left = 1
         self.has_ended = False
 
-    def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
+    def take(
+        self, pass_id: bytes, max_uses: int, begins: datetime, until: datetime, at: datetime
+    ) -> int | None:
         if self.is_full:
             raise StoreError("disk full")
         self.left -= 1
         return 1 if self.left >= 0 else None
 
-    def is_ended(self, pass_id: bytes) -> bool:
+    def is_ended(self, pass_id: bytes, begins: datetime) -> bool:
         return self.has_ended
 
     def give_back(self, pass_id: bytes) -> None:

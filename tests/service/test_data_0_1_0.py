@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import tarfile
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,7 @@ from tests.service.running import Door, is_kind, settings
 pytestmark = [pytest.mark.shared, pytest.mark.models]
 
 NAME = "data-0.1.0"
+BEGAN, UNTIL = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -56,6 +59,11 @@ def test_a_door_goes_on_with_its_residents_pins_and_cards(old, tmp_path):
         entries = [
             PinEntry(row.number, row.resident_id, row.digest, row.is_duress) for row in credentials.pins()
         ]
+        assert credentials.take(b"12345678", 1, BEGAN, UNTIL, UNTIL) == 1
+    with closing(sqlite3.connect(data / CREDENTIALS_FILE)) as file, file:
+        file.execute("DELETE FROM pass_uses")
+    with closing(CredentialStore(data / CREDENTIALS_FILE)) as credentials:
+        assert credentials.take(b"12345678", 1, BEGAN, UNTIL, UNTIL) is None, "bound since the first start"
     book = PinBook((data / PIN_KEY_FILE).read_bytes(), entries)
     assert present(book.match("1203", "226573")).resident_id == "flat-1203"
     with closing(ResidentStore(data / RESIDENTS_FILE)) as store:

@@ -107,9 +107,9 @@ def test_uses_of_passes_that_ended_go(tmp_path):
     chores.step()
     assert not (tmp_path / CREDENTIALS_FILE).exists(), "a door without visitors makes no file for them"
     with closing(CredentialStore(tmp_path / CREDENTIALS_FILE)) as store:
-        store.take(b"ended", 1, clock.now() - timedelta(days=30))
-        store.take(b"lasts", 1, clock.now() + timedelta(days=30))
+        store.take(b"ended", 1, clock.now(), clock.now() - timedelta(days=30), clock.now())
+        store.take(b"lasts", 1, clock.now(), clock.now() + timedelta(days=30), clock.now())
         clock.advance(DAY_SECONDS)
         chores.step()
-        assert store.take(b"lasts", 1, clock.now()) is None
-        assert store.take(b"ended", 1, clock.now()) == 1
+        assert store.take(b"lasts", 1, clock.now(), clock.now(), clock.now()) is None
+        assert store.take(b"ended", 1, clock.now(), clock.now(), clock.now()) == 1

@@ -221,13 +221,13 @@ def test_a_pass_of_the_doors_own_page_counts_here_at_once_and_until_it_is_ended(
         shown = read_pass(drawn.text, credentials.register().pass_keys)
         assert shown is not None
         assert shown.opens("gate")
-        assert credentials.take(shown.id, shown.max_uses, shown.valid_until) == 1
-        assert not credentials.is_ended(shown.id)
+        assert credentials.take(shown.id, shown.max_uses, now, shown.valid_until, now) == 1
+        assert not credentials.is_ended(shown.id, now)
         ways.end_pass(shown.id.hex())
-        assert credentials.is_ended(shown.id)
-        assert credentials.take(shown.id, shown.max_uses, shown.valid_until) is None
+        assert credentials.is_ended(shown.id, now)
+        assert credentials.take(shown.id, shown.max_uses, now, shown.valid_until, now) is None
         credentials.give_back(shown.id)
-        assert credentials.take(shown.id, shown.max_uses, shown.valid_until) is None
+        assert credentials.take(shown.id, shown.max_uses, now, shown.valid_until, now) is None
     credentials.close()
     after = Credentials(tmp_path, ())
     assert read_pass(drawn.text, after.register().pass_keys) is not None, "and after a new start"

@@ -331,7 +331,7 @@ def test_what_was_withdrawn_or_used_up_since_stays_so_on_the_same_device(door, t
         back_up(door, tmp_path / "f", WORDS, NOW, WISH)
         ledger.withdraw("anna", NOW)
     with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
-        assert credentials.take(b"pass", 1, until) == 1
+        assert credentials.take(b"pass", 1, NOW, until, NOW) == 1
         assert credentials.end_passes(7, {b"lent": until}) == 1
 
     assert put_back(tmp_path / "f", door, replace=True).erased == ("anna",)
@@ -342,9 +342,9 @@ def test_what_was_withdrawn_or_used_up_since_stays_so_on_the_same_device(door, t
     with closing(ConsentLedger(door / CONSENTS_FILE)) as ledger:
         assert set(ledger.in_force()) == {"otto"}
     with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
-        assert credentials.take(b"pass", 1, until) is None
-        assert credentials.is_ended(b"lent")
-        assert not credentials.is_ended(b"pass")
+        assert credentials.take(b"pass", 1, NOW, until, NOW) is None
+        assert credentials.is_ended(b"lent", NOW)
+        assert not credentials.is_ended(b"pass", NOW)
         assert credentials.pass_ends_rev() == 0, "what the property's list holds is taken again"
 
 

@@ -208,7 +208,7 @@ def test_with_a_key_server_the_keys_on_the_card_are_not_enough(tmp_path):
     with closing(BoundWays(ring)) as thief:
         with pytest.raises(KeyUnavailable):
             thief.bound("pins", mine)
-        half = thief._keyring.bind(b'["pins","12","otto",0,"' + (b"c" * 32).hex().encode() + b'"]')
+        half = thief.keyring.bind(b'["pins","12","otto",0,"' + (b"c" * 32).hex().encode() + b'"]')
     forged = (*mine, half + otto[-1][32:])
     with closing(BoundWays(ring)) as ways:
         assert ways.ours("pins", [anna, forged, (*mine, None)]) == [anna, forged], "until the server answers"

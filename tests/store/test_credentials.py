@@ -12,6 +12,7 @@ from edge.store.way_rows import PIN_KEY_FILE
 from tests.store.traces import found_in, text_traces
 
 UNTIL = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+BEGAN = UNTIL - timedelta(hours=8)
 PINS = [PinRow("12", "anna", False, b"a" * 32), PinRow("12", "anna", True, b"b" * 32)]
 
 
@@ -30,26 +31,26 @@ def test_everything_is_there_after_a_restart(reopen):
     store = reopen()
     store.replace_pins(PINS)
     store.put_card("w26:1:2", "anna")
-    assert store.take(b"12345678", 2, UNTIL) == 1
+    assert store.take(b"12345678", 2, BEGAN, UNTIL, BEGAN) == 1
     store.close()
     store = reopen()
     assert store.pins() == PINS
     assert store.cards() == {"w26:1:2": "anna"}
-    assert store.take(b"12345678", 2, UNTIL) == 2
-    assert store.take(b"12345678", 2, UNTIL) is None
+    assert store.take(b"12345678", 2, BEGAN, UNTIL, BEGAN) == 2
+    assert store.take(b"12345678", 2, BEGAN, UNTIL, BEGAN) is None
     store.close()
     store.close()
 
 
 def test_a_use_survives_a_process_that_never_closed(reopen):
-    reopen().take(b"12345678", 1, UNTIL)
-    assert reopen().take(b"12345678", 1, UNTIL) is None
+    reopen().take(b"12345678", 1, BEGAN, UNTIL, BEGAN)
+    assert reopen().take(b"12345678", 1, BEGAN, UNTIL, BEGAN) is None
 
 
 def test_two_readers_at_once_never_share_a_use(reopen):
     stores = [reopen(), reopen()]
     with ThreadPoolExecutor(8) as pool:
-        uses = list(pool.map(lambda n: stores[n % 2].take(b"12345678", 10, UNTIL), range(40)))
+        uses = list(pool.map(lambda n: stores[n % 2].take(b"12345678", 10, BEGAN, UNTIL, BEGAN), range(40)))
     assert sorted(use for use in uses if use) == list(range(1, 11))
 
 
@@ -71,18 +72,18 @@ def test_a_card_handed_on_belongs_to_its_new_holder(reopen):
 
 def test_uses_are_kept_for_some_days_after_the_pass_ended(reopen):
     store = reopen()
-    store.take(b"12345678", 1, UNTIL)
+    store.take(b"12345678", 1, BEGAN, UNTIL, BEGAN)
     assert store.forget_uses(UNTIL + KEEP_USES) == 0
-    assert store.take(b"12345678", 1, UNTIL) is None
+    assert store.take(b"12345678", 1, BEGAN, UNTIL, BEGAN) is None
     assert store.forget_uses(UNTIL + KEEP_USES + timedelta(seconds=1)) == 1
-    assert store.take(b"12345678", 1, UNTIL) == 1
+    assert store.take(b"12345678", 1, BEGAN, UNTIL, BEGAN) == 1
 
 
 def test_a_closed_or_locked_file_is_a_store_error(reopen):
     store = reopen()
     store.close()
     with pytest.raises(StoreError, match="cannot use the credentials"):
-        store.take(b"12345678", 1, UNTIL)
+        store.take(b"12345678", 1, BEGAN, UNTIL, BEGAN)
 
 
 def test_a_failed_change_changes_nothing(reopen):

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +175,7 @@ class Door:
 
     def ended_passes(self):
         with closing(CredentialStore(self.folder / CREDENTIALS_FILE)) as store:
-            return store.pass_ends_rev(), store.is_ended(bytes.fromhex("ab" * 8))
+            return store.pass_ends_rev(), store.is_ended(bytes.fromhex("ab" * 8), datetime.now(UTC))
 
     def state(self):
         """Return everything that a message could have changed."""

@@ -47,7 +47,7 @@ class Credentials:
     While it cannot be read PINs and cards answer as last read, and before that not at all. `report` gets
     the data of a `health.credentials` event when that begins and when it is over, and when rows turn out to
     be somebody else's. `take` raises `StoreError` while the file cannot be used. A card that hangs counts as
-    one that fails: it is asked aside.
+    one that fails: it is asked aside. `news` is the data of a `health.edited` event, once: of passes.
     """
 
     def __init__(
@@ -64,6 +64,8 @@ class Credentials:
         self._report = report
         self._problem = ""
         self._edited: tuple[str, ...] = ()
+        self._are_passes_edited = False
+        self.news: dict[str, str] | None = None
         self._aside = Aside("credentials")
         self._damage: StoreDamaged | None = None
         self._again_at = 0.0
@@ -112,13 +114,20 @@ class Credentials:
             self._report({"state": "edited" if edited else "ok", **people})
         self._edited = edited
 
-    def take(self, pass_id: bytes, max_uses: int, until: datetime) -> int | None:
+    def take(
+        self, pass_id: bytes, max_uses: int, begins: datetime, until: datetime, at: datetime
+    ) -> int | None:
         """Count one use of a pass; see `CredentialStore.take`."""
-        return self._soon(lambda: self._open().take(pass_id, max_uses, until))
+        use = self._soon(lambda: self._open().take(pass_id, max_uses, begins, until, at))
+        are_edited = self._store is not None and self._store.are_passes_edited
+        if are_edited != self._are_passes_edited:
+            self._are_passes_edited = are_edited
+            self.news = {"state": "edited" if are_edited else "ok", "why": "passes"}
+        return use
 
-    def is_ended(self, pass_id: bytes) -> bool:
+    def is_ended(self, pass_id: bytes, begins: datetime) -> bool:
         """Return whether a pass was taken back; see `CredentialStore.is_ended`."""
-        return self._soon(lambda: self._open().is_ended(pass_id))
+        return self._soon(lambda: self._open().is_ended(pass_id, begins))
 
     def give_back(self, pass_id: bytes) -> None:
         """Take one use of a pass back; see `CredentialStore.give_back`."""

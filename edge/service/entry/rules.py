@@ -162,7 +162,7 @@ class DoorRules:
         """Look at the clock; return whether the mode holds the door unlocked now."""
         now = self._clock.now()
         self._look_at_clock(now)
-        self._look_at_mode()
+        self._look_at_card()
         news = self._lease.look() if self._lease is not None else None
         if news is not None:
             self._note(Kind.HEALTH_ROSTER, news)
@@ -204,13 +204,14 @@ class DoorRules:
         usual = book.usual_modes.get(self._settings.door.id, UsualMode())
         return book.calendar, usual, book.passback, book.lockout
 
-    def _look_at_mode(self) -> None:
+    def _look_at_card(self) -> None:
         late = self._mode_file.retry()
         if late is not None:
             self.policy.modes.set(late)
-        if self._is_begun and self._mode_file.news is not None:
-            news, self._mode_file.news = self._mode_file.news, None
-            self._note(Kind.HEALTH_EDITED, dict(news))
+        for kept in (self._mode_file, self.credentials):
+            if self._is_begun and kept.news is not None:
+                news, kept.news = kept.news, None
+                self._note(Kind.HEALTH_EDITED, dict(news))
 
     def _look_at_clock(self, now: datetime) -> None:
         self._time.checkpoint()

@@ -105,8 +105,8 @@ def open_desk(
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = stack.enter_context(closing(ResidentStore(data / RESIDENTS_FILE)))
     consents = stack.enter_context(closing(ConsentLedger(data / CONSENTS_FILE)))
-    accounts = stack.enter_context(closing(Accounts(data / ACCOUNTS_FILE, _edited_accounts(around))))
-    words = stack.enter_context(closing(GateWords(data / ACCOUNTS_FILE)))
+    accounts = stack.enter_context(closing(Accounts(data / ACCOUNTS_FILE, _edited(around, "accounts"))))
+    words = stack.enter_context(closing(GateWords(data / ACCOUNTS_FILE, _edited(around, "display"))))
     ways = stack.enter_context(closing(WaysIn(data, wish.pass_issued)))
     RenumberingDesk(store, consents, ways).finish()
     eyes = BLIND if models is None else _eyes(wish, models, store, consents)
@@ -130,12 +130,12 @@ def open_desk(
     )
 
 
-def _edited_accounts(around: PanelContext) -> Callable[[tuple[str, ...]], object]:
-    """Return what writes down whose accounts somebody else edited, and when that is over."""
+def _edited(around: PanelContext, why: str) -> Callable[[tuple[str, ...]], object]:
+    """Return what writes down which rows somebody else edited, and when that is over."""
 
     def report(names: tuple[str, ...]) -> object:
         told = {"state": "edited", "edited": ", ".join(names)[:200]} if names else {"state": "ok"}
-        draft = EventDraft.now(around.clock, Kind.HEALTH_EDITED, {**told, "why": "accounts"})
+        draft = EventDraft.now(around.clock, Kind.HEALTH_EDITED, {**told, "why": why})
         return around.events.record(draft)
 
     return report
