@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 import sqlalchemy as sa
 
 from facegate_hub.alert_channels import Mail, Webhook
-from facegate_hub.community.notices import NoticeLevel, Notices
+from facegate_hub.community.notice_desk import NoticeDesk
+from facegate_hub.community.notices import NoticeLevel
 from facegate_hub.database import insert_missing, reading
 from facegate_hub.sending import ChannelSender, OutsideChannel
 from facegate_hub.tables import NOTICES_SENT
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
     from facegate_hub.alerts import AlertChannel
-    from facegate_hub.community.book import Book
     from facegate_hub.community.notices import Notice
+    from facegate_hub.community.staff_store import StaffStore
 
 NOTICES_FILE = "notices.toml"
 BETWEEN_SECONDS = 3600.0
@@ -95,13 +96,13 @@ class NoticePost(ChannelSender[NoticeChannel, "Notice"]):
     def __init__(
         self,
         engine: Engine,
-        book: Book,
+        staff: StaffStore,
         channels: Sequence[NoticeChannel],
         now: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(channels, now)
         self._engine = engine
-        self._notices = Notices(book)
+        self._notices = NoticeDesk(staff)
 
     def _due(self, channel: NoticeChannel, now: float) -> list[Notice]:
         mine = sa.select(NOTICES_SENT).where(NOTICES_SENT.c.channel == channel.name)

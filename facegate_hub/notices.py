@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from edge.wire.notices import MOST_ITEMS, PURPOSE, DoorNotice, NoticeSet
-from facegate_hub.community.notices import Notices
+from facegate_hub.community.notice_desk import NoticeDesk
 from facegate_hub.database import reading
 from facegate_hub.retained import RetainedTeller
 from facegate_hub.tables import EVENTS, NOTICE_SETS
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from facegate_hub.community.book import Book
     from facegate_hub.community.notices import Notice
+    from facegate_hub.community.staff_store import StaffStore
     from facegate_hub.community.terms import Terms
     from facegate_hub.signer.asking import Signs
 
@@ -42,12 +42,12 @@ class NoticeServer(RetainedTeller):
         self,
         engine: Engine,
         signer: Signs,
-        community: tuple[Book, Terms],
+        community: tuple[StaffStore, Terms],
         doors: Callable[[], Iterable[str]],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(engine, "hub-notices", signer, doors)
-        self._book, self._terms = community
+        self._staff, self._terms = community
         self._monotonic = monotonic
         self._head: tuple[int, str] | None = None
         self._head_at = float("-inf")
@@ -55,11 +55,11 @@ class NoticeServer(RetainedTeller):
 
     def look(self) -> None:
         """Read the notices, and the head of the book once an hour."""
-        self._notices = Notices(self._book).for_doors()
+        self._notices = NoticeDesk(self._staff).for_doors()
         if self._monotonic() - self._head_at < HEAD_SECONDS:
             return
-        with self._book.looking() as connection:
-            head = self._book.head(connection)
+        with self._staff.book.looking() as connection:
+            head = self._staff.book.head(connection)
         self._head, self._head_at = head if head[0] else None, self._monotonic()
 
     def compose(self, device: str, rev: int, old: bytes | None) -> bytes | None:

@@ -20,6 +20,8 @@ from facegate_hub.alerts import AlertSender
 from facegate_hub.asks import AskClerk
 from facegate_hub.commands import Commander
 from facegate_hub.community.faults import Faults
+from facegate_hub.community.staff_store import FOLDER as STAFF_FOLDER
+from facegate_hub.community.staff_store import open_staff
 from facegate_hub.community.terms import read_terms
 from facegate_hub.community.timekeeper import Timekeeper
 from facegate_hub.configuration import Configurations, ConfigurationServer
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
 
     from edge.broker.clerk import TopicWorker
     from edge.domain import RosterState
-    from facegate_hub.community.book import Book
+    from facegate_hub.community.staff_store import StaffStore
     from facegate_hub.community.terms import Terms
     from facegate_hub.retained import RetainedTeller
     from facegate_hub.signer.client import SignerClient
@@ -125,24 +127,26 @@ class Hub:
         self._alerts = alert_sender(folder, self.engine)
         self.client = SyncClient(settings, self._parts, rng=rng, most_wait_seconds=MOST_WAIT_SECONDS)
 
-    def _tellers(self, community: tuple[Book, Terms], site: Site) -> tuple[RetainedTeller, ...]:
+    def _tellers(self, community: tuple[StaffStore, Terms], site: Site) -> tuple[RetainedTeller, ...]:
         """Return what carries residents' matters to the doors: notices and ended passes."""
         return (
             NoticeServer(self.engine, self.signer, community, site.doors),
-            PassEnder(self.engine, self.signer, community[0], site.doors),
+            PassEnder(self.engine, self.signer, community[0].book, site.doors),
         )
 
     def _beside(
-        self, community: tuple[Book, Terms], folder: Path
+        self, community: tuple[StaffStore, Terms], folder: Path
     ) -> tuple[Timekeeper | PassGranter | FaultWatch | DoorNews | RingBridge | NoticePost, ...]:
         """Return what works for residents beside the broker: time, passes, faults, notices sent on."""
+        staff, terms = community
+        book = staff.book
         return (
-            Timekeeper(*community),
-            PassGranter(self.engine, community, folder / HUB, Site(folder).doors),
-            FaultWatch(self.engine, Faults(*community)),
-            DoorNews(self.engine, community[0]),
-            RingBridge(self.engine, community, self.signer),
-            *notice_post(folder, self.engine, community[0]),
+            Timekeeper(book, terms),
+            PassGranter(self.engine, (book, terms), folder / HUB, Site(folder).doors),
+            FaultWatch(self.engine, Faults(book, terms)),
+            DoorNews(self.engine, book),
+            RingBridge(self.engine, (book, terms), self.signer),
+            *notice_post(folder, self.engine, staff),
         )
 
     def waiting(self) -> dict[str, float]:
@@ -177,8 +181,8 @@ class Hub:
         self.engine.dispose()
 
 
-def open_community(folder: Path) -> tuple[Book, Terms] | None:
-    """Return the community's book and terms of a site; None where there is none, or it cannot be opened.
+def open_community(folder: Path) -> tuple[StaffStore, Terms] | None:
+    """Return what staff and residents of a site keep, and its terms; None where that is not, or not now.
 
     Doors do not wait for it: whatever is wrong is a line in the log.
     """
@@ -186,9 +190,10 @@ def open_community(folder: Path) -> tuple[Book, Terms] | None:
     if url is None and not (folder / "community" / "community.db").exists():
         return None
     try:
-        from facegate_hub.community.database import FOLDER, open_book  # noqa: PLC0415 - needs Alembic
+        from facegate_hub.community.database import open_book  # noqa: PLC0415 - needs Alembic
 
-        return open_book(folder, url, SystemClock()), read_terms(folder / FOLDER)
+        staff = open_staff(folder, open_book(folder, url, SystemClock()))
+        return staff, read_terms(folder / STAFF_FOLDER)
     except (FacegateError, ImportError) as error:
         LOG.error("no notices go to doors: the community cannot be opened: %s", error)  # noqa: TRY400 - one line
         return None
@@ -230,13 +235,13 @@ def alert_sender(folder: Path, engine: Engine) -> AlertSender | None:
     return AlertSender(engine, channels, quiet)
 
 
-def notice_post(folder: Path, engine: Engine, book: Book) -> tuple[NoticePost, ...]:
+def notice_post(folder: Path, engine: Engine, staff: StaffStore) -> tuple[NoticePost, ...]:
     """Return what sends notices on, none where nobody is named. Raises `ConfigError`."""
     path = folder / HUB / NOTICES_FILE
     if not path.exists():
         return ()
     site = json.loads((folder / "site.json").read_text())["name"]
-    return (NoticePost(engine, book, notice_channels(load_alerts(path, site)[0])),)
+    return (NoticePost(engine, staff, notice_channels(load_alerts(path, site)[0])),)
 
 
 def broker_settings(folder: Path, name: str = HUB) -> BrokerSettings:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from edge.web.server import PanelThread, Served
     from facegate_hub.community.book import Book
+    from facegate_hub.community.staff_store import StaffStore
     from facegate_hub.community.terms import Terms
     from facegate_hub.console.doors_desk import DoorsDesk
 
@@ -44,23 +45,30 @@ host_option = click.option(
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    """A site's book and terms."""
+class _ForStaff:
+    """What staff keep of a site, with its book, and its terms; `folder` is theirs alone."""
 
     folder: Path
-    book: Book
+    staff: StaffStore
     terms: Terms
 
 
-def _open(site: Path, database: str | None) -> _Opened:
+def _book(site: Path, database: str | None) -> Book:
     try:
         from edge.runtime.clock import SystemClock
-        from facegate_hub.community.database import FOLDER, open_book
-        from facegate_hub.community.terms import read_terms
+        from facegate_hub.community.database import open_book
     except ImportError as error:
         raise ConfigError(f"the community needs a package ({error.name}); {way_to_install('hub')}") from error
-    folder = site / FOLDER
-    return _Opened(folder, open_book(site, database, SystemClock()), read_terms(folder))
+    return open_book(site, database, SystemClock())
+
+
+def _for_staff(site: Path, database: str | None) -> _ForStaff:
+    book = _book(site, database)
+    from facegate_hub.community.staff_store import FOLDER, open_staff
+    from facegate_hub.community.terms import read_terms
+
+    staff = open_staff(site, book)
+    return _ForStaff(site / FOLDER, staff, read_terms(site / FOLDER))
 
 
 @click.command()
@@ -77,16 +85,17 @@ def console(
     Example: facegate hub console --host 0.0.0.0
     """
     from facegate_hub.community.accounts import StaffAccounts
+    from facegate_hub.community.staff_store import StaffTeller
     from facegate_hub.community.timekeeper import Timekeeper
 
-    opened = _open(place[0], database)
+    opened = _for_staff(place[0], database)
     doors = _doors(place)
     app = _console_app(opened, page_url or f"https://{host}:{PAGE_PORT}", doors)
-    code = StaffAccounts(opened.book).first_code()
-    keeper = Timekeeper(opened.book, opened.terms)
+    code = StaffAccounts(opened.staff).first_code()
     with ExitStack() as stack:
-        keeper.start()
-        stack.callback(keeper.stop)
+        for keeper in (Timekeeper(opened.staff.book, opened.terms), StaffTeller(opened.staff)):
+            keeper.start()
+            stack.callback(keeper.stop)
         if doors is not None:
             stack.callback(doors.close)
         _serve_one(opened.folder, app, (host, port), code)
@@ -98,12 +107,16 @@ def console(
 @database_option
 @click.pass_obj
 def page(place: tuple[Path, str], host: str, port: int, database: str | None) -> None:
-    """Serve the page for residents' phones. It reads nothing of the site but its community folder.
+    """Serve the page for residents' phones. It reads nothing of the site but its community folder and terms.
 
     Example: facegate hub page --host 0.0.0.0
     """
-    opened = _open(place[0], database)
-    _serve_one(opened.folder, _page_app(opened), (host, port), None)
+    book = _book(place[0], database)
+    from facegate_hub.community.database import FOLDER
+    from facegate_hub.community.terms import terms_for_page
+
+    folder = place[0] / FOLDER
+    _serve_one(folder, _page_app(book, terms_for_page(place[0], folder)), (host, port), None)
 
 
 @click.group()
@@ -127,9 +140,9 @@ def verify(place: tuple[Path, str], noted: tuple[str, ...], database: str | None
     """
     from facegate_hub.community.verify import verify as check_book
 
-    opened = _open(place[0], database)
-    with opened.book.looking() as connection:
-        check = check_book(connection, opened.book.sealer, dict(map(_noted, noted)))
+    book = _book(place[0], database)
+    with book.looking() as connection:
+        check = check_book(connection, book.sealer, dict(map(_noted, noted)))
     for problem in check.problems:
         click.echo(problem, err=True)
     click.echo(f"{check.count} entries, last hash {check.head[:12]}, {len(check.problems)} problems")
@@ -153,9 +166,9 @@ def witness(place: tuple[Path, str], door: str | None, database: str | None) -> 
     from facegate_hub.tables import open_tables
 
     noted = witnessed(open_tables(place[1]), door)
-    opened = _open(place[0], database)
-    with opened.book.looking() as connection:
-        check = check_book(connection, opened.book.sealer, noted)
+    book = _book(place[0], database)
+    with book.looking() as connection:
+        check = check_book(connection, book.sealer, noted)
     for problem in check.problems:
         click.echo(problem, err=True)
     last = f"the last of entry {max(noted)}" if noted else "none yet"
@@ -177,7 +190,7 @@ def code(place: tuple[Path, str], name: str, by: str, database: str | None) -> N
     from facegate_hub.community.accounts import StaffAccounts
     from facegate_hub.community.book import Doer
 
-    found = StaffAccounts(_open(place[0], database).book).begin_again(Doer("command", by[:60]), name)
+    found = StaffAccounts(_for_staff(place[0], database).staff).begin_again(Doer("command", by[:60]), name)
     if found is None:
         raise click.UsageError(f"{name!r}: there is no such account")
     click.echo(f"one-time code of {name}, at /first: {found}")
@@ -232,7 +245,7 @@ def export(place: tuple[Path, str], identity: str, database: str | None) -> None
 
     from facegate_hub.community.person import export_person
 
-    found = export_person(_open(place[0], database).book, identity)
+    found = export_person(_book(place[0], database), identity)
     click.echo(json.dumps(found, ensure_ascii=False, indent=1))
 
 
@@ -250,7 +263,7 @@ def erase(place: tuple[Path, str], identity: str, by: str, database: str | None)
     from facegate_hub.community.book import Doer
     from facegate_hub.community.person import erase_person
 
-    gone = erase_person(_open(place[0], database).book, Doer("command", by[:60]), identity)
+    gone = erase_person(_book(place[0], database), Doer("command", by[:60]), identity)
     click.echo(f"{gone} texts and photos erased; a backup made before still has them")
 
 
@@ -265,17 +278,20 @@ def demo(into: Path, only_fill: bool, console_port: int, page_port: int) -> None
     Example: facegate hub community demo
     """
     opened, people = _filled(into)
-    _tell(opened)
+    _tell(opened.staff.book)
     if only_fill:
         return
+    from facegate_hub.community.devices import Devices
     from facegate_hub.console.app import COOKIE as CONSOLE_COOKIE
     from facegate_hub.page.app import COOKIE as PAGE_COOKIE
     from facegate_hub.web.demo import with_way_in
 
+    book = opened.staff.book
     console_app = _console_app(opened, f"https://{HERE}:{page_port}")
+    page_app = _page_app(book, opened.terms)
     doors = (
-        (with_way_in(console_app, opened.book, CONSOLE_COOKIE, people), CONSOLE_COOKIE, console_port),
-        (with_way_in(_page_app(opened), opened.book, PAGE_COOKIE, people), PAGE_COOKIE, page_port),
+        (with_way_in(console_app, Devices(opened.staff), CONSOLE_COOKIE, people), console_port),
+        (with_way_in(page_app, Devices(book), PAGE_COOKIE, people), page_port),
     )
     for name, path in people.items():
         port = page_port if name.startswith("person") else console_port
@@ -284,32 +300,33 @@ def demo(into: Path, only_fill: bool, console_port: int, page_port: int) -> None
     _serve_all(opened.folder, doors)
 
 
-def _filled(into: Path) -> tuple[_Opened, dict[str, str]]:
+def _filled(into: Path) -> tuple[_ForStaff, dict[str, str]]:
     """Return the demo's compound and the ways in by whom they let in; it is filled when it is not there."""
     from edge.runtime.clock import ManualClock, SystemClock
     from facegate_hub.community.database import FOLDER, open_book
     from facegate_hub.community.demo import DAYS, STAFF, fill_demo
+    from facegate_hub.community.people import PeopleRegister
+    from facegate_hub.community.staff_store import FOLDER as STAFF_FOLDER
+    from facegate_hub.community.staff_store import open_staff
     from facegate_hub.community.terms import read_terms
 
-    terms = read_terms(into / FOLDER)
     if not (into / FOLDER / "community.db").exists():
         clock = ManualClock(SystemClock().now() - timedelta(days=DAYS))
-        fill_demo(lambda manual: open_book(into, None, manual), terms, clock)
-    opened = _open(into, None)
-    from facegate_hub.community.people import PeopleRegister
-
-    resident = PeopleRegister(opened.book).of_flat("3-1203")[0].id
+        terms = read_terms(into / STAFF_FOLDER)
+        fill_demo(lambda manual: open_staff(into, open_book(into, None, manual)), terms, clock)
+    opened = _for_staff(into, None)
+    resident = PeopleRegister(opened.staff.book).of_flat("3-1203")[0].id
     holders = [f"person:{resident}", *(f"account:{name}" for name in STAFF)]
     return opened, {holder: secrets.token_urlsafe(9) for holder in holders}
 
 
-def _tell(opened: _Opened) -> None:
+def _tell(book: Book) -> None:
     from facegate_hub.community.verify import verify as check_book
     from facegate_hub.community.wall import read_wall
 
-    wall = read_wall(opened.book)
-    with opened.book.looking() as connection:
-        check = check_book(connection, opened.book.sealer)
+    wall = read_wall(book)
+    with book.looking() as connection:
+        check = check_book(connection, book.sealer)
     states = ", ".join(f"{count} {state.value}" for state, count in wall.by_state)
     click.echo(f"tickets: {states}; {wall.broken} of {wall.promises} promised times not kept")
     click.echo(f"the book has {check.count} entries and {len(check.problems)} problems")
@@ -324,10 +341,10 @@ def _noted(text: str) -> tuple[int, str]:
     return int(seq), digits
 
 
-def _console_app(opened: _Opened, page_url: str, doors: DoorsDesk | None = None) -> Starlette:
+def _console_app(opened: _ForStaff, page_url: str, doors: DoorsDesk | None = None) -> Starlette:
     from facegate_hub.console.app import make_console
 
-    return make_console(opened.book, opened.terms, page_url, doors)
+    return make_console(opened.staff, opened.terms, page_url, doors)
 
 
 def _doors(place: tuple[Path, str]) -> DoorsDesk | None:
@@ -340,10 +357,10 @@ def _doors(place: tuple[Path, str]) -> DoorsDesk | None:
     return DoorsDesk(*place)
 
 
-def _page_app(opened: _Opened) -> Starlette:
+def _page_app(book: Book, terms: Terms) -> Starlette:
     from facegate_hub.page.app import make_page
 
-    return make_page(opened.book, opened.terms)
+    return make_page(book, terms)
 
 
 def _certified(folder: Path, app: Starlette, host: str, on_ready: Callable[[str], None]) -> Served:
@@ -367,13 +384,13 @@ def _serve_one(folder: Path, app: Starlette, address: tuple[str, int], code: str
     serve(_certified(folder, app, address[0], ready), address)
 
 
-def _serve_all(folder: Path, doors: tuple[tuple[Starlette, str, int], ...]) -> None:
+def _serve_all(folder: Path, doors: tuple[tuple[Starlette, int], ...]) -> None:
     """Serve several applications until a signal comes."""
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     threads: list[PanelThread] = []
-    for app, _, port in doors:
+    for app, port in doors:
         threads.append(_thread(_certified(folder, app, HERE, lambda _: None), port))
     for thread in threads:
         thread.start()

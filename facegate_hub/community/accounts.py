@@ -1,7 +1,8 @@
 """Accounts of staff and committee: a one-time code at first, then a password and an authenticator app.
 
 No default password, no shared account, no account that may do everything. The committee's accounts are made
-by the committee; the property makes its first one and hands the code over, and the book says so.
+by the committee; the property makes its first one and hands the code over, and the book says so. They are
+kept in the staff's own store; the book has a copy of names, duties and states.
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ from edge.words import message
 from facegate_hub.community.book import SYSTEM, Change, Doer
 from facegate_hub.community.devices import forget_holder
 from facegate_hub.community.duties import MAKERS, OF_SIDE, Duty, Right, Side, may
-from facegate_hub.community.schema import ACCOUNTS, LEDGER, SECRETS
+from facegate_hub.community.schema import ACCOUNTS, SECRETS
+from facegate_hub.community.staff_store import COMMITTEE_BEGAN, MARKS, mark
 from facegate_hub.community.totp import new_secret, step_of
 from facegate_hub.database import put
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row
 
-    from facegate_hub.community.book import Book
+    from facegate_hub.community.book import LoginStore
+    from facegate_hub.community.staff_store import StaffStore
 
 FIRST = "admin"
 """The name of the account that is there before any other."""
@@ -55,28 +58,36 @@ class Account:
         return Doer("account", self.name)
 
 
-class StaffAccounts:
-    """Every account of the console. Any thread."""
+class StaffList:
+    """Who works here. Of the book's copy it is for looking at alone; any thread."""
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    def __init__(self, store: LoginStore) -> None:
+        self._looked_in = store
 
     def all(self) -> list[Account]:
         """Return every account that has not ended, by name."""
         query = sa.select(ACCOUNTS).where(ACCOUNTS.c.state != "ended").order_by(ACCOUNTS.c.id)
-        with self._book.looking() as connection:
+        with self._looked_in.looking() as connection:
             return [_account(row) for row in connection.execute(query)]
 
     def one(self, name: str) -> Account | None:
         """Return an account that has not ended."""
-        with self._book.looking() as connection:
+        with self._looked_in.looking() as connection:
             return _find(connection, name)
+
+
+class StaffAccounts(StaffList):
+    """Every account of the console, for the processes of the property. Any thread."""
+
+    def __init__(self, store: StaffStore) -> None:
+        super().__init__(store)
+        self._store = store
 
     def first_code(self) -> str | None:
         """Return a new code for the first account while no administrator is active; it is printed once."""
         if any(account.duty is Duty.ADMIN and account.state == "active" for account in self.all()):
             return None
-        with self._book.writing() as writing:
+        with self._store.writing() as writing:
             values: dict[str, str | int | None] = {"duty": Duty.ADMIN.value, "side": Side.PROPERTY.value}
             made = Change(ACCOUNTS, FIRST, {**values, "state": "invited"})
             writing.enter(SYSTEM, "account.made", f"account:{FIRST}", made)
@@ -89,7 +100,7 @@ class StaffAccounts:
         """
         if not 0 < len(name) <= 40 or not name.isprintable() or name != name.strip():
             raise CommunityRefused(message("error.account_name"))
-        with self._book.writing() as writing:
+        with self._store.writing() as writing:
             known = _find(writing.connection, name)
             side = _side(writing.connection, by, known, duty)
             values: dict[str, str | int | None] = {"duty": duty.value, "side": side.value}
@@ -103,7 +114,7 @@ class StaffAccounts:
 
         For whoever has the machine: it stands in the book, and the old password and app are worth nothing.
         """
-        with self._book.writing() as writing:
+        with self._store.writing() as writing:
             if _find(writing.connection, name) is None:
                 return None
             invited = Change(ACCOUNTS, name, {"state": "invited"})
@@ -113,7 +124,7 @@ class StaffAccounts:
 
     def end(self, by: Account, name: str) -> None:
         """End an account. Raises `CommunityRefused` for the last one that keeps accounts of its side."""
-        with self._book.writing() as writing:
+        with self._store.writing() as writing:
             known = _find(writing.connection, name)
             if known is None or not may(by.duty, Right.ACCOUNTS) or known.side is not MAKERS.get(by.duty):
                 raise CommunityRefused(message("community.refused.not_yours"))
@@ -130,20 +141,20 @@ class StaffAccounts:
         The code stays good until `activate`, so that a phone that did not scan can scan again.
         Raises `PanelRefused` for a password that breaks a rule.
         """
-        with self._book.writing() as writing:
+        with self._store.writing() as writing:
             row = _secret(writing.connection, name)
             if row is None or row.code is None or not hmac.compare_digest(row.code, _digest(code)):
                 return None
             require_good_password(name, password)
             salt, totp = secrets.token_bytes(16), new_secret()
-            sealed = self._book.sealer.seal(totp, f"totp:{name}".encode())
+            sealed = self._store.sealer.seal(totp, f"totp:{name}".encode())
             values = {"salt": salt, "digest": password_digest(password, salt), "totp": sealed}
             put(writing.connection, SECRETS, {"account": name, **values, "totp_used": 0})
             return totp
 
     def activate(self, name: str, code: str, digits: str) -> Account | None:
         """Make the account active when the app shows the right digits; None: it does not."""
-        with self._book.writing() as writing:
+        with self._store.writing() as writing:
             row, known = _secret(writing.connection, name), _find(writing.connection, name)
             if row is None or known is None or row.code is None or row.totp is None:
                 return None
@@ -154,24 +165,26 @@ class StaffAccounts:
             put(writing.connection, SECRETS, {"account": name, "code": None})
             active = Change(ACCOUNTS, name, {"state": "active"})
             writing.enter(known.doer, "account.active", f"account:{name}", active)
+            if known.side is Side.COMMITTEE:
+                mark(writing.connection, COMMITTEE_BEGAN, writing.at)
             return _find(writing.connection, name)
 
     def check(self, name: str, password: str, digits: str) -> Account | None:
         """Return the account when password and app belong to it; takes as long when they do not."""
-        with self._book.looking() as connection:
+        with self._store.looking() as connection:
             row, known = _secret(connection, name), _find(connection, name)
         salt, wanted = (row.salt, row.digest) if row is not None and row.salt else (NOBODY, NOBODY)
         is_right = hmac.compare_digest(password_digest(password[: MOST_PASSWORD + 1], salt), wanted)
         if not is_right or row is None or known is None or known.state != "active":
             return None
-        with self._book.writing() as writing:  # the step is looked up again: a code is used once
+        with self._store.writing() as writing:  # the step is looked up again: a code is used once
             row = _secret(writing.connection, name)
             if row is None or not self._is_shown(writing.connection, row, digits, writing.at):
                 return None
         return known
 
     def _is_shown(self, connection: Connection, row: Row[tuple[object, ...]], digits: str, now: int) -> bool:
-        secret = self._book.sealer.open(row.totp, f"totp:{row.account}".encode())
+        secret = self._store.sealer.open(row.totp, f"totp:{row.account}".encode())
         step = step_of(secret, digits, now, row.totp_used or 0)
         if step is not None:
             put(connection, SECRETS, {"account": row.account, "totp_used": step})
@@ -194,10 +207,8 @@ def _side(connection: Connection, by: Account, known: Account | None, duty: Duty
 
 def _has_begun(connection: Connection) -> bool:
     """Return whether an account of the committee is active or ever was: one that is begun again counts."""
-    entered = (LEDGER.c.kind == "account.active", LEDGER.c.subject == sa.literal("account:") + ACCOUNTS.c.id)
-    was_active = (ACCOUNTS.c.state == "active") | sa.exists().where(*entered)
-    theirs = ACCOUNTS.c.side == Side.COMMITTEE.value
-    return connection.execute(sa.select(ACCOUNTS.c.id).where(theirs, was_active)).first() is not None
+    began = sa.select(MARKS.c.name).where(MARKS.c.name == COMMITTEE_BEGAN)
+    return connection.execute(began).first() is not None
 
 
 def _others(connection: Connection, account: Account) -> int:

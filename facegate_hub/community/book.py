@@ -11,7 +11,7 @@ import json
 import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
@@ -22,6 +22,7 @@ from facegate_hub.database import one_at_a_time, put, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy.engine import Connection, Engine, Row
 
@@ -110,6 +111,42 @@ class Change:
     table: sa.Table
     id: str
     values: dict[str, str | int | None]
+
+
+class LoginWriting(Protocol):
+    """One commit of a place where logins are kept."""
+
+    @property
+    def connection(self) -> Connection:
+        """Where it is written."""
+
+    @property
+    def at(self) -> int:
+        """When, in UTC seconds."""
+
+    def enter(self, actor: Doer, kind: str, subject: str, *rows: Change, **say: Any) -> object:
+        """Set rows, and have the book say so."""
+
+
+class LoginStore(Protocol):
+    """Where logins are kept: residents' in the book's database, staff's in one of their own."""
+
+    @property
+    def engine(self) -> Engine:
+        """Its database."""
+
+    @property
+    def secret(self) -> bytes:
+        """What must be the same after a restart is made with it."""
+
+    def now(self) -> int:
+        """Return the time in UTC seconds."""
+
+    def writing(self) -> AbstractContextManager[LoginWriting]:
+        """Give one commit; an error undoes all of it."""
+
+    def looking(self) -> AbstractContextManager[Connection]:
+        """Give a connection for looking only."""
 
 
 class Book:

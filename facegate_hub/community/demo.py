@@ -10,7 +10,8 @@ from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.book import SYSTEM, Book, Doer
 from facegate_hub.community.duties import Duty
 from facegate_hub.community.machine import Audience, TicketAct, TicketKind, Urgency
-from facegate_hub.community.notices import NoticeDraft, NoticeLevel, Notices
+from facegate_hub.community.notice_desk import NoticeDesk, NoticeDraft
+from facegate_hub.community.notices import NoticeLevel
 from facegate_hub.community.parts import Asker
 from facegate_hub.community.people import NewPerson, PeopleRegister, TieKind
 from facegate_hub.community.tickets import Report, Tickets, TicketWish
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.runtime.clock import ManualClock
+    from facegate_hub.community.staff_store import StaffStore
     from facegate_hub.community.terms import Terms
 
 DAYS = 21
@@ -51,12 +53,17 @@ A = TicketAct
 class _Story:
     """Three weeks, told day by day with a clock of its own."""
 
-    book: Book
+    staff: StaffStore
     clock: ManualClock
     terms: Terms
     tickets: Tickets
     people: dict[str, str] = field(default_factory=dict)
     flats: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def book(self) -> Book:
+        """The book that stands beside what staff keep."""
+        return self.staff.book
 
     def who(self, name: str) -> Asker:
         if name in STAFF:
@@ -95,10 +102,12 @@ class DemoCompound:
     staff: tuple[str, ...]
 
 
-def fill_demo(open_with: Callable[[ManualClock], Book], terms: Terms, clock: ManualClock) -> DemoCompound:
+def fill_demo(
+    open_with: Callable[[ManualClock], StaffStore], terms: Terms, clock: ManualClock
+) -> DemoCompound:
     """Fill an empty book with three weeks that end now; `clock` stands three weeks ago."""
-    book = open_with(clock)
-    story = _Story(book, clock, terms, Tickets(book, terms))
+    staff = open_with(clock)
+    story = _Story(staff, clock, terms, Tickets(staff.book, terms))
     _settle(story)
     _first_week(story)
     _second_week(story)
@@ -107,7 +116,7 @@ def fill_demo(open_with: Callable[[ManualClock], Book], terms: Terms, clock: Man
 
 
 def _settle(story: _Story) -> None:
-    register, accounts = PeopleRegister(story.book), StaffAccounts(story.book)
+    register, accounts = PeopleRegister(story.book), StaffAccounts(story.staff)
     floors = [
         (building, f"{floor}{door:02}") for building in BUILDINGS for floor in FLOORS for door in (1, 2, 3)
     ]
@@ -188,10 +197,10 @@ def _this_week(story: _Story) -> None:
 
 
 def _announce(story: _Story) -> None:
-    desk, manager = (StaffAccounts(story.book).one(name) for name in ("desk-1", "manager-lin"))
+    desk, manager = (StaffAccounts(story.staff).one(name) for name in ("desk-1", "manager-lin"))
     assert desk is not None  # noqa: S101 - made in `_settle`, as the other
     assert manager is not None  # noqa: S101
-    notices, now = Notices(story.book), story.book.now()
+    notices, now = NoticeDesk(story.staff), story.book.now()
     for level, zh, en, days in (
         (
             NoticeLevel.INFO,

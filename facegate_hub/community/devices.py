@@ -14,7 +14,7 @@ from facegate_hub.community.schema import DEVICES, PASSKEYS
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from facegate_hub.community.book import Book, Doer, Writing
+    from facegate_hub.community.book import Doer, LoginStore, LoginWriting
 
 DAY = 86_400
 RESIDENT_SECONDS = 180 * DAY
@@ -41,22 +41,22 @@ class Device:
 
 
 class Devices:
-    """Who is logged in where. Any thread, any process."""
+    """Who is logged in where: residents by the book, staff by their own store. Any thread, any process."""
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    def __init__(self, store: LoginStore) -> None:
+        self._store = store
 
     def begin(self, holder: Doer, label: str) -> str:
         """Return the cookie of a new device."""
-        with self._book.writing() as writing:
+        with self._store.writing() as writing:
             return begin_device(writing, holder, label)
 
     def find(self, token: str) -> Device | None:
         """Return the device of a cookie while it lives, and let its time roll on."""
         if not token:
             return None
-        now = self._book.now()
-        with self._book.looking() as connection:
+        now = self._store.now()
+        with self._store.looking() as connection:
             row = connection.execute(sa.select(DEVICES).where(DEVICES.c.token == _digest(token))).first()
         if row is None or row.until <= now:
             return None
@@ -66,14 +66,14 @@ class Devices:
             return None
         if now - device.used_at > lasts // ROLL_EVERY:
             rolled = {"used_at": now, "until": now + lasts}
-            with self._book.engine.begin() as connection:
+            with self._store.engine.begin() as connection:
                 connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device.id).values(**rolled))
         return device
 
     def all(self, holder: Doer) -> list[Device]:
         """Return a holder's devices, newest first."""
-        query = sa.select(DEVICES).where(DEVICES.c.holder == str(holder), DEVICES.c.until > self._book.now())
-        with self._book.looking() as connection:
+        query = sa.select(DEVICES).where(DEVICES.c.holder == str(holder), DEVICES.c.until > self._store.now())
+        with self._store.looking() as connection:
             rows = connection.execute(query.order_by(DEVICES.c.made_at.desc())).all()
         return [Device(row.id, row.holder, row.label, row.made_at, row.used_at, row.until) for row in rows]
 
@@ -86,7 +86,7 @@ class Devices:
         self._end(holder, "device.ended", DEVICES.c.id != but)
 
     def _end(self, holder: Doer, kind: str, which: sa.ColumnElement[bool]) -> None:
-        with self._book.writing() as writing:
+        with self._store.writing() as writing:
             gone = writing.connection.execute(
                 sa.delete(DEVICES).where(DEVICES.c.holder == str(holder), which)
             ).rowcount
@@ -94,7 +94,7 @@ class Devices:
                 writing.enter(holder, kind, str(holder), count=gone)
 
 
-def begin_device(writing: Writing, holder: Doer, label: str) -> str:
+def begin_device(writing: LoginWriting, holder: Doer, label: str) -> str:
     """Begin a device within a commit and return its cookie; those whose time is up are forgotten."""
     token = secrets.token_urlsafe(32)
     connection: Connection = writing.connection

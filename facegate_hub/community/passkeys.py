@@ -27,7 +27,7 @@ from facegate_hub.community.schema import PASSKEYS
 if TYPE_CHECKING:
     from fido2.server import Fido2Server
 
-    from facegate_hub.community.book import Book
+    from facegate_hub.community.book import LoginStore
 
 OPEN_SECONDS = 300
 """How long a question to a browser is good; each is asked once."""
@@ -50,10 +50,13 @@ class Passkey:
 
 
 class Passkeys:
-    """Everybody's passkeys. Any thread. `host` is the name that the browser was asked for, with its port."""
+    """Residents' passkeys in the book's database, or staff's in their own store. Any thread.
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    `host` is the name that the browser was asked for, with its port.
+    """
+
+    def __init__(self, store: LoginStore) -> None:
+        self._store = store
         self._lock = threading.Lock()
         self._asked: OrderedDict[tuple[str, str], tuple[int, Any]] = OrderedDict()
         """By what was asked and the browser's cookie: until when, and the question."""
@@ -62,7 +65,7 @@ class Passkeys:
         """Return what a browser is asked to make a key, as JSON; `name` is what its holder sees there."""
         from fido2.webauthn import PublicKeyCredentialUserEntity  # noqa: PLC0415 - an extra
 
-        handle = hashlib.sha256(self._book.secret + str(holder).encode()).digest()
+        handle = hashlib.sha256(self._store.secret + str(holder).encode()).digest()
         user = PublicKeyCredentialUserEntity(id=handle, name=name, display_name=name)
         options, asked = _server(host).register_begin(
             user, resident_key_requirement=_required("resident"), user_verification=_required("verified")
@@ -83,7 +86,7 @@ class Passkeys:
             raise CommunityRefused(message("community.refused.passkey")) from error
         if made is None or asked is None:
             raise CommunityRefused(message("community.refused.passkey"))
-        with self._book.writing() as writing:
+        with self._store.writing() as writing:
             mine = sa.select(sa.func.count()).where(PASSKEYS.c.holder == str(holder))
             if writing.connection.execute(mine).scalar_one() >= MOST_KEYS:
                 raise CommunityRefused(message("community.refused.passkeys", most=MOST_KEYS))
@@ -117,7 +120,7 @@ class Passkeys:
         try:
             shown = AuthenticationResponse.from_dict(_read(answer))
             count = shown.response.authenticator_data.counter
-            with self._book.writing() as writing:
+            with self._store.writing() as writing:
                 query = sa.select(PASSKEYS).where(PASSKEYS.c.id == _named(shown.raw_id))
                 row = writing.connection.execute(query).first()
                 if row is None or asked is None or row.host != _name_of(host):
@@ -136,20 +139,20 @@ class Passkeys:
     def all(self, holder: Doer) -> list[Passkey]:
         """Return a holder's keys, the newest first."""
         query = sa.select(PASSKEYS).where(PASSKEYS.c.holder == str(holder))
-        with self._book.looking() as connection:
+        with self._store.looking() as connection:
             rows = connection.execute(query.order_by(PASSKEYS.c.made_at.desc())).all()
         return [Passkey(row.id, row.label, row.made_at, row.used_at) for row in rows]
 
     def end(self, holder: Doer, key: str) -> None:
         """Take a key of a holder's away."""
-        with self._book.writing() as writing:
+        with self._store.writing() as writing:
             mine = (PASSKEYS.c.holder == str(holder), PASSKEYS.c.id == key)
             if writing.connection.execute(sa.delete(PASSKEYS).where(*mine)).rowcount:
                 writing.enter(holder, "passkey.removed", str(holder))
 
     def _remember(self, key: tuple[str, str], asked: Any) -> None:
         with self._lock:
-            self._asked[key] = (self._book.now() + OPEN_SECONDS, asked)
+            self._asked[key] = (self._store.now() + OPEN_SECONDS, asked)
             self._asked.move_to_end(key)
             while len(self._asked) > MOST_OPEN:
                 self._asked.popitem(last=False)
@@ -158,7 +161,7 @@ class Passkeys:
         """Return what this browser was asked a moment ago, once; None: nothing."""
         with self._lock:
             until, asked = self._asked.pop(key, (0, None))
-        return asked if until > self._book.now() else None
+        return asked if until > self._store.now() else None
 
 
 def why_no_passkeys(host: str) -> str | None:

@@ -92,7 +92,8 @@ INVITATIONS = _projection(
 """`id` is the SHA-256 of the code; `state`: open, used, withdrawn."""
 
 ACCOUNTS = _projection("accounts", _word("duty", 16), _word("side", 16), _word("state", 16))
-"""Staff and committee: `id` is the name; `side`: property or committee; `state`: invited, active, ended."""
+"""Staff and committee: `id` is the name; `side`: property or committee; `state`: invited, active, ended.
+In the community's database a copy, by which nobody is let in."""
 
 TICKETS = _projection(
     "tickets",
@@ -248,7 +249,8 @@ SECRETS = sa.Table(
     sa.Column("totp_used", sa.BigInteger),
 )
 """What proves an account's holder: digest of a one-time code, of the password, the sealed TOTP secret and
-the last time step that was used. Not in the chain."""
+the last time step that was used. Not in the chain. Kept in the staff's own store; in the community's database
+it holds only what an older version wrote, until the console takes that over."""
 
 PASSKEYS = sa.Table(
     "passkeys",

@@ -1,4 +1,7 @@
-"""What the property promises and how the compound is called: `community/terms.toml`, or what stands here.
+"""What the property promises and how the compound is called: `staff/terms.toml`, or what stands here.
+
+The hub grants passes by it, and a building's doors are those that it names: it lies where the residents' page
+may read it and cannot write.
 
 Every value is shown to residents. Times to answer and to finish count within the office's hours, those of an
 emergency always.
@@ -6,6 +9,7 @@ emergency always.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -17,12 +21,12 @@ from edge.policy.holidays import public_holidays
 from edge.policy.schedule import ALWAYS, HOLIDAY, WEEKDAYS, Calendar, Schedule, Span
 from facegate_hub.community.clocks import Hours
 from facegate_hub.community.machine import TicketKind, Urgency
+from facegate_hub.community.staff_store import FOLDER, TERMS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-TERMS_FILE = "terms.toml"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 OFFICE_DAY = 9 * HOUR
 """Of the hours below: a promise of two days is twice this."""
@@ -78,6 +82,12 @@ class Terms:
     def promised(self, kind: TicketKind, urgency: Urgency) -> Promises:
         """Return the promises for a ticket."""
         return self.promises[kind if urgency is Urgency.NORMAL else urgency]
+
+
+def terms_for_page(site: Path, before: Path) -> Terms:
+    """Return a site's terms for the residents' page, from `before` while its console is an older one."""
+    folder = site / FOLDER
+    return read_terms(folder if os.access(folder / TERMS_FILE, os.R_OK) else before)
 
 
 def read_terms(folder: Path) -> Terms:

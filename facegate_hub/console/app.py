@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ from facegate_hub.web.office import WebOffice
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from facegate_hub.community.book import Book
+    from facegate_hub.community.staff_store import StaffStore
     from facegate_hub.community.terms import Terms
     from facegate_hub.console.doors_desk import DoorsDesk
 
@@ -96,13 +95,13 @@ DOOR_MENU: tuple[tuple[str, str, Right], ...] = (
 )
 
 
-def make_console(book: Book, terms: Terms, url: str, doors: DoorsDesk | None = None) -> Starlette:
+def make_console(store: StaffStore, terms: Terms, url: str, doors: DoorsDesk | None = None) -> Starlette:
     """Return the console. `url` is where residents reach their page, for invitations.
 
     `doors` reaches the site's doors; without it the console has no pages of theirs.
     """
-    office = WebOffice.of(book, terms, Path(__file__).parent / "templates", COOKIE, url)
-    office = replace(office, kind="account", menu=MENU if doors is None else (*DOOR_MENU, *MENU))
+    residents = WebOffice.of(store.book, terms, Path(__file__).parent / "templates", COOKIE, url)
+    office = residents.for_staff(store, MENU if doors is None else (*DOOR_MENU, *MENU))
     return make_application(office, PAGES if doors is None else (*PAGES, *door_pages(doors)))
 
 

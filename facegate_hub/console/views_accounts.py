@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.duties import MAKERS, OF_SIDE, Duty
 from facegate_hub.web.ticket_pages import chosen
 
@@ -17,15 +18,14 @@ def accounts(ask: PageAsk) -> Response:
     """Return every account; make one, give one a fresh start, or end one of the own side."""
     mine = ask.account
     assert mine is not None  # noqa: S101 - the table lets nobody else in
-    fresh = None
+    fresh, kept = None, StaffAccounts(ask.office.staff)
     if ask.request.method == "POST":
         name = ask.form.get("name", "").strip()
         if ask.form.get("do") == "end":
-            ask.office.accounts.end(mine, name)
+            kept.end(mine, name)
             return ask.to("/accounts")
         duty = chosen(Duty, ask.form.get("duty", ""), Duty.DESK)
-        fresh = (name, ask.office.accounts.make(mine, name, duty))
+        fresh = (name, kept.make(mine, name, duty))
     side = MAKERS[mine.duty]
     duties = [duty for duty in Duty if duty in OF_SIDE[side] or duty is Duty.COMMITTEE]
-    found = ask.office.accounts.all()
-    return ask.page("accounts.html", accounts=found, duties=duties, side=side, fresh=fresh, mine=mine)
+    return ask.page("accounts.html", accounts=kept.all(), duties=duties, side=side, fresh=fresh, mine=mine)

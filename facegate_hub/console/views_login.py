@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from facegate_hub.community.devices import begin_device
+from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.totp import setup_uri
 from facegate_hub.web.codes import qr_picture
 
@@ -25,7 +25,7 @@ def login(ask: PageAsk) -> Response:
         return ask.page("login.html", 429, wrong=waiting)
     form = ask.form
     name, password = form.get("name", "").strip()[:64], form.get("password", "")
-    account = ask.office.accounts.check(name, password, form.get("digits", "")[:16])
+    account = StaffAccounts(ask.office.staff).check(name, password, form.get("digits", "")[:16])
     if account is None:
         return ask.page("login.html", 403, wrong=ask.say("wrong_login"))
     return _let_in(ask, account)
@@ -38,7 +38,7 @@ def first(ask: PageAsk) -> Response:
     if (waiting := ask.waiting()) is not None:
         return ask.page("first.html", 429, wrong=waiting)
     name, code = ask.form.get("name", "").strip()[:64], ask.form.get("code", "")[:64]
-    secret = ask.office.accounts.claim(name, code, ask.form.get("password", ""))
+    secret = StaffAccounts(ask.office.staff).claim(name, code, ask.form.get("password", ""))
     if secret is None:
         return ask.page("first.html", 403, wrong=ask.say("wrong_first"))
     ask.office.logins.succeeded(ask.address)
@@ -50,7 +50,7 @@ def app(ask: PageAsk) -> Response:
     if (waiting := ask.waiting()) is not None:
         return ask.page("first.html", 429, wrong=waiting)
     name, code, digits = (ask.form.get(one, "")[:64] for one in ("name", "code", "digits"))
-    account = ask.office.accounts.activate(name.strip(), code, digits)
+    account = StaffAccounts(ask.office.staff).activate(name.strip(), code, digits)
     if account is None:
         return ask.page("first.html", 403, wrong=ask.say("wrong_digits"))
     return _let_in(ask, account)
@@ -65,9 +65,7 @@ def logout(ask: PageAsk) -> Response:
 
 def _let_in(ask: PageAsk, account: Account) -> Response:
     ask.office.logins.succeeded(ask.address)
-    with ask.office.book.writing() as writing:
-        token = begin_device(writing, account.doer, ask.address)
-    return ask.enter(token, "/")
+    return ask.enter(ask.office.devices.begin(account.doer, ask.address), "/")
 
 
 def _app_page(ask: PageAsk, name: str, code: str, uri: str) -> Response:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from edge.errors import CommunityRefused
 from edge.words import message
-from facegate_hub.community.notices import NoticeDraft, NoticeLevel, NoticeState
+from facegate_hub.community.notice_desk import NoticeDesk, NoticeDraft
+from facegate_hub.community.notices import NoticeLevel, NoticeState
 from facegate_hub.web.ticket_pages import chosen, number_of
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 def notices(ask: PageAsk) -> Response:
     """Return all notices and the form of a new one, or write a draft down."""
     assert ask.account is not None  # noqa: S101 - the table lets nobody else in
+    desk = NoticeDesk(ask.office.staff)
     if ask.request.method == "POST":
-        ask.office.notices.draft(ask.account, _draft(ask))
+        desk.draft(ask.account, _draft(ask))
         return ask.to("/notices")
-    found = ask.office.notices.all()
+    found = desk.all()
     readers = {
         one.number: ask.office.notices.readers(one.number) for one in found if one.state is NoticeState.SHOWN
     }
@@ -32,10 +34,11 @@ def notices(ask: PageAsk) -> Response:
 def decide(ask: PageAsk) -> Response:
     """Approve a draft, or end a notice."""
     assert ask.account is not None  # noqa: S101 - the table lets nobody else in
+    desk = NoticeDesk(ask.office.staff)
     if ask.form.get("do") == "approve":
-        ask.office.notices.approve(ask.account, number_of(ask))
+        desk.approve(ask.account, number_of(ask))
     else:
-        ask.office.notices.end(ask.account, number_of(ask))
+        desk.end(ask.account, number_of(ask))
     return ask.to("/notices")
 
 

@@ -225,7 +225,9 @@ def _recognised(request: Request, office: WebOffice) -> PageAsk:
     if device is None:
         return ask
     kind, _, identity = device.holder.partition(":")
-    if kind == "person":
+    if kind != office.kind:
+        ask.device = None  # whoever may write sessions there lets nobody in here as somebody else
+    elif kind == "person":
         person = office.register.one(identity)
         ask.person = person if person.state == "active" else None
     else:

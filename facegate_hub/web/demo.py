@@ -8,7 +8,6 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from facegate_hub.community.book import Doer
-from facegate_hub.community.devices import Devices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,10 +15,10 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
 
-    from facegate_hub.community.book import Book
+    from facegate_hub.community.devices import Devices
 
 
-def with_way_in(app: Starlette, book: Book, cookie: str, paths: Mapping[str, str]) -> Starlette:
+def with_way_in(app: Starlette, devices: Devices, cookie: str, paths: Mapping[str, str]) -> Starlette:
     """Return the application with `/demo/PATH` for each holder; nothing but the demo calls this."""
     holders = {path: holder for holder, path in paths.items()}
 
@@ -28,7 +27,7 @@ def with_way_in(app: Starlette, book: Book, cookie: str, paths: Mapping[str, str
         if holder is None:
             return PlainTextResponse("no such way in", 404)
         kind, _, identity = holder.partition(":")
-        token = Devices(book).begin(Doer(kind, identity), "demo")
+        token = devices.begin(Doer(kind, identity), "demo")
         response = RedirectResponse("/", 303)
         response.set_cookie(cookie, token, path="/", secure=True, httponly=True, samesite="lax")
         return response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from edge.web.logins import LoginGuard
 from edge.web.refusals import RefusalLog
-from facegate_hub.community.accounts import StaffAccounts
+from facegate_hub.community.accounts import StaffAccounts, StaffList
 from facegate_hub.community.devices import Devices
 from facegate_hub.community.entry import Invitations
 from facegate_hub.community.kept_reading import KeptReading
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from edge.web.refusals import RefusalKind
     from facegate_hub.community.book import Book, Doer
     from facegate_hub.community.scores import MonthScore
+    from facegate_hub.community.staff_store import StaffStore
     from facegate_hub.community.terms import Terms
     from facegate_hub.community.uptime import DoorRecord
     from facegate_hub.community.wall import Wall
@@ -55,7 +56,7 @@ class WebOffice:
     tickets: Tickets
     register: PeopleRegister
     invitations: Invitations
-    accounts: StaffAccounts
+    accounts: StaffList
     devices: Devices
     passkeys: Passkeys
     surveys: Surveys
@@ -73,6 +74,14 @@ class WebOffice:
     """Who logs in here: `person` or `account`."""
     menu: tuple[tuple[str, str, str], ...] = ()
     """Path, words, and the right that shows it."""
+    store: StaffStore | None = None
+
+    @property
+    def staff(self) -> StaffStore:
+        """What only the property's own processes write. Raises `LookupError` on the residents' page."""
+        if self.store is None:
+            raise LookupError("this application has no store of staff's")
+        return self.store
 
     def lets_in(self, holder: Doer) -> bool:
         """Return whether somebody may log in at this application now."""
@@ -85,7 +94,7 @@ class WebOffice:
 
     @classmethod
     def of(cls, book: Book, terms: Terms, templates: Path, cookie: str, url: str) -> WebOffice:
-        """Return the office of an application whose own templates are in a folder."""
+        """Return the office of an application for residents, whose own templates are in a folder."""
         return cls(
             book=book,
             terms=terms,
@@ -95,7 +104,7 @@ class WebOffice:
             tickets=Tickets(book, terms),
             register=PeopleRegister(book),
             invitations=Invitations(book),
-            accounts=StaffAccounts(book),
+            accounts=StaffList(book),
             devices=Devices(book),
             passkeys=Passkeys(book),
             surveys=Surveys(book),
@@ -108,6 +117,19 @@ class WebOffice:
             logins=LoginGuard(book.clock),
             refusals=RefusalLog(book.clock, _log_refusal),
             secret=hashlib.sha256(cookie.encode() + book.secret).digest(),
+        )
+
+    def for_staff(self, store: StaffStore, menu: tuple[tuple[str, str, str], ...]) -> WebOffice:
+        """Return this office for staff, whose logins are read where only the property writes."""
+        return replace(
+            self,
+            kind="account",
+            menu=menu,
+            store=store,
+            accounts=StaffAccounts(store),
+            devices=Devices(store),
+            passkeys=Passkeys(store),
+            secret=hashlib.sha256(self.cookie.encode() + store.secret).digest(),
         )
 
 

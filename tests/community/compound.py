@@ -16,6 +16,7 @@ from facegate_hub.community.duties import OF_SIDE, Duty, Side
 from facegate_hub.community.parts import Asker
 from facegate_hub.community.people import NewPerson, PeopleRegister, TieKind
 from facegate_hub.community.schema import ACCOUNTS
+from facegate_hub.community.staff_store import COMMITTEE_BEGAN, StaffStore, mark, open_staff
 from facegate_hub.community.terms import read_terms
 from facegate_hub.community.tickets import Tickets, TicketWish
 from facegate_hub.community.timekeeper import pass_time
@@ -48,6 +49,7 @@ class Compound:
     terms: Terms
     tickets: Tickets
     register: PeopleRegister
+    staff: StaffStore
     people: dict[str, str] = field(default_factory=dict)
 
     def asker(self, name: str) -> Asker:
@@ -65,11 +67,13 @@ class Compound:
         pass_time(self.book, self.terms)
 
 
-def add_account(book: Book, name: str, duty: Duty) -> None:
+def add_account(store: StaffStore, name: str, duty: Duty) -> None:
     side = Side.COMMITTEE if duty in OF_SIDE[Side.COMMITTEE] - {Duty.AUDITOR} else Side.PROPERTY
     values: dict[str, str | int | None] = {"duty": duty.value, "side": side.value, "state": "active"}
-    with book.writing() as writing:
+    with store.writing() as writing:
         writing.enter(SYSTEM, "account.made", f"account:{name}", Change(ACCOUNTS, name, values))
+        if side is Side.COMMITTEE:
+            mark(writing.connection, COMMITTEE_BEGAN, writing.at)
 
 
 @cache
@@ -83,15 +87,19 @@ def _first() -> tuple[Path, dict[str, str]]:
     people = {
         name: register.add(SYSTEM, NewPerson(name, flat, TieKind.OWNER)) for name, flat in RESIDENTS.items()
     }
+    staff = open_staff(folder, book)
     for name, duty in STAFF.items():
-        add_account(book, name, duty)
+        add_account(staff, name, duty)
+    staff.engine.dispose()
     book.engine.dispose()
     return folder, people
 
 
 def new_compound(folder: Path) -> Compound:
     first, people = _first()
-    shutil.copytree(first / "community", folder / "community")
+    for part in ("community", "staff"):
+        shutil.copytree(first / part, folder / part)
     book, clock = new_book(folder)
     terms = read_terms(folder)
-    return Compound(book, clock, terms, Tickets(book, terms), PeopleRegister(book), dict(people))
+    staff = open_staff(folder, book)
+    return Compound(book, clock, terms, Tickets(book, terms), PeopleRegister(book), staff, dict(people))

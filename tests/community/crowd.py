@@ -24,7 +24,8 @@ from edge.runtime.clock import SystemClock
 from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.book import SYSTEM, Doer
 from facegate_hub.community.devices import begin_device
-from facegate_hub.community.notices import NoticeDraft, NoticeLevel, Notices
+from facegate_hub.community.notice_desk import NoticeDesk, NoticeDraft
+from facegate_hub.community.notices import NoticeLevel
 from facegate_hub.community.people import NewPerson, TieKind, add_person
 from facegate_hub.community.schema import READS
 from facegate_hub.page.app import COOKIE
@@ -39,7 +40,7 @@ def filled(folder: Path, residents: int) -> tuple[list[str], int]:
     """Return the cookies of residents of a compound, and the number of a notice for all of them."""
     compound = new_compound(folder)
     compound.book.clock = SystemClock()
-    accounts, notices = StaffAccounts(compound.book), Notices(compound.book)
+    accounts, notices = StaffAccounts(compound.staff), NoticeDesk(compound.staff)
     tokens = []
     with compound.book.writing() as writing:  # all in one commit: nobody waits for the disk 5,000 times
         for number in range(residents):

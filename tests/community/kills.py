@@ -26,12 +26,13 @@ import sqlalchemy as sa
 
 from edge.runtime.clock import SystemClock
 from facegate_hub.community.book import SYSTEM, Doer
-from facegate_hub.community.database import FOLDER, open_book
+from facegate_hub.community.database import open_book
 from facegate_hub.community.devices import Devices
 from facegate_hub.community.machine import TicketAct, TicketKind
 from facegate_hub.community.parts import Asker
 from facegate_hub.community.schema import CONTENTS
-from facegate_hub.community.terms import TERMS_FILE, read_terms
+from facegate_hub.community.staff_store import FOLDER, TERMS_FILE
+from facegate_hub.community.terms import read_terms
 from facegate_hub.community.tickets import Report, Tickets, TicketWish
 from facegate_hub.community.verify import verify
 from facegate_hub.console.app import COOKIE as CONSOLE_COOKIE
@@ -119,7 +120,6 @@ def served_trial(folder: Path, kills: int, rng: random.Random) -> list[str]:
     compound.book.clock = SystemClock()
     door = Asker(SYSTEM)
     number, _ = compound.tickets.report(door, Report(TicketKind.FAULT, "door", "camera"))
-    devices = Devices(compound.book)
 
     def reports(text: str) -> tuple[str, str, dict[str, str]]:
         return "/new", "/new", {"kind": "opinion", "category": "noise", "text": text, "flat": "3-1203"}
@@ -130,8 +130,8 @@ def served_trial(folder: Path, kills: int, rng: random.Random) -> list[str]:
     sides = [side("page", folder), side("console", folder)]
     wang, dora = Doer("person", compound.people["wang"]), Doer("account", "dora")
     senders = [
-        Sender(sides[0], PAGE_COOKIE, devices.begin(wang, "test"), reports),
-        Sender(sides[1], CONSOLE_COOKIE, devices.begin(dora, "test"), comments),
+        Sender(sides[0], PAGE_COOKIE, Devices(compound.book).begin(wang, "test"), reports),
+        Sender(sides[1], CONSOLE_COOKIE, Devices(compound.staff).begin(dora, "test"), comments),
     ]
     ended = threading.Event()
     threads = [threading.Thread(target=one.run, args=(ended,)) for one in senders]

@@ -33,12 +33,12 @@ from edge.runtime.clock import SystemClock
 from edge.site.provision import Site, load_trusted_keys
 from edge.wire.notices import PURPOSE, NoticeSet
 from facegate_hub.community.book import SYSTEM, Doer
-from facegate_hub.community.database import FOLDER
 from facegate_hub.community.devices import Devices
 from facegate_hub.community.machine import TicketKind
-from facegate_hub.community.notices import Notices, NoticeState
+from facegate_hub.community.notice_desk import NoticeDesk
+from facegate_hub.community.notices import NoticeState
 from facegate_hub.community.schema import CONTENTS, INVITATIONS, LEDGER, PASSES
-from facegate_hub.community.terms import TERMS_FILE
+from facegate_hub.community.staff_store import FOLDER, TERMS_FILE
 from facegate_hub.community.tickets import Report
 from facegate_hub.community.verify import verify
 from facegate_hub.console.app import COOKIE as CONSOLE_COOKIE
@@ -137,7 +137,7 @@ class Town:
 
     def at_console(self, name: str) -> httpx.Client:
         who = Doer("account", name)
-        cookie = Devices(self.compound.book).begin(who, "test")
+        cookie = Devices(self.compound.staff).begin(who, "test")
         return self.browsers.enter_context(client(self.console.url, CONSOLE_COOKIE, cookie))
 
     def habits(self) -> list[Habit]:
@@ -160,7 +160,7 @@ class Town:
             "ends": time.strftime("%Y-%m-%dT%H:%M", time.gmtime(time.time() + 3 * 86_400)),
         }
         _sent(dora, "/notices", "/notices", draft)
-        notices = Notices(self.compound.book).all()
+        notices = NoticeDesk(self.compound.staff).all()
         mine = next(one.number for one in notices if one.titles["en"] == text)
         _sent(mona, "/notices", f"/notices/{mine}", {"do": "approve"})
         shown = sorted(one.number for one in notices if one.state is NoticeState.SHOWN)
@@ -252,7 +252,7 @@ def _steps(town: Town, habits: list[Habit]) -> list[str]:
         problems += [f"{text}: {kept[text]} times" for text in one.tried if kept[text] > 1]
     for one in habits:
         sys.stdout.write(f"{one.name}: {len(one.told)} told of {len(one.tried)} tried\n")
-    titles = Counter(one.titles["en"] for one in Notices(book).all(1_000_000))
+    titles = Counter(one.titles["en"] for one in NoticeDesk(town.compound.staff).all(1_000_000))
     problems += [f"{text}: {titles[text]} drafts" for text in habits[3].told if titles[text] != 1]
     problems += [f"{text}: {count} drafts" for text, count in titles.items() if count > 1]
     return problems
@@ -262,7 +262,7 @@ def _notices(town: Town, port: int) -> list[str]:
     """Return which notices were approved more than once, or stand at a door more than once, or not at all."""
     counted = _entries(town, "notice.approved")
     problems = [f"{name}: approved {count} times" for name, count in counted.items() if count > 1]
-    wanted = [str(one.number) for one in Notices(town.compound.book).for_doors()][:8]
+    wanted = [str(one.number) for one in NoticeDesk(town.compound.staff).for_doors()][:8]
     keys = load_trusted_keys(town.folder / "doors" / DOORS[0] / "trusted-keys.json")
     for door in DOORS:
         bundle = town.folder / "doors" / door

@@ -10,6 +10,7 @@ import pytest
 from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.book import Doer
 from facegate_hub.community.duties import Duty
+from facegate_hub.community.staff_store import open_staff
 from facegate_hub.community.totp import code_at, step_of
 from tests.community.compound import STAFF, Compound, new_compound
 from tests.community.web import resident, staff
@@ -47,11 +48,12 @@ def test_nobody_reads_complaints_and_keeps_accounts(compound):
 
 def test_the_first_account_by_its_code_then_password_and_app(tmp_path):
     book, clock = new_book(tmp_path)
-    accounts = StaffAccounts(book)
+    store = open_staff(tmp_path, book)
+    accounts = StaffAccounts(store)
     code = accounts.first_code()
 
     other = new_compound(tmp_path / "other")
-    empty = Compound(book, clock, other.terms, other.tickets, other.register)
+    empty = Compound(book, clock, other.terms, other.tickets, other.register, store)
     desk = staff(empty)
     desk.get("/first")
     desk.send("/first", name="admin", code="AAAAA-AAAAA-AAAAA", password="a good long password")
@@ -80,7 +82,7 @@ def test_the_first_account_by_its_code_then_password_and_app(tmp_path):
 
 
 def test_a_lost_phone_begins_again_and_is_logged_out(compound):
-    accounts, desk = StaffAccounts(compound.book), staff(compound, "dora")
+    accounts, desk = StaffAccounts(compound.staff), staff(compound, "dora")
     assert accounts.begin_again(Doer("command", "root"), "nobody") is None
     code = accounts.begin_again(Doer("command", "root"), "dora")
     desk.get("/tickets")
@@ -117,7 +119,7 @@ def test_each_side_makes_its_own_accounts(compound, by, duty, is_made):
     desk = staff(compound, by)
     desk.get("/accounts")
     desk.send("/accounts", name="somebody", duty=duty)
-    assert (StaffAccounts(compound.book).one("somebody") is not None) == is_made
+    assert (StaffAccounts(compound.staff).one("somebody") is not None) == is_made
 
 
 def test_the_last_account_that_keeps_accounts_stays_and_others_are_logged_out(compound):

@@ -66,7 +66,7 @@ class Gate:
             put(connection, DOORS, {"id": "front", "name": "南门", "place": "1栋"})
         self.compound = new_compound(folder / "compound")
         self.desk = DoorsDesk(self.folder, self.url)
-        self.app = make_console(self.compound.book, self.compound.terms, "https://home.example", self.desk)
+        self.app = make_console(self.compound.staff, self.compound.terms, "https://home.example", self.desk)
 
     def close(self):
         self.desk.close()
@@ -80,11 +80,11 @@ class Gate:
 
     def name_buildings(self, **doors):
         self.compound.terms = replace(self.compound.terms, doors=doors)
-        self.app = make_console(self.compound.book, self.compound.terms, "https://home.example", self.desk)
+        self.app = make_console(self.compound.staff, self.compound.terms, "https://home.example", self.desk)
 
     def logged_in(self, name, language="en"):
         found = browser(self.app, language)
-        token = Devices(self.compound.book).begin(Doer("account", name), "test")
+        token = Devices(self.compound.staff).begin(Doer("account", name), "test")
         found.client.cookies.set(COOKIE, token, domain="testserver.local")
         return found
 

@@ -10,7 +10,8 @@ from facegate_hub.community.accounts import Account
 from facegate_hub.community.book import SYSTEM
 from facegate_hub.community.duties import OF_SIDE, Duty, Side
 from facegate_hub.community.machine import Audience, TicketKind
-from facegate_hub.community.notices import NoticeDraft, NoticeLevel, Notices, NoticeState
+from facegate_hub.community.notice_desk import NoticeDesk, NoticeDraft
+from facegate_hub.community.notices import NoticeLevel, Notices, NoticeState
 from facegate_hub.community.people import NewPerson, TieKind
 from facegate_hub.community.schema import METADATA
 from facegate_hub.community.shaming import require_no_debtor
@@ -44,7 +45,7 @@ def draft(compound, **more):
 
 
 def shown(compound, by="dora", approved_by="mona", **more):
-    notices = Notices(compound.book)
+    notices = NoticeDesk(compound.staff)
     number = notices.draft(account(by), draft(compound, **more))
     notices.approve(account(approved_by), number)
     return number
@@ -55,7 +56,7 @@ def numbers(compound, name):
 
 
 def test_a_notice_needs_a_second_pair_of_eyes_and_an_emergency_none(compound):
-    notices = Notices(compound.book)
+    notices = NoticeDesk(compound.staff)
     for by, approver in (("dora", "dora"), ("mona", "mona"), ("dora", "guard-1"), ("dora", "root")):
         with pytest.raises(CommunityRefused):
             shown(compound, by, approver)
@@ -86,7 +87,7 @@ def test_a_correction_is_a_new_version_and_the_old_one_stays_in_the_book(compoun
     old = shown(compound)
     new = shown(compound, title_en="No water on Thursday", replaces=str(old))
     assert numbers(compound, "wang") == [new]
-    states = {one.number: one.state for one in Notices(compound.book).all()}
+    states = {one.number: one.state for one in NoticeDesk(compound.staff).all()}
     assert states == {old: NoticeState.REPLACED, new: NoticeState.SHOWN}
     with pytest.raises(CommunityRefused):
         shown(compound, replaces=str(old))
@@ -113,7 +114,7 @@ def test_a_correction_is_a_new_version_and_the_old_one_stays_in_the_book(compoun
 )
 def test_what_cannot_be_a_notice(compound, more):
     with pytest.raises(CommunityRefused):
-        Notices(compound.book).draft(account("dora"), draft(compound, **more))
+        NoticeDesk(compound.staff).draft(account("dora"), draft(compound, **more))
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,12 @@ def phone(browser):
     browser.get("about:blank")
 
 
+def store_of(compound, doer):
+    return compound.book if doer.kind == "person" else compound.staff
+
+
 def logged_in(phone, url, doer, cookie, compound):
-    token = Devices(compound.book).begin(doer, "test")
+    token = Devices(store_of(compound, doer)).begin(doer, "test")
     fields = {"name": cookie, "value": token, "url": url, "path": "/", "secure": True, "httpOnly": True}
     phone.execute_cdp_cmd("Network.setCookie", fields)
 
@@ -65,7 +69,7 @@ def test_a_key_is_made_lets_in_and_is_taken_away(phone, tmp_path, side):
     doer = Doer("person", compound.people[name]) if side == "page" else Doer("account", name)
     app = make_page(compound.book, compound.terms)
     if side == "console":
-        app = make_console(compound.book, compound.terms, "https://home.example")
+        app = make_console(compound.staff, compound.terms, "https://home.example")
     (tmp_path / "tls").mkdir()
     with served(app, tmp_path / "tls") as address:
         url = address.replace("127.0.0.1", "localhost")
@@ -74,7 +78,7 @@ def test_a_key_is_made_lets_in_and_is_taken_away(phone, tmp_path, side):
         person.go("/language/en?back=/passkeys")
         person.press("Make a passkey on this device")
         person.wait_for("last used")
-        assert len(Passkeys(compound.book).all(doer)) == 1
+        assert len(Passkeys(store_of(compound, doer)).all(doer)) == 1
         phone.execute_cdp_cmd("Network.clearBrowserCookies", {})
         person.go("/language/en?back=/passkey")
         person.press("Log in with a passkey")
@@ -135,19 +139,20 @@ def test_an_account_that_begins_again_has_no_key_left(tmp_path):
     """A lost phone's key lets nobody in; nor does one of somebody who has moved out."""
     compound = new_compound(tmp_path)
     wang = compound.people["wang"]
-    _give(compound, "account:dora", "a")
-    _give(compound, f"person:{wang}", "b")
-    keys = Passkeys(compound.book)
-    assert len(keys.all(Doer("account", "dora"))) == 1
-    StaffAccounts(compound.book).begin_again(SYSTEM, "dora")
-    assert keys.all(Doer("account", "dora")) == []
+    _give(compound.staff, "account:dora", "a")
+    _give(compound.book, f"person:{wang}", "b")
+    keys, staffs = Passkeys(compound.book), Passkeys(compound.staff)
+    assert len(staffs.all(Doer("account", "dora"))) == 1
+    StaffAccounts(compound.staff).begin_again(SYSTEM, "dora")
+    assert staffs.all(Doer("account", "dora")) == []
+    assert len(keys.all(Doer("person", wang))) == 1
     for tie in compound.register.one(wang).ties:
         compound.register.end_tie(SYSTEM, tie.id)
     assert keys.all(Doer("person", wang)) == []
 
 
-def _give(compound, holder, name):
+def _give(store, holder, name):
     row = {"id": name, "holder": holder, "host": "home.example", "data": b"", "uses": 0}
-    with compound.book.writing() as writing:
+    with store.writing() as writing:
         values = {**row, "label": "test", "made_at": writing.at, "used_at": writing.at}
         writing.connection.execute(sa.insert(PASSKEYS).values(**values))

@@ -12,6 +12,7 @@ from facegate_hub.community.machine import TicketAct, TicketKind
 from facegate_hub.community.people import NewPerson, PeopleRegister, TieKind
 from facegate_hub.community.person import erase_person
 from facegate_hub.community.schema import LEDGER, METADATA
+from facegate_hub.community.staff_store import open_staff
 from facegate_hub.community.terms import read_terms
 from facegate_hub.community.tickets import Report, Tickets, TicketWish
 from facegate_hub.community.timekeeper import pass_time
@@ -28,9 +29,10 @@ def test_a_ticket_its_way_and_a_book_that_is_kept(tmp_path):
         terms, register = read_terms(tmp_path), PeopleRegister(book)
         register.put_flats(SYSTEM, [("3-1203", "3", "1203")])
         wang = register.add(SYSTEM, NewPerson("王秀兰", "3-1203", TieKind.OWNER))
+        staff = open_staff(tmp_path, book)
         for name, duty in STAFF.items():
-            add_account(book, name, duty)
-        compound = Compound(book, clock, terms, Tickets(book, terms), register, {"wang": wang})
+            add_account(staff, name, duty)
+        compound = Compound(book, clock, terms, Tickets(book, terms), register, staff, {"wang": wang})
         report = Report(TicketKind.REPAIR, "water", "漏水", flat="3-1203", requester=wang)
         number, _ = compound.tickets.report(compound.asker("wang"), report)
         clock.advance(3600)

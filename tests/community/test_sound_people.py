@@ -61,7 +61,7 @@ def test_who_was_erased_stays_erased(register):
 def test_the_property_makes_no_account_of_a_committee_that_has_begun(tmp_path):
     """Also not while its only account waits for its code again; nor turns one of its own into one."""
     compound = new_compound(tmp_path)
-    accounts, root = StaffAccounts(compound.book), StaffAccounts(compound.book).one("root")
+    accounts, root = StaffAccounts(compound.staff), StaffAccounts(compound.staff).one("root")
     code = accounts.make(present(accounts.one("chair")), "chair", Duty.COMMITTEE)
     secret = accounts.claim("chair", code, "four good words here")
     assert secret is not None

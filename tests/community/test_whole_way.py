@@ -106,7 +106,8 @@ class Staged:
         found.has_script, found.is_enlarged = self.has_script, self.is_enlarged
         found.is_looked_at = self.is_looked_at
         if doer is not None:
-            found.token = Devices(self.compound.book).begin(doer, "test")
+            store = self.compound.book if doer.kind == "person" else self.compound.staff
+            found.token = Devices(store).begin(doer, "test")
         found.go(f"/language/{found.language}?back=/")
         return found
 
@@ -119,7 +120,7 @@ def staged(browser, tmp_path):
         for folder in folders:
             folder.mkdir()
         page = stack.enter_context(served(make_page(compound.book, compound.terms), folders[0]))
-        console = stack.enter_context(served(make_console(compound.book, compound.terms, page), folders[1]))
+        console = stack.enter_context(served(make_console(compound.staff, compound.terms, page), folders[1]))
         browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
         browser.get_log("browser")
         yield Staged(compound, browser, (page, console))
@@ -128,15 +129,15 @@ def staged(browser, tmp_path):
 
 def logs_in_for_the_first_time(staged, desk, name):
     """The clerk's first day: a one-time code, a password, the app's digits."""
-    book = staged.compound.book
-    code = StaffAccounts(book).begin_again(Doer("command", "root"), name)
+    store = staged.compound.staff
+    code = StaffAccounts(store).begin_again(Doer("command", "root"), name)
     desk.go("/first")
     desk.fill(name=name, code=code, password=PASSWORD)
     desk.picture(f"{desk.language}-console-first")
     desk.tap("go_on")
     secret = desk.browser.find_element(By.CSS_SELECTOR, "code").text
     desk.picture(f"{desk.language}-console-app")
-    desk.fill(digits=digits_of(secret, book.now()))
+    desk.fill(digits=digits_of(secret, store.now()))
     desk.tap("login")
     desk.sees("menu.people")
 

@@ -83,8 +83,8 @@ def resident(compound: Compound, name: str | None = None, language="en") -> Brow
 
 
 def staff(compound: Compound, name: str | None = None, language="en") -> Browser:
-    found = browser(make_console(compound.book, compound.terms, "https://home.example"), language)
+    found = browser(make_console(compound.staff, compound.terms, "https://home.example"), language)
     if name is not None:
-        token = Devices(compound.book).begin(Doer("account", name), "test")
+        token = Devices(compound.staff).begin(Doer("account", name), "test")
         found.client.cookies.set(CONSOLE_COOKIE, token, domain="testserver.local")
     return found

@@ -54,8 +54,8 @@ class Site:
             self.compound.register.change(SYSTEM, self.compound.people[name], resident=f"{name}-here")
         self.folder = folder
         (folder / "pass.key").write_bytes(KEY)
-        (folder / "community" / "terms.toml").write_text('[doors]\n3 = ["lobby-3"]\n5 = ["lobby-5"]\n')
-        self.compound.terms = read_terms(folder / "community")
+        (folder / "staff" / "terms.toml").write_text('[doors]\n3 = ["lobby-3"]\n5 = ["lobby-5"]\n')
+        self.compound.terms = read_terms(folder / "staff")
         self.book, self.session = self.compound.book, Session()
         self.engine = open_tables(f"sqlite:///{folder / 'hub.db'}")
         self.visits = VisitorPasses(self.book, self.compound.terms)

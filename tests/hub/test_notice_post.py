@@ -10,7 +10,8 @@ import pytest
 
 from facegate_hub.alert_channels import load_alerts
 from facegate_hub.community.accounts import StaffAccounts
-from facegate_hub.community.notices import NoticeDraft, NoticeLevel, Notices
+from facegate_hub.community.notice_desk import NoticeDesk, NoticeDraft
+from facegate_hub.community.notices import NoticeLevel
 from facegate_hub.notice_post import BETWEEN_SECONDS, NoticePost, notice_channels
 from facegate_hub.sending import FIRST_RETRY_SECONDS
 from facegate_hub.tables import open_tables
@@ -25,8 +26,8 @@ class Office:
 
     def __init__(self, folder, hook_port, post_port):
         self.compound = new_compound(folder)
-        self.notices = Notices(self.compound.book)
-        accounts = StaffAccounts(self.compound.book)
+        self.notices = NoticeDesk(self.compound.staff)
+        accounts = StaffAccounts(self.compound.staff)
         self.desk, self.manager = accounts.one("dora"), accounts.one("mona")
         (folder / "secret").write_text("a shared secret\n")
         lines = ["[webhook]", f'url = "http://127.0.0.1:{hook_port}/notices"', 'secret_file = "secret"']
@@ -40,7 +41,7 @@ class Office:
     def start(self):
         clock = self.compound.clock
         self.sender = NoticePost(
-            self.engine, self.compound.book, self.channels, lambda: clock.now().timestamp()
+            self.engine, self.compound.staff, self.channels, lambda: clock.now().timestamp()
         )
 
     def show(self, title, level=NoticeLevel.INFO, **more):

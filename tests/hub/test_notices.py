@@ -12,7 +12,8 @@ from edge.wire.notices import PURPOSE, NoticeSet
 from facegate_hub.community.accounts import Account
 from facegate_hub.community.book import entry_hash
 from facegate_hub.community.duties import Duty, Side
-from facegate_hub.community.notices import NoticeDraft, NoticeLevel, Notices
+from facegate_hub.community.notice_desk import NoticeDesk, NoticeDraft
+from facegate_hub.community.notices import NoticeLevel
 from facegate_hub.community.schema import LEDGER
 from facegate_hub.community.terms import read_terms
 from facegate_hub.community.verify import verify
@@ -42,13 +43,13 @@ class Session(BrokerSession):
 class Site:
     def __init__(self, folder):
         self.compound = new_compound(folder)
-        (folder / "community" / "terms.toml").write_text('[doors]\n3 = ["lobby-3"]\n5 = ["lobby-5"]\n')
+        (folder / "staff" / "terms.toml").write_text('[doors]\n3 = ["lobby-3"]\n5 = ["lobby-5"]\n')
         self.engine = open_tables(f"sqlite:///{folder / 'hub.db'}")
-        self.terms, self.now, self.session = read_terms(folder / "community"), 0.0, Session()
+        self.terms, self.now, self.session = read_terms(folder / "staff"), 0.0, Session()
         self.start()
 
     def start(self):
-        community = (self.compound.book, self.terms)
+        community = (self.compound.staff, self.terms)
         doors = ("gate", "lobby-3", "lobby-5")
         self.server = NoticeServer(self.engine, SIGNER, community, lambda: doors, lambda: self.now)
         self.server.opened(self.session, 0.0)
@@ -60,9 +61,9 @@ class Site:
         return {topic.split("/")[2]: told for topic, told in self.session.sent}
 
     def put(self, **more):
-        book, now = self.compound.book, self.compound.book.now()
+        now = self.compound.book.now()
         values = {"title_zh": "停水", "title_en": "No water", "text": "", "begins": now, "ends": now + 86_400}
-        notices = Notices(book)
+        notices = NoticeDesk(self.compound.staff)
         number = notices.draft(DESK, NoticeDraft(NoticeLevel.INFO, **{**values, **more}))
         notices.approve(MANAGER, number)
         return number

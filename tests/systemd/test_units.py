@@ -106,6 +106,20 @@ def test_door_and_guard_are_two_users_who_share_a_group() -> None:
         assert f"g {group} " in declared
 
 
+def test_the_residents_page_sees_neither_staff_s_database_nor_the_signer() -> None:
+    """Its user is the hub's, and the signer would take it for the hub."""
+    page, signer = (Unit(f"facegate-{name}.service")["Service"] for name in ("page", "signer"))
+    hidden = [one.partition(":")[0] for one in page["TemporaryFileSystem"].split()]
+    assert hidden == ["/var/lib/facegate-hub", "/run"]
+    assert page["BindPaths"] == "/var/lib/facegate-hub/site/community"
+    shown = page["BindReadOnlyPaths"].split()
+    assert "-/var/lib/facegate-hub/site/staff/terms.toml" in shown
+    socket = signer["Environment"].removeprefix("FACEGATE_SIGNER=")
+    assert socket.startswith(f"/run/{signer['RuntimeDirectory']}/")
+    assert not [one for one in shown if socket.startswith(one.lstrip("-"))]
+    assert page["PrivateUsers"] == "yes", "else it could look into the console's memory"
+
+
 def test_secrets_come_from_the_credential_store_and_are_named_as_the_door_asks_for_them() -> None:
     text = (UNITS / "facegate.service").read_text()
     given = set(re.findall(r"^LoadCredentialEncrypted=(\S+)$", text, re.MULTILINE))

@@ -1,0 +1,288 @@
+"""What only the property's own processes may write: staff's accounts, logins, passkeys and notices.
+
+The residents' page writes into the community's database, and one SQLite file has one set of rights: whoever
+takes the page over can write any row there. So what gives power over others stands in a database of its own,
+in the site's folder `staff`, which the page's service cannot see. The book gets a copy of it, with an entry
+for each change: what is read of the copy may be a lie, and nothing is believed because of it.
+
+A change is committed here first, with what the book is to be told in the same commit. It is told at once, or
+later when the community's database cannot be written to: whoever holds that up locks no staff out.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from edge.errors import StoreError
+from edge.store.sealer import AesGcmSealer, file_key
+from facegate_hub.community.book import SYSTEM, Change, Doer
+from facegate_hub.community.schema import (
+    ACCOUNTS,
+    DEVICES,
+    LEDGER,
+    METADATA,
+    NOTICES,
+    PASSKEYS,
+    PROJECTIONS,
+    SECRETS,
+)
+from facegate_hub.database import open_engine, put, put_all, reading
+from facegate_hub.looking import LookingThread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy.engine import Connection, Engine, Row
+
+    from edge.store.sealer import Sealer
+    from facegate_hub.community.book import Book, Writing
+
+LOG = logging.getLogger(__name__)
+
+FOLDER = "staff"
+"""In the site's folder: database, key, terms, and the console's certificate. The page's service sees only the
+terms of it."""
+DATABASE_FILE, KEY_FILE = "staff.db", "staff.key"
+TERMS_FILE = "terms.toml"
+BEFORE = "community"
+"""Where an older version kept all of it."""
+TAKEN_OVER = "staff.taken_over"
+COMMITTEE_BEGAN = "committee.began"
+TELL_SECONDS = 10.0
+MOST_TOLD = 200
+"""Entries in one commit of the book."""
+LATE_SECONDS = 60
+"""An entry that is told later says when it was."""
+
+NOTICE_TEXTS = ("title_zh", "title_en", "text")
+"""Columns of a notice that are marks in the book, and words here."""
+
+STAFF = sa.MetaData()
+
+UNTOLD = sa.Table(
+    "untold",
+    STAFF,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("actor", sa.String(80), nullable=False),
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("subject", sa.String(80), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What the book has not been told yet; `body` is JSON: rows of its copy, texts by column, what to say."""
+
+STAFF_NOTICES = sa.Table(
+    "staff_notices",
+    STAFF,
+    sa.Column("number", sa.Integer, primary_key=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("state", "level", "buildings", "tie")),
+    *(sa.Column(name, sa.Text, nullable=False) for name in NOTICE_TEXTS),
+    sa.Column("begins", sa.BigInteger, nullable=False),
+    sa.Column("ends", sa.BigInteger, nullable=False),
+    sa.Column("drafted_by", sa.Text, nullable=False),
+    sa.Column("approved_by", sa.Text),
+    sa.Column("replaces", sa.Text),
+)
+"""Notices as staff wrote and approved them: what doors, mails and web requests tell is read here."""
+
+MARKS = sa.Table(
+    "marks", STAFF, sa.Column("name", sa.String(40), primary_key=True), sa.Column("at", sa.BigInteger)
+)
+"""What happened once: that older data was taken over, that the committee's own accounts began."""
+
+OWN_TABLES = (ACCOUNTS, SECRETS, PASSKEYS, DEVICES)
+"""Of the same shape as in the community's database; there they are copies, or residents' own."""
+
+
+@dataclass(slots=True)
+class StaffWriting:
+    """One commit in the making: rows here, and what the book is told of them."""
+
+    connection: Connection
+    at: int
+
+    def enter(self, actor: Doer, kind: str, subject: str, *rows: Change, **say: Any) -> None:
+        """Set rows that are ours, and have the book say so."""
+        for one in rows:
+            put(self.connection, one.table, {"id": one.id, **one.values})
+        self.tell(actor, kind, subject, rows, {}, **say)
+
+    def tell(
+        self,
+        actor: Doer,
+        kind: str,
+        subject: str,
+        rows: tuple[Change, ...],
+        texts: dict[str, str],
+        **say: Any,
+    ) -> None:
+        """Have the book set rows of its copy; `texts` are kept there, their marks go into the first row."""
+        told = [[one.table.name, one.id, one.values] for one in rows]
+        body = json.dumps({"rows": told, "texts": texts, "say": say}, ensure_ascii=False)
+        values = {"at": self.at, "actor": str(actor), "kind": kind, "subject": subject, "body": body}
+        self.connection.execute(sa.insert(UNTOLD).values(**values))
+
+
+class StaffStore:
+    """The staff's database beside the book. Any thread; for the property's own processes alone.
+
+    `secret` makes what must be the same after a restart, such as forms' tokens.
+    """
+
+    def __init__(self, engine: Engine, sealer: Sealer, secret: bytes, book: Book) -> None:
+        self.engine = engine
+        self.sealer = sealer
+        self.secret = secret
+        self.book = book
+        self._telling = threading.Lock()
+
+    def now(self) -> int:
+        """Return the time in UTC seconds."""
+        return self.book.now()
+
+    @contextmanager
+    def writing(self) -> Iterator[StaffWriting]:
+        """Give one commit; an error undoes all of it. The book is told afterwards."""
+        with self.engine.begin() as connection:
+            yield StaffWriting(connection, self.now())
+        try:
+            self.tell()
+        except (sa.exc.SQLAlchemyError, StoreError) as error:
+            LOG.warning("the book is told later what staff did: %s", str(error).splitlines()[0])
+
+    @contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """Give a connection for looking only, which sees one moment."""
+        with reading(self.engine) as connection:
+            yield connection
+
+    def has(self, mark: str) -> bool:
+        """Return whether something has happened."""
+        with self.looking() as connection:
+            return connection.execute(sa.select(MARKS).where(MARKS.c.name == mark)).first() is not None
+
+    def tell(self) -> int:
+        """Tell the book what it does not know yet, in order, and return how many entries that were.
+
+        A process that is killed in between tells again: an entry may stand twice, and none is lost.
+        """
+        with self._telling:
+            with self.looking() as connection:
+                rows = connection.execute(sa.select(UNTOLD).order_by(UNTOLD.c.seq).limit(MOST_TOLD)).all()
+            if not rows:
+                return 0
+            with self.book.writing() as writing:
+                for row in rows:
+                    _enter(writing, row)
+            with self.engine.begin() as connection:
+                connection.execute(sa.delete(UNTOLD).where(UNTOLD.c.seq <= rows[-1].seq))
+        return len(rows)
+
+
+class StaffTeller(LookingThread):
+    """Tells the book later what it could not be told at once, in a thread of its own."""
+
+    def __init__(self, staff: StaffStore) -> None:
+        self._staff = staff
+        super().__init__("staff-teller", TELL_SECONDS, "the book could not be told what staff did")
+
+    def look(self) -> int:
+        """Tell what waits, and return how many entries that were."""
+        return self._staff.tell()
+
+
+def open_staff(site: Path, book: Book) -> StaffStore:
+    """Return the staff's database of a site; what an older version kept in the book's is taken over once.
+
+    Raises `StoreError` or `KeyUnavailable` when it cannot be opened.
+    """
+    folder = site / FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    key = file_key(folder / KEY_FILE)
+    secret = hmac.digest(key, b"what is not sealed", "sha256")
+    try:
+        engine = open_engine(f"sqlite:///{(folder / DATABASE_FILE).absolute()}")
+        with engine.begin() as connection:
+            METADATA.create_all(connection, list(OWN_TABLES))
+            STAFF.create_all(connection)
+        (folder / DATABASE_FILE).chmod(0o600)
+        store = StaffStore(engine, AesGcmSealer(key), secret, book)
+        _take_over(store, folder, site / BEFORE)
+    except sa.exc.SQLAlchemyError as error:
+        raise StoreError(f"staff database: {str(error).splitlines()[0]}") from error
+    return store
+
+
+def mark(connection: Connection, name: str, at: int) -> None:
+    """Note that something has happened."""
+    put(connection, MARKS, {"name": name, "at": at})
+
+
+def _enter(writing: Writing, row: Row[Any]) -> None:
+    body = json.loads(row.body)
+    say = body["say"] | ({"was_at": row.at} if writing.at - row.at > LATE_SECONDS else {})
+    changes = [Change(PROJECTIONS[table], identity, values) for table, identity, values in body["rows"]]
+    for column, text in body["texts"].items():
+        changes[0].values[column] = writing.keep(text, row.subject) if text else None
+    kind, _, identity = row.actor.partition(":")
+    writing.enter(Doer(kind, identity), row.kind, row.subject, *changes, **say)
+
+
+def _take_over(store: StaffStore, folder: Path, before: Path) -> None:
+    """Take over what an older version kept where the page can write; once in a site's life.
+
+    Sessions are not: staff log in again. A staff database that was lost begins empty: what stands in the
+    community's database by then may be anybody's.
+    """
+    if store.has(TAKEN_OVER):
+        if (before / TERMS_FILE).exists():
+            LOG.warning("%s is not read: terms stand in %s", before / TERMS_FILE, folder / TERMS_FILE)
+        return
+    book = store.book
+    with store.writing() as writing:
+        if writing.connection.execute(sa.select(MARKS.c.name).where(MARKS.c.name == TAKEN_OVER)).first():
+            return  # another process was quicker
+        with book.looking() as old:
+            told = sa.select(LEDGER.c.seq).where(LEDGER.c.kind == TAKEN_OVER).limit(1)
+            if old.execute(told).first() is None:
+                _copy(store, writing.connection, old)
+                if (before / TERMS_FILE).exists() and not (folder / TERMS_FILE).exists():
+                    (before / TERMS_FILE).rename(folder / TERMS_FILE)
+            else:
+                LOG.error("the staff's database is gone: accounts begin anew, with codes that are handed out")
+            count = writing.connection.execute(sa.select(sa.func.count()).select_from(ACCOUNTS)).scalar_one()
+        mark(writing.connection, TAKEN_OVER, writing.at)
+        writing.tell(SYSTEM, TAKEN_OVER, "staff", (), {}, accounts=count)
+    with book.engine.begin() as connection:
+        connection.execute(sa.delete(SECRETS))
+        for table in (PASSKEYS, DEVICES):
+            connection.execute(sa.delete(table).where(table.c.holder.like("account:%")))
+
+
+def _copy(store: StaffStore, new: Connection, old: Connection) -> None:
+    put_all(new, ACCOUNTS, [dict(row) for row in old.execute(sa.select(ACCOUNTS)).mappings()])
+    keys = sa.select(PASSKEYS).where(PASSKEYS.c.holder.like("account:%"))
+    put_all(new, PASSKEYS, [dict(row) for row in old.execute(keys).mappings()])
+    for row in old.execute(sa.select(SECRETS)).mappings():
+        about = f"totp:{row['account']}".encode()
+        totp = row["totp"] and store.sealer.seal(store.book.sealer.open(row["totp"], about), about)
+        put(new, SECRETS, {**row, "totp": totp})
+    for row in old.execute(sa.select(NOTICES)).mappings():
+        texts = {name: store.book.text(old, row[name]) or "" for name in NOTICE_TEXTS}
+        put(new, STAFF_NOTICES, {column.name: row[column.name] for column in STAFF_NOTICES.c} | texts)
+    entered = (LEDGER.c.kind == "account.active", LEDGER.c.subject == sa.literal("account:") + ACCOUNTS.c.id)
+    was_active = (ACCOUNTS.c.state == "active") | sa.exists().where(*entered)
+    began = sa.select(ACCOUNTS.c.id).where(ACCOUNTS.c.side == "committee", was_active)
+    if old.execute(began).first() is not None:
+        mark(new, COMMITTEE_BEGAN, store.now())
