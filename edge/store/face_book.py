@@ -59,6 +59,23 @@ FACES = Schema(
         ),
         # What is asked for at each look; the rows themselves carry faces, a page for each.
         ("CREATE INDEX held_by_origin ON held (number, consent, person)",),
+        # A place in the book is never given twice: SQLite gives the number of the last row again once that
+        # row is deleted, and what was noted in its place would be offered to nobody.
+        (
+            """CREATE TABLE placed (
+                place INTEGER PRIMARY KEY AUTOINCREMENT,
+                consent TEXT NOT NULL,
+                door TEXT NOT NULL,
+                person TEXT NOT NULL,
+                state TEXT NOT NULL,
+                UNIQUE (consent, door))""",
+            """INSERT INTO placed (consent, door, person, state)
+                SELECT consent, door, person, state FROM reach ORDER BY rowid""",
+            "DROP TABLE reach",
+            "ALTER TABLE placed RENAME TO reach",
+            "CREATE INDEX reach_by_person ON reach (person)",
+            "CREATE INDEX reach_by_state ON reach (state)",
+        ),
     ),
 )
 
@@ -254,10 +271,15 @@ class FaceBook:
         return [Reach(*row) for row in rows]
 
     def offered_after(self, place: int) -> tuple[int, list[Reach]]:
-        """Return what was noted as pending after a place in the book, and the place now."""
-        sql = "SELECT rowid, consent, door, person, state FROM reach WHERE rowid > ? AND state = ?"
+        """Return what was noted as pending after a place in the book, and the place now.
+
+        A book that was mended meanwhile may count from less again: then all that is pending.
+        """
+        sql = "SELECT place, consent, door, person, state FROM reach WHERE place > ? AND state = ?"
         with self._file.using() as connection:
-            rows = connection.execute(f"{sql} ORDER BY rowid", (place, PENDING)).fetchall()
+            last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'reach'").fetchone()
+            place = place if last is not None and last[0] >= place else 0
+            rows = connection.execute(f"{sql} ORDER BY place", (place, PENDING)).fetchall()
         return (rows[-1][0] if rows else place), [Reach(*row[1:]) for row in rows]
 
     def held_of(self, consents: Iterable[str]) -> dict[str, HeldFace]:
@@ -270,7 +292,8 @@ class FaceBook:
     def expect(self, faces: Iterable[Reach]) -> None:
         """Note what is expected of other doors; what is further than that stays as it is."""
         sql = (
-            "INSERT INTO reach VALUES (?, ?, ?, ?) ON CONFLICT (consent, door) DO UPDATE SET"
+            "INSERT INTO reach (consent, door, person, state) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (consent, door) DO UPDATE SET"
             " state = excluded.state WHERE excluded.state = 'erasing' AND reach.state != 'erased'"
         )
         rows = [(one.consent, one.door, one.person, one.state) for one in faces]

@@ -16,6 +16,7 @@ import click
 
 from edge.errors import ConfigError
 from edge.extras import way_to_install
+from facegate_hub.cli.attached import EndsWithParent, attached_option
 from facegate_hub.service import COMMUNITY_VARIABLE
 
 if TYPE_CHECKING:
@@ -76,10 +77,9 @@ def _for_staff(site: Path, database: str | None) -> _ForStaff:
 @click.option("--port", default=CONSOLE_PORT, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--page-url", help="Where residents reach their page; default: https://HOST:8445.")
 @database_option
+@attached_option
 @click.pass_obj
-def console(
-    place: tuple[Path, str], host: str, port: int, page_url: str | None, database: str | None
-) -> None:
+def console(place: tuple[Path, str], page_url: str | None, database: str | None, **served: Any) -> None:
     """Serve the console for staff and committee. The first account's code is printed.
 
     Example: facegate hub console --host 0.0.0.0
@@ -90,7 +90,7 @@ def console(
 
     opened = _for_staff(place[0], database)
     doors = _doors(place)
-    app = _console_app(opened, page_url or f"https://{host}:{PAGE_PORT}", doors)
+    app = _console_app(opened, page_url or f"https://{served['host']}:{PAGE_PORT}", doors)
     code = StaffAccounts(opened.staff).first_code()
     with ExitStack() as stack:
         for keeper in (Timekeeper(opened.staff.book, opened.terms), StaffTeller(opened.staff)):
@@ -98,15 +98,16 @@ def console(
             stack.callback(keeper.stop)
         if doors is not None:
             stack.callback(doors.close)
-        _serve_one(opened.folder, app, (host, port), code)
+        _serve_one(opened.folder, app, code, **served)
 
 
 @click.command()
 @host_option
 @click.option("--port", default=PAGE_PORT, show_default=True, type=click.IntRange(1, 65535))
 @database_option
+@attached_option
 @click.pass_obj
-def page(place: tuple[Path, str], host: str, port: int, database: str | None) -> None:
+def page(place: tuple[Path, str], database: str | None, **served: Any) -> None:
     """Serve the page for residents' phones. It reads nothing of the site but its community folder and terms.
 
     Example: facegate hub page --host 0.0.0.0
@@ -116,7 +117,7 @@ def page(place: tuple[Path, str], host: str, port: int, database: str | None) ->
     from facegate_hub.community.terms import terms_for_page
 
     folder = place[0] / FOLDER
-    _serve_one(folder, _page_app(book, terms_for_page(place[0], folder)), (host, port), None)
+    _serve_one(folder, _page_app(book, terms_for_page(place[0], folder)), None, **served)
 
 
 @click.group()
@@ -272,7 +273,8 @@ def erase(place: tuple[Path, str], identity: str, by: str, database: str | None)
 @click.option("--only-fill", is_flag=True, help="Fill, verify and tell what there is; serve nothing.")
 @click.option("--console-port", default=CONSOLE_PORT, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--page-port", default=PAGE_PORT, show_default=True, type=click.IntRange(1, 65535))
-def demo(into: Path, only_fill: bool, console_port: int, page_port: int) -> None:
+@attached_option
+def demo(into: Path, only_fill: bool, console_port: int, page_port: int, attached: int | None) -> None:
     """Fill a folder with a compound that does not exist, and open its console and page on this machine.
 
     Example: facegate hub community demo
@@ -297,6 +299,7 @@ def demo(into: Path, only_fill: bool, console_port: int, page_port: int) -> None
         port = page_port if name.startswith("person") else console_port
         click.echo(f"{name.partition(':')[0]:8} https://{HERE}:{port}/demo/{path}")
     click.echo("the browser warns of the certificate, which this machine made for itself; Ctrl-C ends")
+    EndsWithParent(attached).start()
     _serve_all(opened.folder, doors)
 
 
@@ -372,16 +375,19 @@ def _certified(folder: Path, app: Starlette, host: str, on_ready: Callable[[str]
     return Served(app, certificate, key, lambda: on_ready(fingerprint), cookie=app.state.cookie)
 
 
-def _serve_one(folder: Path, app: Starlette, address: tuple[str, int], code: str | None) -> None:
+def _serve_one(
+    folder: Path, app: Starlette, code: str | None, host: str, port: int, attached: int | None
+) -> None:
     from edge.web.server import serve
 
     def ready(fingerprint: str) -> None:
-        click.echo(f"https://{address[0]}:{address[1]}/")
+        EndsWithParent(attached).start()
+        click.echo(f"https://{host}:{port}/")
         click.echo(f"certificate SHA-256: {fingerprint}")
         if code:
             click.echo(f"one-time code (首次启用码) of the account admin, at /first: {code}")
 
-    serve(_certified(folder, app, address[0], ready), address)
+    serve(_certified(folder, app, host, ready), (host, port))
 
 
 def _serve_all(folder: Path, doors: tuple[tuple[Starlette, int], ...]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from contextlib import ExitStack, closing
@@ -25,6 +24,7 @@ except ImportError as error:
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from facegate_hub.cli.alerts import alerts
+from facegate_hub.cli.attached import attached_option, is_left_alone
 from facegate_hub.cli.audit import audit
 from facegate_hub.cli.community import community, console, page
 from facegate_hub.cli.config import config, diagnostics
@@ -117,9 +117,7 @@ def _run(
 @hub.command()
 @click.argument("number", type=click.IntRange(1, 999))
 @click.option("--share", help="Name of the workers' group at the broker; default: the site's secret one.")
-@click.option(
-    "--attached", type=int, metavar="PID", help="End with this process, which started it.", hidden=True
-)
+@attached_option
 @click.pass_obj
 def worker(place: tuple[Path, str], number: int, share: str | None, attached: int | None) -> None:
     """Store events, one of several that divide them; beside `hub run --workers`, or on another machine.
@@ -127,11 +125,7 @@ def worker(place: tuple[Path, str], number: int, share: str | None, attached: in
     Example: facegate hub worker 4
     """
     ended = _ended_by_a_signal()
-
-    def is_left_alone() -> bool:
-        return attached not in {None, os.getppid()}
-
-    _serve(EventWorker(*place, number, share), f"worker {number} running", ended, is_left_alone)
+    _serve(EventWorker(*place, number, share), f"worker {number} running", ended, attached)
 
 
 def _publish(service: Hub, listen: str) -> Callable[[], None]:
@@ -163,13 +157,13 @@ def _serve(
     service: Hub | EventWorker,
     said: str,
     ended: threading.Event,
-    is_left_alone: Callable[[], bool] = lambda: False,
+    attached: int | None = None,
 ) -> None:
     """Serve until `ended` is set, or until whoever started us is gone."""
     set_up_log(with_time=True)
     service.start()
     click.echo(said)
-    while not is_left_alone() and not ended.wait(1.0):
+    while not is_left_alone(attached) and not ended.wait(1.0):
         pass
     service.stop()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 import signal
 import threading
@@ -15,6 +14,7 @@ import click
 from edge.errors import ConfigError
 from edge.runtime.json_lines import json_line
 from edge.runtime.log_limit import set_up_log
+from facegate_hub.cli.attached import attached_option, is_left_alone
 from facegate_hub.cli.staff import json_option
 from facegate_hub.signer.client import open_desk, open_signer, socket_path
 from facegate_hub.signer.principals import KINDS
@@ -29,9 +29,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 
 @click.command()
 @click.option("--hub-user", help="Account of the hub, when it is another one than this.")
-@click.option(
-    "--attached", type=int, metavar="PID", help="End with this process, which started it.", hidden=True
-)
+@attached_option
 @click.pass_obj
 def signer(place: tuple[Path, str], hub_user: str | None, attached: int | None) -> None:
     """Hold the signing key, check who asks for what, and sign; `hub run` starts one where none runs.
@@ -48,7 +46,7 @@ def signer(place: tuple[Path, str], hub_user: str | None, attached: int | None) 
         signal.signal(number, lambda *_: ended.set())
     server.start()
     click.echo("signer running")
-    while not ended.wait(1.0) and attached in {None, os.getppid()}:
+    while not ended.wait(1.0) and not is_left_alone(attached):
         pass
     server.stop()
     desk.engine.dispose()

@@ -263,7 +263,7 @@ def _take_over(store: StaffStore, folder: Path, before: Path) -> None:
                 LOG.error("the staff's database is gone: accounts begin anew, with codes that are handed out")
             count = writing.connection.execute(sa.select(sa.func.count()).select_from(ACCOUNTS)).scalar_one()
         mark(writing.connection, TAKEN_OVER, writing.at)
-        writing.tell(SYSTEM, TAKEN_OVER, "staff", (), {}, accounts=count)
+        writing.tell(SYSTEM, TAKEN_OVER, "account", (), {}, accounts=count)
     with book.engine.begin() as connection:
         connection.execute(sa.delete(SECRETS))
         for table in (PASSKEYS, DEVICES):

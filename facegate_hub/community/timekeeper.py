@@ -6,8 +6,6 @@ the commit that writes.
 
 from __future__ import annotations
 
-import logging
-import threading
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -20,12 +18,11 @@ from facegate_hub.community.schema import CLOCKS, TICKETS
 from facegate_hub.community.stepping import Stepping
 from facegate_hub.community.ticket_clocks import TicketClock
 from facegate_hub.community.ticket_row import ticket_of
+from facegate_hub.looking import LookingThread
 
 if TYPE_CHECKING:
     from facegate_hub.community.book import Book, Writing
     from facegate_hub.community.terms import Terms
-
-LOG = logging.getLogger(__name__)
 
 LOOK_SECONDS = 30.0
 DAY = 86_400
@@ -37,31 +34,18 @@ def pass_time(book: Book, terms: Terms) -> int:
         return _break_promises(writing, terms) + _fall_silent(writing, terms)
 
 
-class Timekeeper:
+class Timekeeper(LookingThread):
     """Does so from a thread of its own; a database that fails is asked again."""
 
     def __init__(self, book: Book, terms: Terms) -> None:
         self._book = book
         self._terms = terms
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="timekeeper", daemon=True)
+        super().__init__("timekeeper", LOOK_SECONDS, "the time of tickets could not be looked at")
 
-    def start(self) -> None:
-        """Begin; returns at once."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End within a moment."""
-        self._ended.set()
-        self._thread.join(5.0)
-
-    def _run(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
-            try:
-                pass_time(self._book, self._terms)
-                Notices(self._book).forget_reads()
-            except Exception:  # the thread's outermost loop: the next look may work
-                LOG.exception("the time of tickets could not be looked at; tried again")
+    def look(self) -> None:
+        """Let time pass, and forget who read what long ago."""
+        pass_time(self._book, self._terms)
+        Notices(self._book).forget_reads()
 
 
 def _break_promises(writing: Writing, terms: Terms) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 import subprocess
@@ -34,6 +35,7 @@ class ServedSide:
     def start(self) -> None:
         """Start it, and wait until it says where it is."""
         words = ["hub", "--site", str(self.site), self.name, "--port", str(self.port)]
+        words += ["--attached", str(os.getpid())]
         self.process = subprocess.Popen(
             [sys.executable, "-c", "from edge.cli import main; main()", *words],
             stdout=subprocess.PIPE,
