@@ -1,8 +1,9 @@
 """What names a person: one rule for ids and names, asked wherever one enters the system.
 
 A flat number as it is written on the door is the normal case: `3栋1203`, `flat 12`, `Müller`. What
-people cannot see or tell apart (composed and decomposed letters, wide digits, letters and blanks, zero-width
-signs that spreadsheets and chat programs leave behind) is made one at the entrance, by `tidied`.
+people cannot see or tell apart (composed and decomposed letters, wide digits, letters and blanks, radicals in
+place of characters as a copy out of a PDF has them, signs without a shape that spreadsheets and chat programs
+leave behind) is made one at the entrance, by `tidied`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,20 @@ _WIDE = {sign: sign - 0xFEE0 for sign in range(0xFF01, 0xFF5F)}
 _WIDE_WORDS = {sign: narrow for sign, narrow in _WIDE.items() if chr(narrow).isalnum()}
 """Digits and letters alone: in a name the wide brackets of 张三（租客） are meant."""
 
+_RADICALS = {
+    sign: whole
+    for sign in (*range(0x2E80, 0x2EF4), *range(0x2F00, 0x2FD6))
+    if (whole := unicodedata.normalize("NFKC", chr(sign))) != chr(sign)
+}
+"""What a copy out of a PDF has for 金, 一 and 200 others: radicals, which look the same."""
+_SEEN_AS = {**_WIDE_WORDS, **_RADICALS, 0x2800: " "}
+_SHAPELESS = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Signs without a shape that are no format signs (category Cf): fillers and selectors of a variant."""
+_DASHES = dict.fromkeys((*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63), "-")
+"""What word processors and telephones make of the `-` that somebody types."""
+
 _BLANKS = re.compile(r"[^\S\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
 """Blanks of every width; a line break or a tab inside is a mistake, and no blank."""
 _BETWEEN_LEVELS = re.compile(r"[,;，；、､﹐﹑﹔︐︑︔،؛\s]+")
@@ -33,9 +48,9 @@ _BETWEEN_LEVELS = re.compile(r"[,;，；、､﹐﹑﹔︐︑︔،؛\s]+")
 
 def tidied(text: str) -> str:
     """Return `text` as it is meant: composed, digits, letters and blanks of one width, nothing invisible."""
-    composed = unicodedata.normalize("NFC", text).translate(_WIDE_WORDS)
-    seen = "".join(sign for sign in composed if unicodedata.category(sign) != "Cf")
-    return _BLANKS.sub(" ", seen).strip()
+    shown = _SHAPELESS.sub("", unicodedata.normalize("NFC", text).translate(_SEEN_AS))
+    seen = "".join(sign for sign in shown if unicodedata.category(sign) != "Cf")
+    return _BLANKS.sub(" ", unicodedata.normalize("NFC", seen)).strip()  # letters may have met their accents
 
 
 def is_identity(text: object) -> bool:
@@ -44,8 +59,8 @@ def is_identity(text: object) -> bool:
 
 
 def resident_id(text: str) -> ResidentId:
-    """Return the id somebody typed, tidied and without wide signs. Raises `IdentityRefused`."""
-    tidy = _named("error.resident_id", text.translate(_WIDE), MOST_ID)
+    """Return the id somebody typed, tidied, without wide signs, each dash a `-`. Raises `IdentityRefused`."""
+    tidy = _named("error.resident_id", text.translate(_WIDE | _DASHES), MOST_ID)
     if not {".", ".."}.isdisjoint(tidy.split("/")):  # browsers take these out of an address
         raise IdentityRefused(message("error.resident_id_dots", id=_visible(tidy)))
     return ResidentId(tidy)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from edge.errors import PanelRefused
 from edge.identity import tidied
-from edge.sheet_cells import PEOPLE_COLUMNS
+from edge.sheet_cells import PEOPLE_COLUMNS, CellKind, spoiled, typed_cell
 from edge.words import message
-from edge.workbook.numbers import CellKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -50,10 +49,14 @@ def from_the_header(rows: Iterable[SheetRow]) -> Iterator[SheetRow]:
 def given_cells(header: Sequence[str], row: SheetRow) -> dict[str, str]:
     """Return the cells by their column's name. Raises `PanelRefused` where a cell is not what was typed."""
     given: dict[str, str] = {}
-    for column, (name, cell) in enumerate(zip(header, row.cells, strict=False)):
-        kind = row.kinds.get(column)
+    nobodys = [cell for n, cell in enumerate(row.cells) if cell.strip() and not "".join(header[n : n + 1])]
+    if row.is_parted and nobodys:
+        raise PanelRefused(message("list.cells_beyond", text=nobodys[0].strip()[:40]))
+    for column, (name, shown) in enumerate(zip(header, row.cells, strict=False)):
+        cell = typed_cell(shown).strip()
+        kind = row.kinds.get(column) or spoiled(cell)
         if name and kind is not None and not (kind is CellKind.DAY and name in DAYS):
             raise PanelRefused(message(f"list.cell_{kind}", text=cell[:40]))
-        if name and cell.strip():
-            given[name] = cell.strip()
+        if name and cell:
+            given[name] = cell
     return given

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -32,9 +34,46 @@ which it is."""
 TRUE, FALSE = frozenset({"1", "yes", "true", "是"}), frozenset({"0", "no", "false", "否"})
 
 _MOMENT = re.compile(
-    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ] *(\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ] *(\d{1,2})[:：](\d{2})(?:[:：](\d{2}))?)?", re.ASCII
 )
 _HAS_ZONE = re.compile(r"(Z|[+-]\d{2}:?\d{2})$", re.IGNORECASE)
+
+
+class CellKind(StrEnum):
+    """What is to be known of a cell beside its text."""
+
+    DAY = "day"
+    ERROR = "error"
+    """#N/A, #REF! and their like."""
+    UNCOUNTED = "uncounted"
+    """A formula whose result was not kept: some programs write one that nobody opened yet."""
+    CUT = "cut"
+    """A number of more digits than a spreadsheet keeps."""
+
+
+_AS_TEXT = re.compile(r"""=\s*"([^"]*)"|'(?=[\d=+@-])([^']*)""")
+"""How programs keep a spreadsheet from taking 0101 for a number: ="0101", and '0101."""
+
+_MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_SPOILED = {
+    CellKind.ERROR: re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|NUM!|NULL!|DIV/0!|SPILL!|CALC!)|#{3,}"),
+    CellKind.CUT: re.compile(r"-?\d(?:[.,]\d+)?E\+\d{2,}", re.ASCII | re.IGNORECASE),
+    CellKind.DAY: re.compile(rf"\d{{1,2}}月\d{{1,2}}日|\d{{1,2}}-{_MONTH}|{_MONTH}-\d\d", re.ASCII),
+    CellKind.UNCOUNTED: re.compile(r"=.*", re.DOTALL),
+}
+"""What a spreadsheet writes into CSV in place of what was typed: ###, 1.38E+10 for a telephone's number,
+3月2日 or 2-Mar for the flat 3-2."""
+
+
+def typed_cell(text: str) -> str:
+    """Return what a cell holds without the signs that mark it as text."""
+    marked = _AS_TEXT.fullmatch(text.strip())
+    return text if marked is None else marked[1] or marked[2] or ""
+
+
+def spoiled(text: str) -> CellKind | None:
+    """Return what a spreadsheet made of a cell, None where it may be what was typed."""
+    return next((kind for kind, sign in _SPOILED.items() if sign.fullmatch(text)), None)
 
 
 def needs_zone(text: str) -> bool:
@@ -43,15 +82,18 @@ def needs_zone(text: str) -> bool:
 
 
 def moment_in(text: str, zone: tzinfo, *, is_end: bool) -> datetime:
-    """Return the moment that a cell names, as spreadsheets write them too: 2027/3/31, 2027年3月31日 9:05.
+    """Return the moment that a cell names: 2027/3/31, 20270331, 2027年3月31日 9:05, 2027-03-31 24:00.
 
     Where the text names no zone it is one of `zone`. A plain day begins the moment, and with `is_end`
     still counts: valid until 31 March ends when 1 April begins. Raises ValueError, `OverflowError`.
     """
+    with suppress(ValueError):
+        text = date.fromisoformat(text).isoformat()  # 20270331 and a day of a week are plain days, too
     found = _MOMENT.fullmatch(text)
     if found is None:
         at = datetime.fromisoformat(text)
         return at if at.tzinfo else at.replace(tzinfo=zone)
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
-    at = datetime(year, month, day, hour, minute, second, tzinfo=zone)
-    return at + timedelta(days=1) if is_end and found[4] is None else at
+    is_day_over = (hour, minute, second) == (24, 0, 0) or (is_end and found[4] is None)
+    at = datetime(year, month, day, 0 if is_day_over else hour, minute, second, tzinfo=zone)
+    return at + timedelta(days=1) if is_day_over else at

@@ -15,7 +15,7 @@ from edge.sheet_cells import FALSE, PEOPLE_COLUMNS, TRUE, moment_in, needs_zone
 from edge.web.cells import harmless
 from edge.wire.records import FACES, RECORD, WAYS_ENDED, parse_record
 from edge.words import message
-from edge.workbook.reading import is_workbook, read_workbook
+from edge.workbook.reading import SheetRow, is_workbook, read_workbook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -94,7 +94,7 @@ def _of_csv(text: str) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
     """Give each line's number, and what returns its fields or raises what is wrong with it."""
     rows = _Rows(text)
     for line, cells in rows:
-        yield line, partial(_cells, rows.header, cells)
+        yield line, partial(given_cells, rows.header, SheetRow(line, cells, is_parted=True))
 
 
 def _of_workbook(data: bytes) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
@@ -156,14 +156,6 @@ def _against(header: list[str]) -> str | None:
     if len(set(named)) < len(named):
         return "a column is named twice"
     return None
-
-
-def _cells(header: list[str], cells: list[str]) -> dict[str, Any]:
-    """Return the cells by their column's name. Raises `SyncError` for more cells than columns."""
-    if len(cells) > len(header) and any(cell.strip() for cell in cells[len(header) :]):
-        raise SyncError(f"{len(cells)} cells, but {len(header)} columns; quote a cell that has a separator")
-    given = zip(header, cells, strict=False)  # spreadsheets leave out empty cells at the end
-    return {name: cell.strip() for name, cell in given if cell.strip()}
 
 
 def _record(fields: dict[str, Any], zone: ZoneInfo | None) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def _lines(text: str) -> Iterator[SheetRow]:
         if cells is None:
             return
         if any(cell.strip() for cell in cells) and not (line == 1 and _SEPARATOR.fullmatch(",".join(cells))):
-            yield SheetRow(line, cells)
+            yield SheetRow(line, cells, is_parted=True)
         line = reader.line_num + 1
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, time, timedelta
-from enum import StrEnum
+
+from edge.sheet_cells import CellKind
 
 DAY_FORMATS = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 """Numbers of the formats built into spreadsheets that show days and times; 27 to 36 and 50 to 58 are the
@@ -21,18 +22,6 @@ _UNREAD = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE
 
 _PADDED = re.compile(r'(?:"([^"]*)")?(0+)(?:"([^"]*)")?')
 """A format such as 0000 or "3-"0000: the flat 0101 is kept as 101."""
-
-
-class CellKind(StrEnum):
-    """What is to be known of a cell beside its text."""
-
-    DAY = "day"
-    ERROR = "error"
-    """#N/A, #REF! and their like."""
-    UNCOUNTED = "uncounted"
-    """A formula whose result was not kept: some programs write one that nobody opened yet."""
-    CUT = "cut"
-    """A number of more digits than a spreadsheet keeps."""
 
 
 def is_day(code: str) -> bool:

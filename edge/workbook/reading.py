@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, TypeVar
 from xml.parsers import expat
 
 from edge.errors import PanelRefused
+from edge.sheet_cells import CellKind
 from edge.words import message
-from edge.workbook.numbers import CellKind, shown_number
+from edge.workbook.numbers import shown_number
 from edge.workbook.parts import MOST_COLUMNS, Elements, Formats, SharedTexts, SheetCells, corners
 
 if TYPE_CHECKING:
@@ -51,11 +52,15 @@ _BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """One row: its number in the file, what its cells show, and what is to be known of a cell, by column."""
+    """One row: its number in the file, what its cells show, and what is to be known of a cell, by column.
+
+    `is_parted`: a line of text, parted at signs that a cell may hold, too.
+    """
 
     number: int
     cells: Sequence[str]
     kinds: Mapping[int, CellKind] = field(default_factory=lambda: MappingProxyType({}))
+    is_parted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ def test_a_file_of_excel_in_china_is_refused_with_the_way_out_and_read_when_told
         ("id,name,password\na,A,x\n", "column 'password' is unknown"),
         ("id,name,name\na,A,B\n", "named twice"),
         ("id,name\na,A\na,B\n", "line 3: id 'a' is on line 2 already"),
-        ("id,name\na,A,B\n", "line 2: 3 cells, but 2 columns"),
+        ("id,name\na,A,B\n", "line 2: “B” stands in no named column"),
         ("id,name\n,A\n", "line 2: "),
         ("id,name,extended_unlock\na,A,maybe\n", "line 2: extended_unlock must be yes or no"),
         ("id,name\na,A\x00\n", "line 2: "),
@@ -205,6 +205,10 @@ def test_a_time_without_a_zone_is_nobody_s_guess(time):
         ("2027年3月31日", "2027-04-01T00:00:00+08:00"),
         ("2027年3月31日 18:00", "2027-03-31T18:00:00+08:00"),
         ("2027-03-31T18:00Z", "2027-03-31T18:00Z"),
+        ("20270331", "2027-04-01T00:00:00+08:00"),
+        ("2027-W13-3", "2027-04-01T00:00:00+08:00"),
+        ("2027年3月31日 24:00", "2027-04-01T00:00:00+08:00"),
+        ("2027-3-31 18：00", "2027-03-31T18:00:00+08:00"),
     ],
 )
 def test_times_of_spreadsheets_are_the_site_s(time, at):
@@ -219,7 +223,7 @@ def test_columns_without_anything_at_the_end_are_nobody_s():
         read_people(b"id,name,\n1,A,what is this\n")
 
 
-@pytest.mark.parametrize("time", ["31/03/2027", "2027-13-01", "soon"])
+@pytest.mark.parametrize("time", ["31/03/2027", "2027-13-01", "soon", "2027-03-31 24:01", "20271301"])
 def test_what_is_no_time_is_refused_by_its_line(time):
     with pytest.raises(SyncError, match="line 2: valid_until"):
         read_people(f"id,name,valid_until\na,A,{time}\n".encode(), zone=SHANGHAI)
@@ -232,3 +236,29 @@ def test_columns_may_have_chinese_names():
     assert (person["valid_until"], person["extended_unlock"]) == ("2027-04-01T00:00:00+08:00", True)
     with pytest.raises(SyncError, match="named twice"):
         read_people("编号,房号,姓名\n1,2,x\n".encode())
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("1.38E+10", "15 digits"),
+        ("#N/A", "shows an error"),
+        ("#####", "shows an error"),
+        ("3月2日", "took a cell for a day"),
+        ("2-Mar", "took a cell for a day"),
+        ("Mar-02", "took a cell for a day"),
+        ("=A1&A2", "formula"),
+    ],
+)
+def test_what_a_spreadsheet_wrote_in_place_of_a_number_is_nobody_s_number(cell, said):
+    assert said in refusal(f"id,name\n{cell},A\n".encode())
+    assert said in refusal(f"id,name\na,{cell}\n".encode())
+
+
+@pytest.mark.parametrize("cell", ['="0101"', '= "0101"', "'0101", '"=""0101"""', "\t0101"])
+def test_the_sign_that_keeps_a_number_a_text_is_no_part_of_it(cell):
+    assert read_people(f"id,name\n{cell},A\n".encode()) == [{"id": "0101", "name": "A"}]
+
+
+def test_a_name_may_begin_with_a_quote():
+    assert read_people(b"id,name\n3E12,'s Gravenhage\n") == [{"id": "3E12", "name": "'s Gravenhage"}]

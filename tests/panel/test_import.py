@@ -180,3 +180,27 @@ def test_a_workbook_in_which_no_column_is_named_is_refused(panel):
     answer = look(panel.logged_in("sam", Role.STAFF), book_of(["List"], ["of people"]))
     assert answer.status_code == 422
     assert "column (id) is missing" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("1.38E+10,A,resident", "1.38E+10"),
+        ("#REF!,A,resident", "shows an error instead of a value: #REF!"),
+        ("3月2日,A,resident", "took a cell for a day and shows 3月2日"),
+        ("=A1,A,resident", "A formula has no result yet"),
+        ("7-1,A,resident,pool", "“pool” stands in no named column"),
+    ],
+)
+def test_a_line_of_text_that_is_not_what_was_typed_is_a_wrong_row(panel, row, told):
+    page = look(panel.logged_in("sam", Role.STAFF), f"id,name,access_levels\n{row}\n".encode())
+    assert page.text.count("data-bad") == 1
+    assert told in page.text
+
+
+def test_a_day_of_eight_digits_includes_that_day(panel):
+    sam = panel.logged_in("sam", Role.STAFF)
+    stored(sam, look(sam, b'id,name,valid_until\n="0101",A,20270331\n'))
+    (person,) = panel.desk.residents.list()
+    assert person.id == "0101"
+    assert person.valid_until.astimezone(panel.desk.zone).isoformat()[:19] == "2027-04-01T00:00:00"

@@ -12,7 +12,8 @@ from openpyxl import load_workbook
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from edge.errors import PanelRefused
-from edge.workbook.numbers import CellKind, is_day
+from edge.sheet_cells import CellKind
+from edge.workbook.numbers import is_day
 from edge.workbook.reading import is_workbook, read_workbook
 from tests.workbook.books import LINK, LINKS, book_of, by_hand
 
