@@ -2,9 +2,7 @@
 
 import json
 import signal
-import socket
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +15,7 @@ from facegate_hub.clerk import DATABASE_FAILS
 from facegate_hub.database import reading
 from facegate_hub.ingest import Ingest
 from facegate_hub.tables import EVENTS, open_tables
+from tests.fakes.bad_link import BadLink
 from tests.hub import postgres
 from tests.hub.entries import chain, pack
 from tests.sync.broker import Broker
@@ -152,51 +151,18 @@ def test_a_hub_on_a_database_that_is_gone_says_so_in_one_line_a_minute(tmp_path,
     assert len([record for record in caplog.records if "database fails" in record.getMessage()]) == 1
 
 
-class Swallowing:
-    """A way to the server that takes everything and answers nothing, once `is_silent`; never a reset."""
-
-    def __init__(self, port):
-        self.is_silent = False
-        self.ends = []
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        self.target = port
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self):
-        self.server.close()
-        for end in self.ends:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def _accept(self):
-        with suppress(OSError):
-            while True:
-                near, _ = self.server.accept()
-                far = socket.create_connection(("127.0.0.1", self.target))
-                self.ends += [near, far]
-                for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
-
-    def _carry(self, source, sink):
-        with suppress(OSError), source:
-            while data := source.recv(65_536):
-                if not self.is_silent:
-                    sink.sendall(data)
-
-
 def test_a_server_that_vanishes_without_a_word_is_given_up_and_found_again():
     """The question ends in an error of the database; the next one goes over a new connection."""
     with postgres.server() as server:
-        way = Swallowing(server.port)
+        way = BadLink(server.port)
         engine = open_tables(server.url.replace(str(server.port), str(way.port)))
         with engine.connect() as connection:
             assert connection.connection.driver_connection is not None
             connection.connection.driver_connection.answer_seconds = 0.5
-            way.is_silent = True
+            way.vanish()
             with pytest.raises(DATABASE_FAILS):
                 connection.execute(sa.select(1))
-        way.is_silent = False
+        way.heal()
         with engine.connect() as connection:
             assert connection.execute(sa.select(1)).scalar() == 1
         engine.dispose()

@@ -10,6 +10,7 @@ from edge.broker.settings import BrokerSettings
 from edge.errors import SyncError
 from edge.runtime.clock import ManualClock
 from edge.service.property.notices import HeldNotices
+from edge.store.key_source import finish_renewal
 from edge.sync.notices import NoticeFollower
 from edge.wire.messages import Message
 from edge.wire.notices import MAX_BYTES, PURPOSE, DoorNotice, NoticeSet
@@ -117,6 +118,23 @@ def test_in_an_emergency_nothing_else_is_shown(door):
     assert door.shown() == ["line 2"]
     door.tell(4)
     assert door.shown() == []
+
+
+def test_a_set_that_was_edited_on_the_card_is_not_shown_and_comes_again(door):
+    door.tell(3, door.line())
+    finish_renewal(door.path.parent)
+    door.tell(4, door.line())
+    door.restart()
+    assert door.shown() == ["line 1"]
+    door.path.write_bytes(door.path.read_bytes().replace(b"line 1", b"line 7"))
+    door.restart()
+    assert door.shown() == []
+    door.path.write_bytes(door.path.read_bytes().partition(b"\n")[0])
+    door.restart()
+    assert door.shown() == []
+    door.tell(4, door.line())
+    door.restart()
+    assert door.shown() == ["line 1"]
 
 
 def test_a_file_that_cannot_be_read_is_no_notice_and_comes_again(door):

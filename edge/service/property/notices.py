@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.durable import write_whole
 from edge.errors import FacegateError, StoreError, SyncError
 from edge.runtime.clock_trust import ClockTrust
+from edge.store.bound_rows import row_bytes
+from edge.store.key_source import keyring_of
+from edge.store.keyring import BOUND_ALL
 from edge.wire.notices import LEVELS, NoticeSet
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ logger = logging.getLogger(__name__)
 NOTICES_FILE = "notices.json"
 """Its name inside the data folder."""
 LOUDEST = LEVELS[-1]
+ROW, MARK = "property's notices", b"\n"
+"""What the file's mark is bound under, and what stands before the mark: a set has no line's end in it."""
 
 
 class HeldNotices:
@@ -78,19 +84,37 @@ class HeldNotices:
             self._set = replace(self._set, items=left)
 
     def _keep(self, notices: NoticeSet) -> None:
+        body = notices.encode()
+        mark = b""
+        with suppress(StoreError), closing(keyring_of(self._path.parent, is_patient=True)) as keyring:
+            mark = keyring.bind(row_bytes(ROW, body))
         try:
-            write_whole(self._path, notices.encode())
+            write_whole(self._path, body + MARK + mark.hex().encode())
         except OSError as error:
             raise StoreError(f"{self._path}: the notices cannot be kept: {error}") from error
         self._set = notices
 
 
 def _load(path: Path, device: str) -> NoticeSet:
-    """Return what was kept; nothing when there is nothing, or nothing readable."""
+    """Return what was kept; nothing when there is nothing, nothing readable, or not what this door wrote.
+
+    Notices that were kept before the door's keys were changed count as lost, too.
+    """
     try:
-        return NoticeSet.parse(path.read_bytes())
+        body, _, mark = path.read_bytes().partition(MARK)
+        with closing(keyring_of(path.parent, is_patient=True)) as keyring:
+            if keyring.is_ours(row_bytes(ROW, body), _unhexed(mark), since=BOUND_ALL):
+                return NoticeSet.parse(body)
+        logger.error("%s: not as this door wrote it with its keys of now: nothing of it is shown", path)
     except FileNotFoundError:
         pass
     except (OSError, FacegateError) as error:
         logger.error("%s: the notices are lost (%s); they come again", path, error)  # noqa: TRY400 - one clear line
     return NoticeSet(device, 0, ())
+
+
+def _unhexed(mark: bytes) -> bytes | None:
+    try:
+        return bytes.fromhex(mark.decode())
+    except ValueError:
+        return None
