@@ -32,12 +32,12 @@ _RADICALS = {
     if (whole := unicodedata.normalize("NFKC", chr(sign))) != chr(sign)
 }
 """What a copy out of a PDF has for 金, 一 and 200 others: radicals, which look the same."""
-_SEEN_AS = {**_WIDE_WORDS, **_RADICALS, 0x2800: " "}
+_SEEN_AS: dict[int, int | str] = {**_WIDE_WORDS, **_RADICALS, 0x2800: " "}
 _SHAPELESS = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 """Signs without a shape that are no format signs (category Cf): fillers and selectors of a variant."""
-_DASHES = dict.fromkeys((*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63), "-")
+_DASHES = dict.fromkeys((*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63), ord("-"))
 """What word processors and telephones make of the `-` that somebody types."""
 
 _BLANKS = re.compile(r"[^\S\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 RTSP = frozenset({"rtsp", "rtsps"})
 _MISTYPED = re.compile(r"\s*(?:rtsps?|https?|rtmp|udp|file)\s*[:：]\s*[/\\／]*", re.IGNORECASE)
 """What would be an address, with a sign wrong or missing; as a file it would be looked for without end."""
+_BARE_IPV6 = re.compile(r"\w+://(?:.*@)?[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*(?:[/?#][^@]*)?")
+"""Nobody can tell whether `fe80::1:554` ends with a port."""
 _PICAMERA = re.compile(r"picamera(?::(\d+))?")
 
 
@@ -59,6 +61,9 @@ def check_source(source: str) -> None:
         raise ConfigError(f"camera.source = {public_name(source)}: {rule}")
     if address is None and (found := _MISTYPED.match(source)) is not None:
         raise ConfigError(f"camera.source begins with {found[0]!r}: an address begins with rtsp://")
+    if address is not None and _BARE_IPV6.fullmatch(source) is not None:
+        rule = "an IPv6 address stands in brackets: rtsp://[fe80::1]:554/stream"
+        raise ConfigError(f"camera.source = {public_name(source)}: {rule}")
     port = re.search(r":(\d+)$", "" if address is None else address.place)
     if port is not None and not 0 < int(port[1]) < 65_536:
         raise ConfigError(f"camera.source: {port[1]} is no port; the most is 65535, cameras use 554")

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - read at run time
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from edge.config.section import Section
+from edge.config.section import Section, matching
 
 
 class Mqtt(Section):
     """The broker of the property; the door works without."""
 
-    host: str = Field(min_length=1, max_length=253)
+    host: Annotated[
+        str,
+        matching(
+            r"[^\s/@\[\]:]{1,253}|(?=.*:.*:)[0-9a-fA-F:.]{2,45}(?:%\w+)?",
+            "write the broker's name or address alone, without mqtt:// and port",
+        ),
+    ]
     port: int = Field(8883, ge=1, le=65535)
     username: str | None = None
     password: SecretStr | None = Field(None, description="better: password_file")
@@ -45,9 +51,10 @@ class Mqtt(Section):
         " standing come in; default: never, a dead network keeps nobody out",
     )
     home_assistant: bool = Field(False, description="true: tell Home Assistant about this door (discovery)")
-    home_assistant_prefix: str = Field(
+    home_assistant_prefix: Annotated[
+        str, matching(r"[A-Za-z0-9_-]{1,64}", "use up to 64 of A-Z, a-z, 0-9, - and _")
+    ] = Field(
         "homeassistant",
-        pattern=r"[A-Za-z0-9_-]{1,64}",
         description="what Home Assistant's discovery topics begin with, when it was changed there",
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - read at run time
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from edge.config.section import Section
+from edge.config.section import Section, matching
 
 
 class SiteSection(Section):
@@ -31,10 +32,11 @@ class PanelSection(Section):
     key_file: Path | None = None
     minors: bool = Field(False, description="enrol people under 14 when a guardian agrees")
     screen: bool = Field(True, description="serve /screen to a display wired to the device")
-    residents_page: str = Field(
+    residents_page: Annotated[
+        str, matching(r"(https://[^\s#?]+[^\s#?/])?", "write https://host, without / at its end, ? and #")
+    ] = Field(
         "",
         max_length=200,
-        pattern=r"^(https://[^\s#?]+[^\s#?/])?$",
         description="where residents reach the property's page; invitations to it are made here; empty: none",
     )
     welcome_by_name: bool = Field(

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+
+def matching(pattern: str, rule: str) -> AfterValidator:
+    """Return what holds a whole text against a pattern; `rule` says in words what it must be."""
+
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text, re.ASCII) is None:
+            raise PydanticCustomError("matching", "{rule}", {"rule": rule})
+        return text
+
+    return AfterValidator(check)
 
 
 class Section(BaseModel):
@@ -10,12 +26,22 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @model_validator(mode="after")
+    def _homes_are_written_out(self) -> Section:
+        for name, value in self:
+            if isinstance(value, Path) and value.parts[:1] and value.parts[0].startswith("~"):
+                rule = "only a shell knows ~, and the service has another home; write the whole path"
+                raise ValueError(f'{name} = "{value}": {rule}')
+        return self
+
 
 class MetricsSection(Section):
     """Numbers for Prometheus; served only when the table is there."""
 
-    listen: str = Field(
+    listen: Annotated[
+        str,
+        matching(r"(\[[0-9a-fA-F:]+\]|[^:\s\[\]]+):[0-9]{1,5}", "write host:port, such as 127.0.0.1:9464"),
+    ] = Field(
         "127.0.0.1:9464",
-        pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s\[\]]+):[0-9]{1,5}$",
         description="address and port; they name no person, but say when somebody comes",
     )

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from edge.config.mqtt import Mqtt  # noqa: TC001 - read at run time
 from edge.config.panel import PanelSection, SiteSection
-from edge.config.section import MetricsSection, Section
+from edge.config.section import MetricsSection, Section, matching
 from edge.config.sharing import SharingSection, require_guarded
 from edge.config.storage import Storage, require_identity
 from edge.extras import placed
@@ -21,7 +21,12 @@ from edge.extras import placed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Identifier = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "use up to 64 of A-Z, a-z, 0-9, - and _; a letter or digit first"
+    ),
+]
 """Goes into topics and file names: letters, digits, - and _, 64 at most."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -59,6 +64,12 @@ class CameraSection(Section):
         0, description="degrees clockwise that set the picture upright: 180 for a camera upside down"
     )
     mirror: bool = Field(False, description="exchange left and right, after rotating")
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _number_is_a_camera(cls, given: object) -> object:
+        """Take `source = 0` for the first USB camera, as people write it."""
+        return str(given) if isinstance(given, int) and not isinstance(given, bool) and given >= 0 else given
 
 
 LivenessNetwork = Literal["faceplugin", "silentface-2.7", "silentface-4.0", "texture"]
@@ -176,7 +187,9 @@ class SensorsSection(Section):
     relock_on_close: bool = True
 
 
-ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+ClockTime = Annotated[
+    str, matching(r"([01]\d|2[0-3]):[0-5]\d", "write hours and minutes as 06:30; midnight is 00:00")
+]
 
 
 class Held(Section):

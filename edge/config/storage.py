@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - read at run time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from edge.config.section import Section
+from edge.config.section import Section, matching
 
 if TYPE_CHECKING:
     from edge.config.mqtt import Mqtt
@@ -24,8 +24,8 @@ class Storage(Section):
         description="what opens the faces: file (on the card: obfuscation), credential (systemd, TPM), or"
         " site (asked of the property's key server at each start: without network no faces)",
     )
-    key_server: str | None = Field(
-        None, pattern=r"^https://[^/\s@]+$", description="https://host:port of facegate hub keys serve"
+    key_server: Annotated[str, matching(r"https://[^/\s@]+", "write https://host:port, no path")] | None = (
+        Field(None, description="https://host:port of facegate hub keys serve")
     )
     key_cache_hours: float = Field(
         0, ge=0, le=168, description="with site: how long a restart of the service needs no key server"

@@ -112,11 +112,12 @@ class ShotTaker:
         Raises `EnrolmentRefused` with the commonest reason when no frame was good enough.
         """
         candidates, refusals = self._candidates(frames, source)
+        if not candidates and not refusals:
+            raise EnrolmentRefused(message("photo.no_frames", source=source))
         if not candidates:
             told = [str(refusal) for refusal in refusals]
-            default = message("photo.no_frames", source=source)
-            reason = max(sorted(refusals, key=str), key=lambda one: told.count(str(one)), default=default)
-            raise EnrolmentRefused(message("photo.clip", reason=reason, looked=max(len(refusals), 1)))
+            reason = max(sorted(refusals, key=str), key=lambda one: told.count(str(one)))
+            raise EnrolmentRefused(message("photo.clip", reason=reason, looked=len(refusals)))
         chosen = _spread(candidates, MAX_CLIP_SHOTS)
         return Harvest(
             [

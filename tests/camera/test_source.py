@@ -9,7 +9,7 @@ import pytest
 
 from edge.camera.file import VideoFile
 from edge.camera.playback import Playback
-from edge.camera.source import CameraSpec, open_camera
+from edge.camera.source import CameraSpec, check_source, open_camera
 from edge.errors import CameraLost, ConfigError
 from edge.runtime.clock import ManualClock
 from tests.camera.scenes import write_clip
@@ -41,6 +41,12 @@ def test_each_kind_of_source_finds_its_camera(source: str, message: str) -> None
 def test_an_address_of_another_kind_is_refused_without_its_password() -> None:
     with pytest.raises(ConfigError, match=r"camera\.source = rtps://10\.0\.0\.8: must be rtsp://"):
         open_camera(CameraSpec("rtps://keeper:secret@10.0.0.8/cam"), ManualClock())
+
+
+def test_an_address_of_ipv6_stands_in_brackets() -> None:
+    with pytest.raises(ConfigError, match=r"in brackets: rtsp://\[fe80::1\]:554/stream"):
+        check_source("rtsp://keeper:secret@fe80::1:554/cam")
+    check_source("rtsp://keeper:secret@[fe80::1]:554/cam")
 
 
 def test_a_spec_hides_credentials() -> None:

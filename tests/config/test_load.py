@@ -89,11 +89,38 @@ def test_every_mistake_is_listed_at_once(written):
         ('[mqtt]\nhost = "10.0.0.2"', "never anonymous"),
         ('[mqtt]\nhost = "10.0.0.2"\nusername = "x"\ntls = false', "tls: must not be false"),
         ('[mqtt]\nhost = "10.0.0.2"\ncert_file = "a.crt"', "cert_file and key_file"),
+        ('[mqtt]\nhost = "mqtt://localhost"', 'mqtt.host = "mqtt://localhost": write the broker'),
+        ('[mqtt]\nhost = "127.0.0.1:1883"', "name or address alone, without mqtt:// and port"),
+        ('[mqtt]\nhost = "localhost"\nhome_assistant_prefix = "home/#"', "use up to 64 of A-Z"),
+        (
+            '[held]\nquiet_from = "24:00"\nquiet_to = "6:00"',
+            'held.quiet_to = "6:00": write hours and minutes',
+        ),
+        ('[metrics]\nlisten = "9464"', 'metrics.listen = "9464": write host:port'),
+        ('[storage]\ndirectory = "~/door"', 'storage.directory = "~/door": only a shell knows ~'),
+        ('[access]\nrules = "~keeper/rules.toml"', "write the whole path"),
         ('[mqtt]\nhost = "localhost"\npassword = "p"\npassword_file = "f"', "give one of them"),
     ],
 )
 def test_absurd_or_dangerous_settings_are_refused(written, extra, words):
     assert words in refusal(written(GOOD + extra))
+
+
+@pytest.mark.parametrize("id_", ["", "正门", "front/+", "front gate", "-a", "a" * 65, "a\\n"])
+def test_what_an_id_is_made_of_is_told_in_words(written, id_):
+    assert "use up to 64 of A-Z, a-z, 0-9, - and _" in refusal(written(GOOD.replace("north-gate", id_)))
+
+
+def test_the_number_of_a_usb_camera_needs_no_quotes(written):
+    source = '"rtsp://cam:sesame@127.0.0.1/live"'
+    assert load_settings(written(GOOD.replace(source, "0"))).camera.source == "0"
+    assert "camera.source" in refusal(written(GOOD.replace(source, "true")))
+    assert "camera.source" in refusal(written(GOOD.replace(source, "-1")))
+
+
+@pytest.mark.parametrize("host", ["::1", "localhost", "127.0.0.1"])
+def test_a_broker_is_named_or_has_an_address(written, host):
+    assert load_settings(written(f'{GOOD}[mqtt]\nhost = "{host}"')).mqtt.host == host
 
 
 def test_the_wiring_of_a_real_relay_has_no_default(written):
