@@ -80,11 +80,8 @@ class BadLink:
                 self._send_down(near, data)
 
     def _send_down(self, near: socket.socket, data: bytes) -> None:
-        if not self.trickles:
-            near.sendall(data)
-            return
-        for at in range(len(data)):
-            near.sendall(data[at : at + 1] if self.trickles else data[at:])
-            if not self.trickles:
-                return
-            time.sleep(TRICKLE_SECONDS)
+        pieces = [data[at : at + 1] for at in range(len(data))] if self.trickles else [data]
+        for piece in pieces:
+            near.sendall(piece)
+            if self.trickles:
+                time.sleep(TRICKLE_SECONDS)
