@@ -66,10 +66,13 @@ def reseal(folder: Path, keyring: Keyring) -> None:
             )
             if path.exists()
         ]
-        for _ in range(MOST_ROUNDS):
-            with suppress(sqlite3.OperationalError):  # somebody writes all the time: once more
-                if _round(files, keyring):
-                    return
+        try:
+            for _ in range(MOST_ROUNDS):
+                with suppress(sqlite3.OperationalError):  # somebody writes all the time: once more
+                    if _round(files, keyring):
+                        return
+        except sqlite3.Error as error:
+            raise StoreError(f"{folder}: a file is damaged and has to be mended first: {error}") from error
     raise StoreError(f"{folder}: people were changed all the time while their keys were; try again")
 
 

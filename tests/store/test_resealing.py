@@ -13,8 +13,10 @@ from edge.domain import Consent, Resident
 from edge.errors import StoreError
 from edge.store.consents import ConsentLedger
 from edge.store.contexts import context_of, record_context
+from edge.store.credentials import CredentialStore
 from edge.store.key_source import KeySource, change_key, finish_renewal, keyring_of, use_source
 from edge.store.keyring import Keyring
+from edge.store.mending import open_residents
 from edge.store.residents import ResidentStore
 from edge.store.site_key import CREDENTIAL, KeyFile
 from tests.present import present
@@ -129,3 +131,22 @@ def test_who_leaves_while_the_keys_change_leaves_no_key(data):
     assert not finish_renewal(data, {}), "once"
     with closing(ResidentStore(data / "residents.db")) as store:
         assert len(store.templates("m1")) == 1
+
+
+@pytest.mark.parametrize("name", ["residents.db", "consents.db", "credentials.db"])
+def test_a_damaged_file_that_is_not_bound_yet_is_mended_first_and_then_bound(data, name):
+    """A door that is upgraded on a damaged card starts: what binds its rows says so, and waits."""
+    with closing(ConsentLedger(data / "consents.db")) as ledger:
+        ledger.record(consent("c-2", "otto"))
+    with closing(CredentialStore(data / "credentials.db")) as store:
+        for number in range(40):
+            store.put_card(f"hid:{number:07}", f"flat-{number}")
+    with (data / name).open("r+b") as file:
+        for page in range(4096, (data / name).stat().st_size, 4096):
+            file.seek(page)
+            file.write(b"\xff" * 64)
+    with pytest.raises(StoreError, match="damaged"):
+        finish_renewal(data)
+    if name == "residents.db":  # of the others nothing can be read: a backup is worth more
+        open_residents(data / name, datetime.now(UTC))[0].close()
+        assert finish_renewal(data)
