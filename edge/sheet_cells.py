@@ -36,7 +36,7 @@ TRUE, FALSE = frozenset({"1", "yes", "true", "是"}), frozenset({"0", "no", "fal
 _MOMENT = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ] *(\d{1,2})[:：](\d{2})(?:[:：](\d{2}))?)?", re.ASCII
 )
-_HAS_ZONE = re.compile(r"(Z|[+-]\d{2}:?\d{2})$", re.IGNORECASE)
+_HAS_ZONE = re.compile(r"(Z|[+-]\d{2}:?\d{2}|:\d{2}[+-]\d{2})$", re.IGNORECASE)
 
 
 class CellKind(StrEnum):

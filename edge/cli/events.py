@@ -40,11 +40,11 @@ def parse_since(
     """Return the moment meant by `30m`, `2h`, `7d` or an ISO time (local when it names no zone)."""
     if value is None:
         return None
-    if match := re.fullmatch(r"(\d+)([smhd])", value):
-        return datetime.now(UTC) - timedelta(**{UNITS[match[2]]: int(match[1])})
     try:
+        if match := re.fullmatch(r"(\d+)([smhd])", value):
+            return datetime.now(UTC) - timedelta(**{UNITS[match[2]]: int(match[1])})
         return datetime.fromisoformat(value).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise click.BadParameter(f"{value!r}: give 30m, 2h, 7d or 2026-01-31T08:00", ctx, param) from None
 
 

@@ -25,6 +25,7 @@ from edge.policy.passes import (
     read_pass,
 )
 from edge.policy.passes import issue as signed
+from edge.sheet_cells import moment_in, needs_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,26 +37,25 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 def moment(ctx: click.Context, param: click.Parameter, value: str) -> datetime:
     """Return `now`, an ISO time or a span from now (`8h`), UTC.
 
-    A time that names no zone is the site's: this machine's own (Debian: UTC) is nobody's at the gate.
+    A time that names no zone is the site's: this machine's own (Debian: UTC) is nobody's at the gate. A plain
+    day begins a pass, and as its end still counts.
     """
     now = datetime.now(UTC).replace(microsecond=0)
+    zone = ctx.params.get("zone")
     try:
         if value == "now":
             return now
         if value[-1:] in UNITS and value[:-1].isdigit():
             return now + timedelta(**{UNITS[value[-1]]: int(value[:-1])})
-        at = datetime.fromisoformat(value)
+        at = moment_in(value, zone or UTC, is_end=param.name == "end").astimezone(UTC).replace(microsecond=0)
     except (ValueError, OverflowError):
         raise click.BadParameter(
             f"{value!r}: give now, 90m, 8h, 2d or 2026-01-31T08:00", ctx, param
         ) from None
-    zone = ctx.params.get("zone")
-    if at.tzinfo is None and zone is None:
+    if zone is None and needs_zone(value):
         rule = "give --timezone Asia/Shanghai, say, or 2026-01-31T08:00+08:00"
         raise click.BadParameter(f"{value!r} names no time zone: {rule}", ctx, param)
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=zone)
-    return at.astimezone(UTC).replace(microsecond=0)
+    return at
 
 
 def site_zone(ctx: click.Context, param: click.Parameter, name: str | None) -> ZoneInfo | None:

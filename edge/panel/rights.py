@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from edge.errors import PanelRefused
-from edge.identity import access_levels
+from edge.identity import access_levels, tidied
 from edge.policy.rulebook import ANY
 from edge.policy.schedule import ALWAYS, NEVER, WEEKDAYS
+from edge.sheet_cells import moment_in
 from edge.words import message
 
 if TYPE_CHECKING:
@@ -103,17 +104,15 @@ def rights_from(ask: Ask, person: Resident) -> Resident:
 
 
 def moment(ask: Ask, name: str) -> datetime | None:
-    """Return the moment when the site's clocks show what the field holds, None for an empty one.
+    """Return the moment that the field names, by the site's clocks where it names no zone; None if empty.
 
     Of an hour that comes twice it is the first. A plain day is its beginning, as an end the day's own end.
     """
-    text = ask.form.get(name, "").strip()
+    text = tidied(ask.form.get(name, ""))
     if not text:
         return None
     with ask.about(name):
         try:
-            at = datetime.fromisoformat(text).replace(tzinfo=ask.desk.zone)
-            is_day_of_end = len(text) == len("2027-03-31") and name == "valid_until"
-            return (at + timedelta(days=is_day_of_end)).astimezone(UTC)
+            return moment_in(text, ask.desk.zone, is_end=name == "valid_until").astimezone(UTC)
         except (ValueError, OverflowError) as error:
             raise PanelRefused(message("error.time", text=text[:40])) from error

@@ -182,6 +182,44 @@ def test_a_time_without_a_zone_is_the_site_s_whatever_the_machine_s(site, monkey
     assert run(*wanted[:-1], "2030-12-01T18:00+08:00")
 
 
+def test_a_plain_day_as_the_end_of_a_pass_still_counts(site):
+    _, key, public = site
+    wanted = (
+        "pass",
+        "issue",
+        "--key",
+        key,
+        "--host",
+        "anna",
+        "--door",
+        "north",
+        "--timezone",
+        "Asia/Shanghai",
+    )
+    for day in ("2030-12-01", "20301201", "2030/12/1"):
+        text = run(*wanted, "--from", "2030-12-01", "--until", day)
+        output = run("pass", "verify", text, "--public-key", public, "--timezone", "Asia/Shanghai")
+        assert "(2030-12-01 00:00 to 2030-12-02 00:00 Asia/Shanghai)" in output
+
+
+def test_an_offset_may_be_hours_alone(site):
+    _, key, public = site
+    wanted = (
+        "pass",
+        "issue",
+        "--key",
+        key,
+        "--host",
+        "anna",
+        "--door",
+        "north",
+        "--from",
+        "2030-12-01T00:00Z",
+    )
+    text = run(*wanted, "--until", "2030-12-01T18:00+08")
+    assert "2030-12-01 10:00:00 UTC" in run("pass", "verify", text, "--public-key", public)
+
+
 def test_what_a_pass_allows_is_told_beside_it(site):
     _, key, _ = site
     wish = ["pass", "issue", "--key", str(key), "--host", "anna", "--until", "8h", "--door", "north"]

@@ -258,6 +258,28 @@ def test_rights_change_and_templates_stay(panel):
     assert browser.post("/residents/flat-7/change", valid_until="soon").status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("typed", "at"),
+    [
+        ("2026-12-31", datetime(2026, 12, 31, 16, tzinfo=UTC)),
+        ("20261231", datetime(2026, 12, 31, 16, tzinfo=UTC)),
+        ("2026年12月31日", datetime(2026, 12, 31, 16, tzinfo=UTC)),
+        ("２０２６/12/31 18：00", datetime(2026, 12, 31, 10, tzinfo=UTC)),
+        ("2026-12-31 24:00", datetime(2026, 12, 31, 16, tzinfo=UTC)),
+        ("2026-12-31T18:00Z", datetime(2026, 12, 31, 18, tzinfo=UTC)),
+        ("2026-12-31T18:00+09:00", datetime(2026, 12, 31, 9, tzinfo=UTC)),
+    ],
+)
+def test_the_end_of_somebody_s_rights_is_read_as_people_write_it(tmp_path, typed, at):
+    with ExitStack() as stack:
+        panel = open_panel(tmp_path, stack, zone=ZoneInfo("Asia/Shanghai"))
+        panel.desk.residents.put_people([Resident("a", "Anna")])
+        browser = panel.logged_in()
+        browser.get("/residents/a")
+        browser.post("/residents/a/change", levels="resident", valid_until=typed)
+        assert present(panel.desk.residents.get("a")).valid_until == at
+
+
 def test_times_are_those_of_the_sites_clocks(tmp_path):
     with ExitStack() as stack:
         panel = open_panel(tmp_path, stack, zone=ZoneInfo("Asia/Shanghai"))
