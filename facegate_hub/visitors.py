@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 PASS_KEY_FILE = "pass.key"  # noqa: S105 - a name
-"""In the hub's own folder: what `facegate pass keygen` made, whose public half the doors trust."""
+"""In the hub's own folder: what `facegate pass key` made, whose public half the doors trust."""
 LOOK_SECONDS = 1.0
 MOST_A_MINUTE = 30
 """Passes of all makers together: a page that was taken over floods nobody with them."""

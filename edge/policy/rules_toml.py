@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.errors import ConfigError, did_you_mean, odd_sign_in
+from edge.errors import ConfigError, IdentityRefused, did_you_mean, odd_sign_in
+from edge.identity import resident_id
 from edge.policy.holidays import public_holidays
 from edge.policy.lockout import (
     FAILURES_BEFORE_ALARM,
@@ -143,6 +144,14 @@ _TABLES: dict[str, type[_Table]] = {
 }
 
 
+def _ids_meant(who: str) -> tuple[str, ...]:
+    """Return the id as it is written, and as people are stored: ３栋１２０３ is 3栋1203."""
+    try:
+        return who, resident_id(who)
+    except IdentityRefused:
+        return (who,)
+
+
 def _passback(table: _Passback | None) -> PassbackRule:
     if table is None:
         return PassbackRule()
@@ -178,7 +187,9 @@ class _Builder:
             schedules=MappingProxyType({name: self._schedules[name] for name in rules.schedules}),
             levels=MappingProxyType(levels),
             groups=MappingProxyType(groups),
-            disabled=MappingProxyType(rules.disabled),
+            disabled=MappingProxyType(
+                {one: why for who, why in rules.disabled.items() for one in _ids_meant(who)}
+            ),
             usual_modes=MappingProxyType(usual),
             passback=_passback(rules.passback),
             lockout=replace(LockoutRule(), **given),
@@ -304,7 +315,7 @@ class _Builder:
         return RightsGroup(
             name=name,
             levels=tuple(group.levels),
-            members=frozenset(group.members),
+            members=frozenset(one for who in group.members for one in _ids_meant(who)),
             needs_pin_with_face=group.needs_pin_with_face,
             extended_unlock=group.extended_unlock,
             may_pass_back=group.may_pass_back,

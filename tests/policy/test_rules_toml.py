@@ -307,3 +307,17 @@ def test_a_level_says_when_it_opens_and_only_a_door_that_starts_forgives_an_old_
     book = parse_rules(old, forgiven=forgiven.append)
     assert [level.schedule.name for level in book.levels.values()] == ["always", "always"]
     assert len(forgiven) == 2
+
+
+def test_who_is_switched_off_is_off_however_the_id_was_typed():
+    book = parse_rules("""
+        [disabled]
+        "３栋１２０３" = "moved_out"
+        "3–1204" = "credential_lost"
+        [groups.cleaners]
+        levels = ["resident"]
+        members = ["Mu\u0308ller"]
+        """)
+    assert {"3栋1203", "3-1204"} <= book.disabled.keys()
+    assert "3–1204" in book.disabled, "an id of before dashes were made one"
+    assert "Müller" in book.groups["cleaners"].members
