@@ -26,8 +26,6 @@ FORBIDDEN = {"utils", "util", "helpers", "helper", "common", "manager", "misc", 
 """Names that say nothing about what is inside."""
 
 LONG = {
-    ("edge/service/door.py", "_compose"): "the one place that knows every part; each line makes one",
-    ("edge/cli/replay.py", "replay"): "a command: most of it are its options",
     ("facegate_hub/community/migrations/versions/v0001_first.py", "upgrade"): "generated: every table once",
 }
 MANY_PARAMETERS = {

@@ -12,8 +12,10 @@ import click
 from edge.cli.rates import RATE
 
 if TYPE_CHECKING:
-    from edge.domain import Decision
+    from edge.domain import Decision, OperatingPoint
     from edge.replay.door import Figures
+    from edge.replay.gallery import FolderGallery
+    from edge.service.recognition.recogniser import Models
 
 LIVENESS = click.Choice(["off", "passive", "strict"])
 
@@ -73,23 +75,16 @@ def replay(
     """
     from edge.camera.file import VideoFile
     from edge.config.load import read_text
-    from edge.enrol.shots import ShotTaker
     from edge.faces.liveness.demands import Demands
     from edge.faces.liveness.load import LivenessWish, load_liveness
     from edge.policy.rules_toml import parse_rules
     from edge.replay.door import Recognition, decision_line, replay_clip, summary_line
-    from edge.replay.gallery import default_cache, load_folders
     from edge.replay.process import memory_mb, seconds_since_start
     from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 
     VideoFile(clip).close()  # a clip that cannot be read is told before minutes of enrolling
     models = open_models(model)
-    folders = load_folders(
-        galleries,
-        models.embedder.model_id,
-        lambda: ShotTaker(models.detector, models.embedder),
-        default_cache() if cache else None,
-    )
+    folders = _enrolled(galleries, models, cache)
     matcher = build_matcher(models, ErrorRate(fpir, similarity), folders.residents)
     first: list[float] = []
 
@@ -98,13 +93,7 @@ def replay(
         click.echo(json.dumps(decision_line(decision)) if as_json else _sentence(decision))
 
     if not as_json:
-        point = matcher.operating_point()
-        click.echo(
-            f"{len(folders.residents)} residents, {len(folders.refused)} pictures refused;"
-            f" threshold {point.threshold:.3f}: {point.basis}; liveness {liveness}"
-        )
-        for refusal in folders.refused:
-            click.echo(f"  refused: {refusal}", err=True)
+        _say_gallery(folders, matcher.operating_point(), liveness)
     wanted = LivenessWish(
         liveness, tuple(nets.split(",")) if nets else None, Demands(weak=weak), closer=models.closer()
     )
@@ -120,6 +109,27 @@ def replay(
         "peak_rss_mb": memory_mb()[1],
     }
     click.echo(json.dumps(summary) if as_json else _report(summary, figures))
+
+
+def _enrolled(galleries: tuple[Path, ...], models: Models, cache: bool) -> FolderGallery:
+    from edge.enrol.shots import ShotTaker
+    from edge.replay.gallery import default_cache, load_folders
+
+    return load_folders(
+        galleries,
+        models.embedder.model_id,
+        lambda: ShotTaker(models.detector, models.embedder),
+        default_cache() if cache else None,
+    )
+
+
+def _say_gallery(folders: FolderGallery, point: OperatingPoint, liveness: str) -> None:
+    click.echo(
+        f"{len(folders.residents)} residents, {len(folders.refused)} pictures refused;"
+        f" threshold {point.threshold:.3f}: {point.basis}; liveness {liveness}"
+    )
+    for refusal in folders.refused:
+        click.echo(f"  refused: {refusal}", err=True)
 
 
 def _sentence(decision: Decision) -> str:

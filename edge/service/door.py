@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from edge.service.chores.storage import FileState
     from edge.service.parts import Seeing
     from edge.service.sharing.parts import Sharing
+    from edge.store.mending import Damage
     from edge.store.residents import ResidentStore
 
 logger = logging.getLogger(__name__)
@@ -103,6 +104,15 @@ class Parts:
     property: PropertySide
     panel: PanelSide
     storage: StorageWatch
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a start came across; the journal is told once the door stands."""
+
+    problems: dict[str, str]
+    damage: Damage | None
+    starts: int
 
 
 class DoorService:
@@ -139,7 +149,7 @@ class DoorService:
         self._meter = Meter(self._slot)
         self._boot = str(uuid.uuid4())
         self._retention = Retention(
-            data / "journal.db", self._settings.journal.keep_days, certain=lambda: self._time.certain
+            data / JOURNAL_FILE, self._settings.journal.keep_days, certain=lambda: self._time.certain
         )
         self._commissioning = commissioning_of(data, self._settings.lock)  # before there is a journal
         self.events = EventLog(
@@ -203,43 +213,66 @@ class DoorService:
         settings, clock, events = self._settings, self._clock, self.events
         stack.enter_context(closing(events))
         events.restore(in_journal(self._data / JOURNAL_FILE))
-        problems: dict[str, str] = {}
-        if problem := settle_key(settings, self._data, self._environ):
-            problems["key"] = problem[:200]
-        problems |= weakening(self._data)
-        store, damage = open_residents(self._data / RESIDENTS_FILE, clock.now())
-        stack.enter_context(closing(store))
-        problems |= edited_rows(store)
-        before = self._data / "journal.db", clock.now()
-        starts = restarts(*before) + 1
-        held_ages = held_ages_seconds(*before)
-        hardware = DoorHardware(
-            settings, clock, events.record, self._environ, held_ages, self._around.make_lock
-        )
+        store, found = self._residents(stack)
+        hardware = self._hardware()
         stack.callback(hardware.close)
         stack.callback(self._consents.close)
         rules = DoorRules(settings, self._data, clock, self._time, store, events)
         stack.callback(rules.close)
         screen = GateScreen(clock, self._namer(store))
         panel = PanelSide(settings.panel, screen, clock)
-        seeing = self._recognition(store, rules, screen, problems)
+        seeing = self._recognition(store, rules, screen, found.problems)
         pipeline = pipeline_of(seeing)
         controller = DoorController(
             pipeline, rules.policy, events, hardware.door, clock, settings.journal.on_failure
         )
         access = DoorAccess(settings, rules, controller, events, clock, panel.answered)
-        for listener in (
-            rules.heard,
-            controller.heard,
-            access.patience.heard,
-            panel.heard,
-            gate_listener(pipeline),
-        ):
-            events.subscribe(listener)
-        door = RunningDoor(
+        # Listeners are called in this order: what an event does to the rules holds before anybody shows it.
+        for heard in (rules.heard, controller.heard, access.patience.heard, panel.heard):
+            events.subscribe(heard)
+        events.subscribe(gate_listener(pipeline))
+        door = self._running(store, controller, rules, access, hardware)
+        gallery = None if seeing is None else seeing.follower.gallery
+        liveness = "unavailable" if seeing is None else seeing.liveness.state
+        self._sharing = make_sharing(door, seeing, lambda: self._time.ran_seconds, stack)
+        side = PropertySide(door, gallery, self._restarter(), liveness, self._sharing)
+        watch = StorageWatch(self._files(store, rules), lambda kind, data: self._note(kind, **data))
+        self._note_start(found, seeing)
+        return Parts(door, seeing, side, panel, watch)
+
+    def _residents(self, stack: ExitStack) -> tuple[ResidentStore, _Found]:
+        """Open the key and everybody who lives here, and count the starts before this one's entry."""
+        problems: dict[str, str] = {}
+        # The key comes first: what an older one sealed is sealed anew before anybody reads it.
+        if problem := settle_key(self._settings, self._data, self._environ):
+            problems["key"] = problem[:200]
+        problems |= weakening(self._data)
+        store, damage = open_residents(self._data / RESIDENTS_FILE, self._clock.now())
+        stack.enter_context(closing(store))
+        problems |= edited_rows(store)
+        starts = restarts(self._data / JOURNAL_FILE, self._clock.now()) + 1
+        return store, _Found(problems, damage, starts)
+
+    def _hardware(self) -> DoorHardware:
+        """Return the inputs and the lock, told when the door was held open within a week."""
+        held_ages = held_ages_seconds(self._data / JOURNAL_FILE, self._clock.now())
+        return DoorHardware(
+            self._settings, self._clock, self.events.record, self._environ, held_ages, self._around.make_lock
+        )
+
+    def _running(
+        self,
+        store: ResidentStore,
+        controller: DoorController,
+        rules: DoorRules,
+        access: DoorAccess,
+        hardware: DoorHardware,
+    ) -> RunningDoor:
+        """Return what the property, the panel and sharing may touch of this door."""
+        return RunningDoor(
             self._data,
             self._boot,
-            clock,
+            self._clock,
             lambda: str(self._time.trust()),
             store,
             controller,
@@ -248,23 +281,22 @@ class DoorService:
             hardware,
             self._retention,
             self._configuration,
-            events,
+            self.events,
             self._commissioning,
         )
-        gallery = None if seeing is None else seeing.follower.gallery
-        liveness = "unavailable" if seeing is None else seeing.liveness.state
-        self._sharing = make_sharing(door, seeing, lambda: self._time.ran_seconds, stack)
-        side = PropertySide(door, gallery, self._restarter(), liveness, self._sharing)
-        watch = StorageWatch(self._files(store, rules), lambda kind, data: self._note(kind, **data))
+
+    def _note_start(self, found: _Found, seeing: Seeing | None) -> None:
+        """Say in the journal that the door starts, then what is wrong with it."""
+        problems = found.problems
         self._note(Kind.SERVICE_STARTED, version=__version__, recognition=seeing is not None, **problems)
+        state = "unavailable" if seeing is None else seeing.liveness.state
         problem = problems.get("models") if seeing is None else seeing.liveness.problem
         if problem is not None:
-            self._note(Kind.HEALTH_LIVENESS, state=liveness, problem=problem[:200])
-        if damage is not None:
-            self._note(Kind.HEALTH_RESIDENTS, **damage.told())
-        if starts >= MANY_RESTARTS:
-            self._note(Kind.HEALTH_RESTARTS, starts=starts, within_seconds=RESTARTS_SECONDS)
-        return Parts(door, seeing, side, panel, watch)
+            self._note(Kind.HEALTH_LIVENESS, state=state, problem=problem[:200])
+        if found.damage is not None:
+            self._note(Kind.HEALTH_RESIDENTS, **found.damage.told())
+        if found.starts >= MANY_RESTARTS:
+            self._note(Kind.HEALTH_RESTARTS, starts=found.starts, within_seconds=RESTARTS_SECONDS)
 
     def _counting_elsewhere(self) -> frozenset[str]:
         """Return the consents given at other doors that count here now."""
@@ -307,7 +339,7 @@ class DoorService:
     def _open_journal(self) -> SqliteJournal:
         door_id = self._settings.door.id
         return SqliteJournal(
-            self._data / "journal.db",
+            self._data / JOURNAL_FILE,
             door_id,
             boot=self._boot,
             clock_trust=lambda: str(self._time.trust()),
