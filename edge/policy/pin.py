@@ -105,7 +105,9 @@ class PinBook:
 
         About 70 ms on a small board; call it off the camera's thread.
         """
-        digest = self._digest(number, pin)
+        return self._match(number, self._digest(number, pin))
+
+    def _match(self, number: str, digest: bytes) -> PinMatch | None:
         entries = self._by_number.get(number, ())
         found: PinEntry | None = None
         for n in range(MAX_PER_NUMBER):
@@ -125,11 +127,10 @@ class PinBook:
         under = book._by_number.get(number, ())
         if len(under) >= MAX_PER_NUMBER:
             raise EnrolmentRefused(message("error.pin_full", number=number, count=len(under)))
-        if book.match(number, pin) is not None:
+        digest = self._digest(number, pin)
+        if book._match(number, digest) is not None:
             raise EnrolmentRefused(message("error.pin_taken", number=number))
-        return PinBook(
-            self._key, [*kept, PinEntry(number, resident_id, self._digest(number, pin), is_duress)]
-        )
+        return PinBook(self._key, [*kept, PinEntry(number, resident_id, digest, is_duress)])
 
     def without(self, resident_id: str) -> PinBook:
         """Return the book without any PIN of this resident."""
