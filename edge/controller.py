@@ -98,6 +98,7 @@ class DoorController:
             return EntryOutcome(self._events.record(draft), rights.reason)
         began = self._clock.monotonic()
         try:
+            # "deny": on the card before anything moves. "open": what cannot be stored waits in memory.
             write = self._events.commit if self._on_failure == "deny" else self._events.record
             event = write(draft)
         except JournalUnavailable:
@@ -105,6 +106,7 @@ class DoorController:
         took = self._clock.monotonic() - began
         if took > MOST_COMMIT_SECONDS:
             logger.error("storing an entry took %.1f s; the door stays shut", took)
+            # The grant may be on the card by now: this second entry says that nobody was let in on it.
             late = replace(draft, at=self._clock.now(), mono=self._clock.monotonic())
             return self._refuse(late, rights, Reason.TOO_LATE, commit_seconds=round(took, 1))
         return self._open(draft, rights, event)
@@ -115,12 +117,14 @@ class DoorController:
         if draft.kind is not Kind.LOCK_UNLOCK_FAILED or last is None:
             return
         self._last_opened = None
+        # A failure that is told later than that belongs to another opening.
         if draft.mono - last[1] <= CONFIRMED_SECONDS:
             last[0].not_opened()
 
     def _act(self, decision: Decision) -> DoorOutcome:
         rights = None
         if decision.verdict is Verdict.GRANT and decision.resident_id is not None:
+            # Identified first, authorised second: a search that knew rights would match look-alikes.
             rights = self._authoriser.authorise(decision.resident_id, decision.at, "face")
             if not rights.allowed:
                 decision = replace(decision, verdict=Verdict.DENY, reason=rights.reason)
@@ -140,6 +144,7 @@ class DoorController:
             self._events.record(EventDraft(Kind.HEALTH_LOCK, draft.at, draft.mono, data=problem))
             rights.not_opened()
             return EntryOutcome(event, Reason.LOCK_UNAVAILABLE)
+        # The order is given, not yet carried out: `heard` takes it back when the guard could not.
         self._last_opened = rights, self._clock.monotonic()
         rights.opened()
         return EntryOutcome(event, Reason.GRANTED, rights.unlock_seconds)

@@ -67,8 +67,10 @@ class Matcher:
         `probe` is (D,) float32 of unit length; raises `ProbeRefused` for anything else. Equal
         similarities go to the smallest resident id.
         """
+        # One version for the whole search: enrolments go on meanwhile.
         snapshot = self.gallery.snapshot
         backend = self.choice.backend(len(snapshot.owner), 1)
+        # Compiled code gives the whole answer or none: then what follows answers, or refuses with a reason.
         if backend.answers and (answered := backend.best_two(snapshot, probe)):
             self.rescored += answered[1]
             return answered[0]
@@ -99,6 +101,7 @@ class Matcher:
         if not snapshot.templates or not len(probes):
             return [NOBODY] * len(probes)
         searches, scores = _scan(_scanner(backend), snapshot, probes)
+        # Scores lie template by template; a search wants its own probe's in one piece.
         columns = np.ascontiguousarray(scores.reshape(-1, len(probes)).T)
         matches = [search.best_two(column) for search, column in zip(searches, columns, strict=True)]
         return self._counted(searches, matches)

@@ -82,15 +82,18 @@ class Search:
             return NOBODY
         start, stop = self.snapshot.span(first)
         own = scores[start:stop].copy()
+        # All rows of one resident: the runner-up is the best of the others, not a second photo.
         scores[start:stop] = HIDDEN
         second = self._top_live(scores)
         if second is None:
             return self._rank(np.arange(start, stop))
         reached, other = self._exact(np.array((first, second))).tolist()
+        # What the first reaches exactly is above all that the second's score can mean: the winner is certain.
         if reached - self.width > scores.item(second) / self.unit:
             if stop - start > 1:
                 reached = self._best_of(start + (own >= self.cut(reached, own)).nonzero()[0], reached)
             return self._led_by(first, reached, scores, second, other)
+        # The bounds overlap: every row that can still be first or second is compared.
         scores[start:stop] = own
         rows = (scores >= self.cut(min(reached, other), scores)).nonzero()[0]
         return self._rank(self.snapshot.only_live(rows))
@@ -128,6 +131,7 @@ class Search:
         top = int(scores.argmax())
         reached = float(self._exact(rows[top : top + 1])[0])
         if reached < threshold:
+            # The best score need not be the best similarity: all that can reach the threshold are asked.
             able = (scores >= self.cut(threshold, scores)).nonzero()[0]
             similarities = self._exact(rows[able])
             if not len(able) or float(similarities.max()) < threshold:
@@ -186,6 +190,7 @@ def at_once(
     of Python costs as much as a tenth of the product.
     """
     top = scores.argmax()
+    # A similarity lies within `width` of its score, so these two enclose it.
     at_most = scores.item(top) / unit + width
     if at_most < threshold:
         return stranger(at_most)
@@ -197,6 +202,7 @@ def at_once(
     own = scores[start:stop].copy()
     scores[start:stop] = HIDDEN
     others_at_most = max(-1.0, scores.item(scores.argmax()) / unit + width)
+    # Left to the exact comparison: a lead too close to tell, and residents removed before this version.
     if at_least - others_at_most <= margin or snapshot.arena.died.item(owner) <= snapshot.version:
         scores[start:stop] = own
         return None

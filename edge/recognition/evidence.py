@@ -64,6 +64,7 @@ def share_of_look(look: int) -> float:
         return NEXT_SHARE
     later = look - EQUAL_LOOKS
     rest = 1 - FIRST_LOOK_SHARE - (EQUAL_LOOKS - 1) * NEXT_SHARE
+    # 1/(n(n+1)) over n = 1, 2, ... sums to 1.
     return rest / (later * (later + 1))
 
 
@@ -75,6 +76,7 @@ def weigh(shot: Match, mean: Match, point: OperatingPoint) -> tuple[Verdict, Rea
     """
     if mean.resident_id is None or not mean.similarity >= point.threshold:
         return Verdict.WAIT, Reason.UNKNOWN_CREDENTIAL
+    # The newest shot must agree: who gave the earlier ones may have stepped aside.
     if shot.resident_id != mean.resident_id or not shot.similarity >= point.threshold - SUPPORT_SLACK:
         return Verdict.WAIT, Reason.COLLECTING
     if not mean.margin >= point.margin:
@@ -101,6 +103,7 @@ class Evidence:
         self.shots = [(at, old) for at, old in self.shots if time - at <= SHOT_LIFE_SECONDS]
         same = not self.shots or float(self.mean() @ shot) >= SAME_FACE_SIMILARITY
         if not same:
+            # The new face stays, the old ones go: judged is who stands there now.
             self.shots.clear()
         self.shots = [*self.shots, (time, shot)][-MAX_SHOTS:]
         return same

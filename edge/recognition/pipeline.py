@@ -110,6 +110,7 @@ class Pipeline:
         for track in sorted(tracks, key=width, reverse=True):  # liveness scores the nearest first
             visit = self._visits.of(track.id, frame.time)
             decisions += self._meet(frame, track, visit, tracks, due)
+        # One close look a frame, for whoever needs it most: a crowd costs no more than a visitor.
         if due:
             track, visit = max(due, key=urgency)
             decisions += self._examine(frame, track, visit, len(tracks))
@@ -141,9 +142,11 @@ class Pipeline:
         motion = self._motion.observe(frame.image)
         left: list[Decision] = []
         if motion is Motion.JUMPED:
+            # After a jump of the picture no face goes on from an earlier one.
             self._notices.of_jump(frame)
             left += self._forget(frame, self._tracker.clear())
         self._notices.of_rest(frame)
+        # Nobody here and nothing moves: a look now and then still finds who came unnoticed.
         resting = motion is Motion.STILL and not self._visits
         if resting and frame.time - self._last_glance < 1 / self._pace.still:
             return [], left
@@ -208,6 +211,7 @@ class Pipeline:
             self.hindrance = quality.flaws[0] if quality and not visit.was_granted else None
             return self._refuse_unusable(frame, visit, quality.flaws if quality else (), faces)
         look = self._look(frame, face, visit, quality)
+        # A poor look spends its share like any other, but calls nobody a stranger (`_why_not`).
         visit.poor_looks += (
             visit.is_behind
             or quality.sharpness < self._limits.clear_sharpness
@@ -296,10 +300,12 @@ class Pipeline:
                 self._doubt_liveness(visit)
             visit.claimed, visit.next_look = resident_id, frame.time
             liveness = self._liveness.assess(visit.track_id, resident_id)
+            # It wants more frames: neither a grant nor a refusal.
             if liveness is None:
                 return []
             if not liveness.passed:
                 return self._not_live(frame, visit, look, faces, liveness)
+        # A resident's looks gave no stranger a chance: the hour gets them back.
         self._budget.give_back(visit.spent)
         visit.spent, visit.early_doubt = 0.0, None
         if not self._visits.grant(visit, resident_id, frame.time):

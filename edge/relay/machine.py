@@ -46,14 +46,18 @@ P, S = Phase, Stimulus
 
 TRANSITIONS: dict[tuple[Phase, Stimulus], tuple[Phase, tuple[str, ...]]] = {
     # (phase, stimulus): (next phase, what to do: the machine's methods `_do_NAME`)
+    # Found open at the start: it may have stood open all along, so nobody broke in.
     (P.UNREAD, S.OPENED): (P.PASSING, ("find_open", "time")),
     (P.UNREAD, S.CLOSED): (P.SHUT, ("clear",)),
+    # Closed and not expected to move. Only from here is an opening a break-in.
     (P.SHUT, S.GRANTED): (P.RELEASED, ()),
     (P.SHUT, S.ALLOWED): (P.EXIT, ()),
     (P.SHUT, S.OPENED): (P.FORCED, ("force", "time")),
+    # Somebody was let in and is expected; who does not come is told (a grant that nobody used).
     (P.RELEASED, S.OPENED): (P.PASSING, ("open", "time")),
     (P.RELEASED, S.WITHDRAWN): (P.EXIT, ()),
     (P.RELEASED, S.TIME_UP): (P.SHUT, ("miss_entry",)),
+    # It may open and nobody need come: an exit button, free access, or just closed and springing back.
     (P.EXIT, S.GRANTED): (P.RELEASED, ()),
     (P.EXIT, S.OPENED): (P.PASSING, ("open", "time")),
     (P.EXIT, S.TIME_UP): (P.SHUT, ()),
@@ -62,6 +66,7 @@ TRANSITIONS: dict[tuple[Phase, Stimulus], tuple[Phase, tuple[str, ...]]] = {
     (P.PASSING, S.CLOSED): (P.EXIT, ("close", "clear", "relock")),
     (P.PASSING, S.HELD): (P.HELD, ("hold",)),
     (P.HELD, S.CLOSED): (P.EXIT, ("close", "clear", "relock")),
+    # No grant makes a break-in permitted: only closing the door ends it.
     (P.FORCED, S.CLOSED): (P.EXIT, ("close", "clear", "relock")),
     (P.FORCED, S.HELD): (P.FORCED, ("hold",)),
 }
@@ -117,8 +122,10 @@ class DoorMachine:
         """Take note that the lock was unlocked for `seconds` from now."""
         self._at(now)
         self._granted_at = now
+        # Never shorter than before: a second grant does not cut the first one's time.
         self._unlocked_until = max(self._unlocked_until, now + seconds)
         self._may_open_until = max(self._may_open_until, now + seconds + self._settings.grace_seconds)
+        # Who is given longer to come in is also given longer before the door counts as held.
         self._extended = seconds > self._settings.unlock_seconds
         return self._apply(Stimulus.ALLOWED if self._free else Stimulus.GRANTED)
 
@@ -131,6 +138,7 @@ class DoorMachine:
     def withdrawn(self, now: float) -> DoorStep:
         """Take note that what `granted` said did not happen."""
         self._at(now)
+        # Before relocking: time that ran out would tell of somebody who did not come.
         self._move(Stimulus.WITHDRAWN)
         return self.relocked(now)
 
@@ -162,6 +170,7 @@ class DoorMachine:
             self._faults[part] = why
             self._note(Kind.DOOR_FAULT, part=part, why=why, alarm=str(Alarm.DOOR_FAULT))
         if part == Sensor.CONTACT:
+            # A contact that is not read says nothing: the story begins anew with its next reading.
             self._phase = Phase.UNREAD
         self._mark(Alarm.DOOR_FAULT, bool(self._faults))
         return self._step()
@@ -248,6 +257,7 @@ class DoorMachine:
 
     def _contact(self, stimulus: Stimulus) -> DoorStep:
         if self._free:
+            # Where nobody needs permission every opening is expected, so none is forced.
             self._move(Stimulus.ALLOWED)
         return self._apply(stimulus)
 

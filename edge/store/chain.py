@@ -50,6 +50,7 @@ class ChainRow:
     @property
     def envelope(self) -> str:
         """The entry as it travels: its body with `hash` as the last key."""
+        # Added to the stored text, not built anew: what travels is byte for byte what was hashed.
         return f'{self.body[:-1]},"hash":"{self.hash}"}}'
 
 
@@ -76,6 +77,7 @@ def forge(draft: EventDraft, identity: str, stamp: Stamp, prev: Link) -> ChainRo
             "seq": seq,
             "id": identity,
             "boot": stamp.boot,
+            # Whole nanoseconds: readers of JSON differ in the last digits of a fraction.
             "mono": round(draft.mono * 1e9) if math.isfinite(draft.mono) else 0,
             "ts": _to_text(draft.at),
             "clock": stamp.clock,
@@ -92,6 +94,7 @@ def forge(draft: EventDraft, identity: str, stamp: Stamp, prev: Link) -> ChainRo
 
 def digest(body: str) -> str:
     """Return the hash of a body, as the chain stores it."""
+    # Half a character of a name is stored and hashed like any other: no entry is lost over it.
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -157,6 +160,7 @@ def check_chain(rows: Iterable[ChainRow], stream: str, anchor: Link) -> Link:
 
 def _flaw(row: ChainRow, stream: str, before: Link) -> str:
     """Return what is wrong with one row, or an empty string."""
+    # In this order: a body that fits its hash can be believed about where it was written.
     if digest(row.body) != row.hash:
         return "was edited: its hash does not fit its content"
     fields: dict[str, Any] = json.loads(row.body)

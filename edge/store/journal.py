@@ -120,7 +120,9 @@ class SqliteJournal:
     def _append(self, draft: EventDraft) -> DoorEvent:
         if not self._is_open:
             self._open_whole()
+        # First what an earlier failure left open: the same draft must not be stored twice.
         event = self._settled(draft) or self._commit_somehow(draft)
+        # The journal's own news come after it: somebody waits at the door for this entry, not for those.
         self._pay()
         return event
 
@@ -130,8 +132,10 @@ class SqliteJournal:
             try:
                 return self._commit(draft)
             except sqlite3.Error as error:
+                # Room cures no damage: then the file is replaced.
                 if is_damage(error):
                     break
+                # Each turn gives something up, so this ends when nothing is left to give.
                 if not is_full(error, self._path.parent) or (relief := self._relief()) is None:
                     raise
                 self._owe(Kind.JOURNAL_RELIEVED, relief.told())
@@ -141,6 +145,7 @@ class SqliteJournal:
     def _commit(self, draft: EventDraft) -> DoorEvent:
         with transaction(self._connection):
             row = self._forge(draft)
+            # From here on a failure leaves open whether the disk took the row: `_settled` asks it later.
             self._doubtful = draft, row
             self._connection.execute(
                 "INSERT INTO events (seq, id, body, hash) VALUES (?, ?, ?, ?)",
@@ -213,6 +218,7 @@ class SqliteJournal:
     def _open(self) -> None:
         connection = open_database(self._path, JOURNAL)
         try:
+            # A file that has an origin keeps it (OR IGNORE): its stream and its numbers go on.
             stream = self._new_id(datetime.now(UTC))
             connection.execute("INSERT OR IGNORE INTO origin VALUES (1, ?, 0, ?)", (stream, GENESIS))
             self._reader = JournalReader(self._path)
@@ -241,6 +247,7 @@ class SqliteJournal:
         with suppress(sqlite3.Error):
             while self._owed:
                 self._commit(self._owed[0])
+                # Taken off only once it is stored: a failure in between says it again.
                 self._owed.pop(0)
 
     def _forge(self, draft: EventDraft) -> ChainRow:
@@ -252,6 +259,7 @@ class SqliteJournal:
         row = self._connection.execute("SELECT hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
         if row is None:
             row = self._connection.execute("SELECT pruned_hash FROM origin").fetchone()
+        # Not the newest row: retention may have removed it, and a number is never given twice.
         return Link(last_given(self._connection), row[0])
 
     def _require_file(self) -> None:

@@ -50,6 +50,7 @@ class SqliteLedger:
         now = at.astimezone(UTC)
         with self._file.writing() as connection:
             connection.execute("DELETE FROM taken WHERE at < ?", ((now - KEEP).isoformat(),))
+            # The key decides, not a look before: of two processes that claim at once one inserts.
             sql = "INSERT OR IGNORE INTO taken VALUES (?, ?)"
             return connection.execute(sql, (command_id, now.isoformat())).rowcount == 1
 

@@ -47,9 +47,11 @@ class TrustedKeys:
         fields = parse_object(payload)
         if set(fields) != {"kid", "p", "sig"} or not all(isinstance(value, str) for value in fields.values()):
             raise SyncError("not a signed message: it needs kid, p and sig, as text, and nothing else")
+        # The name says which key: a message costs one verification, whatever it claims.
         raw = self.keys.get(fields["kid"])
         if raw is None:
             raise SyncError("signed with a key this door does not know")
+        # Bytes only: nothing inside the body is looked at before its signature holds.
         body, signature = _decode(fields["p"]), _decode(fields["sig"])
         try:
             Ed25519PublicKey.from_public_bytes(raw).verify(signature, _signed(body, purpose))
@@ -77,6 +79,7 @@ class Signer:
 
 
 def _signed(body: bytes, purpose: str) -> bytes:
+    # The line break ends the purpose, and none holds one: no other purpose and body give these bytes.
     return f"facegate/v1 {purpose}\n".encode() + body
 
 
