@@ -3,10 +3,10 @@
 With workers (pytest-xdist) each keeps a ledger of its own; the run's is their sum.
 """
 
+import gc
 import os
 import sys
 import tempfile
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from edge.aside import simulated
 from tests.fakes.deadlines import Patient
+from tests.longest_first import LongestFirst
 
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 """As the command has it: OpenCV reads it when it is loaded, by whichever test comes first."""
@@ -51,6 +52,22 @@ def patience():
     """Have no call to the disk be late because the machine is busy; a test of deadlines has its own clock."""
     with simulated(Patient()):
         yield
+
+
+@pytest.fixture(scope="session")
+def database_server():
+    """Run one PostgreSQL for this process's tests that do not stop it: making its files takes seconds."""
+    from tests.hub.postgres import server  # noqa: PLC0415 - most runs of a few tests need none
+
+    with server() as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def postgresql(database_server):
+    """Return the URL of an empty database that is the test's own."""
+    with database_server.database() as url:
+        yield url
 
 
 BY_CHANCE = "as long as a vector"
@@ -91,11 +108,41 @@ def _total(config):
     return total
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
-    """Begin with the files that take long: no worker is left alone with one when the others have ended."""
-    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+MIB_OF_A_WORKER = 1024
+"""A worker grows to about half of it; browsers, brokers and databases come beside it."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Return two workers for each core: while one waits for a process, a page or a timer, the other computes.
+
+    Never more than there is memory for.
+    """
+    cores = len(os.sched_getaffinity(0))
+    told = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    free_mib = int(told["MemAvailable"].split()[0]) // 1024
+    return max(1, min(2 * cores, free_mib // MIB_OF_A_WORKER))
+
+
+def pytest_configure(config):
+    """Have long files begin the run, where pytest keeps a cache."""
+    if config.pluginmanager.has_plugin("cacheprovider"):
+        is_worker = hasattr(config, "workerinput")
+        config.pluginmanager.register(LongestFirst(config.cache, is_worker=is_worker))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Spare the collector what was found: it would look at a million objects at each of its full turns.
+
+    They live to the end of the run. An eighth of the time of small tests went into looking at them.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

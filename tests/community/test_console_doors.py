@@ -35,6 +35,8 @@ from tests.community.web import browser
 from tests.hub.entries import chain, pack
 from tests.workbook.books import book_of
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "correct horse battery 9"
 DOOR_STATE: dict[str, object] = {
     "contact": "closed",

@@ -11,6 +11,8 @@ from edge.faces.scenery import SCREEN_SECONDS, STILL_SECONDS, Scenery
 from edge.faces.tracker import Track
 from tests.fakes.scene import FRONTAL
 
+pytestmark = pytest.mark.slow
+
 SIZE = (240, 300)
 RNG = np.random.default_rng(5)
 GRAIN = [RNG.normal(0, 3.0, (*SIZE, 3)).astype(np.float32) for _ in range(8)]

@@ -1,5 +1,6 @@
 """A real PostgreSQL of our own, from Debian, on loopback."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -36,13 +37,35 @@ class Postgres:
         initialise = [str(self.programs / "initdb"), "-D", str(self.data), "-A", "trust", "-U", "hub"]
         subprocess.run([*self.as_user, *initialise, "-E", "UTF8"], check=True, capture_output=True, cwd="/")
         self.server = None
+        self._numbers = itertools.count(1)
 
     @property
     def url(self):
-        return f"postgresql+psycopg://hub@127.0.0.1:{self.port}/postgres"
+        return self._url("postgres")
+
+    def _url(self, name):
+        return f"postgresql+psycopg://hub@127.0.0.1:{self.port}/{name}"
+
+    @contextmanager
+    def database(self, options=""):
+        """Yield the URL of an empty database; it is gone afterwards, whoever is still connected to it."""
+        name = f"own_{next(self._numbers)}"
+        self._say(f"CREATE DATABASE {name} {options}")
+        try:
+            yield self._url(name)
+        finally:
+            self._say(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _say(self, words):
+        import psycopg  # noqa: PLC0415 - an extra: skipped without
+
+        with psycopg.connect(
+            host="127.0.0.1", port=self.port, user="hub", dbname="postgres", autocommit=True
+        ) as at:
+            at.execute(words)
 
     def start(self):
-        options = ["-D", str(self.data), "-p", str(self.port), "-k", str(self.folder)]
+        options = ["-D", str(self.data), "-p", str(self.port), "-k", str(self.folder), "-c", "fsync=off"]
         words = [*self.as_user, str(self.programs / "postgres"), *options, "-c", "listen_addresses=127.0.0.1"]
         self.server = subprocess.Popen(words, stderr=subprocess.DEVNULL, cwd="/")
         ready = [str(self.programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port)]

@@ -23,6 +23,8 @@ from tests.hub.journals import Journal
 from tests.hub.signing import ask, own_signer
 from tests.sync.hubside import KEYS, MemoryJournal, MemoryLedger, message
 
+pytestmark = pytest.mark.slow
+
 DOOR = "door-1"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
 
 import pytest
 import sqlalchemy as sa
@@ -23,7 +22,6 @@ from facegate_hub.tables import DEVICES, GRANTED_PASSES, PASS_END_SETS, open_tab
 from facegate_hub.visitors import PassGranter
 from tests.community.compound import new_compound
 from tests.community.web import resident
-from tests.hub.postgres import running
 from tests.present import present
 from tests.sync.hubside import KEYS, SIGNER
 
@@ -149,20 +147,21 @@ def test_two_hubs_tell_the_same(site):
         assert connection.execute(sa.select(sa.func.count()).select_from(PASS_END_SETS)).scalar() == 2
 
 
-@contextmanager
-def database(kind, folder):
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request, tmp_path):
     """A hub's database of either kind."""
-    with running() if kind == "postgresql" else nullcontext(f"sqlite:///{folder / 'two.db'}") as url:
-        engine = open_tables(url)
-        yield engine
-        engine.dispose()
+    is_file = request.param == "sqlite"
+    engine = open_tables(
+        f"sqlite:///{tmp_path / 'two.db'}" if is_file else request.getfixturevalue("postgresql")
+    )
+    yield engine
+    engine.dispose()
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_two_hubs_at_once_never_give_one_revision_two_meanings(site, kind, tmp_path):
+def test_two_hubs_at_once_never_give_one_revision_two_meanings(site, engine):
     now = site.book.now()
     told: dict[int, tuple[EndedPass, ...]] = {}
-    with database(kind, tmp_path) as engine, ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as pool:
         hubs = [PassEnder(engine, SIGNER, site.book, lambda: DOORS, site.book.now) for _ in range(2)]
         sessions = [Session(), Session()]
         for hub, session in zip(hubs, sessions, strict=True):

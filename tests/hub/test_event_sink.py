@@ -16,26 +16,20 @@ from edge.store.journal import SqliteJournal
 from edge.store.outbox import SqliteOutbox
 from facegate_hub.batches import parse_batch
 from facegate_hub.events import EventSink
-from facegate_hub.tables import DOUBTS, EVENTS, METADATA, STREAMS, open_tables
+from facegate_hub.tables import DOUBTS, EVENTS, STREAMS, open_tables
 from facegate_hub.vouching import allow_unproven
-from tests.hub.postgres import running
 from tests.waiting import PATIENCE, wait_until
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    with running() as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request, tmp_path):
-    url = f"sqlite:///{tmp_path}/hub.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
+    url = (
+        f"sqlite:///{tmp_path}/hub.db" if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    )
     engine = open_tables(url)
     with engine.begin() as connection:
         allow_unproven(connection, "front", "this page is about numbers")
     yield engine
-    METADATA.drop_all(engine)
     engine.dispose()
 
 
@@ -118,9 +112,9 @@ def test_whatever_the_order_all_arrive_once(engine, entries, seed):
     assert doubts(engine) == []
 
 
-def test_two_hubs_that_meet_a_new_journal_at_once_do_not_doubt_each_other(postgres, entries):
+def test_two_hubs_that_meet_a_new_journal_at_once_do_not_doubt_each_other(postgresql, entries):
     """The journal that another hub began a moment ago is not one that ended without a word."""
-    engine = open_tables(postgres)
+    engine = open_tables(postgresql)
     with engine.begin() as connection:
         allow_unproven(connection, "front", "an older version")
     first = json.loads(entries[0])
@@ -131,21 +125,20 @@ def test_two_hubs_that_meet_a_new_journal_at_once_do_not_doubt_each_other(postgr
             with other.begin() as connection:
                 connection.execute(sa.insert(STREAMS), {**row, "began_at": 1.0, "moved_at": 1.0})
 
-    other = sa.create_engine(postgres)
+    other = sa.create_engine(postgresql)
     sa.event.listen(engine, "before_cursor_execute", begin_it_first)
     try:
         assert EventSink(engine).store("front", pack(entries, 2))["upto"] == 2
         assert stored_streams(other) == [first["stream"]]
         assert doubts(engine) == []
     finally:
-        METADATA.drop_all(engine)
         engine.dispose()
         other.dispose()
 
 
-def test_a_hub_that_waits_for_a_journal_holds_none_that_comes_after_it(postgres, entries):
+def test_a_hub_that_waits_for_a_journal_holds_none_that_comes_after_it(postgresql, entries):
     """Also one that is new to it: two hubs would wait for each other, and the database throws one back."""
-    engine = open_tables(postgres)
+    engine = open_tables(postgresql)
     ours, others = EventSink(engine), EventSink(engine)
     try:
         for sink, door in ((ours, "a-gate"), (others, "b-gate")):
@@ -163,7 +156,6 @@ def test_a_hub_that_waits_for_a_journal_holds_none_that_comes_after_it(postgres,
                 holder.rollback()
             assert [ack["upto"] for _, ack in commit.result(PATIENCE).acks] == [2, 2]
     finally:
-        METADATA.drop_all(engine)
         engine.dispose()
 
 

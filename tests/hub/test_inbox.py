@@ -17,10 +17,11 @@ from facegate_hub.inbox import OTHER, InboxKind, InboxState
 from facegate_hub.reading import EventFilter
 from facegate_hub.signer.rights import NotPermitted
 from facegate_hub.staff import Staff
-from facegate_hub.tables import EVENTS, METADATA, REQUESTS, open_tables
+from facegate_hub.tables import EVENTS, REQUESTS, open_tables
 from tests.hub.entries import pack
 from tests.hub.journals import Journal
-from tests.hub.postgres import running
+
+pytestmark = pytest.mark.slow
 
 ALARMS, DOUBTS = InboxKind.ALARMS, InboxKind.DOUBTS
 OPEN = (InboxState.OPEN,)
@@ -28,14 +29,8 @@ OPEN = (InboxState.OPEN,)
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/hub.db"
-        return
-    with running() as url:
-        yield url
-        engine = open_tables(url)
-        METADATA.drop_all(engine)
-        engine.dispose()
+    is_file = request.param == "sqlite"
+    return f"sqlite:///{tmp_path}/hub.db" if is_file else request.getfixturevalue("postgresql")
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ from tests.places import REPOSITORY
 from tests.sync.broker import Broker
 from tests.waiting import PATIENCE, wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def place(tmp_path):

@@ -124,19 +124,18 @@ def test_a_hub_that_starts_before_its_broker_waits_for_it(tmp_path):
     engine.dispose()
 
 
-def test_one_door_that_no_database_takes_does_not_hold_up_the_others():
+def test_one_door_that_no_database_takes_does_not_hold_up_the_others(postgresql):
     """PostgreSQL refuses a name that is too long; the whole commit fails, then all but that one work."""
-    with postgres.running() as url:
-        engine = open_tables(url)
-        told = Told(Ingest(engine))
-        mad = "d" * 100
-        assert told.take(("front", chain("front", 3)), (mad, chain(mad, 1)), ("back", chain("back", 2))) == {
-            "front": 3,
-            "back": 2,
-        }
-        assert stored(engine) == 5
-        assert told.ingest.status().refused == 1
-        engine.dispose()
+    engine = open_tables(postgresql)
+    told = Told(Ingest(engine))
+    mad = "d" * 100
+    assert told.take(("front", chain("front", 3)), (mad, chain(mad, 1)), ("back", chain("back", 2))) == {
+        "front": 3,
+        "back": 2,
+    }
+    assert stored(engine) == 5
+    assert told.ingest.status().refused == 1
+    engine.dispose()
 
 
 def test_a_hub_on_a_database_that_is_gone_says_so_in_one_line_a_minute(tmp_path, caplog):

@@ -15,25 +15,19 @@ from edge.store.chain import Link, Stamp, forge
 from edge.store.ids import uuid7
 from edge.wire.proof import ACK_PURPOSE, EVENTS_PURPOSE, BatchHead
 from facegate_hub.events import EventSink
-from facegate_hub.tables import DOUBTS, EVENTS, METADATA, STREAMS, open_tables
+from facegate_hub.tables import DOUBTS, EVENTS, STREAMS, open_tables
 from facegate_hub.vouching import allow_unproven
 from tests.fakes.proofs import identity, notary
 from tests.hub.entries import chain, pack
-from tests.hub.postgres import running
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    with running() as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request, tmp_path):
-    url = f"sqlite:///{tmp_path}/hub.db" if request.param == "sqlite" else request.getfixturevalue("postgres")
+    url = (
+        f"sqlite:///{tmp_path}/hub.db" if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    )
     engine = open_tables(url)
     yield engine
-    METADATA.drop_all(engine)
     engine.dispose()
 
 

@@ -7,7 +7,7 @@ import uuid
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
@@ -34,9 +34,10 @@ from edge.store.commissioning import CommissioningBook
 from edge.store.consents import ConsentLedger
 from edge.store.journal import SqliteJournal
 from edge.store.residents import ResidentStore
-from edge.web.accounts import AccountRow, Accounts, Role, password_digest
+from edge.web.accounts import Accounts, Role
 from edge.web.tls import signing_key
 from edge.words import Message
+from tests.fakes.accounts import account
 from tests.fakes.scene import Actor, Residents, Scene, axis
 
 if TYPE_CHECKING:
@@ -46,13 +47,6 @@ if TYPE_CHECKING:
 
 PASSWORD = "correct horse 9"
 ANNA = Actor(0, axis(0))
-
-
-@cache
-def account(name: str, role: Role, password: str) -> AccountRow:
-    """Return an account as it is stored; its dear digest is reckoned once for all panels of a worker."""
-    salt = b"salt of one panel"
-    return AccountRow(name, role.value, salt, password_digest(password, salt))
 
 
 @dataclass

@@ -68,6 +68,7 @@ def test_the_cookie_is_bound_and_nothing_is_cached(panel):
     assert "style=" not in answer.text
 
 
+@pytest.mark.slow
 def test_ten_thousand_wrong_logins_get_nowhere_and_nothing_is_lost(panel):
     panel.logged_in()
     tries = [attacker(panel, f"198.51.100.{n}") for n in range(4)]

@@ -25,6 +25,7 @@ from edge.store.restore import RestoreWish, restore
 from edge.store.sealed_file import Cost
 from edge.store.site_key import CREDENTIAL, NEW_CREDENTIAL
 from edge.web.accounts import Accounts, Role
+from tests.fakes.accounts import account
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LOCKED = ModeState(Mode.LOCKED_DOWN, None, "desk")
@@ -63,8 +64,8 @@ def door(request, tmp_path, unit):
 
 def furnish(data):
     with closing(Accounts(data / ACCOUNTS_FILE)) as accounts:
-        accounts.put("ines", Role.INSTALLER, PASSWORD)
-        accounts.put("omar", Role.STAFF, OTHER)
+        accounts.put_back(account("ines", Role.INSTALLER, PASSWORD))
+        accounts.put_back(account("omar", Role.STAFF, OTHER))
     save(data, FREE)
 
 

@@ -19,6 +19,7 @@ from edge.store.residents import ResidentStore
 from edge.store.restore import RestoreWish, restore
 from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from edge.web.accounts import Accounts, Role
+from tests.fakes.accounts import account
 from tests.store.drafts import filled
 from tests.store.test_backup import CHEAP, NOW, WORDS
 from tests.store.test_residents import template
@@ -50,7 +51,7 @@ def door(tmp_path_factory):
             ways.put_card(f"card-{who}", who)
         ways.replace_pins([PinRow(str(number), who, False, b"x" * 32) for number, who in enumerate(people)])
         for name in ("boss", "fired"):
-            accounts.put(name, Role.INSTALLER, "still my password")
+            accounts.put_back(account(name, Role.INSTALLER, "still my password"))
         wish = BackupWish("1", cost=CHEAP)
         back_up(data, folder / "backup", WORDS, NOW, wish)
         ledger.withdraw("anna", NOW)

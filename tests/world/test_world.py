@@ -10,6 +10,8 @@ import pytest
 from tests.io.card import library
 from tests.world.__main__ import ROOT
 
+pytestmark = pytest.mark.slow
+
 FIRST_SEED = 1
 """The same fifty for everybody who changes the door: new ones are what the long run is for."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -15,6 +16,8 @@ from edge.faces.liveness.window import GAP_SECONDS, NEWEST_FRAMES
 from tests.faces.liveness.asking import TURNED, Depth
 from tests.faces.liveness.nets import CLEARLY, TRUSTED, Eye
 from tests.fakes.scene import Actor, Scene, axis
+
+pytestmark = pytest.mark.slow
 
 SCORES = {0: 0.95, 1: 0.05, 2: 0.95}
 FPS = 15.0

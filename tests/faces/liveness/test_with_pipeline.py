@@ -5,6 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
+
 from edge.domain import Decision, Frame, Verdict
 from edge.faces.liveness.active import ActiveCheck, Asking
 from edge.faces.liveness.challenge import ChallengeStep
@@ -18,6 +20,8 @@ from tests.present import present
 
 if TYPE_CHECKING:
     from edge.faces.liveness.prompts import Prompt
+
+pytestmark = pytest.mark.slow
 
 BELA = Actor(3, axis(3))
 
