@@ -30,7 +30,7 @@ from tests.hub.signing import approving, ask
 from tests.loopback import free_port
 from tests.sync.broker import Broker
 from tests.sync.doors import Door, Eager
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.broker
 CLOCK = SystemClock()
@@ -199,7 +199,7 @@ def test_the_service_starts_serves_and_stops_on_sigterm(tmp_path, place):
         cwd=Path(__file__).parents[2],
     )
     with ExitStack() as stack:
-        stack.callback(process.wait, 20)
+        stack.callback(process.wait, PATIENCE)
         stack.callback(process.send_signal, signal.SIGTERM)
         assert process.stdout is not None
         stack.enter_context(closing(process.stdout))

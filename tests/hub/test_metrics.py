@@ -56,7 +56,7 @@ def test_a_running_hub_tells_its_doors_and_its_work(tmp_path, place):
         [sys.executable, "-m", "edge.cli", *words], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
     )
     with ExitStack() as stack:
-        stack.callback(process.wait, 20)
+        stack.callback(process.wait, PATIENCE)
         stack.callback(process.send_signal, signal.SIGTERM)
         assert process.stdout is not None
         stack.enter_context(closing(process.stdout))
