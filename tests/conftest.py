@@ -116,8 +116,10 @@ MIB_OF_A_WORKER = 1024
 def pytest_xdist_auto_num_workers():
     """Return two workers for each core: while one waits for a process, a page or a timer, the other computes.
 
-    Never more than there is memory for.
+    Never more than there is memory for; xdist's own `PYTEST_XDIST_AUTO_NUM_WORKERS` says another number.
     """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
     cores = len(os.sched_getaffinity(0))
     told = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     free_mib = int(told["MemAvailable"].split()[0]) // 1024
