@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from edge.wire.ended_passes import MOST_ENDED, PURPOSE, EndedPass, PassEnds
+from facegate_hub.community.pass_desk import PassDesk
 from facegate_hub.community.schema import PASSES
 from facegate_hub.community.visits import DoorWord, PassState, note_doors
 from facegate_hub.database import insert_missing, reading
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-    from facegate_hub.community.book import Book
+    from edge.policy.passes import Pass
+    from facegate_hub.community.staff_store import StaffStore
+    from facegate_hub.community.terms import Terms
     from facegate_hub.signer.asking import Signs
 
 LOG = logging.getLogger(__name__)
-KEEP_SECONDS = 7 * 86_400.0
+DAY = 86_400
+KEEP_SECONDS = 7.0 * DAY
 """How long a pass is remembered after its end."""
 MOST_ASKED = 500
 """Ids that are asked for at once: databases take so many in one query."""
@@ -45,12 +49,13 @@ class PassEnder(RetainedTeller):
         self,
         engine: Engine,
         signer: Signs,
-        book: Book,
+        staff: StaffStore,
         doors: Callable[[], Iterable[str]],
         now: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(engine, "hub-passes", signer, doors)
-        self._book = book
+        self._book = staff.book
+        self._desk = PassDesk(staff)
         self._now = now
         self._ended: dict[str, list[EndedPass]] = {}
         self._noted: dict[tuple[str, str], DoorWord] = {}
@@ -61,7 +66,7 @@ class PassEnder(RetainedTeller):
         self._noted = {}
 
     def look(self) -> None:
-        """Take over what residents have ended, and see which doors have it."""
+        """Take over what residents and staff have ended, and see which doors have it."""
         self._take_over()
         rows = _ended_alive(self._engine, self._now())
         self._ended = {}
@@ -81,15 +86,15 @@ class PassEnder(RetainedTeller):
         return None if new.ended == told.ended else new.encode()
 
     def _take_over(self) -> None:
-        """Have passes end that residents ended and this hub has signed. An end is never taken back."""
+        """Have passes end that were ended and this hub has signed. An end is never taken back."""
         now = self._now()
         gone = (PASSES.c.state == PassState.ENDED.value, PASSES.c.pass_id.is_not(None), PASSES.c.ends > now)
         with self._book.looking() as connection:
-            ids = list(connection.execute(sa.select(PASSES.c.pass_id).where(*gone)).scalars())
+            ids = set(connection.execute(sa.select(PASSES.c.pass_id).where(*gone)).scalars())
         ours = (GRANTED_PASSES.c.ended_at.is_(None), GRANTED_PASSES.c.until > now)
         with reading(self._engine) as connection:
             alive = set(connection.execute(sa.select(GRANTED_PASSES.c.id).where(*ours)).scalars())
-        fresh = sorted(alive.intersection(ids))
+        fresh = sorted(alive & (ids | self._desk.ended()))
         for start in range(0, len(fresh), MOST_ASKED):
             named = GRANTED_PASSES.c.id.in_(fresh[start : start + MOST_ASKED])
             with self._engine.begin() as connection:
@@ -117,13 +122,37 @@ class PassEnder(RetainedTeller):
         self._noted = words
 
 
-def note_granted(engine: Engine, pass_id: str, doors: Sequence[str], until: int, now: float) -> None:
-    """Remember a pass that is being signed; drop those that ended long ago."""
-    row = {"id": pass_id, "doors": ",".join(doors), "until": until}
+def note_granted(engine: Engine, granted: Pass, doors: Sequence[str], now: float) -> None:
+    """Remember a pass that is being signed, for whom and when; drop those that ended long ago."""
+    until = int(granted.valid_until.timestamp())
+    row = {"id": granted.id.hex(), "doors": ",".join(doors), "until": until}
+    row |= {"host": granted.host_id, "granted_at": now}
     with engine.begin() as connection:
         insert_missing(connection, GRANTED_PASSES, [row])
         old = GRANTED_PASSES.c.until < now - KEEP_SECONDS
         connection.execute(sa.delete(GRANTED_PASSES).where(old))
+
+
+def breached(engine: Engine, host: str, terms: Terms, now: float) -> str | None:
+    """Return which limit one more pass of a resident would break, by what this hub has signed; None: none.
+
+    The page counts, too, in a table that whoever takes it over can write.
+    """
+    theirs = sa.select(sa.func.count()).where(GRANTED_PASSES.c.host == host)
+    today = theirs.where(GRANTED_PASSES.c.granted_at > now - DAY)
+    alive = theirs.where(GRANTED_PASSES.c.until > now, GRANTED_PASSES.c.ended_at.is_(None))
+    with reading(engine) as connection:
+        for query, most, why in ((today, terms.passes_a_day, "today"), (alive, terms.passes_alive, "alive")):
+            if connection.execute(query).scalar_one() >= most:
+                return why
+    return None
+
+
+def granted_lately(engine: Engine, now: float) -> int:
+    """Return how many passes were signed within a minute, for whomever."""
+    count = sa.select(sa.func.count()).where(GRANTED_PASSES.c.granted_at > now - 60)
+    with reading(engine) as connection:
+        return int(connection.execute(count).scalar_one())
 
 
 def _ended_alive(engine: Engine, now: float) -> list[Any]:

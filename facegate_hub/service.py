@@ -131,7 +131,7 @@ class Hub:
         """Return what carries residents' matters to the doors: notices and ended passes."""
         return (
             NoticeServer(self.engine, self.signer, community, site.doors),
-            PassEnder(self.engine, self.signer, community[0].book, site.doors),
+            PassEnder(self.engine, self.signer, community[0], site.doors),
         )
 
     def _beside(

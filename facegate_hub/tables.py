@@ -294,10 +294,14 @@ GRANTED_PASSES = sa.Table(
     sa.Column("doors", sa.String(400), nullable=False),
     sa.Column("until", sa.BigInteger, nullable=False),
     sa.Column("ended_at", sa.Float),
+    sa.Column("host", sa.String(128)),
+    sa.Column("granted_at", sa.Float),
     sa.Index("granted_passes_by_end", "until"),
+    sa.Index("granted_passes_by_host", "host", "granted_at"),
 )
-"""Visitor passes that this hub has signed (`doors`: names with commas): only these can be ended at doors, and
-what was ended here once stays so, whatever the community's book says later."""
+"""Visitor passes that this hub has signed, for whom (`host`: the maker's number in the roster; None of an
+older version) and when: its limits are counted here. `doors` are names with commas. Only these can be ended
+at doors, and what was ended here once stays so, whatever the community's book says later."""
 
 RINGS_HEARD = sa.Table(
     "rings_heard",

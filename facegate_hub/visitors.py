@@ -26,7 +26,7 @@ from edge.policy.passes import (
 from facegate_hub.community.book import SYSTEM, Change
 from facegate_hub.community.schema import FLATS, PASSES, PEOPLE
 from facegate_hub.community.visits import PassState, VisitKind, VisitorPasses, VisitWish, breach, refuse
-from facegate_hub.ended_passes import note_granted
+from facegate_hub.ended_passes import breached, granted_lately, note_granted
 from facegate_hub.looking import LookingThread
 
 if TYPE_CHECKING:
@@ -100,8 +100,7 @@ class PassGranter(LookingThread):
             shown = read_pass(texts.get(row.text or "", ""), [pass_public_key(key)])
             doors = tuple((row.doors or "").split(","))
             if shown is not None and shown.door_marks == door_marks(doors):
-                until = int(shown.valid_until.timestamp())
-                note_granted(self._engine, shown.id.hex(), doors, until, self._book.now())
+                note_granted(self._engine, shown, doors, self._book.now())
         self._has_adopted = True
 
     def _decide(self, writing: Writing, identity: str) -> None:
@@ -115,7 +114,7 @@ class PassGranter(LookingThread):
         key = self._key()
         if why is None and key is None:
             why = "no_key"
-        if why is None and self._granted_lately(writing) >= MOST_A_MINUTE:
+        if why is None and granted_lately(self._engine, writing.at) >= MOST_A_MINUTE:
             return  # the next minute
         if why is not None or key is None:
             refuse(writing, identity, why or "no_key")
@@ -125,25 +124,22 @@ class PassGranter(LookingThread):
         if host is None or not doors:
             refuse(writing, identity, "no_resident" if host is None else "no_doors")
             return
-        pass_id = secrets.token_bytes(8)
+        if (why := breached(self._engine, host, self._terms, writing.at)) is not None:
+            refuse(writing, identity, why)
+            return
         try:
-            text = issue(_granted(wish, host, pass_id, doors), key)
+            granted = _granted(wish, host, secrets.token_bytes(8), doors)
+            text = issue(granted, key)
         except ValueError as error:
             LOG.warning("a pass for %s cannot be made: %s", row.flat, error)
             refuse(writing, identity, "host" if len(host.encode()) > HOST_BYTES else "not_made")
             return
         # First here: what is granted can be ended at the doors, whatever happens in between.
-        note_granted(self._engine, pass_id.hex(), doors, wish.ends, writing.at)
-        values: dict[str, str | int | None] = {"state": PassState.GRANTED.value, "pass_id": pass_id.hex()}
+        note_granted(self._engine, granted, doors, writing.at)
+        values: dict[str, str | int | None] = {"state": PassState.GRANTED.value, "pass_id": granted.id.hex()}
         values["doors"] = ",".join(doors)
         values["text"] = writing.keep(text, f"person:{row.maker}")
         writing.enter(SYSTEM, "pass.granted", f"pass:{identity}", Change(PASSES, identity, values))
-
-    @staticmethod
-    def _granted_lately(writing: Writing) -> int:
-        recent = (PASSES.c.state == PassState.GRANTED.value, PASSES.c.wished_at > writing.at - 60)
-        count = sa.select(sa.func.count()).select_from(PASSES).where(*recent)
-        return int(writing.connection.execute(count).scalar_one())
 
     def _doors_for(self, writing: Writing, flat: str) -> tuple[str, ...]:
         """Return the doors on the way to a flat, at most six: its building's, then those of no building."""

@@ -79,7 +79,7 @@ def _for_staff(site: Path, database: str | None) -> _ForStaff:
 @database_option
 @attached_option
 @click.pass_obj
-def console(place: tuple[Path, str], page_url: str | None, database: str | None, **served: Any) -> None:
+def console(place: tuple[Path, str], /, page_url: str | None, database: str | None, **served: Any) -> None:
     """Serve the console for staff and committee. The first account's code is printed.
 
     Example: facegate hub console --host 0.0.0.0
@@ -107,7 +107,7 @@ def console(place: tuple[Path, str], page_url: str | None, database: str | None,
 @database_option
 @attached_option
 @click.pass_obj
-def page(place: tuple[Path, str], database: str | None, **served: Any) -> None:
+def page(place: tuple[Path, str], /, database: str | None, **served: Any) -> None:
     """Serve the page for residents' phones. It reads nothing of the site but its community folder and terms.
 
     Example: facegate hub page --host 0.0.0.0

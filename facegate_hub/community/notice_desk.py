@@ -27,7 +27,7 @@ from facegate_hub.community.notices import (
 )
 from facegate_hub.community.schema import FLATS, NOTICES, PEOPLE
 from facegate_hub.community.shaming import require_no_debtor
-from facegate_hub.community.staff_store import NOTICE_TEXTS, STAFF_NOTICES
+from facegate_hub.community.staff_store import NOTICE_TEXTS, STAFF_NOTICES, Contents
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Row
@@ -81,7 +81,7 @@ class NoticeDesk:
             texts = {name: getattr(draft, name).strip() for name in NOTICE_TEXTS}
             writing.connection.execute(sa.insert(STAFF_NOTICES).values(number=number, **values, **texts))
             copied = Change(NOTICES, str(number), values | {"number": number})
-            writing.tell(by.doer, "notice.drafted", f"notice:{number}", (copied,), texts)
+            writing.tell(by.doer, "notice.drafted", f"notice:{number}", (copied,), Contents(texts))
         return number
 
     def approve(self, by: Account, number: int) -> None:
@@ -101,7 +101,7 @@ class NoticeDesk:
                 replaced: dict[str, str | int | None] = {"state": NoticeState.REPLACED.value}
                 _set(writing.connection, int(row.replaces), replaced)
                 changes.append(Change(NOTICES, row.replaces, replaced))
-            writing.tell(by.doer, "notice.approved", f"notice:{number}", tuple(changes), {})
+            writing.tell(by.doer, "notice.approved", f"notice:{number}", tuple(changes))
 
     def end(self, by: Account, number: int) -> None:
         """End a notice now, or throw a draft away."""
@@ -113,7 +113,7 @@ class NoticeDesk:
             ended: dict[str, str | int | None] = {"state": NoticeState.ENDED.value, "ends": writing.at}
             _set(writing.connection, number, ended)
             changed = (Change(NOTICES, str(number), ended),)
-            writing.tell(by.doer, "notice.ended", f"notice:{number}", changed, {})
+            writing.tell(by.doer, "notice.ended", f"notice:{number}", changed)
 
     def all(self, most: int = 60) -> list[Notice]:
         """Return notices of every state, the newest first."""

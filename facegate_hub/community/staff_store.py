@@ -16,7 +16,7 @@ import json
 import logging
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -26,6 +26,7 @@ from edge.store.sealer import AesGcmSealer, file_key
 from facegate_hub.community.book import SYSTEM, Change, Doer
 from facegate_hub.community.schema import (
     ACCOUNTS,
+    CONTENTS,
     DEVICES,
     LEDGER,
     METADATA,
@@ -38,7 +39,7 @@ from facegate_hub.database import open_engine, put, put_all, reading
 from facegate_hub.looking import LookingThread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from sqlalchemy.engine import Connection, Engine, Row
@@ -95,6 +96,17 @@ STAFF_NOTICES = sa.Table(
 )
 """Notices as staff wrote and approved them: what doors, mails and web requests tell is read here."""
 
+ENDED_PASSES = sa.Table(
+    "ended_passes",
+    STAFF,
+    sa.Column("id", sa.String(80), primary_key=True),
+    sa.Column("pass_id", sa.String(16)),
+    sa.Column("by", sa.String(80), nullable=False),
+    sa.Column("why", sa.String(32), nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+)
+"""Visitor passes that staff ended: `pass_id` is what stands on the pass, None of one that was only a wish."""
+
 MARKS = sa.Table(
     "marks", STAFF, sa.Column("name", sa.String(40), primary_key=True), sa.Column("at", sa.BigInteger)
 )
@@ -102,6 +114,17 @@ MARKS = sa.Table(
 
 OWN_TABLES = (ACCOUNTS, SECRETS, PASSKEYS, DEVICES)
 """Of the same shape as in the community's database; there they are copies, or residents' own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the book keeps or drops: `texts` by column of the entry's first row, marks that are `gone`."""
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()
+
+
+NO_CONTENTS = Contents()
 
 
 @dataclass(slots=True)
@@ -115,20 +138,21 @@ class StaffWriting:
         """Set rows that are ours, and have the book say so."""
         for one in rows:
             put(self.connection, one.table, {"id": one.id, **one.values})
-        self.tell(actor, kind, subject, rows, {}, **say)
+        self.tell(actor, kind, subject, rows, **say)
 
     def tell(
         self,
         actor: Doer,
         kind: str,
         subject: str,
-        rows: tuple[Change, ...],
-        texts: dict[str, str],
+        rows: tuple[Change, ...] = (),
+        contents: Contents = NO_CONTENTS,
         **say: Any,
     ) -> None:
-        """Have the book set rows of its copy; `texts` are kept there, their marks go into the first row."""
+        """Have the book set rows of its copy, and keep or drop what they stand for."""
         told = [[one.table.name, one.id, one.values] for one in rows]
-        body = json.dumps({"rows": told, "texts": texts, "say": say}, ensure_ascii=False)
+        found = {"rows": told, "texts": dict(contents.texts), "gone": list(contents.gone), "say": say}
+        body = json.dumps(found, ensure_ascii=False)
         values = {"at": self.at, "actor": str(actor), "kind": kind, "subject": subject, "body": body}
         self.connection.execute(sa.insert(UNTOLD).values(**values))
 
@@ -235,6 +259,8 @@ def _enter(writing: Writing, row: Row[Any]) -> None:
     changes = [Change(PROJECTIONS[table], identity, values) for table, identity, values in body["rows"]]
     for column, text in body["texts"].items():
         changes[0].values[column] = writing.keep(text, row.subject) if text else None
+    if body["gone"]:
+        writing.drop(CONTENTS.c.mark.in_(body["gone"]))
     kind, _, identity = row.actor.partition(":")
     writing.enter(Doer(kind, identity), row.kind, row.subject, *changes, **say)
 
@@ -263,7 +289,7 @@ def _take_over(store: StaffStore, folder: Path, before: Path) -> None:
                 LOG.error("the staff's database is gone: accounts begin anew, with codes that are handed out")
             count = writing.connection.execute(sa.select(sa.func.count()).select_from(ACCOUNTS)).scalar_one()
         mark(writing.connection, TAKEN_OVER, writing.at)
-        writing.tell(SYSTEM, TAKEN_OVER, "account", (), {}, accounts=count)
+        writing.tell(SYSTEM, TAKEN_OVER, "account", accounts=count)
     with book.engine.begin() as connection:
         connection.execute(sa.delete(SECRETS))
         for table in (PASSKEYS, DEVICES):

@@ -64,6 +64,7 @@ PAGES: tuple[PageRow, ...] = (
     ("/people/{person}/tie", POST, _with(Right.PEOPLE), views_people.tie),
     ("/people/{person}/end", POST, _with(Right.PEOPLE), views_people.end_tie),
     ("/visitors", GET, _with(Right.VISITORS), views_visitors.visitors),
+    ("/visitors/{pass_id}/end", POST, _with(Right.VISITORS), views_visitors.end),
     ("/notices", BOTH, _with(Right.WRITE_NOTICES), views_notices.notices),
     ("/notices/{number}", POST, _with(Right.WRITE_NOTICES), views_notices.decide),
     ("/invite", POST, _with(Right.PEOPLE), views_people.invite),

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge.errors import CommunityRefused
+from edge.words import message
+from facegate_hub.community.pass_desk import EndReason, PassDesk
+
 if TYPE_CHECKING:
     from starlette.responses import Response
 
@@ -12,4 +16,15 @@ if TYPE_CHECKING:
 
 def visitors(ask: PageAsk) -> Response:
     """Return the passes that are good within the next day, and the rings of the last minutes."""
-    return ask.page("visitors.html", passes=ask.office.visits.expected(), rings=ask.office.rings.all())
+    found = {"passes": ask.office.visits.expected(), "rings": ask.office.rings.all()}
+    return ask.page("visitors.html", reasons=list(EndReason), **found)
+
+
+def end(ask: PageAsk) -> Response:
+    """End a resident's pass, with a reason that its maker reads."""
+    assert ask.account is not None  # noqa: S101 - the table lets nobody else in
+    why = ask.form.get("why", "")
+    if why not in set(EndReason):
+        raise CommunityRefused(message("community.refused.field"))
+    PassDesk(ask.office.staff).end(ask.account, str(ask.request.path_params["pass_id"]), EndReason(why))
+    return ask.to("/visitors")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 
 from edge.broker.session import BrokerSession
-from edge.policy.passes import pass_public_key, read_pass
+from edge.errors import CommunityRefused
+from edge.policy.passes import Pass, PassKind, door_marks, pass_public_key, read_pass
 from edge.wire.ended_passes import MOST_ENDED, PURPOSE, EndedPass, PassEnds
+from facegate_hub.community.accounts import StaffAccounts
 from facegate_hub.community.book import SYSTEM, Change
+from facegate_hub.community.pass_desk import EndReason, PassDesk
 from facegate_hub.community.schema import PASSES
 from facegate_hub.community.terms import read_terms
 from facegate_hub.community.verify import verify
@@ -21,7 +25,7 @@ from facegate_hub.ended_passes import PassEnder, note_granted
 from facegate_hub.tables import DEVICES, GRANTED_PASSES, PASS_END_SETS, open_tables
 from facegate_hub.visitors import PassGranter
 from tests.community.compound import new_compound
-from tests.community.web import resident
+from tests.community.web import resident, staff
 from tests.present import present
 from tests.sync.hubside import KEYS, SIGNER
 
@@ -63,16 +67,18 @@ class Site:
         """A hub that remembers nothing but its database."""
         community = (self.book, self.compound.terms)
         self.granter = PassGranter(self.engine, community, self.folder, lambda: DOORS)
-        self.ender = PassEnder(self.engine, SIGNER, self.book, lambda: DOORS, self.book.now)
+        self.ender = PassEnder(self.engine, SIGNER, self.compound.staff, lambda: DOORS, self.book.now)
         self.ender.opened(self.session, 0.0)
 
     def make(self, name="wang", flat="3-1203"):
         """Return a pass of somebody's, granted."""
-        now = self.book.now()
-        wish = VisitWish(flat, VisitKind.VISITOR, now, now + 4 * HOUR)
-        identity = self.visits.wish(self.compound.asker(name), wish)
+        identity = self.visits.wish(self.compound.asker(name), self.wish(flat))
         self.granter.look()
         return next(one for one in self.visits.of_person(self.compound.people[name]) if one.id == identity)
+
+    def wish(self, flat):
+        now = self.book.now()
+        return VisitWish(flat, VisitKind.VISITOR, now, now + 4 * HOUR)
 
     def end(self, made, name="wang"):
         self.visits.end(self.compound.asker(name), made.id)
@@ -100,6 +106,12 @@ def site(tmp_path):
 
 def ids(told):
     return {door: [one.id for one in each.ended] for door, each in told.items()}
+
+
+def signed(number, begins, ends):
+    """Return a pass for the gate with a number of ours."""
+    times = (datetime.fromtimestamp(at, UTC) for at in (begins, ends))
+    return Pass(number.to_bytes(8), "wang-here", *times, 1, PassKind.VISITOR, door_marks(("gate",)))
 
 
 def id_of(made):
@@ -162,12 +174,14 @@ def test_two_hubs_at_once_never_give_one_revision_two_meanings(site, engine):
     now = site.book.now()
     told: dict[int, tuple[EndedPass, ...]] = {}
     with ThreadPoolExecutor(2) as pool:
-        hubs = [PassEnder(engine, SIGNER, site.book, lambda: DOORS, site.book.now) for _ in range(2)]
+        hubs = [
+            PassEnder(engine, SIGNER, site.compound.staff, lambda: DOORS, site.book.now) for _ in range(2)
+        ]
         sessions = [Session(), Session()]
         for hub, session in zip(hubs, sessions, strict=True):
             hub.opened(session, 0.0)
         for number in range(12):
-            note_granted(engine, f"{number:016x}", ("gate",), now + HOUR, now)
+            note_granted(engine, signed(number, now, now + HOUR), ("gate",), now)
             with engine.begin() as connection:
                 mine = GRANTED_PASSES.c.id == f"{number:016x}"
                 connection.execute(sa.update(GRANTED_PASSES).where(mine).values(ended_at=now + number))
@@ -235,7 +249,7 @@ def test_passes_that_an_older_hub_signed_can_be_ended_too(site):
 def test_of_more_than_a_list_holds_the_first_go_and_the_rest_waits(site, caplog):
     now = site.book.now()
     for number in range(MOST_ENDED + 3):
-        note_granted(site.engine, f"{number:016x}", ("gate",), now + HOUR + number, now)
+        note_granted(site.engine, signed(number, now, now + HOUR + number), ("gate",), now)
     with site.engine.begin() as connection:
         connection.execute(sa.update(GRANTED_PASSES).values(ended_at=now))
     assert len(site.look()["gate"].ended) == MOST_ENDED
@@ -294,3 +308,66 @@ def test_a_door_that_says_nothing_of_it_has_confirmed_nothing(site, state):
         put(connection, DEVICES, {"id": "gate", "avail": "online", "state": state or None})
     site.look()
     assert site.told(made).told["gate"] is DoorWord.WAITING
+
+
+def account(site, name):
+    return present(StaffAccounts(site.compound.staff).one(name))
+
+
+def test_the_guard_ends_a_pass_and_its_maker_is_told_why(site):
+    """From the list of who is expected to the door, and to the phone of who made it."""
+    made = site.make()
+    guard, phone = staff(site.compound, "guard-1"), resident(site.compound, "wang")
+    guard.get("/visitors")
+    guard.send(f"/visitors/{made.id}/end")
+    assert guard.status == 422, "without a reason nothing ends"
+    assert site.look() == {}
+    guard.get("/visitors")
+    guard.send(f"/visitors/{made.id}/end", why="wrong_person")
+    assert ids(site.look()) == {"gate": [id_of(made)], "lobby-3": [id_of(made)]}
+    assert "Until" in guard.get("/visitors").text or "still opens" in guard.page, "and where it still opens"
+    assert f"/visitors/{made.id}/end" not in guard.page
+    told = phone.get(f"/visitors/{made.id}").text
+    assert "somebody else came with it" in told
+    assert made.text not in told
+    with site.book.looking() as connection:
+        entry = site.book.entries(connection, f"pass:{made.id}")[-1]
+        assert (entry.actor, entry.kind, entry.say) == (
+            "account:guard-1",
+            "pass.ended",
+            {"why": "wrong_person"},
+        )
+        assert verify(connection, site.book.sealer).problems == []
+
+
+def test_who_does_not_see_visitors_ends_no_pass_and_each_once(site):
+    made, desk = site.make(), PassDesk(site.compound.staff)
+    for name in ("technician-1", "root", "chair", "audit"):
+        with pytest.raises(CommunityRefused):
+            desk.end(account(site, name), made.id, EndReason.PASSED_ON)
+    desk.end(account(site, "dora"), made.id, EndReason.PASSED_ON)
+    with pytest.raises(CommunityRefused):
+        desk.end(account(site, "dora"), made.id, EndReason.PASSED_ON)
+
+
+def test_what_staff_ended_stays_so_when_the_page_says_at_once_that_it_is_good(site):
+    """Before the hub has looked."""
+    made = site.make()
+    PassDesk(site.compound.staff).end(account(site, "guard-1"), made.id, EndReason.WRONG_PERSON)
+    with site.book.writing() as writing:
+        lie = Change(PASSES, made.id, {"state": PassState.GRANTED.value})
+        writing.enter(SYSTEM, "pass.granted", f"pass:{made.id}", lie)
+    assert ids(site.look()) == {"gate": [id_of(made)], "lobby-3": [id_of(made)]}
+
+
+def test_a_page_that_forgets_what_was_granted_gets_no_more_than_its_limits(site):
+    """It takes each pass out of the table in which the page counts, as soon as it was granted."""
+    for _ in range(9):
+        site.visits.wish(site.compound.asker("wang"), site.wish("3-1203"))
+        site.granter.look()
+        with site.book.engine.begin() as connection:
+            connection.execute(sa.delete(PASSES))
+        site.compound.clock.advance(61)
+    with site.engine.connect() as connection:
+        count = connection.execute(sa.select(sa.func.count()).select_from(GRANTED_PASSES)).scalar()
+    assert count == site.compound.terms.passes_a_day
