@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def visitors(ask: PageAsk) -> Response:
     """Return the passes that are good within the next day, and the rings of the last minutes."""
-    found = {"passes": ask.office.visits.expected(), "rings": ask.office.rings.all()}
-    return ask.page("visitors.html", reasons=list(EndReason), **found)
+    passes, rings = ask.office.visits.expected(), ask.office.rings.all()
+    return ask.page("visitors.html", passes=passes, rings=rings, reasons=list(EndReason))
 
 
 def end(ask: PageAsk) -> Response:

@@ -110,8 +110,8 @@ def ids(told):
 
 def signed(number, begins, ends):
     """Return a pass for the gate with a number of ours."""
-    times = (datetime.fromtimestamp(at, UTC) for at in (begins, ends))
-    return Pass(number.to_bytes(8), "wang-here", *times, 1, PassKind.VISITOR, door_marks(("gate",)))
+    first, last = (datetime.fromtimestamp(at, UTC) for at in (begins, ends))
+    return Pass(number.to_bytes(8), "wang-here", first, last, 1, PassKind.VISITOR, door_marks(("gate",)))
 
 
 def id_of(made):

@@ -1,0 +1,114 @@
+"""Who rings and who is expected, in a real Chromium: on the resident's phone and on the guard's console."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+import sqlalchemy as sa
+from selenium.webdriver.common.by import By
+
+from facegate_hub.community.book import SYSTEM, Change
+from facegate_hub.community.rings import RingState
+from facegate_hub.community.schema import PASSES, RINGS
+from facegate_hub.community.visits import DoorWord, note_doors
+from facegate_hub.console.app import make_console
+from facegate_hub.page.app import make_page
+from tests.browser.chromium import DESKTOP, PHONE, chromium, resize, served
+from tests.community.compound import new_compound
+from tests.community.test_whole_way import NARROW, Staged, look
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+WINDOWS = [(PHONE, "zh"), (PHONE, "en"), (NARROW, "zh"), (NARROW, "en"), (DESKTOP, "zh"), (DESKTOP, "en")]
+ID = "0102030405060708"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with chromium(tmp_path_factory.mktemp("chromium")) as window:
+        yield window
+
+
+@pytest.fixture
+def staged(browser, tmp_path):
+    compound = new_compound(tmp_path)
+    rung(compound)
+    expected(compound)
+    with ExitStack() as stack:
+        folders = [tmp_path / name for name in ("page", "console")]
+        for folder in folders:
+            folder.mkdir()
+        page = stack.enter_context(served(make_page(compound.book, compound.terms), folders[0]))
+        console = stack.enter_context(served(make_console(compound.staff, compound.terms, page), folders[1]))
+        browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        browser.get_log("browser")
+        yield Staged(compound, browser, (page, console))
+        browser.get("about:blank")
+
+
+def rung(compound):
+    """Rings in each state: the newest rings now."""
+    now = compound.book.now()
+    with compound.book.engine.begin() as connection:
+        for number, state in enumerate(RingState):
+            row = {"id": f"ring-{number}", "door": "lobby-3", "flat": "3-1203" if number % 3 else None}
+            row |= {"rang_at": now - 5 - 50 * number, "state": state.value}
+            connection.execute(sa.insert(RINGS).values(**row))
+        ringing = {"id": "now", "door": "lobby-3", "flat": "3-1203", "rang_at": now - 2}
+        connection.execute(sa.insert(RINGS).values(**ringing, state="ringing"))
+
+
+def expected(compound):
+    """A visitor's pass that is good, and one that still opens a door which has not heard of its end."""
+    now = compound.book.now()
+    shared = {
+        "maker": compound.people["wang"],
+        "flat": "3-1203",
+        "begins": now,
+        "ends": now + 7200,
+        "uses": 2,
+    }
+    shared |= {"begins": now, "ends": now + 7200, "wished_at": now, "doors": "gate,lobby-3"}
+    with compound.book.writing() as writing:
+        text = writing.keep("FG1:" + "A" * 90, f"person:{compound.people['wang']}")
+        for name, more in (
+            ("good", {"kind": "visitor", "state": "granted", "text": text}),
+            ("gone", {"kind": "courier", "state": "ended", "why": "passed_on"}),
+        ):
+            row = shared | more | {"pass_id": ID if name == "gone" else "ff" * 8}
+            writing.enter(SYSTEM, "pass.granted", f"pass:{name}", Change(PASSES, name, row))
+    words = {(ID, "gate"): DoorWord.CONFIRMED, (ID, "lobby-3"): DoorWord.OFFLINE}
+    note_doors(compound.book, words)
+
+
+@pytest.mark.parametrize(("size", "language"), WINDOWS)
+def test_who_rings_and_who_is_expected(staged, size, language):
+    """The guard ends a pass, and its maker reads why."""
+    resize(staged.browser, size)
+    staged.is_enlarged, staged.is_looked_at = size == NARROW, True
+    guard, phone = staged.staff(language, "guard-1"), staged.resident(language, "wang")
+    phone.go("/")
+    phone.sees("somebody_rings", door="lobby-3")
+    look(phone, "rings-home")
+    phone.go("/rings")
+    look(phone, "rings")
+    phone.go("/visitors")
+    look(phone, "visitors")
+    phone.go("/visitors/gone")
+    look(phone, "visitor-ended")
+    guard.go("/visitors")
+    guard.sees("ring.ringing")
+    look(guard, "visitors")
+    guard.open("end_pass")
+    guard.choose("why", "wrong_person")
+    look(guard, "visitors-end")
+    guard.browser.find_element(By.CSS_SELECTOR, "details[open] button").click()
+    guard.sees("pass_end.wrong_person")
+    look(guard, "visitors-ended")
+    phone.go("/visitors/good")
+    phone.sees("pass_why.wrong_person")
+    look(phone, "visitor-why")
+    assert [one.faults for one in (guard, phone)] == [{}, {}]
+    logged = [entry for entry in staged.browser.get_log("browser") if entry["source"] != "network"]
+    assert logged == []
