@@ -67,14 +67,21 @@ class PassEnder(RetainedTeller):
 
     def look(self) -> None:
         """Take over what residents and staff have ended, and see which doors have it."""
-        self._take_over()
+        self._end(self._desk.ended())
+        try:
+            self._end(self._by_residents())
+        except sa.exc.SQLAlchemyError as error:
+            self._tell_of_the_book(error)
         rows = _ended_alive(self._engine, self._now())
         self._ended = {}
         for row in rows:
             for door in row.doors.split(","):
                 one = EndedPass(row.id, datetime.fromtimestamp(row.until, UTC))
                 self._ended.setdefault(door, []).append(one)
-        self._note_doors()
+        try:
+            self._note_doors()
+        except sa.exc.SQLAlchemyError as error:
+            self._tell_of_the_book(error)
 
     def compose(self, device: str, rev: int, old: bytes | None) -> bytes | None:
         """Return a door's ended passes, None when they are those of `old`, or there never were any."""
@@ -85,16 +92,24 @@ class PassEnder(RetainedTeller):
         new = PassEnds(device, rev, tuple(ended[:MOST_ENDED]))
         return None if new.ended == told.ended else new.encode()
 
-    def _take_over(self) -> None:
-        """Have passes end that were ended and this hub has signed. An end is never taken back."""
-        now = self._now()
-        gone = (PASSES.c.state == PassState.ENDED.value, PASSES.c.pass_id.is_not(None), PASSES.c.ends > now)
+    def _tell_of_the_book(self, error: sa.exc.SQLAlchemyError) -> None:
+        """Log that the page keeps the book from us, or spoilt it: what staff ended goes out all the same."""
+        if self.is_worth_a_line():
+            LOG.warning("residents' ended passes wait for the book: %s", str(error).splitlines()[0])
+
+    def _by_residents(self) -> set[str]:
+        gone = (PASSES.c.state == PassState.ENDED.value, PASSES.c.pass_id.is_not(None))
+        query = sa.select(PASSES.c.pass_id).where(*gone, PASSES.c.ends > self._now())
         with self._book.looking() as connection:
-            ids = set(connection.execute(sa.select(PASSES.c.pass_id).where(*gone)).scalars())
+            return set(connection.execute(query).scalars())
+
+    def _end(self, ids: set[str]) -> None:
+        """Have passes end that this hub has signed. An end is never taken back."""
+        now = self._now()
         ours = (GRANTED_PASSES.c.ended_at.is_(None), GRANTED_PASSES.c.until > now)
         with reading(self._engine) as connection:
             alive = set(connection.execute(sa.select(GRANTED_PASSES.c.id).where(*ours)).scalars())
-        fresh = sorted(alive & (ids | self._desk.ended()))
+        fresh = sorted(alive & ids)
         for start in range(0, len(fresh), MOST_ASKED):
             named = GRANTED_PASSES.c.id.in_(fresh[start : start + MOST_ASKED])
             with self._engine.begin() as connection:

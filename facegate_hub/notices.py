@@ -7,6 +7,7 @@ rewrites the book would have to rewrite the journals of all doors, too (`facegat
 from __future__ import annotations
 
 import json
+import logging
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from facegate_hub.community.staff_store import StaffStore
     from facegate_hub.community.terms import Terms
     from facegate_hub.signer.asking import Signs
+
+LOG = logging.getLogger(__name__)
 
 HEAD_SECONDS = 3600.0
 """How often the book's head goes out when it moved: what is younger has no witness yet."""
@@ -58,9 +61,14 @@ class NoticeServer(RetainedTeller):
         self._notices = NoticeDesk(self._staff).for_doors()
         if self._monotonic() - self._head_at < HEAD_SECONDS:
             return
-        with self._staff.book.looking() as connection:
-            head = self._staff.book.head(connection)
-        self._head, self._head_at = head if head[0] else None, self._monotonic()
+        self._head_at = self._monotonic()
+        try:
+            with self._staff.book.looking() as connection:
+                head = self._staff.book.head(connection)
+        except sa.exc.SQLAlchemyError as error:  # the page may spoil it: notices go out all the same
+            LOG.warning("the book's head goes out with none of this hour's notices: %s", error)
+            return
+        self._head = head if head[0] else None
 
     def compose(self, device: str, rev: int, old: bytes | None) -> bytes | None:
         """Return a door's notices, None when they are those of `old`."""

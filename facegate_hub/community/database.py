@@ -66,7 +66,7 @@ def open_community(url: str) -> Engine:
     try:
         engine = open_engine(url)
         if engine.dialect.name == "sqlite":
-            sa.event.listen(engine, "connect", _overwrite_what_is_deleted)
+            sa.event.listen(engine, "connect", _be_careful)
         with engine.begin() as connection:
             _migrate(connection)
     except (sa.exc.SQLAlchemyError, ImportError) as error:
@@ -102,5 +102,7 @@ def _migrate(connection: Connection) -> None:
         take_time(connection, ANSWER_SECONDS)
 
 
-def _overwrite_what_is_deleted(connection: object, _record: object) -> None:
+def _be_careful(connection: object, _record: object) -> None:
+    """Overwrite what is deleted, and call no function for a view or trigger in the page's file."""
     connection.execute("PRAGMA secure_delete = ON")  # type: ignore[attr-defined]
+    connection.execute("PRAGMA trusted_schema = OFF")  # type: ignore[attr-defined]

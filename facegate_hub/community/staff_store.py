@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from edge.durable import write_whole
 from edge.errors import StoreError
 from edge.store.sealer import AesGcmSealer, file_key
 from facegate_hub.community.book import SYSTEM, Change, Doer
@@ -283,8 +284,7 @@ def _take_over(store: StaffStore, folder: Path, before: Path) -> None:
             told = sa.select(LEDGER.c.seq).where(LEDGER.c.kind == TAKEN_OVER).limit(1)
             if old.execute(told).first() is None:
                 _copy(store, writing.connection, old)
-                if (before / TERMS_FILE).exists() and not (folder / TERMS_FILE).exists():
-                    (before / TERMS_FILE).rename(folder / TERMS_FILE)
+                _take_terms(folder / TERMS_FILE, before / TERMS_FILE)
             else:
                 LOG.error("the staff's database is gone: accounts begin anew, with codes that are handed out")
             count = writing.connection.execute(sa.select(sa.func.count()).select_from(ACCOUNTS)).scalar_one()
@@ -294,6 +294,13 @@ def _take_over(store: StaffStore, folder: Path, before: Path) -> None:
         connection.execute(sa.delete(SECRETS))
         for table in (PASSKEYS, DEVICES):
             connection.execute(sa.delete(table).where(table.c.holder.like("account:%")))
+
+
+def _take_terms(path: Path, before: Path) -> None:
+    """Take the terms over by their words: a link or a second name of the file would stay the page's."""
+    if before.is_file() and not before.is_symlink() and not path.exists():
+        write_whole(path, before.read_bytes())
+        before.unlink()
 
 
 def _copy(store: StaffStore, new: Connection, old: Connection) -> None:

@@ -11,30 +11,39 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from edge.policy.passes import Pass, PassKind, door_marks
 from edge.web.accounts import password_digest
+from edge.wire.ended_passes import PassEnds
+from edge.wire.notices import NoticeSet
 from facegate_hub.community.accounts import StaffAccounts
-from facegate_hub.community.book import Doer
+from facegate_hub.community.book import SYSTEM, Change, Doer
 from facegate_hub.community.devices import Devices
 from facegate_hub.community.duties import Duty
 from facegate_hub.community.notice_desk import NoticeDesk, NoticeDraft
 from facegate_hub.community.notices import NoticeLevel, NoticeState
+from facegate_hub.community.pass_desk import EndReason, PassDesk
 from facegate_hub.community.passkeys import Passkeys
-from facegate_hub.community.schema import ACCOUNTS, DEVICES, PASSKEYS, SECRETS
+from facegate_hub.community.schema import ACCOUNTS, DEVICES, PASSES, PASSKEYS, SECRETS
 from facegate_hub.community.staff_store import FOLDER, TERMS_FILE, open_staff
 from facegate_hub.community.totp import code_at, new_secret
 from facegate_hub.community.verify import verify
 from facegate_hub.console.app import COOKIE
 from facegate_hub.database import put
+from facegate_hub.ended_passes import PassEnder, note_granted
+from facegate_hub.notices import NoticeServer
 from facegate_hub.service import open_community
+from facegate_hub.tables import open_tables
 from tests.community.compound import new_compound
 from tests.community.web import staff
 from tests.community.world import new_book
 from tests.present import present
+from tests.sync.hubside import SIGNER
 
 NOBODY = 65534
 TOKEN = "x" * 43
@@ -184,6 +193,42 @@ def test_staff_log_in_while_it_keeps_the_book_from_everybody(compound, site):
         assert (first.kind, second.kind) == ("device.begun", "notice.drafted")
         assert first.say["was_at"] == compound.book.now() - 3600
         assert verify(connection, compound.book.sealer).problems == []
+
+
+@as_root
+def test_doors_hear_of_notices_and_of_what_staff_ended_while_the_book_is_spoilt(compound, site, caplog):
+    engine = open_tables(f"sqlite:///{site / 'hub.db'}")
+    now = compound.book.now()
+    begins, ends = (datetime.fromtimestamp(at, UTC) for at in (now, now + 3600))
+    granted = Pass(bytes(8), "wang", begins, ends, 1, PassKind.VISITOR, door_marks(("gate",)))
+    note_granted(engine, granted, ("gate",), now)
+    row_of = {"maker": compound.people["wang"], "flat": "3-1203", "kind": "visitor", "state": "granted"}
+    row_of |= {"pass_id": granted.id.hex(), "begins": now, "ends": now + 3600, "uses": 1}
+    with compound.book.writing() as writing:
+        writing.enter(SYSTEM, "pass.granted", "pass:p", Change(PASSES, "p", row_of))
+    desk, mona = NoticeDesk(compound.staff), present(StaffAccounts(compound.staff).one("mona"))
+    desk.approve(mona, drafted(compound))
+    PassDesk(compound.staff).end(mona, "p", EndReason.WRONG_PERSON)
+    lie(site, "book.execute('DROP TABLE passes')\nbook.execute('DROP TABLE ledger')")
+    ender = PassEnder(engine, SIGNER, compound.staff, lambda: ("gate",), lambda: now)
+    server = NoticeServer(engine, SIGNER, (compound.staff, compound.terms), lambda: ("gate",))
+    for part in (ender, server):
+        part.look()
+    assert PassEnds.parse(present(ender.compose("gate", 1, None))).ended[0].id == granted.id.hex()
+    (item,) = NoticeSet.parse(present(server.compose("gate", 1, None))).items
+    assert item.text["en"] == "No water"
+    assert "wait for the book" in caplog.text
+    engine.dispose()
+
+
+@as_root
+def test_terms_that_are_a_link_are_not_taken_over(site):
+    """It would write into them afterwards."""
+    an_older_site(site)
+    lie(site, f"os.rename({TERMS_FILE!r}, 'mine'); os.symlink('../community/mine', {TERMS_FILE!r})")
+    book, _ = new_book(site)
+    open_staff(site, book)
+    assert not (site / FOLDER / TERMS_FILE).exists()
 
 
 def an_older_site(folder):
