@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -34,7 +35,7 @@ from facegate_hub.community.ticket_clocks import TicketClock, begin_clocks, cloc
 from facegate_hub.community.ticket_row import Ticket, ticket_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 DAY = 86_400
 MOST_TEXT = 4000
+READ_ROWS = 200
+"""At once: whoever may see most of them needs no more."""
 CATEGORIES = (
     *("water", "power", "lift", "door", "common", "cleaning", "greenery"),
     *("parking", "noise", "animals", "security", "fees", "service", "other"),
@@ -169,16 +172,14 @@ class Tickets:
 
     def lines(self, asker: Asker, states: Iterable[TicketState] = OPEN, most: int = 100) -> list[TicketLine]:
         """Return tickets that `asker` has a part in, the last changed first."""
-        query = sa.select(TICKETS).where(TICKETS.c.state.in_([state.value for state in states]))
+        query = _in(states).order_by(TICKETS.c.changed_at.desc(), TICKETS.c.number.desc())
         with self._book.looking() as connection:
-            rows = connection.execute(query.order_by(TICKETS.c.changed_at.desc(), TICKETS.c.number.desc()))
-            found: list[Ticket] = []
-            for ticket in map(ticket_of, rows):
-                if parts_in(connection, ticket, asker):
-                    found.append(ticket)
-                if len(found) == most:
-                    break
-            return self._lined(connection, found)
+            return self._lined(connection, list(islice(_with_part(connection, asker, query), most)))
+
+    def count(self, asker: Asker, states: Iterable[TicketState], most: int = 100) -> int:
+        """Return how many tickets `asker` has a part in; counting ends at `most`."""
+        with self._book.looking() as connection:
+            return sum(1 for _ in islice(_with_part(connection, asker, _in(states)), most))
 
     def of_person(self, person: str) -> list[TicketLine]:
         """Return a person's own tickets and those they follow, the newest first."""
@@ -267,6 +268,16 @@ class Tickets:
             count = sa.select(sa.func.count()).select_from(TICKETS).where(*conditions)
             if writing.connection.execute(count).scalar_one() >= most:
                 raise CommunityRefused(message("community.refused.too_many", most=most))
+
+
+def _in(states: Iterable[TicketState]) -> sa.Select[Any]:
+    return sa.select(TICKETS).where(TICKETS.c.state.in_([state.value for state in states]))
+
+
+def _with_part(connection: Connection, asker: Asker, query: sa.Select[Any]) -> Iterator[Ticket]:
+    """Yield the tickets of a query that somebody has a part in; read in parts, as far as asked."""
+    rows = connection.execute(query.execution_options(yield_per=READ_ROWS))
+    return (ticket for ticket in map(ticket_of, rows) if parts_in(connection, ticket, asker))
 
 
 def _is_about_staff(connection: Connection, report: Report) -> bool:

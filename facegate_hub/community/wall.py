@@ -24,6 +24,25 @@ PUBLIC_LINES = 30
 LEAST_DIGITS = 12
 """Of an entry's hash on a receipt."""
 
+_COUNTED = sa.select(
+    TICKETS.c.state,
+    TICKETS.c.category,
+    sa.func.count().label("tickets"),
+    sa.func.sum(sa.case((TICKETS.c.reopened > 0, 1), else_=0)).label("reopened"),
+    sa.func.min(TICKETS.c.opened_at).label("oldest"),
+).group_by(TICKETS.c.state, TICKETS.c.category)
+_PROMISES = (
+    sa.select(sa.func.count(), sa.func.count(CLOCKS.c.breached_at))
+    .select_from(CLOCKS)
+    .where(sa.or_(CLOCKS.c.met_at.is_not(None), CLOCKS.c.breached_at.is_not(None)))
+)
+_PUBLIC = (
+    sa.select(TICKETS)
+    .where(TICKETS.c.audience == Audience.ALL.value)
+    .order_by(TICKETS.c.number.desc())
+    .limit(PUBLIC_LINES)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Wall:
@@ -45,34 +64,32 @@ class Wall:
 
 
 def read_wall(book: Book) -> Wall:
-    """Return the wall as it is now."""
-    now = book.now()
+    """Return the wall as it is now; the database counts, only what is shown in words is read."""
+    states, in_category, open_in = (Counter[str]() for _ in range(3))
+    now, reopened, oldest = book.now(), 0, None
     with book.looking() as connection:
-        tickets = [ticket_of(row) for row in connection.execute(sa.select(TICKETS))]
-        settled = sa.or_(CLOCKS.c.met_at.is_not(None), CLOCKS.c.breached_at.is_not(None))
-        promises = connection.execute(
-            sa.select(sa.func.count()).select_from(CLOCKS).where(settled)
-        ).scalar_one()
-        late = CLOCKS.c.breached_at.is_not(None)
-        broken = connection.execute(sa.select(sa.func.count()).select_from(CLOCKS).where(late)).scalar_one()
-        shown = sorted((one for one in tickets if one.audience is Audience.ALL), key=lambda one: -one.number)
-        texts = book.texts(connection, {one.text for one in shown[:PUBLIC_LINES]})
-    states = Counter(one.state for one in tickets)
-    still_open = [one for one in tickets if one.state in OPEN]
-    in_category = Counter(one.category for one in tickets)
-    open_in = Counter(one.category for one in still_open)
+        for row in connection.execute(_COUNTED):
+            states[row.state] += row.tickets
+            in_category[row.category] += row.tickets
+            reopened += row.reopened
+            if row.state in OPEN:
+                open_in[row.category] += row.tickets
+                oldest = row.oldest if oldest is None else min(oldest, row.oldest)
+        promises, broken = connection.execute(_PROMISES).one()
+        shown = [ticket_of(row) for row in connection.execute(_PUBLIC)]
+        texts = book.texts(connection, {one.text for one in shown})
     return Wall(
         by_state=tuple((state, states[state]) for state in TicketState if states[state]),
         by_category=tuple((name, open_in[name], count) for name, count in in_category.most_common()),
-        open=len(still_open),
+        open=open_in.total(),
         confirmed=states[TicketState.CONFIRMED],
         silent=states[TicketState.SILENT],
         declined=states[TicketState.DECLINED],
-        reopened=sum(one.reopened > 0 for one in tickets),
-        oldest_days=max(((now - one.opened_at) // DAY for one in still_open), default=0),
+        reopened=reopened,
+        oldest_days=0 if oldest is None else max(0, (now - oldest) // DAY),
         promises=int(promises),
         broken=int(broken),
-        public=tuple((one, texts.get(one.text, "")) for one in shown[:PUBLIC_LINES]),
+        public=tuple((one, texts.get(one.text, "")) for one in shown),
     )
 
 

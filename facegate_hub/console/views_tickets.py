@@ -14,11 +14,15 @@ from facegate_hub.web.ticket_pages import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.responses import Response
 
     from facegate_hub.community.tickets import TicketLine
     from facegate_hub.web.asking import PageAsk
 
+MOST_COUNTED = 100
+"""A list shows as many; what is beyond is told by a sign."""
 SHOWN = {
     "open": OPEN,
     "new": frozenset({TicketState.NEW, TicketState.REOPENED, TicketState.APPEALED}),
@@ -42,8 +46,14 @@ def tickets(ask: PageAsk) -> Response:
     lines = ask.office.tickets.lines(ask.asker, SHOWN[show])
     if show != "ended":
         lines.sort(key=_by_urgency)
-    counts = {name: len(ask.office.tickets.lines(ask.asker, states)) for name, states in SHOWN.items()}
+    counts = {name: _shown_count(ask, states) for name, states in SHOWN.items()}
     return ask.page("tickets.html", lines=lines, show=show, counts=counts)
+
+
+def _shown_count(ask: PageAsk, states: Iterable[TicketState]) -> str:
+    """Return how many tickets are in a list, as far as anybody wants to know."""
+    count = ask.office.tickets.count(ask.asker, states, MOST_COUNTED + 1)
+    return f"{MOST_COUNTED}+" if count > MOST_COUNTED else str(count)
 
 
 def ticket(ask: PageAsk) -> Response:
