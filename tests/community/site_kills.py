@@ -182,8 +182,8 @@ class Town:
         return code
 
 
-def trial(folder: Path, kills: int, rng: random.Random) -> list[str]:
-    """Kill page, console and hub in turns; return what is wrong."""
+def trial(folder: Path, kills: int, rng: random.Random, end: float = float("inf")) -> list[str]:
+    """Kill page, console and hub in turns, until a moment of the monotonic clock; return what is wrong."""
     town = Town(folder, port := free_port())
     ended = threading.Event()
     with ExitStack() as stack:
@@ -200,9 +200,12 @@ def trial(folder: Path, kills: int, rng: random.Random) -> list[str]:
         try:
             for number in range(kills):
                 _let_them(town, habits)
+                if time.monotonic() > end:
+                    break
                 time.sleep(rng.random() * 0.5)
                 sides[number % 3].kill()
                 sides[number % 3].start()
+                print(f"{number + 1} killed", flush=True)  # noqa: T201
             _let_them(town, habits)
         finally:
             ended.set()
@@ -358,10 +361,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="Judge what was done by then.")
     wish = parser.parse_args()
+    end = time.monotonic() + 60 * wish.minutes
     with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
-        wrong = trial(Path(folder) / "site", wish.kills, random.Random(wish.seed))
-    sys.stdout.write("".join(f"{one}\n" for one in wrong[:20]) + f"{wish.kills} kills, {len(wrong)} wrong\n")
+        wrong = trial(Path(folder) / "site", wish.kills, random.Random(wish.seed), end)
+    sys.stdout.write("".join(f"{one}\n" for one in wrong[:20]) + f"{len(wrong)} wrong\n")
     return 1 if wrong else 0
 
 
