@@ -34,6 +34,7 @@ from tests.community.compound import new_compound
 from tests.community.site_kills import HubProcess
 from tests.community.web import staff
 from tests.loopback import free_port
+from tests.present import present
 from tests.sync.broker import Broker
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class DisplayDoor:
 
     @property
     def socket(self) -> int:
-        return int(self.session._client.socket().fileno())
+        return int(present(self.session._client.socket()).fileno())
 
     def turn(self) -> None:
         """Take what has come, and look at the display."""
