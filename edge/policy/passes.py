@@ -46,6 +46,7 @@ LONGEST = timedelta(days=366)
 DOOR_BYTES, MAX_DOORS, HOST_BYTES = 4, 6, 28
 ALL_DOORS = b"\xff" * DOOR_BYTES
 NO_DOOR = bytes(DOOR_BYTES)
+MIN_TIME = datetime.fromtimestamp(0, UTC)
 MAX_TIME = datetime.fromtimestamp(2**32 - 1, UTC)
 
 
@@ -171,6 +172,7 @@ def _encode(granted: Pass, version: int) -> bytes:
     host = granted.host_id.encode()
     _require(len(granted.id) == 8, f"pass id: 8 bytes are wanted, not {len(granted.id)}")
     _require(0 < len(host) <= HOST_BYTES and b"\0" not in host, f"host: 1 to {HOST_BYTES} bytes of UTF-8")
+    _require(granted.valid_from >= MIN_TIME, "valid_from: must not be before 1970")
     _require(granted.valid_from < granted.valid_until <= MAX_TIME, "valid_until: must be after valid_from")
     span = granted.valid_until - granted.valid_from
     _require(span <= LONGEST, f"valid_until: at most {LONGEST.days} days after valid_from")

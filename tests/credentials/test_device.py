@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.credentials.device import EV_KEY, EVENT, KeyDevice
+from edge.credentials.card import Card
+from edge.credentials.device import EV_KEY, EV_SYN, EVENT, SYN_DROPPED, KeyDevice
+from edge.credentials.keypad import Wedge
 from edge.errors import ReaderLost
 
 
@@ -58,6 +60,20 @@ def test_a_held_key_is_one_key_and_other_events_are_none(wire):
 def test_shift_makes_star_and_hash(wire):
     wire.send((EV_KEY, 42, 1), (EV_KEY, 9, 1), (EV_KEY, 4, 1), (EV_KEY, 42, 0), (EV_KEY, 9, 1))
     assert wire.keys() == ["*", "#", "8"]
+
+
+def test_after_dropped_events_no_key_is_held_and_the_line_is_spoiled(wire):
+    """The release of shift is among what the kernel dropped; a card is read whole or not at all."""
+    refused: list[str] = []
+    wedge = Wedge(refused.append)
+    wire.send((EV_KEY, 42, 1), (EV_KEY, 30, 1), (EV_SYN, SYN_DROPPED, 0))
+    wire.tap(2, 3, 28)
+    typed = wire.keys()
+    assert [wedge.press(key, 1.0) for key in typed][-1] is None
+    assert "other signs" in refused[0]
+    wire.tap(2, 3, 28)
+    typed = wire.keys()
+    assert [wedge.press(key, 2.0) for key in typed][-1] == Card("hid:12")
 
 
 def test_nothing_typed_is_nothing(wire):

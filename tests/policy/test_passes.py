@@ -134,6 +134,7 @@ def test_a_signature_made_for_another_purpose_does_not_count():
         ({"host_id": "x" * 29}, "host"),
         ({"host_id": "a\0b"}, "host"),
         ({"valid_until": NOON}, "valid_until"),
+        ({"valid_from": datetime(1969, 12, 31, tzinfo=UTC)}, "valid_from"),
         ({"max_uses": 256}, "max_uses"),
         ({"door_marks": ()}, "doors"),
         ({"door_marks": (ALL_DOORS,) * 7}, "doors"),
