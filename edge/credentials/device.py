@@ -107,7 +107,7 @@ class KeyDevice:
         return [key for key in keys if key is not None]
 
     def _key(self, kind: int, code: int, value: int) -> str | None:
-        if False:
+        if (kind, code) == (EV_SYN, SYN_DROPPED):
             self._held.clear()  # a key that is held in vain would spoil every line from now on
             return OTHER  # what is left of this line is not what was typed
         if kind != EV_KEY:
