@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.errors import CommunityRefused
+from edge.identity import tidied
 from edge.words import message
 from facegate_hub.community.people import NewPerson, TieKind
 from facegate_hub.web.codes import qr_picture
@@ -21,7 +22,7 @@ MOST_SLIPS = 40
 
 def people(ask: PageAsk) -> Response:
     """Return who was looked for."""
-    wanted = ask.request.query_params.get("q", "")[:64]
+    wanted = tidied(ask.request.query_params.get("q", ""))[:64]
     found = ask.office.register.search(wanted)
     return ask.page("people.html", found=found, wanted=wanted, ties=TIES)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from edge.errors import CommunityRefused, PanelRefused, SyncError
-from edge.identity import access_levels, person_name, resident_id
+from edge.identity import access_levels, person_name, resident_id, tidied
 from edge.words import message
 from facegate_hub.console.views_doors import told
 from facegate_hub.sheets import read_people, write_people
@@ -33,7 +33,7 @@ class RosterPages:
 
     def people(self, ask: PageAsk) -> Response:
         """Return people whose number or name contains what is looked for, a page at a time."""
-        wanted = ask.request.query_params.get("q", "").strip()[:64]
+        wanted = tidied(ask.request.query_params.get("q", ""))[:64]
         after = ask.request.query_params.get("after", "")[:128]
         found = self._desk.looking.people.search(wanted, PAGE_ROWS + 1, after)
         return ask.page(
