@@ -138,7 +138,7 @@ class SharingRig:
         rows = [vector((seed or abs(hash(who))) % 2**31 + n) for n in range(3)]
         mean = np.sum(rows, 0)
         rows.append((mean / np.linalg.norm(mean)).astype(np.float32))
-        wire.SECRETS.extend(row.astype("<f4").tobytes() for row in rows[-1:])
+        wire.SECRETS.add(rows[-1].astype("<f4").tobytes())
         statement = Statement(who, agrees=True, notice=SHARED, doors=doors)
         consent = consent_from(statement, "staff", self.clock.now())
         assert self.ties.model_id is not None

@@ -18,7 +18,7 @@ from edge.domain import EventDraft, Template
 from edge.events import Kind
 from tests.sync.broker import Broker, Listener
 from tests.sync.hubside import signed
-from tests.sync.privacy import findings
+from tests.sync.privacy import Secrets, findings
 from tests.sync.test_roster_broker import House, grown
 from tests.sync.wire import SECRETS, Ledger, Recorder, judge
 from tests.waiting import wait_until
@@ -93,7 +93,21 @@ def test_a_vector_is_found_behind_a_header_of_any_length(offset):
 
 def test_a_piece_of_a_known_template_is_found():
     template = VECTORS["128 float16"]
-    assert findings(base64.b64encode(bytes(200) + template[64:128] + bytes(9)), [template])
+    assert findings(base64.b64encode(bytes(200) + template[64:128] + bytes(9)), Secrets(template))
+
+
+@pytest.mark.parametrize("offset", range(3))
+def test_any_piece_of_any_of_many_secrets_is_found_wherever_it_stands(offset):
+    rng = random.Random(offset)
+    secrets = [rng.randbytes(512) for _ in range(300)]
+    known, calm = Secrets(*secrets), rng.randbytes(4000)
+    assert not known.stand_in(calm)
+    for secret in secrets[::20]:
+        for at in (0, 16, 496):
+            piece = secret[at : at + 16]
+            assert known.stand_in(piece + calm)
+            assert known.stand_in(calm[:offset] + piece)
+            assert not known.stand_in(calm + piece[:-1])
 
 
 def test_what_does_travel_is_not_found():
@@ -151,7 +165,7 @@ def test_the_recorder_reads_every_byte_of_every_client(tmp_path):
 def test_no_message_carries_a_face(tmp_path):
     """A door with an enrolled face, events, roster and refusals: every byte that passes is read."""
     site, embedding = grown(40), unit_vector()
-    SECRETS.append(embedding.tobytes())  # from here on, nowhere in this run
+    SECRETS.add(embedding.tobytes())  # from here on, nowhere in this run
     with (
         Broker(tmp_path / "broker") as broker,
         Listener(broker.port, "#", client_id="reader") as reader,

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.sync.contract import breaches, channel_of
-from tests.sync.privacy import findings, index, names_in, unwrapped
+from tests.sync.privacy import Secrets, findings, index, names_in, unwrapped
 from tests.waiting import PATIENCE, wait_until
 
 READY = "$SYS/broker/version"
@@ -36,7 +36,7 @@ class Ledger:
 
 
 LEDGER = Ledger()
-SECRETS: list[bytes] = []
+SECRETS = Secrets()
 """Bytes that must not travel: a test that enrols a face beside a broker adds the template."""
 
 
