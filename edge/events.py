@@ -106,6 +106,7 @@ class Kind(StrEnum):
     NOTICE_REFUSED = "notice.refused"
     PASSES_ENDED = "passes.ended"
     PASSES_REFUSED = "passes.refused"
+    WAYS_REFUSED = "ways.refused"
 
     HEALTH_LOCK = "health.lock"
     HEALTH_CAMERA = "health.camera"
@@ -275,6 +276,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.NOTICE_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
         _K.PASSES_ENDED: _F(_PANEL),
         _K.PASSES_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
+        _K.WAYS_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
         _K.HEALTH_LOCK: _F(_HEALTH, _ALARM),
         _K.HEALTH_CAMERA: _F(_HEALTH, _BAD, Keep.COUNTED, for_display=True, well_states=WELL),
         _K.HEALTH_FRAME: _F(_HEALTH, _BAD, Keep.COUNTED),

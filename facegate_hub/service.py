@@ -14,7 +14,7 @@ from edge.errors import ConfigError, FacegateError, SyncError
 from edge.runtime.clock import SystemClock
 from edge.site.provision import Site
 from edge.wire.names import HUB
-from edge.wire.proof import Identity, Notary, Origin
+from edge.wire.proof import Identity, Notary
 from facegate_hub.alert_channels import FILE, load_alerts
 from facegate_hub.alerts import AlertSender
 from facegate_hub.asks import AskClerk
@@ -29,6 +29,7 @@ from facegate_hub.devices import Attendance
 from facegate_hub.door_news import DoorNews
 from facegate_hub.ended_passes import PassEnder
 from facegate_hub.fault_watch import FaultWatch
+from facegate_hub.given_ways import GivenWaysServer, site_origin
 from facegate_hub.home_assistant import HomeAssistantPart
 from facegate_hub.ingest import Ingest
 from facegate_hub.notice_post import NOTICES_FILE, NoticePost, notice_channels
@@ -120,6 +121,7 @@ class Hub:
             AskClerk(self.engine, self.signer),
             HomeAssistantPart(self.engine, self.signer),
             ConfigurationServer(self.engine, self.signer),
+            GivenWaysServer(self.engine, self.signer, site_origin(folder)),
             Attendance(self.engine),
             *(self._tellers(community, Site(folder)) if community else ()),
         )
@@ -264,7 +266,7 @@ def notary(folder: Path, name: str = HUB) -> Notary:
     """Return what the hub or worker of this name proves its word with. Raises `ConfigError`."""
     mine = folder / HUB
     identity = Identity.load(mine / f"{name}.crt", mine / f"{name}.key")
-    return Notary(identity, Origin.load(mine / "ca.crt", folder / "broker" / "crl.pem"))
+    return Notary(identity, site_origin(folder))
 
 
 def database_url(folder: Path) -> str:

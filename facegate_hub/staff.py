@@ -25,6 +25,7 @@ from facegate_hub.configuration import Configurations
 from facegate_hub.database import put, reading
 from facegate_hub.door_view import DoorView, HubView, door_view
 from facegate_hub.faces import SharedFaces
+from facegate_hub.given_ways import IssuedWays, site_origin
 from facegate_hub.inbox import Inbox, InboxKind
 from facegate_hub.orders import POLL_SECONDS, REFUSED, WAITING, Orders
 from facegate_hub.people import RosterPeople
@@ -98,6 +99,7 @@ class Staff:
         self.inbox = Inbox(self._engine)
         self.people = RosterPeople(self._engine)
         self.faces = SharedFaces(self._engine)
+        self.ways = IssuedWays(self._engine, lambda: site_origin(folder))
 
     def close(self) -> None:
         """Give the database's connections back; a signer that was given stays open."""
@@ -409,6 +411,19 @@ class Staff:
         number = max(int(time.time()), known.record.get(WAYS_ENDED, 0) + 1)
         record = {**known.record, WAYS_ENDED: number}
         return self._change({"what": "ways-ended", "ids": [person]}, [record], ())
+
+    def give_way(self, person: str, secret: Mapping[str, str], doors: Sequence[str]) -> int:
+        """Give somebody a PIN (`number`, `pin`) or a `card` at these doors; return the order's number.
+
+        It is sealed here for each door: nobody between, and nobody here later, can read it.
+        """
+        self._adopt()
+        known = self.signer.who()
+        by = printable(self._by)[:64] if known.is_owner else known.name
+        about = {"way": "pin" if "pin" in secret else "card", "person": person, "by": self._by}
+        return self.ways.give(
+            person, secret, doors, by, lambda orders: self.signer.approve_ways(orders, about)
+        )
 
     def decide_faces(self, people: Sequence[str], *, lists: bool) -> list[str]:
         """Let faces that wait go to the doors their consents name, or keep them; return whose waited."""

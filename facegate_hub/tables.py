@@ -287,6 +287,33 @@ PASS_END_SETS = sa.Table(
 )
 """Which ended passes each door was last told of, as it was signed."""
 
+GIVEN_WAYS = sa.Table(
+    "given_ways",
+    METADATA,
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("person", sa.String(128), nullable=False, index=True),
+    sa.Column("way", sa.String(8), nullable=False),
+    sa.Column("after", sa.BigInteger, nullable=False),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("sealed", sa.Text),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("why", sa.String(40)),
+)
+"""PINs and cards that were given, door by door. `sealed` is for that door alone, and goes when settled."""
+
+WAY_DOORS = sa.Table(
+    "way_doors",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("shown", sa.Text, nullable=False),
+    sa.Column("upto", sa.BigInteger, nullable=False),
+    sa.Column("nonce", sa.String(64)),
+)
+"""Doors that take PINs and cards: the certificate they proved, the last order they keep, and the nonce that
+has not been answered."""
+
 GRANTED_PASSES = sa.Table(
     "granted_passes",
     METADATA,

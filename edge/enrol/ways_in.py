@@ -105,24 +105,44 @@ class WaysIn:
         """Raise `EnrolmentRefused` when this PIN could not be given; nothing is stored."""
         self.book().with_pin(number, resident_id, pin or random_pin(number))
 
-    def set_pin(self, resident_id: str, number: str, pin: str = "", *, is_duress: bool = False) -> str:
-        """Give a PIN in place of the former one of its kind and return it; without `pin` a random one."""
+    def last_order(self, resident_id: str, way: str) -> int:
+        """Return the property's last order of this way (`pin`, `card`) that was carried out; 0: none was."""
+        return self._store.last_order(resident_id, way)
+
+    def set_pin(
+        self,
+        resident_id: str,
+        number: str,
+        pin: str = "",
+        *,
+        is_duress: bool = False,
+        order: int | None = None,
+    ) -> str:
+        """Give a PIN in place of the former one of its kind and return it; without `pin` a random one.
+
+        `order` is the number under which the property gave it.
+        """
         chosen = pin or random_pin(number)
         book = self.book().with_pin(number, resident_id, chosen, is_duress=is_duress)
         entry = next(
             one for one in book.entries if (one.resident_id, one.is_duress) == (resident_id, is_duress)
         )
-        self._store.put_pin(PinRow(entry.number, entry.resident_id, entry.is_duress, entry.digest))
+        self._store.put_pin(PinRow(entry.number, entry.resident_id, entry.is_duress, entry.digest), order)
         return chosen
 
     def clear_pin(self, resident_id: str) -> int:
         """Take the PINs back, that of duress too; return how many there were."""
         return self._store.remove_pins(resident_id)
 
-    def give_card(self, card: str, resident_id: str, *, takes_over: bool = False) -> str:
-        """Give a card and return its one name. One that somebody else has is refused unless `takes_over`."""
+    def give_card(
+        self, card: str, resident_id: str, *, takes_over: bool = False, order: int | None = None
+    ) -> str:
+        """Give a card and return its one name. One that somebody else has is refused unless `takes_over`.
+
+        `order` as in `set_pin`.
+        """
         named = named_card(card) if takes_over else self.free_card(card, resident_id)
-        self._store.put_card(named, resident_id)
+        self._store.put_card(named, resident_id, order)
         return named
 
     def free_card(self, card: str, resident_id: str) -> str:

@@ -134,9 +134,10 @@ class CredentialStore:
             connection.execute("DELETE FROM pins")
             connection.executemany(ADD_PIN, [self._ways.bound("pins", row) for row in rows])
 
-    def put_pin(self, row: PinRow) -> None:
-        """Store one PIN in place of the resident's former one of its kind."""
+    def put_pin(self, row: PinRow, order: int | None = None) -> None:
+        """Store one PIN in place of the resident's former one of its kind; `order` is the property's."""
         with self._file.writing() as connection:
+            _note_order(connection, row.resident_id, "pin", order)
             connection.execute(PUT_PIN, self._ways.bound("pins", row))
 
     def remove_pins(self, resident_id: str) -> int:
@@ -159,9 +160,10 @@ class CredentialStore:
             raise StoreError(f"{PIN_KEY_FILE} is not the key of this {CREDENTIALS_FILE}: no card can be read")
         return found
 
-    def put_card(self, card_id: str, resident_id: str) -> None:
-        """Give a card to a resident, taking it from whoever had it."""
+    def put_card(self, card_id: str, resident_id: str, order: int | None = None) -> None:
+        """Give a card to a resident, taking it from whoever had it; `order` is the property's."""
         with self._file.writing() as connection:
+            _note_order(connection, resident_id, "card", order)
             row = (self._cards.mark(card_id), resident_id, self._cards.seal(card_id))
             connection.execute(PUT_CARD, self._ways.bound("cards", row))
 
@@ -192,6 +194,8 @@ class CredentialStore:
             with self._passes_change(connection, needs_key=False):
                 change = "UPDATE issued_passes SET resident_id = ? WHERE resident_id = ?"
                 connection.execute(change, (now, was))
+            connection.execute("DELETE FROM given_ways WHERE resident_id = ?", (now,))
+            connection.execute("UPDATE given_ways SET resident_id = ? WHERE resident_id = ?", (now, was))
 
     def end_ways(self, resident_id: str, number: int) -> int | None:
         """Take every PIN and card of a resident back, as the property's order of this number says.
@@ -205,6 +209,15 @@ class CredentialStore:
                 return None
             connection.execute("INSERT OR REPLACE INTO ended_ways VALUES (?, ?)", (resident_id, number))
             return _removed(connection, resident_id)
+
+    def last_order(self, resident_id: str | None = None, way: str = "pin") -> int:
+        """Return the property's last order of this way for somebody, or for anybody; 0: there was none."""
+        sql = (
+            "SELECT coalesce(max(number), 0) FROM given_ways"
+            " WHERE :who IS NULL OR (resident_id = :who AND way = :way)"
+        )
+        with self._file.using() as connection:
+            return int(connection.execute(sql, {"who": resident_id, "way": way}).fetchone()[0])
 
     def take(
         self, pass_id: bytes, max_uses: int, begins: datetime, until: datetime, at: datetime
@@ -327,6 +340,12 @@ class CredentialStore:
 def _utc(at: datetime) -> str:
     """Return a time as it is kept: such texts are in the order of their times."""
     return at.astimezone(UTC).isoformat()
+
+
+def _note_order(connection: sqlite3.Connection, resident_id: str, way: str, number: int | None) -> None:
+    """Write down, with the PIN or card itself, which of the property's orders it is."""
+    if number is not None:
+        connection.execute("INSERT OR REPLACE INTO given_ways VALUES (?, ?, ?)", (resident_id, way, number))
 
 
 def _ends_rev(connection: sqlite3.Connection) -> int:

@@ -130,6 +130,13 @@ class SqliteRoster:
                     found[identity] = number
         return found
 
+    def ways_ended_of(self, resident_id: str) -> int | None:
+        """Return when somebody's PINs and cards were last ended, 0 for never; None: not in the roster."""
+        rows = self._store.query("SELECT text FROM roster WHERE id = ?", resident_id)
+        if not rows:
+            return None
+        return ways_ended(opened_text(self._store.sealer, RECORD, resident_id, rows[0][0]))
+
     def _apply(self, connection: sqlite3.Connection, change: RosterChange, version: int) -> None:
         if change.resident is None:
             connection.execute("DELETE FROM roster WHERE id = ?", (change.id,))

@@ -75,6 +75,14 @@ CREDENTIALS = Schema(
         # How far the property's list of ended passes was taken here; the passes stand in pass_uses.
         ("CREATE TABLE pass_ends (rev INTEGER PRIMARY KEY)",),
         WHOLE,
+        # The last PIN and the last card that the property gave somebody: an order is carried out once.
+        (
+            """CREATE TABLE given_ways (
+                resident_id TEXT NOT NULL,
+                way TEXT NOT NULL,
+                number INTEGER NOT NULL,
+                PRIMARY KEY (resident_id, way))""",
+        ),
     ),
 )
 

@@ -17,9 +17,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from edge.errors import ConfigError, SyncError
@@ -35,6 +36,8 @@ MOST_PROOF = 8 * 1024
 MOST_REMEMBERED = 20_000
 """Certificates that need not be looked at again: more than one hub has doors."""
 ALGORITHM = ec.ECDSA(hashes.SHA256())
+SEALS = Suite(KEM.P256, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+"""HPKE for the owner of a certificate (RFC 9180)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,13 @@ class Identity:
         signature = self._key.sign(_signed(body, purpose), ALGORITHM)
         return f"{self._shown}.{base64.b64encode(signature).decode()}"
 
+    def unsealed(self, sealed: bytes, info: bytes) -> bytes:
+        """Return what `sealed_for` closed for our certificate. Raises `SyncError`."""
+        try:
+            return bytes(SEALS.decrypt(sealed, self._key, info))
+        except (InvalidTag, ValueError) as error:
+            raise SyncError("sealed for another certificate, or changed on its way") from error
+
 
 class Origin:
     """Tells who gave a proof, by the certificate of the site's `authority`. One thread.
@@ -119,16 +129,21 @@ class Origin:
         shown, _, text = proof.partition(".")
         if len(proof) > MOST_PROOF:
             raise SyncError(f"a proof of {len(proof)} characters")
-        self._look_at_list()
-        if (known := self._known.get(shown)) is None:
-            if len(self._known) >= MOST_REMEMBERED:
-                self._known.clear()
-            known = self._known[shown] = self._owner(_decoded(shown))
+        known = self.owner(shown)
         try:
             known[1].verify(_decoded(text), _signed(body, purpose), ALGORITHM)
         except InvalidSignature:
             raise SyncError(f"the signature of {known[0]} is wrong") from None
         return known[0]
+
+    def owner(self, shown: str) -> tuple[str, ec.EllipticCurvePublicKey]:
+        """Return whose certificate this is (base64, as a proof begins) and its key. Raises `SyncError`."""
+        self._look_at_list()
+        if (known := self._known.get(shown)) is None:
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            known = self._known[shown] = self._owner(_decoded(shown))
+        return known
 
     def _owner(self, shown: bytes) -> tuple[str, ec.EllipticCurvePublicKey]:
         try:
@@ -181,6 +196,11 @@ class Notary:
     def prove(self, body: bytes, purpose: str) -> str:
         """Return the proof that these bytes are ours; empty when we have nothing to prove it with."""
         return "" if self.identity is None else self.identity.prove(body, purpose)
+
+
+def sealed_for(key: ec.EllipticCurvePublicKey, plain: bytes, info: bytes) -> bytes:
+    """Return what only the owner of a certificate with this key can read, bound to `info`."""
+    return bytes(SEALS.encrypt(plain, key, info))
 
 
 def _canonical(fields: dict[str, object]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from edge.wire import commands, configuration, ended_passes, notices
+from edge.wire import commands, configuration, ended_passes, given_ways, notices
 from edge.wire import roster as roster_messages
 from edge.wire.asks import AskAnswer, ProgramAsk
 from edge.wire.envelope import EVENTS
@@ -137,6 +137,20 @@ TOPICS = (
         "Visitor passes that open this door no more, until the end they had.",
         ended_passes.PURPOSE,
         kept=True,
+    ),
+    _of_door(
+        "waysQuestion",
+        "ways/ask",
+        "door",
+        given_ways.WAYS_ASK,
+        "Which PINs and cards there are; with a proof.",
+    ),
+    _signed(
+        "waysGiven",
+        "ways/in",
+        given_ways.GIVEN,
+        "PINs and cards in answer to the nonce of the door's question, each sealed for this door alone.",
+        given_ways.PURPOSE,
     ),
     Topic(
         "faceLetter",

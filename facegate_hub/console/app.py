@@ -22,6 +22,7 @@ from facegate_hub.console.views_doors import DoorPages
 from facegate_hub.console.views_entries import EntryPages
 from facegate_hub.console.views_roster import RosterPages
 from facegate_hub.console.views_rules import RulesPages
+from facegate_hub.console.views_ways import WayPages
 from facegate_hub.web import passkey_pages
 from facegate_hub.web.application import PageRow, make_application
 from facegate_hub.web.asking import ANYBODY, Who
@@ -110,7 +111,7 @@ def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
     """Return the pages of doors, alarms, entries and who may enter."""
     doors, alarms, entries = DoorPages(desk), AlarmPages(desk), EntryPages(desk)
     roster, rules, buildings = RosterPages(desk), RulesPages(desk), BuildingPages(desk)
-    seen, people = _with(Right.DOORS), _with(Right.PEOPLE)
+    seen, people, ways = _with(Right.DOORS), _with(Right.PEOPLE), WayPages(desk)
     return (
         ("/doors", GET, seen, doors.doors),
         ("/doors/enter", POST, seen, doors.enter),
@@ -129,5 +130,7 @@ def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
         ("/rules", POST, people, rules.attempt),
         ("/access/{person:path}/remove", POST, people, roster.remove),
         ("/access/{person:path}/ways", POST, people, roster.end_ways),
+        ("/access/{person:path}/pin", POST, people, ways.pin),
+        ("/access/{person:path}/card", POST, people, ways.card),
         ("/access/{person:path}", GET, people, roster.person),
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MOST_RECORDS = 1000
 OWN_WORDS = frozenset(
     {
-        *("command", "first-voice", "refused", "adopt", "notice", "pass-ended"),
+        *("command", "first-voice", "refused", "adopt", "notice", "pass-ended", "way-given"),
         *("roster", "settings", "group", "principals", "login", "log_in"),
     }
 )
@@ -115,6 +115,11 @@ def _approve_faces(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
 def _approve_settings(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
     device, rev, digest = fields["wish"]
     desk.approve_settings(caller, (str(device), int(rev), str(digest)), _about(fields))
+
+
+def _approve_ways(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
+    orders = [(str(door), str(digest)) for door, digest in fields["orders"]][:MOST_RECORDS]
+    return desk.approve_ways(caller, orders, _about(fields))
 
 
 def _about(fields: Fields) -> dict[str, Any]:
@@ -221,6 +226,7 @@ CALLS: dict[str, Call] = {
     "approve_faces": _approve_faces,
     "answer_ring": _answer_ring,
     "approve_settings": _approve_settings,
+    "approve_ways": _approve_ways,
     "who": _who,
     "audit": _audit,
     "log_in": _log_in,

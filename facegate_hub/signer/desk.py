@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from edge.domain import RosterState
 from edge.errors import SyncError
 from edge.policy.hours import GrantHours
-from edge.wire import commands, configuration, ended_passes, notices
+from edge.wire import commands, configuration, ended_passes, given_ways, notices
 from edge.wire import roster as roster_messages
 from edge.wire.commands import CommandType, parse_command
 from edge.wire.names import DEVICE_ID
@@ -35,7 +35,7 @@ from facegate_hub.signer.principals import (
 )
 from facegate_hub.signer.rights import COMMANDS, NotPermitted, Permission
 from facegate_hub.signer.rosters import ApprovedRosters
-from facegate_hub.signer.tables import ASKS, PERMITS, WISHES
+from facegate_hub.signer.tables import ASKS, PERMITS, WAY_ORDERS, WISHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,6 +55,8 @@ MOST_REFUSALS = 20
 """Refusals of one principal that are noted in a minute, and what an integration may ask beyond its rate: the
 audit is never shortened, so nobody may fill it."""
 KEEP_SECONDS = 86_400.0
+KEEP_ORDERS_SECONDS = 90 * KEEP_SECONDS
+"""How long a door may be away and still get a PIN or card that was given meanwhile."""
 MOST_REFUSED = 1000
 MOST_REFUSED_VALUE = 500
 """Characters of what somebody was refused; longer values are left out."""
@@ -261,6 +263,8 @@ class SigningDesk:
             shown = notices.NoticeSet.parse(body)
             lines = {one.id: (one.fields(), one.text) for one in shown.items}
             self._note_new("notice", shown.device, lines)
+        elif purpose == given_ways.PURPOSE:
+            self._require_given(given_ways.GivenWays.parse(body))
         elif purpose == ended_passes.PURPOSE:
             told = ended_passes.PassEnds.parse(body)
             ends = {one.id: (one, {"until": one.fields()["until"]}) for one in told.ended}
@@ -319,6 +323,33 @@ class SigningDesk:
         )
         with self.engine.begin() as connection:
             put(connection, WISHES, {"device": device, "rev": rev, "digest": digest})
+
+    def approve_ways(self, caller: Caller, orders: list[tuple[str, str]], about: dict[str, Any]) -> str:
+        """Let these PINs or cards, (door, SHA-256 of the order), go to their doors; return in whose name.
+
+        What they are is sealed: nothing here could note it.
+        """
+        about, by = _without_by(about)
+        doors = [door for door, _ in orders][:MOST_DOORS]
+        said = self.permit(caller, Permission.ROSTER, {**about, "what": "way-given", "doors": doors}, by)
+        rows = [{"digest": digest, "device": door, "at": self._now()} for door, digest in orders]
+        with self.engine.begin() as connection:
+            old = WAY_ORDERS.c.at < self._now() - KEEP_ORDERS_SECONDS
+            connection.execute(sa.delete(WAY_ORDERS).where(old))
+            insert_missing(connection, WAY_ORDERS, rows)
+        return said
+
+    def _require_given(self, told: given_ways.GivenWays) -> None:
+        digests = [one.digest(told.device) for one in told.orders]
+        granted = sa.select(WAY_ORDERS.c.digest).where(
+            WAY_ORDERS.c.device == told.device, WAY_ORDERS.c.digest.in_(digests)
+        )
+        with reading(self.engine) as connection:
+            if set(digests) - set(connection.execute(granted).scalars()):
+                raise NotPermitted(
+                    f"{told.device}: nobody who may has given these PINs or cards, or too long ago; was the "
+                    "database changed? Give them again on the console"
+                )
 
     def _note_new(self, what: str, device: str, told: Mapping[str, tuple[object, Mapping[str, Any]]]) -> None:
         """Write down what is told for the first time: (what it is compared by, what is noted) by its name."""

@@ -125,6 +125,15 @@ WISHES = sa.Table(
 )
 """The settings of each door that were asked for last; `digest` is SHA-256 of what is signed."""
 
+WAY_ORDERS = sa.Table(
+    "way_orders",
+    SIGNED,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+"""PINs and cards that somebody who may has given: `digest` is the SHA-256 of the sealed order."""
+
 RULES = sa.Table(
     "rules",
     SIGNED,

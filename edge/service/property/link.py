@@ -17,6 +17,7 @@ from edge.domain import EventDraft
 from edge.errors import ConfigError, FacegateError
 from edge.events import Kind
 from edge.service.property.ended_ways import EndingRoster
+from edge.service.property.given_ways import HeldWays
 from edge.site.lives import door_until
 from edge.site.provision import load_trusted_keys
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
@@ -28,6 +29,7 @@ from edge.sync.desk import CommandDesk
 from edge.sync.ended_passes import PassEndsFollower
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
+from edge.sync.given_ways import GivenWaysFollower
 from edge.sync.notices import NoticeFollower
 from edge.sync.post import PostBox
 from edge.sync.publisher import EventPublisher
@@ -96,6 +98,7 @@ class PropertyLink:
         self._outbox = SqliteOutbox(door.data / JOURNAL_FILE)
         self._roster = SqliteRoster(door.store)
         self._ledger: SqliteLedger | None = None
+        self._notary = door_notary(self._settings)
         self._clerks: list[TopicWorker] = []
         if section.trusted_keys is not None:
             self._listen(section.trusted_keys)
@@ -104,7 +107,7 @@ class PropertyLink:
         if (announced := announcer(door.data, home, wanted=section.home_assistant)) is not None:
             others.append(announced)
         self._publisher = EventPublisher(
-            self._outbox, self._settings, door_notary(self._settings), others=others, boot=door.boot
+            self._outbox, self._settings, self._notary, others=others, boot=door.boot
         )
 
     def start(self) -> None:
@@ -194,6 +197,9 @@ class PropertyLink:
                 self._clerks.append(NoticeFollower(self._settings, keys, display, *heard))
             if (passes := door.ended_passes) is not None:
                 self._clerks.append(PassEndsFollower(self._settings, keys, passes, *heard))
+            if (identity := self._notary.identity) is not None:
+                held = HeldWays(self._roster, door.data, *heard)
+                self._clerks.append(GivenWaysFollower(self._settings, keys, identity, held, *heard))
             self._clerks.append(self._desk(keys))
         except FacegateError as error:
             logger.error("the property is not heard in full: %s", error)  # noqa: TRY400 - one clear line

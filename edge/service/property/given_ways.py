@@ -1,0 +1,66 @@
+"""PINs and cards that the property gives: kept like those given here, in order, never brought back."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from edge.domain import EventDraft
+from edge.enrol.ways_in import WaysIn
+from edge.errors import EnrolmentRefused
+from edge.events import Kind
+from edge.store.credentials import CredentialStore
+from edge.store.way_rows import CREDENTIALS_FILE
+from edge.sync.given_ways import NotYet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from edge.ports import Clock
+    from edge.store.roster import SqliteRoster
+    from edge.wire.given_ways import WayOrder
+
+
+class HeldWays:
+    """The PINs and cards of one data folder, as the property gives them. Any thread."""
+
+    def __init__(
+        self, roster: SqliteRoster, data: Path, record: Callable[[EventDraft], object], clock: Clock
+    ) -> None:
+        self._roster = roster
+        self._data = data
+        self._record = record
+        self._clock = clock
+
+    def take(self, order: WayOrder, secret: Mapping[str, str]) -> str | None:
+        """Keep a PIN or card; return None, or why it is refused, as a word.
+
+        An order from before the property ended this person's PINs and cards is refused: a lost card stays
+        lost. Raises `NotYet` when the roster here is older than the order, `StoreError` when it cannot be
+        kept now.
+        """
+        ended = self._roster.ways_ended_of(order.person)
+        if ended is None or ended < order.after:
+            raise NotYet(f"ways: the roster has not brought what order {order.number} stands on")
+        if ended > order.after:
+            return "ended"
+        with WaysIn.of(self._data) as ways:
+            if ways.last_order(order.person, order.way) >= order.number:
+                return None  # taken before: what was given later stays
+            try:
+                if order.way == "pin":
+                    ways.set_pin(order.person, secret["number"], secret["pin"], order=order.number)
+                else:
+                    ways.give_card(secret["card"], order.person, order=order.number)
+            except EnrolmentRefused as error:
+                return error.message.id.removeprefix("error.")
+        told = {"by": order.by, "method": order.way, "from": "property"}
+        kind = Kind.CREDENTIAL_GIVEN
+        self._record(EventDraft.now(self._clock, kind, told, resident_id=order.person))
+        return None
+
+    def upto(self) -> int:
+        """Return the last order that is kept, 0 before the first. Raises `StoreError`."""
+        with closing(CredentialStore(self._data / CREDENTIALS_FILE)) as store:
+            return store.last_order()

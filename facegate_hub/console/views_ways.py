@@ -1,0 +1,124 @@
+"""A new PIN or card, given at the desk to the doors that are chosen; the PIN is shown once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from edge.credentials.card import card_id
+from edge.errors import CommunityRefused, EnrolmentRefused, SyncError
+from edge.policy.pin import random_pin
+from edge.words import message
+from facegate_hub.console.views_doors import told
+from facegate_hub.given_ways import REFUSED, TAKEN, WAITING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.responses import Response
+
+    from facegate_hub.console.doors_desk import DoorsDesk
+    from facegate_hub.door_view import DoorView
+    from facegate_hub.given_ways import GivenWay
+    from facegate_hub.people import RosterPerson
+    from facegate_hub.staff import Staff
+    from facegate_hub.web.asking import PageAsk
+
+MOST_NUMBER = 8
+"""Digits that a keypad takes before the PIN."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownWay:
+    """A PIN or card as the page shows it; `rest` are doors that do not have it, each with why."""
+
+    way: str
+    by: str
+    at: str
+    taken: int
+    doors: int
+    rest: tuple[tuple[str, str], ...]
+
+
+class WayPages:
+    """What gives PINs and cards, over the desk of a site's doors."""
+
+    def __init__(self, desk: DoorsDesk) -> None:
+        self._desk = desk
+
+    def pin(self, ask: PageAsk) -> Response:
+        """Draw a PIN, give it, and show it this one time."""
+        person, number = self._person(ask), ask.form.get("number", "").strip()
+        try:
+            pin = random_pin(number)
+        except EnrolmentRefused as error:
+            raise CommunityRefused(error.message) from error
+        if (refused := self._give(ask, person, {"number": number, "pin": pin})) is not None:
+            return refused
+        return ask.page("pin_given.html", person=person, number=number, pin=pin)
+
+    def card(self, ask: PageAsk) -> Response:
+        """Give a card by its number."""
+        person, text = self._person(ask), ask.form.get("card", "").strip()
+        try:
+            card = card_id(text)
+        except ValueError as error:
+            raise CommunityRefused(message("error.card_name", card=text[:40])) from error
+        refused = self._give(ask, person, {"card": card})
+        return ask.to(f"/access/{quote(person.id)}") if refused is None else refused
+
+    def _give(self, ask: PageAsk, person: RosterPerson, secret: Mapping[str, str]) -> Response | None:
+        known = self._desk.looking.ways.doors()
+        doors = [door for door in known if f"door_{door}" in ask.form]
+        if not doors:
+            raise CommunityRefused(message("community.refused.no_door"))
+        try:
+            with self._desk.acting(ask.token) as staff:
+                staff.give_way(person.id, secret, doors)
+        except SyncError as error:
+            return told(ask, ask.say("failed"), str(error), status=409)
+        return None
+
+    def _person(self, ask: PageAsk) -> RosterPerson:
+        identity = str(ask.request.path_params["person"])
+        found = self._desk.looking.people.one(identity)
+        if found is None:
+            raise CommunityRefused(message("error.no_resident", id=identity[:64]))
+        return found
+
+
+def keypad_number(person: str) -> str:
+    """Return the number to type before the PIN that somebody's own number suggests: its digits."""
+    return re.sub(r"\D", "", person, flags=re.ASCII)[:MOST_NUMBER]
+
+
+def shown_ways(ask: PageAsk, staff: Staff, person: str) -> list[ShownWay]:
+    """Return what somebody was given from here, with the doors that do not have it."""
+    given = staff.ways.of(person)
+    if not given:
+        return []
+    views = {door.id: door for door in staff.doors()}
+    return [_shown(ask, one, views) for one in given]
+
+
+def _shown(ask: PageAsk, given: GivenWay, views: Mapping[str, DoorView]) -> ShownWay:
+    rest = [
+        (views[door].name or door if door in views else door, _why(ask, status, why, views.get(door)))
+        for door, (status, why) in given.doors.items()
+        if status != TAKEN
+    ]
+    at = ask.local(int(given.at))
+    return ShownWay(given.way, given.by, at, given.taken, len(given.doors), tuple(rest))
+
+
+def _why(ask: PageAsk, status: str, why: str | None, view: DoorView | None) -> str:
+    """Return why a door does not have something, in the reader's words."""
+    if status == REFUSED:
+        return ask.say("access.way_refused", why=ask.known(f"access.way_why.{why}"))
+    if status != WAITING:
+        return ask.say(f"access.way_{status}")
+    if view is None or view.availability != "online":
+        return ask.say("access.offline")
+    return ask.say("access.on_its_way")

@@ -1,0 +1,235 @@
+"""PINs and cards given at the property: sealed for each door, carried when it asks, and how they stand."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from edge.errors import SyncError
+from edge.wire.given_ways import ASK_PURPOSE, MOST_ORDERS, PURPOSE, GivenWays, WayOrder, WaysAsk
+from edge.wire.names import ROOT
+from edge.wire.proof import Origin
+from edge.wire.records import WAYS_ENDED
+from facegate_hub.clerk import HubClerk, is_door
+from facegate_hub.database import one_at_a_time, put, reading
+from facegate_hub.tables import DEVICES, GIVEN_WAYS, ROSTER, WAY_DOORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from edge.wire.given_ways import Way
+    from edge.wire.messages import Message
+    from facegate_hub.signer.asking import Signs
+
+    Approve = Callable[[Sequence[tuple[str, str]]], object]
+    """Asks for orders: (door, SHA-256)."""
+
+LOG = logging.getLogger(__name__)
+LOOK_SECONDS = 0.5
+MOST_SHOWN = 20
+WAITING, TAKEN, REFUSED = "waiting", "taken", "refused"
+ENDED, REPLACED, LOST = "ended", "replaced", "lost"
+"""The person's PINs and cards were ended; a newer PIN came first; the door was restored without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenWay:
+    """A PIN or card as it was given, and how it stands at each door: (status, why it was refused)."""
+
+    number: int
+    way: str
+    by: str
+    at: float
+    doors: Mapping[str, tuple[str, str | None]]
+
+    @property
+    def taken(self) -> int:
+        """How many doors have it."""
+        return sum(status == TAKEN for status, _ in self.doors.values())
+
+
+def site_origin(folder: Path) -> Origin:
+    """Return what tells whose certificate one is, at the site in `folder`. Raises `ConfigError`."""
+    return Origin.load(folder / "hub" / "ca.crt", folder / "broker" / "crl.pem")
+
+
+class IssuedWays:
+    """The PINs and cards of a site, in its database, readable by nobody there. Any thread.
+
+    `origin` tells whose certificates doors show; only who gives something needs it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        origin: Callable[[], Origin] | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._engine = engine
+        self._origin = origin
+        self._now = now
+
+    def doors(self) -> list[str]:
+        """Return the doors that take PINs and cards, by id."""
+        shut_out = sa.select(DEVICES.c.id).where(DEVICES.c.shut_out.is_not(None))
+        query = sa.select(WAY_DOORS.c.device).where(WAY_DOORS.c.device.not_in(shut_out))
+        with reading(self._engine) as connection:
+            return list(connection.execute(query.order_by(WAY_DOORS.c.device)).scalars())
+
+    def give(
+        self, person: str, secret: Mapping[str, str], doors: Sequence[str], by: str, approve: Approve
+    ) -> int:
+        """Seal a PIN (`number`, `pin`) or card (`card`) for these doors, and return the order's number.
+
+        Of a PIN that was given before, what no door has taken yet goes nowhere. Raises `SyncError` for
+        somebody who is not in the roster, and for a door whose certificate is not known or not valid, and
+        what `approve` raises; then nothing is given.
+        """
+        if self._origin is None or not doors:
+            raise SyncError("no door was chosen")
+        origin = self._origin()
+        way: Way = "pin" if "pin" in secret else "card"
+        with self._engine.begin() as connection:
+            one_at_a_time(connection, GIVEN_WAYS)
+            after = _ended(connection, [person]).get(person)
+            if after is None:
+                raise SyncError(f"not in the roster: {person}")
+            last = connection.execute(sa.select(sa.func.max(GIVEN_WAYS.c.number))).scalar() or 0
+            number = max(int(self._now() * 1000), last + 1)
+            keys = {door: _key(connection, origin, door) for door in dict.fromkeys(doors)}
+            draft = WayOrder(number, person, way, after, by)
+            orders = {door: draft.closed(door, key, secret) for door, key in keys.items()}
+            approve([(door, order.digest(door)) for door, order in orders.items()])
+            if way == "pin":
+                mine = (GIVEN_WAYS.c.person == person, GIVEN_WAYS.c.way == way)
+                waits = (*mine, GIVEN_WAYS.c.status == WAITING)
+                connection.execute(sa.update(GIVEN_WAYS).where(*waits).values(status=REPLACED, sealed=None))
+            rows = [_row(door, order, self._now()) for door, order in orders.items()]
+            connection.execute(sa.insert(GIVEN_WAYS), rows)
+        return number
+
+    def of(self, person: str) -> list[GivenWay]:
+        """Return what somebody was given, the newest first."""
+        query = sa.select(GIVEN_WAYS).where(GIVEN_WAYS.c.person == person)
+        found: dict[int, list[Any]] = defaultdict(list)
+        with reading(self._engine) as connection:
+            for row in connection.execute(query.order_by(GIVEN_WAYS.c.number.desc(), GIVEN_WAYS.c.device)):
+                found[row.number].append(row)
+        return [
+            GivenWay(number, rows[0].way, rows[0].by, rows[0].at, {r.device: (r.status, r.why) for r in rows})
+            for number, rows in list(found.items())[:MOST_SHOWN]
+        ]
+
+    def heard(self, ask: WaysAsk, shown: str) -> None:
+        """Note what a door proved that it has taken and refused, and the nonce that waits for an answer."""
+        with self._engine.begin() as connection:
+            query = sa.select(WAY_DOORS.c.upto).where(WAY_DOORS.c.device == ask.device)
+            before = connection.execute(query).scalar() or 0
+            mine = GIVEN_WAYS.c.device == ask.device
+            for number, why in ask.settled.items():
+                one = (mine, GIVEN_WAYS.c.number == number, GIVEN_WAYS.c.status == WAITING)
+                status = {"status": TAKEN if why is None else REFUSED, "why": why, "sealed": None}
+                connection.execute(sa.update(GIVEN_WAYS).where(*one).values(**status))
+            if ask.upto < before:  # an older copy of its files was put back: it has them no more
+                gone = (mine, GIVEN_WAYS.c.status == TAKEN, GIVEN_WAYS.c.number > ask.upto)
+                connection.execute(sa.update(GIVEN_WAYS).where(*gone).values(status=LOST))
+            row = {"device": ask.device, "shown": shown, "upto": ask.upto, "nonce": ask.nonce}
+            put(connection, WAY_DOORS, row)
+
+    def due(self) -> list[GivenWays]:
+        """Return what each door that asked is to be told. What was ended meanwhile goes to none."""
+        waits = (GIVEN_WAYS.c.status == WAITING, WAY_DOORS.c.nonce.is_not(None))
+        joined = GIVEN_WAYS.join(WAY_DOORS, GIVEN_WAYS.c.device == WAY_DOORS.c.device)
+        query = sa.select(GIVEN_WAYS, WAY_DOORS.c.nonce).select_from(joined).where(*waits)
+        with reading(self._engine) as connection:
+            rows = list(connection.execute(query.order_by(GIVEN_WAYS.c.number)))
+        if not rows:
+            return []
+        orders: dict[tuple[str, str], list[WayOrder]] = defaultdict(list)
+        with self._engine.begin() as connection:
+            ended = _ended(connection, sorted({row.person for row in rows}))
+            for row in rows:
+                if ended.get(row.person) == row.after:
+                    order = WayOrder(row.number, row.person, row.way, row.after, row.by, row.sealed)
+                    orders[row.device, row.nonce].append(order)
+                    continue
+                one = (GIVEN_WAYS.c.device == row.device, GIVEN_WAYS.c.number == row.number)
+                connection.execute(sa.update(GIVEN_WAYS).where(*one).values(status=ENDED, sealed=None))
+        return [GivenWays(*to, tuple(some[:MOST_ORDERS])) for to, some in orders.items()]
+
+    def answered(self, told: GivenWays) -> None:
+        """Note that a nonce was answered: it counts once."""
+        mine = (WAY_DOORS.c.device == told.device, WAY_DOORS.c.nonce == told.nonce)
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(WAY_DOORS).where(*mine).values(nonce=None))
+
+
+class GivenWaysServer(HubClerk):
+    """Answers doors that ask for PINs and cards, and keeps what they say. Has a thread of its own.
+
+    A question waits until there is something to tell, so that what is given is there at once.
+    """
+
+    def __init__(self, engine: Engine, signer: Signs, origin: Origin) -> None:
+        super().__init__(engine, "hub-ways", (f"{ROOT}/+/ways/ask",), LOOK_SECONDS)
+        self._issued = IssuedWays(engine)
+        self._signer = signer
+        self._origin = origin
+
+    def handle(self, message: Message) -> None:
+        """Keep one door's word, when its certificate proves it."""
+        device = message.topic.split("/")[2]
+        try:
+            ask, proof = WaysAsk.parse(message.payload)
+            name = self._origin.name(proof, ask.body, ASK_PURPOSE)
+        except SyncError as error:
+            LOG.warning("%s: ways/ask: %s", device, error)
+            return
+        if {name, ask.device} != {device} or not is_door(device):
+            LOG.warning("%s: ways/ask: proved by %s, for %r", device, name, ask.device[:64])
+            return
+        self._issued.heard(ask, proof.partition(".")[0])
+
+    def idle(self) -> None:
+        """Answer every door for which there is something."""
+        super().idle()
+        for told in self._issued.due():
+            try:
+                payload = self._signer.sign(told.encode(), PURPOSE)
+            except SyncError as error:
+                if self.is_worth_a_line():
+                    LOG.error("%s: PINs and cards: %s", told.device, error)  # noqa: TRY400 - no fault of ours
+                continue
+            if self.room:
+                self.send(f"{ROOT}/{told.device}/ways/in", payload)
+                self._issued.answered(told)
+
+
+def _key(connection: Connection, origin: Origin, door: str) -> Any:
+    """Return the key of a door's certificate, looked at again: what the database says proves nothing."""
+    shown = connection.execute(sa.select(WAY_DOORS.c.shown).where(WAY_DOORS.c.device == door)).scalar()
+    if shown is None:
+        raise SyncError(f"{door}: takes no PINs and cards from afar; give it at the door's own page")
+    name, key = origin.owner(shown)
+    if name != door:
+        raise SyncError(f"{door}: its certificate is that of {name}; was the database changed?")
+    return key
+
+
+def _ended(connection: Connection, people: Sequence[str]) -> dict[str, int]:
+    """Return when PINs and cards of these people were last ended, of those who are in the roster."""
+    query = sa.select(ROSTER.c.id, ROSTER.c.text).where(ROSTER.c.id.in_(people))
+    return {row.id: int(json.loads(row.text).get(WAYS_ENDED, 0)) for row in connection.execute(query)}
+
+
+def _row(device: str, order: WayOrder, now: float) -> dict[str, Any]:
+    return {**order.fields(), "device": device, "at": now, "status": WAITING, "why": None}

@@ -1,0 +1,124 @@
+"""The desk gives PINs and cards: shown once, sealed for each door, and every door that lacks them is named."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import closing
+
+import pytest
+
+from edge.site.provision import Site
+from edge.wire.given_ways import ASK_PURPOSE, WaysAsk
+from edge.wire.proof import Identity
+from facegate_hub.given_ways import IssuedWays
+from tests.community.test_console_doors import Gate, entered
+
+
+class DeskGate(Gate):
+    """The same site; its doors have certificates and have asked for PINs and cards."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.issued = IssuedWays(self.engine)
+        for door in ("front", "back"):
+            Site(self.folder).add_door(door)
+            self.says(door, {})
+        self.desk.looking.import_people([{"id": "3-1203", "name": "李伟"}])
+
+    def identity(self, door):
+        bundle = self.folder / "doors" / door
+        return Identity.load(bundle / "door.crt", bundle / "door.key")
+
+    def says(self, door, settled, upto=0):
+        ask = WaysAsk(door, f"nonce-{time.monotonic_ns()}", upto, settled)
+        self.issued.heard(ask, self.identity(door).prove(ask.body, ASK_PURPOSE).partition(".")[0])
+
+    def opened(self, door):
+        """Return what a door gets to read."""
+        (told,) = [one for one in self.issued.due() if one.device == door]
+        return [one.opened(door, self.identity(door)) for one in told.orders]
+
+
+@pytest.fixture
+def gate(tmp_path):
+    with closing(DeskGate(tmp_path)) as gate:
+        yield gate
+
+
+def test_a_new_pin_is_shown_once_and_each_door_without_it_is_named(gate):
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    desk.get("/access/3-1203")
+    assert 'value="31203"' in desk.page
+    desk.send("/access/3-1203/pin", number="1203", door_front="1", door_back="1")
+    pin = re.search(r"1203 \* (\d{6}) #", desk.page)[1]
+    assert gate.opened("front") == gate.opened("back") == [{"number": "1203", "pin": pin}]
+    desk.get("/access/3-1203")
+    assert "at 0 of 2 doors" in desk.page
+    number = gate.issued.of("3-1203")[0].number
+    gate.says("front", {number: None}, number)
+    desk.get("/access/3-1203")
+    assert "at 1 of 2 doors" in desk.page
+    assert re.search(r"back: (?!on its way)", desk.page)
+    gate.says("back", {number: "pin_taken"})
+    desk.get("/access/3-1203")
+    assert "somebody else of this number has the same PIN" in desk.page
+    assert pin not in desk.page
+    assert pin not in str(gate.desk.looking.audit(20))
+    assert any(one.what == "way-given" for one in gate.desk.looking.audit(20)[0])
+
+
+def test_a_card_goes_to_the_chosen_doors_alone(gate):
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    desk.get("/access/3-1203")
+    for fields, refusal in (
+        ({"card": "w26:300:1", "door_front": "1"}, "card"),
+        ({"card": "w26:12:3456"}, "Choose a door."),
+    ):
+        press(desk, "card", fields)
+        assert refusal in desk.page
+    assert gate.issued.of("3-1203") == []
+    desk.get("/access/3-1203")
+    press(desk, "card", {"card": " W26:012:3456", "door_front": "1"})
+    assert gate.opened("front") == [{"card": "w26:12:3456"}]
+    assert [one.device for one in gate.issued.due()] == ["front"]
+
+
+def press(desk, way, fields):
+    """Send a form with exactly these fields: a browser sends no box that is not ticked."""
+    desk.get("/access/3-1203")
+    csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
+    answer = desk.client.post(f"/access/3-1203/{way}", data={"csrf": csrf, **fields})
+    desk.page, desk.status = answer.text, answer.status_code
+
+
+def test_a_lost_card_is_taken_back_before_a_door_that_was_away_has_it(gate):
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    press(desk, "card", {"card": "w26:12:3456", "door_back": "1"})
+    desk.get("/access/3-1203")
+    desk.send("/access/3-1203/ways")
+    assert gate.issued.due() == []
+    desk.get("/access/3-1203")
+    assert "ended before this door had it" in desk.page
+
+
+def test_who_may_not_change_the_roster_gives_nothing(gate):
+    gate.principal("gao", role="guard")
+    desk = entered(gate, "mona", "gao")
+    press(desk, "pin", {"number": "1203", "door_front": "1"})
+    assert "gao may not roster" in desk.page
+    assert gate.issued.of("3-1203") == []
+    assert not re.search(r"\* \d{6} #", desk.page)
+
+
+def test_a_certificate_that_was_revoked_is_given_nothing(gate):
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    Site(gate.folder).revoke_door("back")
+    press(desk, "pin", {"number": "1203", "door_front": "1", "door_back": "1"})
+    assert desk.status == 409
+    assert "revoked" in desk.page
+    assert gate.issued.of("3-1203") == []
