@@ -44,7 +44,7 @@ ORDER = Table(
     {
         "number": Whole(about="grows: of two orders for one person the later one counts"),
         "person": Text(128),
-        "way": Text(4, pattern="pin|card"),
+        "way": Text(4, pattern="(pin|card)"),
         "after": Whole(about="the person's `ways_ended`, 0 for none: what was ended later ends this, too"),
         "by": Text(64, about="who gave it"),
         "sealed": Text(MOST_SEALED, about="base64: the PIN with its number, or the card"),

@@ -26,6 +26,7 @@ from edge.wire.ended_passes import PassEnds
 from edge.wire.envelope import CLOCKS, EVENT
 from edge.wire.faces.door_list import SIGNED_LIST
 from edge.wire.faces.letters import Letter, parse_taken
+from edge.wire.given_ways import GivenWays, WaysAsk
 from edge.wire.messages import Availability, CommandAnswer, EventAck
 from edge.wire.notices import NoticeSet
 from edge.wire.roster import PART, Confirmation, Delta, Head, Question, SnapshotManifest
@@ -77,6 +78,8 @@ PARSERS = {
     "reportedConfiguration": Reported.parse,
     "noticeSigned": NoticeSet.parse,
     "passesEndedSigned": PassEnds.parse,
+    "waysGivenSigned": GivenWays.parse,
+    "waysQuestion": WaysAsk.parse,
     "faceLetterSigned": Letter.parse,
     "faceDeliverySigned": Letter.parse,
     "faceTaken": parse_taken,
@@ -163,6 +166,20 @@ GOOD = {
     ],
     "desiredConfigurationSigned": {"v": 1, "device": "d", "rev": 1, "values": {"lock.unlock_seconds": 5}},
     "reportedConfiguration": {"v": 1, "rev": 1, "values": {}, "refused": [], "pending": []},
+    "waysQuestion": {
+        "v": 1,
+        "device": "d",
+        "nonce": "n",
+        "upto": 1,
+        "settled": [{"number": 1, "why": None}],
+        "proof": "p",
+    },
+    "waysGivenSigned": {
+        "v": 1,
+        "device": "d",
+        "nonce": "n",
+        "orders": [{"number": 1, "person": "a", "way": "pin", "after": 0, "by": "b", "sealed": "s"}],
+    },
 }
 
 
