@@ -118,7 +118,9 @@ class World:
         for name in ("front", "back"):
             made.add_door(name)
             self.doors[name] = Gate(name, tmp_path / name, self.site / "doors" / name, self.port)
-        self.broker, self.hub, self.staff = Broker.of_site(self.site, self.port), None, None
+        self.broker = Broker.of_site(self.site, self.port)
+        self.hub: Any = None
+        self.staff: Any = None
 
     def __enter__(self):
         self.broker.start()
