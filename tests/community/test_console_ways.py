@@ -1,4 +1,4 @@
-"""The desk gives PINs and cards: shown once, sealed for each door, and every door that lacks them is named."""
+"""The desk gives PINs and cards: shown once, sealed for each door, and doors that lack them are named."""
 
 from __future__ import annotations
 
