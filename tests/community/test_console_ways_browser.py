@@ -32,7 +32,7 @@ def test_the_desk_gives_a_pin_and_a_card(browser, tmp_path, size, language):
     faults: dict[str, list[str]] = {}
     with closing(DeskGate(tmp_path)) as gate, served(gate.app, tmp_path / "tls") as url:
         gate.principal("mei", role="manager")
-        token = Devices(gate.compound.book).begin(Doer("account", "mona"), "test")
+        token = Devices(gate.compound.staff).begin(Doer("account", "mona"), "test")
         cookie = {"name": COOKIE, "value": token, "url": url, "path": "/", "secure": True, "httpOnly": True}
         browser.execute_cdp_cmd("Network.setCookie", cookie)
         clerk = Clerk(browser, url, language)
