@@ -20,7 +20,7 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def load_settings(path: Path) -> Settings:
-    """Return the settings in `path`.
+    """Return the settings in `path`; files and folders that it names without a / in front lie beside it.
 
     Raises `ConfigError` that names the file and, for every mistake, the key, the value, the rule
     and for an unknown key the nearest known one.
@@ -37,7 +37,7 @@ def load_settings(path: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}{odd_sign_in(text)}") from error
     try:
-        return Settings.model_validate(tree)
+        return Settings.model_validate(tree, context={"folder": path.absolute().parent})
     except ValidationError as error:
         mistakes = mistakes_of(error)
         raise ConfigError(f"{path}: {_count(mistakes)}\n" + "\n".join(f"  {m}" for m in mistakes)) from error

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 
@@ -26,13 +26,16 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    @model_validator(mode="after")
-    def _homes_are_written_out(self) -> Section:
-        for name, value in self:
-            if isinstance(value, Path) and value.parts[:1] and value.parts[0].startswith("~"):
-                rule = "only a shell knows ~, and the service has another home; write the whole path"
-                raise ValueError(f'{name} = "{value}": {rule}')
-        return self
+    @field_validator("*", mode="after")
+    @classmethod
+    def _beside_the_file(cls, value: object, info: ValidationInfo) -> object:
+        """Take a path that is not whole from the settings file's folder, wherever a command is started."""
+        if not isinstance(value, Path):
+            return value
+        if value.parts[:1] and value.parts[0].startswith("~"):
+            rule = "only a shell knows ~, and the service has another home; write the whole path"
+            raise PydanticCustomError("home", "{rule}", {"rule": rule})
+        return info.context["folder"] / value if info.context else value
 
 
 class MetricsSection(Section):

@@ -123,6 +123,21 @@ def test_a_broker_is_named_or_has_an_address(written, host):
     assert load_settings(written(f'{GOOD}[mqtt]\nhost = "{host}"')).mqtt.host == host
 
 
+def test_a_path_that_is_not_whole_lies_beside_the_settings(written, tmp_path, monkeypatch):
+    """The check and the service are started in different folders."""
+    text = (
+        '[access]\nrules = "rules.toml"\n[storage]\ndirectory = "/var/lib/facegate"\n[mqtt]\nhost = "::1"\n'
+    )
+    path = written(GOOD + text + 'ca_file = "../ca.crt"')
+    monkeypatch.chdir(tmp_path)
+    for named in (path, path.relative_to(tmp_path)):
+        settings = load_settings(named)
+        assert settings.access.rules == tmp_path / "rules.toml"
+        assert settings.mqtt.ca_file == tmp_path / "../ca.crt"
+        assert str(settings.storage.directory) == "/var/lib/facegate"
+        assert str(settings.lock.guard_socket) == "/run/facegate/relay.sock"
+
+
 def test_the_wiring_of_a_real_relay_has_no_default(written):
     text = refusal(written(GOOD.replace("active_high = true\n", "")))
 
