@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from edge.errors import SyncError
 from edge.wire.names import ROOT
 from facegate_hub.clerk import HubClerk, is_door
-from facegate_hub.database import one_at_a_time, put, reading
+from facegate_hub.database import one_at_a_time, put_all, reading
 from facegate_hub.tables import DEVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy.engine import Engine
 
@@ -64,10 +64,12 @@ class RetainedTeller(HubClerk):
         self.look()
         with reading(self._engine) as connection:
             kept = {row.device: _told(row) for row in connection.execute(sa.select(self.table))}
-        for device in sorted(self._all_doors()):
+        doors = sorted(self._all_doors())
+        stale = [one for one in doors if self._differs(one, *kept.get(one, (0, None)))]
+        if stale:
+            kept |= self._renew(stale)
+        for device in doors:
             rev, body = kept.get(device, (0, None))
-            if self.compose(device, rev + 1, body) is not None:
-                rev, body = self._renew(device)
             if body is None or not self.room or self._shown.get(device) == rev:
                 continue
             if self._show(device, body):
@@ -78,20 +80,27 @@ class RetainedTeller(HubClerk):
             heard = set(connection.execute(sa.select(DEVICES.c.id)).scalars())
         return {one for one in heard | set(self._doors()) if is_door(one)}
 
-    def _renew(self, device: str) -> tuple[int, bytes | None]:
-        """Write down what a door is to be told from now on, unless another hub has done so; return it."""
+    def _differs(self, device: str, rev: int, body: bytes | None) -> bool:
+        return self.compose(device, rev + 1, body) is not None
+
+    def _renew(self, devices: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+        """Write down what doors are to be told from now on, unless another hub has done so; return it.
+
+        In one commit: a notice for every door of a site is one.
+        """
         with self._engine.begin() as connection:
             one_at_a_time(connection, self.table)
-            query = sa.select(self.table).where(self.table.c.device == device)
-            row = connection.execute(query).first()
-            rev, old = (0, None) if row is None else _told(row)
-            # No revision is older than the time: a database that was lost begins above what doors have seen.
-            newer = max(rev + 1, int(time.time()))
-            body = self.compose(device, newer, old)
-            if body is None:
-                return rev, old
-            put(connection, self.table, {"device": device, "rev": newer, "body": body.decode()})
-        return newer, body
+            kept = {row.device: _told(row) for row in connection.execute(sa.select(self.table))}
+            newer: dict[str, tuple[int, bytes]] = {}
+            for device in devices:
+                rev, old = kept.get(device, (0, None))
+                # No revision is older than the time: a lost database begins above what doors have seen.
+                next_rev = max(rev + 1, int(time.time()))
+                if (body := self.compose(device, next_rev, old)) is not None:
+                    newer[device] = (next_rev, body)
+            rows = [{"device": one, "rev": rev, "body": body.decode()} for one, (rev, body) in newer.items()]
+            put_all(connection, self.table, rows)
+        return kept | newer
 
     def _show(self, device: str, body: bytes) -> bool:
         """Leave it at the broker; False when the signer does not sign it: others go on."""

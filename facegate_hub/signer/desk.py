@@ -358,6 +358,8 @@ class SigningDesk:
         if len(known) >= MOST_NOTICED:
             known.clear()
         known.update({name: mark for name, (mark, _) in told.items()})
+        if not new:
+            return
         with self.engine.begin() as connection:
             for name, about in sorted(new.items()):
                 note_wish(connection, "hub", what, {what: name, "first door": device, **about}, self._now())
