@@ -201,6 +201,9 @@ def test_from_the_desks_draft_to_the_residents_phone(compound):
     desk.send("/notices/1", do="approve")
     assert "somebody else" in desk.page
     manager.get("/notices")
+    assert all(words in manager.page for words in ("停水", "No water &lt;b&gt;", "From nine")), (
+        "all of it is seen"
+    )
     manager.send("/notices/1", do="approve")
     phone.get("/")
     assert "No water &lt;b&gt;" in phone.page
