@@ -107,6 +107,8 @@ class Kind(StrEnum):
     PASSES_ENDED = "passes.ended"
     PASSES_REFUSED = "passes.refused"
     WAYS_REFUSED = "ways.refused"
+    RULES_TAKEN = "rules.taken"
+    RULES_REFUSED = "rules.refused"
 
     HEALTH_LOCK = "health.lock"
     HEALTH_CAMERA = "health.camera"
@@ -277,6 +279,8 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.PASSES_ENDED: _F(_PANEL),
         _K.PASSES_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
         _K.WAYS_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
+        _K.RULES_TAKEN: _F(_PANEL),
+        _K.RULES_REFUSED: _F(_PANEL, _BAD, Keep.COUNTED),
         _K.HEALTH_LOCK: _F(_HEALTH, _ALARM),
         _K.HEALTH_CAMERA: _F(_HEALTH, _BAD, Keep.COUNTED, for_display=True, well_states=WELL),
         _K.HEALTH_FRAME: _F(_HEALTH, _BAD, Keep.COUNTED),

@@ -8,7 +8,7 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import sqlalchemy as sa
 
@@ -94,12 +94,15 @@ class Configurations:
 
     def wishes(self) -> dict[str, tuple[int, str]]:
         """Return (revision, SHA-256 of what is signed) of each door for which anything is wanted."""
-        found = {}
-        for device in self.revisions():
-            view = self.view(device)
-            body = Desired(device, view.rev, view.wanted).encode()
-            found[device] = (view.rev, hashlib.sha256(body).hexdigest())
-        return found
+        return {
+            device: (rev, hashlib.sha256(self.body(device)).hexdigest())
+            for device, rev in self.revisions().items()
+        }
+
+    def body(self, device: str) -> bytes:
+        """Return what is signed of a door's newest revision."""
+        view = self.view(device)
+        return Desired(device, view.rev, view.wanted).encode()
 
     def revisions(self) -> dict[str, int]:
         """Return the newest revision of each door that has one."""
@@ -117,12 +120,31 @@ class Configurations:
             put(connection, CONFIGS, row)
 
 
-class ConfigurationServer(HubClerk):
-    """Leaves each door's signed wishes at the broker and keeps what doors say. Has a thread of its own."""
+class Wishes(Protocol):
+    """What is wanted of doors, by revision, and what they say."""
 
-    def __init__(self, engine: Engine, signer: Signs) -> None:
-        super().__init__(engine, "hub-configuration", (f"{ROOT}/+/cfg/reported",), LOOK_SECONDS)
-        self._configurations = Configurations(engine)
+    def revisions(self) -> dict[str, int]:
+        """Return the newest revision of each door that has one."""
+
+    def body(self, device: str) -> bytes:
+        """Return what is signed of it."""
+
+    def note(self, device: str, payload: bytes) -> None:
+        """Keep what a door says. Raises `SyncError` for what it cannot have said."""
+
+
+class ConfigurationServer(HubClerk):
+    """Leaves each door's signed wishes at the broker and keeps what doors say. Has a thread of its own.
+
+    `folder` is that of the topics, `purpose` that of the signature.
+    """
+
+    def __init__(
+        self, engine: Engine, signer: Signs, wishes: Wishes, folder: str = "cfg", purpose: str = PURPOSE
+    ) -> None:
+        super().__init__(engine, f"hub-{purpose}", (f"{ROOT}/+/{folder}/reported",), LOOK_SECONDS)
+        self._wishes = wishes
+        self._folder, self._purpose = folder, purpose
         self._signer = signer
         self._shown: dict[str, int] = {}
 
@@ -134,28 +156,26 @@ class ConfigurationServer(HubClerk):
         """Keep one door's word."""
         device = message.topic.split("/")[2]
         try:
-            self._configurations.note(device, message.payload)
+            self._wishes.note(device, message.payload)
         except SyncError as error:
             LOG.warning("%s: %s", device, error)
 
     def idle(self) -> None:
         """Show every door what is new."""
         super().idle()
-        for device, rev in self._configurations.revisions().items():
+        for device, rev in self._wishes.revisions().items():
             if self.room and self._shown.get(device) != rev and self._show(device):
                 self._shown[device] = rev
 
     def _show(self, device: str) -> bool:
         """Leave a door's wishes at the broker; False when the signer does not sign them: others go on."""
-        view = self._configurations.view(device)
-        body = Desired(device, view.rev, view.wanted).encode()
         try:
-            payload = self._signer.sign(body, PURPOSE)
+            payload = self._signer.sign(self._wishes.body(device), self._purpose)
         except SyncError as error:
             if self.is_worth_a_line():
-                LOG.error("%s: settings: %s", device, error)  # noqa: TRY400 - no fault of ours
+                LOG.error("%s: %s: %s", device, self._purpose, error)  # noqa: TRY400 - no fault of ours
             return False
-        self.send(f"{ROOT}/{device}/cfg/desired", payload, retain=True)
+        self.send(f"{ROOT}/{device}/{self._folder}/desired", payload, retain=True)
         return True
 
 

@@ -13,6 +13,7 @@ from edge.broker.settings import BrokerSettings, Tls
 from edge.errors import ConfigError, FacegateError, SyncError
 from edge.runtime.clock import SystemClock
 from edge.site.provision import Site
+from edge.wire import rules
 from edge.wire.names import HUB
 from edge.wire.proof import Identity, Notary
 from facegate_hub.alert_channels import FILE, load_alerts
@@ -27,6 +28,7 @@ from facegate_hub.community.timekeeper import Timekeeper
 from facegate_hub.configuration import Configurations, ConfigurationServer
 from facegate_hub.devices import Attendance
 from facegate_hub.door_news import DoorNews
+from facegate_hub.door_rules import DoorRules
 from facegate_hub.ended_passes import PassEnder
 from facegate_hub.fault_watch import FaultWatch
 from facegate_hub.given_ways import GivenWaysServer, site_origin
@@ -120,7 +122,8 @@ class Hub:
             Commander(self.engine, self.signer),
             AskClerk(self.engine, self.signer),
             HomeAssistantPart(self.engine, self.signer),
-            ConfigurationServer(self.engine, self.signer),
+            ConfigurationServer(self.engine, self.signer, Configurations(self.engine)),
+            ConfigurationServer(self.engine, self.signer, DoorRules(self.engine), "rules", rules.PURPOSE),
             GivenWaysServer(self.engine, self.signer, site_origin(folder)),
             Attendance(self.engine),
             *(self._tellers(community, Site(folder)) if community else ()),

@@ -20,9 +20,11 @@ from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from edge.wire.names import HUB
 from edge.wire.records import WAYS_ENDED
+from edge.wire.rules import digest_of
 from edge.wire.shapes import printable
 from facegate_hub.configuration import Configurations
 from facegate_hub.database import put, reading
+from facegate_hub.door_rules import DoorRules
 from facegate_hub.door_view import DoorView, HubView, door_view
 from facegate_hub.faces import SharedFaces
 from facegate_hub.given_ways import IssuedWays, site_origin
@@ -99,6 +101,7 @@ class Staff:
         self.inbox = Inbox(self._engine)
         self.people = RosterPeople(self._engine)
         self.faces = SharedFaces(self._engine)
+        self.rules = DoorRules(self._engine)
         self.ways = IssuedWays(self._engine, lambda: site_origin(folder))
 
     def close(self) -> None:
@@ -411,6 +414,11 @@ class Staff:
         number = max(int(time.time()), known.record.get(WAYS_ENDED, 0) + 1)
         record = {**known.record, WAYS_ENDED: number}
         return self._change({"what": "ways-ended", "ids": [person]}, [record], ())
+
+    def want_rules(self, door: str, base: str, text: str) -> int:
+        """Want these access rules of a door in place of those with this SHA-256; return the revision."""
+        about = {"digest": digest_of(text), "base": base, "by": self._by}
+        return self.rules.want(door, base, text, lambda wish: self.signer.approve_rules(wish, about))
 
     def give_way(self, person: str, secret: Mapping[str, str], doors: Sequence[str]) -> int:
         """Give somebody a PIN (`number`, `pin`) or a `card` at these doors; return the order's number.

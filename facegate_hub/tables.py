@@ -287,6 +287,17 @@ PASS_END_SETS = sa.Table(
 )
 """Which ended passes each door was last told of, as it was signed."""
 
+RULE_SETS = sa.Table(
+    "rule_sets",
+    METADATA,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("rev", sa.BigInteger),
+    sa.Column("wanted", sa.Text),
+    sa.Column("reported", sa.Text),
+    sa.Column("reported_at", sa.String(40)),
+)
+"""The access rules wanted of each door, as they are signed, and what it says of those that count."""
+
 GIVEN_WAYS = sa.Table(
     "given_ways",
     METADATA,

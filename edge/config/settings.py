@@ -240,6 +240,7 @@ class Access(Section):
     """Who may pass when."""
 
     rules: Path | None = Field(None, description="access rules (TOML); without: everybody enrolled, always")
+    remote_rules: bool = Field(False, description="true: the property may replace the access rules")
     keypad: Path | None = Field(None, description="input device of a keypad: /dev/input/by-id/...-event-kbd")
     card_reader: Path | None = Field(
         None, description="input device of a card reader that types like a keyboard"

@@ -63,6 +63,7 @@ pattern write {ROOT}/%u/avail
 pattern write {ROOT}/%u/sync/req
 pattern write {ROOT}/%u/cmd/ack
 pattern write {ROOT}/%u/cfg/reported
+pattern write {ROOT}/%u/rules/reported
 pattern write {ROOT}/%u/ways/ask
 pattern write {ROOT}/%u/face/out
 pattern write {ROOT}/%u/face/taken
@@ -72,6 +73,7 @@ pattern read {ROOT}/%u/cmd
 pattern read {ROOT}/%u/cfg/desired
 pattern read {ROOT}/%u/notice
 pattern read {ROOT}/%u/pass/ended
+pattern read {ROOT}/%u/rules/desired
 pattern read {ROOT}/%u/ways/in
 pattern read {ROOT}/%u/face/in/+
 pattern read {ROOT}/%u/face/doors

@@ -1,14 +1,15 @@
-"""The door's end of its settings: takes what the property wants, tells what counts."""
+"""The door's end of its settings and rules: takes what the property wants, tells what counts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.broker.clerk import TopicWorker
 from edge.errors import FacegateError, SyncError
 from edge.events import Kind
 from edge.sync.refusals import RetainedRefusals
-from edge.wire.configuration import MAX_BYTES, PURPOSE, Desired
+from edge.wire import configuration, rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,26 +18,57 @@ if TYPE_CHECKING:
     from edge.broker.settings import BrokerSettings
     from edge.domain import EventDraft
     from edge.ports import Clock
-    from edge.wire.configuration import Reported
     from edge.wire.messages import Message
     from edge.wire.signing import TrustedKeys
+
+
+class Told(Protocol):
+    """What a door says of what counts."""
+
+    def encode(self) -> bytes:
+        """Return the payload."""
 
 
 class Keeper(Protocol):
     """Who decides about wishes, and keeps what counts."""
 
-    def take(self, desired: Desired) -> None:
+    def take(self, desired: Any) -> None:
         """Take one signed wish for this door. Raises `FacegateError` when it does not count."""
 
-    def reported(self) -> Reported:
+    def reported(self) -> Told:
         """Return what counts now. Any thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class WishKind:
+    """What is wished: the folder of its topics, how it is signed and read, and how a refusal is called."""
+
+    name: str
+    folder: str
+    purpose: str
+    parse: Callable[[bytes], Any]
+    most_bytes: int
+    refused: Kind
+
+
+SETTINGS = WishKind(
+    "configuration",
+    "cfg",
+    configuration.PURPOSE,
+    configuration.Desired.parse,
+    configuration.MAX_BYTES,
+    Kind.CONFIG_REFUSED,
+)
+RULES = WishKind(
+    "rules", "rules", rules.PURPOSE, rules.DesiredRules.parse, rules.MAX_BYTES, Kind.RULES_REFUSED
+)
 
 
 class ConfigurationFollower(TopicWorker):
     """The part of sync that takes wishes and tells what counts; has a thread of its own (see `TopicWorker`).
 
-    A message that is not for us or not signed is refused with an event (`config.refused`), and so
-    is what the keeper refuses; the same one once.
+    A message that is not for us or not signed is refused with an event (`config.refused`, `rules.refused`),
+    and so is what the keeper refuses; the same one once.
     """
 
     def __init__(
@@ -46,13 +78,15 @@ class ConfigurationFollower(TopicWorker):
         keeper: Keeper,
         record: Callable[[EventDraft], object],
         clock: Clock,
+        kind: WishKind = SETTINGS,
     ) -> None:
-        super().__init__("configuration", (settings.topic("cfg", "desired"),))
+        super().__init__(kind.name, (settings.topic(kind.folder, "desired"),))
         self._device = settings.device_id
-        self._report_topic = settings.topic("cfg", "reported")
+        self._report_topic = settings.topic(kind.folder, "reported")
         self._keys = keys
+        self._kind = kind
         self._keeper = keeper
-        self._refusals = RetainedRefusals(Kind.CONFIG_REFUSED, record, clock)
+        self._refusals = RetainedRefusals(kind.refused, record, clock)
         self._told = b""
 
     def handle(self, message: Message) -> None:
@@ -74,10 +108,11 @@ class ConfigurationFollower(TopicWorker):
         """Report at a new connection: the broker may have forgotten."""
         self.send(self._report_topic, self._keeper.reported().encode(), retain=True)
 
-    def _authentic(self, payload: bytes) -> Desired:
-        if len(payload) > MAX_BYTES:
-            raise SyncError(f"config: {len(payload)} bytes; at most {MAX_BYTES}")
-        desired = Desired.parse(self._keys.open(payload, PURPOSE))
+    def _authentic(self, payload: bytes) -> Any:
+        what, most = self._kind.purpose, self._kind.most_bytes
+        if len(payload) > most:
+            raise SyncError(f"{what}: {len(payload)} bytes; at most {most}")
+        desired = self._kind.parse(self._keys.open(payload, what))
         if desired.device != self._device:
-            raise SyncError(f"config: signed for {desired.device[:64]!r}, not for this door")
+            raise SyncError(f"{what}: signed for {desired.device[:64]!r}, not for this door")
         return desired

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from edge.wire import commands, configuration, ended_passes, given_ways, notices
+from edge.wire import commands, configuration, ended_passes, given_ways, notices, rules
 from edge.wire import roster as roster_messages
 from edge.wire.asks import AskAnswer, ProgramAsk
 from edge.wire.envelope import EVENTS
@@ -122,6 +122,15 @@ TOPICS = (
     _kept(
         "reportedConfiguration", "cfg/reported", configuration.REPORTED, "Settings that count at the door."
     ),
+    _signed(
+        "desiredRules",
+        "rules/desired",
+        rules.DESIRED_RULES,
+        "Access rules the property wants.",
+        rules.PURPOSE,
+        kept=True,
+    ),
+    _kept("reportedRules", "rules/reported", rules.REPORTED_RULES, "Access rules that count at the door."),
     _signed(
         "notice",
         "notice",

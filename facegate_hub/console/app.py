@@ -128,6 +128,7 @@ def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
         ("/access/faces", POST, people, roster.faces),
         ("/rules", GET, people, rules.form),
         ("/rules", POST, people, rules.attempt),
+        ("/rules/send", POST, people, rules.send),
         ("/access/{person:path}/remove", POST, people, roster.remove),
         ("/access/{person:path}/ways", POST, people, roster.end_ways),
         ("/access/{person:path}/pin", POST, people, ways.pin),

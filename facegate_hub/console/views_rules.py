@@ -7,13 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from edge.domain import Reason
-from edge.errors import ConfigError, JournalTampered, SyncError
+from edge.errors import CommunityRefused, ConfigError, JournalTampered, SyncError
 from edge.identity import access_levels
 from edge.policy.explain import explain_reason
 from edge.policy.rules_toml import parse_rules
 from edge.policy.simulate import ACCESS, simulate
 from edge.store.chain import ChainRow, to_event
 from edge.wire.records import parse_record
+from edge.wire.rules import digest_of
+from edge.words import message
+from facegate_hub.console.views_doors import told as told_page
 from facegate_hub.reading import EventFilter
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from edge.domain import DoorEvent, Resident
     from edge.policy.simulate import DecisionChange, Simulation
     from facegate_hub.console.doors_desk import DoorsDesk
+    from facegate_hub.door_rules import RulesView
     from facegate_hub.web.asking import PageAsk
 
 MOST_EVENTS = 10_000
@@ -33,7 +37,7 @@ KEPT = "rules.toml"
 
 
 class RulesPages:
-    """The page that tries rules, over the desk of a site's doors. It changes nothing."""
+    """The page that tries rules, and sends those that were tried, over the desk of a site's doors."""
 
     def __init__(self, desk: DoorsDesk) -> None:
         self._desk = desk
@@ -44,11 +48,16 @@ class RulesPages:
         person = ask.request.query_params.get("person", "")[:128]
         known = self._desk.looking.people.one(person) if person else None
         levels = "" if known is None else ", ".join(known.record.get("access_levels", ["resident"]))
-        return self._page(ask, self._rules(), person, levels)
+        door = ask.request.query_params.get("door", "")
+        rules = next((one.reported.text for one in self._views() if one.device == door), None)
+        if rules is None:
+            return self._page(ask, self._rules(), person, levels)
+        return self._page(ask, rules, person, levels, base=digest_of(rules))
 
     def attempt(self, ask: PageAsk) -> Response:
         """Return what would have gone otherwise, had these rules and levels been in force."""
         text = ask.files[0].decode("utf-8-sig", "replace") if ask.files else ask.form.get("rules", "")
+        text = text.replace("\r\n", "\n")
         person, levels = ask.form.get("person", "").strip()[:128], ask.form.get("levels", "")[:400]
         days = ask.form.get("days", "")
         days_back = min(int(days), MOST_DAYS) if days.isdecimal() and len(days) < 4 else DAYS
@@ -65,10 +74,31 @@ class RulesPages:
         result = simulate(events, book, residents.get)
         return self._page(ask, text, person, levels, result=result, days=days_back, is_cut=is_cut)
 
+    def send(self, ask: PageAsk) -> Response:
+        """Send rules that were tried just before to the doors that are chosen."""
+        text, base = ask.form.get("rules", "").replace("\r\n", "\n"), ask.form.get("base", "")
+        if ask.form.get("tried") != digest_of(text):
+            raise CommunityRefused(message("panel.rules_untried"))
+        doors = [one.device for one in self._views() if f"door_{one.device}" in ask.form]
+        if not doors:
+            raise CommunityRefused(message("community.refused.no_door"))
+        try:
+            with self._desk.acting(ask.token) as staff:
+                for door in doors:
+                    staff.want_rules(door, base, text)
+        except SyncError as error:
+            return told_page(ask, ask.say("failed"), str(error), status=409)
+        return ask.to("/rules")
+
+    def _views(self) -> list[RulesView]:
+        return self._desk.looking.rules.views()
+
     def _page(
         self, ask: PageAsk, rules: str, person: str, levels: str, *, status: int = 200, **told: object
     ) -> Response:
         result = told.pop("result", None)
+        base = str(told.pop("base", "") or ask.form.get("base", ""))[:64]
+        views = self._views()
         blank = {"wrong": "", "is_empty": False, "days": DAYS, "is_cut": False}
         return ask.page(
             "rules.html",
@@ -77,6 +107,11 @@ class RulesPages:
             person=person,
             levels=levels,
             most=MOST_EVENTS,
+            base=base,
+            tried=digest_of(rules),
+            views=views,
+            alike=[one for one in views if one.reported.takes and digest_of(one.reported.text) == base],
+            actor=self._desk.known(ask.token),
             result=result,
             changes=[] if result is None else _rows(ask, result),  # type: ignore[arg-type]
             **(blank | told),

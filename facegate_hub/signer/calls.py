@@ -16,6 +16,7 @@ from facegate_hub.signer.asking import FacesListed
 from facegate_hub.signer.audit import first_broken, read_wishes
 from facegate_hub.signer.principals import right
 from facegate_hub.signer.rights import NotPermitted, Permission
+from facegate_hub.signer.tables import RULE_WISHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 MOST_RECORDS = 1000
 OWN_WORDS = frozenset(
     {
-        *("command", "first-voice", "refused", "adopt", "notice", "pass-ended", "way-given"),
+        *("command", "first-voice", "refused", "adopt", "notice", "pass-ended", "way-given", "rules"),
         *("roster", "settings", "group", "principals", "login", "log_in"),
     }
 )
@@ -115,6 +116,12 @@ def _approve_faces(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
 def _approve_settings(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
     device, rev, digest = fields["wish"]
     desk.approve_settings(caller, (str(device), int(rev), str(digest)), _about(fields))
+
+
+def _approve_rules(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
+    device, rev, digest = fields["wish"]
+    wish = (str(device), int(rev), str(digest))
+    desk.approve_settings(caller, wish, _about(fields), RULE_WISHES)
 
 
 def _approve_ways(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
@@ -226,6 +233,7 @@ CALLS: dict[str, Call] = {
     "approve_faces": _approve_faces,
     "answer_ring": _answer_ring,
     "approve_settings": _approve_settings,
+    "approve_rules": _approve_rules,
     "approve_ways": _approve_ways,
     "who": _who,
     "audit": _audit,

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from edge.domain import RosterState
 from edge.errors import SyncError
 from edge.policy.hours import GrantHours
-from edge.wire import commands, configuration, ended_passes, given_ways, notices
+from edge.wire import commands, configuration, ended_passes, given_ways, notices, rules
 from edge.wire import roster as roster_messages
 from edge.wire.commands import CommandType, parse_command
 from edge.wire.names import DEVICE_ID
@@ -35,7 +35,7 @@ from facegate_hub.signer.principals import (
 )
 from facegate_hub.signer.rights import COMMANDS, NotPermitted, Permission
 from facegate_hub.signer.rosters import ApprovedRosters
-from facegate_hub.signer.tables import ASKS, PERMITS, WAY_ORDERS, WISHES
+from facegate_hub.signer.tables import ASKS, PERMITS, RULE_WISHES, WAY_ORDERS, WISHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -256,7 +256,9 @@ class SigningDesk:
         """
         self._require_hub(caller)
         if purpose == configuration.PURPOSE:
-            self._require_wished(configuration.Desired.parse(body), body)
+            self._require_wished(WISHES, configuration.Desired.parse(body), body)
+        elif purpose == rules.PURPOSE:
+            self._require_wished(RULE_WISHES, rules.DesiredRules.parse(body), body)
         elif purpose in ABOUT_THE_ROSTER:
             self._rosters.require(_state_in(body))
         elif purpose == notices.PURPOSE:
@@ -314,15 +316,15 @@ class SigningDesk:
         self._require_hub(caller)
         self._rosters.approve_faces(listed, "hub")
 
-    def approve_settings(self, caller: Caller, wish: tuple[str, int, str], about: dict[str, Any]) -> None:
-        """Let a door's settings become these: (door, revision, SHA-256 of what will be signed)."""
-        device, rev, digest = wish
+    def approve_settings(
+        self, caller: Caller, wish: tuple[str, int, str], about: dict[str, Any], table: sa.Table = WISHES
+    ) -> None:
+        """Let a door's settings (or rules) become these: (door, revision, SHA-256 of what will be signed)."""
         about, by = _without_by(about)
-        self.permit(
-            caller, Permission.SETTINGS, {"what": "settings", **about, "door": device, "rev": rev}, by
-        )
+        what = "settings" if table is WISHES else "rules"
+        self.permit(caller, Permission.SETTINGS, {**about, "what": what, "door": wish[0], "rev": wish[1]}, by)
         with self.engine.begin() as connection:
-            put(connection, WISHES, {"device": device, "rev": rev, "digest": digest})
+            put(connection, table, dict(zip(("device", "rev", "digest"), wish, strict=True)))
 
     def approve_ways(self, caller: Caller, orders: list[tuple[str, str]], about: dict[str, Any]) -> str:
         """Let these PINs or cards, (door, SHA-256 of the order), go to their doors; return in whose name.
@@ -390,13 +392,15 @@ class SigningDesk:
             raise NotPermitted("the signer granted no such command, or not just now")
         return row
 
-    def _require_wished(self, wish: configuration.Desired, body: bytes) -> None:
+    def _require_wished(
+        self, table: sa.Table, wish: configuration.Desired | rules.DesiredRules, body: bytes
+    ) -> None:
         with reading(self.engine) as connection:
-            row = connection.execute(sa.select(WISHES).where(WISHES.c.device == wish.device)).first()
+            row = connection.execute(sa.select(table).where(table.c.device == wish.device)).first()
         if row is None or (row.rev, row.digest) != (wish.rev, hashlib.sha256(body).hexdigest()):
             raise NotPermitted(
-                f"{wish.device}: nobody who may has asked for these settings; was the database changed? "
-                "Ask for them again: facegate hub config set"
+                f"{wish.device}: nobody who may has asked for these {table.name}; was the database changed? "
+                "Ask for them again: facegate hub config set, or Try rules on the console"
             )
 
     def _command(

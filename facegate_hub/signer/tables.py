@@ -125,6 +125,15 @@ WISHES = sa.Table(
 )
 """The settings of each door that were asked for last; `digest` is SHA-256 of what is signed."""
 
+RULE_WISHES = sa.Table(
+    "rule_wishes",
+    SIGNED,
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("rev", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+)
+"""The access rules of each door that were asked for last, as `wishes` are settings."""
+
 WAY_ORDERS = sa.Table(
     "way_orders",
     SIGNED,

@@ -11,6 +11,7 @@ import pytest
 from edge.site.provision import Site
 from edge.wire.given_ways import ASK_PURPOSE, WaysAsk
 from edge.wire.proof import Identity
+from edge.wire.rules import ReportedRules, digest_of
 from facegate_hub.given_ways import IssuedWays
 from tests.community.test_console_doors import Gate, entered
 from tests.present import present
@@ -85,6 +86,33 @@ def test_a_card_goes_to_the_chosen_doors_alone(gate):
     press(desk, "card", {"card": " W26:012:3456", "door_front": "1"})
     assert gate.opened("front") == [{"card": "w26:12:3456"}]
     assert [one.device for one in gate.issued.due()] == ["front"]
+
+
+def test_rules_are_sent_to_the_doors_that_they_were_made_from_once_they_were_tried(gate):
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    old, new = '[levels.resident]\nschedule = "always"\n', '[levels.resident]\nschedule = "never"\n'
+    for door, text, takes in (("front", old, True), ("back", old, False), ("side", new, True)):
+        gate.desk.looking.rules.note(door, ReportedRules(0, text, takes).encode())
+    desk.get("/rules?door=front")
+    assert "always" in desk.page
+    assert "takes no rules from here" in desk.page
+    csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
+    fields = {"csrf": csrf, "rules": new, "base": digest_of(old), "days": "7"}
+    tried = desk.client.post("/rules", data=fields).text
+    assert 'name="door_front"' in tried
+    assert 'name="door_back"' not in tried
+    assert 'name="door_side"' not in tried
+    wish = fields | {"door_front": "1"}
+    for refused in (wish, wish | {"tried": digest_of(old)}, fields | {"tried": digest_of(new)}):
+        desk.client.post("/rules/send", data=refused)
+        assert gate.desk.looking.rules.revisions() == {}
+    assert desk.client.post("/rules/send", data=wish | {"tried": digest_of(new)}).status_code in {200, 303}
+    (front,) = [one for one in gate.desk.looking.rules.views() if one.device == "front"]
+    assert (front.wanted, front.is_waiting) == (new, True)
+    gate.desk.looking.rules.note("front", ReportedRules(front.rev, old, True, "the lock says no").encode())
+    assert "the lock says no" in desk.get("/rules").text
+    assert any(one.what == "rules" for one in gate.desk.looking.audit(20)[0])
 
 
 def press(desk, way, fields):

@@ -167,7 +167,7 @@ def answer_of(engine):
 
 def report_of(engine):
     payload = json.dumps({"v": 1, "rev": 1, "values": {}, "refused": [], "pending": []}).encode()
-    clerk = ConfigurationServer(engine, SIGNER)
+    clerk = ConfigurationServer(engine, SIGNER, Configurations(engine))
     return clerk, "cfg/reported", payload, lambda: Configurations(engine).view("front").reported is not None
 
 

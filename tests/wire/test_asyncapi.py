@@ -30,6 +30,7 @@ from edge.wire.given_ways import GivenWays, WaysAsk
 from edge.wire.messages import Availability, CommandAnswer, EventAck
 from edge.wire.notices import NoticeSet
 from edge.wire.roster import PART, Confirmation, Delta, Head, Question, SnapshotManifest
+from edge.wire.rules import DesiredRules, ReportedRules
 from edge.wire.shapes import require
 from edge.wire.topics import TOPICS
 from facegate_hub.batches import parse_batch
@@ -78,6 +79,8 @@ PARSERS = {
     "reportedConfiguration": Reported.parse,
     "noticeSigned": NoticeSet.parse,
     "passesEndedSigned": PassEnds.parse,
+    "desiredRulesSigned": DesiredRules.parse,
+    "reportedRules": ReportedRules.parse,
     "waysGivenSigned": GivenWays.parse,
     "waysQuestion": WaysAsk.parse,
     "faceLetterSigned": Letter.parse,

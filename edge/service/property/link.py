@@ -24,7 +24,7 @@ from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.outbox import SqliteOutbox
 from edge.store.roster import SqliteRoster
 from edge.sync.announcer import announcer
-from edge.sync.configuration import ConfigurationFollower
+from edge.sync.configuration import RULES, ConfigurationFollower
 from edge.sync.desk import CommandDesk
 from edge.sync.ended_passes import PassEndsFollower
 from edge.sync.follower import RosterFollower
@@ -77,6 +77,8 @@ class DoorSide:
     """None: the property changes no settings here."""
     sharing: FaceExchange | None = None
     """None: faces stay in the device that took them."""
+    rules: Keeper | None = None
+    """None: nothing here has access rules."""
     notices: NoticeKeeper | None = None
     """None: there is no display that the property could have say something."""
     ended_passes: PassEndsKeeper | None = None
@@ -193,6 +195,8 @@ class PropertyLink:
                 self._clerks.append(self._wishes(keys, keeper))
             door = self._door
             heard = (door.events.record, door.clock)
+            if (rules := door.rules) is not None:
+                self._clerks.append(ConfigurationFollower(self._settings, keys, rules, *heard, RULES))
             if (display := door.notices) is not None:
                 self._clerks.append(NoticeFollower(self._settings, keys, display, *heard))
             if (passes := door.ended_passes) is not None:

@@ -16,6 +16,7 @@ from edge.service.property.enrol_window import EnrolWindow
 from edge.service.property.notices import NOTICES_FILE, HeldNotices
 from edge.service.property.reload import Reloader
 from edge.service.property.report import DoorReport
+from edge.service.property.rules import RULES_TAKEN_FILE, HeldRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,6 +149,7 @@ class PropertySide:
             self._report.read,
             door.configuration,
             None if self.sharing is None else self.sharing.exchange,
+            self._held_rules(),
             self.notices,
             HeldPassEnds(door.data),
         )
@@ -156,6 +158,20 @@ class PropertySide:
         self.link = joining.state
         stack.callback(joining.stop)
         joining.start()
+
+    def _held_rules(self) -> HeldRules:
+        """Return what takes access rules from the property, where the installer lets it."""
+        from edge.panel.rule_file import RuleFile  # noqa: PLC0415 - only doors with a property
+
+        door, settings = self._door, self._door.settings
+        path = settings.access.rules
+        file = (
+            None
+            if path is None
+            else RuleFile(path, settings.door.timezone, lambda: self._reloader.reload().text)
+        )
+        taken = door.data / RULES_TAKEN_FILE
+        return HeldRules(file, taken, door.events.record, door.clock, is_let=settings.access.remote_rules)
 
     def hand_over(self, seconds: float) -> None:
         """Wait until every event has arrived at the property, or `seconds` are over: before a clean stop.
