@@ -13,7 +13,7 @@ from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.failures import Failures
 from edge.faces.liveness.fusion import NIGHT_NETWORK, THRESHOLD, fuse, is_weak
 from edge.faces.liveness.gate import SURE_FACE_PX, GateLimits, Hindrance, hindrance
-from edge.faces.liveness.light import gain_for, is_badly_lit, is_colourless
+from edge.faces.liveness.light import MOST_GRAIN, brightened, grain, is_badly_lit, is_colourless
 from edge.faces.liveness.window import GAP_SECONDS, MOST_FAULTS, LivenessWindow, Sample, independent_looks
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class PassiveCheck:
         window = self._windows.setdefault(track_id, LivenessWindow(frame.time, frame.time))
         window.see(frame.time)
         window.face_px = face.box.width
-        self._failures.pass_time(frame.time)
+        self._failures.see(track_id, frame.time)
         hindered = hindrance(face, alone, frame.image.shape[:2], self._limits)
         window.hindered_by = hindered
         window.waiting = (frame, face) if hindered is None else None
@@ -111,14 +111,14 @@ class PassiveCheck:
     def _may_try(self, track_id: int, window: LivenessWindow, resident_id: str | None) -> bool:
         """Return whether this face may be judged now, or has to wait after an earlier refusal.
 
-        Where the face that was refused is still in view, this is another one: a resident does not
-        wait for a picture of theirs that hangs beside them.
+        Where the face that was refused is still in view, or was gone before this one came, this is another
+        one: a resident does not wait for a picture of theirs that hangs beside them, or was held up before.
         """
         refused = self._failures.refused_track(resident_id)
         other = None if refused in {None, track_id} else self._windows.get(refused or 0)
         if other is not None and abs(window.last_seen - other.last_seen) <= GAP_SECONDS:
             return True
-        return self._failures.may_try(resident_id, window.last_seen, window.face_px)
+        return self._failures.may_try(resident_id, window.last_seen, track_id, window.started, window.face_px)
 
     def _score_waiting(self, window: LivenessWindow) -> None:
         """Score the newest frame, if it teaches something and no nearer face took this moment."""
@@ -139,12 +139,19 @@ class PassiveCheck:
         if is_night:
             by_one = self._demands.monochrome == "one_network"
             nets = [net for net in nets if by_one and net.spec.name == NIGHT_NETWORK]
-        gain = gain_for(frame.image, face.box)
-        scores = {net.spec.name: net.score(frame.image, face.box, gain) for net in nets}
+        image = brightened(frame.image, face.box)
+        scores = {net.spec.name: net.score(image, face.box) for net in nets}
         dark = is_badly_lit(frame.image, face.box, self._limits)
         is_clear = not is_night and fuse(scores).is_clear
         return Sample(
-            frame.time, scores, witness(frame.image, face), dark, is_clear, is_night, face.box.width
+            time=frame.time,
+            scores=scores,
+            witness=witness(frame.image, face),
+            is_badly_lit=dark,
+            is_clear=is_clear,
+            is_night=is_night,
+            is_grainy=face.box.width < SURE_FACE_PX and grain(image, face.box) > MOST_GRAIN,
+            face_px=face.box.width,
         )
 
     def _look_closely(self, window: LivenessWindow, frame: Frame, face: Face) -> None:
@@ -199,15 +206,14 @@ class PassiveCheck:
                 resident_id, window.last_seen, track_id, window.judged_px(), is_near_miss=fused.is_near_miss
             )
             return _refused(window, fused.score, cues, is_early=is_early)
-        if fused.is_doubtful and window.face_px < SURE_FACE_PX:
+        latest = window.latest()
+        is_narrow = fused.is_doubtful or not all(fuse(one.scores).is_live for one in latest or ())
+        if (is_narrow and window.face_px < SURE_FACE_PX) or window.samples[-1].is_grainy:
             window.hindrances[Hindrance.TOO_FAR] += 1
             return self._unanswered(window)
-        latest = window.latest()
-        if latest is None or not all(fuse(one.scores).is_live for one in latest):
+        if latest is None or (is_narrow and not window.is_still_narrow()):
             return None
-        if fused.is_doubtful and not window.is_still_narrow():
-            return None
-        is_enough = not fused.is_doubtful and not self._asks_more
+        is_enough = not is_narrow and not self._asks_more
         return self._passed(window, resident_id, fused.score, cues, is_enough=is_enough)
 
     @property

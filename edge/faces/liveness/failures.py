@@ -40,6 +40,10 @@ MOST_BESIDE = 5
 """So many refusals on one visit, and then no face that looks like this resident is judged at once any
 more, even beside the one that was refused: two phones could take turns."""
 
+AWAY_SECONDS = 1.0
+"""Whoever comes into view so long after the refused face was gone is on a visit of their own: a resident
+after a phone. A track that breaks is found again within a few frames."""
+
 EVERY_TRY = -1.0
 """For `same_visit_seconds`: refusals are counted one by one, however soon they follow each other."""
 
@@ -75,7 +79,9 @@ class _Tally:
     """Refusals of the visit that goes on."""
     next_try: float = float("-inf")
     track_id: int = 0
-    """On which the last refusal fell."""
+    """On which the last refusal fell, or what took its place."""
+    seen: float = float("-inf")
+    """When that track was last in view."""
     face_px: float = 0.0
     """The widest face that was refused on the visit that goes on."""
     until: float = float("-inf")
@@ -118,7 +124,8 @@ class Failures:
         is_second_free = is_news and is_near_miss and not is_far
         is_early = is_second_free or (is_far and (is_news or _is_nearer(tally, face_px)))
         tally.face_px = face_px if is_news else max(tally.face_px, face_px)
-        tally.last, tally.track_id = time, track_id
+        tally.last = tally.seen = time
+        tally.track_id = track_id
         tally.tries = 1 if is_news else tally.tries + 1
         if self.same_visit_seconds > 0 and not is_second_free:
             tally.next_try = time + min(FIRST_WAIT_SECONDS * 2.0 ** (tally.tries - 1), LONGEST_WAIT_SECONDS)
@@ -133,19 +140,37 @@ class Failures:
             self.tell(Pause("began", resident_id, time, PAUSE_SECONDS, len(tally.visits)))
         self._count_for_the_door(time)
 
-    def may_try(self, resident_id: str | None, time: float, face_px: float = 0.0) -> bool:
-        """Return whether this face, `face_px` wide, may be judged at `time`.
+    def may_try(
+        self,
+        resident_id: str | None,
+        time: float,
+        track_id: int = 0,
+        since: float = 0.0,
+        face_px: float = 0.0,
+    ) -> bool:
+        """Return whether this face, `face_px` wide and on this track `since` then, may be judged at `time`.
 
-        After a refusal it waits, until it has left or has come nearer than where it was refused.
+        After a refusal it waits, until it has left or has come nearer than where it was refused. Whoever
+        came after the refused face had gone does not wait for it; to be refused is a failed visit more.
         """
         tally = self._tallies.get(resident_id)
         if tally is None:
             return True
+        if track_id != tally.track_id and since - tally.seen >= AWAY_SECONDS:
+            tally.last = float("-inf")
         if not self._goes_on(tally, time):
             tally.next_try = float("-inf")
             return True
-        tally.last = time
+        tally.last = tally.seen = time
+        tally.track_id = track_id
         return time >= tally.next_try or _is_nearer(tally, face_px)
+
+    def see(self, track_id: int, time: float) -> None:
+        """Take note that a track is in view at `time`, and of the pauses that have ended by then."""
+        for tally in self._tallies.values():
+            if tally.track_id == track_id:
+                tally.seen = time
+        self.pass_time(time)
 
     def refused_track(self, resident_id: str | None) -> int | None:
         """Return the track of the last refusal of this resident's face; None without, or after too many."""

@@ -77,17 +77,14 @@ class PassiveNet:
         if classes != spec.classes:
             raise ModelCorrupt(f"{spec.name}: {classes} classes, {spec.classes} are needed: wrong network")
 
-    def score(self, image: Image, box: Box, gain: float = 1.0) -> float:
+    def score(self, image: Image, box: Box) -> float:
         """Return how alive the face in `box` of `image` looks, 0..1.
 
-        `image` is the whole frame, (H, W, 3) uint8 BGR, brightened `gain` times first. Raises
-        `FrameRefused` when the network answers with anything but finite numbers, or too late: that is
-        a failure, never a pass.
+        `image` is the whole frame, (H, W, 3) uint8 BGR. Raises `FrameRefused` when the network answers
+        with anything but finite numbers, or too late: that is a failure, never a pass.
         """
         begun = self._clock()
         chip = self.spec.chip(image, box)
-        if gain != 1.0:
-            chip = np.asarray(cv2.convertScaleAbs(chip, alpha=gain), np.uint8)
         blob = cv2.dnn.blobFromImage(chip, self.spec.scale, swapRB=self.spec.is_rgb)
         logits = self._session.run(None, {self._input: blob})[0]
         seconds = self._clock() - begun

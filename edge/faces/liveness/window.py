@@ -79,7 +79,8 @@ class Sample:
 
     `is_clear` says that this frame by itself leaves no doubt of a living face, `is_night` that the
     picture has no colour: then the networks that need it were left out, and `scores` may be empty.
-    `face_px` is how wide the face is.
+    `is_grainy` says that the face is far off and the picture has so much grain that it cannot be told from a
+    screen there, `face_px` how wide it is.
     """
 
     time: float
@@ -88,6 +89,7 @@ class Sample:
     is_badly_lit: bool
     is_clear: bool = False
     is_night: bool = False
+    is_grainy: bool = False
     face_px: float = 0.0
 
 
@@ -114,7 +116,7 @@ class LivenessWindow:
     face_px: float = 0.0
     """How wide the face is in the newest frame."""
     narrow_since: float | None = None
-    """Since when the mean has been over the line, but not clearly."""
+    """Since when the mean has been over the line, but not clearly, or not on each of the latest frames."""
     faults: int = 0
     advised_at: float | None = None
     """When it was said that nothing can be judged."""
@@ -158,12 +160,14 @@ class LivenessWindow:
     def add(self, sample: Sample) -> None:
         """Take a judged frame; what is older than the window falls out, and what is of another kind.
 
-        Where the camera goes over to monochrome pictures, or back, all begins anew.
+        Where the camera goes over to monochrome pictures, or back, all begins anew; so it does for a face
+        that has come near through grain.
         """
         fresh = [
             old
             for old in self.samples
-            if sample.time - old.time <= WINDOW_SECONDS and old.is_night == sample.is_night
+            if sample.time - old.time <= WINDOW_SECONDS
+            and (old.is_night, old.is_grainy) == (sample.is_night, sample.is_grainy)
         ]
         self.samples = [*fresh, sample][-MOST_FRAMES:]
         self.faults, self.is_cut = 0, False
@@ -200,7 +204,7 @@ class LivenessWindow:
         return self.hindrances.most_common(1)[0][0]
 
     def is_still_narrow(self) -> bool:
-        """Note a narrow pass; say whether a whole window has come to no more by now."""
+        """Note a pass that is not clear; say whether a whole window has come to no more by now."""
         if self.narrow_since is None:
             self.narrow_since = self.last_seen
         return self.last_seen - self.narrow_since >= WINDOW_SECONDS

@@ -25,7 +25,7 @@ class Eye(PassiveNet):
         self.calls = 0
         self.is_broken = False
 
-    def score(self, image: Image, box: Box, gain: float = 1.0) -> float:
+    def score(self, image: Image, box: Box) -> float:
         self.calls += 1
         if self.is_broken:
             raise FrameRefused("not finite")

@@ -166,3 +166,51 @@ class TestAttacksOnTheLogic:
         reasons = {world.visit.assess().reason for _ in range(50)}
 
         assert reasons == {Reason.PRESENTATION_ATTACK}
+
+
+def held_up(world, track_id: int, seq: int, frames: int) -> int:
+    """Show a phone with Anna on a track of its own from frame `seq` on; return how many verdicts it got."""
+    visit, verdicts = Visit(world.check, world.scene, track_id), 0
+    visit.resident_id, visit.seq = "anna", seq
+    for _ in range(frames):
+        visit.show(PHONE, 1)
+        if (verdict := visit.assess()) is not None:
+            verdicts += verdict.reason is not Reason.LOCKOUT_MAX_ATTEMPTS
+            world.check.reset(track_id)
+    return verdicts
+
+
+class TestWhoComesAfterARefusedPhone:
+    """Who failed is the phone's face: a resident who comes after it does not serve its waits."""
+
+    def comes(self, world, seq: int) -> int:
+        """Return after how many frames Anna passes who comes into view at frame `seq`."""
+        anna = Visit(world.check, world.scene, 500)
+        anna.resident_id, anna.seq = "anna", seq
+        while (verdict := anna.assess()) is None or not verdict.passed:
+            anna.show(ANNA, 1)
+            assert anna.seq - seq < 300
+        return anna.seq - seq
+
+    def test_is_judged_at_once_two_seconds_later(self):
+        world = scene()
+        shown = 6 * 15
+        assert held_up(world, 1, 0, shown) >= 2
+        assert self.comes(world, shown + 30) <= CLEARLY
+
+    def test_is_judged_at_once_after_a_phone_that_was_refused_often(self):
+        world = scene()
+        shown = 20 * 15
+        assert held_up(world, 1, 0, shown) >= MAX_FAILURES - 1
+        assert self.comes(world, shown + 30) <= CLEARLY
+
+    def test_a_phone_that_is_taken_away_and_held_up_again_is_a_visit_each_time_until_the_pause(self):
+        world = scene()
+        tries = [held_up(world, number, 30 * number, 12) for number in range(1, 61)]
+        assert sum(tries[:20]) == MAX_FAILURES
+        assert sum(tries) <= MAX_FAILURES + 60 * 2 / PAUSE_SECONDS
+
+    def test_a_phone_whose_track_breaks_waits_as_before(self):
+        world = scene()
+        tries = sum(held_up(world, number, 20 * number, 18) for number in range(1, 61))
+        assert tries <= 7

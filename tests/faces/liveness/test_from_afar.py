@@ -23,8 +23,8 @@ AFAR, NEAR = 70.0, 150.0
 class Shortsighted(Eye):
     """A network that takes everybody for a picture until they are near."""
 
-    def score(self, image: Image, box: Box, gain: float = 1.0) -> float:
-        score = super().score(image, box, gain)
+    def score(self, image: Image, box: Box) -> float:
+        score = super().score(image, box)
         return score if box.width >= SURE_FACE_PX else 0.3
 
 
@@ -232,6 +232,20 @@ class TestANarrowPass:
 
     def test_asks_for_nothing_where_a_step_nearer_may_be_enough(self):
         assert self.said(scene({0: 0.6}), 30, width=SURE_FACE_PX - 5) == []
+
+    def test_who_looks_alive_on_average_and_not_on_every_frame_is_asked_and_does_not_wait_for_ever(self):
+        world, said = scene(), []
+        for number in range(60):
+            world.eye.alive = {0: 0.45 if number % 6 < 2 else 0.95}
+            said += self.said(world, 1)
+        assert {one.reason for one in said} == {Reason.SECOND_FACTOR_REQUIRED}
+
+    def test_who_does_so_from_afar_is_told_to_come_nearer_instead(self):
+        world, said = scene(), []
+        for number in range(60):
+            world.eye.alive = {0: 0.45 if number % 6 < 2 else 0.95}
+            said += self.said(world, 1, width=SURE_FACE_PX - 5)
+        assert {one.reason for one in said} == {Reason.PAD_NO_RESPONSE}
 
 
 def test_who_is_asked_for_more_after_an_early_doubt_is_not_accused_when_they_leave():

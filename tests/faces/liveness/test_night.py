@@ -42,7 +42,7 @@ class NightEye(Eye):
         super().__init__({}, name)
         self.always = score
 
-    def score(self, image: Image, box: Box, gain: float = 1.0) -> float:
+    def score(self, image: Image, box: Box) -> float:
         self.calls += 1
         return self.always
 
