@@ -149,7 +149,7 @@ def _copy_all(path: Path, schema: Schema, fresh: sqlite3.Connection) -> tuple[in
     """Copy every row that can be read; return how many, and how many places could not be read."""
     rows = holes = 0
     try:
-        with copied(path) as copy, closing(sqlite3.connect(copy, isolation_level=None)) as old:
+        with copied(path) as copy, closing(_with_tables(copy, fresh)) as old:
             old.text_factory = readable
             if old.execute("PRAGMA user_version").fetchone()[0] != schema.version:
                 return 0, 1
@@ -161,6 +161,30 @@ def _copy_all(path: Path, schema: Schema, fresh: sqlite3.Connection) -> tuple[in
         LOG.error("%s: nothing more can be read: %s", path, error)  # noqa: TRY400 - one clear line
         holes += 1
     return rows, holes
+
+
+def _with_tables(copy: Path, fresh: sqlite3.Connection) -> sqlite3.Connection:
+    """Return a connection to a copy; if its list of tables is damaged, with that of a new file.
+
+    The list lies in the first page: one wrong bit there hides every row in the others. The new file's is
+    taken only if the whole copy is sound with it, so no page is read as one of another table.
+    """
+    log = copy.with_name(f"{copy.name}-wal")
+    if not _is_sound(copy) and not (log.exists() and log.stat().st_size):
+        damaged, new = copy.read_bytes(), fresh.serialize()
+        size = int.from_bytes(new[16:18], "big")
+        # Of the old header stays what tells its size, its free pages and which change it was.
+        head = new[:24] + damaged[24:40] + new[40:92] + damaged[92:100]
+        copy.write_bytes(head + new[100:size] + damaged[size:])
+        if not _is_sound(copy):
+            copy.write_bytes(damaged)
+    return sqlite3.connect(copy, isolation_level=None)
+
+
+def _is_sound(copy: Path) -> bool:
+    with closing(sqlite3.connect(copy, isolation_level=None)) as connection, suppress(sqlite3.DatabaseError):
+        return bool(connection.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
+    return False
 
 
 def _tables(fresh: sqlite3.Connection) -> list[str]:

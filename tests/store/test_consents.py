@@ -90,3 +90,19 @@ def test_a_second_connection_closed_here_does_not_cut_the_first_off_from_other_p
             subprocess.run([sys.executable, "-c", write, str(path), who], check=True)
 
         assert set(first.last_used()) == {"anna", "mei", "otto"}
+
+
+@pytest.mark.parametrize("at", [100, 103, 121, 3450])
+def test_a_wrong_bit_in_the_list_of_tables_costs_no_consent(tmp_path, at):
+    """A card gave it at a start, and SQLite wrote it back with the page that it stood in."""
+    path = tmp_path / "consents.db"
+    with closing(ConsentLedger(path)) as ledger:
+        for number in range(60):
+            ledger.record(consent(number, f"flat-{number}"))
+    with path.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 0x40]))
+    with closing(ConsentLedger(path)) as ledger:
+        assert len(ledger.in_force()) == 60
