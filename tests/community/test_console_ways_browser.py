@@ -1,4 +1,4 @@
-"""A PIN and a card given in a real Chromium, on a phone and a desk's screen, in both languages."""
+"""A PIN, a card and rules given in a real Chromium, on a phone and a desk's screen, in both languages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from edge.wire.rules import ReportedRules
 from edge.words import say
 from facegate_hub.community.book import Doer
 from facegate_hub.community.devices import Devices
@@ -15,6 +16,8 @@ from tests.browser.chromium import DESKTOP, PHONE, axe_source, chromium, resize,
 from tests.browser.person import Person, look_at
 from tests.community.test_console_doors import PASSWORD
 from tests.community.test_console_ways import DeskGate
+
+RULES = '[levels.resident]\nschedule = "always"\n'
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -26,7 +29,7 @@ def browser(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("size", "language"), [(PHONE, "zh"), (DESKTOP, "en")], ids=["phone", "desktop"])
-def test_the_desk_gives_a_pin_and_a_card(browser, tmp_path, size, language):
+def test_the_desk_gives_a_pin_and_a_card_and_sends_rules(browser, tmp_path, size, language):
     resize(browser, size)
     (tmp_path / "tls").mkdir()
     faults: dict[str, list[str]] = {}
@@ -55,6 +58,15 @@ def test_the_desk_gives_a_pin_and_a_card(browser, tmp_path, size, language):
         clerk.tap("access.new_card")
         clerk.wait_for(say("community.access.way_at", language, taken=1, doors=2))
         look_at(clerk, f"{language}-ways-given", axe_source(), faults)
+        for door, takes in (("front", True), ("back", False)):
+            gate.desk.looking.rules.note(door, ReportedRules(0, RULES, takes).encode())
+        clerk.go("/rules?door=front")
+        clerk.tap("rules.try")
+        clerk.wait_for(say("community.rules.send_to", language))
+        look_at(clerk, f"{language}-rules-tried", axe_source(), faults)
+        clerk.tap("rules.send")
+        clerk.wait_for(say("community.rules.waiting", language))
+        look_at(clerk, f"{language}-rules-sent", axe_source(), faults)
         browser.get("about:blank")
     assert faults == {}
 
