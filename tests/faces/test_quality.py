@@ -81,6 +81,10 @@ def test_light_and_blur_are_named(image, flaw):
     assert flaw in measure(image, turned(), QualityLimits()).flaws
 
 
+def test_a_dark_face_that_can_still_be_recognised_is_not_too_dark():
+    assert Flaw.TOO_DARK not in measure(textured(level=20, contrast=8), turned(), QualityLimits()).flaws
+
+
 def test_blur_lowers_sharpness_steadily():
     values = [measure(textured(blur=blur), turned(), QualityLimits()).sharpness for blur in (0, 2, 6, 12)]
 
