@@ -103,6 +103,7 @@ def record(path):
     clip.release()
 
 
+@pytest.mark.slow
 @pytest.mark.broker
 def test_a_new_user_has_two_doors_and_a_hub_in_five_lines(tmp_path, shell):
     """Then the roster is imported, a door opened, a setting changed, and all of it watched."""
