@@ -39,7 +39,7 @@ class RulesView:
         return self.reported.rev < self.rev
 
 
-class DoorRules:
+class SentRules:
     """The access rules of a site's doors, in its database. Any thread."""
 
     def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:

@@ -28,7 +28,7 @@ from facegate_hub.community.timekeeper import Timekeeper
 from facegate_hub.configuration import Configurations, ConfigurationServer
 from facegate_hub.devices import Attendance
 from facegate_hub.door_news import DoorNews
-from facegate_hub.door_rules import DoorRules
+from facegate_hub.door_rules import SentRules
 from facegate_hub.ended_passes import PassEnder
 from facegate_hub.fault_watch import FaultWatch
 from facegate_hub.given_ways import GivenWaysServer, site_origin
@@ -123,7 +123,7 @@ class Hub:
             AskClerk(self.engine, self.signer),
             HomeAssistantPart(self.engine, self.signer),
             ConfigurationServer(self.engine, self.signer, Configurations(self.engine)),
-            ConfigurationServer(self.engine, self.signer, DoorRules(self.engine), "rules", rules.PURPOSE),
+            ConfigurationServer(self.engine, self.signer, SentRules(self.engine), "rules", rules.PURPOSE),
             GivenWaysServer(self.engine, self.signer, site_origin(folder)),
             Attendance(self.engine),
             *(self._tellers(community, Site(folder)) if community else ()),

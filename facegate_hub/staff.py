@@ -24,7 +24,7 @@ from edge.wire.rules import digest_of
 from edge.wire.shapes import printable
 from facegate_hub.configuration import Configurations
 from facegate_hub.database import put, reading
-from facegate_hub.door_rules import DoorRules
+from facegate_hub.door_rules import SentRules
 from facegate_hub.door_view import DoorView, HubView, door_view
 from facegate_hub.faces import SharedFaces
 from facegate_hub.given_ways import IssuedWays, site_origin
@@ -101,7 +101,7 @@ class Staff:
         self.inbox = Inbox(self._engine)
         self.people = RosterPeople(self._engine)
         self.faces = SharedFaces(self._engine)
-        self.rules = DoorRules(self._engine)
+        self.rules = SentRules(self._engine)
         self.ways = IssuedWays(self._engine, lambda: site_origin(folder))
 
     def close(self) -> None:

@@ -75,10 +75,7 @@ ABOUT_THE_ROSTER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What became of asking one door: `id` names the request (None: none), `refused` says why there is none.
-
-    Neither: it waits for a second person.
-    """
+    """What came of asking a door: its `id`, why it is `refused`, or neither: it needs a second person."""
 
     door: str
     id: str | None = None
