@@ -17,6 +17,7 @@ from edge.words import message, nearest
 if TYPE_CHECKING:
     from edge.panel.asking import Ask
     from edge.web.accounts import AccountRow
+    from edge.words import Message
 
 OWN_PATH = re.compile(r"/(?:[a-z]+(?:/[\w.-]{1,64})?)?", re.ASCII)
 """Where a change of language may lead back to: a page of ours, never another site."""
@@ -68,8 +69,7 @@ def logout(ask: Ask) -> Response:
 def accounts(ask: Ask) -> Response:
     """Return the accounts, or add, change or remove one."""
     if ask.request.method == "POST":
-        _change_account(ask, ask.form.get("name", "").strip())
-        return ask.to("/accounts")
+        return ask.to("/accounts", _change_account(ask, ask.form.get("name", "").strip()))
     return account_list(ask)
 
 
@@ -88,10 +88,12 @@ def language(ask: Ask) -> Response:
     return response
 
 
-def _change_account(ask: Ask, name: str) -> None:
+def _change_account(ask: Ask, name: str) -> Message | None:
+    """Change an account; return what to say of it where the list does not show it by itself."""
     if ask.form.get("do") == "undo":
         _put_account_back(ask)
-        return
+        return None
+    news = None
     before = ask.desk.accounts.kept(name)
     if ask.form.get("do") == "remove":
         ask.desk.accounts.remove(name)
@@ -102,9 +104,11 @@ def _change_account(ask: Ask, name: str) -> None:
             raise PanelRefused(message("error.role"))
         ask.desk.accounts.put(name, Role(role), ask.form.get("password", ""))
         ask.desk.tell(Kind.PANEL_ACCOUNT_CHANGED, by=ask.session.user, account=name, role=role)
+        news = message("panel.account_saved", name=name)
     if before is not None:
         ask.office.undo.keep(ask.session.user, before)
     _end_sessions(ask, name)
+    return news
 
 
 def _end_sessions(ask: Ask, name: str) -> None:

@@ -96,3 +96,15 @@ def test_news_are_told_once(panel):
     sam.get("/people/new")
     assert "Anna was added" in sam.post("/people/new", resident_id="a", name="Anna").text
     assert "Anna was added" not in sam.get("/residents/a").text
+
+
+def test_a_new_account_is_told_of_and_its_role_is_chosen_not_preset(panel):
+    """The form's first role was the installer's: whoever did not look gave away the door."""
+    ines = panel.logged_in()
+    page = ines.get("/accounts").text
+    assert page.index('<option value="">Choose a role') < page.index('<option value="installer"')
+    refused = ines.post("/accounts", name="olga", role="", password="long enough 1")
+    assert refused.status_code == 422
+    assert 'value="olga"' in refused.text
+    page = ines.post("/accounts", name="olga", role="staff", password="long enough 1").text
+    assert "The account olga is saved." in page
