@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.errors import IdentityRefused, PanelRefused, SyncError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import TextIO
     from zoneinfo import ZoneInfo
 
+    from edge.words import Message
     from facegate_hub.reading import StoredEvent
 
 COLUMNS = ("device", "seq", "at", "kind", "resident", "reason")
@@ -50,15 +51,17 @@ def read_people(data: bytes, encoding: str = "utf-8", zone: ZoneInfo | None = No
     """
     records: dict[str, dict[str, Any]] = {}
     lines: dict[str, int] = {}
-    mistakes = []
+    mistakes: list[Message] = []
     for line, fields in _of_workbook(data) if is_workbook(data) else _of_csv(_decode(data, encoding)):
         try:
             record = _record(fields(), zone)
         except (SyncError, PanelRefused) as error:
-            mistakes.append(f"line {line}: {error}")
+            why = str(error) if error.technical else error.message
+            mistakes.append(message("list.line", line=line, why=why))
             continue
         if (first := lines.setdefault(record["id"], line)) != line:
-            mistakes.append(f"line {line}: id {record['id']!r} is on line {first} already")
+            why = message("list.twice", id=record["id"], line=first)
+            mistakes.append(message("list.line", line=line, why=why))
         records[record["id"]] = record
     if mistakes:
         raise SyncError(_named(mistakes))
@@ -114,7 +117,7 @@ def _header(cells: Sequence[str], line: int) -> list[str]:
     names = [plain(cell) for cell in cells]
     header = [PEOPLE_COLUMNS.get(name, name) for name in names]
     if problem := _against(header):
-        raise SyncError(f"line {line}: {problem}")
+        raise SyncError(message("list.line", line=line, why=problem))
     return header
 
 
@@ -146,15 +149,15 @@ class _Rows:
             raise SyncError(f"line {self._reader.line_num}: {error}") from error
 
 
-def _against(header: list[str]) -> str | None:
+def _against(header: list[str]) -> Message | None:
     """Return what is wrong with the names of the columns."""
     named = [name for name in header if name]  # spreadsheets leave columns without anything at the end
     if missing := sorted(REQUIRED - set(named)):
-        return f"the first line must name the columns, and lacks {' and '.join(missing)}"
+        return message("list.lacks", names=missing)
     if unknown := [name for name in named if name not in FIELDS]:
-        return f"column {unknown[0][:40]!r} is unknown; there are {', '.join(sorted(FIELDS))}"
+        return message("list.no_column", name=unknown[0][:40], known=sorted(FIELDS))
     if len(set(named)) < len(named):
-        return "a column is named twice"
+        return message("list.column_twice")
     return None
 
 
@@ -178,7 +181,7 @@ def _tidy(rule: Callable[[str], Named], text: str) -> Named:
     try:
         return rule(text)
     except IdentityRefused as error:
-        raise SyncError(str(error)) from error
+        raise SyncError(error.message) from error
 
 
 def _time(name: str, text: str, zone: ZoneInfo | None) -> str:
@@ -192,25 +195,25 @@ def _time(name: str, text: str, zone: ZoneInfo | None) -> str:
     try:
         return moment_in(text, zone, is_end=name == "valid_until").isoformat()
     except (ValueError, OverflowError) as error:
-        raise SyncError(f"{name} {text[:40]!r} is no time; write 2027-03-31T18:00 or 2027-03-31") from error
+        raise SyncError(message("list.no_time", column=name, text=text[:40])) from error
 
 
 def _truth(text: str) -> bool:
     if text.lower() not in TRUE | FALSE:
-        raise SyncError(f"extended_unlock must be yes or no, not {text[:20]!r}")
+        raise SyncError(message("list.yes_or_no", text=text[:20]))
     return text.lower() in TRUE
 
 
-def _named(mistakes: list[str]) -> str:
+def _named(mistakes: list[Message]) -> Message:
     more = len(mistakes) - MOST_MISTAKES
-    named = "; ".join(mistakes[:MOST_MISTAKES])
-    return f"{named}; and {more} more" if more > 0 else named
+    named = reduce(lambda first, then: message("list.then", first=first, then=then), mistakes[:MOST_MISTAKES])
+    return message("list.more", named=named, more=more) if more > 0 else named
 
 
 def _decode(data: bytes, encoding: str) -> str:
     """Return the text; never guess: a wrong guess would garble names without a word."""
     if data.startswith(UTF16):
-        raise SyncError("this is UTF-16 text; save it as 'CSV UTF-8' instead")
+        raise SyncError(message("list.utf16"))
     try:
         return data.decode("utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding)
     except LookupError as error:

@@ -128,7 +128,7 @@ class RosterPages:
         """Show what a list would change, or do it."""
         text = ask.files[0] if ask.files else ask.form.get("text", "").encode()
         try:
-            records = read_people(text, zone=ask.office.terms.zone)
+            records = read_people(text, _encoding_of(text), ask.office.terms.zone)
             known = self._desk.looking.people.some([one["id"] for one in records])
             if "sure" in ask.form:
                 self._require_meant(ask, records)
@@ -138,7 +138,8 @@ class RosterPages:
         except PanelRefused as error:  # no workbook that can be read, in the reader's words
             raise CommunityRefused(error.message) from error
         except SyncError as error:
-            return told(ask, ask.say("access.not_loaded"), str(error), status=422)
+            why = error.technical or error.message.said(ask.language)
+            return told(ask, ask.say("access.not_loaded"), why, status=422)
         fresh = [one for one in records if one["id"] not in known]
         changed = [one for one in records if _differs(one, known.get(one["id"]))]
         return ask.page(
@@ -178,6 +179,15 @@ def _differs(record: dict[str, Any], known: RosterPerson | None) -> bool:
 
 def _is_over(ask: PageAsk, until: str | None) -> bool:
     return until is not None and datetime.fromisoformat(until).timestamp() <= ask.now
+
+
+def _encoding_of(text: bytes) -> str:
+    """Return how a list was saved: Excel in China writes GB18030; the page shows the names first."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return "gb18030"
+    return "utf-8"
 
 
 def _day(ask: PageAsk, moment: str | None, ends: int) -> str:

@@ -364,6 +364,22 @@ def test_a_list_is_looked_at_before_it_changes_anything(gate):
     assert gate.desk.looking.people.one("p-1").record["name"] == "Anne"
 
 
+def test_a_list_of_excel_in_china_is_read_and_its_mistakes_told_in_the_reader_s_words(gate):
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    desk.client.get("/language/zh", params={"back": "/access"})
+    desk.get("/access")
+    bad = "编号,姓名,失效日期\n#N/A,王芳,\np-4,赵敏,明天\np-4,赵,\n"
+    desk.send("/access/load", _files={"file": ("a.csv", bad.encode("gb18030"))})
+    assert "第 2 行：单元格显示的是错误而不是内容：#N/A" in desk.page
+    assert "第 3 行：" in desk.page
+    assert "不是时间" in desk.page
+    desk.get("/access")
+    desk.send("/access/load", _files={"file": ("a.csv", "编号,姓名\np-1,李伟\n".encode("gb18030"))})
+    assert "李伟" in desk.page
+    assert desk.status == 200
+
+
 def test_a_workbook_is_looked_at_as_a_list_in_csv_is(gate):
     gate.principal("mei", role="manager")
     desk = entered(gate, "mona", "mei")

@@ -56,7 +56,7 @@ SETTING = "setting."
 """What a setting does is said in English by the settings model; tests/words/test_reference.py."""
 
 WITHOUT_WORDS = re.compile(
-    r"language\.|list\.comma|photo\.(flawed|all_refused|unread)|panel\.(heading|in_zone|fact\.facegate)"
+    r"language\.|list\.(comma|then)|photo\.(flawed|all_refused|unread)|panel\.(heading|in_zone|fact\.facegate)"
     r"|explain\.(at|other|because|unknown_reason)|screen\.sentence|rule\.(both|valid)"
 )
 """Texts that are nothing but gaps and the marks between them."""
