@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edge.config import describe, load_settings
 from edge.errors import ConfigError
+from tests.present import present
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +121,7 @@ def test_the_number_of_a_usb_camera_needs_no_quotes(written):
 
 @pytest.mark.parametrize("host", ["::1", "localhost", "127.0.0.1"])
 def test_a_broker_is_named_or_has_an_address(written, host):
-    assert load_settings(written(f'{GOOD}[mqtt]\nhost = "{host}"')).mqtt.host == host
+    assert present(load_settings(written(f'{GOOD}[mqtt]\nhost = "{host}"')).mqtt).host == host
 
 
 def test_a_path_that_is_not_whole_lies_beside_the_settings(written, tmp_path, monkeypatch):
@@ -133,7 +134,7 @@ def test_a_path_that_is_not_whole_lies_beside_the_settings(written, tmp_path, mo
     for named in (path, path.relative_to(tmp_path)):
         settings = load_settings(named)
         assert settings.access.rules == tmp_path / "rules.toml"
-        assert settings.mqtt.ca_file == tmp_path / "../ca.crt"
+        assert present(settings.mqtt).ca_file == tmp_path / "../ca.crt"
         assert str(settings.storage.directory) == "/var/lib/facegate"
         assert str(settings.lock.guard_socket) == "/run/facegate/relay.sock"
 
