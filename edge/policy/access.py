@@ -42,19 +42,21 @@ class AccessRefusal:
 class AccessRules:
     """An `Authoriser` by roster, access levels and calendar. Any thread; keeps no state.
 
-    `find` returns the resident of an id as the roster has it now, or None.
+    `find` returns the resident of an id as the roster has it now, or None; `is_readable` whether the roster
+    could be read yet: before that nobody is told that they are not on it.
     """
 
     book: RuleBook
     door_id: str
     find: Callable[[str], Resident | None]
     trust: Trust = field(default_factory=Believe)
+    is_readable: Callable[[], bool] = lambda: True
 
     def authorise(self, resident_id: str, at: datetime, method: str) -> Authorisation:
         """Return whether the resident may pass at `at` (UTC) by `method` (see `Method`)."""
         resident = self.find(resident_id)
         if resident is None:
-            return self._refuse(AccessRefusal(Reason.NO_ACCESS_RIGHTS, Message("rule.not_on_roster")))
+            return self._refuse(_nobody(is_readable=self.is_readable()))
         groups = self.groups_of(resident)
         refusal = self._refuse_person(resident, at) or _refuse_method(groups, method)
         answer = refusal or self._find_level(resident, groups, at, method)
@@ -162,6 +164,13 @@ class AccessRules:
             return True
         moments = self.trust.moments(at)
         return bool(moments) and all(self.book.calendar.is_open(level.schedule, one) for one in moments)
+
+
+def _nobody(*, is_readable: bool) -> AccessRefusal:
+    """Return why somebody whom the roster does not have is refused."""
+    if not is_readable:
+        return AccessRefusal(Reason.AUTHENTICATION_UNAVAILABLE, Message("rule.residents_unreadable"))
+    return AccessRefusal(Reason.NO_ACCESS_RIGHTS, Message("rule.not_on_roster"))
 
 
 def _refuse_method(groups: tuple[RightsGroup, ...], method: str) -> AccessRefusal | None:

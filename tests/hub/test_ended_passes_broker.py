@@ -123,7 +123,7 @@ class World:
         made.add_door("back")
         (self.site / "hub" / "pass.key").write_bytes(KEY)
         self.compound = new_compound(self.site)
-        (self.site / "community" / "terms.toml").write_text('[doors]\n3 = ["front"]\n5 = ["back"]\n')
+        (self.site / "staff" / "terms.toml").write_text('[doors]\n3 = ["front"]\n5 = ["back"]\n')
         self.compound.clock.step_wall(time.time() - self.compound.book.now())
         self.compound.register.change(SYSTEM, self.compound.people["wang"], resident="anna")
         self.visits = VisitorPasses(self.compound.book, self.compound.terms)

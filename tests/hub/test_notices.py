@@ -145,7 +145,7 @@ def test_a_rebuilt_book_is_found_by_what_a_door_wrote_down(site):
 def test_a_notice_for_every_door_is_one_commit(site):
     """However many doors there are: a card or disk takes some milliseconds for each."""
     site.look()
-    commits = []
+    commits: list[object] = []
     sa.event.listen(site.engine, "commit", commits.append)
     site.put()
     assert set(site.look()) == {"gate", "lobby-3", "lobby-5"}

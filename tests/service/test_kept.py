@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 
 from edge.aside import Machine, simulated
-from edge.domain import EventDraft, Resident
+from edge.domain import EventDraft, Reason, Resident
 from edge.enrol.ways_in import PassWish, WaysIn
 from edge.errors import StoreError
 from edge.events import Kind
+from edge.policy.access import AccessRules
+from edge.policy.methods import Method
 from edge.policy.modes import Mode, ModeState
 from edge.policy.passes import PassKind, read_pass
 from edge.policy.pin import PinBook
+from edge.policy.rulebook import RuleBook
 from edge.service.entry.kept import AGAIN_SECONDS, Credentials, KnownResidents, ModeFile
 from edge.store.credentials import CredentialStore, PinRow
 from edge.store.journal import SqliteJournal
@@ -129,6 +132,7 @@ class Dying(ResidentStore):
         self.is_dead = False
 
     def list(self) -> tuple[Resident, ...]:
+        self.get("")
         return tuple(self.people.values())
 
     def get(self, resident_id: str) -> Resident | None:
@@ -143,6 +147,18 @@ def test_whom_nobody_asked_for_yet_is_known_when_the_card_dies():
     store.is_dead = True
     assert roster.find("otto") == Resident("otto", "Otto")
     assert roster.find("nobody") is None
+
+
+def test_while_nobody_could_be_read_yet_nobody_is_called_a_stranger():
+    store = Dying(Resident("anna", "Anna"))
+    store.is_dead = True
+    roster = KnownResidents(store)
+    rules = AccessRules(RuleBook(), "north", roster.find, is_readable=lambda: roster.is_read)
+    answer = rules.authorise("anna", AT, Method.PIN)
+    assert (answer.allowed, answer.reason) == (False, Reason.AUTHENTICATION_UNAVAILABLE)
+    store.is_dead = False
+    assert rules.authorise("anna", AT, Method.PIN).allowed
+    assert rules.authorise("otto", AT, Method.PIN).reason is Reason.NO_ACCESS_RIGHTS
 
 
 def test_a_real_store_is_read_at_once(tmp_path):

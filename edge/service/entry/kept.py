@@ -197,6 +197,11 @@ class KnownResidents:
         except (StoreError, TooSlow) as error:
             logger.error("the residents cannot be read now: %s", error)  # noqa: TRY400 - one clear line
 
+    @property
+    def is_read(self) -> bool:
+        """Whether the card ever gave the residents: before that nobody can be said to be missing."""
+        return self._is_read
+
     def find(self, resident_id: str) -> Resident | None:
         """Return the resident, or None when there is none of that id."""
         try:

@@ -103,9 +103,10 @@ class DoorRules:
         self.credentials = Credentials(data, decode_keys(settings.access.pass_keys), self._credentials_health)
         self._guard = ClockGuard(time.floor or EPOCH)
         self._began = load_book(settings, lambda what: logger.error("%s: %s", settings.access.rules, what))
-        self._lease = self._leased(store)
-        find = self._lease.find if self._lease is not None else KnownResidents(store).find
-        rules = AccessRules(self._began, settings.door.id, find, self._guard)
+        known = KnownResidents(store)
+        self._lease = self._leased(store, known)
+        find = self._lease.find if self._lease is not None else known.find
+        rules = AccessRules(self._began, settings.door.id, find, self._guard, lambda: known.is_read)
         has_contact = settings.sensors.contact is not None
         self.policy = DoorPolicy.for_door(rules, clock.monotonic, self._note, has_contact=has_contact)
         self.credentials.register()  # before the first visitor: the card may hang by then
@@ -193,12 +194,12 @@ class DoorRules:
         self.credentials.close()
         self._mode_file.close()
 
-    def _leased(self, store: ResidentStore) -> RosterLease | None:
+    def _leased(self, store: ResidentStore, known: KnownResidents) -> RosterLease | None:
         section = self._settings.mqtt
         days = section.roster_lease_days if section is not None else None
         if days is None:
             return None
-        return RosterLease(KnownResidents(store).find, store, self._clock, self._guard, days)
+        return RosterLease(known.find, store, self._clock, self._guard, days)
 
     def _of_the_start(self, book: RuleBook) -> tuple[object, ...]:
         usual = book.usual_modes.get(self._settings.door.id, UsualMode())
