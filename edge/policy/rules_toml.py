@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.errors import ConfigError, IdentityRefused, did_you_mean, odd_sign_in
-from edge.identity import resident_id
+from edge.identity import access_levels, resident_id
 from edge.policy.holidays import public_holidays
 from edge.policy.lockout import (
     FAILURES_BEFORE_ALARM,
@@ -107,9 +107,9 @@ def parse_rules(
 ) -> RuleBook:
     """Return the rules written in `text`; `time_zone` is the site's where the text names none.
 
-    Raises `ConfigError` listing every mistake at once. A level without a schedule is one; a door that
-    starts goes on with such a file of an earlier version, in which it meant `always`, and `forgiven`
-    hears of each.
+    Raises `ConfigError` listing every mistake at once. A level without a schedule is one, and one of a name
+    that nobody can have; a door that starts goes on with such a file of an earlier version, in which the
+    former meant `always`, and `forgiven` hears of each.
     """
     try:
         rules = _Rules.model_validate(tomllib.loads(text))
@@ -152,6 +152,14 @@ def _ids_meant(who: str) -> tuple[str, ...]:
         return (who,)
 
 
+def _level_meant(name: str) -> str:
+    """Return a name that can be given to people, like this one; itself if it can."""
+    try:
+        return "-".join(access_levels(name))
+    except IdentityRefused:
+        return "a shorter one"
+
+
 def _passback(table: _Passback | None) -> PassbackRule:
     if table is None:
         return PassbackRule()
@@ -179,6 +187,7 @@ class _Builder:
         groups = {name: self._group(name, group) for name, group in rules.groups.items()}
         usual = {name: self._usual(name, door) for name, door in rules.doors.items()}
         strict_liveness = self._named("strict_liveness", rules.strict_liveness)
+        self._check_names()
         given = rules.lockout.model_dump(exclude_unset=True)
         if self._mistakes:
             raise _refusal(source, self._mistakes)
@@ -293,6 +302,19 @@ class _Builder:
         way_out = 'missing; write when it opens: the name of a schedule ("always" means day and night)'
         (self._forgiven or self._mistakes.append)(f"levels.{name}.schedule: {way_out}")
         return ALWAYS
+
+    def _check_names(self) -> None:
+        """Find levels and groups that nobody can have: by their name, nor by a group or a list of members."""
+        groups = self._rules.groups
+        held = {level for group in groups.values() for level in group.levels}
+        alone = [f"levels.{name}" for name in self._rules.levels if name not in held]
+        alone += [f"groups.{name}" for name, group in groups.items() if not group.members]
+        for place in alone:
+            _, _, name = place.partition(".")
+            meant = _level_meant(name)
+            if meant != name:
+                way_out = f"names end at blanks and commas, in plain letters; write {meant}"
+                (self._forgiven or self._mistakes.append)(f"{place}: nobody can have it: {way_out}")
 
     def _level(self, name: str, level: _Level) -> Level:
         return Level(

@@ -321,3 +321,37 @@ def test_who_is_switched_off_is_off_however_the_id_was_typed():
     assert {"3栋1203", "3-1204"} <= book.disabled.keys()
     assert "3–1204" in book.disabled, "an id of before dashes were made one"
     assert "Müller" in book.groups["cleaners"].members
+
+
+ODD_NAMES = """
+    [levels."all day"]
+    schedule = "always"
+    [levels."ｎｉｇｈｔ"]
+    schedule = "always"
+    [levels."for a group"]
+    schedule = "always"
+    [groups."by list"]
+    levels = ["for a group"]
+    members = ["anna"]
+    [groups."by, name"]
+    levels = ["for a group"]
+    """
+
+
+def test_a_level_of_a_name_that_nobody_can_have_is_a_mistake():
+    with pytest.raises(ConfigError) as refused:
+        parse_rules(ODD_NAMES)
+    told = str(refused.value)
+    assert "levels.all day: nobody can have it" in told
+    assert "write all-day" in told
+    assert "write night" in told
+    assert "write by-name" in told
+    assert "for a group:" not in told, "the group holds it"
+    assert "by list:" not in told, "its members are listed"
+
+
+def test_a_door_goes_on_with_such_names():
+    """Nobody had a level of this name before: to refuse the file now would shut out everybody else."""
+    forgiven: list[str] = []
+    assert len(parse_rules(ODD_NAMES, forgiven=forgiven.append).levels) == 3
+    assert len(forgiven) == 3
