@@ -37,6 +37,9 @@ LOOK_SECONDS = 10.0
 """Between two looks at everything else; findings are ten seconds old at most. Also how soon a browser
 that has left is noticed where nothing told us: it is sent a line at least this often."""
 
+STREAM = "text/event-stream"
+"""What an `EventSource` accepts, and the page's front gives such an answer a place of its own for."""
+
 STILL_HERE = ": still here\n\n"
 OVER = "event: over\ndata: -\n\n"
 """The session has ended: the page loads itself anew, and asks for a login."""
@@ -58,8 +61,14 @@ def home(ask: Ask) -> Response:
 
 
 def news(ask: Ask) -> Response:
-    """Return server-sent events: the overview's text when it has changed, for as long as it is open."""
-    return ask.keep(StreamingResponse(OverviewNews(ask).told(), media_type="text/event-stream"))
+    """Return server-sent events: the overview's text when it has changed, for as long as it is open.
+
+    Whoever does not ask for a stream is sent to the overview: an answer without an end would keep one of the
+    few places that requests have.
+    """
+    if ask.request.headers.get("accept") != STREAM:
+        return ask.to("/")
+    return ask.keep(StreamingResponse(OverviewNews(ask).told(), media_type=STREAM))
 
 
 class OverviewNews:

@@ -271,7 +271,7 @@ PATHS = (
 def test_every_page_is_in_the_list_that_is_looked_at():
     shown = {path for path, methods, *_ in PAGES if "GET" in methods}
     no_pages = {"/enrol/now", "/language/{code}", "/first", "/login", "/screen"}  # looked at by themselves
-    news = {path for path in shown if path.endswith(("/state", ".jpg", ".csv", ".crt"))}
+    news = {path for path in shown if path.endswith(("/state", "/news", ".jpg", ".csv", ".crt"))}
 
     assert {path.replace("{resident_id:path}", "flat-1203") for path in shown - no_pages - news} <= {
         path.partition("?")[0] for path in PATHS

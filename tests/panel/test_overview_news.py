@@ -114,6 +114,11 @@ def test_it_ends_when_the_account_is_another(panel, watcher):
     wait_until(lambda: watcher.is_over, "the account's change ends it")
 
 
+def test_who_asks_for_no_stream_gets_an_answer_with_an_end(panel):
+    answer = panel.logged_in("wang", Role.STAFF).client.get("/news", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
 def test_nobody_is_told_who_is_not_logged_in(panel):
     panel.logged_in()
     assert "Password" in panel.browser().get("/news", headers=FOLLOWS).text
