@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import NewType
+from contextlib import suppress
+from typing import TYPE_CHECKING, NewType
 
 from edge.errors import IdentityRefused
 from edge.words import message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ResidentId = NewType("ResidentId", str)
 """An id that passed `resident_id`."""
@@ -64,6 +68,21 @@ def resident_id(text: str) -> ResidentId:
     if not {".", ".."}.isdisjoint(tidy.split("/")):  # browsers take these out of an address
         raise IdentityRefused(message("error.resident_id_dots", id=_visible(tidy)))
     return ResidentId(tidy)
+
+
+def kept_spellings(ids: Iterable[str]) -> dict[str, str]:
+    """Return the ids that stand as an earlier version kept them, by how they would be kept today.
+
+    A list that is read again means those people, and nobody new: `3–1203` was not always made `3-1203`. Where
+    both are kept they are two people.
+    """
+    kept = set(ids)
+    spellings: dict[str, str] = {}
+    for one in sorted(kept):
+        with suppress(IdentityRefused):
+            if (today := resident_id(one)) not in kept:
+                spellings.setdefault(today, one)
+    return spellings
 
 
 def person_name(text: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from edge.errors import ConfigError, SyncError
+from edge.identity import kept_spellings
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
 from edge.wire.names import HUB
@@ -369,8 +370,10 @@ class Staff:
         Removing more than ten and more than half of the people needs `removing`, their exact number: a
         file with the wrong content must not shut out a house. Raises `SyncError`; then nothing changed.
         """
-        keep = {record["id"] for record in records}
-        ids = self._roster.ids() if replace else []
+        ids = self._roster.ids()
+        spellings = kept_spellings(ids)
+        records = [{**record, "id": spellings.get(record["id"], record["id"])} for record in records]
+        keep = {record["id"] for record in records} if replace else set(ids)
         gone = [identity for identity in ids if identity not in keep]
         if len(gone) > max(FEW, len(ids) // 2) and removing != len(gone):
             raise SyncError(

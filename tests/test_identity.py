@@ -15,7 +15,15 @@ from edge.domain import Resident, Template
 from edge.enrol.encodings import read_encodings
 from edge.errors import EnrolmentRefused, IdentityRefused, StoreError, TemplateRefused
 from edge.events import Kind
-from edge.identity import MOST_ID, access_levels, is_identity, person_name, resident_id, tidied
+from edge.identity import (
+    MOST_ID,
+    access_levels,
+    is_identity,
+    kept_spellings,
+    person_name,
+    resident_id,
+    tidied,
+)
 from edge.matcher.gallery import LiveGallery
 from edge.service.recognition.consent import FollowedConsents
 from edge.service.recognition.roster import GalleryFollower
@@ -184,6 +192,11 @@ def test_who_is_enrolled_and_not_matched_is_told_once(tmp_path):
         store.remove("anna")
         follower.refresh()
         assert told[1:] == [(Kind.HEALTH_GALLERY, "ok", None)]
+
+
+def test_a_spelling_of_before_is_somebodys_only_while_todays_is_nobodys():
+    kept = kept_spellings(["3–1203", "3–1204", "3-1204", "flat 7", "\u2028"])
+    assert kept == {"3-1203": "3–1203"}
 
 
 @pytest.mark.parametrize("sign", [*",;，；、､﹐﹑﹔︐︑︔،؛ ", "\u3000", "\xa0", "\u200b,", "\n", " ， "])

@@ -7,11 +7,12 @@ import io
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from edge.domain import Resident
 from edge.errors import FacegateError, PanelRefused
-from edge.identity import access_levels, person_name, resident_id, tidied
+from edge.identity import ResidentId, access_levels, kept_spellings, person_name, resident_id, tidied
 from edge.people_rows import MOST_PEOPLE, MOST_TITLES, from_the_header, given_cells, plain
 from edge.sheet_cells import FALSE, PEOPLE_COLUMNS, TRUE, moment_in
 from edge.words import message
@@ -55,7 +56,7 @@ class PeopleList:
     sheet: Sheet | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ListRules:
     """What rows are checked against: people there, whose record the property keeps, known levels, zone."""
 
@@ -63,6 +64,11 @@ class ListRules:
     of_property: Collection[str]
     levels: Collection[str]
     zone: tzinfo
+
+    @cached_property
+    def spellings(self) -> Mapping[str, str]:
+        """People there whose ids an earlier version kept in another spelling, by today's."""
+        return kept_spellings(self.there)
 
 
 def read_people_list(data: bytes, rules: ListRules) -> PeopleList:
@@ -160,6 +166,7 @@ def _person(given: Mapping[str, str], rules: ListRules) -> Resident:
     if "id" not in given:
         raise PanelRefused(message("list.no_number"))
     identity = resident_id(given["id"])
+    identity = ResidentId(rules.spellings.get(identity, identity))
     if identity in rules.of_property:
         raise PanelRefused(message("list.of_property", id=identity))
     there = rules.there.get(identity)

@@ -19,6 +19,7 @@ from facegate_hub.staff import Staff
 from facegate_hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables
 from facegate_hub.vouching import allow_unproven
 from tests.hub.entries import chain, pack
+from tests.present import present
 
 WANTED: dict[str, Any] = {
     "device": "front",
@@ -130,6 +131,14 @@ def test_a_file_with_the_wrong_content_does_not_empty_the_house(desk):
     assert desk.import_people(people(60), replace=True).removed == 40
     assert desk.import_people(people(20), replace=True, removing=40).removed == 40
     assert desk.roster().count == 20
+
+
+def test_a_list_that_is_read_again_means_the_people_of_before(desk):
+    """An earlier version kept `3–1203` as it was typed: the file is the same, and nobody's face is to go."""
+    desk.import_people([{"id": "3–1203", "name": "Wang"}, {"id": "3–1204", "name": "Li"}])
+    done = desk.import_people([{"id": "3-1203", "name": "王"}, {"id": "3-1204", "name": "李"}], replace=True)
+    assert (done.removed, desk.roster().count) == (0, 2)
+    assert present(desk.people.one("3–1203")).record["name"] == "王"
 
 
 def test_nobody_is_removed_when_one_id_is_wrong(desk):

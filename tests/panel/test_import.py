@@ -63,6 +63,14 @@ def test_what_a_column_does_not_say_stays(panel):
     assert panel.desk.residents.get("z").name == "Zoe"
 
 
+def test_an_id_in_an_older_spelling_is_the_same_person(panel):
+    panel.desk.residents.put(Resident("3–1203", "Wang"), [])
+    sam = panel.logged_in("sam", Role.STAFF)
+    for row in ("3–1203,王", "3-1203,王秀兰"):
+        assert "0 new" in stored(sam, look(sam, f"id,name\n{row}".encode())).text
+    assert [(one.id, one.name) for one in panel.desk.residents.list()] == [("3–1203", "王秀兰")]
+
+
 def test_the_propertys_people_are_left_to_the_property(panel):
     panel.desk.residents.put(Resident("a", "Anna"), [], source=SOURCE)
     page = look(panel.logged_in("sam", Role.STAFF), b"id,name\na,Other\n")
