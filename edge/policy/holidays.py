@@ -1,20 +1,45 @@
-"""Public holidays of a country, from the `holidays` library, which works offline."""
+"""A country's public holidays and make-up working days, from the `holidays` library, which works offline."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from edge.extras import way_to_install
+from edge.policy.schedule import WEEKDAYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import date
+
+SATURDAY = WEEKDAYS.index("sat")
+
+
+@dataclass(frozen=True, slots=True)
+class PublicDays:
+    """The days of one country. `days` is the library's calendar."""
+
+    days: Any
+
+    def is_holiday(self, day: date) -> bool:
+        """Return whether a local date is a public holiday."""
+        return day in self.days
+
+    def made_up_as(self, day: date) -> str:
+        """Return the weekday that stands for a weekend on which people work (China's 调休), or "".
+
+        Saturdays have Friday's hours and Sundays Monday's: those next to them.
+        """
+        if day.weekday() < SATURDAY or self.is_holiday(day):  # which has the library look at the whole year
+            return ""
+        if day not in getattr(self.days, "weekend_workdays", ()):
+            return ""
+        return "fri" if day.weekday() == SATURDAY else "mon"
 
 
 @cache
-def public_holidays(country: str, subdivision: str | None = None) -> Callable[[date], bool]:
-    """Return a function that says whether a local date is a public holiday there.
+def public_days(country: str, subdivision: str | None = None) -> PublicDays:
+    """Return the public holidays and make-up working days of a country.
 
     `country` is an ISO 3166 code (`CN`, `DE`), `subdivision` its second part (`BY`). Raises
     `ValueError` naming what is unknown or not installed, and what to do.
@@ -27,7 +52,7 @@ def public_holidays(country: str, subdivision: str | None = None) -> Callable[[d
         raise ValueError(
             f"{place} has no holiday calendar; use ISO 3166 codes, or list the days in [special_days]"
         ) from error
-    return lambda day: day in calendar
+    return PublicDays(calendar)
 
 
 def _library() -> Any:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.errors import ConfigError, IdentityRefused, did_you_mean, odd_sign_in
 from edge.identity import access_levels, resident_id
-from edge.policy.holidays import public_holidays
+from edge.policy.holidays import public_days
 from edge.policy.lockout import (
     FAILURES_BEFORE_ALARM,
     FAILURES_BEFORE_PAUSE,
@@ -25,10 +25,12 @@ from edge.policy.methods import Method  # noqa: TC001 - pydantic reads it at run
 from edge.policy.modes import Mode
 from edge.policy.passback import DEFAULT_SECONDS, PassbackKind, PassbackRule
 from edge.policy.rulebook import ANY, DisableReason, Level, RightsGroup, RuleBook, UntrustedClock, UsualMode
-from edge.policy.schedule import ALWAYS, HOLIDAY, NEVER, WEEKDAYS, Calendar, Schedule, Span, no_holidays
+from edge.policy.schedule import ALWAYS, HOLIDAY, NEVER, WEEKDAYS, Calendar, Schedule, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from edge.policy.holidays import PublicDays
 
 GROUPS_OF_DAYS = {"daily": WEEKDAYS, "weekdays": WEEKDAYS[:5], "weekend": WEEKDAYS[5:]}
 """Short names for several days at once."""
@@ -182,7 +184,10 @@ class _Builder:
     def build(self, source: str) -> RuleBook:
         rules = self._rules
         self._schedules |= {name: self._schedule(name, days) for name, days in rules.schedules.items()}
-        calendar = Calendar(self._zone(), self._special_days(), self._holidays())
+        zone, special, public = self._zone(), self._special_days(), self._public_days()
+        calendar = Calendar(zone, special)
+        if public is not None:
+            calendar = Calendar(zone, special, public.is_holiday, public.made_up_as)
         levels = {name: self._level(name, level) for name, level in rules.levels.items()}
         groups = {name: self._group(name, group) for name, group in rules.groups.items()}
         usual = {name: self._usual(name, door) for name, door in rules.doors.items()}
@@ -238,15 +243,15 @@ class _Builder:
             )
             return ZoneInfo("UTC")
 
-    def _holidays(self) -> Callable[[date], bool]:
+    def _public_days(self) -> PublicDays | None:
         wanted = self._rules.holidays
         if wanted is None:
-            return no_holidays
+            return None
         try:
-            return public_holidays(wanted.country, wanted.subdivision)
+            return public_days(wanted.country, wanted.subdivision)
         except ValueError as error:
             self._mistakes.append(f"holidays: {error}")
-            return no_holidays
+            return None
 
     def _special_days(self) -> Mapping[date, str]:
         used = {kind for schedule in self._schedules.values() for kind in schedule.days}

@@ -106,22 +106,29 @@ def no_holidays(_day: date) -> bool:
     return False
 
 
+def no_made_up_days(_day: date) -> str:
+    """Return "": on no weekend people work."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Calendar:
     """What the site's clock and calendar say.
 
     `special` gives single dates a kind of day (a weekday for a make-up working day, `holiday`,
-    or a kind of the site's own) and wins over `is_holiday`.
+    or a kind of the site's own) and wins over the others. `made_up_as` returns the weekday whose hours a
+    Saturday or Sunday has on which a country works in place of another day, "" for any other date.
     """
 
     zone: ZoneInfo
     special: Mapping[date, str] = field(default_factory=lambda: MappingProxyType({}))
     is_holiday: Callable[[date], bool] = no_holidays
+    made_up_as: Callable[[date], str] = no_made_up_days
 
     def spans_on(self, schedule: Schedule, day: date) -> tuple[Span, ...]:
         """Return the spans of `schedule` that begin on the local date `day`."""
         weekday = WEEKDAYS[day.weekday()]
-        kind = self.special.get(day) or (HOLIDAY if self.is_holiday(day) else weekday)
+        kind = self.special.get(day) or (HOLIDAY if self.is_holiday(day) else self.made_up_as(day) or weekday)
         if kind not in WEEKDAYS and kind not in schedule.days:
             kind = weekday
         return schedule.days.get(kind, ())

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.policy.holidays import public_days
 from edge.policy.schedule import ALWAYS, HOLIDAY, NEVER, WEEKDAYS, Calendar, Schedule, Span
 
 BERLIN = ZoneInfo("Europe/Berlin")  # forward on 2026-03-29 02:00, back on 2026-10-25 03:00
@@ -145,6 +146,30 @@ def test_a_make_up_working_day_wins_over_the_calendar():
     calendar = Calendar(BERLIN, {saturday: "fri"}, is_holiday=lambda day: True)
     plan = schedule(fri=["08:00-18:00"], sat=[], holiday=[])
     assert calendar.is_open(plan, at("2026-10-10T09:00"))
+
+
+def test_a_weekend_on_which_people_work_has_the_hours_of_the_weekday_beside_it():
+    public = public_days("CN")
+    calendar = Calendar(ZoneInfo("Asia/Shanghai"), {}, public.is_holiday, public.made_up_as)
+    plan = schedule(mon=["06:00-07:00"], fri=["08:00-18:00"], sat=[], sun=[], holiday=[])
+    hours = {day: calendar.spans_on(plan, date(2026, *day)) for day in [(2, 14), (2, 28), (10, 10), (2, 21)]}
+    assert hours == {
+        (2, 14): plan.days["fri"],
+        (2, 28): plan.days["fri"],
+        (10, 10): plan.days["fri"],
+        (2, 21): (),
+    }
+    assert calendar.spans_on(plan, date(2026, 1, 4)) == plan.days["mon"], "a Sunday"
+    assert calendar.spans_on(plan, date(2026, 2, 16)) == (), "New Year's Eve"
+    own = Calendar(calendar.zone, {date(2026, 2, 14): "sat"}, public.is_holiday, public.made_up_as)
+    assert own.spans_on(plan, date(2026, 2, 14)) == (), "the site's own word wins"
+
+
+@pytest.mark.parametrize("country", ["DE", "US", "JP"])
+def test_where_nobody_makes_up_for_a_day_a_weekend_is_one(country):
+    public = public_days(country)
+    days = [date(2026, 1, 1) + timedelta(days=n) for n in range(365)]
+    assert {public.made_up_as(day) for day in days} == {""}
 
 
 def test_an_opening_names_the_day_it_began_on():
