@@ -11,7 +11,7 @@ from edge.faces.manifest import load_manifest
 from edge.faces.weights import checked, models_directory
 from tests.places import need_models
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
