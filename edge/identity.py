@@ -43,6 +43,7 @@ _SHAPELESS = re.compile(
 """Signs without a shape that are no format signs (category Cf): fillers and selectors of a variant."""
 _DASHES = dict.fromkeys((*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63), ord("-"))
 """What word processors and telephones make of the `-` that somebody types."""
+_IN_IDS = _WIDE | _DASHES
 
 _BLANKS = re.compile(r"[^\S\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
 """Blanks of every width; a line break or a tab inside is a mistake, and no blank."""
@@ -64,7 +65,7 @@ def is_identity(text: object) -> bool:
 
 def resident_id(text: str) -> ResidentId:
     """Return the id somebody typed, tidied, without wide signs, each dash a `-`. Raises `IdentityRefused`."""
-    tidy = _named("error.resident_id", text.translate(_WIDE | _DASHES), MOST_ID)
+    tidy = _named("error.resident_id", text.translate(_IN_IDS), MOST_ID)
     if not {".", ".."}.isdisjoint(tidy.split("/")):  # browsers take these out of an address
         raise IdentityRefused(message("error.resident_id_dots", id=_visible(tidy)))
     return ResidentId(tidy)

@@ -18,6 +18,7 @@ from edge.findings import worst
 from edge.panel.asking import is_account_unchanged
 from edge.panel.telling import seen_events, told
 from edge.panel.views_people import enrolled
+from edge.web.between import STREAM
 from edge.words import has
 
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ TICK_SECONDS = 1.0
 LOOK_SECONDS = 10.0
 """Between two looks at everything else; findings are ten seconds old at most. Also how soon a browser
 that has left is noticed where nothing told us: it is sent a line at least this often."""
-
-STREAM = "text/event-stream"
-"""What an `EventSource` accepts, and the page's front gives such an answer a place of its own for."""
 
 STILL_HERE = ": still here\n\n"
 OVER = "event: over\ndata: -\n\n"

@@ -37,6 +37,10 @@ class PublicDays:
         return "fri" if day.weekday() == SATURDAY else "mon"
 
 
+NO_PUBLIC_DAYS = PublicDays(())
+"""Of no country. One object: calendars made with it are equal, and rules with them need no new start."""
+
+
 @cache
 def public_days(country: str, subdivision: str | None = None) -> PublicDays:
     """Return the public holidays and make-up working days of a country.

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.errors import ConfigError, IdentityRefused, did_you_mean, odd_sign_in
 from edge.identity import access_levels, resident_id
-from edge.policy.holidays import public_days
+from edge.policy.holidays import NO_PUBLIC_DAYS, public_days
 from edge.policy.lockout import (
     FAILURES_BEFORE_ALARM,
     FAILURES_BEFORE_PAUSE,
@@ -185,9 +185,7 @@ class _Builder:
         rules = self._rules
         self._schedules |= {name: self._schedule(name, days) for name, days in rules.schedules.items()}
         zone, special, public = self._zone(), self._special_days(), self._public_days()
-        calendar = Calendar(zone, special)
-        if public is not None:
-            calendar = Calendar(zone, special, public.is_holiday, public.made_up_as)
+        calendar = Calendar(zone, special, public.is_holiday, public.made_up_as)
         levels = {name: self._level(name, level) for name, level in rules.levels.items()}
         groups = {name: self._group(name, group) for name, group in rules.groups.items()}
         usual = {name: self._usual(name, door) for name, door in rules.doors.items()}
@@ -243,15 +241,15 @@ class _Builder:
             )
             return ZoneInfo("UTC")
 
-    def _public_days(self) -> PublicDays | None:
+    def _public_days(self) -> PublicDays:
         wanted = self._rules.holidays
         if wanted is None:
-            return None
+            return NO_PUBLIC_DAYS
         try:
             return public_days(wanted.country, wanted.subdivision)
         except ValueError as error:
             self._mistakes.append(f"holidays: {error}")
-            return None
+            return NO_PUBLIC_DAYS
 
     def _special_days(self) -> Mapping[date, str]:
         used = {kind for schedule in self._schedules.values() for kind in schedule.days}

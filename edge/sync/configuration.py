@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.broker.clerk import TopicWorker
-from edge.errors import FacegateError, SyncError
+from edge.errors import FacegateError
 from edge.events import Kind
 from edge.sync.refusals import RetainedRefusals
+from edge.sync.retained import Authentic
 from edge.wire import configuration, rules
 
 if TYPE_CHECKING:
@@ -81,9 +82,8 @@ class ConfigurationFollower(TopicWorker):
         kind: WishKind = SETTINGS,
     ) -> None:
         super().__init__(kind.name, (settings.topic(kind.folder, "desired"),))
-        self._device = settings.device_id
         self._report_topic = settings.topic(kind.folder, "reported")
-        self._keys = keys
+        self._authentic = Authentic(keys, settings.device_id, kind.purpose, kind.purpose, kind.most_bytes)
         self._kind = kind
         self._keeper = keeper
         self._refusals = RetainedRefusals(kind.refused, record, clock)
@@ -92,7 +92,7 @@ class ConfigurationFollower(TopicWorker):
     def handle(self, message: Message) -> None:
         """Take one wish and tell what counts now."""
         try:
-            self._keeper.take(self._authentic(message.payload))
+            self._keeper.take(self._authentic.read(message.payload, self._kind.parse))
         except FacegateError as error:
             self._refusals.tell(str(error))
         self.idle()
@@ -107,12 +107,3 @@ class ConfigurationFollower(TopicWorker):
     def opened(self, session: BrokerSession, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Report at a new connection: the broker may have forgotten."""
         self.send(self._report_topic, self._keeper.reported().encode(), retain=True)
-
-    def _authentic(self, payload: bytes) -> Any:
-        what, most = self._kind.purpose, self._kind.most_bytes
-        if len(payload) > most:
-            raise SyncError(f"{what}: {len(payload)} bytes; at most {most}")
-        desired = self._kind.parse(self._keys.open(payload, what))
-        if desired.device != self._device:
-            raise SyncError(f"{what}: signed for {desired.device[:64]!r}, not for this door")
-        return desired

@@ -52,7 +52,7 @@ class PassEndsFollower(TopicWorker):
         clock: Clock,
     ) -> None:
         super().__init__("passes", (settings.topic("pass", "ended"),))
-        self._authentic = Authentic(keys, settings.device_id, "pass/ended", PURPOSE, MAX_BYTES)
+        self._authentic = Authentic(keys, settings.device_id, "pass/ended", PURPOSE, 2 * MAX_BYTES)
         self._keeper = keeper
         self._record = record
         self._clock = clock

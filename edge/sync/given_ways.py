@@ -66,7 +66,7 @@ class GivenWaysFollower(TopicWorker):
         super().__init__("ways", (settings.topic("ways", "in"),))
         self._device = settings.device_id
         self._ask_topic = settings.topic("ways", "ask")
-        self._authentic = Authentic(keys, settings.device_id, "ways/in", PURPOSE, MAX_BYTES)
+        self._authentic = Authentic(keys, settings.device_id, "ways/in", PURPOSE, 2 * MAX_BYTES)
         self._identity = identity
         self._keeper = keeper
         self._clock = clock

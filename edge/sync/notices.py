@@ -46,7 +46,7 @@ class NoticeFollower(TopicWorker):
         clock: Clock,
     ) -> None:
         super().__init__("notices", (settings.topic("notice"),))
-        self._authentic = Authentic(keys, settings.device_id, "notice", PURPOSE, MAX_BYTES)
+        self._authentic = Authentic(keys, settings.device_id, "notice", PURPOSE, 2 * MAX_BYTES)
         self._keeper = keeper
         self._record = record
         self._clock = clock

@@ -26,7 +26,10 @@ M = TypeVar("M", bound=ForOneDoor)
 
 @dataclass(frozen=True, slots=True)
 class Authentic:
-    """Reads what the property signed for a door: `what` names it, `purpose` is that of its signature."""
+    """Reads what the property signed for a door: `what` names it, `purpose` is that of its signature.
+
+    `most_bytes` are those of the whole message, with the signature.
+    """
 
     keys: TrustedKeys
     device: str
@@ -36,10 +39,8 @@ class Authentic:
 
     def read(self, payload: bytes, parse: Callable[[bytes], M]) -> M:
         """Return what a message says. Raises `SyncError` for what is too long, not signed, or not for us."""
-        if len(payload) > 2 * self.most_bytes:
-            raise SyncError(
-                f"{self.what}: {len(payload)} bytes; at most {2 * self.most_bytes} with the signature"
-            )
+        if len(payload) > self.most_bytes:
+            raise SyncError(f"{self.what}: {len(payload)} bytes; at most {self.most_bytes}")
         told = parse(self.keys.open(payload, self.purpose))
         if told.device != self.device:
             raise SyncError(f"{self.what}: signed for {told.device[:64]!r}, not for this door")

@@ -10,3 +10,6 @@ SESSION_HEADER = "facegate-session"
 
 TOO_LARGE_HEADER = "facegate-too-large"
 """With a request whose body was left unread: its size in bytes, or `unknown` when it did not say."""
+
+STREAM = "text/event-stream"
+"""What an `EventSource` accepts: an answer that goes on while its page is open, in a place of its own."""

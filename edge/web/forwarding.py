@@ -66,7 +66,7 @@ async def answer(
 
 def is_stream(request: h11.Request) -> bool:
     """Return whether the answer goes on for as long as the page is open, as an `EventSource` asks for it."""
-    return (b"accept", b"text/event-stream") in request.headers
+    return (b"accept", between.STREAM.encode()) in request.headers
 
 
 def cookie_of(request: h11.Request, name: str = COOKIE) -> str:

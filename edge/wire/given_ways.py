@@ -50,6 +50,9 @@ ORDER = Table(
         "sealed": Text(MOST_SEALED, about="base64: the PIN with its number, or the card"),
     }
 )
+_SECRET = Text(MOST_SECRET_BYTES, least=0, is_free=True)
+SECRETS = {"pin": Table({"number": _SECRET, "pin": _SECRET}), "card": Table({"card": _SECRET})}
+"""What is sealed, by way; the door's own rules of PINs and cards come after."""
 GIVEN = Table(
     {
         "v": Exactly(VERSION),
@@ -112,11 +115,7 @@ class WayOrder:
         plain = identity.unsealed(sealed, self.info(device))
         if len(plain) > MOST_SECRET_BYTES:
             raise SyncError(f"ways: a secret of {len(plain)} bytes")
-        fields = json.loads(plain)
-        names = {"number", "pin"} if self.way == "pin" else {"card"}
-        if set(fields) != names or not all(isinstance(value, str) for value in fields.values()):
-            raise SyncError(f"ways: no {self.way} in it")
-        return {str(name): value for name, value in fields.items()}
+        return parse_shaped(SECRETS[self.way], plain, f"ways: {self.way}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from edge.errors import ConfigError
-from edge.policy.holidays import public_days
+from edge.policy.holidays import NO_PUBLIC_DAYS, public_days
 from edge.policy.schedule import ALWAYS, HOLIDAY, WEEKDAYS, Calendar, Schedule, Span
 from facegate_hub.community.clocks import Hours
 from facegate_hub.community.machine import TicketKind, Urgency
@@ -102,17 +102,11 @@ def read_terms(folder: Path) -> Terms:
         ) from error
 
 
-def _calendar(zone: ZoneInfo, country: str | None) -> Calendar:
-    if not country:
-        return Calendar(zone)
-    public = public_days(country)
-    return Calendar(zone, is_holiday=public.is_holiday, made_up_as=public.made_up_as)
-
-
 def _terms(data: dict[str, Any]) -> Terms:
     zone = ZoneInfo(data.get("timezone", "Asia/Shanghai"))
     country = data.get("country")
-    calendar = _calendar(zone, country)
+    public = public_days(country) if country else NO_PUBLIC_DAYS
+    calendar = Calendar(zone, is_holiday=public.is_holiday, made_up_as=public.made_up_as)
     limits = {name: int(value) for name, value in data.get("limits", {}).items()}
     name = {"en": "Our compound", "zh": "本小区", **data.get("name", {})}
     doors = {str(building): tuple(names) for building, names in data.get("doors", {}).items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from facegate_hub.signer.asking import FacesListed
 from facegate_hub.signer.audit import first_broken, read_wishes
 from facegate_hub.signer.principals import right
 from facegate_hub.signer.rights import NotPermitted, Permission
-from facegate_hub.signer.tables import RULE_WISHES
+from facegate_hub.signer.tables import RULE_WISHES, WISHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,15 +114,9 @@ def _approve_faces(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
     desk.approve_faces(caller, FacesListed(RosterState(*fields["before"]), lines, records))
 
 
-def _approve_settings(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
+def _approve_wish(desk: SigningDesk, caller: Caller, fields: Fields, table: sa.Table) -> Any:
     device, rev, digest = fields["wish"]
-    desk.approve_settings(caller, (str(device), int(rev), str(digest)), _about(fields))
-
-
-def _approve_rules(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
-    device, rev, digest = fields["wish"]
-    wish = (str(device), int(rev), str(digest))
-    desk.approve_settings(caller, wish, _about(fields), RULE_WISHES)
+    desk.approve_settings(caller, (str(device), int(rev), str(digest)), _about(fields), table)
 
 
 def _approve_ways(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
@@ -232,8 +227,8 @@ CALLS: dict[str, Call] = {
     "approve_roster": _approve_roster,
     "approve_faces": _approve_faces,
     "answer_ring": _answer_ring,
-    "approve_settings": _approve_settings,
-    "approve_rules": _approve_rules,
+    "approve_settings": partial(_approve_wish, table=WISHES),
+    "approve_rules": partial(_approve_wish, table=RULE_WISHES),
     "approve_ways": _approve_ways,
     "who": _who,
     "audit": _audit,

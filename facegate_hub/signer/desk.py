@@ -314,7 +314,7 @@ class SigningDesk:
         self._rosters.approve_faces(listed, "hub")
 
     def approve_settings(
-        self, caller: Caller, wish: tuple[str, int, str], about: dict[str, Any], table: sa.Table = WISHES
+        self, caller: Caller, wish: tuple[str, int, str], about: dict[str, Any], table: sa.Table
     ) -> None:
         """Let a door's settings (or rules) become these: (door, revision, SHA-256 of what will be signed)."""
         about, by = _without_by(about)

@@ -116,23 +116,23 @@ ROSTERS = sa.Table(
 """States of the roster that somebody who may has asked for: no other one is signed; `batch` counts
 approvals."""
 
-WISHES = sa.Table(
-    "wishes",
-    SIGNED,
-    sa.Column("device", sa.String(64), primary_key=True),
-    sa.Column("rev", sa.BigInteger, nullable=False),
-    sa.Column("digest", sa.String(64), nullable=False),
-)
-"""The settings of each door that were asked for last; `digest` is SHA-256 of what is signed."""
 
-RULE_WISHES = sa.Table(
-    "rule_wishes",
-    SIGNED,
-    sa.Column("device", sa.String(64), primary_key=True),
-    sa.Column("rev", sa.BigInteger, nullable=False),
-    sa.Column("digest", sa.String(64), nullable=False),
-)
-"""The access rules of each door that were asked for last, as `wishes` are settings."""
+def _wishes(name: str) -> sa.Table:
+    """Return a table of what was asked for last of each door; `digest` is SHA-256 of what is signed."""
+    return sa.Table(
+        name,
+        SIGNED,
+        sa.Column("device", sa.String(64), primary_key=True),
+        sa.Column("rev", sa.BigInteger, nullable=False),
+        sa.Column("digest", sa.String(64), nullable=False),
+    )
+
+
+WISHES = _wishes("wishes")
+"""The settings of each door."""
+
+RULE_WISHES = _wishes("rule_wishes")
+"""The access rules of each door."""
 
 WAY_ORDERS = sa.Table(
     "way_orders",

@@ -40,16 +40,6 @@ class Later(Machine):
         return super().monotonic() + AGAIN_SECONDS
 
 
-@pytest.fixture
-def unit(tmp_path, monkeypatch):
-    """The key of a TPM, as the unit is given it."""
-    folder = tmp_path / "credentials"
-    folder.mkdir()
-    (folder / CREDENTIAL).write_bytes(os.urandom(32))
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
-    return folder
-
-
 @pytest.fixture(params=["file", "credential"])
 def door(request, tmp_path, unit):
     """A folder in which everything is bound, with two accounts and an evacuation."""

@@ -33,16 +33,6 @@ USED, FREE, OURS, LENT = b"used-up.", b"any-time", b"our-own.", b"the-site"
 WORDS = "correct horse battery"
 
 
-@pytest.fixture
-def unit(tmp_path, monkeypatch):
-    """The key of a TPM, as the unit is given it."""
-    folder = tmp_path / "credentials"
-    folder.mkdir()
-    (folder / CREDENTIAL).write_bytes(os.urandom(32))
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
-    return folder
-
-
 @pytest.fixture(params=["file", "credential"])
 def door(request, tmp_path, unit):
     """A folder in which everything is bound: one pass used up, two taken back, and a notice."""

@@ -28,16 +28,6 @@ PINS = [PinRow("12", "anna", False, b"a" * 32), PinRow("12", "anna", True, b"b" 
 CARDS = {"w26:1:1": "anna", "w26:1:2": "otto"}
 
 
-@pytest.fixture
-def unit(tmp_path, monkeypatch):
-    """The key of a TPM, as the unit is given it."""
-    folder = tmp_path / "credentials"
-    folder.mkdir()
-    (folder / CREDENTIAL).write_bytes(os.urandom(32))
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
-    return folder
-
-
 @pytest.fixture(params=["bound at once", "bound later", "keys changed", "bound by hand"])
 def door(request, tmp_path, unit):
     """A folder whose key is in a TPM, with Anna, who has a PIN and a card, Otto, who has a card, and Mei."""
