@@ -40,18 +40,66 @@ def test_every_command_explains_itself_with_an_example(name, command):
     assert "Example: facegate" in result.output
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_commands_named_in_the_documents_exist(document):
-    text = document.read_text(encoding="utf-8")
-    context = click.Context(app)
-    for words in re.findall(r"`(?:sudo \S*/)?facegate ((?:[a-z][a-z-]* ?)+)", text):
-        command: click.Command = app
-        for word in words.split():
-            if not isinstance(command, click.Group):
-                break  # what follows is an argument
-            found = command.get_command(context, word)
-            assert found is not None, f"facegate {words}"
+def documented_commands(text: str) -> list[list[str]]:
+    """Return the words after `facegate` of each command in code, up to a pipe or a comment."""
+    inline = re.findall(r"`(?:sudo )?(?:-u \S+ )?(?:\S*/)?facegate ([^`]+)`", text)
+    shell = "\n".join(re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)).replace("\\\n", " ")
+    shown = re.findall(r"^\s*(?:\$ )?(?:sudo )?(?:-u \S+ )?(?:\S*/)?facegate (.+)$", shell, re.MULTILINE)
+    return [re.split(r"[|;&>#]|\s<\s", line)[0].split() for line in [*inline, *shown]]
+
+
+def unknown_words(words: list[str]) -> list[str]:
+    """Return the commands and long options among the words that facegate does not know."""
+    command: click.Command = app
+    options: dict[str, bool] = {"--help": False}
+    unknown, awaits_value = [], False
+    for word in words:
+        if word.startswith("--"):
+            name, _, value = word.partition("=")
+            options |= options_of(command)
+            unknown += [] if name in options else [name]
+            awaits_value = options.get(name, False) and not value
+        elif awaits_value:
+            awaits_value = False
+        elif isinstance(command, click.Group) and re.fullmatch("[a-z][a-z-]*", word):
+            options |= options_of(command)
+            found = command.get_command(click.Context(app), word)
+            if found is None:
+                return [*unknown, word]
             command = found
+    return unknown
+
+
+def options_of(command: click.Command) -> dict[str, bool]:
+    """Return whether the word after each option belongs to it."""
+    return {
+        name: not (option.is_flag or option.count)
+        for option in command.params
+        if isinstance(option, click.Option)
+        for name in [*option.opts, *option.secondary_opts]
+    }
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_named_in_the_documents_exist_with_their_options(document):
+    found = documented_commands(document.read_text(encoding="utf-8"))
+
+    assert [(words, strange) for words in found if (strange := unknown_words(words))] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "unknown"),
+    [
+        ("events --since 1h --json", []),
+        ("hub --site ./site run --workers 3", []),
+        ("enrol add flat-1203 photo.jpg --name Li --consent paper", []),
+        ("evnts", ["evnts"]),
+        ("hub --site ./site rum", ["rum"]),
+        ("events --sins 1h", ["--sins"]),
+    ],
+)
+def test_the_check_of_the_documents_sees_what_is_wrong(line, unknown):
+    assert unknown_words(line.split()) == unknown
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
