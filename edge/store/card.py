@@ -10,6 +10,8 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING
 
+from edge.errors import StoreError, StoreUnavailable
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -41,6 +43,18 @@ def needs_writing(error: Exception) -> bool:
 def is_damage(error: Exception) -> bool:
     """Return whether SQLite read bytes that are no database. A fresh look may prove it wrong."""
     return _code(error) in DAMAGE
+
+
+def is_read_only(error: Exception) -> bool:
+    """Return whether nothing may be written: a card that turned so, or a file that says so of itself."""
+    return _code(error) == sqlite3.SQLITE_READONLY
+
+
+def is_refusal(error: BaseException | None) -> bool:
+    """Return whether a file was refused for what it says of itself, which one wrong bit can make it say."""
+    if isinstance(error, sqlite3.Error):
+        return _code(error) in {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY}
+    return isinstance(error, StoreError) and not isinstance(error, StoreUnavailable)
 
 
 def leaves_usable(error: Exception) -> bool:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from edge.durable import sync_folder
 from edge.errors import StoreDamaged, StoreError, StoreUnavailable
-from edge.store.card import is_damage, needs_writing
+from edge.store.card import is_damage, is_refusal, needs_writing
+from edge.store.header import early_flaw_of, flaw_of, has_tables_of, is_a_bit_from
+from edge.store.log_repair import repair_log
 from edge.store.memory_copy import memory_copy, without_writing
 
 if TYPE_CHECKING:
@@ -74,13 +76,18 @@ def open_database(
     with refusals(path, schema):
         take_salvaged(path)
         _create_private(path)
+        repair_log(path)
+        if flaw := early_flaw_of(path):
+            raise StoreDamaged(f"{path}: the {schema.name} is damaged (its header says {flaw})")
         connection = _connect(f"{path.absolute().as_uri()}?mode=rw")
         try:
             _configure(connection, synchronous)
             _add(connection, functions)
-            _migrate(connection, path, schema)
-        except BaseException:
+            _migrate(connection, path, schema, functions)
+        except BaseException as error:
             connection.close()
+            if is_refusal(error) and (flaw := flaw_of(path, schema, functions)):
+                raise StoreDamaged(f"{path}: the {schema.name} is damaged ({flaw})") from error
             raise
         return connection
 
@@ -116,7 +123,7 @@ def open_copy(
         connection.text_factory = readable
         try:
             _add(connection, functions)
-            _migrate(connection, path, schema)
+            _migrate(connection, path, schema, functions)
             connection.execute("PRAGMA query_only = ON")
         except BaseException:
             connection.close()
@@ -149,14 +156,17 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
             connection.execute("ROLLBACK")
 
 
-def damage_of(path: Path, schema: Schema) -> str | None:
+def damage_of(
+    path: Path, schema: Schema, functions: Mapping[str, Callable[..., str | bytes]] = NO_FUNCTIONS
+) -> str | None:
     """Return what is wrong with the bytes of `path`, None when they are a whole database.
 
     Opened afresh and read to the end, more than once: a bit that was read wrongly is right the next
-    time. Raises `StoreError` when the file cannot be read now, which says nothing about its content.
+    time. `functions` as in `open_database`. Raises `StoreError` when the file cannot be read now, which says
+    nothing about its content.
     """
     for _ in range(LOOKS):
-        found = _look(path, schema)
+        found = _look(path, schema, functions)
         if found is None:
             return None
         time.sleep(PAUSE_SECONDS)
@@ -202,13 +212,22 @@ def take_salvaged(path: Path) -> None:
     sync_folder(path.parent)
 
 
-def _look(path: Path, schema: Schema) -> str | None:
+def _look(path: Path, schema: Schema, functions: Mapping[str, Callable[..., str | bytes]]) -> str | None:
     try:
         with refusals(path, schema), closing(_connect(f"{path.absolute().as_uri()}?mode=rw")) as connection:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except StoreDamaged as error:
         return str(error.__cause__ or error)
-    return None if found == "ok" else str(found)
+    except StoreUnavailable as error:
+        with refusals(path, schema):
+            flaw = flaw_of(path, schema, functions) if is_refusal(error.__cause__) else None
+        if flaw is None:
+            raise
+        return flaw
+    if found != "ok":
+        return str(found)
+    with refusals(path, schema):
+        return flaw_of(path, schema, functions)
 
 
 def _connect(uri: str) -> sqlite3.Connection:
@@ -253,8 +272,18 @@ def _add(connection: sqlite3.Connection, functions: Mapping[str, Callable[..., s
         connection.create_function(name, -1, function)
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
+def _migrate(
+    connection: sqlite3.Connection,
+    path: Path,
+    schema: Schema,
+    functions: Mapping[str, Callable[..., str | bytes]],
+) -> None:
     begun = _checked_version(connection, path, schema)
+    missing = [statements for statements in schema.migrations[begun:] if statements != COMPACT]
+    is_doubtful = bool(begun and missing) and is_a_bit_from(begun, schema.version)
+    # Before the first step: it would be noted, and the next one fail on what is there already.
+    if is_doubtful and has_tables_of(connection, schema, functions):
+        raise StoreDamaged(f"{path}: the {schema.name} is damaged (version {begun} for {schema.version})")
     for version, statements in enumerate(schema.migrations[begun:], start=begun):
         if statements == COMPACT:
             _compact(connection, version, is_new=not begun)
@@ -301,7 +330,7 @@ def _checked_version(connection: sqlite3.Connection, path: Path, schema: Schema)
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if found != schema.application_id and (found or version or tables):
         raise StoreError(f"{path}: this is not a facegate {schema.name}; move it away or name another file")
-    if version > schema.version:
+    if not 0 <= version <= schema.version:
         raise StoreError(
             f"{path}: {schema.name} version {version}, this program knows up to {schema.version}; "
             "install the newer facegate again"

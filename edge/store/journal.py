@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.domain import DoorEvent
+    from edge.store.mended import Mended
     from edge.store.retention import FreedSpace
-    from edge.store.salvage import Mended
 
 LOG = logging.getLogger(__name__)
 

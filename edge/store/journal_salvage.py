@@ -13,16 +13,17 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from edge.store.database import NO_FUNCTIONS, readable, transaction
+from edge.store.header import has_tables_of
 from edge.store.memory_copy import copied
 from edge.store.reader import JOURNAL
-from edge.store.salvage import ReadableRows, replace_damaged
+from edge.store.salvage import ReadableRows, opened_for_salvage, replace_damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
-    from edge.store.salvage import Mended
+    from edge.store.mended import Mended
 
 LOG = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def salvage_journal(path: Path, at: datetime) -> Mended | None:
 
 def _fill(path: Path, fresh: sqlite3.Connection) -> tuple[int, int]:
     try:
-        with copied(path) as copy, closing(sqlite3.connect(copy, isolation_level=None)) as old:
+        with copied(path) as copy, closing(opened_for_salvage(copy, fresh)) as old:
             old.text_factory = readable
             place = _place(old)
             if place is not None:
@@ -50,7 +51,8 @@ def _fill(path: Path, fresh: sqlite3.Connection) -> tuple[int, int]:
 
 def _place(old: sqlite3.Connection) -> tuple[str, int, str, int] | None:
     """Return stream, number and hash of the last entry that was removed, and the last number given."""
-    if old.execute("PRAGMA user_version").fetchone()[0] != JOURNAL.version:
+    version = old.execute("PRAGMA user_version").fetchone()[0]
+    if version != JOURNAL.version and not has_tables_of(old, JOURNAL, NO_FUNCTIONS):
         return None
     origin = next(iter(ReadableRows(old, "origin")), None)
     given = [row[1] for row in ReadableRows(old, "sqlite_sequence") if row[0] == "events"]

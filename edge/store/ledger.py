@@ -36,7 +36,7 @@ class SqliteLedger:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = SharedDatabase(path, LEDGER, error=JournalUnavailable)
+        self._file = SharedDatabase(path, LEDGER, error=JournalUnavailable, after_mending=())
 
     def is_known(self, command_id: str) -> bool:
         """Return whether this id was claimed within the last 30 days."""

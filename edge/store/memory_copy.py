@@ -64,23 +64,33 @@ def copied(path: Path) -> Iterator[Path]:
         yield copy
 
 
-def _content(path: Path) -> bytes:
-    """Return the bytes of a database that may be in use.
+def first_bytes(path: Path, count: int) -> bytes:
+    """Return the first bytes of a database that may be in use. Raises OSError."""
+    return os.pread(kept_descriptor(path), count, 0)
 
-    The descriptor stays open for good: closing it would drop the locks of every connection of this
-    process to the file (POSIX), and another process could then delete a log that is in use.
+
+def _content(path: Path) -> bytes:
+    """Return the bytes of a database that may be in use."""
+    descriptor = kept_descriptor(path)
+    parts, at = [], 0
+    while part := os.pread(descriptor, BLOCK, at):
+        parts.append(part)
+        at += len(part)
+    return b"".join(parts)
+
+
+def kept_descriptor(path: Path) -> int:
+    """Return what a database that may be in use is read with.
+
+    It stays open for good: closing it would drop the locks of every connection of this process to the file
+    (POSIX), and another process could then delete a log that is in use.
     """
     status = path.stat()
     key = status.st_dev, status.st_ino
     with _keeping:
         if key not in _kept:
             _kept[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        descriptor = _kept[key]
-    parts, at = [], 0
-    while part := os.pread(descriptor, BLOCK, at):
-        parts.append(part)
-        at += len(part)
-    return b"".join(parts)
+        return _kept[key]
 
 
 def _place() -> str | None:

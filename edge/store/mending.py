@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from edge.store.salvage import Mended
+    from edge.store.mended import Mended
 
 MOST_TOLD = 100
 """Ids in one event; the others are those of the roster who have no face."""

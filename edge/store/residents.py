@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.domain import Resident
-    from edge.store.salvage import Mended
+    from edge.store.mended import Mended
     from edge.store.sealer import Sealer
 
 LOG = logging.getLogger(__name__)

@@ -6,9 +6,7 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections import deque
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +21,9 @@ from edge.store.database import (
     take_salvaged,
     transaction,
 )
+from edge.store.header import has_tables_of, set_right
 from edge.store.memory_copy import copied
+from edge.store.mended import Mended, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,32 +37,6 @@ LOWEST, FARTHEST = -1, 1 << 40
 """No table of ours has a row number beyond."""
 MOST_HOLES = 1000
 """In one table; where there are more, no further row is worth the time."""
-MOST_NEWS = 100
-
-_news: deque[Mended] = deque(maxlen=MOST_NEWS)
-
-
-@dataclass(frozen=True, slots=True)
-class Mended:
-    """A damaged file and what came of it. `kept` is its name now; `holes` are places nothing came of."""
-
-    file: Path
-    why: str
-    kept: str
-    rows: int
-    holes: int
-
-    def told(self) -> dict[str, Any]:
-        """Return it as data of an event."""
-        data = {"file": self.file.name, "problem": self.why[:300], "kept": self.kept}
-        return {**data, "rows": self.rows, "holes": self.holes}
-
-
-def news() -> Iterator[Mended]:
-    """Give what was mended in this process since the last call, for whoever can tell it."""
-    while _news:
-        with suppress(IndexError):
-            yield _news.popleft()
 
 
 def mend(
@@ -83,7 +57,7 @@ def mend(
     """
 
     def fill(fresh: sqlite3.Connection) -> tuple[int, int]:
-        rows, holes = _copy_all(path, schema, fresh)
+        rows, holes = _copy_all(path, schema, functions, fresh)
         if not rows and not begins_anew:
             raise StoreDamaged(f"{path}: the {schema.name} is damaged; restore or remove it")
         for statement in after:
@@ -92,7 +66,7 @@ def mend(
 
     done = replace_damaged(path, schema, functions, fill, at or datetime.now(UTC))
     if done is not None:
-        _news.append(done)
+        note(done)
     return done
 
 
@@ -109,7 +83,7 @@ def replace_damaged(
     and `StoreUnavailable` when the card does not let it be done now.
     """
     with _alone(path.parent):
-        damage = damage_of(path, schema)
+        damage = damage_of(path, schema, functions)
         if damage is None:
             _remove(path.with_name(path.name + SALVAGED))  # of a look that was wrong
             return None
@@ -145,13 +119,19 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _copy_all(path: Path, schema: Schema, fresh: sqlite3.Connection) -> tuple[int, int]:
+def _copy_all(
+    path: Path,
+    schema: Schema,
+    functions: Mapping[str, Callable[..., str | bytes]],
+    fresh: sqlite3.Connection,
+) -> tuple[int, int]:
     """Copy every row that can be read; return how many, and how many places could not be read."""
     rows = holes = 0
     try:
-        with copied(path) as copy, closing(_with_tables(copy, fresh)) as old:
+        with copied(path) as copy, closing(opened_for_salvage(copy, fresh)) as old:
             old.text_factory = readable
-            if old.execute("PRAGMA user_version").fetchone()[0] != schema.version:
+            version = old.execute("PRAGMA user_version").fetchone()[0]
+            if version != schema.version and not has_tables_of(old, schema, functions):
                 return 0, 1
             for table in _tables(fresh):
                 found = ReadableRows(old, table)
@@ -163,12 +143,13 @@ def _copy_all(path: Path, schema: Schema, fresh: sqlite3.Connection) -> tuple[in
     return rows, holes
 
 
-def _with_tables(copy: Path, fresh: sqlite3.Connection) -> sqlite3.Connection:
-    """Return a connection to a copy; if its list of tables is damaged, with that of a new file.
+def opened_for_salvage(copy: Path, fresh: sqlite3.Connection) -> sqlite3.Connection:
+    """Return a connection to a copy with a right header; if its list of tables is damaged, with a new file's.
 
     The list lies in the first page: one wrong bit there hides every row in the others. The new file's is
     taken only if the whole copy is sound with it, so no page is read as one of another table.
     """
+    set_right(copy)
     log = copy.with_name(f"{copy.name}-wal")
     if not _is_sound(copy) and not (log.exists() and log.stat().st_size):
         damaged, new = copy.read_bytes(), fresh.serialize()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge.aside import TooSlow, begin_beside, monotonic
 from edge.errors import StoreDamaged, StoreError, StoreUnavailable
-from edge.store.card import is_damage
+from edge.store.card import is_damage, is_read_only
 from edge.store.database import NO_FUNCTIONS, open_copy, open_database, transaction
 from edge.store.salvage import mend
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge.aside import Asked
     from edge.errors import FacegateError
     from edge.store.database import Schema
-    from edge.store.salvage import Mended
+    from edge.store.mended import Mended
 
 LOG = logging.getLogger(__name__)
 
@@ -268,6 +268,9 @@ class SharedDatabase:
         said = f"{self._path}: cannot use {self._what}: {error}"
         if not is_damage(error):
             is_now = isinstance(error, sqlite3.OperationalError) and self._error is StoreError
+            if is_read_only(error) and self._problem is None:
+                # The card, or one wrong bit that makes the file read-only: opened afresh it is looked at.
+                self._problem = StoreUnavailable(said)
             return StoreUnavailable(said) if is_now else self._error(said)
         if self._after_mending is not None and self._problem is None:
             # What can be read of it answers until a fresh look has proved this wrong, or it is mended.

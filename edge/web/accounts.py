@@ -66,7 +66,7 @@ class Accounts:
     def __init__(
         self, path: Path, report: Callable[[tuple[str, ...]], object] = lambda _edited: None
     ) -> None:
-        self._file = SharedDatabase(path, ACCOUNTS)
+        self._file = SharedDatabase(path, ACCOUNTS, after_mending=(), begins_anew=False)
         self._ways = BoundWays(lambda: keyring_of(path.parent), BOUND_HOUSE, report)
         self._first_code = new_code()
 

@@ -10,10 +10,10 @@ import pytest
 
 from edge.domain import Resident
 from edge.errors import StoreError
+from edge.store.mended import news
 from edge.store.mending import open_residents
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster
-from edge.store.salvage import news
 from tests.store.test_residents import template
 from tests.sync.property import Property
 

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.events import Kind
-from edge.store.salvage import news
+from edge.store.mended import news
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
