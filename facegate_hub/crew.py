@@ -9,6 +9,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from facegate_hub.database_urls import DATABASE_VARIABLE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -18,8 +20,6 @@ LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 """A worker that cannot start is tried again this often; meanwhile the others store its events."""
 PATIENCE_SECONDS = 10.0
-DATABASE_VARIABLE = "FACEGATE_HUB_DATABASE"
-"""Where a command finds the database's URL: a password does not belong into the process list."""
 
 
 class Crew:

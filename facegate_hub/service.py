@@ -26,6 +26,7 @@ from facegate_hub.community.staff_store import open_staff
 from facegate_hub.community.terms import read_terms
 from facegate_hub.community.timekeeper import Timekeeper
 from facegate_hub.configuration import Configurations, ConfigurationServer
+from facegate_hub.database_urls import COMMUNITY_VARIABLE
 from facegate_hub.devices import Attendance
 from facegate_hub.door_news import DoorNews
 from facegate_hub.door_rules import SentRules
@@ -62,7 +63,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
-COMMUNITY_VARIABLE = "FACEGATE_COMMUNITY_DATABASE"
 MOST_WAIT_SECONDS = 5.0
 """Between attempts to reach the broker: there is one hub, and until it is back a removal waits."""
 SIGNER_TRIES, SIGNER_PAUSE_SECONDS = 20, 0.5
@@ -270,8 +270,3 @@ def notary(folder: Path, name: str = HUB) -> Notary:
     mine = folder / HUB
     identity = Identity.load(mine / f"{name}.crt", mine / f"{name}.key")
     return Notary(identity, site_origin(folder))
-
-
-def database_url(folder: Path) -> str:
-    """Return the default database: SQLite in the hub's own folder."""
-    return f"sqlite:///{(folder / HUB / 'hub.db').absolute()}"

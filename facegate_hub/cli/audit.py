@@ -10,7 +10,7 @@ import click
 
 from edge.errors import SyncError
 from edge.runtime.json_lines import json_line
-from facegate_hub.cli.staff import json_option
+from facegate_hub.cli.options import json_option
 from facegate_hub.staff import Staff
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import click
 from edge.errors import ConfigError
 from edge.extras import way_to_install
 from facegate_hub.cli.attached import EndsWithParent, attached_option
-from facegate_hub.service import COMMUNITY_VARIABLE
+from facegate_hub.database_urls import COMMUNITY_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ import click
 
 from edge.errors import SyncError
 from edge.runtime.json_lines import json_line
-from facegate_hub.cli.staff import by_option, json_option
+from facegate_hub.cli.options import by_option, json_option
 from facegate_hub.reading import EventFilter
 from facegate_hub.sheets import write_events
 from facegate_hub.staff import Staff

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.runtime.json_lines import json_line
-from facegate_hub.cli.staff import json_option
+from facegate_hub.cli.options import json_option
 from facegate_hub.faces import LISTED, WAITING, SharedFaces
 from facegate_hub.staff import Staff
 from facegate_hub.tables import open_tables

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.runtime.json_lines import json_line
-from facegate_hub.cli.staff import json_option
+from facegate_hub.cli.options import json_option
 from facegate_hub.inbox import InboxKind, InboxState
 from facegate_hub.staff import Staff
 

@@ -15,7 +15,7 @@ from edge.errors import ConfigError
 from edge.runtime.json_lines import json_line
 from edge.runtime.log_limit import set_up_log
 from facegate_hub.cli.attached import attached_option, is_left_alone
-from facegate_hub.cli.staff import json_option
+from facegate_hub.cli.options import json_option
 from facegate_hub.signer.client import open_desk, open_signer, socket_path
 from facegate_hub.signer.principals import KINDS
 from facegate_hub.signer.rights import ROLES, Permission

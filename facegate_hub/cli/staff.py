@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from edge.errors import SyncError
 from edge.wire.commands import CommandType
+from facegate_hub.cli.options import by_option
 from facegate_hub.orders import WAITING
 from facegate_hub.sheets import COLUMNS
 from facegate_hub.signer.rights import GROUP
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.5
 WIDTHS = (16, 7, 27, 24, 16, 0)
 """Of the columns of the table, as wide as their usual content."""
-by_option = click.option("--by", default=getpass.getuser, help="Who asks; journaled at the door.")
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 
 
 @click.group()

@@ -14,7 +14,8 @@ from edge.site.provision import Site, load_trusted_keys
 from edge.sync.configuration import ConfigurationFollower
 from edge.wire.configuration import Reported
 from facegate_hub.configuration import Configurations
-from facegate_hub.service import Hub, database_url
+from facegate_hub.database_urls import database_url
+from facegate_hub.service import Hub
 from facegate_hub.tables import open_tables
 from tests.hub.test_hub import WholeDoor, staff
 from tests.loopback import free_port

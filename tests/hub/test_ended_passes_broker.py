@@ -26,8 +26,9 @@ from edge.store.residents import ResidentStore
 from edge.wire.ended_passes import PURPOSE, EndedPass, PassEnds
 from facegate_hub.community.book import SYSTEM
 from facegate_hub.community.visits import VisitKind, VisitorPasses, VisitWish
+from facegate_hub.database_urls import database_url
 from facegate_hub.ended_passes import PassEnder
-from facegate_hub.service import Hub, database_url
+from facegate_hub.service import Hub
 from tests.community.compound import new_compound
 from tests.community.web import resident
 from tests.loopback import free_port

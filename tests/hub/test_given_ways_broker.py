@@ -21,8 +21,9 @@ from edge.store.journal import SqliteJournal
 from edge.store.reader import JournalReader
 from edge.store.residents import ResidentStore
 from edge.wire.given_ways import PURPOSE, GivenWays, WayOrder
+from facegate_hub.database_urls import database_url
 from facegate_hub.given_ways import ENDED, LOST, REFUSED, REPLACED, TAKEN, WAITING, GivenWaysServer
-from facegate_hub.service import Hub, database_url
+from facegate_hub.service import Hub
 from facegate_hub.signer.rights import NotPermitted
 from facegate_hub.staff import Staff
 from facegate_hub.tables import GIVEN_WAYS, WAY_DOORS, open_tables

@@ -24,8 +24,9 @@ from edge.sync.desk import CommandDesk
 from edge.sync.follower import RosterFollower
 from edge.sync.gate import CommandGate
 from edge.wire.commands import CommandOutcome, CommandType
+from facegate_hub.database_urls import database_url
 from facegate_hub.requests import outcome
-from facegate_hub.service import Hub, database_url
+from facegate_hub.service import Hub
 from tests.hub.signing import approving, ask
 from tests.loopback import free_port
 from tests.sync.broker import Broker

@@ -11,7 +11,8 @@ from edge.errors import ConfigError
 from edge.site.integrations import IntegrationGrant, Integrations, load_grant
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
-from facegate_hub.service import Hub, database_url
+from facegate_hub.database_urls import database_url
+from facegate_hub.service import Hub
 from tests.hub.test_hub import WholeDoor
 from tests.loopback import free_port
 from tests.present import present

@@ -13,8 +13,9 @@ from edge.runtime.clock import SystemClock
 from edge.service.property.notices import HeldNotices
 from edge.site.provision import Site, load_trusted_keys
 from edge.sync.notices import NoticeFollower
+from facegate_hub.database_urls import database_url
 from facegate_hub.notices import witnessed
-from facegate_hub.service import Hub, database_url
+from facegate_hub.service import Hub
 from tests.community.compound import new_compound
 from tests.community.web import staff
 from tests.loopback import free_port

@@ -17,7 +17,8 @@ from edge.errors import ConfigError
 from edge.site.provision import Site
 from edge.wire.names import is_hub
 from facegate_hub.crew import Crew
-from facegate_hub.service import EventWorker, broker_settings, database_url
+from facegate_hub.database_urls import database_url
+from facegate_hub.service import EventWorker, broker_settings
 from facegate_hub.tables import DEVICES, EVENTS, open_tables
 from tests.hub.load import ROOT
 from tests.hub.worker_chaos import chaos

@@ -17,7 +17,7 @@ from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.roster import SqliteRoster
 from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
-from facegate_hub.service import database_url
+from facegate_hub.database_urls import database_url
 from facegate_hub.staff import Staff
 from tests.fakes.site import record_walk_ups
 from tests.places import shared_data

@@ -25,7 +25,8 @@ from edge.site.provision import Site
 from edge.site.sharing import SharingDoors, SharingRequest
 from edge.store.face_book import PENDING, HeldFace, Reach
 from edge.wire.faces.certificate import SALT_BYTES, FaceRow, commitment_of, make_body
-from facegate_hub.service import Hub, database_url
+from facegate_hub.database_urls import database_url
+from facegate_hub.service import Hub
 from tests.loopback import free_port
 from tests.sharing.gates import CLOCK, Gate, open_window, put_people
 from tests.sharing.rig import DIM, MODEL

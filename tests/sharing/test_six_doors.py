@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from edge.cli import app
 from edge.runtime.clock import SystemClock
 from edge.site.provision import Site
-from facegate_hub.service import Hub, database_url
+from facegate_hub.database_urls import database_url
+from facegate_hub.service import Hub
 from tests.loopback import free_port
 from tests.sharing.gates import Gate, accept, open_window, put_people
 from tests.sync.broker import Broker

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import click
 
-from edge.cli import LazyGroup
 from edge.cli.rates import RATE
+from edge.lazy_group import LazyGroup
 
 COMMANDS = {
     "video": ("edge.cli.bench.group:video", "What recognising a recording costs, peers beside it."),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge.cli import LazyGroup
 from edge.cli.rates import RATE
+from edge.lazy_group import LazyGroup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

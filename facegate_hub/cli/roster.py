@@ -1,0 +1,112 @@
+"""`facegate hub roster`: who may enter."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, BinaryIO
+from zoneinfo import ZoneInfo
+
+import click
+
+from facegate_hub.sheets import read_people
+from facegate_hub.staff import Staff
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _zone(_context: click.Context, _parameter: click.Parameter, name: str | None) -> ZoneInfo | None:
+    try:
+        return None if name is None else ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise click.BadParameter(f"{name!r}: no such zone; use a name like Asia/Shanghai") from error
+
+
+@click.group()
+def roster() -> None:
+    """Keep who may enter.
+
+    Example: facegate hub roster import residents.csv
+    """
+
+
+@roster.command(name="import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--encoding", default="utf-8", show_default=True, help="Excel in China writes gb18030.")
+@click.option("--replace", is_flag=True, help="Also remove everybody who is not in FILE.")
+@click.option("--removing", type=int, help="How many people --replace removes, when it is most of them.")
+@click.option("--timezone", "zone", callback=_zone, help="Of times and days in FILE that name none.")
+@click.option("--new-level", "levels", multiple=True, help="Access level that is new, and no slip.")
+@click.pass_obj
+def import_(
+    place: tuple[Path, str],
+    *,
+    file: BinaryIO,
+    encoding: str,
+    replace: bool,
+    removing: int | None,
+    zone: ZoneInfo | None,
+    levels: tuple[str, ...],
+) -> None:
+    """Add and change people from a workbook (.xlsx) or CSV: id, name, access_levels...
+
+    Every bad line is named, and then nothing is changed.
+
+    Example: facegate hub roster import residents.csv
+    """
+    records = read_people(file.read(), encoding, zone)
+    with closing(Staff(*place)) as desk:
+        desk.require_known_levels(records, levels)
+        done = desk.import_people(records, replace=replace, removing=removing)
+    click.echo(f"{done.read} read, {done.removed} removed; the roster is at revision {done.rev}")
+
+
+@roster.command()
+@click.argument("ids", nargs=-1, required=True)
+@click.pass_obj
+def remove(place: tuple[Path, str], ids: tuple[str, ...]) -> None:
+    """Remove people; every door erases their faces.
+
+    Example: facegate hub roster remove anna-17
+    """
+    with closing(Staff(*place)) as desk:
+        click.echo(f"the roster is at revision {desk.remove(ids)}")
+
+
+@roster.command(name="end-ways")
+@click.argument("person")
+@click.pass_obj
+def end_ways(place: tuple[Path, str], person: str) -> None:
+    """Have every door take back the PINs and cards PERSON has by now: a lost card, a PIN that was told on.
+
+    Faces stay. A new PIN or card is given at a door that has heard of it (`facegate hub doors`).
+
+    Example: facegate hub roster end-ways anna-17
+    """
+    with closing(Staff(*place)) as desk:
+        click.echo(f"the roster is at revision {desk.end_ways(person)}")
+
+
+@roster.command()
+@click.pass_obj
+def status(place: tuple[Path, str]) -> None:
+    """Show revision, number of people and digest.
+
+    Example: facegate hub roster status
+    """
+    with closing(Staff(*place)) as desk:
+        state = desk.roster()
+    click.echo(f"epoch {state.epoch}, revision {state.rev}, {state.count} people, digest {state.digest}")
+
+
+@roster.command(name="begin-anew")
+@click.pass_obj
+def begin_anew(place: tuple[Path, str]) -> None:
+    """Make doors take the roster as it is here, after a database was lost or restored from a backup.
+
+    Until then doors refuse it, because to them it is an old one. Import the people first.
+
+    Example: facegate hub roster begin-anew
+    """
+    with closing(Staff(*place)) as desk:
+        click.echo(f"the roster is at epoch {desk.begin_anew()}")
