@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 from facegate_hub.postgres import make_patient
 
 if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
     from sqlalchemy.engine import Connection, Engine
 
 BUSY_MS = 30_000
@@ -43,6 +44,15 @@ def one_at_a_time(connection: Connection, table: sa.Table) -> None:
         connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
 
 
+def insert_into(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an insert that can be told what to do about a key that is there: the dialect's own."""
+    if connection.dialect.name != "postgresql":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - it loads its drivers' parts, asyncio too
+
+    return postgresql.insert(table)
+
+
 def insert_missing(
     connection: Connection, table: sa.Table, rows: list[dict[str, Any]]
 ) -> set[tuple[Any, ...]]:
@@ -52,8 +62,7 @@ def insert_missing(
     """
     if not rows:
         return set()
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).on_conflict_do_nothing().returning(*table.primary_key)
+    statement = insert_into(connection, table).on_conflict_do_nothing().returning(*table.primary_key)
     return {tuple(row) for row in connection.execute(statement, rows)}
 
 
@@ -66,9 +75,8 @@ def put_all(connection: Connection, table: sa.Table, rows: list[dict[str, Any]])
     """Do so for many rows with the same columns, in one statement."""
     if not rows:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     keys = [column.name for column in table.primary_key]
-    statement = dialect.insert(table)
+    statement = insert_into(connection, table)
     changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
 

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from facegate_hub.database import insert_into
 from facegate_hub.tables import DOUBTS
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def note_doubts(connection: Connection, doubts: list[dict[str, Any]], now: float
         {"device": d, "stream": s, "seq": q, "kind": k, "what": texts[d, s, q, k], "count": n, "at": now}
         for (d, s, q, k), n in sorted(counts.items())
     ]
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(DOUBTS)
+    statement = insert_into(connection, DOUBTS)
     again = {"count": sa.func.coalesce(DOUBTS.c.count, 1) + statement.excluded["count"]}
     unique = ["device", "stream", "seq", "kind"]
     connection.execute(statement.on_conflict_do_update(index_elements=unique, set_=again), rows)

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from numbers import Integral, Rational, Real
 from typing import Any
-
-import numpy as np
 
 MAX_TEXT = 512
 """Longest text in an event: the smallest embedding, 128 float32, is 684 characters of base64."""
@@ -78,14 +78,14 @@ class _Fitting:
         self.has_cut = False
 
     def plain(self, value: Any, depth: int = 0) -> Any:
+        if _is_truth(value):
+            return bool(value)
         match value:
-            case None | bool() | np.bool_():
-                return value if value is None else bool(value)
-            case str():
-                return self._text(value)
-            case int() | np.integer() if abs(int(value)) <= MAX_WHOLE:
+            case None | str():
+                return value and self._text(value)
+            case Integral() if abs(int(value)) <= MAX_WHOLE:  # numpy's numbers are registered as such
                 return int(value)
-            case float() | np.floating():
+            case Real() if not isinstance(value, Rational):
                 return float(value) if math.isfinite(value) else None
             case dict() | list() | tuple() if depth < MAX_DEPTH:
                 return self._container(value, depth + 1)
@@ -101,6 +101,12 @@ class _Fitting:
         text = fitted_text(value)
         self.has_cut |= len(value) > MAX_TEXT
         return text
+
+
+def _is_truth(value: Any) -> bool:
+    """Return whether `value` is a truth value; where numpy is not loaded, it can be none of numpy's."""
+    numpy = sys.modules.get("numpy")
+    return isinstance(value, bool) or (numpy is not None and isinstance(value, numpy.bool_))
 
 
 def _leave_numbers_out(plain: dict[str, Any]) -> list[str]:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from edge.domain import Resident
 from edge.errors import StoreDamaged, StoreError
+from edge.identity import MOST_ID, MOST_NAME, is_identity
 from edge.store.bound_rows import row_bytes
 from edge.store.contexts import record_context
 from edge.store.database import COMPACT, Schema
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,6 +91,18 @@ AFTER_MENDING = (
 )
 
 NAME, RECORD = "name", "roster"
+
+
+def checked_resident(resident: Resident) -> None:
+    """Raise `StoreError` when the id or the name is empty, too long or not printable."""
+    if not is_identity(resident.id):
+        raise StoreError(message("error.resident_id", id=resident.id[:40], most=MOST_ID))
+    name = resident.name
+    if not 0 < len(name) <= MOST_NAME or not name.isprintable():
+        raise StoreError(message("error.resident_name", id=name[:40], most=MOST_NAME))
+    for at in (resident.valid_from, resident.valid_until):
+        if at is not None and at.tzinfo is None:
+            raise StoreError(f"resident {resident.id!r}: {at} has no time zone; give UTC")
 
 
 def sealed_text(sealer: Sealer, kind: str, identity: str, text: str) -> bytes:

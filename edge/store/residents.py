@@ -23,6 +23,7 @@ from edge.store.resident_rows import (
     TEMPLATE_COLUMNS,
     bound_resident,
     bound_template,
+    checked_resident,
     exported_template,
     migrating,
     resident_of,
@@ -30,7 +31,7 @@ from edge.store.resident_rows import (
     to_text,
 )
 from edge.store.shared import SharedDatabase
-from edge.store.vectors import checked_resident, checked_vector, to_vector
+from edge.store.vectors import checked_vector, to_vector
 
 if TYPE_CHECKING:
     import sqlite3

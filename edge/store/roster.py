@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING
 
 from edge.domain import RosterState
 from edge.errors import RosterDrift, StoreError
-from edge.store.resident_rows import RECORD, RESIDENT_COLUMNS, opened_text, resident_row, sealed_text
-from edge.store.vectors import checked_resident
+from edge.store.resident_rows import (
+    RECORD,
+    RESIDENT_COLUMNS,
+    checked_resident,
+    opened_text,
+    resident_row,
+    sealed_text,
+)
 from edge.wire.records import FACES, ways_ended
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What may enter the resident store: sane names, and vectors that cannot upset the matcher."""
+"""What may enter the resident store as a template: vectors that cannot upset the matcher."""
 
 from __future__ import annotations
 
@@ -6,27 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge.errors import StoreError, TemplateRefused
-from edge.identity import MOST_ID, MOST_NAME, is_identity
-from edge.words import message
+from edge.errors import TemplateRefused
 
 if TYPE_CHECKING:
-    from edge.domain import Embedding, Resident, Template
+    from edge.domain import Embedding, Template
 
 NORM_TOLERANCE = 0.02
 """A row scaled a thousandfold matched half of all strangers in a trial; unit length is the rule."""
-
-
-def checked_resident(resident: Resident) -> None:
-    """Raise `StoreError` when the id or the name is empty, too long or not printable."""
-    if not is_identity(resident.id):
-        raise StoreError(message("error.resident_id", id=resident.id[:40], most=MOST_ID))
-    name = resident.name
-    if not 0 < len(name) <= MOST_NAME or not name.isprintable():
-        raise StoreError(message("error.resident_name", id=name[:40], most=MOST_NAME))
-    for at in (resident.valid_from, resident.valid_until):
-        if at is not None and at.tzinfo is None:
-            raise StoreError(f"resident {resident.id!r}: {at} has no time zone; give UTC")
 
 
 def checked_vector(resident_id: str, template: Template) -> bytes:
