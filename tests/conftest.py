@@ -40,6 +40,19 @@ def keep_files_in_memory():
 
 keep_files_in_memory()
 
+
+def keep_bytecode():
+    """Have modules compiled once, where the environment says never to keep it, as those of containers do.
+
+    Else every worker rewrites every test file's assertions in every run, and each process that a test starts
+    compiles the product anew. What is kept lies where Python has it by default.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
+keep_bytecode()
+
 settings.register_profile(
     "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], parent=settings.default
 )
