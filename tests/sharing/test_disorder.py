@@ -16,7 +16,8 @@ from tests.sharing.rig import opened
 DOORS = ("front", "back", "garage")
 PEOPLE = ("anna", "otto")
 ROUNDS = int(os.environ.get("FACEGATE_DISORDER", "3"))
-"""Examples; the long form: FACEGATE_DISORDER=300 pytest tests/sharing/test_disorder.py."""
+"""Examples. The long form:
+FACEGATE_DISORDER=300 pytest -o faulthandler_timeout=0 tests/sharing/test_disorder.py."""
 
 ACTIONS = st.one_of(
     st.tuples(st.just("enrol"), st.sampled_from(DOORS), st.sampled_from(PEOPLE)),
