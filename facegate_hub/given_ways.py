@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from edge.wire.proof import Origin
 from edge.wire.records import WAYS_ENDED
 from facegate_hub.clerk import HubClerk, is_door
 from facegate_hub.database import one_at_a_time, put, reading
+from facegate_hub.signer.rights import NotPermitted
 from facegate_hub.tables import DEVICES, GIVEN_WAYS, ROSTER, WAY_DOORS
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 MOST_SHOWN = 20
+AT_ONCE = 500
+"""People in one statement."""
+MOST_AHEAD_SECONDS = 10 * 365 * 86_400.0
+MOST_REMEMBERED = 20_000
+"""Nonces that are not taken again: a broker repeats what was not acknowledged, and a recording repeats."""
 WAITING, TAKEN, REFUSED = "waiting", "taken", "refused"
 ENDED, REPLACED, LOST = "ended", "replaced", "lost"
 """The person's PINs and cards were ended; a newer PIN came first; the door was restored without it."""
@@ -104,7 +110,7 @@ class IssuedWays:
             if after is None:
                 raise SyncError(f"not in the roster: {person}")
             last = connection.execute(sa.select(sa.func.max(GIVEN_WAYS.c.number))).scalar() or 0
-            number = max(int(self._now() * 1000), last + 1)
+            number = max(int(self._now() * 1000), last + 1, self._above(connection, doors))
             keys = {door: _key(connection, origin, door) for door in dict.fromkeys(doors)}
             draft = WayOrder(number, person, way, after, by)
             orders = {door: draft.closed(door, key, secret) for door, key in keys.items()}
@@ -116,6 +122,23 @@ class IssuedWays:
             rows = [_row(door, order, self._now()) for door, order in orders.items()]
             connection.execute(sa.insert(GIVEN_WAYS), rows)
         return number
+
+    def _above(self, connection: Connection, doors: Sequence[str]) -> int:
+        """Return a number above all that these doors keep: an older database, or clock, begins below them.
+
+        What a door says is believed up to some years from now, so that none uses all numbers up.
+        """
+        query = sa.select(sa.func.max(WAY_DOORS.c.upto)).where(WAY_DOORS.c.device.in_(doors))
+        upto = connection.execute(query).scalar() or 0
+        return min(upto, int((self._now() + MOST_AHEAD_SECONDS) * 1000)) + 1
+
+    def unsigned(self, device: str, numbers: Sequence[int]) -> None:
+        """Note that the signer knows nobody who has given these orders, or not lately."""
+        these = (GIVEN_WAYS.c.device == device, GIVEN_WAYS.c.number.in_(numbers))
+        waits = (*these, GIVEN_WAYS.c.status == WAITING)
+        values = {"status": REFUSED, "why": "unsigned", "sealed": None}
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(GIVEN_WAYS).where(*waits).values(**values))
 
     def of(self, person: str) -> list[GivenWay]:
         """Return what somebody was given, the newest first."""
@@ -184,6 +207,7 @@ class GivenWaysServer(HubClerk):
         self._issued = IssuedWays(engine)
         self._signer = signer
         self._origin = origin
+        self._heard: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def handle(self, message: Message) -> None:
         """Keep one door's word, when its certificate proves it."""
@@ -197,7 +221,12 @@ class GivenWaysServer(HubClerk):
         if {name, ask.device} != {device} or not is_door(device):
             LOG.warning("%s: ways/ask: proved by %s, for %r", device, name, ask.device[:64])
             return
+        if (device, ask.nonce) in self._heard:
+            return
         self._issued.heard(ask, proof.partition(".")[0])
+        self._heard[device, ask.nonce] = None
+        while len(self._heard) > MOST_REMEMBERED:
+            self._heard.popitem(last=False)
 
     def idle(self) -> None:
         """Answer every door for which there is something."""
@@ -205,6 +234,9 @@ class GivenWaysServer(HubClerk):
         for told in self._issued.due():
             try:
                 payload = self._signer.sign(told.encode(), PURPOSE)
+            except NotPermitted as error:
+                self._set_aside(told, error)
+                continue
             except SyncError as error:
                 if self.is_worth_a_line():
                     LOG.error("%s: PINs and cards: %s", told.device, error)  # noqa: TRY400 - no fault of ours
@@ -212,6 +244,33 @@ class GivenWaysServer(HubClerk):
             if self.room:
                 self.send(f"{ROOT}/{told.device}/ways/in", payload)
                 self._issued.answered(told)
+
+    def _set_aside(self, told: GivenWays, why: NotPermitted) -> None:
+        """Refuse those of a door's orders that the signer does not know, so that the others do not wait.
+
+        Where it signs nothing for us at all, every order waits.
+        """
+        bad = []
+        try:
+            self._signer.sign(GivenWays(told.device, told.nonce, ()).encode(), PURPOSE)
+            for order in told.orders:
+                try:
+                    self._signer.sign(GivenWays(told.device, told.nonce, (order,)).encode(), PURPOSE)
+                except NotPermitted:
+                    bad.append(order.number)
+        except SyncError:
+            bad = []
+        if self.is_worth_a_line():
+            LOG.error("%s: PINs and cards: %s", told.device, why)
+        self._issued.unsigned(told.device, bad)
+
+
+def drop_waiting(connection: Connection, people: Sequence[str]) -> None:
+    """End what waits for people who go: whoever gets their number later gets nothing of theirs."""
+    for start in range(0, len(people), AT_ONCE):
+        theirs = GIVEN_WAYS.c.person.in_(people[start : start + AT_ONCE])
+        waits = (theirs, GIVEN_WAYS.c.status == WAITING)
+        connection.execute(sa.update(GIVEN_WAYS).where(*waits).values(status=ENDED, sealed=None))
 
 
 def _key(connection: Connection, origin: Origin, door: str) -> Any:

@@ -31,6 +31,7 @@ from edge.wire.roster import (
     is_too_big,
 )
 from facegate_hub.database import one_at_a_time, put_all, reading
+from facegate_hub.given_ways import drop_waiting
 from facegate_hub.signer.asking import FacesListed
 from facegate_hub.tables import EPOCHS, ROSTER, ROSTER_LOG
 
@@ -117,6 +118,7 @@ class RosterLog:
             texts = _texts(connection, [*(fields["id"] for fields in given), *removals])
             puts = [_with_kept(fields, texts) for fields in given]
             rev = self._write(connection, puts, removals, texts)
+            drop_waiting(connection, removals)
             if approve is not None:
                 approve(before, self._whole(connection))
         return rev

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     from edge.policy.rulebook import RuleBook
 
+
+_changing = threading.Lock()
+"""A page and the property may change the rules at the same time."""
 
 KEPT = 5
 """How many former files of rules are kept: a slip is often noticed after the next change."""
@@ -58,15 +62,23 @@ class RuleFile:
         except (OSError, UnicodeDecodeError):
             return None
 
-    def put(self, text: str) -> str:
-        """Bring `text` into force and return what came of it; rules the door refuses change nothing.
+    def put(self, text: str, seen: str) -> str:
+        """Bring `text` into force in place of the rules that were `seen`, and return what came of it.
+
+        Rules that the door refuses change nothing, and none are written over that nobody looked at.
 
         The rules before are kept beside the file: those of the last change in a file that ends with
         `.before`, those of the four changes earlier with `.before.1` to `.before.4`. Raises `ConfigError`,
         or `OSError` when the file cannot be written.
         """
         self.parsed(text)
+        with _changing:
+            return self._put(text, seen)
+
+    def _put(self, text: str, seen: str) -> str:
         before = self.text()
+        if before != seen:
+            raise ConfigError("the rules were changed at the door meanwhile; look at those that count first")
         for place in range(KEPT - 1, 0, -1):
             with suppress(FileNotFoundError):
                 self._kept(place - 1).replace(self._kept(place))

@@ -62,14 +62,15 @@ def put(ask: Ask) -> Response:
     file, text = file_of(ask), ask.form.get("text", "").replace("\r\n", "\n")
     if ask.form.get("tried") != mark_of(text):
         raise PanelRefused(message("panel.rules_untried"))
-    if ask.form.get("base") != mark_of(file.text()):
+    seen = file.text()
+    if ask.form.get("base") != mark_of(seen):
         raise PanelRefused(message("panel.rules_moved"))
     if not file.is_writable:
         raise PanelRefused(message("panel.rules_read_only", path=str(file.path)))
     with ask.about("text"):
         file.parsed(text)
         with ask.desk.doing(Kind.PANEL_RULES_CHANGED, by=ask.session.user, digest=mark_of(text)[:16]):
-            file.put(text)
+            file.put(text, seen)
     return ask.to("/rules", message("panel.rules_saved"))
 
 

@@ -61,7 +61,7 @@ SETTINGS = WishKind(
     Kind.CONFIG_REFUSED,
 )
 RULES = WishKind(
-    "rules", "rules", rules.PURPOSE, rules.DesiredRules.parse, rules.MAX_BYTES, Kind.RULES_REFUSED
+    "rules", "rules", rules.PURPOSE, rules.DesiredRules.parse, 2 * rules.MAX_BYTES, Kind.RULES_REFUSED
 )
 
 

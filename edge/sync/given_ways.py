@@ -92,8 +92,11 @@ class GivenWaysFollower(TopicWorker):
         if not self._nonce or told.nonce != self._nonce:
             return  # the answer to an earlier question of ours, or a recording
         self._nonce, self._ask_at = "", 0.0
+        waiting: set[tuple[str, str]] = set()
         for order in told.orders:
-            self._settle(order)
+            # In their order: a later card that is kept would pass for this one as well.
+            if (order.person, order.way) not in waiting and not self._settle(order):
+                waiting.add((order.person, order.way))
 
     def idle(self) -> None:
         """Ask when it is time, and say what was settled."""
@@ -113,13 +116,14 @@ class GivenWaysFollower(TopicWorker):
         ask = WaysAsk(self._device, self._nonce, upto, settled)
         self.send(self._ask_topic, ask.encode(self._identity.prove(ask.body, ASK_PURPOSE)))
 
-    def _settle(self, order: WayOrder) -> None:
+    def _settle(self, order: WayOrder) -> bool:
+        """Keep or refuse an order; return whether it is settled, or comes again."""
         try:
             secret = order.opened(self._device, self._identity)
         except (SyncError, ValueError) as error:
             self._refusals.tell(str(error))
             self._settled[order.number] = "unreadable"
-            return
+            return True
         try:
             self._settled[order.number] = self._keeper.take(order, secret)
         except NotYet:
@@ -127,3 +131,4 @@ class GivenWaysFollower(TopicWorker):
         except StoreError as error:
             self._ask_at = self._clock.monotonic() + SOON_SECONDS
             self._refusals.tell(str(error))
+        return order.number in self._settled

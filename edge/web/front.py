@@ -231,6 +231,8 @@ class Front:
         added = [(TOO_LARGE, too_large.encode())] if too_large else []
         http, sent = as_sent(request, body, [(b"x-forwarded-for", browser.address.encode()), *added])
         if is_stream(request):
+            if cookie not in self._known:  # a stranger holds no place for as long as they like
+                raise RequestRefused(HTTPStatus.SERVICE_UNAVAILABLE, "open the page itself first")
             async with self._stream():
                 await _while_there(browser.reader, self._ask(browser, http, sent, cookie))
             return

@@ -17,14 +17,17 @@ from edge.errors import SyncError
 from edge.runtime.clock import SystemClock
 from edge.service.property.link import DoorSide, PropertyLink
 from edge.site.provision import Site
+from edge.site.signing import signing_folder
 from edge.store.journal import SqliteJournal
 from edge.store.reader import JournalReader
 from edge.store.residents import ResidentStore
 from edge.wire.given_ways import PURPOSE, GivenWays, WayOrder
+from edge.wire.messages import Message
 from facegate_hub.database_urls import database_url
 from facegate_hub.given_ways import ENDED, LOST, REFUSED, REPLACED, TAKEN, WAITING, GivenWaysServer
 from facegate_hub.service import Hub
 from facegate_hub.signer.rights import NotPermitted
+from facegate_hub.signer.tables import WAY_ORDERS, open_memory
 from facegate_hub.staff import Staff
 from facegate_hub.tables import GIVEN_WAYS, WAY_DOORS, open_tables
 from tests.loopback import free_port
@@ -277,3 +280,57 @@ def test_nobody_who_changes_the_hub_s_database_has_anything_signed(world):
     with pytest.raises(SyncError, match="certificate is that of front"):
         world.staff.give_way("anna", PIN, ["back"])
     engine.dispose()
+
+
+@pytest.mark.broker
+def test_what_waits_for_somebody_who_leaves_goes_to_nobody_of_the_same_number(world):
+    back = world.doors["back"]
+    back.stop()
+    theirs = world.staff.give_way("anna", PIN, ["back"])
+    world.staff.remove(["anna"])
+    world.staff.import_people([{"id": "anna", "name": "The next tenant"}])
+    new = world.staff.give_way("anna", CARD, ["back"])
+    back.start()
+    world.settled(new, "back", TAKEN)
+    assert world.status(theirs, "back") == ENDED
+    assert back.opens() is None
+
+
+@pytest.mark.broker
+def test_an_order_that_the_signer_does_not_know_keeps_no_other_from_its_door(world):
+    back = world.doors["back"]
+    back.stop()
+    unknown = world.staff.give_way("bo", PIN, ["back"])
+    engine = open_memory(signing_folder(world.site))
+    with engine.begin() as connection:
+        connection.execute(sa.delete(WAY_ORDERS))
+    engine.dispose()
+    known = world.staff.give_way("anna", CARD, ["back"])
+    back.start()
+    world.settled(known, "back", TAKEN)
+    world.settled(unknown, "back", REFUSED, "bo")
+    assert world.staff.ways.of("bo")[0].doors["back"] == (REFUSED, "unsigned")
+    assert back.holder() == "anna"
+
+
+@pytest.mark.broker
+def test_an_older_database_gives_numbers_above_what_doors_keep(world):
+    number = world.staff.give_way("anna", PIN, ["front"])
+    world.settled(number, "front", TAKEN)
+    engine = open_tables(database_url(world.site))
+    ahead = number + 3_600_000  # given while the clock was an hour ahead, by a database that is gone
+    with engine.begin() as connection:
+        connection.execute(sa.update(WAY_DOORS).values(upto=ahead))
+    engine.dispose()
+    assert world.staff.give_way("anna", CARD, ["back"]) > ahead
+
+
+@pytest.mark.broker
+def test_a_question_that_comes_twice_counts_once(world):
+    """A broker repeats what was not acknowledged: an older number of the door is not a restored door."""
+    with world.listening() as heard:
+        number = world.staff.give_way("anna", PIN, ["front"])
+        world.settled(number, "front", TAKEN)
+    before, *_ = heard.payloads("facegate/v1/front/ways/ask")
+    world.server.handle(Message("facegate/v1/front/ways/ask", before, retained=False))
+    assert world.status(number, "front") == TAKEN

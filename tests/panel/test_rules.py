@@ -104,6 +104,15 @@ def test_every_mistake_is_told_at_once_and_nothing_typed_is_lost(door):
     assert not mark
 
 
+def test_rules_that_somebody_changed_in_between_are_not_written_over(door):
+    file = door.desk.rule_file
+    seen = file.text()
+    door.rules.write_text(NIGHTLY)
+    with pytest.raises(ConfigError, match="changed at the door meanwhile"):
+        file.put(BEFORE, seen)
+    assert door.rules.read_text() == NIGHTLY
+
+
 def test_rules_that_the_door_refuses_leave_the_former_ones(door):
     ines = door.logged_in()
     text = '[levels.refuse]\nschedule = "always"\n'

@@ -32,6 +32,20 @@ class Door:
         target = RosterState(1, rev, roster_digest(self.records.values()), len(self.records))
         self.roster.apply([RosterChange(rev, identity, resident, text)], target)
 
+    def change(self, *changes):
+        """Hear several changes at once, of (id, revision, is there)."""
+        told = []
+        for identity, rev, is_there in changes:
+            self.records.pop(identity, None)
+            if is_there:
+                resident, text = parse_record({"id": identity, "name": f"{identity} {rev}"})
+                self.records[identity] = (identity, rev, text)
+                told.append(RosterChange(rev, identity, resident, text))
+            else:
+                told.append(RosterChange(rev, identity))
+        target = RosterState(1, changes[-1][1], roster_digest(self.records.values()), len(self.records))
+        self.roster.apply(told, target)
+
     def give(self, identity, card):
         with WaysIn.of(self.folder) as ways:
             ways.give_card(card, identity)
@@ -70,6 +84,36 @@ def test_what_somebody_has_is_taken_back_and_what_they_get_afterwards_stays(door
     assert door.held() == ["anna", "otto", "anna", "otto"]
     door.hear("anna", 5, ways_ended=1_800_000_001)
     assert door.held() == ["otto", "otto"]
+
+
+def test_who_is_removed_leaves_nothing_to_whom_their_number_is_given(door):
+    """Flats outlive tenants: the next one must not find the former one's PIN open the door."""
+    door.hear("anna", 1)
+    door.hear("otto", 2)
+    door.give("anna", "w26:17:1")
+    door.give("otto", "w26:17:2")
+    door.change(("anna", 3, False), ("anna", 4, True))
+    assert door.held() == ["otto", "otto"]
+    assert door.told() == [("anna", 2)]
+    door.records.pop("otto")
+    resident, text = parse_record({"id": "anna", "name": "anna 4"})
+    target = RosterState(1, 6, roster_digest(door.records.values()), 1)
+    door.roster.replace([RosterChange(4, "anna", resident, text)], target)
+    assert door.held() == []
+
+
+def test_a_removal_waits_for_no_file_of_cards(door, tmp_path):
+    """Faces and rights go at once; what they open beside goes as soon as it can."""
+    door.hear("anna", 1)
+    door.give("anna", "w26:17:1")
+    away = tmp_path / "away.db"
+    (tmp_path / "pin.key").rename(away)
+    door.change(("anna", 2, False))
+    assert door.store.get("anna") is None
+    away.rename(tmp_path / "pin.key")
+    assert door.held() == ["anna", "anna"]
+    door.roster.confirm(ManualClock().now())
+    assert door.held() == []
 
 
 def test_a_change_that_does_not_arrive_is_carried_out_all_the_same(door):

@@ -131,6 +131,16 @@ def test_what_browsers_say_about_proxies_is_not_believed(site):
     assert not {TOO_LARGE_HEADER, "forwarded"} & set(told)
 
 
+def test_only_who_is_logged_in_gets_a_place_for_as_long_as_a_page_is_open(site):
+    """Six strangers with an `EventSource` each would keep everybody else from news."""
+    follows = {"Accept": "text/event-stream"}
+    with httpx.Client(base_url=site.client.base_url, verify=False, timeout=PATIENCE) as stranger:
+        assert stranger.get("/echo", headers=follows).status_code == 503
+        assert stranger.post("/echo", headers=follows).status_code == 503
+        stranger.get("/login")
+        assert stranger.get("/echo", headers=follows).status_code == 200
+
+
 def test_only_who_is_logged_in_sends_large_bodies_and_is_not_told_so(site):
     large = b"x" * MEBIBYTE
     refused = site.client.post("/echo", content=large)

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from edge.domain import EventDraft
+from edge.enrol.ways_in import WaysIn
 from edge.errors import StoreError
 from edge.events import Kind
 from edge.store.credentials import CredentialStore
@@ -14,7 +15,7 @@ from edge.store.way_rows import CREDENTIALS_FILE
 from edge.wire.records import ways_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -30,7 +31,9 @@ class EndingRoster:
 
     PINs and cards are known at the door alone; what travels is that all of somebody's are over. They go
     first: while the file of credentials cannot be used the change counts as not heard, and is asked for
-    again. What is given afterwards is not touched by the same order.
+    again. What is given afterwards is not touched by the same order. Whoever is removed loses theirs as well,
+    also when their id comes back in the same change: it may be somebody else's by then. That waits for no
+    file: faces and rights go at once, and PINs and cards as soon as they can.
     """
 
     def __init__(
@@ -41,7 +44,10 @@ class EndingRoster:
         clock: Clock,
     ) -> None:
         self._roster = roster
+        self._data = data
         self._path = data / CREDENTIALS_FILE
+        self._left: set[str] = set()
+        """Who was removed while their PINs and cards could not be."""
         self._record = record
         self._clock = clock
 
@@ -59,16 +65,38 @@ class EndingRoster:
     def apply(self, changes: Sequence[RosterChange], target: RosterState) -> None:
         """Make these changes and reach `target`, or raise `RosterDrift`."""
         self._end(_ended(changes))
+        self._take_from(one.id for one in changes if one.resident is None)
         self._roster.apply(changes, target)
 
     def replace(self, records: Sequence[RosterChange], target: RosterState) -> None:
         """Have exactly these records and be at `target`, or raise `RosterDrift`."""
         self._end(_ended(records))
+        self._take_from(self._roster.ids() - {one.id for one in records})
         self._roster.replace(records, target)
 
     def confirm(self, at: datetime) -> None:
         """Remember when the property last said that we are up to date."""
+        self._take_from(())
         self._roster.confirm(at)
+
+    def _take_from(self, gone: Iterable[str]) -> None:
+        """Take back every PIN, card and pass of people who are removed."""
+        self._left.update(gone)
+        if not self._left:
+            return
+        try:
+            with WaysIn.of(self._data) as ways:
+                for resident_id in sorted(self._left):
+                    self._tell(resident_id, ways.take_all(resident_id))
+                    self._left.discard(resident_id)
+        except StoreError as error:
+            logger.error("PINs and cards of people who left are taken back later: %s", error)  # noqa: TRY400
+
+    def _tell(self, resident_id: str, count: int) -> None:
+        if count:
+            data = {"state": "property", "count": count}
+            kind = Kind.CREDENTIAL_REMOVED
+            self._record(EventDraft.now(self._clock, kind, data, resident_id=resident_id))
 
     def _end(self, orders: Mapping[str, int]) -> None:
         if not orders:

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from edge.domain import EventDraft
-from edge.enrol.ways_in import WaysIn
+from edge.enrol.ways_in import WaysIn, named_card
 from edge.errors import EnrolmentRefused
 from edge.events import Kind
 from edge.store.credentials import CredentialStore
@@ -46,8 +46,8 @@ class HeldWays:
         if ended > order.after:
             return "ended"
         with WaysIn.of(self._data) as ways:
-            if ways.last_order(order.person, order.way) >= order.number:
-                return None  # taken before: what was given later stays
+            if (last := ways.last_order(order.person, order.way)) >= order.number:
+                return None if _has(ways, order, secret, last) else "older"
             try:
                 if order.way == "pin":
                     ways.set_pin(order.person, secret["number"], secret["pin"], order=order.number)
@@ -64,3 +64,10 @@ class HeldWays:
         """Return the last order that is kept, 0 before the first. Raises `StoreError`."""
         with closing(CredentialStore(self._data / CREDENTIALS_FILE)) as store:
             return store.last_order()
+
+
+def _has(ways: WaysIn, order: WayOrder, secret: Mapping[str, str], last: int) -> bool:
+    """Return whether what this order gives is there: nobody is told of a card that opens nothing."""
+    if order.way == "pin":
+        return order.number == last
+    return ways.cards().get(named_card(secret["card"])) == order.person

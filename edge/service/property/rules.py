@@ -88,7 +88,7 @@ class HeldRules:
         if digest_of(text) != desired.base:
             raise ConfigError("the rules were changed at the door meanwhile; look at those that count first")
         try:
-            file.put(desired.text)
+            file.put(desired.text, text)
         except OSError as error:
             raise StoreError(f"{file.path}: the access rules cannot be kept: {error}") from error
         told = {"rev": desired.rev, "digest": digest_of(desired.text)[:16]}
