@@ -19,7 +19,7 @@ from edge.wire.records import WAYS_ENDED
 from facegate_hub.clerk import HubClerk, is_door
 from facegate_hub.database import one_at_a_time, put, reading
 from facegate_hub.signer.rights import NotPermitted
-from facegate_hub.tables import DEVICES, GIVEN_WAYS, ROSTER, WAY_DOORS
+from facegate_hub.tables import DEVICES, GIVEN_WAYS, ROSTER, WAY_DOORS, WAY_ENDED, WAY_WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,13 +37,11 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 MOST_SHOWN = 20
-AT_ONCE = 500
-"""People in one statement."""
 MOST_AHEAD_SECONDS = 10 * 365 * 86_400.0
 MOST_REMEMBERED = 20_000
 """Nonces that are not taken again: a broker repeats what was not acknowledged, and a recording repeats."""
-WAITING, TAKEN, REFUSED = "waiting", "taken", "refused"
-ENDED, REPLACED, LOST = "ended", "replaced", "lost"
+WAITING, TAKEN, REFUSED = WAY_WAITING, "taken", "refused"
+ENDED, REPLACED, LOST = WAY_ENDED, "replaced", "lost"
 """The person's PINs and cards were ended; a newer PIN came first; the door was restored without it."""
 
 
@@ -263,14 +261,6 @@ class GivenWaysServer(HubClerk):
         if self.is_worth_a_line():
             LOG.error("%s: PINs and cards: %s", told.device, why)
         self._issued.unsigned(told.device, bad)
-
-
-def drop_waiting(connection: Connection, people: Sequence[str]) -> None:
-    """End what waits for people who go: whoever gets their number later gets nothing of theirs."""
-    for start in range(0, len(people), AT_ONCE):
-        theirs = GIVEN_WAYS.c.person.in_(people[start : start + AT_ONCE])
-        waits = (theirs, GIVEN_WAYS.c.status == WAITING)
-        connection.execute(sa.update(GIVEN_WAYS).where(*waits).values(status=ENDED, sealed=None))
 
 
 def _key(connection: Connection, origin: Origin, door: str) -> Any:

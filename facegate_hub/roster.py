@@ -31,9 +31,8 @@ from edge.wire.roster import (
     is_too_big,
 )
 from facegate_hub.database import one_at_a_time, put_all, reading
-from facegate_hub.given_ways import drop_waiting
 from facegate_hub.signer.asking import FacesListed
-from facegate_hub.tables import EPOCHS, ROSTER, ROSTER_LOG
+from facegate_hub.tables import EPOCHS, GIVEN_WAYS, ROSTER, ROSTER_LOG, WAY_ENDED, WAY_WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -118,7 +117,7 @@ class RosterLog:
             texts = _texts(connection, [*(fields["id"] for fields in given), *removals])
             puts = [_with_kept(fields, texts) for fields in given]
             rev = self._write(connection, puts, removals, texts)
-            drop_waiting(connection, removals)
+            _end_waiting(connection, removals)
             if approve is not None:
                 approve(before, self._whole(connection))
         return rev
@@ -326,6 +325,14 @@ def _texts(connection: Connection, ids: list[str]) -> dict[str, str]:
         query = sa.select(ROSTER.c.id, ROSTER.c.text).where(ROSTER.c.id.in_(ids[start : start + AT_ONCE]))
         found |= {row.id: row.text for row in connection.execute(query)}
     return found
+
+
+def _end_waiting(connection: Connection, people: list[str]) -> None:
+    """End the PINs and cards that wait for people who go: who gets their number gets nothing of theirs."""
+    for start in range(0, len(people), AT_ONCE):
+        theirs = GIVEN_WAYS.c.person.in_(people[start : start + AT_ONCE])
+        waits = (theirs, GIVEN_WAYS.c.status == WAY_WAITING)
+        connection.execute(sa.update(GIVEN_WAYS).where(*waits).values(status=WAY_ENDED, sealed=None))
 
 
 def _with_kept(fields: dict[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
