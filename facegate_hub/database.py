@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
+from facegate_hub.header import set_header_right
 from facegate_hub.postgres import make_patient
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ def open_engine(url: str) -> Engine:
     `url` is SQLAlchemy's: `sqlite:////var/lib/facegate/hub.db` or `postgresql+psycopg://...`.
     """
     engine = sa.create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        set_header_right(Path(engine.url.database))
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     elif engine.dialect.name == "postgresql":

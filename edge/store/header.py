@@ -66,7 +66,7 @@ def early_flaw_of(path: Path) -> str | None:
     if head[VERSIONS] not in {b"\x01\x01", b"\x02\x02"} or head[RESERVED] != FRACTIONS:
         return "write and read version, or reserved bytes"
     log, length = path.with_name(f"{path.name}-wal"), path.stat().st_size
-    size = _page_bytes(head)
+    size = page_bytes(head)
     if not size or head[COUNTED] != head[COUNTER] or (log.exists() and log.stat().st_size):
         return None  # the log tells how long it is, or the file does
     pages = _number(head[PAGES])
@@ -85,7 +85,7 @@ def set_right(copy: Path) -> None:
         return
     for place, value, _ in ALIKE:
         head[place : place + len(value)] = value
-    size = _page_bytes(head)
+    size = page_bytes(head)
     if size and _number(head[PAGES]) != len(damaged) // size:
         # A length that was noted at another change does not count: then the file's own does.
         head[COUNTED] = bytes(byte ^ 0xFF for byte in head[COUNTER])
@@ -127,8 +127,8 @@ def is_a_bit_from(found: int, wanted: int) -> bool:
     return (found ^ wanted).bit_count() == 1
 
 
-def _page_bytes(head: bytes | bytearray) -> int:
-    """Return how long a page is, 0 when it is not told."""
+def page_bytes(head: bytes | bytearray) -> int:
+    """Return how long a page is, 0 when that is not told."""
     size = int.from_bytes(head[16:18], "big")
     size = 65536 if size == 1 else size
     return size if size >= 512 and not size & (size - 1) else 0

@@ -59,7 +59,7 @@ def repair_log(path: Path) -> None:
         key = found.st_dev, found.st_ino
         if key in _opened:
             return
-        if log.exists() and not _is_in_use(path.with_name(f"{path.name}-shm")):
+        if log.exists() and not is_in_use(path.with_name(f"{path.name}-shm")):
             damaged = log.read_bytes()
             right, told, is_lost = repaired_log(damaged)
             _write(log, damaged, right)
@@ -240,7 +240,7 @@ def _bits_between(one: bytes | bytearray, two: bytes | bytearray) -> int:
     return (int.from_bytes(one, "big") ^ int.from_bytes(two, "big")).bit_count()
 
 
-def _is_in_use(shared: Path) -> bool:
+def is_in_use(shared: Path) -> bool:
     """Return whether another process has the database open."""
     if not shared.exists():
         return False
