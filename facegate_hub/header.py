@@ -1,8 +1,8 @@
 """A wrong bit in the header or log of the property's SQLite files, set right before a start uses them.
 
 What a header says is the same in all of them, or told by the file itself; so it is written where it stands,
-and nothing is copied. SQLite would take such a file for read-only, foreign or damaged, or cut its end off. More
-than a few bits are no wrong bit: such a file stays as it is, for a backup is worth more then.
+and nothing is copied. SQLite would take such a file for read-only, foreign or damaged, or cut its end off.
+More than a few bits are no wrong bit: such a file stays as it is, for a backup is worth more then.
 """
 
 from __future__ import annotations
