@@ -160,7 +160,7 @@ def test_people_are_found_by_name_and_flat_moved_in_and_out(compound):
 def test_the_book_is_verified_on_the_page(compound):
     desk = staff(compound, "audit")
     desk.get("/book?verify=1")
-    assert "The book is whole" in desk.page
+    assert "The book is intact" in desk.page
     assert "wang" not in desk.page
 
 

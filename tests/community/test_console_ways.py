@@ -131,7 +131,7 @@ def test_a_lost_card_is_taken_back_before_a_door_that_was_away_has_it(gate):
     desk.send("/access/3-1203/ways")
     assert gate.issued.due() == []
     desk.get("/access/3-1203")
-    assert "ended before this door had it" in desk.page
+    assert "ended before this door received it" in desk.page
 
 
 def test_who_may_not_change_the_roster_gives_nothing(gate):

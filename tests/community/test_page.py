@@ -43,7 +43,7 @@ def test_a_code_lets_in_once_and_looking_uses_nothing_up(compound):
     other.get("/enter")
     other.send("/enter", code=code)
     assert other.status == 403
-    assert "wrong, was used" in other.page
+    assert "wrong, has been used" in other.page
 
 
 def test_an_invitation_for_somebody_known_makes_nobody_new(compound):
@@ -99,7 +99,7 @@ def test_the_whole_way_of_a_repair_through_both_pages(compound):
     technician.send("/tickets/1/step", act="start")
     technician.send("/tickets/1/step", act="resolve", text="New washer", cause="wear")
     phone.get("/")
-    assert "Waits for your answer" in phone.page
+    assert "Waiting for your answer" in phone.page
     phone.get("/tickets/1")
     phone.send("/tickets/1/step", act="reopen", text="Still drips")
     technician.get("/tickets/1")
@@ -108,7 +108,7 @@ def test_the_whole_way_of_a_repair_through_both_pages(compound):
     phone.get("/tickets/1")
     phone.send("/tickets/1/step", act="confirm")
     phone.send("/tickets/1/answer", score="4")
-    assert "You answered: Good" in phone.page
+    assert "Your answer: Good" in phone.page
     assert compound.tickets.sheet(compound.asker("wang"), 1).ticket.state is TicketState.CONFIRMED
 
 

@@ -116,7 +116,7 @@ def test_from_the_bell_to_the_open_door_in_the_residents_name(site):
     assert (ring.door, ring.flat, ring.state) == (DOOR, "3-1203", RingState.RINGING)
     phone = resident(site.compound, "wang")
     phone.get("/")
-    assert f"Somebody rings at {DOOR}" in phone.page
+    assert f"Somebody is ringing at {DOOR}" in phone.page
     phone.get("/rings")
     phone.send("/rings", ring=ring.id, answer="open")
     site.work()
@@ -163,7 +163,7 @@ def test_after_a_no_nothing_opens_not_even_for_a_page_that_lies(site):
     ring = site.rung()
     site.answer("wang", ring, opens=False)
     site.work()
-    with pytest.raises(CommunityRefused, match="over"):
+    with pytest.raises(CommunityRefused, match="has ended"):
         site.answer("wang-wife", ring)
     site.wish_of("wang-wife", ring)
     site.work()
@@ -182,7 +182,7 @@ def test_a_ring_that_is_over_opens_nothing(site):
     ring = site.rung()
     site.advance(RING_SECONDS)
     assert site.all()[0].state is RingState.OVER
-    with pytest.raises(CommunityRefused, match="over"):
+    with pytest.raises(CommunityRefused, match="has ended"):
         site.answer("wang", ring)
     site.wish_of("wang", ring)
     site.work()

@@ -169,7 +169,7 @@ def test_a_declined_ticket_is_appealed_once_and_the_committee_answers(compound):
     with pytest.raises(CommunityRefused):
         compound.act("mona", number, A.UPHOLD, text="No")
     compound.act("chair", number, A.UPHOLD, text="The rules say so")
-    with pytest.raises(CommunityRefused, match="appealed before"):
+    with pytest.raises(CommunityRefused, match="appealed once already"):
         compound.act("wang", number, A.APPEAL, text="Once more")
 
 

@@ -178,4 +178,4 @@ def test_residents_see_when_a_door_was_last_serviced_and_when_next(site):
     page = site.doors()
     assert "(camera)" in page
     assert "overdue" in page
-    assert "No service was signed" in page
+    assert "No service has been signed" in page
