@@ -210,10 +210,27 @@ def _named(mistakes: list[Message]) -> Message:
     return message("list.more", named=named, more=more) if more > 0 else named
 
 
+def _has_chinese_header(data: bytes) -> bool:
+    """Return whether a list is GB18030 for certain: its first line is no UTF-8 and names columns of ours."""
+    lines = data.split(b"\n", 2)
+    first = lines[1] if lines[0].lower().startswith(b"sep=") and len(lines) > 1 else lines[0]
+    try:
+        first.decode()
+    except UnicodeDecodeError:
+        cells = re.split(r"[,;\t]", first.decode("gb18030", "replace"))
+        return any(not cell.isascii() and plain(cell.strip('\r" ')) in PEOPLE_COLUMNS for cell in cells)
+    return False
+
+
 def _decode(data: bytes, encoding: str) -> str:
-    """Return the text; never guess: a wrong guess would garble names without a word."""
+    """Return the text; never guess: a wrong guess would garble names without a word.
+
+    A header that names our columns in Chinese is no guess.
+    """
     if data.startswith(UTF16):
         raise SyncError(message("list.utf16"))
+    if encoding == "utf-8" and _has_chinese_header(data):
+        encoding = "gb18030"
     try:
         return data.decode("utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding)
     except LookupError as error:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from edge.cli.recording import RECORDING
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,9 +32,7 @@ if TYPE_CHECKING:
     "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("demo-out"), show_default=True
 )
 @click.option("--camera", default=None, help="Live instead: 0, /dev/video0, rtsp://... (60 seconds).")
-@click.option(
-    "--video", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Your own recording."
-)
+@click.option("--video", type=RECORDING, help="Your own recording.")
 @click.option(
     "--gallery",
     "galleries",

@@ -16,6 +16,7 @@ from edge.cli.consent.agreement import Agreement, agreement_options, recorded
 from edge.cli.data_dir import data_option
 from edge.cli.door_files import looked_at, opened
 from edge.cli.identity import PERSON_NAME, RESIDENT_ID
+from edge.cli.recording import RECORDING
 from edge.events import Kind
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def enrol() -> None:
 
 @enrol.command()
 @click.argument("resident_id", type=RESIDENT_ID)
-@click.argument("pictures", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("pictures", nargs=-1, type=RECORDING)
 @click.option("--name", type=PERSON_NAME, default="", help="What to call the resident; the id when left out.")
 @click.option("--camera", default=None, help="0, /dev/video0, rtsp://..., picamera: watched for 10 to 30 s.")
 @click.option("--allow-look-alike", is_flag=True, help="Enrol although somebody enrolled looks alike.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from edge.cli.rates import RATE
+from edge.cli.recording import RECORDING
 
 if TYPE_CHECKING:
     from edge.domain import Decision, OperatingPoint
@@ -21,7 +22,7 @@ LIVENESS = click.Choice(["off", "passive", "strict"])
 
 
 @click.command()
-@click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("clip", type=RECORDING)
 @click.option(
     "--gallery",
     "galleries",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.cli.recording import RECORDING
 from edge.relay.simulator import HELP, SimulatedAnswer, Simulator, SimulatorView
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ UNLOCK_SECONDS = 5.0
 
 
 @click.command()
-@click.option(
-    "--video", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Recording that p plays."
-)
+@click.option("--video", type=RECORDING, help="Recording that p plays.")
 @click.option(
     "--gallery",
     "galleries",

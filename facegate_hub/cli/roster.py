@@ -32,7 +32,12 @@ def roster() -> None:
 
 @roster.command(name="import")
 @click.argument("file", type=click.File("rb"))
-@click.option("--encoding", default="utf-8", show_default=True, help="Excel in China writes gb18030.")
+@click.option(
+    "--encoding",
+    default="utf-8",
+    show_default=True,
+    help="Excel in China writes gb18030, which a Chinese header tells.",
+)
 @click.option("--replace", is_flag=True, help="Also remove everybody who is not in FILE.")
 @click.option("--removing", type=int, help="How many people --replace removes, when it is most of them.")
 @click.option("--timezone", "zone", callback=_zone, help="Of times and days in FILE that name none.")

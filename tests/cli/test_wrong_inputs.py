@@ -1,5 +1,6 @@
 """What people type wrongly: one line that names the thing and the way out, and an exit code."""
 
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -35,6 +36,8 @@ WRONG = [
     ("explain '' --data {}", FAILED, "its number, its id or `last`"),
     ("explain last --data {}/none", FAILED, "there is no journal yet"),
     ("enrol add flat-1 {}/none.jpg --data {}/new --consent paper", USAGE, "none.jpg"),
+    ("enrol add flat-1 {}/pipe --data {}/new --consent paper", USAGE, "a pipe or device; save it as a file"),
+    ("replay {}/pipe --gallery {}", USAGE, "a pipe or device; save it as a file"),
     ("enrol add flat-1 --data {}/new --consent paper", USAGE, "at least one picture or --camera"),
     ("enrol add '' {}/clip.mp4 --data {}/new", USAGE, "1 to 128 printable characters"),
     ("enrol remove nobody --data {}", FAILED, "see facegate enrol list"),
@@ -86,6 +89,7 @@ def folder(tmp_path_factory):
     journal.append(EventDraft(Kind.DOOR_FORCED, datetime.now(UTC), 1.0))
     journal.close()
     (place / "clip.mp4").write_text("this is no video")
+    os.mkfifo(place / "pipe")
     (place / "broken.toml").write_text("hello world")
     return place
 

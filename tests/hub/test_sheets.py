@@ -70,6 +70,18 @@ def test_a_file_of_excel_in_china_is_refused_with_the_way_out_and_read_when_told
     assert read_people(data, "gb18030")[1]["name"] == "安娜"
 
 
+def test_a_header_in_chinese_says_that_a_file_is_gb18030():
+    people = [{"id": "3-1203", "name": "喆安"}]
+    for text in (
+        "编号,姓名\r\n3-1203,喆安\r\n",
+        '"编号";"姓名"\n3-1203;喆安\n',
+        "sep=;\r\n编号;姓名\r\n3-1203;喆安\r\n",
+    ):
+        assert read_people(text.encode("gb18030")) == people
+        assert read_people(text.encode()) == people
+    assert "not utf-8" in refusal("id,naïve\na1,Müller\n".encode("latin-1"))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
