@@ -25,7 +25,9 @@ def open_engine(url: str) -> Engine:
 
     `url` is SQLAlchemy's: `sqlite:////var/lib/facegate/hub.db` or `postgresql+psycopg://...`.
     """
-    engine = sa.create_engine(url, pool_pre_ping=True)
+    # A file does not vanish between two questions, as a server's connection does; asking whether it is there
+    # takes as long as most questions do.
+    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if engine.dialect.name == "sqlite" and engine.url.database:
         set_header_right(Path(engine.url.database))
     if engine.dialect.name == "sqlite":

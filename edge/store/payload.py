@@ -78,14 +78,14 @@ class _Fitting:
         self.has_cut = False
 
     def plain(self, value: Any, depth: int = 0) -> Any:
-        if _is_truth(value):
-            return bool(value)
         match value:
             case None | str():
                 return value and self._text(value)
-            case Integral() if abs(int(value)) <= MAX_WHOLE:  # numpy's numbers are registered as such
+            case _ if _is_truth(value):
+                return bool(value)
+            case int() | Integral() if abs(int(value)) <= MAX_WHOLE:  # numpy's numbers are registered as such
                 return int(value)
-            case Real() if not isinstance(value, Rational):
+            case float() | Real() if isinstance(value, float) or not isinstance(value, Rational):
                 return float(value) if math.isfinite(value) else None
             case dict() | list() | tuple() if depth < MAX_DEPTH:
                 return self._container(value, depth + 1)
