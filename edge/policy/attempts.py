@@ -117,7 +117,7 @@ class Attempts:
         return bool(due)
 
     def forgive(self, reader: str, resident_id: str) -> None:
-        """End the run of failures: this resident has proved who they are at `reader`, which counts for every reader."""
+        """End the run of failures, at every reader: this resident has proved who they are at `reader`."""
         for other, claim in [(reader, None), *((one, resident_id) for one in READERS)]:
             lockout, subject = self._subjects(other, claim)[-1]
             lockout.clear(subject)

@@ -93,7 +93,7 @@ class DoorPolicy:
         return is_soft or not self._is_passed_back(resident_id, method)
 
     def passage(self, entry: Entry, unlock_seconds: float, claim: str) -> Passage:
-        """Return what is to be noted when the door opens for `entry`; `claim` is who proved who they are by it."""
+        """Return what is to be noted when the door opens for `entry`; `claim` is the person it proved."""
         return Passage(self, entry, unlock_seconds, claim)
 
     def note_granted(self, entry: Entry, unlock_seconds: float) -> None:
