@@ -36,6 +36,7 @@ TRUE, FALSE = frozenset({"1", "yes", "true", "是"}), frozenset({"0", "no", "fal
 _MOMENT = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ] *(\d{1,2})[:：](\d{2})(?:[:：](\d{2}))?)?", re.ASCII
 )
+LAST_DAY = (9999, 12, 31)
 _HAS_ZONE = re.compile(r"(Z|[+-]\d{2}:?\d{2}|:\d{2}[+-]\d{2})$", re.IGNORECASE)
 
 
@@ -85,7 +86,9 @@ def moment_in(text: str, zone: tzinfo, *, is_end: bool) -> datetime:
     """Return the moment that a cell names: 2027/3/31, 20270331, 2027年3月31日 9:05, 2027-03-31 24:00.
 
     Where the text names no zone it is one of `zone`. A plain day begins the moment, and with `is_end`
-    still counts: valid until 31 March ends when 1 April begins. Raises ValueError, `OverflowError`.
+    still counts: valid until 31 March ends when 1 April begins. So does "2027/3/31 0:00", which is how
+    spreadsheets write a day into a column of times; and 9999-12-31, which lists have for no end at all, is
+    the last moment that there is a name for. Raises ValueError, `OverflowError`.
     """
     with suppress(ValueError):
         text = date.fromisoformat(text).isoformat()  # 20270331 and a day of a week are plain days, too
@@ -94,6 +97,7 @@ def moment_in(text: str, zone: tzinfo, *, is_end: bool) -> datetime:
         at = datetime.fromisoformat(text)
         return at if at.tzinfo else at.replace(tzinfo=zone)
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
-    is_day_over = (hour, minute, second) == (24, 0, 0) or (is_end and found[4] is None)
+    is_day = found[4] is None or ((hour, minute, second) == (0, 0, 0) and "T" not in text)
+    is_day_over = (hour, minute, second) == (24, 0, 0) or (is_end and is_day)
     at = datetime(year, month, day, 0 if is_day_over else hour, minute, second, tzinfo=zone)
-    return at + timedelta(days=1) if is_day_over else at
+    return at + timedelta(days=1) if is_day_over and (year, month, day) != LAST_DAY else at

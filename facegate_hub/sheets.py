@@ -155,7 +155,7 @@ def _against(header: list[str]) -> Message | None:
     if missing := sorted(REQUIRED - set(named)):
         return message("list.lacks", names=missing)
     if unknown := [name for name in named if name not in FIELDS]:
-        return message("list.no_column", name=unknown[0][:40], known=sorted(FIELDS))
+        return message("list.no_column", name=unknown[0][:40], known=sorted(FIELDS - {FACES, WAYS_ENDED}))
     if len(set(named)) < len(named):
         return message("list.column_twice")
     return None
