@@ -1,6 +1,7 @@
 """A simulated world around a real door: everything at its ports is drawn from one seed.
 
     python -m tests.world --seeds N [--seed S]
+    python -m tests.world --seed S T U
 
 The clock leaps, the card fails and hangs, the broker, the guard and the camera go, the door is stopped and
 killed, and residents and strangers come. Judged are the three promises. A seed that breaks one is printed
@@ -19,14 +20,18 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.io.card import Card, library
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MOST_ACTS = 24
 ROOT = Path(__file__).parents[2]
 
 
-def _play(seeds: range, place: Path, acts: int, *, tells: bool) -> int:
+def _play(seeds: Sequence[int], place: Path, acts: int, *, tells: bool) -> int:
     """Play these seeds in this process, which sees the card fail; return how many broke a promise."""
     from tests.world.play import play  # noqa: PLC0415 - only where the faults are seen
 
@@ -53,16 +58,18 @@ def main() -> None:
     """Start the process in which the card fails, or be it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=None, help="the first one (default: drawn)")
+    parser.add_argument(
+        "--seed", type=int, nargs="+", help="the first one (default: drawn), or all of several"
+    )
     parser.add_argument("--acts", type=int, default=MOST_ACTS, help="things that happen in a story, at most")
     parser.add_argument("--tell", action="store_true", help="tell also the stories that went well")
     parser.add_argument("--log", action="store_true", help="also print what the door logs")
     arguments = parser.parse_args()
-    first = random.SystemRandom().randrange(10**6) if arguments.seed is None else arguments.seed
+    wanted = arguments.seed or [random.SystemRandom().randrange(10**6)]
     place = os.environ.get("FACEGATE_WORLD")
     if place is not None:
         logging.basicConfig(level=logging.WARNING if arguments.log else logging.CRITICAL + 1)
-        seeds = range(first, first + arguments.seeds)
+        seeds = wanted if len(wanted) > 1 else range(wanted[0], wanted[0] + arguments.seeds)
         sys.exit(bool(_play(seeds, Path(place), arguments.acts, tells=arguments.tell)))
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(
@@ -70,9 +77,9 @@ def main() -> None:
     ) as new:
         card = Card(Path(new) / "data", Path(new) / "control")
         library()
-        words = ["--seeds", str(arguments.seeds), "--seed", str(first), "--acts", str(arguments.acts)]
+        words = ["--seeds", str(arguments.seeds), "--acts", str(arguments.acts), "--seed", *map(str, wanted)]
         words += ["--log"] * arguments.log + ["--tell"] * arguments.tell
-        environ = card.environ(FACEGATE_WORLD=new, FAULTY_SEED=str(first), OMP_NUM_THREADS="1")
+        environ = card.environ(FACEGATE_WORLD=new, FAULTY_SEED=str(wanted[0]), OMP_NUM_THREADS="1")
         done = subprocess.run(
             [sys.executable, "-m", "tests.world", *words], env=environ, cwd=ROOT, check=False
         )

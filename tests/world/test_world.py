@@ -29,17 +29,18 @@ WRONG_CLOCKS = (6280, 6381, 6412, 7073, 7107, 7161, 7201, 7393)
 """Stories in which a clock that was wrong for days unlocked a door, erased a face or kept a guest out."""
 
 
-@pytest.mark.parametrize("seed", WRONG_CLOCKS)
-def test_a_clock_that_is_wrong_for_days_breaks_no_promise(seed):
+def test_clocks_that_are_wrong_for_days_break_no_promise():
+    """In one process: to load the door and the hub takes longer than to play a story of theirs."""
     library()
     done = subprocess.run(
-        [sys.executable, "-m", "tests.world", "--seeds", "1", "--seed", str(seed)],
+        [sys.executable, "-m", "tests.world", "--seed", *map(str, WRONG_CLOCKS)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert f"{len(WRONG_CLOCKS)} seeds, 0 broken" in done.stdout
 
 
 def test_a_seed_is_the_same_story_every_time():
