@@ -157,14 +157,14 @@ def test_nobody_waits_long_for_another_thread_that_is_storing(clock):
         def append(self, draft):
             if draft.kind is Kind.DOOR_OPENED:
                 storing.set()
-                go_on.wait(30)
+                go_on.wait(PATIENCE)
             return super().append(draft)
 
     card = Stuck(clock)
     log = EventLog(card, clock)
     other = Thread(target=lambda: log.record(draft(Kind.DOOR_OPENED)))
     other.start()
-    assert storing.wait(5)
+    assert storing.wait(PATIENCE)
     try:
         assert log.record(draft(Kind.ACCESS_GRANTED)) is None
     finally:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.runtime.clock import ManualClock, SystemClock
+from edge.runtime.clock import ManualClock
 from edge.runtime.notify import Notifier
 from edge.runtime.supervisor import Supervisor
 from edge.runtime.worker import Worker
@@ -105,7 +105,7 @@ def test_a_wall_clock_step_is_no_silence() -> None:
 
 def test_a_real_hung_thread_stops_the_real_ping(tmp_path: Path) -> None:
     """Worker, supervisor and sd_notify together, with a step that blocks as a hung driver does."""
-    hang, hung, release = threading.Event(), threading.Event(), threading.Event()
+    hang, hung, release, clock = threading.Event(), threading.Event(), threading.Event(), ManualClock()
 
     def step() -> None:
         if hang.is_set():
@@ -118,7 +118,7 @@ def test_a_real_hung_thread_stops_the_real_ping(tmp_path: Path) -> None:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(PATIENCE)
         notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
-        supervisor = Supervisor([worker], notifier.watchdog, SystemClock())
+        supervisor = Supervisor([worker], notifier.watchdog, clock)
         worker.start()
         wait_until(lambda: worker.progress > 0, "the first step")
         assert supervisor.tick() == ()
@@ -126,13 +126,10 @@ def test_a_real_hung_thread_stops_the_real_ping(tmp_path: Path) -> None:
         hang.set()
         assert hung.wait(PATIENCE)
 
-        def is_noticed() -> bool:
-            if supervisor.tick():
-                return True
-            assert systemd.recv(100) == b"WATCHDOG=1"
-            return False
-
-        wait_until(is_noticed, "the hung thread is noticed")
+        assert supervisor.tick() == ()  # its last step is seen, and not yet that none follows
+        assert systemd.recv(100) == b"WATCHDOG=1"
+        clock.advance(0.3)
+        assert supervisor.tick() == ("capture",)
         assert supervisor.tick() == ("capture",)
         systemd.setblocking(False)
         with pytest.raises(BlockingIOError):

@@ -266,7 +266,7 @@ def test_what_was_committed_survives_a_kill(path):
         told += [int(line) for line in present(child.stdout).read().splitlines() if line]
         assert child.stdout is not None
         child.stdout.close()
-        child.wait(10)
+        child.wait(PATIENCE)
         with open_journal_closing(path) as journal:
             assert journal.last().seq >= told[-1]
             assert journal.verify() == journal.last().seq

@@ -154,7 +154,7 @@ class Chaos:
             self.broker.start()
             return
         self.processes[name].kill()
-        self.processes[name].wait(10)
+        self.processes[name].wait(PATIENCE)
         self.start(name)
 
     def finish(self):

@@ -16,7 +16,7 @@ from tests.sync.broker import Broker, Listener
 from tests.sync.doors import Door
 from tests.sync.hubside import KEYS
 from tests.sync.property import Property
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.broker
 SETTINGS = BrokerSettings("127.0.0.1", "door-1")
@@ -93,11 +93,11 @@ def test_a_removal_reaches_the_gallery_at_once(tmp_path):
     site = grown(3)
     with Broker(tmp_path / "broker") as broker, House(tmp_path, broker.port, site) as house:
         house.tell(site.head())
-        assert house.changed.wait(10)
+        assert house.changed.wait(PATIENCE)
         house.changed.clear()
         site.remove("resident-00001")
         house.tell(site.delta(3))
-        assert house.changed.wait(10)
+        assert house.changed.wait(PATIENCE)
         assert house.store.get("resident-00001") is None
 
 
