@@ -16,7 +16,7 @@ from facegate_hub.reading import EventFilter, history, page
 from facegate_hub.tables import ALARMS, EVENTS, ROSTER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Engine
 
@@ -61,6 +61,20 @@ class RosterPeople:
         given = {name for record in records for name in record.get("access_levels", ())} - set(known)
         near = {level: get_close_matches(level, known, 1, 0.8) for level in sorted(given)}
         return {level: found[0] for level, found in near.items() if found}
+
+    def renamed(self, records: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
+        """Return whose name these records change, by id: (the name now, the name then).
+
+        A record keeps face, PIN and cards: under the number of a flat the next tenant would leave the former
+        one's to open the door.
+        """
+        there = self.some([str(one["id"]) for one in records])
+        names = {str(one["id"]): str(one["name"]) for one in records}
+        return {
+            one: (person.record["name"], names[one])
+            for one, person in there.items()
+            if person.record["name"] != names[one]
+        }
 
     def search(self, wanted: str, count: int = 50, after: str = "") -> list[RosterPerson]:
         """Return people whose number or name contains `wanted`, by id, those after an id."""

@@ -22,6 +22,9 @@ def _zone(_context: click.Context, _parameter: click.Parameter, name: str | None
         raise click.BadParameter(f"{name!r}: no such zone; use a name like Asia/Shanghai") from error
 
 
+MOST_RENAMED = 10
+
+
 @click.group()
 def roster() -> None:
     """Keep who may enter.
@@ -62,7 +65,13 @@ def import_(
     records = read_people(file.read(), encoding, zone)
     with closing(Staff(*place)) as desk:
         desk.require_known_levels(records, levels)
+        renamed = desk.people.renamed(records)
         done = desk.import_people(records, replace=replace, removing=removing)
+    for identity, (was, now) in list(renamed.items())[:MOST_RENAMED]:
+        click.echo(f"warning: {identity}: {was} is {now} now, and keeps face, PIN and cards", err=True)
+    if renamed:
+        said = "remove whoever is somebody else now (facegate hub roster remove), and import again"
+        click.echo(f"warning: {len(renamed)} names changed; {said}", err=True)
     click.echo(f"{done.read} read, {done.removed} removed; the roster is at revision {done.rev}")
 
 

@@ -149,6 +149,7 @@ class RosterPages:
             fresh_count=len(fresh),
             changed=changed[:SHOWN],
             changed_count=len(changed),
+            renamed=list(self._desk.looking.people.renamed(records).items())[:SHOWN],
             doubtful=self._desk.looking.people.doubtful_levels(records),
             text=write_people(records),
             actor=self._desk.known(ask.token),

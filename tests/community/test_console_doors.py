@@ -356,6 +356,8 @@ def test_a_list_is_looked_at_before_it_changes_anything(gate):
     good = "编号,姓名\n" + "p-1,Anne\n" + "".join(f"q{n},Q {n}\n" for n in range(5_000))
     desk.send("/access/load", _files={"file": ("a.csv", good.encode("utf-8-sig"))})
     assert "5001 people read: 5000 new, 1 changed" in desk.page
+    assert "p-1: Anna → Anne" in desk.page
+    assert "face, PIN and cards stay" in desk.page
     assert gate.desk.looking.roster().count == 1
     csrf = desk.page.split('name="csrf" value="')[1].split('"')[0]
     text = unescape(desk.page.split("hidden>")[1].split("</textarea>")[0])
