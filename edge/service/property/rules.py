@@ -25,6 +25,11 @@ logger = logging.getLogger(__name__)
 RULES_TAKEN_FILE = "rules_taken.json"
 """Its name inside the data folder."""
 MOST_WHY = 2000
+LOST = -1
+"""In place of the newest revision: there was one, and it cannot be read any more."""
+LOST_WHY = (
+    "which rules this door had taken cannot be read any more; look at those that count, and send them again"
+)
 
 
 class HeldRules:
@@ -50,6 +55,7 @@ class HeldRules:
         self._is_let = is_let
         self._lock = threading.Lock()
         self._rev, self._refused = _load(taken)
+        self._is_lost = self._rev == LOST
 
     def take(self, desired: DesiredRules) -> None:
         """Make these rules count, or none of them; a revision that was seen changes nothing.
@@ -58,6 +64,9 @@ class HeldRules:
         when they cannot be kept.
         """
         with self._lock:
+            if self._is_lost:
+                self._begin_with(desired)
+                return
             if desired.rev == self._rev:
                 return
             if desired.rev < self._rev:
@@ -75,7 +84,15 @@ class HeldRules:
         """Return the rules that count, and why the newest revision does not."""
         text = self._text()
         takes = self._is_let and text is not None and self._file is not None and self._file.is_writable
-        return ReportedRules(self._rev, text or "", takes, self._refused)
+        return ReportedRules(max(self._rev, 0), text or "", takes, self._refused)
+
+    def _begin_with(self, desired: DesiredRules) -> None:
+        """Take what the broker keeps as seen, and not as a wish: it may have been changed back here since."""
+        why = None if self._text() == desired.text else LOST_WHY
+        self._keep(desired.rev, why)
+        self._is_lost = False
+        if why is not None:
+            raise ConfigError(why)
 
     def _put(self, desired: DesiredRules) -> None:
         file, text = self._file, self._text()
@@ -111,12 +128,12 @@ class HeldRules:
 
 
 def _load(path: Path) -> tuple[int, str | None]:
-    """Return the newest revision that was seen, and why it was refused; nothing where nothing is readable."""
+    """Return the newest revision that was seen, and why it was refused; `LOST` where that is unreadable."""
     try:
         fields = json.loads(path.read_bytes())
         return int(fields["rev"]), None if fields["refused"] is None else str(fields["refused"])
     except FileNotFoundError:
         return 0, None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        logger.error("%s: which rules were taken is lost (%s); they come again", path, error)  # noqa: TRY400
-        return 0, None
+        logger.error("%s: which rules were taken is lost (%s)", path, error)  # noqa: TRY400
+        return LOST, None
