@@ -204,5 +204,7 @@ def _draft(decision: Decision, rights: Authorisation | None) -> EventDraft:
 def _quality(decision: Decision) -> dict[str, float]:
     quality = decision.quality
     assert quality is not None  # noqa: S101 - the caller has looked
-    names = ("interocular_px", "sharpness", "yaw_deg", "pitch_deg", "roll_deg", "brightness")
+    names = ["interocular_px", "sharpness", "yaw_deg", "pitch_deg", "roll_deg", "brightness"]
+    if quality.feature_norm is not None:
+        names.append("feature_norm")
     return {name: round(float(getattr(quality, name)), 3) for name in names}

@@ -127,7 +127,7 @@ class Quality:
 
     Angles in degrees: yaw positive = subject turned to the picture's right, pitch positive =
     looking up, roll positive = clockwise in the picture. `sharpness` is unitless (see
-    `edge.faces.quality`), `brightness` the mean luminance of the face, 0..255.
+    `edge.faces.quality`), `brightness` the mean luminance of the face, 0..255. `feature_norm` as in `Probe`.
     """
 
     interocular_px: float
@@ -137,6 +137,7 @@ class Quality:
     roll_deg: float
     brightness: float
     flaws: tuple[Flaw, ...] = ()
+    feature_norm: float | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -164,6 +165,23 @@ class Liveness:
     def wants_more(self) -> bool:
         """True when nothing spoke against a living face, and what was seen is not enough by itself."""
         return not self.passed and self.reason is Reason.SECOND_FACTOR_REQUIRED
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """One face as the network sees it now. `repr` hides the vector: it is biometric data.
+
+    `embedding` is (D,) float32 unit. `feature_norm` is its length before it was made a unit: how much the
+    network found in the face; None where that says nothing about this network. `is_faint`: too little to
+    call anybody a stranger by.
+    """
+
+    embedding: Embedding
+    feature_norm: float | None = None
+    is_faint: bool = False
+
+    def __repr__(self) -> str:
+        return f"Probe(feature_norm={self.feature_norm}, is_faint={self.is_faint})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Liveness,
         Match,
         OperatingPoint,
+        Probe,
         RosterChange,
         RosterState,
     )
@@ -71,6 +72,13 @@ class Embedder(Protocol):
 
     def embed(self, image: Image, landmarks: Landmarks) -> Embedding:
         """Return the unit embedding of the face with these landmarks in `image`."""
+
+
+class ProbeEmbedder(Embedder, Protocol):
+    """An embedder that also says how much it found in a face."""
+
+    def probe(self, image: Image, landmarks: Landmarks) -> Probe:
+        """Return what `embed` does, and how far it can be relied on."""
 
 
 class Identifier(Protocol):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import cv2
 import numpy as np
 
+from edge.domain import Probe
 from edge.errors import FrameRefused, ModelCorrupt
 from edge.faces.align import Aligner, align, aligner
 from edge.faces.detector import require_picture
@@ -31,7 +32,7 @@ class _Embedded(NamedTuple):
 
     image: Image
     landmarks: Landmarks
-    embedding: Embedding
+    probe: Probe
 
 
 class OnnxEmbedder:
@@ -49,6 +50,7 @@ class OnnxEmbedder:
         self._dim = model.dim
         self._aligner = aligner(model.aligner)
         self._feed = model
+        self._clear_norm = model.clear_norm
         self._centre = np.asarray(model.centre, dtype=np.float32) if model.centre else None
         found = session.get_outputs()[0].shape[-1]
         if found != model.dim:
@@ -72,7 +74,11 @@ class OnnxEmbedder:
         return self._aligner
 
     def embed(self, image: Image, landmarks: Landmarks) -> Embedding:
-        """Return the unit embedding of the face with these landmarks in `image`.
+        """Return the unit embedding of the face with these landmarks in `image`; see `probe`."""
+        return self.probe(image, landmarks).embedding
+
+    def probe(self, image: Image, landmarks: Landmarks) -> Probe:
+        """Return the face with these landmarks in `image` as the network sees it.
 
         `image` is (H, W, 3) uint8 BGR, `landmarks` (5, 2) pixels in it. Raises `FrameRefused`
         when either makes no sense or the network gives nothing usable. Asked again about the same face
@@ -80,11 +86,19 @@ class OnnxEmbedder:
         """
         last: _Embedded | None = getattr(self._last, "face", None)
         if last is not None and last.image is image and np.array_equal(last.landmarks, landmarks):
-            return last.embedding
+            return last.probe
         require_picture(image)
-        embedding: Embedding = self.embed_aligned([align(image, landmarks, self._aligner)])[0]
-        self._last.face = _Embedded(image, np.array(landmarks), embedding)
-        return embedding
+        raw = self._run(align(image, landmarks, self._aligner))
+        probe = self._weighed(self._finish(raw)[0], raw)
+        self._last.face = _Embedded(image, np.array(landmarks), probe)
+        return probe
+
+    def _weighed(self, embedding: Embedding, raw: NDArray[np.float32]) -> Probe:
+        """Return the probe, with the norm where the manifest says what it means."""
+        if not self._clear_norm:
+            return Probe(embedding)
+        norm = float(np.linalg.norm(raw.astype(np.float64)))
+        return Probe(embedding, norm, is_faint=not norm >= self._clear_norm)
 
     def embed_aligned(self, chips: Sequence[Image]) -> NDArray[np.float32]:
         """Return (n, dim) unit embeddings of chips cut by `align` with this aligner.

@@ -90,6 +90,8 @@ class Model(Artefact):
     unit embedding, which is then made unit again; empty means it is left alone. `calibration` is
     passed on to the matcher unread. An embedder is fed (value - `subtract`) / `divide` of values 0..255 in
     the order `colour` and the `layout` nchw or nhwc. `training` is what is documented about its training.
+    `clear_norm` is the least length of an embedding, before it is made a unit, of a face that is seen well
+    enough to be called a stranger's; 0 where nobody measured what the length means (a site's own network).
     """
 
     role: str = ""
@@ -104,6 +106,7 @@ class Model(Artefact):
     centre: tuple[float, ...] = ()
     calibration: Mapping[str, Any] = field(default_factory=dict)
     training: str = ""
+    clear_norm: float = 0.0
     colour: str = "rgb"
     layout: str = "nchw"
     subtract: float = 0.0

@@ -31,9 +31,9 @@ from edge.recognition.visits import Visits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.domain import Decision, Embedding, EventDraft, Face, Frame, Liveness, Quality
+    from edge.domain import Decision, Embedding, EventDraft, Face, Frame, Liveness, Probe, Quality
     from edge.faces.tracker import Track
-    from edge.ports import Detector, Embedder, Identifier, LivenessCheck
+    from edge.ports import Detector, Identifier, LivenessCheck, ProbeEmbedder
     from edge.recognition.visits import Visit
 
 PACE_TOLERANCE_SECONDS = 0.005
@@ -67,7 +67,7 @@ class Pipeline:
     def __init__(
         self,
         detector: Detector,
-        embedder: Embedder,
+        embedder: ProbeEmbedder,
         identifier: Identifier,
         liveness: LivenessCheck | None = None,
         limits: QualityLimits | None = None,
@@ -198,7 +198,9 @@ class Pipeline:
     def _is_due(self, time: float, track: Track, visit: Visit) -> bool:
         """Return whether to look now; who is recognised waits until liveness has an answer."""
         if visit.granted_to is None and visit.claimed is not None and self._liveness is not None:
-            may_ask = time >= visit.next_look or visit.early_doubt is not None
+            # How often a face that comes nearer is judged again is liveness's to say.
+            is_nearer = visit.is_nearer(face_scale_px(track.face))
+            may_ask = time >= visit.next_look or is_nearer or visit.early_doubt is not None
             return may_ask and self._liveness.assess(track.id, visit.claimed) is not None
         return visit.is_due(time, face_scale_px(track.face))
 
@@ -210,13 +212,13 @@ class Pipeline:
             visit.rest_after_miss(frame.time)
             self.hindrance = quality.flaws[0] if quality and not visit.was_granted else None
             return self._refuse_unusable(frame, visit, quality.flaws if quality else (), faces)
-        look = self._look(frame, face, visit, quality)
+        probe = self._embedder.probe(frame.image, face.landmarks)
+        look = self._look(frame, probe, visit, quality)
         # A poor look spends its share like any other, but calls nobody a stranger (`_why_not`).
-        visit.poor_looks += (
-            visit.is_behind
-            or quality.sharpness < self._limits.clear_sharpness
-            or is_cut(track.face.box, *frame.image.shape[:2])
-        )
+        is_dim = probe.is_faint or quality.sharpness < self._limits.clear_sharpness
+        visit.poor_looks += visit.is_behind or is_dim or is_cut(track.face.box, *frame.image.shape[:2])
+        if is_dim and look.verdict is not Verdict.GRANT and not visit.was_granted:
+            self.hindrance = Flaw.TOO_FAR if track.face.box.width < SURE_FACE_PX else Flaw.BLURRED
         visit.scale_px = face_scale_px(track.face)
         who = look.mean.resident_id
         is_near = look.mean.similarity >= look.point.threshold - HOPE_SLACK
@@ -252,9 +254,9 @@ class Pipeline:
         self._notices.of_turn(frame, track_id, turn)
         return replace(quality, flaws=(Flaw.NOT_UPRIGHT,)) if turn else quality
 
-    def _look(self, frame: Frame, face: Face, visit: Visit, quality: Quality) -> Look:
-        """Embed the face as it is now, compare, and weigh it with the visit's earlier shots."""
-        shot = self._embedder.embed(frame.image, face.landmarks)
+    def _look(self, frame: Frame, probe: Probe, visit: Visit, quality: Quality) -> Look:
+        """Compare the face as it is now, and weigh it with the visit's earlier shots."""
+        shot = probe.embedding
         if not visit.own_looks:
             self._resume(visit, shot, frame.time)
         if not visit.evidence.add(frame.time, shot):
@@ -268,7 +270,7 @@ class Pipeline:
             self._spend(frame, visit)
         point = self._identifier.operating_point(visit.share)
         verdict, reason = weigh(shot_match, mean, point)
-        visit.last = Look(quality, mean, point, verdict, reason)
+        visit.last = Look(replace(quality, feature_norm=probe.feature_norm), mean, point, verdict, reason)
         return visit.last
 
     def _resume(self, visit: Visit, shot: Embedding, time: float) -> None:
@@ -337,7 +339,7 @@ class Pipeline:
             if self._visits.presence.is_proven(who, frame.time):
                 return []
         visit.let_in = None
-        if liveness.is_early or visit.is_behind:
+        if visit.may_clear_up(is_early=liveness.is_early):
             visit.early_doubt = look, liveness
             return []
         visit.early_doubt = None

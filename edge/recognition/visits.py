@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from edge.faces.liveness.gate import SURE_FACE_PX
 from edge.recognition.evidence import LOOKS_TO_REFUSE, MAX_SHOTS, Evidence
 from edge.recognition.presence import Presence
 
@@ -79,6 +80,8 @@ class Visit:
     told: set[Reason] = field(default_factory=set)
     early_doubt: tuple[Look, Liveness] | None = None
     """Liveness refused, and another look may say otherwise: told when the visit ends without one."""
+    was_covered: bool = False
+    """Whether somebody nearer may have covered a part of the face when liveness last refused it."""
     near_since: float | None = None
     misses: int = 0
     attacks: int = 0
@@ -87,7 +90,21 @@ class Visit:
         """Return whether a look is wanted now: undecided, and rested or come much nearer."""
         if self.granted_to is not None:
             return time >= self.last_look + RECHECK_SECONDS
-        return time >= self.next_look or scale_px >= NEARER * self.scale_px > 0
+        return time >= self.next_look or self.is_nearer(scale_px)
+
+    def is_nearer(self, scale_px: float) -> bool:
+        """Return whether the face has come much nearer since the last look at it."""
+        return scale_px >= NEARER * self.scale_px > 0
+
+    def may_clear_up(self, *, is_early: bool) -> bool:
+        """Return whether another look may say otherwise than liveness does now: then nothing is told yet.
+
+        It may while somebody nearer may cover a part of the face, and the first look without them is as
+        good as a first one where the face is still far off.
+        """
+        was_covered, self.was_covered = self.was_covered, self.is_behind
+        is_far = self.box is not None and self.box.width < SURE_FACE_PX
+        return is_early or self.is_behind or (was_covered and is_far)
 
     @property
     def was_granted(self) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edge.domain import Decision, Frame
     from edge.events import Kind
     from edge.faces.quality import QualityLimits
-    from edge.ports import Camera, Detector, Embedder, Identifier, Journal, LivenessCheck
+    from edge.ports import Camera, Detector, Identifier, Journal, LivenessCheck, ProbeEmbedder
 
 DOOR = "replay"
 """The door's id in rules and entries."""
@@ -39,7 +39,7 @@ class Recognition:
     """What recognises: the ports a pipeline needs, made by whoever composes the replay."""
 
     detector: Detector
-    embedder: Embedder
+    embedder: ProbeEmbedder
     identifier: Identifier
     liveness: LivenessCheck | None = None
     limits: QualityLimits | None = None

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import ParamSpec, TypeVar
 
-    from edge.domain import Embedding, Face, Image, Landmarks, Match, OperatingPoint
-    from edge.ports import Detector, Embedder, Identifier
+    from edge.domain import Embedding, Face, Image, Landmarks, Match, OperatingPoint, Probe
+    from edge.ports import Detector, Identifier, ProbeEmbedder
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -60,7 +60,7 @@ class TimedDetector:
 class TimedEmbedder:
     """An embedder on the stopwatch."""
 
-    def __init__(self, embedder: Embedder, watch: Stopwatch) -> None:
+    def __init__(self, embedder: ProbeEmbedder, watch: Stopwatch) -> None:
         self._embedder = embedder
         self._watch = watch
 
@@ -72,6 +72,10 @@ class TimedEmbedder:
     def embed(self, image: Image, landmarks: Landmarks) -> Embedding:
         """Return the unit embedding of the face with these landmarks."""
         return self._watch.time("embed", self._embedder.embed, image, landmarks)
+
+    def probe(self, image: Image, landmarks: Landmarks) -> Probe:
+        """Return the face with these landmarks as the network sees it."""
+        return self._watch.time("embed", self._embedder.probe, image, landmarks)
 
 
 class TimedIdentifier:

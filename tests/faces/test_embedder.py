@@ -169,3 +169,33 @@ def test_who_asks_again_about_the_same_face_of_the_same_picture_gets_the_same_an
     embedder.embed(PICTURE, POINTS + np.float32(0.5))
     embedder.embed(PICTURE.copy(), POINTS + np.float32(0.5))
     assert len(session.fed) == 3
+
+
+@pytest.mark.parametrize(("row", "is_faint"), [([3, 0, 4, 0], False), ([3, 0, 3.9, 0], True)])
+def test_the_length_of_an_embedding_says_how_much_the_network_found_in_a_face(row, is_faint) -> None:
+    session = ScriptedSession(row)
+    model = replace(SFACE, clear_norm=5.0, centre=(0.5, 0.0, 0.0, 0.0))
+    embedder = OnnxEmbedder(session, model)
+    probe = embedder.probe(PICTURE, POINTS)
+    assert probe.feature_norm == pytest.approx(np.linalg.norm(row))
+    assert probe.is_faint is is_faint
+    assert probe.embedding.tolist() == embedder.embed_aligned([PICTURE])[0].tolist()
+    assert embedder.probe(PICTURE, POINTS.copy()).feature_norm == probe.feature_norm
+    assert len(session.fed) == 2
+    assert "embedding" not in repr(probe)
+
+
+def test_a_length_that_nobody_measured_says_nothing() -> None:
+    probe = OnnxEmbedder(ScriptedSession([1, 0, 0, 0]), replace(SFACE, clear_norm=0.0)).probe(PICTURE, POINTS)
+    assert (probe.feature_norm, probe.is_faint) == (None, False)
+
+
+@pytest.mark.models
+def test_much_is_found_in_a_portrait_and_little_in_one_out_of_focus(faces) -> None:
+    embedder = load_embedder()
+    for image, landmarks in faces.values():
+        eyes = float(np.hypot(*(landmarks[1] - landmarks[0])))
+        sharp = embedder.probe(image, landmarks)
+        blurred = embedder.probe(cv2.GaussianBlur(image, (0, 0), 0.2 * eyes), landmarks)
+        assert (sharp.is_faint, blurred.is_faint) == (False, True)
+        assert present(blurred.feature_norm) < present(sharp.feature_norm)

@@ -72,7 +72,10 @@ def test_what_was_added_is_read_again_and_sees(store: Path, tmp_path: Path) -> N
     assert (model.dim, model.layout, model.colour, model.is_own) == (8, "nchw", "bgr", True)
     assert "sface" in load_manifest().models
     chip = np.random.default_rng(2).integers(0, 256, (112, 112, 3), dtype=np.uint8)
-    assert np.linalg.norm(load_embedder("ours").embed_aligned([chip])[0]) == pytest.approx(1, abs=1e-5)
+    embedder = load_embedder("ours")
+    assert np.linalg.norm(embedder.embed_aligned([chip])[0]) == pytest.approx(1, abs=1e-5)
+    points = np.array([(38, 52), (74, 52), (56, 72), (42, 92), (71, 92)], np.float32)
+    assert embedder.probe(chip, points).feature_norm is None, "nobody said what its length means"
 
 
 def test_a_network_is_fed_as_the_site_says(store: Path, tmp_path: Path) -> None:

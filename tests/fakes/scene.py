@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import cv2
 import numpy as np
 
-from edge.domain import Box, Embedding, Face, Frame, Image, Landmarks, Match, OperatingPoint
+from edge.domain import Box, Embedding, Face, Frame, Image, Landmarks, Match, OperatingPoint, Probe
 from edge.words import Message
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -64,6 +64,8 @@ class Scene:
     embedded: list[int] = field(default_factory=list)  # colour under the nose of every embedded face
     model_id: str = "scene"
     embed_noise: float = 0.0
+    feature_norm: float | None = None
+    clear_norm: float = 0.0
 
     def frame(self, seq: int, *placed: tuple[Actor, float, float, float]) -> Frame:
         """A frame with actors as (actor, left, top, width), drawn in order."""
@@ -103,6 +105,11 @@ class Scene:
                 self.embedded.append(actor.colour)
                 return actor.embedding
         raise AssertionError(f"the pipeline embedded something that is no face: {pixel}")
+
+    def probe(self, image: Image, landmarks: Landmarks) -> Probe:
+        norm = self.feature_norm
+        is_faint = norm is not None and norm < self.clear_norm
+        return Probe(self.embed(image, landmarks), norm, is_faint)
 
 
 @dataclass

@@ -255,3 +255,33 @@ class TestWhatHangsThere:
         self.poster(gate, 30)
         said = self.poster(gate, 3, (ANNA, 250))
         assert [(d.resident_id, d.faces_in_view) for d in said] == [("anna", 1)]
+
+
+class TestWhoWasHalfCovered:
+    """A stranger stood before them when liveness doubted them."""
+
+    def shown(self, *others: tuple[Actor, float, float, float]) -> int:
+        """Show a resident for some seconds, doubted on one look of them; return the accusations so far."""
+        for n in range(45):
+            self.check.answer = self.refusal if n == 40 else None
+            self.gate.observe(self.gate.scene.frame(self.gate.seq, (ANNA, 390 + n % 3, 150, 80), *others))
+        return self.gate.refusals().count(Reason.PRESENTATION_ATTACK)
+
+    def setup_method(self) -> None:
+        self.refusal = Liveness(False, 0.2, Reason.PRESENTATION_ATTACK)
+        self.check = Says(None)
+        self.gate = Gate(liveness=self.check)
+
+    def test_gets_a_first_look_without_it_before_they_are_accused(self):
+        assert self.shown((STRANGER, 250, 140, 130)) == 0
+        assert self.shown() == 0
+        assert self.shown() == 1
+
+    def test_is_told_of_when_they_leave_without_another(self):
+        assert self.shown((STRANGER, 250, 140, 130)) == 0
+        assert self.shown() == 0
+        self.gate.show(3)
+        assert self.gate.refusals().count(Reason.PRESENTATION_ATTACK) == 1
+
+    def test_is_accused_at_once_where_nobody_stood_before_them(self):
+        assert self.shown() == 1

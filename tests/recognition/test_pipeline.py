@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.domain import Decision, Frame, Liveness, Reason, Verdict
+from edge.domain import Decision, Flaw, Frame, Liveness, Reason, Verdict
 from edge.faces.quality import QualityLimits
 from edge.recognition.pipeline import Pipeline
 from tests.fakes.scene import START, Actor, Residents, Scene, axis, leaning, unit
+from tests.present import present
 
 ANNA = Actor(0, axis(0))
 BELA = Actor(1, axis(1))
@@ -69,6 +70,44 @@ class TestOnePerson:
         decisions = [decision for frame in frames for decision in pipeline.observe(frame)]
 
         assert brief(decisions) == [("deny", reason, None)]
+
+    @pytest.mark.parametrize(
+        ("norm", "reason"), [(12.0, "unknown_credential"), (9.0, "low_quality"), (None, "unknown_credential")]
+    )
+    def test_nobody_is_called_a_stranger_in_whom_the_network_found_little(self, norm, reason):
+        scene = Scene([STRANGER], feature_norm=norm, clear_norm=10.0)
+
+        decisions = watch(scene, residents(), standing(scene, STRANGER, 3))
+
+        assert brief(decisions) == [("deny", reason, None)]
+        assert present(decisions[0].quality).feature_norm == norm
+
+    def test_one_clear_look_is_enough_to_be_called_a_stranger(self):
+        scene = Scene([STRANGER], feature_norm=9.0, clear_norm=10.0)
+        pipeline = Pipeline(scene, scene, residents())
+        frames, decisions = standing(scene, STRANGER, 3), []
+        for frame in frames:
+            scene.feature_norm = 12.0 if len(scene.embedded) == 1 else 9.0
+            decisions += pipeline.observe(frame)
+
+        assert brief(decisions) == [("deny", "unknown_credential", None)]
+
+    def test_a_faint_picture_of_a_resident_lets_them_in(self):
+        """How much was found in a face never weighs for or against a match, only what is told of a miss."""
+        scene = Scene([ANNA], feature_norm=9.0, clear_norm=10.0)
+
+        assert brief(watch(scene, residents(), standing(scene, ANNA, 3))) == [("grant", "granted", "anna")]
+
+    @pytest.mark.parametrize(("width", "flaw"), [(90, Flaw.TOO_FAR), (140, Flaw.BLURRED)])
+    def test_who_is_seen_faintly_is_told_what_helps(self, width, flaw):
+        scene = Scene([STRANGER], feature_norm=9.0, clear_norm=10.0)
+        pipeline = Pipeline(scene, scene, residents())
+        told = set()
+        for frame in standing(scene, STRANGER, 1, width=width):
+            pipeline.observe(frame)
+            told.add(pipeline.hindrance)
+
+        assert told == {flaw, None}
 
     def test_nobody_is_called_a_stranger_from_behind_anothers_head(self):
         scene = Scene([ANNA, STRANGER])

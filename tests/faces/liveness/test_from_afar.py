@@ -62,6 +62,13 @@ class TestWhoComesNearer:
         assert door.grants == ["anna"]
         assert door.decisions[0].frame_seq - doubted <= CLEARLY + 1
 
+    def test_need_not_wait_after_a_second_doubt_either(self):
+        door = Approach()
+        door.comes(ANNA, AFAR, AFAR, 2.2)
+        assert door.reasons == ["presentation_attack"]
+        door.comes(ANNA, NEAR, NEAR, 0.7)
+        assert door.grants == ["anna"]
+
     def test_is_told_meanwhile_to_come_closer(self):
         door = Approach()
         door.comes(ANNA, AFAR, AFAR, 0.8)
