@@ -207,7 +207,9 @@ class PassiveCheck:
             )
             return _refused(window, fused.score, cues, is_early=is_early)
         latest = window.latest()
-        is_narrow = fused.is_doubtful or not all(fuse(one.scores).is_live for one in latest or ())
+        window.is_split |= fused.is_split and window.judged_px() >= SURE_FACE_PX
+        is_doubtful = fused.is_doubtful or window.is_split
+        is_narrow = is_doubtful or not all(fuse(one.scores).is_live for one in latest or ())
         if (is_narrow and window.face_px < SURE_FACE_PX) or window.samples[-1].is_grainy:
             window.hindrances[Hindrance.TOO_FAR] += 1
             return self._unanswered(window)
