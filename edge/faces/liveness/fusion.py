@@ -3,10 +3,9 @@
 There are two opinions with one vote each: the Silent-Face pair, published to be averaged, which
 looks at what surrounds the face; and every other network, averaged, which looks more at the
 skin. Their plain mean must reach one half, and so must the pair by itself (of four still
-attacks it refused all, the mean of both opinions three); where the other opinion does not reach it, the pass opens
-nothing by itself. Nothing is weighted or tuned: half is
-where the networks' own authors put the line, and five recorded attacks cannot support a finer
-one.
+attacks it refused all, the mean of both opinions three); where the other opinion does not reach
+it, the pass opens nothing by itself. Nothing is weighted or tuned: half is where the networks' own
+authors put the line, and five recorded attacks cannot support a finer one.
 """
 
 from __future__ import annotations

@@ -118,8 +118,8 @@ class LivenessWindow:
     narrow_since: float | None = None
     """Since when the mean has been over the line, but not clearly, or not on each of the latest frames."""
     is_split: bool = False
-    """One opinion was far from the other over a whole window, near by: no later pass opens by itself. A screen
-    looks alive for a moment now and then."""
+    """One opinion was far from the other over a whole window, near by: no later pass opens by itself.
+    A screen looks alive for a moment now and then."""
     faults: int = 0
     advised_at: float | None = None
     """When it was said that nothing can be judged."""
