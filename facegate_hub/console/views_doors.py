@@ -133,7 +133,12 @@ class DoorPages:
 
 
 def told(ask: PageAsk, title: str, text: str, *, status: int = 200, went_well: bool = False) -> Response:
-    """Return the page that says what came of something; `text` is the door's or the signer's own word."""
+    """Return the page that says what came of something; `text` is the door's or the signer's own word.
+
+    What went wrong stands above the form again, with what was typed.
+    """
+    if not went_well and (again := ask.again(title, status, text)) is not None:
+        return again
     return ask.page("door_told.html", status, title=title, text=text, went_well=went_well)
 
 

@@ -15,6 +15,7 @@ from edge.web.refusals import RefusalKind
 from edge.words import message, nearest
 from facegate_hub.web.asking import ANYBODY, LANGUAGE_COOKIE, PageAsk, Who, view
 from facegate_hub.web.files import static_file
+from facegate_hub.web.form_pages import FormPages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +34,10 @@ PageRow = tuple[str, tuple[str, ...], Who, "Callable[[PageAsk], Response]"]
 def make_application(office: WebOffice, pages: Sequence[PageRow]) -> Starlette:
     """Return the application; views run in worker threads."""
     table = (*pages, ("/language/{code}", ("GET",), ANYBODY, language))
-    routes = [Route(path, view(act, office, who), methods=list(methods)) for path, methods, who, act in table]
+    forms = FormPages(table)
+    routes = [
+        Route(path, view(act, office, who, forms), methods=list(methods)) for path, methods, who, act in table
+    ]
     routes.append(Route("/static/{name}", static_file))
 
     def missing(ask: PageAsk) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import math
 import secrets
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -28,7 +29,7 @@ from facegate_hub.community.parts import Asker
 from facegate_hub.web.files import versioned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
     from starlette.requests import Request
 
@@ -36,10 +37,11 @@ if TYPE_CHECKING:
     from facegate_hub.community.accounts import Account
     from facegate_hub.community.devices import Device
     from facegate_hub.community.people import Person
+    from facegate_hub.web.form_pages import FormPages
     from facegate_hub.web.office import WebOffice
 
 LANGUAGE_COOKIE = "facegate-language"
-MOST_FILES, MOST_FIELDS = 3, 40
+MOST_FILES, MOST_FIELDS = 3, 200
 MOST_FIELD_BYTES = 8 * 1024 * 1024
 """As much as a body: a list of 20,000 people is sent back by the page that shows what it would change, and
 a Chinese letter takes nine bytes in a form. Who is not logged in sends small bodies."""
@@ -61,6 +63,20 @@ class PageAsk:
     account: Account | None = None
     form: dict[str, str] = field(default_factory=dict)
     files: list[bytes] = field(default_factory=list)
+    chosen: dict[str, list[str]] = field(default_factory=dict)
+    """Every value of each field: several boxes may have one name."""
+    at: str = ""
+    """Which field the view looked at when it refused, "" for none."""
+    pages: FormPages | None = None
+
+    @contextmanager
+    def about(self, name: str) -> Iterator[None]:
+        """Have a refusal meanwhile be about a field."""
+        try:
+            yield
+        except FacegateError:
+            self.at = name
+            raise
 
     @property
     def language(self) -> str:
@@ -142,6 +158,12 @@ class PageAsk:
         )
         return self.keep(HTMLResponse(text, status))
 
+    def again(self, told: str, status: int, technical: str = "") -> Response | None:
+        """Return the page of a refused form with what was typed; None where it cannot be shown again."""
+        if self.pages is None or self.request.method != "POST":
+            return None
+        return self.pages.shown(self, told, status, technical)
+
     def failed(self, status: int, text: Message) -> Response:
         """Return the page that says why something did not work."""
         return self.page("message.html", status, title=self.say("failed"), text=self.tell(text))
@@ -194,12 +216,13 @@ ANYBODY = Who()
 
 
 def view(
-    act: Callable[[PageAsk], Response], office: WebOffice, who: Who
+    act: Callable[[PageAsk], Response], office: WebOffice, who: Who, pages: FormPages | None = None
 ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-    """Return the endpoint for `act`."""
+    """Return the endpoint for `act`; `pages` show its form again when it is refused."""
 
     async def endpoint(request: Request) -> Response:
         ask = await run_in_threadpool(_recognised, request, office)
+        ask.pages = pages
         is_in = ask.person is not None or ask.account is not None
         if who.entry is not None and not is_in:
             return ask.to(who.entry)
@@ -249,6 +272,7 @@ async def _read_form(ask: PageAsk) -> Response | None:
                         ask.files.append(await value.read())
                 else:
                     ask.form[name] = value
+                    ask.chosen.setdefault(name, []).append(value)
     except ClientDisconnect:
         return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
     except (MultiPartException, HTTPException):  # Starlette raises the latter in an app
@@ -272,4 +296,4 @@ def _acting(act: Callable[[PageAsk], Response], ask: PageAsk) -> Response:
     try:
         return act(ask)
     except FacegateError as error:
-        return ask.failed(422, error.message)
+        return ask.again(ask.tell(error.message), 422) or ask.failed(422, error.message)
