@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import sqlalchemy as sa
@@ -15,13 +13,14 @@ import sqlalchemy as sa
 from edge.errors import SyncError
 from edge.wire.configuration import DESIRED, PURPOSE, Desired, Reported
 from edge.wire.messages import parse_shaped
-from edge.wire.names import DEVICE_ID, HUB, ROOT
-from facegate_hub.clerk import HubClerk
+from edge.wire.names import ROOT
+from facegate_hub.clerk import HubClerk, is_door
 from facegate_hub.database import put, reading
+from facegate_hub.door_wishes import DoorWishes
 from facegate_hub.tables import CONFIGS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy.engine import Connection, Engine
 
@@ -48,12 +47,10 @@ class ConfigView:
     reported_at: str | None
 
 
-class Configurations:
-    """The wishes of a site, in its database. Any thread."""
+class Configurations(DoorWishes):
+    """The settings wished for at a site's doors."""
 
-    def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:
-        self._engine = engine
-        self._now = now
+    table, word = CONFIGS, Reported
 
     def change(
         self,
@@ -68,7 +65,7 @@ class Configurations:
 
         Raises `SyncError` for what is no setting, or no value; the door knows which may be changed.
         """
-        if not DEVICE_ID.fullmatch(device) or device == HUB:
+        if not is_door(device):
             raise SyncError(f"door {device[:64]!r}: there can be no such door")
         with self._engine.begin() as connection:
             old = _view(connection, device)
@@ -103,21 +100,6 @@ class Configurations:
         """Return what is signed of a door's newest revision."""
         view = self.view(device)
         return Desired(device, view.rev, view.wanted).encode()
-
-    def revisions(self) -> dict[str, int]:
-        """Return the newest revision of each door that has one."""
-        with reading(self._engine) as connection:
-            rows = connection.execute(sa.select(CONFIGS.c.device, CONFIGS.c.rev))
-            return {row.device: row.rev for row in rows if row.rev is not None}
-
-    def note(self, device: str, payload: bytes) -> None:
-        """Keep what a door says about itself. Raises `SyncError` for what it cannot have said."""
-        Reported.parse(payload)
-        if not DEVICE_ID.fullmatch(device) or device == HUB:
-            return
-        row = {"device": device, "reported": payload.decode(), "reported_at": datetime.now(UTC).isoformat()}
-        with self._engine.begin() as connection:
-            put(connection, CONFIGS, row)
 
 
 class Wishes(Protocol):

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from edge.errors import SyncError
 from edge.wire.rules import DesiredRules, ReportedRules, digest_of
-from facegate_hub.clerk import is_door
 from facegate_hub.database import put, reading
+from facegate_hub.door_wishes import DoorWishes
 from facegate_hub.tables import RULE_SETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sqlalchemy.engine import Engine
-
     from facegate_hub.signer.asking import ApproveWish
 
 
@@ -39,12 +33,10 @@ class RulesView:
         return self.reported.rev < self.rev
 
 
-class SentRules:
-    """The access rules of a site's doors, in its database. Any thread."""
+class SentRules(DoorWishes):
+    """The access rules of a site's doors."""
 
-    def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:
-        self._engine = engine
-        self._now = now
+    table, word = RULE_SETS, ReportedRules
 
     def views(self) -> list[RulesView]:
         """Return every door that told its rules, by id."""
@@ -72,26 +64,11 @@ class SentRules:
             put(connection, RULE_SETS, {"device": device, "rev": rev, "wanted": body.decode()})
         return rev
 
-    def revisions(self) -> dict[str, int]:
-        """Return the newest revision of each door of which something is wanted."""
-        query = sa.select(RULE_SETS.c.device, RULE_SETS.c.rev).where(RULE_SETS.c.rev.is_not(None))
-        with reading(self._engine) as connection:
-            return {row.device: row.rev for row in connection.execute(query)}
-
     def body(self, device: str) -> bytes:
         """Return what is signed of a door's newest revision."""
         query = sa.select(RULE_SETS.c.wanted).where(RULE_SETS.c.device == device)
         with reading(self._engine) as connection:
             return str(connection.execute(query).scalar()).encode()
-
-    def note(self, device: str, payload: bytes) -> None:
-        """Keep what a door says about itself. Raises `SyncError` for what it cannot have said."""
-        ReportedRules.parse(payload)
-        if is_door(device):
-            at = datetime.now(UTC).isoformat()
-            row = {"device": device, "reported": payload.decode(), "reported_at": at}
-            with self._engine.begin() as connection:
-                put(connection, RULE_SETS, row)
 
 
 def _view(row: Any) -> RulesView:

@@ -6,7 +6,6 @@ it itself: whoever takes the page over can end what residents could end, and fil
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from datetime import UTC, datetime
@@ -17,25 +16,22 @@ import sqlalchemy as sa
 from edge.wire.ended_passes import MOST_ENDED, PURPOSE, EndedPass, PassEnds
 from facegate_hub.community.pass_desk import PassDesk
 from facegate_hub.community.schema import PASSES
-from facegate_hub.community.visits import DoorWord, PassState, note_doors
-from facegate_hub.database import insert_missing, reading
+from facegate_hub.community.visits import PassState, note_doors
+from facegate_hub.database import reading
 from facegate_hub.retained import RetainedTeller
-from facegate_hub.tables import DEVICES, GRANTED_PASSES, PASS_END_SETS
+from facegate_hub.signed_passes import door_words
+from facegate_hub.tables import GRANTED_PASSES, PASS_END_SETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy.engine import Engine
 
-    from edge.policy.passes import Pass
     from facegate_hub.community.staff_store import StaffStore
-    from facegate_hub.community.terms import Terms
+    from facegate_hub.community.visits import DoorWord
     from facegate_hub.signer.asking import Signs
 
 LOG = logging.getLogger(__name__)
-DAY = 86_400
-KEEP_SECONDS = 7.0 * DAY
-"""How long a pass is remembered after its end."""
 MOST_ASKED = 500
 """Ids that are asked for at once: databases take so many in one query."""
 
@@ -67,7 +63,7 @@ class PassEnder(RetainedTeller):
 
     def look(self) -> None:
         """Take over what residents and staff have ended, and see which doors have it."""
-        self._end(self._desk.ended())
+        self._end(set(self._desk.ended()))
         try:
             self._end(self._by_residents())
         except sa.exc.SQLAlchemyError as error:
@@ -117,57 +113,13 @@ class PassEnder(RetainedTeller):
 
     def _note_doors(self) -> None:
         """Write down, for the page, what each door knows of the passes that were ended there."""
+        named = {door: [one.id for one in ended] for door, ended in self._ended.items()}
         with reading(self._engine) as connection:
-            sets = {row.device: row for row in connection.execute(sa.select(PASS_END_SETS))}
-            query = sa.select(DEVICES.c.id, DEVICES.c.avail, DEVICES.c.state)
-            doors = {row.id: row for row in connection.execute(query)}
-        words: dict[tuple[str, str], DoorWord] = {}
-        for door, ended in self._ended.items():
-            row, told = doors.get(door), sets.get(door)
-            confirmed: set[str] = set()
-            if row is not None and told is not None and _confirmed_rev(row.state) == told.rev:
-                confirmed = {one.id for one in PassEnds.parse(told.body.encode()).ended}
-            is_there = row is not None and row.avail == "online"
-            for one in ended:
-                word = DoorWord.WAITING if is_there else DoorWord.OFFLINE
-                words[one.id, door] = DoorWord.CONFIRMED if one.id in confirmed else word
+            words = door_words(connection, named)
         new = {key: word for key, word in words.items() if self._noted.get(key) != word}
         if new:
             note_doors(self._book, new)
         self._noted = words
-
-
-def note_granted(engine: Engine, granted: Pass, doors: Sequence[str], now: float) -> None:
-    """Remember a pass that is being signed, for whom and when; drop those that ended long ago."""
-    until = int(granted.valid_until.timestamp())
-    row = {"id": granted.id.hex(), "doors": ",".join(doors), "until": until}
-    row |= {"host": granted.host_id, "granted_at": now}
-    with engine.begin() as connection:
-        insert_missing(connection, GRANTED_PASSES, [row])
-        old = GRANTED_PASSES.c.until < now - KEEP_SECONDS
-        connection.execute(sa.delete(GRANTED_PASSES).where(old))
-
-
-def breached(engine: Engine, host: str, terms: Terms, now: float) -> str | None:
-    """Return which limit one more pass of a resident would break, by what this hub has signed; None: none.
-
-    The page counts, too, in a table that whoever takes it over can write.
-    """
-    theirs = sa.select(sa.func.count()).where(GRANTED_PASSES.c.host == host)
-    today = theirs.where(GRANTED_PASSES.c.granted_at > now - DAY)
-    alive = theirs.where(GRANTED_PASSES.c.until > now, GRANTED_PASSES.c.ended_at.is_(None))
-    with reading(engine) as connection:
-        for query, most, why in ((today, terms.passes_a_day, "today"), (alive, terms.passes_alive, "alive")):
-            if connection.execute(query).scalar_one() >= most:
-                return why
-    return None
-
-
-def granted_lately(engine: Engine, now: float) -> int:
-    """Return how many passes were signed within a minute, for whomever."""
-    count = sa.select(sa.func.count()).where(GRANTED_PASSES.c.granted_at > now - 60)
-    with reading(engine) as connection:
-        return int(connection.execute(count).scalar_one())
 
 
 def _ended_alive(engine: Engine, now: float) -> list[Any]:
@@ -177,9 +129,3 @@ def _ended_alive(engine: Engine, now: float) -> list[Any]:
     query = sa.select(*columns).where(*alive)
     with reading(engine) as connection:
         return list(connection.execute(query.order_by(GRANTED_PASSES.c.ended_at, GRANTED_PASSES.c.id)))
-
-
-def _confirmed_rev(state: str | None) -> int | None:
-    """Return which list a door says that it keeps; what it says is checked when it comes."""
-    rev = json.loads(state).get("passes_ended") if state else None
-    return rev if type(rev) is int else None

@@ -35,9 +35,10 @@ from facegate_hub.people import RosterPeople
 from facegate_hub.reading import EventFilter, News, history, latest, page
 from facegate_hub.retention import HubRetention
 from facegate_hub.roster import RosterLog
+from facegate_hub.signed_passes import SignedPasses
 from facegate_hub.signer.client import open_signer
 from facegate_hub.signer.rights import NotPermitted, Permission
-from facegate_hub.tables import CONFIGS, DEVICES, DOORS, DOUBTS, HUBS, REQUESTS, open_tables
+from facegate_hub.tables import DEVICES, DOORS, DOUBTS, HUBS, OF_A_DOOR, REQUESTS, open_tables
 from facegate_hub.vouching import allow_unproven
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Staff:
         self.people = RosterPeople(self._engine)
         self.faces = SharedFaces(self._engine)
         self.rules = SentRules(self._engine)
+        self.passes = SignedPasses(self._engine)
         self.ways = IssuedWays(self._engine, lambda: site_origin(folder))
 
     def close(self) -> None:
@@ -231,8 +233,8 @@ class Staff:
         self._require_known(door)
         self._permit(Permission.DOORS, {"what": "retire", "door": door})
         with self._engine.begin() as connection:
-            for table, column in ((DEVICES, DEVICES.c.id), (CONFIGS, CONFIGS.c.device)):
-                connection.execute(sa.delete(table).where(column == door))
+            for column in OF_A_DOOR:
+                connection.execute(sa.delete(column.table).where(column == door))
 
     def events(self, wanted: EventFilter | None = None) -> Iterator[StoredEvent]:
         """Yield stored events by the doors' time, oldest first; that they were taken out is noted."""

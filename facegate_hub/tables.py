@@ -258,15 +258,19 @@ FACE_PLACES = sa.Table(
 )
 """What doors said of faces from elsewhere: `known` or `erased`."""
 
-CONFIGS = sa.Table(
-    "configs",
-    METADATA,
-    sa.Column("device", sa.String(64), primary_key=True),
-    sa.Column("rev", sa.BigInteger),
-    sa.Column("wanted", sa.Text),
-    sa.Column("reported", sa.Text),
-    sa.Column("reported_at", sa.String(40)),
-)
+
+def _wish_columns() -> tuple[sa.Column[Any], ...]:
+    """Return the columns of what is wanted of each door, and of what it says: `facegate_hub.door_wishes`."""
+    return (
+        sa.Column("device", sa.String(64), primary_key=True),
+        sa.Column("rev", sa.BigInteger),
+        sa.Column("wanted", sa.Text),
+        sa.Column("reported", sa.Text),
+        sa.Column("reported_at", sa.String(40)),
+    )
+
+
+CONFIGS = sa.Table("configs", METADATA, *_wish_columns())
 """What is wanted of a door's settings (JSON by `section.key`), and what it said last (`cfg/reported`)."""
 
 NOTICE_SETS = sa.Table(
@@ -287,15 +291,7 @@ PASS_END_SETS = sa.Table(
 )
 """Which ended passes each door was last told of, as it was signed."""
 
-RULE_SETS = sa.Table(
-    "rule_sets",
-    METADATA,
-    sa.Column("device", sa.String(64), primary_key=True),
-    sa.Column("rev", sa.BigInteger),
-    sa.Column("wanted", sa.Text),
-    sa.Column("reported", sa.Text),
-    sa.Column("reported_at", sa.String(40)),
-)
+RULE_SETS = sa.Table("rule_sets", METADATA, *_wish_columns())
 """The access rules wanted of each door, as they are signed, and what it says of those that count."""
 
 GIVEN_WAYS = sa.Table(
@@ -328,6 +324,9 @@ WAY_DOORS = sa.Table(
 """Doors that take PINs and cards: the certificate they proved, the last order they keep, and the nonce that
 has not been answered."""
 
+OF_A_DOOR = (DEVICES.c.id, CONFIGS.c.device, RULE_SETS.c.device, WAY_DOORS.c.device)
+"""What is kept of a door for as long as it is there: by these columns it goes when the door is taken away."""
+
 GRANTED_PASSES = sa.Table(
     "granted_passes",
     METADATA,
@@ -337,11 +336,15 @@ GRANTED_PASSES = sa.Table(
     sa.Column("ended_at", sa.Float),
     sa.Column("host", sa.String(128)),
     sa.Column("granted_at", sa.Float),
+    sa.Column("begins", sa.BigInteger),
+    sa.Column("kind", sa.String(16)),
+    sa.Column("flat", sa.String(80)),
     sa.Index("granted_passes_by_end", "until"),
     sa.Index("granted_passes_by_host", "host", "granted_at"),
 )
 """Visitor passes that this hub has signed, for whom (`host`: the maker's number in the roster; None of an
-older version) and when: its limits are counted here. `doors` are names with commas. Only these can be ended
+older version) and when, and for which flat: its limits are counted here, and the guard's list is made of
+them. `doors` are names with commas. Only these can be ended
 at doors, and what was ended here once stays so, whatever the community's book says later."""
 
 RINGS_HEARD = sa.Table(

@@ -17,7 +17,6 @@ from edge.policy.passes import (
     HOST_BYTES,
     MAX_DOORS,
     Pass,
-    PassKind,
     door_marks,
     issue,
     pass_public_key,
@@ -26,8 +25,8 @@ from edge.policy.passes import (
 from facegate_hub.community.book import SYSTEM, Change
 from facegate_hub.community.schema import FLATS, PASSES, PEOPLE
 from facegate_hub.community.visits import PassState, VisitKind, VisitorPasses, VisitWish, breach, refuse
-from facegate_hub.ended_passes import breached, granted_lately, note_granted
 from facegate_hub.looking import LookingThread
+from facegate_hub.signed_passes import KINDS, SignedPasses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,12 +46,6 @@ MOST_A_MINUTE = 30
 """Passes of all makers together: a page that was taken over floods nobody with them."""
 LEAST_KEY = 32
 """Bytes; a site's own name may follow."""
-KINDS = {
-    VisitKind.VISITOR: PassKind.VISITOR,
-    VisitKind.COURIER: PassKind.COURIER,
-    VisitKind.CLEANER: PassKind.CLEANER,
-    VisitKind.WORKER: PassKind.WORKER,
-}
 
 
 class PassGranter(LookingThread):
@@ -68,7 +61,7 @@ class PassGranter(LookingThread):
         folder: Path,
         doors: Callable[[], Iterable[str]],
     ) -> None:
-        self._engine = engine
+        self._signed = SignedPasses(engine)
         self._doors = doors
         self._book, self._terms = community
         self._key_file = folder / PASS_KEY_FILE
@@ -100,7 +93,7 @@ class PassGranter(LookingThread):
             shown = read_pass(texts.get(row.text or "", ""), [pass_public_key(key)])
             doors = tuple((row.doors or "").split(","))
             if shown is not None and shown.door_marks == door_marks(doors):
-                note_granted(self._engine, shown, doors, self._book.now())
+                self._signed.note(shown, doors, self._book.now())
         self._has_adopted = True
 
     def _decide(self, writing: Writing, identity: str) -> None:
@@ -114,7 +107,7 @@ class PassGranter(LookingThread):
         key = self._key()
         if why is None and key is None:
             why = "no_key"
-        if why is None and granted_lately(self._engine, writing.at) >= MOST_A_MINUTE:
+        if why is None and self._signed.count_lately(writing.at) >= MOST_A_MINUTE:
             return  # the next minute
         if why is not None or key is None:
             refuse(writing, identity, why or "no_key")
@@ -124,7 +117,7 @@ class PassGranter(LookingThread):
         if host is None or not doors:
             refuse(writing, identity, "no_resident" if host is None else "no_doors")
             return
-        if (why := breached(self._engine, host, self._terms, writing.at)) is not None:
+        if (why := self._signed.breach(host, self._terms, writing.at)) is not None:
             refuse(writing, identity, why)
             return
         try:
@@ -135,7 +128,7 @@ class PassGranter(LookingThread):
             refuse(writing, identity, "host" if len(host.encode()) > HOST_BYTES else "not_made")
             return
         # First here: what is granted can be ended at the doors, whatever happens in between.
-        note_granted(self._engine, granted, doors, writing.at)
+        self._signed.note(granted, doors, writing.at, row.flat)
         values: dict[str, str | int | None] = {"state": PassState.GRANTED.value, "pass_id": granted.id.hex()}
         values["doors"] = ",".join(doors)
         values["text"] = writing.keep(text, f"person:{row.maker}")

@@ -40,31 +40,40 @@ class PassDesk:
     def __init__(self, store: StaffStore) -> None:
         self._store = store
 
-    def end(self, by: Account, identity: str, why: EndReason) -> None:
-        """End a pass that is wished for or granted: its code is gone for good. Raises `CommunityRefused`."""
+    def end(self, by: Account, pass_id: str, why: EndReason) -> None:
+        """End a pass by what stands on it: its code is gone for good. Raises `CommunityRefused`.
+
+        The book is told when it has the pass; what it says of it does not matter, since a page that was
+        taken over may write anything there.
+        """
         if not may(by.duty, Right.VISITORS):
             raise CommunityRefused(message("community.refused.not_yours"))
-        alive = PASSES.c.state.in_([PassState.WISHED.value, PassState.GRANTED.value])
         with self._store.book.looking() as connection:
-            row = connection.execute(sa.select(PASSES).where(PASSES.c.id == identity, alive)).first()
-        if row is None:
-            raise CommunityRefused(message("community.refused.gone"))
+            row = connection.execute(sa.select(PASSES).where(PASSES.c.pass_id == pass_id)).first()
         with self._store.writing() as writing:
+            if writing.connection.execute(sa.select(ENDED_PASSES).where(_is(pass_id))).first() is not None:
+                raise CommunityRefused(message("community.refused.gone"))
             old = ENDED_PASSES.c.at < writing.at - (AHEAD_DAYS + KEEP_DAYS) * DAY
             writing.connection.execute(sa.delete(ENDED_PASSES).where(old))
-            values = {"id": identity, "pass_id": row.pass_id, "by": by.name, "why": why.value}
-            put(writing.connection, ENDED_PASSES, values | {"at": writing.at})
+            values = {"id": pass_id, "pass_id": pass_id, "by": by.name, "why": why.value, "at": writing.at}
+            put(writing.connection, ENDED_PASSES, values)
             ended: dict[str, str | int | None] = {
                 "state": PassState.ENDED.value,
                 "text": None,
                 "why": why.value,
             }
-            changed = (Change(PASSES, identity, ended),)
-            code = Contents(gone=(row.text,)) if row.text else NO_CONTENTS
-            writing.tell(by.doer, "pass.ended", f"pass:{identity}", changed, code, why=why.value)
+            changed = () if row is None else (Change(PASSES, row.id, ended),)
+            code = NO_CONTENTS if row is None or not row.text else Contents(gone=(row.text,))
+            about = f"pass:{pass_id if row is None else row.id}"
+            writing.tell(by.doer, "pass.ended", about, changed, code, why=why.value)
 
-    def ended(self) -> set[str]:
-        """Return what stands on the passes that staff ended, those of the last weeks."""
+    def ended(self) -> dict[str, str]:
+        """Return why staff ended passes, by what stands on them; those of the last weeks."""
         with self._store.looking() as connection:
-            query = sa.select(ENDED_PASSES.c.pass_id).where(ENDED_PASSES.c.pass_id.is_not(None))
-            return set(connection.execute(query).scalars())
+            query = sa.select(ENDED_PASSES.c.pass_id, ENDED_PASSES.c.why)
+            rows = connection.execute(query.where(ENDED_PASSES.c.pass_id.is_not(None)))
+            return {row.pass_id: row.why for row in rows}
+
+
+def _is(pass_id: str) -> sa.ColumnElement[bool]:
+    return ENDED_PASSES.c.pass_id == pass_id

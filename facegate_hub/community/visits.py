@@ -163,17 +163,6 @@ class VisitorPasses:
                 found[row.pass_id][row.door] = DoorWord(row.word)
         return found
 
-    def expected(self) -> list[VisitPass]:
-        """Return passes that are good today, or were ended too early, without codes: the guard's list."""
-        now = self._book.now()
-        ended = (PASSES.c.state == PassState.ENDED.value) & PASSES.c.pass_id.is_not(None)
-        listed = (PASSES.c.state == PassState.GRANTED.value) | ended
-        with self._book.looking() as connection:
-            query = sa.select(PASSES).where(listed, PASSES.c.ends > now, PASSES.c.begins < now + DAY)
-            rows = connection.execute(query.order_by(PASSES.c.begins, PASSES.c.id)).all()
-            told = self._told(connection, rows)
-        return [_pass(row, told=told.get(row.pass_id or "")) for row in rows]
-
     def forget_over(self) -> int:
         """Drop the codes of passes that are over, refuse wishes nobody looked at; return how many."""
         count = 0

@@ -13,7 +13,6 @@ from facegate_hub.console import (
     views_notices,
     views_people,
     views_tickets,
-    views_visitors,
 )
 from facegate_hub.console.views_alarms import AlarmPages
 from facegate_hub.console.views_audit import AuditPages
@@ -22,6 +21,7 @@ from facegate_hub.console.views_doors import DoorPages
 from facegate_hub.console.views_entries import EntryPages
 from facegate_hub.console.views_roster import RosterPages
 from facegate_hub.console.views_rules import RulesPages
+from facegate_hub.console.views_visitors import VisitorPages
 from facegate_hub.console.views_ways import WayPages
 from facegate_hub.web import passkey_pages
 from facegate_hub.web.application import PageRow, make_application
@@ -64,8 +64,6 @@ PAGES: tuple[PageRow, ...] = (
     ("/people/{person}/change", POST, _with(Right.PEOPLE), views_people.change),
     ("/people/{person}/tie", POST, _with(Right.PEOPLE), views_people.tie),
     ("/people/{person}/end", POST, _with(Right.PEOPLE), views_people.end_tie),
-    ("/visitors", GET, _with(Right.VISITORS), views_visitors.visitors),
-    ("/visitors/{pass_id}/end", POST, _with(Right.VISITORS), views_visitors.end),
     ("/notices", BOTH, _with(Right.WRITE_NOTICES), views_notices.notices),
     ("/notices/{number}", POST, _with(Right.WRITE_NOTICES), views_notices.decide),
     ("/invite", POST, _with(Right.PEOPLE), views_people.invite),
@@ -104,7 +102,13 @@ def make_console(store: StaffStore, terms: Terms, url: str, doors: DoorsDesk | N
     """
     residents = WebOffice.of(store.book, terms, Path(__file__).parent / "templates", COOKIE, url)
     office = residents.for_staff(store, MENU if doors is None else (*DOOR_MENU, *MENU))
-    return make_application(office, PAGES if doors is None else (*PAGES, *door_pages(doors)))
+    visitors, guards = VisitorPages(doors), _with(Right.VISITORS)
+    pages = (
+        *PAGES,
+        ("/visitors", GET, guards, visitors.visitors),
+        ("/visitors/{pass_id}/end", POST, guards, visitors.end),
+    )
+    return make_application(office, pages if doors is None else (*pages, *door_pages(doors)))
 
 
 def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:

@@ -35,9 +35,10 @@ from facegate_hub.community.totp import code_at, new_secret
 from facegate_hub.community.verify import verify
 from facegate_hub.console.app import COOKIE
 from facegate_hub.database import put
-from facegate_hub.ended_passes import PassEnder, note_granted
+from facegate_hub.ended_passes import PassEnder
 from facegate_hub.notices import NoticeServer
 from facegate_hub.service import open_community
+from facegate_hub.signed_passes import SignedPasses
 from facegate_hub.tables import open_tables
 from tests.community.compound import new_compound
 from tests.community.web import staff
@@ -201,14 +202,14 @@ def test_doors_hear_of_notices_and_of_what_staff_ended_while_the_book_is_spoilt(
     now = compound.book.now()
     begins, ends = (datetime.fromtimestamp(at, UTC) for at in (now, now + 3600))
     granted = Pass(bytes(8), "wang", begins, ends, 1, PassKind.VISITOR, door_marks(("gate",)))
-    note_granted(engine, granted, ("gate",), now)
+    SignedPasses(engine).note(granted, ("gate",), now)
     row_of = {"maker": compound.people["wang"], "flat": "3-1203", "kind": "visitor", "state": "granted"}
     row_of |= {"pass_id": granted.id.hex(), "begins": now, "ends": now + 3600, "uses": 1}
     with compound.book.writing() as writing:
         writing.enter(SYSTEM, "pass.granted", "pass:p", Change(PASSES, "p", row_of))
     desk, mona = NoticeDesk(compound.staff), present(StaffAccounts(compound.staff).one("mona"))
     desk.approve(mona, drafted(compound))
-    PassDesk(compound.staff).end(mona, "p", EndReason.WRONG_PERSON)
+    PassDesk(compound.staff).end(mona, granted.id.hex(), EndReason.WRONG_PERSON)
     lie(site, "book.execute('DROP TABLE passes')\nbook.execute('DROP TABLE ledger')")
     ender = PassEnder(engine, SIGNER, compound.staff, lambda: ("gate",), lambda: now)
     server = NoticeServer(engine, SIGNER, (compound.staff, compound.terms), lambda: ("gate",))

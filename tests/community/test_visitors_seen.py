@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 from selenium.webdriver.common.by import By
 
+from edge.wire.ended_passes import EndedPass, PassEnds
 from facegate_hub.community.book import SYSTEM, Change
 from facegate_hub.community.rings import RingState
 from facegate_hub.community.schema import PASSES, RINGS
 from facegate_hub.community.visits import DoorWord, note_doors
 from facegate_hub.console.app import make_console
+from facegate_hub.console.doors_desk import DoorsDesk
+from facegate_hub.database import put
 from facegate_hub.page.app import make_page
+from facegate_hub.tables import DEVICES, GRANTED_PASSES, PASS_END_SETS, open_tables
 from tests.browser.chromium import DESKTOP, PHONE, chromium, resize, served
 from tests.community.compound import new_compound
 from tests.community.test_whole_way import NARROW, Staged, look
@@ -21,7 +26,7 @@ from tests.community.test_whole_way import NARROW, Staged, look
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 WINDOWS = [(PHONE, "zh"), (PHONE, "en"), (NARROW, "zh"), (NARROW, "en"), (DESKTOP, "zh"), (DESKTOP, "en")]
-ID = "0102030405060708"
+ID, GOOD = "0102030405060708", "ff" * 8
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +40,35 @@ def staged(browser, tmp_path):
     compound = new_compound(tmp_path)
     rung(compound)
     expected(compound)
-    with ExitStack() as stack:
+    (tmp_path / "site.json").touch()
+    engine = open_tables(f"sqlite:///{tmp_path / 'hub.db'}")
+    signed(engine, compound.book.now())
+    with ExitStack() as stack, closing(DoorsDesk(tmp_path, str(engine.url))) as doors:
         folders = [tmp_path / name for name in ("page", "console")]
         for folder in folders:
             folder.mkdir()
         page = stack.enter_context(served(make_page(compound.book, compound.terms), folders[0]))
-        console = stack.enter_context(served(make_console(compound.staff, compound.terms, page), folders[1]))
+        console = stack.enter_context(
+            served(make_console(compound.staff, compound.terms, page, doors), folders[1])
+        )
         browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
         browser.get_log("browser")
         yield Staged(compound, browser, (page, console))
         browser.get("about:blank")
+    engine.dispose()
+
+
+def signed(engine, now):
+    """The same passes as the hub has signed them: the door at the gate has heard of the end of one."""
+    shared = {"doors": "gate,lobby-3", "host": "3-1203-2", "flat": "3-1203", "begins": now}
+    told = PassEnds("gate", 3, (EndedPass(ID, datetime.fromtimestamp(now + 7200, UTC)),))
+    rows = ((GOOD, "visitor", None), (ID, "courier", now - 5))
+    with engine.begin() as connection:
+        for one, kind, ended in rows:
+            more = {"id": one, "kind": kind, "until": now + 7200, "ended_at": ended}
+            put(connection, GRANTED_PASSES, shared | more)
+        put(connection, PASS_END_SETS, {"device": "gate", "rev": 3, "body": told.encode().decode()})
+        put(connection, DEVICES, {"id": "gate", "avail": "online", "state": '{"passes_ended":3}'})
 
 
 def rung(compound):
@@ -76,7 +100,7 @@ def expected(compound):
             ("good", {"kind": "visitor", "state": "granted", "text": text}),
             ("gone", {"kind": "courier", "state": "ended", "why": "passed_on"}),
         ):
-            row = shared | more | {"pass_id": ID if name == "gone" else "ff" * 8}
+            row = shared | more | {"pass_id": ID if name == "gone" else GOOD}
             writing.enter(SYSTEM, "pass.granted", f"pass:{name}", Change(PASSES, name, row))
     words = {(ID, "gate"): DoorWord.CONFIRMED, (ID, "lobby-3"): DoorWord.OFFLINE}
     note_doors(compound.book, words)

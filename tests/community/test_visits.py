@@ -19,7 +19,7 @@ from facegate_hub.community.visits import PassState, VisitKind, VisitorPasses, V
 from facegate_hub.tables import open_tables
 from facegate_hub.visitors import MOST_A_MINUTE, PassGranter
 from tests.community.compound import new_compound
-from tests.community.web import resident, staff
+from tests.community.web import resident
 from tests.present import present
 
 HOUR = 3600
@@ -70,7 +70,6 @@ def test_a_wish_becomes_a_pass_that_any_door_can_check_by_itself(compound, grant
     assert granted.valid_until == datetime.fromtimestamp(made.ends, UTC)
     assert granter.look() == 0
     assert of(compound, "wang-wife") == [], "members of a flat have secrets from each other"
-    assert visits(compound).expected()[0].text is None, "the guard sees no code"
 
 
 def test_a_pass_opens_on_the_way_to_its_flat_and_nowhere_else(compound, granter):
@@ -107,7 +106,6 @@ def test_codes_go_when_their_time_is_over(compound, granter):
     compound.clock.advance(5 * HOUR)
     granter.look()
     assert of(compound)[0].text is None
-    assert visits(compound).expected() == []
 
 
 @pytest.mark.parametrize(
@@ -202,8 +200,8 @@ def test_who_moved_out_gets_no_pass(compound, granter):
         visits(compound).wish(Asker(Doer("person", compound.people["wang"])), wish(compound))
 
 
-def test_from_the_phone_to_the_guards_list(compound, granter):
-    phone, guard = resident(compound, "wang"), staff(compound, "guard-1")
+def test_from_the_phone_to_the_code_and_back(compound, granter):
+    phone = resident(compound, "wang")
     phone.get("/visitors")
     phone.send("/visitors", kind="visitor", hours="4")
     assert "takes a few seconds" in phone.page
@@ -211,13 +209,9 @@ def test_from_the_phone_to_the_guards_list(compound, granter):
     identity = of(compound)[0].id
     phone.get(f"/visitors/{identity}")
     assert "data:image/svg+xml" in phone.page
-    guard.get("/visitors")
-    assert "3-1203" in guard.page
     assert resident(compound, "li").get(f"/visitors/{identity}").status_code == 422
     phone.send(f"/visitors/{identity}")
-    guard.get("/visitors")
-    assert "It still opens:" in guard.page, "no hub has told a door yet"
-    assert "/end" not in guard.page
+    assert "data:image/svg+xml" not in phone.get(f"/visitors/{identity}").text
 
 
 def test_erasing_a_person_takes_their_codes_along(compound, granter):

@@ -82,8 +82,8 @@ def resident(compound: Compound, name: str | None = None, language="en") -> Brow
     return found
 
 
-def staff(compound: Compound, name: str | None = None, language="en") -> Browser:
-    found = browser(make_console(compound.staff, compound.terms, "https://home.example"), language)
+def staff(compound: Compound, name: str | None = None, language="en", doors=None) -> Browser:
+    found = browser(make_console(compound.staff, compound.terms, "https://home.example", doors), language)
     if name is not None:
         token = Devices(compound.staff).begin(Doer("account", name), "test")
         found.client.cookies.set(CONSOLE_COOKIE, token, domain="testserver.local")

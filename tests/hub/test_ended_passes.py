@@ -20,8 +20,10 @@ from facegate_hub.community.schema import PASSES
 from facegate_hub.community.terms import read_terms
 from facegate_hub.community.verify import verify
 from facegate_hub.community.visits import DoorWord, PassState, VisitKind, VisitorPasses, VisitWish
+from facegate_hub.console.doors_desk import DoorsDesk
 from facegate_hub.database import put
-from facegate_hub.ended_passes import PassEnder, note_granted
+from facegate_hub.ended_passes import PassEnder
+from facegate_hub.signed_passes import SignedPasses
 from facegate_hub.tables import DEVICES, GRANTED_PASSES, PASS_END_SETS, open_tables
 from facegate_hub.visitors import PassGranter
 from tests.community.compound import new_compound
@@ -31,6 +33,7 @@ from tests.sync.hubside import KEYS, SIGNER
 
 KEY, HOUR = bytes(range(32)), 3600
 DOORS = ("gate", "lobby-3", "lobby-5")
+PAIRS = (("wang", "3-1203"), ("li", "3-1204"), ("wang", "3-1203"))
 
 
 class Session(BrokerSession):
@@ -56,6 +59,7 @@ class Site:
             self.compound.register.change(SYSTEM, self.compound.people[name], resident=f"{name}-here")
         self.folder = folder
         (folder / "pass.key").write_bytes(KEY)
+        (folder / "site.json").touch()
         (folder / "staff" / "terms.toml").write_text('[doors]\n3 = ["lobby-3"]\n5 = ["lobby-5"]\n')
         self.compound.terms = read_terms(folder / "staff")
         self.book, self.session = self.compound.book, Session()
@@ -181,7 +185,7 @@ def test_two_hubs_at_once_never_give_one_revision_two_meanings(site, engine):
         for hub, session in zip(hubs, sessions, strict=True):
             hub.opened(session, 0.0)
         for number in range(12):
-            note_granted(engine, signed(number, now, now + HOUR), ("gate",), now)
+            SignedPasses(engine).note(signed(number, now, now + HOUR), ("gate",), now)
             with engine.begin() as connection:
                 mine = GRANTED_PASSES.c.id == f"{number:016x}"
                 connection.execute(sa.update(GRANTED_PASSES).where(mine).values(ended_at=now + number))
@@ -249,7 +253,7 @@ def test_passes_that_an_older_hub_signed_can_be_ended_too(site):
 def test_of_more_than_a_list_holds_the_first_go_and_the_rest_waits(site, caplog):
     now = site.book.now()
     for number in range(MOST_ENDED + 3):
-        note_granted(site.engine, signed(number, now, now + HOUR + number), ("gate",), now)
+        SignedPasses(site.engine).note(signed(number, now, now + HOUR + number), ("gate",), now)
     with site.engine.begin() as connection:
         connection.execute(sa.update(GRANTED_PASSES).values(ended_at=now))
     assert len(site.look()["gate"].ended) == MOST_ENDED
@@ -317,16 +321,25 @@ def account(site, name):
 def test_the_guard_ends_a_pass_and_its_maker_is_told_why(site):
     """From the list of who is expected to the door, and to the phone of who made it."""
     made = site.make()
-    guard, phone = staff(site.compound, "guard-1"), resident(site.compound, "wang")
+    phone, desk = resident(site.compound, "wang"), DoorsDesk(site.folder, str(site.engine.url))
+    guard = staff(site.compound, "guard-1", doors=desk)
     guard.get("/visitors")
-    guard.send(f"/visitors/{made.id}/end")
+    assert "3-1203" in guard.page
+    assert "wang-here" in guard.page
+    guard.send(f"/visitors/{id_of(made)}/end")
     assert guard.status == 422, "without a reason nothing ends"
     assert site.look() == {}
     guard.get("/visitors")
-    guard.send(f"/visitors/{made.id}/end", why="wrong_person")
+    guard.send(f"/visitors/{id_of(made)}/end", why="wrong_person")
+    assert "still opens" in guard.get("/visitors").text, "before the hub has looked"
     assert ids(site.look()) == {"gate": [id_of(made)], "lobby-3": [id_of(made)]}
     assert "Until" in guard.get("/visitors").text or "still opens" in guard.page, "and where it still opens"
-    assert f"/visitors/{made.id}/end" not in guard.page
+    assert f"/visitors/{id_of(made)}/end" not in guard.page
+    csrf = guard.page.split('name="csrf" value="')[1].split('"')[0]
+    for one in (id_of(made), "ff" * 8):
+        again = guard.client.post(f"/visitors/{one}/end", data={"csrf": csrf, "why": "passed_on"})
+        assert again.status_code == 422
+    desk.close()
     told = phone.get(f"/visitors/{made.id}").text
     assert "somebody else came with it" in told
     assert made.text not in told
@@ -344,16 +357,16 @@ def test_who_does_not_see_visitors_ends_no_pass_and_each_once(site):
     made, desk = site.make(), PassDesk(site.compound.staff)
     for name in ("technician-1", "root", "chair", "audit"):
         with pytest.raises(CommunityRefused):
-            desk.end(account(site, name), made.id, EndReason.PASSED_ON)
-    desk.end(account(site, "dora"), made.id, EndReason.PASSED_ON)
+            desk.end(account(site, name), id_of(made), EndReason.PASSED_ON)
+    desk.end(account(site, "dora"), id_of(made), EndReason.PASSED_ON)
     with pytest.raises(CommunityRefused):
-        desk.end(account(site, "dora"), made.id, EndReason.PASSED_ON)
+        desk.end(account(site, "dora"), id_of(made), EndReason.PASSED_ON)
 
 
 def test_what_staff_ended_stays_so_when_the_page_says_at_once_that_it_is_good(site):
     """Before the hub has looked."""
     made = site.make()
-    PassDesk(site.compound.staff).end(account(site, "guard-1"), made.id, EndReason.WRONG_PERSON)
+    PassDesk(site.compound.staff).end(account(site, "guard-1"), id_of(made), EndReason.WRONG_PERSON)
     with site.book.writing() as writing:
         lie = Change(PASSES, made.id, {"state": PassState.GRANTED.value})
         writing.enter(SYSTEM, "pass.granted", f"pass:{made.id}", lie)
@@ -371,3 +384,44 @@ def test_a_page_that_forgets_what_was_granted_gets_no_more_than_its_limits(site)
     with site.engine.connect() as connection:
         count = connection.execute(sa.select(sa.func.count()).select_from(GRANTED_PASSES)).scalar()
     assert count == site.compound.terms.passes_a_day
+
+
+def test_the_guards_list_is_what_was_signed_whatever_the_page_writes(site):
+    """It moves one pass to another flat and day, hides one, ends one, and invents one."""
+    moved, hidden, ended = (site.make(name, flat) for name, flat in PAIRS)
+    lies = {
+        moved.id: {"flat": "5-101", "kind": "worker", "ends": site.book.now() + 9 * HOUR, "why": "passed_on"},
+        ended.id: {"state": PassState.ENDED.value},
+    }
+    with site.book.engine.begin() as connection:
+        for identity, values in lies.items():
+            connection.execute(sa.update(PASSES).where(PASSES.c.id == identity).values(**values))
+        connection.execute(sa.delete(PASSES).where(PASSES.c.id == hidden.id))
+        invented = {"maker": "x", "flat": "5-101", "kind": "worker", "state": "granted", "begins": 0}
+        invented |= {
+            "id": "lie",
+            "uses": 1,
+            "ends": site.book.now() + HOUR,
+            "pass_id": "ee" * 8,
+            "wished_at": 0,
+        }
+        connection.execute(sa.insert(PASSES).values(**invented))
+    seen = SignedPasses(site.engine).expected(site.book.now(), {})
+    assert {(one.id, one.flat, one.host, one.kind) for one in seen} == {
+        (id_of(made), flat, f"{name}-here", VisitKind.VISITOR)
+        for made, (name, flat) in zip((moved, hidden, ended), PAIRS, strict=True)
+    }
+    assert {one.state for one in seen} == {PassState.GRANTED}
+    PassDesk(site.compound.staff).end(account(site, "guard-1"), id_of(hidden), EndReason.PASSED_ON)
+    assert id_of(hidden) in ids(site.look())["gate"], "also one that the page has taken out"
+
+
+def test_a_pass_of_an_older_version_is_listed_with_what_is_known(site):
+    row = {"id": "ab" * 8, "doors": "gate", "until": int(site.book.now() + HOUR)}
+    with site.engine.begin() as connection:
+        put(connection, GRANTED_PASSES, row)
+    (seen,) = SignedPasses(site.engine).expected(site.book.now(), {})
+    assert (seen.flat, seen.host, seen.kind, seen.begins) == (None, None, None, None)
+    desk = DoorsDesk(site.folder, str(site.engine.url))
+    assert f"/visitors/{'ab' * 8}/end" in staff(site.compound, "guard-1", doors=desk).get("/visitors").text
+    desk.close()

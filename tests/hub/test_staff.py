@@ -12,11 +12,12 @@ from edge.cli import app
 from edge.errors import ConfigError, SyncError
 from edge.site.provision import Site
 from edge.wire.commands import CommandType
+from edge.wire.rules import ReportedRules
 from facegate_hub.database import put, reading
 from facegate_hub.events import EventSink
 from facegate_hub.reading import EventFilter, history, page
 from facegate_hub.staff import Staff
-from facegate_hub.tables import DEVICES, DOUBTS, REQUESTS, open_tables
+from facegate_hub.tables import DEVICES, DOUBTS, REQUESTS, WAY_DOORS, open_tables
 from facegate_hub.vouching import allow_unproven
 from tests.hub.entries import chain, pack
 from tests.present import present
@@ -210,12 +211,16 @@ def test_a_door_can_be_shut_out_let_in_again_and_retired(desk, engine):
     sink.store("front", pack(chain("front", 2)))
     with engine.begin() as connection:
         put(connection, DEVICES, {"id": "front", "avail": "online"})
+        put(connection, WAY_DOORS, {"device": "front", "shown": "certificate", "upto": 0})
+    desk.rules.note("front", ReportedRules(0, "", takes=True).encode())
     desk.shut_out("front", "panel was opened")
     assert desk.doors()[0].problem == "shut out: panel was opened"
     desk.let_in_again("front")
     assert desk.doors()[0].problem is None
     desk.retire("front")
     assert desk.doors() == []
+    assert desk.rules.views() == []
+    assert desk.ways.doors() == []
     assert len(desk.latest(5)) == 2
 
 
