@@ -15,7 +15,12 @@ from facegate_hub.door_wishes import DoorWishes
 from facegate_hub.tables import RULE_SETS
 
 if TYPE_CHECKING:
-    from facegate_hub.signer.asking import ApproveWish
+    from collections.abc import Callable
+
+    from sqlalchemy.engine import Connection
+
+    ApproveRules = Callable[[tuple[str, int, str]], bool]
+    """Asks for (door, revision, SHA-256); False: a second person has to agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,9 @@ class RulesView:
     rev: int
     wanted: str | None
     reported: ReportedRules
+    asked: DesiredRules | None = None
+    """What somebody wants and a second person has to agree with."""
+    asked_by: str = ""
 
     @property
     def is_waiting(self) -> bool:
@@ -44,25 +52,35 @@ class SentRules(DoorWishes):
         with reading(self._engine) as connection:
             return [_view(row) for row in connection.execute(query)]
 
-    def want(self, device: str, base: str, text: str, approve: ApproveWish) -> int:
-        """Want these rules in place of those with the SHA-256 `base`; return the revision.
+    def want(self, device: str, base: str, text: str, approve: ApproveRules, by: str = "") -> bool:
+        """Want these rules in place of those with the SHA-256 `base`; False: a second person has to agree.
 
         `approve` is asked before anything is stored. Raises `SyncError` for a door whose rules are others,
         or that takes none, and what `approve` raises.
         """
         with self._engine.begin() as connection:
-            row = connection.execute(sa.select(RULE_SETS).where(RULE_SETS.c.device == device)).first()
+            row = _row_of(connection, device)
             told = None if row is None or row.reported is None else _view(row).reported
             if row is None or told is None or not told.takes:
                 raise SyncError(f"{device}: takes no rules from afar (access.remote_rules in its settings)")
-            if digest_of(told.text) != base:
-                raise SyncError(f"{device}: its rules have changed meanwhile; look at them first")
+            _require_same(device, told, base)
             rev = max((row.rev or 0) + 1, told.rev + 1, int(self._now()))
-            body = DesiredRules(device, rev, base, text).encode()
-            DesiredRules.parse(body)
-            approve((device, rev, hashlib.sha256(body).hexdigest()))
-            put(connection, RULE_SETS, {"device": device, "rev": rev, "wanted": body.decode()})
-        return rev
+            wish = DesiredRules(device, rev, base, text)
+            DesiredRules.parse(wish.encode())
+            return _granted(connection, wish, approve, by)
+
+    def agree(self, device: str, digest: str, approve: ApproveRules) -> bool:
+        """Want the rules that somebody else asked for, to the letter; False: it still waits for a second.
+
+        `digest` is that of the rules that were looked at. Raises `SyncError` when others are asked for now.
+        """
+        with self._engine.begin() as connection:
+            row = _row_of(connection, device)
+            view = None if row is None or row.reported is None else _view(row)
+            if view is None or view.asked is None or digest_of(view.asked.text) != digest:
+                raise SyncError(f"{device}: these rules wait for nobody any more; look again")
+            _require_same(device, view.reported, view.asked.base)
+            return _granted(connection, view.asked, approve, view.asked_by)
 
     def body(self, device: str) -> bytes:
         """Return what is signed of a door's newest revision."""
@@ -71,6 +89,29 @@ class SentRules(DoorWishes):
             return str(connection.execute(query).scalar()).encode()
 
 
+def _row_of(connection: Connection, device: str) -> Any:
+    return connection.execute(sa.select(RULE_SETS).where(RULE_SETS.c.device == device)).first()
+
+
+def _require_same(device: str, told: ReportedRules, base: str) -> None:
+    if digest_of(told.text) != base:
+        raise SyncError(f"{device}: its rules have changed meanwhile; look at them first")
+
+
+def _granted(connection: Connection, wish: DesiredRules, approve: ApproveRules, by: str) -> bool:
+    body = wish.encode()
+    is_agreed = approve((wish.device, wish.rev, hashlib.sha256(body).hexdigest()))
+    row: dict[str, Any] = {"device": wish.device, "asked": None, "asked_by": None}
+    if is_agreed:
+        row |= {"rev": wish.rev, "wanted": body.decode()}
+    else:
+        row |= {"asked": body.decode(), "asked_by": by}
+    put(connection, RULE_SETS, row)
+    return is_agreed
+
+
 def _view(row: Any) -> RulesView:
     wanted = None if row.wanted is None else DesiredRules.parse(row.wanted.encode()).text
-    return RulesView(row.device, row.rev or 0, wanted, ReportedRules.parse(row.reported.encode()))
+    asked = None if row.asked is None else DesiredRules.parse(row.asked.encode())
+    reported = ReportedRules.parse(row.reported.encode())
+    return RulesView(row.device, row.rev or 0, wanted, reported, asked, row.asked_by or "")

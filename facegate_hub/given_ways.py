@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from edge.wire.messages import Message
     from facegate_hub.signer.asking import Signs
 
-    Approve = Callable[[Sequence[tuple[str, str]]], object]
-    """Asks for orders: (door, SHA-256)."""
+    Approve = Callable[[Sequence[tuple[str, str]]], bool]
+    """Asks for orders, (door, SHA-256); False: a second person has to agree."""
 
 LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
@@ -41,6 +41,8 @@ MOST_AHEAD_SECONDS = 10 * 365 * 86_400.0
 MOST_REMEMBERED = 20_000
 """Nonces that are not taken again: a broker repeats what was not acknowledged, and a recording repeats."""
 WAITING, TAKEN, REFUSED = WAY_WAITING, "taken", "refused"
+ASKED = "asked"
+"""It waits for a second person."""
 ENDED, REPLACED, LOST = WAY_ENDED, "replaced", "lost"
 """The person's PINs and cards were ended; a newer PIN came first; the door was restored without it."""
 
@@ -112,13 +114,12 @@ class IssuedWays:
             keys = {door: _key(connection, origin, door) for door in dict.fromkeys(doors)}
             draft = WayOrder(number, person, way, after, by)
             orders = {door: draft.closed(door, key, secret) for door, key in keys.items()}
-            approve([(door, order.digest(door)) for door, order in orders.items()])
-            if way == "pin":
-                mine = (GIVEN_WAYS.c.person == person, GIVEN_WAYS.c.way == way)
-                waits = (*mine, GIVEN_WAYS.c.status == WAITING)
-                connection.execute(sa.update(GIVEN_WAYS).where(*waits).values(status=REPLACED, sealed=None))
+            is_agreed = approve([(door, order.digest(door)) for door, order in orders.items()])
+            if is_agreed and way == "pin":
+                _replace(connection, person, number)
             rows = [_row(door, order, self._now()) for door, order in orders.items()]
-            connection.execute(sa.insert(GIVEN_WAYS), rows)
+            status = WAITING if is_agreed else ASKED
+            connection.execute(sa.insert(GIVEN_WAYS), [row | {"status": status} for row in rows])
         return number
 
     def _above(self, connection: Connection, doors: Sequence[str]) -> int:
@@ -137,6 +138,24 @@ class IssuedWays:
         values = {"status": REFUSED, "why": "unsigned", "sealed": None}
         with self._engine.begin() as connection:
             connection.execute(sa.update(GIVEN_WAYS).where(*waits).values(**values))
+
+    def agree(self, number: int, approve: Approve) -> bool:
+        """Let what somebody gave go to its doors, as the second person; False: it still waits for one.
+
+        Raises `SyncError` for what does not wait for anybody, and what `approve` raises.
+        """
+        with self._engine.begin() as connection:
+            one_at_a_time(connection, GIVEN_WAYS)
+            asked = (GIVEN_WAYS.c.number == number, GIVEN_WAYS.c.status == ASKED)
+            rows = list(connection.execute(sa.select(GIVEN_WAYS).where(*asked)))
+            if not rows:
+                raise SyncError("nothing of this waits for a second person any more")
+            is_agreed = approve([(row.device, _order(row).digest(row.device)) for row in rows])
+            if is_agreed:
+                if rows[0].way == "pin":
+                    _replace(connection, rows[0].person, number)
+                connection.execute(sa.update(GIVEN_WAYS).where(*asked).values(status=WAITING))
+        return is_agreed
 
     def of(self, person: str) -> list[GivenWay]:
         """Return what somebody was given, the newest first."""
@@ -180,8 +199,7 @@ class IssuedWays:
             ended = _ended(connection, sorted({row.person for row in rows}))
             for row in rows:
                 if ended.get(row.person) == row.after:
-                    order = WayOrder(row.number, row.person, row.way, row.after, row.by, row.sealed)
-                    orders[row.device, row.nonce].append(order)
+                    orders[row.device, row.nonce].append(_order(row))
                     continue
                 one = (GIVEN_WAYS.c.device == row.device, GIVEN_WAYS.c.number == row.number)
                 connection.execute(sa.update(GIVEN_WAYS).where(*one).values(status=ENDED, sealed=None))
@@ -278,6 +296,17 @@ def _ended(connection: Connection, people: Sequence[str]) -> dict[str, int]:
     """Return when PINs and cards of these people were last ended, of those who are in the roster."""
     query = sa.select(ROSTER.c.id, ROSTER.c.text).where(ROSTER.c.id.in_(people))
     return {row.id: int(json.loads(row.text).get(WAYS_ENDED, 0)) for row in connection.execute(query)}
+
+
+def _order(row: Any) -> WayOrder:
+    return WayOrder(row.number, row.person, row.way, row.after, row.by, row.sealed)
+
+
+def _replace(connection: Connection, person: str, number: int) -> None:
+    """Have PINs of somebody that no door has taken yet go nowhere, but the one with this number."""
+    mine = (GIVEN_WAYS.c.person == person, GIVEN_WAYS.c.way == "pin", GIVEN_WAYS.c.number != number)
+    waits = (*mine, GIVEN_WAYS.c.status.in_([WAITING, ASKED]))
+    connection.execute(sa.update(GIVEN_WAYS).where(*waits).values(status=REPLACED, sealed=None))
 
 
 def _row(device: str, order: WayOrder, now: float) -> dict[str, Any]:

@@ -420,10 +420,11 @@ class Staff:
         record = {**known.record, WAYS_ENDED: number}
         return self._change({"what": "ways-ended", "ids": [person]}, [record], ())
 
-    def want_rules(self, door: str, base: str, text: str) -> int:
-        """Want these access rules of a door in place of those with this SHA-256; return the revision."""
+    def want_rules(self, door: str, base: str, text: str) -> bool:
+        """Want these rules of a door in place of those with this SHA-256; False: it takes a second person."""
         about = {"digest": digest_of(text), "base": base, "by": self._by}
-        return self.rules.want(door, base, text, lambda wish: self.signer.approve_rules(wish, about))
+        by = self.signer.who().name
+        return self.rules.want(door, base, text, lambda wish: self.signer.approve_rules(wish, about), by)
 
     def give_way(self, person: str, secret: Mapping[str, str], doors: Sequence[str]) -> int:
         """Give somebody a PIN (`number`, `pin`) or a `card` at these doors; return the order's number.

@@ -291,8 +291,11 @@ PASS_END_SETS = sa.Table(
 )
 """Which ended passes each door was last told of, as it was signed."""
 
-RULE_SETS = sa.Table("rule_sets", METADATA, *_wish_columns())
-"""The access rules wanted of each door, as they are signed, and what it says of those that count."""
+RULE_SETS = sa.Table(
+    "rule_sets", METADATA, *_wish_columns(), sa.Column("asked", sa.Text), sa.Column("asked_by", sa.String(64))
+)
+"""The access rules wanted of each door, as they are signed, and what it says of those that count; `asked` are
+rules that wait for a second person."""
 
 GIVEN_WAYS = sa.Table(
     "given_ways",

@@ -137,5 +137,6 @@ def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
         ("/access/{person:path}/ways", POST, people, roster.end_ways),
         ("/access/{person:path}/pin", POST, people, ways.pin),
         ("/access/{person:path}/card", POST, people, ways.card),
+        ("/access/{person:path}/agree", POST, people, ways.agree),
         ("/access/{person:path}", GET, people, roster.person),
     )

@@ -11,6 +11,7 @@ from edge.identity import access_levels, person_name, resident_id, tidied
 from edge.words import message
 from facegate_hub.console.views_doors import told
 from facegate_hub.console.views_ways import keypad_number, shown_ways
+from facegate_hub.console.way_doors import doors_for
 from facegate_hub.sheets import read_people, write_people
 
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ class RosterPages:
 
     def person(self, ask: PageAsk) -> Response:
         """Return one person: rights, where their face is known, and their newest events."""
-        found, takes = self._person(ask), set(self._desk.looking.ways.doors())
+        found, looking = self._person(ask), self._desk.looking
         return ask.page(
             "roster_person.html",
-            ways=shown_ways(ask, self._desk.looking, found.id),
-            way_doors=[door for door in self._desk.looking.doors() if door.id in takes],
+            ways=shown_ways(ask, looking, found.id),
+            way_doors={method: doors_for(ask, looking, found, method) for method in ("pin", "card")},
             keypad=keypad_number(found.id),
             person=found,
             faces=self._desk.looking.faces.found(person=found.id),

@@ -12,7 +12,7 @@ from edge.errors import CommunityRefused, EnrolmentRefused, SyncError
 from edge.policy.pin import random_pin
 from edge.words import message
 from facegate_hub.console.views_doors import told
-from facegate_hub.given_ways import REFUSED, TAKEN, WAITING
+from facegate_hub.given_ways import ASKED, REFUSED, TAKEN, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,12 +34,15 @@ MOST_NUMBER = 8
 class ShownWay:
     """A PIN or card as the page shows it; `rest` are doors that do not have it, each with why."""
 
+    number: int
     way: str
     by: str
     at: str
     taken: int
     doors: int
     rest: tuple[tuple[str, str], ...]
+    is_asked: bool
+    """It waits for a second person."""
 
 
 class WayPages:
@@ -57,7 +60,9 @@ class WayPages:
             raise CommunityRefused(error.message) from error
         if (refused := self._give(ask, person, {"number": number, "pin": pin})) is not None:
             return refused
-        return ask.page("pin_given.html", person=person, number=number, pin=pin)
+        newest = self._desk.looking.ways.of(person.id)[0]
+        is_asked = ASKED in {status for status, _ in newest.doors.values()}
+        return ask.page("pin_given.html", person=person, number=number, pin=pin, is_asked=is_asked)
 
     def card(self, ask: PageAsk) -> Response:
         """Give a card by its number."""
@@ -68,6 +73,19 @@ class WayPages:
             raise CommunityRefused(message("error.card_name", card=text[:40])) from error
         refused = self._give(ask, person, {"card": card})
         return ask.to(f"/access/{quote(person.id)}") if refused is None else refused
+
+    def agree(self, ask: PageAsk) -> Response:
+        """Agree, as the second person, with a PIN or card that somebody else gave."""
+        person, number = self._person(ask), ask.form.get("number", "")
+        if not (number.isascii() and number.isdecimal() and len(number) < 19):
+            raise CommunityRefused(message("community.refused.act"))
+        try:
+            with self._desk.acting(ask.token) as staff:
+                about = {"person": person.id, "number": int(number)}
+                staff.ways.agree(int(number), lambda orders: staff.signer.approve_ways(orders, about))
+        except SyncError as error:
+            return told(ask, ask.say("failed"), str(error), status=409)
+        return ask.to(f"/access/{quote(person.id)}")
 
     def _give(self, ask: PageAsk, person: RosterPerson, secret: Mapping[str, str]) -> Response | None:
         known = self._desk.looking.ways.doors()
@@ -110,7 +128,9 @@ def _shown(ask: PageAsk, given: GivenWay, views: Mapping[str, DoorView]) -> Show
         if status != TAKEN
     ]
     at = ask.local(int(given.at))
-    return ShownWay(given.way, given.by, at, given.taken, len(given.doors), tuple(rest))
+    is_asked = ASKED in {status for status, _ in given.doors.values()}
+    counts = (given.taken, len(given.doors))
+    return ShownWay(given.number, given.way, given.by, at, *counts, tuple(rest), is_asked)
 
 
 def _why(ask: PageAsk, status: str, why: str | None, view: DoorView | None) -> str:

@@ -31,7 +31,17 @@ if TYPE_CHECKING:
 MOST_RECORDS = 1000
 OWN_WORDS = frozenset(
     {
-        *("command", "first-voice", "refused", "adopt", "notice", "pass-ended", "way-given", "rules"),
+        *(
+            "command",
+            "first-voice",
+            "second-voice",
+            "refused",
+            "adopt",
+            "notice",
+            "pass-ended",
+            "way-given",
+            "rules",
+        ),
         *("roster", "settings", "group", "principals", "login", "log_in"),
     }
 )
@@ -116,7 +126,7 @@ def _approve_faces(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:
 
 def _approve_wish(desk: SigningDesk, caller: Caller, fields: Fields, table: sa.Table) -> Any:
     device, rev, digest = fields["wish"]
-    desk.approve_settings(caller, (str(device), int(rev), str(digest)), _about(fields), table)
+    return desk.approve_settings(caller, (str(device), int(rev), str(digest)), _about(fields), table)
 
 
 def _approve_ways(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:

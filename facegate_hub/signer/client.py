@@ -149,14 +149,13 @@ class SignerClient:
         """Let a door's settings become (door, revision, SHA-256 of what will be signed)."""
         self._call("approve_settings", wish=list(wish), about=dict(about))
 
-    def approve_rules(self, wish: tuple[str, int, str], about: Mapping[str, Any]) -> None:
-        """Let a door's access rules become (door, revision, SHA-256 of what will be signed)."""
-        self._call("approve_rules", wish=list(wish), about=dict(about))
+    def approve_rules(self, wish: tuple[str, int, str], about: Mapping[str, Any]) -> bool:
+        """Let a door's access rules become (door, revision, SHA-256); False: it takes a second person."""
+        return bool(self._call("approve_rules", wish=list(wish), about=dict(about)))
 
-    def approve_ways(self, orders: Sequence[tuple[str, str]], about: Mapping[str, Any]) -> str:
-        """Let PINs or cards, (door, SHA-256 of the order), go to their doors; return in whose name."""
-        name: str = self._call("approve_ways", orders=[list(one) for one in orders], about=dict(about))
-        return name
+    def approve_ways(self, orders: Sequence[tuple[str, str]], about: Mapping[str, Any]) -> bool:
+        """Let PINs or cards, (door, SHA-256 of the order), go to doors; False: it takes a second person."""
+        return bool(self._call("approve_ways", orders=[list(one) for one in orders], about=dict(about)))
 
     def adopt(self, states: Sequence[RosterState], wishes: Mapping[str, tuple[int, str]]) -> None:
         """Have taken over what a site had before it had a signer; does nothing the second time."""

@@ -21,7 +21,7 @@ from edge.wire import roster as roster_messages
 from edge.wire.commands import CommandType, parse_command
 from edge.wire.names import DEVICE_ID
 from edge.wire.shapes import printable
-from facegate_hub.database import insert_missing, put, reading
+from facegate_hub.database import insert_missing, reading
 from facegate_hub.signer.audit import note_wish
 from facegate_hub.signer.policy import RINGS, Policy
 from facegate_hub.signer.principals import (
@@ -35,7 +35,8 @@ from facegate_hub.signer.principals import (
 )
 from facegate_hub.signer.rights import COMMANDS, NotPermitted, Permission
 from facegate_hub.signer.rosters import ApprovedRosters
-from facegate_hub.signer.tables import ASKS, PERMITS, RULE_WISHES, WAY_ORDERS, WISHES
+from facegate_hub.signer.tables import ASKS, PERMITS, RULE_WISHES, WISHES
+from facegate_hub.signer.wishes import GrantedWishes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,8 +56,6 @@ MOST_REFUSALS = 20
 """Refusals of one principal that are noted in a minute, and what an integration may ask beyond its rate: the
 audit is never shortened, so nobody may fill it."""
 KEEP_SECONDS = 86_400.0
-KEEP_ORDERS_SECONDS = 90 * KEEP_SECONDS
-"""How long a door may be away and still get a PIN or card that was given meanwhile."""
 MOST_REFUSED = 1000
 MOST_REFUSED_VALUE = 500
 """Characters of what somebody was refused; longer values are left out."""
@@ -108,6 +107,7 @@ class SigningDesk:
         self.principals = Principals(engine, now)
         self.policy = Policy(engine, now)
         self._rosters = ApprovedRosters(engine, now)
+        self._wishes = GrantedWishes(engine, self.policy, now)
         self._noticed: dict[str, dict[str, object]] = {}
 
     def ask(
@@ -253,9 +253,9 @@ class SigningDesk:
         """
         self._require_hub(caller)
         if purpose == configuration.PURPOSE:
-            self._require_wished(WISHES, configuration.Desired.parse(body), body)
+            self._wishes.require(WISHES, configuration.Desired.parse(body), body)
         elif purpose == rules.PURPOSE:
-            self._require_wished(RULE_WISHES, rules.DesiredRules.parse(body), body)
+            self._wishes.require(RULE_WISHES, rules.DesiredRules.parse(body), body)
         elif purpose in ABOUT_THE_ROSTER:
             self._rosters.require(_state_in(body))
         elif purpose == notices.PURPOSE:
@@ -263,7 +263,7 @@ class SigningDesk:
             lines = {one.id: (one.fields(), one.text) for one in shown.items}
             self._note_new("notice", shown.device, lines)
         elif purpose == given_ways.PURPOSE:
-            self._require_given(given_ways.GivenWays.parse(body))
+            self._wishes.require_given(given_ways.GivenWays.parse(body))
         elif purpose == ended_passes.PURPOSE:
             told = ended_passes.PassEnds.parse(body)
             ends = {one.id: (one, {"until": one.fields()["until"]}) for one in told.ended}
@@ -315,40 +315,25 @@ class SigningDesk:
 
     def approve_settings(
         self, caller: Caller, wish: tuple[str, int, str], about: dict[str, Any], table: sa.Table
-    ) -> None:
-        """Let a door's settings (or rules) become these: (door, revision, SHA-256 of what will be signed)."""
+    ) -> bool:
+        """Let a door's settings (or rules) become these: (door, revision, SHA-256 of what will be signed).
+
+        False: that was the first of two people.
+        """
         about, by = _without_by(about)
         what = "settings" if table is WISHES else "rules"
         self.permit(caller, Permission.SETTINGS, {**about, "what": what, "door": wish[0], "rev": wish[1]}, by)
-        with self.engine.begin() as connection:
-            put(connection, table, dict(zip(("device", "rev", "digest"), wish, strict=True)))
+        return self._wishes.want(table, wish, self.principals.known(caller))
 
-    def approve_ways(self, caller: Caller, orders: list[tuple[str, str]], about: dict[str, Any]) -> str:
-        """Let these PINs or cards, (door, SHA-256 of the order), go to their doors; return in whose name.
+    def approve_ways(self, caller: Caller, orders: list[tuple[str, str]], about: dict[str, Any]) -> bool:
+        """Let these PINs or cards, (door, SHA-256 of the order), go to their doors.
 
-        What they are is sealed: nothing here could note it.
+        False: that was the first of two people. What they are is sealed: nothing here could note it.
         """
         about, by = _without_by(about)
         doors = [door for door, _ in orders][:MOST_DOORS]
-        said = self.permit(caller, Permission.ROSTER, {**about, "what": "way-given", "doors": doors}, by)
-        rows = [{"digest": digest, "device": door, "at": self._now()} for door, digest in orders]
-        with self.engine.begin() as connection:
-            old = WAY_ORDERS.c.at < self._now() - KEEP_ORDERS_SECONDS
-            connection.execute(sa.delete(WAY_ORDERS).where(old))
-            insert_missing(connection, WAY_ORDERS, rows)
-        return said
-
-    def _require_given(self, told: given_ways.GivenWays) -> None:
-        digests = [one.digest(told.device) for one in told.orders]
-        granted = sa.select(WAY_ORDERS.c.digest).where(
-            WAY_ORDERS.c.device == told.device, WAY_ORDERS.c.digest.in_(digests)
-        )
-        with reading(self.engine) as connection:
-            if set(digests) - set(connection.execute(granted).scalars()):
-                raise NotPermitted(
-                    f"{told.device}: nobody who may has given these PINs or cards, or too long ago; was the "
-                    "database changed? Give them again on the console"
-                )
+        self.permit(caller, Permission.ROSTER, {**about, "what": "way-given", "doors": doors}, by)
+        return self._wishes.give(orders, self.principals.known(caller))
 
     def _note_new(self, what: str, device: str, told: Mapping[str, tuple[object, Mapping[str, Any]]]) -> None:
         """Write down what is told for the first time: (what it is compared by, what is noted) by its name."""
@@ -388,17 +373,6 @@ class SigningDesk:
         if row is None:
             raise NotPermitted("the signer granted no such command, or not just now")
         return row
-
-    def _require_wished(
-        self, table: sa.Table, wish: configuration.Desired | rules.DesiredRules, body: bytes
-    ) -> None:
-        with reading(self.engine) as connection:
-            row = connection.execute(sa.select(table).where(table.c.device == wish.device)).first()
-        if row is None or (row.rev, row.digest) != (wish.rev, hashlib.sha256(body).hexdigest()):
-            raise NotPermitted(
-                f"{wish.device}: nobody who may has asked for these {table.name}; was the database changed? "
-                "Ask for them again: facegate hub config set, or Try rules on the console"
-            )
 
     def _command(
         self, order: tuple[str, str, CommandType, str], args: dict[str, float], nonce: str | None

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from edge.errors import SyncError
 from facegate_hub.database import put, reading
 from facegate_hub.signer.principals import INTEGRATION, PROGRAM, RESIDENT, doors_of_group
-from facegate_hub.signer.rights import EVERYWHERE, GROUP, NotPermitted, Permission
+from facegate_hub.signer.rights import COMMANDS, EVERYWHERE, GROUP, NotPermitted, Permission
 from facegate_hub.signer.tables import FIRST_VOICES, PERMITS, PRINCIPALS, RULES
 
 if TYPE_CHECKING:
@@ -25,9 +25,17 @@ if TYPE_CHECKING:
 MINUTE = 60.0
 SECOND_VOICE_SECONDS = 120.0
 """How long the first of two people waits for the second."""
+AGREED_SECONDS = 86_400.0
+"""The same where somebody else has to look at what the first one wants: rules, a PIN, a card."""
 ZONE, PERSONS, RINGS = "timezone", "persons.", "rings"
 """Rules of the site: the time zone of hours, how many people each command takes (`persons.evacuation`), and
 the doors and groups of doors that residents open for who rings there."""
+RULES_VOICE, WAYS_VOICE = "rules", "ways"
+"""What else may take two people: access rules that are sent, PINs and cards that are given."""
+VOICED = frozenset({*map(str, COMMANDS.values()), RULES_VOICE, WAYS_VOICE})
+MOST_ABOUT = 20
+"""Signs of a digest that tell what two people agree on, within the width of a column: 80 bits. It is the
+second one's wish that is granted, so that a first one who finds another with the same gains nothing."""
 
 
 class Policy:
@@ -76,16 +84,19 @@ class Policy:
         return sorted({door for some in names for door in some})
 
     def partner(
-        self, connection: Connection, principal: Principal, right: Permission, door: str
+        self, connection: Connection, principal: Principal, right: str, door: str, about: str = ""
     ) -> str | None:
         """Return "" where one person is enough, the first one's name for the second, None for the first.
 
-        Two programs are not two people: whoever speaks for one of them in the hub's name speaks for all.
+        `about` is the digest of what both have to want. Two programs are not two people: whoever speaks for
+        one of them in the hub's name speaks for all.
         """
         if self._persons(connection, right) < 2:
             return ""
-        mine = (FIRST_VOICES.c.door == door, FIRST_VOICES.c.kind == str(right))
-        late = FIRST_VOICES.c.at < self._now() - SECOND_VOICE_SECONDS
+        kind = f"{right}:{about[:MOST_ABOUT]}" if about else str(right)
+        patience = AGREED_SECONDS if about else SECOND_VOICE_SECONDS
+        mine = (FIRST_VOICES.c.door == door, FIRST_VOICES.c.kind == kind)
+        late = FIRST_VOICES.c.at < self._now() - patience
         connection.execute(sa.delete(FIRST_VOICES).where(late))
         other = sa.select(FIRST_VOICES.c.principal).where(*mine, FIRST_VOICES.c.principal != principal.name)
         if principal.kind == PROGRAM:
@@ -95,7 +106,7 @@ class Policy:
             other = other.where(~integration, ~resident, FIRST_VOICES.c.principal.not_in(programs))
         found: str | None = connection.execute(other.order_by(FIRST_VOICES.c.at)).scalar()
         if found is None:
-            voice = {"door": door, "kind": str(right), "principal": principal.name, "at": self._now()}
+            voice = {"door": door, "kind": kind, "principal": principal.name, "at": self._now()}
             put(connection, FIRST_VOICES, voice)
             return None
         connection.execute(sa.delete(FIRST_VOICES).where(*mine))
@@ -126,8 +137,9 @@ class Policy:
                 raise SyncError(f"{value!r}: no such zone; use a name like Asia/Shanghai") from error
         elif name == RINGS:
             self.doors([one for one in value.split() if one != EVERYWHERE])
-        elif not name.startswith(PERSONS) or name.removeprefix(PERSONS) not in list(Permission):
-            raise SyncError(f"rule {name!r}: there are {ZONE}, {RINGS}, {PERSONS}evacuation and so on")
+        elif not name.startswith(PERSONS) or name.removeprefix(PERSONS) not in VOICED:
+            several = ", ".join(sorted(VOICED))
+            raise SyncError(f"rule {name!r}: there are {ZONE}, {RINGS} and {PERSONS} with one of {several}")
         elif value not in {"1", "2"}:
             raise SyncError(f"{name}: 1 or 2, not {value!r}")
         with self._engine.begin() as connection:
@@ -161,7 +173,7 @@ class Policy:
         moment, name = datetime.fromtimestamp(now, UTC), self.rules().get(ZONE)
         return moment.astimezone(ZoneInfo(name) if name else None)
 
-    def _persons(self, connection: Connection, right: Permission) -> int:
+    def _persons(self, connection: Connection, right: str) -> int:
         query = sa.select(RULES.c.value).where(RULES.c.name == f"{PERSONS}{right}")
         return int(connection.execute(query).scalar() or 1)
 

@@ -88,6 +88,52 @@ def test_a_card_goes_to_the_chosen_doors_alone(gate):
     assert [one.device for one in gate.issued.due()] == ["front"]
 
 
+def ticked(page, way):
+    """Return the doors of a form, whether each is ticked, and what is said beside it."""
+    form = page.split(f'action="/access/3-1203/{way}"')[1].split("</form>")[0]
+    found = re.findall(r'name="door_(\w+)" value="1"( checked)?> <span>[^<]*<br><small>([^<]*)', form)
+    return {door: (bool(tick), why) for door, tick, why in found}
+
+
+def test_the_doors_of_a_new_pin_are_those_of_the_persons_levels_and_building(gate):
+    """As each door's own rules say, else by the building; why stands beside each."""
+    gate.principal("mei", role="manager")
+    gate.name_buildings(**{"3": ("front",), "5": ("back",)})
+    desk = entered(gate, "mona", "mei")
+    desk.get("/access/3-1203")
+    assert ticked(desk.page, "pin") == {
+        "back": (False, "of another building: 5"),
+        "front": (True, "building 3"),
+    }
+    rules = '[levels.resident]\nschedule = "always"\nmethods = ["card"]\ndoors = ["back", "front"]\n'
+    gate.desk.looking.rules.note("front", ReportedRules(0, rules, takes=True).encode())
+    other = '[levels.garage]\nschedule = "always"\n'
+    gate.desk.looking.rules.note("back", ReportedRules(0, other, takes=True).encode())
+    desk.get("/access/3-1203")
+    no_level = "no level of theirs opens it"
+    assert ticked(desk.page, "pin")["front"] == (False, "their levels open it, but not this way")
+    assert ticked(desk.page, "card") == {
+        "back": (False, no_level),
+        "front": (True, "level resident opens it"),
+    }
+    gate.name_buildings()
+    desk = entered(gate, "mona", "mei")
+    desk.get("/access/3-1203")
+    assert ticked(desk.page, "card")["front"][0]
+
+
+def test_a_door_for_everybody_and_one_that_nobody_knows_of(gate):
+    gate.principal("mei", role="manager")
+    gate.name_buildings(**{"5": ("back",)})
+    gate.desk.looking.rules.note("front", ReportedRules(0, "[levels", takes=True).encode())
+    desk = entered(gate, "mona", "mei")
+    desk.get("/access/3-1203")
+    assert ticked(desk.page, "pin") == {
+        "back": (False, "building 5"),
+        "front": (True, "a door for everybody"),
+    }
+
+
 def test_rules_are_sent_to_the_doors_that_they_were_made_from_once_they_were_tried(gate):
     gate.principal("mei", role="manager")
     desk = entered(gate, "mona", "mei")

@@ -1,0 +1,100 @@
+"""What people want of doors' settings, rules, PINs and cards: granted, and compared when signed."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from facegate_hub.database import insert_missing, put, reading
+from facegate_hub.signer.audit import note_wish
+from facegate_hub.signer.policy import RULES_VOICE, WAYS_VOICE
+from facegate_hub.signer.rights import NotPermitted
+from facegate_hub.signer.tables import WAY_ORDERS, WISHES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from edge.wire import configuration, given_ways, rules
+    from facegate_hub.signer.policy import Policy
+    from facegate_hub.signer.principals import Principal
+
+KEEP_ORDERS_SECONDS = 90 * 86_400.0
+"""How long a door may be away and still get a PIN or card that was given meanwhile."""
+
+
+class GrantedWishes:
+    """The signer's own record of what was granted, door by door. Any thread.
+
+    Rules, PINs and cards wait for a second person where the site wants one (`persons.rules`, `persons.ways`):
+    what is granted then is what the second one sends, which has to be to the letter what the first one sent.
+    """
+
+    def __init__(self, engine: Engine, policy: Policy, now: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._policy = policy
+        self._now = now
+
+    def want(self, table: sa.Table, wish: tuple[str, int, str], principal: Principal) -> bool:
+        """Let a door's settings or rules become these; False: a second person has to ask for them, too."""
+        door, _, digest = wish
+        with self._engine.begin() as connection:
+            if table is not WISHES and not self._is_agreed(
+                connection, principal, RULES_VOICE, [(door, digest)]
+            ):
+                return False
+            put(connection, table, dict(zip(("device", "rev", "digest"), wish, strict=True)))
+        return True
+
+    def give(self, orders: list[tuple[str, str]], principal: Principal) -> bool:
+        """Let these PINs or cards go to their doors; False: a second person has to ask for them, too."""
+        rows = [{"digest": digest, "device": door, "at": self._now()} for door, digest in orders]
+        with self._engine.begin() as connection:
+            if not self._is_agreed(connection, principal, WAYS_VOICE, orders):
+                return False
+            old = WAY_ORDERS.c.at < self._now() - KEEP_ORDERS_SECONDS
+            connection.execute(sa.delete(WAY_ORDERS).where(old))
+            insert_missing(connection, WAY_ORDERS, rows)
+        return True
+
+    def _is_agreed(
+        self, connection: Connection, principal: Principal, what: str, wishes: Iterable[tuple[str, str]]
+    ) -> bool:
+        found = [
+            self._policy.partner(connection, principal, what, door, digest)
+            for door, digest in sorted(set(wishes))
+        ]
+        first = next((one for one in found if one), None)
+        if None not in found and first is None:
+            return True  # one person is enough
+        about = {"what": what, "principal": principal.name, "doors": [door for door, _ in wishes]}
+        said = "first-voice" if None in found else "second-voice"
+        note_wish(connection, principal.name, said, about | ({"first": first} if first else {}), self._now())
+        return None not in found
+
+    def require(self, table: sa.Table, wish: configuration.Desired | rules.DesiredRules, body: bytes) -> None:
+        """Raise `NotPermitted` unless these settings or rules are what was granted."""
+        with reading(self._engine) as connection:
+            row = connection.execute(sa.select(table).where(table.c.device == wish.device)).first()
+        if row is None or (row.rev, row.digest) != (wish.rev, hashlib.sha256(body).hexdigest()):
+            raise NotPermitted(
+                f"{wish.device}: nobody who may has asked for these {table.name}; was the database changed? "
+                "Ask for them again: facegate hub config set, or Access rules on the console"
+            )
+
+    def require_given(self, told: given_ways.GivenWays) -> None:
+        """Raise `NotPermitted` unless these PINs and cards are those that were granted."""
+        digests = [one.digest(told.device) for one in told.orders]
+        granted = sa.select(WAY_ORDERS.c.digest).where(
+            WAY_ORDERS.c.device == told.device, WAY_ORDERS.c.digest.in_(digests)
+        )
+        with reading(self._engine) as connection:
+            if set(digests) - set(connection.execute(granted).scalars()):
+                raise NotPermitted(
+                    f"{told.device}: nobody who may has given these PINs or cards, or too long ago; was the "
+                    "database changed? Give them again on the console"
+                )
