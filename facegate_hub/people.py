@@ -55,6 +55,12 @@ class RosterPeople:
             texts = connection.execute(sa.select(ROSTER.c.text)).scalars()
             return sorted({level for text in texts for level in json.loads(text).get("access_levels", ())})
 
+    def holders(self, level: str) -> int:
+        """Return how many people have an access level."""
+        with reading(self._engine) as connection:
+            texts = connection.execute(sa.select(ROSTER.c.text)).scalars()
+            return sum(level in json.loads(text).get("access_levels", ["resident"]) for text in texts)
+
     def doubtful_levels(self, records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         """Return access levels that nobody has yet, each with the one that people have and it nearly is."""
         known = self.levels()

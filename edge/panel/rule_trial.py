@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from edge.policy.rule_edit import differences
 from edge.policy.simulate import simulate
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def tried(ask: Ask, file: RuleFile, text: str) -> RulesTrial:
         result,
         past.reached or since,
         past.reached is not None,
-        list(_differences(before, text)),
+        differences(before, text),
     )
 
 
@@ -94,13 +94,6 @@ class _Past:
             if read >= MOST_EVENTS:
                 self.reached = batch[-1].at
                 return
-
-
-def _differences(before: str, after: str) -> Iterator[tuple[str, str]]:
-    kinds = {" ": "same", "-": "gone", "+": "new"}
-    found = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
-    for line in list(found)[2:]:
-        yield kinds.get(line[:1], "same"), "…" if line.startswith("@@") else line[1:]
 
 
 def told(ask: Ask, trial: RulesTrial) -> list[tuple[str, str, str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -11,13 +10,13 @@ from edge.errors import PanelRefused
 from edge.events import Kind
 from edge.identity import resident_id
 from edge.panel.rights import schedule_name
-from edge.panel.rule_edit import Removal, edited
-from edge.panel.rule_forms import MOST_DATES, days_from, kinds_of, level_from, schedule_from
 from edge.panel.rule_trial import TRIED_DAYS, days_of, tried
 from edge.panel.views_rules import file_of, shown_trial
 from edge.policy.methods import Method
+from edge.policy.rule_edit import Removal, edited
 from edge.policy.rulebook import ANY, Level
 from edge.policy.schedule import ALWAYS, NEVER, WEEKDAYS, Schedule
+from edge.web.rule_forms import calendar_fields, days_from, kinds_of, level_edit, schedule_edit
 from edge.words import message
 
 if TYPE_CHECKING:
@@ -26,12 +25,11 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from edge.panel.asking import Ask
-    from edge.panel.rule_edit import Edit
     from edge.panel.rule_trial import RulesTrial
+    from edge.policy.rule_edit import Edit
     from edge.policy.rulebook import RuleBook
 
 SHOWN_HOLDERS = 200
-BLANK_DATES = 4
 
 
 def schedule(ask: Ask) -> Response:
@@ -93,25 +91,13 @@ def _name(ask: Ask) -> str:
 
 
 def _schedule_edit(ask: Ask, book: RuleBook) -> Edit:
-    name = _name(ask)
-    if ask.form.get("do") != "remove":
-        return schedule_from(ask, book, name)
-    used = [one.name for one in book.levels.values() if one.schedule.name == name]
-    used += [door for door, usual in book.usual_modes.items() if usual.schedule.name == name]
-    if used or book.strict_liveness.name == name:
-        raise PanelRefused(message("panel.schedule_used", names=used or ["strict_liveness"]))
-    return Removal("schedules", name)
+    return schedule_edit(ask, book, _name(ask))
 
 
 def _level_edit(ask: Ask, book: RuleBook) -> Edit:
     name = _name(ask)
-    if ask.form.get("do") != "remove":
-        return level_from(ask, book, name)
-    used = [one.name for one in book.groups.values() if name in one.levels]
     held = sum(name in person.access_levels for person in ask.desk.residents.list())
-    if used or held:
-        raise PanelRefused(message("panel.level_used", names=used or ["–"], count=held))
-    return Removal("levels", name)
+    return level_edit(ask, book, name, held)
 
 
 def _schedule_page(ask: Ask, name: str, book: RuleBook, trial: RulesTrial | None) -> Response:
@@ -145,20 +131,8 @@ def _level_page(ask: Ask, name: str, book: RuleBook, trial: RulesTrial | None) -
 
 
 def _days_page(ask: Ask, _name: str, book: RuleBook, trial: RulesTrial | None) -> Response:
-    special = sorted(book.calendar.special.items())
-    rows = [(day.isoformat(), kind) for day, kind in special] + [("", "holiday")] * BLANK_DATES
-    if len(rows) > MOST_DATES:
-        raise PanelRefused(message("panel.days_many", most=MOST_DATES - BLANK_DATES))
     text = trial.text if trial else file_of(ask).text()
-    holidays = tomllib.loads(text).get("holidays", {})
-    return ask.page(
-        "rules_days.html",
-        country=holidays.get("country", ""),
-        subdivision=holidays.get("subdivision", ""),
-        rows=rows,
-        kinds=[*kinds_of(book), *WEEKDAYS],
-        **_trying(ask, trial),
-    )
+    return ask.page("rules_days.html", **calendar_fields(book, text), **_trying(ask, trial))
 
 
 def _trying(ask: Ask, trial: RulesTrial | None) -> dict[str, Any]:

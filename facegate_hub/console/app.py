@@ -20,6 +20,7 @@ from facegate_hub.console.views_buildings import BuildingPages
 from facegate_hub.console.views_doors import DoorPages
 from facegate_hub.console.views_entries import EntryPages
 from facegate_hub.console.views_roster import RosterPages
+from facegate_hub.console.views_rule_forms import RuleFormPages
 from facegate_hub.console.views_rules import RulesPages
 from facegate_hub.console.views_visitors import VisitorPages
 from facegate_hub.console.views_ways import WayPages
@@ -115,6 +116,7 @@ def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
     """Return the pages of doors, alarms, entries and who may enter."""
     doors, alarms, entries = DoorPages(desk), AlarmPages(desk), EntryPages(desk)
     roster, rules, buildings = RosterPages(desk), RulesPages(desk), BuildingPages(desk)
+    forms = RuleFormPages(desk)
     seen, people, ways = _with(Right.DOORS), _with(Right.PEOPLE), WayPages(desk)
     return (
         ("/doors", GET, seen, doors.doors),
@@ -133,6 +135,10 @@ def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
         ("/rules", GET, people, rules.form),
         ("/rules", POST, people, rules.attempt),
         ("/rules/send", POST, people, rules.send),
+        ("/rules/agree", POST, people, rules.agree),
+        ("/rules/schedule", BOTH, people, forms.schedule),
+        ("/rules/level", BOTH, people, forms.level),
+        ("/rules/days", BOTH, people, forms.days),
         ("/access/{person:path}/remove", POST, people, roster.remove),
         ("/access/{person:path}/ways", POST, people, roster.end_ways),
         ("/access/{person:path}/pin", POST, people, ways.pin),

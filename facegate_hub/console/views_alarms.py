@@ -36,6 +36,8 @@ class AlarmPages:
             inbox=which,
             inboxes=tuple(InboxKind),
             shows_closed=states != NOT_CLOSED,
+            names={door.id: door.name for door in self._desk.looking.doors()},
+            people=self._desk.looking.people.some(sorted({one.resident for one in items if one.resident})),
             words=lambda item: _words(ask, item),
             actor=self._desk.known(ask.token),
         )

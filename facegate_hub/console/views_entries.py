@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -22,11 +23,15 @@ from facegate_hub.console.views_doors import local_time
 from facegate_hub.reading import EventFilter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from facegate_hub.console.doors_desk import DoorsDesk
     from facegate_hub.reading import StoredEvent
     from facegate_hub.web.asking import PageAsk
 
 PAGE_ROWS = 50
+BATCH = 500
+"""Events of a table whose people are looked up at once."""
 MOST_SEQ = 2**63
 FIELDS = ("door", "person", "reason", "since", "until")
 """Of the form, and of the address."""
@@ -46,11 +51,11 @@ class EntryPages:
         more = urlencode(query | {"then": json.dumps(found.then)}) if found.then else ""
         return ask.page(
             "entries.html",
-            rows=[_row(ask, event) for event in found.events],
+            rows=self._named(ask, found.events),
             query={name: query.get(name, "") for name in FIELDS},
             more=more,
             address=urlencode(query),
-            doors=[door.id for door in self._desk.looking.doors()],
+            doors=self._desk.looking.doors(),
             reasons=[(one.value, explain_reason(one.value, ask.language)) for one in Reason],
         )
 
@@ -59,16 +64,40 @@ class EntryPages:
         wanted, _ = _wish(ask)
         text = io.StringIO()
         writer = csv.writer(text)
-        names = ("time", "door", "event", "person", "reason", "told")
+        names = ("time", "door", "event", "person", "reason", "told", "door_name", "person_name")
         writer.writerow([ask.say(f"column.{name}") for name in names])
         with self._desk.acting(ask.token) as staff:
-            for event in staff.events(wanted):
-                row = _row(ask, event)
-                cells = (row["time"], event.device, row["title"], event.resident or "", event.reason or "")
-                writer.writerow([harmless(one) for one in (*cells, row["sentence"])])
+            for some in _batches(staff.events(wanted)):
+                for event, row in zip(some, self._named(ask, some), strict=True):
+                    cells = (
+                        row["time"],
+                        event.device,
+                        row["title"],
+                        event.resident or "",
+                        event.reason or "",
+                    )
+                    named = (row["sentence"], row["door"], row["who"])
+                    writer.writerow([harmless(one) for one in (*cells, *named)])
         headers = {"Content-Disposition": 'attachment; filename="facegate-entries.csv"'}
         # The mark in front: without it spreadsheets read Chinese as another character set.
         return Response("\ufeff" + text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+    def _named(self, ask: PageAsk, events: Sequence[StoredEvent]) -> list[dict[str, str]]:
+        """Return events for a page, each with what its door and its person are called."""
+        doors = {door.id: door.name or "" for door in self._desk.looking.doors()}
+        ids = sorted({one.resident for one in events if one.resident})
+        people = self._desk.looking.people.some(ids)
+        called = {identity: str(one.record.get("name", "")) for identity, one in people.items()}
+        return [
+            _row(ask, one) | {"door": doors.get(one.device, ""), "who": called.get(one.resident or "", "")}
+            for one in events
+        ]
+
+
+def _batches(events: Iterable[StoredEvent]) -> Iterator[list[StoredEvent]]:
+    left = iter(events)
+    while some := list(islice(left, BATCH)):
+        yield some
 
 
 def _wish(ask: PageAsk) -> tuple[EventFilter, dict[str, str]]:

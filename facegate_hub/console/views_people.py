@@ -31,7 +31,8 @@ def person(ask: PageAsk) -> Response:
     """Return one person: flats and contact; that somebody looked is entered, and the person sees it."""
     found = ask.office.register.one(str(ask.request.path_params["person"]))
     ask.office.register.note_look(ask.asker.doer, found.id)
-    return ask.page("person.html", person=found, ties=TIES)
+    has_doors = any(path == "/access" for path, _, _ in ask.office.menu)
+    return ask.page("person.html", person=found, ties=TIES, has_doors=has_doors)
 
 
 def new(ask: PageAsk) -> Response:

@@ -277,6 +277,11 @@ def test_the_history_is_searched_by_door_person_and_day_and_taken_along(gate):
     rows = list(csv.reader(io.StringIO(taken.content.decode("utf-8-sig"))))
     assert len(rows) == 3
     assert {row[1] for row in rows[1:]} == {"back"}
+    gate.desk.looking.import_people([{"id": "anna", "name": "安娜"}])
+    assert "南门 · 安娜" in desk.get("/entries?door=front").text
+    taken = desk.get("/entries.csv?door=front")
+    (last,) = list(csv.reader(io.StringIO(taken.content.decode("utf-8-sig"))))[-1:]
+    assert last[-2:] == ["南门", "安娜"]
     assert any("mei" in str(one) and "export" in str(one) for one in gate.desk.looking.signer.audit(50)[0])
 
 

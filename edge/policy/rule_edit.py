@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -134,6 +135,15 @@ def edited(text: str, edit: Edit) -> str:
     if not is_right:  # whatever the library makes of an unusual file, nothing else may change
         raise PanelRefused(message("panel.rules_by_hand"))
     return changed
+
+
+def differences(before: str, after: str) -> list[tuple[str, str]]:
+    """Return what changes in a file of rules, with two lines around it: (`same`, `gone` or `new`, line)."""
+    kinds = {" ": "same", "-": "gone", "+": "new"}
+    found = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
+    return [
+        (kinds.get(line[:1], "same"), "…" if line.startswith("@@") else line[1:]) for line in list(found)[2:]
+    ]
 
 
 def _table(rules: Table, new: Callable[[], Table], *path: str) -> Table:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from edge.errors import PanelRefused
-from edge.panel.rule_edit import DaysEdit, LevelEdit, Removal, ScheduleEdit, edited
+from edge.policy.rule_edit import DaysEdit, LevelEdit, Removal, ScheduleEdit, edited
 from edge.policy.rules_toml import GROUPS_OF_DAYS, parse_rules
 from edge.policy.schedule import HOLIDAY, WEEKDAYS, Span
 from tests.places import REPOSITORY

@@ -3,27 +3,64 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.errors import PanelRefused
 from edge.identity import tidied
-from edge.panel.rule_edit import DaysEdit, LevelEdit, ScheduleEdit
 from edge.policy.methods import Method
+from edge.policy.rule_edit import DaysEdit, LevelEdit, Removal, ScheduleEdit
 from edge.policy.rulebook import ANY
 from edge.policy.schedule import ALWAYS, HOLIDAY, NEVER, WEEKDAYS, Span
 from edge.words import message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
-    from edge.panel.asking import Ask
     from edge.policy.rulebook import RuleBook
 
 MOST_NAME = 40
-MOST_DATES = 80
+MOST_DATES, BLANK_DATES = 80, 4
 _BETWEEN = re.compile(r"[,;、，；]|\s+(?=\d)")
 _HOUR = re.compile(r"(?<!\d)(\d)(?=[:：])")
+
+
+class TypedForm(Protocol):
+    """A form as somebody sent it, at the door's page or the property's console."""
+
+    @property
+    def form(self) -> Mapping[str, str]:
+        """The text of each field."""
+
+    @property
+    def chosen(self) -> Mapping[str, Sequence[str]]:
+        """Every value of each field: several boxes may have one name."""
+
+    def about(self, name: str) -> AbstractContextManager[None]:
+        """Have what is refused inside told at the field of this name."""
+
+
+def schedule_edit(ask: TypedForm, book: RuleBook, name: str) -> ScheduleEdit | Removal:
+    """Return what a schedule's form wants, which may be that it goes away; what is in use stays."""
+    if ask.form.get("do") != "remove":
+        return schedule_from(ask, book, name)
+    used = [one.name for one in book.levels.values() if one.schedule.name == name]
+    used += [door for door, usual in book.usual_modes.items() if usual.schedule.name == name]
+    if used or book.strict_liveness.name == name:
+        raise PanelRefused(message("panel.schedule_used", names=used or ["strict_liveness"]))
+    return Removal("schedules", name)
+
+
+def level_edit(ask: TypedForm, book: RuleBook, name: str, held: int) -> LevelEdit | Removal:
+    """Return what a level's form wants, which may be that it goes away; `held` people have it."""
+    if ask.form.get("do") != "remove":
+        return level_from(ask, book, name)
+    used = [one.name for one in book.groups.values() if name in one.levels]
+    if used or held:
+        raise PanelRefused(message("panel.level_used", names=used or ["–"], count=held))
+    return Removal("levels", name)
 
 
 def kinds_of(book: RuleBook) -> list[str]:
@@ -31,6 +68,23 @@ def kinds_of(book: RuleBook) -> list[str]:
     named = {kind for schedule in book.schedules.values() for kind in schedule.days}
     own = {*named, *book.calendar.special.values()} - {*WEEKDAYS, HOLIDAY}
     return [HOLIDAY, *sorted(own)]
+
+
+def calendar_fields(book: RuleBook, text: str) -> dict[str, Any]:
+    """Return what the calendar's form shows of rules: `country`, `subdivision`, `rows` of dates, `kinds`.
+
+    Raises `PanelRefused` where there are more dates than a form has lines.
+    """
+    rows = [(day.isoformat(), kind) for day, kind in sorted(book.calendar.special.items())]
+    if len(rows) > MOST_DATES - BLANK_DATES:
+        raise PanelRefused(message("panel.days_many", most=MOST_DATES - BLANK_DATES))
+    holidays = tomllib.loads(text).get("holidays", {})
+    return {
+        "country": holidays.get("country", ""),
+        "subdivision": holidays.get("subdivision", ""),
+        "rows": [*rows, *[("", HOLIDAY)] * BLANK_DATES],
+        "kinds": [*kinds_of(book), *WEEKDAYS],
+    }
 
 
 def hours(text: str) -> tuple[Span, ...]:
@@ -46,7 +100,7 @@ def hours(text: str) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-def schedule_from(ask: Ask, book: RuleBook, name: str) -> ScheduleEdit:
+def schedule_from(ask: TypedForm, book: RuleBook, name: str) -> ScheduleEdit:
     """Return the schedule that a form describes; `name` is "" for a new one."""
     days: dict[str, tuple[Span, ...]] = {}
     for day in WEEKDAYS:
@@ -66,7 +120,7 @@ def schedule_from(ask: Ask, book: RuleBook, name: str) -> ScheduleEdit:
     return ScheduleEdit(name if name in book.schedules else _new_name(ask, taken), days, new_days)
 
 
-def level_from(ask: Ask, book: RuleBook, name: str) -> LevelEdit:
+def level_from(ask: TypedForm, book: RuleBook, name: str) -> LevelEdit:
     """Return the level that a form describes; `name` is "" for a new one."""
     doors = tuple(one for one in re.split(r"[\s,;、，；]+", tidied(ask.form.get("doors", ""))) if one)
     if "every_door" in ask.form:
@@ -89,7 +143,7 @@ def level_from(ask: Ask, book: RuleBook, name: str) -> LevelEdit:
     )
 
 
-def days_from(ask: Ask) -> DaysEdit:
+def days_from(ask: TypedForm) -> DaysEdit:
     """Return the calendar that a form describes; a line without a date is no line."""
     special: dict[date, str] = {}
     for place in range(MOST_DATES):
@@ -104,7 +158,7 @@ def days_from(ask: Ask) -> DaysEdit:
     return DaysEdit(country, tidied(ask.form.get("subdivision", "")) if country else "", special)
 
 
-def _hours_at(ask: Ask, name: str) -> tuple[Span, ...]:
+def _hours_at(ask: TypedForm, name: str) -> tuple[Span, ...]:
     with ask.about(name):
         return hours(ask.form.get(name, ""))
 
@@ -116,7 +170,7 @@ def _day(text: str) -> date:
         raise PanelRefused(message("error.time", text=text[:40])) from error
 
 
-def _new_name(ask: Ask, taken: Iterable[str]) -> str:
+def _new_name(ask: TypedForm, taken: Iterable[str]) -> str:
     with ask.about("name"):
         name = tidied(ask.form.get("name", ""))
         if not name or len(name) > MOST_NAME or not name.isprintable() or re.search(r"[\s,;]", name):
