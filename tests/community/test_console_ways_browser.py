@@ -61,6 +61,14 @@ def test_the_desk_gives_a_pin_and_a_card_and_sends_rules(browser, tmp_path, size
         for door, takes in (("front", True), ("back", False)):
             gate.desk.looking.rules.note(door, ReportedRules(0, RULES, takes).encode())
         clerk.go("/rules?door=front")
+        look_at(clerk, f"{language}-rules-door", axe_source(), faults)
+        clerk.go("/rules/schedule?door=front")
+        clerk.fill(name="office", hours_mon="8-25", hours_tue="08:00-18:00")
+        clerk.tap("rules.try")
+        clerk.wait_for(say("community.to_form", language))
+        look_at(clerk, f"{language}-rules-refused", axe_source(), faults)
+        assert clerk.browser.find_element("name", "hours_tue").get_attribute("value") == "08:00-18:00"
+        clerk.fill(hours_mon="08:00-18:00")
         clerk.tap("rules.try")
         clerk.wait_for(say("community.rules.send_to", language))
         look_at(clerk, f"{language}-rules-tried", axe_source(), faults)

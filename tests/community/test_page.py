@@ -193,7 +193,10 @@ def test_what_is_for_everybody_here_is_for_nobody_who_passes_by(compound):
     phone = resident(compound, "wang")
     phone.get("/new")
     phone.send("/new", kind="opinion", category="parking", text="Paint the lines", audience="all")
-    assert "Paint the lines" in resident(compound, "zhao").get("/wall").text
+    wall = resident(compound, "zhao").get("/wall").text
+    assert "Paint the lines" in wall
+    assert "15 minutes" in wall, "a quarter of an hour is said as people say it"
+    assert "0.25" not in wall
     stranger = resident(compound)
     stranger.get("/wall")
     assert "Paint the lines" not in stranger.page
