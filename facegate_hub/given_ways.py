@@ -19,7 +19,7 @@ from edge.wire.records import WAYS_ENDED
 from facegate_hub.clerk import HubClerk, is_door
 from facegate_hub.database import one_at_a_time, put, reading
 from facegate_hub.signer.rights import NotPermitted
-from facegate_hub.tables import DEVICES, GIVEN_WAYS, ROSTER, WAY_DOORS, WAY_ENDED, WAY_WAITING
+from facegate_hub.tables import DEVICES, GIVEN_WAYS, ROSTER, WAY_ASKED, WAY_DOORS, WAY_ENDED, WAY_WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,7 +41,7 @@ MOST_AHEAD_SECONDS = 10 * 365 * 86_400.0
 MOST_REMEMBERED = 20_000
 """Nonces that are not taken again: a broker repeats what was not acknowledged, and a recording repeats."""
 WAITING, TAKEN, REFUSED = WAY_WAITING, "taken", "refused"
-ASKED = "asked"
+ASKED = WAY_ASKED
 """It waits for a second person."""
 ENDED, REPLACED, LOST = WAY_ENDED, "replaced", "lost"
 """The person's PINs and cards were ended; a newer PIN came first; the door was restored without it."""

@@ -32,7 +32,7 @@ from edge.wire.roster import (
 )
 from facegate_hub.database import one_at_a_time, put_all, reading
 from facegate_hub.signer.asking import FacesListed
-from facegate_hub.tables import EPOCHS, GIVEN_WAYS, ROSTER, ROSTER_LOG, WAY_ENDED, WAY_WAITING
+from facegate_hub.tables import EPOCHS, GIVEN_WAYS, ROSTER, ROSTER_LOG, WAY_ASKED, WAY_ENDED, WAY_WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -331,7 +331,7 @@ def _end_waiting(connection: Connection, people: list[str]) -> None:
     """End the PINs and cards that wait for people who go: who gets their number gets nothing of theirs."""
     for start in range(0, len(people), AT_ONCE):
         theirs = GIVEN_WAYS.c.person.in_(people[start : start + AT_ONCE])
-        waits = (theirs, GIVEN_WAYS.c.status == WAY_WAITING)
+        waits = (theirs, GIVEN_WAYS.c.status.in_([WAY_ASKED, WAY_WAITING]))
         connection.execute(sa.update(GIVEN_WAYS).where(*waits).values(status=WAY_ENDED, sealed=None))
 
 

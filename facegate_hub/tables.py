@@ -313,8 +313,9 @@ GIVEN_WAYS = sa.Table(
 )
 """PINs and cards that were given, door by door. `sealed` is for that door alone, and goes when settled."""
 
-WAY_WAITING, WAY_ENDED = "waiting", "ended"
-"""How they stand until a door has said something, and once nobody is to get them any more."""
+WAY_ASKED, WAY_WAITING, WAY_ENDED = "asked", "waiting", "ended"
+"""How they stand until a second person has agreed, until a door has said something, and once nobody is to get
+them any more."""
 
 WAY_DOORS = sa.Table(
     "way_doors",

@@ -90,6 +90,20 @@ def test_a_newer_pin_takes_the_place_of_one_that_waits(gate):
     assert otto.status == 409
 
 
+def test_who_gets_the_number_of_somebody_who_left_gets_nothing_that_waited(gate):
+    wants_two(gate, "ways")
+    mei, otto = entered(gate, "mona", "mei"), entered(gate, "mike", "otto")
+    mei.get("/access/3-1203")
+    press(mei, "card", {"card": "w26:12:3456", "door_front": "1"})
+    (given,) = gate.issued.of("3-1203")
+    gate.desk.looking.remove(["3-1203"])
+    gate.desk.looking.import_people([{"id": "3-1203", "name": "Somebody else"}])
+    otto.get("/access/3-1203")
+    agrees(otto, given.number)
+    assert otto.status == 409
+    assert gate.issued.due() == []
+
+
 def test_without_the_rule_one_person_is_enough(gate):
     mei = entered(gate, "mona", "mei")
     mei.get("/access/3-1203")
