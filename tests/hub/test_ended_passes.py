@@ -269,7 +269,7 @@ def test_the_page_says_which_doors_have_confirmed_and_where_it_still_opens(site)
     phone = resident(site.compound, "wang")
     phone.get(f"/visitors/{made.id}")
     phone.send(f"/visitors/{made.id}")
-    assert "It still opens here: lobby-3, gate, until" in phone.page
+    assert "It still opens: lobby-3, gate, until" in phone.page
     told = site.look()
     site.look()
     assert site.told(made).told == {"lobby-3": DoorWord.OFFLINE, "gate": DoorWord.WAITING}
@@ -280,7 +280,7 @@ def test_the_page_says_which_doors_have_confirmed_and_where_it_still_opens(site)
     site.look()
     assert site.told(made).told == {"lobby-3": DoorWord.OFFLINE, "gate": DoorWord.CONFIRMED}
     phone.get(f"/visitors/{made.id}")
-    assert "It still opens here: lobby-3, until" in phone.page
+    assert "It still opens: lobby-3, until" in phone.page
     phone.get("/visitors")
     assert "still opens some doors" in phone.page
     site.say("gate", "offline")
