@@ -96,6 +96,11 @@ class WaysIn:
             cards[who] = (*cards.get(who, ()), card)
         return HeldCredentials(pins, cards)
 
+    def holders(self) -> set[str]:
+        """Return everybody who has a PIN, a card or a pass that was not taken back."""
+        passes = (one.resident_id for one in self._store.passes() if not one.is_ended)
+        return {*(row.resident_id for row in self._store.pins()), *self._store.cards().values(), *passes}
+
     def pin_rows(self) -> list[PinRow]:
         """Return every PIN's number, holder and kind, ordered by number."""
         return self._store.pins()
