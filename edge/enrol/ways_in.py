@@ -22,7 +22,7 @@ from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from edge.words import message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -216,6 +216,10 @@ class WaysIn:
         """Take back every PIN, card and pass of a resident; return how many PINs and cards there were."""
         self._end_passes(resident_id)
         return self._store.remove(resident_id)
+
+    def forget_ends(self, residents: Iterable[str]) -> None:
+        """Forget what the property has ended of people who are not in its roster any more."""
+        self._store.forget_ends(residents)
 
     def _end_passes(self, resident_id: str) -> None:
         for one in self.passes_of(resident_id):

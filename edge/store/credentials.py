@@ -210,6 +210,15 @@ class CredentialStore:
             connection.execute("INSERT OR REPLACE INTO ended_ways VALUES (?, ?)", (resident_id, number))
             return _removed(connection, resident_id)
 
+    def forget_ends(self, residents: Iterable[str]) -> None:
+        """Forget up to which order the PINs and cards of these people, who are gone, were ended.
+
+        Whoever gets their id begins anew, also at a property whose clock has lost its years since.
+        """
+        with self._file.writing() as connection:
+            sql = "DELETE FROM ended_ways WHERE resident_id = ?"
+            connection.executemany(sql, [(one,) for one in residents])
+
     def last_order(self, resident_id: str | None = None, way: str = "pin") -> int:
         """Return the property's last order of this way for somebody, or for anybody; 0: there was none."""
         sql = (

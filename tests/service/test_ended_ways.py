@@ -102,6 +102,15 @@ def test_who_is_removed_leaves_nothing_to_whom_their_number_is_given(door):
     assert door.held() == []
 
 
+def test_the_end_of_cards_counts_for_whoever_has_the_number_now_whatever_the_clock_said(door):
+    """The property's clock may have been years ahead when it ended the former tenant's."""
+    door.hear("anna", 1, ways_ended=4_000_000_000)
+    door.change(("anna", 2, False), ("anna", 3, True))
+    door.give("anna", "w26:17:1")
+    door.hear("anna", 4, ways_ended=1_800_000_000)
+    assert door.held() == []
+
+
 def test_a_removal_waits_for_no_file_of_cards(door, tmp_path):
     """Faces and rights go at once; what they open beside goes as soon as it can."""
     door.hear("anna", 1)

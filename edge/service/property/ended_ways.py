@@ -89,6 +89,7 @@ class EndingRoster:
                 for resident_id in sorted(self._left & ways.holders()):  # a commit for each: thousands may go
                     self._tell(resident_id, ways.take_all(resident_id))
                     self._left.discard(resident_id)
+                ways.forget_ends(self._left)
             self._left.clear()
         except StoreError as error:
             logger.error("PINs and cards of people who left are taken back later: %s", error)  # noqa: TRY400
