@@ -19,6 +19,8 @@ from tests.longest_first import LongestFirst
 
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 """As the command has it: OpenCV reads it when it is loaded, by whichever test comes first."""
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+"""For tests that open a network themselves; the product sets it by itself (`edge.faces.weights`)."""
 
 MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 * 1024**3
 

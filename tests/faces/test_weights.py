@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -48,6 +50,25 @@ def test_a_directory_in_its_place_is_missing(tmp_path: Path) -> None:
 def test_a_file_that_is_no_graph_is_corrupt(directory: Path) -> None:
     with pytest.raises(ModelCorrupt, match="cannot be opened"):
         open_session(directory / "sub" / "net.onnx")
+
+
+def test_the_library_below_notes_nothing_of_this_machine_and_tells_nobody(
+    directory: Path, tmp_path: Path
+) -> None:
+    """onnxruntime 1.32 numbers the machine in the user's folder and notes there, for its makers, how it is used."""
+    home = tmp_path / "home"
+    home.mkdir()
+    code = "import sys; from pathlib import Path; from edge.faces.weights import open_session\n"
+    code += "try: open_session(Path(sys.argv[1]))\nexcept Exception as error: print(type(error).__name__)"
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code, directory / "sub" / "net.onnx"],
+        env={"HOME": str(home), "TMPDIR": str(home), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "ModelCorrupt\n", done.stderr
+    assert list(home.rglob("*")) == []
 
 
 @pytest.mark.parametrize(
