@@ -60,7 +60,10 @@ esac
 """
 FACEGATE = """#!/bin/sh
 echo "facegate $*" >> "$HISTORY"
-case "$*" in "models install"*) test ! -e "$MACHINE/no-models" ;; esac
+case "$*" in
+  "models install"*) test ! -e "$MACHINE/no-models" ;;
+  "models verify"*) test ! -e "$MACHINE/lost-model" ;;
+esac
 """
 APT = """#!/bin/sh
 echo "apt-get $*" >> "$HISTORY"
@@ -155,6 +158,31 @@ def test_the_second_time_nothing_is_installed_again(machine: Machine) -> None:
 
     assert machine.calls("apt-get") == machine.calls("python -m pip install") == []
     assert machine.calls("facegate demo") == ["facegate demo --out elsewhere"]
+
+
+def test_what_only_prepares_models_goes_when_they_are_there(machine: Machine) -> None:
+    machine.with_python().demo()
+
+    [gone] = machine.calls("python -m pip uninstall")
+    assert gone.endswith(" onnx ml_dtypes")
+    history = (machine.folder / "history").read_text()
+    assert history.index("facegate models install") < history.index(gone) < history.index("facegate demo")
+
+
+def test_a_model_that_was_lost_brings_it_back(machine: Machine) -> None:
+    machine.with_python().demo()
+    machine.has("lost-model")
+
+    assert machine.demo().returncode == 0
+    assert len(machine.calls("python -m pip install")) == 1
+
+
+def test_the_environment_of_the_tests_keeps_all_its_packages(machine: Machine) -> None:
+    machine.with_python().demo()
+    (machine.checkout / ".venv" / "bin" / ".installed").touch()
+    machine.demo()
+
+    assert machine.calls("python -m pip uninstall") == []
 
 
 def test_a_changed_list_of_packages_is_installed(machine: Machine) -> None:
