@@ -94,7 +94,7 @@ EXCHANGE
 
 # A library built for a newer processor ends its process with SIGILL: let that be another one than the door.
 loads() {
-  "$new/bin/python" -c "import $1" && return 0
+  ORT_DISABLE_TELEMETRY=1 "$new/bin/python" -c "import $1" && return 0
   ended=$?
   [ "$ended" -ne 132 ] || stop "$1 has instructions that this processor lacks (SIGILL): it was built for a newer one. \
 Use another board, or a bundle with another version of it; what ran before goes on"
@@ -135,6 +135,7 @@ door() {
 }
 
 hub() {
+  place 0644 systemd/facegate-site.service /etc/systemd/system
   place 0644 systemd/facegate-hub.service /etc/systemd/system
   place 0644 systemd/facegate-signer.service /etc/systemd/system
   place 0644 systemd/facegate-console.service /etc/systemd/system
@@ -142,10 +143,11 @@ hub() {
   place 0644 systemd/sysusers-hub.conf /usr/lib/sysusers.d facegate-hub.conf
   [ -z "$DESTDIR" ] || return 0
   systemd-sysusers /usr/lib/sysusers.d/facegate-hub.conf
-  install -d -o facegate-hub -g facegate-hub -m 0700 /var/lib/facegate-hub
+  install -d -o facegate-hub -g facegate-staff -m 0710 /var/lib/facegate-hub # its folders say who else gets in
+  [ -d /etc/facegate ] || install -d -m 0755 /etc/facegate                   # for hub.env and page.env
   switch
   install -d -o facegate-signer -g facegate-signer -m 0700 /var/lib/facegate-signer
-  started facegate-signer facegate-hub
+  started facegate-signer facegate-hub facegate-console facegate-page
   echo "next: make the site, as its user, then start the hub (docs/hub.md):"
   echo "  sudo -u facegate-hub $prefix/bin/facegate provision site /var/lib/facegate-hub/site --broker HOST --door front"
   echo "  sudo systemctl enable --now facegate-hub"
@@ -175,8 +177,9 @@ remove_door() {
 remove_hub() {
   systemctl disable --now facegate-page facegate-console facegate-hub facegate-signer
   rm -f /etc/systemd/system/facegate-page.service /etc/systemd/system/facegate-console.service
-  rm -f /etc/systemd/system/facegate-hub.service /etc/systemd/system/facegate-signer.service /usr/lib/sysusers.d/facegate-hub.conf
-  echo "kept: /var/lib/facegate-hub, /var/lib/facegate-signer and their users"
+  rm -f /etc/systemd/system/facegate-hub.service /etc/systemd/system/facegate-signer.service \
+    /etc/systemd/system/facegate-site.service /usr/lib/sysusers.d/facegate-hub.conf
+  echo "kept: /var/lib/facegate-hub, /var/lib/facegate-signer, the users facegate-* and their groups"
 }
 
 if [ -n "$DESTDIR" ]; then # for packages and tests: the files alone

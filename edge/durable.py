@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -66,3 +67,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def let_group(path: Path, rights: int) -> None:
+    """Give the group these rights (such as 0o060) to what lies in a folder that accounts share.
+
+    Such a folder has the setgid bit: what is made in it gets its group (`facegate hub share`). In any other
+    this does nothing, and what belongs to another account is left as it is: that account has done so.
+    """
+    if not path.parent.stat().st_mode & stat.S_ISGID:
+        return
+    found = path.stat(follow_symlinks=False)
+    if found.st_uid == os.geteuid() and found.st_mode & rights != rights:
+        path.chmod(stat.S_IMODE(found.st_mode) | rights)

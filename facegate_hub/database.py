@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
+from edge.durable import let_group
 from facegate_hub.header import set_header_right
 from facegate_hub.postgres import make_patient
 
@@ -98,10 +99,13 @@ class HintedCompiler(SQLiteCompiler):
 def _prepare_sqlite(engine: Engine) -> None:
     """Make SQLite durable, and its transactions exclusive from the start (SQLAlchemy's own recipe)."""
     engine.dialect.statement_compiler = HintedCompiler
+    file = engine.url.database
 
     @sa.event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
+        if file and file != ":memory:":
+            let_group(Path(file), 0o060)  # before the log is made beside it, which gets the same rights
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")

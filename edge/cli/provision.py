@@ -172,7 +172,10 @@ def signer(folder: Path, user: str | None, home: Path) -> None:
         click.echo(f"start anew: facegate hub --site {folder} run")
         return
     click.echo("echo FACEGATE_SIGNER=/run/facegate-signer/signer.sock >> /etc/facegate/hub.env")
-    click.echo("systemctl enable --now facegate-signer && systemctl restart facegate-hub")
+    click.echo(
+        "systemctl enable --now facegate-signer && systemctl restart facegate-hub && "
+        "systemctl try-restart facegate-console"
+    )
 
 
 @provision.command()

@@ -17,7 +17,7 @@ import secrets
 import shutil
 from typing import TYPE_CHECKING
 
-from edge.durable import write_whole
+from edge.durable import let_group, write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority, write_private
 from edge.site.sharing import SharingDoors
@@ -144,6 +144,7 @@ class Site:
         if (bundle / "door.key").exists():
             raise ConfigError(f"{bundle}: the door has its bundle already; revoke it to make another")
         bundle.mkdir(mode=0o700, parents=True, exist_ok=True)
+        let_group(bundle, 0o010)  # the console looks which doors have a certificate
         authority.issue(door_id, bundle / "door.crt", bundle / "door.key")
         (bundle / "ca.crt").write_bytes(authority.certificate_pem)
         shutil.copy(self._folder / "hub" / KEYS_FILE, bundle / KEYS_FILE)
@@ -188,6 +189,7 @@ class Site:
         revoked.parent.mkdir(mode=0o700, exist_ok=True)
         bundle.rename(revoked)
         write_whole(self._folder / "broker" / "crl.pem", authority.revoked_pem)
+        let_group(self._folder / "broker" / "crl.pem", 0o040)
         return self._folder / "broker" / "crl.pem"
 
     def doors(self) -> list[str]:

@@ -8,7 +8,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING
 
-from edge.durable import write_whole
+from edge.durable import let_group, write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority
 from edge.site.integrations import Integrations, access_list
@@ -138,6 +138,7 @@ class Renewal:
             path.replace(into)
         listed = self._folder / "broker" / "crl.pem"
         write_whole(listed, authority.revoked_pem)
+        let_group(listed, 0o040)
         give_to_broker(listed.parent)
         return [certificate, key, listed]
 

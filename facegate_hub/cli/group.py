@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "page": ("facegate_hub.cli.community:page", "Serve the page for residents' phones."),
     "doors": ("facegate_hub.cli.doors:doors", "Show every door: there or not, how far behind its roster."),
     "name-door": ("facegate_hub.cli.doors:name_door", "Give a door a name and a place for people."),
+    "share": ("facegate_hub.cli.share:share", "Let console and page run with accounts of their own."),
     "group": ("facegate_hub.cli.signer:group", "Put doors into groups, for rights and commands."),
     "command": ("facegate_hub.cli.doors:command", "Give doors or groups of doors a command."),
     "config": ("facegate_hub.cli.config:config", "Change a door's settings from here."),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hmac
 import json
 import logging
+import stat
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from edge.durable import write_whole
+from edge.durable import let_group, write_whole
 from edge.errors import StoreError
 from edge.store.sealer import AesGcmSealer, file_key
 from facegate_hub.community.book import SYSTEM, Change, Doer
@@ -233,15 +234,19 @@ def open_staff(site: Path, book: Book) -> StaffStore:
     """
     folder = site / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    is_shared = bool(folder.stat().st_mode & stat.S_ISGID)  # with the account of the console
+    if not is_shared:
+        folder.chmod(0o700)
     key = file_key(folder / KEY_FILE)
+    let_group(folder / KEY_FILE, 0o040)
     secret = hmac.digest(key, b"what is not sealed", "sha256")
     try:
         engine = open_engine(f"sqlite:///{(folder / DATABASE_FILE).absolute()}")
         with engine.begin() as connection:
             METADATA.create_all(connection, list(OWN_TABLES))
             STAFF.create_all(connection)
-        (folder / DATABASE_FILE).chmod(0o600)
+        if not is_shared:
+            (folder / DATABASE_FILE).chmod(0o600)
         store = StaffStore(engine, AesGcmSealer(key), secret, book)
         _take_over(store, folder, site / BEFORE)
     except sa.exc.SQLAlchemyError as error:
@@ -300,6 +305,7 @@ def _take_terms(path: Path, before: Path) -> None:
     """Take the terms over by their words: a link or a second name of the file would stay the page's."""
     if before.is_file() and not before.is_symlink() and not path.exists():
         write_whole(path, before.read_bytes())
+        path.chmod(0o644)  # the page, another account, is shown it
         before.unlink()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -166,5 +167,7 @@ AUDIT = sa.Table(
 
 
 def open_memory(folder: Path) -> Engine:
-    """Return the signer's database in its folder, made if need be. Raises `StoreError`."""
+    """Return the signer's database in its folder, made (mode 0600) if need be. Raises `StoreError`."""
+    with suppress(OSError):  # what is wrong with the folder is said below
+        (folder / FILE).touch(mode=0o600)
     return open_tables(f"sqlite:///{(folder / FILE).absolute()}", SIGNED)

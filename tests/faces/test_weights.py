@@ -55,7 +55,7 @@ def test_a_file_that_is_no_graph_is_corrupt(directory: Path) -> None:
 def test_the_library_below_notes_nothing_of_this_machine_and_tells_nobody(
     directory: Path, tmp_path: Path
 ) -> None:
-    """onnxruntime 1.32 numbers the machine in the user's folder and notes there, for its makers, how it is used."""
+    """onnxruntime 1.32 numbers the machine in the user's folder, and notes there how it is used."""
     home = tmp_path / "home"
     home.mkdir()
     code = "import sys; from pathlib import Path; from edge.faces.weights import open_session\n"

@@ -21,7 +21,7 @@ debian() {
     debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,udev "$1" "$made" > "$cache/$1.log" 2>&1 ||
       { tail -3 "$cache/$1.log"; echo "boot: apt install debootstrap"; exit 1; }
     rm -f "$made"/var/cache/apt/archives/*.deb
-    tar -C "$made" -cf "$cache/$1.tar" . && rm -rf "$made"
+    tar -C "$made" -cf "$made.tar" . && rm -rf "$made" && mv "$made.tar" "$cache/$1.tar" # whole, whoever else makes one
   fi
   tar -C "$root" -xf "$cache/$1.tar"
   chmod 755 "$root" # services run as other users
@@ -56,7 +56,8 @@ place_program() {
   chroot "$root" chown -R facegate:facegate /var/lib/facegate
 }
 
-# `run_inside UNIT...`: boot, run /opt/facegate/inside as root with these units' lines in files, print its report.
+# `run_inside UNIT...`: boot, run /opt/facegate/inside as root with these units' lines in files, print its report. May be
+# called again: the same machine boots once more. With WANTS (a target) it runs when that is reached.
 run_inside() {
   for unit in "$@"; do
     mkdir -p "$root/etc/systemd/system/$unit.service.d"
@@ -70,7 +71,7 @@ EOF
   cat > "$root/etc/systemd/system/trial.service" <<EOF
 [Unit]
 Wants=facegate-relay.service
-After=facegate-relay.service
+After=facegate-relay.service ${WANTS:-}
 [Service]
 Type=oneshot
 Environment=FACEGATE_TEST_LINES=/var/lib/lines/lines
@@ -83,10 +84,11 @@ EOF
 [Unit]
 Requires=basic.target
 After=basic.target
-Wants=trial.service
+Wants=trial.service ${WANTS:-}
 EOF
   systemd-nspawn --quiet --directory="$root" --register=no --keep-unit ${NETWORK---private-network} --boot -- \
     systemd.unit=trial.target systemd.show_status=no > "$scratch/boot.log" 2>&1 || { tail -20 "$scratch/boot.log"; exit 1; }
   cat "$root/var/lib/lines/report"
-  [ "$(cat "$root/var/lib/lines/rc")" = 0 ] || { tail -20 "$root/var/lib/lines/errors"; exit 1; }
+  [ "$(cat "$root/var/lib/lines/rc")" = 0 ] || { tail -20 "$root/var/lib/lines/errors" || true; exit 1; }
+  rm "$root/var/lib/lines/report" "$root/var/lib/lines/rc"
 }

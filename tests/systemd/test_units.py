@@ -106,8 +106,53 @@ def test_door_and_guard_are_two_users_who_share_a_group() -> None:
         assert f"g {group} " in declared
 
 
+def members(group: str) -> set[str]:
+    """Return who is in a group of the property's machine, as sysusers is told."""
+    declared = (UNITS / "sysusers-hub.conf").read_text()
+    assert re.search(rf"^g {group} ", declared, re.MULTILINE)
+    return set(re.findall(rf"^m (\S+) {group}$", declared, re.MULTILINE))
+
+
+def test_hub_console_page_and_signer_are_four_users_in_the_groups_of_what_they_share() -> None:
+    declared = (UNITS / "sysusers-hub.conf").read_text()
+    for name in ("hub", "console", "page", "signer"):
+        service = Unit(f"facegate-{name}.service")["Service"]
+        assert service["User"] == service["Group"] == f"facegate-{name}"
+        assert f"u {service['User']} " in declared
+    assert members("facegate-staff") == {"facegate-hub", "facegate-console"}
+    assert members("facegate-community") == {"facegate-hub", "facegate-console", "facegate-page"}
+
+
+@pytest.mark.parametrize("name", ["hub", "console", "page"])
+def test_what_they_share_is_shared_before_each_of_them_starts(name: str) -> None:
+    unit, site = Unit(f"facegate-{name}.service"), Unit("facegate-site.service")
+    assert "facegate-site.service" in unit["Unit"]["After"].split()
+    assert "facegate-site.service" in unit["Unit"]["Wants"].split(), "wanted: doors do not wait for it"
+    assert f"facegate-{name}.service" in site["Unit"]["Before"].split()
+    assert site["Service"]["Type"] == "oneshot"
+    assert "RemainAfterExit" not in site["Service"], "else it ran once"
+    assert "StateDirectory" not in unit["Service"], "it would give all of the folder to one user"
+
+
+def test_who_shares_is_the_owner_and_may_set_the_bit_of_a_shared_folder() -> None:
+    site, hub = (Unit(f"facegate-{name}.service")["Service"] for name in ("site", "hub"))
+    assert site["User"] == hub["User"]
+    text = (UNITS / "facegate-site.service").read_text()
+    assert "SystemCallFilter=@chown" in text
+    for kept_from in ("RestrictSUIDSGID", "PrivateUsers"):  # the latter hides groups of others
+        assert kept_from not in text
+
+
+def test_the_console_asks_the_signer_that_the_hub_starts_unless_told_otherwise() -> None:
+    lines = (UNITS / "facegate-console.service").read_text().splitlines()
+    own = next(line for line in lines if line.startswith("Environment=FACEGATE_SIGNER="))
+    assert own.endswith("/site/signer/signer.sock")
+    assert lines.index(own) < lines.index("EnvironmentFile=-/etc/facegate/hub.env"), (
+        "the file has the last word"
+    )
+
+
 def test_the_residents_page_sees_neither_staff_s_database_nor_the_signer() -> None:
-    """Its user is the hub's, and the signer would take it for the hub."""
     page, signer = (Unit(f"facegate-{name}.service")["Service"] for name in ("page", "signer"))
     hidden = [one.partition(":")[0] for one in page["TemporaryFileSystem"].split()]
     assert hidden == ["/var/lib/facegate-hub", "/run"]
@@ -143,6 +188,17 @@ def test_the_guard_has_no_network_and_no_camera() -> None:
     assert guard["RestrictAddressFamilies"] == "AF_UNIX"
     assert guard["PrivateNetwork"] == "yes"
     assert guard["DeviceAllow"] == "char-gpiochip rw"
+
+
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed")
+def test_sysusers_makes_the_property_s_users_and_groups(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    done = run("systemd-sysusers", f"--root={tmp_path}", UNITS / "sysusers-hub.conf")
+    assert done.returncode == 0, done.stderr
+    lines = [line.split(":") for line in (tmp_path / "etc/group").read_text().splitlines()]
+    groups = {name: set(people.split(",")) for name, _, _, people in lines}
+    for name in ("facegate-staff", "facegate-community"):
+        assert groups[name] == members(name)
 
 
 @pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed")
@@ -195,6 +251,23 @@ def test_install_puts_every_file_in_its_place(tmp_path: Path) -> None:
         "usr/lib/sysusers.d/facegate.conf",
         "usr/lib/tmpfiles.d/facegate.conf",
     }
+
+
+def test_installing_the_hub_puts_every_unit_of_its_in_its_place(tmp_path: Path) -> None:
+    done = run("env", f"DESTDIR={tmp_path}", ROOT / "install.sh", "hub")
+    assert done.returncode == 0, done.stderr
+    placed = {path.name for path in (tmp_path / "etc/systemd/system").iterdir()}
+    assert placed == set(ALL) - set(NAMES)
+    assert (tmp_path / "usr/lib/sysusers.d/facegate-hub.conf").exists()
+
+
+def test_installing_the_hub_starts_anew_what_runs_and_removing_takes_each_unit_away() -> None:
+    text = (ROOT / "install.sh").read_text()
+    restarted = next(line for line in text.splitlines() if line.strip().startswith("started facegate-signer"))
+    units = {name.removesuffix(".service") for name in set(ALL) - set(NAMES)}
+    assert set(restarted.split()[1:]) == units - {"facegate-site"}, "which each of them starts"
+    removed = text[text.index("remove_hub()") :].partition("\n}\n")[0]
+    assert {name for name in units if f"/etc/systemd/system/{name}.service" in removed} == units
 
 
 def test_install_again_keeps_the_configuration(tmp_path: Path) -> None:
