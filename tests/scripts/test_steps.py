@@ -7,6 +7,7 @@ and file system do the rest.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -53,7 +54,10 @@ esac
 PIP = """#!/bin/sh
 echo "python $*" >> "$HISTORY"
 case "$*" in
+  *find_spec*) test ! -e "$MACHINE/no-onnx" ;;
+  *"pip uninstall"*) touch "$MACHINE/no-onnx" ;;
   *"pip install"*)
+    rm -f "$MACHINE/no-onnx"
     if [ -e "$MACHINE/offline" ]; then echo "ERROR: no route to the index"; exit 1; fi
     echo "  Downloading https://index.example/packages/numpy-2.4-cp313.whl (15 MB)" ;;
 esac
@@ -142,7 +146,7 @@ def test_it_says_how_far_it_is_and_ends_with_the_next_command(machine: Machine) 
 
     assert "Downloading numpy-2.4-cp313.whl (15 MB)" in done.stdout
     assert done.stdout.splitlines()[-1].strip().startswith(".venv/bin/facegate demo --camera 0")
-    assert [line.split("]")[0] for line in done.stdout.splitlines()[:3]] == ["[  0 s"] * 3
+    assert all(re.match(r"\[ *\d+ s\] ", line) for line in done.stdout.splitlines()[:3])
 
 
 def test_it_installs_what_the_demo_needs_and_not_the_developers_tools(machine: Machine) -> None:
@@ -156,7 +160,7 @@ def test_the_second_time_nothing_is_installed_again(machine: Machine) -> None:
     machine.with_python().demo()
     machine.demo("--out", "elsewhere")
 
-    assert machine.calls("apt-get") == machine.calls("python -m pip install") == []
+    assert machine.calls("apt-get") == machine.calls("python -m pip") == []
     assert machine.calls("facegate demo") == ["facegate demo --out elsewhere"]
 
 
