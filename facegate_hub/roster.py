@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from edge.domain import RosterChange, RosterState
 from edge.errors import ConfigError, SyncError
 from edge.store.roster import digest_of_lines
-from edge.wire.records import FACES, WAYS_ENDED, parse_record, plain_record
+from edge.wire.records import BEGUN, FACES, WAYS_ENDED, parse_record, plain_record
 from edge.wire.roster import (
     CONFIRMED,
     DELTA,
@@ -148,10 +148,19 @@ class RosterLog:
         removals: list[str],
         texts: Mapping[str, str],
     ) -> int:
-        """Make a revision of every change to what there is (`texts`); return the last one."""
+        """Make a revision of every change to what there is (`texts`); return the last one.
+
+        An id that comes onto the roster is told since when: a door that gets all records at once, and not
+        the removal before them, sees by it that the id is somebody else's now.
+        """
         rev = _last_rev(connection)
-        parsed = [parse_record(fields) for fields in puts]
-        changed = {resident.id: text for resident, text in parsed if texts.get(resident.id) != text}
+        changed: dict[str, str] = {}
+        for fields in puts:
+            name = fields["id"]
+            since = {} if name in texts else {BEGUN: rev + len(changed) + 1}
+            _, text = parse_record(fields | since)
+            if texts.get(name) != text:
+                changed[name] = text
         rows: list[dict[str, Any]] = [
             {"rev": rev + n, "id": name, "text": text} for n, (name, text) in enumerate(changed.items(), 1)
         ]
@@ -342,7 +351,7 @@ def _with_kept(fields: dict[str, Any], texts: Mapping[str, str]) -> dict[str, An
     """
     text = texts.get(fields["id"])
     old = {} if text is None else json.loads(text)
-    kept = {FACES: old.get(FACES)}
+    kept = {FACES: old.get(FACES), BEGUN: old.get(BEGUN)}
     kept[WAYS_ENDED] = max(old.get(WAYS_ENDED, 0), fields.get(WAYS_ENDED, 0)) or None
     plain = {name: value for name, value in fields.items() if name not in kept}
     return plain | {name: value for name, value in kept.items() if value is not None}

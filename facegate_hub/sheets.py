@@ -13,7 +13,7 @@ from edge.identity import access_levels, person_name, resident_id, tidied
 from edge.people_rows import MOST_PEOPLE, MOST_TITLES, from_the_header, given_cells, plain
 from edge.sheet_cells import FALSE, PEOPLE_COLUMNS, TRUE, moment_in, needs_zone
 from edge.web.cells import harmless
-from edge.wire.records import FACES, RECORD, WAYS_ENDED, parse_record
+from edge.wire.records import OF_THE_HUB, RECORD, parse_record
 from edge.words import message
 from edge.workbook.reading import SheetRow, is_workbook, read_workbook
 
@@ -30,7 +30,7 @@ COLUMNS = ("device", "seq", "at", "kind", "resident", "reason")
 
 FIELDS = frozenset(RECORD.fields)
 REQUIRED = FIELDS - RECORD.optional
-WRITTEN = ("id", "name", *sorted(FIELDS - {"id", "name", FACES, WAYS_ENDED}))
+WRITTEN = ("id", "name", *sorted(FIELDS - {"id", "name", *OF_THE_HUB}))
 MOST_MISTAKES = 10
 """Mistakes named in one message; a wrong column would otherwise fill the screen."""
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -155,7 +155,7 @@ def _against(header: list[str]) -> Message | None:
     if missing := sorted(REQUIRED - set(named)):
         return message("list.lacks", names=missing)
     if unknown := [name for name in named if name not in FIELDS]:
-        return message("list.no_column", name=unknown[0][:40], known=sorted(FIELDS - {FACES, WAYS_ENDED}))
+        return message("list.no_column", name=unknown[0][:40], known=sorted(FIELDS - set(OF_THE_HUB)))
     if len(set(named)) < len(named):
         return message("list.column_twice")
     return None

@@ -18,7 +18,7 @@ from edge.store.resident_rows import (
     resident_row,
     sealed_text,
 )
-from edge.wire.records import FACES, ways_ended
+from edge.wire.records import FACES, begun, ways_ended
 
 if TYPE_CHECKING:
     import sqlite3
@@ -72,12 +72,9 @@ class SqliteRoster:
         self._store.forget_old_pages()
 
     def replace(self, records: Sequence[RosterChange], target: RosterState) -> None:
-        """Have exactly these records: whoever is not among them is erased."""
+        """Have exactly these records: who is not among them is erased, and whose id is another person's."""
         with self._store.writing() as (connection, version):
-            gone = {row[0] for row in connection.execute("SELECT id FROM roster")} - {
-                item.id for item in records
-            }
-            for identity in sorted(gone):
+            for identity in sorted(self.gone_with(records, target)):
                 _remove(connection, identity, version)
             connection.execute("DELETE FROM roster")
             for record in records:
@@ -86,6 +83,18 @@ class SqliteRoster:
         # All of them: after a damaged store was begun anew nobody else remembers who is gone.
         self._store.forget_keys(self._store.sealer.people())
         self._store.forget_old_pages()
+
+    def gone_with(self, records: Sequence[RosterChange], target: RosterState) -> frozenset[str]:
+        """Return whom we know and these records, whole, do not: who is not on them, or whose id begins later.
+
+        An id that came onto the roster after the revision we have of it was taken off in between, and is
+        somebody else's. In another epoch revisions say nothing of each other.
+        """
+        known = dict(self._store.query("SELECT id, rev FROM roster"))
+        left = known.keys() - {record.id for record in records}
+        if self.state().epoch == target.epoch:
+            left |= {one.id for one in records if one.id in known and begun(one.text) > known[one.id]}
+        return frozenset(left)
 
     def confirm(self, at: datetime) -> None:
         """Remember that the property said at `at` that this roster is up to date."""

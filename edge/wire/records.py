@@ -21,9 +21,15 @@ FACES = "faces"
 WAYS_ENDED = "ways_ended"
 """The other field: a number that grows when somebody's PINs and cards are taken back everywhere."""
 
+BEGUN = "begun"
+"""The third: at which revision the id came onto the roster. Who knows it from before knows somebody else."""
+
+OF_THE_HUB = (FACES, WAYS_ENDED, BEGUN)
+"""What the hub writes into a record, and no list of people."""
+
 RECORD = Table(
     {
-        "id": Text(128, about="never used again for somebody else"),
+        "id": Text(128, about="of one person while it is on the roster"),
         "name": Text(200),
         "access_levels": Listing(Text(64), MOST_LEVELS, about='default: ["resident"]'),
         "valid_from": Maybe(Time()),
@@ -31,6 +37,7 @@ RECORD = Table(
         "extended_unlock": Flag("needs more time at the door"),
         "consent_id": Maybe(Text(128)),
         WAYS_ENDED: Whole(about="grows: a door then takes back the PINs and cards it knows; as `faces`"),
+        BEGUN: Whole(about="the revision at which the id came onto the roster, given by the hub; as `faces`"),
         FACES: Listing(CERTIFICATE, MOST_FACES, 1, about="only for doors that say they read it"),
     },
     optional=frozenset(
@@ -40,8 +47,7 @@ RECORD = Table(
             "valid_until",
             "extended_unlock",
             "consent_id",
-            WAYS_ENDED,
-            FACES,
+            *OF_THE_HUB,
         }
     ),
     about=f"one person; at most {MAX_RECORD_BYTES} bytes; templates are not among the fields",
@@ -60,12 +66,21 @@ def without_faces(text: str) -> str:
 
 def plain_record(text: str) -> str:
     """Return a canonical record as doors of an older version know it."""
-    return _without(text, (FACES, WAYS_ENDED))
+    return _without(text, OF_THE_HUB)
 
 
 def ways_ended(text: str) -> int:
     """Return when a canonical record last ended PINs and cards; 0: never."""
-    return int(json.loads(text).get(WAYS_ENDED, 0)) if f'"{WAYS_ENDED}":' in text else 0
+    return _number(text, WAYS_ENDED)
+
+
+def begun(text: str) -> int:
+    """Return at which revision the id of a canonical record came onto the roster; 0: not told."""
+    return _number(text, BEGUN)
+
+
+def _number(text: str, name: str) -> int:
+    return int(json.loads(text).get(name, 0)) if f'"{name}":' in text else 0
 
 
 def _without(text: str, names: tuple[str, ...]) -> str:

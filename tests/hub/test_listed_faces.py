@@ -85,3 +85,13 @@ def test_a_door_hears_which_list_of_doors_is_the_newest(log):
     assert Confirmation.parse(KEYS.open(with_faces[0][1], CONFIRMED)).doors == 7
     assert Confirmation.parse(KEYS.open(without[0][1], CONFIRMED)).doors is None
     assert isinstance(moment.plain, RosterState)
+
+
+def test_an_id_that_comes_onto_the_roster_says_since_which_revision(log):
+    """So that a door that missed its removal does not take a new tenant for the former one."""
+    log.change([{"id": "b", "name": "Bob", "begun": 99}])
+    assert told(log, 2, "faces")[1] == {"id": "b", "name": "Bob", "begun": 2}
+    log.change(removals=["b"])
+    log.change([{"id": "c", "name": "Cy"}, {"id": "b", "name": "Bea"}])
+    assert told(log, 5, "faces")[1] == {"id": "b", "name": "Bea", "begun": 6}
+    assert told(log, 5)[1] == {"id": "b", "name": "Bea"}

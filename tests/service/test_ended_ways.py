@@ -102,6 +102,19 @@ def test_who_is_removed_leaves_nothing_to_whom_their_number_is_given(door):
     assert door.held() == []
 
 
+@pytest.mark.parametrize(("begun", "held"), [(6, []), (1, ["anna", "anna"])])
+def test_who_was_given_the_number_in_revisions_that_were_missed_gets_nothing_of_the_former_ones(
+    door, begun, held
+):
+    """All records come at once then, and no removal."""
+    door.hear("anna", 1)
+    door.give("anna", "w26:17:1")
+    resident, text = parse_record({"id": "anna", "name": "anna again", "begun": begun})
+    target = RosterState(1, 6, roster_digest([("anna", 6, text)]), 1)
+    door.roster.replace([RosterChange(6, "anna", resident, text)], target)
+    assert door.held() == held
+
+
 def test_the_end_of_cards_counts_for_whoever_has_the_number_now_whatever_the_clock_said(door):
     """The property's clock may have been years ahead when it ended the former tenant's."""
     door.hear("anna", 1, ways_ended=4_000_000_000)

@@ -287,6 +287,33 @@ def test_an_old_roster_played_back_is_refused(door, site):
     assert "older than ours" in door.refusals()[0]
 
 
+@pytest.mark.parametrize(
+    ("epoch", "begun", "stays"),
+    [(1, 5, False), (1, 2, True), (1, None, True), (2, 5, True)],
+    ids=["somebody else's since", "the same person", "an older hub", "another count of revisions"],
+)
+def test_a_face_does_not_pass_to_who_was_given_the_id_in_revisions_that_were_missed(
+    door, site, epoch, begun, stays
+):
+    """A door that was away for long is sent all records at once, and no removals."""
+    door.converse(site)
+    door.store.put(door.store.get("bob"), [template("bob")], source="roster")
+    before = door.store.version()
+    site.epoch = epoch
+    site.remove("bob")
+    site.put("bob", "Bob again", **({} if begun is None else {"begun": begun}))
+    site.put("dora")
+    door.take(*site.snapshot())
+    door.converse(site)
+    assert door.ids() == ["anna", "bob", "carol", "dora"]
+    assert door.roster.state() == site.state()
+    assert [one.resident_id for one in door.store.templates("m1")] == (["bob"] if stays else [])
+    if not stays:
+        assert "bob" in door.store.changes_since(before).put, (
+            "the gallery reads that there is no face any more"
+        )
+
+
 def test_a_new_epoch_starts_over_and_the_old_one_never_returns(door, site):
     """When the property had to rebuild its log."""
     door.converse(site)

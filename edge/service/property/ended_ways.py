@@ -71,7 +71,7 @@ class EndingRoster:
     def replace(self, records: Sequence[RosterChange], target: RosterState) -> None:
         """Have exactly these records and be at `target`, or raise `RosterDrift`."""
         self._end(_ended(records))
-        self._take_from(self._roster.ids() - {one.id for one in records})
+        self._take_from(self._roster.gone_with(records, target))
         self._roster.replace(records, target)
 
     def confirm(self, at: datetime) -> None:
