@@ -90,7 +90,7 @@ class SqliteRoster:
         An id that came onto the roster after the revision we have of it was taken off in between, and is
         somebody else's. In another epoch revisions say nothing of each other.
         """
-        known = dict(self._store.query("SELECT id, rev FROM roster"))
+        known: dict[str, int] = dict(self._store.query("SELECT id, rev FROM roster"))
         left = known.keys() - {record.id for record in records}
         if self.state().epoch == target.epoch:
             left |= {one.id for one in records if one.id in known and begun(one.text) > known[one.id]}

@@ -67,7 +67,7 @@ WRONG = [
     ("reference nosuch", USAGE, "'events', 'reasons', 'settings'"),
     ("panel --port 99999", USAGE, "99999"),
     ("hub nosuch", USAGE, "nosuch"),
-    ("hub rn", USAGE, "Did you mean 'run'?"),
+    ("hub rn", USAGE, "did you mean run?"),
     ("doctor --jsn", USAGE, "Did you mean '--json'?"),
     ("enrol lst", USAGE, "Did you mean 'list'?"),
     # What a program asks for: the answer is empty and the reason stands where people look.
