@@ -1,18 +1,23 @@
 """The open-set run counts everybody: let in, missed, taken for another, without a face, sent away."""
 
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from edge.bench.evaluate.enrolment import AsTheyAre
 from edge.bench.evaluate.open_set import Enrolled, Photo, TrialRole, enrol, identify
-from edge.domain import Embedding
 from edge.errors import EnrolmentRefused, EvaluationRefused
 from edge.matcher.calibration import Calibration
 from edge.service.recognition.recogniser import ErrorRate, Models
 from tests.bench.photos import Album, photo, unit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge.domain import Embedding
 
 CALIBRATION = Calibration("made up", 100, 4950, 9900, 0.35, 3e-4, 0.03, 0.04, 1.2, 0.05)
 

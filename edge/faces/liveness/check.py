@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edge.domain import Face, Frame
+    from edge.faces.liveness.fusion import Fused
     from edge.faces.liveness.nets import PassiveNet
     from edge.faces.looking import Closer
     from edge.ports import Embedder
@@ -201,22 +202,33 @@ class PassiveCheck:
         if window.samples[-1].is_night:
             return self._at_night(window, resident_id, cues)
         fused = fuse(window.means())
+        self._note_doubt(track_id, window, resident_id, fused)
         if not fused.is_live:
             is_early = self._failures.fail(
                 resident_id, window.last_seen, track_id, window.judged_px(), is_near_miss=fused.is_near_miss
             )
             return _refused(window, fused.score, cues, is_early=is_early)
         latest = window.latest()
-        window.is_split |= fused.is_split and window.judged_px() >= SURE_FACE_PX
-        is_doubtful = fused.is_doubtful or window.is_split
-        is_narrow = is_doubtful or not all(fuse(one.scores).is_live for one in latest or ())
+        is_narrow = fused.is_doubtful or not all(fuse(one.scores).is_live for one in latest or ())
+        window.note(is_narrow=is_narrow)
         if (is_narrow and window.face_px < SURE_FACE_PX) or window.samples[-1].is_grainy:
             window.hindrances[Hindrance.TOO_FAR] += 1
             return self._unanswered(window)
-        if latest is None or (is_narrow and not window.is_still_narrow()):
+        is_decided = window.is_still_narrow() if is_narrow else window.is_made_up_for()
+        if latest is None or not is_decided:
             return None
         is_enough = not is_narrow and not self._asks_more
         return self._passed(window, resident_id, fused.score, cues, is_enough=is_enough)
+
+    def _note_doubt(
+        self, track_id: int, window: LivenessWindow, resident_id: str | None, fused: Fused
+    ) -> None:
+        """Note a doubt after which only a whole window without one opens, on this track and on the next."""
+        is_near = window.judged_px() >= SURE_FACE_PX
+        is_again = self._failures.was_doubted(resident_id, window.started, track_id)
+        window.is_doubted |= is_again or (is_near and fused.is_split)
+        if is_near and (fused.is_doubtful or fused.is_split or fused.is_near_miss):
+            self._failures.doubt(resident_id, window.last_seen, track_id)
 
     @property
     def _asks_more(self) -> bool:

@@ -47,6 +47,14 @@ after a phone. A track that breaks is found again within a few frames."""
 EVERY_TRY = -1.0
 """For `same_visit_seconds`: refusals are counted one by one, however soon they follow each other."""
 
+DOUBTED_SECONDS = 60.0
+"""So long after a visit on which the networks did not agree about a resident's face, another one opens only
+after a whole window without doubt. A phone replay that was held up again and again opened at the third or
+fourth time, by half a second that looked alive."""
+
+BROKEN_SECONDS = 0.5
+"""A track that begins sooner after another one's doubt goes on with it."""
+
 DOOR_ALARM = 20
 """Failed visits at the door within `MEMORY_SECONDS`, whomever they were meant to look like, before
 staff is told."""
@@ -84,6 +92,9 @@ class _Tally:
     """When that track was last in view."""
     face_px: float = 0.0
     """The widest face that was refused on the visit that goes on."""
+    doubted: float = float("-inf")
+    """When this resident's face last passed, or failed, narrowly near by."""
+    doubted_track: int = 0
     until: float = float("-inf")
     is_paused: bool = False
 
@@ -176,6 +187,21 @@ class Failures:
         """Return the track of the last refusal of this resident's face; None without, or after too many."""
         tally = self._tallies.get(resident_id)
         return None if tally is None or tally.tries >= MOST_BESIDE else tally.track_id
+
+    def doubt(self, resident_id: str | None, time: float, track_id: int) -> None:
+        """Note that this resident's face, near by on this track, passed or failed narrowly."""
+        tally = self._tally(resident_id)
+        tally.doubted, tally.doubted_track = time, track_id
+
+    def was_doubted(self, resident_id: str | None, since: float, track_id: int) -> bool:
+        """Return whether this resident's face was in doubt shortly before `since`, when this track began.
+
+        A track that breaks is found again at once, and is the same visit.
+        """
+        tally = self._tallies.get(resident_id)
+        if tally is None or tally.doubted_track == track_id:
+            return False
+        return BROKEN_SECONDS <= since - tally.doubted <= DOUBTED_SECONDS
 
     def _goes_on(self, tally: _Tally, time: float) -> bool:
         return 0 <= time - tally.last <= self.same_visit_seconds

@@ -3,9 +3,9 @@
 There are two opinions with one vote each: the Silent-Face pair, published to be averaged, which
 looks at what surrounds the face; and every other network, averaged, which looks more at the
 skin. Their plain mean must reach one half, and so must the pair by itself (of four still
-attacks it refused all, the mean of both opinions three); where the other opinion does not reach
-it, the pass opens nothing by itself. Nothing is weighted or tuned: half is where the networks' own
-authors put the line, and five recorded attacks cannot support a finer one.
+attacks it refused all, the mean of both opinions three). Nothing is weighted or tuned: half is
+where the networks' own authors put the line, and five recorded attacks cannot support a finer
+one.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Fused:
     `is_clear` says that neither the mean nor the pair's own leaves any doubt, `is_near_miss` of a
     refusal that neither is far under the line. `is_split`: the pair alone carries the pass, the other opinion
     is far under the line. A phone replay without its border had 0.97 with the pair and 0.02 to 0.26 with
-    faceplugin for seconds, then 0.93 for two frames.
+    faceplugin for seconds, then 0.93 for two frames (`window.is_doubted`).
     """
 
     score: float
@@ -87,9 +87,8 @@ def fuse(means: Mapping[str, float]) -> Fused:
     score = fmean(fmean(opinion) for opinion in (pair, others) if opinion)
     least = min(score, fmean(pair)) if pair else score
     is_live = least >= THRESHOLD
-    skin = fmean(others) if others else score
-    is_doubtful = is_live and not (score >= DOUBT and skin >= THRESHOLD)
-    is_split = is_live and skin < NEAR_MISS
+    is_split = is_live and bool(others) and fmean(others) < NEAR_MISS
+    is_doubtful = is_live and score < DOUBT
     return Fused(score, is_live, is_doubtful, least >= CLEAR, NEAR_MISS <= least < THRESHOLD, is_split)
 
 

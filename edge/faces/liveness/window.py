@@ -117,9 +117,12 @@ class LivenessWindow:
     """How wide the face is in the newest frame."""
     narrow_since: float | None = None
     """Since when the mean has been over the line, but not clearly, or not on each of the latest frames."""
-    is_split: bool = False
-    """One opinion was far from the other over a whole window, near by: no later pass opens by itself.
-    A screen looks alive for a moment now and then."""
+    is_doubted: bool = False
+    """The networks' opinions were far apart over a whole window, near by, or this resident's face was in
+    doubt a short while ago: a screen looks alive for a moment now and then, so only a whole window without
+    doubt opens."""
+    clear_since: float | None = None
+    """Since when no verdict has been narrow."""
     faults: int = 0
     advised_at: float | None = None
     """When it was said that nothing can be judged."""
@@ -143,6 +146,7 @@ class LivenessWindow:
         """Forget the samples: what comes next may be something else. A refusal stays."""
         self.samples.clear()
         self.narrow_since = None
+        self.clear_since = None
         self.waiting = None
 
     def drop_before(self, index: int) -> None:
@@ -211,6 +215,18 @@ class LivenessWindow:
         if self.narrow_since is None:
             self.narrow_since = self.last_seen
         return self.last_seen - self.narrow_since >= WINDOW_SECONDS
+
+    def note(self, *, is_narrow: bool) -> None:
+        """Note what the verdict on the newest frame was."""
+        if is_narrow:
+            self.clear_since = None
+        elif self.clear_since is None:
+            self.clear_since = self.last_seen
+
+    def is_made_up_for(self) -> bool:
+        """Return whether a whole window without doubt has followed, where there was doubt before."""
+        since = self.clear_since
+        return not self.is_doubted or (since is not None and self.last_seen - since >= WINDOW_SECONDS)
 
     def means(self) -> dict[str, float]:
         """Return each network's mean over the window. There must be at least one sample."""
