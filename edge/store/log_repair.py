@@ -246,7 +246,8 @@ def is_in_use(shared: Path) -> bool:
         return False
     start, count = IN_USE
     asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, count, 0)
-    answer = fcntl.fcntl(kept_descriptor(shared), fcntl.F_GETLK, asked)
+    with kept_descriptor(shared) as descriptor:
+        answer = fcntl.fcntl(descriptor, fcntl.F_GETLK, asked)
     return bool(struct.unpack("hhqqi4x", answer)[0] != fcntl.F_UNLCK)
 
 

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import tempfile
 import threading
+from collections import Counter
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ BLOCK = 1 << 20
 PLACES = ("/dev/shm", "/run/shm")  # noqa: S108 - memory, in a folder of our own that nobody else may enter
 
 _kept: dict[tuple[int, int], int] = {}
+_readers: Counter[tuple[int, int]] = Counter()
+"""How many read of each just now."""
 _keeping = threading.Lock()
 
 
@@ -66,31 +69,48 @@ def copied(path: Path) -> Iterator[Path]:
 
 def first_bytes(path: Path, count: int) -> bytes:
     """Return the first bytes of a database that may be in use. Raises OSError."""
-    return os.pread(kept_descriptor(path), count, 0)
+    with kept_descriptor(path) as descriptor:
+        return os.pread(descriptor, count, 0)
 
 
 def _content(path: Path) -> bytes:
     """Return the bytes of a database that may be in use."""
-    descriptor = kept_descriptor(path)
     parts, at = [], 0
-    while part := os.pread(descriptor, BLOCK, at):
-        parts.append(part)
-        at += len(part)
+    with kept_descriptor(path) as descriptor:
+        while part := os.pread(descriptor, BLOCK, at):
+            parts.append(part)
+            at += len(part)
     return b"".join(parts)
 
 
-def kept_descriptor(path: Path) -> int:
-    """Return what a database that may be in use is read with.
+@contextmanager
+def kept_descriptor(path: Path) -> Iterator[int]:
+    """Give what a database that may be in use is read with, for the block.
 
-    It stays open for good: closing it would drop the locks of every connection of this process to the file
-    (POSIX), and another process could then delete a log that is in use.
+    It stays open until the file is deleted: closing it would drop the locks of every connection of this
+    process to the file (POSIX), and another process could then delete a log that is in use.
     """
     status = path.stat()
     key = status.st_dev, status.st_ino
     with _keeping:
         if key not in _kept:
+            _let_go_of_deleted()
             _kept[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        return _kept[key]
+        _readers[key] += 1
+        descriptor = _kept[key]
+    try:
+        yield descriptor
+    finally:
+        with _keeping:
+            _readers[key] -= 1
+
+
+def _let_go_of_deleted() -> None:
+    """Close what is kept of files that have no name any more: they hold room, and descriptors are few."""
+    for key, descriptor in list(_kept.items()):
+        if not _readers[key] and not os.fstat(descriptor).st_nlink:
+            os.close(_kept.pop(key))
+            del _readers[key]
 
 
 def _place() -> str | None:

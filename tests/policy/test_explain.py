@@ -143,7 +143,7 @@ def coded(name, **values):
         (
             event("access.denied", "unknown_credential", None, method="card", card="77"),
             "north stayed shut for somebody not recognised (card). This card is not registered.",
-            "未识别人员 刷卡未通过（north）：该卡未登记。",
+            "未识别人员 刷卡未通过（north）：该门卡未登记。",
         ),
         (
             event("access.denied", "incorrect_authentication_factor", None, method="pin", number="1203"),

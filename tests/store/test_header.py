@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,10 +14,11 @@ from edge.store.account_rows import ACCOUNTS
 from edge.store.consent_rows import CONSENTS
 from edge.store.database import COMPACT, Schema, open_database, transaction
 from edge.store.face_book import FACES
-from edge.store.header import ALIKE, flaw_of
+from edge.store.header import ALIKE, HEAD_BYTES, flaw_of
 from edge.store.journal_salvage import salvage_journal
 from edge.store.keyring import KEYS
 from edge.store.ledger import LEDGER
+from edge.store.memory_copy import first_bytes
 from edge.store.mended import news
 from edge.store.reader import JOURNAL
 from edge.store.resident_rows import RESIDENTS
@@ -25,7 +27,6 @@ from edge.store.way_rows import CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 NOTES = Schema(
     "notebook",
@@ -183,3 +184,18 @@ def test_a_file_of_another_kind_or_of_a_version_to_come_stays_refused(tmp_path):
     with pytest.raises(StoreError, match="install the newer facegate again") as refused:
         open_database(newer, NOTES)
     assert not isinstance(refused.value, StoreDamaged | StoreUnavailable)
+
+
+def test_files_that_are_gone_keep_no_descriptor(tmp_path):
+    """A door that runs for months, and a run of ten thousand tests, open files that are replaced."""
+    path = tmp_path / "one.db"
+    for _ in range(50):
+        path.write_bytes(bytes(HEAD_BYTES))
+        assert first_bytes(path, 4) == bytes(4)
+        path.unlink()
+
+    held = []
+    for one in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the folder's own
+            held.append(str(one.readlink()))
+    assert sum(str(path) in one for one in held) <= 1

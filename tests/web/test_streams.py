@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from edge.web.between import COOKIE, SESSION_HEADER
 from edge.web.limits import Limits
 from edge.web.server import PanelThread, Served
 from edge.web.tls import own_certificate
@@ -37,7 +38,10 @@ class Street:
         self.app = Starlette(routes=routes)
 
     async def hello(self, _: Request) -> Response:
-        return PlainTextResponse("hello")
+        """Say hello to somebody who is logged in from then on, as the page would."""
+        return PlainTextResponse(
+            "hello", headers={SESSION_HEADER: "known", "Set-Cookie": f"{COOKIE}=anna; Path=/; Secure"}
+        )
 
     async def ticks(self, request: Request) -> Response:
         return StreamingResponse(self._telling(request, b"data: tick\n\n", 0.02))
@@ -102,6 +106,16 @@ def test_few_are_told_at_once_and_all_others_are_answered(corner):
         assert [corner.follow(stack).status_code for _ in range(most)] == [200] * most
         assert corner.client.get("/ticks", headers=FOLLOWS).status_code == 503
         assert corner.answers()
+
+
+def test_a_stranger_is_told_nothing_and_takes_no_place(corner):
+    corner.client.cookies.clear()
+    for _ in range(2 * Limits().streams):
+        assert corner.client.get("/ticks", headers=FOLLOWS).status_code == 503
+    assert corner.street.told == 0
+    assert corner.answers()
+    with ExitStack() as stack:
+        assert corner.follow(stack).status_code == 200
 
 
 def test_a_browser_that_leaves_frees_its_place(corner):
