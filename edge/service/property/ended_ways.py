@@ -87,7 +87,8 @@ class EndingRoster:
         try:
             with WaysIn.of(self._data) as ways:
                 for resident_id in sorted(self._left & ways.holders()):  # a commit for each: thousands may go
-                    self._tell(resident_id, ways.take_all(resident_id))
+                    if count := ways.take_all(resident_id):
+                        self._tell(resident_id, count)
                     self._left.discard(resident_id)
                 ways.forget_ends(self._left)
             self._left.clear()
@@ -95,10 +96,8 @@ class EndingRoster:
             logger.error("PINs and cards of people who left are taken back later: %s", error)  # noqa: TRY400
 
     def _tell(self, resident_id: str, count: int) -> None:
-        if count:
-            data = {"state": "property", "count": count}
-            kind = Kind.CREDENTIAL_REMOVED
-            self._record(EventDraft.now(self._clock, kind, data, resident_id=resident_id))
+        data = {"state": "property", "count": count}
+        self._record(EventDraft.now(self._clock, Kind.CREDENTIAL_REMOVED, data, resident_id=resident_id))
 
     def _end(self, orders: Mapping[str, int]) -> None:
         if not orders:
@@ -107,9 +106,7 @@ class EndingRoster:
             for resident_id, number in orders.items():
                 count = store.end_ways(resident_id, number)
                 if count is not None:
-                    data = {"state": "property", "count": count}
-                    kind = Kind.CREDENTIAL_REMOVED
-                    self._record(EventDraft.now(self._clock, kind, data, resident_id=resident_id))
+                    self._tell(resident_id, count)
 
 
 def _ended(changes: Sequence[RosterChange]) -> dict[str, int]:
