@@ -30,13 +30,20 @@ EVEN_RATIO = 1.5
 """Frames come evenly when no gap among the last ones is longer than this many times their mean. A link
 that is too narrow brings large frames later than small ones."""
 
+DISAGREE_RATIO = 0.02
+MOST_UNPROVEN_SECONDS = 3.0
+"""Frames of one size come evenly over a narrow link, too. What their stamps seem to be late by is put down
+to the camera for so long; then a whole picture, several times larger, must come as quickly as the others."""
+
 
 @dataclass(slots=True)
 class Stamps:
     """What is known of a camera's time stamps, over all its connections.
 
     Some cheap cameras stamp 25 fps and send 20, always: their stamps say nothing. A camera whose
-    stamps once passed as the clock does is another matter: when they fall behind, it is the link.
+    stamps once passed as the clock does is another matter: when they fall behind, it is the link, unless
+    a whole picture shows that the link has room. Many cameras send fewer frames at night, or once set to,
+    and stamp them as before.
     """
 
     are_right: bool = False
@@ -54,6 +61,20 @@ class Stamps:
             self.are_right = self.are_right or abs(self._stamped / self._passed - 1) <= TRUST_RATIO
             self._passed = self._stamped = 0.0
 
+    def refute(self) -> None:
+        """Take note that they run on while the link has room: they say nothing until they are right again."""
+        self.are_right = False
+        self._passed = self._stamped = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What passed from one frame to the next, by the clock and by their stamps, in seconds."""
+
+    passed: float
+    stamped: float
+    is_whole: bool | None
+
 
 @dataclass(slots=True)
 class LagMeter:
@@ -69,28 +90,53 @@ class LagMeter:
     _stamp: float | None = None
     _arrived: float = 0.0
     _idle_share: float = 0.0
-    _gaps: deque[float] = field(default_factory=lambda: deque(maxlen=EVEN_FRAMES))
+    _unproven: float = 0.0
+    _steps: deque[_Step] = field(default_factory=lambda: deque(maxlen=EVEN_FRAMES))
 
     @property
     def is_idle(self) -> bool:
         """True when the reader mostly waits: what is late then was late on the way."""
         return self._idle_share >= IDLE_SHARE
 
-    def observe(self, stamp: float, arrived: float, idle: float) -> float:
+    def observe(self, stamp: float, arrived: float, idle: float, *, is_whole: bool | None = None) -> float:
         """Take a frame's own time, its arrival and how long was idly waited for it; return the lag.
 
-        All in seconds; `stamp` and `arrived` on scales of their own.
+        All in seconds; `stamp` and `arrived` on scales of their own. `is_whole` tells a whole picture from
+        one that says only what changed; None where that is not known.
         """
         if self._stamp is not None:
             passed, stamped = arrived - self._arrived, stamp - self._stamp
             self._idle_share += (idle - self._idle_share * passed) / max(passed, 1.0)
-            self._gaps.append(passed)
+            self._steps.append(_Step(passed, stamped, is_whole))
             self.stamps.observe(passed, stamped)
             self._add(passed, stamped)
         self._stamp, self._arrived = stamp, arrived
-        if idle >= LIVE_WAIT_SECONDS and self.is_idle and not self.stamps.are_right and self._is_even():
-            self.seconds = 0.0
+        if idle >= LIVE_WAIT_SECONDS and self.is_idle and self._is_even():
+            self._forgive()
         return self.seconds
+
+    def _forgive(self) -> None:
+        """Put down to the camera what its evenly coming frames are late by, if the link is not to blame."""
+        has_room = self._has_room()
+        if has_room and self.seconds > LARGEST_STEP_SECONDS and self._disagree():
+            self.stamps.refute()
+            self.seconds = 0.0
+        self._unproven = 0.0 if has_room else self._unproven
+        if self.stamps.are_right:
+            return
+        is_known = any(step.is_whole is False for step in self._steps)
+        if not is_known or self._unproven + self.seconds <= MOST_UNPROVEN_SECONDS:
+            self._unproven += self.seconds
+            self.seconds = 0.0
+
+    def _has_room(self) -> bool:
+        """Return whether a whole picture came just now, as quickly as the smaller ones before it."""
+        kinds = [step.is_whole for step in self._steps]
+        return len(kinds) == EVEN_FRAMES and kinds[-1] is True and False in kinds
+
+    def _disagree(self) -> bool:
+        passed = sum(step.passed for step in self._steps)
+        return passed - sum(step.stamped for step in self._steps) > DISAGREE_RATIO * passed
 
     def _add(self, passed: float, stamped: float) -> None:
         late = passed - stamped
@@ -98,4 +144,5 @@ class LagMeter:
             self.seconds = max(0.0, self.seconds + late - LEAK_PER_SECOND * passed)
 
     def _is_even(self) -> bool:
-        return max(self._gaps) * len(self._gaps) <= EVEN_RATIO * sum(self._gaps) if self._gaps else True
+        gaps = [step.passed for step in self._steps]
+        return max(gaps) * len(gaps) <= EVEN_RATIO * sum(gaps) if gaps else True

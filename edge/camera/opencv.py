@@ -58,6 +58,13 @@ OFTEN = 3
 OFTEN_SECONDS = 60.0
 """Falling behind so often in so long is a camera that cannot be used like this: told as lost."""
 
+TRIAL_SECONDS = 4.0
+"""Before that, late frames are thrown away for longer: until a whole picture shows whether it is the link or
+the camera, which sends fewer frames at night and stamps them as by day."""
+
+WHOLE, UNKNOWN = ord("I"), frozenset({0, ord("?")})
+"""What `CAP_PROP_FRAME_TYPE` says of a whole picture, and where it knows nothing."""
+
 
 class VideoSource(Protocol):
     """What is used of `cv2.VideoCapture`."""
@@ -134,8 +141,14 @@ class OpenCvCamera:
                 raise CameraLost(message("camera.stalled", name=self.name, seconds=f"{took:.1f}"))
             if self._lag.seconds <= STALE_SECONDS:
                 return image
-            if not self._lag.is_idle or self._read_at - began > PATIENCE_SECONDS:
+            if not self._lag.is_idle or self._read_at - began > self._patience():
                 self._reconnect()
+
+    def _patience(self) -> float:
+        is_often = (
+            len(self._fell_behind) == OFTEN - 1 and self._read_at - self._fell_behind[0] <= OFTEN_SECONDS
+        )
+        return TRIAL_SECONDS if is_often else PATIENCE_SECONDS
 
     def close(self) -> None:
         """Release the device. Safe to call twice."""
@@ -203,8 +216,14 @@ class OpenCvCamera:
             )
         took = self._read_at - started
         stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
-        self._lag.observe(stamp, self._read_at, took - (self._busy_seconds() - busy))
+        idle = took - (self._busy_seconds() - busy)
+        self._lag.observe(stamp, self._read_at, idle, is_whole=_is_whole(self._capture))
         return image, took
+
+
+def _is_whole(capture: VideoSource) -> bool | None:
+    kind = int(capture.get(cv2.CAP_PROP_FRAME_TYPE))
+    return None if kind in UNKNOWN else kind == WHOLE
 
 
 def rtsp_connector(url: str) -> Callable[[], VideoSource]:

@@ -45,7 +45,7 @@ class ScriptedCapture:
         return answer, scene(self.reads) if answer else None
 
     def get(self, propId: int) -> float:  # noqa: N803 - OpenCV's name
-        return self.reads * FRAME * 1000
+        return self.reads * FRAME * 1000 if propId == cv2.CAP_PROP_POS_MSEC else 0.0
 
     def release(self) -> None:
         self.releases += 1
