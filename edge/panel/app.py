@@ -56,6 +56,7 @@ PAGES: tuple[tuple[str, tuple[str, ...], frozenset[Role] | None, Callable[[Ask],
     ("/first", BOTH, None, views_entry.first),
     ("/login", BOTH, None, views_entry.login),
     ("/logout", POST, ALL, views_entry.logout),
+    ("/session/state", GET, ALL, views_entry.here),
     ("/language/{code}", GET, None, views_entry.language),
     ("/accounts", BOTH, INSTALLER, views_entry.accounts),
     ("/enrol", GET, PEOPLE, views_enrol.form),
@@ -126,6 +127,7 @@ PAGES: tuple[tuple[str, tuple[str, ...], frozenset[Role] | None, Callable[[Ask],
 
 AGAIN: Mapping[Callable[[Ask], Response], Callable[[Ask], Response]] = MappingProxyType(
     {
+        views_entry.first: views_entry.first,
         views_people.new: views_people.new,
         views_import.look: views_import.form,
         views_import.store: views_import.form,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -22,8 +23,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from edge.errors import FacegateError, StoreError
 from edge.panel.forms import FormAgain, FormTrouble
 from edge.web.accounts import Role
-from edge.web.between import COOKIE, SESSION_HEADER
+from edge.web.between import COOKIE, SESSION_HEADER, STREAM
 from edge.web.refusals import RefusalKind
+from edge.web.sessions import IDLE_SECONDS, LONGEST_SECONDS
 from edge.words import LANGUAGES, has, message, nearest, say, tag, zone_name
 
 if TYPE_CHECKING:
@@ -41,6 +43,10 @@ ALL = frozenset(Role)
 PEOPLE = frozenset({Role.INSTALLER, Role.STAFF})
 INSTALLER = frozenset({Role.INSTALLER})
 MOST_FILES, MOST_FIELDS = 8, 200
+UNASKED_HEADER = "x-facegate-unasked"
+"""What a page asks by itself says so: it keeps no session alive. A stream of news says it by its nature."""
+OWN_PATH = re.compile(r"/(?:[a-z]+(?:/[\w.-]{1,64})?)?", re.ASCII)
+"""Where a login or a change of language may lead back to: a page of ours, never another site."""
 
 PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
@@ -61,6 +67,8 @@ class Ask:
     trouble: FormTrouble | None = None
     """Why the form of this request was refused; its page is shown again, with what was typed."""
     field: str = ""
+    has_ended: bool = False
+    """Whether the browser came with a session that is over."""
 
     @property
     def desk(self) -> PanelServices:
@@ -72,6 +80,13 @@ class Ask:
         """The code of one of ours: the cookie's, else the browser's first wish."""
         chosen = self.request.cookies.get(LANGUAGE_COOKIE)
         return nearest(chosen or self.request.headers.get("accept-language", ""))
+
+    @property
+    def here(self) -> str:
+        """The page that is shown, with its question; a form's answer has no address to come back to."""
+        query = self.request.url.query
+        is_page = self.request.method == "GET"
+        return f"{self.request.url.path}{'?' + query if query else ''}" if is_page else "/"
 
     @property
     def address(self) -> str:
@@ -194,11 +209,15 @@ def view(
     """
 
     async def endpoint(request: Request) -> Response:
-        session = office.sessions.get(request.cookies.get(COOKIE)) or office.sessions.begin()
-        if session.user and not await run_in_threadpool(is_account_unchanged, session, office):
-            office.sessions.end(session.token)
-            session = office.sessions.begin()
-        ask = Ask(request, office, session)
+        token, is_unasked = request.cookies.get(COOKIE), _is_unasked(request)
+        known = office.sessions.get(token, is_use=not is_unasked)
+        if known and known.user and not await run_in_threadpool(is_account_unchanged, known, office):
+            office.sessions.end(known.token)
+            known = None
+        if is_unasked and roles is not None and (known is None or known.role is None):
+            return Response(status_code=HTTPStatus.UNAUTHORIZED)  # the page goes to the login, which says why
+        session = known or office.sessions.begin()
+        ask = Ask(request, office, session, has_ended=bool(token) and known is None)
         if (refusal := _refused_entry(ask, roles)) is not None:
             if refusal.status_code == HTTPStatus.FORBIDDEN:
                 await run_in_threadpool(ask.refused, RefusalKind.NOT_ALLOWED)
@@ -231,10 +250,24 @@ def _refused_entry(ask: Ask, roles: frozenset[Role] | None) -> Response | None:
     if roles is None:
         return None
     if ask.session.role is None:
-        return ask.to("/first" if ask.desk.accounts.first_code else "/login")
+        return ask.to("/first") if ask.desk.accounts.first_code else _to_login(ask)
     if ask.session.role not in roles:
         return ask.failed(403, message("panel.not_allowed"))
     return None
+
+
+def _to_login(ask: Ask) -> Response:
+    """Return the way to the login and back; whose session has ended is told so there."""
+    path = ask.here.partition("?")[0]
+    way = f"/login?back={path}" if path != "/" and OWN_PATH.fullmatch(path) else "/login"
+    limits = {"minutes": round(IDLE_SECONDS / 60), "hours": round(LONGEST_SECONDS / 3600)}
+    return ask.to(way, message("panel.session_over", **limits) if ask.has_ended else None)
+
+
+def _is_unasked(request: Request) -> bool:
+    """Return whether a page asks by itself, without anybody using it."""
+    is_stream = request.headers.get("accept") == STREAM
+    return request.method == "GET" and (is_stream or UNASKED_HEADER in request.headers)
 
 
 async def _read_form(ask: Ask) -> None:

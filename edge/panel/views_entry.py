@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from edge.errors import PanelRefused
 from edge.events import Kind
-from edge.panel.asking import LANGUAGE_COOKIE
+from edge.panel.asking import LANGUAGE_COOKIE, OWN_PATH
+from edge.panel.forms import FormTrouble
 from edge.web.accounts import Role
+from edge.web.sessions import LONGEST_SECONDS
 from edge.words import message, nearest
 
 if TYPE_CHECKING:
@@ -19,44 +20,52 @@ if TYPE_CHECKING:
     from edge.web.accounts import AccountRow
     from edge.words import Message
 
-OWN_PATH = re.compile(r"/(?:[a-z]+(?:/[\w.-]{1,64})?)?", re.ASCII)
-"""Where a change of language may lead back to: a page of ours, never another site."""
-
 
 def first(ask: Ask) -> Response:
     """Return the form of the first start, or make the first account."""
     if ask.desk.accounts.first_code is None:
         return ask.to("/login")
-    if ask.request.method == "GET":
-        return ask.page("first.html", wrong="")
+    if ask.request.method == "GET" or ask.trouble:
+        return ask.page("first.html")
     if (waiting := _waiting(ask)) is not None:
-        return ask.page("first.html", 429, wrong=waiting)
+        return _once_more(ask, "first.html", 429, waiting)
     name = ask.form.get("name", "").strip()
     if not ask.desk.accounts.claim(ask.form.get("code", ""), name, ask.form.get("password", "")):
         _tell_failed(ask, step="first")
-        return ask.page("first.html", 403, wrong=ask.say("wrong_code"))
+        return _once_more(ask, "first.html", 403, message("panel.wrong_code"), "code")
     ask.office.logins.succeeded(ask.address)
     ask.desk.tell(Kind.PANEL_CLAIMED, by=name, address=ask.address)
     return _enter(ask, name, Role.INSTALLER, ask.desk.accounts.kept(name))
 
 
 def login(ask: Ask) -> Response:
-    """Return the login form, or let somebody in."""
+    """Return the login form, or let somebody in: to the page that they came from."""
     if ask.desk.accounts.first_code is not None:
         return ask.to("/first")
     if ask.request.method == "GET":
-        return ask.page("login.html", wrong="")
+        return ask.page("login.html", back=_way_back(ask.request.query_params.get("back", "")))
+    back = _way_back(ask.form.get("back", ""))
     if (waiting := _waiting(ask)) is not None:
-        return ask.page("login.html", 429, wrong=waiting)
+        return _once_more(ask, "login.html", 429, waiting, back=back)
     name = ask.form.get("name", "")[:64]
     account = ask.desk.accounts.kept(name)  # before the check: a change in between ends the session at once
     role = ask.desk.accounts.check(name, ask.form.get("password", ""))
     if role is None:
         _tell_failed(ask)
-        return ask.page("login.html", 403, wrong=ask.say("wrong_login"))
+        return _once_more(ask, "login.html", 403, message("panel.wrong_login"), back=back)
     ask.office.logins.succeeded(ask.address)
     ask.desk.note(Kind.PANEL_LOGIN, by=name, role=role.value, address=ask.address)
-    return _enter(ask, name, role, account)
+    return _enter(ask, name, role, account, back)
+
+
+def here(ask: Ask) -> Response:
+    """Return in how many seconds the session ends, as JSON, and what to say of it.
+
+    A page asks by itself when it is to warn, and when somebody uses it: only the latter puts the end off.
+    """
+    left, is_put_off = ask.office.sessions.left(ask.session)
+    text = ask.say("session_idle" if is_put_off else "session_long", hours=round(LONGEST_SECONDS / 3600))
+    return JSONResponse({"left": round(left), "text": text})
 
 
 def logout(ask: Ask) -> Response:
@@ -83,7 +92,7 @@ def language(ask: Ask) -> Response:
     """Change the language and go back to the page where that was asked for."""
     code = nearest(ask.request.path_params["code"])
     back = ask.request.query_params.get("back", "")
-    response = RedirectResponse(back if OWN_PATH.fullmatch(back) else "/", 303)
+    response = RedirectResponse(_way_back(back), 303)
     response.set_cookie(LANGUAGE_COOKIE, code, max_age=31_536_000, secure=True, samesite="strict")
     return response
 
@@ -133,14 +142,24 @@ def _tell_failed(ask: Ask, **more: str) -> None:
         ask.desk.tell(Kind.PANEL_LOGIN_FAILED, address=ask.address, unheard=unheard, **more)
 
 
-def _waiting(ask: Ask) -> str | None:
+def _waiting(ask: Ask) -> Message | None:
     """Count a try; return what to say when it is not looked at."""
     seconds = ask.office.logins.begin(ask.address)
-    return ask.say("wait", seconds=math.ceil(seconds)) if seconds > 0 else None
+    return message("panel.wait", seconds=math.ceil(seconds)) if seconds > 0 else None
 
 
-def _enter(ask: Ask, name: str, role: Role, account: AccountRow | None) -> Response:
+def _once_more(ask: Ask, template: str, status: int, why: Message, at: str = "", **values: str) -> Response:
+    """Return the form with what was typed, but for the password, and why it was refused."""
+    ask.trouble = FormTrouble(why, at)
+    return ask.page(template, status, **values)
+
+
+def _way_back(path: str) -> str:
+    return path if OWN_PATH.fullmatch(path) else "/"
+
+
+def _enter(ask: Ask, name: str, role: Role, account: AccountRow | None, path: str = "/") -> Response:
     """Begin a session of somebody's own: the token from before the login is worth nothing."""
     ask.office.sessions.end(ask.session.token)
     ask.session = ask.office.sessions.begin(name, role, account)
-    return ask.to("/")
+    return ask.to(path)

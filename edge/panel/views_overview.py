@@ -82,7 +82,7 @@ class OverviewNews:
     async def told(self) -> AsyncIterator[str]:
         """Yield what is new, until the session or the server ends."""
         while not getattr(self._ask.request.app.state, "is_ending", False):
-            if self._ask.office.sessions.get(self._ask.session.token) is None:
+            if self._ask.office.sessions.get(self._ask.session.token, is_use=False) is None:
                 yield OVER
                 return
             try:

@@ -43,8 +43,11 @@ class Sessions:
         self._lock = threading.Lock()
         self._open: OrderedDict[str, LoginSession] = OrderedDict()
 
-    def get(self, token: str | None) -> LoginSession | None:
-        """Return the session of a cookie while it lives, and count this as use."""
+    def get(self, token: str | None, *, is_use: bool = True) -> LoginSession | None:
+        """Return the session of a cookie while it lives, and count this as use.
+
+        What a page asks by itself is no use: else a page left open would keep its session to the last.
+        """
         now = self._clock.monotonic()
         with self._lock:
             session = self._open.get(token or "")
@@ -53,8 +56,15 @@ class Sessions:
             if now - session.used > IDLE_SECONDS or now - session.born > LONGEST_SECONDS:
                 del self._open[session.token]
                 return None
-            session.used = now
+            if is_use:
+                session.used = now
             return session
+
+    def left(self, session: LoginSession) -> tuple[float, bool]:
+        """Return in how many seconds a session ends, and whether use puts that off."""
+        now = self._clock.monotonic()
+        idle, whole = session.used + IDLE_SECONDS - now, session.born + LONGEST_SECONDS - now
+        return max(min(idle, whole), 0.0), idle < whole
 
     def begin(
         self, user: str = "", role: Role | None = None, account: AccountRow | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx2 as httpx
@@ -16,6 +17,7 @@ from edge.panel.views_overview import LOOK_SECONDS
 from edge.web.accounts import Role
 from edge.web.between import COOKIE
 from edge.web.server import PanelThread, Served
+from edge.web.sessions import IDLE_SECONDS
 from edge.web.tls import own_certificate
 from tests.loopback import free_port
 from tests.waiting import PATIENCE, wait_until
@@ -56,6 +58,10 @@ class Watcher:
                 if line.startswith('data: "'):
                     self.told.append(json.loads(line.removeprefix("data: ")))
         self.has_ended = True
+
+    def was_told(self, words: str) -> bool:
+        """Return whether these words stand on the newest page."""
+        return bool(self.told) and words in self.told[-1]
 
     def join(self) -> None:
         self._thread.join(PATIENCE)
@@ -121,7 +127,19 @@ def test_who_asks_for_no_stream_gets_an_answer_with_an_end(panel):
 
 def test_nobody_is_told_who_is_not_logged_in(panel):
     panel.logged_in()
-    assert "Password" in panel.browser().get("/news", headers=FOLLOWS).text
+    answer = panel.browser().get("/news", headers=FOLLOWS)
+    assert (answer.status_code, answer.text) == (401, "")
+
+
+def test_a_watched_overview_keeps_nobody_logged_in(watcher, panel):
+    """The stream asks every second whether the session lives: that is nobody's use of the page."""
+    for round_ in range(2, 5):
+        panel.clock.advance(IDLE_SECONDS / 3 - 1)
+        came_in(panel, f"flat-{round_}")
+        wait_until(partial(watcher.was_told, f"flat-{round_}"), "the stream goes on")
+    assert not watcher.is_over
+    panel.clock.advance(4)
+    wait_until(lambda: watcher.is_over, "the session's end is told")
 
 
 def test_who_came_in_last_is_told_with_way_and_exact_time(panel):

@@ -14,10 +14,43 @@ function every(milliseconds, ask) {
   again();
 }
 
-async function news(path) {
-  const answer = await fetch(path, { cache: "no-store" });
-  if (answer.redirected) { location.reload(); }
-  return answer.json();
+// What a page asks by itself keeps nobody logged in; whose session is over is led to the login.
+async function unasked(path) {
+  const answer = await fetch(path, { cache: "no-store", headers: { "X-Facegate-Unasked": "1" } });
+  if (answer.status === 401) { leave(); throw new Error("logged out"); }
+  return answer;
+}
+
+function leave() { location.replace(document.body.dataset.here || "/"); }
+
+async function news(path) { return (await unasked(path)).json(); }
+
+// Who is logged in is warned a minute before the session ends; any use of the page puts that off.
+const WARNED_S = 60;
+const USED_MS = 30000;
+const ending = document.getElementById("ending");
+if (ending) {
+  let timer = 0;
+  let usedAt = Date.now();
+  const look = async (isUse) => {
+    clearTimeout(timer);
+    timer = setTimeout(look, USED_MS);
+    const answer = isUse ? await fetch("/session/state", { cache: "no-store" }) : await unasked("/session/state");
+    if (answer.redirected) { leave(); return; }
+    const { left, text } = await answer.json();
+    tell(ending.firstElementChild, text);
+    ending.hidden = left > WARNED_S;
+    clearTimeout(timer);
+    timer = setTimeout(look, Math.max(left > WARNED_S ? left - WARNED_S : left + 1, 1) * 1000);
+  };
+  const use = () => {
+    if (ending.hidden && Date.now() - usedAt < USED_MS) { return; }
+    usedAt = Date.now();
+    look(true).catch(() => {});
+  };
+  for (const kind of ["pointerdown", "keydown", "wheel", "touchmove"]) { addEventListener(kind, use, { passive: true }); }
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { look().catch(() => {}); } });
+  look().catch(() => {});
 }
 
 function tell(element, text) {
@@ -34,8 +67,8 @@ if (menu) {
 
 for (const image of document.querySelectorAll("img[data-live]")) {
   every(Number(image.dataset.every) || PICTURE_MS, async () => {
-    const answer = await fetch(image.dataset.live, { cache: "no-store" });
-    if (answer.status !== 200 || answer.redirected) { return; }
+    const answer = await unasked(image.dataset.live);
+    if (answer.status !== 200) { return; }
     const bytes = new Uint8Array(await answer.arrayBuffer());
     let text = "";
     for (let i = 0; i < bytes.length; i += 8192) { text += String.fromCharCode(...bytes.subarray(i, i + 8192)); }
@@ -151,7 +184,7 @@ function follow() {
   followedAt = Date.now();
   stream = new EventSource(followed.dataset.news);
   stream.addEventListener("message", (event) => { exchange(JSON.parse(event.data)); });
-  stream.addEventListener("over", () => { location.reload(); });
+  stream.addEventListener("over", leave);
 }
 if (followed) {
   document.addEventListener("visibilitychange", follow);
@@ -162,8 +195,7 @@ if (followed) {
 if (fresh.length) {
   every(FRESH_MS, async () => {
     if (stream?.readyState === EventSource.OPEN) { return; }
-    const answer = await fetch(location.href, { cache: "no-store" });
-    if (answer.redirected) { location.reload(); return; }
+    const answer = await unasked(location.href);
     if (answer.status !== 200) { return; }
     exchange(await answer.text());
     if (stream?.readyState === EventSource.CLOSED && Date.now() - followedAt > FOLLOW_MS) { follow(); }
