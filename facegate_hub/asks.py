@@ -11,6 +11,7 @@ from edge.broker.fair_queue import Room
 from edge.errors import SyncError
 from edge.wire.asks import STALE_SECONDS, AskAnswer, ProgramAsk
 from edge.wire.names import ANSWER, ASK, ROOT
+from edge.words import say
 from facegate_hub.clerk import HubClerk
 from facegate_hub.commands import ANSWER_SECONDS, NONCE_SECONDS
 from facegate_hub.requests import OPEN, enter, outcome
@@ -72,7 +73,7 @@ class AskClerk(HubClerk):
             if status in OPEN:
                 if time.monotonic() - began < TOLD_SECONDS:
                     continue
-                status, text = "unknown", "the hub that gave the order has not told what came of it"
+                status, text = "unknown", say("order.hub_silent")
             del self._under_way[request_id]
             self._tell(name, AskAnswer(ask.id, ask.door, status, text))
 

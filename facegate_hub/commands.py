@@ -13,6 +13,7 @@ from edge.wire.commands import MODES, VOIDED_BY_LOCKDOWN, CommandType
 from edge.wire.messages import CommandAnswer
 from edge.wire.names import ROOT
 from edge.wire.shapes import printable
+from edge.words import say
 from facegate_hub.clerk import HubClerk
 from facegate_hub.database import reading
 from facegate_hub.requests import PENDING, Requests
@@ -33,7 +34,7 @@ NONCE_SECONDS = 20.0
 ANSWER_SECONDS = 45.0
 """A door answers an unlock when it was opened, at the latest 3 s after the longest opening (30 s),
 which begins while its nonce is good (10 s); the rest is for a slow network."""
-UNKNOWN = "the door was given the order and has not said what came of it; its journal will tell"
+UNKNOWN = say("order.unknown")
 
 
 class Commander(HubClerk):
@@ -91,7 +92,7 @@ class Commander(HubClerk):
         for request in [one for one in pending if one.status == "asked"]:
             before = [one for one in pending if one.device == request.device and _is_before(one, request)]
             if overtaken := [one for one in before if _voids(request, one)]:
-                self._void(overtaken, f"overtaken by a later {request.type}")
+                self._void(overtaken, say("order.overtaken", act=str(request.type)))
             if self._requests.claim(request):
                 self._challenge(request)
 
@@ -99,7 +100,7 @@ class Commander(HubClerk):
         try:
             challenge_id, payload = self._signer.challenge(request.id)
         except SyncError as error:
-            self._void([request], f"not signed: {error}"[:500])
+            self._void([request], say("order.not_signed", why=str(error))[:500])
             return
         self._challenges[challenge_id] = request
         self.send(f"{ROOT}/{request.device}/cmd", payload)
@@ -107,12 +108,12 @@ class Commander(HubClerk):
     def _challenge_answered(self, request: Request, answer: CommandAnswer) -> None:
         nonce = answer.data.get("nonce")
         if answer.status != "done" or not isinstance(nonce, str):
-            self._void([request], f"the door hands out no nonce: {printable(answer.reason)}"[:500])
+            self._void([request], say("order.no_nonce", why=printable(answer.reason))[:500])
             return
         try:
             payload = self._signer.order(request.id, nonce)
         except SyncError as error:
-            self._void([request], f"not signed: {error}"[:500])
+            self._void([request], say("order.not_signed", why=str(error))[:500])
             return
         if self._requests.give(request, self._now()):
             self.send(f"{ROOT}/{request.device}/cmd", payload)
@@ -127,9 +128,9 @@ class Commander(HubClerk):
         """End requests without a nonce, and say whose line is down."""
         for request in requests:
             if link is not None:
-                why = f"the hub has no line: {link}; nothing was sent"
+                why = say("order.no_line", why=link)
             else:
-                why = f"the door did not answer; {self._whereabouts(request.device)}; nothing was done"
+                why = say("order.no_answer", where=self._whereabouts(request.device))
             self._void([request], why)
 
     def _whereabouts(self, device: str) -> str:
@@ -137,10 +138,10 @@ class Commander(HubClerk):
         with reading(self._engine) as connection:
             row = connection.execute(query).first()
         if row is None or row.seen_at is None:
-            return "it was never heard, and may be offline"
+            return say("order.never_heard")
         if row.avail == "offline":
-            return f"it is offline, last heard {row.seen_at}"
-        return f"it may be offline, last heard {row.seen_at}"
+            return say("order.offline", at=row.seen_at)
+        return say("order.perhaps_offline", at=row.seen_at)
 
 
 def _is_before(one: Request, other: Request) -> bool:

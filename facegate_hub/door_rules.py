@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from edge.errors import SyncError
 from edge.wire.rules import DesiredRules, ReportedRules, digest_of
+from edge.words import message
 from facegate_hub.database import put, reading
 from facegate_hub.door_wishes import DoorWishes
 from facegate_hub.tables import RULE_SETS
@@ -62,7 +63,9 @@ class SentRules(DoorWishes):
             row = _row_of(connection, device)
             told = None if row is None or row.reported is None else _view(row).reported
             if row is None or told is None or not told.takes:
-                raise SyncError(f"{device}: takes no rules from afar (access.remote_rules in its settings)")
+                raise SyncError(
+                    message("property.takes_no_rules", door=device, setting="access.remote_rules")
+                )
             _require_same(device, told, base)
             rev = max((row.rev or 0) + 1, told.rev + 1, int(self._now()))
             wish = DesiredRules(device, rev, base, text)
@@ -78,7 +81,7 @@ class SentRules(DoorWishes):
             row = _row_of(connection, device)
             view = None if row is None or row.reported is None else _view(row)
             if view is None or view.asked is None or digest_of(view.asked.text) != digest:
-                raise SyncError(f"{device}: these rules wait for nobody any more; look again")
+                raise SyncError(message("property.rules_gone", door=device))
             _require_same(device, view.reported, view.asked.base)
             return _granted(connection, view.asked, approve, view.asked_by)
 
@@ -95,7 +98,7 @@ def _row_of(connection: Connection, device: str) -> Any:
 
 def _require_same(device: str, told: ReportedRules, base: str) -> None:
     if digest_of(told.text) != base:
-        raise SyncError(f"{device}: its rules have changed meanwhile; look at them first")
+        raise SyncError(message("property.rules_changed", door=device))
 
 
 def _granted(connection: Connection, wish: DesiredRules, approve: ApproveRules, by: str) -> bool:

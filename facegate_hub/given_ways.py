@@ -16,6 +16,7 @@ from edge.wire.given_ways import ASK_PURPOSE, MOST_ORDERS, PURPOSE, GivenWays, W
 from edge.wire.names import ROOT
 from edge.wire.proof import Origin
 from edge.wire.records import WAYS_ENDED
+from edge.words import message
 from facegate_hub.clerk import HubClerk, is_door
 from facegate_hub.database import one_at_a_time, put, reading
 from facegate_hub.signer.rights import NotPermitted
@@ -101,14 +102,14 @@ class IssuedWays:
         what `approve` raises; then nothing is given.
         """
         if self._origin is None or not doors:
-            raise SyncError("no door was chosen")
+            raise SyncError(message("property.no_door_chosen"))
         origin = self._origin()
         way: Way = "pin" if "pin" in secret else "card"
         with self._engine.begin() as connection:
             one_at_a_time(connection, GIVEN_WAYS)
             after = _ended(connection, [person]).get(person)
             if after is None:
-                raise SyncError(f"not in the roster: {person}")
+                raise SyncError(message("property.not_there", id=person))
             last = connection.execute(sa.select(sa.func.max(GIVEN_WAYS.c.number))).scalar() or 0
             number = max(int(self._now() * 1000), last + 1, self._above(connection, doors))
             keys = {door: _key(connection, origin, door) for door in dict.fromkeys(doors)}
@@ -149,7 +150,7 @@ class IssuedWays:
             asked = (GIVEN_WAYS.c.number == number, GIVEN_WAYS.c.status == ASKED)
             rows = list(connection.execute(sa.select(GIVEN_WAYS).where(*asked)))
             if not rows:
-                raise SyncError("nothing of this waits for a second person any more")
+                raise SyncError(message("property.agreed_already"))
             is_agreed = approve([(row.device, _order(row).digest(row.device)) for row in rows])
             if is_agreed:
                 if rows[0].way == "pin":
@@ -285,10 +286,10 @@ def _key(connection: Connection, origin: Origin, door: str) -> Any:
     """Return the key of a door's certificate, looked at again: what the database says proves nothing."""
     shown = connection.execute(sa.select(WAY_DOORS.c.shown).where(WAY_DOORS.c.device == door)).scalar()
     if shown is None:
-        raise SyncError(f"{door}: takes no PINs and cards from afar; give it at the door's own page")
+        raise SyncError(message("property.takes_no_ways", door=door))
     name, key = origin.owner(shown)
     if name != door:
-        raise SyncError(f"{door}: its certificate is that of {name}; was the database changed?")
+        raise SyncError(message("property.certificate", door=door, name=name))
     return key
 
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from edge.errors import SyncError
 from edge.events import Tone, facts_of, tone_of
 from edge.wire.shapes import printable
+from edge.words import message
 from facegate_hub.database import reading
 from facegate_hub.tables import ALARMS, DOUBTS
 
@@ -124,7 +125,7 @@ class Inbox:
         with reading(self._engine) as connection:
             row = connection.execute(sa.select(table).where(table.c.id == item_id)).first()
         if row is None:
-            raise SyncError(f"{inbox}: there is no number {item_id}")
+            raise SyncError(message("property.no_item", inbox=str(inbox), number=item_id))
         return _item(row)
 
     def acknowledge(self, inbox: InboxKind, item_id: int, by: str) -> None:
@@ -164,7 +165,8 @@ class Inbox:
                 return
         found = self.item(inbox, item_id)
         who = found.closed_by if found.state is InboxState.CLOSED else found.holder
-        raise SyncError(f"{inbox} {item_id}: is {found.state} already, by {who or 'nobody'}")
+        told = {"inbox": str(inbox), "number": item_id, "state": message(f"property.item.{found.state}")}
+        raise SyncError(message("property.item_taken", **told, who=who or message("property.nobody")))
 
 
 def _table(inbox: InboxKind) -> sa.Table:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.errors import SyncError
+from edge.words import say
 from facegate_hub.clerk import DATABASE_FAILS, said
 from facegate_hub.commands import ANSWER_SECONDS, NONCE_SECONDS
 from facegate_hub.requests import OPEN, enter, outcome, withdraw
@@ -24,8 +25,8 @@ POLL_SECONDS = 0.1
 HUB_SECONDS = 10.0
 """A hub that runs takes a request up within 0.2 s; one that does not in this time, does not run."""
 MOST_SECONDS = NONCE_SECONDS + ANSWER_SECONDS + HUB_SECONDS
-NO_HUB = "the hub did not take the request; is `facegate hub run` running?"
-SECOND = "noted; it happens when a second person asks for it, too, within two minutes"
+NO_HUB = say("order.no_hub", command="facegate hub run")
+SECOND = say("order.second")
 REFUSED, WAITING = "refused", "waiting"
 
 
@@ -58,7 +59,7 @@ class Orders:
         try:
             enter(self._engine, permits, kind, args)
         except DATABASE_FAILS as error:
-            why = f"the database fails: {said(error)}; nothing was asked"
+            why = say("order.database_nothing", why=said(error))
             return [GivenOrder(one.door, None, "failed", why) for one in permits]
         return [
             GivenOrder(one.door, None, REFUSED, one.refused)
@@ -87,7 +88,7 @@ class Orders:
                     sleep(POLL_SECONDS)
         finally:  # whoever asked stops waiting: then it must not happen behind their back
             for request_id in waiting:
-                self._withdraw(request_id, "withdrawn by whoever asked")
+                self._withdraw(request_id, say("order.withdrawn"))
 
     def one(
         self, door: str, kind: CommandType, by: str | None = None, args: Mapping[str, float] = {}
@@ -107,7 +108,7 @@ class Orders:
 
     def _ended(self, waiting: Mapping[str, GivenOrder], waited: float) -> list[tuple[str, GivenOrder]]:
         """Return those that have ended by now, by id; a database that fails is asked again."""
-        ended, problem = [], "the hub that gave the order has not told what came of it"
+        ended, problem = [], say("order.hub_silent")
         for request_id, one in waiting.items():
             try:
                 status, text = outcome(self._engine, request_id)
@@ -117,7 +118,7 @@ class Orders:
                     ended.append((request_id, GivenOrder(one.door, request_id, status, text)))
                     continue
             except DATABASE_FAILS as error:
-                problem = f"the database fails: {said(error)}; the door may have done it"
+                problem = say("order.database_perhaps", why=said(error))
             if waited >= MOST_SECONDS:
                 ended.append((request_id, GivenOrder(one.door, request_id, "unknown", problem)))
         return ended

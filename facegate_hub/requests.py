@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from edge.events import Kind
 from edge.wire.commands import CommandType
 from edge.wire.shapes import printable
+from edge.words import say
 from facegate_hub.database import reading
 from facegate_hub.tables import REQUESTS
 
@@ -140,7 +141,7 @@ def correct(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
         if not isinstance(data, dict) or not isinstance(data.get("command"), str):
             continue
         status, states = CORRECTED[row["kind"]]
-        text = "the door took it; its outcome is not known" if status == "unknown" else _told(data)
+        text = say("order.taken") if status == "unknown" else _told(data)
         connection.execute(
             sa.update(REQUESTS)
             .where(REQUESTS.c.id == data["command"][:64], REQUESTS.c.device == row["device"])

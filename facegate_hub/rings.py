@@ -23,6 +23,7 @@ from edge.errors import FacegateError, SyncError
 from edge.events import Kind
 from edge.wire.commands import CommandType
 from edge.wire.records import parse_record
+from edge.words import say
 from facegate_hub.community.rings import KEEP_SECONDS, RING_SECONDS, SHOWN_SECONDS, RingState
 from facegate_hub.community.schema import FLATS, PEOPLE, RINGS, TIES
 from facegate_hub.database import insert_missing, reading
@@ -292,7 +293,7 @@ class RingBridge(LookingThread):
             self._tell(row.id, RingState.OPENING if status in OPEN else TOLD[status], None)
 
     def _call_back(self, request: str) -> None:
-        if withdraw(self._engine, request, "the minute of the ring was over before the door answered"):
+        if withdraw(self._engine, request, say("order.ring_over")):
             with suppress(SyncError):
                 self._signer.void([request])
 

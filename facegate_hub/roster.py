@@ -30,6 +30,7 @@ from edge.wire.roster import (
     encode_parts,
     is_too_big,
 )
+from edge.words import message
 from facegate_hub.database import one_at_a_time, put_all, reading
 from facegate_hub.signer.asking import FacesListed
 from facegate_hub.tables import EPOCHS, GIVEN_WAYS, ROSTER, ROSTER_LOG, WAY_ASKED, WAY_ENDED, WAY_WAITING
@@ -370,9 +371,7 @@ def _require_room(connection: Connection) -> None:
     )
     count, total = connection.execute(sa.select(sa.func.count(), sa.func.sum(size))).one()
     if problem := is_too_big(count, int(total or 0)):
-        raise SyncError(
-            f"the roster would have {problem}; nothing was changed. Make another site for the rest"
-        )
+        raise SyncError(message("property.roster_full", problem=problem))
 
 
 def _change(rev: int, identity: str, text: str | None, *, reads_faces: bool) -> RosterChange:

@@ -237,7 +237,5 @@ def _decode(data: bytes, encoding: str) -> str:
         raise SyncError(f"{encoding}: there is no such encoding; use utf-8 or gb18030") from error
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise SyncError(
-            f"line {line}: not {encoding} text; save it as 'CSV UTF-8', "
-            "or say how it was saved, such as --encoding gb18030 for Excel in China"
-        ) from error
+        told = {"line": line, "encoding": encoding, "option": "--encoding gb18030"}
+        raise SyncError(message("list.not_text", **told)) from error

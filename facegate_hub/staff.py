@@ -23,6 +23,7 @@ from edge.wire.names import HUB
 from edge.wire.records import WAYS_ENDED
 from edge.wire.rules import digest_of
 from edge.wire.shapes import printable
+from edge.words import message
 from facegate_hub.configuration import Configurations
 from facegate_hub.database import put, reading
 from facegate_hub.door_rules import SentRules
@@ -30,6 +31,7 @@ from facegate_hub.door_view import DoorView, HubView, door_view
 from facegate_hub.faces import SharedFaces
 from facegate_hub.given_ways import IssuedWays, site_origin
 from facegate_hub.inbox import Inbox, InboxKind
+from facegate_hub.order_words import told_of
 from facegate_hub.orders import POLL_SECONDS, REFUSED, WAITING, Orders
 from facegate_hub.people import RosterPeople
 from facegate_hub.reading import EventFilter, News, history, latest, page
@@ -300,9 +302,10 @@ class Staff:
         self._require_known(door)
         ended = next(self.orders.follow(self.orders.give([door], kind, by, args or {}), sleep))
         if ended.status == REFUSED:
-            raise NotPermitted(f"{door}: {ended.text}")
+            raise NotPermitted(message("property.refused", door=door, why=told_of(ended.text)))
         if ended.status not in {"done", WAITING}:
-            raise SyncError(f"{door}: {ended.status}: {ended.text}")
+            status = message(f"property.status.{ended.status}")
+            raise SyncError(message("property.ended", door=door, status=status, why=told_of(ended.text)))
         return ended.text
 
     def _require_known(self, door: str) -> None:
@@ -311,9 +314,11 @@ class Staff:
             heard = set(connection.execute(sa.select(DEVICES.c.id)).scalars())
         known = sorted(heard | set(self._site.doors()))
         if known and door not in known:
-            near = get_close_matches(door, known, 1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
-            raise SyncError(f"{door}: there is no such door; there are {', '.join(known[:20])}{meant}")
+            if near := get_close_matches(door, known, 1):
+                raise SyncError(
+                    message("property.door_meant", door=door, doors=known[:20], near=repr(near[0]))
+                )
+            raise SyncError(message("property.no_door", door=door, doors=known[:20]))
 
     def configure(
         self,
@@ -405,7 +410,7 @@ class Staff:
         """
         gone = list(ids)
         if missing := self._roster.missing(gone):
-            raise SyncError(f"not in the roster: {', '.join(missing[:10])}; nobody was removed")
+            raise SyncError(message("property.not_removed", ids=missing[:10]))
         return self._change({"what": "remove", "ids": gone[:1000]}, (), gone)
 
     def end_ways(self, person: str) -> int:
@@ -415,7 +420,7 @@ class Staff:
         """
         known = self.people.one(person)
         if known is None:
-            raise SyncError(f"not in the roster: {person}")
+            raise SyncError(message("property.not_there", id=person))
         number = max(int(time.time()), known.record.get(WAYS_ENDED, 0) + 1)
         record = {**known.record, WAYS_ENDED: number}
         return self._change({"what": "ways-ended", "ids": [person]}, [record], ())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from edge.broker.fair_queue import FairQueue, Room
 from edge.broker.session import TooLarge
 from edge.wire.names import device_of
+from edge.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,10 +134,10 @@ class TopicWorker:
         """
         stepped_at = self._stepped_at
         if stepped_at is not None and now - stepped_at > LINK_SECONDS:
-            return "there is no connection to the broker"
+            return say("order.no_broker")
         oldest = next(iter(list(self._unconfirmed.values())), now)
         if now - oldest > LINK_SECONDS:
-            return "the broker does not confirm what it is sent"
+            return say("order.broker_silent")
         return None
 
     def _run(self) -> None:

@@ -16,6 +16,7 @@ from edge.wire.compound import Either, Listing, Table
 from edge.wire.messages import VERSION, parse_shaped
 from edge.wire.records import RECORD, take_record
 from edge.wire.shapes import Exactly, Text, Whole, Word, require
+from edge.words import Message, message
 
 HEAD, DELTA, SNAPSHOT, CONFIRMED = "roster-head", "roster-delta", "roster-snapshot", "roster-confirmed"
 """Purposes of signatures."""
@@ -205,13 +206,14 @@ class Question:
         return cls(fields["epoch"], fields["have"], fields["digest"], fields["want"], *told)
 
 
-def is_too_big(count: int, size: int) -> str | None:
+def is_too_big(count: int, size: int) -> Message | None:
     """Return why no door would take a roster of `count` records of `size` bytes in all; None: it would."""
     if count > MOST_RECORDS:
-        return f"{count} people; a door takes {MOST_RECORDS}"
+        return message("roster.too_many", count=count, most=MOST_RECORDS)
     if size + count * RECORD_OVERHEAD > MAX_ROSTER_BYTES:
         most = MAX_ROSTER_BYTES // 1024**2
-        return f"{count} people with {size / 1024**2:.0f} MiB of records; a door takes {most} MiB"
+        told = {"count": count, "size": f"{size / 1024**2:.0f}", "most": most}
+        return message("roster.too_large", **told)
     return None
 
 

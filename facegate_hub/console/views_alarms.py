@@ -58,7 +58,7 @@ class AlarmPages:
                     case _:
                         staff.see_to(which, int(number))
         except SyncError as error:
-            return told(ask, ask.say("failed"), str(error), status=409)
+            return told(ask, ask.say("failed"), error, status=409)
         return ask.to(f"/alarms?inbox={which}")
 
 

@@ -31,7 +31,7 @@ class AuditPages:
             with self._desk.acting(ask.token) as staff:
                 records, broken = staff.audit(NEWEST)
         except SyncError as error:
-            return told(ask, ask.say("menu.audit"), str(error), status=403)
+            return told(ask, ask.say("menu.audit"), error, status=403)
         rows = [(one, _told(one.about)) for one in records[::-1]]
         return ask.page("audit.html", records=rows, broken=broken)
 

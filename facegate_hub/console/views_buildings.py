@@ -8,7 +8,7 @@ from edge.errors import CommunityRefused, SyncError
 from edge.wire.commands import MODES, CommandType
 from edge.words import message
 from facegate_hub.clerk import is_door
-from facegate_hub.console.views_doors import told
+from facegate_hub.console.views_doors import in_words, told
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -40,11 +40,15 @@ class BuildingPages:
                 by = ask.account.name if ask.account else ""
                 orders = list(staff.orders.follow(staff.orders.give(doors, act, by)))
         except SyncError as error:
-            return told(ask, title, str(error), status=409)
+            return told(ask, title, error, status=409)
         orders.sort(key=lambda one: (one.status == "done", one.door))
         done = sum(one.status == "done" for one in orders)
         status = 200 if done == len(orders) else 409
-        return ask.page("building_told.html", status, title=title, orders=orders, done=done)
+
+        def said(text: str) -> str:
+            return "".join(in_words(ask, text))
+
+        return ask.page("building_told.html", status, title=title, orders=orders, done=done, said=said)
 
     def _doors(self, ask: PageAsk, place: str) -> list[str]:
         there = [door.id for door in self._desk.looking.doors() if is_door(door.id)]

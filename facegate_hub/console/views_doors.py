@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import CommunityRefused, SyncError
+from edge.errors import CommunityRefused, FacegateError, SyncError
 from edge.wire.commands import CommandType
 from edge.wire.shapes import printable
 from edge.words import has, message, say
 from facegate_hub.console.doors_desk import may_at
 from facegate_hub.inbox import InboxKind, InboxState
+from facegate_hub.order_words import told_of
 from facegate_hub.signer.rights import NotPermitted, Permission
 
 if TYPE_CHECKING:
@@ -94,11 +95,11 @@ class DoorPages:
             self._desk.leave(ask.token)
             return ask.to("/doors")
         if (waiting := ask.waiting()) is not None:
-            return told(ask, ask.say("failed"), waiting, status=429)
+            return told(ask, waiting, "", status=429)
         try:
             self._desk.enter(ask.token, ask.form.get("name", "").strip()[:64], ask.form.get("password", ""))
         except NotPermitted as error:
-            return told(ask, ask.say("door.not_known"), str(error), status=403)
+            return told(ask, ask.say("door.not_known"), error, status=403)
         ask.office.logins.succeeded(ask.address)
         return ask.to("/doors")
 
@@ -118,7 +119,7 @@ class DoorPages:
             with self._desk.acting(ask.token) as staff:
                 text = staff.command(door, kind, ask.account.name if ask.account else "")
         except SyncError as error:
-            return told(ask, title, str(error), status=409)
+            return told(ask, title, error, status=409)
         return told(ask, title, text, went_well=True)
 
     def _line(self, door: DoorView, alarms: dict[str, int], known: Known | None) -> DoorLine:
@@ -132,14 +133,26 @@ class DoorPages:
         return found
 
 
-def told(ask: PageAsk, title: str, text: str, *, status: int = 200, went_well: bool = False) -> Response:
-    """Return the page that says what came of something; `text` is the door's or the signer's own word.
+def told(
+    ask: PageAsk, title: str, what: FacegateError | str, *, status: int = 200, went_well: bool = False
+) -> Response:
+    """Return the page that says what came of something; `what` is the door's or the signer's own word.
 
     What went wrong stands above the form again, with what was typed.
     """
-    if not went_well and (again := ask.again(title, status, text)) is not None:
+    text, technical = in_words(ask, what)
+    if not went_well and (again := ask.again(title, status, text, technical)) is not None:
         return again
-    return ask.page("door_told.html", status, title=title, text=text, went_well=went_well)
+    page = {"title": title, "text": text, "technical": technical, "went_well": went_well}
+    return ask.page("door_told.html", status, **page)
+
+
+def in_words(ask: PageAsk, what: FacegateError | str) -> tuple[str, str]:
+    """Return what is said in the reader's words, and the English of what has none in them."""
+    if isinstance(what, FacegateError) and not what.technical:
+        return ask.tell(what.message), ""
+    found = told_of(str(what))
+    return ("", found) if isinstance(found, str) else (ask.tell(found), "")
 
 
 def local_time(ask: PageAsk, text: str | None) -> str:

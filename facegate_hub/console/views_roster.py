@@ -89,7 +89,7 @@ class RosterPages:
             with self._desk.acting(ask.token) as staff:
                 staff.import_people([record])
         except SyncError as error:
-            return told(ask, ask.say("failed"), str(error), status=409)
+            return told(ask, ask.say("failed"), error, status=409)
         return ask.to(f"/access/{quote(identity)}")  # a flat's number may hold a # or a ?
 
     def faces(self, ask: PageAsk) -> Response:
@@ -99,7 +99,7 @@ class RosterPages:
             with self._desk.acting(ask.token) as staff:
                 staff.decide_faces([person], lists=lists)
         except SyncError as error:
-            return told(ask, ask.say("failed"), str(error), status=409)
+            return told(ask, ask.say("failed"), error, status=409)
         return ask.to("/access")
 
     def end_ways(self, ask: PageAsk) -> Response:
@@ -109,7 +109,7 @@ class RosterPages:
             with self._desk.acting(ask.token) as staff:
                 staff.end_ways(found.id)
         except SyncError as error:
-            return told(ask, ask.say("failed"), str(error), status=409)
+            return told(ask, ask.say("failed"), error, status=409)
         changed = self._person(ask)
         return ask.page("ways_ended.html", person=changed, unheard=self._unheard(changed))
 
@@ -122,7 +122,7 @@ class RosterPages:
             with self._desk.acting(ask.token) as staff:
                 staff.remove([found.id])
         except SyncError as error:
-            return told(ask, ask.say("failed"), str(error), status=409)
+            return told(ask, ask.say("failed"), error, status=409)
         return ask.to("/access")
 
     def load(self, ask: PageAsk) -> Response:
@@ -139,8 +139,7 @@ class RosterPages:
         except PanelRefused as error:  # no workbook that can be read, in the reader's words
             raise CommunityRefused(error.message) from error
         except SyncError as error:
-            why = error.technical or error.message.said(ask.language)
-            return told(ask, ask.say("access.not_loaded"), why, status=422)
+            return told(ask, ask.say("access.not_loaded"), error, status=422)
         fresh = [one for one in records if one["id"] not in known]
         changed = [one for one in records if _differs(one, known.get(one["id"]))]
         return ask.page(

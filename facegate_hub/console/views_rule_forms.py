@@ -70,7 +70,7 @@ class RuleFormPages:
                 if not isinstance(wish, Removal):
                     text, book = changed, _parsed(ask, changed)
         except ConfigError as error:
-            return told(ask, ask.say("rules.wrong"), str(error), status=422)
+            return told(ask, ask.say("rules.wrong"), error, status=422)
         return ask.page(
             template,
             view=view,

@@ -70,7 +70,7 @@ class RulesPages:
                 for door in doors:
                     staff.want_rules(door, base, text)
         except SyncError as error:
-            return told_page(ask, ask.say("failed"), str(error), status=409)
+            return told_page(ask, ask.say("failed"), error, status=409)
         return ask.to("/rules")
 
     def agree(self, ask: PageAsk) -> Response:
@@ -81,7 +81,7 @@ class RulesPages:
                 about = {"digest": digest[:64]}
                 staff.rules.agree(door, digest, lambda wish: staff.signer.approve_rules(wish, about))
         except SyncError as error:
-            return told_page(ask, ask.say("failed"), str(error), status=409)
+            return told_page(ask, ask.say("failed"), error, status=409)
         return ask.to("/rules")
 
     def _view(self, ask: PageAsk) -> RulesView | None:

@@ -84,7 +84,7 @@ class WayPages:
                 about = {"person": person.id, "number": int(number)}
                 staff.ways.agree(int(number), lambda orders: staff.signer.approve_ways(orders, about))
         except SyncError as error:
-            return told(ask, ask.say("failed"), str(error), status=409)
+            return told(ask, ask.say("failed"), error, status=409)
         return ask.to(f"/access/{quote(person.id)}")
 
     def _give(self, ask: PageAsk, person: RosterPerson, secret: Mapping[str, str]) -> Response | None:
@@ -96,7 +96,7 @@ class WayPages:
             with self._desk.acting(ask.token) as staff:
                 staff.give_way(person.id, secret, doors)
         except SyncError as error:
-            return told(ask, ask.say("failed"), str(error), status=409)
+            return told(ask, ask.say("failed"), error, status=409)
         return None
 
     def _person(self, ask: PageAsk) -> RosterPerson:

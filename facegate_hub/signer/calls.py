@@ -58,7 +58,8 @@ def answer(desk: SigningDesk, caller: Caller, name: str, fields: Fields) -> dict
             raise SyncError(f"{name[:60]!r}: the signer has no such call; is it of another version?")
         return {"done": call(desk, caller, fields)}
     except FacegateError as error:
-        return {"failed": str(error), "refused": isinstance(error, NotPermitted)}
+        told = {} if error.technical else {"code": error.message.coded()}
+        return {"failed": str(error), "refused": isinstance(error, NotPermitted), **told}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return {"failed": f"{name[:60]}: {type(error).__name__}: {error}"[:300], "refused": False}
     except MISFITS:

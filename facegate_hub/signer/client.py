@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from edge.errors import ConfigError, SyncError
 from edge.site.integrations import IntegrationGrant, Integrations
 from edge.site.signing import signing_folder, signing_key
+from edge.words import Message, message
 from facegate_hub.signer.audit import Record
 from facegate_hub.signer.calls import answer
 from facegate_hub.signer.desk import Permit, SigningDesk
@@ -202,7 +203,8 @@ class SignerClient:
     def _call(self, name: str, /, **fields: Any) -> Any:
         found = self._line.call(name, self._token, fields)
         if "failed" in found:
-            raise (NotPermitted if found.get("refused") else SyncError)(str(found["failed"]))
+            why = Message.decoded(found.get("code")) or str(found["failed"])
+            raise (NotPermitted if found.get("refused") else SyncError)(why)
         return found.get("done")
 
 
@@ -243,10 +245,8 @@ class SocketLine:
                     with suppress(OSError):
                         return self._exchange(sent)
                     self._drop()
-                raise SyncError(
-                    f"the signer does not answer at {self._path} ({error}); `facegate hub run` starts it, "
-                    "or its own unit does"
-                ) from error
+                told = {"path": str(self._path), "why": str(error), "command": "facegate hub run"}
+                raise SyncError(message("signer.silent", **told)) from error
             except ValueError as error:
                 self._drop()
                 raise SyncError(f"the signer's answer makes no sense: {error}"[:200]) from error

@@ -21,6 +21,7 @@ from edge.wire import roster as roster_messages
 from edge.wire.commands import CommandType, parse_command
 from edge.wire.names import DEVICE_ID
 from edge.wire.shapes import printable
+from edge.words import message
 from facegate_hub.database import insert_missing, reading
 from facegate_hub.signer.audit import note_wish
 from facegate_hub.signer.policy import RINGS, Policy
@@ -74,12 +75,16 @@ ABOUT_THE_ROSTER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """What came of asking a door: its `id`, why it is `refused`, or neither: it needs a second person."""
+    """What came of asking a door: its `id`, why it is `refused`, or neither: it needs a second person.
+
+    `code` is why it is refused as a message's id and values, for whoever reads another language.
+    """
 
     door: str
     id: str | None = None
     refused: str | None = None
     by: str = ""
+    code: Mapping[str, Any] | None = None
 
 
 class SigningDesk:
@@ -120,7 +125,7 @@ class SigningDesk:
         principal = self.principals.known(caller)
         names = self.policy.doors(doors)
         if kind not in COMMANDS or not 1 <= len(names) <= MOST_DOORS:
-            raise SyncError(f"{kind}: to be asked of 1 to {MOST_DOORS} doors")
+            raise SyncError(message("signer.how_many", kind=str(kind), most=MOST_DOORS))
         return [self._ask_one(principal, door, kind, by, args) for door in names]
 
     def ask_for(self, caller: Caller, name: str, ask: ProgramAsk) -> Permit:
@@ -152,12 +157,12 @@ class SigningDesk:
         """
         self._require_hub(caller)
         if not self.policy.answers_rings(door):
-            raise NotPermitted(f"residents may not open {door} for who rings there (rule: rings)")
+            raise NotPermitted(message("signer.no_rings", door=door, rule=RINGS))
         asked = {"integration": RINGS, "id": ring, "at": self._now()}
         with self.engine.begin() as connection:
             connection.execute(sa.delete(ASKS).where(ASKS.c.at < self._now() - KEEP_SECONDS))
             if not insert_missing(connection, ASKS, [asked]):
-                raise NotPermitted("this ring was answered before")
+                raise NotPermitted(message("signer.answered"))
         return self._ask_one(_resident(resident, door), door, CommandType.UNLOCK, None, {})
 
     def integrations(self, caller: Caller) -> list[IntegrationGrant]:
@@ -182,7 +187,7 @@ class SigningDesk:
                 note_wish(connection, said, "command", {**about, "id": permit_id}, self._now())
         except NotPermitted as error:
             self.note_refusal(said, {**about, "why": str(error)})
-            return Permit(door, refused=str(error))
+            return Permit(door, refused=str(error), code=error.message.coded())
         return Permit(door, permit_id, by=said)
 
     def _permit(
@@ -242,7 +247,7 @@ class SigningDesk:
         with self.engine.begin() as connection:
             used = sa.update(PERMITS).where(*unused).values(used_at=self._now())
             if connection.execute(used).rowcount != 1:
-                raise NotPermitted("this command was signed already")
+                raise NotPermitted(message("signer.signed"))
         return self._signer.sign(body, commands.PURPOSE)
 
     def sign(self, caller: Caller, body: bytes, purpose: str) -> bytes:
@@ -371,7 +376,7 @@ class SigningDesk:
         with reading(self.engine) as connection:
             row = connection.execute(sa.select(PERMITS).where(*fresh)).first()
         if row is None:
-            raise NotPermitted("the signer granted no such command, or not just now")
+            raise NotPermitted(message("signer.not_granted"))
         return row
 
     def _command(
@@ -379,7 +384,7 @@ class SigningDesk:
     ) -> bytes:
         command_id, door, kind, by = order
         if not DEVICE_ID.fullmatch(door):
-            raise SyncError(f"door {door[:70]!r}: there can be no such door")
+            raise SyncError(message("signer.no_door", door=repr(door[:70])))
         fields = {
             "v": 1,
             "id": command_id,

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from edge.errors import SyncError
+from edge.words import message
 from facegate_hub.database import put, reading
 from facegate_hub.signer.principals import INTEGRATION, PROGRAM, RESIDENT, doors_of_group
 from facegate_hub.signer.rights import COMMANDS, EVERYWHERE, GROUP, NotPermitted, Permission
@@ -52,7 +53,7 @@ class Policy:
             for name in wanted:
                 members = sorted(doors_of_group(connection, name[1:])) if name.startswith(GROUP) else [name]
                 if not members:
-                    raise SyncError(f"{name}: there is no such group of doors")
+                    raise SyncError(message("signer.no_group", name=name))
                 found += members
         return list(dict.fromkeys(found))
 
@@ -72,7 +73,7 @@ class Policy:
         mine = (PERMITS.c.principal == principal.name, PERMITS.c.asked_at > self._now() - MINUTE)
         count = connection.execute(sa.select(sa.func.count()).select_from(PERMITS).where(*mine)).scalar() or 0
         if count >= most:
-            raise NotPermitted(f"{principal.name} may ask {most} times a minute; wait a little")
+            raise NotPermitted(message("signer.too_often", name=principal.name, count=most))
 
     def scope(self, principal: Principal, right: Permission) -> list[str] | None:
         """Return the doors at which this is allowed now; None: everywhere."""
@@ -155,11 +156,11 @@ class Policy:
             if right in grant.rights and (grant.doors == EVERYWHERE or door in _covered(connection, grant))
         ]
         if not meant:
-            where = "at this site" if door is None else f"at {door}"
-            raise NotPermitted(f"{principal.name} may not {right} {where}")
+            where = message("signer.at_site") if door is None else message("signer.at_door", door=door)
+            raise NotPermitted(message("signer.may_not", **_what(principal, right), where=where))
         held = [grant for grant in meant if self._holds(grant)]
         if not held:
-            raise NotPermitted(f"{principal.name} may {right}, but not at this hour")
+            raise NotPermitted(message("signer.not_now", **_what(principal, right)))
         return held
 
     def _holds(self, grant: Grant) -> bool:
@@ -176,6 +177,10 @@ class Policy:
     def _persons(self, connection: Connection, right: str) -> int:
         query = sa.select(RULES.c.value).where(RULES.c.name == f"{PERSONS}{right}")
         return int(connection.execute(query).scalar() or 1)
+
+
+def _what(principal: Principal, right: Permission) -> dict[str, object]:
+    return {"name": principal.name, "right": message(f"signer.right.{right}")}
 
 
 def _covered(connection: Connection, grant: Grant) -> frozenset[str]:

@@ -19,6 +19,7 @@ from edge.errors import SyncError
 from edge.policy.hours import GrantHours
 from edge.web.accounts import LEAST_PASSWORD, MOST_PASSWORD, password_digest
 from edge.wire.names import DEVICE_ID
+from edge.words import message
 from facegate_hub.database import put, reading
 from facegate_hub.signer.rights import EVERYWHERE, GROUP, ROLES, NotPermitted, Permission
 from facegate_hub.signer.tables import FIRST_VOICES, GRANTS, GROUPS, PRINCIPALS, SESSIONS
@@ -35,6 +36,7 @@ IDLE_SECONDS = 30 * 60.0
 MOST_FAILURES = 5
 """Wrong passwords before each further one has to wait."""
 WAIT_SECONDS = 60.0
+ADD_COMMAND = "facegate hub principal add"
 PROGRAM = "program"
 KINDS = ("person", PROGRAM)
 RESIDENT = "res."
@@ -98,10 +100,10 @@ class Principals:
             return self.principal(name)
         if caller.token is None and caller.uid in {0, os.geteuid()} - {NOBODY}:
             return Principal(account_name(caller.uid), "person", (OWNERS_GRANT,), is_owner=True)
-        shown = "this token" if caller.token is not None else f"account {account_name(caller.uid)}"
-        raise NotPermitted(
-            f"the signer does not know {shown}; an administrator adds people with: facegate hub principal add"
-        )
+        if caller.token is not None:
+            raise NotPermitted(message("signer.unknown_token", command=ADD_COMMAND))
+        account = account_name(caller.uid)
+        raise NotPermitted(message("signer.unknown_account", account=account, command=ADD_COMMAND))
 
     def principal(self, name: str) -> Principal:
         """Return somebody by name. Raises `NotPermitted` for who is not there, or is no more."""
@@ -109,7 +111,7 @@ class Principals:
             row = connection.execute(sa.select(PRINCIPALS).where(PRINCIPALS.c.name == name)).first()
             grants = connection.execute(sa.select(GRANTS).where(GRANTS.c.principal == name)).all()
         if row is None or row.ended_at is not None:
-            raise NotPermitted(f"{name}: there is no such principal")
+            raise NotPermitted(message("signer.no_principal", name=name))
         return Principal(name, row.kind, tuple(_grant(one) for one in grants))
 
     def all(self) -> list[dict[str, Any]]:
@@ -226,11 +228,11 @@ class Principals:
             row = connection.execute(sa.select(PRINCIPALS).where(PRINCIPALS.c.name == name)).first()
         now = self._now()
         if row is not None and not self._may_try(name, now):
-            raise NotPermitted("too many wrong passwords; wait a minute")
+            raise NotPermitted(message("signer.too_many_passwords"))
         salt, wanted = (row.salt, row.password) if row is not None and row.password else (b"nobody", b"")
         right_one = hmac.compare_digest(password_digest(password[: MOST_PASSWORD + 1], salt), wanted)
         if row is None or not right_one or row.ended_at is not None:
-            raise NotPermitted("name and password do not belong together")
+            raise NotPermitted(message("signer.wrong_password"))
         self._change(name, failures=0)
         token = secrets.token_urlsafe(TOKEN_BYTES)
         session = {"token": _digest(token), "principal": name, "until": now + SESSION_SECONDS, "seen_at": now}

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from edge.domain import RosterState
 from edge.store.roster import digest_of_lines
 from edge.wire.records import plain_record, without_faces
+from edge.words import message
 from facegate_hub.database import put, reading
 from facegate_hub.signer.rights import NotPermitted
 from facegate_hub.signer.tables import ROSTERS, RULES
@@ -24,11 +25,7 @@ if TYPE_CHECKING:
 
 ADOPTED, SIGNED_LAST = "adopted", "signed"
 """Names in the table `rules`: that a state was taken over, and the last one that was signed."""
-CHANGED = (
-    "the roster in the database is not the one that was asked for: somebody else changed the database, or "
-    "it is another or an older one. Look who is in it; if all is right, let it count: "
-    "facegate hub roster begin-anew"
-)
+CHANGED = message("signer.roster_changed", command="facegate hub roster begin-anew")
 FACES_ONLY = "this changes more than which faces are listed"
 
 

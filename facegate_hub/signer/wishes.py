@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from edge.words import message
 from facegate_hub.database import insert_missing, put, reading
 from facegate_hub.signer.audit import note_wish
 from facegate_hub.signer.policy import RULES_VOICE, WAYS_VOICE
@@ -81,10 +82,7 @@ class GrantedWishes:
         with reading(self._engine) as connection:
             row = connection.execute(sa.select(table).where(table.c.device == wish.device)).first()
         if row is None or (row.rev, row.digest) != (wish.rev, hashlib.sha256(body).hexdigest()):
-            raise NotPermitted(
-                f"{wish.device}: nobody who may has asked for these {table.name}; was the database changed? "
-                "Ask for them again: facegate hub config set, or Access rules on the console"
-            )
+            raise NotPermitted(message(f"signer.not_asked.{table.name}", door=wish.device))
 
     def require_given(self, told: given_ways.GivenWays) -> None:
         """Raise `NotPermitted` unless these PINs and cards are those that were granted."""
@@ -94,7 +92,4 @@ class GrantedWishes:
         )
         with reading(self._engine) as connection:
             if set(digests) - set(connection.execute(granted).scalars()):
-                raise NotPermitted(
-                    f"{told.device}: nobody who may has given these PINs or cards, or too long ago; was the "
-                    "database changed? Give them again on the console"
-                )
+                raise NotPermitted(message("signer.not_given", door=told.device))

@@ -158,11 +158,11 @@ class PageAsk:
         )
         return self.keep(HTMLResponse(text, status))
 
-    def again(self, told: str, status: int, technical: str = "") -> Response | None:
+    def again(self, told: str, status: int, why: str = "", technical: str = "") -> Response | None:
         """Return the page of a refused form with what was typed; None where it cannot be shown again."""
         if self.pages is None or self.request.method != "POST":
             return None
-        return self.pages.shown(self, told, status, technical)
+        return self.pages.shown(self, told, status, (why, technical))
 
     def failed(self, status: int, text: Message) -> Response:
         """Return the page that says why something did not work."""

@@ -32,15 +32,18 @@ class FormPages:
             (*compile_path(path)[::2], who, act) for path, methods, who, act in pages if "GET" in methods
         ]
 
-    def shown(self, ask: PageAsk, told: str, status: int, technical: str = "") -> Response | None:
+    def shown(self, ask: PageAsk, told: str, status: int, why: tuple[str, str] = ("", "")) -> Response | None:
         """Return the page that a refused form was sent from, filled in; None where that is not known.
 
-        It is made anew for who asks, as if they had opened it. `technical` is English.
+        It is made anew for who asks, as if they had opened it. `why` is in their words, and in English.
         """
         page = self._made_anew(ask)
         if page is None or page.status_code != 200:
             return None
+        said, technical = why
         text = escape(told)
+        if said:
+            text += f' <span class="words">{escape(said)}</span>'
         if technical:
             text += f' <span lang="en" class="words">{escape(technical)}</span>'
         sent = SentForm(ask.request.url.path, ask.chosen, text, ask.say("to_form"), ask.at)

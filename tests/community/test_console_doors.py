@@ -572,3 +572,38 @@ def test_the_audit_is_shown_to_who_may_look_and_says_whether_it_holds(gate):
     assert "rights changed" in desk.page
     assert entered(gate).get("/audit").status_code == 403
     assert "say who you are" in gate.logged_in("dora").get("/audit").text
+
+
+SILENT = "the door did not answer; it is offline, last heard 2026-11-30; nothing was done"
+
+
+def test_on_a_chinese_page_the_signer_and_the_door_speak_chinese(gate):
+    """What was refused, what no hub took up, what a door answered: by every page that tells it."""
+    gate.principal("gao", "reader")
+    gate.principal("mei", "manager")
+    reader = gate.logged_in("guard-1", "zh")
+    reader.get("/doors")
+    reader.send("/doors/enter", name="gao", password="wrong horse battery 9")
+    assert "姓名与登录密码不符" in reader.page
+    reader.get("/doors")
+    reader.send("/doors/enter", name="gao", password=PASSWORD)
+    reader.get("/doors")
+    press(reader, "front", "unlock")
+    assert "gao 没有这项权限：开门（门 front）" in unescape(reader.page)
+    manager = gate.logged_in("mona", "zh")
+    manager.get("/doors")
+    manager.send("/doors/enter", name="mei", password=PASSWORD)
+    manager.get("/doors")
+    with gate.answering("failed", SILENT):
+        press(manager, "back", "unlock")
+    assert "门 back：没有成功：门没有应答；它已离线，最后一次消息在 2026-11-30；没有执行" in unescape(
+        manager.page
+    )
+    manager.get("/doors")
+    with gate.answering("failed", SILENT):
+        together(manager, act="normal", place="*", sure="1")
+    assert "门没有应答；它已离线" in manager.page
+    manager.get("/doors")
+    with gate.answering("done", "unlocked, opened after 2.1 s"):
+        press(manager, "front", "unlock")
+    assert "已开锁，2.1 秒后门被打开" in manager.page

@@ -12,7 +12,7 @@ from edge.events import Kind
 from edge.policy.modes import Mode, ModeState
 from edge.relay.door import DoorStatus, LockStatus
 from edge.wire.commands import WITHOUT_NONCE, Command, CommandOutcome, CommandType
-from edge.words import Message
+from edge.words import Message, message, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,10 +33,7 @@ MODES = {
     CommandType.NORMAL: None,
 }
 
-LOCK_UNPROVED = (
-    "nobody has seen yet that this new door's lock moves as it should: confirm it on the door's page, "
-    "commissioning"
-)
+LOCK_UNPROVED = say("order.lock_unproved")
 
 WINDOW_MINUTES = 10.0
 """How long staff may enrol when the command does not say."""
@@ -62,7 +59,7 @@ class CommandTies:
     """
 
     report: Callable[[], dict[str, Any]] = dict
-    reload: Callable[[], CommandOutcome] = lambda: CommandOutcome("failed", "this door cannot do that")
+    reload: Callable[[], CommandOutcome] = lambda: CommandOutcome("failed", say("order.cannot"))
     window: EnrolWindow | None = None
     waits_for_lock: Callable[[], bool] = lambda: False
 
@@ -94,7 +91,7 @@ class RemoteCommands:
         self._answers: dict[CommandType, Callable[[Command], CommandOutcome]] = {
             **dict.fromkeys(MODES, self._set_mode),
             CommandType.ACKNOWLEDGE_ALARM: self._acknowledge,
-            CommandType.DIAGNOSTICS: lambda _: CommandOutcome("done", "as of now", ties.report()),
+            CommandType.DIAGNOSTICS: lambda _: CommandOutcome("done", say("order.as_now"), ties.report()),
             CommandType.RELOAD: lambda _: ties.reload(),
             CommandType.ENROL_WINDOW: self._open_window,
         }
@@ -127,7 +124,7 @@ class RemoteCommands:
     def _unlock(self, command: Command, reply: Reply) -> None:
         if self._rules.policy.modes.mode(self._clock.now()) is Mode.LOCKED_DOWN:
             self._events.record(self._draft(command, Kind.ACCESS_DENIED, Reason.THREAT_LEVEL))
-            reply(CommandOutcome("failed", "the door is locked down; end that first"))
+            reply(CommandOutcome("failed", say("order.locked_down")))
             return
         if self._ties.waits_for_lock():
             self._events.record(self._draft(command, Kind.ACCESS_DENIED, Reason.LOCK_UNAVAILABLE))
@@ -157,21 +154,22 @@ class RemoteCommands:
             self._door.lock()
         now = self._rules.policy.modes.mode(self._clock.now())
         held = self._rules.policy.modes.is_held_unlocked(self._clock.now())
-        text = f"{now}; the door is {'held unlocked' if held else 'locked'} within a second"
+        told = message(f"order.mode.{now}")
+        text = say("order.mode_held" if held else "order.mode_locked", mode=told)
         return CommandOutcome("done", text, {"mode": str(now)})
 
     def _open_window(self, command: Command) -> CommandOutcome:
         if self._ties.window is None:
-            return CommandOutcome("failed", "this door serves no panel; enrol with `facegate enrol`")
+            return CommandOutcome("failed", say("order.no_panel", command="facegate enrol"))
         minutes = command.args.get("minutes", WINDOW_MINUTES)
         seconds = self._ties.window.open(minutes * 60, command.by)
-        text = f"staff may enrol at the door's panel for {minutes:g} min"
+        text = say("order.window", minutes=f"{minutes:g}")
         return CommandOutcome("done", text, {"seconds": seconds})
 
     def _acknowledge(self, command: Command) -> CommandOutcome:
         alarms = sorted(str(alarm) for alarm in self._door.state.alarms)
         self._door.acknowledge(command.by)
-        text = f"acknowledged: {', '.join(alarms)}" if alarms else "there is no alarm"
+        text = say("order.acknowledged", alarms=alarms) if alarms else say("order.no_alarm")
         return CommandOutcome("done", text, {"alarms": alarms})
 
     def _conclude(self, mono: float, outcome: Callable[[float], CommandOutcome]) -> None:
@@ -197,18 +195,16 @@ class RemoteCommands:
         return EventDraft.now(self._clock, kind, facts.stored(), reason=str(reason))
 
 
-NEVER_OPENED = CommandOutcome("done", "unlocked, never opened", {"opened": False})
-NOT_UNLOCKED = CommandOutcome("failed", "the lock did not move; the journal says why")
+NEVER_OPENED = CommandOutcome("done", say("order.never_opened"), {"opened": False})
+NOT_UNLOCKED = CommandOutcome("failed", say("order.not_moved"))
 WITHOUT_ENTRY = {
     DoorStatus.CLOSED: NEVER_OPENED,
-    DoorStatus.OPENED: CommandOutcome("done", "unlocked; the door stood open already", {"opened": True}),
-    DoorStatus.UNKNOWN: CommandOutcome(
-        "done", "unlocked; no contact tells whether it was opened", {"opened": None}
-    ),
+    DoorStatus.OPENED: CommandOutcome("done", say("order.stood_open"), {"opened": True}),
+    DoorStatus.UNKNOWN: CommandOutcome("done", say("order.no_contact"), {"opened": None}),
 }
 """What is said when no event came, by what the contact said before."""
 
 
 def _opened(seconds: float) -> CommandOutcome:
     data = {"opened": True, "after_seconds": round(seconds, 2)}
-    return CommandOutcome("done", f"unlocked, opened after {seconds:.1f} s", data)
+    return CommandOutcome("done", say("order.opened", seconds=f"{seconds:.1f}"), data)

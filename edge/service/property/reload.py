@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from edge.relay.door import LockStatus
 from edge.service.entry.rules import load_book
 from edge.wire.commands import CommandOutcome
+from edge.words import Message, message, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +67,7 @@ class Reloader:
         with self._lock:
             if not self._rules.use(book):
                 waiting.append("access.rules (calendar, usual mode, passback or lockout)")
-        return self._start_anew(waiting) if waiting else CommandOutcome("done", "access rules read again")
+        return self._start_anew(waiting) if waiting else CommandOutcome("done", say("order.reloaded"))
 
     def tick(self) -> None:
         """Stop the door when it is time to, and locked."""
@@ -78,14 +79,12 @@ class Reloader:
     def _start_anew(self, waiting: list[str]) -> CommandOutcome:
         what = ", ".join(waiting)
         if self._restart is None:
-            return _not_now(what, "nothing would start this process again; start it again at the door")
+            return _not_now(what, message("order.nobody_starts"))
         if self._rules.policy.modes.is_held_unlocked(self._clock.now()):
-            return _not_now(what, "the door is held unlocked, and would lock meanwhile; end that first")
+            return _not_now(what, message("order.would_lock"))
         self._leave_at = self._clock.monotonic() + LEAVE_SECONDS
-        return CommandOutcome(
-            "done", f"access rules read again; the door starts anew for {what}", {"restart": True}
-        )
+        return CommandOutcome("done", say("order.starts_anew", settings=what), {"restart": True})
 
 
-def _not_now(what: str, why: str) -> CommandOutcome:
-    return CommandOutcome("failed", f"access rules read again, but {what} waits: {why}", {"restart": False})
+def _not_now(what: str, why: Message) -> CommandOutcome:
+    return CommandOutcome("failed", say("order.waits", settings=what, why=why), {"restart": False})
