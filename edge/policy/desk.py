@@ -115,13 +115,18 @@ class CredentialDesk:
         known = {"number": number} if owners else {}
         claim = number if owners else None
         # Who shows a face or card of this number besides is no stranger, whatever strangers tried.
-        besides = self._shows(self._seen, *owners) or self._shows(self._carded, *owners)
-        if not besides and (refusal := attempts.refuse(Method.PIN, claim)) is not None:
+        shown = self._shown(*owners)
+        besides = {who for who in shown if attempts.may_try_beside(who)}
+        refusal = attempts.refuse(Method.PIN, claim)
+        if refusal is not None and not besides:
             return self._answer(refusal, Method.PIN, None, **known)
         match = book.match(number, pin)
         if match is None:
             attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, Method.PIN, claim)
-            rights = _refused(Reason.INCORRECT_AUTHENTICATION_FACTOR, Message("rule.wrong_pin"))
+        if match is None or (refusal is not None and match.resident_id not in besides):
+            attempts.note_beside(shown)
+            # Where a PIN alone is not looked at, nobody learns that it is right for somebody else.
+            rights = refusal or _refused(Reason.INCORRECT_AUTHENTICATION_FACTOR, Message("rule.wrong_pin"))
             return self._answer(rights, Method.PIN, None, **known)
         attempts.forgive(Method.PIN, number)
         return self._admit_pin(match, known)
@@ -132,7 +137,10 @@ class CredentialDesk:
         if not register.is_known:
             return self._answer(_UNKNOWN, Method.CARD, None)
         attempts, resident_id = self._policy.attempts, register.cards.get(card_id)
-        besides = resident_id is not None and self._shows(self._seen, resident_id)
+        seen = self._waiting(self._seen)
+        besides = resident_id in seen and attempts.may_try_beside(resident_id or "")
+        if resident_id is None:
+            attempts.note_beside(seen)
         # During a pause no card is looked at, known or not: a hit that is promised is a hit.
         if not besides and (refusal := attempts.refuse(Method.CARD)) is not None:
             if refusal.reason is Reason.SECOND_FACTOR_REQUIRED and resident_id is not None:
@@ -164,11 +172,14 @@ class CredentialDesk:
             until, self._new_card_until = self._new_card_until, float("-inf")
             return self._clock.monotonic() < until
 
-    def _shows(self, shown: Mapping[str, float], *people: str) -> bool:
-        """Return whether one of these people was seen, or held a card there, just now."""
+    def _shown(self, *people: str) -> set[str]:
+        """Return which of these people were seen, or held a card there, just now."""
+        return (self._waiting(self._seen) | self._waiting(self._carded)) & set(people)
+
+    def _waiting(self, shown: Mapping[str, float]) -> set[str]:
         now = self._clock.monotonic()
         with self._lock:
-            return any(now < shown.get(who, float("-inf")) for who in people)
+            return {who for who, until in shown.items() if now < until}
 
     def show_pass(self, text: str) -> CredentialAnswer | None:
         """Return the answer to a QR code's text, or None when it is no pass or still the same showing."""

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.domain import Reason, Resident
 from edge.policy.access import AccessRules
+from edge.policy.attempts import BESIDE_PAUSE_SECONDS
 from edge.policy.desk import AGAIN_SECONDS, FACTOR_SECONDS, NEW_CARD_SECONDS, CredentialDesk, Register
 from edge.policy.door import DoorPolicy
 from edge.policy.modes import Mode, ModeState
@@ -288,6 +289,56 @@ class TestGuessing:
             assert door.desk.type_pin("12", pin).rights.reason is Reason.SECOND_FACTOR_REQUIRED
         door.desk.expect_pin("berta")
         assert door.desk.type_pin("12", "338827").rights.allowed
+
+    def test_beside_a_picture_of_a_face_no_more_is_guessed_than_a_few_and_then_one_in_five_minutes(
+        self, door
+    ):
+        tried = 0
+        for n in range(20):
+            door.desk.type_pin("12", f"10{n:04}")
+            door.clock.advance(31.0)
+        door.policy.attempts.forgive("pin", "anna")
+        for n in range(600):  # ten minutes, a guess a second
+            door.desk.expect_pin("anna")
+            tried += door.desk.type_pin("12", "771204" if n in (100, 101) else f"20{n:04}").rights.allowed
+            door.clock.advance(1.0)
+        assert tried == 0, "the right one was among those that are not looked at"
+        door.clock.advance(BESIDE_PAUSE_SECONDS)
+        door.desk.expect_pin("anna")
+        assert door.desk.type_pin("12", "483920").rights.allowed
+
+    def test_beside_a_face_only_that_person_s_pin_is_looked_at_while_others_have_to_wait(self, door):
+        for n in range(5):
+            door.desk.type_pin("12", f"10{n:04}")
+        door.desk.expect_pin("anna")
+        right, wrong = (door.desk.type_pin("12", pin).rights for pin in ("338827", "000000"))
+        assert (right.allowed, right) == (False, wrong), "nor is told that it would be right"
+        assert door.desk.type_pin("12", "483920").rights.allowed
+
+    def test_who_mistyped_beside_their_face_still_has_the_pin_alone(self, door):
+        for n in range(5):
+            door.desk.expect_pin("anna")
+            door.desk.type_pin("12", f"10{n:04}")
+        door.desk.expect_pin("anna")
+        assert not door.desk.type_pin("12", "483920").rights.allowed
+        door.clock.advance(30.0)
+        entry = door.desk.type_pin("12", "483920").rights
+        assert entry.allowed
+        entry.opened()
+        for n in range(5):  # by strangers, at the number
+            door.desk.type_pin("12", f"20{n:04}")
+        door.desk.expect_pin("anna")
+        assert door.desk.type_pin("12", "483920").rights.allowed, "she begins anew after an entry"
+
+    def test_a_card_is_not_found_by_sweeping_beside_a_picture_of_its_holder(self, door):
+        for n in range(40):
+            door.desk.expect_pin("anna")
+            door.desk.present_card(f"w26:9:{n}")
+            door.clock.advance(0.5)
+        door.desk.expect_pin("anna")
+        assert not door.desk.present_card("w26:1:2").rights.allowed
+        door.clock.advance(BESIDE_PAUSE_SECONDS)
+        assert door.desk.present_card("w26:1:2").rights.allowed
 
     def test_a_swept_card_opens_neither_during_a_pause_nor_for_having_been_shown_in_one(self, door):
         for n in range(5):
