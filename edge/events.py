@@ -293,7 +293,7 @@ KINDS: Mapping[Kind, KindFacts] = MappingProxyType(
         _K.HEALTH_RESIDENTS: _F(_HEALTH, _ALARM),
         _K.HEALTH_CREDENTIALS: _F(_HEALTH, _ALARM, well_states=WELL),
         _K.HEALTH_EDITED: _F(_HEALTH, _ALARM, well_states=WELL),
-        _K.HEALTH_STORAGE: _F(_HEALTH, _ALARM),
+        _K.HEALTH_STORAGE: _F(_HEALTH, _ALARM, well_states=WELL),
         _K.HEALTH_GALLERY: _F(_HEALTH, _BAD, well_states=WELL),
         _K.HEALTH_LIVENESS: _F(_HEALTH, _BAD),
         _K.HEALTH_CLOCK: _F(_HEALTH, _BAD, well_states=WELL),

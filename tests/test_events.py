@@ -75,6 +75,12 @@ def test_the_end_of_a_trouble_is_good_news():
     assert tone_of("door.forced", "ok") is Tone.ALARM, "only kinds that report a state end by one"
 
 
+@pytest.mark.parametrize("kind", [kind for kind in Kind if facts_of(kind).well_states])
+def test_the_end_of_a_trouble_is_told_in_a_sentence_of_its_own(kind: Kind):
+    """A title of a kind that begins and ends would say both at once."""
+    assert any(has(f"tell.{kind}.{state}") for state in facts_of(kind).well_states)
+
+
 def test_kinds_are_named_in_one_place_only():
     """Everybody else says `Kind.DOOR_FORCED`: a misspelt kind does not pass the type checker."""
     kinds = set(map(str, Kind))

@@ -137,6 +137,8 @@ AGAIN: Mapping[Callable[[Ask], Response], Callable[[Ask], Response]] = MappingPr
         views_rule_forms.level: views_rule_forms.level,
         views_rule_forms.holders: views_rule_forms.level,
         views_rule_forms.days: views_rule_forms.days,
+        views_commissioning.prove: views_commissioning.commissioning,
+        views_commissioning.release: views_commissioning.commissioning,
         views_person.change: views_person.resident,
         views_person.renumber: views_person.resident,
         views_person.withdraw: views_person.resident,

@@ -10,6 +10,7 @@ from dataclasses import field as dataclass_field
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -29,11 +30,12 @@ from edge.web.sessions import IDLE_SECONDS, LONGEST_SECONDS
 from edge.words import LANGUAGES, has, message, nearest, say, tag, zone_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator, Mapping
     from datetime import datetime
 
     from starlette.requests import Request
 
+    from edge.findings import CheckupFinding
     from edge.panel.desk import Office, PanelServices
     from edge.web.sessions import LoginSession
     from edge.words import Message
@@ -47,6 +49,23 @@ UNASKED_HEADER = "x-facegate-unasked"
 """What a page asks by itself says so: it keeps no session alive. A stream of news says it by its nature."""
 OWN_PATH = re.compile(r"/(?:[a-z]+(?:/[\w.-]{1,64})?)?", re.ASCII)
 """Where a login or a change of language may lead back to: a page of ours, never another site."""
+
+WAYS_OUT: Mapping[str, tuple[str, str, frozenset[Role]]] = MappingProxyType(
+    {
+        "backup": ("/backup", "backup", INSTALLER),
+        "broker": ("/network", "network", ALL),
+        "camera": ("/health#focus", "focus_aid", PEOPLE),
+        "certificate": ("/network", "network", ALL),
+        "clock": ("/health#clock", "clock_confirm", INSTALLER),
+        "inputs": ("/test", "test", PEOPLE),
+        "residents": ("/residents", "residents", ALL),
+        "residents_none": ("/enrol", "enrol", PEOPLE),
+        "residents_unmatched": ("/residents?show=unmatched", "list_unmatched", ALL),
+        "rules": ("/rules", "rules", ALL),
+    }
+)
+"""Where on the page a finding is mended, by its text or else its name: address, title, for whom. What stands
+nowhere here is mended in the settings or with a screwdriver."""
 
 PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
@@ -124,6 +143,12 @@ class Ask:
             return FormAgain()
         told = self.tell(self.trouble.message)
         return FormAgain(self.form, self.chosen, self.trouble.field, told, is_refused=True)
+
+    def way_out(self, finding: CheckupFinding) -> tuple[str, str] | None:
+        """Return (address, title) of the page where this reader mends what was found, None for none here."""
+        what = finding.what.id.removeprefix("checkup.")
+        path, name, roles = WAYS_OUT.get(what) or WAYS_OUT.get(finding.name) or ("", "", frozenset())
+        return (path, self.say(name)) if self.session.role in roles and finding.way_out else None
 
     def is_under(self, path: str) -> bool:
         """Return whether the page asked for is `path` or belongs to it."""

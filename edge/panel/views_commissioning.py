@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from edge.errors import PanelRefused
 from edge.events import EventGroup, Kind
 from edge.panel.telling import seen_events
 from edge.panel.views_door import sensed
+from edge.panel.views_people import enrolled
 from edge.store.commissioning import CommissioningStep, proof_now
 from edge.words import message
 
@@ -28,19 +29,24 @@ SHEET = "FGC1"
 """Version of the signed sheet's form, and what its signature begins with."""
 LOOK_BACK = 400
 """Events in which entries and refused pictures are counted: the first hour writes fewer."""
+SEEN_WITHIN = timedelta(minutes=15)
+"""How long after a release somebody can say what they saw of it."""
 
 
 def commissioning(ask: Ask) -> Response:
     """Return the steps, what came of each, and what the door itself has noticed meanwhile."""
     book = _book(ask)
     proofs = book.proofs
+    seconds = ask.desk.rules().unlock_seconds if "released" in ask.request.query_params else 0
     return ask.page(
         "commissioning.html",
         steps=[(step, proofs.get(step)) for step in CommissioningStep],
+        open_steps=[one for one in CommissioningStep if one not in proofs or not proofs[one].went_well],
+        faces=len(enrolled(ask.desk)),
         noticed=_noticed(ask),
         inputs=sensed(ask)["last"],
         can_release=ask.desk.pulse is not None,
-        is_released="released" in ask.request.query_params,
+        released=f"{seconds:g}" if seconds else "",
         waits_for_lock=book.waits_for_lock,
         moment=datetime.fromisoformat,
     )
@@ -50,19 +56,23 @@ def release(ask: Ask) -> Response:
     """Release the lock once for whoever stands at the door; logged before it happens."""
     if ask.desk.pulse is None:
         raise PanelRefused(message("panel.no_relay"))
+    if ask.form.get("sure") != "yes":
+        raise PanelRefused(message("panel.pulse_sure"))
     with ask.desk.doing(Kind.PANEL_DOOR_TEST, by=ask.session.user):
         ask.desk.pulse()
     return ask.to("/commissioning?released=1#lock")
 
 
 def prove(ask: Ask) -> Response:
-    """Keep what somebody saw of one step."""
+    """Keep what somebody saw of one step. Nobody has seen a lock let go that was not released just now."""
     book = _book(ask)
     try:
         step = CommissioningStep(ask.form.get("step", ""))
     except ValueError as error:
         raise PanelRefused(message("panel.no_step", step=ask.form.get("step", "")[:40])) from error
     went_well = ask.form.get("saw") == "well"
+    if step is CommissioningStep.LOCK and went_well and not _was_released(ask):
+        raise PanelRefused(message("panel.release_first", minutes=round(SEEN_WITHIN.total_seconds() / 60)))
     state = "ok" if went_well else "failed"
     with ask.desk.doing(Kind.COMMISSIONING_STEP, by=ask.session.user, step=step.value, state=state):
         book.put(step, proof_now(ask.desk.clock.now(), ask.session.user, went_well=went_well))
@@ -73,12 +83,13 @@ def sheet(ask: Ask) -> Response:
     """Return the sheet to print: the steps, the state of the door, and the door's signature under both."""
     proofs = _book(ask).proofs
     newest = next(iter(ask.desk.events(None, 1)), None)
-    facts = {
+    facts: dict[str, Any] = {
         "door": ask.desk.door_id,
         "at": ask.desk.clock.now().isoformat(timespec="seconds"),
         "by": ask.session.user,
         "steps": {step.value: [proof.went_well, proof.at, proof.by] for step, proof in proofs.items()},
         "findings": {one.name: one.light.value for one in ask.desk.findings()},
+        "noticed": _noticed(ask),
         "entry": None if newest is None else [newest.seq, newest.hash],
     }
     return ask.page(
@@ -86,6 +97,7 @@ def sheet(ask: Ask) -> Response:
         steps=[(step, proofs.get(step)) for step in CommissioningStep],
         findings=ask.desk.findings(),
         at=ask.local(ask.desk.clock.now()),
+        noticed=facts["noticed"],
         entry=newest,
         line=_signed(ask, facts),
         when=lambda text: ask.local(datetime.fromisoformat(text)),
@@ -96,6 +108,13 @@ def _book(ask: Ask) -> CommissioningBook:
     if ask.desk.commissioning is None:
         raise PanelRefused(message("panel.no_door"))
     return ask.desk.commissioning
+
+
+def _was_released(ask: Ask) -> bool:
+    """Return whether this page, or the door test, has released the lock within the last minutes."""
+    now = ask.desk.clock.now()
+    newest = islice(seen_events(ask, None, EventGroup.PANEL), LOOK_BACK)
+    return any(one.kind == Kind.PANEL_DOOR_TEST and now - one.at <= SEEN_WITHIN for one in newest)
 
 
 def _noticed(ask: Ask) -> dict[str, int]:

@@ -95,8 +95,13 @@ def nearest(wish: str) -> str:
 
 def zone_name(zone: tzinfo, language: str) -> str:
     """Return a time zone as people call it, such as 北京时间; else its own name."""
+    return str(shown(zone_told(zone), language))
+
+
+def zone_told(zone: tzinfo) -> Message | str:
+    """Return a time zone for a sentence of any language: what people call it, else its own name."""
     name = f"zone.{zone}"
-    return say(name, language) if has(name) else str(zone)
+    return message(name) if has(name) else str(zone)
 
 
 def tag(language: str) -> str:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from edge.config.settings import LockSection
+from edge.panel.views_commissioning import SEEN_WITHIN
 from edge.service.commissioning import commissioning_of
 from edge.store.commissioning import CommissioningBook, CommissioningProof, CommissioningStep
 from edge.web.accounts import Role
@@ -56,7 +57,9 @@ def test_the_steps_are_done_on_the_page_and_each_is_in_the_journal(panel):
     """The release is logged before it happens; then somebody says what they saw."""
     browser = panel.logged_in()
     browser.get("/commissioning")
-    page = browser.post("/commissioning/release").text
+    assert browser.post("/commissioning/release").status_code == 422  # nobody has said that they are sure
+    assert not panel.pulses
+    page = browser.post("/commissioning/release", sure="yes").text
     assert len(panel.pulses) == 1
     assert "What did the person at the door see?" in page
     page = browser.post("/commissioning", step="lock", saw="well").text
@@ -67,6 +70,34 @@ def test_the_steps_are_done_on_the_page_and_each_is_in_the_journal(panel):
         ("photo", "failed"),
     ]
     assert panel.desk.commissioning.proofs[LOCK].went_well
+
+
+def test_nobody_has_seen_a_lock_let_go_that_nobody_released(panel):
+    """Neither at once nor long after: the word is about this lock and these wires."""
+    browser = panel.logged_in()
+    browser.get("/commissioning")
+    answer = browser.post("/commissioning", step="lock", saw="well")
+    assert answer.status_code == 422
+    assert "Release the lock first" in answer.text
+    browser.post("/commissioning/release", sure="yes")
+    panel.clock.advance(SEEN_WITHIN.total_seconds() + 1)
+    browser = panel.logged_in()
+    browser.get("/commissioning")
+    assert browser.post("/commissioning", step="lock", saw="well").status_code == 422
+    assert not panel.desk.commissioning.proofs
+    assert browser.post("/commissioning", step="lock", saw="not").status_code == 200
+
+
+def test_the_page_leads_through_the_steps_and_tells_what_is_missing_for_one(panel):
+    """Nobody walks up to a door at which nobody is enrolled."""
+    browser = panel.logged_in()
+    page = browser.get("/commissioning").text
+    assert "0 of 7 steps have gone well" in page
+    assert "Next: Camera" in page
+    assert page.count("Enrol yourself first") == 3
+    page = browser.post("/commissioning", step="camera", saw="well").text
+    assert "1 of 7 steps have gone well" in page
+    assert "Next: Distance" in page
 
 
 def test_only_an_installer_commissions_and_only_what_is_a_step(panel):
@@ -90,3 +121,4 @@ def test_the_sheet_holds_the_steps_and_the_doors_signature(panel):
     facts = json.loads(plain)
     assert facts["steps"]["walk_ups"][0] is True
     assert facts["entry"][1] in page
+    assert facts["noticed"] == {"entries": 0, "pictures": 0}

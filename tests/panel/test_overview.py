@@ -9,7 +9,9 @@ from edge.findings import amber, green, red
 from edge.web.accounts import Role
 
 GUARD = red("guard", "lost", socket="/run/facegate/relay.sock", command="journalctl -u facegate-relay")
-CLOCK = amber("clock", "unsynchronised", now="2026-11-29 12:00", command="facegate clock --confirm")
+CLOCK = amber(
+    "clock", "unsynchronised", now="2026-11-29 12:00", zone="UTC", command="facegate clock --confirm"
+)
 PEOPLE = green("residents", "fine", count=3)
 
 
@@ -95,5 +97,23 @@ def test_staff_see_that_the_clock_is_in_doubt_and_cannot_end_it(panel):
 
 
 def test_a_clock_that_is_right_asks_for_no_word(panel):
-    panel.findings.append(green("clock", "fine", now="2026-11-29 12:00"))
+    panel.findings.append(green("clock", "fine", now="2026-11-29 12:00", zone="UTC"))
     assert clock_form(panel.logged_in()) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "path"),
+    [
+        (amber("residents", "none", command="facegate enrol add"), "/enrol"),
+        (amber("backup", "none", command="facegate backup FILE"), "/backup"),
+        (
+            amber("clock", "unsynchronised", now="-", zone="-", command="facegate clock --confirm"),
+            "/health#clock",
+        ),
+    ],
+)
+def test_what_the_page_can_mend_leads_there_and_only_who_may(panel, found, path):
+    """Whoever has a phone in hand has no shell."""
+    panel.findings[:] = [found]
+    assert f'<a href="{path}">' in panel.logged_in().get("/health").text
+    assert f'<a href="{path}">' not in panel.logged_in("eve", Role.AUDITOR).get("/health").text

@@ -8,6 +8,7 @@ import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
@@ -21,6 +22,7 @@ from edge.findings import Light, worst
 from edge.panel.network import BrokerState
 from edge.runtime.clock import ManualClock
 from edge.runtime.kept_time import CLOCK_FILE, KeptTime, write_kept
+from edge.service.checkup import parts
 from edge.service.checkup.door import look_at
 from edge.service.checkup.inside import FRESH_SECONDS, DoorCheckup
 from edge.service.checkup.recently import RecentEvents
@@ -31,6 +33,7 @@ from tests.loopback import free_port
 from tests.present import present
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
+DRY = '[lock]\ndriver = "dry-run"\n'
 
 
 class Site:
@@ -118,6 +121,24 @@ def test_a_clock_that_cannot_be_right_is_red(site, floor, light):
     """Before what is certain, or years after it; unsynchronised is something to look at."""
     write_kept(site.data / CLOCK_FILE, KeptTime(floor=NOW + floor))
     assert site.look()["clock"].light in (light, Light.GREEN if light is Light.AMBER else light)
+
+
+def test_the_clock_is_told_in_the_sites_time(site):
+    """An installer compares it with their watch."""
+    write_kept(site.data / CLOCK_FILE, KeptTime(NOW))
+    text = f'[door]\nid = "gate-1"\ntimezone = "Asia/Shanghai"\n[camera]\nsource = "0"\n{DRY}'
+    (site.place / "c.toml").write_text(text)
+    settings = load_settings(site.place / "c.toml")
+    found = parts.clock(site.data, NOW, ZoneInfo(settings.door.timezone))
+    assert "2026-11-29 20:00" in found.what.said("en")
+    assert "2026-11-29 20:00（北京时间）" in found.what.said("zh")
+
+
+def test_a_machine_without_a_gpio_chip_is_told_so(site):
+    """There is no name of a chip to tell."""
+    found = site.look('[sensors.contact]\npin = 22\ncontact = "nc"\n')["inputs"]
+    if not [*Path("/dev").glob("gpiochip*")]:
+        assert "no GPIO chip" in found.what.said("en")
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,11 @@ for (const line of document.querySelectorAll("[data-countdown]")) {
   history.replaceState(null, "", location.pathname);
 }
 
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => { print(); });
+}
+
 // Unknown cards that are held to the reader now.
 for (const form of document.querySelectorAll("[data-cards]")) {
   const list = document.getElementById("shown-cards");

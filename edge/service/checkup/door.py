@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from edge.findings import CheckupFinding, amber, green, red
 from edge.service.checked import problems
@@ -38,7 +39,7 @@ def look_at(settings: Settings, data: Path, models: Path, now: datetime) -> list
         parts.liveness(settings, models),
         people.residents(data),
         people.rules(settings),
-        parts.clock(data, now),
+        parts.clock(data, now, ZoneInfo(settings.door.timezone)),
         parts.card(data, recent),
         parts.broker(settings),
         parts.certificate(settings, now),

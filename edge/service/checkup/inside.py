@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from edge.events import Kind
 from edge.findings import CheckupFinding, green, red
@@ -68,7 +69,7 @@ class DoorCheckup:
             self._recognition(recent),
             people.matched(count, unmatched),
             people.rules(settings),
-            parts.clock(self._data, now),
+            parts.clock(self._data, now, ZoneInfo(settings.door.timezone)),
             parts.card(self._data, recent),
             self._link(),
             parts.certificate(settings, now),

@@ -21,9 +21,10 @@ from edge.runtime.clock_trust import FARTHEST_LEAP
 from edge.runtime.kept_time import CLOCK_FILE, read_kept
 from edge.runtime.machine_time import system_is_synchronised
 from edge.site.lives import WARNING, door_until
+from edge.words import zone_told
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, tzinfo
 
     from edge.config.settings import Settings
     from edge.service.checkup.recently import RecentEvents
@@ -35,8 +36,9 @@ CONFIRM = "facegate clock --confirm"
 BACK_UP = "facegate backup"
 RENEW = "facegate provision renew"
 MAKE_ROOM = "journalctl --vacuum-size=100M; apt clean"
-LOW_MB, TIGHT_MB = 200, 1_000
-"""Free space: the journal's reserve is gone below the first; an update needs the second."""
+LOW_MB, TIGHT_MB, SMALL_MB = 200, 1_000, 10_000
+"""Free space: the journal's reserve is gone below the first; an update needs the second; from the third on it
+is told in gigabytes."""
 
 
 def models(settings: Settings, directory: Path) -> CheckupFinding:
@@ -106,9 +108,10 @@ def inputs(settings: Settings) -> CheckupFinding:
     names = ("contact", "rex", "tamper", "fire", "bell")
     wired = [name for name in names if getattr(settings.sensors, name) is not None]
     chips = sorted(Path("/dev").glob("gpiochip*"))
+    if wired and not chips:
+        return red("inputs", "missing", command="ls /dev/gpiochip*", setting="[sensors]")
     if wired and not any(os.access(chip, os.R_OK | os.W_OK) for chip in chips):
-        seen = [str(chip) for chip in chips] or "-"
-        return red("inputs", "closed", chips=seen, command="ls /dev/gpiochip*", group="gpio")
+        return red("inputs", "closed", chips=[str(chip) for chip in chips], group="gpio")
     if not wired:
         return amber("inputs", "none", setting="sensors.contact")
     if "contact" not in wired:
@@ -140,14 +143,15 @@ def _answers(host: str, port: int) -> bool:
     return True
 
 
-def clock(data: Path, now: datetime) -> CheckupFinding:
-    """Return whether the time can be believed."""
+def clock(data: Path, now: datetime, zone: tzinfo) -> CheckupFinding:
+    """Return whether the time can be believed; times are told as the site's clocks show them."""
     kept = read_kept(data / CLOCK_FILE)
-    shown = {"now": f"{now:%Y-%m-%d %H:%M}"}
+    shown = {"now": f"{now.astimezone(zone):%Y-%m-%d %H:%M}", "zone": zone_told(zone)}
+    floor = "" if kept.floor is None else f"{kept.floor.astimezone(zone):%Y-%m-%d %H:%M}"
     if kept.floor is not None and now < kept.floor:
-        return red("clock", "behind", **shown, floor=f"{kept.floor:%Y-%m-%d %H:%M}", command=CONFIRM)
+        return red("clock", "behind", **shown, floor=floor, command=CONFIRM)
     if kept.floor is not None and now - kept.floor > FARTHEST_LEAP:
-        return red("clock", "ahead", **shown, floor=f"{kept.floor:%Y-%m-%d %H:%M}", command=CONFIRM)
+        return red("clock", "ahead", **shown, floor=floor, command=CONFIRM)
     if kept.disputed is not None:
         return red("clock", "disputed", **shown, command=CONFIRM)
     if kept.floor is not None and not kept.is_vouched:
@@ -160,7 +164,7 @@ def clock(data: Path, now: datetime) -> CheckupFinding:
 def card(data: Path, recent: RecentEvents) -> CheckupFinding:
     """Return whether the disk takes and gives what it should."""
     free = shutil.disk_usage(data).free // 2**20
-    shown = f"{free:,} MB"
+    shown = f"{free:,} MB" if free < SMALL_MB else f"{free // 1024:,} GB"
     if recent.problem is not None:
         return red("card", "journal", problem=recent.problem, command="facegate events verify")
     if (event := recent.trouble(Kind.HEALTH_STORAGE)) is not None and event.data.get("state") == "failing":
