@@ -17,6 +17,7 @@ HUB_SILENT_SECONDS = 30.0
 """A hub writes every 5 s that it lives."""
 PROBLEM_SECONDS = 3600.0
 """How long what a door did wrong is shown when it does it no more."""
+OLDER_DATABASE = "if its database is an older one, import the people and run: facegate hub roster begin-anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,15 @@ class HubView:
 
 def door_view(row: Any, state: RosterState, now: float) -> DoorView:
     """Return a door as it is shown; what it says about itself steers no terminal."""
-    is_foreign = (row.epoch or 0) > state.epoch  # what it has is of a database that was lost since
-    behind = state.rev if is_foreign else max(0, state.rev - (row.rev or 0))
+    epoch, rev = state.epoch if row.epoch is None else row.epoch, row.rev or 0
+    # What is later than ours is of a lost database: the door refuses ours until it is begun anew.
+    is_later = (epoch, rev) > (state.epoch, state.rev)
+    behind = state.rev - rev if epoch == state.epoch and not is_later else max(1, state.rev)
     is_old = row.problem_at is not None and row.problem_at < now - PROBLEM_SECONDS
     allowed = None if row.unproven is None else f"events taken without proof: {printable(row.unproven)}"
     problem = allowed if row.problem is None or is_old else printable(row.problem)
+    if is_later:
+        problem = f"has revision {rev} of the roster, which this hub does not know: {OLDER_DATABASE}"
     if row.shut_out is not None:
         problem = f"shut out: {printable(row.shut_out)}"
     said = json.loads(row.state) if row.state else {}  # checked when it came: an object

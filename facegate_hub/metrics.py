@@ -94,7 +94,8 @@ def read_doors(engine: Engine) -> Doors:
 
 
 def _doors(doors: Doors, rev: int) -> Iterator[Metric]:
-    behind = {door: max(0.0, rev - have) for door, have in doors.revs.items()}
+    # A door that is ahead has what this hub's database has lost, and takes nothing of it.
+    behind = {door: rev - have if have <= rev else max(1.0, rev) for door, have in doors.revs.items()}
     yield gauge("facegate_hub_roster_revision", "The property's", rev)
     yield gauge("facegate_hub_doubts", "Signs of tampering or loss", doors.doubts)
     yield _by("facegate_hub_door_online", "1: the door is there", "door", doors.online)

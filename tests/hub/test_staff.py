@@ -199,6 +199,27 @@ def test_doors_that_were_never_heard_are_listed_and_a_restored_epoch_counts_as_b
     ]
 
 
+def test_doors_that_have_seen_more_than_a_restored_database_are_named_and_count_as_behind(engine, desk):
+    """They refuse its roster: whoever is removed there is let in until it is begun anew."""
+    desk.import_people(people(5))
+    with engine.begin() as connection:
+        put(connection, DEVICES, {"id": "front", "avail": "online", "epoch": 1, "rev": 900})
+        put(connection, DEVICES, {"id": "back", "avail": "online", "epoch": 1, "rev": 5})
+    desk.remove(["p001"])
+    told = {door.id: door for door in desk.doors()}
+    assert told["front"].behind > 0
+    assert "begin-anew" in told["front"].problem
+    assert (told["back"].behind, told["back"].problem) == (1, None)
+    epoch = desk.begin_anew()
+    told = {door.id: door for door in desk.doors()}
+    assert [(door.behind, door.problem) for door in told.values()] == [(6, None), (6, None)], (
+        "till they took it"
+    )
+    with engine.begin() as connection:
+        put(connection, DEVICES, {"id": "front", "epoch": epoch, "rev": 6})
+    assert {door.id: door.behind for door in desk.doors()} == {"front": 0, "back": 6}
+
+
 def test_an_old_problem_is_shown_no_more_and_none_steers_a_terminal(desk, engine):
     with engine.begin() as connection:
         put(connection, DEVICES, {"id": "back", "problem": "x", "problem_at": time.time() - 7200})
