@@ -39,6 +39,8 @@ LOG = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 MOST_SHOWN = 20
 MOST_AHEAD_SECONDS = 10 * 365 * 86_400.0
+CLOCK_AHEAD_SECONDS = 86_400.0
+"""How far a door's clock may be ahead for its questions to have an order."""
 MOST_REMEMBERED = 20_000
 """Nonces that are not taken again: a broker repeats what was not acknowledged, and a recording repeats."""
 WAITING, TAKEN, REFUSED = WAY_WAITING, "taken", "refused"
@@ -173,8 +175,11 @@ class IssuedWays:
     def heard(self, ask: WaysAsk, shown: str) -> None:
         """Note what a door proved that it has taken and refused, and the nonce that waits for an answer."""
         with self._engine.begin() as connection:
-            query = sa.select(WAY_DOORS.c.upto).where(WAY_DOORS.c.device == ask.device)
-            before = connection.execute(query).scalar() or 0
+            query = sa.select(WAY_DOORS).where(WAY_DOORS.c.device == ask.device)
+            known = dict(connection.execute(query).mappings().first() or {})
+            before, is_newest = known.get("upto", 0), self._is_newest(ask, known.get("asked_at"))
+            if ask.upto < before and not is_newest:
+                return  # a recording of when it had less: only a door that was restored now has less again
             mine = GIVEN_WAYS.c.device == ask.device
             for number, why in ask.settled.items():
                 one = (mine, GIVEN_WAYS.c.number == number, GIVEN_WAYS.c.status == WAITING)
@@ -183,8 +188,19 @@ class IssuedWays:
             if ask.upto < before:  # an older copy of its files was put back: it has them no more
                 gone = (mine, GIVEN_WAYS.c.status == TAKEN, GIVEN_WAYS.c.number > ask.upto)
                 connection.execute(sa.update(GIVEN_WAYS).where(*gone).values(status=LOST))
-            row = {"device": ask.device, "shown": shown, "upto": ask.upto, "nonce": ask.nonce}
-            put(connection, WAY_DOORS, row)
+            said = {"device": ask.device, "upto": ask.upto, "nonce": ask.nonce}
+            if is_newest or not known:
+                said |= {"shown": shown, "asked_at": ask.asked_at}
+            put(connection, WAY_DOORS, known | said)
+
+    def _is_newest(self, ask: WaysAsk, last: int | None) -> bool:
+        """Say whether a door asked this after all else that is known of it, by its own clock.
+
+        One of an older version does not say; a clock that is days ahead would make all later questions old.
+        """
+        if ask.asked_at is None:
+            return last is None
+        return (last or 0) < ask.asked_at < (self._now() + CLOCK_AHEAD_SECONDS) * 1000
 
     def due(self) -> list[GivenWays]:
         """Return what each door that asked is to be told. What was ended meanwhile goes to none."""

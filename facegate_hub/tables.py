@@ -324,9 +324,11 @@ WAY_DOORS = sa.Table(
     sa.Column("shown", sa.Text, nullable=False),
     sa.Column("upto", sa.BigInteger, nullable=False),
     sa.Column("nonce", sa.String(64)),
+    sa.Column("asked_at", sa.BigInteger),
 )
-"""Doors that take PINs and cards: the certificate they proved, the last order they keep, and the nonce that
-has not been answered."""
+"""Doors that take PINs and cards: the certificate they proved, the last order they keep, the nonce that
+has not been answered, and when they last asked (milliseconds since 1970 by their own clock; None: they do not
+say)."""
 
 OF_A_DOOR = (DEVICES.c.id, CONFIGS.c.device, RULE_SETS.c.device, WAY_DOORS.c.device)
 """What is kept of a door for as long as it is there: by these columns it goes when the door is taken away."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.policy.passes import PassKind
+    from edge.store.credentials import PropertyOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +121,11 @@ class WaysIn:
         pin: str = "",
         *,
         is_duress: bool = False,
-        order: int | None = None,
+        order: PropertyOrder | None = None,
     ) -> str:
         """Give a PIN in place of the former one of its kind and return it; without `pin` a random one.
 
-        `order` is the number under which the property gave it.
+        `order` is the property's, where it gave it.
         """
         chosen = pin or random_pin(number)
         book = self.book().with_pin(number, resident_id, chosen, is_duress=is_duress)
@@ -139,7 +140,7 @@ class WaysIn:
         return self._store.remove_pins(resident_id)
 
     def give_card(
-        self, card: str, resident_id: str, *, takes_over: bool = False, order: int | None = None
+        self, card: str, resident_id: str, *, takes_over: bool = False, order: PropertyOrder | None = None
     ) -> str:
         """Give a card and return its one name. One that somebody else has is refused unless `takes_over`.
 
@@ -212,10 +213,13 @@ class WaysIn:
         self._end_passes(was)
         self._store.renumber(was, now)
 
-    def take_all(self, resident_id: str) -> int:
-        """Take back every PIN, card and pass of a resident; return how many PINs and cards there were."""
+    def take_all(self, resident_id: str, *, by_property: bool = False) -> int:
+        """Take back every PIN, card and pass of a resident; return how many PINs and cards there were.
+
+        `by_property`: its roster has removed them, which the file keeps to be told.
+        """
         self._end_passes(resident_id)
-        return self._store.remove(resident_id)
+        return self._store.remove(resident_id, by_property=by_property)
 
     def forget_ends(self, residents: Iterable[str]) -> None:
         """Forget what the property has ended of people who are not in its roster any more."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import StoreDamaged, StoreError, StoreUnavailable
+from edge.events import Kind
 from edge.store.bound_tables import since_of
 from edge.store.bound_ways import BoundWays
 from edge.store.database import open_read_only
@@ -15,6 +16,7 @@ from edge.store.key_source import keyring_of
 from edge.store.keyring import KEYS_FILE
 from edge.store.sealer import file_key, kept_key
 from edge.store.shared import SharedDatabase
+from edge.store.untold import UntoldEvent, end_untold, keep_untold, kept_untold
 from edge.store.way_rows import (
     CARD_COLUMNS,
     CREDENTIALS,
@@ -80,6 +82,13 @@ class PinRow(NamedTuple):
     digest: bytes
 
 
+class PropertyOrder(NamedTuple):
+    """An order of the property that gives a PIN or card: its number, and who gave it."""
+
+    number: int
+    by: str
+
+
 class CredentialStore:
     """The credentials of one door's data folder. Any thread.
 
@@ -134,7 +143,7 @@ class CredentialStore:
             connection.execute("DELETE FROM pins")
             connection.executemany(ADD_PIN, [self._ways.bound("pins", row) for row in rows])
 
-    def put_pin(self, row: PinRow, order: int | None = None) -> None:
+    def put_pin(self, row: PinRow, order: PropertyOrder | None = None) -> None:
         """Store one PIN in place of the resident's former one of its kind; `order` is the property's."""
         with self._file.writing() as connection:
             _note_order(connection, row.resident_id, "pin", order)
@@ -160,7 +169,7 @@ class CredentialStore:
             raise StoreError(f"{PIN_KEY_FILE} is not the key of this {CREDENTIALS_FILE}: no card can be read")
         return found
 
-    def put_card(self, card_id: str, resident_id: str, order: int | None = None) -> None:
+    def put_card(self, card_id: str, resident_id: str, order: PropertyOrder | None = None) -> None:
         """Give a card to a resident, taking it from whoever had it; `order` is the property's."""
         with self._file.writing() as connection:
             _note_order(connection, resident_id, "card", order)
@@ -175,10 +184,26 @@ class CredentialStore:
             connection.execute("DELETE FROM sealed_cards WHERE mark = ?", mark)
         return None if row is None else str(row[0])
 
-    def remove(self, resident_id: str) -> int:
-        """Remove every PIN and card of a resident; return how many there were."""
+    def remove(self, resident_id: str, *, by_property: bool = False) -> int:
+        """Remove every PIN and card of a resident; return how many there were.
+
+        What the property's roster has removed is kept to be told (`untold`).
+        """
         with self._file.writing() as connection:
-            return _removed(connection, resident_id)
+            count = _removed(connection, resident_id)
+            if by_property and count:
+                keep_untold(connection, _taken_back(resident_id, count))
+            return count
+
+    def untold(self) -> list[UntoldEvent]:
+        """Return what the property has changed here and no journal is known to have."""
+        with self._file.using() as connection:
+            return kept_untold(connection)
+
+    def told(self, event: UntoldEvent) -> None:
+        """Forget one that was told."""
+        with self._file.writing() as connection:
+            end_untold(connection, [event])
 
     def renumber(self, was: str, now: str) -> None:
         """Let every PIN and card that counts, and the passes' list, be those of another id, in one step."""
@@ -208,7 +233,9 @@ class CredentialStore:
             if connection.execute(sql, (resident_id, number)).fetchone():
                 return None
             connection.execute("INSERT OR REPLACE INTO ended_ways VALUES (?, ?)", (resident_id, number))
-            return _removed(connection, resident_id)
+            count = _removed(connection, resident_id)
+            keep_untold(connection, _taken_back(resident_id, count))
+            return count
 
     def forget_ends(self, residents: Iterable[str]) -> None:
         """Forget up to which order the PINs and cards of these people, who are gone, were ended.
@@ -303,11 +330,11 @@ class CredentialStore:
                 connection.execute("INSERT OR REPLACE INTO pass_uses VALUES (?, ?, ?)", row)
         return found
 
-    def end_passes(self, rev: int, ended: Mapping[bytes, datetime]) -> int:
+    def end_passes(self, rev: int, ended: Mapping[bytes, datetime]) -> None:
         """Take these passes back, as the property's list of this revision says, whoever issued them.
 
-        `ended` are their ids and their own ends. Returns how many opened until now. Revision and passes are
-        one commit; nothing is ever taken off, so a list that comes again or late revives no pass.
+        `ended` are their ids and their own ends. Revision, passes and what is to be told of them are one
+        commit; nothing is ever taken off, so a list that comes again or late revives no pass.
         """
         rows = [(key, ENDED, _utc(until)) for key, until in ended.items()]
         end = (
@@ -319,7 +346,9 @@ class CredentialStore:
             if rev > _ends_rev(connection):
                 connection.execute("DELETE FROM pass_ends")
                 connection.execute("INSERT INTO pass_ends VALUES (?)", (rev,))
-            return count
+            if count:
+                told = {"rev": rev, "count": count}
+                keep_untold(connection, UntoldEvent(Kind.PASSES_ENDED, None, told))
 
     def pass_ends_rev(self) -> int:
         """Return the revision of the newest list of ended passes that was taken, 0 before the first."""
@@ -351,10 +380,19 @@ def _utc(at: datetime) -> str:
     return at.astimezone(UTC).isoformat()
 
 
-def _note_order(connection: sqlite3.Connection, resident_id: str, way: str, number: int | None) -> None:
-    """Write down, with the PIN or card itself, which of the property's orders it is."""
-    if number is not None:
-        connection.execute("INSERT OR REPLACE INTO given_ways VALUES (?, ?, ?)", (resident_id, way, number))
+def _note_order(
+    connection: sqlite3.Connection, resident_id: str, way: str, order: PropertyOrder | None
+) -> None:
+    """Write down, with the PIN or card itself, which of the property's orders it is, and what to tell."""
+    if order is not None:
+        row = (resident_id, way, order.number)
+        connection.execute("INSERT OR REPLACE INTO given_ways VALUES (?, ?, ?)", row)
+        told = {"by": order.by, "method": way, "from": "property"}
+        keep_untold(connection, UntoldEvent(Kind.CREDENTIAL_GIVEN, resident_id, told))
+
+
+def _taken_back(resident_id: str, count: int) -> UntoldEvent:
+    return UntoldEvent(Kind.CREDENTIAL_REMOVED, resident_id, {"state": "property", "count": count})
 
 
 def _ends_rev(connection: sqlite3.Connection) -> int:

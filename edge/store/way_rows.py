@@ -19,6 +19,7 @@ from edge.store.contexts import WAYS_KEY, device_context, record_context
 from edge.store.database import COMPACT, Schema
 from edge.store.keyring import BOUND_WAYS
 from edge.store.sealer import AesGcmSealer, file_key
+from edge.store.untold import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,6 +84,7 @@ CREDENTIALS = Schema(
                 number INTEGER NOT NULL,
                 PRIMARY KEY (resident_id, way))""",
         ),
+        (TABLE,),
     ),
 )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from edge.broker.clerk import TopicWorker
-from edge.domain import EventDraft
 from edge.errors import FacegateError, StoreError
 from edge.events import Kind
 from edge.sync.refusals import RetainedRefusals
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.broker.settings import BrokerSettings
+    from edge.domain import EventDraft
     from edge.ports import Clock
     from edge.wire.messages import Message
     from edge.wire.signing import TrustedKeys
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class PassEndsKeeper(Protocol):
     """Who keeps which passes were ended."""
 
-    def take(self, told: PassEnds) -> int:
-        """Let these passes open no more, and return how many did until now.
+    def take(self, told: PassEnds) -> None:
+        """Let these passes open no more, and write down how many did until now (`passes.ended`).
 
         Raises `SyncError` for a list that is older than one that was taken, `StoreError` when it cannot be
         kept.
@@ -39,7 +39,7 @@ class PassEndsKeeper(Protocol):
 class PassEndsFollower(TopicWorker):
     """The part of sync that takes ended passes; has a thread of its own (see `TopicWorker`).
 
-    What is taken is journaled (`passes.ended`), what is refused once (`passes.refused`). A list that the card
+    What is refused is journaled once (`passes.refused`); what is taken, by the keeper. A list that the card
     does not take is tried again every second: the broker sends it at a new connection only.
     """
 
@@ -54,8 +54,6 @@ class PassEndsFollower(TopicWorker):
         super().__init__("passes", (settings.topic("pass", "ended"),))
         self._authentic = Authentic(keys, settings.device_id, "pass/ended", PURPOSE, 2 * MAX_BYTES)
         self._keeper = keeper
-        self._record = record
-        self._clock = clock
         self._refusals = RetainedRefusals(Kind.PASSES_REFUSED, record, clock)
         self._owed: PassEnds | None = None
 
@@ -78,10 +76,8 @@ class PassEndsFollower(TopicWorker):
     def _take(self, told: PassEnds) -> None:
         newest = told if self._owed is None or told.rev >= self._owed.rev else self._owed
         try:
-            count = self._keeper.take(newest)
+            self._keeper.take(newest)
         except StoreError:
             self._owed = newest
             raise
         self._owed = None
-        if count:
-            self._record(EventDraft.now(self._clock, Kind.PASSES_ENDED, {"rev": newest.rev, "count": count}))

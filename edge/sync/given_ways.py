@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Protocol
 
 from edge.broker.clerk import TopicWorker
@@ -10,7 +9,7 @@ from edge.errors import FacegateError, StoreError, SyncError
 from edge.events import Kind
 from edge.sync.refusals import RetainedRefusals
 from edge.sync.retained import Authentic
-from edge.wire.given_ways import ASK_PURPOSE, MAX_BYTES, MOST_ORDERS, PURPOSE, GivenWays, WaysAsk
+from edge.wire.given_ways import ASK_PURPOSE, MAX_BYTES, MOST_ORDERS, PURPOSE, GivenWays, WaysAsk, new_nonce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,7 +109,7 @@ class GivenWaysFollower(TopicWorker):
             self._ask_at = now + SOON_SECONDS
             self._refusals.tell(str(error))
             return
-        self._nonce = secrets.token_urlsafe(24)
+        self._nonce = new_nonce(self._clock.now())
         settled = dict(sorted(self._settled.items())[:MOST_ORDERS])
         self._settled = {}
         ask = WaysAsk(self._device, self._nonce, upto, settled)

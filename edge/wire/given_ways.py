@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import json
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -22,6 +23,7 @@ from edge.wire.shapes import Exactly, Text, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -39,7 +41,7 @@ MOST_SEALED = 600
 MAX_BYTES = 48 * 1024
 MOST_SECRET_BYTES = 256
 
-_NONCE = Text(64, about="used once")
+_NONCE = Text(64, about="used once; begins with the milliseconds since 1970 by the door's clock, and a dot")
 ORDER = Table(
     {
         "number": Whole(about="grows: of two orders for one person the later one counts"),
@@ -148,6 +150,12 @@ class WaysAsk:
     settled: Mapping[int, str | None]
 
     @property
+    def asked_at(self) -> int | None:
+        """The milliseconds since 1970 by the door's clock when it asked; None of an older version."""
+        begins, dot, _ = self.nonce.partition(".")
+        return int(begins) if dot and begins.isascii() and begins.isdecimal() and len(begins) < 16 else None
+
+    @property
     def body(self) -> bytes:
         """The bytes that the door proves."""
         return _canonical(self._fields())
@@ -174,6 +182,11 @@ class WaysAsk:
             "upto": self.upto,
             "settled": settled,
         }
+
+
+def new_nonce(at: datetime) -> str:
+    """Return a nonce that tells when it was made: who keeps the last one knows what is a recording."""
+    return f"{int(at.timestamp() * 1000)}.{secrets.token_urlsafe(24)}"
 
 
 def _canonical(fields: Mapping[str, Any]) -> bytes:

@@ -70,7 +70,7 @@ class Front:
             self.folder / "journal.db", "front", boot=boot, clock_trust=lambda: "synced"
         )
         self.store = ResidentStore(self.folder / "residents.db")
-        self.held = HeldPassEnds(self.folder)
+        self.held = HeldPassEnds(self.folder, self.journal.append, self.clock)
         door = DoorSide(
             device_id="front",
             data=self.folder,

@@ -156,6 +156,11 @@ class World:
     def listening(self):
         return Listener(self.broker._recorders_port, "facegate/#")
 
+    def restart_hub(self):
+        self.hub.stop()
+        self.hub = Hub(self.site, database_url(self.site), rng=Eager())
+        self.hub.start()
+
     @property
     def server(self):
         return next(part for part in self.hub._parts if isinstance(part, GivenWaysServer))
@@ -329,8 +334,27 @@ def test_an_older_database_gives_numbers_above_what_doors_keep(world):
 def test_a_question_that_comes_twice_counts_once(world):
     """A broker repeats what was not acknowledged: an older number of the door is not a restored door."""
     with world.listening() as heard:
+        world.settled(world.staff.give_way("bo", CARD, ["front"]), "front", TAKEN, "bo")
         number = world.staff.give_way("anna", PIN, ["front"])
         world.settled(number, "front", TAKEN)
     before, *_ = heard.payloads("facegate/v1/front/ways/ask")
     world.server.handle(Message("facegate/v1/front/ways/ask", before, retained=False))
+    assert world.status(number, "front") == TAKEN
+
+
+@pytest.mark.broker
+def test_a_question_that_was_recorded_marks_nothing_lost_after_the_hub_was_started_anew(world):
+    """Who plays it back proves what the door had once; a door that was restored asks later."""
+    with world.listening() as heard:
+        world.settled(world.staff.give_way("bo", CARD, ["front"]), "front", TAKEN, "bo")
+        number = world.staff.give_way("anna", PIN, ["front"])
+        world.settled(number, "front", TAKEN)
+    recorded, *_ = heard.payloads("facegate/v1/front/ways/ask")
+    world.doors["front"].stop()
+    world.restart_hub()
+    world.server.handle(Message("facegate/v1/front/ways/ask", recorded, retained=False))
+    assert world.status(number, "front") == TAKEN
+    world.doors["front"].start()
+    later = world.staff.give_way("anna", PIN | {"pin": "593817"}, ["front"])
+    world.settled(later, "front", TAKEN)
     assert world.status(number, "front") == TAKEN

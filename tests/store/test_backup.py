@@ -332,7 +332,7 @@ def test_what_was_withdrawn_or_used_up_since_stays_so_on_the_same_device(door, t
         ledger.withdraw("anna", NOW)
     with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
         assert credentials.take(b"pass", 1, NOW, until, NOW) == 1
-        assert credentials.end_passes(7, {b"lent": until}) == 1
+        credentials.end_passes(7, {b"lent": until})
 
     assert put_back(tmp_path / "f", door, replace=True).erased == ("anna",)
 

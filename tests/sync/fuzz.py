@@ -87,6 +87,7 @@ class Door:
         self.configuration = Configuration(FILE, folder / "configuration.json")
         self.notices = HeldNotices(folder / "notices.json", DEVICE, self.clock, lambda: "synced")
         gate = CommandGate(DEVICE, KEYS, self.ledger, self.clock, lambda: "synced")
+        passes = HeldPassEnds(folder, self.journal.append, self.clock)
         self.clerks = [
             CommandDesk(
                 settings, gate, lambda *given: self.executed.append(given), self.journal.append, self.clock
@@ -94,7 +95,7 @@ class Door:
             RosterFollower(settings, KEYS, SqliteRoster(self.store), self.journal.append, self.clock),
             ConfigurationFollower(settings, KEYS, self.configuration, self.journal.append, self.clock),
             NoticeFollower(settings, KEYS, self.notices, self.journal.append, self.clock),
-            PassEndsFollower(settings, KEYS, HeldPassEnds(folder), self.journal.append, self.clock),
+            PassEndsFollower(settings, KEYS, passes, self.journal.append, self.clock),
         ]
         self.client = SyncClient(settings, [EventPump(self.outbox, settings), *self.clerks])
         for clerk in self.clerks:

@@ -45,7 +45,7 @@ class Door:
         self.restart()
 
     def restart(self):
-        self.held = HeldPassEnds(self.folder)
+        self.held = HeldPassEnds(self.folder, self.journal.append, self.clock)
         self.clerk = PassEndsFollower(SETTINGS, KEYS, self.held, self.journal.append, self.clock)
 
     def end(self, rev, *ids, device="door-1", signer=SIGNER, purpose=PURPOSE, until=None):

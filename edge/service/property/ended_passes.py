@@ -6,12 +6,16 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from edge.errors import SyncError
+from edge.service.property.untold import UntoldWays
 from edge.store.credentials import CredentialStore
 from edge.store.way_rows import CREDENTIALS_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from edge.domain import EventDraft
+    from edge.ports import Clock
     from edge.wire.ended_passes import PassEnds
 
 
@@ -21,12 +25,13 @@ class HeldPassEnds:
     The revision is kept in the same file: a copy of it that was put back asks for what it lacks again.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, record: Callable[[EventDraft], object], clock: Clock) -> None:
         self._path = data / CREDENTIALS_FILE
+        self._untold = UntoldWays(data, record, clock)
         self._rev: int | None = None
 
-    def take(self, told: PassEnds) -> int:
-        """Let these passes open no more, and return how many did until now.
+    def take(self, told: PassEnds) -> None:
+        """Let these passes open no more, and write down how many did until now (`passes.ended`).
 
         Raises `SyncError` for a list that is older than one that was taken, `StoreError` when it cannot be
         kept.
@@ -37,9 +42,9 @@ class HeldPassEnds:
                 raise SyncError(
                     f"pass/ended: revision {told.rev} is older than {kept}; it may be played back"
                 )
-            count = store.end_passes(told.rev, {bytes.fromhex(one.id): one.until for one in told.ended})
+            store.end_passes(told.rev, {bytes.fromhex(one.id): one.until for one in told.ended})
+        self._untold.tell()
         self._rev = told.rev
-        return count
 
     @property
     def rev(self) -> int | None:

@@ -6,10 +6,9 @@ import logging
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from edge.domain import EventDraft
 from edge.enrol.ways_in import WaysIn
 from edge.errors import StoreError
-from edge.events import Kind
+from edge.service.property.untold import UntoldWays
 from edge.store.credentials import CredentialStore
 from edge.store.way_rows import CREDENTIALS_FILE
 from edge.wire.records import ways_ended
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from edge.domain import RosterChange, RosterState
+    from edge.domain import EventDraft, RosterChange, RosterState
     from edge.ports import Clock
     from edge.store.roster import SqliteRoster
 
@@ -48,12 +47,15 @@ class EndingRoster:
         self._path = data / CREDENTIALS_FILE
         self._left: set[str] = set()
         """Who was removed while their PINs and cards could not be."""
-        self._record = record
-        self._clock = clock
+        self._untold = UntoldWays(data, record, clock)
 
     def look_again(self) -> None:
-        """Carry out what a restored copy of the credentials does not know of. Logs what cannot be done."""
+        """Carry out what a restored copy of the credentials does not know of, and tell what was not told.
+
+        Logs what cannot be done.
+        """
         try:
+            self._untold.tell()
             self._end(self._roster.ways_ended())
         except StoreError as error:
             logger.error("PINs and cards that the property ended were not looked at: %s", error)  # noqa: TRY400 - one clear line
@@ -87,26 +89,21 @@ class EndingRoster:
         try:
             with WaysIn.of(self._data) as ways:
                 for resident_id in sorted(self._left & ways.holders()):  # a commit for each: thousands may go
-                    if count := ways.take_all(resident_id):
-                        self._tell(resident_id, count)
+                    ways.take_all(resident_id, by_property=True)
                     self._left.discard(resident_id)
                 ways.forget_ends(self._left)
             self._left.clear()
+            self._untold.tell()
         except StoreError as error:
             logger.error("PINs and cards of people who left are taken back later: %s", error)  # noqa: TRY400
-
-    def _tell(self, resident_id: str, count: int) -> None:
-        data = {"state": "property", "count": count}
-        self._record(EventDraft.now(self._clock, Kind.CREDENTIAL_REMOVED, data, resident_id=resident_id))
 
     def _end(self, orders: Mapping[str, int]) -> None:
         if not orders:
             return
         with closing(CredentialStore(self._path)) as store:
             for resident_id, number in orders.items():
-                count = store.end_ways(resident_id, number)
-                if count is not None:
-                    self._tell(resident_id, count)
+                store.end_ways(resident_id, number)
+        self._untold.tell()
 
 
 def _ended(changes: Sequence[RosterChange]) -> dict[str, int]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from edge.domain import EventDraft
 from edge.enrol.ways_in import WaysIn, named_card
 from edge.errors import EnrolmentRefused
-from edge.events import Kind
-from edge.store.credentials import CredentialStore
+from edge.service.property.untold import UntoldWays
+from edge.store.credentials import CredentialStore, PropertyOrder
 from edge.store.way_rows import CREDENTIALS_FILE
 from edge.sync.given_ways import NotYet
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from edge.domain import EventDraft
     from edge.ports import Clock
     from edge.store.roster import SqliteRoster
     from edge.wire.given_ways import WayOrder
@@ -30,8 +30,7 @@ class HeldWays:
     ) -> None:
         self._roster = roster
         self._data = data
-        self._record = record
-        self._clock = clock
+        self._untold = UntoldWays(data, record, clock)
 
     def take(self, order: WayOrder, secret: Mapping[str, str]) -> str | None:
         """Keep a PIN or card; return None, or why it is refused, as a word.
@@ -48,20 +47,23 @@ class HeldWays:
         with WaysIn.of(self._data) as ways:
             if (last := ways.last_order(order.person, order.way)) >= order.number:
                 return None if _has(ways, order, secret, last) else "older"
+            by = PropertyOrder(order.number, order.by)
             try:
                 if order.way == "pin":
-                    ways.set_pin(order.person, secret["number"], secret["pin"], order=order.number)
+                    ways.set_pin(order.person, secret["number"], secret["pin"], order=by)
                 else:
-                    ways.give_card(secret["card"], order.person, order=order.number)
+                    ways.give_card(secret["card"], order.person, order=by)
             except EnrolmentRefused as error:
                 return error.message.id.removeprefix("error.")
-        told = {"by": order.by, "method": order.way, "from": "property"}
-        kind = Kind.CREDENTIAL_GIVEN
-        self._record(EventDraft.now(self._clock, kind, told, resident_id=order.person))
+        self._untold.tell()
         return None
 
     def upto(self) -> int:
-        """Return the last order that is kept, 0 before the first. Raises `StoreError`."""
+        """Return the last order that is kept, 0 before the first. Raises `StoreError`.
+
+        What an earlier process kept and could not tell any more is told first.
+        """
+        self._untold.tell()
         with closing(CredentialStore(self._data / CREDENTIALS_FILE)) as store:
             return store.last_order()
 

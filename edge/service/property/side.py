@@ -151,7 +151,7 @@ class PropertySide:
             None if self.sharing is None else self.sharing.exchange,
             self._held_rules(),
             self.notices,
-            HeldPassEnds(door.data),
+            HeldPassEnds(door.data, door.events.record, door.clock),
         )
         spread = random.Random()  # noqa: S311 - spreads load, guards nothing
         joining = Joining(lambda: PropertyLink(section, side), self._note_problem, spread)
