@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
     from edge.config import Settings
     from edge.store.restore import Restored
+    from edge.store.restore_elsewhere import Ending
 
 F = TypeVar("F", bound="Callable[..., Any]")
-ENDINGS = frozenset({Kind.CONSENT_WITHDRAWN, Kind.RESIDENT_REMOVED})
-"""Events after which a face must not come back."""
+ENDINGS = frozenset({Kind.CONSENT_WITHDRAWN, Kind.RESIDENT_REMOVED, Kind.CREDENTIAL_REMOVED})
+"""Events after which a face, a person, a PIN or a card must not come back."""
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -75,7 +76,7 @@ def backup(
 @click.option(
     "--events",
     type=FILE,
-    help="This door's events as the property has them: who withdrew since the backup has no face again.",
+    help="This door's events as the property has them: what was taken back since the backup stays so.",
 )
 @passphrase_option
 def restore(
@@ -86,8 +87,8 @@ def restore(
     The door begins a new journal; the old one can be read beside it. Residents, cards, PINs and
     accounts that were taken back since the backup, consents that were withdrawn, and passes and
     commands that were used up stay so, as far as the folder that is replaced tells; what it cannot
-    tell any more is named, and nothing is restored without --revive. On a new card give the
-    withdrawals with --events: at the hub, facegate hub events export --json --door DOOR > events.jsonl
+    tell any more is named, and nothing is restored without --revive. On a new card give what the
+    property knows with --events: at the hub, facegate hub events export --json --door DOOR > events.jsonl
 
     Example: facegate restore door-1.fgb --events events.jsonl
     """
@@ -97,25 +98,54 @@ def restore(
     if not file.exists():
         raise StoreError(f"{file}: no such file")
     passphrase = _passphrase(passphrase_file, is_new=False)
-    withdrawn = _withdrawn(events) if events else {}
-    wish = RestoreWish(replace, withdrawn, revive)
+    told = _told(events) if events else []
+    wish = RestoreWish(replace, _withdrawn(told), _ended(told), revive)
     restored = put_back(file, data, passphrase, datetime.now(UTC), wish)
     _report(restored, data)
+    if restored.set_aside is None or revive:
+        click.echo("visitor passes from before are over, for nobody knows which were used: issue them anew")
+        click.echo("cards, PINs and accounts that were taken back since the backup work again where no event")
+        click.echo("told of it: look through facegate card list, facegate pin list and facegate account list")
     if restored.set_aside is None and events is None:
         click.echo("withdrawals since the backup are not known here: see --events of facegate restore --help")
 
 
-def _withdrawn(events: Path) -> dict[str, str]:
-    """Return who withdrew when, out of events as JSON lines."""
-    found: dict[str, str] = {}
+def _told(events: Path) -> list[dict[str, Any]]:
+    """Return what took something back, out of events as JSON lines."""
     try:
-        for line in events.read_text(encoding="utf-8").splitlines():
-            event = json.loads(line)
-            if event["type"] in ENDINGS and event["resident"]:
-                found[event["resident"]] = max(event["ts"], found.get(event["resident"], ""))
+        lines = map(json.loads, events.read_text(encoding="utf-8").splitlines())
+        told = [line for line in lines if line["type"] in ENDINGS and line["resident"]]
+        for line in told:
+            datetime.fromisoformat(line["ts"])
+            if not isinstance(line.get("data") or {}, dict):
+                raise TypeError("data is no object")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{events}: not events as JSON lines ({error}); export them again") from error
+    return told
+
+
+def _withdrawn(told: list[dict[str, Any]]) -> dict[str, str]:
+    """Return who withdrew when."""
+    found: dict[str, str] = {}
+    for event in told:
+        if event["type"] != Kind.CREDENTIAL_REMOVED:
+            found[event["resident"]] = max(event["ts"], found.get(event["resident"], ""))
     return found
+
+
+def _ended(told: list[dict[str, Any]]) -> tuple[Ending, ...]:
+    """Return what else was taken back; a pass is over anyway."""
+    from edge.store.restore_elsewhere import Ending, Gone
+
+    found = []
+    for event in told:
+        method = (event.get("data") or {}).get("method")
+        at = datetime.fromisoformat(event["ts"])
+        if event["type"] == Kind.RESIDENT_REMOVED:
+            found.append(Ending(event["resident"], Gone.PERSON, at))
+        elif event["type"] == Kind.CREDENTIAL_REMOVED and method in (Gone.PIN, Gone.CARD, None):
+            found.append(Ending(event["resident"], Gone(method) if method else Gone.WAYS, at))
+    return tuple(found)
 
 
 def config_files(config: Path, *, with_secrets: bool) -> dict[str, bytes]:

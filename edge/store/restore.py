@@ -18,6 +18,7 @@ import time
 import uuid
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import IO, TYPE_CHECKING, cast
 
 from edge.domain import EventDraft
@@ -39,14 +40,15 @@ from edge.store.restore_carry import (
     carry_withdrawals,
     read_plain,
 )
+from edge.store.restore_elsewhere import end_older_passes, take_back_told
 from edge.store.sealed_file import SealedReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from pathlib import Path
 
     from edge.store.database import Schema
+    from edge.store.restore_elsewhere import Ending
 
 LOG = logging.getLogger(__name__)
 
@@ -96,6 +98,7 @@ class RestoreWish:
 
     replace: bool = False
     withdrawn: Mapping[str, str] = field(default_factory=dict)
+    ended: tuple[Ending, ...] = ()
     revive: bool = False
     databases: Mapping[str, Schema] = field(default_factory=lambda: dict(DATABASES))
 
@@ -147,6 +150,10 @@ def _fill(reader: SealedReader, stage: Path, data: Path, now: datetime, wish: Re
     if is_taken and not wish.revive:
         carry_revocations(replaced, stage)
         _require_told(data, replaced)
+    else:
+        # A clock that is behind must not let pass what the backup already knew the time of.
+        end_older_passes(stage, max(now, datetime.fromisoformat(manifest.created_at)))
+    replaced.revoked += take_back_told(stage, wish.ended, datetime.fromisoformat(manifest.created_at))
     journal = _begin_stream(stage, manifest, now, is_reviving=is_taken and wish.revive)
     _carry_over(data, stage)
     if (stage / CONFIG).exists():

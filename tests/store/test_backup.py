@@ -42,6 +42,7 @@ from tests.store.drafts import draft, filled
 from tests.store.test_residents import ANNA, OTTO, template
 
 NOW = datetime(2026, 3, 8, 9, 30, tzinfo=UTC)
+EARLIER = datetime(2026, 3, 8, 9, 0, tzinfo=UTC)
 WORDS = "correct horse battery"
 CHEAP = Cost(log_n=8, p=1)
 WISH = BackupWish("1.2.3", cost=CHEAP)
@@ -373,6 +374,60 @@ def test_a_new_card_learns_from_the_property_who_withdrew_since(door, tmp_path):
         assert store.sealer.people() == ("otto",)
     with closing(ConsentLedger(new / CONSENTS_FILE)) as ledger:
         assert set(ledger.in_force()) == {"otto"}
+
+
+def test_on_another_device_no_pass_from_before_opens_again(door, tmp_path):
+    until = datetime(2026, 4, 1, tzinfo=UTC)
+    with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
+        assert credentials.take(b"before", 2, EARLIER, until, NOW) == 1
+    back_up(door, tmp_path / "f", WORDS, EARLIER, WISH)
+    with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
+        assert credentials.take(b"used", 1, EARLIER, until, NOW) == 1
+        assert credentials.take(b"before", 2, EARLIER, until, NOW) == 2
+        assert credentials.end_passes(7, {b"lent": until}) == 1
+    put_back(tmp_path / "f", tmp_path / "new")
+    with closing(CredentialStore(tmp_path / "new" / CREDENTIALS_FILE)) as credentials:
+        for one in (b"used", b"before", b"lent"):
+            assert credentials.take(one, 9, EARLIER, until, NOW) is None
+            assert credentials.is_ended(one, EARLIER)
+        assert credentials.take(b"later", 1, NOW, until, NOW) == 1
+        assert not credentials.are_passes_edited, "and nobody is accused of it"
+
+
+def test_a_clock_that_is_behind_on_the_other_device_lets_no_pass_in_from_before_the_backup(file, tmp_path):
+    restore(file, tmp_path / "new", WORDS, datetime(1970, 1, 1, tzinfo=UTC), RestoreWish())
+    with closing(CredentialStore(tmp_path / "new" / CREDENTIALS_FILE)) as credentials:
+        assert credentials.take(b"used", 1, EARLIER, datetime(2026, 4, 1, tzinfo=UTC), NOW) is None
+
+
+def test_what_the_events_elsewhere_tell_of_does_not_come_back(door, tmp_path):
+    """Anna moved out and Otto's card was lost since; what was taken back before the backup is history."""
+    with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
+        credentials.put_pin(PinRow("12", "otto", is_duress=False, digest=b"d" * 32))
+        credentials.put_pin(PinRow("11", "anna", is_duress=False, digest=b"e" * 32))
+        credentials.put_card("card-2", "otto")
+    back_up(door, tmp_path / "f", WORDS, NOW, WISH)
+    before, since = "2026-03-07T10:00:00.000000Z", "2026-03-09T10:00:00.000000Z"
+    events = [
+        {"type": "resident.removed", "resident": "anna", "ts": since, "data": {"by": "desk"}},
+        {"type": "resident.removed", "resident": "otto", "ts": before, "data": {"by": "desk"}},
+        {"type": "credential.removed", "resident": "otto", "ts": since, "data": {"method": "card"}},
+        {"type": "credential.removed", "resident": "otto", "ts": before, "data": {"method": "pin"}},
+        {"type": "credential.removed", "resident": "otto", "ts": since, "data": {"method": "pass"}},
+    ]
+    (tmp_path / "events").write_text("\n".join(map(json.dumps, events)))
+    (tmp_path / "words").write_text(WORDS)
+    new = tmp_path / "new card"
+    words = [str(tmp_path / "f"), "--data", str(new), "--events", str(tmp_path / "events")]
+    done = CliRunner().invoke(restore_command, [*words, "--passphrase-file", str(tmp_path / "words")])
+    assert done.exit_code == 0, done.output
+    assert "not restored, residents removed since: anna" in done.output
+    assert "issue them anew" in done.output
+    with closing(ResidentStore(new / "residents.db")) as store:
+        assert store.list() == (OTTO,)
+    with closing(CredentialStore(new / CREDENTIALS_FILE)) as credentials:
+        assert credentials.cards() == {}
+        assert [row.resident_id for row in credentials.pins()] == ["otto"]
 
 
 def test_what_a_killed_backup_or_restore_left_behind_goes(file, door, tmp_path):
