@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from edge.config import Settings
     from edge.store.restore import Restored
-    from edge.store.restore_elsewhere import Ending
+    from edge.store.restore_elsewhere import TakenBack
 
 F = TypeVar("F", bound="Callable[..., Any]")
 ENDINGS = frozenset({Kind.CONSENT_WITHDRAWN, Kind.RESIDENT_REMOVED, Kind.CREDENTIAL_REMOVED})
@@ -114,14 +114,18 @@ def _told(events: Path) -> list[dict[str, Any]]:
     """Return what took something back, out of events as JSON lines."""
     try:
         lines = map(json.loads, events.read_text(encoding="utf-8").splitlines())
-        told = [line for line in lines if line["type"] in ENDINGS and line["resident"]]
-        for line in told:
-            datetime.fromisoformat(line["ts"])
-            if not isinstance(line.get("data") or {}, dict):
-                raise TypeError("data is no object")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [
+            {"resident": line["resident"], "type": line["type"], "ts": line["ts"], "method": _method(line)}
+            for line in lines
+            if line["type"] in ENDINGS and line["resident"] and datetime.fromisoformat(line["ts"])
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{events}: not events as JSON lines ({error}); export them again") from error
-    return told
+
+
+def _method(line: dict[str, Any]) -> str | None:
+    method: str | None = (line.get("data") or {}).get("method")
+    return method
 
 
 def _withdrawn(told: list[dict[str, Any]]) -> dict[str, str]:
@@ -133,18 +137,18 @@ def _withdrawn(told: list[dict[str, Any]]) -> dict[str, str]:
     return found
 
 
-def _ended(told: list[dict[str, Any]]) -> tuple[Ending, ...]:
+def _ended(told: list[dict[str, Any]]) -> tuple[TakenBack, ...]:
     """Return what else was taken back; a pass is over anyway."""
-    from edge.store.restore_elsewhere import Ending, Gone
+    from edge.store.restore_elsewhere import TakenBack, TakenKind
 
     found = []
     for event in told:
-        method = (event.get("data") or {}).get("method")
+        method = event["method"]
         at = datetime.fromisoformat(event["ts"])
         if event["type"] == Kind.RESIDENT_REMOVED:
-            found.append(Ending(event["resident"], Gone.PERSON, at))
-        elif event["type"] == Kind.CREDENTIAL_REMOVED and method in (Gone.PIN, Gone.CARD, None):
-            found.append(Ending(event["resident"], Gone(method) if method else Gone.WAYS, at))
+            found.append(TakenBack(event["resident"], TakenKind.PERSON, at))
+        elif event["type"] == Kind.CREDENTIAL_REMOVED and method in (TakenKind.PIN, TakenKind.CARD, None):
+            found.append(TakenBack(event["resident"], TakenKind(method) if method else TakenKind.WAYS, at))
     return tuple(found)
 
 

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.store.database import Schema
-    from edge.store.restore_elsewhere import Ending
+    from edge.store.restore_elsewhere import TakenBack
 
 LOG = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class RestoreWish:
 
     replace: bool = False
     withdrawn: Mapping[str, str] = field(default_factory=dict)
-    ended: tuple[Ending, ...] = ()
+    ended: tuple[TakenBack, ...] = ()
     revive: bool = False
     databases: Mapping[str, Schema] = field(default_factory=lambda: dict(DATABASES))
 

@@ -6,7 +6,7 @@ passes were used up. The property has the door's events; what no event tells of 
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC
 from enum import StrEnum
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Gone(StrEnum):
+class TakenKind(StrEnum):
     """What was taken back of somebody."""
 
     PERSON = "person"
@@ -37,21 +37,21 @@ class Gone(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class TakenBack:
     """What an event says was taken back, of whom and when (UTC)."""
 
     resident_id: str
-    what: Gone
+    what: TakenKind
     at: datetime
 
 
-def take_back_told(new: Path, endings: Iterable[Ending], since: datetime) -> list[str]:
+def take_back_told(new: Path, endings: Iterable[TakenBack], since: datetime) -> list[str]:
     """Take out of folder `new` what ended after `since`, when the backup was made; return it in words.
 
     Of PINs and cards the events do not tell which one: all of that sort of the person go.
     """
     late = [ending for ending in endings if ending.at > since]
-    removed = sorted({one.resident_id for one in late if one.what is Gone.PERSON})
+    removed = sorted({one.resident_id for one in late if one.what is TakenKind.PERSON})
     if not late or not (new / RESIDENTS_FILE).exists():
         return []
     gone: dict[str, list[str]] = {"residents removed since": [], "PINs and cards taken back since, of": []}
@@ -72,19 +72,17 @@ def end_older_passes(new: Path, at: datetime) -> None:
     since = at.astimezone(UTC).isoformat()
     CredentialStore(new / CREDENTIALS_FILE).close()  # upgrades what an older facegate wrote
     with closing(open_database(new / CREDENTIALS_FILE, CREDENTIALS)) as file, transaction(file):
-        try:
-            if not (new / KEYS_FILE).exists():
-                raise StoreError(f"{new}: there are no keys")
-            with closing(keyring_of(new)) as keyring:
+        # Without a key the door sees at its start that nobody stands behind what was counted.
+        file.execute("INSERT OR REPLACE INTO whole VALUES (1, ?, x'')", (since,))
+        if (new / KEYS_FILE).exists():
+            with suppress(StoreError), closing(keyring_of(new)) as keyring:
                 PASSES.seal(file, keyring, since)
-        except StoreError:  # the door sees at its start that nobody stands behind what was counted
-            file.execute("INSERT OR REPLACE INTO whole VALUES (1, ?, x'')", (since,))
 
 
-def _take(ways: CredentialStore, who: str, what: Gone) -> int:
-    if what is Gone.PIN:
+def _take(ways: CredentialStore, who: str, what: TakenKind) -> int:
+    if what is TakenKind.PIN:
         return ways.remove_pins(who)
-    if what is Gone.CARD:
+    if what is TakenKind.CARD:
         cards = [card for card, holder in ways.cards().items() if holder == who]
         return sum(ways.remove_card(card) is not None for card in cards)
     return ways.remove(who)
