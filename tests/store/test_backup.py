@@ -384,7 +384,7 @@ def test_on_another_device_no_pass_from_before_opens_again(door, tmp_path):
     with closing(CredentialStore(door / CREDENTIALS_FILE)) as credentials:
         assert credentials.take(b"used", 1, EARLIER, until, NOW) == 1
         assert credentials.take(b"before", 2, EARLIER, until, NOW) == 2
-        assert credentials.end_passes(7, {b"lent": until}) == 1
+        credentials.end_passes(7, {b"lent": until})
     put_back(tmp_path / "f", tmp_path / "new")
     with closing(CredentialStore(tmp_path / "new" / CREDENTIALS_FILE)) as credentials:
         for one in (b"used", b"before", b"lent"):
