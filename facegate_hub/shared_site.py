@@ -22,7 +22,7 @@ from edge.wire.names import HUB
 from facegate_hub.community.database import FOLDER as COMMUNITY
 from facegate_hub.community.staff_store import FOLDER as STAFF
 from facegate_hub.community.staff_store import TERMS_FILE
-from facegate_hub.database_urls import DATABASE_FILE, DATABASE_FOLDER
+from facegate_hub.database_urls import DATABASE_FILE, DATABASE_FOLDER, require_one_database
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,10 +113,7 @@ def _move_database(hub: Path, group: int) -> None:
     old, new = hub / DATABASE_FILE, hub / DATABASE_FOLDER / DATABASE_FILE
     if not old.exists():
         return
-    if new.exists():
-        raise StoreError(
-            f"{old} and {new}: the hub takes the first, the console needs the second; keep one there"
-        )
+    require_one_database(hub.parent)
     try:
         with closing(sqlite3.connect(old, timeout=5.0, isolation_level=None)) as database:
             database.execute("PRAGMA journal_mode = DELETE")  # what its log holds goes into the file

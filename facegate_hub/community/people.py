@@ -105,6 +105,13 @@ class PeopleRegister:
         with self._book.writing() as writing:
             return add_person(writing, by, new)
 
+    def require_sound(self, new: NewPerson) -> None:
+        """Raise `CommunityRefused` for whom `add` would not take."""
+        for name in ("name", "contact", "resident"):
+            sound(name, str(getattr(new, name)))
+        with self._book.looking() as connection:
+            require_flat(connection, new.flat)
+
     def tie(self, by: Doer, person: str, flat: str, kind: TieKind) -> None:
         """Tie somebody to one more flat. Raises `CommunityRefused`."""
         with self._book.writing() as writing:

@@ -19,6 +19,7 @@ from facegate_hub.console.views_audit import AuditPages
 from facegate_hub.console.views_buildings import BuildingPages
 from facegate_hub.console.views_doors import DoorPages
 from facegate_hub.console.views_entries import EntryPages
+from facegate_hub.console.views_moving import MovingPages
 from facegate_hub.console.views_roster import RosterPages
 from facegate_hub.console.views_rule_forms import RuleFormPages
 from facegate_hub.console.views_rules import RulesPages
@@ -60,11 +61,8 @@ PAGES: tuple[PageRow, ...] = (
     ("/tickets/{number}/photo/{mark}", GET, _with(Right.TICKETS), views_tickets.photo),
     ("/new", BOTH, _with(Right.REPORT), views_tickets.new),
     ("/people", GET, _with(Right.PEOPLE), views_people.people),
-    ("/people/new", BOTH, _with(Right.PEOPLE), views_people.new),
-    ("/people/{person}", GET, _with(Right.PEOPLE), views_people.person),
     ("/people/{person}/change", POST, _with(Right.PEOPLE), views_people.change),
     ("/people/{person}/tie", POST, _with(Right.PEOPLE), views_people.tie),
-    ("/people/{person}/end", POST, _with(Right.PEOPLE), views_people.end_tie),
     ("/notices", BOTH, _with(Right.WRITE_NOTICES), views_notices.notices),
     ("/notices/{number}", POST, _with(Right.WRITE_NOTICES), views_notices.decide),
     ("/invite", POST, _with(Right.PEOPLE), views_people.invite),
@@ -104,7 +102,11 @@ def make_console(store: StaffStore, terms: Terms, url: str, doors: DoorsDesk | N
     residents = WebOffice.of(store.book, terms, Path(__file__).parent / "templates", COOKIE, url)
     office = residents.for_staff(store, MENU if doors is None else (*DOOR_MENU, *MENU))
     visitors, guards = VisitorPages(doors), _with(Right.VISITORS)
+    moving, desk = MovingPages(doors), _with(Right.PEOPLE)
     pages = (
+        ("/people/new", BOTH, desk, moving.new),
+        ("/people/{person}", GET, desk, moving.person),
+        ("/people/{person}/end", POST, desk, moving.end_tie),
         *PAGES,
         ("/visitors", GET, guards, visitors.visitors),
         ("/visitors/{pass_id}/end", POST, guards, visitors.end),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from edge.errors import CommunityRefused, PanelRefused, SyncError
-from edge.identity import access_levels, person_name, resident_id, tidied
+from edge.identity import resident_id, tidied
 from edge.words import message
+from facegate_hub.console.roster_forms import record_from, require_meant, shown_day
 from facegate_hub.console.views_doors import told
 from facegate_hub.console.views_ways import keypad_number, shown_ways
 from facegate_hub.console.way_doors import doors_for
@@ -59,8 +60,8 @@ class RosterPages:
             keypad=keypad_number(found.id),
             person=found,
             faces=self._desk.looking.faces.found(person=found.id),
-            since=_day(ask, found.record.get("valid_from"), 0),
-            until=_day(ask, found.record.get("valid_until"), 1),
+            since=shown_day(ask, found.record.get("valid_from"), 0),
+            until=shown_day(ask, found.record.get("valid_until"), 1),
             unheard=self._unheard(found),
             actor=self._desk.known(ask.token),
         )
@@ -71,20 +72,8 @@ class RosterPages:
         before = self._desk.looking.people.one(identity)
         if before is not None and "is_new" in ask.form:
             raise CommunityRefused(message("community.refused.taken", id=identity))
-        record = {} if before is None else dict(before.record)
-        record |= {
-            "id": identity,
-            "name": person_name(ask.form.get("name", "")),
-            "access_levels": list(access_levels(ask.form.get("levels", ""))),
-        }
-        days = {
-            "valid_from": _moment(ask, ask.form.get("valid_from", ""), 0),
-            "valid_until": _moment(ask, ask.form.get("valid_until", ""), 1),
-        }
-        if days["valid_from"] and days["valid_until"] and days["valid_from"] >= days["valid_until"]:
-            raise CommunityRefused(message("panel.times_crossed"))
-        record = {name: value for name, value in (record | days).items() if value not in (None, [])}
-        self._require_meant(ask, [record])
+        record = record_from(ask, identity, {} if before is None else before.record)
+        require_meant(ask, self._desk.looking.people, [record])
         try:
             with self._desk.acting(ask.token) as staff:
                 staff.import_people([record])
@@ -132,7 +121,7 @@ class RosterPages:
             records = read_people(text, _encoding_of(text), ask.office.terms.zone)
             known = self._desk.looking.people.some([one["id"] for one in records])
             if "sure" in ask.form:
-                self._require_meant(ask, records)
+                require_meant(ask, self._desk.looking.people, records)
                 with self._desk.acting(ask.token) as staff:
                     done = staff.import_people(records)
                 return told(ask, ask.say("access.loaded", count=done.read), "", went_well=True)
@@ -160,12 +149,6 @@ class RosterPages:
         last = self._desk.looking.roster().rev
         return [door for door in self._desk.looking.doors() if last - door.behind < person.rev]
 
-    def _require_meant(self, ask: PageAsk, records: list[dict[str, Any]]) -> None:
-        """Refuse a slip in an access level, which would leave somebody at the gate, unless it is meant."""
-        doubtful = {} if "new_level" in ask.form else self._desk.looking.people.doubtful_levels(records)
-        for level, near in doubtful.items():
-            raise CommunityRefused(message("community.refused.level", level=level, near=near))
-
     def _person(self, ask: PageAsk) -> RosterPerson:
         identity = str(ask.request.path_params["person"])
         found = self._desk.looking.people.one(identity)
@@ -189,23 +172,3 @@ def _encoding_of(text: bytes) -> str:
     except UnicodeDecodeError:
         return "gb18030"
     return "utf-8"
-
-
-def _day(ask: PageAsk, moment: str | None, ends: int) -> str:
-    """Return the day of a moment as a form has it; with `ends` 1 midnight is the end of the day before."""
-    if moment is None:
-        return ""
-    at = datetime.fromisoformat(moment).astimezone(ask.office.terms.zone)
-    return (at - timedelta(microseconds=ends)).date().isoformat()
-
-
-def _moment(ask: PageAsk, day: str, more_days: int) -> str | None:
-    """Return when the site's day begins, or with one more day when it ends. Raises `CommunityRefused`."""
-    if not day.strip():
-        return None
-    try:
-        begins = date.fromisoformat(day.strip()) + timedelta(days=more_days)
-        at = datetime.combine(begins, time(), tzinfo=ask.office.terms.zone)
-        return at.astimezone(UTC).isoformat(timespec="seconds")
-    except (ValueError, OverflowError) as error:
-        raise CommunityRefused(message("error.time", text=day[:40])) from error

@@ -26,7 +26,7 @@ from tests.hub.entries import chain, pack
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-MORE = ("/access/3-1203", "/rules?door=front", SCHEDULE, LEVEL, f"{LEVEL}&name=resident", DAYS)
+MORE = ("/people/new", "/access/3-1203", "/rules?door=front", SCHEDULE, LEVEL, f"{LEVEL}&name=resident", DAYS)
 NOT_SHOWN = {"/entries.csv", "/rules/schedule", "/rules/level", "/rules/days"}
 """A table that is downloaded, and forms that belong to a door: they are among `MORE`."""
 TOO_WIDE = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -293,8 +293,10 @@ def test_of_two_databases_it_takes_none_away(place):
     share_site(site, OURS)
     kept = site / "hub" / "hub.db"
     kept.write_bytes(b"a backup, put back where it was before")
-    with pytest.raises(StoreError, match="keep one there"):
+    with pytest.raises(StoreError, match="has one database"):
         share_site(site, OURS)
+    with pytest.raises(StoreError, match="move the first away"):  # neither does the hub go on with the first
+        database_url(site)
     assert kept.read_bytes().startswith(b"a backup")
 
 

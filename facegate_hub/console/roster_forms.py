@@ -1,0 +1,60 @@
+"""What the forms of people at the doors say, as a record of the roster."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import CommunityRefused
+from edge.identity import access_levels, person_name
+from edge.words import message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from facegate_hub.people import RosterPeople
+    from facegate_hub.web.asking import PageAsk
+
+
+def record_from(ask: PageAsk, identity: str, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return somebody's record: `before` with what the form says. Raises `CommunityRefused`."""
+    named = {
+        "id": identity,
+        "name": person_name(ask.form.get("name", "")),
+        "access_levels": list(access_levels(ask.form.get("levels", ""))),
+    }
+    days = {
+        "valid_from": _moment(ask, ask.form.get("valid_from", ""), 0),
+        "valid_until": _moment(ask, ask.form.get("valid_until", ""), 1),
+    }
+    if days["valid_from"] and days["valid_until"] and days["valid_from"] >= days["valid_until"]:
+        raise CommunityRefused(message("panel.times_crossed"))
+    record = {**before, **named, **days}
+    return {name: value for name, value in record.items() if value not in (None, [])}
+
+
+def require_meant(ask: PageAsk, people: RosterPeople, records: list[dict[str, Any]]) -> None:
+    """Refuse a slip in an access level, which would leave somebody at the gate, unless it is meant."""
+    doubtful = {} if "new_level" in ask.form else people.doubtful_levels(records)
+    for level, near in doubtful.items():
+        raise CommunityRefused(message("community.refused.level", level=level, near=near))
+
+
+def shown_day(ask: PageAsk, moment: str | None, ends: int) -> str:
+    """Return the day of a moment as a form has it; with `ends` 1 midnight is the end of the day before."""
+    if moment is None:
+        return ""
+    at = datetime.fromisoformat(moment).astimezone(ask.office.terms.zone)
+    return (at - timedelta(microseconds=ends)).date().isoformat()
+
+
+def _moment(ask: PageAsk, day: str, more_days: int) -> str | None:
+    """Return when the site's day begins, or with one more day when it ends. Raises `CommunityRefused`."""
+    if not day.strip():
+        return None
+    try:
+        begins = date.fromisoformat(day.strip()) + timedelta(days=more_days)
+        at = datetime.combine(begins, time(), tzinfo=ask.office.terms.zone)
+        return at.astimezone(UTC).isoformat(timespec="seconds")
+    except (ValueError, OverflowError) as error:
+        raise CommunityRefused(message("error.time", text=day[:40])) from error

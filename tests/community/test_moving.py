@@ -1,0 +1,106 @@
+"""Somebody moves in and out by one form: their flat, what the page shows them, and what opens doors."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+import sqlalchemy as sa
+
+from facegate_hub.community.schema import PEOPLE
+from tests.community.test_console_doors import PASSWORD, Gate
+
+pytestmark = pytest.mark.slow
+NEW = {"name": "张伟", "flat": "5-101", "kind": "tenant", "contact": "138 0013 8000"}
+
+
+@pytest.fixture
+def gate(tmp_path):
+    with closing(Gate(tmp_path)) as gate:
+        gate.principal("mei", "manager")
+        gate.principal("gao", "guard")
+        yield gate
+
+
+def acting(gate, name="mei", language="en"):
+    desk = gate.logged_in("mona", language)
+    desk.get("/doors")
+    desk.send("/doors/enter", name=name, password=PASSWORD)
+    return desk
+
+
+def move_in(desk, **fields):
+    desk.get("/people/new")
+    return desk.send("/people/new", **{**NEW, **fields}).url.path
+
+
+def people(gate):
+    with gate.compound.book.looking() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(PEOPLE)).scalar()
+
+
+def test_one_form_has_somebody_on_the_page_and_at_the_doors(gate):
+    desk = acting(gate)
+    move_in(desk, levels="resident", valid_until="2027-03-31")
+    assert desk.status == 200
+    assert 'href="/access/5-101-1"' in desk.page
+    record = gate.desk.looking.people.one("5-101-1").record
+    assert (record["name"], record["access_levels"]) == ("张伟", ["resident"])
+    assert record["valid_until"].startswith("2027-03-31T")
+    move_in(desk, name="李娜", kind="family")
+    assert gate.desk.looking.people.one("5-101-2").record["name"] == "李娜"
+    assert 'href="/access/5-101-2"' in desk.page
+
+
+def test_what_the_signer_refuses_leaves_nobody_and_everything_typed(gate):
+    desk = acting(gate, "gao")
+    desk.get("/people/new")
+    assert 'name="at_doors"' not in desk.page, "a guard may not change the roster"
+    desk.client.headers["Referer"] = "https://testserver/people/new"
+    before = people(gate)
+    desk.send("/people/new", **NEW, at_doors="1", levels="resident")
+    assert desk.status == 409
+    assert "gao may not roster" in desk.page
+    assert "138 0013 8000" in desk.page
+    assert (people(gate), gate.desk.looking.people.page()) == (before, [])
+
+
+def test_a_flat_that_is_not_there_lets_nobody_in_at_the_doors(gate):
+    desk = acting(gate)
+    move_in(desk, flat="9-999")
+    assert desk.status == 422
+    assert gate.desk.looking.people.page() == []
+
+
+def test_somebody_of_this_number_who_is_there_is_taken_and_another_is_not(gate):
+    """As after a power cut between the two; a former tenant's number is nobody's again."""
+    desk = acting(gate)
+    with gate.desk.acting(desk.client.cookies["__Host-facegate-staff"]) as staff:
+        staff.import_people([{"id": "5-101-7", "name": "张伟"}])
+    move_in(desk, resident="5-101-7", name="王五")
+    assert desk.status == 422
+    move_in(desk, resident="5-101-7")
+    assert desk.status == 200
+    assert 'href="/access/5-101-7"' in desk.page
+
+
+def test_moving_out_of_the_last_flat_ends_what_opens_doors(gate):
+    desk = acting(gate)
+    person = move_in(desk)
+    desk.get(person)
+    assert "takes PINs and cards back" in desk.page
+    desk.send(f"{person}/end")
+    assert gate.desk.looking.people.one("5-101-1") is None
+    assert "<b>5-101</b>" in desk.page
+    assert ", until " in desk.page
+
+
+def test_who_may_not_change_the_doors_is_told_where_that_ends(gate):
+    desk = acting(gate)
+    person = move_in(desk)
+    desk.get("/doors")
+    desk.send("/doors/enter", leave="1")
+    desk.get(person)
+    assert "ends under Who may enter" in desk.page
+    desk.send(f"{person}/end")
+    assert gate.desk.looking.people.one("5-101-1") is not None
