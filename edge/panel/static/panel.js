@@ -6,8 +6,17 @@ const STATE_MS = 700;
 const FRESH_MS = 5000;
 const FOLLOW_MS = 60000;
 
+// Whoever goes to another page goes once: going again would stop the answer that is on its way.
+let isGoing = false;
+function goOnce(go) {
+  if (isGoing) { return; }
+  isGoing = true;
+  go();
+}
+
 function every(milliseconds, ask) {
   const again = () => {
+    if (isGoing) { return; }
     if (document.hidden) { setTimeout(again, milliseconds); return; }
     ask().catch(() => {}).finally(() => setTimeout(again, milliseconds));
   };
@@ -21,7 +30,7 @@ async function unasked(path) {
   return answer;
 }
 
-function leave() { location.replace(document.body.dataset.here || "/"); }
+function leave() { goOnce(() => { location.replace(document.body.dataset.here || "/"); }); }
 
 async function news(path) { return (await unasked(path)).json(); }
 
@@ -81,7 +90,7 @@ for (const line of document.querySelectorAll("[data-poll]")) {
   const bar = document.getElementById("share");
   every(GUIDANCE_MS, async () => {
     const state = await news(line.dataset.poll);
-    if (state.over) { location.reload(); return; }
+    if (state.over) { goOnce(() => { location.reload(); }); return; }
     tell(line, state.text);
     if (state.code) { line.dataset.code = state.code; }
     bar.value = state.share;
