@@ -107,8 +107,7 @@ class DoorController:
         if took > MOST_COMMIT_SECONDS:
             logger.error("storing an entry took %.1f s; the door stays shut", took)
             # The grant may be on the card by now: this second entry says that nobody was let in on it.
-            late = replace(draft, at=self._clock.now(), mono=self._clock.monotonic())
-            return self._refuse(late, rights, Reason.TOO_LATE, commit_seconds=round(took, 1))
+            return self._refuse(self._later(draft), rights, Reason.TOO_LATE, commit_seconds=round(took, 1))
         return self._open(draft, rights, event)
 
     def heard(self, draft: EventDraft) -> None:
@@ -136,6 +135,9 @@ class DoorController:
         return DoorOutcome(decision, admission.event, admission.unlocked_seconds)
 
     def _open(self, draft: EventDraft, rights: Authorisation, event: DoorEvent | None) -> EntryOutcome:
+        reason = rights.ended()
+        if reason is not None:
+            return self._refuse(self._later(draft), rights, reason)
         try:
             self._lock.unlock(rights.unlock_seconds)
         except LockError as error:
@@ -144,6 +146,11 @@ class DoorController:
             self._events.record(EventDraft(Kind.HEALTH_LOCK, draft.at, draft.mono, data=problem))
             rights.not_opened()
             return EntryOutcome(event, Reason.LOCK_UNAVAILABLE)
+        # Whoever locks down sets the mode and then locks: before our order to unlock, it shows here.
+        reason = rights.ended()
+        if reason is not None:
+            self._relock()
+            return self._refuse(self._later(draft), rights, reason)
         # The order is given, not yet carried out: `heard` takes it back when the guard could not.
         self._last_opened = rights, self._clock.monotonic()
         rights.opened()
@@ -157,6 +164,15 @@ class DoorController:
         event = self._events.record(refusal)
         rights.not_opened()
         return EntryOutcome(event, reason)
+
+    def _later(self, draft: EventDraft) -> EventDraft:
+        return replace(draft, at=self._clock.now(), mono=self._clock.monotonic())
+
+    def _relock(self) -> None:
+        try:
+            self._lock.lock()
+        except LockError as error:
+            logger.error("the lock does not relock before its time: %s", error)  # noqa: TRY400 - one clear line
 
     def _report_frame(self, frame: Frame, problem: str) -> None:
         """Write down that frames are no pictures, when it is news."""

@@ -376,7 +376,8 @@ class Authorisation:
 
     Asking changes nothing. Whoever acts on it calls `opened` once the door is open, and `not_opened`
     when it did not open after all, even after `opened`: first person in, anti-passback and the
-    uses of a pass count openings.
+    uses of a pass count openings. Writing it down takes time: `ended` says why it does not hold any more,
+    None while it does.
     """
 
     allowed: bool
@@ -385,6 +386,7 @@ class Authorisation:
     rule: Message
     opened: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
     not_opened: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
+    ended: Callable[[], Reason | None] = field(default=_nothing, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from edge.words import Message, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from edge.policy.door import DoorPolicy, Passage
     from edge.policy.pass_gate import PassGate
@@ -208,11 +209,13 @@ class CredentialDesk:
         if rights.allowed:
             entry = Entry(who, at, Method.PASS)
             passage = self._policy.passage(entry, rights.unlock_seconds, shown.id.hex())
-            rights = self._with_notes(rights, passage, mark)
+            rights = self._with_notes(rights, passage, mark, at)
         kind = shown.kind.name.lower()
         return self._answer(rights, Method.PASS, None, host=shown.host_id, pass_id=shown.id.hex(), kind=kind)
 
-    def _with_notes(self, rights: Authorisation, passage: Passage, mark: bytes) -> Authorisation:
+    def _with_notes(
+        self, rights: Authorisation, passage: Passage, mark: bytes, at: datetime
+    ) -> Authorisation:
         """Return `rights` that also note the entry, and have a pass that opened nothing looked at again."""
 
         def not_opened() -> None:
@@ -220,7 +223,11 @@ class CredentialDesk:
             passage.not_opened()
             self._showings.look_again(mark, self._clock.monotonic() + AGAIN_SECONDS)
 
-        return replace(rights, opened=passage.opened, not_opened=not_opened)
+        def ended() -> Reason | None:
+            refusal = self._policy.refuse_by_mode(at)
+            return None if refusal is None else refusal.reason
+
+        return replace(rights, opened=passage.opened, not_opened=not_opened, ended=ended)
 
     def _admit_pin(self, match: PinMatch, known: dict[str, str]) -> CredentialAnswer:
         method = Method.FACE_PIN if self._take_awaited(match.resident_id) else Method.PIN

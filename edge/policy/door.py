@@ -68,9 +68,12 @@ class DoorPolicy:
     def authorise(self, resident_id: str, at: datetime, method: str) -> Authorisation:
         """Return whether the resident may pass at `at` (UTC) by `method`; notes nothing until they did."""
         if self.modes.mode(at) is Mode.EVACUATION:
-            seconds = self.rules.book.unlock_seconds
             return Authorisation(
-                allowed=True, reason=Reason.GRANTED, unlock_seconds=seconds, rule=_mode_rule(Mode.EVACUATION)
+                allowed=True,
+                reason=Reason.GRANTED,
+                unlock_seconds=self.rules.book.unlock_seconds,
+                rule=_mode_rule(Mode.EVACUATION),
+                ended=lambda: self._ended(resident_id, at, method),
             )
         reader = reader_of(method)
         # A card's number is a name, and a PIN was asked for its pause before it was looked at.
@@ -79,7 +82,12 @@ class DoorPolicy:
         if not answer.allowed:
             return answer
         passage = self.passage(Entry(resident_id, at, method), answer.unlock_seconds, resident_id)
-        return replace(answer, opened=passage.opened, not_opened=passage.not_opened)
+        return replace(
+            answer,
+            opened=passage.opened,
+            not_opened=passage.not_opened,
+            ended=lambda: self._ended(resident_id, at, method),
+        )
 
     def would_allow(self, resident_id: str, at: datetime, method: str) -> bool:
         """Return whether the resident might pass at `at` (UTC) by `method`; writes and alarms nothing."""
@@ -160,6 +168,17 @@ class DoorPolicy:
         if self.modes.mode(at) is Mode.LOCKED_DOWN and not self._passes_lockdown(resident_id, at, method):
             return refused(Reason.THREAT_LEVEL, _mode_rule(Mode.LOCKED_DOWN))
         return self._ask_passback(resident_id, method, answer)
+
+    def _ended(self, resident_id: str, at: datetime, method: str) -> Reason | None:
+        """Return why somebody who might pass at `at` (UTC) may not any more, None while they may."""
+        mode = self.modes.mode(at)
+        if mode is Mode.EVACUATION:
+            return None
+        answer = self.rules.authorise(resident_id, at, method)
+        if not answer.allowed:
+            return answer.reason
+        is_shut = mode is Mode.LOCKED_DOWN and not self._passes_lockdown(resident_id, at, method)
+        return Reason.THREAT_LEVEL if is_shut else None
 
     def _passes_lockdown(self, resident_id: str, at: datetime, method: str) -> bool:
         resident = self.rules.find(resident_id)

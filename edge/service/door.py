@@ -389,7 +389,7 @@ class DoorService:
 
     def _access_worker(self, parts: Parts) -> Worker:
         def tick() -> None:
-            parts.door.hardware.hold(parts.door.access.tick())
+            parts.door.hardware.hold(parts.door.access.tick(), parts.door.access.is_held)
             parts.property.tick()
             parts.storage.look()
             self.stopping.wait(TICK_SECONDS)

@@ -98,9 +98,10 @@ class DoorHardware:
         if self._chime is not None:
             self._chime.tick(self._clock.monotonic())
 
-    def hold(self, is_held: bool) -> None:  # noqa: FBT001 - a level
+    def hold(self, is_held: bool, is_still_held: Callable[[], bool] = lambda: True) -> None:  # noqa: FBT001 - a level
         """Keep the door unlocked while the mode says so; call it once a second.
 
+        A lock-down may come between the look at the mode and the order: `is_still_held` is asked afterwards.
         Each call orders a short opening: whatever dies, the door is shut `HOLD_SECONDS` later.
         """
         if is_held != self._is_held:
@@ -109,6 +110,8 @@ class DoorHardware:
             self._take(Note(kind, {}))
         if is_held:
             self._unlock_on()
+            if not is_still_held():
+                self.door.lock()
         elif self._is_held:
             self.door.lock()
         self._is_held = is_held

@@ -13,7 +13,8 @@ from edge.controller import DoorController
 from edge.domain import EventDraft, Reason, Resident
 from edge.errors import LockError
 from edge.events import Kind
-from edge.relay.door import Sensor
+from edge.policy.modes import Mode, ModeState
+from edge.relay.door import LockStatus, Sensor
 from edge.runtime.clock import ManualClock
 from edge.runtime.clock_trust import TrustedTime
 from edge.service.entry.access import DoorAccess
@@ -58,8 +59,10 @@ class Fragile:
 
     def __init__(self, lock: Lock) -> None:
         self.inner, self.fails = lock, False
+        self.before: Callable[[], None] = lambda: None
 
     def unlock(self, seconds: float) -> None:
+        self.before()
         if self.fails:
             raise LockError("relay guard: not there")
         self.inner.unlock(seconds)
@@ -82,6 +85,7 @@ class Gate:
         self.clock = ManualClock(datetime(2026, 3, 2, 12, tzinfo=UTC))
         store = stack.enter_context(closing(ResidentStore(folder / "residents.db")))
         store.put(Resident("anna", "Anna"), [])
+        self.store = store
         time = TrustedTime(self.clock, folder / "floor", lambda: True)
         self.wire = Wire()
         events = written(self.wire, self.clock)
@@ -241,3 +245,48 @@ def test_a_card_that_opened_nothing_is_not_used(gate: Any, trouble: str) -> None
 
     assert site.card() is Reason.GRANTED
     assert site.card() is Reason.PASSBACK_DETECTED
+
+
+@pytest.mark.parametrize("moment", ["while it is written down", "with the order to unlock"])
+def test_a_lock_down_between_a_grant_and_its_opening_keeps_the_door_shut(gate: Any, moment: str) -> None:
+    door = gate()
+
+    def locks_down() -> None:
+        door.wire.stall = door.lock.before = lambda: None
+        door.rules.policy.modes.set(ModeState(Mode.LOCKED_DOWN))
+        door.hardware.door.lock()
+
+    if moment == "with the order to unlock":
+        door.lock.before = locks_down
+    else:
+        door.wire.stall = locks_down
+    door.card()
+    assert door.hardware.door.state.lock is LockStatus.LOCKED
+    assert door.wire.history[-1] == "journal access.denied threat_level"
+    assert door.card() is Reason.THREAT_LEVEL
+    door.rules.policy.modes.resume()
+    assert door.card() is Reason.GRANTED, "nor was the card used"
+
+
+def test_a_lock_down_between_the_look_at_the_mode_and_the_order_to_hold_the_door_unlocked(gate: Any) -> None:
+    door = gate()
+    door.rules.policy.modes.set(ModeState(Mode.EVACUATION))
+    was_held = door.access.tick()
+    door.rules.policy.modes.set(ModeState(Mode.LOCKED_DOWN))
+    door.hardware.door.lock()
+    door.hardware.hold(was_held, door.access.is_held)
+    assert was_held
+    assert door.hardware.door.state.lock is LockStatus.LOCKED
+
+
+def test_who_is_taken_off_while_their_entry_is_written_down_stays_outside(gate: Any) -> None:
+    door = gate()
+
+    def removed() -> None:
+        door.wire.stall = lambda: None
+        door.store.remove("anna")
+
+    door.wire.stall = removed
+    door.card()
+    assert door.hardware.door.state.lock is LockStatus.LOCKED
+    assert door.wire.history[-1] == "journal access.denied no_access_rights"

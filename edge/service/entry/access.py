@@ -58,6 +58,10 @@ class DoorAccess:
             self._enter(answer)
         return is_held
 
+    def is_held(self) -> bool:
+        """Return whether the mode holds the door unlocked now. Any thread."""
+        return self._rules.policy.modes.is_held_unlocked(self._clock.now())
+
     def look(self, frame: Frame) -> None:
         """Have a visitor pass read that is held before the camera; returns at once.
 

@@ -122,7 +122,7 @@ class RemoteCommands:
             self._finish(waiting, waiting.otherwise)
 
     def _unlock(self, command: Command, reply: Reply) -> None:
-        if self._rules.policy.modes.mode(self._clock.now()) is Mode.LOCKED_DOWN:
+        if self._locked_down() is not None:
             self._events.record(self._draft(command, Kind.ACCESS_DENIED, Reason.THREAT_LEVEL))
             reply(CommandOutcome("failed", say("order.locked_down")))
             return
@@ -133,10 +133,15 @@ class RemoteCommands:
         seconds = command.args.get("seconds", self._rules.policy.rules.book.unlock_seconds)
         waiting = self._expect(seconds, reply)
         draft = self._draft(command, Kind.ACCESS_GRANTED, Reason.GRANTED, unlock_seconds=seconds)
-        rights = Authorisation(True, Reason.GRANTED, seconds, Message("rule.remote"))
+        rule = Message("rule.remote")
+        rights = Authorisation(True, Reason.GRANTED, seconds, rule, ended=self._locked_down)
         admission = self._controller.enter(draft, rights)
         if admission.reason is not Reason.GRANTED or self._door.state.lock is not LockStatus.UNLOCKED:
             self._finish(waiting, NOT_UNLOCKED)
+
+    def _locked_down(self) -> Reason | None:
+        is_shut = self._rules.policy.modes.mode(self._clock.now()) is Mode.LOCKED_DOWN
+        return Reason.THREAT_LEVEL if is_shut else None
 
     def _expect(self, seconds: float, reply: Reply) -> _Waiting:
         """Begin to wait before the lock moves: somebody may be pulling already."""
