@@ -23,6 +23,7 @@ from facegate_hub.console.views_moving import MovingPages
 from facegate_hub.console.views_roster import RosterPages
 from facegate_hub.console.views_rule_forms import RuleFormPages
 from facegate_hub.console.views_rules import RulesPages
+from facegate_hub.console.views_settings import SettingPages
 from facegate_hub.console.views_visitors import VisitorPages
 from facegate_hub.console.views_ways import WayPages
 from facegate_hub.web import passkey_pages
@@ -118,13 +119,16 @@ def door_pages(desk: DoorsDesk) -> tuple[PageRow, ...]:
     """Return the pages of doors, alarms, entries and who may enter."""
     doors, alarms, entries = DoorPages(desk), AlarmPages(desk), EntryPages(desk)
     roster, rules, buildings = RosterPages(desk), RulesPages(desk), BuildingPages(desk)
-    forms = RuleFormPages(desk)
+    forms, settings = RuleFormPages(desk), SettingPages(desk)
     seen, people, ways = _with(Right.DOORS), _with(Right.PEOPLE), WayPages(desk)
     return (
         ("/doors", GET, seen, doors.doors),
         ("/doors/enter", POST, seen, doors.enter),
         ("/doors/act", POST, seen, doors.act),
         ("/doors/building", POST, seen, buildings.act),
+        ("/doors/{door}/settings", GET, seen, settings.settings),
+        ("/doors/{door}/settings", POST, seen, settings.change),
+        ("/doors/{door}/checkup", POST, seen, settings.act),
         ("/audit", GET, seen, AuditPages(desk).audit),
         ("/alarms", GET, seen, alarms.alarms),
         ("/alarms", POST, seen, alarms.see_to),

@@ -11,9 +11,11 @@ from edge.domain import EventDraft
 from edge.events import Kind
 from edge.store.chain import Link, Stamp, forge
 from edge.store.ids import uuid7
+from edge.wire.configuration import Reported
 from edge.wire.rules import ReportedRules
 from facegate_hub.community.book import Doer
 from facegate_hub.community.devices import Devices
+from facegate_hub.configuration import Configurations
 from facegate_hub.console.app import COOKIE, PAGES, door_pages
 from facegate_hub.events import EventSink
 from tests.browser.chromium import PHONE, chromium, resize, served
@@ -26,7 +28,16 @@ from tests.hub.entries import chain, pack
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-MORE = ("/people/new", "/access/3-1203", "/rules?door=front", SCHEDULE, LEVEL, f"{LEVEL}&name=resident", DAYS)
+MORE = (
+    "/people/new",
+    "/doors/front/settings",
+    "/access/3-1203",
+    "/rules?door=front",
+    SCHEDULE,
+    LEVEL,
+    f"{LEVEL}&name=resident",
+    DAYS,
+)
 NOT_SHOWN = {"/entries.csv", "/rules/schedule", "/rules/level", "/rules/days"}
 """A table that is downloaded, and forms that belong to a door: they are among `MORE`."""
 TOO_WIDE = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -43,6 +54,8 @@ def gate(tmp_path):
     with closing(DeskGate(tmp_path)) as gate:
         gate.principal("mei", role="manager")
         gate.desk.looking.rules.note("front", ReportedRules(0, RULES, takes=True).encode())
+        counts = {"lock.unlock_seconds": 5, "held.quiet_from": None, "recognition.fpir": 0.001}
+        Configurations(gate.engine).note("front", Reported(0, counts).encode())
         now = datetime.now(UTC)
         draft = EventDraft(Kind.ALARM_DURESS, now, 1.0, None, None, {"resident_id": "3-1203"})
         row = forge(draft, uuid7(now), Stamp(uuid7(now), "boot", "synced", "front"), Link())
