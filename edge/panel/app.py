@@ -148,6 +148,8 @@ AGAIN: Mapping[Callable[[Ask], Response], Callable[[Ask], Response]] = MappingPr
         views_ways.take_card: views_person.resident,
         views_ways.issue_pass: views_person.resident,
         views_ways.end_pass: views_person.resident,
+        views_screen.display: views_screen.display,
+        views_system.make_backup: views_system.backup,
         views_enrol.start: views_enrol.form,
         views_enrol.photos: views_enrol.form,
         views_enrol.save: views_enrol.now,

@@ -40,6 +40,8 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "error.password_length": "password",
         "error.password_name": "password",
         "error.role": "role",
+        "error.passphrase": "passphrase",
+        "panel.not_the_same": "again",
     }
 )
 """Which field a refusal is about. What stands nowhere here is told above the form."""

@@ -83,17 +83,19 @@ def ring(ask: Ask) -> Response:
 def display(ask: Ask) -> Response:
     """Return the page with the notice of the display, or change it."""
     words = _words(ask)
-    if ask.request.method == "POST":
+    if ask.request.method == "POST" and not ask.trouble:
         texts = {language: ask.form.get(f"notice_{language}", "").strip() for language in LANGUAGES}
-        for text in texts.values():
-            check_notice(text)
+        for language, text in texts.items():
+            with ask.about(f"notice_{language}"):
+                check_notice(text)
         with ask.desk.doing(Kind.PANEL_NOTICE_CHANGED, by=ask.session.user, **texts):
             for language, text in texts.items():
                 words.put_notice(language, text)
         return ask.to("/display")
     notices = words.notices()
     port = f":{ask.request.url.port}" if ask.request.url.port else ""
-    return ask.page("display.html", notices={one: notices.get(one, "") for one in LANGUAGES}, port=port)
+    shown = {one: notices.get(one, "") for one in LANGUAGES}
+    return ask.page("display.html", notices=shown, fields=[f"notice_{one}" for one in shown], port=port)
 
 
 def _own_display(ask: Ask) -> GateScreen:

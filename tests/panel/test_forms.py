@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from edge.domain import Resident
 from edge.web.accounts import Role
 from tests.panel.office import PASSWORD, photo
 
@@ -108,3 +109,44 @@ def test_a_new_account_is_told_of_and_its_role_is_chosen_not_preset(panel):
     assert 'value="olga"' in refused.text
     page = ines.post("/accounts", name="olga", role="staff", password="long enough 1").text
     assert "The account olga is saved." in page
+
+
+def test_a_notice_that_does_not_fit_comes_back_with_all_languages(panel):
+    browser = panel.logged_in()
+    browser.get("/display")
+    answer = browser.post("/display", notice_en="Lift out of order", notice_zh="停" * 121)
+    assert answer.status_code == 422
+    assert 'value="Lift out of order"' in answer.text
+    assert "停" * 121 in answer.text
+    assert 'aria-describedby="fault-notice_zh"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "at"),
+    [
+        ({"passphrase": "correct horse 9", "again": "correct horse 8"}, "again"),
+        ({"passphrase": "zebra 7", "again": "zebra 7"}, "passphrase"),
+    ],
+)
+def test_a_refused_backup_says_why_at_the_field(panel, typed, at):
+    """What was typed is secret and does not come back."""
+    browser = panel.logged_in()
+    browser.get("/backup")
+    answer = browser.post("/backup/make", **typed)
+    assert answer.status_code == 422
+    assert f'aria-describedby="fault-{at}"' in answer.text
+    assert typed["passphrase"] not in answer.text
+
+
+def test_what_cannot_be_brought_back_asks_first(panel):
+    """PIN, card and pass: one wrong touch on a phone had ended them."""
+    panel.desk.residents.put_people([Resident("flat-1", "Anna")])
+    panel.desk.ways.give_card("w26:17:4711", "flat-1")
+    browser = panel.logged_in()
+    browser.get("/residents/flat-1")
+    browser.post("/residents/flat-1/pin", number="12", pin="482916")
+    browser.post("/residents/flat-1/pass", kind="courier", hours="8", uses="1")
+    page = browser.get("/residents/flat-1").text
+    for form in ("pin/clear", "card/remove", "pass/end"):
+        before = page[: page.index(f'action="/residents/flat-1/{form}"')]
+        assert before.rindex("<details") > before.rindex("</details>")
