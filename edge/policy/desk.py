@@ -35,6 +35,9 @@ FACTOR_SECONDS = 20.0
 NEW_CARD_SECONDS = 120.0
 """How long staff who opened somebody's sheet have to hold the new card to the reader."""
 
+SAME_CARD_SECONDS, MOST_UNKNOWN_CARDS = 86_400.0, 256
+"""An unknown card that was looked at within a day is no new guess; so many are remembered."""
+
 AGAIN_SECONDS = 3.0
 """When a pass that is still held up is read again after it opened nothing: a lost guard is back by then."""
 
@@ -80,6 +83,7 @@ class CredentialDesk:
         self._seen: dict[str, float] = {}
         self._carded: dict[str, float] = {}
         self._showings = Showings()
+        self._unknown_cards: dict[str, float] = {}
         self._new_card_until = float("-inf")
 
     def expect_pin(self, resident_id: str) -> None:
@@ -149,7 +153,8 @@ class CredentialDesk:
                     self._carded[resident_id] = self._clock.monotonic() + FACTOR_SECONDS
             return self._answer(refusal, Method.CARD, None)
         if resident_id is None:
-            if not self._take_new_card():
+            # The same card again, lying at a reader that repeats it, is no other guess.
+            if self._is_another_card(card_id) and not self._take_new_card():
                 attempts.note(Reason.UNKNOWN_CREDENTIAL, Method.CARD)
             # Only a stranger's card is named: that of a resident is theirs, and the journal is plain text.
             rights = _refused(Reason.UNKNOWN_CREDENTIAL, Message("rule.unknown_card"))
@@ -167,6 +172,16 @@ class CredentialDesk:
         """
         with self._lock:
             self._new_card_until = self._clock.monotonic() + NEW_CARD_SECONDS
+
+    def _is_another_card(self, card_id: str) -> bool:
+        """Return whether this unknown card, which was looked at, was not looked at lately."""
+        now = self._clock.monotonic()
+        with self._lock:
+            shown = self._unknown_cards.pop(card_id, float("-inf"))
+            self._unknown_cards[card_id] = now
+            while len(self._unknown_cards) > MOST_UNKNOWN_CARDS:
+                del self._unknown_cards[next(iter(self._unknown_cards))]
+            return now - shown >= SAME_CARD_SECONDS
 
     def _take_new_card(self) -> bool:
         with self._lock:

@@ -340,6 +340,21 @@ class TestGuessing:
         door.clock.advance(BESIDE_PAUSE_SECONDS)
         assert door.desk.present_card("w26:1:2").rights.allowed
 
+    def test_one_unknown_card_that_lies_at_a_reader_locks_no_card_out(self, door):
+        for _ in range(3600):
+            assert door.desk.present_card("w26:9:9").rights.reason is Reason.UNKNOWN_CREDENTIAL
+            door.clock.advance(1.0)
+        assert door.desk.present_card("w26:1:2").rights.allowed
+
+    def test_cards_shown_during_a_pause_are_guesses_after_it(self, door):
+        for n in range(5):
+            door.desk.present_card(f"w26:9:{n}")
+        for n in range(100):
+            assert door.desk.present_card(f"w26:8:{n}").rights.reason is Reason.LOCKOUT_MAX_ATTEMPTS
+        door.clock.advance(30.0)
+        reasons = [door.desk.present_card(f"w26:8:{n}").rights.reason for n in range(3)]
+        assert reasons == [Reason.UNKNOWN_CREDENTIAL] + [Reason.LOCKOUT_MAX_ATTEMPTS] * 2
+
     def test_a_swept_card_opens_neither_during_a_pause_nor_for_having_been_shown_in_one(self, door):
         for n in range(5):
             door.desk.present_card(f"w26:9:{n}")

@@ -6,13 +6,17 @@ import logging
 import os
 import threading
 
+import pytest
+
 from edge.config.settings import LockSection, WiegandSection
 from edge.credentials.card import Card
 from edge.credentials.device import EV_KEY, EVENT
 from edge.errors import ReaderLost
 from edge.service.entry.readers import (
     CARD_SECONDS,
+    LONGEST_SHOWING_SECONDS,
     NOISE_SECONDS,
+    REPEAT_SECONDS,
     STEADY_SECONDS,
     ReaderContext,
     RefusedFrames,
@@ -139,10 +143,37 @@ def test_without_gpio_a_wiegand_reader_is_lost_and_the_rest_goes_on():
 def test_forged_cards_cannot_come_faster_than_hands_could_show_them():
     cards: list[Card]
     stopping, cards = Impatient(), []
-    take = unhurried(cards.append, stopping)
+    take = unhurried(cards.append, stopping, lambda: 0.0)
     take(Card("w26:1:2"))
     assert cards == [Card("w26:1:2")]
     assert stopping.seconds == [CARD_SECONDS]
+
+
+@pytest.mark.parametrize("every", [0.1, 0.5, 1.0])
+def test_a_card_that_a_reader_sends_again_and_again_is_one_showing(every):
+    cards: list[Card] = []
+    now = 100.0
+    take = unhurried(cards.append, Impatient(), lambda: now)
+    while now < 100.0 + LONGEST_SHOWING_SECONDS - 0.01:
+        take(Card("w26:1:2"))
+        now += every
+    assert cards == [Card("w26:1:2")]
+    now = 100.0 + LONGEST_SHOWING_SECONDS
+    take(Card("w26:1:2"))
+    assert cards == [Card("w26:1:2")] * 2, "what refused it may be over by now"
+    take(Card("w26:1:3"))
+    take(Card("w26:1:2"))
+    assert cards[2:] == [Card("w26:1:3"), Card("w26:1:2")], "another card between them ends a showing"
+
+
+def test_a_card_that_is_held_there_again_is_another_showing():
+    cards: list[Card] = []
+    now = 100.0
+    take = unhurried(cards.append, Impatient(), lambda: now)
+    for _ in range(3):
+        take(Card("w26:1:2"))
+        now += REPEAT_SECONDS
+    assert len(cards) == 3
 
 
 class Impatient(threading.Event):

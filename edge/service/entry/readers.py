@@ -41,6 +41,12 @@ NOISE_SECONDS = 60.0
 CARD_SECONDS = 0.5
 """Between two cards of one reader: hands are slower, and a forger must not fill the journal."""
 
+REPEAT_SECONDS = 1.5
+"""Many readers send a card again and again, or twice, while it is held there: between 0.1 and 1 s apart."""
+
+LONGEST_SHOWING_SECONDS = 10.0
+"""A card that stays at the reader is answered again after so long: what refused it may be over."""
+
 Heard = TypeVar("Heard")
 Heard_co = TypeVar("Heard_co", covariant=True)
 
@@ -83,7 +89,7 @@ def reader_threads(
     def card(shown: Card) -> None:
         ways.present_card(shown.id)
 
-    presented = unhurried(card, around.stopping)
+    presented = unhurried(card, around.stopping, around.monotonic)
 
     def key(pressed: str) -> None:
         typed = keypad.press(pressed, around.monotonic())
@@ -134,17 +140,40 @@ def wiegand_reader(
             raise ReaderLost(f"card reader: {error}") from error
         return WiegandReader(wiring, factory, noise.heard)
 
-    return _worker(_Reader("wiegand", opened, unhurried(take, around.stopping), around))
+    return _worker(_Reader("wiegand", opened, unhurried(take, around.stopping, around.monotonic), around))
 
 
-def unhurried(take: Callable[[Card], None], stopping: threading.Event) -> Callable[[Card], None]:
-    """Return what takes a card and then rests for `CARD_SECONDS`, on whatever wire it came."""
+def unhurried(
+    take: Callable[[Card], None], stopping: threading.Event, monotonic: Callable[[], float]
+) -> Callable[[Card], None]:
+    """Return what takes a card and then rests for `CARD_SECONDS`, on whatever wire it came.
+
+    A card that is read again while it is held there is one showing. One thread; seconds of `monotonic`.
+    """
+    showing = _CardShowing()
 
     def taken(card: Card) -> None:
-        take(card)
-        stopping.wait(CARD_SECONDS)
+        if showing.is_new(card.id, monotonic()):
+            take(card)
+            stopping.wait(CARD_SECONDS)
 
     return taken
+
+
+class _CardShowing:
+    """Which card is held to a reader now, since when, and when it was read last."""
+
+    def __init__(self) -> None:
+        self._card_id = ""
+        self._since = self._last = float("-inf")
+
+    def is_new(self, card_id: str, now: float) -> bool:
+        is_same = card_id == self._card_id and now - self._last < REPEAT_SECONDS
+        self._last = now
+        if is_same and now - self._since < LONGEST_SHOWING_SECONDS:
+            return False
+        self._card_id, self._since = card_id, now
+        return True
 
 
 def _factory(lock: LockSection, environ: Mapping[str, str]) -> Any:
