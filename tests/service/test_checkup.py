@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 from datetime import UTC, datetime, timedelta
@@ -22,13 +23,13 @@ from edge.findings import Light, worst
 from edge.panel.network import BrokerState
 from edge.runtime.clock import ManualClock
 from edge.runtime.kept_time import CLOCK_FILE, KeptTime, write_kept
-from edge.service.checkup import parts
+from edge.service.checkup import parts, picture
 from edge.service.checkup.door import look_at
 from edge.service.checkup.inside import FRESH_SECONDS, DoorCheckup
 from edge.service.checkup.recently import RecentEvents
 from edge.service.own_folder import OwnFolder
 from edge.store.journal import SqliteJournal
-from edge.words import LANGUAGES, has, names, say
+from edge.words import LANGUAGES, has, message, names, say
 from tests.loopback import free_port
 from tests.present import present
 
@@ -245,3 +246,28 @@ def test_the_command_prints_findings_and_fails_while_one_is_red(site):
     plain = json.loads(CliRunner().invoke(app, [*typed, "--json"]).output)
     assert plain["light"] == "red"
     assert {"name", "light", "what", "way_out"} == set(plain["findings"][0])
+
+
+LOST = {"state": "lost", **message("camera.cannot_open", name="0").recorded("detail")}
+
+
+@pytest.mark.parametrize(("data", "told"), [(LOST, "无法打开摄像头"), ({"state": "covered"}, "遮挡")])
+def test_a_dead_camera_is_told_in_the_readers_language(site, data, told):
+    """The event holds English for programs; a covered camera has no error of its own to tell."""
+    site.look()
+    site.wrote((Kind.HEALTH_CAMERA, data))
+    section = load_settings(site.place / "c.toml").camera
+    said = picture.told(section, RecentEvents(site.data)).what.said("zh")
+    assert told in said
+    assert not re.search(r"cannot|[:：] -", said)
+
+
+NO_ROOM = Path("/proc")
+"""A file system that has none."""
+
+
+@pytest.mark.skipif(not os.access(NO_ROOM, os.W_OK), reason="only root may write there")
+def test_a_full_card_says_what_that_means(site):
+    found = parts.card(NO_ROOM, RecentEvents(site.data))
+    assert found.light is Light.RED
+    assert "kept in memory only" in found.what.said("en")

@@ -28,7 +28,22 @@ function show(told) {
     block.append(title, text);
     return block;
   }));
+  fit();
 }
+
+// Everything smaller, until all of it is to be seen above the buttons.
+const LEAST_FIT = 0.3;
+const main = document.querySelector("main");
+function fit() {
+  let part = 1;
+  const isTooLarge = () => main.scrollHeight > main.clientHeight || main.scrollWidth > main.clientWidth;
+  do {
+    main.style.setProperty("--fit", part.toFixed(2));
+    part -= 0.05;
+  } while (part > LEAST_FIT && isTooLarge());
+}
+addEventListener("resize", fit);
+fit();
 
 function speak(told) {
   if (!body.dataset.voice) { return; }

@@ -13,8 +13,12 @@ from edge.findings import CheckupFinding, amber, green, red
 from edge.panel.picture import picture_facts
 from edge.panel.sight import reach_metres
 from edge.runtime.clock import SystemClock
+from edge.words import Message, message
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from edge.config.settings import CameraSection
     from edge.domain import Frame
     from edge.service.checkup.recently import RecentEvents
@@ -36,7 +40,7 @@ def watched(section: CameraSection) -> CheckupFinding:
     try:
         frames, seconds = _frames(section)
     except CameraLost as error:
-        return _dead(section, str(error))
+        return _dead(section, error.technical or error.message)
     facts = picture_facts(frames[-1].image)
     seen = {
         "width": facts.width,
@@ -56,10 +60,17 @@ def told(section: CameraSection, recent: RecentEvents) -> CheckupFinding:
     event = recent.trouble(Kind.HEALTH_CAMERA)
     if event is None:
         return green("camera", "running")
-    return _dead(section, str(event.data.get("detail", "-")))
+    is_plain = "detail" in event.data and "detail_code" not in event.data
+    return _dead(section, str(event.data["detail"]) if is_plain else camera_problem(event.data))
 
 
-def _dead(section: CameraSection, problem: str) -> CheckupFinding:
+def camera_problem(data: Mapping[str, Any]) -> Message:
+    """Return what a `health.camera` event says is wrong, for a reader of any language."""
+    state = Message(f"value.state.{data.get('state')}")
+    return Message.decoded(data.get("detail_code")) or message("camera.state", state=state)
+
+
+def _dead(section: CameraSection, problem: Message | str) -> CheckupFinding:
     source = section.source.split("@")[-1]  # no password
     return red("camera", "dead", source=source, problem=problem, setting="camera.source")
 

@@ -16,9 +16,10 @@ from edge.extras import way_to_install
 from edge.faces.detector import load_detector
 from edge.panel.feed import DoorFeed
 from edge.policy.modes import Mode
+from edge.service.checkup.picture import camera_problem
 from edge.service.panel.operator import operator_of
 from edge.service.property.report import door_words
-from edge.words import Message, message
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,9 +114,7 @@ class PanelSide:
         elif draft.kind is Kind.HEALTH_CAMERA:
             state = str(draft.data.get("state"))
             is_well = state in {"ok", "back"}
-            coded = Message.decoded(draft.data.get("detail_code"))
-            told = coded or message("camera.state", state=Message(f"value.state.{state}"))
-            self.feed.problem = None if is_well else told
+            self.feed.problem = None if is_well else camera_problem(draft.data)
             self._sees = is_well
             self._screen.blinded(not self._sees or not self._recognises)
 
