@@ -172,7 +172,8 @@ def card(data: Path, recent: RecentEvents) -> CheckupFinding:
     if not os.access(data, os.W_OK):
         return red("card", "readonly", folder=str(data))
     if free < LOW_MB:
-        return red("card", "full" if free else "none", free=shown, command=MAKE_ROOM)
+        full = red("card", "full", free=shown, command=MAKE_ROOM)
+        return full if free else red("card", "none", command=MAKE_ROOM)
     if free < TIGHT_MB:
         return amber("card", "tight", free=shown, command=MAKE_ROOM)
     return green("card", "fine", free=shown)
