@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, Reason
@@ -33,6 +33,18 @@ camera's hourly budget (`edge.recognition.budget`), never anybody else's turn.""
 def reader_of(method: str) -> str:
     """Return the reader of a method: a face with a PIN was seen by the camera first."""
     return method.partition("+")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class WrongTry:
+    """A wrong PIN (`pin`) or an unknown card (`card`) of the time before this start.
+
+    `claim` is the number that was typed, where somebody has it.
+    """
+
+    reader: str
+    claim: str | None
+    age_seconds: float
 
 
 class Attempts:
@@ -122,6 +134,13 @@ class Attempts:
                 told = {"subject": subject, "reason": str(reason), "in_24_h": most}
                 self._on_alarm(Kind.ACCESS_ATTEMPTS, told)
         return bool(due)
+
+    def remember(self, tries: Iterable[WrongTry]) -> None:
+        """Count what was tried before this start, oldest first: the day's share is one of the day."""
+        now = self._mono()
+        for one in tries:
+            for subject, most in _with_ceilings(one.reader, one.claim):
+                self._ceilings.count(subject, most, now - one.age_seconds)
 
     def may_try_beside(self, resident_id: str) -> bool:
         """Return whether what is typed or held up beside this person's face or card is looked at by that."""

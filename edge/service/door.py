@@ -31,6 +31,7 @@ from edge.service.chores.past import (
     held_ages_seconds,
     in_journal,
     restarts,
+    wrong_tries,
 )
 from edge.service.chores.retention import FaceKeeping
 from edge.service.chores.storage import StorageWatch
@@ -219,6 +220,7 @@ class DoorService:
         stack.callback(self._consents.close)
         rules = DoorRules(settings, self._data, clock, self._time, store, events)
         stack.callback(rules.close)
+        rules.policy.attempts.remember(wrong_tries(self._data / JOURNAL_FILE, clock.now()))
         screen = GateScreen(clock, self._namer(store))
         panel = PanelSide(settings.panel, screen, clock)
         seeing = self._recognition(store, rules, screen, found.problems)

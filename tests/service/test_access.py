@@ -15,7 +15,11 @@ import numpy as np
 import pytest
 
 from edge.credentials.device import EV_KEY, EVENT, KEYS
-from edge.domain import Resident
+from edge.domain import EventDraft, Reason, Resident
+from edge.events import Kind
+from edge.runtime.clock import SystemClock
+from edge.store.journal import SqliteJournal
+from edge.store.reader import JOURNAL_FILE
 from edge.store.residents import ResidentStore
 from tests.credentials.wires import pulses, wire
 from tests.present import present
@@ -76,7 +80,12 @@ class Door:
     """A running service with nothing but its keypad and its card reader."""
 
     def __init__(
-        self, home: Path, rules: str = "", lock: str = "", environ: Mapping[str, str] | None = None
+        self,
+        home: Path,
+        rules: str = "",
+        lock: str = "",
+        environ: Mapping[str, str] | None = None,
+        tried: int = 0,
     ) -> None:
         self.home, self.data = home, home / "data"
         self.data.mkdir()
@@ -84,6 +93,8 @@ class Door:
             store.put(Resident("anna", "Anna"), [])
         self.pin = present(re.search(r"\* (\d+) #", self.facegate("pin", "set", "anna", "--number", "12")))[1]
         self.facegate("card", "add", "hid:4711", "anna")
+        if tried:
+            self._note_wrong_pins(tried)
         self.keypad, self.cards = Keys(home / "keypad"), Keys(home / "cards")
         config = home / "config.toml"
         config.write_text(CONFIG.format(home=home, rules=rules, lock=lock))
@@ -94,6 +105,17 @@ class Door:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def _note_wrong_pins(self, count: int) -> None:
+        """Write them down as the door did before it was started anew."""
+        data = {"method": "pin", "number": "12"}
+        reason = str(Reason.INCORRECT_AUTHENTICATION_FACTOR)
+        with closing(
+            SqliteJournal(self.data / JOURNAL_FILE, "north", boot="b", clock_trust=lambda: "synced")
+        ) as journal:
+            for _ in range(count):
+                draft = EventDraft.now(SystemClock(), Kind.ACCESS_DENIED, data, reason=reason)
+                journal.append(draft)
 
     def facegate(self, *arguments: str) -> str:
         return facegate(*arguments, "--data", str(self.data))
@@ -151,6 +173,14 @@ def test_pin_and_card_open_while_camera_models_and_broker_are_dead(start):
     _, log = door.process.communicate(timeout=PATIENCE)
     assert door.process.returncode == 0, log
     assert door.pin not in log
+
+
+def test_a_start_forgives_no_wrong_pin_of_the_day(start):
+    door = start(tried=20)
+    door.keypad.type(f"12*{door.pin}#")
+    asked = door.wait_for(lambda event: event["reason"] == "second_factor_required")
+    assert asked["data"]["method"] == "pin"
+    assert [event for event in door.events() if event["type"] == "access.granted"] == []
 
 
 def test_a_visitor_pass_opens_while_models_and_broker_are_dead(start, tmp_path):

@@ -7,8 +7,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from edge.aside import Aside, TooSlow
+from edge.domain import Reason
 from edge.errors import JournalTampered, JournalUnavailable, StoreError
 from edge.events import Kind
+from edge.policy.attempts import WrongTry
+from edge.policy.ceiling import DAY_SECONDS
 from edge.store.reader import JournalReader
 
 if TYPE_CHECKING:
@@ -22,6 +25,12 @@ RESTARTS_SECONDS, MANY_RESTARTS = 600.0, 5
 """Five starts in ten minutes are a restart loop: the door works in between, but somebody must look."""
 
 WEEK_SECONDS = 7 * 86_400.0
+
+MOST_TRIES = 5_000
+"""Refusals among which wrong PINs and cards are looked for: many times what the ceilings of a day allow."""
+
+TRIES = {str(Reason.INCORRECT_AUTHENTICATION_FACTOR): "pin", str(Reason.UNKNOWN_CREDENTIAL): "card"}
+"""What was a try at which reader."""
 
 NEWEST = 20_000
 """Entries among which an event is looked for that was stored just before a kill."""
@@ -40,9 +49,30 @@ def ages_seconds(journal: Path, kind: str, now: datetime, within_seconds: float)
     return [age for age in ages if 0 <= age <= within_seconds]
 
 
-def _events(journal: Path, kind: str) -> list[DoorEvent]:
+def wrong_tries(journal: Path, now: datetime) -> list[WrongTry]:
+    """Return the last day's wrong PINs and unknown cards, oldest first: a start must not forgive them.
+
+    What a clock that is behind takes for later counts as of now. Empty when no journal can be read soon.
+    """
+    try:
+        events = Aside("past").ask(lambda: _events(journal, Kind.ACCESS_DENIED, MOST_TRIES))
+    except (StoreError, JournalUnavailable, JournalTampered, TooSlow):
+        return []
+    found: dict[tuple[str, object], WrongTry] = {}
+    for event in events:
+        age = max(0.0, (now - event.at).total_seconds())
+        reader, card = TRIES.get(str(event.reason)), event.data.get("card")
+        if reader is None or event.data.get("method") != reader or age > DAY_SECONDS:
+            continue
+        number = event.data.get("number")
+        # The same card again is no other guess.
+        found[reader, card or event.seq] = WrongTry(reader, number if isinstance(number, str) else None, age)
+    return list(found.values())
+
+
+def _events(journal: Path, kind: str, limit: int = 100) -> list[DoorEvent]:
     with closing(JournalReader(journal)) as reader:
-        return reader.of_kind(kind)
+        return reader.of_kind(kind, limit)
 
 
 def in_journal(journal: Path) -> Callable[[EventDraft], bool]:
