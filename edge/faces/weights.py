@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.errors import ModelCorrupt, ModelMissing
+from edge.faces.outline import outline
+from edge.faces.pool import use_shared_pool
 from edge.state_folder import state_folder
 
 if TYPE_CHECKING:
@@ -79,12 +81,16 @@ def open_session(path: Path, threads: int = 1) -> OnnxSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only
-    # Its own pool of memory never shrinks and made no network faster (31.5 and 31.4 ms an embedding).
-    options.enable_cpu_mem_arena = False
+    use_shared_pool(ort, options)
     # Idle threads that spin take the core from the camera: two of them were slower than one.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", str(path.resolve().parent)
+    )
     try:
-        session: OnnxSession = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session: OnnxSession = ort.InferenceSession(
+            outline(path.resolve()), options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:  # onnxruntime's errors share no other base class
         raise ModelCorrupt(f"{path} cannot be opened by onnxruntime: {error}; {REPAIR}") from error
     return session

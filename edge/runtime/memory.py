@@ -13,6 +13,7 @@ from edge.runtime.worker import Worker
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
 ARENA_MAX = -8  # M_ARENA_MAX of glibc's malloc.h
 
@@ -38,10 +39,14 @@ def give_back() -> None:
         trim(0)
 
 
-def memory_worker(stopping: threading.Event) -> Worker:
-    """Return the thread that gives back every minute until `stopping` is set."""
+def memory_worker(stopping: threading.Event, let_go: Callable[[], None]) -> Worker:
+    """Return the thread that gives back every minute until `stopping` is set.
+
+    `let_go` is called before: it frees what others keep for later.
+    """
 
     def step() -> None:
+        let_go()
         give_back()
         stopping.wait(EVERY_SECONDS)
 

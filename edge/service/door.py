@@ -16,6 +16,7 @@ from edge.errors import ModelCorrupt, ModelMissing
 from edge.event_log.log import EventLog
 from edge.event_log.spool import Spool, spool_files
 from edge.events import Kind
+from edge.faces.pool import empty_pool
 from edge.panel.gate_screen import GateScreen
 from edge.runtime.clock_trust import TrustedTime
 from edge.runtime.kept_time import CLOCK_FILE
@@ -201,7 +202,7 @@ class DoorService:
             self._events_worker(),
             *parts.door.access.workers(self.stopping, self._environ),
             self._housekeeping().worker(self.stopping),
-            memory_worker(self.stopping),
+            memory_worker(self.stopping, empty_pool),
             *self._workers(parts),
         ]
         return parts, workers
