@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Frame
@@ -68,7 +67,7 @@ class PiCamera:
     def _grab(self) -> Image:
         try:
             image: Image = self._device.capture_array(wait=False).get_result(timeout=READ_TIMEOUT_SECONDS)
-        except (FutureTimeoutError, RuntimeError, OSError) as error:
+        except (TimeoutError, RuntimeError, OSError) as error:
             self.close()
             raise CameraLost(
                 message("camera.no_frame_csi", name=self.name, seconds=READ_TIMEOUT_SECONDS)

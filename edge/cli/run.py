@@ -41,11 +41,14 @@ def run(config: Path, verbose: bool) -> None:
 
     Example: facegate run --config /etc/facegate/config.toml
     """
-    from edge.config import load_settings
-    from edge.runtime.log_limit import set_up_log
-    from edge.runtime.memory import keep_one_heap
-    from edge.service.checked import require_startable
-    from edge.service.door import DoorService
+    from edge.runtime.imports import importing
+
+    with importing():
+        from edge.config import load_settings
+        from edge.runtime.log_limit import set_up_log
+        from edge.runtime.memory import keep_one_heap
+        from edge.service.checked import require_startable
+        from edge.service.door import DoorService
 
     keep_one_heap()
     set_up_log(logging.DEBUG if verbose else logging.INFO)

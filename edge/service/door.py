@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from edge.service.chores.housekeeping import Pruner
     from edge.service.chores.storage import FileState
     from edge.service.parts import Seeing
-    from edge.service.sharing.parts import Sharing
+    from edge.service.sharing.assembly import Sharing
     from edge.store.mending import Damage
     from edge.store.residents import ResidentStore
 

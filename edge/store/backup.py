@@ -32,6 +32,7 @@ from edge.store.database import open_read_only
 from edge.store.key_source import KEY_SOURCE_FILE, keyring_of
 from edge.store.keyring import KEYS, KEYS_FILE
 from edge.store.ledger import LEDGER, LEDGER_FILE
+from edge.store.leftovers import SNAPSHOT
 from edge.store.reader import JOURNAL, JOURNAL_FILE
 from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import RESIDENTS_FILE
@@ -81,9 +82,6 @@ CONFIG = "config"
 NAME = re.compile(rf"(?:{OLD_JOURNALS}/[0-9a-f-]{{36}}/|{CONFIG}/)?[A-Za-z0-9][A-Za-z0-9._-]{{0,63}}")
 """What a file in a backup may be called: nothing leads out of the folder."""
 
-SNAPSHOT = ".backup-"
-"""How the folder of copies is called, inside the data folder, while a backup is made."""
-
 TRIES = 3
 """Somebody may be erased between the copies of residents and keys; thrice in a row means damage."""
 
@@ -129,15 +127,6 @@ def back_up(data: Path, file: Path, passphrase: str, now: datetime, wish: Backup
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{file}: the backup was not written: {error}") from error
     return manifest
-
-
-def clear_leftovers(data: Path) -> None:
-    """Remove what a killed backup left in the folder: copies that no withdrawal would reach.
-
-    Call it when no backup runs; one that does fails and can be made again.
-    """
-    for folder in data.glob(f"{SNAPSHOT}*"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

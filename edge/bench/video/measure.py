@@ -74,7 +74,7 @@ def _stages(figures: Figures) -> dict[str, dict[str, float]]:
 
 def run_ours(case: Case, *, cold: bool) -> dict[str, Any]:
     """Return the figures of one fresh process of ours; `cold` stops after the first answer."""
-    command = [sys.executable, "-m", "edge.bench.video.run", str(case.clip), str(case.fpir)]
+    command = [sys.executable, "-m", "edge.bench.video", str(case.clip), str(case.fpir)]
     command += ["cold" if cold else "clip", case.liveness, *map(str, case.galleries)]
     return _run(command)
 

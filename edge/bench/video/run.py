@@ -1,7 +1,4 @@
-"""One measured run in a process of its own.
-
-`python -m edge.bench.video.run CLIP FPIR clip|cold off|passive|strict GALLERY...` prints one JSON line.
-"""
+"""One measured run, of which `python -m edge.bench.video` makes a process of its own."""
 
 from __future__ import annotations
 
@@ -65,7 +62,3 @@ def _print(door: ReplayDoor, decisions: list[Decision], residents: int, ready_mb
     found |= {"residents": residents, "rss_ready_mb": ready_mb, "rss_peak_mb": memory_mb()[1]}
     found |= {"private_mb": private_mb()}
     print(json.dumps(found))  # noqa: T201 - the parent process reads it
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:])  # type: ignore[arg-type]

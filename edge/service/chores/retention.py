@@ -13,8 +13,8 @@ from edge.domain import EventDraft
 from edge.errors import StoreError
 from edge.events import Kind
 from edge.policy.methods import Method
-from edge.store.backup import clear_leftovers
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, FaceAge, erase_face, people_with_faces
+from edge.store.leftovers import clear_leftovers
 from edge.store.reader import JOURNAL_FILE, JournalReader
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from edge.service.entry.rules import DoorRules
     from edge.service.hardware import DoorHardware
     from edge.service.property.configuration import Configuration
-    from edge.service.sharing.parts import Sharing
+    from edge.service.sharing.assembly import Sharing
     from edge.store.commissioning import CommissioningBook
     from edge.store.residents import ResidentStore
     from edge.store.retention import Retention
