@@ -49,7 +49,7 @@ def outline(path: Path) -> bytes:
 def _graph(data: mmap.mmap, graph: _Field, name: str) -> bytes:
     return b"".join(
         _message(INITIALISER, _tensor(data, field, name))
-        if field.number == INITIALISER
+        if field.number == INITIALISER and field.stop - field.content >= LEAST_BYTES
         else _whole(data, field)
         for field in _fields(data, graph.content, graph.stop)
     )

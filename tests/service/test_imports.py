@@ -1,0 +1,83 @@
+"""What a door with only a camera, a lock and residents does not load: each is paid for at every start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.places import need_models
+from tests.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOT_NEEDED = {
+    "concurrent.futures",  # names an error that Python has itself
+    "cryptography.x509",  # sharing of faces, TLS
+    "edge.service.sharing.assembly",
+    "edge.store.backup",
+    "edge.web",
+    "http.server",
+    "numpy.random",
+    "onnx",
+    "paho",
+    "prometheus_client",
+    "ssl",
+    "tarfile",
+}
+
+CONFIG = """
+[door]
+id = "north"
+[camera]
+source = "0"
+[lock]
+driver = "dry-run"
+"""
+
+SCRIPT = """
+    import os, sys
+    from contextlib import ExitStack
+    from pathlib import Path
+    from edge.cli.run import run
+    from edge.config import load_settings
+    from edge.service.door import DoorService
+
+    home = Path(sys.argv[1])
+    with ExitStack() as stack:
+        parts, _ = DoorService(load_settings(home / "config.toml"), home / "data", os.environ).assemble(stack)
+        assert parts.seeing is not None
+        print(*sys.modules)
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    need_models()
+    home: Path = tmp_path_factory.mktemp("door")
+    (home / "config.toml").write_text(
+        '[door]\nid = "north"\n[camera]\nsource = "0"\n[lock]\ndriver = "dry-run"\n'
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SCRIPT), str(home)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", sorted(NOT_NEEDED))
+def test_a_plain_door_does_not_load(loaded: set[str], name: str) -> None:
+    assert name not in loaded
+
+
+def test_a_plain_door_loads_what_sees(loaded: set[str]) -> None:
+    """Or the test above would pass for a door that never came up."""
+    assert {"cv2", "onnxruntime", "edge.recognition.pipeline"} <= loaded
