@@ -22,6 +22,7 @@ from edge.addresses import public_name
 from edge.camera.converted import ConvertedCapture
 from edge.camera.lag import LIVE_WAIT_SECONDS, LagMeter, Stamps
 from edge.camera.pixels import pixel_aspect, squared
+from edge.camera.usb_node import UsbNode
 from edge.domain import Frame
 from edge.errors import CameraLost
 from edge.words import message
@@ -243,17 +244,18 @@ def rtsp_connector(url: str) -> Callable[[], VideoSource]:
 
 
 def v4l2_connector(device: int | str, size: tuple[int, int], fps: float) -> Callable[[], VideoSource]:
-    """Return a function that opens a USB camera by number or path, asking for MJPG.
+    """Return a function that opens a USB camera by number or path, wherever it is by now, asking for MJPG.
 
     Uncompressed, 640x480 at 30 fps is 18 MB/s of the 40 or so that USB 2 carries.
     `size` is (width, height) in pixels; the camera may choose its nearest mode. Call this from
     the main thread: the time-out can only be given through the environment.
     """
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", V4L_SELECT_TIMEOUT_SECONDS)
+    node = UsbNode(device)
 
     def connect() -> VideoSource:
         # Set one by one: as open parameters, a single unsupported one makes opening fail.
-        capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
+        capture = cv2.VideoCapture(node.path(), cv2.CAP_V4L2)
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
