@@ -87,11 +87,11 @@ def main(words: list[str] | None = None) -> NoReturn:
     `words` is what was typed after `facegate`; None reads it from the process.
     """
     try:
-        sys.exit(app.main(words, standalone_mode=False))
+        sys.exit(app.main(words, prog_name="facegate", standalone_mode=False))
     except click.UsageError as error:
         if error.ctx is not None and error.message != error.ctx.get_help():
             click.echo(error.ctx.get_usage(), err=True)
-            _stop(error.format_message(), error.exit_code)
+            _stop(_with_way_out(error.format_message(), error.ctx), error.exit_code)
         click.echo(error.message, err=True)  # a group without a command: click says how it is used
         sys.exit(error.exit_code)
     except click.ClickException as error:
@@ -110,6 +110,13 @@ def main(words: list[str] | None = None) -> NoReturn:
         if missing is None:
             raise
         _stop(missing, EXIT_FAILED)
+
+
+def _with_way_out(words: str, ctx: click.Context) -> str:
+    """Return what was wrong with what was typed, and where to look unless the right word is named already."""
+    if "did you mean" in words.lower() or "known here" in words:
+        return words
+    return f"{words.rstrip('.')}; see {ctx.command_path} --help"
 
 
 def _stop(words: str, code: int) -> NoReturn:

@@ -51,8 +51,9 @@ def backup(
 
     Example: facegate backup door-1.fgb --passphrase-file /root/passphrase
     """
-    from edge.store.backup import BackupWish, back_up
+    from edge.store.backup import BackupWish, back_up, require_backable
 
+    require_backable(data, file)  # before anybody types a passphrase twice
     if config is None and DEFAULT_CONFIG.exists():
         config = DEFAULT_CONFIG
     taken = {} if config is None else config_files(config, with_secrets=with_secrets)
@@ -94,9 +95,11 @@ def restore(
     """
     from edge.store.restore import RestoreWish
     from edge.store.restore import restore as put_back
+    from edge.store.sealed_file import require_sealed
 
     if not file.exists():
         raise StoreError(f"{file}: no such file")
+    require_sealed(file)  # before anybody types a passphrase
     passphrase = _passphrase(passphrase_file, is_new=False)
     told = _told(events) if events else []
     wish = RestoreWish(replace, _withdrawn(told), _ended(told), revive)

@@ -116,7 +116,7 @@ def parse_rules(
     try:
         rules = _Rules.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{source}: {error}{odd_sign_in(text)}") from error
+        raise ConfigError(f"{source}: not valid TOML: {error}{odd_sign_in(text)}") from error
     except RecursionError as error:
         raise ConfigError(f"{source}: nested too deep for rules") from error
     except ValidationError as error:

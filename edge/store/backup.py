@@ -113,8 +113,7 @@ def back_up(data: Path, file: Path, passphrase: str, now: datetime, wish: Backup
     Raises `StoreError` when there is nothing to back up, when a database is damaged, and when
     keys and templates do not belong together.
     """
-    if not (data / RESIDENTS_FILE).exists() and not (data / JOURNAL_FILE).exists():
-        raise StoreError(f"{data}: no residents and no journal here; name the door's folder with --data")
+    require_backable(data, file)
     owner = owner_to_become(data)  # the file is the caller's affair, the folder its owner's
     try:
         with whole_file(file) as out, acting_as(owner), _snapshot(data) as folder:
@@ -127,6 +126,14 @@ def back_up(data: Path, file: Path, passphrase: str, now: datetime, wish: Backup
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{file}: the backup was not written: {error}") from error
     return manifest
+
+
+def require_backable(data: Path, file: Path) -> None:
+    """Raise `StoreError` where there is nothing to back up, or no folder that takes the file."""
+    if not (data / RESIDENTS_FILE).exists() and not (data / JOURNAL_FILE).exists():
+        raise StoreError(f"{data}: no residents and no journal here; name the door's folder with --data")
+    if not file.absolute().parent.is_dir():
+        raise StoreError(f"{file}: there is no folder {file.parent}; make it, or name another")
 
 
 @contextmanager

@@ -94,7 +94,7 @@ class SealedReader:
         self.path = path
         self._file = file
         self._header = file.read(HEADER.size)
-        self._cost, self._salt = self._read_header()
+        self._cost, self._salt = _read_header(self._header, path)
         self._ready = bytearray()
         self._sealed = file.read(CHUNK_BYTES + TAG_BYTES)
         self._following = file.read(CHUNK_BYTES + TAG_BYTES)
@@ -121,20 +121,6 @@ class SealedReader:
             f"{self.path}: the backup cannot be opened: the passphrase is wrong, or it is damaged"
         )
 
-    def _read_header(self) -> tuple[Cost, bytes]:
-        if len(self._header) != HEADER.size or not self._header.startswith(MARKER):
-            raise StoreError(f"{self.path}: this is not a facegate backup; name another file")
-        _, version, log_n, p, salt = HEADER.unpack(self._header)
-        cost = Cost(log_n, p)
-        if version != VERSION:
-            raise StoreError(
-                f"{self.path}: backup version {version}, this program knows {VERSION}; install the newer"
-                " facegate"
-            )
-        if not cost.is_bearable:
-            raise StoreError(f"{self.path}: the backup is damaged in its first bytes; use another copy")
-        return cost, salt
-
     def _next(self) -> bytes:
         sealed, self._sealed = self._sealed, self._following
         self._following = self._file.read(CHUNK_BYTES + TAG_BYTES) if self._sealed else b""
@@ -145,6 +131,29 @@ class SealedReader:
             raise StoreError(f"{self.path}: the backup cannot be opened: damaged or cut short") from error
         self._number += 1
         return plain
+
+
+def require_sealed(path: Path) -> None:
+    """Raise `StoreError` for a file that is no backup of ours: before anybody is asked for its passphrase."""
+    try:
+        with path.open("rb") as file:
+            _read_header(file.read(HEADER.size), path)
+    except OSError as error:
+        raise StoreError(f"{path}: the backup cannot be read: {error.strerror}") from error
+
+
+def _read_header(header: bytes, path: Path) -> tuple[Cost, bytes]:
+    if len(header) != HEADER.size or not header.startswith(MARKER):
+        raise StoreError(f"{path}: this is not a facegate backup; name another file")
+    _, version, log_n, p, salt = HEADER.unpack(header)
+    cost = Cost(log_n, p)
+    if version != VERSION:
+        raise StoreError(
+            f"{path}: backup version {version}, this program knows {VERSION}; install the newer facegate"
+        )
+    if not cost.is_bearable:
+        raise StoreError(f"{path}: the backup is damaged in its first bytes; use another copy")
+    return cost, salt
 
 
 def _composed(passphrase: str) -> str:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from edge.day_option import DAY
 from edge.errors import SyncError
 from edge.runtime.json_lines import json_line
 from facegate_hub.cli.options import by_option, json_option
@@ -20,8 +21,6 @@ from facegate_hub.staff import Staff
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
-
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge.day_option import DAY
 from edge.errors import ConfigError
 from edge.runtime.json_lines import json_line
 from edge.runtime.log_limit import set_up_log
@@ -23,8 +24,6 @@ from facegate_hub.signer.server import SignerServer
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()

@@ -70,6 +70,57 @@ WRONG = [
     ("hub rn", USAGE, "did you mean run?"),
     ("doctor --jsn", USAGE, "Did you mean '--json'?"),
     ("enrol lst", USAGE, "Did you mean 'list'?"),
+    ("run -c {}/broken.toml", USAGE, "see facegate run --help"),
+    ("run --config {}", USAGE, "is a directory; see facegate run --help"),
+    ("config --config {}/wrong.toml", CONFIG, "did you mean timezone?"),
+    ("doctor --language fr", USAGE, "'en', 'zh'"),
+    ("doctor --config {}/wrong.toml", CONFIG, "'gpio' or 'dry-run'"),
+    ("enrol add", USAGE, "'RESIDENT_ID'; see facegate enrol add --help"),
+    ("enrol add flat-1 {}/bad.png --data {} --consent paper", FAILED, "Use a photo in JPEG"),
+    ("enrol add flat-1 {} --data {}/new --consent paper", USAGE, "is a directory"),
+    ("enrol remove", USAGE, "see facegate enrol remove --help"),
+    ("enrol rename a b", USAGE, "Did you mean 'remove'?"),
+    ("events --data {} --until yesterday", USAGE, "'--until'; see facegate events --help"),
+    ("events --data {} --limit -5", USAGE, "-5 is not in the range"),
+    ("events --data {} --format xml", USAGE, "'--format'"),
+    ("events verify extra --data {}", USAGE, "unexpected extra argument"),
+    ("explain --data {}", USAGE, "see facegate explain --help"),
+    ("explain -3 --data {}", USAGE, "see facegate explain --help"),
+    ("pin set flat-1 --number 123456789 --data {}", FAILED, "1 to 8 digits"),
+    ("pin set flat-1 --number 12 --pin 12 --data {}", USAGE, "'--pin'; see facegate pin set --help"),
+    ("pin list --jsonn --data {}", USAGE, "Did you mean '--json'?"),
+    ("card add w26:999:1 flat-1 --data {}", FAILED, "up to 255"),
+    ("card list --data {}/clip.mp4", USAGE, "is a file"),
+    ("pass check x", USAGE, "'check'; see facegate pass --help"),
+    ("pass issue --key k --host a --until tomorow", USAGE, "give now, 90m, 8h"),
+    ("policy check --rules {}/rules.toml", CONFIG, "did you mean always?"),
+    ("policy check --rules {}/broken.toml", CONFIG, "not valid TOML"),
+    ("policy simulate --rules {}/rules.toml --since 7 --data {}", USAGE, "give 30m, 2h, 7d"),
+    ("account set ines --role boss --data {}", USAGE, "'installer', 'staff', 'auditor'"),
+    ("account remove nobody --data {}", FAILED, "start the door once"),
+    ("clock --confrm", USAGE, "Did you mean '--confirm'?"),
+    ("keys rotat", USAGE, "Did you mean 'rotate'?"),
+    ("backup {}/x.fgb --data {}/none", FAILED, "name the door's"),
+    ("backup {}/none/x.fgb --data {}", FAILED, "make it, or name another"),
+    ("restore {}/clip.mp4 --data {}/new", FAILED, "not a facegate backup"),
+    ("restore --data {}/new", USAGE, "'FILE'; see facegate restore --help"),
+    ("models install nosuch", FAILED, "the manifest has yunet"),
+    ("models remove yunet", FAILED, "added no model"),
+    ("bench matcher --sizes ten", USAGE, "Did you mean"),
+    ("bench panel {}/clip.mp4", FAILED, "not a video that FFmpeg can read"),
+    ("consent notice --language fr", USAGE, "'en', 'zh'"),
+    (
+        "consent record a --consent-on 31.12.2026 --consent p --data {}",
+        USAGE,
+        "give a day such as 2026-03-14",
+    ),
+    ("consent verify {}/clip.mp4", USAGE, "Did you mean 'verify-receipt'?"),
+    ("provision site", USAGE, "see facegate provision site --help"),
+    ("relay-guard --config {}", CONFIG, "run facegate config"),
+    ("hub roster import {}/none.csv", USAGE, "No such file"),
+    ("hub events export --since 31.12.2026", USAGE, "give a day such as 2026-03-14"),
+    ("panel --port 80x", USAGE, "'80x'"),
+    ("pad report {}", USAGE, "Did you mean 'record'?"),
     # What a program asks for: the answer is empty and the reason stands where people look.
     ("events --json --data {}/none", FAILED, "there is no journal yet"),
     ("events --json --data {} --kind acess.granted", USAGE, "did you mean access.granted?"),
@@ -91,6 +142,11 @@ def folder(tmp_path_factory):
     (place / "clip.mp4").write_text("this is no video")
     os.mkfifo(place / "pipe")
     (place / "broken.toml").write_text("hello world")
+    (place / "bad.png").write_bytes(b"\x89PNG\r\n")
+    (place / "rules.toml").write_text('[levels.resident]\nschedule = "alway"\n')
+    (place / "wrong.toml").write_text(
+        '[door]\nid = "a"\ntimezon = "UTC"\n[camera]\nsource = "0"\n[lock]\ndriver = "gpoi"\n'
+    )
     return place
 
 

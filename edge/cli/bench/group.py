@@ -10,6 +10,7 @@ from typing import Any, Literal
 import click
 
 from edge.cli.rates import RATE
+from edge.cli.recording import RECORDING
 from edge.lazy_group import LazyGroup
 
 COMMANDS = {
@@ -31,7 +32,7 @@ def bench() -> None:
 
 
 @click.command()
-@click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("clip", type=RECORDING)
 @click.option("--gallery", "galleries", multiple=True, required=True, type=click.Path(path_type=Path))
 @click.option("--fpir", type=RATE, default=1e-3, show_default=True)
 @click.option("--rounds", default=3, show_default=True, help="Fresh processes, ours and theirs in turn.")
@@ -96,7 +97,7 @@ def video(
 
 
 @click.command()
-@click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("clip", type=RECORDING)
 @click.option("--gallery", "galleries", multiple=True, required=True, type=click.Path(path_type=Path))
 @click.option("--minutes", default=30.0, show_default=True, help="Minutes of recording to show.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")

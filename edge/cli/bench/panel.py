@@ -9,9 +9,11 @@ from typing import Any
 
 import click
 
+from edge.cli.recording import RECORDING
+
 
 @click.command()
-@click.argument("clip", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("clip", type=RECORDING)
 @click.option("--seconds", default=20.0, show_default=True, help="Per phase; there are five.")
 @click.option("--liveness", type=click.Choice(["off", "passive"]), default="off", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -24,7 +26,9 @@ def panel(clip: Path, seconds: float, liveness: str, as_json: bool) -> None:
     Example: facegate bench panel walk-up.mp4
     """
     from edge.bench.panel.cost import Wish, panel_cost
+    from edge.camera.file import VideoFile
 
+    VideoFile(clip).close()  # else the door waits for its first picture
     with tempfile.TemporaryDirectory() as folder:
         found = panel_cost(Wish(clip, seconds, liveness), Path(folder))
     click.echo(json.dumps(found) if as_json else _text(found))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge.day_option import DAY
 from edge.errors import ConsentRefused
 from edge.words import LANGUAGES
 
@@ -75,9 +76,7 @@ OPTIONS = (
         metavar="WHERE",
         help="The person agreed, and where that is kept: signed-paper-2026-03. Not needed again.",
     ),
-    click.option(
-        "--consent-on", type=click.DateTime(["%Y-%m-%d"]), help="Day it was given; today when left out."
-    ),
+    click.option("--consent-on", type=DAY, help="Day it was given; today when left out."),
     click.option(
         "--consent-by", default=getpass.getuser, show_default="your login", help="Who took it down."
     ),
