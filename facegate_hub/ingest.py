@@ -143,7 +143,8 @@ class Ingest(HubClerk):
             notes.setdefault(device, {}).update(problem(str(error)))
             return None
         if (rev := _revision(batch)) is not None:
-            notes.setdefault(device, {}).update(rev=rev, problem=None, problem_at=None)
+            # What it asked with may be of an epoch it has left by this very change; it tells none here.
+            notes.setdefault(device, {}).update(rev=rev, epoch=None, problem=None, problem_at=None)
         return batch
 
     def _failed(self, error: Exception) -> None:
