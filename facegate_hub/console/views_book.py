@@ -37,4 +37,12 @@ def book(ask: PageAsk) -> Response:
             check = verify(connection, ask.office.book.sealer)
         entries = ask.office.book.newest(connection, NEWEST)
         head = ask.office.book.head(connection)
-    return ask.page("book.html", entries=entries, head=head, check=check)
+    return ask.page(
+        "book.html", entries=entries, head=head, check=check, subject=lambda one: _subject(ask, one)
+    )
+
+
+def _subject(ask: PageAsk, subject: str) -> str:
+    """Return what an entry is about, in the reader's words; of people it says nothing."""
+    kind, _, name = subject.partition(":")
+    return "" if kind == "person" else f"{ask.known(f'subject.{kind}')} {name}"

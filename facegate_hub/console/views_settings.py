@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge.errors import CommunityRefused, SyncError
 from edge.wire.commands import CommandType
-from edge.words import has, message, say
+from edge.words import has, message
 from facegate_hub.console.doors_desk import may_at
 from facegate_hub.console.views_doors import local_time, told
 from facegate_hub.signer.rights import Permission
@@ -111,7 +111,7 @@ def _lines(ask: PageAsk, view: ConfigView) -> list[SettingLine]:
     return [
         SettingLine(
             key,
-            say(f"setting.{key}", ask.language) if has(f"setting.{key}") else key,
+            ask.say(f"set.{key}") if has(f"community.set.{key}") else key,
             _shown(counts.get(key)),
             _shown(view.wanted.get(key)),
             key in pending,

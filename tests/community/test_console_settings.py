@@ -7,7 +7,9 @@ from contextlib import closing
 
 import pytest
 
+from edge.config.remote import REMOTE
 from edge.wire.configuration import Desired, Reported
+from edge.words import has
 from facegate_hub.configuration import Configurations
 from tests.community.test_console_doors import Gate, entered
 
@@ -37,7 +39,7 @@ def gate(tmp_path):
 def test_who_may_wants_a_setting_and_sees_what_the_door_made_of_it(gate):
     desk = entered(gate, "mona", "mei")
     desk.get(PAGE)
-    assert "how long one opening lasts" in desk.page
+    assert "Seconds that one opening lasts" in desk.page
     desk.send(PAGE, **{"lock.unlock_seconds": "8", "held.quiet_from": "22:00"})
     assert desk.status == 200
     assert "not heard of it" in desk.page
@@ -96,6 +98,10 @@ def test_the_door_is_asked_how_it_is(gate):
         desk.send("/doors/front/checkup", reload="1")
     assert "access rules read again" in desk.page
     assert gate.asked() == [("front", "diagnostics"), ("front", "reload")]
+
+
+def test_every_setting_that_a_door_may_offer_has_a_name():
+    assert {key for key in REMOTE if not has(f"community.set.{key}")} == set()
 
 
 def test_a_door_that_is_not_there_has_no_page(gate):
