@@ -27,6 +27,7 @@ from edge.words import say
 from facegate_hub.community.rings import KEEP_SECONDS, RING_SECONDS, SHOWN_SECONDS, RingState
 from facegate_hub.community.schema import FLATS, PEOPLE, RINGS, TIES
 from facegate_hub.database import insert_missing, reading
+from facegate_hub.heard_rings import TOLD
 from facegate_hub.looking import LookingThread
 from facegate_hub.requests import OPEN, PENDING, outcome, rows_of, withdraw
 from facegate_hub.signer.rights import NotPermitted
@@ -53,13 +54,6 @@ MOST_A_MINUTE = 6
 """Rings of one door that reach anybody: a display that somebody leans on wakes nobody all night."""
 MOST_NAMED = 80
 CLEAN_SECONDS = 3600.0
-TOLD = {
-    "done": RingState.OPENED,
-    "failed": RingState.FAILED,
-    "rejected": RingState.FAILED,
-    "unknown": RingState.UNKNOWN,
-}
-"""What a request's end is for who answered."""
 
 
 class RingBridge(LookingThread):

@@ -30,6 +30,7 @@ from facegate_hub.door_rules import SentRules
 from facegate_hub.door_view import DoorView, HubView, door_view
 from facegate_hub.faces import SharedFaces
 from facegate_hub.given_ways import IssuedWays, site_origin
+from facegate_hub.heard_rings import HeardRings
 from facegate_hub.inbox import Inbox, InboxKind
 from facegate_hub.order_words import told_of
 from facegate_hub.orders import POLL_SECONDS, REFUSED, WAITING, Orders
@@ -107,6 +108,7 @@ class Staff:
         self.faces = SharedFaces(self._engine)
         self.rules = SentRules(self._engine)
         self.passes = SignedPasses(self._engine)
+        self.rings = HeardRings(self._engine)
         self.ways = IssuedWays(self._engine, lambda: site_origin(folder))
 
     def close(self) -> None:

@@ -60,7 +60,7 @@ class Ring:
 
 
 class Rings:
-    """What residents and staff see of rings, and what residents answer. Any thread."""
+    """What residents see of rings, and what they answer. Any thread."""
 
     def __init__(self, book: Book) -> None:
         self._book = book
@@ -68,10 +68,6 @@ class Rings:
     def of_flats(self, flats: Iterable[str]) -> list[Ring]:
         """Return the rings for these flats of the last minutes, newest first."""
         return self._found(RINGS.c.flat.in_(list(flats)))
-
-    def all(self) -> list[Ring]:
-        """Return all rings of the last minutes, newest first."""
-        return self._found(sa.true())
 
     def answer(self, person: str, flats: Iterable[str], ring: str, *, opens: bool) -> None:
         """Note what a resident answers to a ring for a flat of theirs; the first answer counts.

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class VisitorPages:
-    """The guard's pages. What is expected comes from what the hub has signed, never from the page's word.
+    """The guard's pages: what the hub has heard and signed, never the word of the residents' page.
 
-    Where the folder is no provisioned site (`desk` None) no pass is ever signed.
+    Where the folder is no provisioned site (`desk` None) nobody rings and no pass is ever signed.
     """
 
     def __init__(self, desk: DoorsDesk | None) -> None:
@@ -28,7 +28,7 @@ class VisitorPages:
 
     def visitors(self, ask: PageAsk) -> Response:
         """Return the passes that are good within the next day, and the rings of the last minutes."""
-        rings = ask.office.rings.all()
+        rings = [] if self._desk is None else self._desk.looking.rings.lately(ask.now)
         return ask.page("visitors.html", passes=self._passes(ask), rings=rings, reasons=list(EndReason))
 
     def end(self, ask: PageAsk) -> Response:

@@ -18,7 +18,7 @@ from facegate_hub.console.app import make_console
 from facegate_hub.console.doors_desk import DoorsDesk
 from facegate_hub.database import put
 from facegate_hub.page.app import make_page
-from facegate_hub.tables import DEVICES, GRANTED_PASSES, PASS_END_SETS, open_tables
+from facegate_hub.tables import DEVICES, GRANTED_PASSES, PASS_END_SETS, RINGS_HEARD, open_tables
 from tests.browser.chromium import DESKTOP, PHONE, chromium, resize, served
 from tests.community.compound import new_compound
 from tests.community.test_whole_way import NARROW, Staged, look
@@ -43,6 +43,7 @@ def staged(browser, tmp_path):
     (tmp_path / "site.json").touch()
     engine = open_tables(f"sqlite:///{tmp_path / 'hub.db'}")
     signed(engine, compound.book.now())
+    heard(engine, compound.book.now())
     with ExitStack() as stack, closing(DoorsDesk(tmp_path, str(engine.url))) as doors:
         folders = [tmp_path / name for name in ("page", "console")]
         for folder in folders:
@@ -69,6 +70,15 @@ def signed(engine, now):
             put(connection, GRANTED_PASSES, shared | more)
         put(connection, PASS_END_SETS, {"device": "gate", "rev": 3, "body": told.encode().decode()})
         put(connection, DEVICES, {"id": "gate", "avail": "online", "state": '{"passes_ended":3}'})
+
+
+def heard(engine, now):
+    """The same rings as the hub has heard them: the newest rings now, others were answered or not."""
+    rows = [("now", "3-1203", 2, None), ("no", "3-1203", 20, "no"), ("over", None, 200, None)]
+    with engine.begin() as connection:
+        for name, flat, ago, answer in rows:
+            row = {"id": name, "door": "lobby-3", "flat": flat, "rang_at": now - ago, "answer": answer}
+            put(connection, RINGS_HEARD, row)
 
 
 def rung(compound):

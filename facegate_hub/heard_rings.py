@@ -1,0 +1,54 @@
+"""Rings as the hub itself has heard them, and what became of each: what the guard is shown.
+
+The community's table of rings is a copy for residents, which their page can write: who took that over could
+hide a ring in it. Here nothing of the page's is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from facegate_hub.community.rings import MOST_SHOWN, RING_SECONDS, SHOWN_SECONDS, Ring, RingState
+from facegate_hub.database import reading
+from facegate_hub.tables import REQUESTS, RINGS_HEARD
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+TOLD = {
+    "done": RingState.OPENED,
+    "failed": RingState.FAILED,
+    "rejected": RingState.FAILED,
+    "unknown": RingState.UNKNOWN,
+}
+"""What a request's end is for who answered, and for the guard; before it the door is being opened."""
+
+
+class HeardRings:
+    """The rings that doors have proven. Any thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def lately(self, now: float) -> list[Ring]:
+        """Return the rings of the minutes before `now` (seconds since 1970), newest first."""
+        ended = sa.select(REQUESTS.c.status).where(REQUESTS.c.id == RINGS_HEARD.c.request).scalar_subquery()
+        query = sa.select(RINGS_HEARD, ended.label("status"))
+        recent = query.where(RINGS_HEARD.c.rang_at > now - SHOWN_SECONDS)
+        newest = recent.order_by(RINGS_HEARD.c.rang_at.desc(), RINGS_HEARD.c.id).limit(MOST_SHOWN)
+        with reading(self._engine) as connection:
+            rows = list(connection.execute(newest))
+        return [Ring(row.id, row.door, row.flat, int(row.rang_at), _state(row, now)) for row in rows]
+
+
+def _state(row: Any, now: float) -> RingState:
+    is_over = now - row.rang_at >= RING_SECONDS
+    if row.answer is None:
+        return RingState.OVER if is_over else RingState.RINGING
+    if row.answer == "no":
+        return RingState.NO
+    if row.status is None:  # the signer has not granted it: within the minute it may still
+        return RingState.FAILED if is_over else RingState.OPENING
+    return TOLD.get(row.status, RingState.OPENING)
