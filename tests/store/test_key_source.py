@@ -148,8 +148,8 @@ KILLED = """
     import os, sqlite3, sys
     from pathlib import Path
     from edge.store import key_source, resealing
-    data, step, environ = Path(sys.argv[1]), int(sys.argv[2]), {"CREDENTIALS_DIRECTORY": sys.argv[3]}
-    left = step
+    environ = {"CREDENTIALS_DIRECTORY": sys.argv[1]}
+    left = 0
     def watch(event, args):
         # Every step that reaches the disk: files opened for writing, renamed or removed, and commits.
         global left
@@ -158,7 +158,6 @@ KILLED = """
             left -= 1
             if left == 0:
                 os.kill(os.getpid(), 9)
-    sys.addaudithook(watch)
     commit = lambda statement: watch("os.rename", ()) if statement.startswith(("COMMIT", "VACUUM")) else None
     opened = key_source.keyring_of
     def traced(*args):
@@ -172,19 +171,41 @@ KILLED = """
         connection.set_trace_callback(commit)
         return connection
     resealing.open_database = traced_file
-    {what}
-    print("done")
+    def change(data):
+        {what}
+
+    # A process for each trial, which finds the modules loaded.
+    for line in sys.stdin:
+        data = Path(line.rstrip("\\n"))
+        left += 1
+        if (child := os.fork()) == 0:
+            sys.addaudithook(watch)
+            change(data)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def killed_at(step, data, folder, what):
-    """Run `what` in a process that is killed at its `step`th step; say whether it came to its end first."""
+@contextmanager
+def cuts(what, folder):
+    """Give what changes a folder's key in a process that is killed at a step, one step later each time.
+
+    It says whether the change came to its end first.
+    """
     code = textwrap.dedent(KILLED).replace("{what}", what)
-    done = subprocess.run(
-        [sys.executable, "-c", code, data, str(step), folder], capture_output=True, text=True, check=False
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode == 0
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code, folder]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def came_to_its_end(data):
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(f"{data}\n")
+            process.stdin.flush()
+            ended = process.stdout.readline()
+            assert ended in ("0\n", f"{-signal.SIGKILL}\n"), ended
+            return ended == "0\n"
+
+        yield came_to_its_end
 
 
 @pytest.mark.parametrize(
@@ -195,31 +216,33 @@ def killed_at(step, data, folder, what):
     ],
 )
 def test_a_power_cut_at_any_step_leaves_a_key_that_opens_everything(tmp_path, unit, what):
-    for step in range(1, 60):
-        data = tmp_path / f"data-{step}"
-        data.mkdir()
-        sealed = sealed_in(data)
-        is_done = killed_at(step, data, unit["CREDENTIALS_DIRECTORY"], what)
-        assert opened(data, sealed, unit) == (True, "Anna"), f"killed at step {step}"
-        use_source(data, CREDENTIALS, unit)
-        assert opened(data, sealed, unit) == (True, "Anna"), f"finished after step {step}"
-        assert not (data / SITE_KEY_FILE).exists()
-        if is_done:
-            assert step > 4, "the steps were seen"
-            return
+    with cuts(what, unit["CREDENTIALS_DIRECTORY"]) as came_to_its_end:
+        for step in range(1, 60):
+            data = tmp_path / f"data-{step}"
+            data.mkdir()
+            sealed = sealed_in(data)
+            is_done = came_to_its_end(data)
+            assert opened(data, sealed, unit) == (True, "Anna"), f"killed at step {step}"
+            use_source(data, CREDENTIALS, unit)
+            assert opened(data, sealed, unit) == (True, "Anna"), f"finished after step {step}"
+            assert not (data / SITE_KEY_FILE).exists()
+            if is_done:
+                assert step > 4, "the steps were seen"
+                return
     pytest.fail("never came to its end")
 
 
 def test_a_power_cut_while_the_first_key_is_made_leaves_a_folder_that_works(tmp_path):
     first = "ring = key_source.keyring_of(data, {}); ring.seal(b'x', b'facegate template\\0anna\\0m1')"
-    for step in range(1, 60):
-        data = tmp_path / f"data-{step}"
-        data.mkdir()
-        is_done = killed_at(step, data, tmp_path, first)
-        assert opened(data, sealed_in(data), {}) == (True, "Anna"), f"killed at step {step}"
-        if is_done:
-            assert step > 3
-            return
+    with cuts(first, tmp_path) as came_to_its_end:
+        for step in range(1, 60):
+            data = tmp_path / f"data-{step}"
+            data.mkdir()
+            is_done = came_to_its_end(data)
+            assert opened(data, sealed_in(data), {}) == (True, "Anna"), f"killed at step {step}"
+            if is_done:
+                assert step > 3
+                return
     pytest.fail("never came to its end")
 
 

@@ -153,8 +153,13 @@ KILLED = """
         if (child := os.fork()) == 0:
             upgrade(folder)
             os._exit(0)
-        if os.waitpid(child, 0)[1] == 0:
+        ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if ended == 0:
             break
+        if ended != -9:
+            sys.exit("an upgrade that nobody cut short did not come to its end")
+    else:
+        sys.exit("no upgrade came to its end")
 """
 
 
