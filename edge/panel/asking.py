@@ -24,7 +24,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from edge.errors import FacegateError, StoreError
 from edge.panel.forms import FormAgain, FormTrouble
 from edge.web.accounts import Role
-from edge.web.between import COOKIE, SESSION_HEADER, STREAM
+from edge.web.between import COOKIE, LANGUAGE_COOKIE, SESSION_HEADER, STREAM
 from edge.web.refusals import RefusalKind
 from edge.web.sessions import IDLE_SECONDS, LONGEST_SECONDS
 from edge.words import LANGUAGES, has, message, nearest, say, tag, zone_name
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from edge.web.sessions import LoginSession
     from edge.words import Message
 
-LANGUAGE_COOKIE = "facegate-language"
 ALL = frozenset(Role)
 PEOPLE = frozenset({Role.INSTALLER, Role.STAFF})
 INSTALLER = frozenset({Role.INSTALLER})

@@ -9,9 +9,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from edge.errors import PanelRefused
 from edge.events import Kind
-from edge.panel.asking import LANGUAGE_COOKIE, OWN_PATH
+from edge.panel.asking import OWN_PATH
 from edge.panel.forms import FormTrouble
 from edge.web.accounts import Role
+from edge.web.between import LANGUAGE_COOKIE
 from edge.web.sessions import LONGEST_SECONDS
 from edge.words import message, nearest
 

@@ -6,6 +6,7 @@ import csv
 import io
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -15,7 +16,7 @@ from starlette.responses import Response
 from edge.domain import Reason
 from edge.errors import PanelRefused
 from edge.events import EventGroup, Kind, Tone
-from edge.panel.telling import EventSearch, search_events, told
+from edge.panel.telling import EventSearch, FoundEvents, search_events, told
 from edge.policy.explain import explain_reason
 from edge.web.cells import harmless
 from edge.words import message
@@ -73,7 +74,7 @@ class EventQuery:
         wanted = next((one for one in TABS if one == self.group), None)
         begin, end = _midnight(ask, self.since), _midnight(ask, self.until)
         if begin and end and begin > end:
-            raise PanelRefused(message("panel.times_crossed"))
+            raise PanelRefused(message("panel.days_crossed"))
         after = None if end is None else end + timedelta(days=1)
         return EventSearch(wanted, self.person, self.reason, begin, after)
 
@@ -86,10 +87,16 @@ class EventQuery:
 def events(ask: Ask) -> Response:
     """Return a page of events, newest first, each told in words."""
     before = ask.request.query_params.get("before", "")
-    query = EventQuery.of(ask)
-    found = search_events(ask, int(before) if _is_number(before) else None, query.search(ask), PAGE_ROWS)
+    query, wrong = EventQuery.of(ask), ""
+    try:
+        wanted = query.search(ask)
+        found = search_events(ask, int(before) if _is_number(before) else None, wanted, PAGE_ROWS)
+    except PanelRefused as error:  # the other wishes stay as they were typed
+        found, wrong = FoundEvents([], None), ask.tell(error.message)
     return ask.page(
         "events.html",
+        HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
+        wrong=wrong,
         shown=told(ask, found.events),
         older=query.address(before=found.read_to) if found.read_to else "",
         query=query,

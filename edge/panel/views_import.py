@@ -9,6 +9,7 @@ from edge.events import Kind
 from edge.panel.people_list import FIELDS, ListRules, read_people_list
 from edge.sheet_cells import PEOPLE_COLUMNS
 from edge.store.roster import SOURCE
+from edge.web.guard import MOST_BODY_BYTES
 from edge.words import message
 
 if TYPE_CHECKING:
@@ -18,11 +19,19 @@ if TYPE_CHECKING:
 
 SHOWN_ROWS = 20
 ORDER = ("id", "name", "access_levels", "valid_from", "valid_until", "extended_unlock")
+AROUND_BYTES = 64 * 1024
+"""What the form sends around a file, with room to spare."""
 
 
 def form(ask: Ask) -> Response:
     """Return the form for a list."""
-    return ask.page("import.html", levels=sorted(_levels(ask)), columns=_columns(ask.language))
+    return ask.page(
+        "import.html",
+        levels=sorted(_levels(ask)),
+        columns=_columns(ask.language),
+        most=MOST_BODY_BYTES - AROUND_BYTES,
+        most_told=ask.say_plain("error.request_size", most=MOST_BODY_BYTES >> 20),
+    )
 
 
 def look(ask: Ask) -> Response:

@@ -5,6 +5,9 @@ from __future__ import annotations
 COOKIE = "__Host-facegate"
 """The browser's session; the prefix binds it to this very host, over TLS, for all paths."""
 
+LANGUAGE_COOKIE = "facegate-language"
+"""The language that was chosen on a page: the code of one of ours."""
+
 SESSION_HEADER = "facegate-session"
 """With an answer: `known` when somebody is logged in, else `new`. Only the known send large bodies."""
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse
 
-from edge.web.between import TOO_LARGE_HEADER
+from edge.web.between import LANGUAGE_COOKIE, TOO_LARGE_HEADER
 from edge.web.refusals import RefusalKind
 from edge.words import nearest, say, tag
 
@@ -79,6 +80,7 @@ def _page(told: str, status: int, language: str) -> HTMLResponse:
         f'<!doctype html><html lang="{tag(language)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>facegate</title>'
         '<link rel="stylesheet" href="/static/panel.css"></head><body><div class="alone"><main>'
+        f"<h1>{escape(say('panel.failed', language))}</h1>"
         f'<p role="alert" class="bad">{escape(told)}</p><p>{back}</p></main></div></body></html>'
     )
     return HTMLResponse(text, status)
@@ -86,12 +88,13 @@ def _page(told: str, status: int, language: str) -> HTMLResponse:
 
 def _refusal(headers: Headers) -> HTMLResponse | None:
     said = headers.get(TOO_LARGE_HEADER, "")  # from the process that faces the network
-    language = nearest(headers.get("accept-language", ""))
+    chosen = cookie_parser(headers.get("cookie", "")).get(LANGUAGE_COOKIE)
+    language = nearest(chosen or headers.get("accept-language", ""))
     if said == "unknown" or "transfer-encoding" in headers:
         return _page(say("error.request_length", language), 411, language)
     length = headers.get("content-length", "0")
     if said or not length.isdecimal() or int(length) > MOST_BODY_BYTES:
-        return _page(say("error.request_size", language, most=MOST_BODY_BYTES), 413, language)
+        return _page(say("error.request_size", language, most=MOST_BODY_BYTES >> 20), 413, language)
     return None
 
 

@@ -10,10 +10,11 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from edge.web.between import LANGUAGE_COOKIE
 from edge.web.guard import RequestGuard
 from edge.web.refusals import RefusalKind
 from edge.words import message, nearest
-from facegate_hub.web.asking import ANYBODY, LANGUAGE_COOKIE, PageAsk, Who, view
+from facegate_hub.web.asking import ANYBODY, PageAsk, Who, view
 from facegate_hub.web.files import static_file
 from facegate_hub.web.form_pages import FormPages
 

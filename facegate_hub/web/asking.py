@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.errors import CommunityRefused, FacegateError
-from edge.web.between import SESSION_HEADER
+from edge.web.between import LANGUAGE_COOKIE, SESSION_HEADER
 from edge.web.refusals import RefusalKind
 from edge.words import LANGUAGES, has, message, nearest, say, tag, zone_name
 from facegate_hub.community.book import Doer
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from facegate_hub.web.form_pages import FormPages
     from facegate_hub.web.office import WebOffice
 
-LANGUAGE_COOKIE = "facegate-language"
 MOST_FILES, MOST_FIELDS = 3, 200
 MOST_FIELD_BYTES = 8 * 1024 * 1024
 """As much as a body: a list of 20,000 people is sent back by the page that shows what it would change, and

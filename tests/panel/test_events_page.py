@@ -110,3 +110,15 @@ def test_the_newest_events_come_by_themselves_and_older_pages_stay(panel):
     browser = panel.logged_in()
     assert 'id="found" data-fresh' in browser.get("/events").text
     assert "data-fresh" not in browser.get("/events?before=3").text
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [("since=yesterday", "yesterday"), ("since=2026-03-15&until=2026-03-01", "before the first")],
+)
+def test_a_day_that_cannot_be_keeps_the_other_wishes(panel, days, told):
+    answer = panel.logged_in().get(f"/events?person=anna&reason=granted&{days}")
+    assert answer.status_code == 422
+    assert re.search(rf'role="alert" class="bad">[^<]*{told}', answer.text)
+    assert 'name="person" value="anna"' in answer.text
+    assert 'value="granted" selected' in answer.text

@@ -89,3 +89,18 @@ def test_five_thousand_people_with_three_bad_rows(person, tmp_path, kind, size, 
     look_at(person, f"imported-{size[0]}-{language}", source, faults)
     assert len(person.panel.desk.residents.list()) == 4997
     assert faults == {}
+
+
+def test_a_file_that_is_too_large_is_refused_at_its_field_before_it_is_sent(person, tmp_path):
+    """A photo that was taken for the list led to a bare page, and the form was gone."""
+    (tmp_path / "people.csv").write_bytes(b"x" * (9 << 20))
+    person.go("/login")
+    person.fill(name="sam", password=PASSWORD)
+    person.press("Log in")
+    person.go("/people/import")
+    box = person.browser.find_element(By.NAME, "list")
+    box.send_keys(str(tmp_path / "people.csv"))
+    said = person.browser.execute_script("return document.querySelector('[name=list]').validationMessage")
+    assert "at most 8 MB" in said
+    person.browser.find_element(By.CSS_SELECTOR, "main form button").click()
+    assert person.browser.current_url.endswith("/people/import")

@@ -177,6 +177,11 @@ def test_a_body_that_is_too_large_or_of_unknown_length_is_not_read(panel):
     assert refused.status_code == 413
     assert 'lang="zh-CN"' in refused.text, "a page, in the reader's language"
     assert 'role="alert"' in refused.text
+    assert "<h1>" in refused.text
+    browser.get("/language/zh")
+    refused = browser.client.post("/enrol/photos", content=b"x", headers=large | {"accept-language": "en"})
+    assert 'lang="zh-CN"' in refused.text, "the language chosen on the page counts before the browser's"
+    assert "8 MB" in refused.text
     chunks = (b"x" for _ in range(3))
     assert browser.client.post("/enrol/photos", content=chunks).status_code == 411
     assert browser.client.post("/login", content=b"x", headers={"content-length": "-1"}).status_code == 413

@@ -246,6 +246,15 @@ for (const form of document.querySelectorAll("[data-cards]")) {
   });
 }
 
+// A file that is too large is refused at its field, before it is sent and everything else with it.
+for (const input of document.querySelectorAll("input[type=file][data-most]")) {
+  input.addEventListener("change", () => {
+    const isTooLarge = [...input.files].some((file) => file.size > Number(input.dataset.most));
+    input.setCustomValidity(isTooLarge ? input.dataset.tooLarge : "");
+    input.reportValidity();
+  });
+}
+
 // Photos are made small before they are sent, stay on the page, and get their verdict there.
 const LONGEST_PX = 1600;
 async function smaller(file) {
