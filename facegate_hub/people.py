@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -10,17 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from edge.errors import SyncError
+from edge.words import message
 from facegate_hub.database import reading
 from facegate_hub.faces import SharedFaces
 from facegate_hub.reading import EventFilter, history, page
 from facegate_hub.tables import ALARMS, EVENTS, ROSTER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine import Engine
 
     from facegate_hub.reading import EventPage
+
+_NUMBER = re.compile(r"0*(\d+)(?:(\.\d*?)0*)?", re.ASCII)
+"""A number, as a spreadsheet keeps it in its groups: without the zeros in front and behind."""
 
 AT_ONCE = 500
 ERASED = "erased"
@@ -33,6 +39,22 @@ class RosterPerson:
     id: str
     rev: int
     record: Mapping[str, Any]
+
+
+def require_whole_numbers(there: Collection[str], gone: Iterable[str], listed: Iterable[str]) -> None:
+    """Refuse a list that would remove 0101 and adds 101 instead, or 5.1 for 5.10: a spreadsheet cut it.
+
+    `there` are those in the roster. Everybody concerned would lose face, PIN and cards. Raises `SyncError`.
+    """
+    added = {as_kept: one for one in set(listed).difference(there) if (as_kept := _as_kept(one)) is not None}
+    cut = [f"{added[number]} ({one})" for one in gone if (number := _as_kept(one)) in added]
+    if cut:
+        raise SyncError(message("property.numbers_cut", count=len(cut), ids=", ".join(cut[:10])))
+
+
+def _as_kept(text: str) -> str | None:
+    found = _NUMBER.fullmatch(text)
+    return None if found is None else found[1] + (found[2] or "").rstrip(".")
 
 
 class RosterPeople:

@@ -34,7 +34,7 @@ from facegate_hub.heard_rings import HeardRings
 from facegate_hub.inbox import Inbox, InboxKind
 from facegate_hub.order_words import told_of
 from facegate_hub.orders import POLL_SECONDS, REFUSED, WAITING, Orders
-from facegate_hub.people import RosterPeople
+from facegate_hub.people import RosterPeople, require_whole_numbers
 from facegate_hub.reading import EventFilter, News, history, latest, page
 from facegate_hub.retention import HubRetention
 from facegate_hub.roster import RosterLog
@@ -384,6 +384,7 @@ class Staff:
         records = [{**record, "id": spellings.get(record["id"], record["id"])} for record in records]
         keep = {record["id"] for record in records} if replace else set(ids)
         gone = [identity for identity in ids if identity not in keep]
+        require_whole_numbers(ids, gone, (record["id"] for record in records))
         if len(gone) > max(FEW, len(ids) // 2) and removing != len(gone):
             raise SyncError(
                 f"this would remove {len(gone)} of {len(ids)} people; if that is meant, say so: "

@@ -199,6 +199,21 @@ def test_doors_that_were_never_heard_are_listed_and_a_restored_epoch_counts_as_b
     ]
 
 
+def test_a_list_whose_numbers_a_spreadsheet_cut_removes_nobody(desk):
+    there = ["0101", "0102", "1203", "5.10", "3-0101", "007", "7", "anna"]
+    desk.import_people([{"id": one, "name": "P"} for one in there])
+    cut = ["101", "102", "1203", "5.1", "3-0101", "7", "anna"]
+    with pytest.raises(SyncError, match=r"101 \(0101\), 102 \(0102\), 5\.1 \(5\.10\)"):
+        desk.import_people([{"id": one, "name": "P"} for one in cut], replace=True)
+    assert desk.roster().count == 8
+    desk.import_people([{"id": one, "name": "P"} for one in there if one != "anna"], replace=True)
+    desk.import_people(
+        [{"id": one, "name": "P"} for one in there if one not in ("anna", "007")], replace=True
+    )
+    assert desk.roster().count == 6, "7 was there beside 007"
+    desk.import_people([{"id": "101", "name": "P"}])  # another person's, beside it
+
+
 def test_doors_that_have_seen_more_than_a_restored_database_are_named_and_count_as_behind(engine, desk):
     """They refuse its roster: whoever is removed there is let in until it is begun anew."""
     desk.import_people(people(5))
