@@ -30,7 +30,7 @@ def form(ask: Ask) -> Response:
         levels=sorted(_levels(ask)),
         columns=_columns(ask.language),
         most=MOST_BODY_BYTES - AROUND_BYTES,
-        most_told=ask.say_plain("error.request_size", most=MOST_BODY_BYTES >> 20),
+        most_told=ask.say_plain("error.request_size", most=f"{MOST_BODY_BYTES >> 20} MB"),
     )
 
 

@@ -94,7 +94,7 @@ def _refusal(headers: Headers) -> HTMLResponse | None:
         return _page(say("error.request_length", language), 411, language)
     length = headers.get("content-length", "0")
     if said or not length.isdecimal() or int(length) > MOST_BODY_BYTES:
-        return _page(say("error.request_size", language, most=MOST_BODY_BYTES >> 20), 413, language)
+        return _page(say("error.request_size", language, most=f"{MOST_BODY_BYTES >> 20} MB"), 413, language)
     return None
 
 
