@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
     from sqlalchemy.engine import Connection, Engine
 
+FILE = "facegate file"
+"""What a connection remembers: which file it was made to."""
 BUSY_MS = 30_000
 """How long SQLite waits for another process's commit: a disk that hangs longer is an error."""
 
@@ -29,10 +32,10 @@ def open_engine(url: str) -> Engine:
     # A file does not vanish between two questions, as a server's connection does; asking whether it is there
     # takes as long as most questions do.
     engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite" and engine.url.database:
-        set_header_right(Path(engine.url.database))
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
+        if engine.url.database:
+            _follow_file(engine, Path(engine.url.database))
     elif engine.dialect.name == "postgresql":
         make_patient(engine)
     return engine
@@ -105,6 +108,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         if file and file != ":memory:":
+            set_header_right(Path(file))
             let_group(Path(file), 0o060)  # before the log is made beside it, which gets the same rights
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
@@ -114,3 +118,24 @@ def _prepare_sqlite(engine: Engine) -> None:
     def on_begin(connection: Connection) -> None:
         looking = connection.get_execution_options().get("looking", False)
         connection.exec_driver_sql("BEGIN" if looking else "BEGIN IMMEDIATE")
+
+
+def _follow_file(engine: Engine, path: Path) -> None:
+    """Let no connection go on with a file that another one took the place of, or that was moved away.
+
+    What is written to such a file is gone with its last connection, and doors would have been told that their
+    events are stored. A connection to the new file is made instead; while there is none the database fails.
+    """
+    if str(path) == ":memory:":
+        return
+
+    @sa.event.listens_for(engine, "checkout")
+    def on_checkout(_connection: Any, record: Any, _proxy: Any) -> None:
+        try:
+            found = path.stat()
+        except OSError as error:
+            gone = sqlite3.OperationalError(f"{path} is not there any more")
+            raise sa.exc.OperationalError("", None, gone) from error
+        mark = (found.st_dev, found.st_ino)
+        if record.info.setdefault(FILE, mark) != mark:
+            raise sa.exc.DisconnectionError

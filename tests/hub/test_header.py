@@ -99,3 +99,45 @@ def test_a_new_file_without_a_table_is_right(tmp_path):
     content = path.read_bytes()
     set_header_right(path)
     assert path.read_bytes() == content
+
+
+def names(engine):
+    with engine.connect() as connection:
+        return set(connection.execute(sa.select(DOORS.c.id)).scalars())
+
+
+def test_a_file_put_in_place_of_the_one_in_use_is_the_one_that_is_used(whole, tmp_path):
+    """A backup is put back while the hub runs, with a bit wrong: nothing goes to the file that is gone."""
+    path = tmp_path / "hub.db"
+    engine = open_tables(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.execute(sa.insert(DOORS).values(id="before", name="", place=""))
+    for ending in ("-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    backup = tmp_path / "backup.db"
+    backup.write_bytes(turned(whole, 0, 0))
+    backup.replace(path)
+    assert len(names(engine)) == DOOR_COUNT
+    with engine.begin() as connection:
+        connection.execute(sa.insert(DOORS).values(id="after", name="", place=""))
+    engine.dispose()
+    assert is_kept(path, "after")
+
+
+def is_kept(path, name):
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT 1 FROM doors WHERE id = ?", (name,)).fetchone() is not None
+
+
+def test_where_the_file_is_gone_the_database_fails_and_none_is_begun(tmp_path):
+    path, away = tmp_path / "hub.db", tmp_path / "away.db"
+    engine = open_tables(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.execute(sa.insert(DOORS).values(id="before", name="", place=""))
+    path.rename(away)
+    with pytest.raises(sa.exc.OperationalError, match="not there any more"):
+        names(engine)
+    assert not path.exists()
+    away.rename(path)
+    assert names(engine) == {"before"}
+    engine.dispose()
