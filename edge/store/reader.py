@@ -103,6 +103,17 @@ class JournalReader:
             found: Rows = self._connection.execute(sql, (kind, limit)).fetchall()
         return [to_event(ChainRow(*columns)) for columns in reversed(found)]
 
+    def refused_at(self, methods: Collection[str], among: int) -> list[DoorEvent]:
+        """Return who was refused by one of these methods in the newest `among` entries, oldest first."""
+        sql = (
+            f"SELECT seq, id, body, hash FROM events WHERE {field_of('$.type')} = 'access.denied'"  # noqa: S608 - constants
+            f" AND {field_of('$.data.method')} IN (SELECT value FROM json_each(?))"
+            " AND seq > (SELECT max(seq) FROM events) - ? ORDER BY seq"
+        )
+        with self._lock, self._unavailable():
+            found: Rows = self._connection.execute(sql, (json.dumps(list(methods)), among)).fetchall()
+        return [to_event(ChainRow(*columns)) for columns in found]
+
     def last_grants(self, methods: Collection[str]) -> dict[str, LastGrant]:
         """Return the newest grant of each resident by one of `methods`. Reads the whole journal.
 

@@ -26,14 +26,11 @@ RESTARTS_SECONDS, MANY_RESTARTS = 600.0, 5
 
 WEEK_SECONDS = 7 * 86_400.0
 
-MOST_TRIES = 5_000
-"""Refusals among which wrong PINs and cards are looked for: many times what the ceilings of a day allow."""
-
 TRIES = {str(Reason.INCORRECT_AUTHENTICATION_FACTOR): "pin", str(Reason.UNKNOWN_CREDENTIAL): "card"}
 """What was a try at which reader."""
 
 NEWEST = 20_000
-"""Entries among which an event is looked for that was stored just before a kill."""
+"""Entries among which an event is looked for that was stored just before a kill, and a day's wrong tries."""
 
 
 def ages_seconds(journal: Path, kind: str, now: datetime, within_seconds: float) -> list[float]:
@@ -55,7 +52,7 @@ def wrong_tries(journal: Path, now: datetime) -> list[WrongTry]:
     What a clock that is behind takes for later counts as of now. Empty when no journal can be read soon.
     """
     try:
-        events = Aside("past").ask(lambda: _events(journal, Kind.ACCESS_DENIED, MOST_TRIES))
+        events = Aside("past").ask(lambda: _refused(journal))
     except (StoreError, JournalUnavailable, JournalTampered, TooSlow):
         return []
     found: dict[tuple[str, object], WrongTry] = {}
@@ -70,9 +67,14 @@ def wrong_tries(journal: Path, now: datetime) -> list[WrongTry]:
     return list(found.values())
 
 
-def _events(journal: Path, kind: str, limit: int = 100) -> list[DoorEvent]:
+def _events(journal: Path, kind: str) -> list[DoorEvent]:
     with closing(JournalReader(journal)) as reader:
-        return reader.of_kind(kind, limit)
+        return reader.of_kind(kind)
+
+
+def _refused(journal: Path) -> list[DoorEvent]:
+    with closing(JournalReader(journal)) as reader:
+        return reader.refused_at(TRIES.values(), NEWEST)
 
 
 def in_journal(journal: Path) -> Callable[[EventDraft], bool]:
