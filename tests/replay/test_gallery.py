@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import pytest
 
+from edge.domain import Quality
+from edge.enrol.shots import Shot
 from edge.errors import EnrolmentRefused
 from edge.replay.gallery import load_folders
 
@@ -21,3 +25,56 @@ def test_one_broken_picture_of_two_people_is_named_for_each_with_and_without_the
             load_folders([tmp_path / "g"], "model", nobody_looks, tmp_path / "cache")
         assert str(tmp_path / "g" / "anna" / "anna.gif") in str(refused.value)
         assert str(tmp_path / "g" / "王五" / "王五.gif") in str(refused.value)
+
+
+class Taker:
+    """Takes the same shot of every picture and counts."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def from_image(self, _picture, source: str) -> Shot:
+        self.taken += 1
+        row = np.random.default_rng(3).normal(size=128)
+        return Shot((row / np.linalg.norm(row)).astype(np.float32), Quality(60, 1, 2, 3, 4, 120), source)
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    (tmp_path / "g" / "anna").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "g" / "anna" / "a.png"), np.zeros((120, 160, 3), np.uint8))
+    taker = Taker()
+
+    def load() -> bytes:
+        found = load_folders([tmp_path / "g"], "model", lambda: taker, tmp_path / "cache")
+        return found.residents["anna"][0].tobytes()
+
+    return load, taker, tmp_path / "cache"
+
+
+def test_a_picture_is_looked_at_once_and_remembered_to_the_last_bit(gallery) -> None:
+    load, taker, _ = gallery
+    assert load() == load()
+    assert taker.taken == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda kept: b"",
+        lambda kept: kept[:-1],
+        lambda kept: kept[:-8],
+        lambda kept: kept[:100],
+        lambda kept: kept.replace(b"<f8", b"<f4"),
+        lambda kept: kept.replace(b"False", b"True "),
+        lambda kept: kept.replace(b"(1, 134)", b"(1, 133)"),
+        lambda kept: b"\x93NUMPY" + bytes(200),
+    ],
+)
+def test_what_is_remembered_and_damaged_is_looked_at_again(gallery, damage) -> None:
+    load, taker, cache = gallery
+    first = load()
+    (kept,) = cache.glob("*.npy")
+    kept.write_bytes(damage(kept.read_bytes()))
+    assert load() == first
+    assert taker.taken == 2
