@@ -44,7 +44,7 @@ READ_WITHIN = timedelta(minutes=15)
 DARK, BRIGHT = 60.0, 200.0
 """Mean brightness of the picture's middle, of 255: well inside the 30 to 235 that a face must have."""
 
-GALLERY_SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
+GALLERY_SIZES = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE = 640, 320, 56
 SHOWN_SIMILARITIES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
@@ -126,14 +126,14 @@ def models(ask: Ask) -> Response:
     count = len(known & enrolled(ask.desk))  # whom the door compares with: its log tells the same number
     point = ask.desk.recogniser.point(max(count, 1))
     curve = [(size, ask.desk.recogniser.point(size).threshold) for size in GALLERY_SIZES]
-    here = (count, point.threshold, *_place(min(max(count, 10), 100_000), point.threshold))
+    here = (count, point.threshold, *_place(min(max(count, 1), 100_000), point.threshold))
     return ask.page(
         "models.html",
         count=count,
         point=point,
         plot=[(size, value, *_place(size, value)) for size, value in curve],
         here=here,
-        lines=[(value, _place(10, value)[1]) for value in SHOWN_SIMILARITIES],
+        lines=[(value, _place(1, value)[1]) for value in SHOWN_SIMILARITIES],
         size=(PLOT_WIDTH, PLOT_HEIGHT, PLOT_EDGE),
     )
 
@@ -186,7 +186,7 @@ def _picture(ask: Ask) -> dict[str, Any]:
 
 def _place(size: int, threshold: float) -> tuple[float, float]:
     """Return where a point of the curve lies in the plot: logarithmic across, similarity 0.2 to 0.8 up."""
-    across = (math.log10(size) - 1) / 4
+    across = math.log10(size) / 5
     up = min(max((threshold - 0.2) / 0.6, 0.0), 1.0)
     x = PLOT_EDGE + across * (PLOT_WIDTH - 2 * PLOT_EDGE)
     return round(x, 1), round(PLOT_HEIGHT - PLOT_EDGE - up * (PLOT_HEIGHT - 2 * PLOT_EDGE), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -266,3 +267,11 @@ def test_a_phone_finds_the_page_by_its_code_and_only_the_certificate_is_handed_o
     assert 'class="qr" src="data:image/svg+xml' in page
     assert handed.content == certificate.read_bytes()
     assert b"PRIVATE" not in handed.content
+
+
+def test_the_curve_of_thresholds_begins_with_one_person(panel):
+    """A small door stood beside it: the curve began at ten people, with the threshold for one below."""
+    page = panel.logged_in().get("/models").text
+    assert re.findall(r"<tr><td>([\d,]+)</td>", page)[:3] == ["1", "3", "10"]
+    first = present(re.search(r'points="([\d.]+),([\d.]+) ', page)).groups()
+    assert present(re.search(r'class="here" cx="([\d.]+)" cy="([\d.]+)"', page)).groups() == first
