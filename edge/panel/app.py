@@ -31,7 +31,7 @@ from edge.panel import (
 )
 from edge.panel.asking import ALL, INSTALLER, PEOPLE, Ask, view
 from edge.panel.desk import Office
-from edge.web.guard import RequestGuard
+from edge.web.guard import HEADERS, RequestGuard
 from edge.web.refusals import RefusalKind
 from edge.words import message
 
@@ -182,8 +182,15 @@ def make_app(desk: PanelServices) -> Starlette:
     async def not_in_this_way(request: Request, _: Exception) -> Response:
         return await other_way(request)
 
+    broken = view(lambda ask: ask.failed(500, message("error.unexpected")), office, None)
+
+    async def failed_inside(request: Request, _: Exception) -> Response:
+        answer = await broken(request)
+        answer.headers.update(HEADERS)  # the guard, which adds them else, has been left by the error
+        return answer
+
     return Starlette(
         routes=[*routes, static],
         middleware=[Middleware(RequestGuard, refusals=office.refusals)],
-        exception_handlers={404: not_found, 405: not_in_this_way},
+        exception_handlers={404: not_found, 405: not_in_this_way, 500: failed_inside},
     )

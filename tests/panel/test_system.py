@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from starlette.testclient import TestClient
 
 from edge.domain import EventDraft, Flaw, Resident
 from edge.panel.app import make_app
@@ -275,3 +276,19 @@ def test_the_curve_of_thresholds_begins_with_one_person(panel):
     assert re.findall(r"<tr><td>([\d,]+)</td>", page)[:3] == ["1", "3", "10"]
     first = present(re.search(r'points="([\d.]+),([\d.]+) ', page)).groups()
     assert present(re.search(r'class="here" cx="([\d.]+)" cy="([\d.]+)"', page)).groups() == first
+
+
+def test_a_fault_of_the_program_is_a_page_in_the_readers_language(panel):
+    """It was a bare line in English. The log has the rest; the headers are those of every page."""
+
+    def broken():
+        raise ZeroDivisionError
+
+    browser = connected(panel, rules=broken)
+    client = TestClient(panel.app, base_url="https://door", raise_server_exceptions=False)
+    client.cookies = browser.client.cookies
+    answer = client.get("/test?opened=yes", headers={"accept-language": "zh"})
+    assert answer.status_code == 500
+    assert 'lang="zh-CN"' in answer.text
+    assert "ZeroDivisionError" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
