@@ -90,6 +90,7 @@ class Pulse:
     def _open(self, seconds: float, sent: float, now: float) -> bytes:
         if seconds <= 0:
             raise Nonsense(f"open for {seconds} s")
+        # Monotonic time is one for all processes of a machine: no honest caller sends from the future.
         if abs(now - sent) > STALE_SECONDS:
             return STALE
         if self._until is None:
@@ -144,10 +145,12 @@ class Guard:
         ready, _, _ = select.select(sockets, [], [], self._wait_seconds(time.monotonic()))
         now = time.monotonic()
         self._pulse.expire(now)  # before any packet: after a stop of this process time may be up
+        # A packet that waits is read first: who spoke while this process stood still was not silent.
         if self._caller in ready:
             self._listen()
         if self._caller is not None and now - self._heard > SILENCE_SECONDS:
             self._drop("silent for 500 ms")
+        # The silent caller has left by now: who takes its place is not told that the guard is busy.
         if self._listener in ready:
             self._greet(now)
         if now - self._told_at >= TICK_SECONDS:

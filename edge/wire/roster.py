@@ -133,6 +133,7 @@ class Delta:
         fields = parse_shaped(cls.SHAPE, body, "delta")
         start, target = fields["from"], _state(fields)
         changes = tuple(_change(op) for op in fields["ops"])
+        # A removal that fell out would let somebody in until the next snapshot.
         if [change.rev for change in changes] != list(range(start + 1, target.rev + 1)):
             raise SyncError("delta: its revisions are not one after the other")
         return cls(fields["device"], start, target, changes)
@@ -223,6 +224,7 @@ def encode_parts(records: list[RosterChange]) -> list[bytes]:
     size = 0
     for record in records:
         text = json.dumps(_op(record), separators=(",", ":"), ensure_ascii=False)
+        # 2 bytes are the list's brackets, 1 is the comma after each record.
         if parts[-1] and size + len(text.encode()) + 2 > MAX_PART_BYTES:
             parts.append([])
             size = 0
@@ -233,6 +235,7 @@ def encode_parts(records: list[RosterChange]) -> list[bytes]:
 
 def parse_part(payload: bytes, digest: str) -> list[RosterChange]:
     """Return the records of one part. Raises `SyncError` unless it is the one that was signed."""
+    # Parts carry no signature, the manifest does: nothing in a part is parsed before it is the signed one.
     if hashlib.sha256(payload).hexdigest() != digest:
         raise SyncError("snapshot: a part is not the one in the signed manifest")
     try:

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from starlette.testclient import TestClient
-
 from facegate_hub.community.book import Doer
 from facegate_hub.community.devices import Devices
 from facegate_hub.console.app import COOKIE as CONSOLE_COOKIE
 from facegate_hub.console.app import make_console
 from facegate_hub.page.app import COOKIE as PAGE_COOKIE
 from facegate_hub.page.app import make_page
+from tests.fakes.pages import client_of
 from tests.present import present
 
 if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
     from tests.community.compound import Compound
 
 URL = "https://testserver"
@@ -68,7 +69,7 @@ class Browser:
 
 
 def browser(app, language: str) -> Browser:
-    client = TestClient(app, base_url=URL)
+    client = client_of(app, base_url=URL)
     client.get(f"/language/{language}")
     return Browser(client)
 

@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
-from starlette.testclient import TestClient
 
 from edge.domain import Frame, OperatingPoint
 from edge.enrol.session import GuidedSession, judged
@@ -38,6 +37,7 @@ from edge.web.accounts import Accounts, Role
 from edge.web.tls import signing_key
 from edge.words import Message
 from tests.fakes.accounts import account
+from tests.fakes.pages import client_of
 from tests.fakes.scene import Actor, Residents, Scene, axis
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class PanelUnderTest:
     """Files that the card does not give."""
 
     def browser(self, address="192.0.2.7"):
-        return Browser(TestClient(self.app, base_url="https://door", client=(address, 5000)))
+        return Browser(client_of(self.app, base_url="https://door", client=(address, 5000)))
 
     def logged_in(self, name="ines", role=Role.INSTALLER):
         if self.desk.accounts.first_code:
