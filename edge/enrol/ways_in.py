@@ -193,9 +193,13 @@ class WaysIn:
         self._pass_issued()
         return DrawnPass(text, png)
 
+    def passes(self) -> list[IssuedPass]:
+        """Return every pass of this door, the newest first; the ended ones too until they are forgotten."""
+        return self._store.passes()
+
     def passes_of(self, resident_id: str) -> list[IssuedPass]:
         """Return the passes of a host, the newest first; the ended ones too until they are forgotten."""
-        return [one for one in self._store.passes() if one.resident_id == resident_id]
+        return [one for one in self.passes() if one.resident_id == resident_id]
 
     def issued_pass(self, pass_id: str, resident_id: str) -> IssuedPass:
         """Return the pass with this id in hex that this person was given."""

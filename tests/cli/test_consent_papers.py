@@ -69,7 +69,10 @@ def test_everything_about_one_person_and_nothing_about_another(data):
     (consent,) = found["consents"]
     assert (consent["guardian"], consent["recorded_by"], consent["withdrawn_at"]) == ("Li", "desk-1", None)
     assert found["credentials"] == {"pins": [{"number": "1203", "is_duress": False}], "cards": ["w26:1:2"]}
-    assert [event["type"] for event in found["events"]] == ["access.granted", "access.granted"]
+    assert [event["type"] for event in found["events"]] == [
+        *("access.granted", "access.granted"),
+        *("credential.given", "credential.given"),
+    ]
     assert found["events"][1]["data"]["host"] == "anna", "whom he invited"
     assert "otto" not in text.lower()
     assert "w26:3:4" not in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
@@ -11,9 +12,13 @@ from click.testing import CliRunner
 from edge.cli import app
 from edge.cli.passes import draw_readable
 from edge.enrol.ways_in import WaysIn
-from edge.errors import ConfigError, EnrolmentRefused, StoreError
+from edge.errors import ConfigError, EnrolmentRefused, FacegateError, StoreError
 from edge.policy.pin import PinMatch
+from edge.store.journal import SqliteJournal
+from edge.store.reader import JOURNAL_FILE, JournalReader
 from tests.present import present
+
+CARD = ("card", "add", "w26:17:4711", "otto")
 
 
 def run(*words, keys: str | None = None, code: int = 0) -> str:
@@ -164,6 +169,40 @@ class TestPinAndCard:
         assert "2 PIN(s) and card(s) removed" in run("card", "remove", "anna", "--data", tmp_path)
         assert run("card", "list", "--data", tmp_path) == ""
         assert run("pin", "list", "--data", tmp_path) == ""
+
+    def test_each_change_is_an_event_of_the_door_s_journal(self, tmp_path):
+        journal = SqliteJournal(tmp_path / JOURNAL_FILE, "north", boot="first", clock_trust=lambda: "unknown")
+        journal.close()  # the door has been started
+        for who, words in {"anna": ("pin", "set", "anna", "--number", "7"), "otto": CARD}.items():
+            run(*words, "--name", who.title(), "--data", tmp_path)
+        run("card", "add", "w26:17:4711", "anna", "--data", tmp_path)
+        run("card", "remove", "w26:17:4711", "--data", tmp_path)
+        run("pin", "remove", "anna", "--data", tmp_path)
+        with closing(JournalReader(tmp_path / JOURNAL_FILE)) as reader:
+            events = [(one.kind, one.resident_id, dict(one.data)) for one in reader.read()]
+        by = {"by": "command line"}
+        card, number = by | {"method": "card"}, {"method": "pin", "number": "7"}
+        assert events == [
+            ("resident.added", "anna", by),
+            ("credential.given", "anna", by | number),
+            ("resident.added", "otto", by),
+            ("credential.given", "otto", card),
+            ("credential.removed", "otto", card),
+            ("credential.given", "anna", card),
+            ("credential.removed", "anna", card),
+            ("credential.removed", "anna", by | {"method": "pin"}),
+        ]
+
+    def test_nothing_is_given_that_the_journal_cannot_tell_and_a_lost_card_goes_all_the_same(self, tmp_path):
+        run(*CARD, "--name=Otto", "--data", tmp_path)
+        (tmp_path / JOURNAL_FILE).write_bytes(b"no journal at all" * 400)
+        for words in (("pin", "set", "otto", "--number", "7"), ("card", "add", "hid:0042", "otto")):
+            with pytest.raises(FacegateError):
+                run(*words, "--data", tmp_path)
+        assert run("pin", "list", "--data", tmp_path) == ""
+        with pytest.raises(FacegateError):
+            run("card", "remove", "w26:17:4711", "--data", tmp_path)
+        assert run("card", "list", "--data", tmp_path) == ""
 
 
 @pytest.mark.parametrize("machine", ["UTC", "Asia/Shanghai", "America/New_York"])
