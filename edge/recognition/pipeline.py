@@ -43,6 +43,11 @@ CLOSED_SECONDS = 2.0
 """Who still stands before a door this long after it fell shut has not gone in."""
 
 
+BACK_SECONDS = 1.0
+"""Who was doubted and is seen again within this has not left: in a queue somebody nearer hides them, a track
+breaks, the picture jumps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How often to look, in looks per second.
@@ -93,6 +98,8 @@ class Pipeline:
         self.hindrance: Flaw | None = None
         """What stood between the nearest face of the last look and being recognised: for a display."""
         self._reopen_at = float("inf")
+        self._gone: list[tuple[float, Visit]] = []
+        """Who was doubted and is out of sight, and since when."""
 
     def observe(self, frame: Frame) -> list[Decision]:
         """Return the decisions that `frame` brings about: mostly none, at most one per face.
@@ -114,6 +121,7 @@ class Pipeline:
         if due:
             track, visit = max(due, key=urgency)
             decisions += self._examine(frame, track, visit, len(tracks))
+        decisions += self._say_of_the_gone(frame)
         self._schedule(frame.time)
         return decisions
 
@@ -301,6 +309,7 @@ class Pipeline:
             if visit.claimed not in {None, resident_id}:
                 self._doubt_liveness(visit)
             visit.claimed, visit.next_look = resident_id, frame.time
+            self._go_on_doubting(visit, resident_id)
             liveness = self._liveness.assess(visit.track_id, resident_id)
             # It wants more frames: neither a grant nor a refusal.
             if liveness is None:
@@ -412,14 +421,33 @@ class Pipeline:
         return left
 
     def _say_at_parting(self, frame: Frame, visit: Visit) -> list[Decision]:
-        """Tell of somebody who left that liveness doubted them, or that nothing came of them."""
+        """Tell of somebody who left that nothing came of them; a doubt waits for them to come back."""
         if visit.early_doubt is not None:
-            look, liveness = visit.early_doubt
-            reason = liveness.reason or Reason.PAD_UNAVAILABLE
-            return self._deny(frame, visit, reason, len(self._visits), look, liveness)
-        if visit.is_undecided:
+            self._gone.append((frame.time, visit))
+        elif visit.is_undecided:
             return self._deny(frame, visit, Reason.COLLECTING, len(self._visits), visit.last)
         return []
+
+    def _go_on_doubting(self, visit: Visit, resident_id: str) -> None:
+        """Go on with the doubt of a visit that only broke off: hidden for a moment, or the picture jumped."""
+        gone, self._gone = self._gone, []
+        for since, other in gone:
+            if other.nearest != resident_id:
+                self._gone.append((since, other))
+                continue
+            visit.early_doubt = visit.early_doubt or other.early_doubt
+            visit.was_covered |= other.was_covered
+
+    def _say_of_the_gone(self, frame: Frame) -> list[Decision]:
+        """Tell of those who left, and did not come back, that liveness doubted them."""
+        said: list[Decision] = []
+        while self._gone and frame.time - self._gone[0][0] >= BACK_SECONDS:
+            visit = self._gone.pop(0)[1]
+            assert visit.early_doubt is not None  # noqa: S101 - nobody else waits here
+            look, liveness = visit.early_doubt
+            reason = liveness.reason or Reason.PAD_UNAVAILABLE
+            said += self._deny(frame, visit, reason, len(self._visits), look, liveness)
+        return said
 
     def _schedule(self, time: float) -> None:
         if self._visits:

@@ -178,6 +178,16 @@ def test_who_wants_in_looks_at_the_camera_when_they_come(world):
     assert who.facing_at(40.0).frame(40.0) is frames[round(who.facing * 15)]
 
 
+def test_whoever_moves_in_the_recording_is_not_cut_off(world):
+    """The cut-out follows the face: half a face looks turned away."""
+    frames = [world.frame(n, (ANNA, 100 + 6 * n, 160, 120)).image for n in range(60)]
+    who = make_actor("anna", frames, 15.0, world)
+    widths = []
+    for frame in Scene(4, [Layer(who, stands(320, 230, 60))], noise=0).frames():
+        widths += [face.box.width for face in world.detect(frame.image) if face.box.width > 20]
+    assert min(widths) > 50
+
+
 def test_a_screen_hangs_as_a_camera_saw_it(cast):
     shown = make_actor_named(cast, "bela")
     names = [play.name for play in plays(Cast(cast.residents, cast.strangers, [shown]))]

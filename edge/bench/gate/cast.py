@@ -17,13 +17,19 @@ from edge.faces.quality import pose
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edge.domain import Image
+    from edge.domain import Box, Image
     from edge.ports import Detector
 
 MOST_SECONDS = 20.0
 LONGEST_SIDE = 1280
-LOOKS = 12
-"""Frames of a recording that say where its face is; the median counts."""
+LOOKS_A_SECOND = 10.0
+"""Frames of a recording that say where its face is (the median counts) and when it looks at the camera."""
+
+FACING_SECONDS, FACING_DEG = 1.0, 25.0
+"""A person looks at the camera from where they are turned by less than this longest, up to so many s."""
+
+AWAY_DEG = 90.0
+"""As turned away as this counts a frame in which no face is found."""
 
 ENROLLED_SHARE = 0.35
 """The beginning of a recording is for enrolment, the rest acts: nobody is recognised by the same frames."""
@@ -45,25 +51,37 @@ class Actor:
     shift: float = 0.0
     """Seconds by which the recording runs ahead of the scene."""
 
+    places: tuple[tuple[float, float, float], ...] = ()
+    """Middle and width of the face in every so many frames, evenly; empty where it stays in its place."""
+
     def facing_at(self, time: float) -> Actor:
         """Return the same person, looking at the camera from `time` on."""
         return replace(self, shift=self.facing - time)
 
     def frame(self, time: float) -> Image:
         """Return what the recording shows at `time`; it runs forwards and backwards for ever."""
+        return self.frames[self._number(time)]
+
+    def _number(self, time: float) -> int:
         last = len(self.frames) - 1
         if last == 0:
-            return self.frames[0]
+            return 0
         step = math.floor((time + self.shift) * self.fps + 1e-6) % (2 * last)
-        return self.frames[step if step <= last else 2 * last - step]
+        return step if step <= last else 2 * last - step
+
+    def place(self, time: float) -> tuple[float, float, float]:
+        """Return middle and width of the face in the recording at `time`."""
+        if not self.places:
+            return self.x, self.y, self.width
+        return self.places[self._number(time) * len(self.places) // len(self.frames)]
 
     def placed(
         self, time: float, middle: tuple[float, float], width: float, size: tuple[int, int]
     ) -> tuple[Image, Image]:
         """Return a picture of `size` with the face at `middle`, `width` px wide, and where the person is.
 
-        The mask is 0..255: head and shoulders, soft at the edge. What the recording does not show
-        is its edge drawn out.
+        On average, that is: the person moves there as in the recording, and the mask with them (0..255: head
+        and shoulders, soft at the edge). What the recording does not show is its edge drawn out.
         """
         scale, picture = width / self.width, self.frame(time)
         at = scale
@@ -73,7 +91,9 @@ class Actor:
         shift = (middle[0] - scale * self.x, middle[1] - scale * self.y)
         matrix = np.array([[at, 0.0, shift[0]], [0.0, at, shift[1]]], np.float32)
         drawn = cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REPLICATE)
-        return drawn, _silhouette(middle, width, size)
+        x, y, wide = self.place(time)
+        there = (middle[0] + scale * (x - self.x), middle[1] + scale * (y - self.y))
+        return drawn, _silhouette(there, scale * wide, size)
 
     def cut(self, time: float, width: float) -> tuple[Image, tuple[int, int]]:
         """Return head and shoulders, the face `width` px wide, and where its middle is in that picture."""
@@ -125,28 +145,40 @@ def _small(image: Image) -> Image:
 
 def make_actor(name: str, frames: list[Image], fps: float, detector: Detector) -> Actor:
     """Return who is seen in `frames`. Raises `FacegateError` where no face is found."""
-    step = max(len(frames) // LOOKS, 1)
-    found, yaws = [], {}
-    for number in range(0, len(frames), step):
-        image = frames[number]
+    step = max(round(fps / LOOKS_A_SECOND), 1)
+    places: list[tuple[float, float, float] | None] = []
+    yaws = []
+    for image in frames[::step]:
         scale = min(1.0, 640 / max(image.shape[:2]))
         seen = cv2.resize(image, None, fx=scale, fy=scale) if scale < 1 else image
         face = max(detector.detect(seen), key=lambda face: face.box.width, default=None)
-        if face is not None:
-            found.append((*(value / scale for value in face.box.centre), face.box.width / scale))
-            yaws[number] = abs(pose(face.landmarks)[0])
+        yaws.append(AWAY_DEG if face is None else abs(pose(face.landmarks)[0]))
+        before = places[-1] if places else None
+        places.append(before if face is None else _place(face.box, scale))
+    found = [one for one in places if one is not None]
     if not found:
         raise FacegateError(f"{name}: no face is seen in it: use a recording or photograph of one person")
     x, y, width = (float(value) for value in np.median(np.array(found), axis=0))
-    return Actor(name, tuple(frames), fps, x, y, width, _facing(yaws, step) / fps)
+    looks = max(round(FACING_SECONDS * fps / step), 1)
+    facing = _facing(yaws, looks) * step / fps
+    moves = tuple(one or found[0] for one in places)
+    return Actor(name, tuple(frames), fps, x, y, width, facing, places=moves)
 
 
-def _facing(yaws: dict[int, float], step: int) -> int:
-    """Return the frame from which on two looks together are turned away least; `yaws` by frame."""
-    turned = {
-        number: yaw + yaws[number + step] for number, yaw in yaws.items() if number + step in yaws
-    } or yaws
-    return min(turned, key=lambda number: turned[number])
+def _place(box: Box, scale: float) -> tuple[float, float, float]:
+    x, y = box.centre
+    return x / scale, y / scale, box.width / scale
+
+
+def _facing(yaws: list[float], looks: int) -> int:
+    """Return from which look on the person looks at the camera longest, up to so many looks."""
+
+    def turned(start: int) -> tuple[int, float]:
+        ahead = yaws[start : start + looks]
+        facing = next((n for n, yaw in enumerate(ahead) if yaw > FACING_DEG), len(ahead))
+        return -facing, sum(ahead)
+
+    return min(range(len(yaws)), key=turned)
 
 
 def split(frames: list[Image]) -> tuple[list[Image], list[Image]]:

@@ -211,7 +211,8 @@ class PassiveCheck:
         latest = window.latest()
         is_narrow = fused.is_doubtful or not all(fuse(one.scores).is_live for one in latest or ())
         window.note(is_narrow=is_narrow)
-        if (is_narrow and window.face_px < SURE_FACE_PX) or window.samples[-1].is_grainy:
+        is_doubted = window.is_doubted_afar and window.judged_px() < SURE_FACE_PX
+        if is_doubted or (is_narrow and window.face_px < SURE_FACE_PX) or window.samples[-1].is_grainy:
             window.hindrances[Hindrance.TOO_FAR] += 1
             return self._unanswered(window)
         is_decided = window.is_still_narrow() if is_narrow else window.is_made_up_for()
@@ -223,12 +224,19 @@ class PassiveCheck:
     def _note_doubt(
         self, track_id: int, window: LivenessWindow, resident_id: str | None, fused: Fused
     ) -> None:
-        """Note a doubt after which only a whole window without one opens, on this track and on the next."""
+        """Note a doubt after which only a whole window without one opens, on this track and on the next.
+
+        After a doubt from afar nothing opens from there.
+        """
         is_near = window.judged_px() >= SURE_FACE_PX
         is_again = self._failures.was_doubted(resident_id, window.started, track_id)
         window.is_doubted |= is_again or (is_near and fused.is_split)
-        if is_near and (fused.is_doubtful or fused.is_split or fused.is_near_miss):
+        window.is_doubted_afar |= self._failures.was_doubted_afar(resident_id, window.started)
+        is_doubt = fused.is_doubtful or fused.is_split or fused.is_near_miss
+        if is_near and is_doubt:
             self._failures.doubt(resident_id, window.last_seen, track_id)
+        elif not is_near and (is_doubt or not fused.is_live):
+            self._failures.doubt_afar(resident_id, window.last_seen)
 
     @property
     def _asks_more(self) -> bool:

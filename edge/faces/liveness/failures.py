@@ -50,7 +50,8 @@ EVERY_TRY = -1.0
 DOUBTED_SECONDS = 60.0
 """So long after a visit on which the networks did not agree about a resident's face, another one opens only
 after a whole window without doubt. A phone replay that was held up again and again opened at the third or
-fourth time, by half a second that looked alive."""
+fourth time, by half a second that looked alive; one that stood there at the third try, two seconds after it
+was refused."""
 
 BROKEN_SECONDS = 0.5
 """A track that begins sooner after another one's doubt goes on with it."""
@@ -95,6 +96,10 @@ class _Tally:
     doubted: float = float("-inf")
     """When this resident's face last passed, or failed, narrowly near by."""
     doubted_track: int = 0
+    doubted_afar: float = float("-inf")
+    """When this resident's face was last doubted or refused from afar."""
+    refused: float = float("-inf")
+    """When the visit that goes on was refused near by, and told so."""
     until: float = float("-inf")
     is_paused: bool = False
 
@@ -138,6 +143,8 @@ class Failures:
         tally.last = tally.seen = time
         tally.track_id = track_id
         tally.tries = 1 if is_news else tally.tries + 1
+        if not is_far and not is_early:
+            tally.refused = time
         if self.same_visit_seconds > 0 and not is_second_free:
             tally.next_try = time + min(FIRST_WAIT_SECONDS * 2.0 ** (tally.tries - 1), LONGEST_WAIT_SECONDS)
         if is_news:
@@ -168,7 +175,7 @@ class Failures:
         if tally is None:
             return True
         if track_id != tally.track_id and since - tally.seen >= AWAY_SECONDS:
-            tally.last = float("-inf")
+            tally.last = tally.refused = float("-inf")
         if not self._goes_on(tally, time):
             tally.next_try = float("-inf")
             return True
@@ -193,13 +200,27 @@ class Failures:
         tally = self._tally(resident_id)
         tally.doubted, tally.doubted_track = time, track_id
 
-    def was_doubted(self, resident_id: str | None, since: float, track_id: int) -> bool:
-        """Return whether this resident's face was in doubt shortly before `since`, when this track began.
+    def doubt_afar(self, resident_id: str | None, time: float) -> None:
+        """Note that this resident's face was refused from afar, or passed narrowly there."""
+        self._tally(resident_id).doubted_afar = time
 
-        A track that breaks is found again at once, and is the same visit.
+    def was_doubted_afar(self, resident_id: str | None, since: float) -> bool:
+        """Return whether this resident's face was in doubt from afar shortly before `since`."""
+        tally = self._tallies.get(resident_id)
+        return tally is not None and 0 <= since - tally.doubted_afar <= DOUBTED_SECONDS
+
+    def was_doubted(self, resident_id: str | None, since: float, track_id: int) -> bool:
+        """Return whether this resident's face was in doubt shortly before `since`, when its judging began.
+
+        So is a face that was refused near by and is judged again where it stands. A track that breaks is
+        found again at once, and is the same visit.
         """
         tally = self._tallies.get(resident_id)
-        if tally is None or tally.doubted_track == track_id:
+        if tally is None:
+            return False
+        if tally.track_id == track_id and 0 <= since - tally.refused <= DOUBTED_SECONDS:
+            return True
+        if tally.doubted_track == track_id:
             return False
         return BROKEN_SECONDS <= since - tally.doubted <= DOUBTED_SECONDS
 

@@ -121,6 +121,8 @@ class LivenessWindow:
     """The networks' opinions were far apart over a whole window, near by, or this resident's face was in
     doubt a short while ago: a screen looks alive for a moment now and then, so only a whole window without
     doubt opens."""
+    is_doubted_afar: bool = False
+    """This resident's face was in doubt from afar a short while ago: it has to come near."""
     clear_since: float | None = None
     """Since when no verdict has been narrow."""
     faults: int = 0

@@ -70,7 +70,7 @@ class TestVerdict:
         world.visit.show(ANNA, 40)
         assert not world.visit.assess().passed
         world.check.reset(1)
-        world.visit.show(ANNA, ENOUGH)
+        world.visit.show(ANNA, 40)
         assert world.visit.assess().passed
 
     def test_only_the_last_ten_frames_count(self):

@@ -263,3 +263,31 @@ def test_who_is_asked_for_more_after_an_early_doubt_is_not_accused_when_they_lea
     door.comes(ANNA, NEAR, NEAR, 3)
     door.show(2)
     assert door.reasons == ["second_factor_required"]
+
+
+class TestWhoIsOutOfSightForAMoment:
+    """A queue: somebody nearer hides the next one, who was doubted from afar, and their track breaks."""
+
+    @pytest.mark.parametrize("hidden", [0.75, 0.9])
+    def test_has_not_left_and_is_not_accused(self, hidden):
+        door = Approach()
+        door.comes(ANNA, AFAR, AFAR, 0.8)
+        door.show(hidden)
+        door.comes(ANNA, NEAR, NEAR, 1.5)
+        assert door.reasons == ["granted"]
+
+    def test_is_told_of_when_they_are_doubted_again(self):
+        door = Approach()
+        door.comes(PHONE, AFAR, AFAR, 0.8)
+        door.show(0.8)
+        door.comes(PHONE, NEAR, NEAR, 3)
+        door.show(3)
+        assert door.grants == []
+        assert door.reasons == ["presentation_attack"]
+
+    def test_is_told_of_when_somebody_else_comes_instead(self):
+        door = Approach()
+        door.comes(PHONE, AFAR, AFAR, 0.8)
+        door.show(0.8)
+        door.comes(MALLORY, NEAR, NEAR, 2)
+        assert sorted(door.reasons) == ["presentation_attack", "unknown_credential"]

@@ -127,3 +127,48 @@ def test_who_was_found_alive_is_not_in_doubt_any_more():
     assert OPENED in door.said(ALIVE, 2 * WHOLE)
     door.comes_again(1.5)
     assert OPENED in door.said(ALIVE, 15)
+
+
+def test_who_was_refused_near_by_and_stands_there_still_waits_for_a_whole_window():
+    """A screen that is judged again where it stands shows a good half second at the third time."""
+    door = Split()
+    door.believes(0.4)
+
+    assert door.said(SCREEN, 14) == {(False, Reason.PRESENTATION_ATTACK)}
+    door.visit.check.reset(door.visit.track_id)
+    door.believes(FALLEN_FOR)
+    assert OPENED not in door.said(ALIVE, 15 + WHOLE)
+    assert OPENED in door.said(ALIVE, 14)
+
+
+def test_who_comes_after_a_refused_picture_had_gone_does_not():
+    door = Split()
+    door.believes(0.4)
+
+    door.said(SCREEN, 14)
+    door.comes_again(1.5)
+    door.believes(FALLEN_FOR)
+    assert OPENED in door.said(ALIVE, 15)
+
+
+@pytest.mark.parametrize("away", [0.8, 2.0])
+def test_who_was_refused_from_afar_opens_nothing_from_there(away):
+    """A screen held up again and again at arm's length from the door, too small to be judged well."""
+    door = Split()
+    door.believes(0.4)
+
+    door.said(SCREEN, 14, AFAR)
+    door.believes(FALLEN_FOR)
+    door.comes_again(away)
+    assert OPENED not in door.said(0.4, 9, AFAR) | door.said(ALIVE, 3 * WHOLE, AFAR)
+    assert OPENED in door.said(ALIVE, 2 * WHOLE)
+
+
+def test_who_was_refused_from_afar_is_let_in_at_once_near_by():
+    door = Split()
+    door.believes(0.4)
+
+    door.said(SCREEN, 14, AFAR)
+    door.believes(FALLEN_FOR)
+    door.comes_again(1.5)
+    assert OPENED in door.said(ALIVE, 15)
