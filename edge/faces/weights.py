@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 REPAIR = "run: facegate models install"
 
+PROVIDERS = ("CPUExecutionProvider",)
+
 
 class OnnxSession(Protocol):
     """The part of `onnxruntime.InferenceSession` that is used here."""
@@ -84,13 +86,23 @@ def open_session(path: Path, threads: int = 1) -> OnnxSession:
     use_shared_pool(ort, options)
     # Idle threads that spin take the core from the camera: two of them were slower than one.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry(
-        "session.model_external_initializers_file_folder_path", str(path.resolve().parent)
-    )
+    file = path.resolve()
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(file.parent))
     try:
-        session: OnnxSession = ort.InferenceSession(
-            outline(path.resolve()), options, providers=["CPUExecutionProvider"]
-        )
+        session: OnnxSession = ort.InferenceSession(outline(file), options, providers=PROVIDERS)
+        if is_mapped(file):
+            # Weights that no faster layout replaced: with the card dead, touching them would end the process.
+            del session
+            session = ort.InferenceSession(str(file), options, providers=PROVIDERS)
     except Exception as error:  # onnxruntime's errors share no other base class
         raise ModelCorrupt(f"{path} cannot be opened by onnxruntime: {error}; {REPAIR}") from error
     return session
+
+
+def is_mapped(file: Path) -> bool:
+    """Return whether this process has a part of `file` mapped into its memory."""
+    try:
+        maps = Path("/proc/self/maps").read_bytes()
+    except OSError:  # another system: who cannot look assumes the worse
+        return True
+    return os.fsencode(str(file)) in maps

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.faces.outline import LEAST_BYTES, outline
-from edge.faces.weights import open_session
+from edge.faces.weights import is_mapped, open_session
 
 onnx = pytest.importorskip("onnx")
 from onnx import ModelProto, TensorProto, helper, numpy_helper  # noqa: E402 - after the check that it is here
@@ -63,6 +63,24 @@ def test_the_answers_are_the_same_to_the_last_bit(tmp_path: Path) -> None:
     whole = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"x": one})[0]
 
     assert open_session(path).run(None, {"x": one})[0].tobytes() == whole.tobytes()
+
+
+def test_no_weights_stay_on_the_card(tmp_path: Path) -> None:
+    """Nothing replaces what is added; on an ARM board without its own layout, weights of convolutions."""
+    path = tmp_path / "net.onnx"
+    weights = numpy_helper.from_array(LARGE.reshape(1, -1), "added")
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, LARGE.size]) for name in "xy"]
+    node = helper.make_node("Add", ["x", "added"], ["y"])
+    graph = helper.make_graph([node], "sum", ends[:1], ends[1:], [weights])
+    opset = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
+
+    session = open_session(path)
+
+    assert not is_mapped(path)
+    path.write_bytes(b"")  # as a card that is gone
+    found = session.run(None, {"x": np.zeros((1, LARGE.size), np.float32)})[0]
+    assert found.tobytes() == LARGE.tobytes()
 
 
 def test_a_network_may_be_reached_by_a_link(tmp_path: Path) -> None:
