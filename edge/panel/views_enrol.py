@@ -15,7 +15,7 @@ from edge.enrol.earlier import FaceRelation, earlier_face, end_older, replaced_f
 from edge.enrol.few_shots import advice, different
 from edge.enrol.session import HINDRANCES
 from edge.enrol.templates import templates_under
-from edge.errors import FrameRefused, PanelRefused
+from edge.errors import ConsentRefused, FrameRefused, PanelRefused
 from edge.events import Kind
 from edge.faces.quality import QualityLimits
 from edge.identity import person_name, resident_id
@@ -230,6 +230,8 @@ def _is_script(ask: Ask) -> bool:
 
 def _stated(ask: Ask) -> tuple[Statement, str]:
     """Return what the form declares. Raises `ConsentRefused` before the camera is even opened."""
+    if not ask.desk.operator.is_named:  # nobody can agree to a notice that does not say with whom
+        raise ConsentRefused(message("error.operator_missing"))
     statement = Statement(
         resident_id(ask.form.get("resident_id", "")),
         agrees="agrees" in ask.form,

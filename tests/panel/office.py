@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 
+from edge.consent.notice import Operator
 from edge.domain import Frame, OperatingPoint
 from edge.enrol.session import GuidedSession, judged
 from edge.enrol.shots import Harvest, ShotTaker, agreeing
@@ -134,6 +135,9 @@ class Keys:
         pass
 
 
+NAMED = Operator("阳光物业", "0571-1234")
+
+
 def open_panel(
     folder,
     stack: ExitStack,
@@ -142,6 +146,7 @@ def open_panel(
     *,
     has_keys: bool = True,
     rules: str | None = None,
+    operator: Operator = NAMED,
 ) -> PanelUnderTest:
     clock, feed, scene, gallery = ManualClock(), Feed(), Scene([ANNA]), Residents({})
     journal = stack.enter_context(
@@ -197,6 +202,7 @@ def open_panel(
             ("192.0.2.10", "gate"), "AA:BB", BrokerState("broker.lan:8883", is_connected=True, waiting=3)
         ),
         back_up=backup_maker(folder, clock),
+        operator=operator,
         sight=FaceOverlay(scene, clock),
         unmatched=lambda: unmatched,
         failing=lambda: tuple(failing),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from edge.consent.notice import Operator
 from edge.service.property.enrol_window import EnrolWindow
 from edge.web.accounts import Role
+from tests.panel.office import open_panel
 
 FORM = {"resident_id": "flat-7", "agrees": "yes"}
 
@@ -57,3 +59,18 @@ def test_an_installer_closes_it_early(panel, window):
     browser.post("/enrol/mode")
     assert "Enrolling is closed" in browser.post("/enrol/mode", close="yes").text
     assert window.seconds_left == 0
+
+
+@pytest.mark.parametrize(
+    "named", [Operator(), Operator("Hill House Services"), Operator(contact="0571-1234")]
+)
+def test_nobody_is_enrolled_under_a_notice_that_does_not_say_who_is_responsible(tmp_path, stack, named):
+    panel = open_panel(tmp_path, stack, operator=named)
+    staff = panel.logged_in("sam", Role.STAFF)
+    assert "set site.operator and site.contact" in staff.get("/enrol").text
+    for where in ("/enrol/start", "/enrol/photos"):
+        answer = staff.post(where, **FORM)
+        assert answer.status_code == 422
+        assert "An installer sets site.operator and site.contact" in answer.text
+        assert 'value="flat-7"' in answer.text, "nothing typed is lost"
+    assert panel.desk.studio.now is None

@@ -29,7 +29,8 @@ PASSWORD = "correct horse 9"
 
 
 def with_panel(clip: Path, port: int, more: str = "", keys: str = "") -> str:
-    return settings(clip, f"[panel]\nenabled = true\nport = {port}\n{keys}\n{more}")
+    named = '[site]\noperator = "Hill House Services"\ncontact = "0571-1234"'
+    return settings(clip, f"{named}\n[panel]\nenabled = true\nport = {port}\n{keys}\n{more}")
 
 
 @pytest.fixture
