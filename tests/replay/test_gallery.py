@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +12,9 @@ from edge.domain import Quality
 from edge.enrol.shots import Shot
 from edge.errors import EnrolmentRefused
 from edge.replay.gallery import load_folders
+
+if TYPE_CHECKING:
+    from edge.enrol.shots import ShotTaker
 
 
 def nobody_looks():
@@ -46,7 +51,7 @@ def gallery(tmp_path):
     taker = Taker()
 
     def load() -> bytes:
-        found = load_folders([tmp_path / "g"], "model", lambda: taker, tmp_path / "cache")
+        found = load_folders([tmp_path / "g"], "model", lambda: cast("ShotTaker", taker), tmp_path / "cache")
         return found.residents["anna"][0].tobytes()
 
     return load, taker, tmp_path / "cache"
