@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from edge.events import Kind
 from edge.wire.notices import MOST_ITEMS, PURPOSE, DoorNotice, NoticeSet
 from facegate_hub.community.notice_desk import NoticeDesk
 from facegate_hub.database import reading
@@ -81,7 +82,7 @@ class NoticeServer(RetainedTeller):
 
 def witnessed(engine: Engine, door: str | None = None) -> dict[int, str]:
     """Return what doors wrote down of the community's book: hash by number of the entry."""
-    query = sa.select(EVENTS.c.body).where(EVENTS.c.kind == "notice.set")
+    query = sa.select(EVENTS.c.body).where(EVENTS.c.kind == str(Kind.NOTICE_SET))
     if door is not None:
         query = query.where(EVENTS.c.device == door)
     found: dict[int, str] = {}

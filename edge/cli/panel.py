@@ -53,6 +53,8 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str) -> ZoneI
 @click.option(
     "--timezone", "zone", default="UTC", show_default=True, callback=_zone, help="Such as Asia/Shanghai."
 )
+@click.option("--operator", default="", help="Who is responsible for the faces, by full name.")
+@click.option("--contact", default="", help="How to reach them. Nobody is enrolled without both.")
 @click.option("--minors", is_flag=True, help="Enrol people under 14 when a guardian agrees.")
 @data_option
 def panel(
@@ -64,6 +66,8 @@ def panel(
     fpir: float,
     liveness: Literal["passive", "off"],
     zone: ZoneInfo,
+    operator: str,
+    contact: str,
     minors: bool,
     data: Path,
 ) -> None:
@@ -72,11 +76,12 @@ def panel(
     It has a camera of its own and opens nothing. A running door serves its panel itself, see [panel]
     in its settings; on that door's data folder this command refuses to start.
 
-    Example: facegate panel --camera 0 --host 0.0.0.0
+    Example: facegate panel --camera 0 --host 0.0.0.0 --operator "Hill House" --contact 0571-1234
     """
     from contextlib import ExitStack
 
     from edge.camera.source import CameraSpec, camera_opener
+    from edge.consent.notice import Operator
     from edge.event_log.log import EventLog
     from edge.panel.app import make_app
     from edge.panel.feed import CameraFeed
@@ -97,9 +102,9 @@ def panel(
         stack.callback(feed.close)
         models = open_models(model)
         watch = liveness_maker(liveness, models, lambda line: click.echo(line, err=True))
-        wish = PanelOptions(door, data, ErrorRate(fpir), minors, new_liveness=watch)
-        journal = _journal(data, door)
-        log = stack.enter_context(closing(EventLog(journal, clock)))
+        named = Operator(operator, contact)
+        wish = PanelOptions(door, data, ErrorRate(fpir), minors, new_liveness=watch, operator=named)
+        log = stack.enter_context(closing(EventLog(_journal(data, door), clock)))
         desk = open_desk(wish, models, PanelContext(feed, clock, log), stack)
         finish_withdrawals(desk.residents, desk.consents)
         names = {host, "localhost", "127.0.0.1", *own_addresses()} - {"0.0.0.0", "::"}  # noqa: S104 - left out

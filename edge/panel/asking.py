@@ -188,7 +188,7 @@ class Ask:
 
     def failed(self, status: int, text: Message, technical: str = "") -> Response:
         """Return the page that says why something did not work; `technical` is folded away."""
-        values = {"title": self.say("failed"), "text": self.tell(text), "technical": technical}
+        values = {"title": self.say("not_shown"), "text": self.tell(text), "technical": technical}
         return self.page("message.html", status, **values)
 
     def local(self, time: datetime, form: str = "%Y-%m-%d %H:%M") -> str:

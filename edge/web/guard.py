@@ -80,7 +80,7 @@ def _page(told: str, status: int, language: str) -> HTMLResponse:
         f'<!doctype html><html lang="{tag(language)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>facegate</title>'
         '<link rel="stylesheet" href="/static/panel.css"></head><body><div class="alone"><main>'
-        f"<h1>{escape(say('panel.failed', language))}</h1>"
+        f"<h1>{escape(say('panel.not_shown', language))}</h1>"
         f'<p role="alert" class="bad">{escape(told)}</p><p>{back}</p></main></div></body></html>'
     )
     return HTMLResponse(text, status)
