@@ -62,7 +62,7 @@ os.setuid({account})
 
 
 IMPORTS = """
-import cryptography.hazmat.backends  # a signature imports it, and this checkout may be root's alone to read
+import cryptography.hazmat.backends.openssl.backend  # as a signature does; the checkout may be root's alone
 from edge.site.provision import Site
 from facegate_hub.shared_site import Groups, share_site
 """
