@@ -121,7 +121,7 @@ class PostOffice(HubClerk):
 
     def handle_all(self, messages: list[Message]) -> None:
         """Take letters in one commit, hand them on, and forget those that were taken."""
-        self._list.look()
+        self._greets_all |= self._list.look()  # a letter may be first to meet a newer list
         letters: list[tuple[Letter, bytes]] = []
         gone: dict[str, list[int]] = {}
         notes: dict[str, dict[str, Any]] = {}
