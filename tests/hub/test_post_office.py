@@ -28,7 +28,7 @@ class Sent(PostOffice):
         super().__init__(*words)
         self.sent: list[str] = []
 
-    def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:  # noqa: ARG002 - the port's
+    def send(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         self.sent.append(topic)
 
 
