@@ -48,14 +48,15 @@ debian() {
   fi
   say "from Debian, for $why:$missing"
   again="apt-get could not; is there a network? Then run $0 again"
-  # What apt would keep beside the packages themselves is 200 MB on a new machine.
+  # What apt would keep beside the packages themselves is 200 MB on a new machine. A file, not options: apt starts
+  # others (debconf's) that keep as much again where they are not told.
   beside=$(mktemp -d)
   mkdir -p "$beside/lists/partial" "$beside/cache/archives/partial"
+  printf '%s "%s";\n' Dir::State::lists "$beside/lists" Dir::Cache "$beside/cache" Acquire::Languages none >"$beside/conf"
   chmod -R 755 "$beside"
-  thrift="-o Dir::State::lists=$beside/lists -o Dir::Cache=$beside/cache -o Acquire::Languages=none"
-  shown $sudo apt-get update -q $thrift || stop "$again"
-  shown $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $thrift $missing ||
-    stop "$again"
+  thrifty="$sudo env APT_CONFIG=$beside/conf DEBIAN_FRONTEND=noninteractive"
+  shown $thrifty apt-get update -q || stop "$again"
+  shown $thrifty apt-get install -q -y --no-install-recommends $missing || stop "$again"
   $sudo rm -rf "$beside"
 }
 

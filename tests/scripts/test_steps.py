@@ -10,14 +10,11 @@ import os
 import re
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.places import REPOSITORY
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 BASICS = [
     "sh",
@@ -71,6 +68,7 @@ esac
 """
 APT = """#!/bin/sh
 echo "apt-get $*" >> "$HISTORY"
+grep Dir:: "$APT_CONFIG" >> "$MACHINE/apt-keeps"
 [ ! -e "$MACHINE/offline" ] || { echo "E: Failed to fetch"; exit 100; }
 case "$*" in
   *install*) touch "$MACHINE/python3-venv"; cp "$MACHINE/python3.there" "$MACHINE/bin/python3" ;;
@@ -139,6 +137,10 @@ def test_a_machine_without_python_gets_debians_and_nothing_else(machine: Machine
     [_update, install] = machine.calls("apt-get")
     assert install.endswith("python3 python3-venv ca-certificates")
     assert "--no-install-recommends" in install
+    # In a file that apt's own helpers read, too; and it is gone afterwards.
+    kept = re.findall(r'^Dir::(.*) "(.*)";$', (machine.folder / "apt-keeps").read_text(), re.MULTILINE)
+    assert {name for name, _ in kept} == {"State::lists", "Cache"}
+    assert not any(Path(place).exists() for _, place in kept)
 
 
 def test_it_says_how_far_it_is_and_ends_with_the_next_command(machine: Machine) -> None:
