@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.cli.data_dir import data_option
+from edge.cli.door_files import tell_journal
 from edge.cli.json_option import json_option
 from edge.errors import StoreError
 from edge.runtime.json_lines import json_line
@@ -17,8 +18,6 @@ from edge.web.accounts import Accounts, Role
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from edge.events import Kind
 
 
 @click.group()
@@ -72,7 +71,7 @@ def set_(name: str, role: str | None, data: Path) -> None:
             )
         password = click.prompt("password", hide_input=True, confirmation_prompt=True)
         accounts.put(name, wanted, password)
-    _tell(data, Kind.PANEL_ACCOUNT_CHANGED, account=name, role=wanted.value)
+    tell_journal(data, Kind.PANEL_ACCOUNT_CHANGED, account=name, role=wanted.value)
     click.echo(f"{name}: {wanted}, with the new password; whoever was logged in as {name} is logged out")
 
 
@@ -90,7 +89,7 @@ def remove(name: str, data: Path) -> None:
         if name not in accounts.all():
             raise StoreError(f"{name}: there is no such account; facegate account list shows them")
         accounts.remove(name)
-    _tell(data, Kind.PANEL_ACCOUNT_REMOVED, account=name)
+    tell_journal(data, Kind.PANEL_ACCOUNT_REMOVED, account=name)
     click.echo(f"{name}: removed")
 
 
@@ -103,12 +102,3 @@ def _accounts(data: Path) -> Iterator[Accounts]:
         )
     with closing(Accounts(path)) as accounts:
         yield accounts
-
-
-def _tell(data: Path, kind: Kind, **values: str) -> None:
-    from edge.cli.door_files import Notes
-    from edge.domain import EventDraft
-    from edge.runtime.clock import SystemClock
-
-    with closing(Notes(data)) as notes:
-        notes.record(EventDraft.now(SystemClock(), kind, {"by": "command line", **values}))

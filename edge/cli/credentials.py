@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from edge.cli.data_dir import data_option
-from edge.cli.door_files import Notes, opened
+from edge.cli.door_files import opened, tell_journal
 from edge.cli.identity import PERSON_NAME, RESIDENT_ID
 from edge.cli.json_option import json_option
 from edge.credentials.card import card_id as card_named
@@ -21,11 +20,10 @@ from edge.policy.pin import check_pin, random_pin
 from edge.runtime.json_lines import json_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 F = TypeVar("F", bound="Callable[..., Any]")
-BY = "command line"
 
 
 def name_option(command: F) -> F:
@@ -38,7 +36,7 @@ def name_option(command: F) -> F:
 def require_known(data: Path, resident_id: str, name: str) -> None:
     """Raise `StoreError` for a number that nobody has here, unless a name adds them: nobody else gets in."""
     with opened(data) as files:
-        store, _, note = files
+        store, *_ = files
         if store.get(resident_id) is not None:
             return
         if not name:
@@ -46,14 +44,8 @@ def require_known(data: Path, resident_id: str, name: str) -> None:
                 f"{resident_id}: nobody has this number here; facegate enrol list shows everybody,"
                 " --name NAME adds them"
             )
-        note(Kind.RESIDENT_ADDED, resident_id, by=BY)
+        tell_journal(data, Kind.RESIDENT_ADDED, resident_id)
         store.put(Resident(resident_id, name), ())
-
-
-def _tell(data: Path, kind: Kind, resident_id: str, **told: str | int) -> None:
-    """Commit an event in the journal of the door."""
-    with closing(Notes(data)) as note:
-        note(kind, resident_id, by=BY, **told)
 
 
 @click.group()
@@ -83,7 +75,7 @@ def set_(resident_id: str, number: str, duress: bool, ask: bool, name: str, data
         with WaysIn.of(data) as ways:
             ways.check_pin(resident_id, number, typed)
             # What is given is written down first: a way in that the journal does not know must not exist.
-            _tell(data, Kind.CREDENTIAL_GIVEN, resident_id, method="pin", number=number)
+            tell_journal(data, Kind.CREDENTIAL_GIVEN, resident_id, method="pin", number=number)
             ways.set_pin(resident_id, number, typed, is_duress=duress)
     except EnrolmentRefused as error:
         raise EnrolmentRefused(f"{resident_id}: {error}") from error
@@ -128,9 +120,9 @@ def add(card_id: str, resident_id: str, name: str, data: Path) -> None:
     with WaysIn.of(data) as ways:
         former = ways.cards().get(card_id)
         if former not in {None, resident_id}:
-            _tell(data, Kind.CREDENTIAL_REMOVED, str(former), method="card")
+            tell_journal(data, Kind.CREDENTIAL_REMOVED, str(former), method="card")
         # The journal is plain text, and who reads a card's number can copy the card: only that there is one.
-        _tell(data, Kind.CREDENTIAL_GIVEN, resident_id, method="card")
+        tell_journal(data, Kind.CREDENTIAL_GIVEN, resident_id, method="card")
         ways.give_card(card_id, resident_id, takes_over=True)
     click.echo(f"{card_id}: {resident_id}")
 
@@ -179,26 +171,19 @@ def remove_card(card_or_resident_id: str, data: Path) -> None:
         except EnrolmentRefused as error:
             raise StoreError(f"{card_id}: nobody has this card; facegate card list shows them all") from error
     # What is taken back goes first: a lost card must not open while the journal cannot be written.
-    _tell(data, Kind.CREDENTIAL_REMOVED, holder, method="card")
+    tell_journal(data, Kind.CREDENTIAL_REMOVED, holder, method="card")
     click.echo(f"{card_id}: taken back from {holder}")
 
 
 def _remove(resident_id: str, data: Path) -> None:
     with WaysIn.of(data) as ways:
-        taken = [method for method, who in _all_ways(ways) if who == resident_id]
+        taken = [method for method, who in ways.held_ways() if who == resident_id]
         count = ways.take_all(resident_id)
     for method in taken:
-        _tell(data, Kind.CREDENTIAL_REMOVED, resident_id, method=method)
+        tell_journal(data, Kind.CREDENTIAL_REMOVED, resident_id, method=method)
     if not count:
         raise StoreError(f"{resident_id}: has no PIN and no card; facegate pin list, facegate card list")
     click.echo(f"{resident_id}: {count} PIN(s) and card(s) removed")
-
-
-def _all_ways(ways: WaysIn) -> Iterator[tuple[str, str]]:
-    """Give the method and the holder of every PIN, card and pass that was not taken back."""
-    yield from (("pin", row.resident_id) for row in ways.pin_rows())
-    yield from (("card", holder) for holder in ways.cards().values())
-    yield from (("pass", one.resident_id) for one in ways.passes() if not one.is_ended)
 
 
 def _checked(card_id: str) -> str:

@@ -69,6 +69,16 @@ class Notes:
             self._journal.close()
 
 
+def tell_journal(data: Path, kind: Kind, resident_id: str | None = None, **told: Any) -> None:
+    """Commit an event of what a command does in a door's folder. Raises `JournalUnavailable`."""
+    from edge.domain import EventDraft
+    from edge.runtime.clock import SystemClock
+
+    with closing(Notes(data)) as notes:
+        draft = EventDraft.now(SystemClock(), kind, {"by": "command line", **told}, resident_id=resident_id)
+        notes.commit(draft)
+
+
 @contextmanager
 def looked_at(data: Path) -> Iterator[tuple[ResidentStore, ConsentLedger]]:
     """Give the residents and consents of a folder that must be there. Raises `StoreError` when it is not."""

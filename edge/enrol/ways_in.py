@@ -22,7 +22,7 @@ from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from edge.words import message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -97,10 +97,15 @@ class WaysIn:
             cards[who] = (*cards.get(who, ()), card)
         return HeldCredentials(pins, cards)
 
+    def held_ways(self) -> Iterator[tuple[str, str]]:
+        """Give the method and the holder of every PIN, card and pass that was not taken back."""
+        yield from (("pin", row.resident_id) for row in self._store.pins())
+        yield from (("card", holder) for holder in self._store.cards().values())
+        yield from (("pass", one.resident_id) for one in self._store.passes() if not one.is_ended)
+
     def holders(self) -> set[str]:
         """Return everybody who has a PIN, a card or a pass that was not taken back."""
-        passes = (one.resident_id for one in self._store.passes() if not one.is_ended)
-        return {*(row.resident_id for row in self._store.pins()), *self._store.cards().values(), *passes}
+        return {holder for _, holder in self.held_ways()}
 
     def pin_rows(self) -> list[PinRow]:
         """Return every PIN's number, holder and kind, ordered by number."""
@@ -193,13 +198,9 @@ class WaysIn:
         self._pass_issued()
         return DrawnPass(text, png)
 
-    def passes(self) -> list[IssuedPass]:
-        """Return every pass of this door, the newest first; the ended ones too until they are forgotten."""
-        return self._store.passes()
-
     def passes_of(self, resident_id: str) -> list[IssuedPass]:
         """Return the passes of a host, the newest first; the ended ones too until they are forgotten."""
-        return [one for one in self.passes() if one.resident_id == resident_id]
+        return [one for one in self._store.passes() if one.resident_id == resident_id]
 
     def issued_pass(self, pass_id: str, resident_id: str) -> IssuedPass:
         """Return the pass with this id in hex that this person was given."""

@@ -7,6 +7,7 @@ Nothing here opens anything; it says who may, and remembers who came in.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, Reason
@@ -67,13 +68,14 @@ class DoorPolicy:
 
     def authorise(self, resident_id: str, at: datetime, method: str) -> Authorisation:
         """Return whether the resident may pass at `at` (UTC) by `method`; notes nothing until they did."""
+        ended = partial(self._ended, resident_id, at, method)
         if self.modes.mode(at) is Mode.EVACUATION:
             return Authorisation(
                 allowed=True,
                 reason=Reason.GRANTED,
                 unlock_seconds=self.rules.book.unlock_seconds,
                 rule=_mode_rule(Mode.EVACUATION),
-                ended=lambda: self._ended(resident_id, at, method),
+                ended=ended,
             )
         reader = reader_of(method)
         # A card's number is a name, and a PIN was asked for its pause before it was looked at.
@@ -82,12 +84,7 @@ class DoorPolicy:
         if not answer.allowed:
             return answer
         passage = self.passage(Entry(resident_id, at, method), answer.unlock_seconds, resident_id)
-        return replace(
-            answer,
-            opened=passage.opened,
-            not_opened=passage.not_opened,
-            ended=lambda: self._ended(resident_id, at, method),
-        )
+        return replace(answer, opened=passage.opened, not_opened=passage.not_opened, ended=ended)
 
     def would_allow(self, resident_id: str, at: datetime, method: str) -> bool:
         """Return whether the resident might pass at `at` (UTC) by `method`; writes and alarms nothing."""

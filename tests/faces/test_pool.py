@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import textwrap
 
 from tests.places import need_models
-from tests.waiting import PATIENCE
+from tests.processes import in_a_process
 
 BEGINNING = """
     import numpy as np, onnxruntime
@@ -29,20 +27,13 @@ BEGINNING = """
 """
 
 
-def in_a_process(script: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(BEGINNING) + textwrap.dedent(script)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr
+def with_networks(script: str) -> None:
+    in_a_process(textwrap.dedent(BEGINNING) + textwrap.dedent(script))
 
 
 def test_opening_a_network_never_holds_its_weights_three_times() -> None:
     need_models("sface")
-    in_a_process("""
+    with_networks("""
         before = memory_mb()[0]
         network = opened("sface")
         more = memory_mb()[1] - before
@@ -52,7 +43,7 @@ def test_opening_a_network_never_holds_its_weights_three_times() -> None:
 
 def test_networks_compute_in_one_pool_and_it_is_given_back() -> None:
     need_models("yunet", "sface", "faceplugin")
-    in_a_process("""
+    with_networks("""
         networks = [opened(name) for name in ("sface", "yunet", "faceplugin")]
         give_back()
         opened_mb = private_mb()
@@ -69,4 +60,4 @@ def test_networks_compute_in_one_pool_and_it_is_given_back() -> None:
 
 
 def test_nothing_is_emptied_before_a_network_is_opened() -> None:
-    in_a_process("empty_pool()")
+    with_networks("empty_pool()")

@@ -330,14 +330,20 @@ def test_an_older_database_gives_numbers_above_what_doors_keep(world):
     assert world.staff.give_way("anna", CARD, ["back"]) > ahead
 
 
-@pytest.mark.broker
-def test_a_question_that_comes_twice_counts_once(world):
-    """A broker repeats what was not acknowledged: an older number of the door is not a restored door."""
+def recorded_question(world):
+    """Give two people something at the front door; return the last order, and the question before it."""
     with world.listening() as heard:
         world.settled(world.staff.give_way("bo", CARD, ["front"]), "front", TAKEN, "bo")
         number = world.staff.give_way("anna", PIN, ["front"])
         world.settled(number, "front", TAKEN)
-    before, *_ = heard.payloads("facegate/v1/front/ways/ask")
+    question, *_ = heard.payloads("facegate/v1/front/ways/ask")
+    return number, question
+
+
+@pytest.mark.broker
+def test_a_question_that_comes_twice_counts_once(world):
+    """A broker repeats what was not acknowledged: an older number of the door is not a restored door."""
+    number, before = recorded_question(world)
     world.server.handle(Message("facegate/v1/front/ways/ask", before, retained=False))
     assert world.status(number, "front") == TAKEN
 
@@ -345,11 +351,7 @@ def test_a_question_that_comes_twice_counts_once(world):
 @pytest.mark.broker
 def test_a_question_that_was_recorded_marks_nothing_lost_after_the_hub_was_started_anew(world):
     """Who plays it back proves what the door had once; a door that was restored asks later."""
-    with world.listening() as heard:
-        world.settled(world.staff.give_way("bo", CARD, ["front"]), "front", TAKEN, "bo")
-        number = world.staff.give_way("anna", PIN, ["front"])
-        world.settled(number, "front", TAKEN)
-    recorded, *_ = heard.payloads("facegate/v1/front/ways/ask")
+    number, recorded = recorded_question(world)
     world.doors["front"].stop()
     world.restart_hub()
     world.server.handle(Message("facegate/v1/front/ways/ask", recorded, retained=False))

@@ -2,22 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
-
-from tests.waiting import PATIENCE
-
-
-def in_a_process(script: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr
+from tests.processes import in_a_process
 
 
 def test_no_garbage_is_looked_for_while_importing_and_it_is_afterwards() -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.io.small_door import CONFIG
 from tests.places import need_models
-from tests.waiting import PATIENCE
+from tests.processes import in_a_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,15 +27,6 @@ NOT_NEEDED = {
     "ssl",
     "tarfile",
 }
-
-CONFIG = """
-[door]
-id = "north"
-[camera]
-source = "0"
-[lock]
-driver = "dry-run"
-"""
 
 SCRIPT = """
     import os, sys
@@ -59,18 +48,8 @@ SCRIPT = """
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     need_models()
     home: Path = tmp_path_factory.mktemp("door")
-    (home / "config.toml").write_text(
-        '[door]\nid = "north"\n[camera]\nsource = "0"\n[lock]\ndriver = "dry-run"\n'
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(SCRIPT), str(home)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr
-    return set(done.stdout.split())
+    (home / "config.toml").write_text(CONFIG)
+    return set(in_a_process(SCRIPT, str(home)).split())
 
 
 @pytest.mark.parametrize("name", sorted(NOT_NEEDED))

@@ -349,6 +349,17 @@ def test_what_was_withdrawn_or_used_up_since_stays_so_on_the_same_device(door, t
         assert credentials.pass_ends_rev() == 0, "what the property's list holds is taken again"
 
 
+def restored_with(events, folder):
+    """Restore onto a new card with what the property knows; return the new folder and what was said."""
+    (folder / "events").write_text("\n".join(map(json.dumps, events)))
+    (folder / "words").write_text(WORDS)
+    new = folder / "new card"
+    words = [str(folder / "f"), "--data", str(new), "--events", str(folder / "events")]
+    done = CliRunner().invoke(restore_command, [*words, "--passphrase-file", str(folder / "words")])
+    assert done.exit_code == 0, done.output
+    return new, done.output
+
+
 def test_a_new_card_learns_from_the_property_who_withdrew_since(door, tmp_path):
     """The old card is gone; who agreed anew after withdrawing keeps the face."""
     with closing(ConsentLedger(door / CONSENTS_FILE)) as ledger:
@@ -361,13 +372,8 @@ def test_a_new_card_learns_from_the_property_who_withdrew_since(door, tmp_path):
         {"type": "access.granted", "resident": "otto", "ts": "2026-03-10T10:00:00.000000Z"},
         {"type": "service.started", "resident": None, "ts": "2026-03-10T10:00:00.000000Z"},
     ]
-    (tmp_path / "events").write_text("\n".join(map(json.dumps, events)))
-    (tmp_path / "words").write_text(WORDS)
-    new = tmp_path / "new card"
-    words = [str(tmp_path / "f"), "--data", str(new), "--events", str(tmp_path / "events")]
-    done = CliRunner().invoke(restore_command, [*words, "--passphrase-file", str(tmp_path / "words")])
-    assert done.exit_code == 0, done.output
-    assert "erased here too: anna" in done.output
+    new, told = restored_with(events, tmp_path)
+    assert "erased here too: anna" in told
 
     with closing(ResidentStore(new / "residents.db")) as store:
         assert {found.resident_id for found in store.templates("m1")} == {"otto"}
@@ -415,14 +421,9 @@ def test_what_the_events_elsewhere_tell_of_does_not_come_back(door, tmp_path):
         {"type": "credential.removed", "resident": "otto", "ts": before, "data": {"method": "pin"}},
         {"type": "credential.removed", "resident": "otto", "ts": since, "data": {"method": "pass"}},
     ]
-    (tmp_path / "events").write_text("\n".join(map(json.dumps, events)))
-    (tmp_path / "words").write_text(WORDS)
-    new = tmp_path / "new card"
-    words = [str(tmp_path / "f"), "--data", str(new), "--events", str(tmp_path / "events")]
-    done = CliRunner().invoke(restore_command, [*words, "--passphrase-file", str(tmp_path / "words")])
-    assert done.exit_code == 0, done.output
-    assert "not restored, residents removed since: anna" in done.output
-    assert "issue them anew" in done.output
+    new, told = restored_with(events, tmp_path)
+    assert "not restored, residents removed since: anna" in told
+    assert "issue them anew" in told
     with closing(ResidentStore(new / "residents.db")) as store:
         assert store.list() == (OTTO,)
     with closing(CredentialStore(new / CREDENTIALS_FILE)) as credentials:
