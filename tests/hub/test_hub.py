@@ -124,7 +124,9 @@ def test_events_of_every_door_arrive_and_can_be_exported(tmp_path, place, hub, f
     granted = [row["device"] for row in rows if row["kind"] == "access.granted"]
     assert (granted.count("front"), granted.count("back")) == (30, 20)
     lines = staff(place, "staff", "watch", "--json", "--last", "1000")[1].splitlines()
-    assert len(lines) == len(rows)
+    # A door may have told something else meanwhile; what is stored stays.
+    later = list(csv.DictReader(io.StringIO(staff(place, "events", "export")[1])))
+    assert len(rows) <= len(lines) <= len(later)
     assert staff(place, "events", "doubts") == (0, "")
 
 
