@@ -16,6 +16,7 @@ from edge.web.cells import harmless
 from edge.wire.records import OF_THE_HUB, RECORD, parse_record
 from edge.words import message
 from edge.workbook.reading import SheetRow, is_workbook, read_workbook
+from facegate_hub.list_encoding import UTF16, encoding_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,26 +34,29 @@ REQUIRED = FIELDS - RECORD.optional
 WRITTEN = ("id", "name", *sorted(FIELDS - {"id", "name", *OF_THE_HUB}))
 MOST_MISTAKES = 10
 """Mistakes named in one message; a wrong column would otherwise fill the screen."""
-UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SEPARATOR = re.compile(r"sep=([,;\t])\r?", re.IGNORECASE)
 
 Named = TypeVar("Named")
 
 
-def read_people(data: bytes, encoding: str = "utf-8", zone: ZoneInfo | None = None) -> list[dict[str, Any]]:
+def read_people(
+    data: bytes, encoding: str | None = None, zone: ZoneInfo | None = None
+) -> list[dict[str, Any]]:
     """Return records from a workbook (.xlsx) or CSV with a header: id, name, and optionally other fields.
 
     In a workbook the list may stand below its title, and of a cell it is what people see that counts.
     Commas, semicolons or tabs separate; a byte order mark and a line `sep=;` are skipped; the header's
     letters may be capitals; `access_levels` are separated by blanks, commas or semicolons; an empty cell
     is a field that is not given. A time without a zone, and a plain date, are those of the site, `zone`;
-    a plain `valid_until` includes that day. Raises `SyncError` naming the lines that are wrong; then
-    nothing of the file is to be used; `PanelRefused` for what is no workbook.
+    a plain `valid_until` includes that day. `encoding` None: what `encoding_of` says. Raises `SyncError`
+    naming the lines that are wrong; then nothing of the file is to be used; `PanelRefused` for what is no
+    workbook.
     """
     records: dict[str, dict[str, Any]] = {}
     lines: dict[str, int] = {}
     mistakes: list[Message] = []
-    for line, fields in _of_workbook(data) if is_workbook(data) else _of_csv(_decode(data, encoding)):
+    lines_of = _of_workbook(data) if is_workbook(data) else _of_csv(_text(data, encoding))
+    for line, fields in lines_of:
         try:
             record = _record(fields(), zone)
         except (SyncError, PanelRefused) as error:
@@ -66,6 +70,12 @@ def read_people(data: bytes, encoding: str = "utf-8", zone: ZoneInfo | None = No
     if mistakes:
         raise SyncError(_named(mistakes))
     return list(records.values())
+
+
+def words_beyond_ascii(records: Iterable[dict[str, Any]], most: int) -> list[str]:
+    """Return up to `most` names, ids and levels that show whether an encoding was guessed rightly."""
+    told = ((one["name"], one["id"], *one.get("access_levels", ())) for one in records)
+    return list(dict.fromkeys(word for words in told for word in words if not word.isascii()))[:most]
 
 
 def write_people(records: Iterable[dict[str, Any]]) -> str:
@@ -91,6 +101,12 @@ def write_events(events: Iterable[StoredEvent], out: TextIO) -> int:
         writer.writerow([harmless(getattr(event, name)) for name in COLUMNS])
         count += 1
     return count
+
+
+def _text(data: bytes, encoding: str | None) -> str:
+    if data.startswith(UTF16):
+        raise SyncError(message("list.utf16"))
+    return text_of(data, encoding_of(data).name if encoding is None else encoding)
 
 
 def _of_csv(text: str) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
@@ -208,34 +224,3 @@ def _named(mistakes: list[Message]) -> Message:
     more = len(mistakes) - MOST_MISTAKES
     named = reduce(lambda first, then: message("list.then", first=first, then=then), mistakes[:MOST_MISTAKES])
     return message("list.more", named=named, more=more) if more > 0 else named
-
-
-def _has_chinese_header(data: bytes) -> bool:
-    """Return whether a list is GB18030 for certain: its first line is no UTF-8 and names columns of ours."""
-    lines = data.split(b"\n", 2)
-    first = lines[1] if lines[0].lower().startswith(b"sep=") and len(lines) > 1 else lines[0]
-    try:
-        first.decode()
-    except UnicodeDecodeError:
-        cells = re.split(r"[,;\t]", first.decode("gb18030", "replace"))
-        return any(not cell.isascii() and plain(cell.strip('\r" ')) in PEOPLE_COLUMNS for cell in cells)
-    return False
-
-
-def _decode(data: bytes, encoding: str) -> str:
-    """Return the text; never guess: a wrong guess would garble names without a word.
-
-    A header that names our columns in Chinese is no guess.
-    """
-    if data.startswith(UTF16):
-        raise SyncError(message("list.utf16"))
-    if encoding == "utf-8" and _has_chinese_header(data):
-        encoding = "gb18030"
-    try:
-        return data.decode("utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding)
-    except LookupError as error:
-        raise SyncError(f"{encoding}: there is no such encoding; use utf-8 or gb18030") from error
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        told = {"line": line, "encoding": encoding, "option": "--encoding gb18030"}
-        raise SyncError(message("list.not_text", **told)) from error

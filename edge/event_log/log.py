@@ -20,6 +20,7 @@ from edge.events import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from edge.domain import DoorEvent
     from edge.ports import Clock, Journal
@@ -69,6 +70,7 @@ class EventLog:
         self._spool = Spool(()) if spool is None else spool
         self._listeners: tuple[Listener, ...] = ()
         self._trouble: tuple[str, float] | None = None
+        self._restored: frozenset[tuple[str, datetime]] = frozenset()
 
     @property
     def unsaved(self) -> int:
@@ -96,9 +98,14 @@ class EventLog:
 
     def restore(self, stored: Callable[[EventDraft], bool]) -> None:
         """Take over what an earlier process could not store, but what is `stored`. Call it once, first."""
-        for draft in self._spool.take(self._clock.monotonic()):
-            if not stored(draft):
-                self._unsaved.add(draft)
+        left = [draft for draft in self._spool.take(self._clock.monotonic()) if not stored(draft)]
+        self._restored = frozenset((str(draft.kind), draft.at) for draft in left)
+        for draft in left:
+            self._unsaved.add(draft)
+
+    def was_restored(self, draft: EventDraft) -> bool:
+        """Return whether an earlier process left this event, so that it is stored without being recorded."""
+        return (str(draft.kind), draft.at) in self._restored
 
     def commit(self, draft: EventDraft) -> DoorEvent:
         """Write down what may only happen when it is written down, and return the entry.

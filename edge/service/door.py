@@ -199,7 +199,7 @@ class DoorService:
         workers = [
             self._door_worker(parts.door.hardware),
             self._access_worker(parts),
-            self._events_worker(),
+            self._events_worker(parts.property),
             *parts.door.access.workers(self.stopping, self._environ),
             self._housekeeping().worker(self.stopping),
             memory_worker(self.stopping, empty_pool),
@@ -399,11 +399,13 @@ class DoorService:
 
         return Worker("access", tick, stopping=self.stopping)
 
-    def _events_worker(self) -> Worker:
+    def _events_worker(self, side: PropertySide) -> Worker:
         """Return the thread that stores what waits in memory; it may wait for a slow card."""
 
         def retry() -> None:
             self.events.retry()
+            if not self.events.unsaved:
+                side.tell_again()
             self.stopping.wait(TICK_SECONDS)
 
         return Worker("events", retry, stopping=self.stopping, max_silence_seconds=SLOW_CARD_SECONDS)

@@ -16,7 +16,7 @@ from edge.store.key_source import keyring_of
 from edge.store.keyring import KEYS_FILE
 from edge.store.sealer import file_key, kept_key
 from edge.store.shared import SharedDatabase
-from edge.store.untold import UntoldEvent, end_untold, keep_untold, kept_untold
+from edge.store.untold import UntoldEvent, date_untold, end_untold, keep_untold, kept_untold
 from edge.store.way_rows import (
     CARD_COLUMNS,
     CREDENTIALS,
@@ -200,8 +200,13 @@ class CredentialStore:
         with self._file.using() as connection:
             return kept_untold(connection)
 
+    def date_untold(self, now: datetime) -> datetime:
+        """Give each of those that has none its time, from `now` (UTC) on; return a time after all of them."""
+        with self._file.writing() as connection:
+            return date_untold(connection, now)
+
     def told(self, event: UntoldEvent) -> None:
-        """Forget one that was told."""
+        """Forget one that the journal has on disk."""
         with self._file.writing() as connection:
             end_untold(connection, [event])
 

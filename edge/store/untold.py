@@ -1,13 +1,15 @@
 """Events of what was changed in a file, kept in it by the same commit until the journal has them.
 
-Whoever loses power between the change and its entry finds the event here at the next start and tells it then:
-none is lost. One may be told twice, when the power goes between the entry and its end here.
+Whoever loses power between the change and its entry finds the event here at the next start and tells it then.
+Each is dated once, before it is told for the first time: by kind and time it is found again in the journal,
+so that it is told once, wherever the power goes.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from edge.events import Kind
@@ -18,16 +20,20 @@ if TYPE_CHECKING:
 
 TABLE = """CREATE TABLE untold (
     number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, resident_id TEXT, data TEXT NOT NULL)"""
+DATED = "ALTER TABLE untold ADD COLUMN at TEXT"
+APART = timedelta(microseconds=1)
+"""Between two of them that are dated at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class UntoldEvent:
-    """What an event will say; `number` is its place in the file."""
+    """What an event will say; `number` is its place in the file, `at` (UTC) None before it is dated."""
 
     kind: Kind
     resident_id: str | None
     data: Mapping[str, Any] = field(default_factory=dict)
     number: int = 0
+    at: datetime | None = None
 
 
 def keep_untold(connection: sqlite3.Connection, event: UntoldEvent) -> None:
@@ -36,12 +42,25 @@ def keep_untold(connection: sqlite3.Connection, event: UntoldEvent) -> None:
     connection.execute("INSERT INTO untold (kind, resident_id, data) VALUES (?, ?, ?)", row)
 
 
+def date_untold(connection: sqlite3.Connection, now: datetime) -> datetime:
+    """Give those without a date one each, from `now` (UTC) on; return a time after all of them."""
+    undated = connection.execute("SELECT number FROM untold WHERE at IS NULL ORDER BY number").fetchall()
+    dated = [(now + place * APART, number) for place, (number,) in enumerate(undated)]
+    connection.executemany(
+        "UPDATE untold SET at = ? WHERE number = ?", [(at.isoformat(), number) for at, number in dated]
+    )
+    return now + len(dated) * APART
+
+
 def kept_untold(connection: sqlite3.Connection) -> list[UntoldEvent]:
     """Return what no journal is known to have, in the order in which it happened."""
-    rows = connection.execute("SELECT number, kind, resident_id, data FROM untold ORDER BY number")
-    return [UntoldEvent(Kind(kind), who, json.loads(data), number) for number, kind, who, data in rows]
+    rows = connection.execute("SELECT number, kind, resident_id, data, at FROM untold ORDER BY number")
+    return [
+        UntoldEvent(Kind(kind), who, json.loads(data), number, datetime.fromisoformat(at) if at else None)
+        for number, kind, who, data, at in rows
+    ]
 
 
 def end_untold(connection: sqlite3.Connection, events: Iterable[UntoldEvent]) -> None:
-    """Forget events that were told."""
+    """Forget events that the journal has."""
     connection.executemany("DELETE FROM untold WHERE number = ?", [(one.number,) for one in events])

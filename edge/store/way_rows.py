@@ -19,7 +19,7 @@ from edge.store.contexts import WAYS_KEY, device_context, record_context
 from edge.store.database import COMPACT, Schema
 from edge.store.keyring import BOUND_WAYS
 from edge.store.sealer import AesGcmSealer, file_key
-from edge.store.untold import TABLE
+from edge.store.untold import DATED, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,6 +85,7 @@ CREDENTIALS = Schema(
                 PRIMARY KEY (resident_id, way))""",
         ),
         (TABLE,),
+        (DATED,),
     ),
 )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 import click
 
-from facegate_hub.sheets import read_people
+from edge.errors import SyncError
+from facegate_hub.list_encoding import ListEncoding, encoding_of
+from facegate_hub.sheets import read_people, words_beyond_ascii
 from facegate_hub.staff import Staff
 
 if TYPE_CHECKING:
@@ -37,9 +39,7 @@ def roster() -> None:
 @click.argument("file", type=click.File("rb"))
 @click.option(
     "--encoding",
-    default="utf-8",
-    show_default=True,
-    help="Excel in China writes gb18030, which a Chinese header tells.",
+    help="How FILE was saved, where it is not to be guessed: utf-8, gb18030 (Excel in China)...",
 )
 @click.option("--replace", is_flag=True, help="Also remove everybody who is not in FILE.")
 @click.option("--removing", type=int, help="How many people --replace removes, when it is most of them.")
@@ -50,7 +50,7 @@ def import_(
     place: tuple[Path, str],
     *,
     file: BinaryIO,
-    encoding: str,
+    encoding: str | None,
     replace: bool,
     removing: int | None,
     zone: ZoneInfo | None,
@@ -58,14 +58,19 @@ def import_(
 ) -> None:
     """Add and change people from a workbook (.xlsx) or CSV: id, name, access_levels...
 
-    Every bad line is named, and then nothing is changed.
+    Every bad line is named, and then nothing is changed. Where FILE does not say how it was saved, it may be
+    guessed: names are shown then, and nobody is renamed or removed.
 
     Example: facegate hub roster import residents.csv
     """
-    records = read_people(file.read(), encoding, zone)
+    data = file.read()
+    taken = encoding_of(data) if encoding is None else ListEncoding(encoding)
+    records = read_people(data, encoding or taken.name, zone)
     with closing(Staff(*place)) as desk:
         desk.require_known_levels(records, levels)
         renamed = desk.people.renamed(records)
+        if taken.is_guess:
+            _tell_guess(taken, records, changes=replace or bool(renamed))
         done = desk.import_people(records, replace=replace, removing=removing)
     for identity, (was, now) in list(renamed.items())[:MOST_RENAMED]:
         click.echo(f"warning: {identity}: {was} is {now} now, and keeps face, PIN and cards", err=True)
@@ -73,6 +78,17 @@ def import_(
         said = "remove whoever is somebody else now (facegate hub roster remove), and import again"
         click.echo(f"warning: {len(renamed)} names changed; {said}", err=True)
     click.echo(f"{done.read} read, {done.removed} removed; the roster is at revision {done.rev}")
+
+
+def _tell_guess(taken: ListEncoding, records: list[dict[str, Any]], *, changes: bool) -> None:
+    """Show how names are read; refuse where a wrong guess would rename or remove people."""
+    names = ", ".join(words_beyond_ascii(records, MOST_RENAMED))
+    if changes:
+        raise SyncError(
+            f"this list is no UTF-8, and as {taken.name} it says {names}; it would rename or remove people:"
+            f" if that is what it should say, give --encoding {taken.name.lower()}"
+        )
+    click.echo(f"warning: read as {taken.name}: {names}", err=True)
 
 
 @roster.command()

@@ -13,7 +13,8 @@ from facegate_hub.console.roster_forms import record_from, require_meant, shown_
 from facegate_hub.console.views_doors import told
 from facegate_hub.console.views_ways import keypad_number, shown_ways
 from facegate_hub.console.way_doors import doors_for
-from facegate_hub.sheets import read_people, write_people
+from facegate_hub.list_encoding import encoding_of
+from facegate_hub.sheets import read_people, words_beyond_ascii, write_people
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -118,7 +119,8 @@ class RosterPages:
         """Show what a list would change, or do it."""
         text = ask.files[0] if ask.files else ask.form.get("text", "").encode()
         try:
-            records = read_people(text, _encoding_of(text), ask.office.terms.zone)
+            taken = encoding_of(text)
+            records = read_people(text, taken.name, ask.office.terms.zone)
             known = self._desk.looking.people.some([one["id"] for one in records])
             if "sure" in ask.form:
                 require_meant(ask, self._desk.looking.people, records)
@@ -134,6 +136,8 @@ class RosterPages:
         return ask.page(
             "roster_load.html",
             read=len(records),
+            taken=taken,
+            guessed=words_beyond_ascii(records, SHOWN) if taken.is_guess else [],
             fresh=fresh[:SHOWN],
             fresh_count=len(fresh),
             changed=changed[:SHOWN],
@@ -163,12 +167,3 @@ def _differs(record: dict[str, Any], known: RosterPerson | None) -> bool:
 
 def _is_over(ask: PageAsk, until: str | None) -> bool:
     return until is not None and datetime.fromisoformat(until).timestamp() <= ask.now
-
-
-def _encoding_of(text: bytes) -> str:
-    """Return how a list was saved: Excel in China writes GB18030; the page shows the names first."""
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return "gb18030"
-    return "utf-8"

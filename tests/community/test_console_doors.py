@@ -387,6 +387,29 @@ def test_a_list_of_excel_in_china_is_read_and_its_mistakes_told_in_the_reader_s_
     assert desk.status == 200
 
 
+def test_a_list_whose_encoding_was_guessed_shows_its_names_before_anything_is_done(gate):
+    gate.principal("mei", role="manager")
+    desk = entered(gate, "mona", "mei")
+    people = [{"id": f"a-{n}", "name": f"A {n}"} for n in range(30)]
+    gate.desk.looking.import_people([*people, {"id": "z-1", "name": "张伟"}])
+    before = gate.desk.looking.roster()
+    rows = "".join(f"a-{n},B {n}\n" for n in range(30))
+    for encoding, shown in (("gb18030", "张玮"), ("euc-kr", "辫枚荐")):
+        name = "张玮" if encoding == "gb18030" else "김철수"
+        desk.get("/access")
+        desk.send("/access/load", _files={"file": ("a.csv", f"id,name\n{rows}z-1,{name}\n".encode(encoding))})
+        assert "it was read as GB18030" in desk.page
+        assert f"<li>{shown}</li>" in desk.page
+        assert gate.desk.looking.roster() == before
+    desk.get("/access")
+    desk.send("/access/load", _files={"file": ("a.csv", "id,name\nz-1,张玮\n".encode())})
+    assert "Read as UTF-8." in desk.page
+    desk.get("/access")
+    desk.send("/access/load", _files={"file": ("a.csv", "id,name\nz-1,Müller\n".encode("latin-1"))})
+    assert "not utf-8" in desk.page
+    assert gate.desk.looking.roster() == before
+
+
 def test_a_workbook_is_looked_at_as_a_list_in_csv_is(gate):
     gate.principal("mei", role="manager")
     desk = entered(gate, "mona", "mei")

@@ -19,6 +19,7 @@ from edge.runtime.clock import SystemClock
 from edge.service.entry.kept import Credentials
 from edge.service.property.ended_passes import HeldPassEnds
 from edge.service.property.link import DoorSide, PropertyLink
+from edge.service.property.untold import UntoldWays
 from edge.site.provision import Site
 from edge.store.journal import SqliteJournal
 from edge.store.reader import JournalReader
@@ -70,7 +71,8 @@ class Front:
             self.folder / "journal.db", "front", boot=boot, clock_trust=lambda: "synced"
         )
         self.store = ResidentStore(self.folder / "residents.db")
-        self.held = HeldPassEnds(self.folder, self.journal.append, self.clock)
+        untold = UntoldWays(self.folder, self.journal.append, self.clock)
+        self.held = HeldPassEnds(self.folder, untold)
         door = DoorSide(
             device_id="front",
             data=self.folder,
@@ -81,6 +83,7 @@ class Front:
             events=Events(self),
             execute=lambda *_: None,
             report=lambda: REPORT,
+            untold=untold,
             ended_passes=self.held,
         )
         self.link = PropertyLink(self.section, door)

@@ -16,6 +16,7 @@ from edge.enrol.ways_in import WaysIn
 from edge.errors import SyncError
 from edge.runtime.clock import SystemClock
 from edge.service.property.link import DoorSide, PropertyLink
+from edge.service.property.untold import UntoldWays
 from edge.site.provision import Site
 from edge.site.signing import signing_folder
 from edge.store.journal import SqliteJournal
@@ -82,6 +83,7 @@ class Gate:
             events=Events(self.journal),
             execute=lambda *_: None,
             report=lambda: REPORT,
+            untold=UntoldWays(self.folder, self.journal.append, SystemClock()),
             rules=self.held_rules(),
         )
         self.link = PropertyLink(self.section, door)

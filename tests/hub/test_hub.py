@@ -185,6 +185,22 @@ def test_a_bad_file_changes_nothing(tmp_path, place):
     assert "0 people" in staff(place, "roster", "status")[1]
 
 
+def test_nobody_is_renamed_or_removed_while_the_encoding_of_a_list_is_a_guess(tmp_path, place):
+    people = tmp_path / "residents.csv"
+    people.write_bytes("id,name\na-1,李伟\n".encode("gb18030"))
+    code, text = staff(place, "roster", "import", str(people))
+    assert code == 0
+    assert "read as GB18030: 李伟" in text
+    for name, words in (("王芳", ()), ("李伟", ("--replace",))):
+        people.write_bytes(f"id,name\na-1,{name}\nb-2,张娜\n".encode("gb18030"))
+        code, text = staff(place, "roster", "import", str(people), *words)
+        assert code == 1
+        assert f"as GB18030 it says {name}, 张娜" in text
+        assert "1 people" in staff(place, "roster", "status")[1]
+    assert staff(place, "roster", "import", str(people), "--replace", "--encoding", "gb18030")[0] == 0
+    assert "2 people" in staff(place, "roster", "status")[1]
+
+
 def test_two_people_ask_at_once_and_each_gets_an_answer(place, hub, front):
     """Requests go through the database, so several desks can work."""
     asked = [ask(hub.engine, hub.signer, "front", CommandType.UNLOCK, f"desk {n}") for n in range(3)]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from edge.errors import PanelRefused, SyncError
 from edge.wire.records import parse_record
+from facegate_hub.list_encoding import ListEncoding, encoding_of
 from facegate_hub.reading import StoredEvent
-from facegate_hub.sheets import COLUMNS, read_people, write_events, write_people
+from facegate_hub.sheets import COLUMNS, read_people, words_beyond_ascii, write_events, write_people
 from tests.workbook.books import book_of
 
 NOTE = '{"v":1}'
@@ -33,7 +34,7 @@ def event(**changes):
     return StoredEvent(**{**fields, **changes})
 
 
-def refusal(data, encoding="utf-8"):
+def refusal(data, encoding=None):
     with pytest.raises(SyncError) as caught:
         read_people(data, encoding)
     return str(caught.value)
@@ -62,12 +63,66 @@ def test_what_spreadsheets_write_is_understood(data):
     assert read_people(data) == [{"id": "a1", "name": "安娜"}]
 
 
-def test_a_file_of_excel_in_china_is_refused_with_the_way_out_and_read_when_told():
-    """Guessing would garble names: many bytes are valid in several encodings."""
+def test_a_list_of_excel_in_china_is_read_as_a_guess():
     data = "id,name\na1,Bob\na2,安娜\n".encode("gb18030")
-    assert "line 3: not utf-8" in refusal(data)
-    assert "--encoding gb18030" in refusal(data)
-    assert read_people(data, "gb18030")[1]["name"] == "安娜"
+    assert encoding_of(data) == ListEncoding("GB18030", is_guess=True)
+    assert read_people(data) == [{"id": "a1", "name": "Bob"}, {"id": "a2", "name": "安娜"}]
+    assert read_people(data, "gb18030") == read_people(data)
+    assert "line 3: not utf-8" in refusal(data, "utf-8")
+
+
+def test_what_is_certain_is_no_guess():
+    for data, name in (
+        ("id,name\na1,安娜\n".encode(), "UTF-8"),
+        ("\ufeffid,name\na1,安娜\n".encode(), "UTF-8"),
+        (b"id,name\na1,Bob\n", "UTF-8"),
+        ("编号,姓名\na1,安娜\n".encode("gb18030"), "GB18030"),
+        (book_of(["id", "name"], ["a1", "安娜"]), ""),
+    ):
+        assert encoding_of(data) == ListEncoding(name)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["李伟", "王芳", "欧阳婷婷"],
+        ["诸葛喆"],
+        ["Anna", "Bob", "阿依古丽·买买提"],
+        ["3栋A座 物业（夜班）"],
+        ["陈婷", "刘䶮", "夏侯惇", "司马懿"],
+    ],
+)
+def test_lists_of_chinese_names_are_plausible(names):
+    data = ("id,name\n" + "".join(f"p{n},{name}\n" for n, name in enumerate(names))).encode("gb18030")
+    assert encoding_of(data) == ListEncoding("GB18030", is_guess=True)
+    assert [one["name"] for one in read_people(data)] == names
+    assert words_beyond_ascii(read_people(data), 10) == [name for name in names if not name.isascii()]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("latin-1", ["Müller", "Björn", "Käthe", "François", "Peña", "Zoë", "Søren", "Åsa"]),
+        ("latin-1", ["Müller"]),
+        ("cp1250", ["Łukasz", "Dvořák", "Žofie", "Čapek"]),
+        ("cp1251", ["Анна Иванова", "Сергей Петров", "Ольга"]),
+        ("koi8-r", ["Анна Иванова", "Сергей Петров", "Ольга"]),
+        ("cp1254", ["Şükrü", "İbrahim", "Çağlar"]),
+        ("big5", ["陳美玲", "林志明", "黃淑芬", "張家豪", "李雅婷"]),
+        ("shift-jis", ["田中太郎", "鈴木一郎", "佐藤花子"]),
+    ],
+)
+def test_other_encodings_are_refused_with_the_way_out(encoding, names):
+    data = ("id,name\n" + "".join(f"p{n},{name}\n" for n, name in enumerate(names))).encode(encoding)
+    for count in range(1, len(names) + 1):
+        part = b"\n".join(data.split(b"\n")[: 1 + count]) + b"\n"
+        assert "--encoding gb18030" in refusal(part, None)
+
+
+def test_a_list_put_together_of_two_encodings_names_the_line():
+    for first, then, line in (("utf-8", "gb18030", 2), ("gb18030", "utf-8", 3)):
+        data = b"id,name\n" + "a1,李伟\n".encode(first) + "a2,王芳\n".encode(then)
+        assert f"line {line} is UTF-8 and others are not" in refusal(data, None)
 
 
 def test_a_header_in_chinese_says_that_a_file_is_gb18030():

@@ -10,6 +10,7 @@ from edge.domain import RosterChange, RosterState
 from edge.enrol.ways_in import WaysIn
 from edge.errors import RosterDrift
 from edge.service.property.ended_ways import EndingRoster
+from edge.service.property.untold import UntoldWays
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.roster import SqliteRoster, roster_digest
 from edge.wire.records import parse_record
@@ -23,7 +24,8 @@ class Door:
         self.folder = folder
         self.store = ResidentStore(folder / RESIDENTS_FILE)
         self.journal = MemoryJournal()
-        self.roster = EndingRoster(SqliteRoster(self.store), folder, self.journal.append, ManualClock())
+        untold = UntoldWays(folder, self.journal.append, ManualClock())
+        self.roster = EndingRoster(SqliteRoster(self.store), folder, untold)
         self.records = {}
 
     def hear(self, identity, rev, **fields):

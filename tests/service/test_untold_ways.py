@@ -9,14 +9,22 @@ import pytest
 
 from edge.domain import RosterChange, RosterState
 from edge.enrol.ways_in import WaysIn
+from edge.errors import JournalUnavailable
+from edge.event_log.log import EventLog
+from edge.event_log.spool import SPOOL_FILE, Spool
+from edge.service.chores.past import in_journal
 from edge.service.property.ended_passes import HeldPassEnds
 from edge.service.property.ended_ways import EndingRoster
 from edge.service.property.given_ways import HeldWays
+from edge.service.property.untold import JOURNAL_FILE, UntoldWays
+from edge.store.credentials import CredentialStore
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.roster import SqliteRoster, roster_digest
+from edge.store.way_rows import CREDENTIALS_FILE
 from edge.wire.ended_passes import EndedPass, PassEnds
 from edge.wire.given_ways import WayOrder
 from edge.wire.records import parse_record
+from tests.store.drafts import open_journal
 from tests.sync.hubside import ManualClock, MemoryJournal
 
 PIN, CARD = {"number": "1203", "pin": "274918"}, {"card": "w26:17:1"}
@@ -36,9 +44,10 @@ class Door:
 
     def start(self):
         self.is_to_die = False
-        self.people = EndingRoster(SqliteRoster(self.store), self.folder, self.record, self.clock)
-        self.ways = HeldWays(SqliteRoster(self.store), self.folder, self.record, self.clock)
-        self.passes = HeldPassEnds(self.folder, self.record, self.clock)
+        untold = UntoldWays(self.folder, self.record, self.clock)
+        self.people = EndingRoster(SqliteRoster(self.store), self.folder, untold)
+        self.ways = HeldWays(SqliteRoster(self.store), self.folder, untold)
+        self.passes = HeldPassEnds(self.folder, untold)
         self.people.look_again()
 
     def record(self, draft):
@@ -106,3 +115,108 @@ def test_passes_that_the_property_ended_are_told_of(door):
     door.dies_in(lambda: door.passes.take(ended))
     door.passes.take(ended)
     assert door.told("passes.ended") == [(None, {"rev": 3, "count": 1})]
+
+
+class Card:
+    """A journal's file on a card that takes nothing while it is `bad`; `is_last`: power goes after a row."""
+
+    def __init__(self, path):
+        self.journal, self.is_bad, self.is_last = open_journal(path), False, False
+
+    def append(self, draft):
+        if self.is_bad:
+            raise JournalUnavailable("disk I/O error")
+        event = self.journal.append(draft)
+        if self.is_last:
+            raise PowerCutError
+        return event
+
+    def close(self):
+        self.journal.close()
+
+
+class Process:
+    """One run of a door's service: its journal, what it has in memory, and what it hears of passes."""
+
+    def __init__(self, folder, *, is_bad=False):
+        self.clock = ManualClock()
+        self.folder, self.card = folder, Card(folder / JOURNAL_FILE)
+        self.card.is_bad = is_bad
+        self.spool = Spool((folder / SPOOL_FILE,))
+        self.events = EventLog(self.card, self.clock, spool=self.spool)
+        self.events.restore(in_journal(folder / JOURNAL_FILE))
+        self.untold = UntoldWays(folder, self.events.record, self.clock, self.events.was_restored)
+        self.passes = HeldPassEnds(folder, self.untold)
+        self.untold.tell()
+
+    def end_a_pass(self):
+        until = self.clock.now() + timedelta(hours=1)
+        self.passes.take(PassEnds("door-1", 3, (EndedPass("00" * 8, until),)))
+
+    def second(self, count=1):
+        """Let the thread that stores what waits in memory have its turns."""
+        for _ in range(count):
+            self.clock.advance(1)
+            self.events.retry()
+            if not self.events.unsaved:
+                self.untold.tell_again()
+
+    def kill(self, *, power=False):
+        """End without a word; when the power goes, the copies of what is in memory go as well."""
+        self.spool.flush()
+        if power:
+            (self.folder / SPOOL_FILE).unlink(missing_ok=True)
+        self.card.close()
+
+    def told(self):
+        kinds = [event.kind for event in self.card.journal.read(0, 100)]
+        return kinds.count("passes.ended")
+
+    def kept(self):
+        with closing(CredentialStore(self.folder / CREDENTIALS_FILE)) as store:
+            return len(store.untold())
+
+
+@pytest.mark.parametrize("power", [False, True], ids=["killed", "power cut"])
+@pytest.mark.parametrize("is_bad", [False, True], ids=["card back at once", "card back later"])
+def test_what_a_failing_card_did_not_take_is_told_once_after_the_next_start(tmp_path, power, is_bad):
+    first = Process(tmp_path)
+    first.card.is_bad = True
+    first.end_a_pass()
+    first.second(3)
+    assert (first.told(), first.kept()) == (0, 1)
+    first.kill(power=power)
+    second = Process(tmp_path, is_bad=is_bad)
+    second.second()
+    second.card.is_bad = False
+    second.second(70)
+    assert (second.told(), second.kept()) == (1, 0)
+    second.kill()
+    third = Process(tmp_path)
+    third.second(70)
+    assert third.told() == 1
+    third.kill()
+
+
+def test_what_a_failing_card_did_not_take_is_kept_until_it_did(tmp_path):
+    door = Process(tmp_path)
+    door.card.is_bad = True
+    door.end_a_pass()
+    door.second(130)
+    assert (door.told(), door.kept(), door.events.unsaved) == (0, 1, 1)
+    door.card.is_bad = False
+    door.second(70)
+    assert (door.told(), door.kept()) == (1, 0)
+    door.kill()
+
+
+def test_power_that_goes_right_after_the_entry_does_not_have_it_told_twice(tmp_path):
+    first = Process(tmp_path)
+    first.card.is_last = True
+    with pytest.raises(PowerCutError):
+        first.end_a_pass()
+    assert (first.told(), first.kept()) == (1, 1)
+    first.kill(power=True)
+    second = Process(tmp_path)
+    assert (second.told(), second.kept()) == (1, 0)
+    second.kill()

@@ -25,6 +25,7 @@ from edge.runtime.clock import SystemClock
 from edge.service.property.configuration import Configuration
 from edge.service.property.ended_passes import HeldPassEnds
 from edge.service.property.notices import HeldNotices
+from edge.service.property.untold import UntoldWays
 from edge.store.credentials import CredentialStore
 from edge.store.journal import SqliteJournal
 from edge.store.ledger import SqliteLedger
@@ -87,7 +88,7 @@ class Door:
         self.configuration = Configuration(FILE, folder / "configuration.json")
         self.notices = HeldNotices(folder / "notices.json", DEVICE, self.clock, lambda: "synced")
         gate = CommandGate(DEVICE, KEYS, self.ledger, self.clock, lambda: "synced")
-        passes = HeldPassEnds(folder, self.journal.append, self.clock)
+        passes = HeldPassEnds(folder, UntoldWays(folder, self.journal.append, self.clock))
         self.clerks = [
             CommandDesk(
                 settings, gate, lambda *given: self.executed.append(given), self.journal.append, self.clock

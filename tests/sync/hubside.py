@@ -59,6 +59,7 @@ class MemoryJournal:
 
     def append(self, draft):
         self.drafts.append(draft)
+        return draft
 
     def kinds(self):
         return [(draft.kind, draft.reason) for draft in self.drafts]

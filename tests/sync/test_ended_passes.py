@@ -23,6 +23,7 @@ from edge.policy.trust import ClockGuard
 from edge.runtime.clock import ManualClock
 from edge.service.entry.kept import Credentials, EndedPasses
 from edge.service.property.ended_passes import HeldPassEnds
+from edge.service.property.untold import UntoldWays
 from edge.store.credentials import KEEP_USES
 from edge.store.way_rows import CREDENTIALS_FILE
 from edge.sync.ended_passes import PassEndsFollower
@@ -45,7 +46,7 @@ class Door:
         self.restart()
 
     def restart(self):
-        self.held = HeldPassEnds(self.folder, self.journal.append, self.clock)
+        self.held = HeldPassEnds(self.folder, UntoldWays(self.folder, self.journal.append, self.clock))
         self.clerk = PassEndsFollower(SETTINGS, KEYS, self.held, self.journal.append, self.clock)
 
     def end(self, rev, *ids, device="door-1", signer=SIGNER, purpose=PURPOSE, until=None):

@@ -16,6 +16,7 @@ from edge.domain import RosterChange, RosterState
 from edge.enrol.ways_in import WaysIn
 from edge.errors import StoreUnavailable
 from edge.service.property.given_ways import HeldWays
+from edge.service.property.untold import UntoldWays
 from edge.store.residents import RESIDENTS_FILE, ResidentStore
 from edge.store.roster import SqliteRoster, roster_digest
 from edge.sync.given_ways import SOON_SECONDS, GivenWaysFollower
@@ -74,7 +75,8 @@ class Door:
         roster = SqliteRoster(self.store)
         target = RosterState(1, 1, roster_digest([("anna", 1, text)]), 1)
         roster.apply([RosterChange(1, "anna", resident, text)], target)
-        self.keeper = Tired(HeldWays(roster, folder, self.journal.append, self.clock))
+        untold = UntoldWays(folder, self.journal.append, self.clock)
+        self.keeper = Tired(HeldWays(roster, folder, untold))
         self.follower = Speaking(SETTINGS, KEYS, identity(), self.keeper, self.journal.append, self.clock)
 
     def ask(self):

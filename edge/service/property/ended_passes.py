@@ -6,16 +6,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from edge.errors import SyncError
-from edge.service.property.untold import UntoldWays
 from edge.store.credentials import CredentialStore
 from edge.store.way_rows import CREDENTIALS_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from edge.domain import EventDraft
-    from edge.ports import Clock
+    from edge.service.property.untold import UntoldWays
     from edge.wire.ended_passes import PassEnds
 
 
@@ -25,9 +22,9 @@ class HeldPassEnds:
     The revision is kept in the same file: a copy of it that was put back asks for what it lacks again.
     """
 
-    def __init__(self, data: Path, record: Callable[[EventDraft], object], clock: Clock) -> None:
+    def __init__(self, data: Path, untold: UntoldWays) -> None:
         self._path = data / CREDENTIALS_FILE
-        self._untold = UntoldWays(data, record, clock)
+        self._untold = untold
         self._rev: int | None = None
 
     def take(self, told: PassEnds) -> None:

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING
 
 from edge.enrol.ways_in import WaysIn
 from edge.errors import StoreError
-from edge.service.property.untold import UntoldWays
 from edge.store.credentials import CredentialStore
 from edge.store.way_rows import CREDENTIALS_FILE
 from edge.wire.records import ways_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from edge.domain import EventDraft, RosterChange, RosterState
-    from edge.ports import Clock
+    from edge.domain import RosterChange, RosterState
+    from edge.service.property.untold import UntoldWays
     from edge.store.roster import SqliteRoster
 
 logger = logging.getLogger(__name__)
@@ -35,19 +34,13 @@ class EndingRoster:
     file: faces and rights go at once, and PINs and cards as soon as they can.
     """
 
-    def __init__(
-        self,
-        roster: SqliteRoster,
-        data: Path,
-        record: Callable[[EventDraft], object],
-        clock: Clock,
-    ) -> None:
+    def __init__(self, roster: SqliteRoster, data: Path, untold: UntoldWays) -> None:
         self._roster = roster
         self._data = data
         self._path = data / CREDENTIALS_FILE
         self._left: set[str] = set()
         """Who was removed while their PINs and cards could not be."""
-        self._untold = UntoldWays(data, record, clock)
+        self._untold = untold
 
     def look_again(self) -> None:
         """Carry out what a restored copy of the credentials does not know of, and tell what was not told.

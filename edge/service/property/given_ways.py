@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING
 
 from edge.enrol.ways_in import WaysIn, named_card
 from edge.errors import EnrolmentRefused
-from edge.service.property.untold import UntoldWays
 from edge.store.credentials import CredentialStore, PropertyOrder
 from edge.store.way_rows import CREDENTIALS_FILE
 from edge.sync.given_ways import NotYet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from edge.domain import EventDraft
-    from edge.ports import Clock
+    from edge.service.property.untold import UntoldWays
     from edge.store.roster import SqliteRoster
     from edge.wire.given_ways import WayOrder
 
@@ -25,12 +23,10 @@ if TYPE_CHECKING:
 class HeldWays:
     """The PINs and cards of one data folder, as the property gives them. Any thread."""
 
-    def __init__(
-        self, roster: SqliteRoster, data: Path, record: Callable[[EventDraft], object], clock: Clock
-    ) -> None:
+    def __init__(self, roster: SqliteRoster, data: Path, untold: UntoldWays) -> None:
         self._roster = roster
         self._data = data
-        self._untold = UntoldWays(data, record, clock)
+        self._untold = untold
 
     def take(self, order: WayOrder, secret: Mapping[str, str]) -> str | None:
         """Keep a PIN or card; return None, or why it is refused, as a word.

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from edge.broker.client import LinkPart
     from edge.config.mqtt import Mqtt
     from edge.ports import Clock, EventWriter
+    from edge.service.property.untold import UntoldWays
     from edge.service.sharing.exchange import FaceExchange
     from edge.store.residents import ResidentStore
     from edge.sync.configuration import Keeper
@@ -73,6 +74,7 @@ class DoorSide:
     events: EventWriter
     execute: Execute
     report: Callable[[], dict[str, Any]]
+    untold: UntoldWays
     configuration: Keeper | None = None
     """None: the property changes no settings here."""
     sharing: FaceExchange | None = None
@@ -202,7 +204,7 @@ class PropertyLink:
             if (passes := door.ended_passes) is not None:
                 self._clerks.append(PassEndsFollower(self._settings, keys, passes, *heard))
             if (identity := self._notary.identity) is not None:
-                held = HeldWays(self._roster, door.data, *heard)
+                held = HeldWays(self._roster, door.data, door.untold)
                 self._clerks.append(GivenWaysFollower(self._settings, keys, identity, held, *heard))
             self._clerks.append(self._desk(keys))
         except FacegateError as error:
@@ -212,7 +214,7 @@ class PropertyLink:
 
     def _follower(self, keys: TrustedKeys) -> RosterFollower:
         door = self._door
-        roster = EndingRoster(self._roster, door.data, door.events.record, door.clock)
+        roster = EndingRoster(self._roster, door.data, door.untold)
         roster.look_again()
         return RosterFollower(self._settings, keys, roster, door.events.record, door.clock)
 

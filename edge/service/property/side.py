@@ -17,6 +17,7 @@ from edge.service.property.notices import NOTICES_FILE, HeldNotices
 from edge.service.property.reload import Reloader
 from edge.service.property.report import DoorReport
 from edge.service.property.rules import RULES_TAKEN_FILE, HeldRules
+from edge.service.property.untold import UntoldWays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +109,9 @@ class PropertySide:
         self._commands = RemoteCommands(
             door.controller, door.rules, door.events, supervised, door.clock, ties
         )
+        self._untold = UntoldWays(door.data, door.events.record, door.clock, door.events.was_restored)
+        self.tell_again = self._untold.tell_again
+        """Tells what the disk could not take before; waits for the disk."""
         door.events.subscribe(self._report.heard)
         door.events.subscribe(self._commands.heard)
 
@@ -147,11 +151,12 @@ class PropertySide:
             door.events,
             self._commands.execute,
             self._report.read,
+            self._untold,
             door.configuration,
             None if self.sharing is None else self.sharing.exchange,
             self._held_rules(),
             self.notices,
-            HeldPassEnds(door.data, door.events.record, door.clock),
+            HeldPassEnds(door.data, self._untold),
         )
         spread = random.Random()  # noqa: S311 - spreads load, guards nothing
         joining = Joining(lambda: PropertyLink(section, side), self._note_problem, spread)
