@@ -20,7 +20,7 @@ BESIDE_DEVICE = {
     "time": "device",
     "kind": "device_and_kind",
     "reason": "device_and_reason",
-    "resident": "resident_and_device",
+    "person": "resident_and_device",
 }
 """Indices of events by what is asked of one door."""
 MOST_APART = 30
@@ -173,7 +173,7 @@ def _narrowed(query: sa.Select[Any], wanted: EventFilter) -> sa.Select[Any]:
     """Add what must fit; SQLite, which counts nothing, is told which index narrows most."""
     columns = {EVENTS.c.resident: wanted.resident, EVENTS.c.reason: wanted.reason, EVENTS.c.kind: wanted.kind}
     given = [column for column, value in columns.items() if value is not None]
-    narrow = given[0].name if given else "time"
+    narrow = ("person" if given[0] is EVENTS.c.resident else given[0].name) if given else "time"
     if wanted.device is not None:
         narrow = BESIDE_DEVICE[narrow]
         query = query.where(EVENTS.c.device == wanted.device)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from edge.errors import StoreError
 from facegate_hub.database import open_engine
+from facegate_hub.index_making import make_indices
 from facegate_hub.postgres import ANSWER_SECONDS, take_time
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ MAKING_TABLES = 0x66616365
 SORTED = {
     "time": ("at", "device"),
     "device": ("device", "at"),
-    "resident": ("resident", "at", "device"),
     "kind": ("kind", "at", "device"),
     "device_and_kind": ("device", "kind", "at"),
     "device_and_reason": ("device", "reason", "at"),
@@ -30,17 +30,20 @@ SORTED = {
 SORTED_WHERE_GIVEN = {
     "reason": ("reason", "at", "device"),
     "resident_and_device": ("resident", "device", "at"),
+    "person": ("resident", "at", "device"),
 }
 """The same, without events that have no reason or name nobody: most of a door itself do not."""
-UNUSED = ("ix_events_at", "ix_events_kind")
+LOOKED_AT = {"person": ("kind", "reason")}
+"""What stands in an index behind that, so that whoever looks for it reads no event that is not wanted: a
+person's events lie all over the table, and each costs a look at the disk."""
+UNUSED = ("ix_events_at", "ix_events_kind", "events_by_resident")
 """Indices that older versions made."""
 
 
 def _index_where_given(name: str, columns: tuple[str, ...]) -> sa.Index:
     given = sa.text(f"{columns[0]} IS NOT NULL")
-    return sa.Index(
-        f"events_by_{name}", *columns, "stream", "seq", sqlite_where=given, postgresql_where=given
-    )
+    whole = (*columns, "stream", "seq", *LOOKED_AT.get(name, ()))
+    return sa.Index(f"events_by_{name}", *whole, sqlite_where=given, postgresql_where=given)
 
 
 EVENTS = sa.Table(
@@ -408,8 +411,7 @@ def _make_tables(connection: Connection, tables: sa.MetaData) -> None:
                 connection.exec_driver_sql(f'ALTER TABLE {table.name} ADD COLUMN "{column.name}" {kind}')
                 if column is EVENTS.c.stored_at:
                     connection.execute(sa.update(EVENTS).values(stored_at=time.time()))
-        for index in table.indexes:
-            index.create(connection, checkfirst=True)
+        make_indices(connection, table)
     for name in UNUSED if tables is METADATA else ():
         connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
     if connection.dialect.name == "postgresql":
