@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from edge.wire.shapes import printable
+from edge.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,6 @@ HUB_SILENT_SECONDS = 30.0
 """A hub writes every 5 s that it lives."""
 PROBLEM_SECONDS = 3600.0
 """How long what a door did wrong is shown when it does it no more."""
-OLDER_DATABASE = "if its database is an older one, import the people and run: facegate hub roster begin-anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ def door_view(row: Any, state: RosterState, now: float) -> DoorView:
     is_later = (epoch, rev) > (state.epoch, state.rev)
     behind = state.rev - rev if epoch == state.epoch and not is_later else max(1, state.rev)
     is_old = row.problem_at is not None and row.problem_at < now - PROBLEM_SECONDS
-    allowed = None if row.unproven is None else f"events taken without proof: {printable(row.unproven)}"
+    allowed = None if row.unproven is None else say("door_problem.unproven", said=printable(row.unproven))
     problem = allowed if row.problem is None or is_old else printable(row.problem)
     if is_later:
-        problem = f"has revision {rev} of the roster, which this hub does not know: {OLDER_DATABASE}"
+        problem = say("door_problem.later", rev=rev)
     if row.shut_out is not None:
-        problem = f"shut out: {printable(row.shut_out)}"
+        problem = say("door_problem.shut_out", said=printable(row.shut_out))
     said = json.loads(row.state) if row.state else {}  # checked when it came: an object
     return DoorView(row.id, row.avail, behind, row.seen_at, problem, state=said)

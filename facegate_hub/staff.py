@@ -24,6 +24,7 @@ from edge.wire.records import WAYS_ENDED
 from edge.wire.rules import digest_of
 from edge.wire.shapes import printable
 from edge.words import message
+from edge.words.retold import told_of
 from facegate_hub.configuration import Configurations
 from facegate_hub.database import put, reading
 from facegate_hub.door_rules import SentRules
@@ -32,7 +33,6 @@ from facegate_hub.faces import SharedFaces
 from facegate_hub.given_ways import IssuedWays, site_origin
 from facegate_hub.heard_rings import HeardRings
 from facegate_hub.inbox import Inbox, InboxKind
-from facegate_hub.order_words import told_of
 from facegate_hub.orders import POLL_SECONDS, REFUSED, WAITING, Orders
 from facegate_hub.people import RosterPeople, require_whole_numbers
 from facegate_hub.reading import EventFilter, News, history, latest, page

@@ -14,6 +14,7 @@ from edge.broker.backoff import Backoff
 from edge.broker.session import BrokerSession, concerns
 from edge.errors import FacegateError, SyncError
 from edge.wire.messages import Availability
+from edge.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -222,7 +223,7 @@ class SyncClient:
     def _failed(self, problem: str) -> None:
         if self._is_taken_over:
             device = self._settings.device_id
-            problem = f"another client uses the id {device}, as if two doors had one id: {problem}"
+            problem = say("link.taken_over", device=device, link=problem)
         # Said once, not at every attempt: a connection that is made and lost all the time is one trouble.
         if problem != (self._told if self._is_taken_over else self._status.problem):
             LOG.warning("no connection to the broker: %s", problem)

@@ -7,39 +7,35 @@ is driven by one thread, and ends for good when the connection does; our outbox 
 
 from __future__ import annotations
 
-import socket
 import ssl
 import time
 from collections import deque
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as mqtt
-from cryptography import x509
 from paho.mqtt.client import topic_matches_sub
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from edge.broker.causes import CONNECT_SECONDS, cause_of, certificate_problem, reason_of
 from edge.errors import SyncError
 from edge.wire.messages import MAX_INCOMING_BYTES, Message
+from edge.words import message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from paho.mqtt.reasoncodes import ReasonCode
 
     from edge.broker.settings import BrokerSettings, Tls
+    from edge.words import Message as Told
 
 DONE = "done"
 PROOF = "proof"
 SHARED = "$share/"
 HEADER_BYTES = 64
 """More than the header and properties of any message of ours."""
-CONNECT_SECONDS = 8.0
-"""For name, TCP and TLS each; then again for the broker's answer. A LAN broker takes 5 ms, a bad mobile
-line 6 s for each of them."""
 
 
 class TooLarge(SyncError):
@@ -55,7 +51,7 @@ class BrokerSession:
 
     def __init__(self, settings: BrokerSettings, last_will: tuple[str, bytes]) -> None:
         self._settings = settings
-        self._ended: str | None = None
+        self._ended: Told | None = None
         self._connack: tuple[ReasonCode, Properties | None] | None = None
         self.messages: deque[Message] = deque()
         self.taken: deque[tuple[int, str | None]] = deque()
@@ -148,16 +144,16 @@ class BrokerSession:
                 properties=properties,
             )
         except (OSError, ValueError) as error:
-            raise SyncError(f"{settings.address}: {_explain(error)}") from error
+            raise SyncError(
+                message("link.unreached", where=settings.address, cause=cause_of(error))
+            ) from error
 
     def _await_answer(self) -> None:
         """Turn until CONNACK, or raise `SyncError` with the broker's reason."""
         deadline = time.monotonic() + CONNECT_SECONDS
         while self._connack is None:
             if time.monotonic() > deadline:
-                raise SyncError(
-                    f"{self._settings.address}: connected, but no answer; is this an MQTT broker?"
-                )
+                raise SyncError(message("link.no_answer", where=self._settings.address))
             self.turn(0.1)
         if self._connack[0].is_failure:
             raise SyncError(self._why())
@@ -166,18 +162,17 @@ class BrokerSession:
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise SyncError(self._why(code))
 
-    def _why(self, code: MQTTErrorCode = MQTTErrorCode.MQTT_ERR_SUCCESS) -> str:
+    def _why(self, code: MQTTErrorCode = MQTTErrorCode.MQTT_ERR_SUCCESS) -> Told:
         """Return why there is no connection: the broker's refusal says more than the end after it."""
         where = self._settings.address
         if self._connack is None:
             tls = self._settings.tls
             problem = certificate_problem(tls.cert_file) if tls is not None and tls.cert_file else None
-            why = problem or "it may not accept our certificate"
-            return f"{where}: connection lost before the broker answered; {why}"
+            cause = problem or message("link_cause.certificate")
+            return message("link.lost_early", where=where, cause=cause)
         if self._connack[0].is_failure:
-            reason = self._connack[0]
-            return f"{where}: the broker refused us: {reason}; check certificate, user name and password"
-        return self._ended or f"{where}: connection lost ({mqtt.error_string(code)})"
+            return message("link.refused", where=where, reason=reason_of(str(self._connack[0])))
+        return self._ended or message("link.lost", where=where, error=mqtt.error_string(code))
 
     def _on_connect(
         self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, properties: Properties | None
@@ -185,7 +180,7 @@ class BrokerSession:
         self._connack = (reason, properties)
 
     def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
-        self._ended = f"{self._settings.address}: connection ended: {reason}"
+        self._ended = message("link.ended", where=self._settings.address, reason=reason_of(str(reason)))
 
     def _on_message(self, _c: Any, _u: Any, message: mqtt.MQTTMessage) -> None:
         said = message.properties
@@ -240,56 +235,3 @@ def _context(tls: Tls) -> ssl.SSLContext:
         names = ", ".join(str(path) for path in (tls.ca_file, tls.cert_file, tls.key_file) if path)
         raise SyncError(f"cannot use the TLS files {names}: {error}") from error
     return context
-
-
-def _way_out(error: ssl.SSLCertVerificationError) -> str:
-    """Return what to do about a broker's certificate, by OpenSSL's number for what is wrong with it."""
-    match error.verify_code:
-        case 10:
-            return "renew it with `facegate provision renew`, unless the clock here is wrong"
-        case 9:
-            return "the clock here is probably wrong"
-        case 62 | 64:
-            return (
-                "the site was provisioned with another name or address: set `host` to that, or provision anew"
-            )
-        case _:
-            return "check ca_file and the clock"
-
-
-def certificate_problem(path: Path, now: datetime | None = None) -> str | None:
-    """Return what a broker has against the dates of our certificate, None: nothing."""
-    try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError) as error:
-        return f"our certificate {path} cannot be read: {error}"
-    now = now or datetime.now(UTC)
-    if now > certificate.not_valid_after_utc:
-        day = certificate.not_valid_after_utc.date()
-        return f"our certificate {path} expired on {day}; renew it with `facegate provision renew`"
-    if now < certificate.not_valid_before_utc:
-        day = certificate.not_valid_before_utc.date()
-        return f"our certificate {path} is valid from {day} on, and it is {now.date()} here; check the clock"
-    return None
-
-
-def _explain(error: Exception) -> str:
-    """Return what went wrong in words an installer can act on."""
-    match error:
-        case ssl.SSLCertVerificationError():
-            why = (
-                f"its certificate is not to be trusted: {error.verify_message.rstrip('.')}; {_way_out(error)}"
-            )
-        case ssl.SSLError():
-            why = f"TLS failed: {error.reason}; check that this port speaks TLS"
-        case socket.gaierror():
-            why = f"the name is not known: {error.strerror}"
-        case ConnectionResetError():
-            why = "the connection was cut at once; check that this port speaks TLS if `tls` is on"
-        case ConnectionRefusedError():
-            why = "connection refused; is the broker running, and on this port?"
-        case TimeoutError():
-            why = f"no answer within {CONNECT_SECONDS:g} s; check network and firewall"
-        case _:
-            why = str(error)
-    return why

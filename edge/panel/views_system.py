@@ -13,6 +13,7 @@ from edge.errors import PanelRefused
 from edge.events import Kind
 from edge.panel.pictures import qr_of
 from edge.words import message
+from edge.words.retold import LINK, told_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +31,11 @@ def network(ask: Ask) -> Response:
     """Return how the door is connected. There is no secret on it: no password, no key."""
     state = ask.desk.network() if ask.desk.network else None
     address = own_address(ask, state) if state and state.addresses else ""
-    return ask.page("network.html", state=state, address=address, qr=qr_of(address) if address else "")
+    problem = state.broker.problem if state and state.broker else None
+    told = told_of(problem, LINK) if problem else ""
+    said = "" if isinstance(told, str) else ask.tell(told)
+    picture = qr_of(address) if address else ""
+    return ask.page("network.html", state=state, address=address, qr=picture, told=said)
 
 
 def own_address(ask: Ask, state: NetworkState) -> str:

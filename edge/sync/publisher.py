@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge.broker.causes import reason_of
 from edge.broker.client import LinkStatus, SyncClient
 from edge.broker.settings import Ack
 from edge.errors import SyncError
@@ -13,6 +14,7 @@ from edge.sync.window import InFlightWindow
 from edge.wire.messages import MAX_BATCH_EVENTS, EventAck, batch
 from edge.wire.names import is_hub
 from edge.wire.proof import ACK_PURPOSE, EVENTS_PURPOSE, BatchHead, Notary, ack_body
+from edge.words import say
 
 if TYPE_CHECKING:
     import random
@@ -76,10 +78,7 @@ class EventPump:
         if self._origin is not None:
             self._require_hub(ack, self._origin)
         if ack.upto > (newest := self._outbox.newest()):
-            self.problem = (
-                f"the hub has event {ack.upto}, this journal ends at {newest}: it lost its end, or an older"
-                " copy of the folder was put back"
-            )
+            self.problem = say("link.ahead", event=ack.upto, newest=newest)
             raise SyncError(self.problem)
         if self._window.hub_stored(ack.upto, now):
             self._progress()
@@ -89,7 +88,7 @@ class EventPump:
         if not self._window.is_under_way(mid):
             return
         if problem is not None:
-            self.problem = f"the broker refused our events: {problem}; check its access list"
+            self.problem = say("link.events_refused", reason=reason_of(problem))
             LOG.warning(self.problem)
         elif self._window.broker_took(mid, now):
             self._progress()
@@ -120,10 +119,7 @@ class EventPump:
     def _require_hub(self, ack: EventAck, origin: Origin) -> None:
         """Raise `SyncError` unless a hub of our site says so; what it cannot prove is not done."""
         if ack.proof is None:
-            self.problem = (
-                "an acknowledgement without a hub's proof: events wait here; bring the hub up to date, or"
-                " set mqtt.unsigned_acks while that cannot be"
-            )
+            self.problem = say("link.unproven")
             raise SyncError(self.problem)
         name = origin.name(ack.proof, ack_body(self._device, ack.stream, ack.upto), ACK_PURPOSE)
         if not is_hub(name):
@@ -139,7 +135,7 @@ class EventPump:
                 return
             raise SyncError("the broker no longer acknowledges what it gets; connecting anew")
         if self.problem is None:
-            self.problem = "nobody confirms our events; is the hub running?"
+            self.problem = say("link.unconfirmed")
         self._window.lose_patience(now)
 
 

@@ -39,6 +39,10 @@ class Device:
     used_at: int
     until: int
 
+    def is_idle(self, now: int) -> bool:
+        """Return whether nobody has touched it for so long that it may only look on."""
+        return now - self.used_at >= _idle_seconds(self.holder)
+
 
 class Devices:
     """Who is logged in where: residents by the book, staff by their own store. Any thread, any process."""
@@ -51,8 +55,12 @@ class Devices:
         with self._store.writing() as writing:
             return begin_device(writing, holder, label)
 
-    def find(self, token: str) -> Device | None:
-        """Return the device of a cookie while it lives, and let its time roll on."""
+    def find(self, token: str, *, is_use: bool = True, looks_on: bool = False) -> Device | None:
+        """Return the device of a cookie while it lives, and let its time roll on when this is use.
+
+        What a page asks by itself is no use: else a page left open would keep its browser logged in to the
+        last. `looks_on` returns a device of staff, too, that nobody has touched for too long.
+        """
         if not token:
             return None
         now = self._store.now()
@@ -61,14 +69,17 @@ class Devices:
         if row is None or row.until <= now:
             return None
         device = Device(row.id, row.holder, row.label, row.made_at, row.used_at, row.until)
-        lasts = _seconds(device.holder)
-        if device.holder.startswith("account:") and now - device.made_at > STAFF_MOST_SECONDS:
-            return None
-        if now - device.used_at > lasts // ROLL_EVERY:
-            rolled = {"used_at": now, "until": now + lasts}
-            with self._store.engine.begin() as connection:
-                connection.execute(sa.update(DEVICES).where(DEVICES.c.id == device.id).values(**rolled))
+        if device.is_idle(now):
+            return device if looks_on else None
+        if is_use and now - device.used_at > _idle_seconds(device.holder) // ROLL_EVERY:
+            self._roll(device, now)
         return device
+
+    def _roll(self, device: Device, now: int) -> None:
+        until = _until(device.holder, device.made_at, now)
+        rolled = sa.update(DEVICES).where(DEVICES.c.id == device.id).values(used_at=now, until=until)
+        with self._store.engine.begin() as connection:
+            connection.execute(rolled)
 
     def all(self, holder: Doer) -> list[Device]:
         """Return a holder's devices, newest first."""
@@ -106,7 +117,7 @@ def begin_device(writing: LoginWriting, holder: Doer, label: str) -> str:
         "label": label[:MOST_LABEL],
         "made_at": writing.at,
         "used_at": writing.at,
-        "until": writing.at + _seconds(str(holder)),
+        "until": _until(str(holder), writing.at, writing.at),
     }
     connection.execute(sa.insert(DEVICES).values(**values))
     writing.enter(holder, "device.begun", str(holder))
@@ -119,8 +130,13 @@ def forget_holder(connection: Connection, holder: str) -> None:
         connection.execute(sa.delete(table).where(table.c.holder == holder))
 
 
-def _seconds(holder: str) -> int:
+def _idle_seconds(holder: str) -> int:
     return STAFF_SECONDS if holder.startswith("account:") else RESIDENT_SECONDS
+
+
+def _until(holder: str, made_at: int, used_at: int) -> int:
+    """Return when a device is forgotten, whatever it still asks."""
+    return made_at + STAFF_MOST_SECONDS if holder.startswith("account:") else used_at + RESIDENT_SECONDS
 
 
 def _digest(token: str) -> str:

@@ -43,8 +43,8 @@ STAFF = Who("/login")
 GET, POST, BOTH = ("GET",), ("POST",), ("GET", "POST")
 
 
-def _with(right: Right) -> Who:
-    return Who("/login", lambda ask: ask.may(right))
+def _with(right: Right, *, stays_on: bool = False) -> Who:
+    return Who("/login", lambda ask: ask.may(right), stays_on)
 
 
 PAGES: tuple[PageRow, ...] = (
@@ -103,13 +103,14 @@ def make_console(store: StaffStore, terms: Terms, url: str, doors: DoorsDesk | N
     residents = WebOffice.of(store.book, terms, Path(__file__).parent / "templates", COOKIE, url)
     office = residents.for_staff(store, MENU if doors is None else (*DOOR_MENU, *MENU))
     visitors, guards = VisitorPages(doors), _with(Right.VISITORS)
+    gatehouse = _with(Right.VISITORS, stays_on=True)  # who rings is seen there all through a shift
     moving, desk = MovingPages(doors), _with(Right.PEOPLE)
     pages = (
         ("/people/new", BOTH, desk, moving.new),
         ("/people/{person}", GET, desk, moving.person),
         ("/people/{person}/end", POST, desk, moving.end_tie),
         *PAGES,
-        ("/visitors", GET, guards, visitors.visitors),
+        ("/visitors", GET, gatehouse, visitors.visitors),
         ("/visitors/{pass_id}/end", POST, guards, visitors.end),
     )
     return make_application(office, pages if doors is None else (*pages, *door_pages(doors)))

@@ -10,9 +10,9 @@ from edge.errors import CommunityRefused, FacegateError, SyncError
 from edge.wire.commands import CommandType
 from edge.wire.shapes import printable
 from edge.words import has, message, say
+from edge.words.retold import told_of
 from facegate_hub.console.doors_desk import may_at
 from facegate_hub.inbox import InboxKind, InboxState
-from facegate_hub.order_words import told_of
 from facegate_hub.signer.rights import NotPermitted, Permission
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ ACTS = (
 )
 SURE = frozenset({CommandType.LOCKDOWN, CommandType.EVACUATION, CommandType.NORMAL})
 """What shuts people out or lets everybody in: nobody gives it by one click."""
+DOOR_PROBLEM = "door_problem."
 NOT_CLOSED = (InboxState.OPEN, InboxState.ACKNOWLEDGED)
 
 
@@ -87,6 +88,7 @@ class DoorPages:
             building_acts=[act for act in ACTS if act in SURE and any(act in line.acts for line in lines)],
             seen=lambda text: local_time(ask, text),
             word=lambda group, code: _word(ask, group, code),
+            problem=lambda text: _problem(ask, text),
         )
 
     def enter(self, ask: PageAsk) -> Response:
@@ -153,6 +155,12 @@ def in_words(ask: PageAsk, what: FacegateError | str) -> tuple[str, str]:
         return ask.tell(what.message), ""
     found = told_of(str(what))
     return ("", found) if isinstance(found, str) else (ask.tell(found), "")
+
+
+def _problem(ask: PageAsk, text: str) -> tuple[str, str]:
+    """Return what a door did wrong in the reader's words, and the English where that says more."""
+    found = told_of(text, DOOR_PROBLEM)
+    return (ask.say("door.odd"), text) if isinstance(found, str) else (ask.tell(found), "")
 
 
 def local_time(ask: PageAsk, text: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from facegate_hub.community.accounts import StaffAccounts
+from facegate_hub.community.devices import STAFF_SECONDS
 from facegate_hub.community.totp import setup_uri
 from facegate_hub.web.codes import qr_picture
 
@@ -20,14 +21,14 @@ def login(ask: PageAsk) -> Response:
     if ask.account is not None:
         return ask.to("/")
     if ask.request.method == "GET":
-        return ask.page("login.html", wrong="")
+        return _login_page(ask)
     if (waiting := ask.waiting()) is not None:
-        return ask.page("login.html", 429, wrong=waiting)
+        return _login_page(ask, 429, waiting)
     form = ask.form
     name, password = form.get("name", "").strip()[:64], form.get("password", "")
     account = StaffAccounts(ask.office.staff).check(name, password, form.get("digits", "")[:16])
     if account is None:
-        return ask.page("login.html", 403, wrong=ask.say("wrong_login"))
+        return _login_page(ask, 403, ask.say("wrong_login"))
     return _let_in(ask, account)
 
 
@@ -61,6 +62,12 @@ def logout(ask: PageAsk) -> Response:
     if ask.device is not None:
         ask.office.devices.end(ask.asker.doer, ask.device.id)
     return ask.leave("/login")
+
+
+def _login_page(ask: PageAsk, status: int = 200, wrong: str = "") -> Response:
+    before = ask.office.devices.find(ask.token, is_use=False, looks_on=True)
+    idle = STAFF_SECONDS // 60 if before is not None and not wrong else 0
+    return ask.page("login.html", status, wrong=wrong, idle=idle)
 
 
 def _let_in(ask: PageAsk, account: Account) -> Response:

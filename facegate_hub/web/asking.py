@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from facegate_hub.web.form_pages import FormPages
     from facegate_hub.web.office import WebOffice
 
+UNASKED_HEADER = "x-facegate-unasked"
+"""What a page asks by itself says so: it keeps nobody logged in."""
 MOST_FILES, MOST_FIELDS = 3, 200
 MOST_FIELD_BYTES = 8 * 1024 * 1024
 """As much as a body: a list of 20,000 people is sent back by the page that shows what it would change, and
@@ -106,6 +108,11 @@ class PageAsk:
     def host(self) -> str:
         """The host that the browser asked for, with its port where it named one."""
         return self.request.headers.get("host", "")[:255]
+
+    @property
+    def only_looks_on(self) -> bool:
+        """Whether nobody has touched this browser for so long that it may only look on."""
+        return self.device is not None and self.device.is_idle(self.now)
 
     @property
     def now(self) -> int:
@@ -209,6 +216,8 @@ class Who:
 
     entry: str | None = None
     is_allowed: Callable[[PageAsk], bool] = lambda _: True
+    stays_on: bool = False
+    """Whether a page that is open goes on telling news to staff who have not touched it for long."""
 
 
 ANYBODY = Who()
@@ -220,7 +229,7 @@ def view(
     """Return the endpoint for `act`; `pages` show its form again when it is refused."""
 
     async def endpoint(request: Request) -> Response:
-        ask = await run_in_threadpool(_recognised, request, office)
+        ask = await run_in_threadpool(_recognised, request, office, who)
         ask.pages = pages
         is_in = ask.person is not None or ask.account is not None
         if who.entry is not None and not is_in:
@@ -240,9 +249,10 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def _recognised(request: Request, office: WebOffice) -> PageAsk:
+def _recognised(request: Request, office: WebOffice, who: Who) -> PageAsk:
     token = request.cookies.get(office.cookie, "")
-    device = office.devices.find(token)
+    is_unasked = request.method == "GET" and UNASKED_HEADER in request.headers
+    device = office.devices.find(token, is_use=not is_unasked, looks_on=is_unasked and who.stays_on)
     ask = PageAsk(request, office, token if 20 <= len(token) <= 64 else new_token(), device)
     if device is None:
         return ask

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx2 as httpx
 import sqlalchemy as sa
@@ -32,6 +33,9 @@ from facegate_hub.page.app import COOKIE
 from tests.community.compound import new_compound
 from tests.community.served import side
 from tests.present import present
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CONNECTIONS = 12
 
@@ -55,8 +59,18 @@ def filled(folder: Path, residents: int) -> tuple[list[str], int]:
     return tokens, number
 
 
-async def crowd(url: str, tokens: list[str], number: int, rate: float, seconds: float) -> list[float]:
-    """Open the notice at a rate, one resident after the other; return seconds, infinite for a failure."""
+async def crowd(
+    url: str,
+    tokens: list[str],
+    number: int,
+    pace: tuple[float, float],
+    goes_on: Callable[[], bool] = lambda: True,
+) -> list[float]:
+    """Open the notice, one resident after the other; return seconds, infinite for a failure.
+
+    `pace` is how many in a second and for how many seconds at most.
+    """
+    rate, seconds = pace
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     took: list[float] = []
@@ -73,6 +87,8 @@ async def crowd(url: str, tokens: list[str], number: int, rate: float, seconds: 
     async with httpx.AsyncClient(base_url=url, verify=context, limits=limits, timeout=60) as browser:
         tasks, began = [], time.perf_counter()
         for count in range(int(rate * seconds)):
+            if not goes_on():
+                break
             await asyncio.sleep(max(0.0, began + count / rate - time.perf_counter()))
             tasks.append(asyncio.create_task(one(browser, tokens[count % len(tokens)])))
         await asyncio.gather(*tasks)
@@ -108,7 +124,7 @@ def main() -> int:
         page.start()
         try:
             began = time.perf_counter()
-            took = sorted(asyncio.run(crowd(page.url, tokens, number, wish.rate, wish.seconds)))
+            took = sorted(asyncio.run(crowd(page.url, tokens, number, (wish.rate, wish.seconds))))
             whole = time.perf_counter() - began
             assert page.process is not None
             memory, spent = cost_of([page.process.pid, *children(page.process.pid)])

@@ -58,6 +58,18 @@ def test_a_lost_broker_and_a_door_without_one_are_told_apart(panel):
     assert "is not connected to the door service" in connected(panel, network=None).get("/network").text
 
 
+def test_what_a_broker_has_against_the_door_is_told_in_the_readers_language(panel):
+    """Its English stands beside it for who is asked for help."""
+    refused = "hub:8883: the broker refused us: Not authorized; check certificate, user name and password"
+    lost = BrokerState("hub:8883", False, 12, panel.clock.now(), refused)
+    reader = connected(panel, network=lambda: NetworkState(("gate",), "AA", lost))
+    assert reader.get("/network").text.count("Not authorized") == 1
+    reader.get("/language/zh")
+    chinese = reader.get("/network").text
+    assert "hub:8883：消息服务器拒绝了本机：没有权限；请检查证书" in chinese
+    assert f'<span lang="en">{refused}</span>' in chinese
+
+
 def test_the_devices_own_addresses_are_found_without_a_packet():
     addresses = own_addresses()
     assert 1 <= len(addresses) <= 2

@@ -10,6 +10,7 @@ from edge.events import Kind
 from edge.findings import CheckupFinding, green, red
 from edge.service.checkup import parts, people, picture
 from edge.service.checkup.recently import RecentEvents
+from edge.words.retold import LINK, told_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -104,4 +105,4 @@ class DoorCheckup:
             return green("broker", "none")
         if broker.is_connected:
             return green("broker", "fine", address=broker.address)
-        return parts.broker_unreached(broker.address, broker.problem or "-")
+        return parts.broker_unreached(broker.address, told_of(broker.problem or "-", LINK))

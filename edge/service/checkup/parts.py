@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.broker.causes import cause_of
 from edge.errors import FacegateError
 from edge.events import Kind
 from edge.faces.liveness.fusion import WEAK_NETWORKS
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from edge.config.settings import Settings
     from edge.service.checkup.recently import RecentEvents
+    from edge.words import Message
 
 PATIENCE_SECONDS = 4.0
 """How long broker, page and guard may take to answer."""
@@ -193,7 +195,7 @@ def broker(settings: Settings) -> CheckupFinding:
                     context.load_cert_chain(section.cert_file, section.key_file)
                 context.wrap_socket(plain, server_hostname=section.host).close()
     except (OSError, ValueError) as error:  # an SSLError is an OSError
-        return broker_unreached(address, str(error))
+        return broker_unreached(address, cause_of(error, PATIENCE_SECONDS))
     return green("broker", "fine", address=address)
 
 
@@ -211,6 +213,6 @@ def certificate(settings: Settings, now: datetime) -> CheckupFinding:
     return green("certificate", "fine", until=day)
 
 
-def broker_unreached(address: str, problem: str) -> CheckupFinding:
+def broker_unreached(address: str, problem: Message | str) -> CheckupFinding:
     """Return what there is to say of a broker that does not answer; events are kept meanwhile."""
     return red("broker", "unreached", address=address, problem=problem, setting="mqtt.host")

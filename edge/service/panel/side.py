@@ -19,7 +19,7 @@ from edge.policy.modes import Mode
 from edge.service.checkup.picture import camera_problem
 from edge.service.panel.operator import operator_of
 from edge.service.property.report import door_words
-from edge.words import message
+from edge.words import message, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -292,7 +292,7 @@ def broker_state(ties: PanelTies) -> BrokerState | None:
         return None
     address = f"{section.host}:{section.port}"
     if link is None:
-        return BrokerState(address, is_connected=False, waiting=0, problem="not joined")
+        return BrokerState(address, is_connected=False, waiting=0, problem=say("link.not_joined"))
     try:
         outbox = link()["outbox"]
     except FacegateError as error:

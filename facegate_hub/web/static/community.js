@@ -44,11 +44,16 @@ for (const button of document.querySelectorAll("[data-print]")) {
   button.addEventListener("click", () => window.print());
 }
 
-// Lists that are asked for anew, by the page itself, and only exchanged when they differ.
+// Lists that are asked for anew, by the page itself, and only exchanged when they differ. That keeps nobody
+// logged in, but for who touched the page meanwhile.
 const fresh = [...document.querySelectorAll("[data-fresh]")];
+let isTouched = false;
+for (const kind of fresh.length ? ["pointerdown", "keydown", "wheel", "touchmove"] : []) { addEventListener(kind, () => { isTouched = true; }, { passive: true }); }
 async function renew() {
   try {
-    const answer = document.hidden ? null : await fetch(location.href, { cache: "no-store" });
+    const headers = isTouched ? {} : { "X-Facegate-Unasked": "1" };
+    const answer = document.hidden ? null : await fetch(location.href, { cache: "no-store", headers });
+    if (answer) { isTouched = false; }
     if (answer && answer.redirected) { location.reload(); return; }
     const page = answer && answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
     for (const part of page ? fresh : []) {

@@ -1,4 +1,4 @@
-"""What doors, hub and signer say of a command, for readers of other languages.
+"""What doors, hub, signer and links say in English, for readers of other languages.
 
 On the wire, in the hub's database and in journals it is English, as every program reads it. The sentences
 are those of the catalogue, so that they are found there again, with what fills their gaps; what a door of
@@ -15,15 +15,21 @@ from typing import Any
 from edge.words import LANGUAGES, Message, catalogue, has, message
 
 BEGINNINGS = ("order.", "signer.")
+LINK = "link."
+"""What a link to the broker says of itself: looked for alone, for much reads like an address and a cause."""
 MODES, RIGHTS = "order.mode.", "signer.right."
-SENTENCES = {"mode": MODES, "right": RIGHTS, "where": "", "why": ""}
+PARTS = {"cause": "link_cause.", "reason": "link_reason.", "remedy": "link_remedy.", "link": LINK}
+SENTENCES = {"mode": MODES, "right": RIGHTS, "where": "", "why": "", **PARTS}
 """Gaps that hold one of these in turn, and how its id begins; names of doors and people stay as they are."""
 ALARMS = "alarms"
 MOST_CHARACTERS = 500
 
 
 def told_of(text: str, beginning: str = "") -> Message | str:
-    """Return the message whose English this is, or the text where it is none."""
+    """Return the message whose English this is, or the text where it is none.
+
+    `beginning` is that of the ids to look among; "": what is said of commands.
+    """
     if len(text) > MOST_CHARACTERS:
         return text
     for name, pattern in _patterns(beginning):
