@@ -47,10 +47,16 @@ class Attendance(HubClerk):
     What the broker kept (retained) tells how a door was, never that it is there now.
     """
 
-    def __init__(self, engine: Engine, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         topics = (f"{ROOT}/+/avail", f"{ROOT}/+/state")
         super().__init__(engine, "hub-attendance", topics, room=ATTENDANCE_ROOM)
         self._monotonic = monotonic
+        self._now = now
         self._heard: dict[str, float] = {}
         self._listening_since: float | None = None
         self._look_at = 0.0
@@ -89,7 +95,7 @@ class Attendance(HubClerk):
             self._miss(now)
 
     def _said(self, message: Message) -> dict[str, Any]:
-        live = {} if message.retained else heard_now()
+        live = {} if message.retained else heard_at(self._now())
         try:
             if message.topic.endswith("/avail"):
                 state = Availability.parse(message.payload).state
@@ -126,8 +132,9 @@ def _require_state(payload: bytes) -> None:
 class Hearsay:
     """Notes that a door was heard because its events were stored; not at every message. One thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], float] = time.time) -> None:
         self._engine = engine
+        self._now = now
         self._noted: dict[str, float] = {}
 
     def heard(self, devices: set[str]) -> None:
@@ -135,14 +142,13 @@ class Hearsay:
         now = time.monotonic()
         due = {name for name in devices if now - self._noted.get(name, -HEARD_SECONDS) >= HEARD_SECONDS}
         if due:
-            note(self._engine, {name: heard_now() for name in due})
+            note(self._engine, dict.fromkeys(due, heard_at(self._now())))
             self._noted |= dict.fromkeys(due, now)
 
 
-def heard_now() -> dict[str, Any]:
-    """Return the columns that say a door was heard at this moment."""
-    now = datetime.now(UTC)
-    return {"seen_at": now.isoformat(timespec="seconds"), "heard_at": now.timestamp()}
+def heard_at(now: float) -> dict[str, Any]:
+    """Return the columns that say a door was heard at a moment (seconds since 1970)."""
+    return {"seen_at": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"), "heard_at": now}
 
 
 def problem(text: str) -> dict[str, Any]:

@@ -59,12 +59,13 @@ class Ingest(HubClerk):
         share: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
         notary: Notary = NOBODY,
+        now: Callable[[], float] = time.time,
     ) -> None:
         topic = f"{ROOT}/+/evt"
         super().__init__(engine, "hub-events", (f"$share/{share}/{topic}" if share else topic,))
-        self._hearsay = Hearsay(engine)
+        self._hearsay = Hearsay(engine, now)
         self._notary = notary
-        self._sink = EventSink(engine, origin=notary.origin)
+        self._sink = EventSink(engine, now, notary.origin)
         self._sleep = sleep
         self._status = IngestStatus()
         self._failures_quiet_until = 0.0

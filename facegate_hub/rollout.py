@@ -11,7 +11,7 @@ from edge.wire.names import ROOT, device_of
 from edge.wire.records import FACES
 from edge.wire.roster import MAX_PART_BYTES, MAX_ROSTER_BYTES, Question
 from facegate_hub.clerk import HubClerk
-from facegate_hub.devices import heard_now, known_doors, note, problem, readers_of
+from facegate_hub.devices import heard_at, known_doors, note, problem, readers_of
 from facegate_hub.roster import LONGEST_DELTA
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class RosterServer(HubClerk):
                 "epoch": question.epoch,
                 "rev": question.have,
                 "reads": reads,
-                **heard_now(),
+                **heard_at(time.time()),
                 **told,
             }
             self._told[device] = FACES in question.reads

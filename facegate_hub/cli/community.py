@@ -285,11 +285,15 @@ def demo(into: Path, only_fill: bool, console_port: int, page_port: int, attache
         return
     from facegate_hub.community.devices import Devices
     from facegate_hub.console.app import COOKIE as CONSOLE_COOKIE
+    from facegate_hub.console.doors_desk import DoorsDesk
+    from facegate_hub.database_urls import database_url
+    from facegate_hub.demo_doors import GUARD, new_password
     from facegate_hub.page.app import COOKIE as PAGE_COOKIE
     from facegate_hub.web.demo import with_way_in
 
     book = opened.staff.book
-    console_app = _console_app(opened, f"https://{HERE}:{page_port}")
+    desk = DoorsDesk(into, database_url(into))
+    console_app = _console_app(opened, f"https://{HERE}:{page_port}", desk)
     page_app = _page_app(book, opened.terms)
     doors = (
         (with_way_in(console_app, Devices(opened.staff), CONSOLE_COOKIE, people), console_port),
@@ -297,7 +301,10 @@ def demo(into: Path, only_fill: bool, console_port: int, page_port: int, attache
     )
     for name, path in people.items():
         port = page_port if name.startswith("person") else console_port
-        click.echo(f"{name.partition(':')[0]:8} https://{HERE}:{port}/demo/{path}")
+        who = name.partition(":")[2] if port == console_port else "resident"
+        click.echo(f"{who:12} https://{HERE}:{port}/demo/{path}")
+    click.echo(f"on the page of the doors, {GUARD} acts with the password {new_password(desk.looking)}")
+    click.echo("what the doors say is from before the start: no hub runs here, and no door answers")
     click.echo("the browser warns of the certificate, which this machine made for itself; Ctrl-C ends")
     EndsWithParent(attached).start()
     _serve_all(opened.folder, doors)
@@ -312,11 +319,18 @@ def _filled(into: Path) -> tuple[_ForStaff, dict[str, str]]:
     from facegate_hub.community.staff_store import FOLDER as STAFF_FOLDER
     from facegate_hub.community.staff_store import open_staff
     from facegate_hub.community.terms import read_terms
+    from facegate_hub.database_urls import database_url
+    from facegate_hub.demo_doors import BEGINS, TERMS, fill_doors
 
     if not (into / FOLDER / "community.db").exists():
+        (into / STAFF_FOLDER).mkdir(mode=0o700, parents=True)
+        (into / STAFF_FOLDER / "terms.toml").write_text(TERMS, encoding="utf-8")
         clock = ManualClock(SystemClock().now() - timedelta(days=DAYS))
         terms = read_terms(into / STAFF_FOLDER)
         fill_demo(lambda manual: open_staff(into, open_book(into, None, manual)), terms, clock)
+    if not (into / "site.json").exists():
+        clock = ManualClock(SystemClock().now() - timedelta(seconds=BEGINS))
+        fill_doors(into, database_url(into), clock)
     opened = _for_staff(into, None)
     resident = PeopleRegister(opened.staff.book).of_flat("3-1203")[0].id
     holders = [f"person:{resident}", *(f"account:{name}" for name in STAFF)]

@@ -110,9 +110,15 @@ class Displays(threading.Thread):
         try:
             door.turn()
         except SyncError:
-            door.session.close()
+            self._connect_anew(door)
+
+    def _connect_anew(self, door: DisplayDoor) -> None:
+        door.session.close()
+        try:
             door.connect()
-            self._listen(door)
+        except SyncError:
+            return  # a broker that is too busy: tried again at the next turn
+        self._listen(door)
 
     def _listen(self, door: DisplayDoor) -> None:
         self._by_socket[door.socket] = door
