@@ -84,7 +84,7 @@ def test_a_brokers_reason_that_nobody_knows_stands_as_it_is():
 def test_every_reason_that_ends_a_connection_has_words():
     """Those of CONNACK and DISCONNECT, as the library calls them (MQTT 5, 2.4)."""
     packets = {PacketTypes.CONNACK, PacketTypes.DISCONNECT}
-    known = ReasonCode(PacketTypes.CONNACK).names  # type: ignore[no-untyped-call]
+    known = ReasonCode(PacketTypes.CONNACK).names
     said = {
         name
         for number, names in known.items()
