@@ -29,8 +29,11 @@ EVIOCGRAB = 0x40044590
 """_IOW('E', 0x90, int) of linux/input.h."""
 
 SHIFTS = frozenset({42, 54})
-CHORDS = frozenset({29, 56, 97, 100, 125, 126})
+CONTROLS = frozenset({29, 97})
+CHORDS = CONTROLS | {56, 100, 125, 126}
 """Control, Alt and the like: with one held, keys spell out another sign (Alt 0 6 5 is an A)."""
+LINE_ENDS = frozenset({23, 36, 50})
+"""I, J and M: with Control, tab, line feed and carriage return, as some readers type them."""
 _DIGITS = dict(zip((2, 3, 4, 5, 6, 7, 8, 9, 10, 11), "1234567890", strict=True))
 _KEYPAD_DIGITS = dict(zip((79, 80, 81, 75, 76, 77, 71, 72, 73, 82), "1234567890", strict=True))
 _LETTERS = {
@@ -50,6 +53,7 @@ KEYS = {
     98: SEPARATOR,  # keypad /, on pads without *
     28: ENTER,
     96: ENTER,
+    15: ENTER,  # tab: what some readers are set to end a card with
     14: CLEAR,  # backspace
     1: CLEAR,  # escape
 }
@@ -118,6 +122,8 @@ class KeyDevice:
 
     def _sign(self, code: int) -> str | None:
         known = KEYS.get(code)
+        if self._held and self._held <= CONTROLS and code in LINE_ENDS:
+            return ENTER
         if self._held and code in SHIFTED:
             known = SHIFTED[code]
         elif self._held and known is not None and not known.isalpha():

@@ -18,6 +18,9 @@ IDLE_SECONDS = 10.0
 WEDGE_SECONDS = 1.0
 """A wedge types its whole card within tens of milliseconds; a person at its keys takes longer."""
 
+LEAST_CARD_KEYS = 4
+"""Fewer keys without Enter are somebody's finger and not a reader."""
+
 MAX_CARD_KEYS = 32
 """A card of 128 bits in hex; whatever is longer is not one card."""
 HEX = frozenset("0123456789ABCDEF")
@@ -93,7 +96,7 @@ class Wedge:
     def press(self, key: str, now: float) -> Card | None:
         """Take a key; return the card when `#` (Enter) ends a number typed in one go, else None."""
         if now - self._last > WEDGE_SECONDS:
-            self._keys.clear()  # of somebody who typed by hand and left
+            self._drop_line()
         if not self._keys:
             self._began = now
         self._last = now
@@ -106,6 +109,14 @@ class Wedge:
             return None
         typed, self._keys = "".join(self._keys), []
         return self._card(typed, now - self._began)
+
+    def _drop_line(self) -> None:
+        """Forget a line without an end: somebody typed it and left, or a reader never ends one."""
+        is_by_hand = self._last - self._began > WEDGE_SECONDS
+        if len(self._keys) >= LEAST_CARD_KEYS and not is_by_hand:
+            why = f"{len(self._keys)} signs without an end; set the reader to send Enter after each card"
+            self._on_refused(f"what the reader typed is no card: {why}")
+        self._keys.clear()
 
     def _card(self, typed: str, seconds: float) -> Card | None:
         flaw = _flaw(typed, seconds)

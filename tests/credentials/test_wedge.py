@@ -76,6 +76,65 @@ def typed(text):
     return events + EVENT.pack(0, 0, 1, ENTER, 1) + EVENT.pack(0, 0, 1, ENTER, 0)
 
 
+TAB, CONTROL, LINE_ENDS = 15, 29, {"I": 23, "J": 36, "M": 50}
+
+
+def strokes(*codes):
+    return b"".join(EVENT.pack(0, 0, 1, code, value) for code in codes for value in (1, 0))
+
+
+def heard(device, refused=None):
+    wedge, cards, now = Wedge((refused if refused is not None else []).append), [], 0.0
+    while (key := device.read(0.05)) is not None:
+        cards.append(wedge.press(key, now))
+        now += 0.001
+    return [card for card in cards if card is not None]
+
+
+def test_a_reader_that_ends_cards_with_tab_is_read(pipe):
+    device, writer = pipe
+    refused: list[str] = []
+    os.write(writer, strokes(2, 3, 4, 5, TAB) + strokes(6, 7, 8, 9, TAB, ENTER))
+    assert heard(device, refused) == [Card("hid:1234"), Card("hid:5678")]
+    assert not refused
+
+
+@pytest.mark.parametrize("letter", LINE_ENDS)
+def test_a_reader_that_types_the_end_of_a_line_with_control_is_read(pipe, letter):
+    device, writer = pipe
+    end = EVENT.pack(0, 0, 1, CONTROL, 1) + strokes(LINE_ENDS[letter]) + EVENT.pack(0, 0, 1, CONTROL, 0)
+    os.write(writer, strokes(2, 3, 4, 5) + end + strokes(6, 7, 8, 9) + end)
+    assert heard(device) == [Card("hid:1234"), Card("hid:5678")]
+
+
+def test_letters_that_end_lines_with_control_are_letters_without_and_nothing_with_alt(pipe):
+    device, writer = pipe
+    alt = EVENT.pack(0, 0, 1, 56, 1) + EVENT.pack(0, 0, 1, CONTROL, 1)
+    os.write(writer, strokes(*LINE_ENDS.values()) + alt + strokes(*LINE_ENDS.values()))
+    assert [device.read(0.05) for _ in range(6)] == ["I", "J", "M", "?", "?", "?"]
+
+
+def test_a_reader_that_never_ends_a_card_is_told_of_at_the_next_one():
+    refused: list[str] = []
+    wedge = Wedge(refused.append)
+    for start in (0.0, 5.0):
+        for n, sign in enumerate("0012345678"):
+            assert wedge.press(sign, start + n * 0.01) is None
+    assert len(refused) == 1
+    assert "10 signs without an end" in refused[0]
+    assert "Enter" in refused[0]
+
+
+@pytest.mark.parametrize(("text", "step"), [("471", 0.01), ("47110815", 0.5)])
+def test_of_fingers_that_go_away_nothing_is_told(text, step):
+    refused: list[str] = []
+    wedge = Wedge(refused.append)
+    for n, sign in enumerate(text):
+        wedge.press(sign, n * step)
+    wedge.press("1", 60.0)
+    assert refused == []
+
+
 CARDS = ["0563537489", "51e69621", "51E69621", "5a1b6c9d6f21", "04A1B2C3", "04F1E2D3", "3A"]
 
 
