@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from edge.camera.standing import StandingPicture
 from edge.errors import FrameRefused
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class PictureState(StrEnum):
 
     OK = "ok"
     FROZEN = "frozen"
-    """The same picture, bit for bit: an unplugged or hung camera that still answers."""
+    """The same picture, bit for bit: an unplugged or hung camera that still answers; or all but its clock."""
     BLACK = "black"
     WHITE = "white"
     COVERED = "covered"
@@ -98,6 +99,7 @@ class PictureHealth:
 
     An alarm counts once its cause has held for `hold_seconds` (3 s: it is due within 5 s) and ends
     after `recover_seconds` without one, so that a scene on the edge does not flood the journal.
+    Where a clock runs on in a frozen picture that takes a minute, see `StandingPicture`.
     Keep it over a reopening: a hung camera shows the same picture again.
     """
 
@@ -108,6 +110,8 @@ class PictureHealth:
         self._hold_seconds = hold_seconds
         self._recover_seconds = recover_seconds
         self._last: Frame | None = None
+        self._standing = StandingPicture()
+        self._is_standing = False
         self._shown = PictureState.OK
         self._sampled_at = -np.inf
         self._changed_at = 0.0
@@ -124,6 +128,7 @@ class PictureHealth:
         self._last = frame
         if not self.is_repeat:
             self._changed_at = frame.time
+        self._is_standing = self._standing.observe(frame)
         if not 0 <= frame.time - self._sampled_at < SAMPLE_SECONDS:
             self._shown = look(frame.image)
             self._sampled_at = frame.time
@@ -148,7 +153,7 @@ class PictureHealth:
     def _alarm(self, time: float) -> PictureState:
         if self._shown is PictureState.OK:
             self._dull_since = None
-            is_frozen = time - self._changed_at >= self._hold_seconds
+            is_frozen = self._is_standing or time - self._changed_at >= self._hold_seconds
             return PictureState.FROZEN if is_frozen else PictureState.OK
         # A frozen black picture is black: that says more about the cause.
         self._dull_since = time if self._dull_since is None else self._dull_since
