@@ -14,6 +14,10 @@ _PLACE = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s/?#@\[\]:]+)(?::\d{1,5})?")
 _SECRET = re.compile(r"pass|pwd|user|admin|login|token|secret|auth|key|[?=:@&]", re.IGNORECASE)
 """What in a path or query may stand beside a password: some cameras take it there."""
 
+_TOKEN = re.compile(r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{12,}")
+"""A long run of letters and digits: some cameras and recorders give out addresses that nobody can guess, and
+let in whoever knows one."""
+
 _ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 
@@ -57,7 +61,8 @@ class Address:
     def masked(self) -> str:
         """Return it as settings may show it: no password, nor a path or query that may hold one."""
         user = "" if self.user is None else f"{self.user}:{MASK}@"
-        tail = f"/{MASK}" if _SECRET.search(self.tail) else self.tail
+        is_secret = _SECRET.search(self.tail) or _TOKEN.search(self.tail)
+        tail = f"/{MASK}" if is_secret else self.tail
         return f"{self.scheme}://{user}{self.place or '?'}{tail}"
 
 

@@ -51,6 +51,9 @@ def test_what_is_escaped_already_stays(escaped):
         "rtsp://192.0.2.7/live/admin/Geheim99",
         "rtsp://192.0.2.7/u=x&p=Geheim99",
         "rtsp://192.0.2.7/x:Geheim99/1",
+        "rtsp://192.0.2.7:7447/5cfu39Geheim99b2c677e_0",
+        "rtsps://192.0.2.7:7441/x8Kd7aGeheim99LmN2",
+        "rtsp://192.0.2.7/live/8d3f9c2aGeheim99",
     ],
 )
 def test_no_password_is_shown(source):
