@@ -189,7 +189,9 @@ def _record(fields: dict[str, Any], zone: ZoneInfo | None) -> dict[str, Any]:
             fields[name] = _time(name, tidied(fields[name]), zone)
     if "extended_unlock" in fields:
         fields["extended_unlock"] = _truth(fields["extended_unlock"])
-    parse_record(fields)
+    person, _ = parse_record(fields)
+    if person.valid_from and person.valid_until and person.valid_from >= person.valid_until:
+        raise SyncError(message("panel.times_crossed"))
     return fields
 
 

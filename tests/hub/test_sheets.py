@@ -300,6 +300,15 @@ def test_what_is_no_time_is_refused_by_its_line(time):
         read_people(f"id,name,valid_until\na,A,{time}\n".encode(), zone=SHANGHAI)
 
 
+@pytest.mark.parametrize(
+    "times", ["2027-03-31,2027-03-01", "2027-03-31T08:00,2027-03-31T08:00", "2027/3/31 18:00,2027/3/31 9:00"]
+)
+def test_who_would_be_let_in_at_no_time_is_refused_by_their_line(times):
+    text = f"id,name,valid_from,valid_until\n1,A,2027-03-01,2027-03-01\n2,B,{times}\n"
+    with pytest.raises(SyncError, match=r"line 3: .*end.*after.*beginning"):
+        read_people(text.encode(), zone=SHANGHAI)
+
+
 def test_columns_may_have_chinese_names():
     data = "住户编号,姓名,权限组,有效期至,延长开门\n1203,王芳,住户,2027-03-31,是\n".encode()
     (person,) = read_people(data, zone=ZoneInfo("Asia/Shanghai"))
