@@ -155,6 +155,15 @@ def test_the_desk_sees_what_is_down_first_and_how_each_door_is(gate):
     assert "7 条待上传" in chinese.page
 
 
+def test_who_is_led_to_the_doors_to_say_who_they_are_finds_the_form_open(gate):
+    """From the alarms: the form was folded away under another word."""
+    desk = gate.logged_in("dora")
+    desk.get("/alarms")
+    link = desk.page.split("first say who you are", 1)[-1].split('href="')[1].split('"')[0]
+    assert "<details open><summary>Give commands" in desk.get(link).text
+    assert "<details open>" not in gate_page(desk)
+
+
 def test_accounts_without_the_duty_see_no_doors(gate):
     """A technician mends what a ticket says; the committee reads counts."""
     for name in ("technician-1", "chair", "audit"):
