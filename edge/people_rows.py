@@ -10,7 +10,7 @@ from edge.sheet_cells import PEOPLE_COLUMNS, CellKind, spoiled, typed_cell
 from edge.words import message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from edge.workbook.reading import SheetRow
 
@@ -20,12 +20,40 @@ MOST_PEOPLE = 20_000
 MOST_TITLES = 20
 """Lines of a workbook beside the people: what the list is called, and the columns' names."""
 
+LOST = "\N{REPLACEMENT CHARACTER}"
+MISREAD_SHARE = 10
+"""One name of ten, at least: of a list that was spoiled, half of the Chinese ones can still be told."""
+
 DAYS = frozenset({"valid_from", "valid_until"})
 
 
 def plain(cell: str) -> str:
     """Return the name of a column as `PEOPLE_COLUMNS` has it."""
     return tidied(cell).lower().replace(" ", "_")
+
+
+def require_names_as_typed(names: Collection[str]) -> None:
+    """Refuse a list whose names a program spoiled: it took UTF-8 for another encoding, and saved what it saw.
+
+    李伟 became 鏉庝紵, Müller MÃ¼ller, and what had no sign there a \ufffd. One of 60,000 names in Chinese is
+    such text by chance, so one alone is believed. Raises `PanelRefused`.
+    """
+    beyond = [name for name in names if not name.isascii()]
+    spoiled_names = [name for name in beyond if _is_misread(name)]
+    lost = [name for name in beyond if LOST in name]
+    if lost or (len(spoiled_names) > 1 and MISREAD_SHARE * len(spoiled_names) >= len(beyond)):
+        raise PanelRefused(message("list.misread", text=(lost + spoiled_names)[0][:40]))
+
+
+def _is_misread(name: str) -> bool:
+    for encoding, first in (("gb18030", "\u3400"), ("cp1252", "\0")):
+        try:
+            meant = name.encode(encoding).decode()
+        except UnicodeError:
+            continue
+        if meant != name and min(meant) >= first and meant.isprintable():
+            return True
+    return False
 
 
 def from_the_header(rows: Iterable[SheetRow]) -> Iterator[SheetRow]:

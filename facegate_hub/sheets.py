@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.errors import IdentityRefused, PanelRefused, SyncError
 from edge.identity import access_levels, person_name, resident_id, tidied
-from edge.people_rows import MOST_PEOPLE, MOST_TITLES, from_the_header, given_cells, plain
+from edge.people_rows import (
+    MOST_PEOPLE,
+    MOST_TITLES,
+    from_the_header,
+    given_cells,
+    plain,
+    require_names_as_typed,
+)
 from edge.sheet_cells import FALSE, PEOPLE_COLUMNS, TRUE, moment_in, needs_zone
 from edge.web.cells import harmless
 from edge.wire.records import OF_THE_HUB, RECORD, parse_record
@@ -50,7 +57,7 @@ def read_people(
     is a field that is not given. A time without a zone, and a plain date, are those of the site, `zone`;
     a plain `valid_until` includes that day. `encoding` None: what `encoding_of` says. Raises `SyncError`
     naming the lines that are wrong; then nothing of the file is to be used; `PanelRefused` for what is no
-    workbook.
+    workbook, and where a program spoiled the names.
     """
     records: dict[str, dict[str, Any]] = {}
     lines: dict[str, int] = {}
@@ -69,6 +76,7 @@ def read_people(
         records[record["id"]] = record
     if mistakes:
         raise SyncError(_named(mistakes))
+    require_names_as_typed([record["name"] for record in records.values()])
     return list(records.values())
 
 

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 from edge.domain import Resident
 from edge.errors import FacegateError, PanelRefused
 from edge.identity import ResidentId, access_levels, kept_spellings, person_name, resident_id, tidied
-from edge.people_rows import MOST_PEOPLE, MOST_TITLES, from_the_header, given_cells, plain
+from edge.people_rows import (
+    MOST_PEOPLE,
+    MOST_TITLES,
+    from_the_header,
+    given_cells,
+    plain,
+    require_names_as_typed,
+)
 from edge.sheet_cells import FALSE, PEOPLE_COLUMNS, TRUE, moment_in
 from edge.words import message
 from edge.workbook.reading import Sheet, SheetRow, is_workbook, read_workbook
@@ -77,7 +84,7 @@ def read_people_list(data: bytes, rules: ListRules) -> PeopleList:
     Commas, semicolons or tabs separate CSV. An empty cell, and a column that is not there, leave what is
     stored; somebody new gets the level `resident` where no column of levels is. A plain day, and a time
     without a zone, are the site's; a plain `valid_until` includes that day. Raises `PanelRefused` for
-    what is no such file at all.
+    what is no such file at all, and where a program spoiled the names.
     """
     if is_workbook(data):
         sheet = read_workbook(data, MOST_PEOPLE + MOST_TITLES)
@@ -106,6 +113,8 @@ def _people(rows: Iterable[SheetRow], rules: ListRules) -> PeopleList:
             raise PanelRefused(message("list.too_many", most=MOST_PEOPLE))
     if header is None:
         raise PanelRefused(message("list.empty"))
+    if "name" in header:
+        require_names_as_typed([person.name for person in people.values()])
     return _sorted_out(people, bad, rules)
 
 

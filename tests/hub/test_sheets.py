@@ -342,3 +342,33 @@ def test_the_sign_that_keeps_a_number_a_text_is_no_part_of_it(cell):
 
 def test_a_name_may_begin_with_a_quote():
     assert read_people(b"id,name\n3E12,'s Gravenhage\n") == [{"id": "3E12", "name": "'s Gravenhage"}]
+
+
+def list_of(names):
+    return ("id,name\n" + "".join(f"{n},{name}\n" for n, name in enumerate(names))).encode()
+
+
+@pytest.mark.parametrize(
+    ("names", "encoding"),
+    [
+        (["李伟", "王芳", "Anna"], "gb18030"),
+        (["Jörg Müller", "Zoë", "Anna"], "cp1252"),
+        (["张三丰", "Anna"], "gb18030"),  # an odd number of bytes: the last sign is lost
+    ],
+)
+def test_names_that_a_program_spoiled_are_nobody_s(names, encoding):
+    """A list without a byte order mark, opened in the wrong encoding and saved again."""
+    with pytest.raises(PanelRefused, match="spoiled"):
+        read_people(list_of(name.encode().decode(encoding, "replace") for name in names))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["郑隆", "郑楼", "联通"],  # UTF-8 by chance as GB18030 writes them, but of no Chinese text
+        ["臧查康", "李伟"],  # Chinese text by chance: one alone is believed
+        ["José", "JOÃO", "Łukasz", "Øß", "김철수", "山田", "Иван", "阿卜杜拉·买买提", "王㛃", "𠮷野"],
+    ],
+)
+def test_names_that_only_look_like_it_are_read(names):
+    assert [one["name"] for one in read_people(list_of(names))] == names

@@ -89,6 +89,7 @@ def test_the_propertys_people_are_left_to_the_property(panel):
         (b"id,id\na,b\n", "named twice"),
         (b'id,name\na,"never ends\n', "a quotation mark does not end"),
         (b"\x81\xff\xff id", "cannot be read"),
+        ("id,name\na,鏉庝紵\nb,寮犱笁涓\ufffd\n".encode(), "The names are spoiled"),
         (b"id,name\n" + b",nobody\n" * 20_001, "A list may have 20000 people"),
     ],
 )
