@@ -46,8 +46,8 @@ GUARD = "gao"
 HOUR, MINUTE = 3600.0, 60.0
 BEGINS = 10 * HOUR
 """So long before now the story begins."""
-WATCHED_MINUTES = 3.0
-"""A fault that lasts for two is a ticket."""
+LOOK_MINUTES = 10
+"""Between two looks at faults: one that lasts for longer is a ticket."""
 PEOPLE = (
     ("3-1203-1", "王秀兰"),
     ("3-1203-2", "王建国"),
@@ -159,20 +159,17 @@ class _Telling:
         self._watch = FaultWatch(engine, Faults(book, terms), now)
 
     def tell(self, doors: Sequence[_Door], rev: int) -> None:
-        """Let the day pass: what each door says of its entries and of itself, then a look at their faults."""
-        moments: list[tuple[float, Callable[[], object]]] = []
+        """Let the day pass: what each door says of its entries and of itself, with looks at their faults."""
+        looks = range(LOOK_MINUTES, int(BEGINS / MINUTE) + 1, LOOK_MINUTES)
+        moments: list[tuple[float, Callable[[], object]]] = [(minutes, self._watch.look) for minutes in looks]
         for door in doors:
             day = _DAYS[door.name]
             knows: Happened = (1, Kind.ROSTER_CHANGED, None, None, {"rev": rev})
             moments += [(one[0], partial(self._happened, door, one)) for one in (knows, *day.events)]
-            end = BEGINS / MINUTE - max(day.silent_minutes, WATCHED_MINUTES)
-            moments.append((end, partial(self._said, door, day)))
+            moments.append((BEGINS / MINUTE - day.silent_minutes, partial(self._said, door, day)))
         for minutes, act in sorted(moments, key=lambda one: one[0]):
             self._until(minutes)
             act()
-        self._watch.look()
-        self._until(BEGINS / MINUTE)
-        self._watch.look()
 
     def _happened(self, door: _Door, what: Happened) -> None:
         self._ingest.handle(door.event(*what[1:]))

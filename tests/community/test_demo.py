@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.runtime.clock import ManualClock
+from facegate_hub.community.database import open_book
+from facegate_hub.community.uptime import read_doors
 from facegate_hub.console.doors_desk import DoorsDesk
 from facegate_hub.database_urls import database_url
 from facegate_hub.demo_doors import BEGINS, DOORS, GUARD, fill_doors, new_password
@@ -65,3 +67,14 @@ def test_the_guard_of_the_demo_closes_the_alarm(desk, guard):
     guard.get("/doors")
     guard.send("/doors/enter", name=GUARD, password=second)
     assert f"You are giving commands as {GUARD}." in guard.get("/doors").text
+
+
+def test_faults_have_tickets_since_they_were_seen(desk):
+    """The camera's and that of the door that is away; residents see both on their page of doors."""
+    book = open_book(desk.folder, None, ManualClock(NOW))
+    found = {one.door: one for one in read_doors(book)}
+    book.engine.dispose()
+    assert {name for name, one in found.items() if one.open} == {"garage", "lobby-5"}
+    assert 0 < NOW.timestamp() - found["lobby-5"].open[0].since <= 90 * 60
+    assert found["gate-south"].well_percent == 100
+    assert 50 < (found["garage"].well_percent or 0) < 100
