@@ -22,6 +22,7 @@ from facegate_hub.clerk import HubClerk
 from facegate_hub.database import reading
 from facegate_hub.devices import known_doors, note, problem
 from facegate_hub.faces import SharedFaces
+from facegate_hub.letter_budget import LetterBudget
 from facegate_hub.tables import LETTERS
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ AGAIN_SECONDS = 30.0
 KEEP_SECONDS = 7 * 86_400.0
 MOST_WAITING = 1000
 """Letters of one door that may wait for another; of more, the doors ask again."""
+MOST_OF_SENDER = 10_000
+"""Letters of one door that may wait for all others together."""
+GREET_SECONDS = 5.0
+"""Between two greetings of one door: each may be megabytes, and a door can say any number of times that it is
+there."""
 MOST_SENT = 200
 """Letters sent again to one door in one turn."""
 REST = 3.0
@@ -105,7 +111,9 @@ class PostOffice(HubClerk):
         self._roster = roster
         self._list = ListFile(folder)
         self._rev = -1
+        self._budget = LetterBudget()
         self._greet: set[str] = set()
+        self._greeted: dict[str, float] = {}
         self._bring_at = self._again_at = 0.0
         self._greets_all = False
         roster.doors_number = lambda: self._list.doors.number
@@ -149,16 +157,26 @@ class PostOffice(HubClerk):
         if self._list.look() or self._greets_all:
             self._greets_all = False
             self._greet.update(known_doors(self._engine))
-        while self._greet and self.room > MOST_SENT:
-            device = self._greet.pop()
-            if self._list.payload:
-                self.send(f"{ROOT}/{device}/face/doors", self._list.payload, retain=True)
-            self._send_waiting(device, 0.0)
+            self._greeted.clear()
+        self._say_hello()
         if (rev := self._roster.rev()) != self._rev:
             self._rev = rev
             self._faces.look_for_the_absent()
         self._bring()
         self._send_again()
+
+    def _say_hello(self) -> None:
+        """Send doors that came, or have not heard of a new list, the list and what waits for them."""
+        now = time.monotonic()
+        just = {one for one, at in self._greeted.items() if now - at < GREET_SECONDS}
+        for device in sorted(self._greet - just):
+            if self.room <= MOST_SENT:
+                return
+            self._greet.discard(device)
+            self._greeted[device] = now
+            if self._list.payload:
+                self.send(f"{ROOT}/{device}/face/doors", self._list.payload, retain=True)
+            self._send_waiting(device, 0.0)
 
     def _bring(self) -> None:
         """Bring the roster up to date, and rest: each time all of it is looked through and signed."""
@@ -212,24 +230,30 @@ class PostOffice(HubClerk):
         """Keep letters for each listed door they are for; return (door, number, letter) of each."""
         listed, now = self._list.doors.doors, time.time()
         waiting = _waiting(connection, {letter.sender for letter, _ in letters})
+        of_sender: Counter[str] = Counter()
+        for (_, sender), count in waiting.items():
+            of_sender[sender] += count
         rows: list[dict[str, Any]] = []
+        carried: list[bytes] = []
         for letter, payload in letters:
-            for device in dict.fromkeys(letter.to):
-                if device == letter.sender or device not in listed:
-                    continue
-                pair = device, letter.sender
-                if waiting[pair] >= MOST_WAITING:
-                    continue
-                waiting[pair] += 1
-                row = {"device": device, "sender": letter.sender, "kind": str(letter.kind)}
-                rows.append(row | {"payload": payload.decode(), "stored_at": now})
+            sender, text = letter.sender, payload.decode()
+            others = [one for one in dict.fromkeys(letter.to) if one != sender and one in listed]
+            free = [one for one in others if waiting[one, sender] < MOST_WAITING]
+            doors = free[: max(0, MOST_OF_SENDER - of_sender[sender])]
+            if not self._budget.takes(sender, len(payload) * len(doors)):
+                continue  # the doors ask again
+            of_sender[sender] += len(doors)
+            waiting.update((one, sender) for one in doors)
+            told = {"sender": sender, "kind": str(letter.kind), "payload": text, "stored_at": now}
+            rows += [told | {"device": one} for one in doors]
+            carried += [payload] * len(doors)
         if not rows:
             return []
         stored = sa.insert(LETTERS).returning(LETTERS.c.number, sort_by_parameter_order=True)
         numbers = connection.execute(stored, rows).scalars().all()
         return [
-            (row["device"], int(number), row["payload"].encode())
-            for row, number in zip(rows, numbers, strict=True)
+            (row["device"], int(number), payload)
+            for row, number, payload in zip(rows, numbers, carried, strict=True)
         ]
 
     def _send_waiting(self, device: str, before: float) -> None:

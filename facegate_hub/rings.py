@@ -86,8 +86,12 @@ class RingBridge(LookingThread):
     def _hear(self) -> None:
         """Take rings that doors have proven, a minute old at most, and show them to whom they are for."""
         now = self._now()
-        since = datetime.fromtimestamp(now - RING_SECONDS - CLOCK_SECONDS, UTC)
-        fresh = (EVENTS.c.at >= f"{since:%Y-%m-%dT%H:%M:%S}", EVENTS.c.stored_at > now - RING_SECONDS)
+        since, until = (
+            f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%S}"
+            for at in (now - RING_SECONDS - CLOCK_SECONDS, now + CLOCK_SECONDS)
+        )
+        # What a door dates ahead rings nowhere, and any number of that would be read again at each look.
+        fresh = (EVENTS.c.at.between(since, until), EVENTS.c.stored_at > now - RING_SECONDS)
         query = sa.select(EVENTS).where(EVENTS.c.kind == str(Kind.DOOR_BELL), EVENTS.c.proven == 1, *fresh)
         with reading(self._engine) as connection:
             heard = {_ring_id(row): row for row in connection.execute(query.order_by(EVENTS.c.stored_at))}

@@ -123,6 +123,31 @@ def site(tmp_path):
     made.wire.engine.dispose()
 
 
+def steps_of(engine, look):
+    """Return how many steps the database takes for it."""
+    count = [0]
+
+    def step():
+        count[0] += 1
+
+    def watch(connection, _record, _proxy):
+        connection.set_progress_handler(step, 10)
+
+    sa.event.listen(engine, "checkout", watch)
+    look()
+    sa.event.remove(engine, "checkout", watch)
+    return count[0]
+
+
+def test_rings_that_a_door_dates_ahead_are_not_looked_at_again_and_again(site):
+    site.rung()
+    few = steps_of(site.wire.engine, site.bridge.look)
+    for minutes in range(2, 1000):
+        site.ring(at=site.wire.seconds + 60 * minutes, door=OTHER_DOOR)
+    assert steps_of(site.wire.engine, site.bridge.look) < few + 200
+    assert {one.door for one in site.all()} == {DOOR}
+
+
 def test_from_the_bell_to_the_open_door_in_the_residents_name(site):
     ring = site.rung()
     assert (ring.door, ring.flat, ring.state) == (DOOR, "3-1203", RingState.RINGING)

@@ -10,12 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.site.provision import Site
 from edge.site.sharing import SharingDoors, SharingRequest
-from edge.wire.faces.letters import taken
+from edge.wire.faces.letters import Letter, LetterKind, taken
 from edge.wire.messages import Message
+from edge.wire.signing import Signer
 from facegate_hub.database_urls import database_url
-from facegate_hub.post import PostOffice
+from facegate_hub.letter_budget import CARRIED_BYTES, CARRIED_PER_SECOND, LetterBudget
+from facegate_hub.post import GREET_SECONDS, MOST_OF_SENDER, PostOffice
 from facegate_hub.service import Hub
-from facegate_hub.tables import DEVICES
+from facegate_hub.tables import DEVICES, LETTERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,3 +57,80 @@ def test_a_list_that_a_letter_meets_first_is_told_to_the_doors_all_the_same(post
     office.handle_all([Message("facegate/v1/front/face/taken", taken([1]), retained=False)])
     office.idle()
     assert office.sent == ["facegate/v1/front/face/doors"]
+
+
+def listed(site, *names):
+    """List doors that share faces, and return the key of the first."""
+    keys = {name: Ed25519PrivateKey.generate() for name in names}
+    for name, key in keys.items():
+        request = SharingRequest(name, key.public_key().public_bytes_raw())
+        SharingDoors(site).accept(request, request.fingerprint, ["enrols", "receives"])
+    return Signer(names[0], keys[names[0]].private_bytes_raw())
+
+
+def ended(office, to, count=500):
+    consents = [f"{number:064}" for number in range(count)]
+    content = {"consents": consents, "at": "2026-06-01T08:00:00Z", "answer": False}
+    return Letter(office._list.doors.site, "front", tuple(to), LetterKind.END, content)
+
+
+def waiting(office):
+    with office._engine.connect() as connection:
+        size = sa.func.sum(sa.func.length(LETTERS.c.payload))
+        return connection.execute(sa.select(sa.func.count(), size)).one()
+
+
+def test_a_door_that_writes_long_letters_to_all_fills_neither_memory_nor_disk(post):
+    office, site = post
+    names = ["front", *(f"door-{number}" for number in range(30))]
+    signer = listed(site, *names)
+    office._list._read_at = float("-inf")
+    office._budget = LetterBudget(lambda: 0.0)
+    office.idle()
+    office.sent.clear()
+    payload = ended(office, names).signed(signer)
+    office.handle_all([Message("facegate/v1/front/face/out", payload, retained=False)] * 60)
+    count, size = waiting(office)
+    assert count == len(office.sent)
+    assert CARRIED_BYTES - 30 * len(payload) < size <= CARRIED_BYTES
+    assert count < 60 * 30
+
+
+def test_letters_of_one_door_that_wait_are_bounded_for_all_others_together(post):
+    office, site = post
+    names = ["front", *(f"door-{number}" for number in range(30))]
+    signer = listed(site, *names)
+    office._list._read_at = float("-inf")
+    office.idle()
+    payload = ended(office, names, 1).signed(signer)
+    for _ in range(4):
+        office.handle_all([Message("facegate/v1/front/face/out", payload, retained=False)] * 100)
+    assert waiting(office)[0] == MOST_OF_SENDER
+
+
+def test_a_budget_fills_again_with_time():
+    now = [0.0]
+    budget = LetterBudget(lambda: now[0])
+    assert budget.takes("front", CARRIED_BYTES)
+    assert not budget.takes("front", 1)
+    assert budget.takes("back", CARRIED_BYTES)
+    now[0] = 1.0
+    assert not budget.takes("front", CARRIED_PER_SECOND + 1)
+    assert budget.takes("front", CARRIED_PER_SECOND)
+    now[0] = 1e9
+    assert not budget.takes("front", CARRIED_BYTES + 1)
+
+
+def test_a_door_that_says_again_and_again_that_it_is_there_is_greeted_once(post):
+    office, site = post
+    listed(site, "front")
+    office._list._read_at = float("-inf")
+    office.idle()
+    assert office.sent == ["facegate/v1/front/face/doors"]
+    for _ in range(20):
+        office.handle_all([Message("facegate/v1/front/avail", b'{"v":1,"state":"online"}', retained=False)])
+        office.idle()
+    assert len(office.sent) == 1
+    office._greeted["front"] -= GREET_SECONDS  # so much later
+    office.idle()
+    assert len(office.sent) == 2
