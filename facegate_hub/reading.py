@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 
@@ -13,8 +13,10 @@ from facegate_hub.tables import EVENTS, STREAMS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy.engine import Engine
+    from sqlalchemy.engine import Connection, Engine
 
+Place: TypeAlias = "tuple[str, str, str, int]"
+"""Time, door, journal and number of the event with which a page ended."""
 PAGE = 1000
 BESIDE_DEVICE = {
     "time": "device",
@@ -68,6 +70,7 @@ class EventPage:
 
 ORDER = (EVENTS.c.at, EVENTS.c.device, EVENTS.c.stream, EVENTS.c.seq)
 SELECTED: sa.Select[Any] = sa.select(*(EVENTS.c[name] for name in StoredEvent.__slots__))
+PLACES: sa.Select[Any] = sa.select(*ORDER)
 
 
 def page(
@@ -77,16 +80,58 @@ def page(
 
     However far back, a page costs as much as the first: it begins at its place in an index.
     """
-    if not (parts := [_part(one, count + 1, then) for one in _apart(wanted)]):
-        return EventPage([], None)
-    query = parts[0] if len(parts) == 1 else _together(parts, count + 1)
     with reading(engine) as connection:
-        rows = [StoredEvent(*row) for row in connection.execute(query)]
+        is_scattered = wanted.resident is not None or len(_of_doors(wanted)) > 0
+        find = _swept if is_scattered and engine.dialect.name == "postgresql" else _found
+        rows = [StoredEvent(*row) for row in find(connection, wanted, count + 1, then)]
     found = rows[:count]
     if len(rows) <= count:
         return EventPage(found, None)
     last = found[-1]
     return EventPage(found, (last.at or "", last.device, last.stream, last.seq))
+
+
+def _found(
+    connection: Connection,
+    wanted: EventFilter,
+    count: int,
+    then: Place | None,
+    what: sa.Select[Any] = SELECTED,
+) -> list[Any]:
+    return _of_all([_part(what, one, count, then) for one in _apart(wanted)], connection, count)
+
+
+def _of_all(parts: list[sa.Select[Any]], connection: Connection, count: int) -> list[Any]:
+    if not parts:
+        return []
+    return list(connection.execute(parts[0] if len(parts) == 1 else _together(parts, count)))
+
+
+def _swept(connection: Connection, wanted: EventFilter, count: int, then: Place | None) -> list[Any]:
+    """Return the same from PostgreSQL: where the page ends by the index alone, then its rows in one sweep.
+
+    The rows of a person or a door lie all over the table. Read in their order each would wait for the disk by
+    itself; a bitmap scan asks for the next ones while it waits.
+    """
+    places = _found(connection, wanted, count, then, PLACES)
+    if not places:
+        return []
+    connection.exec_driver_sql("SET LOCAL enable_indexscan = off")
+    first, last = places[0], places[-1]
+    # Not as a comparison of rows, of which the planner takes any for a third of the table.
+    before = sa.and_(EVENTS.c.at == first.at, sa.tuple_(*ORDER[1:]) > sa.tuple_(*first[1:]))
+    fits = (EVENTS.c.at <= first.at, sa.not_(before))
+    parts = _apart(replace(wanted, since=last.at, until=None))
+    return _of_all(
+        [_ordered(_narrowed(SELECTED, one).where(*fits), count) for one in parts], connection, count
+    )
+
+
+def _of_doors(wanted: EventFilter) -> tuple[str, ...]:
+    """Return the few doors that are asked for, none where they are all or many."""
+    if wanted.device is not None:
+        return (wanted.device,)
+    return wanted.devices if wanted.devices is not None and len(wanted.devices) <= MOST_APART else ()
 
 
 def _apart(wanted: EventFilter) -> list[EventFilter]:
@@ -96,11 +141,20 @@ def _apart(wanted: EventFilter) -> list[EventFilter]:
     return [replace(wanted, device=device, devices=None) for device in sorted(set(wanted.devices))]
 
 
-def _part(wanted: EventFilter, count: int, then: tuple[str, str, str, int] | None) -> sa.Select[Any]:
-    query = _narrowed(SELECTED, wanted).where(EVENTS.c.at.is_not(None))
-    if then is not None:
+def _part(what: sa.Select[Any], wanted: EventFilter, count: int, then: Place | None) -> sa.Select[Any]:
+    query = _narrowed(what, wanted).where(EVENTS.c.at.is_not(None))
+    return _ordered(_after(query, wanted, then), count)
+
+
+def _after(query: sa.Select[Any], wanted: EventFilter, then: Place | None) -> sa.Select[Any]:
+    # PostgreSQL begins at `then` and nowhere else: beyond `until` it would read all that lies between.
+    if then is not None and (wanted.until is None or then[0] < wanted.until):
         # The first column alone as well: SQLite finds its place in the index by that.
         query = query.where(EVENTS.c.at <= then[0], sa.tuple_(*ORDER) < sa.tuple_(*then))
+    return query
+
+
+def _ordered(query: sa.Select[Any], count: int) -> sa.Select[Any]:
     return query.order_by(*(column.desc() for column in ORDER)).limit(count)
 
 
@@ -119,7 +173,8 @@ def history(engine: Engine, wanted: EventFilter | None = None) -> Iterator[Store
 
 def latest(engine: Engine, count: int) -> list[StoredEvent]:
     """Return the last events by the doors' time, oldest first."""
-    query = SELECTED.order_by(EVENTS.c.at.desc(), EVENTS.c.device, EVENTS.c.seq.desc()).limit(count)
+    newest = (EVENTS.c.at.desc(), EVENTS.c.device, EVENTS.c.seq.desc())
+    query = SELECTED.order_by(*newest).limit(count)
     with reading(engine) as connection:
         return [StoredEvent(*row) for row in connection.execute(query)][::-1]
 

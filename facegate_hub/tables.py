@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from edge.errors import StoreError
 from facegate_hub.database import open_engine
-from facegate_hub.index_making import make_indices
+from facegate_hub.index_making import make_indices, make_statistics
 from facegate_hub.postgres import ANSWER_SECONDS, take_time
 
 if TYPE_CHECKING:
@@ -412,6 +412,8 @@ def _make_tables(connection: Connection, tables: sa.MetaData) -> None:
                 if column is EVENTS.c.stored_at:
                     connection.execute(sa.update(EVENTS).values(stored_at=time.time()))
         make_indices(connection, table)
+    if tables is METADATA:
+        make_statistics(connection, EVENTS, "events_kinds_of_reasons", "kind, reason")
     for name in UNUSED if tables is METADATA else ():
         connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
     if connection.dialect.name == "postgresql":

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from facegate_hub.batches import parse_batch
 from facegate_hub.database import reading
 from facegate_hub.events import EventSink
+from facegate_hub.postgres import take_time
 from facegate_hub.reading import EventFilter, latest, page
 from facegate_hub.tables import EVENTS, open_tables
 from tests.hub.entries import chain, pack
@@ -112,6 +113,7 @@ def fill(url, events):
     engine = open_tables(url)
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            take_time(connection, None)
             connection.exec_driver_sql("SET statement_timeout = 0")
             connection.exec_driver_sql("VACUUM ANALYZE events")
     print(f"indices made in {time.monotonic() - began:.0f} s", flush=True)  # noqa: T201

@@ -336,10 +336,10 @@ def test_pages_follow_each_other_without_gap_and_without_doubling(desk, engine, 
     [
         (EventFilter(), "events_by_time"),
         (EventFilter(device="front"), "events_by_device"),
-        (EventFilter(resident="anna"), "events_by_resident"),
+        (EventFilter(resident="anna"), "events_by_person"),
         (EventFilter(kind="door.forced"), "events_by_kind"),
         (EventFilter(reason="granted"), "events_by_reason"),
-        (EventFilter(resident="anna", kind="access.granted", reason="granted"), "events_by_resident"),
+        (EventFilter(resident="anna", kind="access.granted", reason="granted"), "events_by_person"),
         (
             EventFilter(device="front", resident="anna", kind="access.granted"),
             "events_by_resident_and_device",
