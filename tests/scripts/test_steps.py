@@ -175,6 +175,40 @@ def test_what_only_prepares_models_goes_when_they_are_there(machine: Machine) ->
     assert history.index("facegate models install") < history.index(gone) < history.index("facegate demo")
 
 
+def of_onnx_runtime(machine: Machine, needs: str) -> Path:
+    """ONNX Runtime's library for C, beside its module for Python that needs these libraries."""
+    packages = machine.checkout / ".venv" / "lib" / "python3.13" / "site-packages"
+    capi = packages / "onnxruntime" / "capi"
+    installer = packages / "pip" / "_internal" / "__pycache__"
+    for folder in (capi, installer, packages / "rich" / "__pycache__", packages / "cv2" / "data"):
+        folder.mkdir(parents=True)
+    for name in ("__init__.py", "haarcascade_eye.xml"):
+        (packages / "cv2" / "data" / name).touch()
+    (capi / "onnxruntime_pybind11_state.cpython-313.so").write_bytes(b"\x7fELF\0" + needs.encode())
+    library = capi / "libonnxruntime.so.1.32.0"
+    library.write_bytes(b"\x7fELF")
+    return library
+
+
+def test_what_nothing_loads_goes_and_what_is_loaded_stays(machine: Machine) -> None:
+    machine.with_python().demo()
+    library = of_onnx_runtime(machine, needs="libstdc++.so.6")
+    assert machine.demo().returncode == 0
+
+    assert not library.exists()
+    assert not list(machine.checkout.rglob("pip/**/__pycache__"))
+    assert list(machine.checkout.rglob("rich/__pycache__"))
+    assert [path.name for path in machine.checkout.rglob("cv2/data/*")] == ["__init__.py"]
+
+
+def test_a_library_that_the_module_needs_stays(machine: Machine) -> None:
+    machine.with_python().demo()
+    library = of_onnx_runtime(machine, needs="libonnxruntime.so.1")
+    assert machine.demo().returncode == 0
+
+    assert library.exists()
+
+
 def test_a_model_that_was_lost_brings_it_back(machine: Machine) -> None:
     machine.with_python().demo()
     machine.has("lost-model")
