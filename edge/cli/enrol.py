@@ -111,7 +111,7 @@ def add(
             agreement,
         )
         residents = len(store.list())
-    click.echo(f"{resident_id}: enrolled with {len(harvest.shots)} shots{_in_place_of(earlier)}")
+    click.echo(f"{resident_id}: enrolled{_in_place_of(earlier)}; shots: {len(harvest.shots)}")
     if few := advice(different([shot.embedding for shot in harvest.shots]), residents):
         click.echo(f"warning: {few}", err=True)
 

@@ -59,13 +59,15 @@ def install(names: tuple[str, ...], with_demo: bool, folder: Path | None) -> Non
     directory = _directory_to_change(*([folder] if folder else []))
     extra = [item for item in chosen if not names and isinstance(item, Model) and item.strengthens]
     installed = _with_progress([item for item in chosen if item not in extra], directory, folder)
-    missing = []
+    missing, reasons = [], []
     for item in extra:
         try:
             installed += _with_progress([item], directory, folder)
         except InstallError as error:
             missing.append(item.name)
-            click.echo(f"warning: {error}", err=True)
+            reasons.append(str(error))
+    for reason in dict.fromkeys(reasons):  # several are missing for the same reason
+        click.echo(f"warning: {reason}", err=True)
     in_place = len(chosen) - len(installed) - len(missing)
     click.echo(f"{len(installed)} installed, {in_place} in place already: {directory}")
     if missing:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -12,10 +16,7 @@ from edge.cli.models import chosen_artefacts, models
 from edge.errors import InstallError, ModelCorrupt
 from edge.faces.manifest import load_manifest
 from edge.faces.weights import models_directory
-from tests.places import need_models
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.places import REPOSITORY, need_models
 
 
 def facegate_models(directory: Path, *arguments: str) -> Result:
@@ -104,6 +105,29 @@ def test_what_would_only_strengthen_the_door_is_tried_and_its_absence_stays_visi
     verified = facegate_models(tmp_path / "models", "verify")
     assert verified.exit_code == 0
     assert "warning: not installed: silentface-2.7, silentface-4.0" in verified.output
+
+
+def without_onnx(folder: Path) -> Path:
+    """Return a folder of all that this environment has, but what prepares models."""
+    for path in Path(click.__file__).parents[1].iterdir():
+        if not path.name.startswith("onnx-") and path.name != "onnx":
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
+@pytest.mark.models
+def test_what_keeps_two_networks_away_is_said_once(tmp_path: Path) -> None:
+    brought = a_folder_with(tmp_path / "brought", "yunet", "sface", "faceplugin")
+    models_here = tmp_path / "models"
+    facegate_models(models_here, "install", "--from", str(brought))
+    (tmp_path / "packages").mkdir()
+    # -S: no packages but these.
+    words = [sys.executable, "-S", "-c", "from edge.cli import main; main()", "models", "install"]
+    path = f"{REPOSITORY}:{without_onnx(tmp_path / 'packages')}"
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "FACEGATE_MODELS": str(models_here)}
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, check=True)
+    assert done.stderr.count("preparing a model needs onnx") == 1
+    assert "not to be had: silentface-2.7, silentface-4.0" in done.stderr
 
 
 def test_the_least_set_is_a_detector_an_embedder_and_one_liveness_network() -> None:
