@@ -156,11 +156,11 @@ def load_liveness(
 
 def _what_is_weak(demands: Demands) -> str:
     does = (
-        "each face is asked for a challenge where a display is watched, else for its PIN"
+        "so each face is asked for a challenge where a display is watched, else for its PIN"
         if demands.weak == "ask"
-        else 'recognition.weak_liveness = "accept" lets faces in all the same'
+        else 'and its yes is enough here, as with recognition.weak_liveness = "accept"'
     )
-    return f"liveness is WEAK: one network alone passes some phones, so {does}. For more: {WAY_TO_THE_PAIR}"
+    return f"liveness is WEAK: one network alone passes some phones, {does}. For more: {WAY_TO_THE_PAIR}"
 
 
 def _asked(passive: PassiveCheck, wanted: LivenessWish) -> LivenessCheck:

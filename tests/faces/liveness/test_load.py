@@ -80,7 +80,7 @@ class TestModes:
         loaded = load_liveness(LivenessWish(demands=Demands(weak="accept")), Scene([]), log, directory=store)
 
         assert loaded.state == "weak"
-        assert 'weak_liveness = "accept"' in log[1]
+        assert 'its yes is enough here, as with recognition.weak_liveness = "accept"' in log[1]
 
     @pytest.mark.models
     @pytest.mark.shared
