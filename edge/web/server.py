@@ -205,7 +205,9 @@ def listening(address: tuple[str, int]) -> socket.socket:
     try:
         return socket.create_server(address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise OSError(f"{host}:{port}: {error.strerror or error}; set panel.host and panel.port") from error
+        problem = os.strerror(error.errno) if error.errno else error
+        way_out = "choose another: panel.host and panel.port of a door, the options of a command"
+        raise OSError(f"{host}:{port}: {problem}; {way_out}") from error
 
 
 def configuration(served: Served) -> uvicorn.Config:
