@@ -126,6 +126,8 @@ def test_the_chinese_first_page_is_in_step_with_the_english_one() -> None:
     install = (REPOSITORY / "docs" / "install.md").read_text()
 
     assert set(blocks(english)[:2]) <= set(blocks(chinese)), "the two commands"
+    sizes = [set(re.findall(r"[\d.]+ [GM]B", text.split("\n## ")[1])) for text in (english, chinese)]
+    assert sizes[0] == sizes[1], "what the two commands take"
     for line in blocks(chinese):
         assert line in english or line in re.sub(r"\s+#.*", "", install) or line in install, line
     links = {
