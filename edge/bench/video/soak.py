@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from edge.camera.file import VideoFile
 from edge.replay.door import ReplayDoor, decision_line
@@ -17,15 +20,25 @@ if TYPE_CHECKING:
     from edge.domain import Decision, Frame
     from edge.replay.door import Recognition
 
-PAUSE_SECONDS = 10.0
-"""Nobody in view between two loops: longer than a visit's gap, so that each loop is a new visit."""
+PAUSE_SECONDS = 2 * 3600.0
+"""Between two loops: a door remembers a stranger's face for minutes and what its camera spent of the error
+rate for an hour, and would rightly decide otherwise so soon."""
+
+EMPTY_SECONDS = 10.0
+"""Nobody is in view from so long after the last frame, and again as long before the first one."""
+
+TICK = 2.0**-20
+"""Times of frames are whole numbers of these seconds, so that adding an hour rounds none of them."""
 
 WARM_LOOPS = 3
 """Loops until every buffer has been used once; growth is counted from here."""
 
 
 class LoopedClip:
-    """A recording again and again on one running clock, with a pause between. One thread."""
+    """A recording again and again on one running clock, hours of an empty picture between. One thread.
+
+    Each loop begins and ends with one black frame, so that it finds nobody in view and leaves nobody.
+    """
 
     def __init__(self, clip: Path, seconds: float) -> None:
         self._clip = clip
@@ -37,16 +50,32 @@ class LoopedClip:
         seq, start, shown = 0, 0.0, 0.0
         while shown < self._seconds:
             self.starts.append(start)
-            camera = VideoFile(self._clip, threads=1)
             last = 0.0
-            while (frame := camera.read()) is not None:
+            for frame in self._loop():
                 last = frame.time
-                later = frame.at + timedelta(seconds=start)
-                yield replace(frame, seq=seq, time=start + frame.time, at=later)
+                yield replace(frame, seq=seq, time=start + last, at=frame.at + timedelta(seconds=start))
                 seq += 1
-            camera.close()
             shown += last
-            start += last + PAUSE_SECONDS
+            start += math.ceil(last + PAUSE_SECONDS)
+
+    def _loop(self) -> Iterator[Frame]:
+        """Yield one loop, from zero on."""
+        camera = VideoFile(self._clip, threads=1)
+        frame = None
+        while (found := camera.read()) is not None:
+            if frame is None:
+                yield _empty(found, 0.0)
+            time = EMPTY_SECONDS + round(found.time / TICK) * TICK
+            frame = replace(found, time=time)
+            yield frame
+        camera.close()
+        if frame is not None:
+            yield _empty(frame, frame.time + EMPTY_SECONDS)
+
+
+def _empty(like: Frame, time: float) -> Frame:
+    """Return a black picture as large as that of `like`."""
+    return replace(like, image=np.zeros_like(like.image), time=time)
 
 
 def soak(clip: Path, recognition: Recognition, seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
