@@ -7,8 +7,10 @@ object that it always was: `stored` and `read` are the only places that know its
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
+
+from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

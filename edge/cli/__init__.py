@@ -22,6 +22,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Before OpenCV loads: what a camera or a clip lacks is told in our words; OpenCV and FFmpeg would add theirs.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+# Before settings are declared: pydantic would read every installed package's metadata for plugins, and let
+# them watch what the settings hold.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 EXTENSIONS = "facegate.commands"
 """Entry-point group of tables like `COMMANDS` that other installed packages bring (pyproject.toml)."""

@@ -7,10 +7,11 @@ it must be earned again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.domain import Box, Face
+from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,6 @@ such care: the dead can only make them looser.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from edge.domain import Match
 from edge.matcher.exact import best_two, exact_at
+from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

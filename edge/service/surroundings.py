@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from edge.camera.source import camera_opener
+from edge.quick_dataclass import dataclass
 from edge.runtime.clock import SystemClock
 from edge.runtime.machine_time import boot_of, system_is_synchronised
 from edge.service.parts import make_lock

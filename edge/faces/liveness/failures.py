@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from edge.faces.liveness.gate import SURE_FACE_PX
+from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from edge.quick_dataclass import dataclass
 from edge.words import Message
 
 
