@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
-
-from edge.quick_dataclass import dataclass
 
 MASK = "********"
 

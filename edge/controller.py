@@ -7,14 +7,13 @@ and never waits for the network; the only thing it waits for is the journal's co
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from edge.domain import Authorisation, Decision, EventDraft, Reason, Verdict
 from edge.entry_facts import EntryFacts
 from edge.errors import FrameRefused, JournalUnavailable, LockError
 from edge.events import Kind
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from edge.domain import DoorEvent, Frame

@@ -8,13 +8,12 @@ objects (denial reasons). One score convention everywhere: *similarity*, cosine,
 from __future__ import annotations
 
 from collections.abc import Callable  # noqa: TC003 - dataclass fields are read at run time
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - dataclass fields are read at run time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from edge.events import Kind  # noqa: TC001 - dataclass fields are read at run time
-from edge.quick_dataclass import dataclass
 from edge.words import Message  # noqa: TC001 - as above
 
 if TYPE_CHECKING:  # numpy: commands that compute nothing start in half the time without it

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import field
-
-from edge.quick_dataclass import dataclass
+from dataclasses import dataclass, field
 
 LARGEST_STEP_SECONDS = 0.25
 """Stamps that run ahead of the clock by more between two frames are the camera setting its clock."""

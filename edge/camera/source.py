@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,6 @@ from edge.camera.picamera import PiCamera
 from edge.camera.playback import Playback
 from edge.camera.turned import TurnedCamera
 from edge.errors import ConfigError
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from edge.quick_dataclass import dataclass
+from dataclasses import dataclass
+
 from edge.words import Message, message
 
 CURRENT = "2026-2"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.consent.notice import CURRENT, VERSIONS
 from edge.domain import Consent, Reason
 from edge.errors import ConsentRefused
-from edge.quick_dataclass import dataclass
 from edge.words import LANGUAGES, Message, message
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import itertools
 import queue
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.credentials.card import WIEGAND_FORMATS, Card, parse_wiegand
 from edge.errors import ReaderLost
 from edge.extras import placed
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ and keep its owner out.
 from __future__ import annotations
 
 import math
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -18,7 +18,6 @@ from edge.domain import Box, Face, Flaw
 from edge.errors import EnrolmentRefused
 from edge.faces.looking import SURELY_UPRIGHT, TURNS, Looker
 from edge.faces.quality import QualityLimits, face_scale_px, measure
-from edge.quick_dataclass import dataclass
 from edge.words import Message, message
 
 if TYPE_CHECKING:

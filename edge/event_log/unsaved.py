@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.events import Keep, facts_of
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,6 +6,7 @@ Two aligners give two different embeddings of one picture, so the aligner's name
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil, floor, hypot
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ import cv2
 import numpy as np
 
 from edge.errors import FrameRefused, ModelCorrupt
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from edge.domain import Box, Face
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping  # noqa: TC003 - dataclass fields are read at run time
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -23,7 +23,6 @@ import numpy as np
 
 from edge.errors import InstallError
 from edge.faces.weights import models_directory
-from edge.quick_dataclass import dataclass
 
 SOURCE_KINDS = ("wheel", "sdist", "npm", "url")
 OWN_MODELS_FILE = "site.toml"

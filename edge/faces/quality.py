@@ -7,13 +7,13 @@ compared next.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from edge.domain import Box, Face, Flaw, Quality
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from edge.domain import Image, Landmarks

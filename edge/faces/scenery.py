@@ -10,14 +10,13 @@ front of, unless it is that very picture.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from edge.faces.quality import pose
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -7,11 +7,10 @@ it must be earned again.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edge.domain import Box, Face
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

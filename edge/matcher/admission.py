@@ -6,13 +6,13 @@ So every template passes here, and a refused one leaves the gallery as it was.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge.errors import ModelMismatch, ProbeRefused, TemplateRefused
 from edge.identity import MOST_ID, is_identity
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

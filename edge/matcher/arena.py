@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

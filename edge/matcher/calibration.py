@@ -13,12 +13,11 @@ mean of several photos add is for `edge.recognition.evidence` to keep back.
 from __future__ import annotations
 
 import math
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import OperatingPoint
 from edge.errors import ConfigError
-from edge.quick_dataclass import dataclass
 from edge.words import Message, message
 
 if TYPE_CHECKING:

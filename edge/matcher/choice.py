@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import time
 from bisect import bisect_left
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,6 @@ from edge.extras import way_to_install
 from edge.matcher.backends.float32 import Float32
 from edge.matcher.gallery import LiveGallery
 from edge.matcher.search import Search
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,6 +11,7 @@ such care: the dead can only make them looser.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +19,6 @@ import numpy as np
 
 from edge.domain import Match
 from edge.matcher.exact import best_two, exact_at
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

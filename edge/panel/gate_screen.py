@@ -6,13 +6,12 @@ Light on purpose: the recognising thread calls in here, so nothing waits and no 
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from edge.domain import Flaw, Reason
 from edge.policy.desk import FACTOR_SECONDS
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

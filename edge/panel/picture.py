@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
-
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from edge.domain import Image

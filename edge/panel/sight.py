@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.faces.quality import QualityLimits, measure
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from edge.domain import Box, Face, Frame, Quality

@@ -7,7 +7,7 @@ neighbour who has them.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge.domain import Authorisation, Reason
@@ -15,7 +15,6 @@ from edge.policy.methods import Method
 from edge.policy.rulebook import RuleBook, UntrustedClock
 from edge.policy.schedule import NEVER
 from edge.policy.trust import Believe, Trust
-from edge.quick_dataclass import dataclass
 from edge.words import Message, message
 
 if TYPE_CHECKING:

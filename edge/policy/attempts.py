@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, Reason
 from edge.events import Kind
 from edge.policy.ceiling import DAY_SECONDS, FEW, MOST_OF_ONE, MOST_OF_READER, Ceilings
 from edge.policy.lockout import FAILURES, Lockout, LockoutRule
-from edge.quick_dataclass import dataclass
 from edge.words import message
 
 if TYPE_CHECKING:

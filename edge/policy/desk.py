@@ -7,7 +7,7 @@ into the journal and then what to do, in that order; nothing here opens anything
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Authorisation, EventDraft, Reason
@@ -17,7 +17,6 @@ from edge.policy.entries import Entry
 from edge.policy.methods import Method
 from edge.policy.passes import PREFIX, read_pass
 from edge.policy.showings import Showings
-from edge.quick_dataclass import dataclass
 from edge.words import Message, message
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ Nothing here opens anything; it says who may, and remembers who came in.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from edge.policy.entries import Entry, ExpectedEntries
 from edge.policy.modes import DoorModes, Mode
 from edge.policy.passback import Passback, PassbackKind
 from edge.policy.rulebook import UsualMode
-from edge.quick_dataclass import dataclass
 from edge.words import Message, message
 
 if TYPE_CHECKING:

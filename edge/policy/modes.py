@@ -8,12 +8,12 @@ leave the door open by a forgotten timer.
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from edge.policy.schedule import NEVER, Calendar, Opening, Schedule
 from edge.policy.trust import Believe, Trust
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

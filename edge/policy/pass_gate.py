@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from edge.domain import Authorisation, Reason
 from edge.errors import StoreError
-from edge.quick_dataclass import dataclass
 from edge.words import Message, message
 
 if TYPE_CHECKING:

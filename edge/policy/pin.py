@@ -11,13 +11,12 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edge.errors import EnrolmentRefused
-from edge.quick_dataclass import dataclass
 from edge.words import message
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -13,7 +13,6 @@ from edge.policy.methods import Method
 from edge.policy.modes import Mode
 from edge.policy.passback import PassbackRule
 from edge.policy.schedule import ALWAYS, NEVER, Calendar, Schedule
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

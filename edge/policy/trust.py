@@ -7,10 +7,9 @@ turning the clock back cannot revive anybody who has expired. Timers elsewhere a
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
-
-from edge.quick_dataclass import dataclass
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

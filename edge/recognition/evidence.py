@@ -15,13 +15,12 @@ matches strangers 1.3 to 1.6 times as often as one photo.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge.domain import FIRST_LOOK_SHARE, Reason, Verdict
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from edge.domain import Embedding, Match, OperatingPoint

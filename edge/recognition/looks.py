@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Decision, Verdict
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from edge.domain import Frame, Liveness, Match, OperatingPoint, Quality, Reason

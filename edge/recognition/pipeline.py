@@ -9,7 +9,7 @@ those. Time comes from the frames, so a recording replays bit for bit.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edge.domain import Flaw, Reason, Verdict
@@ -20,7 +20,6 @@ from edge.faces.motion import Motion, MotionGate
 from edge.faces.quality import QualityLimits, face_scale_px, intent_flaws, is_cut, measure
 from edge.faces.scenery import Scenery
 from edge.faces.tracker import Tracker
-from edge.quick_dataclass import dataclass
 from edge.recognition.budget import HourlyBudget
 from edge.recognition.evidence import HOPE_SLACK, is_hopeless, share_of_look, weigh
 from edge.recognition.looks import Look, decided

@@ -6,9 +6,8 @@ spent of its error rate and what it was told stay with the face, not with its tr
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from edge.domain import Embedding, Reason

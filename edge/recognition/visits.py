@@ -6,11 +6,10 @@ and saves looks. It ends with its track; who was let in stays present for a whil
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge.faces.liveness.gate import SURE_FACE_PX
-from edge.quick_dataclass import dataclass
 from edge.recognition.evidence import LOOKS_TO_REFUSE, MAX_SHOTS, Evidence
 from edge.recognition.presence import Presence
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from edge.events import Kind  # noqa: TC001 - dataclass fields are read at run time
-from edge.quick_dataclass import dataclass
 from edge.relay.held import HeldSettings
 
 

@@ -6,12 +6,12 @@ the door locked. How the lock is wired makes it so, see `Wiring`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from edge.errors import ConfigError, LockError
 from edge.extras import way_to_install
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,11 +6,11 @@ can arrive on a foreign thread, and debouncing is a rule about time that a test 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from edge.errors import ConfigError, LockError
 from edge.extras import placed
-from edge.quick_dataclass import dataclass
 from edge.relay.door import Sensor
 
 if TYPE_CHECKING:

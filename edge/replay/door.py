@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from edge.camera.file import VideoFile
@@ -13,7 +13,6 @@ from edge.event_log.log import EventLog
 from edge.policy.access import AccessRules
 from edge.policy.door import DoorPolicy
 from edge.policy.rulebook import RuleBook
-from edge.quick_dataclass import dataclass
 from edge.recognition.pipeline import Pipeline
 from edge.relay.dry_run import DryRunLock
 from edge.replay.timing import Stopwatch, TimedDetector, TimedEmbedder, TimedIdentifier

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import tempfile
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,6 @@ from edge.enrol.files import shots_of, shown
 from edge.enrol.shots import Harvest, Shot, ShotTaker, agreeing, matched_row
 from edge.errors import EnrolmentRefused, IdentityRefused
 from edge.identity import resident_id
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

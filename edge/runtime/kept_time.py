@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from edge.durable import write_whole
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

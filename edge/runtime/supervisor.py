@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     import threading

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge import __version__
@@ -17,7 +18,6 @@ from edge.event_log.spool import Spool, spool_files
 from edge.events import Kind
 from edge.faces.pool import empty_pool
 from edge.panel.gate_screen import GateScreen
-from edge.quick_dataclass import dataclass
 from edge.runtime.clock_trust import TrustedTime
 from edge.runtime.kept_time import CLOCK_FILE
 from edge.runtime.memory import memory_worker

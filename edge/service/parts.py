@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.camera.check import PictureHealth
@@ -11,7 +12,6 @@ from edge.entry_facts import EntryFacts
 from edge.events import Kind
 from edge.faces.quality import QualityLimits, Zone
 from edge.matcher.choice import AUTO, choose
-from edge.quick_dataclass import dataclass
 from edge.recognition.pipeline import Pipeline
 from edge.relay.client import GuardedLock
 from edge.relay.dry_run import DryRunLock

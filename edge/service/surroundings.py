@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge.camera.source import camera_opener
-from edge.quick_dataclass import dataclass
 from edge.runtime.clock import SystemClock
 from edge.runtime.machine_time import boot_of, system_is_synchronised
 from edge.service.parts import make_lock

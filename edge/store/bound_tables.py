@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from edge.errors import StoreError
-from edge.quick_dataclass import dataclass
 from edge.store.bound_rows import row_bytes
 from edge.store.keyring import BOUND_ALL
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import DoorEvent, EventDraft
 from edge.errors import JournalTampered
-from edge.quick_dataclass import dataclass
 from edge.store.payload import canonical, fitted_data, fitted_text
 
 if TYPE_CHECKING:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from edge.durable import write_whole
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import KeyUnavailable, StoreError, StoreUnavailable
-from edge.quick_dataclass import dataclass
 from edge.store.consent_rows import (
     COLUMNS,
     CONSENTS,

@@ -7,12 +7,12 @@ import os
 import sqlite3
 import time
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edge.durable import sync_folder
 from edge.errors import StoreDamaged, StoreError, StoreUnavailable
-from edge.quick_dataclass import dataclass
 from edge.store.card import is_damage, is_refusal, needs_writing
 from edge.store.header import early_flaw_of, flaw_of, has_tables_of, is_a_bit_from
 from edge.store.log_repair import repair_log

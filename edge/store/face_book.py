@@ -7,10 +7,10 @@ wraps, never the records' key, which has to be readable without any network.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.errors import StoreError
-from edge.quick_dataclass import dataclass
 from edge.store.contexts import context_of, device_context
 from edge.store.database import Schema
 from edge.store.shared import SharedDatabase

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 from contextlib import closing, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from edge.durable import write_whole
 from edge.errors import KeyUnavailable, StoreError
-from edge.quick_dataclass import dataclass
 from edge.store.acting import acting_as
 from edge.store.keyring import KEYS_FILE, Keyring
 from edge.store.remote_key import remote_key

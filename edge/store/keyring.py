@@ -12,10 +12,10 @@ import logging
 import secrets
 import sqlite3
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.errors import KeyUnavailable, StoreDamaged, StoreError, StoreUnavailable
-from edge.quick_dataclass import dataclass
 from edge.store.contexts import RECORDS, is_devices, person_of
 from edge.store.database import Schema
 from edge.store.sealer import KEY_BYTES, AesGcmSealer

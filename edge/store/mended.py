@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

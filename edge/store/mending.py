@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import KeyUnavailable, StoreError, StoreUnavailable
-from edge.quick_dataclass import dataclass
 from edge.store.residents import ResidentStore
 
 if TYPE_CHECKING:

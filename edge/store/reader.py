@@ -6,11 +6,11 @@ import json
 import sqlite3
 import threading
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from edge.errors import JournalTampered, JournalUnavailable, StoreError
-from edge.quick_dataclass import dataclass
 from edge.store.card import is_damage
 from edge.store.chain import GENESIS, ChainRow, Link, check_chain, to_event
 from edge.store.database import Schema, open_read_only, refusals

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.domain import Template
 from edge.errors import KeyUnavailable, StoreDamaged, StoreError
 from edge.identity import ResidentId
-from edge.quick_dataclass import dataclass
 from edge.store.contexts import context_of
 from edge.store.database import snapshot
 from edge.store.key_source import keyring_of

@@ -11,11 +11,11 @@ import logging
 import os
 import sqlite3
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import FacegateError
-from edge.quick_dataclass import dataclass
 from edge.store.database import open_database, transaction
 from edge.store.reader import JOURNAL, field_of
 

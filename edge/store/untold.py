@@ -8,12 +8,11 @@ so that it is told once, wherever the power goes.
 from __future__ import annotations
 
 import json
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from edge.events import Kind
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     import sqlite3

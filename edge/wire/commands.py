@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from edge.errors import SyncError
-from edge.quick_dataclass import dataclass
 from edge.wire.compound import Either, Maybe, Table
 from edge.wire.messages import VERSION, parse_object
 from edge.wire.shapes import Exactly, Number, Text, Time, Word

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from edge.quick_dataclass import dataclass
 from edge.wire.shapes import told
 
 if TYPE_CHECKING:

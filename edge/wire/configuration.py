@@ -7,10 +7,10 @@ old one that is played back changes nothing.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from edge.errors import SyncError
-from edge.quick_dataclass import dataclass
 from edge.wire.compound import AnyOf, Listing, Maybe, Named, Table
 from edge.wire.messages import VERSION, parse_shaped
 from edge.wire.shapes import Exactly, Number, Text, Whole

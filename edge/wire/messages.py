@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from edge.errors import SyncError
-from edge.quick_dataclass import dataclass
 from edge.wire.compound import Table
 from edge.wire.shapes import Exactly, Text, Whole, Word, require
 

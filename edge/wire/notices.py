@@ -7,10 +7,10 @@ no door. With it travels the head of the community's book, which each door write
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from edge.quick_dataclass import dataclass
 from edge.wire.compound import Listing, Maybe, Table
 from edge.wire.messages import VERSION, parse_shaped
 from edge.wire.shapes import Exactly, Text, Whole, Word

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 
 from edge.errors import SyncError
-from edge.quick_dataclass import dataclass
 from edge.wire.compound import Maybe, Table
 from edge.wire.messages import VERSION, parse_shaped
 from edge.wire.shapes import Exactly, Flag, Text, Whole

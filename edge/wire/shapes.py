@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.errors import SyncError
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

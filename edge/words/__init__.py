@@ -8,12 +8,11 @@ an id is a `msgid`. A text is made where it is shown: whoever has something to s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.quick_dataclass import dataclass
 from edge.words.catalogue import Catalogue, read_catalogue
 
 if TYPE_CHECKING:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import gettext
 import re
+from dataclasses import dataclass
 from string import Formatter
 from typing import TYPE_CHECKING
-
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

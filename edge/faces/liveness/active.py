@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from edge.domain import Liveness, Reason
@@ -12,7 +12,6 @@ from edge.faces.liveness.fusion import DOUBT, NEAR_MISS
 from edge.faces.liveness.planarity import FLAT_RESIDUAL, TurnFollower
 from edge.faces.liveness.prompts import Prompt
 from edge.faces.quality import face_scale_px, pose
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

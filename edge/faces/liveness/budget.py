@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.quick_dataclass import dataclass
+from dataclasses import dataclass
 
 SCORES_PER_SECOND = 15.0
 """As many as one face at the pipeline's pace: about 200 ms of CPU a second on x86."""

@@ -7,11 +7,9 @@ not after three seconds. A recording moves when it likes, so it mostly fails the
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
-
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from random import Random

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
-
-from edge.quick_dataclass import dataclass
 
 Weak = Literal["ask", "accept"]
 """What a yes of the packaged network alone is worth: `ask` for more (a challenge where a display is

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge.faces.liveness.gate import SURE_FACE_PX
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from edge.faces.quality import pose
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from edge.domain import Box, Face

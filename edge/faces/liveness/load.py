@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +21,6 @@ from edge.faces.liveness.fusion import (
 from edge.faces.liveness.nets import SPECS, PassiveNet
 from edge.faces.manifest import ModelManifest, load_manifest
 from edge.faces.weights import checked, models_directory, open_session
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.consent.retention import UNUSED_DAYS, Expiry, due
@@ -12,7 +13,6 @@ from edge.domain import EventDraft
 from edge.errors import StoreError
 from edge.events import Kind
 from edge.policy.methods import Method
-from edge.quick_dataclass import dataclass
 from edge.store.consents import CONSENTS_FILE, ConsentLedger, FaceAge, erase_face, people_with_faces
 from edge.store.leftovers import clear_leftovers
 from edge.store.reader import JOURNAL_FILE, JournalReader

@@ -7,12 +7,12 @@ whose clock is set meanwhile, whose rights the caretaker is just putting right, 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import Reason, Verdict
 from edge.events import Kind
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

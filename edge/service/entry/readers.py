@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from edge.credentials.device import KeyDevice
@@ -12,7 +13,6 @@ from edge.credentials.keypad import Keypad, Wedge
 from edge.credentials.wiegand import WiegandReader, WiegandWiring
 from edge.errors import LockError, ReaderLost
 from edge.events import Kind
-from edge.quick_dataclass import dataclass
 from edge.relay.line import lgpio_factory, mock_factory
 from edge.runtime.worker import Worker
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,6 @@ from edge.extras import way_to_install
 from edge.faces.detector import load_detector
 from edge.panel.feed import DoorFeed
 from edge.policy.modes import Mode
-from edge.quick_dataclass import dataclass
 from edge.service.checkup.picture import camera_problem
 from edge.service.panel.operator import operator_of
 from edge.service.property.report import door_words

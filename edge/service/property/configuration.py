@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from edge.config.remote import AT_START, remote_values, with_remote
 from edge.durable import write_whole
 from edge.errors import ConfigError, FacegateError, StoreError, SyncError
-from edge.quick_dataclass import dataclass
 from edge.wire.configuration import Desired, Reported
 from edge.wire.messages import parse_object
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.domain import EventDraft
 from edge.errors import FacegateError
 from edge.events import Kind
-from edge.quick_dataclass import dataclass
 from edge.service.property.commands import CommandTies, RemoteCommands
 from edge.service.property.ended_passes import HeldPassEnds
 from edge.service.property.enrol_window import EnrolWindow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.faces.detector import load_detector
@@ -12,7 +13,6 @@ from edge.faces.quality import QualityLimits
 from edge.matcher.calibration import calibration_of
 from edge.matcher.gallery import LiveGallery
 from edge.matcher.matcher import Matcher
-from edge.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

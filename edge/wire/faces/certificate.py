@@ -11,14 +11,13 @@ import binascii
 import hashlib
 import json
 import re
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from edge.errors import SyncError
-from edge.quick_dataclass import dataclass
 from edge.wire.compound import Listing, Table
 from edge.wire.messages import VERSION, parse_shaped
 from edge.wire.names import DEVICE_ID
