@@ -21,6 +21,7 @@ from edge.faces.quality import QualityLimits, face_scale_px, intent_flaws, is_cu
 from edge.faces.scenery import Scenery
 from edge.faces.tracker import Tracker
 from edge.recognition.budget import HourlyBudget
+from edge.recognition.doubts import OpenDoubts
 from edge.recognition.evidence import HOPE_SLACK, is_hopeless, share_of_look, weigh
 from edge.recognition.looks import Look, decided
 from edge.recognition.notices import StaffNotices
@@ -41,11 +42,6 @@ PACE_TOLERANCE_SECONDS = 0.005
 
 CLOSED_SECONDS = 2.0
 """Who still stands before a door this long after it fell shut has not gone in."""
-
-
-BACK_SECONDS = 1.0
-"""Who was doubted and is seen again within this has not left: in a queue somebody nearer hides them, a track
-breaks, the picture jumps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +94,7 @@ class Pipeline:
         self.hindrance: Flaw | None = None
         """What stood between the nearest face of the last look and being recognised: for a display."""
         self._reopen_at = float("inf")
-        self._gone: list[tuple[float, Visit]] = []
-        """Who was doubted and is out of sight, and since when."""
+        self._doubts = OpenDoubts()
 
     def observe(self, frame: Frame) -> list[Decision]:
         """Return the decisions that `frame` brings about: mostly none, at most one per face.
@@ -309,7 +304,9 @@ class Pipeline:
             if visit.claimed not in {None, resident_id}:
                 self._doubt_liveness(visit)
             visit.claimed, visit.next_look = resident_id, frame.time
-            self._go_on_doubting(visit, resident_id)
+            if visit.doubted not in {None, resident_id}:  # the track goes on with somebody else's face
+                self._set_doubt_aside(frame, visit)
+            self._doubts.resume(visit, resident_id)
             liveness = self._liveness.assess(visit.track_id, resident_id)
             # It wants more frames: neither a grant nor a refusal.
             if liveness is None:
@@ -415,38 +412,27 @@ class Pipeline:
                 self._liveness.reset(track_id)
             if visit is None:
                 continue
-            if not self._visits.presence.is_here(visit.nearest, frame.time):
-                left += self._say_at_parting(frame, visit)
+            if visit.doubted is not None:
+                self._set_doubt_aside(frame, visit)
+            elif visit.is_undecided and not self._visits.presence.is_here(visit.nearest, frame.time):
+                left += self._deny(frame, visit, Reason.COLLECTING, len(self._visits), visit.last)
             self._recent.keep(visit, frame.time)
         return left
 
-    def _say_at_parting(self, frame: Frame, visit: Visit) -> list[Decision]:
-        """Tell of somebody who left that nothing came of them; a doubt waits for them to come back."""
-        if visit.early_doubt is not None:
-            self._gone.append((frame.time, visit))
-        elif visit.is_undecided:
-            return self._deny(frame, visit, Reason.COLLECTING, len(self._visits), visit.last)
-        return []
-
-    def _go_on_doubting(self, visit: Visit, resident_id: str) -> None:
-        """Go on with the doubt of a visit that only broke off: hidden for a moment, or the picture jumped."""
-        gone, self._gone = self._gone, []
-        for since, other in gone:
-            if other.nearest != resident_id:
-                self._gone.append((since, other))
-                continue
-            visit.early_doubt = visit.early_doubt or other.early_doubt
-            visit.was_covered |= other.was_covered
+    def _set_doubt_aside(self, frame: Frame, visit: Visit) -> None:
+        """Let a doubt wait for whom it is about; who proved alive meanwhile and is here is not doubted."""
+        if self._visits.presence.is_here(visit.doubted, frame.time):
+            visit.early_doubt = None
+        self._doubts.keep(visit, frame.time)
 
     def _say_of_the_gone(self, frame: Frame) -> list[Decision]:
         """Tell of those who left, and did not come back, that liveness doubted them."""
-        said: list[Decision] = []
-        while self._gone and frame.time - self._gone[0][0] >= BACK_SECONDS:
-            visit = self._gone.pop(0)[1]
-            assert visit.early_doubt is not None  # noqa: S101 - nobody else waits here
-            look, liveness = visit.early_doubt
-            reason = liveness.reason or Reason.PAD_UNAVAILABLE
-            said += self._deny(frame, visit, reason, len(self._visits), look, liveness)
+        said = []
+        for one in self._doubts.overdue(frame.time):
+            reason = one.liveness.reason or Reason.PAD_UNAVAILABLE
+            if reason not in one.told:
+                answer = (Verdict.DENY, reason)
+                said.append(decided(frame, one.visit, answer, len(self._visits), one.look, one.liveness))
         return said
 
     def _schedule(self, time: float) -> None:

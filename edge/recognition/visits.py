@@ -118,6 +118,11 @@ class Visit:
         return self.own_looks > 0 and not is_told and self.let_in is None
 
     @property
+    def doubted(self) -> str | None:
+        """Whom the face resembled that liveness doubted, while nobody was told yet."""
+        return None if self.early_doubt is None else self.early_doubt[0].mean.resident_id
+
+    @property
     def nearest(self) -> str | None:
         """Whom the last look resembled most."""
         return None if self.last is None else self.last.mean.resident_id

@@ -11,8 +11,8 @@ from edge.faces.liveness.check import PassiveCheck
 from edge.faces.liveness.failures import NEARER
 from edge.faces.liveness.gate import SURE_FACE_PX
 from tests.faces.liveness.nets import ALIVE, ANNA, CLEARLY, ENOUGH, MALLORY, PHONE, TRUSTED, Eye, scene
-from tests.faces.liveness.test_with_pipeline import Door
-from tests.fakes.scene import Scene
+from tests.faces.liveness.test_with_pipeline import BELA, Door
+from tests.fakes.scene import Residents, Scene, axis
 
 if TYPE_CHECKING:
     from edge.domain import Box, Image, Liveness
@@ -291,3 +291,35 @@ class TestWhoIsOutOfSightForAMoment:
         door.show(0.8)
         door.comes(MALLORY, NEAR, NEAR, 2)
         assert sorted(door.reasons) == ["presentation_attack", "unknown_credential"]
+
+
+class Crowd(Approach):
+    """A door that knows two residents, one of whom may take the other's place on one track."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scene = Scene([ANNA, PHONE, MALLORY, BELA])
+        self.eye.alive[3] = 0.95
+        check = PassiveCheck([self.eye], self.scene, demands=TRUSTED)
+        known = Residents({"anna": axis(0), "bela": axis(3)})
+        self.pipeline = type(self.pipeline)(self.scene, self.scene, known, check)
+
+
+class TestATrackThatGoesOnWithAnotherFace:
+    """Faces in a queue take each other's place: a doubt belongs to the face, not to the track."""
+
+    def test_leaves_nobody_accused_who_comes_nearer_on_another_track(self):
+        door = Crowd()
+        door.comes(ANNA, AFAR, AFAR, 0.8)
+        door.show(0.4, (BELA, 292))  # where a track just goes on, in doubt
+        door.comes(ANNA, NEAR, NEAR, 3)
+        assert door.reasons.count("presentation_attack") == 0
+        assert door.grants == ["anna"]
+
+    def test_does_not_hide_an_attack_behind_who_is_let_in_there(self):
+        door = Crowd()
+        door.comes(PHONE, AFAR, AFAR, 0.8)
+        door.comes(BELA, AFAR, NEAR, 0.8)
+        door.comes(BELA, NEAR, NEAR, 2)
+        assert sorted(door.reasons) == ["granted", "presentation_attack"]
+        assert door.grants == ["bela"]
