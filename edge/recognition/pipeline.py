@@ -219,7 +219,8 @@ class Pipeline:
         look = self._look(frame, probe, visit, quality)
         # A poor look spends its share like any other, but calls nobody a stranger (`_why_not`).
         is_dim = probe.is_faint or quality.sharpness < self._limits.clear_sharpness
-        visit.poor_looks += visit.is_behind or is_dim or is_cut(track.face.box, *frame.image.shape[:2])
+        is_poor = visit.is_behind or is_dim or is_cut(track.face.box, *frame.image.shape[:2])
+        visit.strange_whole_looks += look.verdict is not Verdict.GRANT and not is_poor
         if is_dim and look.verdict is not Verdict.GRANT and not visit.was_granted:
             self.hindrance = Flaw.TOO_FAR if track.face.box.width < SURE_FACE_PX else Flaw.BLURRED
         visit.scale_px = face_scale_px(track.face)
@@ -245,8 +246,7 @@ class Pipeline:
         """Return why a face is not taken for anybody: nobody is a stranger by a poor picture of them."""
         if look.reason is Reason.AMBIGUOUS_MATCH:
             return look.reason
-        is_whole = visit.poor_looks < visit.own_looks
-        return Reason.UNKNOWN_CREDENTIAL if is_whole else Reason.LOW_QUALITY
+        return Reason.UNKNOWN_CREDENTIAL if visit.strange_whole_looks else Reason.LOW_QUALITY
 
     def _measure(self, frame: Frame, face: Face, track_id: int) -> Quality:
         """Return the face's quality; one that would be compared must also be upright."""

@@ -68,8 +68,9 @@ class Visit:
     claimed: str | None = None
     """Recognised, but not yet known to be live."""
     own_looks: int = 0
-    poor_looks: int = 0
-    """Looks at a face that was blurred, cut off by the edge of the picture, or behind somebody's head."""
+    strange_whole_looks: int = 0
+    """Looks that recognised nobody, at a face neither blurred, nor cut off by the edge of the picture, nor
+    behind somebody's head: without one nobody is called a stranger."""
     is_behind: bool = False
     """Whether somebody nearer may cover a part of the face now."""
     spent: float = 0.0

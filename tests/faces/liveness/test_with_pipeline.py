@@ -79,6 +79,15 @@ class TestHonestVisits:
 
         assert door.reasons == ["unknown_credential"]
 
+    def test_who_was_recognised_and_moves_too_fast_to_be_seen_again_is_no_stranger(self):
+        door = Door()
+        door.show(0.3, (ANNA, 250))
+        door.scene.feature_norm, door.scene.clear_norm = 9.0, 9.7
+
+        door.show(1.5, (MALLORY, 250))  # so little is left of Anna's face
+
+        assert door.reasons == ["low_quality"]
+
     def test_a_picture_held_up_after_they_went_does_not_keep_a_resident_present(self):
         door = Door()
         door.show(2, (ANNA, 250))
