@@ -11,7 +11,15 @@ from edge.faces.liveness.binding import embedded, is_one_face, witness
 from edge.faces.liveness.budget import ScoringBudget
 from edge.faces.liveness.demands import Demands
 from edge.faces.liveness.failures import Failures
-from edge.faces.liveness.fusion import NIGHT_NETWORK, THRESHOLD, fuse, is_weak
+from edge.faces.liveness.fusion import (
+    NIGHT_NETWORK,
+    SURE_ODDS,
+    SURE_ODDS_AFAR,
+    THRESHOLD,
+    fuse,
+    is_weak,
+    odds,
+)
 from edge.faces.liveness.gate import SURE_FACE_PX, GateLimits, Hindrance, hindrance
 from edge.faces.liveness.light import MOST_GRAIN, brightened, grain, is_badly_lit, is_colourless
 from edge.faces.liveness.window import GAP_SECONDS, MOST_FAULTS, LivenessWindow, Sample, independent_looks
@@ -153,6 +161,7 @@ class PassiveCheck:
             is_night=is_night,
             is_grainy=face.box.width < SURE_FACE_PX and grain(image, face.box) > MOST_GRAIN,
             face_px=face.box.width,
+            odds=None if is_night else odds(scores),
         )
 
     def _look_closely(self, window: LivenessWindow, frame: Frame, face: Face) -> None:
@@ -193,10 +202,11 @@ class PassiveCheck:
         return Liveness(False, None, Reason.PAD_NO_RESPONSE, _hindered(window))
 
     def _verdict(self, track_id: int, window: LivenessWindow, resident_id: str | None) -> Liveness | None:
+        deciding = window.deciding()
         cues = {
             **window.means(),
-            "frames": float(len(window.samples)),
-            "looks": round(independent_looks(one.time for one in window.samples), 2),
+            "frames": float(len(deciding)),
+            "looks": round(independent_looks(one.time for one in deciding), 2),
             "threshold": THRESHOLD,
         }
         if window.samples[-1].is_night:
@@ -209,7 +219,7 @@ class PassiveCheck:
             )
             return _refused(window, fused.score, cues, is_early=is_early)
         latest = window.latest()
-        is_narrow = fused.is_doubtful or not all(fuse(one.scores).is_live for one in latest or ())
+        is_narrow = _is_narrow(window, fused, latest or ())
         window.note(is_narrow=is_narrow)
         is_doubted = window.is_doubted_afar and window.judged_px() < SURE_FACE_PX
         if is_doubted or (is_narrow and window.face_px < SURE_FACE_PX) or window.samples[-1].is_grainy:
@@ -336,6 +346,13 @@ def _refused(window: LivenessWindow, score: float, cues: Mapping[str, float], *,
     reason = Reason.PAD_NO_RESPONSE if in_bad_light else Reason.PRESENTATION_ATTACK
     window.refusal = Liveness(False, score, reason, {**cues, "bad_light": float(in_bad_light)}, is_early)
     return window.refusal
+
+
+def _is_narrow(window: LivenessWindow, fused: Fused, latest: Sequence[Sample]) -> bool:
+    """Return whether a pass opens nothing by itself: not sure, or not alive on each latest frame."""
+    sure = SURE_ODDS if window.judged_px() >= SURE_FACE_PX else SURE_ODDS_AFAR
+    is_sure = not fused.is_doubtful and window.odds() >= sure
+    return not is_sure or not all(fuse(one.scores).is_live for one in latest)
 
 
 def _hindered(window: LivenessWindow) -> dict[str, float]:

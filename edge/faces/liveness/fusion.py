@@ -10,6 +10,7 @@ one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -53,6 +54,14 @@ CLEAR = 0.8
 """One look that is beyond doubt: the networks' mean, and the pair's own, reach this. Of 351 looks at three
 replays none came above 0.24, of 1,010 at living people eight in ten reach it."""
 
+SKIN_WEIGHT = 3.0
+SURE_ODDS, SURE_ODDS_AFAR = 9.0, 5.0
+"""Least mean `odds` of a pass that opens by itself, near by and under `gate.SURE_FACE_PX`, where faceplugin
+finds less in living people. See docs/pad.md, "How sure two networks are"."""
+
+MOST_ODDS = 12.0
+"""So far from even one network's opinion counts at most: beyond, a score has no digits left."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fused:
@@ -90,6 +99,23 @@ def fuse(means: Mapping[str, float]) -> Fused:
     is_split = is_live and bool(others) and fmean(others) < NEAR_MISS
     is_doubtful = is_live and score < DOUBT
     return Fused(score, is_live, is_doubtful, least >= CLEAR, NEAR_MISS <= least < THRESHOLD, is_split)
+
+
+def odds(scores: Mapping[str, float]) -> float | None:
+    """Return how sure pair and faceplugin are of a living face in one frame, as a sum of log odds.
+
+    Natural logarithms; the pair's is the mean of its two, faceplugin's counts `SKIN_WEIGHT` times. A score
+    near 1 tells the pair's 0.98 of a screen (odds of 4) from its 0.9999 of a face (9), which a mean of scores
+    cannot. None where either is missing, without colour for example: nothing was measured there.
+    """
+    if not {*PAIR, NIGHT_NETWORK} <= set(scores):
+        return None
+    return fmean(_log_odds(scores[name]) for name in PAIR) + SKIN_WEIGHT * _log_odds(scores[NIGHT_NETWORK])
+
+
+def _log_odds(score: float) -> float:
+    least = math.exp(-MOST_ODDS)
+    return min(max(math.log(max(score, least) / max(1 - score, least)), -MOST_ODDS), MOST_ODDS)
 
 
 def is_weak(names: Iterable[str]) -> bool:

@@ -9,8 +9,10 @@ from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from edge.faces.liveness.gate import SURE_FACE_PX
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from edge.domain import Embedding, Face, Frame, Image, Landmarks, Liveness
     from edge.faces.liveness.gate import Hindrance
@@ -61,6 +63,14 @@ def independent_looks(times: Iterable[float]) -> float:
     return 1.0 + sum(1.0 - math.exp(-gap / INDEPENDENT_SECONDS) for gap in gaps)
 
 
+def are_enough(samples: Sequence[Sample]) -> bool:
+    """Return whether a verdict may rest on these samples, which are in order of time."""
+    if len(samples) < LEAST_FRAMES:
+        return False
+    enough = CLEAR_LOOKS if all(one.is_clear for one in samples) else ENOUGH_LOOKS
+    return independent_looks(one.time for one in samples) >= enough
+
+
 @dataclass(slots=True, eq=False)
 class Witness:
     """The face as it was at one moment, to be compared with the one let in. `cut` is BGR.
@@ -80,7 +90,7 @@ class Sample:
     `is_clear` says that this frame by itself leaves no doubt of a living face, `is_night` that the
     picture has no colour: then the networks that need it were left out, and `scores` may be empty.
     `is_grainy` says that the face is far off and the picture has so much grain that it cannot be told from a
-    screen there, `face_px` how wide it is.
+    screen there, `face_px` how wide it is, `odds` how sure the networks are (`fusion.odds`).
     """
 
     time: float
@@ -91,6 +101,7 @@ class Sample:
     is_night: bool = False
     is_grainy: bool = False
     face_px: float = 0.0
+    odds: float | None = None
 
 
 @dataclass(slots=True)
@@ -184,10 +195,15 @@ class LivenessWindow:
     def is_full(self) -> bool:
         """Return whether there are enough judged frames for a verdict, none of them stale."""
         recent = [one for one in self.samples if self.last_seen - one.time <= WINDOW_SECONDS]
-        if len(recent) < LEAST_FRAMES or self.is_cut:
-            return False
-        enough = CLEAR_LOOKS if all(one.is_clear for one in recent) else ENOUGH_LOOKS
-        return independent_looks(one.time for one in recent) >= enough
+        return not self.is_cut and are_enough(recent)
+
+    def deciding(self) -> list[Sample]:
+        """Return the samples that a verdict rests on: those near by alone, as soon as they are enough.
+
+        From afar the networks find too little in some living people, and in some screens too much.
+        """
+        near = [one for one in self.samples if one.face_px >= SURE_FACE_PX]
+        return near if are_enough(near) else self.samples
 
     def middle(self) -> int:
         """Return which sample will lie in the middle when the verdict falls, as far as can be told."""
@@ -231,12 +247,18 @@ class LivenessWindow:
         return not self.is_doubted or (since is not None and self.last_seen - since >= WINDOW_SECONDS)
 
     def means(self) -> dict[str, float]:
-        """Return each network's mean over the window. There must be at least one sample."""
-        return {name: fmean(one.scores[name] for one in self.samples) for name in self.samples[0].scores}
+        """Return each network's mean over the deciding frames. There must be at least one sample."""
+        samples = self.deciding()
+        return {name: fmean(one.scores[name] for one in samples) for name in samples[0].scores}
 
     def judged_px(self) -> float:
-        """Return how wide the face was in the judged frames, on average. There must be at least one."""
-        return fmean(one.face_px for one in self.samples)
+        """Return how wide the face was in the deciding frames, on average. There must be at least one."""
+        return fmean(one.face_px for one in self.deciding())
+
+    def odds(self) -> float:
+        """Return the mean of `fusion.odds` over the deciding frames, infinity where there are none."""
+        known = [one.odds for one in self.deciding() if one.odds is not None]
+        return fmean(known) if known else math.inf
 
     def is_badly_lit(self) -> bool:
         """Return whether most of the judged frames were."""
