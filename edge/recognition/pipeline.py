@@ -430,6 +430,8 @@ class Pipeline:
         said = []
         for one in self._doubts.overdue(frame.time):
             reason = one.liveness.reason or Reason.PAD_UNAVAILABLE
+            if one.was_covered and reason is Reason.PRESENTATION_ATTACK:
+                reason = Reason.PAD_NO_RESPONSE  # half a face behind somebody's head looks like a picture
             if reason not in one.told:
                 answer = (Verdict.DENY, reason)
                 said.append(decided(frame, one.visit, answer, len(self._visits), one.look, one.liveness))

@@ -323,3 +323,27 @@ class TestATrackThatGoesOnWithAnotherFace:
         door.comes(BELA, NEAR, NEAR, 2)
         assert sorted(door.reasons) == ["granted", "presentation_attack"]
         assert door.grants == ["bela"]
+
+
+class TestWhoWasOnlyDoubtedBehindSomebody:
+    """Half a face behind a nearer head looks like a picture: it is told, and accuses nobody."""
+
+    def stands_behind(self, door: Approach, seconds: float) -> None:
+        for _ in range(round(seconds * door.scene.fps)):
+            shake = door.seq % 3
+            placed = ((PHONE, 420.0 + shake, 150.0, AFAR), (MALLORY, 250.0 + shake, 150.0, NEAR))
+            door.pipeline_takes(door.scene.frame(door.seq, *placed))
+
+    def test_is_told_as_not_judged_when_they_leave(self):
+        door = Approach()
+        self.stands_behind(door, 1.2)
+        door.show(2.5)
+        assert sorted(door.reasons) == ["pad_no_response", "unknown_credential"]
+
+    def test_is_an_attack_where_a_look_without_the_nearer_head_says_so_too(self):
+        door = Approach()
+        self.stands_behind(door, 1.2)
+        door.comes(PHONE, NEAR, NEAR, 4)
+        door.show(2.5)
+        assert door.grants == []
+        assert sorted(door.reasons) == ["presentation_attack", "unknown_credential"]
