@@ -47,6 +47,7 @@ def run(config: Path, verbose: bool) -> None:
         from edge.config import load_settings
         from edge.runtime.log_limit import set_up_log
         from edge.runtime.memory import keep_one_heap
+        from edge.runtime.stop_signals import stop_on_signals
         from edge.service.checked import require_startable
         from edge.service.door import DoorService
 
@@ -57,6 +58,5 @@ def run(config: Path, verbose: bool) -> None:
     data = settings.storage.directory or state_folder()
     service = DoorService(settings, data, os.environ)
     # A hang-up is no reason to leave without a word: the terminal went, or somebody meant "reload".
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: service.stopping.set())
+    stop_on_signals(service.stopping, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     sys.exit(service.run())

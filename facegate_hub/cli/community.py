@@ -16,6 +16,7 @@ import click
 
 from edge.errors import ConfigError
 from edge.extras import way_to_install
+from edge.runtime.stop_signals import stop_on_signals
 from facegate_hub.cli.attached import EndsWithParent, attached_option
 from facegate_hub.database_urls import COMMUNITY_VARIABLE
 
@@ -407,8 +408,7 @@ def _serve_one(
 def _serve_all(folder: Path, doors: tuple[tuple[Starlette, int], ...]) -> None:
     """Serve several applications until a signal comes."""
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    stop_on_signals(ended, signal.SIGTERM, signal.SIGINT)
     threads: list[PanelThread] = []
     for app, port in doors:
         threads.append(_thread(_certified(folder, app, HERE, lambda _: None), port))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.runtime.log_limit import set_up_log
+from edge.runtime.stop_signals import stop_on_signals
 from facegate_hub.key_server import KeyCabinet, KeyServer
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def serve(place: tuple[Path, str], listen: str, port: int, hosts: tuple[str, ...
     server = KeyServer(place[0], (listen, port), list(hosts))
     thread = threading.Thread(target=server.serve_forever, name="key-server")
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    stop_on_signals(ended, signal.SIGTERM, signal.SIGINT)
     thread.start()
     click.echo(f"keys for doors: port {server.server_address[1]}")
     ended.wait()

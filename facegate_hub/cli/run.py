@@ -12,6 +12,7 @@ import click
 from edge.errors import ConfigError
 from edge.extras import way_to_install
 from edge.runtime.log_limit import set_up_log
+from edge.runtime.stop_signals import stop_on_signals
 from edge.site.provision import Site
 from facegate_hub.cli.attached import attached_option, is_left_alone
 from facegate_hub.crew import Crew, launcher
@@ -104,8 +105,7 @@ def _publish(service: Hub, listen: str) -> Callable[[], None]:
 def _ended_by_a_signal() -> threading.Event:
     """Return what a signal to end sets; first of all, so that one during the start leaves no child behind."""
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    stop_on_signals(ended, signal.SIGTERM, signal.SIGINT)
     return ended
 
 

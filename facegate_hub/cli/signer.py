@@ -15,6 +15,7 @@ from edge.day_option import DAY
 from edge.errors import ConfigError
 from edge.runtime.json_lines import json_line
 from edge.runtime.log_limit import set_up_log
+from edge.runtime.stop_signals import stop_on_signals
 from facegate_hub.cli.attached import attached_option, is_left_alone
 from facegate_hub.cli.options import json_option
 from facegate_hub.signer.client import open_desk, open_signer, socket_path
@@ -41,8 +42,7 @@ def signer(place: tuple[Path, str], hub_user: str | None, attached: int | None) 
     desk = open_desk(place[0], frozenset() if hub_user is None else frozenset({_uid(hub_user)}))
     server = SignerServer(desk, socket_path(place[0]))
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    stop_on_signals(ended, signal.SIGTERM, signal.SIGINT)
     server.start()
     click.echo("signer running")
     while not ended.wait(1.0) and not is_left_alone(attached):

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 from cryptography import x509
 
-from edge.broker.session import certificate_problem
+from edge.broker.causes import certificate_problem
 from edge.broker.settings import Tls
 from edge.cli import app
 from edge.errors import ConfigError
