@@ -156,7 +156,8 @@ class DemoStage:
         exposure = 1.0 + EXPOSURE_SWING * math.sin(2 * math.pi * 0.23 * self._seq / FPS)
         # OpenCV's generator: a quarter of the time of numpy's, which took more than the door itself.
         cv2.setRNGSeed(self._seed * FRAMES_OF_A_SEED + self._seq)
-        noise = cv2.randn(np.empty_like(canvas), 0.0, SENSOR_SIGMA)
+        # Per channel: one number is taken for the first alone.
+        noise = cv2.randn(np.empty_like(canvas), (0.0,) * 3, (SENSOR_SIGMA,) * 3)
         return np.asarray(np.clip(canvas * exposure + noise, 0, 255), np.uint8)
 
 

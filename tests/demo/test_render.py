@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.demo.render import FACE_PX, FAR, FPS, Act, DemoStage, Walk, cut_out
+from edge.demo.render import FACE_PX, FAR, FPS, SENSOR_SIGMA, Act, DemoStage, Walk, cut_out
 from edge.domain import Box
 
 
@@ -45,6 +45,16 @@ def test_frames_are_stamped_at_the_cameras_pace(cutout):
 
     assert len(times) == FPS
     assert np.allclose(np.diff(times), 1 / FPS)
+
+
+def test_every_colour_has_the_noise_of_a_sensor_of_its_own():
+    one, other = frames([Act("one", (), 2 / FPS, ())])
+
+    moved = (other.astype(float) - one).reshape(-1, 3)
+    moved -= moved.mean(axis=0)  # the exposure hunts
+
+    assert moved.std(axis=0) == pytest.approx([SENSOR_SIGMA * 2**0.5] * 3, rel=0.05)
+    assert np.abs(np.corrcoef(moved.T) - np.eye(3)).max() < 0.02
 
 
 def test_the_act_that_plays_is_known_and_ends(cutout):
