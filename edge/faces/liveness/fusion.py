@@ -55,6 +55,8 @@ CLEAR = 0.8
 replays none came above 0.24, of 1,010 at living people eight in ten reach it."""
 
 SKIN_WEIGHT = 3.0
+"""How much faceplugin counts in `odds`: with 1 or 2 fewer living people came in for as many openings."""
+
 SURE_ODDS, SURE_ODDS_AFAR = 8.0, 5.0
 """Least mean `odds` of a pass that opens by itself, near by and under `gate.SURE_FACE_PX`, where faceplugin
 finds less in living people. See docs/pad.md, "How sure two networks are"."""
