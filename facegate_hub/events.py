@@ -142,6 +142,8 @@ class StreamPosition:
     def begin_proofs(self, done: int) -> None:
         """Take from now on only what the door proves: it sends again whatever it was not told is done."""
         if self.proven_from is None:
+            # `done` is what the door was told and has let go of. Anything of ours beyond it came without
+            # proof and comes again with one; without a hash to compare, the walk begins at whatever follows.
             self.upto, self.hash = (done, None) if done < self.upto else (self.upto, self.hash)
             self.proven_from, self.has_begun = self.upto, True
 
@@ -149,9 +151,11 @@ class StreamPosition:
         """Keep an event unless it is there already; doubt what does not fit."""
         seq, found = row["seq"], row["hash"]
         self.has_news = self.has_news or seq <= self.upto
+        # Deleted here by age: stored again it would come back for good, and pass for new.
         if seq <= self.pruned:
             return
         was, was_proven = self.known.get(seq, (None, False))
+        # Only after `proven_from`: what was acknowledged before the door proved anything is done with.
         is_better = is_proven and not was_proven and seq > (self.proven_from or 0)
         if was is not None and not is_better:
             if was != found:
@@ -159,6 +163,7 @@ class StreamPosition:
             return
         self.known[seq] = (found, is_proven)
         if was == found:
+            # The same event, proven at last: the row stays, only its mark changes.
             self.proven_late.append(seq)
             return
         if was is not None:
@@ -188,6 +193,7 @@ class StreamPosition:
         for seq, prev, found, is_proven in links:
             if seq <= self.upto:
                 continue
+            # A gap; or what nobody has proven yet, which counts as one.
             if seq != self.upto + 1 or (self.proven_from is not None and not is_proven):
                 return
             if self.hash is not None and prev != self.hash:
@@ -328,6 +334,7 @@ def _take(connection: Connection, places: dict[Key, StreamPosition], found: Sift
     }
     for device, stream, seq, hashed, is_proven in _known(connection, sorted(asked)):
         places[device, stream].known[seq] = (hashed, is_proven)
+    # Proven messages come first in the list: what they say stands when an unproven one says otherwise.
     for number, batch in enumerate(batches):
         for row in batch.rows:
             places[batch.key].take(row, is_proven=number < len(proven))
@@ -372,6 +379,7 @@ def _advance(connection: Connection, place: StreamPosition) -> None:
     if came:
         place.top = max(last, came[-1][0])
     place.walk(came)
+    # Only if something was stored beyond the gap earlier: read on, a thousand links at a time.
     while place.upto < last:
         before = place.upto
         place.walk(_links(connection, place, came))

@@ -116,6 +116,7 @@ def _swept(connection: Connection, wanted: EventFilter, count: int, then: Place 
     places = _found(connection, wanted, count, then, PLACES)
     if not places:
         return []
+    # Until the end of this transaction only: the planner is left with the bitmap scan.
     connection.exec_driver_sql("SET LOCAL enable_indexscan = off")
     first, last = places[0], places[-1]
     # Not as a comparison of rows, of which the planner takes any for a third of the table.
@@ -201,6 +202,7 @@ class News:
             seen = self._seen.get((device, stream), 0)
             if upto > seen:
                 found += self._between(device, stream, seen, upto)
+        # Not while a stream has more than a page to tell: the next look would begin after what is left of it.
         if all(self._seen.get(key) == upto for key, upto in uptos.items()):
             self._moved_at = max(self._moved_at, moved_at)
         return sorted(found, key=lambda event: (event.at or "", event.device, event.seq))

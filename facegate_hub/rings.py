@@ -107,6 +107,7 @@ class RingBridge(LookingThread):
             heard = {row.id: row for row in connection.execute(recent)}
         if not heard:
             return
+        # The book's own table says what was shown already; residents' pages read it, and never the hub's.
         with self._book.looking() as connection:
             there = connection.execute(sa.select(RINGS.c.id).where(RINGS.c.id.in_(list(heard)))).scalars()
             new = [heard[one] for one in heard.keys() - set(there)]
@@ -157,6 +158,8 @@ class RingBridge(LookingThread):
         with self._book.looking() as connection:
             flats = connection.execute(sa.select(FLATS.c.id, FLATS.c.building, FLATS.c.unit)).all()
         near = [row for row in flats if door in self._doors_of(str(row.building))]
+        # A whole name first ("3-1201"), then the flat's own number ("1201"); a number that several flats on
+        # the way have names nobody.
         exact = [row.id for row in near if typed in {row.id, _digits(row.id)}]
         found = exact or [row.id for row in near if typed in {row.unit, _digits(str(row.unit))}]
         return found[0] if len(found) == 1 else None
@@ -175,6 +178,8 @@ class RingBridge(LookingThread):
     def _decide(self, answered: Any) -> None:
         """Let the first answer to a ring count: nothing is opened after a no, or twice."""
         opens = answered.state == RingState.WISHED.value
+        # Claimed before the signer is asked: of two hubs and two residents one answer wins, and a hub that
+        # dies after this has opened nothing; the ring is then told as failed.
         if not self._claim(answered.id, "open" if opens else "no"):
             if opens and (was := self._what_was(answered.id)):
                 self._tell(answered.id, *was)

@@ -114,6 +114,8 @@ class RosterLog:
         removals = list(dict.fromkeys(removals))
         with self._engine.begin() as connection:
             one_at_a_time(connection, ROSTER_LOG)
+            # Read anew and not from `_state_then`: the signer compares what is really there with what it
+            # approved, and would notice a row that somebody changed behind our back.
             before = None if approve is None else self._whole(connection)[0]
             texts = _texts(connection, [*(fields["id"] for fields in given), *removals])
             puts = [_with_kept(fields, texts) for fields in given]
@@ -365,6 +367,7 @@ def _each(ids: list[str]) -> list[dict[str, str]]:
 def _require_room(connection: Connection) -> None:
     """Refuse a roster that doors would refuse: they would follow no further change either."""
     size = (
+        # Bytes and not letters, on both: a Chinese name is three bytes a letter.
         sa.func.octet_length(ROSTER.c.text)
         if connection.dialect.name == "postgresql"
         else sa.func.length(sa.cast(ROSTER.c.text, sa.LargeBinary))

@@ -137,6 +137,7 @@ class Front:
                     logger.warning("page: no connection can be taken: %s", error)
                     await asyncio.sleep(1.0)
                     continue
+                # A socket for IPv6 shows IPv4 browsers so; limits and log know them by their plain address.
                 self._seat(connection, peer[0].removeprefix("::ffff:"))
         finally:
             telling.cancel()
@@ -190,6 +191,8 @@ class Front:
             except RequestRefused as refusal:
                 await self._refuse(browser, refusal)
                 return
+            # An answer that was broken off, or `Connection: close`: nothing more can be asked on this
+            # connection.
             if browser.http.our_state is not h11.DONE or browser.http.their_state is not h11.DONE:
                 return
             browser.http.start_next_cycle()
@@ -242,6 +245,7 @@ class Front:
     @contextlib.asynccontextmanager
     async def _place(self, browser: Browser) -> AsyncIterator[None]:
         """Hold one of the few places of requests, waiting for it."""
+        # The display at the gate has places of its own: browsers cannot keep it waiting.
         places = self._requests_of_device if is_device(browser.address) else self._requests
         try:
             await asyncio.wait_for(places.acquire(), self._limits.answer_seconds)
@@ -297,6 +301,7 @@ class Front:
         return h11.Response(status_code=response.status_code, headers=kept, reason=response.reason)
 
     async def _refuse(self, browser: Browser, refusal: RequestRefused) -> None:
+        # Part of an answer has left already, and a second one may not follow: the connection just ends.
         if browser.http.our_state is not h11.SEND_RESPONSE:
             return
         body = f"{refusal}\n".encode()

@@ -31,18 +31,21 @@ if TYPE_CHECKING:
 MOST_RECORDS = 1000
 OWN_WORDS = frozenset(
     {
-        *(
-            "command",
-            "first-voice",
-            "second-voice",
-            "refused",
-            "adopt",
-            "notice",
-            "pass-ended",
-            "way-given",
-            "rules",
-        ),
-        *("roster", "settings", "group", "principals", "login", "log_in"),
+        "command",
+        "first-voice",
+        "second-voice",
+        "refused",
+        "adopt",
+        "notice",
+        "pass-ended",
+        "way-given",
+        "rules",
+        "roster",
+        "settings",
+        "group",
+        "principals",
+        "login",
+        "log_in",
     }
 )
 """What the signer itself notes: nobody else has anything noted under these words."""

@@ -37,6 +37,7 @@ class SignerChild:
         self._ended = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._watch, name="hub-signer", daemon=True)
+        # Somebody else starts it, a unit of its own for example, even if it does not listen yet.
         if listens(socket_path(folder)) or SOCKET_VARIABLE in os.environ:
             return
         if os.access(signing_key(folder), os.R_OK):
@@ -62,6 +63,7 @@ class SignerChild:
             self._process.wait()
 
     def _launch(self) -> subprocess.Popen[bytes]:
+        # `--attached`: it ends with us even when we are killed and `stop` never runs.
         words = ["hub", "--site", str(self._folder), "signer", "--attached", str(os.getpid())]
         return subprocess.Popen([sys.executable, "-m", "edge.cli", *words], stdout=subprocess.DEVNULL)
 

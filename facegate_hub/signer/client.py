@@ -237,14 +237,9 @@ class SocketLine:
         sent = json.dumps({"call": name, "token": token, **fields}).encode() + b"\n"
         with self._lock:
             try:
-                return self._exchange(sent)
+                return self._exchange_again(sent)
             except OSError as error:
-                was_open = isinstance(error, (BrokenPipeError, ConnectionResetError))
                 self._drop()
-                if was_open:
-                    with suppress(OSError):
-                        return self._exchange(sent)
-                    self._drop()
                 told = {"path": str(self._path), "why": str(error), "command": "facegate hub run"}
                 raise SyncError(message("signer.silent", **told)) from error
             except ValueError as error:
@@ -255,6 +250,15 @@ class SocketLine:
         """End the connection."""
         with self._lock:
             self._drop()
+
+    def _exchange_again(self, sent: bytes) -> dict[str, Any]:
+        try:
+            return self._exchange(sent)
+        except (BrokenPipeError, ConnectionResetError):
+            # The signer was started again, or closed a line that was silent for an hour. A call that it had
+            # carried out just before it died is made twice, so whatever opens a door counts once for its id.
+            self._drop()
+            return self._exchange(sent)
 
     def _exchange(self, sent: bytes) -> dict[str, Any]:
         if self._socket is None:
@@ -291,6 +295,8 @@ def open_signer(folder: Path, token: str | None = None) -> SignerClient:
     that a site of one account needs nothing more. Raises `ConfigError` where neither is so.
     """
     token, path = token or os.environ.get(TOKEN_VARIABLE) or None, socket_path(folder)
+    # A socket that somebody named is used even when nobody listens there: the caller then hears that the
+    # signer does not answer, instead of signing past it.
     if SOCKET_VARIABLE in os.environ or listens(path):
         return SignerClient(SocketLine(path), token)
     if not os.access(signing_key(folder), os.R_OK):

@@ -51,17 +51,21 @@ if TYPE_CHECKING:
     from facegate_hub.signer.principals import Caller
 
 TTL_SECONDS = 10
+"""How long after it was signed a door still takes a command."""
 PERMIT_SECONDS = 30.0
 """How long a command that was granted may be signed; the hub itself gives up after 20 s."""
 MOST_REFUSALS = 20
 """Refusals of one principal that are noted in a minute, and what an integration may ask beyond its rate: the
 audit is never shortened, so nobody may fill it."""
 KEEP_SECONDS = 86_400.0
+"""How long permits, and ids that were asked with, are remembered."""
 MOST_REFUSED = 1000
+"""Principals whose refusals are counted; beyond it counting begins anew."""
 MOST_REFUSED_VALUE = 500
 """Characters of what somebody was refused; longer values are left out."""
 MOST_DOORS = 1000
 MOST_NAME = 64
+"""As wide as the columns `principal` and `by`."""
 RING_RATE = 3
 """How often a resident may open for who rings, in a minute."""
 MOST_NOTE, MOST_LIST = 4000, 200_000
@@ -143,8 +147,11 @@ class SigningDesk:
             connection.execute(sa.delete(ASKS).where(ASKS.c.at < self._now() - KEEP_SECONDS))
             mine = (ASKS.c.integration == name, ASKS.c.at > self._now() - 60.0)
             count = connection.execute(sa.select(sa.func.count()).select_from(ASKS).where(*mine)).scalar()
+            # Counted before anything is written: beyond its rate an ask is refused with a line in the audit,
+            # and beyond this sum with none, so that no program fills tables that are never shortened.
             if (count or 0) >= (grant.per_minute or 0) + MOST_REFUSALS:
                 raise NotPermitted(f"{name}: asks far more often than it may; wait a minute")
+            # The id is used up in any case: a recording of the ask does nothing.
             if not insert_missing(connection, ASKS, [asked]):
                 raise NotPermitted(f"{ask.id}: was asked before; each ask needs an id of its own")
         return self._ask_one(principal, ask.door, ask.do, None, ask.args)
@@ -177,6 +184,8 @@ class SigningDesk:
         about = {**args, "door": door, "type": kind, "principal": principal.name}
         try:
             with self.engine.begin() as connection:
+                # One transaction for rate, partner, permit and audit: two requests at once cannot both be the
+                # last that the rate allows, and what cannot be noted is not granted.
                 self.policy.require_rate(connection, principal, COMMANDS[kind], door)
                 first = self.policy.partner(connection, principal, COMMANDS[kind], door)
                 if first is None:
@@ -200,6 +209,8 @@ class SigningDesk:
         """Write down what was granted and return its id. Raises `SyncError` for what no door would take."""
         door, kind, by = wanted
         permit_id, now = str(uuid.uuid4()), self._now()
+        # The door's own parser reads it before anybody is told that it was granted; the real one gets its
+        # nonce later.
         parse_command(self._command((permit_id, door, kind, by), args, None))
         row = {"id": permit_id, "door": door, "kind": str(kind), "args": json.dumps(args), "by": by}
         connection.execute(
@@ -245,6 +256,8 @@ class SigningDesk:
         parse_command(body)
         unused = (PERMITS.c.id == permit_id, PERMITS.c.used_at.is_(None))
         with self.engine.begin() as connection:
+            # Used up before it is signed: if we die in between, a command is lost. The other way round it
+            # could be signed twice, with two nonces, and open a door twice.
             used = sa.update(PERMITS).where(*unused).values(used_at=self._now())
             if connection.execute(used).rowcount != 1:
                 raise NotPermitted(message("signer.signed"))
@@ -257,6 +270,8 @@ class SigningDesk:
         the form are signed, and what is new in them is written down.
         """
         self._require_hub(caller)
+        # The caller names the purpose, so each body is parsed by its purpose's own rules: a roster cannot be
+        # signed as a notice. What is not listed here, commands among it, is signed for nobody.
         if purpose == configuration.PURPOSE:
             self._wishes.require(WISHES, configuration.Desired.parse(body), body)
         elif purpose == rules.PURPOSE:
@@ -344,14 +359,15 @@ class SigningDesk:
         """Write down what is told for the first time: (what it is compared by, what is noted) by its name."""
         known = self._noticed.setdefault(what, {})
         new = {name: about for name, (mark, about) in told.items() if known.get(name) != mark}
+        if new:
+            with self.engine.begin() as connection:
+                for name, about in sorted(new.items()):
+                    noted = {what: name, "first door": device, **about}
+                    note_wish(connection, "hub", what, noted, self._now())
+        # Only after the commit: what could not be written down is written at the next attempt to sign it.
         if len(known) >= MOST_NOTICED:
             known.clear()
         known.update({name: mark for name, (mark, _) in told.items()})
-        if not new:
-            return
-        with self.engine.begin() as connection:
-            for name, about in sorted(new.items()):
-                note_wish(connection, "hub", what, {what: name, "first door": device, **about}, self._now())
 
     def is_hub(self, uid: int) -> bool:
         """Say whether this account runs the hub, or could read the key itself."""
@@ -366,6 +382,7 @@ class SigningDesk:
         """Let commands that were granted and not signed yet never be; by who asked for them, or the hub."""
         mine: list[sa.ColumnElement[bool]] = [PERMITS.c.id.in_(permit_ids), PERMITS.c.used_at.is_(None)]
         if caller.token is not None or not self.is_hub(caller.uid):
+            # Others call back only what they asked for themselves.
             mine.append(PERMITS.c.principal == self.principals.known(caller).name)
         with self.engine.begin() as connection:
             connection.execute(sa.update(PERMITS).where(*mine).values(used_at=self._now()))
@@ -405,6 +422,7 @@ class SigningDesk:
             about = about | ({"more": count - MOST_REFUSALS} if count > MOST_REFUSALS else {})
             began, count = now, 0
             if len(self._refusals) > MOST_REFUSED:
+                # Names are made up as easily as refusals: the table must not grow with them.
                 self._refusals.clear()
         self._refusals[by] = (began, count + 1)
         if count >= MOST_REFUSALS:

@@ -67,6 +67,7 @@ class Policy:
     ) -> None:
         """Raise `NotPermitted` unless this may be asked of a door now, and was not asked too often."""
         grants = self._require(connection, principal, right, door)
+        # The most generous of the grants that hold counts, and one without a rate is the most generous.
         if any(grant.per_minute is None for grant in grants):
             return
         most = max(grant.per_minute or 0 for grant in grants)
@@ -97,8 +98,11 @@ class Policy:
         kind = f"{right}:{about[:MOST_ABOUT]}" if about else str(right)
         patience = AGREED_SECONDS if about else SECOND_VOICE_SECONDS
         mine = (FIRST_VOICES.c.door == door, FIRST_VOICES.c.kind == kind)
-        late = FIRST_VOICES.c.at < self._now() - patience
-        connection.execute(sa.delete(FIRST_VOICES).where(late))
+        # This kind's own patience for this kind only: a command's two minutes must not end what waits for a
+        # day. Whatever is older than that goes as well, for nobody may ask about it again.
+        late = sa.and_(*mine, FIRST_VOICES.c.at < self._now() - patience)
+        over = FIRST_VOICES.c.at < self._now() - AGREED_SECONDS
+        connection.execute(sa.delete(FIRST_VOICES).where(sa.or_(late, over)))
         other = sa.select(FIRST_VOICES.c.principal).where(*mine, FIRST_VOICES.c.principal != principal.name)
         if principal.kind == PROGRAM:
             programs = sa.select(PRINCIPALS.c.name).where(PRINCIPALS.c.kind == PROGRAM)
@@ -110,6 +114,7 @@ class Policy:
             voice = {"door": door, "kind": kind, "principal": principal.name, "at": self._now()}
             put(connection, FIRST_VOICES, voice)
             return None
+        # Both voices are used up, so that a third person begins anew and does not open with an old voice.
         connection.execute(sa.delete(FIRST_VOICES).where(*mine))
         return found
 

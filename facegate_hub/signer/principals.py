@@ -95,9 +95,13 @@ class Principals:
 
     def known(self, caller: Caller) -> Principal:
         """Return who this is: by their token, else by their account. Raises `NotPermitted` for strangers."""
+        # The register first: an owner who was added as a person or program has what was granted to them, not
+        # all.
         name = self._name(caller)
         if name is not None:
             return self.principal(name)
+        # In a user namespace the kernel shows every account from outside as `NOBODY`: if we ran as that one,
+        # each of them would pass for the owner.
         if caller.token is None and caller.uid in {0, os.geteuid()} - {NOBODY}:
             return Principal(account_name(caller.uid), "person", (OWNERS_GRANT,), is_owner=True)
         if caller.token is not None:
@@ -229,6 +233,8 @@ class Principals:
         now = self._now()
         if row is not None and not self._may_try(name, now):
             raise NotPermitted(message("signer.too_many_passwords"))
+        # A name that is not there costs as much time as a wrong password, so that nobody learns by the clock
+        # who is.
         salt, wanted = (row.salt, row.password) if row is not None and row.password else (b"nobody", b"")
         right_one = hmac.compare_digest(password_digest(password[: MOST_PASSWORD + 1], salt), wanted)
         if row is None or not right_one or row.ended_at is not None:
@@ -292,6 +298,7 @@ class Principals:
             row = connection.execute(sa.select(SESSIONS).where(mine)).first()
         if row is None or now >= row.until or now - row.seen_at >= IDLE_SECONDS:
             return None
+        # Not at every call: each would wait for the disk to write when this session was seen last.
         if now - row.seen_at > 10.0:
             with self._engine.begin() as connection:
                 connection.execute(sa.update(SESSIONS).where(mine).values(seen_at=now))

@@ -65,6 +65,7 @@ class ApprovedRosters:
         down who did it, in the same commit: what cannot be noted is not approved.
         """
         with self._engine.begin() as connection:
+            # None is begin-anew: its caller knows that the state before was lost.
             if before is not None and before.count and _batch(connection, before) is None:
                 raise NotPermitted(CHANGED)
             put(connection, RULES, {"name": ADOPTED, "value": "yes"})
@@ -80,6 +81,8 @@ class ApprovedRosters:
         whole = [(name, rev, digest) for name, rev, digest, _ in listed.lines]
         before = listed.before
         states = [before, _state(before.epoch, before.rev, plain)]
+        # The lines come from the hub: they must add up to the approved state before anything is concluded
+        # from them.
         if digest_of_lines(whole) != before.digest or len({name for name, _, _ in whole}) != before.count:
             raise NotPermitted(CHANGED)
         with self._engine.begin() as connection:
@@ -95,6 +98,8 @@ class ApprovedRosters:
         with reading(self._engine) as connection:
             batch, last = _batch(connection, state), _last_signed(connection)
         place = None if batch is None else (state.epoch, state.rev, batch)
+        # Epoch, revision, number of the approval: what lies before the last that was signed is an older
+        # database, or a change that was undone.
         if place is None or (last is not None and place < last):
             raise NotPermitted(CHANGED)
         if place != last:

@@ -7,6 +7,7 @@ import logging
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from facegate_hub.signer.principals import Caller
 from facegate_hub.signer.socket_path import reachable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from facegate_hub.signer.desk import SigningDesk
@@ -35,20 +37,24 @@ LINE_SECONDS = 10.0
 """From a line's first byte to its last."""
 IDLE_SECONDS = 3600.0
 CREDENTIALS = struct.Struct("3i")
+"""The kernel's `struct ucred`: process, user and group at the other end of a Unix socket."""
 
 
 class SignerServer:
     """Serves `desk` at a socket until `stop`. Raises `ConfigError` when another signer does, or it cannot be.
 
     The socket takes everybody of this machine (what they may is the desk's matter), unless its folder
-    keeps them away.
+    keeps them away. `clock` is monotonic seconds.
     """
 
-    def __init__(self, desk: SigningDesk, path: Path) -> None:
+    def __init__(self, desk: SigningDesk, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._desk = desk
+        self._clock = clock
         self._path = path
         if listens(path):
             raise ConfigError(f"{path}: a signer is there already")
+        # Left by a signer that was killed: `bind` takes no name that is there, and nobody answers at this
+        # one.
         path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -71,6 +77,7 @@ class SignerServer:
         """End, with all connections."""
         self._ended = True
         with suppress(OSError):
+            # Closing alone would not wake the thread that waits in `accept`.
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._path.unlink(missing_ok=True)
@@ -88,10 +95,13 @@ class SignerServer:
             except OSError as error:
                 if not self._ended:
                     LOG.warning("the signer's socket: %s", error)
+                    # Most likely no descriptor is left; without a pause this loop would spin until one is.
                     threading.Event().wait(0.5)
                 continue
             uid = _uid(caller)
             with self._lock:
+                # Counted here and not in the thread that serves: a flood of connections would be let in
+                # before the first of those threads has run.
                 has_room = self._has_room(uid)
                 if has_room:
                     self._open[caller] = uid
@@ -110,7 +120,7 @@ class SignerServer:
     def _serve(self, caller: socket.socket, uid: int) -> None:
         try:
             most = MOST_LINE_BYTES if self._desk.is_hub(uid) else MOST_BYTES_OF_OTHERS
-            while (line := _line(caller, most)) is not None:
+            while (line := self._line(caller, most)) is not None:
                 caller.sendall(json.dumps(self._answer(line, uid)).encode() + b"\n")
         except OSError:
             pass
@@ -121,6 +131,26 @@ class SignerServer:
                 self._open.pop(caller, None)
             caller.close()
 
+    def _line(self, caller: socket.socket, most: int) -> bytes | None:
+        """Return the next line; None at the end, and of who sends too much.
+
+        Raises `TimeoutError` after an hour's silence, and for a line that is not there in time.
+        """
+        caller.settimeout(IDLE_SECONDS)
+        found = bytearray(caller.recv(65536))
+        deadline = self._clock() + LINE_SECONDS
+        while found and len(found) <= most:
+            if found.endswith(b"\n"):
+                return bytes(found)
+            # What is left of the whole line's time: a time-out of its own for each piece would let whoever
+            # sends a byte now and then hold a place for as long as they like.
+            caller.settimeout(max(0.001, deadline - self._clock()))
+            piece = caller.recv(65536)
+            if not piece or self._clock() > deadline:
+                return None
+            found += piece
+        return None
+
     def _answer(self, line: bytes, uid: int) -> dict[str, Any]:
         try:
             fields = json.loads(line)
@@ -130,19 +160,6 @@ class SignerServer:
         if not isinstance(name, str) or not isinstance(token, str | None):
             return {"failed": "not a call: call and token are texts", "refused": False}
         return answer(self._desk, Caller(uid, token), name, fields)
-
-
-def _line(caller: socket.socket, most: int) -> bytes | None:
-    """Return the next line; None at the end, after an hour's silence, and of who stalls or sends too much."""
-    caller.settimeout(IDLE_SECONDS)
-    found = bytearray()
-    while not found.endswith(b"\n"):
-        piece = caller.recv(65536)
-        if not piece or len(found) + len(piece) > most:
-            return None
-        found += piece
-        caller.settimeout(LINE_SECONDS)
-    return bytes(found)
 
 
 def _uid(caller: socket.socket) -> int:

@@ -44,6 +44,7 @@ class GrantedWishes:
         """Let a door's settings or rules become these; False: a second person has to ask for them, too."""
         door, _, digest = wish
         with self._engine.begin() as connection:
+            # Settings can only make a door stricter (see ARCHITECTURE.md): one person is enough for them.
             if table is not WISHES and not self._is_agreed(
                 connection, principal, RULES_VOICE, [(door, digest)]
             ):
@@ -67,6 +68,8 @@ class GrantedWishes:
     ) -> bool:
         found = [
             self._policy.partner(connection, principal, what, door, digest)
+            # Every door is asked before anything is concluded: a loop that stopped at the first one without a
+            # partner would have noted the first person there only.
             for door, digest in sorted(set(wishes))
         ]
         first = next((one for one in found if one), None)

@@ -1,27 +1,33 @@
 """What a principal, or somebody who guesses, tries against the signer: each once was a way round its word."""
 
+import socket
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from edge.domain import RosterState
 from edge.errors import SyncError
 from edge.site.integrations import IntegrationGrant
+from edge.wire import notices
 from edge.wire.asks import ProgramAsk
 from edge.wire.commands import CommandType
+from edge.wire.notices import DoorNotice, NoticeSet
 from facegate_hub.service import hand_over_site
 from facegate_hub.signer.audit import read_wishes
 from facegate_hub.signer.calls import answer
-from facegate_hub.signer.client import SignerClient
+from facegate_hub.signer.client import SignerClient, SocketLine
 from facegate_hub.signer.desk import SigningDesk
 from facegate_hub.signer.principals import MOST_FAILURES, Caller
 from facegate_hub.signer.rights import NotPermitted, Permission
+from facegate_hub.signer.server import LINE_SECONDS, SignerServer
 from tests.hub.test_signer import OWNER, Place
 from tests.sync.hubside import SIGNER
+from tests.waiting import PATIENCE, wait_until
 
 PASSWORD = "correct horse battery 9"
 
@@ -118,6 +124,85 @@ def test_a_first_voice_ends_with_the_right_to_it(place, taken):
     gone = {"name": "anna"} if taken == "end" else {"grant": mine["grants"][0]["id"]}
     place.owner.change(taken, **gone)
     assert [(one.id, one.refused) for one in bob.ask(["front"], "evacuation")] == [(None, None)]
+
+
+def test_a_command_that_takes_two_ends_nobodys_wait_for_other_things(place):
+    """Two minutes for a command, a day for rules: the first one for rules was forgotten with the command."""
+    anna, bob = place.person("anna", "admin"), place.person("bob", "admin")
+    for what in ("evacuation", "rules"):
+        place.owner.change("rule", name=f"persons.{what}", value="2")
+    wish = ("front", 1, "a" * 64)
+    assert not anna.approve_rules(wish, {})
+    place.seconds += 600
+    assert anna.ask(["back"], CommandType.EVACUATION)[0].id is None
+    assert bob.approve_rules(wish, {})
+
+
+def test_no_notice_is_signed_that_the_audit_does_not_tell_of(place):
+    """A full disk refused the first attempt; the second one was signed as if it had been noted."""
+    began = datetime.fromtimestamp(place.seconds, UTC)
+    line = DoorNotice("n1", "info", began, began + timedelta(days=1), {"en": "Water is off", "zh": ""})
+    shown = NoticeSet("front", 1, (line,))
+    with place.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE audit RENAME TO away")
+    with pytest.raises(sa.exc.OperationalError):
+        place.desk.sign(OWNER, shown.encode(), notices.PURPOSE)
+    with place.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO audit")
+    for _ in range(2):
+        assert place.desk.sign(OWNER, shown.encode(), notices.PURPOSE)
+    assert [one.what for one in notes(place)].count("notice") == 1
+
+
+class LookedAt:
+    """A monotonic clock that knows how often it was asked."""
+
+    def __init__(self):
+        self.seconds, self.looks = 0.0, 0
+
+    def __call__(self):
+        self.looks += 1
+        return self.seconds
+
+
+def test_who_sends_a_byte_now_and_then_holds_no_place(place, tmp_path):
+    clock, path = LookedAt(), tmp_path / "signer.sock"
+    server = SignerServer(place.desk, path, clock)
+    server.start()
+    with closing(server_at(path)) as slow:
+        slow.sendall(b"{")
+        wait_until(lambda: clock.looks >= 2)
+        clock.seconds += LINE_SECONDS + 1
+        slow.sendall(b" ")
+        assert slow.recv(1) == b""
+    server.stop()
+
+
+def server_at(path):
+    slow = socket.socket(socket.AF_UNIX)
+    slow.settimeout(PATIENCE)
+    slow.connect(str(path))
+    return slow
+
+
+def test_an_answer_of_rubbish_after_a_lost_line_is_told_as_such(tmp_path):
+    path = tmp_path / "signer.sock"
+    with socket.socket(socket.AF_UNIX) as listening, closing(SocketLine(path)) as line:
+        listening.bind(str(path))
+        listening.listen()
+
+        def answer_badly():
+            listening.accept()[0].close()
+            second = listening.accept()[0]
+            second.recv(65536)
+            second.sendall(b"what?\n")
+            second.close()
+
+        thread = threading.Thread(target=answer_badly)
+        thread.start()
+        with pytest.raises(SyncError, match="makes no sense"):
+            line.call("who", None, {})
+        thread.join(PATIENCE)
 
 
 def test_two_programs_are_not_two_people(place):
