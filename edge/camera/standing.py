@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Final
 
+import cv2
 import numpy as np
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 ROWS, COLUMNS = 12, 16
 
 LOOK_SECONDS = 1.0
-"""3 ms of a look at 640x480, 5 at 720p (one x86 core)."""
+"""0.6 ms of a look at 640x480, 0.9 at 720p (one x86 core)."""
 
 STILL_SECONDS = 60.0
 """Cameras send a whole picture every 1 to 20 s. Measured on a still scene in H.264 with one every 20 s, after
@@ -66,7 +67,8 @@ class StandingPicture:
         """Note which parts show something new; return which could tell, (ROWS * COLUMNS,) of bool."""
         telling = np.zeros(ROWS * COLUMNS, bool)
         for index, part in enumerate(_parts(image)):
-            telling[index] = int(part.max()) - int(part.min()) >= LEAST_SPREAD
+            darkest, brightest, _, _ = cv2.minMaxLoc(part)  # NumPy takes four times as long for so few points
+            telling[index] = brightest - darkest >= LEAST_SPREAD
             seen, shows = self._shown[index], zlib.crc32(part.data)
             if shows in seen:
                 seen.remove(shows)
