@@ -99,6 +99,7 @@ class Webhook:
         body = json.dumps(values).encode()
         place = urlsplit(self.url)
         kind = http.client.HTTPSConnection if place.scheme == "https" else http.client.HTTPConnection
+        # `http.client` follows no redirect, as `urllib` would: alarms go where the site said, or nowhere.
         line = kind(place.hostname or "", place.port, timeout=TIMEOUT_SECONDS)
         target = (place.path or "/") + (f"?{place.query}" if place.query else "")
         try:

@@ -53,6 +53,7 @@ class AskClerk(HubClerk):
             return
         try:
             self._require_fresh(message, ask)
+            # The topic names the program: the broker lets each write under the name of its certificate only.
             permit = self._signer.ask_for(name, message.payload)
         except SyncError as error:
             self._tell(name, AskAnswer(ask.id, ask.door, "refused", str(error)))

@@ -160,7 +160,8 @@ class HubClerk(TopicWorker):
 
 def said(error: Exception) -> str:
     """Return what the database has against us, in one line."""
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    # A driver may give no words at all; this must not break whoever is about to try again.
+    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0] or type(error).__name__
 
 
 def is_door(name: str) -> bool:

@@ -70,6 +70,7 @@ class Commander(HubClerk):
                 self._requests.end(answer.id, device, answer.status, answer.reason, answer.data)
         elif challenged.device == device and not message.retained:
             self._challenge_answered(challenged, answer)
+            # A door's answer to one challenge counts once.
             del self._challenges[answer.id]
 
     def idle(self) -> None:
@@ -93,6 +94,7 @@ class Commander(HubClerk):
             before = [one for one in pending if one.device == request.device and _is_before(one, request)]
             if overtaken := [one for one in before if _voids(request, one)]:
                 self._void(overtaken, say("order.overtaken", act=str(request.type)))
+            # One statement in the database: of several hubs one takes a request up.
             if self._requests.claim(request):
                 self._challenge(request)
 
@@ -115,6 +117,7 @@ class Commander(HubClerk):
         except SyncError as error:
             self._void([request], say("order.not_signed", why=str(error))[:500])
             return
+        # Noted as given before it leaves: if we die in between it is told as unknown, never as not done.
         if self._requests.give(request, self._now()):
             self.send(f"{ROOT}/{request.device}/cmd", payload)
 

@@ -115,6 +115,8 @@ class Attendance(HubClerk):
         )
         with reading(self._engine) as connection:
             quiet = connection.execute(query).scalars().all()
+        # By this hub's monotonic clock as well: a wall clock that was set forward would make every door
+        # silent.
         silent = [name for name in quiet if now - self._heard.get(name, 0.0) > SILENT_SECONDS]
         for name in silent:
             LOG.warning("%s: not heard for more than %.0f s; it counts as offline", name, SILENT_SECONDS)

@@ -77,6 +77,7 @@ class DoorNews(LookingThread):
             digest, until = data.get("digest"), data.get("until")
             if not isinstance(digest, str) or not DIGEST.fullmatch(digest) or not _is_second(until):
                 digest, until = "", 0
+            # Over, or never a code: nothing can come of it any more.
             if until <= self._now():
                 self._seen.add(_key(row))
             elif person is not None:

@@ -67,6 +67,8 @@ class SentRules(DoorWishes):
                     message("property.takes_no_rules", door=device, setting="access.remote_rules")
                 )
             _require_same(device, told, base)
+            # Above what the door has seen and above the time: a database that was lost or restored begins
+            # anew there.
             rev = max((row.rev or 0) + 1, told.rev + 1, int(self._now()))
             wish = DesiredRules(device, rev, base, text)
             DesiredRules.parse(wish.encode())

@@ -27,6 +27,7 @@ def note_doubts(connection: Connection, doubts: list[dict[str, Any]], now: float
         key = (one["device"], one["stream"], one["seq"], one["kind"])
         if key not in counts:
             if room[one["device"]] <= 0:
+                # All that is beyond shares this one row, and is only counted.
                 key = (one["device"], "", 0, MORE)
             room[one["device"]] -= 1
         counts[key] += 1

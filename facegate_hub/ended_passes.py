@@ -63,6 +63,8 @@ class PassEnder(RetainedTeller):
 
     def look(self) -> None:
         """Take over what residents and staff have ended, and see which doors have it."""
+        # Staff's first, and by itself: the book, which the page may spoil, must not hold up what staff have
+        # ended.
         self._end(set(self._desk.ended()))
         try:
             self._end(self._by_residents())

@@ -143,6 +143,7 @@ class SharedFaces:
             wanted = {person: _listed(connection, person) for person in people}
         try:
             roster.list_faces(wanted)
+        # One of some hundred does not fit: tried one by one, only that one is refused, and by name.
         except SyncError:
             for person in people:
                 self._bring_alone(roster, person, wanted[person])
@@ -150,6 +151,7 @@ class SharedFaces:
             known = sa.select(ROSTER.c.id).where(ROSTER.c.id.in_(people))
             there = set(connection.execute(known).scalars())
             for person in people:
+                # Another certificate may have come since `wanted` was read: that person stays to be done.
                 if _listed(connection, person) == wanted[person]:
                     done = sa.update(SHARED_FACES).where(SHARED_FACES.c.person == person)
                     connection.execute(done.values(todo=DONE if person in there else ABSENT))
@@ -220,6 +222,7 @@ def _has_window(connection: Connection, device: str, now: float) -> bool:
         REQUESTS.c.device == device,
         REQUESTS.c.type == str(CommandType.ENROL_WINDOW),
         REQUESTS.c.status == "done",
+        # A window is open for an hour at most (`edge/wire/commands.py`).
         REQUESTS.c.given_at > now - 2 * 3600,
     )
     for args, given_at in connection.execute(query):
@@ -238,6 +241,7 @@ def _listed(connection: Connection, person: str) -> list[str]:
     )
     newest: dict[str, Any] = {}
     for row in connection.execute(query).all():
+        # Newest first, so what is met again is older.
         if row.model in newest or len(newest) == MOST_FACES:
             old = sa.update(SHARED_FACES).where(SHARED_FACES.c.consent == row.consent)
             connection.execute(old.values(status=REPLACED))

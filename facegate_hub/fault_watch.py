@@ -70,6 +70,7 @@ class FaultWatch(LookingThread):
             if not is_faulty:
                 self._faulty_since.pop(key, None)
                 lasting[key] = False
+            # Counted from when this hub first saw it, by our own clock: the door's may be wrong.
             elif now - self._faulty_since.setdefault(key, now) >= LASTS_SECONDS:
                 lasting[key] = True
         return self._faults.update(lasting)

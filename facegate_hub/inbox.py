@@ -83,6 +83,7 @@ def note_alarms(connection: Connection, rows: Iterable[dict[str, Any]], now: flo
     for (device, kind), some in alike.items():
         mine = (ALARMS.c.device == device, ALARMS.c.kind == kind, ALARMS.c.state != InboxState.CLOSED)
         again = {"count": ALARMS.c.count + len(some), "last_at": now}
+        # Tried before the insert: a door that rings its alarm all night makes one line, and one statement.
         if connection.execute(sa.update(ALARMS).where(*mine).values(**again)).rowcount:
             continue
         place = {name: some[0][name] for name in ("device", "stream", "seq", "resident")}
@@ -95,6 +96,7 @@ def _alarm(row: dict[str, Any]) -> str | None:
     kind: str = row["kind"]
     facts = facts_of(kind)
     if facts.group is None:
+        # Of a newer door; what it calls `alarm.` is taken for a silent alarm (`facts_of`).
         return OTHER if facts.is_silent else None
     if not facts.well_states:
         return kind if facts.tone is Tone.ALARM else None
@@ -159,6 +161,8 @@ class Inbox:
         self, inbox: InboxKind, item_id: int, states: tuple[InboxState, ...], values: dict[str, Any]
     ) -> None:
         table = _table(inbox)
+        # The states stand in the update itself: of two desks that press at once one gets the item, and the
+        # other is told who has it.
         mine = (table.c.id == item_id, _state(table).in_(states))
         with self._engine.begin() as connection:
             if connection.execute(sa.update(table).where(*mine).values(**values)).rowcount:

@@ -7,19 +7,20 @@ revoke`): the list is read anew for every connection.
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import logging
+import os
 import re
 import secrets
 import socket
 import ssl
 import tempfile
-import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
@@ -30,6 +31,9 @@ from edge.site.provision import TAKEN
 from edge.store.remote_key import PATH
 from edge.store.sealer import KEY_BYTES
 from edge.wire.names import DEVICE_ID, HUB, is_hub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LOG = logging.getLogger(__name__)
 
@@ -53,7 +57,6 @@ class KeyCabinet:
 
     def __init__(self, site: Path) -> None:
         self._folder = site / FOLDER
-        self._lock = threading.Lock()  # two connections of one new door get one key
 
     def keys(self, door_id: str, serial: int = 0) -> list[bytes]:
         """Return the door's keys, newest first; made when it asks for the first time.
@@ -62,10 +65,12 @@ class KeyCabinet:
         certificate had been revoked gets a new key before the ones that the lost device knew.
         """
         path = self._path(door_id)
-        with self._lock:
+        with self._alone():
             kept = self._read(path)
             if kept is None:
                 kept = self._keep(path, _Kept([secrets.token_bytes(KEY_BYTES)], serial))
+            # Another certificate of the same door: renewed, or provisioned again after the first was revoked.
+            # Only then is somebody else in possession of the old keys.
             elif serial and kept.serial != serial:
                 fresh = [secrets.token_bytes(KEY_BYTES)] if self._is_revoked(kept.serial) else []
                 kept = self._keep(path, _Kept([*fresh, *kept.keys][:MOST_KEPT], serial))
@@ -74,10 +79,23 @@ class KeyCabinet:
     def change(self, door_id: str) -> None:
         """Make a new key for a door; it takes it with `facegate keys rotate`."""
         path = self._path(door_id)
-        with self._lock:
+        with self._alone():
             kept = self._read(path) or _Kept([], 0)
             fresh = secrets.token_bytes(KEY_BYTES)
             self._keep(path, _Kept([fresh, *kept.keys][:MOST_KEPT], kept.serial))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep every other cabinet of this folder off, of this process or another, while keys are changed."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # The folder itself is locked: the command may run as root, and a file that it made for the lock
+            # could not be opened by the server's account.
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def _read(self, path: Path) -> _Kept | None:
         try:
@@ -100,7 +118,6 @@ class KeyCabinet:
         return self._folder / f"{door_id}.json"
 
     def _keep(self, path: Path, kept: _Kept) -> _Kept:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
         keys = [base64.b64encode(key).decode() for key in kept.keys]
         write_whole(path, json.dumps({"keys": keys, "serial": f"{kept.serial:x}"}).encode())
         return kept
@@ -125,6 +142,8 @@ class KeyServer(ThreadingHTTPServer):
         except (OSError, ssl.SSLError) as error:
             LOG.error("no door gets its key: %s; start the key server again", error)  # noqa: TRY400
             return
+        # Who shows no certificate of this site ends here: `suppress` leaves strangers without a line in the
+        # log.
         with suppress(OSError), context.wrap_socket(request, server_side=True) as wrapped:
             super().finish_request(wrapped, client_address)
             with suppress(OSError):

@@ -47,6 +47,7 @@ def encoding_of(data: bytes) -> ListEncoding:
     try:
         data.decode()
     except UnicodeDecodeError as error:
+        # Before the lines are looked at: our own column names leave no doubt, whatever stands below them.
         if _has_chinese_header(data):
             return ListEncoding(GB18030)
         if (mixed := _line_of_utf8(data)) is not None:

@@ -157,6 +157,7 @@ class PostOffice(HubClerk):
         if self._list.look() or self._greets_all:
             self._greets_all = False
             self._greet.update(known_doors(self._engine))
+            # A newer list goes to all at once, whoever was greeted just now.
             self._greeted.clear()
         self._say_hello()
         if (rev := self._roster.rev()) != self._rev:
@@ -282,6 +283,7 @@ class PostOffice(HubClerk):
             old = sa.delete(LETTERS).where(LETTERS.c.stored_at < time.time() - KEEP_SECONDS)
             connection.execute(old)
             listed = list(self._list.doors.doors)
+            # What waits for a door that was revoked: nobody may take it any more.
             connection.execute(sa.delete(LETTERS).where(LETTERS.c.device.not_in(listed)))
             doors = connection.execute(sa.select(LETTERS.c.device).distinct()).scalars().all()
         for device in doors:

@@ -29,6 +29,7 @@ OPEN = (*PENDING, "given")
 """`given`: the signed order has left, and can no longer be called back."""
 CORRECTED = {
     Kind.COMMAND_TAKEN: ("unknown", ("failed", "unknown")),
+    # A door that did it has done it, whatever staff were told before.
     Kind.COMMAND_DONE: ("done", ("asked", "failed", "given", "rejected", "sent", "unknown")),
     Kind.COMMAND_FAILED: ("failed", ("given", "unknown")),
     Kind.COMMAND_REFUSED: ("rejected", ("given", "unknown")),

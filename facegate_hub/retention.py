@@ -65,6 +65,7 @@ class HubRetention:
         with self._engine.begin() as connection:
             old = sa.delete(REQUESTS).where(REQUESTS.c.asked_at < before)
             last = sa.select(sa.func.max(ROSTER_LOG.c.rev)).scalar_subquery()
+            # Who is further behind gets a snapshot anyway.
             unused = sa.delete(ROSTER_LOG).where(ROSTER_LOG.c.rev < last - LONGEST_DELTA)
             return Forgotten(events, connection.execute(old).rowcount, connection.execute(unused).rowcount)
 
@@ -81,6 +82,7 @@ class HubRetention:
             keep = connection.execute(young.order_by(EVENTS.c.seq).limit(1)).scalar()
         if first is None:
             return 0
+        # Never beyond the first gap: the door still sends what fills it, and the chain is checked across it.
         end, count = min(upto, keep - 1 if keep is not None else upto), 0
         while not self._ended.is_set() and (cut := self._next_cut(mine, end)) is not None:
             count += self._cut(device, stream, cut)

@@ -110,6 +110,7 @@ class RosterServer(HubClerk):
     def _look(self) -> None:
         now = self._monotonic()
         if now >= self._confirm_at:
+            # -1 is no revision: the comparison below then sends the head to every door.
             self._rev, self._confirm_at = -1, now + CONFIRM_SECONDS
         state = self._log.state()
         rev = state.rev

@@ -81,6 +81,7 @@ class ChannelSender(ABC, Generic[Channel, Item]):
             LOG.error("%s does not take %s: %s; again in %.0f s", channel.name, self.what, error, wait)  # noqa: TRY400
             return 0
         self._again.pop(channel.name, None)
+        # Noted after it was taken: if we die in between the channel gets it twice, never not at all.
         self._note(channel, items, now)
         return len(items)
 

@@ -107,6 +107,7 @@ class PassGranter(LookingThread):
         key = self._key()
         if why is None and key is None:
             why = "no_key"
+        # Not refused: the wish stays, and is looked at again a second later.
         if why is None and self._signed.count_lately(writing.at) >= MOST_A_MINUTE:
             return  # the next minute
         if why is not None or key is None:

@@ -55,6 +55,7 @@ def sift(batches: list[Batch], origin: Origin | None) -> Sifted:
     found = Sifted()
     follows: dict[tuple[str, str], tuple[int, str]] = {}
     """Of each journal: the number and hash that what is proven follows."""
+    # The newest first: its proof vouches for the message that it follows, and that one for the one before.
     for batch in sorted(batches, key=lambda one: one.rows[-1]["seq"], reverse=True):
         last = batch.rows[-1]
         if follows.get(batch.key) == (last["seq"], last["hash"]) and _is_whole(batch):

@@ -154,6 +154,7 @@ class SyncClient:
 
     def _connect_and_serve(self) -> None:
         self._note(attempts=self._status.attempts + 1)
+        # "offline" is the last will: the broker says it in our name when the connection is cut.
         session = BrokerSession(self._settings, self._availability("offline"))
         try:
             self._open(session)
@@ -168,6 +169,7 @@ class SyncClient:
     def _open(self, session: BrokerSession) -> None:
         now = self._monotonic()
         session.subscribe(topic for part in self._parts for topic in part.subscriptions)
+        # Retained, as the will is: the broker keeps the newer of the two for whoever asks later.
         session.publish(*self._availability("online"), retain=True)
         for part in self._parts:
             part.opened(session, now)
@@ -181,6 +183,7 @@ class SyncClient:
         now = self._monotonic()
         while session.messages:
             self._dispatch(session.messages.popleft(), now)
+        # Every part hears of every PUBACK: ids count per connection, and each part knows its own.
         while session.taken:
             mid, problem = session.taken.popleft()
             for part in self._parts:

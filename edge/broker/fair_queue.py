@@ -53,6 +53,7 @@ class FairQueue:
         """Let a message wait. Raises `SyncError` when there is no room for it."""
         size = len(message.payload)
         with self._changed:
+            # Kept only once the message is taken: a sender that is refused leaves nothing behind.
             mine = self._senders.get(sender) or _Sender()
             if len(mine.waiting) >= self._room.messages_each or self._count >= self._room.messages:
                 raise SyncError("too many messages at once")
@@ -108,6 +109,7 @@ class FairQueue:
             if not self._senders[sender].waiting:
                 del self._senders[sender]
             elif spent[sender] >= turn_bytes:
+                # Behind all others, who have not had their share in this call.
                 served.append(sender)
             else:
                 self._order.append(sender)

@@ -43,7 +43,7 @@ class TooLarge(SyncError):
 
 
 class BrokerSession:
-    """A connection that works. One thread, except that nothing here may be shared at all.
+    """A connection that works. For one thread, which shares nothing of it.
 
     paho's callbacks only put what happened into queues; `turn` hands them out. Raises
     `SyncError` from any method once the connection has ended; the message says why.
@@ -91,6 +91,8 @@ class BrokerSession:
         and whose these are. Raises `TooLarge` for a message that the broker does not take; the connection
         is as good as before.
         """
+        # A broker ends the connection of whoever sends more than it announced, and the same message would be
+        # sent again on the next one, for ever.
         if (size := len(payload) + len(topic) + len(proof) + HEADER_BYTES) > self.maximum_packet:
             raise TooLarge(f"{topic}: {size} bytes; this broker takes {self.maximum_packet}")
         properties = None

@@ -116,7 +116,8 @@ def restore(
 def _told(events: Path) -> list[dict[str, Any]]:
     """Return what took something back, out of events as JSON lines."""
     try:
-        lines = map(json.loads, events.read_text(encoding="utf-8").splitlines())
+        # Not by `splitlines`: a text in an event may hold what Unicode counts as the end of a line (U+2028).
+        lines = map(json.loads, filter(None, events.read_text(encoding="utf-8").split("\n")))
         return [
             {"resident": line["resident"], "type": line["type"], "ts": line["ts"], "method": _method(line)}
             for line in lines

@@ -89,6 +89,7 @@ def add(
 
     if not pictures and camera is None:
         raise click.UsageError("give at least one picture or --camera")
+    # Asked before anything is looked at: without an agreement no face is computed at all.
     with opened(data) as (_, ledger, _):
         consent = agreement.settle(resident_id, ledger)
     models = open_models(model)

@@ -111,6 +111,7 @@ def events(
     ctx.call_on_close(journal.close)
     show = (lambda row, _event: row.envelope) if as_json else (lambda _row, event: line_of(event, zone))
     wanted = chosen(since, kind, person, reason)
+    # Then the last numbers are the last events: nothing before them needs to be read.
     is_tail = limit and not (since or kind or person or reason)
     if not as_json:
         click.echo(row_of("no", f"time ({zone or 'here'})", "kind", "person", "reason", "details"))

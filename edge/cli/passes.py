@@ -117,6 +117,8 @@ def key(file: Path, site: str) -> None:
     if len(site.encode()) > MOST_SITE_BYTES or (site and not site.isprintable()):
         raise click.UsageError(f"--site {site!r}: up to {MOST_SITE_BYTES} bytes that can be printed")
     try:
+        # Made with its mode, and never over another file: a key that is replaced ends every pass it has
+        # signed.
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise ConfigError(f"{file}: there is a file already; choose another name") from error

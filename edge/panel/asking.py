@@ -235,6 +235,7 @@ def view(
     async def endpoint(request: Request) -> Response:
         token, is_unasked = request.cookies.get(COOKIE), _is_unasked(request)
         known = office.sessions.get(token, is_use=not is_unasked)
+        # Looked at with every request: a command on the machine may have changed or removed the account.
         if known and known.user and not await run_in_threadpool(is_account_unchanged, known, office):
             office.sessions.end(known.token)
             known = None
@@ -310,6 +311,7 @@ def _is_own_form(ask: Ask) -> bool:
     """Return whether a form comes from a page of ours, shown in this very session."""
     origin = ask.request.headers.get("origin")
     host = ask.request.headers.get("host", "")
+    # Browsers may leave `Origin` out, and cannot be made to lie about it: the token decides in that case.
     if origin not in {None, f"https://{host}"}:
         return False
     return hmac.compare_digest(ask.form.get("csrf", "").encode(), ask.session.csrf.encode())

@@ -122,5 +122,7 @@ class CameraFeed:
         with self._lock:
             if not self._stopping.is_set() and self._clock.monotonic() < self._leased_until:
                 return True
+            # Within the lock: a browser that asks just now either finds the thread going on, or starts
+            # another one.
             self._thread = None
             return False

@@ -150,6 +150,7 @@ def _separator(text: str) -> str:
 def _decoded(data: bytes) -> tuple[str, str]:
     """Return the text and how it was read; the page shows the names before anything is stored."""
     bom = next((name for mark, name in _BOMS if data.startswith(mark)), None)
+    # UTF-8 first: Chinese text in GB18030 is hardly ever valid UTF-8, while the other way round it often is.
     for encoding in (bom,) if bom else ("utf-8-sig", "gb18030"):
         try:
             return data.decode(encoding), "UTF-8" if encoding == "utf-8-sig" else encoding.upper()

@@ -14,7 +14,7 @@ from edge.errors import ConfigError
 from edge.policy.rules_toml import parse_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from edge.policy.rulebook import RuleBook
@@ -79,17 +79,27 @@ class RuleFile:
         before = self.text()
         if before != seen:
             raise ConfigError("the rules were changed at the door meanwhile; look at those that count first")
-        for place in range(KEPT - 1, 0, -1):
-            with suppress(FileNotFoundError):
-                self._kept(place - 1).replace(self._kept(place))
+        # One more than is kept: what would fall off the end is there until the door has taken the rules.
+        self._move_kept(range(KEPT, 0, -1), by=-1)
         self._write(self._kept(0), before)
         self._write(self.path, text)
         try:
-            return self.use()
+            told = self.use()
         except ConfigError:
             with suppress(OSError):
                 self._write(self.path, before)
+                self._kept(0).unlink()
+                self._move_kept(range(KEPT), by=1)
             raise
+        with suppress(OSError):
+            self._kept(KEPT).unlink()
+        return told
+
+    def _move_kept(self, places: Iterable[int], by: int) -> None:
+        """Let each of these places have the former rules of its neighbour."""
+        for place in places:
+            with suppress(FileNotFoundError):
+                self._kept(place + by).replace(self._kept(place))
 
     def _write(self, path: Path, text: str) -> None:
         """Write a file that may be read by whoever could read the rules before."""

@@ -78,10 +78,7 @@ class EnrolmentRunner:
     def now(self) -> Enrolment | None:
         """The enrolment under way; None when there is none or its window has closed."""
         with self._lock:
-            enrolment = self._now
-            if enrolment is not None and self._clock.monotonic() - enrolment.begun > WINDOW_SECONDS:
-                self._now = enrolment = None
-            return enrolment
+            return self._under_way()
 
     def begin(self, statement: Statement, name: str, by: str) -> Enrolment:
         """Begin an enrolment. Raises `PanelRefused` while another one is under way or none may be."""
@@ -109,11 +106,20 @@ class EnrolmentRunner:
     def _take_place(self, statement: Statement, name: str, by: str) -> Enrolment:
         if self.window is not None:
             self.window.require_open(by)
-        if (other := self.now) is not None:
-            raise PanelRefused(message("error.enrolling", by=other.by, who=other.statement.resident_id))
         enrolment = Enrolment(statement, name, by, self._clock.monotonic())
+        # Looked and taken in one step: of two people at two browsers one begins, and the other is told so.
         with self._lock:
-            self._now = enrolment
+            if (other := self._under_way()) is None:
+                self._now = enrolment
+        if other is not None:
+            raise PanelRefused(message("error.enrolling", by=other.by, who=other.statement.resident_id))
+        return enrolment
+
+    def _under_way(self) -> Enrolment | None:
+        """Return the enrolment under way, and forget one whose time is over. Call it with the lock."""
+        enrolment = self._now
+        if enrolment is not None and self._clock.monotonic() - enrolment.begun > WINDOW_SECONDS:
+            self._now = enrolment = None
         return enrolment
 
     def _watch(self, enrolment: Enrolment, session: GuidedSession) -> None:

@@ -133,6 +133,7 @@ def _is_picture(event: DoorEvent) -> bool:
 
 def _signed(ask: Ask, facts: dict[str, Any]) -> str:
     """Return the facts as one line: prefix, content and the door's Ed25519 signature, dot-separated."""
+    # The prefix is signed along: the same key signs receipts, and no receipt's signature may fit a sheet.
     body = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     parts = (body, ask.desk.receipt_key().sign(SHEET.encode() + body))
     return ".".join((SHEET, *(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)))

@@ -122,6 +122,7 @@ def save(ask: Ask) -> Response:
     outcome = enrolment.outcome if enrolment else None
     if enrolment is None or outcome is None:
         raise PanelRefused(message("error.no_finished_enrolment"))
+    # Asked again, not taken from the page that was shown: the store may have changed since.
     override, earlier = _override(ask, enrolment), _earlier(ask, enrolment)
     if earlier is not None:
         earlier.require_replaceable(is_checked="checked" in ask.form)
@@ -136,6 +137,8 @@ def save(ask: Ask) -> Response:
     facts |= replaced_facts(earlier)
     rows = templates_under(consent, outcome.rows, ask.desk.recogniser.model_id, ask.desk.clock.now())
     with ask.desk.doing(Kind.ENROL_SAVED, about=resident.id, **facts, **override):
+        # The consent first: a face without one would be matched by nobody, and a consent without a face harms
+        # nobody.
         ask.desk.consents.record(consent)
         ask.desk.residents.put(resident, rows)
         if ask.desk.sharing is not None:

@@ -98,6 +98,7 @@ def _history(newest_first: Iterator[DoorEvent], identity: str) -> Iterator[DoorE
             yield event
             was = event.data.get("was")
             if event.kind == Kind.RESIDENT_RENUMBERED and isinstance(was, str):
+                # From here backwards they had another id.
                 identity = was
 
 

@@ -194,6 +194,8 @@ class DoorService:
         stack.enter_context(closing(OwnFolder(self._data)))
         parts = self._compose(stack)
         parts.property.join(stack)
+        # Callbacks run from the last to the first: the threads end, the stop is written down, then the
+        # property gets the time to hear of it, and only then are connection and files closed.
         stack.callback(parts.property.hand_over, HAND_OVER_SECONDS)
         stack.callback(self._note, Kind.SERVICE_STOPPED)
         workers = [

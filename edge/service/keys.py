@@ -29,6 +29,7 @@ def settle_key(settings: Settings, data: Path, environ: Mapping[str, str]) -> st
     """
     is_free = _finish(data, environ)
     try:
+        # Keys that are being made anew go on as they began: the source changes at the next start.
         if not is_free:
             is_wanted = read_source(data) == configured(settings)
             return None if is_wanted else "storage.key comes into force at the next start: keys are made anew"

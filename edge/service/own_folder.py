@@ -42,6 +42,7 @@ def _opened(path: Path) -> int | None:
     except OSError as error:
         problem = error
     try:
+        # A card that turned read-only: `flock` needs no right to write.
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         logger.error("%s: nobody can see that a door runs here: %s", path, problem)  # noqa: TRY400
@@ -71,6 +72,7 @@ def require_no_door(data: Path, way_out: str) -> None:
 def _is_free(path: Path) -> bool:
     with path.open("rb") as file:
         try:
+            # Shared, so that two commands that look at once do not take each other for a door.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             return False

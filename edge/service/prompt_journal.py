@@ -60,6 +60,8 @@ class PromptJournal:
             event = asked.wait(0)
         except FacegateError:
             return None
+        # Given again by `EventLog`, which keeps what it was told is not stored: this is the same event, and
+        # it is.
         if slow == draft:
             return event
         self._given_up = event

@@ -171,7 +171,8 @@ class Authority:
         for entry in entries:
             builder = builder.add_revoked_certificate(entry)
         crl = builder.sign(self._key, hashes.SHA256())
-        (self._folder / "crl.pem").write_bytes(crl.public_bytes(serialization.Encoding.PEM))
+        # Whole or not at all: half a list cannot be read, and would take every earlier revocation with it.
+        write_whole(self._folder / "crl.pem", crl.public_bytes(serialization.Encoding.PEM))
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -87,6 +87,7 @@ class Renewal:
         except OSError as error:
             raise ConfigError(f"{following}: {error}; begin a change of the key first") from error
         owner = key.stat()
+        # It makes a file of root's own; the signer's account has to read it as before.
         write_whole(key, fresh)
         if os.geteuid() == 0:
             os.chown(key, owner.st_uid, owner.st_gid)
@@ -109,6 +110,7 @@ class Renewal:
         if self._next_key().exists():
             self._next_key().unlink()  # begun before the theft: it may have been stolen, too
         kid = json.loads(signing_key(self._folder).read_text())["kid"]
+        # Back to one key first: a change that was under way has two, and `begin_signing_key` refuses a third.
         self._trust({kid: load_trusted_keys(self._folder / HUB / KEYS_FILE).keys[kid]})
         self.begin_signing_key()
         self.use_signing_key()
@@ -126,9 +128,12 @@ class Renewal:
         if not certificate.exists():
             raise ConfigError(f"{certificate}: is not here; copy the certificate in use there, and try again")
         hosts = authority.hosts_of(certificate)
+        # First of all: whatever is cut afterwards, the stolen certificate is worthless, and a second run goes
+        # on.
         authority.revoke(certificate)
         fresh = [path.with_name(path.name + ".new") for path in (certificate, key)]
         for path in fresh:
+            # Left by a run that was cut; `issue` overwrites no key.
             path.unlink(missing_ok=True)
         authority.issue(name, fresh[0], fresh[1], hosts)
         owner = key.stat() if key.exists() else None

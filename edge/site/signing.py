@@ -63,6 +63,7 @@ def _give_away(own: Path, account: str, place: Path) -> Path:
             raise ConfigError(f"{place}: another site's signer is there")
         place.parent.mkdir(mode=0o700, exist_ok=True)
         os.chown(place.parent, user.pw_uid, user.pw_gid)
+        # `rename` would fail where the accounts' homes are on another file system.
         shutil.move(own, place)
         own.symlink_to(place.absolute())
     for path in (place, *place.iterdir()):

@@ -99,6 +99,7 @@ class ConfigurationFollower(TopicWorker):
 
     def idle(self) -> None:
         """Report the settings in force when they changed."""
+        # Compared as bytes, once a second: whatever changes what counts, the page or the card, is told.
         report = self._keeper.reported().encode()
         if report != self._told:
             self._told = report

@@ -65,6 +65,7 @@ class CommandDesk(TopicWorker):
         if command.type is CommandType.CHALLENGE:
             self._answer(command.id, "done", "nonce", {"nonce": self._gate.hand_out_nonce()})
             return
+        # Before it is carried out: should the door die while it does, its journal still tells the hub of it.
         self._journal_command(Kind.COMMAND_TAKEN, command, command.by)
         self._perform(command)
 

@@ -74,6 +74,7 @@ class PassEndsFollower(TopicWorker):
             self._refusals.tell(str(error))
 
     def _take(self, told: PassEnds) -> None:
+        # What is owed may be newer than what comes now: an older list, played back, must not take its place.
         newest = told if self._owed is None or told.rev >= self._owed.rev else self._owed
         try:
             self._keeper.take(newest)

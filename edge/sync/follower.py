@@ -103,6 +103,8 @@ class RosterFollower(TopicWorker):
     def handle(self, message: Message) -> None:
         """Take a head, a delta or a piece of a snapshot."""
         try:
+            # The one topic on which something retained is expected, and even that proves nothing until it is
+            # confirmed.
             if message.topic == self._head_topic:
                 self._take_head(message)
             elif message.retained:
@@ -140,6 +142,7 @@ class RosterFollower(TopicWorker):
         head = Head.parse(self._keys.open(message.payload, HEAD))
         self._require_device(head.device)
         self._require_not_older(head.state)
+        # Only for what it raises: a head from before the property's last word is a recording.
         if self._fresh is not None:
             self._is_fresh(head.state)
         self._head = head.state
@@ -152,12 +155,15 @@ class RosterFollower(TopicWorker):
         if confirmation.nonce != self._nonce:
             return  # the answer to an earlier question of ours, or a recording
         self._require_not_older(confirmation.state)
+        # Used up: the same answer played back is none.
         self._nonce = None
         self.doors_number = max(self.doors_number, confirmation.doors or 0)
         self._head = self._fresh = confirmation.state
         self._fresh_at, self._fresh_mono = self._clock.now(), self._clock.monotonic()
         self._patience = FIRST_PATIENCE_SECONDS
-        if self._is_confirmed():
+        self._is_confirmed()
+        # While we are behind, the changes behind this answer may still get lost: they are asked for again.
+        if self._is_at(confirmation.state):
             self._asked_at = None
 
     def _take_delta(self, payload: bytes) -> None:
@@ -171,6 +177,8 @@ class RosterFollower(TopicWorker):
         self._require_device(delta.device)
         have = self._roster.state()
         if (delta.target.epoch, delta.start) != (have.epoch, have.rev):
+            # Ahead of us: changes in between were lost. What ends where we are, or before, was doubled or
+            # late.
             if delta.target.rev > have.rev or delta.target.epoch > have.epoch:
                 self._compare()
             return
@@ -183,6 +191,7 @@ class RosterFollower(TopicWorker):
 
     def _take_piece(self, message: Message) -> None:
         rev, _, number = message.topic.removeprefix(self._parts_topic[:-3]).partition("/")
+        # Part 0 is the manifest, and the only one that is signed; it names the SHA-256 of the others.
         if number == "0":
             self._take_manifest(message.payload)
         elif self._manifest and rev == str(self._manifest.state.rev) and number.isdecimal():
@@ -204,6 +213,7 @@ class RosterFollower(TopicWorker):
         if manifest is None or not 1 <= number <= len(manifest.parts):
             raise SyncError(f"snapshot: there is no part {number}")
         self._parts[number] = parse_part(payload, manifest.parts[number - 1])
+        # Checked part by part, so that an impossible snapshot is dropped before all of it is in memory.
         if sum(map(len, self._parts.values())) > manifest.state.count:
             self._manifest, self._parts = None, {}
             raise SyncError("snapshot: more records than announced")
@@ -226,20 +236,25 @@ class RosterFollower(TopicWorker):
         have, head = self._roster.state(), self._head
         if head is None or (have.epoch, have.rev) > (head.epoch, head.rev):
             self._asked_at = None
-        elif (have.epoch, have.rev, have.digest) == (head.epoch, head.rev, head.digest):
+        elif self._is_at(head):
             self._asked_at = None
             if not self._is_confirmed():
                 self._ask("delta")
         else:
+            # The same revision with another digest: changes cannot lead from one to the other, only all
+            # records can.
             same_place = (have.epoch, have.rev) == (head.epoch, head.rev)
             self._ask("snapshot" if same_place or have.epoch != head.epoch else "delta")
 
+    def _is_at(self, state: RosterState) -> bool:
+        have = self._roster.state()
+        return (have.epoch, have.rev, have.digest) == (state.epoch, state.rev, state.digest)
+
     def _is_confirmed(self) -> bool:
         """Say whether the property said lately that our roster is up to date; the lease counts from then."""
-        have, fresh = self._roster.state(), self._fresh
-        if fresh is None or self._fresh_at is None:
+        if self._fresh is None or self._fresh_at is None:
             return False
-        if (have.epoch, have.rev, have.digest) == (fresh.epoch, fresh.rev, fresh.digest):
+        if self._is_at(self._fresh):
             self._roster.confirm(self._fresh_at)
         return self._clock.monotonic() - self._fresh_mono < CONFIRMED_SECONDS
 

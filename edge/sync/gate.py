@@ -80,6 +80,8 @@ class CommandGate:
         command = self._authentic(message)
         if command.device != self._device:
             raise CommandRefused(CommandRefusal.OTHER_DEVICE, f"it is for {command.device}", command.id)
+        # Asked first and claimed last: a command that is played back must not use up a nonce or count for the
+        # rate, and one that is refused must not be remembered as carried out.
         if self._ledger.is_known(command.id):
             raise CommandRefused(CommandRefusal.DUPLICATE, "it was taken before", command.id)
         self._require_fresh(command)
@@ -130,6 +132,7 @@ class CommandGate:
             )
 
     def _require_nonce(self, command: Command) -> None:
+        # Gone with the first command that shows it, even if that one is refused.
         nonce = self._nonces.pop(command.nonce or "", None)
         if nonce is None or nonce.until <= self._clock.monotonic():
             raise CommandRefused(
@@ -138,6 +141,7 @@ class CommandGate:
         if command.type in VOIDED_BY_LOCKDOWN and nonce.number <= self._lockdown_since:
             raise CommandRefused(CommandRefusal.OVERTAKEN, "the door was locked down meanwhile", command.id)
         if command.type in MODES:
+            # By the order in which nonces were handed out and not by `issued`: that is the sender's clock.
             if nonce.number < self._mode_since:
                 raise CommandRefused(
                     CommandRefusal.OVERTAKEN, "a later mode was ordered meanwhile", command.id

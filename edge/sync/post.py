@@ -66,6 +66,7 @@ class PostBox(TopicWorker):
         letters = [one for one in messages if one.topic != self._doors_topic and not one.retained]
         if not letters:
             return
+        # Said to be taken only after this returned: if we die before, the hub sends them again.
         self._correspondent.take([one.payload for one in letters])
         numbers = [one.topic.rpartition("/")[2] for one in letters]
         self.send(self._taken_topic, taken([int(number) for number in numbers if number.isdecimal()]))

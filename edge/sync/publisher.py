@@ -95,6 +95,7 @@ class EventPump:
 
     def step(self, session: BrokerSession, now: float) -> None:
         """Send what there is room for; after a silence, send it again."""
+        # The journal was set aside as damaged, and another one begun, while we were connected.
         if self._outbox.stream != self._stream:
             self._begin_stream(session, now)
         if self._window.is_stalled(now):
@@ -131,6 +132,8 @@ class EventPump:
 
     def _rewind(self, now: float) -> None:
         if self._window.unconfirmed and self.problem is None:
+            # The broker itself owes an answer: sending again on the same connection would only add to what it
+            # has not taken. Either it comes, or the connection is given up.
             if not self._window.is_link_dead(now):
                 return
             raise SyncError("the broker no longer acknowledges what it gets; connecting anew")

@@ -86,6 +86,7 @@ class InFlightWindow:
             if flight.mid == mid:
                 flight.taken = True
         upto = self.done
+        # In order only: what was taken behind a message that was not counts when that one is.
         while self._flights and self._flights[0].taken:
             upto = self._flights.popleft().upto
         return self._policy is Ack.BROKER and self._advance(upto, now)
@@ -93,8 +94,8 @@ class InFlightWindow:
     def hub_stored(self, upto: int, now: float) -> bool:
         """Note an application acknowledgement; return whether `done` has moved.
 
-        Of what this run never sent nothing is believed: an acknowledgement carries no signature, and
-        whoever can forge one must not make us forget what has never left.
+        Of what this run never sent nothing is believed: where the broker knows no certificates an
+        acknowledgement has no proof, and whoever forges one must not make us forget what has never left.
         """
         return self._policy is Ack.APPLICATION and self._advance(min(upto, self._reached), now)
 

@@ -134,6 +134,7 @@ class Accounts:
 
     def check(self, name: str, password: str) -> Role | None:
         """Return the role when name and password belong together; takes as long when they do not."""
+        # A digest is made for a name that does not exist, too; no digest equals the empty one.
         row = self.kept(name) or AccountRow(name, "", b"no such account.", b"")
         given = password_digest(password[: MOST_PASSWORD + 1], row.salt)
         return Role(row.role) if hmac.compare_digest(given, row.digest) else None

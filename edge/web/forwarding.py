@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, TypeAlias
 
 import h11
@@ -13,7 +11,7 @@ from edge.web import between
 from edge.web.between import COOKIE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
 CHUNK_BYTES = 64 * 1024
 SESSION = between.SESSION_HEADER.encode()
@@ -72,17 +70,21 @@ def is_stream(request: h11.Request) -> bool:
 def cookie_of(request: h11.Request, name: str = COOKIE) -> str:
     """Return the session's cookie, or nothing."""
     given = b"; ".join(value for header, value in request.headers if header == b"cookie")
-    return _morsel(given.decode("latin-1"), name)
+    return _value_of(given.decode("latin-1").split(";"), name)
 
 
 def set_cookie_of(headers: Headers, name: str = COOKIE) -> str:
     """Return the session's cookie that an answer sets, or nothing."""
-    found = (_morsel(value.decode("latin-1"), name) for header, value in headers if header == b"set-cookie")
-    return next(filter(None, found), "")
+    said = (value.decode("latin-1").split(";")[:1] for header, value in headers if header == b"set-cookie")
+    return next(filter(None, (_value_of(cookie, name) for cookie in said)), "")
 
 
-def _morsel(text: str, name: str) -> str:
-    jar: SimpleCookie = SimpleCookie()
-    with contextlib.suppress(CookieError):
-        jar.load(text)
-    return jar[name].value if name in jar else ""
+def _value_of(cookies: Iterable[str], name: str) -> str:
+    # Not by `http.cookies`: it stops at the first cookie that it does not like, and cookies know no ports.
+    # One of another program on this host, with JSON in it for example, would hide ours behind it.
+    found = ""
+    for cookie in cookies:
+        given, _, value = cookie.partition("=")
+        if given.strip() == name:
+            found = value.strip()
+    return found

@@ -78,6 +78,7 @@ class Seats:
 
     def take(self, seat: Hashable, address: str) -> tuple[bool, Hashable | None]:
         """Return whether `seat` was given, and which other connection must be closed for it."""
+        # The device's own seats and those of the network are counted apart: neither can use up the other's.
         ours = [one for one, theirs in self._addresses.items() if is_device(theirs) == is_device(address)]
         same = [one for one in ours if self._addresses[one] == address]
         if not is_device(address) and len(same) >= self._limits.of_one_address:

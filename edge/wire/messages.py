@@ -130,6 +130,7 @@ class CommandAnswer:
 def parse_object(payload: bytes) -> dict[str, Any]:
     """Return a JSON object, or raise `SyncError` for anything else. Never another exception."""
     try:
+        # Decoded here, because `json.loads` guesses UTF-16 and UTF-32 from the bytes.
         value = json.loads(payload.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise SyncError(f"not JSON: {error}"[:200]) from error

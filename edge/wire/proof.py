@@ -156,6 +156,8 @@ class Origin:
             raise SyncError(f"signed with a certificate that is not this site's: {error}"[:200]) from error
         if not isinstance(public, ec.EllipticCurvePublicKey) or ExtendedKeyUsageOID.CLIENT_AUTH not in usage:
             raise SyncError("signed with a certificate that is not for this")
+        # Only a hub has the list of the revoked. A door has none, and its clock may be wrong: it must not
+        # refuse its hub's word for that.
         if datetime.now(UTC) > certificate.not_valid_after_utc and self._revoked is not None:
             raise SyncError(f"signed with a certificate that expired on {certificate.not_valid_after_utc}")
         self._refuse_revoked(certificate.serial_number)

@@ -80,10 +80,13 @@ def begun(text: str) -> int:
 
 
 def _number(text: str, name: str) -> int:
+    # A canonical record has no blank before a colon, and within a text a quote is written \": where these
+    # letters are not there is no such field, and most records need not be parsed.
     return int(json.loads(text).get(name, 0)) if f'"{name}":' in text else 0
 
 
 def _without(text: str, names: tuple[str, ...]) -> str:
+    # As in `_number`.
     if not any(f'"{name}":' in text for name in names):
         return text
     return canonical_record({name: value for name, value in json.loads(text).items() if name not in names})

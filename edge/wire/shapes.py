@@ -131,6 +131,8 @@ class Number:
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
+            # NaN is Python's JSON, not JSON; in the comparison below it would be told as too large or too
+            # small.
             or (isinstance(value, float) and math.isnan(value))
         ):
             return " must be a number"

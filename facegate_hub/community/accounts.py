@@ -173,6 +173,7 @@ class StaffAccounts(StaffList):
         """Return the account when password and app belong to it; takes as long when they do not."""
         with self._store.looking() as connection:
             row, known = _secret(connection, name), _find(connection, name)
+        # A digest is made for nobody, too, so that no name tells by the time it takes that it is there.
         salt, wanted = (row.salt, row.digest) if row is not None and row.salt else (NOBODY, NOBODY)
         is_right = hmac.compare_digest(password_digest(password[: MOST_PASSWORD + 1], salt), wanted)
         if not is_right or row is None or known is None or known.state != "active":

@@ -94,6 +94,7 @@ class Writing:
             put(self.connection, one.table, {"id": one.id, **one.values})
         body = {"rows": [[one.table.name, one.id, one.values] for one in rows], "say": say}
         body |= {"kept": self._kept, "gone": self._gone}
+        # Each mark stands in one entry, the one right after it was kept or dropped: `verify` counts on that.
         self._kept, self._gone = [], []
         last = self.connection.execute(
             sa.select(LEDGER.c.seq, LEDGER.c.hash).order_by(LEDGER.c.seq.desc()).limit(1)
@@ -169,6 +170,7 @@ class Book:
     def writing(self) -> Iterator[Writing]:
         """Give one commit; an error undoes all of it."""
         with self.engine.begin() as connection:
+            # Before the last entry is read: two writers would both follow it, and the chain would fork.
             one_at_a_time(connection, LEDGER)
             yield Writing(connection, self.now(), self.sealer)
 

@@ -63,6 +63,7 @@ class Hours:
         if self._offset(since) == self._offset(last):
             yield since, until
             return
+        # The second in which the offset changes, found by halving.
         low, high = since, last
         while high - low > 1:
             middle = (low + high) // 2
@@ -75,6 +76,7 @@ class Hours:
         offset = self._offset(since)
         local = datetime.fromtimestamp(since, UTC) + timedelta(seconds=offset)
         spans: list[tuple[int, int]] = []
+        # The day before may reach across midnight, and the stretch may end on the day after.
         for ahead in (-1, 0, 1):
             day = local.date() + timedelta(days=ahead)
             midnight = _seconds(day) - offset

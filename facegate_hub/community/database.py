@@ -83,6 +83,7 @@ def clear_away(book: Book) -> None:
     with book.engine.connect().execution_options(isolation_level="AUTOCOMMIT", looking=True) as connection:
         raw = connection.connection.driver_connection
         assert raw is not None  # noqa: S101 - a connection that is open has one
+        # `VACUUM` runs in no transaction: SQLAlchemy has begun one with the connection.
         connection.rollback()
         raw.execute("VACUUM")
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -92,12 +93,15 @@ def _migrate(connection: Connection) -> None:
     """Make or change tables; one process at a time, however many start at once."""
     is_postgres = connection.dialect.name == "postgresql"
     if is_postgres:
+        # Moving years of rows may take longer than any answer may otherwise.
         take_time(connection, None)
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MAKING_TABLES)))
     config = Config()
+    # Alembic reads its options with configparser, to which a single % means a placeholder.
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    # Each time, not only with the first version: a copy put back from a dump may have lost its triggers.
     for statement in KEPT_FOR_EVER_POSTGRES if is_postgres else KEPT_FOR_EVER:
         connection.exec_driver_sql(statement)
     if is_postgres:

@@ -78,6 +78,7 @@ class Devices:
     def _roll(self, device: Device, now: int) -> None:
         until = _until(device.holder, device.made_at, now)
         rolled = sa.update(DEVICES).where(DEVICES.c.id == device.id).values(used_at=now, until=until)
+        # Not through `writing`: using a page is nothing that the book tells of.
         with self._store.engine.begin() as connection:
             connection.execute(rolled)
 

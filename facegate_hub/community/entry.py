@@ -107,6 +107,7 @@ class Invitations:
             found = _invitation(_row(writing.connection, code), writing.at)
             if found is None:
                 raise CommunityRefused(message("community.refused.code"))
+            # First of all in this commit: of two that hold the same code one gets in.
             used = Change(INVITATIONS, found.id, {"state": "used"})
             writing.enter(Doer("code"), "invitation.used", f"flat:{found.flat}", used)
             person = found.person

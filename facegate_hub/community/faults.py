@@ -78,6 +78,7 @@ class Faults:
         return moved + self._settle()
 
     def _open(self, door: str, rule: str, old: DoorFault | None) -> None:
+        # Faulty again before anybody was done with it: the same ticket, not another one.
         if old is not None and self._state(old.ticket) in OPEN:
             self._set(door, rule, old.ticket, "open")
             return

@@ -52,6 +52,7 @@ def _of_person(connection: Connection, ticket: Ticket, asker: Asker) -> set[Part
     mine = (WATCHERS.c.ticket == ticket.id, WATCHERS.c.person == asker.doer.id)
     if connection.execute(sa.select(WATCHERS.c.id).where(*mine)).first() is not None:
         found.add(Part.FOLLOWER)
+    # A reader is somebody who is nothing else to it: "me too" is offered to readers alone.
     if not found and _may_read(connection, ticket, asker):
         found.add(Part.READER)
     return found
@@ -79,6 +80,7 @@ def _of_account(ticket: Ticket, asker: Asker) -> set[Part]:
         return found
     if ticket.assignee == name:
         found.add(Part.ASSIGNEE)
+    # A private complaint about somebody is the manager's; the desk sees it if it wrote it down itself.
     is_kept_from_desk = (
         ticket.kind is TicketKind.COMPLAINT
         and ticket.about is not None

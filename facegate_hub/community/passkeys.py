@@ -65,6 +65,7 @@ class Passkeys:
         """Return what a browser is asked to make a key, as JSON; `name` is what its holder sees there."""
         from fido2.webauthn import PublicKeyCredentialUserEntity  # noqa: PLC0415 - an extra
 
+        # What a key keeps of its holder: the same for all their keys, and nothing that names them.
         handle = hashlib.sha256(self._store.secret + str(holder).encode()).digest()
         user = PublicKeyCredentialUserEntity(id=handle, name=name, display_name=name)
         options, asked = _server(host).register_begin(
@@ -78,6 +79,7 @@ class Passkeys:
 
         Raises `CommunityRefused` for what answers no question of ours, and for an eleventh key.
         """
+        # Taken before the answer is looked at: a question is answered once, rightly or not.
         asked = self._take(("add", browser))
         text, label = answer
         try:
@@ -127,6 +129,7 @@ class Passkeys:
                     return None
                 key = AttestedCredentialData(row.data)
                 _server(host).authenticate_complete(asked, [key], shown)
+                # Keys that many devices share always count 0 (WebAuthn, 6.1.1): of those nothing can be said.
                 if (count or row.uses) and count <= row.uses:
                     return None  # a copy of the key was used since
                 used = {"uses": count, "used_at": writing.at}

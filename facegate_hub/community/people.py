@@ -180,6 +180,7 @@ class PeopleRegister:
     def search(self, wanted: str, most: int = 50) -> list[Person]:
         """Return people whose name, flat or contact holds `wanted`, at most so many; all for nothing."""
         needle = wanted.strip().casefold()
+        # Names are sealed: there is no index to search, everybody is opened and looked at.
         with self._book.looking() as connection:
             found = [
                 person
@@ -210,6 +211,7 @@ class PeopleRegister:
         rows = connection.execute(sa.select(PEOPLE).where(*conditions)).all()
         ids = {row.id for row in rows}
         wanted = (
+            # For everybody all ties are read: a statement takes only so many values behind IN.
             sa.select(TIES).where(TIES.c.person.in_(ids) if conditions else sa.true()).order_by(TIES.c.id)
         )
         ties: dict[str, list[FlatTie]] = {}

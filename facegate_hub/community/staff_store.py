@@ -202,6 +202,7 @@ class StaffStore:
 
         A process that is killed in between tells again: an entry may stand twice, and none is lost.
         """
+        # One at a time in this process, so that two threads do not tell the same entries.
         with self._telling:
             with self.looking() as connection:
                 rows = connection.execute(sa.select(UNTOLD).order_by(UNTOLD.c.seq).limit(MOST_TOLD)).all()
@@ -239,6 +240,7 @@ def open_staff(site: Path, book: Book) -> StaffStore:
         folder.chmod(0o700)
     key = file_key(folder / KEY_FILE)
     let_group(folder / KEY_FILE, 0o040)
+    # A key of its own, made of the one that seals: a form's token tells nothing of that.
     secret = hmac.digest(key, b"what is not sealed", "sha256")
     try:
         engine = open_engine(f"sqlite:///{(folder / DATABASE_FILE).absolute()}")
@@ -287,6 +289,7 @@ def _take_over(store: StaffStore, folder: Path, before: Path) -> None:
             return  # another process was quicker
         with book.looking() as old:
             told = sa.select(LEDGER.c.seq).where(LEDGER.c.kind == TAKEN_OVER).limit(1)
+            # The book says that a staff database was made before: if it is not there it was lost.
             if old.execute(told).first() is None:
                 _copy(store, writing.connection, old)
                 _take_terms(folder / TERMS_FILE, before / TERMS_FILE)
@@ -297,6 +300,7 @@ def _take_over(store: StaffStore, folder: Path, before: Path) -> None:
         writing.tell(SYSTEM, TAKEN_OVER, "account", accounts=count)
     with book.engine.begin() as connection:
         connection.execute(sa.delete(SECRETS))
+        # The staff's copy counts from now on: nothing that opens the console stays where the page can write.
         for table in (PASSKEYS, DEVICES):
             connection.execute(sa.delete(table).where(table.c.holder.like("account:%")))
 

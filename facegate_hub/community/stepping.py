@@ -111,6 +111,7 @@ class Stepping:
         for name, kind in (("why", WaitWhy), ("cause", Cause), ("reason", DeclineReason)):
             if name in step.needs and given[name] not in set(kind):
                 raise CommunityRefused(message("community.refused.field"))
+        # Acts that need more than their fields have a `_check_...` here, named by the act.
         check = getattr(self, f"_check_{step.act.value}", None)
         if check is not None:
             check(given)
@@ -188,6 +189,8 @@ class Stepping:
             case TicketAct.RESOLVE | TicketAct.DECLINE:
                 moved = meet(clocks, {ANSWER, DONE}, at)
             case TicketAct.WAIT if given["why"] in STOPS_CLOCK:
+                # Only the clock of the work stands still while it waits for others; the first answer is owed
+                # all the same.
                 moved = stop([one for one in clocks if one.kind == DONE], terms, at)
             case TicketAct.RESUME | TicketAct.ASSIGN if is_waiting:
                 moved = go_on(clocks, terms, at)
@@ -196,6 +199,7 @@ class Stepping:
             case TicketAct.MERGE | TicketAct.WITHDRAW:
                 moved = stop(clocks, terms, at)
             case _:
+                # Any other step that staff take is an answer.
                 moved = meet(clocks, {ANSWER} if self._asker.doer.kind == "account" else set(), at)
         return moved
 
@@ -207,6 +211,7 @@ class Stepping:
         if act is not TicketAct.MERGE:
             return []
         query = sa.select(WATCHERS.c.person).where(WATCHERS.c.ticket == ticket.id)
+        # Whoever waited for this ticket waits for the one that it is merged into.
         people = {ticket.requester, *self._writing.connection.execute(query).scalars()} - {None}
         return [self._follower(given["into"], person, "merged") for person in sorted(map(str, people))]
 

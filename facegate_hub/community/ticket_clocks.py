@@ -52,6 +52,7 @@ def begin_clocks(writing: Writing, terms: Terms, ticket: Ticket, round_: int = 0
     """Return the clocks of a new ticket, or in a later round the one that is done again."""
     promised = terms.promised(ticket.kind, ticket.urgency)
     changes = []
+    # Who opens a ticket again has had an answer.
     for kind in (ANSWER, DONE) if round_ == 0 else (DONE,):
         promise = promised[kind]
         due = terms.hours(promise.hours).after(writing.at, promise.seconds)

@@ -128,12 +128,15 @@ class Tickets:
 
         Raises `CommunityRefused` for what is missing, too much for a day, or not theirs to report.
         """
+        # Before the commit begins: decoding pictures takes long, and the book has one writer.
         photos = [clean_photo(photo) for photo in report.photos[:MOST_PHOTOS]]
         code = new_code() if asker.doer.kind == "account" else None
         with self._book.writing() as writing:
             self._require_reportable(writing, asker, report)
             number = 1 + (writing.connection.execute(sa.select(sa.func.max(TICKETS.c.number))).scalar() or 0)
             identity = str(number)
+            # Whose text it is: erasing the person erases it. On a paper slip nobody is known, so it goes with
+            # the ticket.
             owner = f"person:{report.requester}" if report.requester else f"ticket:{identity}"
             row = _new_row(writing, report, asker, owner) | {"number": number}
             row["slip"] = slip_digest(identity, code) if code else None
@@ -197,6 +200,7 @@ class Tickets:
         with self._book.looking() as connection:
             rows = connection.execute(sa.select(TICKETS).where(*same, is_open, shared)).all()
             found = [ticket_of(row) for row in rows]
+            # A reader and nothing else: their own tickets are no news to them.
             readable = [one for one in found if parts_in(connection, one, asker) == {Part.READER}]
             return self._lined(connection, readable[:3])
 

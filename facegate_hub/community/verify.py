@@ -70,6 +70,8 @@ def _follow(check: BookCheck, row: Row[Any], state: _Replayed) -> None:
     fields = [row.seq, row.at, row.actor, row.kind, row.subject, row.body, row.prev]
     if row.seq != check.count + 1:
         check.add(f"entry {check.count + 1} is missing")
+    # Goes on after a broken entry from what that one says, so that each break is told once, not with every
+    # entry behind it.
     if row.prev != check.head or entry_hash(fields) != row.hash:
         check.add(f"entry {row.seq} was changed or does not follow the one before")
     check.count, check.head = row.seq, row.hash

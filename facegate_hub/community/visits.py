@@ -193,6 +193,7 @@ def breach(
     ties = (TIES.c.person == maker, TIES.c.flat == wish.flat, TIES.c.until.is_(None))
     if state != "active" or connection.execute(sa.select(TIES.c.id).where(*ties)).first() is None:
         return "flat"
+    # Once it is written, the wish that is looked at again would count against its own limit.
     others = PASSES.c.id != (own or "")
     today = (PASSES.c.maker == maker, PASSES.c.wished_at > now - DAY, others)
     alive_states = PASSES.c.state.in_([PassState.WISHED.value, PassState.GRANTED.value])

@@ -144,6 +144,8 @@ class RosterPages:
             changed_count=len(changed),
             renamed=list(self._desk.looking.people.renamed(records).items())[:SHOWN],
             doubtful=self._desk.looking.people.doubtful_levels(records),
+            # The page sends back what was read and shown, not the file: what is done is what somebody has
+            # looked at.
             text=write_people(records),
             actor=self._desk.known(ask.token),
         )

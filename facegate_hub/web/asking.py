@@ -229,6 +229,7 @@ def view(
     """Return the endpoint for `act`; `pages` show its form again when it is refused."""
 
     async def endpoint(request: Request) -> Response:
+        # Databases wait; the loop that serves all pages must not.
         ask = await run_in_threadpool(_recognised, request, office, who)
         ask.pages = pages
         is_in = ask.person is not None or ask.account is not None
@@ -296,6 +297,7 @@ async def _read_form(ask: PageAsk) -> Response | None:
 def _is_own_form(ask: PageAsk) -> bool:
     """Return whether a form comes from a page of ours, shown to this very browser."""
     host = ask.request.headers.get("host", "")
+    # Browsers may leave `Origin` out, and cannot be made to lie about it: the token decides in that case.
     if ask.request.headers.get("origin") not in {None, f"https://{host}"}:
         return False
     return hmac.compare_digest(ask.form.get("csrf", "").encode(), ask.csrf.encode())

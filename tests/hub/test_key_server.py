@@ -281,3 +281,21 @@ def test_a_door_that_was_stolen_and_provisioned_again_gets_a_new_key_and_still_o
 def test_a_renewed_certificate_changes_no_key(site):
     cabinet = KeyCabinet(site)
     assert cabinet.keys("front", 1) == cabinet.keys("front", 2) == cabinet.keys("front")
+
+
+def test_a_key_that_is_handed_out_while_another_is_made_is_kept(site):
+    """The server and the command are two processes: whoever wrote last forgot the other one's key."""
+    for door in (f"door-{number}" for number in range(40)):
+        ready = threading.Barrier(2)
+
+        def first_key(door=door, ready=ready):
+            ready.wait(PATIENCE)
+            return KeyCabinet(site).keys(door)[0]
+
+        def another(door=door, ready=ready):
+            ready.wait(PATIENCE)
+            KeyCabinet(site).change(door)
+
+        with ThreadPoolExecutor(2) as both:
+            handed, _ = both.submit(first_key), both.submit(another)
+        assert handed.result() in KeyCabinet(site).keys(door)

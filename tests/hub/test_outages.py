@@ -11,7 +11,7 @@ from edge.broker.client import SyncClient
 from edge.broker.settings import BrokerSettings
 from edge.errors import StoreError
 from edge.wire.messages import Message
-from facegate_hub.clerk import DATABASE_FAILS
+from facegate_hub.clerk import DATABASE_FAILS, said
 from facegate_hub.database import reading
 from facegate_hub.ingest import Ingest
 from facegate_hub.tables import EVENTS, open_tables
@@ -178,3 +178,11 @@ def test_a_database_that_cannot_hold_every_name_is_refused_in_words(encoding):
         engine.dispose()
         with pytest.raises(StoreError, match=f"encoding is {encoding}"):
             open_tables(server.url.replace("/postgres", "/narrow"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"), [("disk I/O error\nat 3", "disk I/O error"), ("", "OperationalError")]
+)
+def test_a_database_that_fails_without_a_word_is_told_all_the_same(words, told):
+    """Its name in place of words: whoever tries again must not break on the line that says so."""
+    assert said(sa.exc.OperationalError("", None, Exception(words))) == told

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from edge.consent.notice import Operator
+from edge.consent.rules import Statement
+from edge.enrol.session import EnrolmentOutcome
+from edge.errors import PanelRefused
+from edge.panel.studio import EnrolmentRunner
+from edge.runtime.clock import ManualClock
 from edge.service.property.enrol_window import EnrolWindow
 from edge.web.accounts import Role
-from tests.panel.office import open_panel
+from tests.panel.office import Feed, open_panel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FORM = {"resident_id": "flat-7", "agrees": "yes"}
 
@@ -74,3 +84,33 @@ def test_nobody_is_enrolled_under_a_notice_that_does_not_say_who_is_responsible(
         assert "An installer sets site.operator and site.contact" in answer.text
         assert 'value="flat-7"' in answer.text, "nothing typed is lost"
     assert panel.desk.studio.now is None
+
+
+class Interrupted(ManualClock):
+    """A clock that lets somebody else act when it is asked the first time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], object] | None = None
+
+    def monotonic(self) -> float:
+        act, self.meanwhile = self.meanwhile, None
+        if act is not None:
+            act()
+        return super().monotonic()
+
+
+def test_of_two_people_who_begin_at_once_one_is_told_of_the_other():
+    """Both began: the first one's page went on with the second one's newcomer."""
+    clock = Interrupted()
+    studio = EnrolmentRunner(Feed(), lambda _: pytest.fail("no session"), clock)
+
+    def begin(who: str) -> object:
+        outcome = EnrolmentOutcome((), None, None)
+        return studio.begin_judged(Statement(who, agrees=True), "", f"staff of {who}", outcome)
+
+    clock.meanwhile = lambda: begin("flat-8")
+    with pytest.raises(PanelRefused, match="flat-8"):
+        begin("flat-7")
+    assert studio.now is not None
+    assert studio.now.by == "staff of flat-8"

@@ -144,6 +144,21 @@ def test_the_rules_before_the_last_changes_are_kept_and_offered(door):
     for text in texts[1:]:
         _, mark = trial(ines, text)
         assert ines.post("/rules/put", text=text, **mark).status_code == 200
-    kept = sorted(door.rules.parent.glob("rules.toml.before*"))
-    assert [path.read_text() for path in kept] == list(reversed(texts[-6:-1]))
+    assert kept_rules(door) == list(reversed(texts[-6:-1]))
     assert "# 5" in ines.get("/rules?former=1").text
+
+
+def kept_rules(door):
+    return [path.read_text() for path in sorted(door.rules.parent.glob("rules.toml.before*"))]
+
+
+def test_rules_that_the_door_refuses_push_none_of_the_former_ones_out(door):
+    """Each attempt kept the rules of now once more; after five of them nothing else was left."""
+    file = door.desk.rule_file
+    for number in range(4):
+        file.put(f'[levels.resident]\nschedule = "always"\n# {number}\n', file.text())
+    before = kept_rules(door)
+    for _ in range(6):
+        with pytest.raises(ConfigError, match="cannot do that"):
+            file.put('[levels.refuse]\nschedule = "always"\n', file.text())
+        assert kept_rules(door) == before

@@ -351,7 +351,8 @@ def test_what_was_withdrawn_or_used_up_since_stays_so_on_the_same_device(door, t
 
 def restored_with(events, folder):
     """Restore onto a new card with what the property knows; return the new folder and what was said."""
-    (folder / "events").write_text("\n".join(map(json.dumps, events)))
+    lines = (json.dumps(event, ensure_ascii=False) for event in events)  # as the hub exports them
+    (folder / "events").write_text("\n".join(lines))
     (folder / "words").write_text(WORDS)
     new = folder / "new card"
     words = [str(folder / "f"), "--data", str(new), "--events", str(folder / "events")]
@@ -371,6 +372,7 @@ def test_a_new_card_learns_from_the_property_who_withdrew_since(door, tmp_path):
         {"type": "consent.withdrawn", "resident": "otto", "ts": "2026-03-07T10:00:00.000000Z"},
         {"type": "access.granted", "resident": "otto", "ts": "2026-03-10T10:00:00.000000Z"},
         {"type": "service.started", "resident": None, "ts": "2026-03-10T10:00:00.000000Z"},
+        {"type": "health.camera", "resident": None, "data": {"error": "no\u2028picture\x85"}, "ts": ""},
     ]
     new, told = restored_with(events, tmp_path)
     assert "erased here too: anna" in told

@@ -14,7 +14,7 @@ from edge.errors import RosterDrift, SyncError
 from edge.store.contexts import RECORDS, person_of
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster, roster_digest
-from edge.sync.follower import FIRST_PATIENCE_SECONDS, RosterFollower
+from edge.sync.follower import FIRST_PATIENCE_SECONDS, MOST_PATIENCE_SECONDS, RosterFollower
 from edge.wire.records import parse_record
 from tests.sync.hubside import KEYS, STRANGER, ManualClock, MemoryJournal
 from tests.sync.property import Property
@@ -251,6 +251,23 @@ def test_a_lost_removal_is_found_at_the_next_head(door, site):
     assert door.ids() == ["anna", "carol", "dora"]
     door.take(lost)
     assert door.roster.state() == site.state()
+
+
+def test_changes_that_are_lost_behind_their_confirmation_are_asked_for_again(door, site):
+    """The door heard that it was behind, took that for its answer, and waited an hour for the next head."""
+    door.converse(site)
+    site.remove("bob")
+    door.meet(site)
+    door.clerk.idle()
+    assert door.questions() == []
+    door.clock.advance(FIRST_PATIENCE_SECONDS + 1)
+    door.clerk.idle()
+    (question,) = door.questions()
+    door.take(*site.answer(question))
+    assert door.ids() == ["anna", "carol"]
+    door.clock.advance(MOST_PATIENCE_SECONDS + 1)
+    door.clerk.idle()
+    assert door.questions() == []
 
 
 def test_a_roster_that_was_changed_behind_our_back_is_fetched_anew(door, site):

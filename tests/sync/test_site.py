@@ -211,6 +211,18 @@ def test_a_revoked_door_may_get_a_new_bundle(tmp_path):
     authority.revoke(tmp_path / "old.crt")
 
 
+def test_the_list_of_the_revoked_is_never_half_written(tmp_path):
+    """A power cut in the middle of it left a list that nothing can read, and nobody revoked."""
+    site = Site.create(tmp_path / "s", "x", "localhost")
+    site.add_door("front")
+    listed = tmp_path / "s" / "ca" / "crl.pem"
+    whole = listed.read_bytes()
+    with listed.open("rb") as before:
+        site.revoke_door("front")
+        assert before.read() == whole
+    assert listed.read_bytes() != whole
+
+
 def test_the_command_makes_a_whole_site_in_one_go(tmp_path):
     """Authority, broker, hub and two doors; then one more, one less."""
     folder, runner = str(tmp_path / "s"), CliRunner()

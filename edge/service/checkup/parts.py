@@ -126,6 +126,7 @@ def page(settings: Settings, is_running: bool) -> CheckupFinding:  # noqa: FBT00
     section = settings.panel
     if not section.enabled:
         return green("page", "off")
+    # "All addresses" is nothing to connect to.
     host = "127.0.0.1" if section.host in ("0.0.0.0", "::") else section.host  # noqa: S104 - compared only
     answers = _answers(host, section.port)
     if is_running and not answers:

@@ -61,8 +61,11 @@ class Housekeeping:
     def step(self) -> None:
         """Do what is due."""
         ran = self._ran_seconds()
+        # More than a day ahead cannot be: then the running time went back, with a clock file that was lost.
         if ran < self._due_at <= ran + DAY_SECONDS:
             return
+        # Set before the work: a chore that fails, or takes the process along, is tried tomorrow and not at
+        # every look.
         self._due_at = ran + DAY_SECONDS
         self._keep(ran)
         for what, pruner in self._chores.items():

@@ -53,6 +53,7 @@ def erase_expired(
     if len(expired) > share:
         logger.warning("%d faces are to be erased; %d today, the others follow", len(expired), share)
     for one in expired[:share]:
+        # Committed first: an erasure that nobody can be told of does not happen.
         record(EventDraft.now(clock, Kind.FACE_ERASED, {"why": one.why}, resident_id=one.resident_id))
         erase_face(store, one.resident_id)
     return expired[:share]

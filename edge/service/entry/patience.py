@@ -115,6 +115,7 @@ class Patience:
             if is_over or waiting.due or self._may_come(who, waiting.decision, time):
                 found += [] if is_over else [waiting]
                 with self._lock:
+                    # A newer decision about the same person may have come meanwhile: that one stays.
                     if self._waiting.get(who) is waiting:
                         del self._waiting[who]
         return found

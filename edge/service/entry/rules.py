@@ -223,6 +223,7 @@ class DoorRules:
             self._note(Kind.HEALTH_CLOCK, news)
 
     def _take_word(self, now: datetime) -> None:
+        # Each word counts once, for the moment at which it was given.
         signed, self._signed_time = self._signed_time, None
         is_said, self._is_clock_right = self._is_clock_right, False
         if is_said or (signed is not None and abs(now - signed) <= SIGNED_WITHIN):

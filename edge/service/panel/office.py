@@ -108,6 +108,7 @@ def open_desk(
     accounts = stack.enter_context(closing(Accounts(data / ACCOUNTS_FILE, _edited(around, "accounts"))))
     words = stack.enter_context(closing(GateWords(data / ACCOUNTS_FILE, _edited(around, "display"))))
     ways = stack.enter_context(closing(WaysIn(data, wish.pass_issued)))
+    # Somebody whose number was being changed when the power went: before anybody looks at either number.
     RenumberingDesk(store, consents, ways).finish()
     eyes = BLIND if models is None else _eyes(wish, models, store, consents)
     return PanelServices(

@@ -75,6 +75,7 @@ class Configuration:
         """
         with self._lock:
             seen = self._kept.rev
+            # Retained at the broker: it comes again at every connection.
             if desired.rev == seen:
                 return
             if desired.rev < seen:
@@ -86,6 +87,7 @@ class Configuration:
                 raise ConfigError(f"revision {desired.rev}: {str(error).replace(chr(10), '; ')}") from error
             self._keep(Kept(desired.rev, desired.values))
             self._wanted = wanted
+        # Without the lock: listeners ask for `now`.
         for listener in self._listeners:
             listener(wanted)
 

@@ -180,6 +180,7 @@ class PropertyLink:
         for _, text in self._outbox.pending(done, 1):
             event = json.loads(text)
             age: float = clock.monotonic() - event["mono"] / 1e9
+            # The monotonic clock began anew with this run; an older event has only its wall time.
             if event["boot"] != self._door.boot:
                 age = (clock.now() - datetime.fromisoformat(event["ts"])).total_seconds()
             return round(max(0.0, age), 1)
@@ -206,6 +207,7 @@ class PropertyLink:
             if (identity := self._notary.identity) is not None:
                 held = HeldWays(self._roster, door.data, door.untold)
                 self._clerks.append(GivenWaysFollower(self._settings, keys, identity, held, *heard))
+            # Last: its file may be damaged, and the parts before it are kept.
             self._clerks.append(self._desk(keys))
         except FacegateError as error:
             logger.error("the property is not heard in full: %s", error)  # noqa: TRY400 - one clear line

@@ -81,10 +81,12 @@ class HeldNotices:
             self._keep(replace(self._set, items=left))
         except StoreError as error:
             logger.warning("%s", error)
+            # Gone from memory all the same: on a bad card an old notice would come back only after a restart.
             self._set = replace(self._set, items=left)
 
     def _keep(self, notices: NoticeSet) -> None:
         body = notices.encode()
+        # Without the keys it is kept unmarked: shown now, and not believed after a restart.
         mark = b""
         with suppress(StoreError), closing(keyring_of(self._path.parent, is_patient=True)) as keyring:
             mark = keyring.bind(row_bytes(ROW, body))

@@ -67,6 +67,7 @@ class HeldRules:
             if self._is_lost:
                 self._begin_with(desired)
                 return
+            # Retained at the broker: it comes again at every connection.
             if desired.rev == self._rev:
                 return
             if desired.rev < self._rev:

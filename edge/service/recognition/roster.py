@@ -92,6 +92,7 @@ class GalleryFollower:
         except StoreError as error:
             self._match_nobody()
             return {"state": "unreadable", "error": str(error)[:200]}
+        # Kept until they are done: `follow` tells of a change once, and the store may fail meanwhile.
         self._owed = sorted({*changed, *self._owed})
         try:
             if self._owed or self._store.version() != self._version:

@@ -69,6 +69,7 @@ class Judge:
         """Return the face in an envelope, or raise `FaceRefused`; the letter's signature was checked."""
         envelope = envelope_of(letter)
         face = self._entitled(envelope)
+        # Any door that has the face may send it, not only the one that enrolled.
         if letter.sender not in {face.by, *face.doors}:
             raise FaceRefused("sender", f"{letter.sender} is not among the doors of the consent")
         body, rows = self._opened(envelope, face)

@@ -68,6 +68,8 @@ class MissingFaces:
         """Return which faces to ask of which door now; a hundred are on their way at most."""
         under_way = sum(wish.tries > 0 and wish.at > now for wish in self._wishes.values())
         room = int(self._most) - under_way
+        # Not one by one: a question for several faces is one letter, so it waits until there is room for
+        # some.
         if room < self._most / 2:
             return {}
         found: dict[str, list[str]] = {}

@@ -120,6 +120,7 @@ class FaceExchange:
         self._lease.look()
         now = self._ties.clock.monotonic()
         is_remembering = now >= self._remind_at
+        # They change when anything here does: five times a second there is no time to read more.
         mark = (self._ties.book.mark(), self._ties.consents.mark(), self._ties.store.version())
         is_relisted = self._register.refresh()
         is_news = is_relisted or is_remembering or mark != self._mark
@@ -132,6 +133,7 @@ class FaceExchange:
             took = self._ties.clock.monotonic() - now
             self._settle_at = now + took + min(REST * took, MOST_REST_SECONDS)
         self._announces = self._keys.look() or self._announces
+        # Not (or no longer) listed: nobody takes a letter of ours, so that none is kept.
         if self._ties.device not in self._register.doors.doors:
             self._out.clear()
             return
@@ -151,6 +153,7 @@ class FaceExchange:
     def _settle(self, *, is_thorough: bool = True) -> None:
         """Erase what may not be here (any more), and ask for what may and is not."""
         ended = self._ties.consents.ended()
+        # Erase first, then ask: what may not be here must not be asked for in the same look.
         gone = self._ending.erase(ended, is_thorough=is_thorough)
         self._announces = self._keys.destroy(gone) or self._announces
         now = self._ties.clock.monotonic()
@@ -237,6 +240,7 @@ class FaceExchange:
             self._ties.book.answered(letter.sender, content["consents"], KNOWN)
         elif letter.kind is LetterKind.END:
             self._ending.end(content["consents"])
+            # Erased before the answer says so.
             self._settle()
             if content["answer"]:
                 self._write(LetterKind.ERASED, [letter.sender], consents=content["consents"])
@@ -251,6 +255,8 @@ class FaceExchange:
         if content["answer"]:
             self._write_key([letter.sender], wants_answer=False)
         ended = self._ties.consents.ended_for_good()
+        # Their consents that have ended are not ours: one of us missed letters, so we tell all we know; they
+        # do the same when our key reaches them.
         if content["ended"] != fingerprint(ended):
             at = self._ties.clock.now().isoformat()
             for several in _parts(sorted(ended), MOST_ENDED):
@@ -304,6 +310,7 @@ class FaceExchange:
 
 def fingerprint(ended: Iterable[str]) -> int:
     """Return 52 bits that tell two sets of ended consents apart."""
+    # 13 hex digits: the largest number that every JSON reader keeps exact has 53 bits.
     return int(hashlib.sha256("\n".join(sorted(ended)).encode()).hexdigest()[:13], 16)
 
 

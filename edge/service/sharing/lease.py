@@ -42,6 +42,7 @@ class SharingLease:
             self._ties.tell(Kind.HEALTH_SHARING, state="ok" if self.holds else "lease_over")
 
     def _is_within(self) -> bool:
+        # -1: what is kept is rounded to whole seconds. Further back, the clock file was lost.
         return bool(self._at) and -1 <= self._ties.ran_seconds() - self._ran < LEASE_SECONDS
 
 

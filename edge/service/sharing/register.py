@@ -58,6 +58,8 @@ class FaceRegister:
         place = state.epoch, state.rev, self.doors.number
         if place == self._place:
             return False
+        # Same epoch and same door list: then only records after the last revision are read and their
+        # signatures checked.
         is_same_log = self._place is not None and self._place[::2] == place[::2]
         after = self._place[1] if is_same_log and self._place is not None else 0
         there = self._roster.ids()

@@ -82,6 +82,8 @@ class Sending:
         if not missing or room <= 0:
             return
         open_ones = missing - self._ties.consents.ended()
+        # Those never sent come first: the property may refuse to list some, and these would take all the room
+        # each time.
         sent = sorted(open_ones, key=lambda one: (one in self._ever_sent, one))[:room]
         self._sent_certificates.update(sent)
         self._ever_sent.update(sent)

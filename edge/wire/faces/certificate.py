@@ -120,6 +120,7 @@ class SignedCertificate:
         fields = parse_shaped(FaceCertificate.SHAPE, body, "certificate")
         del fields["v"]
         says = FaceCertificate(**{**fields, "doors": tuple(fields["doors"])})
+        # One spelling only: with two, one certificate would have two texts and two digests in the roster.
         if says.encode() != body or text.partition(".")[0] != _text(body):
             raise SyncError("certificate: not written in the one form that counts")
         return cls(says, text)
@@ -155,6 +156,8 @@ def make_body(certificate: FaceCertificate, rows: Sequence[FaceRow], salt: bytes
         raise SyncError(
             f"{certificate.person!r}: {len(rows)} vectors of {sorted(sizes)} bytes are no face to share"
         )
+    # Salt, length of the head (4 bytes, big-endian), head as JSON, vectors: the layout that `open_body`
+    # reads.
     head = canonical(
         {**certificate.fields(), "kinds": [row.kind for row in rows], "bytes": len(rows[0].vector)}
     )

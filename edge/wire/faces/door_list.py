@@ -132,6 +132,7 @@ class DoorListAuthority:
         if not isinstance(key, ec.EllipticCurvePublicKey):
             raise ConfigError("the authority's certificate has not the kind of key that lists doors")
         self._key = key
+        # Of the key and not of the certificate: that one changes when it is renewed.
         public = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         self.site = hashlib.sha256(public).hexdigest()
         """Names the site; a renewed certificate keeps it."""
