@@ -53,7 +53,8 @@ class Stage(StrEnum):
 class ScreenState:
     """One state of the display. `seq` is new whenever something is to be shown (and spoken) anew.
 
-    `reason` is that of a refusal, `name` whom to welcome: None unless the resident wishes it.
+    `reason` is that of a refusal, `by_face` whether the camera refused; a `prompt` beside it says what helps.
+    `name` is whom to welcome: None unless the resident wishes it.
     """
 
     stage: Stage = Stage.IDLE
@@ -62,6 +63,7 @@ class ScreenState:
     prompt: Prompt | None = None
     flaw: Flaw | None = None
     name: str | None = None
+    by_face: bool = False
 
 
 class GateKeys(Protocol):
@@ -88,6 +90,8 @@ class GateScreen:
         self._until = float("-inf")
         self._watched_until = float("-inf")
         self._rest = Stage.IDLE
+        self._typing: str | None = None
+        self._typing_until = float("-inf")
 
     @property
     def shown(self) -> ScreenState:
@@ -133,6 +137,7 @@ class GateScreen:
 
     def decided(self, allowed: bool, reason: Reason, resident_id: str | None = None) -> None:  # noqa: FBT001
         """Show a grant, a refusal or that the PIN is wanted; `resident_id` is who was recognised."""
+        self._expect_pin(resident_id, reason)
         if allowed:
             name = None if resident_id is None else self._name_of(resident_id)
             self._show(ScreenState(Stage.GRANTED, name=name), DECIDED_SECONDS)
@@ -140,6 +145,18 @@ class GateScreen:
             self._show(ScreenState(Stage.PIN_WANTED, reason=reason), FACTOR_SECONDS)
         else:
             self._show(ScreenState(Stage.REFUSED, reason=reason), DECIDED_SECONDS)
+
+    def refused_by_camera(self, reason: Reason, prompt: Prompt | None = None) -> None:
+        """Show that a face was refused, and what helps; other ways in are open to them."""
+        self._show(ScreenState(Stage.REFUSED, reason=reason, prompt=prompt, by_face=True), DECIDED_SECONDS)
+
+    def _expect_pin(self, resident_id: str | None, reason: Reason) -> None:
+        """Remember who is to type a PIN: what others are told meanwhile hides that for a moment only."""
+        with self._lock:
+            if reason is Reason.SECOND_FACTOR_REQUIRED:
+                self._typing, self._typing_until = resident_id, self._clock.monotonic() + FACTOR_SECONDS
+            elif resident_id == self._typing:
+                self._typing_until = float("-inf")
 
     def rung(self) -> None:
         """Show that the bell was heard."""
@@ -153,6 +170,12 @@ class GateScreen:
             self._until = self._clock.monotonic() + seconds
 
     def _now(self) -> ScreenState:
-        if self._clock.monotonic() < self._until:
+        now = self._clock.monotonic()
+        if now < self._until:
+            return self._shown
+        if now < self._typing_until:
+            reason = Reason.SECOND_FACTOR_REQUIRED
+            self._shown = ScreenState(Stage.PIN_WANTED, self._shown.seq + 1, reason)
+            self._until = self._typing_until
             return self._shown
         return ScreenState(self._rest, seq=self._shown.seq)

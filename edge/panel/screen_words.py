@@ -24,7 +24,6 @@ ADVICE: Mapping[Reason, tuple[Message, Message]] = MappingProxyType(
     {
         Reason.NOT_FACING: (LOOK_HERE, Guidance.LOOK_HERE.message),
         Reason.LOW_QUALITY: (NOT_RECOGNISED, Guidance.HOLD_STILL.message),
-        Reason.PAD_NO_RESPONSE: (NOT_RECOGNISED, Guidance.UNCOVER.message),
         **{
             reason: (Message(f"screen.{reason}.title"), Message(f"screen.{reason}.text"))
             for reason in (
@@ -37,6 +36,11 @@ ADVICE: Mapping[Reason, tuple[Message, Message]] = MappingProxyType(
     }
 )
 """What helps, by reason. Every other refusal only names the other ways in: no stranger is told why."""
+
+AT_CAMERA: Mapping[Reason, tuple[Message, Message]] = MappingProxyType(
+    {Reason.LOCKOUT_MAX_ATTEMPTS: (NOT_RECOGNISED, OTHER_WAY)}
+)
+"""What differs where a face was refused: its pause leaves card and PIN open."""
 
 PASSERS_BY: Mapping[Flaw, Guidance] = MappingProxyType({**HINDRANCES, Flaw.NOT_FACING: Guidance.LOOK_HERE})
 """What a face at the gate is told. Nobody was asked to turn there, so nobody turned too far."""
@@ -82,11 +86,12 @@ def picture(shown: ScreenState) -> str:
 
 def _messages(shown: ScreenState) -> tuple[Message, Message | None]:
     if shown.prompt is not None:
-        return shown.prompt.message, None
+        return shown.prompt.message, OTHER_WAY if shown.stage is Stage.REFUSED else None
     if shown.flaw is not None:
         return PASSERS_BY.get(shown.flaw, Guidance.LOOK_HERE).message, OTHER_WAY
     if shown.stage is Stage.REFUSED and shown.reason is not None:
-        return ADVICE.get(shown.reason, (NOT_RECOGNISED, OTHER_WAY))
+        told = ADVICE.get(shown.reason, (NOT_RECOGNISED, OTHER_WAY))
+        return AT_CAMERA.get(shown.reason, told) if shown.by_face else told
     stage = shown.stage if has(f"screen.{shown.stage}.title") else Stage.IDLE
     text = Message(f"screen.{stage}.text") if has(f"screen.{stage}.text") else None
     if stage is Stage.GRANTED and shown.name:

@@ -52,6 +52,10 @@ class OpenDoubts:
             visit.early_doubt = visit.early_doubt or (one.look, one.liveness)
             visit.was_covered |= one.was_covered
 
+    def drop(self, resident_id: str) -> None:
+        """Forget the doubts about this resident."""
+        self._waiting = [one for one in self._waiting if one.look.mean.resident_id != resident_id]
+
     def overdue(self, time: float) -> list[OpenDoubt]:
         """Return, once, the doubts whose faces did not come back in time."""
         over = [one for one in self._waiting if time - one.since >= BACK_SECONDS]

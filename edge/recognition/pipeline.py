@@ -9,6 +9,7 @@ those. Time comes from the frames, so a recording replays bit for bit.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,7 @@ class Pipeline:
         """What stood between the nearest face of the last look and being recognised: for a display."""
         self._reopen_at = float("inf")
         self._doubts = OpenDoubts()
+        self._let_in_otherwise: deque[str] = deque(maxlen=16)
 
     def observe(self, frame: Frame) -> list[Decision]:
         """Return the decisions that `frame` brings about: mostly none, at most one per face.
@@ -107,6 +109,8 @@ class Pipeline:
         if frame.time >= self._reopen_at:
             self._reopen_at = float("inf")
             self._visits.reopen_for_those_here(frame.time)
+        while self._let_in_otherwise:
+            self._admit(frame, self._let_in_otherwise.popleft())
         tracks, decisions = self._follow(frame)
         due: list[tuple[Track, Visit]] = []
         for track in sorted(tracks, key=width, reverse=True):  # liveness scores the nearest first
@@ -124,9 +128,15 @@ class Pipeline:
         """Return what staff should know of what the camera saw since the last call, oldest first."""
         return self._notices.take()
 
-    def note_unlocked(self, time: float, seconds: float) -> None:
-        """Take note that the door was unlocked at `time` for `seconds`, by whatever way in. Any thread."""
+    def note_unlocked(self, time: float, seconds: float, who: str | None = None) -> None:
+        """Take note that the door was unlocked at `time` for `seconds`, by whatever way in. Any thread.
+
+        `who` is let in by another way than their face: while they stand there recognised, the door opens
+        for them no second time, and they are not accused.
+        """
         self._notices.company.unlocked(time, seconds)
+        if who is not None:
+            self._let_in_otherwise.append(who)
 
     def note_closed(self, time: float) -> None:
         """Take note that the door fell shut at `time`: whoever stands there a little later is let in anew.
@@ -139,6 +149,12 @@ class Pipeline:
         """Decide anew about somebody recognised whom a pause turned away, `seconds` from then on."""
         if decision.resident_id is not None:
             self._visits.reconsider(decision.track_id, decision.resident_id, decision.time + seconds)
+
+    def _admit(self, frame: Frame, who: str) -> None:
+        """Count whoever stands there recognised and proved by PIN or card who they are as let in."""
+        for visit in self._visits.admit(who, frame.time):
+            self._doubt_liveness(visit)  # nothing is asked of them any more
+            self._doubts.drop(who)
 
     def _follow(self, frame: Frame) -> tuple[list[Track], list[Decision]]:
         """Return the people in view, each with a track, and what is said of those who left."""
@@ -239,6 +255,7 @@ class Pipeline:
             self._visits.presence.see(who, frame.time)
             return []  # let in a moment ago, and turning their head
         if is_hopeless(look.mean, look.point, visit.evidence.looks):
+            self._set_doubt_aside(frame, visit)  # by now the track shows somebody else's face
             return self._deny(frame, visit, self._why_not(visit, look), faces, look)
         return []
 
@@ -269,10 +286,13 @@ class Pipeline:
         mean = shot_match
         if len(visit.evidence.shots) > 1:
             mean = self._identifier.identify(visit.evidence.mean())
-        if visit.claimed is None or visit.claimed != mean.resident_id:
+        is_paid = visit.claimed is None or visit.claimed != mean.resident_id
+        if is_paid:
             self._spend(frame, visit)
         point = self._identifier.operating_point(visit.share)
         verdict, reason = weigh(shot_match, mean, point)
+        if is_paid and verdict is Verdict.GRANT:
+            self._give_back_look(visit)
         visit.last = Look(replace(quality, feature_norm=probe.feature_norm), mean, point, verdict, reason)
         return visit.last
 
@@ -282,7 +302,7 @@ class Pipeline:
         if earlier is None:
             return
         if earlier.let_in is None:
-            visit.resume(earlier)
+            visit.resume(earlier, time)
         elif self._visits.presence.is_here(earlier.let_in, time):
             visit.let_in = earlier.let_in
             self._visits.presence.see(earlier.let_in, time)
@@ -295,10 +315,20 @@ class Pipeline:
         visit.spent += visit.share
         self._notices.of_budget(frame, self._budget)
 
+    def _give_back_look(self, visit: Visit) -> None:
+        """Take back that the newest look was spent: it recognised somebody, alive or not.
+
+        Else a resident's picture, held up again and again, would use up what their own looks may spend.
+        """
+        visit.evidence.looks -= 1
+        visit.spent -= visit.share
+        self._budget.give_back(visit.share)
+
     def _grant(self, frame: Frame, visit: Visit, look: Look, faces: int) -> list[Decision]:
         """Let a recognised resident in, once a visit, when they are also live."""
         resident_id = look.mean.resident_id
         assert resident_id is not None  # noqa: S101 - weigh() grants nobody else
+        visit.recognise(resident_id)
         liveness = None
         if self._liveness is not None:
             if visit.claimed not in {None, resident_id}:
@@ -316,7 +346,9 @@ class Pipeline:
         # A resident's looks gave no stranger a chance: the hour gets them back.
         self._budget.give_back(visit.spent)
         visit.spent, visit.early_doubt = 0.0, None
-        if not self._visits.grant(visit, resident_id, frame.time):
+        is_new = self._visits.grant(visit, resident_id, frame.time)
+        self._visits.clear_of_doubt(resident_id)
+        if not is_new:
             return []
         return [decided(frame, visit, (Verdict.GRANT, Reason.GRANTED), faces, look, liveness)]
 
@@ -335,6 +367,9 @@ class Pipeline:
         if reason is Reason.PAD_NO_RESPONSE and liveness.score is None:
             return self._deny(frame, visit, reason, faces, look, liveness)
         self._doubt_liveness(visit)
+        if reason is Reason.LOCKOUT_MAX_ATTEMPTS:
+            visit.rest_in_pause(frame.time)
+            return self._deny(frame, visit, reason, faces, look, liveness)
         visit.rest_after_attack(frame.time)
         who = look.mean.resident_id
         if who is not None and self._visits.presence.is_here(who, frame.time):

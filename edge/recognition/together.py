@@ -66,4 +66,4 @@ def is_nearest(track: Track, tracks: Sequence[Track]) -> bool:
 def urgency(candidate: tuple[Track, Visit]) -> tuple[bool, float, int]:
     """Return the order of close looks: never looked at, then waiting longest, then the older track."""
     track, visit = candidate
-    return not visit.evidence.looks, -visit.next_look, -track.id
+    return not visit.own_looks, -visit.next_look, -track.id

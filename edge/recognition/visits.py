@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from edge.domain import Reason
+from edge.faces.liveness.failures import AWAY_SECONDS
 from edge.faces.liveness.gate import SURE_FACE_PX
 from edge.recognition.evidence import LOOKS_TO_REFUSE, MAX_SHOTS, Evidence
 from edge.recognition.presence import Presence
 
 if TYPE_CHECKING:
-    from edge.domain import Box, Liveness, Reason
+    from edge.domain import Box, Liveness
     from edge.recognition.looks import Look
     from edge.recognition.remembered import Remembered
 
@@ -26,6 +28,9 @@ MAX_SPACING_SECONDS = 8.0
 
 MAX_ATTACK_SPACING_SECONDS = 60.0
 """The same after liveness refused: what stands there all day gets ever fewer tries."""
+
+PAUSED_SPACING_SECONDS = 1.0
+"""Between looks at somebody whose face is paused, mostly for what somebody else held up."""
 
 DOUBT_SPACING_SECONDS = 0.5
 """A face that may have been exchanged is looked at again this soon after its last look: in a
@@ -46,6 +51,22 @@ NEARER = 1.25
 LINGER_SECONDS = 1.5
 """Near but never usable for this long (turned away, too dark): tell the visitor."""
 
+MOST_ASKED = 3
+"""So often a visitor who stays is asked for a second factor: a picture that is held up all night is not
+asked for ever."""
+
+ABOUT_LIVENESS = frozenset(
+    {
+        Reason.PRESENTATION_ATTACK,
+        Reason.CHALLENGE_FAILED,
+        Reason.PAD_NO_RESPONSE,
+        Reason.PAD_UNAVAILABLE,
+        Reason.LOCKOUT_MAX_ATTEMPTS,
+    }
+)
+"""What a recognised face is told. It is told anew on the next visit: whoever comes back needs to hear it, and
+the face that it was said to may have been a picture of theirs."""
+
 
 @dataclass(slots=True)
 class Visit:
@@ -63,8 +84,11 @@ class Visit:
     strange_looks: int = 0
     box: Box | None = None
     """Where the face is now, in pixels."""
+    recognised: str | None = None
+    """Whom a look last recognised on this track: what was said, asked and refused since is about them."""
     asked_more: bool = False
     """Whether a second factor was asked for on this visit."""
+    times_asked: int = 0
     claimed: str | None = None
     """Recognised, but not yet known to be live."""
     own_looks: int = 0
@@ -141,10 +165,23 @@ class Visit:
         is_stranger = self.claimed is None and bool(self.told) and self.own_looks >= LOOKS_TO_REFUSE
         return self.granted_to is None and not is_stranger
 
-    def resume(self, earlier: Remembered) -> None:
+    def resume(self, earlier: Remembered, time: float) -> None:
         """Go on where an earlier visit of the same face ended: what was spent and said counts."""
         self.evidence.looks += earlier.looks
-        self.told |= earlier.told
+        is_lately = time - earlier.seen_at < AWAY_SECONDS
+        self.told |= earlier.told if is_lately else earlier.told - ABOUT_LIVENESS
+
+    def recognise(self, resident_id: str) -> None:
+        """Take whom the face is recognised as now; what was said to another one is none of theirs."""
+        if self.recognised not in {None, resident_id}:
+            self.told.clear()
+            self.asked_more, self.times_asked, self.attacks = False, 0, 0
+        self.recognised = resident_id
+
+    def ask_again(self, time: float) -> None:
+        """Have the second factor asked for once more from `time` on, a few times a visit: none came."""
+        if self.asked_more and self.times_asked < MOST_ASKED:
+            self.asked_more, self.next_look = False, time
 
     def compare_with_let_in(self, resident_id: str | None, *, is_near: bool) -> None:
         """Take what a look at somebody who was let in showed: them again, or (three times) somebody else."""
@@ -172,8 +209,13 @@ class Visit:
         self.attacks += 1
         self.next_look = time + min(0.5 * 2.0 ** min(self.attacks, 10), MAX_ATTACK_SPACING_SECONDS)
 
+    def rest_in_pause(self, time: float) -> None:
+        """Set the next look while nobody may try to pass as this resident: it proves nothing against them."""
+        self.next_look = time + PAUSED_SPACING_SECONDS
+
     def rest_after_asking(self, time: float) -> None:
         """Set the next look after a second factor was asked for: it comes by another way in."""
+        self.times_asked += not self.asked_more
         self.asked_more = True
         self.next_look = time + MAX_SPACING_SECONDS
 
@@ -191,7 +233,7 @@ class Visit:
         """Return whether the face has been near for long without ever being fit for a look."""
         if self.near_since is None:
             self.near_since = time
-        return not self.evidence.looks and time - self.near_since >= LINGER_SECONDS
+        return not self.own_looks and time - self.near_since >= LINGER_SECONDS
 
 
 class Visits:
@@ -238,13 +280,31 @@ class Visits:
         visit.strange_looks = 0
         return is_new
 
+    def admit(self, resident_id: str, time: float) -> list[Visit]:
+        """Take note that this resident was let in by another way; return the visits that show their face."""
+        theirs = [visit for visit in self._by_track.values() if visit.recognised == resident_id]
+        for visit in theirs:
+            visit.early_doubt, visit.was_covered, visit.last_look = None, False, time
+            self.grant(visit, resident_id, time)
+        return theirs
+
+    def clear_of_doubt(self, resident_id: str) -> None:
+        """Drop doubts about this resident, who proved alive, on tracks that went on with another face."""
+        for visit in self._by_track.values():
+            if visit.doubted == resident_id != visit.claimed:
+                visit.early_doubt, visit.was_covered = None, False
+
     def reconsider(self, track_id: int, resident_id: str, time: float) -> None:
         """Look at this visitor again from `time` on: they were recognised, but turned away for a while."""
         self.presence.forget(resident_id)
         visit = self._by_track.get(track_id)
-        if visit is not None and visit.granted_to == resident_id:
+        if visit is None or visit.recognised != resident_id:
+            return
+        if visit.granted_to == resident_id:
             visit.granted_to = None
             visit.next_look = time
+        else:
+            visit.ask_again(time)
 
     def reopen_for_those_here(self, time: float) -> None:
         """Let whoever still stands there at `time` be let in anew: the door has opened and closed."""

@@ -84,7 +84,7 @@ class NoRecognition:
     def reconsider(self, decision: Decision, seconds: float) -> None:
         """Do nothing: nobody was recognised."""
 
-    def note_unlocked(self, time: float, seconds: float) -> None:
+    def note_unlocked(self, time: float, seconds: float, who: str | None = None) -> None:
         """Do nothing: nobody is looked for."""
 
     def note_closed(self, time: float) -> None:
@@ -119,7 +119,9 @@ def gate_listener(pipeline: Any) -> Callable[[EventDraft], None]:
         if draft.kind is Kind.DOOR_CLOSED:
             pipeline.note_closed(draft.mono)
         elif draft.kind is Kind.ACCESS_GRANTED:
-            pipeline.note_unlocked(draft.mono, EntryFacts.read(draft.data).unlock_seconds or 0.0)
+            facts = EntryFacts.read(draft.data)
+            by_other = None if facts.is_by_face else draft.resident_id
+            pipeline.note_unlocked(draft.mono, facts.unlock_seconds or 0.0, by_other)
 
     return heard
 

@@ -49,6 +49,29 @@ def test_a_recognised_face_that_needs_its_pin_is_asked_for_it_as_long_as_the_doo
     assert stage(screen) is Stage.IDLE
 
 
+def test_what_others_are_told_hides_that_for_a_moment_only(screen, clock):
+    screen.decided(False, Reason.SECOND_FACTOR_REQUIRED, "flat-1")
+    clock.advance(4)
+    screen.refused_by_camera(Reason.UNKNOWN_CREDENTIAL)
+    assert stage(screen) is Stage.REFUSED
+    before = screen.shown.seq
+    clock.advance(DECIDED_SECONDS)
+    assert stage(screen) is Stage.PIN_WANTED
+    assert screen.shown.seq == screen.shown.seq > before
+    clock.advance(20 - 4 - DECIDED_SECONDS)
+    assert stage(screen) is Stage.IDLE
+
+
+def test_a_wrong_pin_leaves_time_for_another_and_the_right_one_ends_it(screen, clock):
+    screen.decided(False, Reason.SECOND_FACTOR_REQUIRED, "flat-1")
+    screen.decided(False, Reason.INCORRECT_AUTHENTICATION_FACTOR)
+    clock.advance(DECIDED_SECONDS)
+    assert stage(screen) is Stage.PIN_WANTED
+    screen.decided(True, Reason.GRANTED, "flat-1")
+    clock.advance(DECIDED_SECONDS)
+    assert stage(screen) is Stage.IDLE
+
+
 def test_a_prompt_stays_until_it_is_cleared_and_clearing_leaves_a_decision_alone(screen):
     screen.prompt(LOOK)
     assert screen.shown.prompt == LOOK

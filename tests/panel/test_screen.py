@@ -84,6 +84,31 @@ def test_a_refusal_says_what_to_do_next_and_a_stranger_learns_no_more(panel, dis
         assert state(display)["lines"] == unknown
 
 
+def told(panel, display, reason: Reason, prompt: str | None = None) -> list[tuple[str, str]]:
+    panel.desk.screen.refused_by_camera(reason, prompt and Prompt(1, prompt))
+    return [(one["title"], one["text"]) for one in state(display, "?language=both")["lines"]]
+
+
+def test_a_face_that_is_paused_or_cannot_be_judged_is_shown_the_other_ways(panel, display):
+    """The pause of a face leaves card and PIN open; that of the PIN pad does not."""
+    stranger = told(panel, display, Reason.UNKNOWN_CREDENTIAL)
+    assert told(panel, display, Reason.LOCKOUT_MAX_ATTEMPTS) == stranger
+    assert told(panel, display, Reason.PAD_NO_RESPONSE) == stranger
+    panel.desk.screen.decided(False, Reason.LOCKOUT_MAX_ATTEMPTS)
+    assert state(display)["lines"][0]["title"] == "Too many attempts"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "first"), [("too_far", "Please come closer."), ("bad_light", "The light is poor")]
+)
+def test_who_could_not_be_judged_is_told_what_helps_and_the_other_ways(panel, display, prompt, first):
+    (title, text), (titel, weg) = told(panel, display, Reason.PAD_NO_RESPONSE, prompt)
+    assert title.startswith(first)
+    assert "PIN" in text
+    assert titel != title
+    assert weg == told(panel, display, Reason.UNKNOWN_CREDENTIAL)[1][1]
+
+
 def test_a_number_and_its_pin_reach_the_door_and_stay_nowhere(panel, display):
     typed = []
     panel.desk.keys.type_pin = lambda number, pin: typed.append((number, pin))

@@ -17,6 +17,7 @@ from edge.cli.passes import draw_readable
 from edge.config import load_settings
 from edge.controller import DoorController
 from edge.domain import EventDraft, Frame, Reason, Resident, Verdict
+from edge.entry_facts import EntryFacts
 from edge.errors import ConfigError
 from edge.events import Kind
 from edge.policy.modes import Mode, ModeState
@@ -309,6 +310,18 @@ def test_a_wrong_pass_key_stops_the_start(begin, key, tmp_path):
     time = TrustedTime(site.clock, tmp_path / "floor", lambda: True)
     with pytest.raises(ConfigError, match="facegate pass key"):
         DoorRules(settings, tmp_path, site.clock, time, site.store, site.events)
+
+
+@pytest.mark.parametrize(
+    ("method", "named"), [("pin", "anna"), ("face+pin", "anna"), ("card", "anna"), ("face", None)]
+)
+def test_who_comes_in_by_another_way_than_the_face_is_named_to_who_looks(begin, method, named):
+    site = begin()
+    told: list[tuple[float, float, str | None]] = []
+    site.events.subscribe(gate_listener(SimpleNamespace(note_unlocked=lambda *one: told.append(one))))
+    facts = EntryFacts(method, 5.0).stored()
+    site.events.record(EventDraft.now(site.clock, Kind.ACCESS_GRANTED, facts, resident_id="anna"))
+    assert told == [(site.clock.monotonic(), 5.0, named)]
 
 
 def test_a_door_that_falls_shut_is_told_to_who_looks_for_those_still_there(begin):

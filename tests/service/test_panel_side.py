@@ -12,7 +12,7 @@ from edge.config.panel import PanelSection
 from edge.consent.notice import GREETING_NOTICE
 from edge.consent.rules import GREETING, Statement, consent_from
 from edge.controller import DoorOutcome, EntryOutcome
-from edge.domain import Authorisation, Decision, EventDraft, Reason, Resident, Verdict
+from edge.domain import Authorisation, Decision, EventDraft, Liveness, Reason, Resident, Verdict
 from edge.errors import LockError, PanelRefused, StoreError
 from edge.events import KINDS, Kind
 from edge.panel.gate_screen import GateScreen, Stage
@@ -81,6 +81,24 @@ def test_what_the_camera_decided_is_shown(side, screen):
     assert screen.shown.reason is Reason.NOT_FACING
     side.decided(decision(Verdict.WAIT, Reason.COLLECTING))
     assert screen.shown.reason is Reason.NOT_FACING
+
+
+@pytest.mark.parametrize(
+    ("reason", "cues", "helps"),
+    [
+        (Reason.PAD_NO_RESPONSE, {"frames_too_far": 30.0, "frames_turned": 2.0}, "too_far"),
+        (Reason.PAD_NO_RESPONSE, {"frames_not_alone": 9.0, "frames_too_far": 1.0}, "not_alone"),
+        (Reason.PAD_NO_RESPONSE, {"bad_light": 1.0, "faceplugin": 0.2}, "bad_light"),
+        (Reason.PAD_NO_RESPONSE, {"monochrome": 1.0}, None),
+        (Reason.PRESENTATION_ATTACK, {"bad_light": 0.0, "faceplugin": 0.2}, None),
+    ],
+)
+def test_who_could_not_be_judged_is_told_what_helps(side, screen, reason, cues, helps):
+    unjudged = Decision(Verdict.DENY, reason, 1, 2, 3.0, AT, 1, liveness=Liveness(False, None, reason, cues))
+    side.decided(DoorOutcome(unjudged, None))
+    shown = screen.shown
+    assert (shown.stage, shown.reason, shown.by_face) == (Stage.REFUSED, reason, True)
+    assert (shown.prompt and shown.prompt.name) == helps
 
 
 def test_a_pin_under_threat_looks_like_any_other(side, screen):

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 3.0
 """After this long without enough judged frames the visitor is told what hinders, and it is journaled."""
 
+TURN_SECONDS = 0.2
+"""A face that was passed over is at most so much behind a nearer one."""
+
 ADVISED_SECONDS = 0.3
 """So long it is told: whoever listens may be busy with another face on one frame."""
 
@@ -76,6 +79,7 @@ class PassiveCheck:
         window = self._windows.setdefault(track_id, LivenessWindow(frame.time, frame.time))
         window.see(frame.time)
         window.face_px = face.box.width
+        window.must_come_nearer &= face.box.width < SURE_FACE_PX
         self._failures.see(track_id, frame.time)
         hindered = hindrance(face, alone, frame.image.shape[:2], self._limits)
         window.hindered_by = hindered
@@ -95,8 +99,7 @@ class PassiveCheck:
         window = self._windows.get(track_id)
         if window is None:
             return None
-        if window.wanted_since is None:
-            window.wanted_since = window.last_seen
+        window.want()
         if window.refusal is not None:
             return window.refusal
         if self._failures.is_paused(resident_id, window.last_seen):
@@ -130,11 +133,14 @@ class PassiveCheck:
         return self._failures.may_try(resident_id, window.last_seen, track_id, window.started, window.face_px)
 
     def _score_waiting(self, window: LivenessWindow) -> None:
-        """Score the newest frame, if it teaches something and no nearer face took this moment."""
+        """Score the newest frame, if it teaches something and no other face took this moment."""
         if window.waiting is None:
             return
         frame, face = window.waiting
-        if not window.is_due(frame.time) or not self._budget.take(frame.time):
+        if not window.is_due(frame.time):
+            return
+        if self._is_others_turn(window) or not self._budget.take(frame.time):
+            window.passed_over_at = frame.time
             return
         window.waiting = None
         try:
@@ -142,6 +148,20 @@ class PassiveCheck:
             self._look_closely(window, frame, face)
         except FrameRefused:  # one frame lost; if it goes on, nobody passes
             window.faults += 1
+
+    def _is_others_turn(self, window: LivenessWindow) -> bool:
+        """Return whether somebody farther off was passed over long enough: the nearest asks first.
+
+        Else whoever stands before them undecided, on a camera whose frames hold one face each, keeps them
+        waiting for as long as it takes.
+        """
+        now = window.last_seen
+        return any(
+            now - other.passed_over_at <= TURN_SECONDS
+            and window.scored_at() - other.scored_at() >= TURN_SECONDS
+            for other in self._windows.values()
+            if other is not window
+        )
 
     def _sample(self, frame: Frame, face: Face) -> Sample:
         nets, is_night = self._nets, is_colourless(frame.image, face.box)
@@ -222,7 +242,9 @@ class PassiveCheck:
         is_narrow = _is_narrow(window, fused, latest or ())
         window.note(is_narrow=is_narrow)
         is_doubted = window.is_doubted_afar and window.judged_px() < SURE_FACE_PX
-        if is_doubted or (is_narrow and window.face_px < SURE_FACE_PX) or window.samples[-1].is_grainy:
+        is_narrow_afar = is_narrow and window.face_px < SURE_FACE_PX
+        window.must_come_nearer = is_doubted or is_narrow_afar or window.samples[-1].is_grainy
+        if window.must_come_nearer:
             window.hindrances[Hindrance.TOO_FAR] += 1
             return self._unanswered(window)
         is_decided = window.is_still_narrow() if is_narrow else window.is_made_up_for()
@@ -244,7 +266,7 @@ class PassiveCheck:
         window.is_doubted_afar |= self._failures.was_doubted_afar(resident_id, window.started)
         is_doubt = fused.is_doubtful or fused.is_split or fused.is_near_miss
         if is_near and is_doubt:
-            self._failures.doubt(resident_id, window.last_seen, track_id)
+            self._failures.doubt(resident_id, window.last_seen, track_id, is_held=window.is_doubted)
         elif not is_near and (is_doubt or not fused.is_live):
             self._failures.doubt_afar(resident_id, window.last_seen)
 

@@ -96,6 +96,8 @@ class _Tally:
     doubted: float = float("-inf")
     """When this resident's face last passed, or failed, narrowly near by."""
     doubted_track: int = 0
+    held: float = float("-inf")
+    """When this resident's face was last in a doubt that only a whole window without one clears up."""
     doubted_afar: float = float("-inf")
     """When this resident's face was last doubted or refused from afar."""
     refused: float = float("-inf")
@@ -195,10 +197,15 @@ class Failures:
         tally = self._tallies.get(resident_id)
         return None if tally is None or tally.tries >= MOST_BESIDE else tally.track_id
 
-    def doubt(self, resident_id: str | None, time: float, track_id: int) -> None:
-        """Note that this resident's face, near by on this track, passed or failed narrowly."""
+    def doubt(self, resident_id: str | None, time: float, track_id: int, *, is_held: bool = False) -> None:
+        """Note that this resident's face, near by on this track, passed or failed narrowly.
+
+        `is_held` says that only a whole window without doubt clears it up, on the same visit too.
+        """
         tally = self._tally(resident_id)
         tally.doubted, tally.doubted_track = time, track_id
+        if is_held:
+            tally.held = time
 
     def doubt_afar(self, resident_id: str | None, time: float) -> None:
         """Note that this resident's face was refused from afar, or passed narrowly there."""
@@ -213,11 +220,14 @@ class Failures:
         """Return whether this resident's face was in doubt shortly before `since`, when its judging began.
 
         So is a face that was refused near by and is judged again where it stands. A track that breaks is
-        found again at once, and is the same visit.
+        found again at once, and is the same visit: only a doubt that is held outlives it. A screen that is
+        shaken until its track is judged anew must not shake it off.
         """
         tally = self._tallies.get(resident_id)
         if tally is None:
             return False
+        if 0 <= since - tally.held <= DOUBTED_SECONDS:
+            return True
         if tally.track_id == track_id and 0 <= since - tally.refused <= DOUBTED_SECONDS:
             return True
         if tally.doubted_track == track_id:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from edge.faces.liveness.gate import Hindrance
 from edge.words import Message
+
+if TYPE_CHECKING:
+    from edge.domain import Liveness
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +31,17 @@ class Prompt:
     def message(self) -> Message:
         """What to show and say."""
         return Message(f"prompt.{self.name}")
+
+
+def what_helps(liveness: Liveness | None) -> str | None:
+    """Return the name of the prompt that helps whoever could not be judged, None when nothing is known to.
+
+    It is what spoilt most frames, or the light.
+    """
+    if liveness is None:
+        return None
+    if liveness.cues.get("bad_light"):
+        return "bad_light"
+    spoilt = {one.value: liveness.cues.get(f"frames_{one.value}", 0.0) for one in Hindrance}
+    worst = max(spoilt, key=lambda name: spoilt[name])
+    return worst if spoilt[worst] else None

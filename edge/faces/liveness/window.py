@@ -9,13 +9,12 @@ from itertools import pairwise
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from edge.faces.liveness.gate import SURE_FACE_PX
+from edge.faces.liveness.gate import SURE_FACE_PX, Hindrance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from edge.domain import Embedding, Face, Frame, Image, Landmarks, Liveness
-    from edge.faces.liveness.gate import Hindrance
 
 INDEPENDENT_SECONDS = 0.2
 """How fast one look at a face becomes another: the scores of frames 0.1, 0.2, 0.3 and 0.5 s apart
@@ -121,11 +120,17 @@ class LivenessWindow:
     refusal: Liveness | None = None
     """Set once refused; only forgetting the track takes it back."""
     wanted_since: float | None = None
-    """When somebody first asked for a verdict."""
+    """Since when somebody has been asking for a verdict."""
+    asked_at: float = -math.inf
+    """When somebody last did."""
+    unasked: int = 0
+    """Frames since then."""
     is_cut: bool = False
     """Samples were dropped: no verdict before the next one, on a frame that nobody has seen yet."""
     face_px: float = 0.0
     """How wide the face is in the newest frame."""
+    must_come_nearer: bool = False
+    """The newest verdict opens nothing from so far off."""
     narrow_since: float | None = None
     """Since when the mean has been over the line, but not clearly, or not on each of the latest frames."""
     is_doubted: bool = False
@@ -136,6 +141,8 @@ class LivenessWindow:
     """This resident's face was in doubt from afar a short while ago: it has to come near."""
     clear_since: float | None = None
     """Since when no verdict has been narrow."""
+    passed_over_at: float = -math.inf
+    """When a frame of this face was last left out for another face's."""
     faults: int = 0
     advised_at: float | None = None
     """When it was said that nothing can be judged."""
@@ -151,9 +158,17 @@ class LivenessWindow:
         """Note that the track was in view at `time`; a long gap or a step back starts it anew."""
         if not 0 <= time - self.last_seen <= GAP_SECONDS:
             self.restart()
+        self.unasked += 1
         self.step = time - self.last_seen
         self.last_seen = time
         self.close = None
+
+    def want(self) -> None:
+        """Note that a verdict is asked for; time in which nobody asked is no time of waiting in vain."""
+        was_left = self.unasked > 1 and self.last_seen - self.asked_at > GAP_SECONDS
+        if self.wanted_since is None or was_left:
+            self.wanted_since = self.last_seen
+        self.asked_at, self.unasked = self.last_seen, 0
 
     def restart(self) -> None:
         """Forget the samples: what comes next may be something else. A refusal stays."""
@@ -176,6 +191,10 @@ class LivenessWindow:
         is_sparse = is_clear and self.step < SPACING_SECONDS and not self.is_full()
         spacing = SPARSE_SECONDS if is_sparse else SPACING_SECONDS
         return not self.samples or time - self.samples[-1].time >= spacing
+
+    def scored_at(self) -> float:
+        """Return when this face was last scored, or when it came into view."""
+        return self.samples[-1].time if self.samples else self.started
 
     def add(self, sample: Sample) -> None:
         """Take a judged frame; what is older than the window falls out, and what is of another kind.
@@ -224,6 +243,8 @@ class LivenessWindow:
     def hindered(self) -> Hindrance | None:
         """Return what keeps hindering a visitor who has been waiting, None when nothing does."""
         waited = self.wanted_since is not None and self.last_seen - self.wanted_since >= ADVICE_SECONDS
+        if waited and self.must_come_nearer:
+            return Hindrance.TOO_FAR
         if not waited or not self.hindrances or self.hindered_by is None:
             return None
         return self.hindrances.most_common(1)[0][0]

@@ -14,6 +14,7 @@ from edge.errors import FacegateError, PanelRefused
 from edge.events import Kind
 from edge.extras import way_to_install
 from edge.faces.detector import load_detector
+from edge.faces.liveness.prompts import Prompt, what_helps
 from edge.panel.feed import DoorFeed
 from edge.policy.modes import Mode
 from edge.service.checkup.picture import camera_problem
@@ -96,9 +97,16 @@ class PanelSide:
     def decided(self, outcome: DoorOutcome) -> None:
         """Take what was decided at the camera."""
         decision = outcome.decision
-        if decision.verdict is not Verdict.WAIT:
-            granted = decision.verdict is Verdict.GRANT
+        if decision.verdict is Verdict.WAIT:
+            return
+        granted = decision.verdict is Verdict.GRANT
+        if granted or decision.resident_id is not None:
             self._screen.decided(granted, decision.reason, decision.resident_id)
+        else:
+            is_unjudged = decision.reason is Reason.PAD_NO_RESPONSE
+            helps = what_helps(decision.liveness) if is_unjudged else None
+            prompt = None if helps is None else Prompt(decision.track_id, helps)
+            self._screen.refused_by_camera(decision.reason, prompt)
 
     def answered(self, answer: CredentialAnswer, admission: EntryOutcome) -> None:
         """Take what keypad, card, pass or PIN pad came to. A duress alarm is not shown."""

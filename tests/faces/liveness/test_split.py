@@ -141,6 +141,31 @@ def test_who_was_refused_near_by_and_stands_there_still_waits_for_a_whole_window
     assert OPENED in door.said(ALIVE, 14)
 
 
+@pytest.mark.parametrize("away", [0.0, 0.3])
+def test_a_doubt_is_not_shaken_off(away):
+    """A screen that is shaken, or hidden for a moment, is judged anew: on its track or on the next."""
+    door = Split()
+
+    door.said(SCREEN, 14)
+    if away:
+        door.comes_again(away)
+    else:
+        door.visit.check.reset(door.visit.track_id)
+    assert OPENED not in door.said(ALIVE, WHOLE)
+    assert OPENED in door.said(ALIVE, WHOLE)
+
+
+def test_nor_is_one_of_the_visit_before():
+    door = Split()
+
+    door.said(0.4, 14)
+    door.comes_again(1.5)
+    door.said(0.4, 9)
+    door.visit.check.reset(door.visit.track_id)
+    assert OPENED not in door.said(ALIVE, WHOLE)
+    assert OPENED in door.said(ALIVE, WHOLE)
+
+
 def test_who_comes_after_a_refused_picture_had_gone_does_not():
     door = Split()
     door.believes(0.4)
