@@ -1,0 +1,213 @@
+"""What was said, asked, spent and doubted belongs to a face: it is nobody else's, and it ends."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge.faces.liveness.active import Asking
+from edge.faces.liveness.check import PassiveCheck
+from edge.faces.liveness.failures import Failures
+from edge.recognition.visits import MOST_ASKED
+from tests.faces.liveness.asking import Depth
+from tests.faces.liveness.nets import ALIVE, ANNA, MALLORY, PHONE, TRUSTED, Eye
+from tests.faces.liveness.test_with_pipeline import BELA, Door
+from tests.fakes.scene import Actor, Scene, axis
+
+if TYPE_CHECKING:
+    from edge.faces.liveness.failures import Pause
+    from edge.faces.liveness.prompts import Prompt
+
+pytestmark = pytest.mark.slow
+
+NARROWLY, HALF_SEEN = 0.6, 0.35
+AFAR, NEAR = 84.0, 140.0
+
+
+class Street(Door):
+    """A door that knows Anna and Bela, and people before it who move as the living do."""
+
+    def __init__(self, asking: Asking | None = None, **alive: float) -> None:
+        self.pauses: list[Pause] = []
+        scene = Scene([ANNA, PHONE, MALLORY, BELA])
+        self.living = Eye({**ALIVE, 3: 0.95, **{int(name[1:]): score for name, score in alive.items()}})
+        failures = Failures(tell=self.pauses.append)
+        check = PassiveCheck([self.living], scene, failures=failures, demands=TRUSTED)
+        super().__init__(check, asking, actors=(ANNA, PHONE, MALLORY, BELA))
+        self.residents.rows["bela"] = axis(3)
+
+    def see(self, seconds: float, *placed: tuple[Actor, float], width: float = 130.0) -> None:
+        for _ in range(round(seconds * self.scene.fps)):
+            sway, nod = 0.06 * width * math.sin(self.seq / 3), 3 * math.sin(self.seq)
+            for actor, _ in placed:
+                actor.turned = 0.12 * math.sin(self.seq / 7)
+            people = [(actor, left + sway, 150.0 + nod, width) for actor, left in placed]
+            self.pipeline_takes(self.scene.frame(self.seq, *people))
+
+    @property
+    def now(self) -> float:
+        return self.seq / self.scene.fps
+
+    def picture_pauses_anna(self) -> None:
+        """Hold Anna's picture up, here and there, until nobody may try to pass as her."""
+        for left in range(100, 400, 40):
+            if self.pauses:
+                return
+            self.see(1.2, (PHONE, left))
+            self.see(3.2)
+
+
+class TestAPauseThatSomebodyElseBroughtAbout:
+    def test_ends_for_a_resident_who_waits_it_out(self):
+        door = Street()
+        door.picture_pauses_anna()
+        before, over = len(door.decisions), door.pauses[0].time + door.pauses[0].seconds
+
+        door.see(over - door.now + 2.5, (ANNA, 250))
+
+        assert [str(one.reason) for one in door.decisions[before:]] == ["lockout_max_attempts", "granted"]
+        assert door.decisions[-1].time - over < 2.0
+
+    def test_makes_no_scenery_of_her(self):
+        door = Street()
+        door.picture_pauses_anna()
+        door.see(45, (ANNA, 250))
+        assert [str(notice.kind) for notice in door.pipeline.take_notices()] == []
+
+    @pytest.mark.parametrize("gap", [2.0, 20.0])
+    def test_leaves_her_looks_as_strict_as_they_were(self, gap):
+        """Each showing was a look that recognised her: that is no stranger's chance."""
+        door = Street()
+        for n in range(8):
+            door.see(1.2, (PHONE, 100 + 40 * n))
+            door.see(gap)
+        door.see(40)
+        door.residents.shares.clear()
+
+        door.see(2, (ANNA, 250))
+
+        assert door.grants == ["anna"]
+        assert set(door.residents.shares) == {0.5}
+
+
+class TestWhatWasSaid:
+    def test_is_said_again_to_who_comes_back_and_is_refused_again(self):
+        door = Street(_0=0.1)
+        for _ in range(2):
+            door.see(2, (ANNA, 250))
+            door.see(30)
+        assert door.reasons == ["presentation_attack"] * 2
+
+    def test_is_not_said_again_to_who_was_out_of_sight_for_a_moment(self):
+        door = Street(_0=0.1)
+        for _ in range(4):
+            door.see(2, (ANNA, 250))
+            door.see(0.8)
+        assert door.reasons == ["presentation_attack"]
+
+    def test_to_one_resident_is_not_kept_from_the_next_one_on_the_track(self):
+        door = Street(_0=NARROWLY, _3=NARROWLY)
+        door.see(3, (ANNA, 250))
+        door.see(13, (BELA, 250))
+        assert [one.resident_id for one in door.decisions] == ["anna", "bela"]
+        assert set(door.reasons) == {"second_factor_required"}
+
+
+class TestWhoWasAskedForAPin:
+    def test_is_told_nothing_else_while_they_type(self):
+        door = Street(_0=NARROWLY)
+        door.see(18, (ANNA, 250))
+        assert door.reasons == ["second_factor_required"]
+
+    def test_is_asked_again_when_it_did_not_come_and_not_for_ever(self):
+        door = Street(_0=NARROWLY)
+        door.see(3, (ANNA, 250))
+        for asked in range(1, MOST_ASKED + 2):
+            assert len(door.decisions) == min(asked, MOST_ASKED)
+            door.see(17, (ANNA, 250))
+            door.pipeline.reconsider(door.decisions[-1], door.now - door.decisions[-1].time)
+            door.see(5, (ANNA, 250))
+
+    def test_is_not_let_in_twice_by_a_face_that_is_clear_meanwhile(self):
+        door = Street(_0=NARROWLY)
+        door.see(9, (ANNA, 250))
+        door.pipeline.note_unlocked(door.now, 5.0, "anna")
+        door.living.alive[0] = 0.95
+        door.see(4, (ANNA, 250))
+        assert door.grants == []
+
+    def test_is_asked_for_no_more_movements(self):
+        shown: list[Prompt | None] = []
+        asking = Asking(lambda who, at: True, shown.append, Random(3), lambda image, box: Depth(0.05))
+        door = Street(asking)
+        door.see(2, (ANNA, 250))
+        assert shown[-1] is not None
+        door.pipeline.note_unlocked(door.now, 5.0, "anna")
+        door.see(4, (ANNA, 250))
+        assert shown[-1] is None
+        assert door.reasons == []
+
+    def test_is_not_accused_of_what_was_doubted_before_they_typed_it(self):
+        door = Street(_0=HALF_SEEN)
+        door.see(0.9, (ANNA, 250), width=AFAR)
+        door.pipeline.note_unlocked(door.now, 5.0, "anna")
+        door.see(3)
+        assert door.reasons == []
+
+    def test_but_a_pin_lets_nobody_in_whose_face_is_not_there(self):
+        door = Street()
+        door.see(1, (BELA, 250))
+        door.pipeline.note_unlocked(door.now, 5.0, "anna")
+        door.see(1)
+        door.see(2, (ANNA, 250))
+        assert door.grants == ["bela", "anna"]
+
+
+class TestADoubt:
+    def stranger_takes_over(self, door: Street) -> None:
+        door.see(0.9, (PHONE, 250), width=AFAR)
+        door.see(0.2, (MALLORY, 250), width=AFAR)
+
+    def test_does_not_wait_on_a_track_that_goes_on_with_a_stranger(self):
+        door = Street(_1=HALF_SEEN)
+        self.stranger_takes_over(door)
+        for n in range(15 * 2):
+            people = (MALLORY, 250.0 + n % 3, 150.0, AFAR), (ANNA, 450.0 + n % 3, 150.0, NEAR)
+            door.pipeline_takes(door.scene.frame(door.seq, *people))
+        assert door.grants == ["anna"]
+        door.see(12, (MALLORY, 250), width=AFAR)  # she has gone in
+        door.see(3)
+        assert "presentation_attack" not in door.reasons
+
+    def test_is_told_soon_where_its_face_went_and_did_not_come_back(self):
+        door = Street(_1=HALF_SEEN)
+        self.stranger_takes_over(door)
+        door.see(5, (MALLORY, 250), width=AFAR)
+        assert sorted(door.reasons) == ["presentation_attack", "unknown_credential"]
+
+
+class TestTwoPeople:
+    @pytest.mark.parametrize("fps", [8, 10, 12, 13, 15])
+    def test_who_stands_behind_does_not_wait_for_somebody_nearer_who_stays_undecided(self, fps):
+        door = Street(_0=NARROWLY)
+        door.scene.fps = fps
+        for n in range(2 * fps):
+            people = (ANNA, 80.0 + n % 3, 150.0, 110.0), (BELA, 400.0 + n % 3, 150.0, 90.0)
+            door.pipeline_takes(door.scene.frame(n, *people))
+        assert door.grants == ["bela"]
+        assert door.decisions[0].time < 1.2
+
+
+def test_who_passes_narrowly_from_afar_is_asked_to_come_closer_on_the_display():
+    shown: list[Prompt | None] = []
+    asking = Asking(lambda who, at: False, shown.append, Random(3), lambda image, box: Depth(0.05))
+    door = Street(asking, _0=NARROWLY)
+    door.see(2, (ANNA, 250), width=100.0)
+    assert [one and one.name for one in shown] == ["too_far"]
+    door.living.alive[0] = 0.95
+    door.see(1.5, (ANNA, 250))
+    assert door.grants == ["anna"]
+    assert shown[-1] is None
