@@ -131,8 +131,7 @@ class Pipeline:
     def note_unlocked(self, time: float, seconds: float, who: str | None = None) -> None:
         """Take note that the door was unlocked at `time` for `seconds`, by whatever way in. Any thread.
 
-        `who` is let in by another way than their face: while they stand there recognised, the door opens
-        for them no second time, and they are not accused.
+        `who` came in by another way than their face: recognised there, they are let in once, and not accused.
         """
         self._notices.company.unlocked(time, seconds)
         if who is not None:
@@ -316,10 +315,7 @@ class Pipeline:
         self._notices.of_budget(frame, self._budget)
 
     def _give_back_look(self, visit: Visit) -> None:
-        """Take back that the newest look was spent: it recognised somebody, alive or not.
-
-        Else a resident's picture, held up again and again, would use up what their own looks may spend.
-        """
+        """Take back that the newest look was spent: their picture must not cost a resident."""
         visit.evidence.looks -= 1
         visit.spent -= visit.share
         self._budget.give_back(visit.share)

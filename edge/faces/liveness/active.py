@@ -74,6 +74,7 @@ class ActiveCheck:
         self._refused: dict[int, Liveness] = {}
         self._yaws: dict[int, float] = {}
         self._advised: dict[int, Hindrance] = {}
+        self._shown_to: int | None = None
         self._time = float("-inf")
         self._at: datetime | None = None
 
@@ -104,7 +105,7 @@ class ActiveCheck:
         if (challenge.progress, challenge.done) != before:
             if challenge.progress is ChallengeProgress.ASKING:
                 self._passive.remember(track_id)
-            self._show(track_id, challenge)
+            self._show_step(track_id, challenge)
 
     def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:
         """Return the verdict on this track now, or None while frames or answers are wanted.
@@ -153,10 +154,19 @@ class ActiveCheck:
             return Liveness(False, verdict.score, Reason.PAD_UNAVAILABLE, {**verdict.cues, "screen": 0.0})
         if self._failures.is_paused(resident_id, self._time):
             return Liveness(False, verdict.score, Reason.LOCKOUT_MAX_ATTEMPTS, verdict.cues)
+        if self._is_somebody_else_asked(track_id):
+            return None
         if not verdict.passed and not verdict.wants_more:
             self._passive.restart(track_id, self._time)
         self._begin(track_id, resident_id, self._steps_after(verdict, resident_id), self._yaws[track_id])
         return None
+
+    def _is_somebody_else_asked(self, track_id: int) -> bool:
+        """Return whether another visitor is answering: one display asks one at a time, the others wait."""
+        return any(
+            other != track_id and not session.is_over and other not in self._refused
+            for other, session in self._sessions.items()
+        )
 
     def _steps_after(self, verdict: Liveness, resident_id: str | None) -> int:
         """Return how many steps are asked for: more where the networks did not say yes."""
@@ -165,26 +175,26 @@ class ActiveCheck:
 
     def _advise(self, track_id: int) -> None:
         """Tell who waits in vain what to do; take it back when it was done."""
-        hindered = self._passive.hindered(track_id)
+        hindered = None if self._is_somebody_else_asked(track_id) else self._passive.hindered(track_id)
         if hindered is None:
             if self._advised.pop(track_id, None) is not None:
-                self._asking.show(None)
+                self._clear(track_id)
         elif self._advised.get(track_id) is not hindered:
             self._advised[track_id] = hindered
-            self._asking.show(Prompt(track_id, hindered.value))
+            self._show(Prompt(track_id, hindered.value))
 
     def _begin(self, track_id: int, resident_id: str | None, count: int, rest_yaw_deg: float) -> None:
         challenge = new_challenge(count, rest_yaw_deg, self._time, self._asking.random)
         self._sessions[track_id] = _Session(challenge, resident_id)
         self._passive.remember(track_id)
-        self._show(track_id, challenge)
+        self._show_step(track_id, challenge)
 
     def _last(self, track_id: int, session: _Session) -> Liveness | None:
         """After the challenge, let the passive check begin again and decide."""
         if not session.is_over:
             session.is_over = True
             self._passive.restart(track_id, self._time)
-            self._asking.show(Prompt(track_id, "thanks"))
+            self._show(Prompt(track_id, "thanks"))
         verdict = self._passive.assess(track_id, session.resident_id)
         if verdict is None or not (verdict.passed or verdict.wants_more):
             return verdict
@@ -197,29 +207,39 @@ class ActiveCheck:
         """Count the try; ask once more, or refuse."""
         self._failures.fail(session.resident_id, self._time)
         if not self._failures.is_paused(session.resident_id, self._time):
-            self._asking.show(Prompt(track_id, "again"))
+            self._show(Prompt(track_id, "again"))
             challenge = session.challenge
             self._begin(track_id, session.resident_id, len(challenge.steps), challenge.rest_yaw_deg)
             return None
-        self._asking.show(Prompt(track_id, "failed"))
+        self._show(Prompt(track_id, "failed"))
         cues = {"steps": float(session.challenge.done), "flat": float(session.is_flat)}
         self._refused[track_id] = Liveness(False, None, Reason.CHALLENGE_FAILED, cues)
         return self._refused[track_id]
 
-    def _show(self, track_id: int, challenge: Challenge) -> None:
+    def _show(self, prompt: Prompt) -> None:
+        self._shown_to = prompt.track_id
+        self._asking.show(prompt)
+
+    def _clear(self, track_id: int) -> None:
+        """Take back what this visitor was told; what another one is told stays."""
+        if self._shown_to == track_id:
+            self._shown_to = None
+            self._asking.show(None)
+
+    def _show_step(self, track_id: int, challenge: Challenge) -> None:
         if challenge.progress is ChallengeProgress.RESTING:
-            self._asking.show(Prompt(track_id, "look", challenge.done + 1, len(challenge.steps)))
+            self._show(Prompt(track_id, "look", challenge.done + 1, len(challenge.steps)))
         elif challenge.step is not None:
             number, count = challenge.done + 1, len(challenge.steps)
-            self._asking.show(Prompt(track_id, challenge.step.value, number, count, STEP_SECONDS))
+            self._show(Prompt(track_id, challenge.step.value, number, count, STEP_SECONDS))
 
     def reset(self, track_id: int) -> None:
         """Forget a track, and what it was asked. An unfinished challenge counts as a failed try."""
         session = self._sessions.pop(track_id, None)
         if session is not None and not session.is_over and track_id not in self._refused:
             self._count_unfinished(session)
-        if session is not None or self._advised.pop(track_id, None) is not None:
-            self._asking.show(None)
+        self._advised.pop(track_id, None)
+        self._clear(track_id)
         self._refused.pop(track_id, None)
         self._yaws.pop(track_id, None)
         self._passive.reset(track_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -144,7 +145,7 @@ class TestWhoWasAskedForAPin:
         asking = Asking(lambda who, at: True, shown.append, Random(3), lambda image, box: Depth(0.05))
         door = Street(asking)
         door.see(2, (ANNA, 250))
-        assert shown[-1] is not None
+        assert [one and one.name for one in shown][-1] == "look"
         door.pipeline.note_unlocked(door.now, 5.0, "anna")
         door.see(4, (ANNA, 250))
         assert shown[-1] is None
@@ -199,6 +200,22 @@ class TestTwoPeople:
             door.pipeline_takes(door.scene.frame(n, *people))
         assert door.grants == ["bela"]
         assert door.decisions[0].time < 1.2
+
+
+def test_a_display_asks_one_visitor_at_a_time():
+    """Two who are asked at once would each see what the other is to do, and fail by it."""
+    shown: list[Prompt | None] = []
+    asking = Asking(lambda who, at: True, shown.append, Random(3), lambda image, box: Depth(0.05))
+    door = Street(asking)
+    door.see(3, (ANNA, 80), (BELA, 400))
+    first = {one.track_id for one in shown if one}
+    assert len(first) == 1
+    door.see(20, (ANNA, 80), (BELA, 400))  # nobody answers
+    in_turn = [one.track_id for one in shown if one]
+    assert len(set(in_turn)) == 2
+    assert sum(one != other for one, other in pairwise(in_turn)) == 1
+    begun = next(n for n, one in enumerate(shown) if one and one.track_id == in_turn[-1])
+    assert shown[begun + 1] is not None  # the end of the first one's leaves it there
 
 
 def test_who_passes_narrowly_from_afar_is_asked_to_come_closer_on_the_display():
