@@ -5,10 +5,12 @@ With workers (pytest-xdist) each keeps a ledger of its own; the run's is their s
 
 import ctypes
 import gc
+import hashlib
 import os
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,18 @@ def keep_freed_memory():
 
 keep_freed_memory()
 
+
+def remember_digests():
+    """Reckon each password's digest once in this process: again and again it would be the same.
+
+    It is Python's function that remembers, what a digest costs whoever guesses is not touched, nor what it
+    is compared with. Tests log in with one password a thousand times, at 50 ms of CPU each.
+    """
+    hashlib.scrypt = cache(hashlib.scrypt)  # type: ignore[assignment]
+
+
+remember_digests()
+
 settings.register_profile(
     "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], parent=settings.default
 )
@@ -103,6 +117,24 @@ def postgresql(database_server):
     """Return the URL of an empty database that is the test's own."""
     with database_server.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def chromium_window(tmp_path_factory):
+    """Run one Chromium for this process's tests: it and its driver take a second of CPU to start."""
+    from tests.browser.chromium import chromium  # noqa: PLC0415 - most runs of a few tests need none
+
+    with chromium(tmp_path_factory.mktemp("chromium")) as window:
+        yield window
+
+
+@pytest.fixture
+def browser(chromium_window):
+    """Return the window as if it had just been opened: no cookie, no size, nothing said."""
+    from tests.browser.chromium import as_new  # noqa: PLC0415
+
+    as_new(chromium_window)
+    return chromium_window
 
 
 BY_CHANCE = "as long as a vector"

@@ -14,11 +14,22 @@ from selenium.common.exceptions import (
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import staleness_of
 
-from tests.browser.chromium import accessibility_faults
+from tests.browser.chromium import accessibility_faults, faults_to_the_eye
 from tests.waiting import wait_until
 
-# True from the submit until its answer replaces the page; false where the page's own script takes the form.
-NOTE_SUBMIT = "addEventListener('submit', event => { window.submitted = !event.defaultPrevented })"
+# The button that says so and is to be seen, in the middle of the window. `submitted` is true from the submit
+# until its answer replaces the page; false where the page's own script takes the form.
+FIND_BUTTON = """
+const [words] = arguments;
+const button = [...document.querySelectorAll("button, a.button")].find(
+  (one) => one.checkVisibility({visibilityProperty: true}) && one.innerText.includes(words));
+if (!button) { return null; }
+button.scrollIntoView({block: "center"});
+addEventListener("submit", (event) => { window.submitted = !event.defaultPrevented; });
+return [button, document.documentElement];
+"""
+SECONDS_BETWEEN_LOOKS = 0.05
+"""A look at a page costs as much as showing a small one."""
 
 
 class Person:
@@ -47,19 +58,19 @@ class Person:
         wait_until(
             lambda: self._pressed(words),
             lambda: f"button {words!r} pressed; {self.browser.current_url} shows: {self.text}",
+            every=SECONDS_BETWEEN_LOOKS,
         )
         self.wait_for_answer()
 
     def _pressed(self, words):
         """Return whether the button was pressed; not while it is missing, or something lies before it."""
-        with suppress(ElementClickInterceptedException, StaleElementReferenceException):
-            for button in self.browser.find_elements(By.CSS_SELECTOR, "button, a.button"):
-                if words in button.text:
-                    self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
-                    self.browser.execute_script(NOTE_SUBMIT)
-                    self._shown = self.browser.find_element(By.TAG_NAME, "html")
-                    button.click()
-                    return True
+        going = (ElementClickInterceptedException, JavascriptException, StaleElementReferenceException)
+        with suppress(*going):
+            found = self.browser.execute_script(FIND_BUTTON, words)
+            if found:
+                button, self._shown = found
+                button.click()
+                return True
         return False
 
     def wait_for_answer(self):
@@ -73,7 +84,7 @@ class Person:
                 return not self.browser.execute_script("return window.submitted")
             return False
 
-        wait_until(is_answered, "an answer to the form")
+        wait_until(is_answered, "an answer to the form", every=SECONDS_BETWEEN_LOOKS)
 
     @property
     def text(self):
@@ -85,7 +96,11 @@ class Person:
                 return words in self.text
             return False
 
-        wait_until(is_shown, lambda: f"{words!r}; {self.browser.current_url} shows: {self.text}")
+        wait_until(
+            is_shown,
+            lambda: f"{words!r}; {self.browser.current_url} shows: {self.text}",
+            every=SECONDS_BETWEEN_LOOKS,
+        )
 
     def picture(self, name):
         """Keep a screenshot where FACEGATE_SCREENSHOTS says, for people to look at."""
@@ -97,7 +112,22 @@ class Person:
 def look_at(person, name, source, faults):
     """Note what axe finds on the page shown now, and how much too wide it is; keep a screenshot."""
     person.picture(name)
-    found = accessibility_faults(person.browser, source)
+    _note(person, name, accessibility_faults(person.browser, source), faults)
+
+
+def look_again(person, name, faults):
+    """Look at the same page in another size or other colours, for what these decide."""
+    person.picture(name)
+    _note(person, name, faults_to_the_eye(person.browser), faults)
+
+
+def look_how_wide(person, name, faults):
+    """Look whether the same page fits, larger."""
+    person.picture(name)
+    _note(person, name, [], faults)
+
+
+def _note(person, name, found, faults):
     wide = person.browser.execute_script(
         "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )

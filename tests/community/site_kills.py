@@ -182,14 +182,21 @@ class Town:
         return code
 
 
-def trial(folder: Path, kills: int, rng: random.Random, end: float = float("inf")) -> list[str]:
-    """Kill page, console and hub in turns, until a moment of the monotonic clock; return what is wrong."""
+def trial(
+    folder: Path, kills: int, rng: random.Random, end: float = float("inf"), pause: float = 0.0
+) -> list[str]:
+    """Kill page, console and hub in turns, until a moment of the monotonic clock; return what is wrong.
+
+    Everybody pauses for so many seconds at least before they do it again.
+    """
     town = Town(folder, port := free_port())
     ended = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(Broker.of_site(folder, port))
         stack.enter_context(town.browsers)
         habits = town.habits()
+        for habit in habits:
+            habit.pause = max(habit.pause, pause)
         sides: list[Any] = [town.page, town.console, town.hub]
         for one in sides:
             one.start()

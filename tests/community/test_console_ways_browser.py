@@ -12,7 +12,7 @@ from edge.words import say
 from facegate_hub.community.book import Doer
 from facegate_hub.community.devices import Devices
 from facegate_hub.console.app import COOKIE
-from tests.browser.chromium import DESKTOP, PHONE, axe_source, chromium, resize, served
+from tests.browser.chromium import DESKTOP, PHONE, axe_source, resize, served
 from tests.browser.person import Person, look_at
 from tests.community.test_console_doors import PASSWORD
 from tests.community.test_console_ways import DeskGate
@@ -20,12 +20,6 @@ from tests.community.test_console_ways import DeskGate
 RULES = '[levels.resident]\nschedule = "always"\n'
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("chromium")) as window:
-        yield window
 
 
 @pytest.mark.parametrize(("size", "language"), [(PHONE, "zh"), (DESKTOP, "en")], ids=["phone", "desktop"])

@@ -18,18 +18,12 @@ from facegate_hub.console.app import COOKIE as CONSOLE_COOKIE
 from facegate_hub.console.app import make_console
 from facegate_hub.page.app import COOKIE as PAGE_COOKIE
 from facegate_hub.page.app import make_page
-from tests.browser.chromium import chromium, served
+from tests.browser.chromium import served
 from tests.browser.person import Person
 from tests.community.compound import new_compound
 from tests.community.web import resident, staff
 
 WANG = {"page": ("wang", PAGE_COOKIE), "console": ("dora", CONSOLE_COOKIE)}
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("chromium")) as window:
-        yield window
 
 
 @pytest.fixture
@@ -42,7 +36,6 @@ def phone(browser):
         has_user_verification=True,
         is_user_verified=True,
     )
-    browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
     browser.add_virtual_authenticator(options)
     yield browser
     browser.remove_virtual_authenticator()

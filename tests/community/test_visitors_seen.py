@@ -19,20 +19,13 @@ from facegate_hub.console.doors_desk import DoorsDesk
 from facegate_hub.database import put
 from facegate_hub.page.app import make_page
 from facegate_hub.tables import DEVICES, GRANTED_PASSES, PASS_END_SETS, RINGS_HEARD, open_tables
-from tests.browser.chromium import DESKTOP, PHONE, chromium, resize, served
+from tests.browser.chromium import resize, served
 from tests.community.compound import new_compound
-from tests.community.test_whole_way import NARROW, Staged, look
+from tests.community.test_whole_way import WINDOWS, Staged, look
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-WINDOWS = [(PHONE, "zh"), (PHONE, "en"), (NARROW, "zh"), (NARROW, "en"), (DESKTOP, "zh"), (DESKTOP, "en")]
 ID, GOOD = "0102030405060708", "ff" * 8
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("chromium")) as window:
-        yield window
 
 
 @pytest.fixture
@@ -52,8 +45,6 @@ def staged(browser, tmp_path):
         console = stack.enter_context(
             served(make_console(compound.staff, compound.terms, page, doors), folders[1])
         )
-        browser.execute_cdp_cmd("Network.clearBrowserCookies", {})
-        browser.get_log("browser")
         yield Staged(compound, browser, (page, console))
         browser.get("about:blank")
     engine.dispose()
@@ -120,7 +111,7 @@ def expected(compound):
 def test_who_rings_and_who_is_expected(staged, size, language):
     """The guard ends a pass, and its maker reads why."""
     resize(staged.browser, size)
-    staged.is_enlarged, staged.is_looked_at = size == NARROW, True
+    staged.window = size
     guard, phone = staged.staff(language, "guard-1"), staged.resident(language, "wang")
     phone.go("/")
     phone.sees("somebody_rings", door="lobby-3")

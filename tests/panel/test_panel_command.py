@@ -22,7 +22,7 @@ from edge.recognition.pipeline import Pipeline
 from edge.service.recognition.recogniser import ErrorRate, build_matcher, open_models
 from edge.store.consents import ConsentLedger
 from edge.store.residents import ResidentStore
-from tests.browser.chromium import chromium
+from tests.browser.chromium import DESKTOP, resize
 from tests.loopback import free_port
 from tests.panel.office import PASSWORD
 from tests.panel.test_browser import PanelPerson
@@ -52,8 +52,12 @@ def running_panel(data, clip):
         process.communicate(timeout=PATIENCE)
 
 
+LOOKS = 90
+"""Frames that somebody who walks up is looked at in: three seconds of a clip."""
+
+
 def walk_up(data, clip):
-    """Play a clip to the door's own pipeline over the templates that may be matched; who is let in?"""
+    """Play a clip's begin to the door's pipeline over the templates that may be matched; who is let in?"""
     models = open_models()
     rows: dict[str, list[Embedding]] = {}
     with closing(ResidentStore(data / "residents.db")) as store:
@@ -64,7 +68,9 @@ def walk_up(data, clip):
                 rows.setdefault(template.resident_id, []).append(template.embedding)
     pipeline = Pipeline(models.detector, models.embedder, build_matcher(models, ErrorRate(), rows))
     video, granted = VideoFile(clip), set()
-    while (frame := video.read()) is not None:
+    for _ in range(LOOKS):
+        if (frame := video.read()) is None:
+            break
         granted |= {one.resident_id for one in pipeline.observe(frame) if one.verdict is Verdict.GRANT}
     video.close()
     return granted
@@ -84,12 +90,13 @@ def blurred(clip, folder):
 @pytest.mark.models
 @pytest.mark.shared
 @pytest.mark.slow
-def test_a_new_user_enrols_himself_from_a_clip_and_is_let_in_until_he_withdraws(tmp_path):
+def test_a_new_user_enrols_himself_from_a_clip_and_is_let_in_until_he_withdraws(browser, tmp_path):
     need_models("yunet", "sface", "faceplugin")
     clip, stranger = shared_data("video", "lp_d9.mp4"), shared_data("video", "lp_d0.mp4")
     data = tmp_path / "door"
-    with running_panel(data, clip) as (url, code), chromium(tmp_path / "profile") as browser:
+    with running_panel(data, clip) as (url, code):
         person = PanelPerson(browser, url, None, None)
+        resize(browser, DESKTOP)
         person.go("/")
         person.fill(code=code, name="ines", password=PASSWORD)
         person.press("Create account")

@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from edge.web.sessions import IDLE_SECONDS
-from tests.browser.chromium import DESKTOP, PHONE, axe_source, chromium, resize, served
+from tests.browser.chromium import DESKTOP, PHONE, axe_source, resize, served
 from tests.browser.person import Person, look_at
 from tests.panel.office import PASSWORD, open_panel
 from tests.waiting import wait_until
@@ -23,21 +23,14 @@ WORDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("chromium")) as window:
-        yield window
-
-
-@pytest.mark.parametrize(("size", "language"), [(PHONE, "zh"), (DESKTOP, "en")])
-@pytest.mark.parametrize("path", ["/", "/residents"])
+@pytest.mark.parametrize(
+    ("size", "language", "path"), [(PHONE, "zh", "/"), (DESKTOP, "en", "/residents")], ids=["zh", "en"]
+)
 def test_a_page_left_open_warns_can_be_kept_and_says_that_it_ended(browser, tmp_path, size, language, path):
     create, stay, warned, ended, enter = WORDS[language]
     with ExitStack() as stack:
         panel = open_panel(tmp_path, stack)
         person = Person(browser, stack.enter_context(served(panel.app, tmp_path)))
-        browser.get(f"{person.url}/static/panel.css")
-        browser.delete_all_cookies()
         resize(browser, size)
         person.go(f"/language/{language}?back=/first")
         person.fill(code=panel.desk.accounts.first_code, name="ines", password=PASSWORD)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.chromium import PHONE, chromium, resize, served
+from tests.browser.chromium import PHONE, resize, served
 from tests.browser.person import Person
 from tests.fakes.scene import Actor
 from tests.panel.film import Film
@@ -35,10 +35,9 @@ class SlowPage:
         await self._app(scope, receive, send)
 
 
-def test_the_result_of_an_enrolment_is_shown_however_long_it_takes(tmp_path):
+def test_the_result_of_an_enrolment_is_shown_however_long_it_takes(browser, tmp_path):
     """The page of the guidance asked for it again four times a second, and never got it."""
     with ExitStack() as stack:
-        browser = stack.enter_context(chromium(tmp_path / "profile"))
         panel = open_panel(tmp_path, stack)
         film = Film(panel, Actor(ANNA.colour, ANNA.embedding))
         panel.scene.actors[:] = [film.actor]

@@ -86,7 +86,7 @@ class Site:
         return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def secured(self) -> ssl.SSLSocket:
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without the world's authorities: 22 ms each time
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return context.wrap_socket(self.connection())
 
