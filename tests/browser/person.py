@@ -28,8 +28,6 @@ button.scrollIntoView({block: "center"});
 addEventListener("submit", (event) => { window.submitted = !event.defaultPrevented; });
 return [button, document.documentElement];
 """
-SECONDS_BETWEEN_LOOKS = 0.05
-"""A look at a page costs as much as showing a small one."""
 
 
 class Person:
@@ -58,7 +56,6 @@ class Person:
         wait_until(
             lambda: self._pressed(words),
             lambda: f"button {words!r} pressed; {self.browser.current_url} shows: {self.text}",
-            every=SECONDS_BETWEEN_LOOKS,
         )
         self.wait_for_answer()
 
@@ -84,7 +81,7 @@ class Person:
                 return not self.browser.execute_script("return window.submitted")
             return False
 
-        wait_until(is_answered, "an answer to the form", every=SECONDS_BETWEEN_LOOKS)
+        wait_until(is_answered, "an answer to the form")
 
     @property
     def text(self):
@@ -96,11 +93,7 @@ class Person:
                 return words in self.text
             return False
 
-        wait_until(
-            is_shown,
-            lambda: f"{words!r}; {self.browser.current_url} shows: {self.text}",
-            every=SECONDS_BETWEEN_LOOKS,
-        )
+        wait_until(is_shown, lambda: f"{words!r}; {self.browser.current_url} shows: {self.text}")
 
     def picture(self, name):
         """Keep a screenshot where FACEGATE_SCREENSHOTS says, for people to look at."""

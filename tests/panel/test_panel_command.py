@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -52,8 +53,27 @@ def running_panel(data, clip):
         process.communicate(timeout=PATIENCE)
 
 
-LOOKS = 90
-"""Frames that somebody who walks up is looked at in: three seconds of a clip."""
+LOOKS = 30
+"""Frames that somebody who walks up is looked at in: three seconds of a clip that was thinned."""
+
+
+def thinned(clip, target):
+    """Copy each third frame of a clip, at a third of its pace: as long, and a third to look at."""
+    video = VideoFile(clip)
+    first = present(video.read()).image
+    height, width = first.shape[:2]
+    writer = cv2.VideoWriter(
+        str(target), cv2.VideoWriter.fourcc(*"MJPG"), present(video.fps) / 3, (width, height)
+    )
+    writer.write(first)
+    for number in itertools.count(1):
+        if (frame := video.read()) is None:
+            break
+        if number % 3 == 0:
+            writer.write(frame.image)
+    video.close()
+    writer.release()
+    return target
 
 
 def walk_up(data, clip):
@@ -92,7 +112,9 @@ def blurred(clip, folder):
 @pytest.mark.slow
 def test_a_new_user_enrols_himself_from_a_clip_and_is_let_in_until_he_withdraws(browser, tmp_path):
     need_models("yunet", "sface", "faceplugin")
-    clip, stranger = shared_data("video", "lp_d9.mp4"), shared_data("video", "lp_d0.mp4")
+    clip, stranger = (
+        thinned(shared_data("video", f"{name}.mp4"), tmp_path / f"{name}.avi") for name in ("lp_d9", "lp_d0")
+    )
     data = tmp_path / "door"
     with running_panel(data, clip) as (url, code):
         person = PanelPerson(browser, url, None, None)
