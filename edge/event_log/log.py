@@ -93,6 +93,7 @@ class EventLog:
             self._unsaved.add(draft)
             self._spool.add(draft)
             self._complain(str(error))
+        # Told whether it is stored or not: it has happened, and the counters and the display go by it.
         self._tell(draft)
         return event
 
@@ -100,6 +101,7 @@ class EventLog:
         """Take over what an earlier process could not store, but what is `stored`. Call it once, first."""
         left = [draft for draft in self._spool.take(self._clock.monotonic()) if not stored(draft)]
         self._restored = frozenset((str(draft.kind), draft.at) for draft in left)
+        # Not into the spool: their lines stay in its files until everything is stored.
         for draft in left:
             self._unsaved.add(draft)
 
@@ -133,6 +135,7 @@ class EventLog:
 
     def close(self) -> None:
         """Store what waits and close the journal. Safe to call twice."""
+        # One retry stores some seconds' worth, so it is repeated for as long as it gets anywhere.
         before = -1
         while len(self._unsaved) not in {0, before}:
             before = len(self._unsaved)

@@ -12,6 +12,7 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.aside import DEADLINE_SECONDS, Aside, TooSlow
@@ -20,7 +21,6 @@ from edge.events import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from edge.aside import Asked
 
@@ -39,7 +39,7 @@ RESTORED = "kept_over_restart"
 def spool_files(data: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
     """Return where copies are kept: in `$RUNTIME_DIRECTORY`, if there is one, and in the data folder."""
     runtime = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    folders = [*([data.__class__(runtime)] if runtime else []), data]
+    folders = [*([Path(runtime)] if runtime else []), data]
     return tuple(folder / SPOOL_FILE for folder in folders)
 
 
@@ -89,7 +89,7 @@ class Spool:
             with suppress(OSError, TooSlow):  # nothing is there, or it cannot be had now
                 for line in aside.ask(lambda file=file: _lines(file)):  # type: ignore[misc]
                     if (draft := _draft(line)) is not None:
-                        found[line] = draft
+                        found[line] = draft  # by its line: each folder has a copy of the same
         self._copies = len(found)
         marked = (replace(one, mono=mono, data={**one.data, RESTORED: True}) for one in found.values())
         return sorted(marked, key=lambda one: one.at)
@@ -112,7 +112,8 @@ def _draft(line: str) -> EventDraft | None:
 def _append(file: Path, line: str) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        os.write(descriptor, line.encode())
+        # A line end first, too: the line before may be one that a full disk or a cut left half written.
+        os.write(descriptor, f"\n{line}".encode())
     finally:
         os.close(descriptor)
 
@@ -122,4 +123,5 @@ def _remove(file: Path) -> None:
 
 
 def _lines(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8", errors="replace").splitlines()
+    # Not `splitlines`: JSON leaves U+2028 and U+0085 in a text as they are, and it would cut there.
+    return [line for line in file.read_text(encoding="utf-8", errors="replace").split("\n") if line]

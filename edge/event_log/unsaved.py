@@ -91,6 +91,7 @@ class UnsavedEvents:
     def take(self) -> Unsaved | None:
         """Return what to store next, None when nothing waits; give it `back` when it cannot be stored."""
         with self._lock:
+            # What was counted first: it was the oldest when it was counted.
             if self._counts:
                 counted = self._counts.pop(next(iter(self._counts)))
                 return Unsaved(counted.told(), counted=counted)

@@ -67,6 +67,10 @@ ABOUT_LIVENESS = frozenset(
 """What a recognised face is told. It is told anew on the next visit: whoever comes back needs to hear it, and
 the face that it was said to may have been a picture of theirs."""
 
+MOST_DOUBLINGS = 10
+"""Of a pause; each has reached its longest by then. A float overflows at the 1,024th doubling, and a guard
+who sits in the picture all day gets that far."""
+
 
 @dataclass(slots=True)
 class Visit:
@@ -194,20 +198,23 @@ class Visit:
     def rest_after_look(self, time: float, *, is_near: bool) -> None:
         """Set the next look: at once while close to a match, then ever more seldom."""
         self.last_look = time
+        # Near a match the shots that are averaged are taken without a pause; a stranger's pauses double from
+        # the look on at which they are told so.
         extra = max(self.evidence.looks - (MAX_SHOTS if is_near else LOOKS_TO_REFUSE), 0)
         spacing = 0.0 if is_near and not extra else FAR_SPACING_SECONDS
-        self.next_look = time + min(spacing * 2.0**extra, MAX_SPACING_SECONDS)
+        self.next_look = time + min(spacing * 2.0 ** min(extra, MOST_DOUBLINGS), MAX_SPACING_SECONDS)
         self.misses = 0
 
     def rest_after_miss(self, time: float) -> None:
         """Set the next look after a close-up that showed no usable face."""
         self.misses += 1
-        self.next_look = time + min(0.05 * 2.0**self.misses, 1.0)
+        self.next_look = time + min(0.05 * 2.0 ** min(self.misses, MOST_DOUBLINGS), 1.0)
 
     def rest_after_attack(self, time: float) -> None:
         """Set the next look after liveness refused; the claim to be recognised stands."""
         self.attacks += 1
-        self.next_look = time + min(0.5 * 2.0 ** min(self.attacks, 10), MAX_ATTACK_SPACING_SECONDS)
+        pause = 0.5 * 2.0 ** min(self.attacks, MOST_DOUBLINGS)
+        self.next_look = time + min(pause, MAX_ATTACK_SPACING_SECONDS)
 
     def rest_in_pause(self, time: float) -> None:
         """Set the next look while nobody may try to pass as this resident: it proves nothing against them."""
@@ -248,6 +255,7 @@ class Visits:
         if track_id not in self._by_track:
             self._by_track[track_id] = Visit(track_id, time)
         visit = self._by_track[track_id]
+        # Being in view is what keeps somebody present, so every glance at the track counts, not only looks.
         if visit.granted_to is not None:
             self.presence.prove(visit.granted_to, time)
         elif visit.let_in is not None and not visit.strange_looks:

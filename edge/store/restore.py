@@ -16,7 +16,7 @@ import sqlite3
 import tarfile
 import time
 import uuid
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, cast
@@ -147,6 +147,7 @@ def _fill(reader: SealedReader, stage: Path, data: Path, now: datetime, wish: Re
         *(carry_withdrawals(replaced, stage) if is_taken else ()),
         *apply_withdrawals(stage, wish.withdrawn),
     )
+    # After the withdrawals, which are carried in any case: nobody's face comes back by reviving.
     if is_taken and not wish.revive:
         carry_revocations(replaced, stage)
         _require_told(data, replaced)
@@ -294,29 +295,35 @@ def _unsent(path: Path) -> int:
 def _put_in_place(stage: Path, data: Path, now: datetime, *, is_taken: bool) -> Path | None:
     """Give the finished folder its name; an old one keeps its content under another name."""
     aside = data.with_name(f"{data.name}.replaced-{now:%Y%m%dT%H%M%SZ}") if is_taken else None
+    models = data.with_name(f".{data.name}.models-{secrets.token_hex(4)}")
     if aside is not None:
         data.rename(aside)
     elif (data / MODELS).is_dir():
-        shutil.rmtree(data / MODELS)
+        # The finished folder has them too. Only moved: where it cannot get its name these go back.
+        (data / MODELS).rename(models)
     try:
         stage.rename(data)  # also takes the place of an empty folder
     except OSError:
         if aside is not None:
             aside.rename(data)
+        elif models.is_dir():
+            models.rename(data / MODELS)
         raise
     sync_folder(data.parent)
+    shutil.rmtree(models, ignore_errors=True)
     return aside
 
 
 def _carry_over(data: Path, stage: Path) -> None:
     carry_standing_mode(data, stage)
-    with suppress(FileNotFoundError):
-        try:
-            floor = read_plain(data / CLOCK_FLOOR)
-        except OSError as error:
-            LOG.warning("%s is not carried over: %s", data / CLOCK_FLOOR, error)
-        else:
-            (stage / CLOCK_FLOOR).write_bytes(floor)
+    try:
+        floor = read_plain(data / CLOCK_FLOOR)
+    except FileNotFoundError:
+        pass  # a new device has none
+    except OSError as error:
+        LOG.warning("%s is not carried over: %s", data / CLOCK_FLOOR, error)
+    else:
+        (stage / CLOCK_FLOOR).write_bytes(floor)
     if (data / MODELS).is_dir():
         shutil.copytree(data / MODELS, stage / MODELS, copy_function=_link_or_copy)
 

@@ -85,13 +85,16 @@ def replace_damaged(
     with _alone(path.parent):
         damage = damage_of(path, schema, functions)
         if damage is None:
-            _remove(path.with_name(path.name + SALVAGED))  # of a look that was wrong
+            _forget_salvaged(path)
             return None
         draft = path.with_name(f"{path.name}.salvaging")
         try:
             _remove(draft)
+            # Closed before it is renamed: that folds its log into it, so that one file is the whole of it.
             with closing(open_database(draft, schema, functions=functions)) as fresh:
                 rows, holes = fill(fresh)
+            # Under this name, which only a complete one gets, it takes the damaged one's place at the next
+            # opening if the power goes before `take_salvaged` here.
             draft.replace(path.with_name(path.name + SALVAGED))
             sync_folder(path.parent)
             kept = quarantine(path, at)
@@ -103,6 +106,14 @@ def replace_damaged(
             raise StoreUnavailable(said) from error
     LOG.critical("%s: %s; kept as %s, %d rows saved, %d holes", path, damage, kept.name, rows, holes)
     return Mended(path, damage, kept.name, rows, holes)
+
+
+def _forget_salvaged(path: Path) -> None:
+    """Remove what an earlier look, which was wrong, had salvaged: it would get the file's name one day."""
+    try:
+        _remove(path.with_name(path.name + SALVAGED))
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: whole, but {path.name}{SALVAGED} stays: {error}") from error
 
 
 @contextmanager
@@ -233,6 +244,7 @@ class ReadableRows:
 
     def _beyond(self, after: int) -> int | None:
         """Return the first row number behind a hole, None when nothing behind it can be read."""
+        # Farther and farther until something can be read, then halved between there and the hole.
         bad, good, step = after, None, 1
         while good is None and bad + step < FARTHEST:
             good = self._readable_from(bad + step)
@@ -240,7 +252,7 @@ class ReadableRows:
                 bad, step = bad + step, step * 2
         if good is None:
             return None
-        low, high = bad - step // 2, good  # somewhere in between it begins
+        low, high = bad, good
         while low + 1 < high:
             middle = (low + high) // 2
             found = self._readable_from(middle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -80,7 +81,7 @@ def test_a_clean_stop_on_a_bad_card_waits_for_the_copies(files):
     log = log_of(card, files)
     log.record(grant(1))
     log.close()
-    assert all(len(file.read_text().splitlines()) == 1 for file in files)
+    assert all(len(file.read_text().strip().splitlines()) == 1 for file in files)
 
 
 def test_what_was_stored_after_all_is_not_stored_twice(files):
@@ -121,6 +122,27 @@ def test_a_half_written_line_costs_itself_alone(files):
     log = log_of(card, files)
     log.restore(lambda _draft: False)
     assert log.unsaved == 1
+
+
+def test_a_half_written_line_does_not_take_the_next_along(files):
+    card = Card()
+    for file in files:
+        file.write_text('{"kind":"access.gra')
+    killed(card, files, grant(1))
+    log = log_of(card, files)
+    log.restore(lambda _draft: False)
+    assert log.unsaved == 1
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85"])
+def test_a_text_with_a_line_end_of_its_own_is_one_event(files, sign):
+    card = Card()
+    killed(card, files, replace(grant(1), data={"note": f"first{sign}second"}))
+    log = log_of(card, files)
+    log.restore(lambda _draft: False)
+    card.is_bad = False
+    log.retry()
+    assert card.drafts[0].data["note"] == f"first{sign}second"
 
 
 def test_no_place_to_write_is_no_failure(tmp_path):

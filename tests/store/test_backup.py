@@ -310,6 +310,23 @@ def test_a_folder_that_holds_something_is_kept(file, door, tmp_path):
     assert "locked_down" in (door / "mode.json").read_text()
 
 
+def test_of_what_a_new_device_never_had_nobody_is_warned(file, tmp_path, caplog):
+    put_back(file, tmp_path / "new")
+    assert caplog.records == []
+
+
+def test_a_folder_that_cannot_get_its_name_keeps_its_models(file, tmp_path):
+    """A name that is a link to another disk takes no folder's place."""
+    disk = tmp_path / "disk"
+    (disk / "models").mkdir(parents=True)
+    (disk / "models" / "a.onnx").write_bytes(b"weights")
+    (tmp_path / "device").symlink_to(disk)
+    with pytest.raises(StoreError, match="nothing was restored"):
+        put_back(file, tmp_path / "device")
+    assert contents(disk) == {"models/a.onnx": b"weights"}
+    assert {one.name for one in tmp_path.iterdir()} == {"device", "disk", "door", "door.fgb"}
+
+
 @pytest.mark.parametrize("replace", [False, True])
 def test_installed_models_stay_so_that_the_restored_door_knows_faces(file, door, tmp_path, replace):
     """A fresh device holds nothing but its models: no reason to ask for --replace."""

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 import pytest
 
 from edge.domain import Resident
-from edge.errors import StoreError
+from edge.errors import StoreError, StoreUnavailable
 from edge.store.mended import news
 from edge.store.mending import open_residents
+from edge.store.resident_rows import RESIDENTS
 from edge.store.residents import ResidentStore
 from edge.store.roster import SqliteRoster
+from edge.store.salvage import mend
 from tests.store.test_residents import template
 from tests.sync.property import Property
 
@@ -44,6 +46,16 @@ def test_a_whole_store_is_left_alone(path):
     store, damage = open_residents(path, AT)
     with closing(store):
         assert (ids(store), damage) == (PEOPLE, None)
+
+
+def test_what_an_earlier_look_salvaged_and_the_card_does_not_let_go_is_said_so(path):
+    """Whoever tries again later waits for a `StoreError`, and for nothing else."""
+    stays = path.with_name(f"{path.name}.salvaged")
+    stays.mkdir()
+    with pytest.raises(StoreUnavailable, match="salvaged stays"):
+        mend(path, RESIDENTS, {})
+    stays.rmdir()
+    assert mend(path, RESIDENTS, {}) is None
 
 
 def opens(store, who):

@@ -84,6 +84,7 @@ class ActiveCheck:
         self._failures.pass_time(frame.time)
         self._passive.observe(frame, face, track_id, alone)
         yaw = pose(face.landmarks)[0]
+        # Smoothed over some four frames: a challenge takes this for looking straight ahead when it begins.
         old = self._yaws.get(track_id, yaw)
         self._yaws[track_id] = old + (yaw - old) / 4
         session = self._sessions.get(track_id)
@@ -95,6 +96,7 @@ class ActiveCheck:
     def _step(self, frame: Frame, face: Face, track_id: int, session: _Session) -> None:
         challenge = session.challenge
         before = challenge.progress, challenge.done
+        # Before the pose is judged: the frame that ends a turn belongs to it.
         if session.follower is not None:
             session.follower.follow(frame.image)
         challenge.feed(frame.time, pose(face.landmarks)[0], face_scale_px(face))
@@ -103,6 +105,7 @@ class ActiveCheck:
         if challenge.step in {ChallengeStep.LEFT, ChallengeStep.RIGHT} and session.follower is None:
             session.follower = self._asking.relief(frame.image, face.box)
         if (challenge.progress, challenge.done) != before:
+            # Whoever stands there when a step begins has to be the one who passes in the end.
             if challenge.progress is ChallengeProgress.ASKING:
                 self._passive.remember(track_id)
             self._show_step(track_id, challenge)
@@ -199,6 +202,7 @@ class ActiveCheck:
         if verdict is None or not (verdict.passed or verdict.wants_more):
             return verdict
         self._failures.succeed(session.resident_id, self._time)
+        # There is at least one: each challenge has a turn in it (`draw_steps`).
         flatness = min(session.residuals)
         cues = {**verdict.cues, "steps": float(session.challenge.done), "relief": flatness}
         return replace(verdict, passed=True, reason=None, cues=cues)

@@ -138,6 +138,7 @@ class Failures:
         """
         tally = self._tally(resident_id)
         is_news = not self._goes_on(tally, time)
+        # All of this before the tally changes: it is about what was refused before.
         is_far = face_px < SURE_FACE_PX
         is_second_free = is_news and is_near_miss and not is_far
         is_early = is_second_free or (is_far and (is_news or _is_nearer(tally, face_px)))
@@ -148,7 +149,9 @@ class Failures:
         if not is_far and not is_early:
             tally.refused = time
         if self.same_visit_seconds > 0 and not is_second_free:
-            tally.next_try = time + min(FIRST_WAIT_SECONDS * 2.0 ** (tally.tries - 1), LONGEST_WAIT_SECONDS)
+            # Ten doublings are past the longest wait; the 1,024th would overflow.
+            wait = FIRST_WAIT_SECONDS * 2.0 ** min(tally.tries - 1, 10)
+            tally.next_try = time + min(wait, LONGEST_WAIT_SECONDS)
         if is_news:
             self._count_visit(tally, resident_id, time)
         return is_early

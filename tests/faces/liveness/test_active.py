@@ -71,6 +71,24 @@ class TestWhoIsAsked:
             assert present(door.answer(door.anna)).reason is reason
             assert door.shown == []
 
+    def test_what_hinders_is_told_anew_after_a_challenge_that_was_broken_off(self):
+        door = Door(strict=False, score=0.45)
+        door.screen = False
+        door.answer(door.anna)
+        door.width = 45.0
+        for _ in range(40):
+            door.frame(door.anna)
+        assert door.names == {"too_far": 1}
+        door.screen = True
+        door.frame(door.anna)
+        assert door.prompt == "look"
+
+        door.check.reset(door.visit.track_id)
+        for _ in range(60):
+            door.frame(door.anna)
+
+        assert door.names["too_far"] == 2
+
     def test_who_must_answer_is_refused_with_a_reason_where_there_is_no_screen(self):
         door = Door()
         door.screen = False
