@@ -96,6 +96,7 @@ def _png_size(data: bytes) -> tuple[int, int]:
 
 
 def _bmp_size(data: bytes) -> tuple[int, int]:
+    # A negative height means that the rows go from the top down.
     width, height = struct.unpack_from("<ii", data, 18)
     return abs(width), abs(height)
 
@@ -116,12 +117,15 @@ def _jpeg_frame(data: bytes) -> tuple[int, int, int]:
             height, width = struct.unpack_from(">HH", data, offset + 5)
             return marker, width, height
         (length,) = struct.unpack_from(">H", data, offset + 2)
-        offset += 1 if marker == 0xFF else 2 + max(length, 2)  # FF may be padded with FF
+        # A marker may be padded with any number of FF; the length counts its own two bytes.
+        offset += 1 if marker == 0xFF else 2 + max(length, 2)
     raise FrameRefused(message("error.picture_header"))
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
     form = data[12:16]
+    # Extended: 24 bits each, less one. Lossless: 14 bits each, less one, behind a signature byte. Else lossy:
+    # 14 bits each behind a start code, with 2 bits of scaling that nobody uses.
     if form == b"VP8X":
         return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
     if form == b"VP8L":

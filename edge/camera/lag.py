@@ -106,6 +106,7 @@ class LagMeter:
         """
         if self._stamp is not None:
             passed, stamped = arrived - self._arrived, stamp - self._stamp
+            # An average over about the last second, however many frames come in it.
             self._idle_share += (idle - self._idle_share * passed) / max(passed, 1.0)
             self._steps.append(_Step(passed, stamped, is_whole))
             self.stamps.observe(passed, stamped)
@@ -124,6 +125,7 @@ class LagMeter:
         self._unproven = 0.0 if has_room else self._unproven
         if self.stamps.are_right:
             return
+        # Where whole pictures are not told from others none can prove anything: then the camera is believed.
         is_known = any(step.is_whole is False for step in self._steps)
         if not is_known or self._unproven + self.seconds <= MOST_UNPROVEN_SECONDS:
             self._unproven += self.seconds

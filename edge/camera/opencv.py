@@ -142,10 +142,12 @@ class OpenCvCamera:
                 raise CameraLost(message("camera.stalled", name=self.name, seconds=f"{took:.1f}"))
             if self._lag.seconds <= STALE_SECONDS:
                 return image
+            # Who hardly waits is too slow themselves, and catches up only by beginning anew.
             if not self._lag.is_idle or self._read_at - began > self._patience():
                 self._reconnect()
 
     def _patience(self) -> float:
+        # The next time that it falls behind would be the one that counts as lost.
         is_often = (
             len(self._fell_behind) == OFTEN - 1 and self._read_at - self._fell_behind[0] <= OFTEN_SECONDS
         )
@@ -217,6 +219,7 @@ class OpenCvCamera:
             )
         took = self._read_at - started
         stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+        # What this thread did not compute in it waited: the decoder runs on the thread that reads.
         idle = took - (self._busy_seconds() - busy)
         self._lag.observe(stamp, self._read_at, idle, is_whole=_is_whole(self._capture))
         return image, took

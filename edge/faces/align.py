@@ -90,6 +90,7 @@ def similarity_transform(source: NDArray[np.float64], target: NDArray[np.float64
     spread = float((a * a).sum())
     if spread < LEAST_SPREAD_PX**2:
         raise FrameRefused("landmarks lie in one place: the face cannot be aligned")
+    # As complex numbers: the factor that takes a closest to b is the sum of b * conj(a) over that of |a|**2.
     c = float((a * b).sum()) / spread
     d = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / spread
     rotation = np.array([[c, -d], [d, c]])

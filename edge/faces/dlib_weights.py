@@ -155,6 +155,7 @@ def _next_tag(cursor: _Cursor) -> str:
 def _convolution(cursor: _Cursor) -> Convolution:
     values = cursor.tensor()
     count, height, width, stride_y, stride_x, pad_y, pad_x = cursor.integers(7)
+    # One tensor holds the filters and behind them the biases; an alias each tells their shapes.
     shape, _ = cursor.alias(), cursor.alias()
     if len(values) != prod(shape) + count or shape[0] != count or shape[2:] != (height, width):
         raise InstallError(f"the dlib file has a convolution of no sensible shape {shape}: it is damaged")

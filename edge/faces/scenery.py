@@ -128,6 +128,7 @@ class Scenery:
         """Return the known place that this face is, or None; a screen's track that left ends its place."""
         for place in self._places:
             inside = _is_in_place(track.face.box, place.box)
+            # A screen moves, so its place is known by its track alone: who comes there is somebody else.
             if place.track_id == track.id:
                 if inside:
                     return place
@@ -185,6 +186,7 @@ def _patch(grey: Image, box: Box) -> Patch:
         return np.zeros((PATCH_PX, PATCH_PX), np.float32)
     small = cv2.resize(grey[top:bottom, left:right], (PATCH_PX, PATCH_PX), interpolation=cv2.INTER_AREA)
     values = small.astype(np.float32) - float(small.mean())
+    # A deviation under 4 of 255 is noise: divided by less, a bare wall would look different in each frame.
     return np.asarray(values / max(float(values.std()), 4.0), np.float32)
 
 

@@ -122,7 +122,10 @@ def _likeness(track: Track, face: Face, time: float) -> float:
     elapsed = time - track.last_seen
     dx, dy = track.velocity[0] * elapsed, track.velocity[1] * elapsed
     predicted = Box(last.left + dx, last.top + dy, last.right + dx, last.bottom + dy)
+    # Where they were counts as well: whoever stops short is not where their speed would have them.
     overlap = max(predicted.iou(face.box), last.iou(face.box))
+    # A tenth for nearness finds a face again that moved by less than its width and overlaps no more; where
+    # boxes overlap it hardly counts.
     away = _centre_distance(predicted, face.box) / max(last.width, 1e-6)
     return overlap + max(0.0, 1.0 - away) * 0.1
 

@@ -105,6 +105,7 @@ class Calibration:
         _check_fpir(fpir)
         wanted = rate_per_comparison(fpir, templates)
         pieces = self._pieces()
+        # The outermost piece that begins at no lower a rate; from there the tail falls exponentially.
         rate, similarity, scale = [piece for piece in pieces if piece[0] >= wanted or piece is pieces[0]][-1]
         return similarity + scale * math.log(max(rate / wanted, 1.0))
 
@@ -119,6 +120,7 @@ class Calibration:
         pieces = [(self._upper_fraction, self.above, self.scale)]
         if self.knee is not None and self.scale_far is not None:
             rate = self._upper_fraction * math.exp((self.above - self.knee) / self.scale)
+            # A knee beyond what was measured says nothing: there the strict scale holds from the kink on.
             if rate > self.measured_rate:
                 pieces.append((rate, self.knee, self.scale_far))
         rate, similarity, scale = pieces[-1]
@@ -191,6 +193,7 @@ def calibration_of(model: str, table: Mapping[str, Any]) -> Calibration:
 
 def rate_per_comparison(fpir: float, templates: int) -> float:
     """Return the false-match rate at which `templates` independent comparisons give `fpir`."""
+    # 1 - (1 - fpir) ** (1 / templates), which for small rates would lose its digits.
     return -math.expm1(math.log1p(-fpir) / max(templates, 1))
 
 

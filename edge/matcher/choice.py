@@ -141,6 +141,7 @@ def measure(gallery: LiveGallery) -> Choice:
     sizes = _sizes(len(measured.snapshot.owner))
     timings: list[Timing] = []
     table = {batch: _fastest(measured.snapshot, sizes, backends, batch, timings) for batch in BATCHES}
+    # Nearer as a factor: halfway between 1,024 and 4,096 lies 2,048.
     limits = [int((small * large) ** 0.5) for small, large in pairwise(sizes)]
     reason = "; ".join([f"fastest of {len(backends)} measured up to {sizes[-1]} templates", *missing])
     return Choice(limits, table, tuple(timings), reason)

@@ -170,6 +170,7 @@ class LiveGallery:
         """Make the next version visible in one assignment; then let the dead be buried."""
         old = self._snapshot
         start, stop = arena.spans[dead] if dead is not None else (0, 0)
+        # Before the new snapshot can be seen; to readers of the old one, of a lower version, they still live.
         if dead is not None:
             arena.died[dead] = old.version + 1
         new = _view(

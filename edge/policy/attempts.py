@@ -154,6 +154,7 @@ class Attempts:
 
     def forgive(self, reader: str, resident_id: str) -> None:
         """End the run of failures, at every reader: this resident has proved who they are at `reader`."""
+        # The last of the subjects is the reader itself where nobody is claimed, and else the person there.
         for other, claim in [(reader, None), *((one, resident_id) for one in READERS)]:
             lockout, subject = self._subjects(other, claim)[-1]
             lockout.clear(subject)

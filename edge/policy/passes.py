@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 PREFIX = "FG1:"
 BODY = struct.Struct(">BB8sIIB24s28s")
 SIGNATURE_BYTES = 64
+# Whole groups of five bytes, so Base32 needs no padding.
 TEXT_LENGTH = len(PREFIX) + (BODY.size + SIGNATURE_BYTES) * 8 // 5
 CONTEXT, SITE_CONTEXT = b"facegate pass 1", b"facegate pass 2\0"
 VERSION, SITE_VERSION = 1, 2

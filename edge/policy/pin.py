@@ -61,6 +61,7 @@ def check_pin(number: str, pin: str) -> None:
         raise EnrolmentRefused(message("error.pin_number", number=number[:40]))
     if not (pin.isascii() and pin.isdigit() and MIN_DIGITS <= len(pin) <= MAX_DIGITS):
         raise EnrolmentRefused(message("error.pin_digits", least=MIN_DIGITS, most=MAX_DIGITS))
+    # The same step all along: 111111 (0), 123456 (1) and 987654 (9, which is back by one).
     steps = {(int(b) - int(a)) % 10 for a, b in pairwise(pin)}
     if len(steps) == 1 and steps <= {0, 1, 9}:
         raise EnrolmentRefused(message("error.pin_simple"))
@@ -110,6 +111,7 @@ class PinBook:
     def _match(self, number: str, digest: bytes) -> PinMatch | None:
         entries = self._by_number.get(number, ())
         found: PinEntry | None = None
+        # Always as many comparisons, so that the time tells nothing of how many PINs a number has.
         for n in range(MAX_PER_NUMBER):
             entry = entries[n] if n < len(entries) else None
             if hmac.compare_digest(digest, entry.digest if entry else _EMPTY):

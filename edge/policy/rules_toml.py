@@ -129,6 +129,7 @@ def _refusal(source: str, mistakes: Iterable[str]) -> ConfigError:
 
 
 def _mistake(item: Mapping[str, Any]) -> str:
+    # "[key]" is pydantic's word for a mistake in the name of an entry itself.
     place = ".".join(str(part) for part in item["loc"] if part != "[key]")
     if item["type"] != "extra_forbidden":
         return f"{place}: {item['msg']} (found: {item['input']!r})"
@@ -183,6 +184,7 @@ class _Builder:
 
     def build(self, source: str) -> RuleBook:
         rules = self._rules
+        # The schedules first: everything else names them.
         self._schedules |= {name: self._schedule(name, days) for name, days in rules.schedules.items()}
         zone, special, public = self._zone(), self._special_days(), self._public_days()
         calendar = Calendar(zone, special, public.is_holiday, public.made_up_as)
@@ -191,6 +193,7 @@ class _Builder:
         usual = {name: self._usual(name, door) for name, door in rules.doors.items()}
         strict_liveness = self._named("strict_liveness", rules.strict_liveness)
         self._check_names()
+        # Only what is written there: the defaults of a door that detects attacks are others.
         given = rules.lockout.model_dump(exclude_unset=True)
         if self._mistakes:
             raise _refusal(source, self._mistakes)

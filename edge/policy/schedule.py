@@ -145,6 +145,7 @@ class Calendar:
         local = at.astimezone(self.zone)
         today, minute = local.date(), local.hour * 60 + local.minute
         yield from (Opening(today, span) for span in self.spans_on(schedule, today) if span.holds(minute))
+        # There is no day before the first one that Python knows.
         if today == date.min:
             return
         before = today - timedelta(days=1)

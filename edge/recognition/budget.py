@@ -50,6 +50,7 @@ class HourlyBudget:
 
     def give_back(self, amount: float) -> None:
         """Return what was spent on somebody who turned out to be a resident."""
+        # The newest first: a visit's looks lie in the last minutes.
         for slot in reversed(self._slots):
             back = min(slot[1], amount)
             slot[1] -= back

@@ -41,6 +41,7 @@ def is_apart(track: Track, tracks: Sequence[Track]) -> bool:
 def _overlap(one: Box, other: Box) -> float:
     """Return the part of the smaller box that both share."""
     iou = one.iou(other)
+    # What both share is iou / (1 + iou) of the sum of their areas: iou = shared / (sum - shared).
     return iou / (1 + iou) * (one.area + other.area) / max(min(one.area, other.area), 1e-6)
 
 
@@ -50,6 +51,7 @@ def is_behind(track: Track, tracks: Sequence[Track]) -> bool:
     A head with its hair is some 1.7 times as wide as the face, and 2.2 times as high.
     """
     box = track.face.box
+    # Half of that head to each side, and half of this face: nearer than both together they overlap.
     return any(
         other.face.box.width >= NEARER * box.width
         and abs(other.face.box.centre[0] - box.centre[0]) < 0.86 * other.face.box.width + box.width / 2

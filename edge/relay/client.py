@@ -162,6 +162,7 @@ class GuardedLock:
         self._heard = time.monotonic()
         with self._guarding:
             back, self._lost_at = self._lost_at is not None, None
+            # `rest` while an order waits is the answer to a beat sent before it; the order's own follows.
             if answer == OPEN:
                 self._order = None
             elif back or answer == STALE:
@@ -172,6 +173,8 @@ class GuardedLock:
     def _send_order(self) -> None:
         if self._order is not None:
             seconds, _ = self._order
+            # The time of sending, not of the order: how old an order may get is for `_give_up_on_order`, and
+            # the guard refuses what then lay in its socket.
             self._send(b"%b %.3f %.6f" % (OPEN, seconds, time.monotonic()))
 
     def _send(self, packet: bytes) -> None:

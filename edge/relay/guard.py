@@ -208,6 +208,8 @@ def listening(path: Path) -> Iterator[socket.socket]:
     """
     with contextlib.ExitStack() as stack:
         try:
+            # The lock goes with its process, however that ends, so a socket found beside a free one is a
+            # dead guard's and may be removed.
             claim = stack.enter_context(path.with_suffix(".lock").open("w"))
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink(missing_ok=True)
@@ -229,6 +231,7 @@ def stop_signals() -> Iterator[socket.socket]:
     readable, writable = socket.socketpair()
     writable.setblocking(False)
     with readable, writable:
+        # Python writes a byte there for each signal that has a handler, so the handler itself does nothing.
         signal.set_wakeup_fd(writable.fileno())
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: None)

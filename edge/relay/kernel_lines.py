@@ -8,6 +8,7 @@ A dead process gives its lines back through the kernel, as with lgpio. Functions
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import threading
@@ -57,6 +58,7 @@ class _Chip:
 
 
 _chips: dict[int, _Chip] = {}
+# Of these chips, their lines and the callbacks; entered twice where a setting is a claim made anew.
 _lock = threading.RLock()
 
 
@@ -65,10 +67,9 @@ def _told(what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError) as cause:
-        reason = getattr(cause, "strerror", None) or cause
-        raise error(
-            "GPIO busy" if isinstance(cause, OSError) and cause.errno == 16 else f"{what}: {reason}"
-        ) from cause
+        if isinstance(cause, OSError) and cause.errno == errno.EBUSY:
+            raise error("GPIO busy") from cause  # as lgpio words it
+        raise error(f"{what}: {getattr(cause, 'strerror', None) or cause}") from cause
 
 
 def gpiochip_open(number: int) -> int:
@@ -128,6 +129,7 @@ def _claim(handle: int, gpio: int, settings: gpiod.LineSettings, flags: int) -> 
     with _lock, _told(f"GPIO{gpio}"):
         settings = replace(settings, bias=PULLS[pull])
         chip = _chips[handle]
+        # A line that is ours already is changed within its request: to let it go would let the relay float.
         if gpio in chip.lines:
             chip.lines[gpio].request.reconfigure_lines({gpio: settings})
             chip.lines[gpio] = _Line(chip.lines[gpio].request, settings, pull)
@@ -188,7 +190,7 @@ class callback:  # noqa: N801 - lgpio's name
         self.look_again()
 
     def cancel(self) -> None:
-        """Stop listening to the lines."""
+        """Hand on no further edges of the line."""
         with _lock:
             if self in callback._active:
                 callback._active.remove(self)
@@ -197,6 +199,7 @@ class callback:  # noqa: N801 - lgpio's name
     def look_again(cls) -> None:
         """Tell the thread that the set of lines has changed."""
         if cls._wake is not None:
+            # A pipe that is full wakes the thread as well.
             with contextlib.suppress(BlockingIOError):
                 os.write(cls._wake[1], b"!")
 
@@ -207,6 +210,7 @@ class callback:  # noqa: N801 - lgpio's name
         line = (handle, event.line_offset)
         with _lock:
             wanted = [one for one in cls._active if one.line == line and level in one.levels]
+        # Outside the lock, or a callback that takes long would hold up whoever moves the relay.
         for one in wanted:
             one.func(handle, event.line_offset, level, event.timestamp_ns)
 
@@ -220,6 +224,7 @@ def _follow(wake: int) -> None:
         ready = {fd for fd, _ in poll.poll()}
         if wake in ready:
             os.read(wake, 4096)
+            # All of them anew: the kernel may have given the number of a freed line to another one.
             for fd in heard:
                 poll.unregister(fd)
             heard = _heard()

@@ -119,6 +119,7 @@ class SupervisedDoor:
         for change in self._sensors.poll(self._monotonic()):
             self._take(lambda now, change=change: self._sensed(change, now))  # type: ignore[misc]
         self._take(lambda now: self._machine.tick(now, quiet=self._quiet()))
+        # Without the lock: other threads only append, and this one alone takes off.
         while self._waiting:
             self._on_note(self._waiting[0])
             self._waiting.popleft()
@@ -132,6 +133,7 @@ class SupervisedDoor:
         with self._guarding:
             step = what(self._monotonic())
             self._waiting.extend(step.notes)
+        # After the lock is released: whoever asks for the door's state does not wait for lock and chime.
         for command in step.commands:
             if command is DoorCommand.LOCK:
                 self._lock.lock()

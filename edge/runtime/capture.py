@@ -145,8 +145,10 @@ class Capture:
             self._refuse(error)
 
     def _hand_on(self, frame: Frame) -> None:
+        # Other threads read it from here on.
         frame.image.setflags(write=False)
         self._good_at = self._clock.monotonic()
+        # Also of a repeat: that is how a frozen picture shows.
         picture = self._health.observe(frame)
         if self._health.is_repeat:
             self.repeated += 1
@@ -165,6 +167,7 @@ class Capture:
             if now - self._steady_since >= self._steady_wanted:
                 self._back_at = now
                 self._report("back")
+        # Who has heard `back` knows that the picture is well; only another state is news then.
         elif picture != ("ok" if self.state == "back" else self.state):
             self._report(picture)
         if picture == "frozen" and now >= self._unfreeze_at:

@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 TOLERATED_STEP_BACK = timedelta(seconds=60)
 """NTP steps back a little after a clock that ran fast; more than this is no correction."""
 
+SET_SECONDS = 60.0
+"""A clock that comes apart from the monotonic one by more than this between two looks did not drift: somebody
+set it."""
+
 CHECKPOINT_SECONDS = 600.0
 """How often the floor is written: six small writes an hour spare the SD card."""
 
@@ -232,6 +236,7 @@ class TrustedTime:
         floor = self._kept.floor
         if floor is None or floor - TOLERATED_STEP_BACK <= now <= floor + FARTHEST_LEAP:
             return True
+        # The first answer that a new board got may have been wrong by years.
         return self._kept.is_provisional and EARLIEST <= now < floor - CORRECTION and self._is_synchronised()
 
     def _may_raise(self) -> bool:
@@ -259,7 +264,9 @@ class TrustedTime:
         alone said otherwise, or where the network turns it back, towards what is certain, for an hour.
         """
         now = self._clock.now()
+        # Asked at every look, whatever comes of it: it remembers the wall clock for the next one.
         floor, has_jumped = kept.floor, self._has_jumped(now, elapsed)
+        # Before `_has_left`: a clock that goes back to the truth leaves the count that followed it astray.
         if self._takes_back(kept, now):
             return self._begun(replace(kept, floor=now, leap=None, before=None, disputed=None), now)
         if self._has_left(kept, now):
@@ -300,6 +307,7 @@ class TrustedTime:
         if own is None:
             return self._begun(_after_dark(kept, floor, now, is_told=self._is_synchronised()), now)
         disputed = kept.disputed
+        # To agree with a count that began on a disputed clock proves nothing; to come back to the floor does.
         if disputed is not None:
             disputed = None if own.is_sound or now <= floor + LEAP else now
         is_network = own.is_network or self._is_synchronised()
@@ -345,9 +353,10 @@ class TrustedTime:
         is_set = self._may_raise() or self._is_synchronised() or (own is not None and own.is_network)
         before, self._wall = self._wall, now if is_set else None
         self._is_first_look = before is None
-        has_leapt = is_set and before is not None and (now - before).total_seconds() - elapsed > 60.0
-        counted = self._own()  # tells also of a leap while the service was stopped, or on the way back
-        return has_leapt or (counted is not None and (now - counted).total_seconds() > 60.0)
+        has_leapt = is_set and before is not None and (now - before).total_seconds() - elapsed > SET_SECONDS
+        # Tells also of a leap while the service was stopped, or on the way back.
+        counted = self._own()
+        return has_leapt or (counted is not None and (now - counted).total_seconds() > SET_SECONDS)
 
     def _takes_back(self, kept: KeptTime, now: datetime) -> bool:
         """Return whether NTP takes a jump ahead back, or a board's first answer, and is to be believed.
@@ -388,6 +397,7 @@ class TrustedTime:
             ran = kept.ran_seconds + self._kept.ran_seconds
             self._kept = replace(self._of_this_boot(kept), ran_seconds=ran)
             self._line = None
+        # A card that is silent for as long as between two checkpoints is written to as if nothing was there.
         if kept is not None or mono - self._unread_since >= CHECKPOINT_SECONDS:
             self._unread_since = None
 
@@ -400,10 +410,12 @@ class TrustedTime:
         if stamp is not None:
             told = self._of_this_boot(read_kept(self._file))
             self._unread_since = None
+            # The command knows how long the door had run at its last checkpoint.
             self._kept = replace(told, ran_seconds=max(told.ran_seconds, self._kept.ran_seconds))
             self._line = None
 
     def _write(self, mono: float) -> None:
+        # Written aside, perhaps later: what is known now, not what is known by then.
         self._written_at, kept = mono, self._kept
 
         def write() -> None:
@@ -436,4 +448,4 @@ def _after_dark(kept: KeptTime, floor: datetime, now: datetime, *, is_told: bool
 
 def _is_steady(line: tuple[datetime, float], now: datetime, mono: float) -> bool:
     """Return whether a clock has run as the monotonic one did since `line`."""
-    return abs((now - line[0]).total_seconds() - (mono - line[1])) <= 60.0
+    return abs((now - line[0]).total_seconds() - (mono - line[1])) <= SET_SECONDS

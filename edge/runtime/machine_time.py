@@ -41,7 +41,7 @@ class _Timex(ctypes.Structure):
 
 def _kernel_is_synchronised() -> bool:
     """Read adjtimex(2). In a unit with ProtectClock=yes it is forbidden: then only the flag counts."""
-    timex = _Timex()
+    timex = _Timex()  # modes 0: only read
     try:
         state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
     except (OSError, AttributeError):

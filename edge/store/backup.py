@@ -148,6 +148,7 @@ def _snapshot(data: Path) -> Iterator[Path]:
             folder.mkdir(mode=0o700)
             _copy_all(data, folder)
             leave_out_shared(data, folder)
+            # Somebody may have been erased between the two copies: then everything is copied once more.
             if _keys_fit(folder, is_last_try=not left):
                 break
             shutil.rmtree(folder)

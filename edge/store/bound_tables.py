@@ -61,7 +61,7 @@ class BoundTables:
         with ExitStack() as stack:
             if not needs_key:
                 stack.enter_context(suppress(StoreError))
-            was_ours = False
+            was_ours = False  # it stays so where no key can be had
             was_ours = self.is_ours(connection, keyring())
         yield
         with ExitStack() as stack:

@@ -64,6 +64,7 @@ class BoundWays:
     def ours(self, table: str, rows: Sequence[Row]) -> list[Row]:
         """Return the rows that count: whose it is stands second in each, the mark last."""
         fresh = [(table, *row) for row in rows if (table, *row) not in self._proven]
+        # Asked before the rows are: what counts for want of a key is not proven by one that comes meanwhile.
         can_prove = bool(fresh) and self._can_prove()
         good = {row for row in fresh if self._is_ours(row)}
         refused = {row[1:] for row in fresh if row not in good}

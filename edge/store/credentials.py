@@ -273,6 +273,7 @@ class CredentialStore:
             since = self._passes_count_since(connection, at)
             row = connection.execute("SELECT uses FROM pass_uses WHERE id = ?", (pass_id,)).fetchone()
             use = (row[0] if row else 0) + 1
+            # One that was taken back has `ENDED` uses: one more is too many even where any number is allowed.
             if use > (max_uses or ENDED) or _utc(begins) < since:
                 return None
             values = (pass_id, use, _utc(until))

@@ -262,6 +262,8 @@ def _configure(connection: sqlite3.Connection, synchronous: str) -> None:
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
+    # What every connection has to be told anew: keep references whole, overwrite what is removed (names and
+    # templates), and let no schema that somebody else wrote call functions.
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
@@ -328,6 +330,7 @@ def _checked_version(connection: sqlite3.Connection, path: Path, schema: Schema)
     (found,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    # A file that was just created has none of the three: it is ours to fill.
     if found != schema.application_id and (found or version or tables):
         raise StoreError(f"{path}: this is not a facegate {schema.name}; move it away or name another file")
     if not 0 <= version <= schema.version:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.errors import StoreError
-from edge.store.contexts import context_of, device_context
+from edge.store.contexts import context_of, device_context, person_of
 from edge.store.database import Schema
 from edge.store.shared import SharedDatabase
 
@@ -180,8 +180,7 @@ class FaceBook:
             for number in gone:
                 connection.execute("DELETE FROM secrets WHERE name = ?", (f"receiving {number}",))
                 connection.execute("DELETE FROM receiving WHERE number = ?", (number,))
-        names = [device_context(f"receiving {number}").split(b"\0")[1].decode() for number in gone]
-        self._sealer.forget_all(names)
+        self._sealer.forget_all([person_of(device_context(f"receiving {number}")) for number in gone])
 
     # The doors.
 

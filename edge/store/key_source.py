@@ -193,6 +193,7 @@ def use_source(
         wanted = replace(wanted, weakened_from=known.kind)
     site_key = wanted.site_key(folder, environ).keys()[0]
     local_key = wanted.local_key(folder, environ).keys()[0]
+    # From here to the last line the note names both: wherever this is cut, one of them opens the keyring.
     _write_source(folder, replace(wanted, former=now.former or now))
     with closing(keyring_of(folder, environ)) as keyring:
         keyring.rewrap(site_key, local_key)

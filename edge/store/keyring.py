@@ -151,6 +151,7 @@ class Keyring:
             if self._is_strict:
                 raise
             return True
+        # The oldest of the keys is the one under which rows without a mark may still lie.
         return any(key.sealer.is_ours(row, mark) for key in keys) or not keys[-1].binds(since)
 
     @property
@@ -304,6 +305,7 @@ class Keyring:
         4 of 2,780 deleted keys were found so, in random trials.
         """
         try:
+            # In this order: while a debt is noted the next start does this again.
             connection.execute("VACUUM")
             connection.execute("DELETE FROM debts")
         except sqlite3.OperationalError as error:
@@ -335,6 +337,7 @@ class Keyring:
 
     def _current(self, wanted: str) -> bytes:
         """Return the key this file is wrapped with: one at hand, or one the site offers when asked twice."""
+        # Asked once more: a key from the network may come out of a cache first, see `RemoteKey.keys`.
         for offer in (self._site_key.at_hand, self._site_key.keys, self._site_key.keys):
             for key in offer():
                 if key_id(key) == wanted:
@@ -364,11 +367,13 @@ class Keyring:
             with _as_key(), self._file.using():
                 wrapped = self._wrapped(RECORDS)
         except KeyUnavailable:
+            # What was read before still opens names, PINs and cards while the file cannot be read.
             if self._records:
                 return list(self._records.values())
             raise
         if not wrapped:
             return [self._new_record_key()]
+        # Unwrapped once: as long as the file holds the same wrapped keys, these are what they open to.
         if list(self._records) != wrapped:
             self._records = {one: self._unwrapped_record(one) for one in wrapped}
         return list(self._records.values())
@@ -403,7 +408,9 @@ class Keyring:
         return (self._local_key or self._site_key).keys()
 
     def _new_sealer(self, person: str, wrap: AesGcmSealer, context: bytes | None = None) -> AesGcmSealer:
-        key, table = secrets.token_bytes(KEY_BYTES), KEY_TABLES[not self._is_renewing()]
+        # While everything is being sealed anew a new person's key is a fresh one as well.
+        table = "next_keys" if self._is_renewing() else "person_keys"
+        key = secrets.token_bytes(KEY_BYTES)
         self._connection.execute(
             f"INSERT INTO {table} VALUES (?, ?)",  # noqa: S608
             (person, wrap.seal(key, context or _context(person))),

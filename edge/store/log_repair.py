@@ -132,6 +132,7 @@ class _Frames:
         frame, words, at = self._frame(number), self._words(number), HEADER_BYTES + number * self._bytes
         given, sums = self.sums(number), self._sum.of(words, before)
         off = _bits_between(frame[SALTS_OF_FRAME], self.log[SALTS])
+        # The sums leave the salts out. Salts of another round end the log, unless one bit alone is off.
         if off:
             is_salt = off == 1 and given == sums
             return [(at + SALTS_OF_FRAME.start, bytes(self.log[SALTS]))] if is_salt else []
@@ -159,8 +160,11 @@ class _FrameSum:
     """The two sums over so many pairs of words, as SQLite makes them, all at once."""
 
     def __init__(self, pairs: int) -> None:
+        # To each sum in turn SQLite adds the next word and the other sum. So the sums are linear in the words
+        # (modulo 2**32): a word adds itself times a factor that its place alone decides. From the factors of
+        # the last pair those of each pair before follow as the sums would over words of zero.
         first, second = np.empty((2, pairs), np.uint32), np.empty((2, pairs), np.uint32)
-        one, two = (1, 1), (0, 1)  # of the last pair
+        one, two = (1, 1), (0, 1)
         for n in range(pairs - 1, -1, -1):
             first[:, n], second[:, n] = one, two
             one, two = _next(one), _next(two)
@@ -170,6 +174,7 @@ class _FrameSum:
 
     def of(self, words: Words, before: Sums) -> Sums:
         """Return the sums that go on from those before."""
+        # Products of 32-bit words wrap as SQLite's sums do.
         x, y = words[0::2].astype(np.uint32), words[1::2].astype(np.uint32)
         added = [
             int((a * x).sum(dtype=np.uint64) + (b * y).sum(dtype=np.uint64))
@@ -185,6 +190,7 @@ class _FrameSum:
         for bit in range(32):
             for half, step in enumerate(self._steps):
                 own = words[half::2].astype(np.uint32)
+                # To turn a bit that is set takes its worth away.
                 is_set = (own >> np.uint32(bit)) & np.uint32(1)
                 by = np.where(is_set, np.uint32(-(1 << bit) & MASK), np.uint32(1 << bit))
                 fits = (step[0] * by == np.uint32(difference[0])) & (step[1] * by == np.uint32(difference[1]))
@@ -245,6 +251,7 @@ def is_in_use(shared: Path) -> bool:
     if not shared.exists():
         return False
     start, count = IN_USE
+    # struct flock of Linux. The kernel answers with a lock of another process only, never with our own.
     asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, count, 0)
     with kept_descriptor(shared) as descriptor:
         answer = fcntl.fcntl(descriptor, fcntl.F_GETLK, asked)
@@ -254,6 +261,7 @@ def is_in_use(shared: Path) -> bool:
 def _write(log: Path, damaged: bytes, right: bytes) -> None:
     if damaged == right:
         return
+    # In its place, and the wrong bytes alone: whatever cuts this short leaves fewer of them.
     descriptor = os.open(log, os.O_WRONLY | os.O_CLOEXEC)
     try:
         for at, (was, now) in enumerate(zip(damaged, right, strict=True)):

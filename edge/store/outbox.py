@@ -143,5 +143,6 @@ def _readable_rows(connection: sqlite3.Connection, after_seq: int, upto: int) ->
             raise
         if upto == after_seq + 1:
             return {}
+    # Halved until the entries that cannot be read stand alone.
     middle = (after_seq + upto) // 2
     return _readable_rows(connection, after_seq, middle) | _readable_rows(connection, middle, upto)

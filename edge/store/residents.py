@@ -347,6 +347,7 @@ class ResidentStore:
         Done at every start too: a power cut between erasing a person and this must not leave what
         opens old copies of the templates. For `edge.store` only.
         """
+        # As a write, so that nobody becomes a resident between this look and the end of their key.
         with self._file.writing() as connection:
             gone = set(people) & set(self.sealer.people())
             if gone:

@@ -96,6 +96,7 @@ class SealedReader:
         self._header = file.read(HEADER.size)
         self._cost, self._salt = _read_header(self._header, path)
         self._ready = bytearray()
+        # One chunk ahead: only by what follows is it known whether a chunk should say that it is the last.
         self._sealed = file.read(CHUNK_BYTES + TAG_BYTES)
         self._following = file.read(CHUNK_BYTES + TAG_BYTES)
         self._number = 0

@@ -89,6 +89,7 @@ class SharedDatabase:
     def problem(self) -> str | None:
         """Why the file cannot be written to now, None when it can as far as is known. Never waits."""
         problem = self._problem
+        # Whoever holds the lock has the file tried again themselves.
         if problem is not None and self._lock.acquire(blocking=False):
             try:
                 self._try_again_beside()
@@ -135,6 +136,7 @@ class SharedDatabase:
             if self._after_mending is None:
                 raise StoreDamaged(f"{self._path}: the {self._schema.name} is damaged: {found}")
             before, self._is_suspect = self._connection, True
+            # Where this raises the old connection goes on: a copy answers, a damaged file tells what it can.
             self._connection, self._problem = self._opened(), None
             if before is not None:
                 before.close()

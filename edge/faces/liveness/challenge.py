@@ -108,6 +108,7 @@ class Challenge:
 
     def _judge(self, time: float, turn_deg: float, growth: float) -> None:
         asked = self.steps[self.done]
+        # A wrong movement is wrong sooner than the right one is done, so nobody passes by moving every way.
         wrong = _movement(turn_deg, growth, WRONG_TURN_DEG, WRONG_CLOSER)
         done = _movement(turn_deg, growth, TURN_DEG, CLOSER)
         self._run = [*self._run, done] if done is asked else []

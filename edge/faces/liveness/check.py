@@ -86,6 +86,7 @@ class PassiveCheck:
         window.waiting = (frame, face) if hindered is None else None
         if hindered is not None:
             window.hindrances[hindered] += 1
+        # Where faces touch the track may have gone over to the other one: what was scored may be of either.
         if hindered is Hindrance.NOT_ALONE:
             window.restart()
 
@@ -104,6 +105,7 @@ class PassiveCheck:
             return window.refusal
         if self._failures.is_paused(resident_id, window.last_seen):
             return Liveness(False, None, Reason.LOCKOUT_MAX_ATTEMPTS)
+        # Asked before anything is scored: a face that has to wait costs no network.
         if not self._may_try(track_id, window, resident_id):
             return None
         self._score_waiting(window)
@@ -139,6 +141,7 @@ class PassiveCheck:
         frame, face = window.waiting
         if not window.is_due(frame.time):
             return
+        # The budget last: to ask it is to take from it.
         if self._is_others_turn(window) or not self._budget.take(frame.time):
             window.passed_over_at = frame.time
             return
@@ -229,6 +232,7 @@ class PassiveCheck:
             "looks": round(independent_looks(one.time for one in deciding), 2),
             "threshold": THRESHOLD,
         }
+        # The newest sample speaks for all: a window never holds samples of both kinds.
         if window.samples[-1].is_night:
             return self._at_night(window, resident_id, cues)
         fused = fuse(window.means())
@@ -247,6 +251,8 @@ class PassiveCheck:
         if window.must_come_nearer:
             window.hindrances[Hindrance.TOO_FAR] += 1
             return self._unanswered(window)
+        # A narrow pass waits until a whole window has come to no more. Asked also where there are too few
+        # latest frames to pass on: asking notes since when the pass is narrow.
         is_decided = window.is_still_narrow() if is_narrow else window.is_made_up_for()
         if latest is None or not is_decided:
             return None
@@ -331,6 +337,7 @@ class PassiveCheck:
                 [samples[first - 1].witness, samples[-1].witness], self._embedder
             ):
                 first -= 1
+        # After a challenge nothing is kept: what differs may be a face remembered from before it.
         window.drop_before(len(samples) if window.before else first)
 
     def hindered(self, track_id: int) -> Hindrance | None:

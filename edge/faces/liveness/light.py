@@ -98,6 +98,8 @@ def grain(image: Image, box: Box) -> float:
     around = _face_of(image, Box(x - box.width, y - box.height, x + box.width, y + box.height))
     if min(around.shape[:2]) < 3:
         return 0.0
+    # The mask makes 6 of one deviation (the root of its squares' sum); half of all values of a normal
+    # distribution lie within 0.6745 deviations.
     rough = cv2.filter2D(around[..., 1], cv2.CV_32F, GRAIN_MASK)[1:-1, 1:-1]
     return float(np.median(np.abs(rough))) / (6 * 0.6745)
 

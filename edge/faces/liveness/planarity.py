@@ -69,6 +69,7 @@ class TurnFollower:
         """
         if len(self._now) < LEAST_POINTS:
             return None
+        # 0: least squares over all of them. A method that leaves outliers out would leave out the nose.
         homography, _ = cv2.findHomography(self._start, self._now, 0)
         if homography is None or not np.isfinite(homography).all():
             return None

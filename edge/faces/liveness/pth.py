@@ -68,10 +68,12 @@ def read_tensors(content: bytes) -> dict[str, NDArray[Any]]:
     the old format, naming the first thing that was not understood.
     """
     stream = BytesIO(content)
+    # The format: five pickles in a row (magic, protocol, sizes, state, keys), then each storage's numbers.
     try:
         if _unpickled(stream) != MAGIC or _unpickled(stream) != PROTOCOL:
             raise ModelCorrupt("not a PyTorch checkpoint of the old format")
-        _unpickled(stream)  # sizes of C types on the machine that wrote it
+        # Sizes of C types on the machine that wrote it; storages are of fixed sizes.
+        _unpickled(stream)
         state = _unpickled(stream)
         keys = _unpickled(stream)
         return _filled(state, _storages(stream, keys, _wanted(state)))

@@ -226,6 +226,7 @@ class LivenessWindow:
 
     def middle(self) -> int:
         """Return which sample will lie in the middle when the verdict falls, as far as can be told."""
+        # Three clear ones are enough, of others it takes some five.
         return 1 if all(one.is_clear for one in self.samples) else 2
 
     def latest(self) -> list[Sample] | None:
