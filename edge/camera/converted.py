@@ -87,6 +87,7 @@ def _is_refused(capture: cv2.VideoCapture) -> bool:
         if level <= ERROR_LEVEL and text is not None and text.startswith(REFUSED):
             heard.append(text)
 
+    # Held by a name for as long as FFmpeg may call it: ctypes frees a callback that nothing refers to.
     callback = _LOG(listen)
     with _listening:
         library.av_log_set_callback(callback)
@@ -101,6 +102,7 @@ def _is_refused(capture: cv2.VideoCapture) -> bool:
 def _libavutil() -> Any:
     """Return FFmpeg's library that OpenCV loaded; None where it has none of that name."""
     for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
+        # The sixth field is the file; opened again under that name it is the library that is loaded already.
         if "/libavutil" in line:
             return ctypes.CDLL(line.split(maxsplit=5)[5])
     return None

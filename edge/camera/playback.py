@@ -39,6 +39,7 @@ class Playback:
     def read(self) -> Frame | None:
         """Return the next frame when it is due, or None at the end. Raises `CameraLost`."""
         frame = self._recording.read()
+        # A recording that gave no frame at all is not begun again, without end.
         if frame is None and self._loop and self._began is not None:
             self._rewind()
             frame = self._recording.read()

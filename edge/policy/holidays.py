@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -14,16 +15,21 @@ if TYPE_CHECKING:
 
 SATURDAY = WEEKDAYS.index("sat")
 
+# The library works a year out when it is first asked about a day of it, and notes first that it has: another
+# thread that asks meanwhile would be told that a holiday is none. One lock for all: calendars are shared.
+_looking = threading.Lock()
+
 
 @dataclass(frozen=True, slots=True)
 class PublicDays:
-    """The days of one country. `days` is the library's calendar."""
+    """The days of one country. `days` is the library's calendar. Any thread."""
 
     days: Any
 
     def is_holiday(self, day: date) -> bool:
         """Return whether a local date is a public holiday."""
-        return day in self.days
+        with _looking:
+            return day in self.days
 
     def made_up_as(self, day: date) -> str:
         """Return the weekday that stands for a weekend on which people work (China's 调休), or "".

@@ -73,6 +73,7 @@ def acting_as(owner: Owner | None) -> Iterator[None]:
         os.seteuid(owner.uid)
         yield
     finally:
+        # The user first: only root may take group and groups back.
         os.seteuid(0)
         os.setegid(gid)
         os.setgroups(groups)

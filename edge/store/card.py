@@ -63,6 +63,7 @@ def leaves_usable(error: Exception) -> bool:
 
 
 def _code(error: Exception) -> int:
+    # The low byte is the kind of error, what is above tells more of it (SQLITE_IOERR_FSYNC and so on).
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 

@@ -32,6 +32,7 @@ _MARK: Final = "bound"
 
 def read_mode(path: Path) -> dict[str, Any]:
     """Return what the file says, whoever wrote it. Raises `OSError`, and `ValueError` for no mode at all."""
+    # Not blocking: a pipe of that name, which nobody writes to, would be waited for without end.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         return mode_of(file.read(MOST_BYTES + 1))
 

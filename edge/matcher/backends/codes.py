@@ -81,6 +81,7 @@ def _write_codes(row: NDArray[np.int8], probe: NDArray[np.float32], scale: float
     A component beyond the scale wraps around; that shows as an enormous residual.
     """
     scaled = probe * scale
+    # The residual is taken of what the row holds now, after int8 has had its way with it.
     row[:] = np.rint(scaled)
     scaled -= row
     return math.sqrt(scaled.dot(scaled)) / scale

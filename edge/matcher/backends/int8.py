@@ -164,6 +164,7 @@ def _single(snapshot: Snapshot, fold: int) -> Single:
 def _scratch(key: tuple[int, ...], rows: int, fold: int, shape: tuple[int, ...]) -> Scratch:
     count, dim = shape
     columns = np.zeros((fold, count, fold, dim), np.int8)
+    # A view of the diagonal, to be written through: block k of column k is where the probe goes.
     blocks = np.einsum("kqkd->kqd", columns)
     tensor = numkong.empty((rows, fold * count), dtype="int32")
     flat = columns.reshape(fold * count, fold * dim)
