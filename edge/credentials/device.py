@@ -82,7 +82,7 @@ class KeyDevice:
 
     def read(self, timeout_seconds: float) -> str | None:
         """Return the next key (`0`-`9`, `A`-`Z`, `*`, `#`, `clear`, `?`), or None when none came in time."""
-        if not self._waiting and select.select([self._fd], [], [], timeout_seconds)[0]:
+        if not self._waiting and self._is_ready(timeout_seconds):
             self._waiting = self._keys()
         return self._waiting.pop(0) if self._waiting else None
 
@@ -91,6 +91,12 @@ class KeyDevice:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def _is_ready(self, timeout_seconds: float) -> bool:
+        """Return whether there is something to read, or the device has gone."""
+        waiting = select.poll()  # not select, which takes no descriptor beyond 1,023
+        waiting.register(self._fd, select.POLLIN)
+        return bool(waiting.poll(timeout_seconds * 1000))
 
     def _grab(self) -> None:
         try:

@@ -104,6 +104,7 @@ def _require_one_person_a_name(path: Path, pairs: Sequence[tuple[str, Any]]) -> 
         vector = np.asarray(value, dtype=np.float64)
         by_name.setdefault(name, []).append(vector / np.linalg.norm(vector))
     for name, encodings in by_name.items():
+        # Each time the nearest of those left joins: a chain of alike pictures is one person, a gap is two.
         near, waiting = [encodings[0]], encodings[1:]
         while waiting:
             distances = [min(float(np.linalg.norm(one - other)) for other in near) for one in waiting]

@@ -226,6 +226,7 @@ class GuidedSession:
 
     def _give_up_slowly(self, time: float) -> None:
         wanted = self.wanted
+        # The front is never given up: every other shot is held against it.
         if wanted in {None, Pose.FRONT} or time - self._wanted_since < self._plan.patience_seconds:
             return
         assert wanted is not None  # noqa: S101 - just asked
@@ -293,6 +294,7 @@ def judged_by_turns(resident_id: str, shots: Sequence[Embedding], identifier: Id
 
 def _main_face(faces: Sequence[Face], image: Image) -> Face | None:
     """Return the one person the picture is about, or None when that is nobody or not clear."""
+    # The index decides between equals: faces themselves cannot be put in order.
     ranked = sorted(
         ((prominence(face, image), index, face) for index, face in enumerate(faces)),
         reverse=True,

@@ -100,6 +100,8 @@ def read_workbook(data: bytes, most_rows: int) -> Sheet:
 def _check_directory(data: bytes) -> None:
     """Refuse a table of contents whose entries alone would fill the memory, before it is read."""
     at = data.rfind(_END)
+    # Twelve bytes into the closing record stands how long the table is. Where a locator (ZIP64) comes before
+    # it, this stands elsewhere; no list of people is that large.
     (size,) = struct.unpack_from("<I", data, at + 12) if 0 <= at <= len(data) - 22 else (0,)
     if size > MOST_DIRECTORY_BYTES or data[max(0, at - _LOCATOR_BYTES) : at].startswith(_END_64):
         raise PanelRefused(message("list.workbook_size"))

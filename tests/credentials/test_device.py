@@ -14,6 +14,9 @@ from edge.credentials.device import EV_KEY, EV_SYN, EVENT, SYN_DROPPED, KeyDevic
 from edge.credentials.keypad import Wedge
 from edge.errors import ReaderLost
 
+FD_SETSIZE = 1024
+"""Descriptors from here on select(2) does not take."""
+
 
 class Wire:
     """The far end of an input device."""
@@ -50,6 +53,23 @@ def wire(tmp_path):
 def test_digits_star_and_enter_of_both_blocks(wire):
     wire.tap(2, 11, 79, 82, 55, 28, 96, 14)
     assert wire.keys() == ["1", "0", "1", "0", "*", "#", "#", "clear"]
+
+
+def test_a_door_with_a_thousand_open_files_reads_its_keypad(tmp_path):
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    try:
+        while held[-1] < FD_SETSIZE:
+            held.append(os.dup(held[0]))
+        wire = Wire(tmp_path / "event0")
+        wire.tap(2)
+        assert wire.keys() == ["1"]
+        wire.unplug()
+        with pytest.raises(ReaderLost):
+            wire.keys()
+        wire.device.close()
+    finally:
+        for one in held:
+            os.close(one)
 
 
 def test_a_held_key_is_one_key_and_other_events_are_none(wire):
