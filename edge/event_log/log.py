@@ -68,6 +68,8 @@ class EventLog:
         self._breath = threading.Event()
         self._unsaved = UnsavedEvents() if unsaved is None else unsaved
         self._spool = Spool(()) if spool is None else spool
+        # An event waits in memory and has its copy, or neither: no copy is cleared that has just been made.
+        self._keeping = threading.Lock()
         self._listeners: tuple[Listener, ...] = ()
         self._trouble: tuple[str, float] | None = None
         self._restored: frozenset[tuple[str, datetime]] = frozenset()
@@ -90,8 +92,9 @@ class EventLog:
         try:
             event = self._store(draft)
         except JournalUnavailable as error:
-            self._unsaved.add(draft)
-            self._spool.add(draft)
+            with self._keeping:
+                self._unsaved.add(draft)
+                self._spool.add(draft)
             self._complain(str(error))
         # Told whether it is stored or not: it has happened, and the counters and the display go by it.
         self._tell(draft)
@@ -161,7 +164,7 @@ class EventLog:
             return self._store_unsaved()
 
     def _store_unsaved(self) -> bool:
-        """Store what waits for one turn; return whether nothing waits any more."""
+        """Store what waits for one turn; return whether that was all."""
         until = self._clock.monotonic() + TURN_SECONDS
         while (unsaved := self._unsaved.take()) is not None:
             if self._clock.monotonic() > until:
@@ -177,7 +180,10 @@ class EventLog:
             self._append(EventDraft.now(self._clock, Kind.HEALTH_JOURNAL, dict(tally)))
             self._unsaved.settle(tally)
             self._trouble = None
-        self._spool.clear()
+        with self._keeping:
+            # While the tally was stored somebody may have lost patience: their event waits, and has a copy.
+            if not len(self._unsaved):
+                self._spool.clear()
         return True
 
     def _append(self, draft: EventDraft) -> DoorEvent:

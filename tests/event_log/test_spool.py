@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +18,10 @@ from edge.replay.door import MemoryJournal
 from edge.runtime.clock import ManualClock
 from edge.service.chores.past import in_journal
 from tests.store.drafts import open_journal
+from tests.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -48,6 +54,11 @@ def files(tmp_path):
 
 def log_of(card, files):
     return EventLog(card, ManualClock(NOON), spool=Spool(files))
+
+
+def in_drafts(card):
+    """Return what says whether an event is in the journal."""
+    return lambda draft: (draft.kind, draft.at) in {(one.kind, one.at) for one in card.drafts}
 
 
 def killed(card, files, *drafts):
@@ -99,8 +110,39 @@ def test_once_stored_nothing_is_left_behind(files):
     card.is_bad = False
     log.record(grant(2))
     later = log_of(card, files)
-    later.restore(lambda draft: (draft.kind, draft.at) in {(one.kind, one.at) for one in card.drafts})
+    later.restore(in_drafts(card))
     assert later.unsaved == 0
+
+
+class BusyCard(Card):
+    """While it takes what the journal says of itself, somebody else records an event and loses patience."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def append(self, draft):
+        event = super().append(draft)
+        if draft.kind is Kind.HEALTH_JOURNAL:
+            other = threading.Thread(target=self.meanwhile, daemon=True)
+            other.start()
+            other.join(PATIENCE)
+        return event
+
+
+def test_a_copy_that_is_made_while_the_others_are_stored_is_kept(files):
+    card, spool = BusyCard(), Spool(files)
+    log = EventLog(card, ManualClock(NOON), spool=spool)
+    card.meanwhile = lambda: log.record(grant(2))
+    log.record(grant(1))
+    card.is_bad = False
+    log.retry()
+    assert (log.unsaved, [one.kind for one in card.drafts]) == (1, [Kind.ACCESS_GRANTED, Kind.HEALTH_JOURNAL])
+
+    spool.flush()
+    later = log_of(card, files)
+    later.restore(in_drafts(card))
+    assert later.unsaved == 1
 
 
 @pytest.mark.parametrize("gone", [0, 1])
