@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LANGUAGES = ("en", "zh")
 """To add a language, put its file beside this one and its code here. The first is the default."""
 
+GAP_ID = "id_"
+"""What a gap called `id` is called in an event."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -43,7 +46,8 @@ class Message:
     def coded(self) -> dict[str, Any]:
         """Return what an event holds of this text, for `decoded`: its id, and its values beside it."""
         values = {key: one.coded() if isinstance(one, Message) else one for key, one in self.values.items()}
-        return {"id": self.id, **values}
+        # A gap may be called `id` as well: it must not take the place of the text's own.
+        return {"id": self.id, **{GAP_ID if key == "id" else key: one for key, one in values.items()}}
 
     def recorded(self, name: str) -> dict[str, Any]:
         """Return the fields of an event for this text: in English as `name`, coded as `<name>_code`."""
@@ -54,7 +58,8 @@ class Message:
         """Return the text that `coded` wrote; None for anything else, and for one of another version."""
         if not isinstance(data, dict) or not isinstance(data.get("id"), str) or not has(data["id"]):
             return None
-        values = {key: cls.decoded(one) or one for key, one in data.items() if key != "id"}
+        coded = {"id" if key == GAP_ID else key: one for key, one in data.items() if key != "id"}
+        values = {key: cls.decoded(one) or one for key, one in coded.items()}
         return cls(data["id"], values) if gaps(data["id"]) <= values.keys() else None
 
 

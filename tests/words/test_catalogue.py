@@ -277,6 +277,15 @@ def test_a_message_survives_the_journal():
     assert Message.decoded("text") is None
 
 
+def test_every_text_survives_the_journal_whatever_its_gaps_are_called():
+    lost = []
+    for name in IDS:
+        told = Message(name, {gap: f"the {gap}" for gap in gaps(name)})
+        if Message.decoded(told.coded()) != told:
+            lost.append(name)
+    assert lost == []
+
+
 def test_an_unknown_language_is_answered_in_the_first():
     assert say("panel.save", "xx") == say("panel.save")
     assert words.nearest("xx-XX,xx;q=0.9") == LANGUAGES[0]
