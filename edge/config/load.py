@@ -49,6 +49,7 @@ def read_text(path: Path) -> str:
     Raises `ConfigError` for another encoding than UTF-8, and `OSError`.
     """
     data = path.read_bytes()
+    # Also without its mark: in UTF-16 every plain letter has a zero byte beside it.
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:4]:
         raise ConfigError(f"{path}: this is UTF-16 text; save it as UTF-8")
     if b"\0" in data:
@@ -129,6 +130,7 @@ def _mistake(detail: Any) -> str:
         return f"{key}: unknown{_suggestion(where)}"
     if kind == "missing":
         return f"{key}: missing; {_purpose(where)}"
+    # Rules of our own begin with the setting that they are about.
     if kind == "value_error":
         return f"{key}.{message}" if where else message
     shown = MASK if any(_is_secret(part) for part in where) else _toml(_masked(detail["input"]))
@@ -142,6 +144,7 @@ def _section(where: Iterable[str]) -> type[BaseModel] | None:
         field = model.model_fields.get(part)
         if field is None:
             return model
+        # A section that may be missing is a union with None: the section is one of its parts.
         found = [t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if _is_section(t)]
         if not found:
             return model

@@ -89,6 +89,7 @@ def pose(landmarks: Landmarks) -> tuple[float, float, float]:
     height = max(float(np.hypot(*down)), 1e-6)
     sideways = float((nose - middle) @ across) / eye_distance**2
     drop = float((nose - middle) @ down) / height**2
+    # A nose that stands out by so much moves aside by as much times the tangent of the turn.
     yaw = math.degrees(math.atan(sideways / NOSE_DEPTH))
     pitch = math.degrees(math.atan((NOSE_DROP - drop) / NOSE_DEPTH_VERTICAL))
     roll = math.degrees(math.atan2(float(across[1]), float(across[0])))

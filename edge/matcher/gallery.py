@@ -179,6 +179,7 @@ class LiveGallery:
             old.residents + (born > 0) - (dead is not None),
             old.templates + born - (stop - start),
         )
+        # The old snapshot's readers may still see those rows: they are zeroed when the last of them has gone.
         if dead is not None:
             old.grave.buried = (arena, start, stop)
         old.grave.later = new.grave

@@ -68,6 +68,7 @@ class DoorPolicy:
 
     def authorise(self, resident_id: str, at: datetime, method: str) -> Authorisation:
         """Return whether the resident may pass at `at` (UTC) by `method`; notes nothing until they did."""
+        # Asked right before and after the lock moves: the mode may change while the entry is stored.
         ended = partial(self._ended, resident_id, at, method)
         if self.modes.mode(at) is Mode.EVACUATION:
             return Authorisation(

@@ -129,6 +129,7 @@ class Lockout:
         served_at = tally.promised.get(proven)
         if served_at is not None and served_at <= now <= served_at + self._rule.forget_seconds:
             return None
+        # Promised once: tries of others, which begin the next pause, put it off no further.
         if served_at is None or now > served_at:
             tally.promised[proven] = tally.paused_until
         while len(tally.promised) > MAX_REMEMBERED:

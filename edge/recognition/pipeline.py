@@ -176,8 +176,7 @@ class Pipeline:
         hanging = [track.id for track in tracks if track not in people]
         # Before `note_faces`, which asks where the faces of those who have just gone were last.
         left += self._forget(frame, ended)
-        # What hangs there is told by a notice, so whatever would be said of it as of a visitor is dropped.
-        self._forget(frame, hanging)
+        self._forget(frame, hanging)  # of what hangs there the notice tells
         self._notices.of_scenery(frame, self._scenery)
         self._notices.of_company(frame, len(people))
         self._visits.presence.note_faces([track.face.box for track in people], frame.time)
@@ -197,15 +196,13 @@ class Pipeline:
             self._doubt(visit, frame.time)
         height, width = frame.image.shape[:2]
         flaws = intent_flaws(track.face, self._limits, width, height)
-        # Liveness doubted them from afar: coming nearer is what may clear that up.
         if visit.early_doubt is not None and track.face.box.width < SURE_FACE_PX:
             self.hindrance = Flaw.TOO_FAR
         if flaws:
             if not visit.was_granted and is_nearest(track, tracks):
                 self.hindrance = flaws[0]
-            # Who was asked to turn may turn so far that they face the camera no more.
             if visit.claimed is not None and flaws == (Flaw.NOT_FACING,):
-                self._watch_liveness(frame, track, visit, tracks)
+                self._watch_liveness(frame, track, visit, tracks)  # asked to turn, they turned far
             visit.rest_while_unfit(frame.time)
             return self._refuse_unusable(frame, visit, flaws, len(tracks))
         self._watch_liveness(frame, track, visit, tracks)
@@ -247,10 +244,9 @@ class Pipeline:
         is_near = look.mean.similarity >= look.point.threshold - HOPE_SLACK
         visit.rest_after_look(frame.time, is_near=is_near)
         self._visits.compare(visit, who, is_near=is_near)
-        # Who was let in is still there, or it is another face now and judged as any other.
         if visit.granted_to is not None:
             if is_near and visit.granted_to == who:
-                return []
+                return []  # still the one who was let in
             visit.granted_to = None
         if look.verdict is Verdict.GRANT:
             return self._grant(frame, visit, look, faces)
@@ -294,7 +290,6 @@ class Pipeline:
         is_paid = visit.claimed is None or visit.claimed != mean.resident_id
         if is_paid:
             self._spend(frame, visit)
-        # After `_spend`, which sets the share of the error rate that this look may use.
         point = self._identifier.operating_point(visit.share)
         verdict, reason = weigh(shot_match, mean, point)
         if is_paid and verdict is Verdict.GRANT:
@@ -334,13 +329,10 @@ class Pipeline:
         visit.recognise(resident_id)
         liveness = None
         if self._liveness is not None:
-            # What liveness has judged so far was the face of another resident.
             if visit.claimed not in {None, resident_id}:
                 self._doubt_liveness(visit)
-            # Due again at once: it wants every frame until it has an answer.
             visit.claimed, visit.next_look = resident_id, frame.time
-            # The track goes on with somebody else's face: the doubt stays with the first one's.
-            if visit.doubted not in {None, resident_id}:
+            if visit.doubted not in {None, resident_id}:  # the track goes on with somebody else's face
                 self._set_doubt_aside(frame, visit)
             self._doubts.resume(visit, resident_id)
             liveness = self._liveness.assess(visit.track_id, resident_id)
@@ -354,7 +346,6 @@ class Pipeline:
         visit.spent, visit.early_doubt = 0.0, None
         is_new = self._visits.grant(visit, resident_id, frame.time)
         self._visits.clear_of_doubt(resident_id)
-        # Here since an earlier opening: recognised once more, and nothing opens.
         if not is_new:
             return []
         return [decided(frame, visit, (Verdict.GRANT, Reason.GRANTED), faces, look, liveness)]

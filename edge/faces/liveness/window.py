@@ -188,6 +188,7 @@ class LivenessWindow:
         if self.refusal is not None:
             return False
         is_clear = all(one.is_clear for one in self.samples)
+        # Once there is enough each frame counts again: a pass rests on one that has just come.
         is_sparse = is_clear and self.step < SPACING_SECONDS and not self.is_full()
         spacing = SPARSE_SECONDS if is_sparse else SPACING_SECONDS
         return not self.samples or time - self.samples[-1].time >= spacing
