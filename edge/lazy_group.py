@@ -13,6 +13,26 @@ from edge.errors import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LONGEST_SENTENCE = 400
+"""Characters of a command's first sentence that the help of its group shows: all of it."""
+
+
+class ToldGroup(click.Group):
+    """A group whose help tells the first sentence of each command whole, on as many lines as it needs.
+
+    click's own cuts it where the line ends, mostly before it says anything.
+    """
+
+    group_class = type  # groups inside it tell as much
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, command.get_short_help_str(LONGEST_SENTENCE)) for name, command in found if command]
+            )
+
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when called (pattern of click's own documentation).

@@ -40,6 +40,14 @@ def test_every_command_explains_itself_with_an_example(name, command):
     assert "Example: facegate" in result.output
 
 
+def test_the_help_of_a_group_cuts_no_sentence():
+    context = click.Context(app)
+    groups = [command for _, command in [("", app), *all_commands()] if isinstance(command, click.Group)]
+    shown = [line for group in groups for line in group.get_help(context).splitlines()]
+
+    assert [line for line in shown if line.endswith("...") and "Usage:" not in line] == []
+
+
 def documented_commands(text: str) -> list[list[str]]:
     """Return the words after `facegate` of each command in code, up to a pipe or a comment."""
     inline = re.findall(r"`(?:sudo )?(?:-u \S+ )?(?:\S*/)?facegate ([^`]+)`", text)
@@ -108,6 +116,24 @@ def test_links_between_documents_lead_somewhere(document):
 
     missing = [t for t in targets if "://" not in t and not (document.parent / t).exists()]
     assert missing == []
+
+
+def headings(text: str) -> set[str]:
+    """Return the anchors that GitHub makes of a document's headings."""
+    without_code = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", without_code, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_to_a_heading_find_it(document):
+    links = re.findall(r"\]\(([^)#:]*)#([^)]+)\)", document.read_text())
+
+    assert [
+        (file, heading)
+        for file, heading in links
+        if heading not in headings((document.parent / file if file else document).read_text())
+    ] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -11,6 +11,7 @@ from edge.cli.data_dir import data_option
 from edge.cli.door_files import tell_journal
 from edge.cli.json_option import json_option
 from edge.errors import StoreError
+from edge.lazy_group import ToldGroup
 from edge.runtime.json_lines import json_line
 from edge.store.account_rows import ACCOUNTS_FILE
 from edge.web.accounts import Accounts, Role
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def account() -> None:
     """Show, make, change and remove accounts of the door's page.
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--confirm", is_flag=True, help="The time printed as this machine's is right: go by it.")
+@click.option("--confirm", is_flag=True, help="Confirm that this machine's time is right.")
 @data_option
 def clock(data: Path, confirm: bool) -> None:
-    """Show the time that is certain at this door, and why; with --confirm put it right.
+    """Show this machine's time and how far the door trusts it; with --confirm say that it is right.
 
-    Whoever is bound to a time is judged by this machine's clock while it agrees with what the door counts
-    itself. Nothing is erased, removed or unlocked for everybody by a clock that nobody stands behind:
-    network time, the property, or a person's --confirm.
+    The door counts the time itself and trusts this machine's clock while the two agree. Until network time,
+    the property or a person (--confirm) has vouched for the clock, no face is erased, no event removed, and
+    no schedule keeps the door unlocked.
 
     Example: facegate clock
     """

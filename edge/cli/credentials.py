@@ -16,6 +16,7 @@ from edge.enrol.ways_in import WaysIn
 from edge.errors import EnrolmentRefused, StoreError
 from edge.events import Kind
 from edge.identity import resident_id as named
+from edge.lazy_group import ToldGroup
 from edge.policy.pin import check_pin, random_pin
 from edge.runtime.json_lines import json_line
 
@@ -48,7 +49,7 @@ def require_known(data: Path, resident_id: str, name: str) -> None:
         store.put(Resident(resident_id, name), ())
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def pin() -> None:
     """Give, list and take back PINs: typed as NUMBER * PIN # at the door.
 
@@ -97,7 +98,7 @@ def list_pins(data: Path, as_json: bool) -> None:
             click.echo(json_line(told) if as_json else line)
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def card() -> None:
     """Give, list and take back cards.
 

@@ -47,7 +47,7 @@ def _option(callback: Callable[[click.Context, click.Parameter, Path], Path] | N
         type=click.Path(file_okay=False, path_type=Path),
         default=state_folder,
         show_default="the installed door's, else ~/.local/share/facegate",
-        help="Folder of the journal and the residents.",
+        help="The door's data folder.",
     )
 
 

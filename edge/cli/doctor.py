@@ -26,14 +26,15 @@ COLOURS = {"green": "green", "amber": "yellow", "red": "red"}
 @click.option(
     "--data",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the journal and the residents. [default: the settings' own]",
+    help="The door's data folder. [default: the one in the settings]",
 )
 @click.option("--language", "-l", type=click.Choice(LANGUAGES), default=LANGUAGES[0], show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with every finding.")
 def doctor(config: Path, data: Path | None, language: str, as_json: bool) -> None:
-    """Look at everything this door needs; each trouble is named with the way out of it.
+    """Check everything this door needs: camera, models, guard, inputs, clock, disk, broker, people.
 
-    While the door runs, camera and guard are left to it. The exit code is 1 when something is red.
+    Below each problem stands what to do about it. While the door runs, its camera and guard are not tried.
+    The exit code is 1 when something is red.
 
     Example: facegate doctor --language zh
     """

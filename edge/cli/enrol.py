@@ -18,6 +18,7 @@ from edge.cli.door_files import looked_at, opened
 from edge.cli.identity import PERSON_NAME, RESIDENT_ID
 from edge.cli.recording import RECORDING
 from edge.events import Kind
+from edge.lazy_group import ToldGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -42,7 +43,7 @@ CAMERA_SECONDS = 10.0
 CAMERA_TRIES = 3
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def enrol() -> None:
     """Add, list and remove residents' faces.
 

@@ -18,6 +18,7 @@ from edge.cli.table import padded
 from edge.domain import Reason
 from edge.errors import did_you_mean
 from edge.events import Kind
+from edge.lazy_group import ToldGroup
 from edge.store.chain import ChainRow, to_event
 from edge.store.reader import JOURNAL_FILE, JournalReader
 
@@ -65,7 +66,7 @@ def parse_reason(ctx: click.Context, param: click.Parameter, value: str | None) 
     return value
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=ToldGroup, invoke_without_command=True)
 @data_option
 @click.option("--follow", "-f", is_flag=True, help="Keep printing events as they happen.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as it travels to the broker.")
@@ -125,7 +126,10 @@ def events(
 
 @events.command()
 @click.option(
-    "--data", "here", type=click.Path(file_okay=False, path_type=Path), help="Folder of the journal."
+    "--data",
+    "here",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The door's data folder. [default: (the installed door's, else ~/.local/share/facegate)]",
 )
 @click.pass_obj
 def verify(data: Path, here: Path | None) -> None:

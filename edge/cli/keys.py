@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.cli.data_dir import data_option
+from edge.lazy_group import ToldGroup
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def keys() -> None:
     """Look after the key that opens the faces stored here.
 

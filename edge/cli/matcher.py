@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge.lazy_group import ToldGroup
+
 if TYPE_CHECKING:
     from edge.matcher.choice import Choice, Timing
 
 PACKAGES = ("numpy", "numkong")
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def matcher() -> None:
     """Show which matcher backend is used, and why.
 

@@ -13,6 +13,7 @@ from edge.errors import InstallError, ModelCorrupt, ModelMissing
 from edge.faces.install import Installer
 from edge.faces.manifest import Artefact, Model, ModelManifest, load_manifest
 from edge.faces.weights import checked, models_directory
+from edge.lazy_group import ToldGroup
 from edge.runtime.json_lines import json_line
 from edge.store.acting import owner_to_become
 
@@ -23,7 +24,7 @@ DEMO_PHOTOS = "demo-photos"
 WEAKER = "the door works without, and sees through fewer attacks (facegate models verify says so too)"
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def models() -> None:
     """Install, list and verify the face models.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from edge.lazy_group import ToldGroup
 
-@click.group()
+
+@click.group(cls=ToldGroup)
 def mqtt() -> None:
     """Describe the door's topics and payloads.
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.lazy_group import ToldGroup
+
 if TYPE_CHECKING:
     from edge.bench.pad.set import Presentation
 
@@ -21,7 +23,7 @@ LISTING = click.option(
 )
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def pad() -> None:
     """Test attack detection at this door with your own presentations.
 

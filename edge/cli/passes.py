@@ -13,6 +13,7 @@ import click
 
 from edge.cli.identity import RESIDENT_ID
 from edge.errors import ConfigError, EnrolmentRefused
+from edge.lazy_group import ToldGroup
 from edge.policy.passes import (
     KEY_BYTES,
     MOST_SITE_BYTES,
@@ -96,7 +97,7 @@ def span_of(shown: Pass, zone: ZoneInfo | None) -> str:
     return f"{utc} ({begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} {zone.key})"
 
 
-@click.group("pass")
+@click.group("pass", cls=ToldGroup)
 def passes() -> None:
     """Make and check signed visitor passes (QR codes shown to the door's camera).
 

@@ -15,6 +15,7 @@ from edge.cli.past import all_events
 from edge.config.load import read_text
 from edge.entry_facts import EntryFacts
 from edge.errors import ConfigError, StoreError
+from edge.lazy_group import ToldGroup
 from edge.policy.modes import Mode
 from edge.policy.rules_toml import parse_rules
 from edge.policy.simulate import simulate as replayed
@@ -36,7 +37,7 @@ RULES = click.option(
 )
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def policy() -> None:
     """Check access rules and try them on past events.
 

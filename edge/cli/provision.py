@@ -10,6 +10,7 @@ import click
 
 from edge.cli.json_option import json_option
 from edge.errors import ConfigError
+from edge.lazy_group import ToldGroup
 from edge.policy.hours import GrantHours
 from edge.runtime.json_lines import json_line
 from edge.site.integrations import IntegrationGrant, Integrations
@@ -25,7 +26,7 @@ from edge.wire.home_assistant import PREFIX
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def provision() -> None:
     """Make the keys and certificates of a site: its authority, broker, hub and doors.
 

@@ -37,7 +37,7 @@ def config_option(command: F) -> F:
 @config_option
 @click.option("--verbose", is_flag=True, help="Log more.")
 def run(config: Path, verbose: bool) -> None:
-    """Run the door until told to stop (SIGTERM, SIGHUP): then the relay is at rest.
+    """Run the door until it is told to stop (SIGTERM, SIGHUP); the relay is then at rest.
 
     Example: facegate run --config /etc/facegate/config.toml
     """

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from edge.cli.data_dir import data_option
+from edge.lazy_group import ToldGroup
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def sharing() -> None:
     """Share faces with the other doors of the site, for people who agree to it.
 

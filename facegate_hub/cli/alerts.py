@@ -10,6 +10,7 @@ import click
 
 from edge.errors import ConfigError, SyncError
 from edge.events import Kind
+from edge.lazy_group import ToldGroup
 from edge.wire.names import HUB
 from facegate_hub.alert_channels import FILE, load_alerts
 from facegate_hub.alerts import Alert
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def alerts() -> None:
     """Tell people outside of alarms, as site/hub/alerts.toml says (docs/hub.md); `hub run` does so.
 

@@ -16,6 +16,7 @@ import click
 
 from edge.errors import ConfigError
 from edge.extras import way_to_install
+from edge.lazy_group import ToldGroup
 from edge.runtime.stop_signals import stop_on_signals
 from facegate_hub.cli.attached import EndsWithParent, attached_option
 from facegate_hub.database_urls import COMMUNITY_VARIABLE
@@ -121,7 +122,7 @@ def page(place: tuple[Path, str], /, database: str | None, **served: Any) -> Non
     _serve_one(folder, _page_app(book, terms_for_page(place[0], folder)), None, **served)
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def community() -> None:
     """Keep what residents and property tell each other.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.errors import SyncError
+from edge.lazy_group import ToldGroup
 from edge.runtime.json_lines import json_line
 from facegate_hub.staff import Staff
 
@@ -21,7 +22,7 @@ WAIT_SECONDS = 10.0
 """A door that is there answers within a second; a slow card takes a few."""
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def config() -> None:
     """Change a door's settings from here: only those its installer leaves open, and never to less safety.
 

@@ -12,6 +12,7 @@ import click
 
 from edge.day_option import DAY
 from edge.errors import SyncError
+from edge.lazy_group import ToldGroup
 from edge.runtime.json_lines import json_line
 from facegate_hub.cli.options import by_option, json_option
 from facegate_hub.reading import EventFilter
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def events() -> None:
     """Use the events that doors sent.
 

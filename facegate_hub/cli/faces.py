@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.lazy_group import ToldGroup
 from edge.runtime.json_lines import json_line
 from facegate_hub.cli.options import json_option
 from facegate_hub.faces import LISTED, WAITING, SharedFaces
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from facegate_hub.faces import SharedFace
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def faces() -> None:
     """Look at faces that several doors know, and list those that wait for it.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.lazy_group import ToldGroup
 from edge.runtime.json_lines import json_line
 from facegate_hub.cli.options import json_option
 from facegate_hub.inbox import InboxKind, InboxState
@@ -25,7 +26,7 @@ doubts_option = click.option(
 note_option = click.option("--note", default="", help="A word about it; kept with it.")
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def alarms() -> None:
     """Work on the inbox of alarms (with --doubts: of doubts about journals).
 
@@ -95,7 +96,7 @@ def close(place: tuple[Path, str], number: int, inbox: InboxKind, note: str) -> 
     click.echo(f"{number}: closed")
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def person() -> None:
     """Show, export and erase what is stored of somebody.
 

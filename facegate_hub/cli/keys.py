@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.lazy_group import ToldGroup
 from edge.runtime.log_limit import set_up_log
 from edge.runtime.stop_signals import stop_on_signals
 from facegate_hub.key_server import KeyCabinet, KeyServer
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def keys() -> None:
     """Hand each door the key that opens its faces, so that a stolen card holds none.
 

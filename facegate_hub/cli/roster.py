@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from edge.errors import SyncError
+from edge.lazy_group import ToldGroup
 from facegate_hub.list_encoding import ListEncoding, encoding_of
 from facegate_hub.sheets import read_people, words_beyond_ascii
 from facegate_hub.staff import Staff
@@ -27,7 +28,7 @@ def _zone(_context: click.Context, _parameter: click.Parameter, name: str | None
 MOST_RENAMED = 10
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def roster() -> None:
     """Keep who may enter.
 

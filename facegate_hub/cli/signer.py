@@ -13,6 +13,7 @@ import click
 
 from edge.day_option import DAY
 from edge.errors import ConfigError
+from edge.lazy_group import ToldGroup
 from edge.runtime.json_lines import json_line
 from edge.runtime.log_limit import set_up_log
 from edge.runtime.stop_signals import stop_on_signals
@@ -51,7 +52,7 @@ def signer(place: tuple[Path, str], hub_user: str | None, attached: int | None) 
     desk.engine.dispose()
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def principal() -> None:
     """Say who may ask the signer for what: people and programs, their roles, doors and hours.
 
@@ -199,7 +200,7 @@ def rule(place: tuple[Path, str], name: str, value: str) -> None:
     click.echo(f"{name} = {value}")
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def group() -> None:
     """Put doors into groups, for which rights are granted and to which commands are given.
 

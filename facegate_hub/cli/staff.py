@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge.errors import SyncError
+from edge.lazy_group import ToldGroup
 from edge.wire.commands import CommandType
 from facegate_hub.cli.options import by_option
 from facegate_hub.orders import WAITING
@@ -27,7 +28,7 @@ WIDTHS = (16, 7, 27, 24, 16, 0)
 """Of the columns of the table, as wide as their usual content."""
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def staff() -> None:
     """Work at the front desk.
 

@@ -105,6 +105,12 @@ def test_a_mode_of_last_week_does_not_come_back(file, tmp_path):
     assert not (tmp_path / "other" / "mode.json").exists()
 
 
+def test_a_restore_to_a_new_device_warns_of_nothing(file, tmp_path, caplog):
+    """There is no clock to carry over where no door was."""
+    put_back(file, tmp_path / "other")
+    assert caplog.messages == []
+
+
 def test_a_restored_door_begins_a_journal_of_its_own_and_keeps_the_old_one(file, door, tmp_path):
     """Two devices from one backup, and the first one going on: three streams, no number twice."""
     streams = set()

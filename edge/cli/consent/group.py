@@ -16,6 +16,7 @@ from edge.cli.door_files import looked_at, opened
 from edge.cli.identity import RESIDENT_ID
 from edge.cli.run import DEFAULT_CONFIG
 from edge.events import Kind
+from edge.lazy_group import ToldGroup
 from edge.words import LANGUAGES
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from edge.store.residents import ResidentStore
 
 
-@click.group()
+@click.group(cls=ToldGroup)
 def consent() -> None:
     """Record, list and withdraw consents: a face without one is never matched.
 
