@@ -149,6 +149,10 @@ class SyncError(FacegateError, ConnectionError):
     """The broker refused us or sent an invalid message; the text says which and what to do."""
 
 
+class AddressTaken(FacegateError, OSError):
+    """Nothing can be served at an address: its port is in use, or it is not one of this machine."""
+
+
 class EvaluationRefused(FacegateError, ValueError):
     """Evaluation material is missing or not laid out as needed; nothing was measured."""
 

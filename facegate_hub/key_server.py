@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography import x509
 
 from edge.durable import write_whole
-from edge.errors import ConfigError
+from edge.errors import AddressTaken, ConfigError
 from edge.site.authority import Authority
 from edge.site.provision import TAKEN
 from edge.store.remote_key import PATH
@@ -132,7 +132,11 @@ class KeyServer(ThreadingHTTPServer):
         self.cabinet = KeyCabinet(site)
         self._site = site
         self._make_certificate(hosts)
-        super().__init__(address, _Handler)
+        try:
+            super().__init__(address, _Handler)
+        except OSError as error:
+            host, port = address
+            raise AddressTaken(f"{host}:{port}: {error}; choose another with --listen and --port") from error
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands in the thread of this door alone, then answer it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import click
@@ -134,6 +135,18 @@ def test_links_to_a_heading_find_it(document):
         for file, heading in links
         if heading not in headings((document.parent / file if file else document).read_text())
     ] == []
+
+
+def test_the_page_of_the_protocol_lists_every_topic_of_a_door():
+    page = (REPOSITORY / "docs" / "mqtt.md").read_text()
+    listed = {
+        re.sub(r"<\w+>|\bN\b", "{}", name)
+        for name in re.findall(r"^\| `([^`]+)` \| (?:door|hub) ", page, re.MULTILINE)
+    }
+    declared = json.loads((REPOSITORY / "docs" / "asyncapi.json").read_text())["channels"].values()
+    topics = {channel["address"].partition("{device}/")[2] for channel in declared} - {""}
+
+    assert {re.sub(r"\{\w+\}|\b0$", "{}", topic) for topic in topics} == listed
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -92,15 +92,15 @@ TAKEN = frozenset({"broker", "keys"})
 """Names of the site's own certificates: such a door would be taken for the broker or the key server."""
 
 DOOR_TOML = """\
-# Belongs into the door's config.toml; the files named here lie beside this one.
+# Add this to the door's config.toml; the files that it names lie beside that.
 [mqtt]
 host = "{host}"
 port = {port}
 tls = true
-ca_file = "{folder}/ca.crt"
-cert_file = "{folder}/door.crt"
-key_file = "{folder}/door.key"
-trusted_keys = "{folder}/trusted-keys.json"
+ca_file = "ca.crt"
+cert_file = "door.crt"
+key_file = "door.key"
+trusted_keys = "trusted-keys.json"
 ack = "application"
 """
 
@@ -148,7 +148,7 @@ class Site:
         authority.issue(door_id, bundle / "door.crt", bundle / "door.key")
         (bundle / "ca.crt").write_bytes(authority.certificate_pem)
         shutil.copy(self._folder / "hub" / KEYS_FILE, bundle / KEYS_FILE)
-        (bundle / "mqtt.toml").write_text(DOOR_TOML.format(folder=bundle.resolve(), **self._place()))
+        (bundle / "mqtt.toml").write_text(DOOR_TOML.format(**self._place()))
         return bundle
 
     def add_trial(self, door_id: str, camera: str) -> Path:

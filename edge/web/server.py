@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from edge.errors import FacegateError
+from edge.errors import AddressTaken, FacegateError
 from edge.runtime.worker import lower_priority
 from edge.web.between import COOKIE
 
@@ -203,14 +203,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def listening(address: tuple[str, int]) -> socket.socket:
-    """Return a socket bound to `address`. Raises OSError that names the address."""
+    """Return a socket bound to `address`. Raises `AddressTaken`, which names it."""
     host, port = address
     try:
         return socket.create_server(address, family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         problem = os.strerror(error.errno) if error.errno else error
         way_out = "choose another: panel.host and panel.port of a door, the options of a command"
-        raise OSError(f"{host}:{port}: {problem}; {way_out}") from error
+        raise AddressTaken(f"{host}:{port}: {problem}; {way_out}") from error
 
 
 def configuration(served: Served) -> uvicorn.Config:

@@ -57,7 +57,7 @@ def import_(
     zone: ZoneInfo | None,
     levels: tuple[str, ...],
 ) -> None:
-    """Add and change people from a workbook (.xlsx) or CSV: id, name, access_levels...
+    """Add and change people from a workbook (.xlsx) or CSV; a line names the columns, such as id and name.
 
     Every bad line is named, and then nothing is changed. Where FILE does not say how it was saved, it may be
     guessed: names are shown then, and nobody is renamed or removed.

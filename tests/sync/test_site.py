@@ -1,6 +1,7 @@
 """A provisioned site: everybody is known by certificate, nobody reaches further than his own door."""
 
 import json
+import shutil
 import ssl
 import stat
 import tomllib
@@ -12,12 +13,14 @@ from cryptography import x509
 
 from edge.broker.settings import Ack, Tls
 from edge.cli import app
+from edge.config import load_settings
 from edge.config.mqtt import Mqtt
 from edge.errors import ConfigError
 from edge.site.authority import Authority
 from edge.site.provision import Site, load_trusted_keys
 from edge.wire.proof import Notary
 from tests.loopback import free_port
+from tests.present import present
 from tests.sync.broker import Broker, Listener
 from tests.sync.doors import Door
 from tests.waiting import wait_until
@@ -236,6 +239,24 @@ def test_the_command_makes_a_whole_site_in_one_go(tmp_path):
     section = tomllib.loads((tmp_path / "s" / "doors" / "garage" / "mqtt.toml").read_text())["mqtt"]
     assert Mqtt.model_validate(section).host == "10.0.0.5"
     assert json.loads((tmp_path / "s" / "site.json").read_text())["port"] == 8883
+
+
+def test_a_bundle_that_was_copied_to_its_door_names_the_files_there(tmp_path):
+    """As the page says: the folder's files go beside the door's settings, its table into them."""
+    bundle = Site.create(tmp_path / "site", "s", "localhost").add_door("front")
+    there = tmp_path / "etc"
+    shutil.move(bundle, there)
+    settings = there / "config.toml"
+    settings.write_text(
+        '[door]\nid = "front"\n[camera]\nsource = "0"\n[lock]\ndriver = "dry-run"\n'
+        + (there / "mqtt.toml").read_text()
+    )
+
+    mqtt = present(load_settings(settings).mqtt)
+
+    assert {mqtt.ca_file, mqtt.cert_file, mqtt.key_file, mqtt.trusted_keys} == {
+        there / name for name in ("ca.crt", "door.crt", "door.key", "trusted-keys.json")
+    }
 
 
 @pytest.mark.parametrize("name", ["broker", "keys", "hub", "hub.1", "", "-a", "a/b"])

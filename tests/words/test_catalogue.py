@@ -296,3 +296,12 @@ def test_sequences_are_joined_as_the_language_does():
     both = [Message("value.method.card"), "X"]
     assert say("photo.all_refused", "en", refused=both) == "card, X"
     assert say("photo.all_refused", "zh", refused=both) == "刷卡、X"
+
+
+@pytest.mark.parametrize(("language", "locked"), [("en", "stays locked"), ("zh", "保持锁住")])
+def test_a_lost_guard_is_told_with_what_the_wiring_makes_sure_of(language, locked):
+    """At rest every wiring that is accepted is locked, a maglock's too: it keeps its power over NC."""
+    told = say("tell.lock.guard_lost", language, door="front")
+
+    assert locked in told
+    assert locked in say("event.lock.guard_lost", language)
