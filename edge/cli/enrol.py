@@ -34,7 +34,7 @@ REPLACE = click.option(
     "--replace",
     "replace_face",
     is_flag=True,
-    help="Somebody checked who this is: the earlier face resembles a little, or is of another model.",
+    help="You have checked who this is, though the earlier face is only a little alike or of another model.",
 )
 
 CAMERA_SECONDS = 10.0
@@ -54,11 +54,15 @@ def enrol() -> None:
 @enrol.command()
 @click.argument("resident_id", type=RESIDENT_ID)
 @click.argument("pictures", nargs=-1, type=RECORDING)
-@click.option("--name", type=PERSON_NAME, default="", help="What to call the resident; the id when left out.")
-@click.option("--camera", default=None, help="0, /dev/video0, rtsp://..., picamera: watched for 10 to 30 s.")
-@click.option("--allow-look-alike", is_flag=True, help="Enrol although somebody enrolled looks alike.")
+@click.option("--name", type=PERSON_NAME, default="", help="The person's name; the id when left out.")
+@click.option(
+    "--camera", default=None, help="Take pictures for 10 to 30 s from: 0, /dev/video0, rtsp://..., picamera."
+)
+@click.option("--allow-look-alike", is_flag=True, help="Enrol although somebody who is enrolled looks alike.")
 @REPLACE
-@click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
+@click.option(
+    "--model", default="sface", show_default=True, help="Face network, as in `facegate models list`."
+)
 @agreement_options
 @data_option
 def add(
@@ -75,9 +79,10 @@ def add(
 ) -> None:
     """Enrol RESIDENT_ID from PICTURES (photos or clips) and/or a camera: three different ones are wanted.
 
-    Who is enrolled already gets a better face; another person's is refused. A picture that is not good
-    enough is refused with the reason. A running door uses the new templates within a second. The person
-    must have agreed: say with --consent where that is kept; an older consent ends with it.
+    Somebody who is enrolled already gets the new face in place of the old one; another person's face is
+    refused. A picture that is not good enough is refused with the reason. A running door uses the new face
+    within a second. The person must have agreed: say with --consent where that is kept; an older consent
+    ends with it.
 
     Example: facegate enrol add flat-1203 photo1.jpg photo2.jpg walk-up.mp4 --consent signed-paper-2026-03
     """

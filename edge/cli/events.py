@@ -101,7 +101,7 @@ def events(
     zone: tzinfo | None,
     limit: int,
 ) -> None:
-    """Show what happened at this door as a table, newest last; `facegate explain NO` tells all of one.
+    """Show what happened at this door as a table, newest last; `facegate explain NUMBER` explains one.
 
     Example: facegate events --since 2h --kind access --follow
     """

@@ -35,7 +35,9 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str) -> ZoneI
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0: the LAN."
 )
 @click.option("--port", default=8443, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
+@click.option(
+    "--model", default="sface", show_default=True, help="Face network, as in `facegate models list`."
+)
 @click.option(
     "--fpir",
     type=RATE,

@@ -154,7 +154,7 @@ def issue(
     out: Path | None,
     zone: ZoneInfo | None,
 ) -> None:
-    """Make a pass; print its text, and draw it with --out. What it allows is told beside it (stderr).
+    """Make a pass; print its text, and draw it with --out. A line on stderr says what it allows.
 
     Example: facegate pass issue --key pass.key --host flat-1203 --until 8h --door front --out visitor.png
     """

@@ -63,9 +63,8 @@ def settings_page(language: str) -> str:
     sections: dict[str, list[tuple[str, ...]]] = {}
     for path, schema in settings(Settings.model_json_schema()):
         section = path.rpartition(".")[0]
-        default = schema.get("default")
-        shown = f"`{_toml(default)}`" if default not in (None, "") else "–"
-        row = (f"`{path}`", _type(schema), shown, setting_text(path, schema, language))
+        kind, default = _type(schema, language), _default(schema, language)
+        row = (f"`{path}`", kind, default, setting_text(path, schema, language))
         sections.setdefault(section, []).append(row)
     parts += [f"## `[{section}]`\n\n{_table(columns, rows)}" for section, rows in sections.items()]
     return "\n".join(parts)
@@ -111,19 +110,25 @@ def _model_of(field: dict[str, Any], models: dict[str, Any]) -> dict[str, Any] |
     return None
 
 
-def _type(schema: dict[str, Any]) -> str:
+def _default(schema: dict[str, Any], language: str) -> str:
+    if "default" not in schema:
+        return say("reference.required", language)
+    return f"`{_toml(schema['default'])}`" if schema.get("default") not in (None, "") else "–"
+
+
+def _type(schema: dict[str, Any], language: str) -> str:
     parts = [part for part in schema.get("anyOf", [schema]) if part.get("type") != "null"]
-    return " / ".join(dict.fromkeys(filter(None, map(_one_type, parts)))) or "–"
+    return " / ".join(dict.fromkeys(_one_type(part, language) for part in parts))
 
 
-def _one_type(part: dict[str, Any]) -> str:
+def _one_type(part: dict[str, Any], language: str) -> str:
     if "enum" in part:
         return " / ".join(f"`{_toml(value)}`" for value in part["enum"])
     if "const" in part:
         return f"`{_toml(part['const'])}`"
     low, high = part.get("minimum", part.get("exclusiveMinimum")), part.get("maximum")
     span = "" if low is None and high is None else f" {_bound(low)}–{_bound(high)}"
-    return f"{part.get('type', part.get('$ref', '').rpartition('/')[2])}{span}"
+    return f"{say('reference.type.' + part.get('type', 'object'), language)}{span}"
 
 
 def _bound(number: float | None) -> str:

@@ -33,7 +33,9 @@ LIVENESS = click.Choice(["off", "passive", "strict"])
 )
 @click.option("--fpir", type=RATE, default=1e-3, show_default=True, help="Strangers let in per visit.")
 @click.option("--similarity", type=float, default=None, help="Experts: a bare threshold instead.")
-@click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
+@click.option(
+    "--model", default="sface", show_default=True, help="Face network, as in `facegate models list`."
+)
 @click.option("--liveness", type=LIVENESS, default="off", show_default=True, help="Attack detection.")
 @click.option(
     "--nets",

@@ -18,33 +18,54 @@ if find_spec("sqlalchemy") is None:
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:attribute, one line for the overview)
     "run": ("facegate_hub.cli.run:run", "Serve the doors until stopped; starts the signer, too."),
-    "worker": ("facegate_hub.cli.run:worker", "Store events, one of several that divide them."),
-    "signer": ("facegate_hub.cli.signer:signer", "Hold the signing key, check who asks for what, and sign."),
-    "keys": ("facegate_hub.cli.keys:keys", "Hand each door the key that opens its faces."),
+    "worker": (
+        "facegate_hub.cli.run:worker",
+        "Run one of several processes that share the storing of events.",
+    ),
+    "signer": (
+        "facegate_hub.cli.signer:signer",
+        "Run the process that holds the signing key and checks rights.",
+    ),
+    "keys": (
+        "facegate_hub.cli.keys:keys",
+        "Run the server that hands doors their keys (storage.key = site).",
+    ),
     "console": ("facegate_hub.cli.community:console", "Serve the console for staff and committee."),
     "page": ("facegate_hub.cli.community:page", "Serve the page for residents' phones."),
-    "doors": ("facegate_hub.cli.doors:doors", "Show every door: there or not, how far behind its roster."),
+    "doors": (
+        "facegate_hub.cli.doors:doors",
+        "Show every door: online or not, and whether its roster is up to date.",
+    ),
     "name-door": ("facegate_hub.cli.doors:name_door", "Give a door a name and a place for people."),
-    "share": ("facegate_hub.cli.share:share", "Let console and page run with accounts of their own."),
+    "share": (
+        "facegate_hub.cli.share:share",
+        "Set the file rights that console and page need to run as other users.",
+    ),
     "group": ("facegate_hub.cli.signer:group", "Put doors into groups, for rights and commands."),
     "command": ("facegate_hub.cli.doors:command", "Give doors or groups of doors a command."),
     "config": ("facegate_hub.cli.config:config", "Change a door's settings from here."),
     "diagnostics": ("facegate_hub.cli.config:diagnostics", "Ask a door how it is, in full, as JSON."),
-    "allow-unproven": ("facegate_hub.cli.doors:allow_unproven", "Take events of a door that signs none."),
-    "shut-out": ("facegate_hub.cli.doors:shut_out", "Listen no more to a door that was broken into."),
+    "allow-unproven": (
+        "facegate_hub.cli.doors:allow_unproven",
+        "Accept events of a door that does not sign them.",
+    ),
+    "shut-out": ("facegate_hub.cli.doors:shut_out", "Ignore a door that was broken into."),
     "retire": ("facegate_hub.cli.doors:retire", "Take a door that is gone off the list."),
-    "roster": ("facegate_hub.cli.roster:roster", "Keep who may enter."),
+    "roster": ("facegate_hub.cli.roster:roster", "Import and remove the people who may enter."),
     "faces": ("facegate_hub.cli.faces:faces", "Look at faces that several doors know; list more."),
     "person": ("facegate_hub.cli.inbox:person", "Show, export and erase what is stored of somebody."),
-    "events": ("facegate_hub.cli.events:events", "Use the events that doors sent."),
-    "staff": ("facegate_hub.cli.staff:staff", "Work at the front desk."),
-    "alarms": ("facegate_hub.cli.inbox:alarms", "Work on the inbox of alarms and doubts."),
-    "alerts": ("facegate_hub.cli.alerts:alerts", "Tell people outside of alarms."),
-    "audit": ("facegate_hub.cli.audit:audit", "Show who asked for what; verify the record."),
-    "principal": ("facegate_hub.cli.signer:principal", "Say who may ask the signer for what."),
+    "events": ("facegate_hub.cli.events:events", "Export, check and delete the events that doors sent."),
+    "staff": ("facegate_hub.cli.staff:staff", "Open doors and watch events, as at the front desk."),
+    "alarms": ("facegate_hub.cli.inbox:alarms", "List, take and close alarms and doubts."),
+    "alerts": ("facegate_hub.cli.alerts:alerts", "Send alarms by mail or webhook."),
+    "audit": ("facegate_hub.cli.audit:audit", "Show who asked for what, and check that record."),
+    "principal": (
+        "facegate_hub.cli.signer:principal",
+        "Set who may open, lock down, change people and settings.",
+    ),
     "community": (
         "facegate_hub.cli.community:community",
-        "Keep what residents and staff tell each other.",
+        "Tickets, notices and accounts of residents and staff.",
     ),
 }
 
@@ -65,7 +86,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 )
 @click.pass_context
 def hub(ctx: click.Context, site: Path, database: str | None) -> None:
-    """Keep the roster, store every door's events, and give doors commands.
+    """Run the property's side: the roster of people, every door's events, commands to doors.
 
     Example: facegate hub --site ./site run
     """

@@ -8,7 +8,7 @@ import pytest
 
 from edge.cli.reference import PAGES, setting_text, settings
 from edge.config.settings import Settings
-from edge.words import LANGUAGES
+from edge.words import LANGUAGES, say
 
 DOCS = Path(__file__).parents[2] / "docs"
 WRITTEN = [language for language in LANGUAGES if language == LANGUAGES[0] or (DOCS / language).is_dir()]
@@ -30,3 +30,14 @@ def test_every_setting_says_what_it_does(language):
         assert setting_text(path, schema, language), path
         is_chinese = any("\u4e00" <= sign <= "\u9fff" for sign in setting_text(path, schema, language))
         assert is_chinese == (language == "zh"), path
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_setting_without_a_default_is_told_to_be_required(language):
+    """And no word of JSON's stands for its type."""
+    page = PAGES["settings"](language)
+    rows = {cells[0].strip(): cells for line in page.splitlines() if len(cells := line.split("|")[1:]) > 2}
+
+    assert rows["`door.id`"][2].strip() == say("reference.required", language)
+    assert rows["`lock.pin`"][2].strip() == "–"
+    assert not {"string", "boolean", "integer", "array"} & set(page.split())

@@ -10,7 +10,9 @@ import click
 
 @click.command()
 @click.argument("clips", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
+@click.option(
+    "--model", default="sface", show_default=True, help="Face network, as in `facegate models list`."
+)
 @click.option("--liveness", type=click.Choice(["passive", "off"]), default="passive", show_default=True)
 def enrol(clips: tuple[Path, ...], model: str, liveness: Literal["passive", "off"]) -> None:
     """Enrol the person of each of CLIPS by the panel's guided session; nothing is stored.

@@ -74,19 +74,17 @@ OPTIONS = (
         "--consent",
         "consent_where",
         metavar="WHERE",
-        help="The person agreed, and where that is kept: signed-paper-2026-03. Not needed again.",
+        help="The person agreed; where that is kept, such as signed-paper-2026-03. Needed once.",
     ),
     click.option("--consent-on", type=DAY, help="Day it was given; today when left out."),
-    click.option(
-        "--consent-by", default=getpass.getuser, show_default="your login", help="Who took it down."
-    ),
+    click.option("--consent-by", default=getpass.getuser, show_default="your login", help="Who recorded it."),
     click.option("--guardian", help="For a person under 14: the guardian who agreed."),
     click.option(
         "--language",
         type=click.Choice(LANGUAGES),
         default="en",
         show_default=True,
-        help="Of the notice that was read.",
+        help="Language of the notice that was read.",
     ),
 )
 

@@ -49,7 +49,9 @@ NOTES = click.option(
 RELATIVES = click.option(
     "--relatives", "with_relatives", is_flag=True, help="Keep the relatives of --labels."
 )
-MODEL = click.option("--model", default="sface", show_default=True, help="Embedder of the manifest.")
+MODEL = click.option(
+    "--model", default="sface", show_default=True, help="Face network, as in `facegate models list`."
+)
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
 
