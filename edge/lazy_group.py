@@ -39,6 +39,7 @@ class LazyGroup(click.Group):
 
     `commands_table` maps a name to (module:attribute, one line for the overview). `extensions` names an
     entry-point group of further tables; it is looked up only for a name that is not in our own.
+    `sections` are the headings under which the overview lists names; what is in none stands at the end.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class LazyGroup(click.Group):
         *args: Any,
         commands_table: Mapping[str, tuple[str, str]],
         extensions: str | None = None,
+        sections: Mapping[str, tuple[str, ...]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._own = commands_table
         self._extensions = extensions
+        self._sections = sections or {}
 
     @cached_property
     def _table(self) -> dict[str, tuple[str, str]]:
@@ -87,5 +90,11 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, self._table[name][1]) for name in self.list_commands(ctx)])
+        names = self.list_commands(ctx)
+        placed = {name for section in self._sections.values() for name in section}
+        rest = {"Other commands" if placed else "Commands": tuple(n for n in names if n not in placed)}
+        widest = max(map(len, names))
+        for heading, section in (*self._sections.items(), *rest.items()):
+            if rows := [(name.ljust(widest), self._table[name][1]) for name in section if name in names]:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)

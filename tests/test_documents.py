@@ -49,6 +49,14 @@ def test_the_help_of_a_group_cuts_no_sentence():
     assert [line for line in shown if line.endswith("...") and "Usage:" not in line] == []
 
 
+def test_the_overview_lists_every_command_once_under_a_heading():
+    lines = app.get_help(click.Context(app)).partition("Try and set up:")[2].splitlines()
+    listed = [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "]
+
+    assert sorted(listed) == sorted(app.list_commands(click.Context(app)))
+    assert not any(line.startswith("Other") for line in lines)
+
+
 def documented_commands(text: str) -> list[list[str]]:
     """Return the words after `facegate` of each command in code, up to a pipe or a comment."""
     inline = re.findall(r"`(?:sudo )?(?:-u \S+ )?(?:\S*/)?facegate ([^`]+)`", text)

@@ -72,10 +72,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
 }
 
+SECTIONS = {
+    "Try and set up": ("demo", "simulate", "models", "config", "run", "doctor", "clock"),
+    "People and their ways in": ("enrol", "consent", "pin", "card", "pass", "policy"),
+    "What happened": ("events", "explain"),
+    "The door's page": ("account", "panel"),
+    "Keep and move": ("backup", "restore", "keys"),
+    "Several doors and the property": ("provision", "hub", "sharing", "mqtt"),
+    "Measure and develop": ("replay", "bench", "evaluate", "pad", "matcher", "reference", "relay-guard"),
+}
+"""The overview's headings; `hub` is there where the property's package is installed."""
+
 
 @click.command(
     cls=LazyGroup,
     commands_table=COMMANDS,
+    sections=SECTIONS,
     extensions=EXTENSIONS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
