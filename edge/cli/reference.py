@@ -126,6 +126,8 @@ def _one_type(part: dict[str, Any], language: str) -> str:
         return " / ".join(f"`{_toml(value)}`" for value in part["enum"])
     if "const" in part:
         return f"`{_toml(part['const'])}`"
+    if part.get("type") == "boolean":
+        return "`true` / `false`"
     low, high = part.get("minimum", part.get("exclusiveMinimum")), part.get("maximum")
     span = "" if low is None and high is None else f" {_bound(low)}–{_bound(high)}"
     return f"{say('reference.type.' + part.get('type', 'object'), language)}{span}"

@@ -33,11 +33,14 @@ def request(door_id: str, file: Path, data: Path) -> None:
     from contextlib import closing
 
     from edge.durable import write_whole
+    from edge.errors import StoreError
     from edge.service.sharing.keys import signing_key
     from edge.site.sharing import SharingRequest
     from edge.store.face_book import FACE_BOOK_FILE, FaceBook
     from edge.store.key_source import keyring_of
 
+    if not file.absolute().parent.is_dir():
+        raise StoreError(f"{file}: there is no folder {file.parent}; make it, or name another")
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with closing(keyring_of(data)) as keyring, closing(FaceBook(data / FACE_BOOK_FILE, keyring)) as book:
         public = signing_key(book).public_key().public_bytes_raw()

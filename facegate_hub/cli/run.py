@@ -16,7 +16,7 @@ from edge.runtime.stop_signals import stop_on_signals
 from edge.site.provision import Site
 from facegate_hub.cli.attached import attached_option, is_left_alone
 from facegate_hub.crew import Crew, launcher
-from facegate_hub.service import EventWorker, Hub
+from facegate_hub.service import EventWorker, Hub, broker_settings
 from facegate_hub.signer.child import SignerChild
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def run(
 
     Example: facegate hub run --workers 3
     """
+    broker_settings(place[0])  # a folder that is no site is told before anything is made in it
     ended = _ended_by_a_signal()
     with ExitStack() as stack:
         signing = SignerChild(place[0])

@@ -66,6 +66,8 @@ WRONG = [
     ("restore {}/none.fgb --data {}/new", FAILED, "no such file"),
     ("reference nosuch", USAGE, "'events', 'reasons', 'settings'"),
     ("panel --port 99999", USAGE, "99999"),
+    ("sharing request front {}/none/front.json --data {}/new", FAILED, "there is no folder"),
+    ("hub --site {}/none run", CONFIG, "not a provisioned site"),
     ("hub nosuch", USAGE, "nosuch"),
     ("hub rn", USAGE, "did you mean run?"),
     ("doctor --jsn", USAGE, "Did you mean '--json'?"),
