@@ -113,8 +113,12 @@ def export(place: tuple[Path, str], identity: str) -> None:
     Example: facegate hub person export flat-1203 > flat-1203.jsonl
     """
     with closing(Staff(*place)) as desk:
+        is_known = False
         for one in desk.person_data(identity):
+            is_known = True
             click.echo(json.dumps(one, ensure_ascii=True, sort_keys=True))
+    if not is_known:
+        click.echo(f"{identity}: nothing is stored of them here; is the number right?", err=True)
 
 
 @person.command()

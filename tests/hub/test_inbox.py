@@ -243,6 +243,7 @@ def test_the_commands_show_and_close_alarms(tmp_path, desk, engine, url):
     assert "false alarm" in run("alarms", "list", "--closed")
     assert "Front door" in run("name-door", "front", "Front door", "--at", "House 3")
     assert json.loads(run("person", "export", "anna").splitlines()[0])["event"]["resident"] == "anna"
+    assert run("person", "export", "ana").startswith("ana: nothing is stored")
     assert "1 events erased" in run("person", "erase", "anna", "--yes")
 
 
