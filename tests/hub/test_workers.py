@@ -32,9 +32,9 @@ from tests.waiting import PATIENCE, wait_until
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_killed_workers_lose_nothing_and_store_nothing_twice(kind):
-    """Seven SIGKILLs among three workers and the broker, while six doors send."""
+    """Four SIGKILLs among three workers and the broker, while six doors send."""
     seed = random.SystemRandom().randrange(10**6)
-    outcome = chaos(kind, kills=7, seed=seed)
+    outcome = chaos(kind, kills=4, seed=seed)
     assert (outcome["lost"], outcome["twice"], outcome["foreign"], outcome["doubts"]) == (0, 0, 0, 0), seed
     assert outcome["committed"] == outcome["stored"] > 0
 

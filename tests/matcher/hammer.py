@@ -17,7 +17,7 @@ import numpy as np
 
 from edge.domain import Match
 from tests.matcher.galleries import MARGIN, MODEL, THRESHOLD, Residents, crowd, noise, outcome, unit
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from edge.matcher.matcher import Matcher
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 DIM = 128
 CHANGING = 24
 GENERATIONS = 12
+
+ENOUGH = 50
+"""Answers, and versions, however slow the machine."""
 
 State = dict[str, int]
 
@@ -81,6 +84,7 @@ class Hammer:
             for thread in threads:
                 thread.start()
             stop.wait(seconds)
+            wait_until(lambda: self.failures or min(len(self.answers), len(self.versions)) > ENOUGH)
         finally:
             stop.set()
             for thread in threads:

@@ -57,10 +57,14 @@ def visit() -> Iterator[Callable[[int], Visitor]]:
         yield lambda port: stack.enter_context(closing(Visitor(port)))
 
 
+STANDING_SECONDS = 9.0
+"""As long as an enrolment takes; whoever waits for the next visit waits for the end of this one."""
+
+
 def coming_and_going(source: Path, path: Path) -> Path:
     """Write a clip in which somebody stands at the door, and then nobody for two seconds."""
     frames, sink = VideoFile(source), None
-    while (frame := frames.read()) is not None:
+    while (frame := frames.read()) is not None and frame.time < STANDING_SECONDS:
         height, width = frame.image.shape[:2]
         sink = sink or VideoSink(path, (width, height), FPS)
         sink.add(frame.image)

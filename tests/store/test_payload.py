@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.store.payload import MAX_BYTES, MAX_NUMBERS, MAX_TEXT, canonical, fitted_data
@@ -129,6 +129,7 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.text(max_size=900) | st.integers(), ANYTHING, max_size=30))
 def test_nothing_makes_an_event_unfit_to_store(data):
     fitted = fitted_data(data)
