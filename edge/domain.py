@@ -359,6 +359,8 @@ class Decision:
     quality: Quality | None = None
     liveness: Liveness | None = None
     detail: dict[str, Any] = field(default_factory=dict)
+    is_past: bool = False
+    """About somebody who has left: whoever stands there now is not meant."""
 
     @property
     def claimed(self) -> str | None:

@@ -28,6 +28,8 @@ PROMPT_SECONDS = 15.0
 GUIDED_SECONDS = 1.5
 """A visitor in view is looked at four times a second; after this they are gone."""
 
+POOR_PICTURE = frozenset({Reason.LOW_QUALITY, Reason.NOT_FACING})
+
 WATCHED_SECONDS = 5.0
 """The page asks several times a second; after this silence there is no display."""
 
@@ -147,8 +149,13 @@ class GateScreen:
             self._show(ScreenState(Stage.REFUSED, reason=reason), DECIDED_SECONDS)
 
     def refused_by_camera(self, reason: Reason, prompt: Prompt | None = None) -> None:
-        """Show that a face was refused, and what helps; other ways in are open to them."""
-        self._show(ScreenState(Stage.REFUSED, reason=reason, prompt=prompt, by_face=True), DECIDED_SECONDS)
+        """Show that a face was refused, and what helps; other ways in are open to them.
+
+        Whose picture was too poor is told what has just been found to be wrong with it.
+        """
+        flaw = self.shown.flaw if reason in POOR_PICTURE else None
+        refused = ScreenState(Stage.REFUSED, reason=reason, prompt=prompt, flaw=flaw, by_face=True)
+        self._show(refused, DECIDED_SECONDS)
 
     def _expect_pin(self, resident_id: str | None, reason: Reason) -> None:
         """Remember who is to type a PIN: what others are told meanwhile hides that for a moment only."""

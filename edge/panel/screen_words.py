@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from edge.panel.gate_screen import ScreenState
 
 OTHER_WAY = Message("screen.other_way")
-LOOK_HERE = Message("screen.idle.title")
 NOT_RECOGNISED = Message("screen.refused.title")
 
 ADVICE: Mapping[Reason, tuple[Message, Message]] = MappingProxyType(
     {
-        Reason.NOT_FACING: (LOOK_HERE, Guidance.LOOK_HERE.message),
-        Reason.LOW_QUALITY: (NOT_RECOGNISED, Guidance.HOLD_STILL.message),
+        Reason.NOT_FACING: (Guidance.LOOK_HERE.message, OTHER_WAY),
+        Reason.LOW_QUALITY: (Guidance.HOLD_STILL.message, OTHER_WAY),
         **{
             reason: (Message(f"screen.{reason}.title"), Message(f"screen.{reason}.text"))
             for reason in (

@@ -448,7 +448,8 @@ class Pipeline:
             if visit.doubted is not None:
                 self._set_doubt_aside(frame, visit)
             elif visit.is_undecided and not self._visits.presence.is_here(visit.nearest, frame.time):
-                left += self._deny(frame, visit, Reason.COLLECTING, len(self._visits), visit.last)
+                undecided = self._deny(frame, visit, Reason.COLLECTING, len(self._visits), visit.last)
+                left += [replace(one, is_past=True) for one in undecided]
             self._recent.keep(visit, frame.time)
         return left
 
@@ -467,7 +468,8 @@ class Pipeline:
                 reason = Reason.PAD_NO_RESPONSE  # half a face behind somebody's head looks like a picture
             if reason not in one.told:
                 answer = (Verdict.DENY, reason)
-                said.append(decided(frame, one.visit, answer, len(self._visits), one.look, one.liveness))
+                told = decided(frame, one.visit, answer, len(self._visits), one.look, one.liveness)
+                said.append(replace(told, is_past=True))
         return said
 
     def _schedule(self, time: float) -> None:

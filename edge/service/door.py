@@ -428,12 +428,13 @@ class DoorService:
             frame = slot.take(self._around.take_seconds)
             if frame is not None:
                 door.access.look(frame)
-                for outcome in door.controller.handle(frame):
+                outcomes = door.controller.handle(frame)
+                parts.panel.see(frame, pipeline.hindrance)
+                for outcome in outcomes:
                     door.access.heard(outcome, pipeline.reconsider)
                     parts.panel.decided(outcome)
                 for notice in pipeline.take_notices():
                     self.events.record(notice)
-                parts.panel.see(frame, pipeline.hindrance)
             elif slot.is_closed:
                 self.stopping.wait(self._around.take_seconds)
 

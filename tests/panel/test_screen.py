@@ -109,6 +109,17 @@ def test_who_could_not_be_judged_is_told_what_helps_and_the_other_ways(panel, di
     assert weg == told(panel, display, Reason.UNKNOWN_CREDENTIAL)[1][1]
 
 
+def test_whose_picture_is_too_poor_is_told_what_is_wrong_with_it_and_the_other_ways(panel, display):
+    panel.desk.screen.guide(Flaw.TOO_DARK)
+    dark = told(panel, display, Reason.LOW_QUALITY)
+    assert dark[0][0] == "Too dark: face the light."
+    panel.clock.advance(9)
+    unsaid = told(panel, display, Reason.LOW_QUALITY)
+    assert unsaid[0][0] == "Hold still."
+    stranger = told(panel, display, Reason.UNKNOWN_CREDENTIAL)
+    assert [one[1] for one in dark] == [one[1] for one in unsaid] == [one[1] for one in stranger]
+
+
 def test_a_number_and_its_pin_reach_the_door_and_stay_nowhere(panel, display):
     typed = []
     panel.desk.keys.type_pin = lambda number, pin: typed.append((number, pin))

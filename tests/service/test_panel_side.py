@@ -101,6 +101,19 @@ def test_who_could_not_be_judged_is_told_what_helps(side, screen, reason, cues, 
     assert (shown.prompt and shown.prompt.name) == helps
 
 
+def test_whoever_comes_next_is_not_told_that_another_ones_pin_never_came(side, screen):
+    reason = Reason.AUTHENTICATION_FACTOR_TIMEOUT
+    rights = Authorisation(allowed=False, reason=reason, unlock_seconds=0.0, rule=Message("rule.remote"))
+    side.answered(CredentialAnswer(rights, event(Kind.ACCESS_DENIED)), EntryOutcome(None, reason))
+    assert screen.shown.stage is Stage.IDLE
+
+
+def test_whoever_comes_next_is_not_told_what_was_decided_of_who_has_left(side, screen):
+    left = Decision(Verdict.DENY, Reason.COLLECTING, 1, 2, 3.0, AT, 1, is_past=True)
+    side.decided(DoorOutcome(left, None))
+    assert screen.shown.stage is Stage.IDLE
+
+
 def test_a_pin_under_threat_looks_like_any_other(side, screen):
     rights = Authorisation(
         allowed=True, reason=Reason.GRANTED, unlock_seconds=5.0, rule=Message("rule.remote")

@@ -97,7 +97,7 @@ class PanelSide:
     def decided(self, outcome: DoorOutcome) -> None:
         """Take what was decided at the camera."""
         decision = outcome.decision
-        if decision.verdict is Verdict.WAIT:
+        if decision.verdict is Verdict.WAIT or decision.is_past:
             return
         granted = decision.verdict is Verdict.GRANT
         if granted or decision.resident_id is not None:
@@ -109,7 +109,12 @@ class PanelSide:
             self._screen.refused_by_camera(decision.reason, prompt)
 
     def answered(self, answer: CredentialAnswer, admission: EntryOutcome) -> None:
-        """Take what keypad, card, pass or PIN pad came to. A duress alarm is not shown."""
+        """Take what keypad, card, pass or PIN pad came to. A duress alarm is not shown.
+
+        Nor is a PIN that never came: by then somebody else may stand there.
+        """
+        if admission.reason is Reason.AUTHENTICATION_FACTOR_TIMEOUT:
+            return
         is_in = admission.reason is Reason.GRANTED
         self._screen.decided(is_in, admission.reason, answer.draft.resident_id)
 

@@ -189,6 +189,20 @@ class TestADoubt:
         door.see(5, (MALLORY, 250), width=AFAR)
         assert sorted(door.reasons) == ["presentation_attack", "unknown_credential"]
 
+    def test_is_about_somebody_who_has_left_and_nobody_else_is_meant(self):
+        door = Street(_1=HALF_SEEN)
+        self.stranger_takes_over(door)
+        door.see(5, (MALLORY, 250), width=AFAR)
+        past = {str(one.reason): one.is_past for one in door.decisions}
+        assert past == {"presentation_attack": True, "unknown_credential": False}
+
+    def test_nor_is_anybody_meant_who_comes_after_one_who_left_undecided(self):
+        door = Street()
+        door.see(0.2, (ANNA, 100))
+        door.see(1.5, (BELA, 400))
+        past = {str(one.reason): one.is_past for one in door.decisions}
+        assert past == {"collecting": True, "granted": False}
+
 
 class TestTwoPeople:
     @pytest.mark.parametrize("fps", [8, 10, 12, 13, 15])
