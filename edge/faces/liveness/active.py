@@ -119,6 +119,9 @@ class ActiveCheck:
         if track_id in self._refused:
             return self._refused[track_id]
         session = self._sessions.get(track_id)
+        if session is not None and not session.is_over and not self._asking.can_ask():
+            del self._sessions[track_id]  # nobody sees what is asked: that is no failed try
+            session = None
         if session is None:
             return self._first(track_id, resident_id)
         if self._is_too_little(session, resident_id):

@@ -165,6 +165,19 @@ class TestFailedChallenges:
         door.visit.track_id = 9
         assert present(door.answer(door.anna, seconds=5)).reason is Reason.LOCKOUT_MAX_ATTEMPTS
 
+    def test_a_display_that_goes_out_meanwhile_costs_no_try(self):
+        door = Door(strict=False, score=0.6)
+        for track_id in range(1, 2 + TRIES):
+            door.visit.track_id = track_id
+            while door.prompt not in set(ChallengeStep):
+                assert door.frame(door.anna) is None
+            door.screen = False
+            verdict = next(said for _ in range(45) if (said := door.frame(door.anna)) is not None)
+            assert verdict.reason is Reason.SECOND_FACTOR_REQUIRED
+            door.screen = True
+            door.check.reset(track_id)
+            door.visit.away(5)
+
     def test_who_does_nothing_fails(self):
         door = Door()
 
