@@ -112,7 +112,8 @@ class Pipeline:
             self._visits.reopen_for_those_here(frame.time)
         while self._let_in_otherwise:
             self._admit(frame, self._let_in_otherwise.popleft())
-        tracks, decisions = self._follow(frame)
+        tracks, left = self._follow(frame)
+        decisions: list[Decision] = []
         due: list[tuple[Track, Visit]] = []
         for track in sorted(tracks, key=width, reverse=True):  # liveness scores the nearest first
             visit = self._visits.of(track.id, frame.time)
@@ -121,9 +122,9 @@ class Pipeline:
         if due:
             track, visit = max(due, key=urgency)
             decisions += self._examine(frame, track, visit, len(tracks))
-        decisions += self._say_of_the_gone(frame)
+        gone = [replace(one, is_past=True) for one in (*left, *self._say_of_the_gone(frame))]
         self._schedule(frame.time)
-        return decisions
+        return gone + decisions
 
     def take_notices(self) -> list[EventDraft]:
         """Return what staff should know of what the camera saw since the last call, oldest first."""
@@ -448,8 +449,7 @@ class Pipeline:
             if visit.doubted is not None:
                 self._set_doubt_aside(frame, visit)
             elif visit.is_undecided and not self._visits.presence.is_here(visit.nearest, frame.time):
-                undecided = self._deny(frame, visit, Reason.COLLECTING, len(self._visits), visit.last)
-                left += [replace(one, is_past=True) for one in undecided]
+                left += self._deny(frame, visit, Reason.COLLECTING, len(self._visits), visit.last)
             self._recent.keep(visit, frame.time)
         return left
 
@@ -468,8 +468,7 @@ class Pipeline:
                 reason = Reason.PAD_NO_RESPONSE  # half a face behind somebody's head looks like a picture
             if reason not in one.told:
                 answer = (Verdict.DENY, reason)
-                told = decided(frame, one.visit, answer, len(self._visits), one.look, one.liveness)
-                said.append(replace(told, is_past=True))
+                said.append(decided(frame, one.visit, answer, len(self._visits), one.look, one.liveness))
         return said
 
     def _schedule(self, time: float) -> None:
