@@ -290,6 +290,17 @@ def test_there_is_nothing_to_acknowledge_without_an_alarm() -> None:
     assert reach(Phase.SHUT)("acknowledged").kinds == []
 
 
+@pytest.mark.parametrize("what", ["relocked", "free_over", "withdrawn"])
+def test_what_is_done_to_the_lock_chimes_in_no_quiet_hour(what: str) -> None:
+    door = reach(Phase.PASSING)
+    door.wait(24.5, quiet=True)
+    door.now += 2.0  # the warning is due, and its tick comes a moment later
+    door(what)
+    assert DoorCommand.CHIME not in door.commands
+    door.wait(0.5, quiet=True)
+    assert (door.kinds[-1], DoorCommand.CHIME in door.commands) == ("door.held_warning", False)
+
+
 def test_quiet_hours_never_chime_and_tell_people_earlier() -> None:
     door = reach(Phase.PASSING)
     door.wait(130, quiet=True)
