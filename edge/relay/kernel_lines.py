@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import select
 import threading
@@ -21,6 +22,8 @@ from gpiod.line import Bias, Clock, Direction, Edge, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+LOG = logging.getLogger(__name__)
 
 RISING_EDGE, FALLING_EDGE, BOTH_EDGES = 1, 2, 3
 SET_PULL_UP, SET_PULL_DOWN, SET_PULL_NONE = 32, 64, 128
@@ -212,7 +215,10 @@ class callback:  # noqa: N801 - lgpio's name
             wanted = [one for one in cls._active if one.line == line and level in one.levels]
         # Outside the lock, or a callback that takes long would hold up whoever moves the relay.
         for one in wanted:
-            one.func(handle, event.line_offset, level, event.timestamp_ns)
+            try:
+                one.func(handle, event.line_offset, level, event.timestamp_ns)
+            except Exception:  # somebody else's code, of a reader just closed, say: others are still heard
+                LOG.exception("GPIO%d: an edge was not taken", event.line_offset)
 
 
 def _follow(wake: int) -> None:

@@ -121,6 +121,30 @@ RelayLine.claim(17, Wiring("fail-secure", True), lgpio_factory(0))
     assert "LockError: GPIO17 cannot be claimed: GPIO busy" in run(code, lines).stderr
 
 
+HEARD_AFTER_A_FAILURE = """
+import os, pathlib, threading
+from edge.relay import kernel_lines as gpio
+heard = threading.Event()
+def fails(*_):
+    raise ValueError("closed meanwhile")
+handle = gpio.gpiochip_open(0)
+takers = {{5: fails, 6: lambda *_: heard.set()}}
+for number in takers:
+    gpio.gpio_claim_alert(handle, number, gpio.FALLING_EDGE)
+kept = [gpio.callback(handle, number, gpio.FALLING_EDGE, taker) for number, taker in takers.items()]
+for number in takers:
+    with pathlib.Path(os.environ["FACEGATE_TEST_LINES"]).open("a") as log:
+        log.write(f"{{float(number)}} 0 set {{number}} 0\\n")
+print(heard.wait({patience}))
+"""
+
+
+@pytest.mark.parametrize("library", ["stand_in_gpiod"], indirect=True)
+def test_an_edge_that_nobody_takes_well_silences_no_other_line(tmp_path: Path) -> None:
+    done = run(HEARD_AFTER_A_FAILURE.format(patience=PATIENCE / 2), Lines(tmp_path))
+    assert done.stdout.strip() == "True", done.stderr
+
+
 def test_a_missing_chip_is_refused_by_number(tmp_path: Path) -> None:
     code = "from edge.relay.line import lgpio_factory; lgpio_factory(3)"
     assert "gpiochip 3 cannot be opened" in run(code, Lines(tmp_path)).stderr
