@@ -59,7 +59,7 @@ class Spool:
         self._copies += 1
         if self._copies > MOST_COPIES:
             return
-        line = json.dumps(_told(draft), ensure_ascii=False, separators=(",", ":")) + "\n"
+        line = json.dumps(_told(draft), ensure_ascii=False, separators=(",", ":"), default=_plain) + "\n"
         self._last = [
             aside.hand_over(lambda file=file: _append(file, line))  # type: ignore[misc]
             for file, aside in self._files
@@ -99,6 +99,14 @@ def _told(draft: EventDraft) -> dict[str, Any]:
     return {**asdict(draft), "kind": str(draft.kind), "at": draft.at.isoformat()}
 
 
+def _plain(value: object) -> object:
+    """Return what JSON has in place of a value, as the journal does: no event is refused for its data."""
+    # numpy's numbers by what they can do: numpy itself need not be loaded here.
+    if getattr(value, "ndim", None) == 0 and callable(number := getattr(value, "item", None)):
+        return number()
+    return f"left out: {type(value).__name__}"
+
+
 def _draft(line: str) -> EventDraft | None:
     """Return the event of a line, None for one that a cut left half written."""
     try:
@@ -113,7 +121,8 @@ def _append(file: Path, line: str) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         # A line end first, too: the line before may be one that a full disk or a cut left half written.
-        os.write(descriptor, f"\n{line}".encode())
+        # Half a character, as of a file's undecodable name, becomes its escape, which JSON reads again.
+        os.write(descriptor, f"\n{line}".encode("utf-8", "backslashreplace"))
     finally:
         os.close(descriptor)
 

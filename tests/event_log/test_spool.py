@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from edge.domain import EventDraft
@@ -174,6 +175,19 @@ def test_a_half_written_line_does_not_take_the_next_along(files):
     log = log_of(card, files)
     log.restore(lambda _draft: False)
     assert log.unsaved == 1
+
+
+def test_what_json_does_not_have_keeps_no_event_from_being_recorded(files):
+    card = Card()
+    data = {"score": np.float32(0.5), "name": "caf\udce9", "row": np.zeros(3), "what": {1, 2}}
+    killed(card, files, replace(grant(1), data=data))
+    log = log_of(card, files)
+    log.restore(lambda _draft: False)
+    card.is_bad = False
+    log.retry()
+    kept = card.drafts[0].data
+    assert (kept["score"], kept["name"]) == (0.5, "caf\udce9")
+    assert [kept[name].startswith("left out: ") for name in ("row", "what")] == [True, True]
 
 
 @pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85"])
