@@ -146,6 +146,7 @@ class ShotTaker:
         return found, refusals
 
     def _pick(self, image: Image, source: str | Message) -> tuple[Face, Quality]:
+        # By `_first` alone: two faces as prominent as each other cannot be put in order.
         ranked = sorted(((prominence(face, image), face) for face in self._looker.glance(image)), key=_first)
         faces = [face for _, face in reversed(ranked)]
         if not faces:

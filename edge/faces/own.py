@@ -80,6 +80,7 @@ def add_model(
     target = directory / model.file
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        # The file before the list that names it: cut in between, nobody misses anything.
         write_atomically(target, content)
     except OSError as error:
         way_out = "choose another directory with FACEGATE_MODELS"
@@ -97,6 +98,7 @@ def remove_model(name: str, directory: Path | None = None) -> None:
             f"the site has added no model called {name!r}: there are {', '.join(own) or 'none'}"
         )
     model = own.pop(name)
+    # And here the list before the file, for the same reason.
     write_own(own, directory)
     (directory / model.file).unlink(missing_ok=True)
 

@@ -101,6 +101,7 @@ class Arena:
         """
         counts = [len(rows) for rows in residents.values()]
         used, stops = sum(counts), np.cumsum(counts).tolist()
+        # Half as much again for enrolments to come: what nobody has written to costs no memory (`pages`).
         arena = cls(max(LEAST_CAPACITY, int((used + spare) * GROWTH)), dim)
         if used:
             np.concatenate(list(residents.values()), out=arena.originals[:used])

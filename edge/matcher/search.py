@@ -145,6 +145,7 @@ class Search:
 
         Integers are rounded down and two more taken off, so rounding never hides a row.
         """
+        # A unit of 1 stands for scores that are similarities (float32), whose bound covers rounding.
         score = (similarity - self.width) * self.unit
         kind = scores.dtype.type
         return kind(score) if self.unit == 1.0 else kind(int(score) - 2)

@@ -94,6 +94,7 @@ class DoorModes:
         """Change the mode. Whoever may command it has been checked by the caller."""
         with self._lock:
             self._state = state
+            # Whoever came in first today did so under the mode before.
             self._opened_by_first = None
 
     def resume(self) -> None:

@@ -84,6 +84,7 @@ class ClockGuard:
         """Return every time that it may be when the clock says `at` (UTC), `at` first; empty: not known."""
         with self._lock:
             seen = self._seen
+        # Far from the last look it is another clock's word: it was set since, and nobody has judged it yet.
         if not seen or not -SLACK <= at - seen[0] <= MAX_STEP:
             return ()
         return at, *(other + (at - seen[0]) for other in seen[1:])

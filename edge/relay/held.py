@@ -114,6 +114,7 @@ class HeldLadder:
             return None
         if self._next_repeat is not None:
             return self._repeat(now) if now >= self._next_repeat else None
+        # First: a call so late that the alarm is due gives no warning any more.
         if now >= self._since + self._limit:
             self._alarms.append(now)
             self._next_repeat = now + self._settings.repeat_seconds

@@ -81,6 +81,7 @@ class SupervisedDoor:
 
     def lock(self) -> None:
         """Relock now."""
+        # The lock first: what the door's state says of it must not be ahead of the relay.
         self._lock.lock()
         self._take(self._machine.relocked)
 
