@@ -106,8 +106,10 @@ class AlertSender(ChannelSender[AlertChannel, Alert]):
     def _note(self, channel: AlertChannel, items: Sequence[Alert], now: float) -> None:
         ids = [alert.id for alert in items]
         with self._engine.begin() as connection:
-            rows = connection.execute(sa.select(ALARMS.c.id, ALARMS.c.told).where(ALARMS.c.id.in_(ids))).all()
-            for row in rows:
+            # Each channel notes in a thread of its own: the rows are kept until the commit, else the notes of
+            # one write over those of the other, and it is told twice. SQLite has one writer at a time anyway.
+            query = sa.select(ALARMS.c.id, ALARMS.c.told).where(ALARMS.c.id.in_(ids)).order_by(ALARMS.c.id)
+            for row in connection.execute(query.with_for_update()).all():
                 told = json.dumps({**_told(row.told), channel.name: now})
                 connection.execute(sa.update(ALARMS).where(ALARMS.c.id == row.id).values(told=told))
 

@@ -55,15 +55,19 @@ class DoorNews(LookingThread):
         with reading(self._engine) as connection:
             rows = connection.execute(sa.select(EVENTS).where(*wanted).order_by(EVENTS.c.at)).all()
         fresh = [row for row in rows if _key(row) not in self._seen and is_door(row.device)]
-        services = [row for row in fresh if row.kind == Kind.SERVICE_DONE]
-        self._seen |= {_key(row) for row in services}
-        count = sum(self._serviced(row) for row in services)
+        count = 0
+        for row in fresh:
+            if row.kind == Kind.SERVICE_DONE:
+                count += self._serviced(row)
+                # Not before: where the book fails, this one and those after it are carried over later.
+                self._seen.add(_key(row))
         return count + self._invite([row for row in fresh if row.kind == Kind.INVITE_MADE])
 
     def _serviced(self, row: Row[Any]) -> bool:
         data = _data(row)
         part, due, at = data.get("part"), data.get("next"), _moment(row.at)
-        if not isinstance(part, str) or not _is_second(due) or at is None:
+        # Half a surrogate pair is JSON, and no text: one event must not hold up all that come after it.
+        if not isinstance(part, str) or not part.isprintable() or not _is_second(due) or at is None:
             return False
         return note_service(self._book, row.device, part[:32], (at, due), f"{row.stream}:{row.seq}")
 

@@ -113,6 +113,8 @@ class IssuedWays:
             if after is None:
                 raise SyncError(message("property.not_there", id=person))
             last = connection.execute(sa.select(sa.func.max(GIVEN_WAYS.c.number))).scalar() or 0
+            # A door refuses an order as older whose number is not above the last that it keeps for this
+            # person.
             number = max(int(self._now() * 1000), last + 1, self._above(connection, doors))
             keys = {door: _key(connection, origin, door) for door in dict.fromkeys(doors)}
             draft = WayOrder(number, person, way, after, by)

@@ -17,7 +17,6 @@ from facegate_hub.tables import ANNOUNCED, DOORS
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
 
-    from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
     from facegate_hub.signer.client import SignerClient
 
@@ -35,10 +34,10 @@ class HomeAssistantPart(HubClerk):
         super().__init__(engine, "hub-home-assistant", (), LOOK_SECONDS)
         self._signer = signer
         self._shown: dict[str, bytes] = {}
+        """What this connection was told; an empty message takes an entity away."""
 
-    def opened(self, session: BrokerSession, now: float) -> None:
-        """Show everything again: a broker may have lost it."""
-        super().opened(session, now)
+    def begin_again(self) -> None:
+        """Show everything again: a broker may have lost it, and what was on its way is lost."""
         self._shown = {}
 
     def handle(self, message: Message) -> None:
@@ -46,6 +45,8 @@ class HomeAssistantPart(HubClerk):
 
     def idle(self) -> None:
         """Show what is new or changed, and take away what nobody is to see any more."""
+        # Asked before it begins again: a connection that opens meanwhile has nothing to confirm yet.
+        is_all_confirmed = self.is_all_confirmed
         super().idle()
         if self.link_problem(time.monotonic()) is not None:
             return
@@ -56,15 +57,16 @@ class HomeAssistantPart(HubClerk):
             return
         with reading(self._engine) as connection:
             before = set(connection.execute(sa.select(ANNOUNCED.c.topic)).scalars())
+        # Noted before it is shown, and until the broker has confirmed that it is gone: only what is noted is
+        # taken away, also by a hub that starts later. A topic left at the broker would stay there for good.
         fresh = [{"topic": topic} for topic in wanted if topic not in before]
         gone = sorted(before - set(wanted))
-        if fresh or gone:
+        over = [topic for topic in gone if self._shown.get(topic) == b""] if is_all_confirmed else []
+        if fresh or over:
             with self._engine.begin() as connection:
                 insert_missing(connection, ANNOUNCED, fresh)
-                connection.execute(sa.delete(ANNOUNCED).where(ANNOUNCED.c.topic.in_(gone)))
-        for topic in gone:
-            self.send(topic, b"", retain=True)
-        for topic, payload in wanted.items():
+                connection.execute(sa.delete(ANNOUNCED).where(ANNOUNCED.c.topic.in_(over)))
+        for topic, payload in [*((topic, b"") for topic in gone), *wanted.items()]:
             if self.room and self._shown.get(topic) != payload:
                 self.send(topic, payload, retain=True)
                 self._shown[topic] = payload

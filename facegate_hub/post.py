@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-    from edge.broker.session import BrokerSession
     from edge.wire.messages import Message
     from facegate_hub.roster import RosterLog
 
@@ -118,9 +117,8 @@ class PostOffice(HubClerk):
         self._greets_all = False
         roster.doors_number = lambda: self._list.doors.number
 
-    def opened(self, session: BrokerSession, now: float) -> None:
-        """Begin again: what was on its way when a connection ended may be lost."""
-        super().opened(session, now)
+    def begin_again(self) -> None:
+        """Greet all again: what was on its way when a connection ended may be lost."""
         self._greets_all = True
 
     def handle(self, message: Message) -> None:
@@ -154,15 +152,17 @@ class PostOffice(HubClerk):
     def idle(self) -> None:
         """Send the list of doors and what waits, bring the roster up to date, forget what is old."""
         super().idle()
-        if self._list.look() or self._greets_all:
-            self._greets_all = False
+        self._greets_all |= self._list.look()
+        if self._greets_all:
             self._greet.update(known_doors(self._engine))
+            # Only now: where the database fails, all are to be greeted at the next look.
+            self._greets_all = False
             # A newer list goes to all at once, whoever was greeted just now.
             self._greeted.clear()
         self._say_hello()
         if (rev := self._roster.rev()) != self._rev:
-            self._rev = rev
             self._faces.look_for_the_absent()
+            self._rev = rev
         self._bring()
         self._send_again()
 

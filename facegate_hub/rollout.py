@@ -117,9 +117,11 @@ class RosterServer(HubClerk):
         if state.epoch == self._epoch and rev == self._rev:
             return
         start = self._rev if state.epoch == self._epoch else -1
-        self._rev, self._epoch = rev, state.epoch
         known = start >= 0 and rev - start <= LONGEST_DELTA
-        for device in known_doors(self._engine):
+        # Before the change counts as seen: where the database fails here, the next look finds it again.
+        doors = known_doors(self._engine)
+        self._rev, self._epoch = rev, state.epoch
+        for device in doors:
             # A door that still waits for older changes gets the head, and asks for them all.
             self._pushes[device] = start if known and device not in self._pushes else None
 

@@ -94,6 +94,8 @@ def _give(path: Path, group: int, mode: int) -> None:
     with suppress(FileNotFoundError, PermissionError):
         if path.is_symlink():
             return
+        # What is changed is the file that was looked at, by its descriptor: another account of the group may
+        # put something else under this name in between. Without O_NONBLOCK a FIFO there would hold us up.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             found = os.fstat(descriptor)

@@ -102,6 +102,11 @@ class TopicWorker:
         """How many answers may be queued before the oldest is dropped. Any thread."""
         return (self._answers.maxlen or 0) - len(self._answers)
 
+    @property
+    def is_all_confirmed(self) -> bool:
+        """Whether the broker owes no confirmation on this connection, and nothing is queued. Any thread."""
+        return not self._answers and not self._unconfirmed
+
     def opened(self, session: BrokerSession, now: float) -> None:  # noqa: ARG002 - the part's signature
         """Carry nothing over from the last connection: what was meant then may be wrong by now."""
         self._answers.clear()

@@ -266,9 +266,10 @@ def view(
 def is_account_unchanged(session: LoginSession, office: Office) -> bool:
     """Return whether an account still is what it was at the login."""
     try:
-        return office.desk.accounts.kept(session.user) == session.account
+        account = office.desk.accounts.kept(session.user)
     except StoreError:  # a failing card must not shut out the one who is looking what is wrong with it
         return True
+    return account is not None and account == session.account
 
 
 def _refused_entry(ask: Ask, roles: frozenset[Role] | None) -> Response | None:

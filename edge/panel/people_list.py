@@ -136,6 +136,7 @@ def _lines(text: str) -> Iterator[SheetRow]:
             raise PanelRefused(message("list.broken", line=line)) from error
         if cells is None:
             return
+        # Excel's own first line `sep=;` is parted at the very sign it names; joined again it is known.
         if any(cell.strip() for cell in cells) and not (line == 1 and _SEPARATOR.fullmatch(",".join(cells))):
             yield SheetRow(line, cells, is_parted=True)
         line = reader.line_num + 1

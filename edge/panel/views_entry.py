@@ -122,9 +122,11 @@ def _change_account(ask: Ask, name: str) -> Message | None:
 
 
 def _end_sessions(ask: Ask, name: str) -> None:
-    """End the sessions of an account that changed, but the one in which its owner changed it."""
-    if name == ask.session.user:
-        ask.session.account = ask.desk.accounts.kept(name)
+    """End the sessions of an account that changed, but the one in which its owner changed the password."""
+    account = ask.desk.accounts.kept(name)
+    # Who removed their own account, or took a right from it, is out as well: the session holds the old role.
+    if name == ask.session.user and account is not None and account.role == ask.session.role:
+        ask.session.account = account
     else:
         ask.office.sessions.end_all(name)
 

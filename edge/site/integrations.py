@@ -9,7 +9,7 @@ import secrets
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from edge.durable import write_whole
+from edge.durable import let_group, write_whole
 from edge.errors import ConfigError
 from edge.site.authority import Authority
 from edge.site.signing import SIGNER, signing_folder
@@ -64,6 +64,8 @@ class Integrations:
 
     def end(self, name: str) -> Path:
         """Let an integration do nothing any more; return the list that the broker must read again."""
+        from edge.site.provision import give_to_broker  # noqa: PLC0415 - who only asks needs no keys
+
         bundle = self._folder / FOLDER / name
         if not (bundle / "client.crt").exists():
             raise ConfigError(f"{name}: there is no such integration; there are {', '.join(self.names())}")
@@ -74,6 +76,8 @@ class Integrations:
         revoked.parent.mkdir(mode=0o700, exist_ok=True)
         bundle.rename(revoked)
         write_whole(self._folder / "broker" / "crl.pem", authority.revoked_pem)
+        let_group(self._folder / "broker" / "crl.pem", 0o040)
+        give_to_broker(self._folder / "broker")
         return self._folder / "broker" / "crl.pem"
 
     def names(self) -> list[str]:

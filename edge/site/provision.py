@@ -190,6 +190,7 @@ class Site:
         bundle.rename(revoked)
         write_whole(self._folder / "broker" / "crl.pem", authority.revoked_pem)
         let_group(self._folder / "broker" / "crl.pem", 0o040)
+        give_to_broker(self._folder / "broker")
         return self._folder / "broker" / "crl.pem"
 
     def doors(self) -> list[str]:

@@ -107,6 +107,8 @@ class Accounts:
 
     def put(self, name: str, role: Role, password: str) -> None:
         """Make an account or change it. Raises `PanelRefused` naming the rule that is broken."""
+        if role is not Role.INSTALLER:
+            self._require_another_installer(name)
         if not (0 < len(name) <= 64) or not name.isprintable() or name != name.strip():
             raise PanelRefused(message("error.account_name"))
         require_good_password(name, password)
@@ -115,12 +117,14 @@ class Accounts:
 
     def remove(self, name: str) -> None:
         """Remove an account. Raises `PanelRefused` for the last installer: nobody could get in."""
-        roles = self.all()
-        installers = [other for other, role in roles.items() if role is Role.INSTALLER]
-        if installers == [name]:
-            raise PanelRefused(message("error.last_installer", name=name))
+        self._require_another_installer(name)
         with self._file.writing() as connection:
             connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
+
+    def _require_another_installer(self, name: str) -> None:
+        installers = [other for other, role in self.all().items() if role is Role.INSTALLER]
+        if installers == [name]:
+            raise PanelRefused(message("error.last_installer", name=name))
 
     def kept(self, name: str) -> AccountRow | None:
         """Return an account that counts as it is stored, to be put back; None when there is none."""

@@ -325,6 +325,8 @@ def _copy(store: StaffStore, new: Connection, old: Connection) -> None:
         texts = {name: store.book.text(old, row[name]) or "" for name in NOTICE_TEXTS}
         put(new, STAFF_NOTICES, {column.name: row[column.name] for column in STAFF_NOTICES.c} | texts)
     entered = (LEDGER.c.kind == "account.active", LEDGER.c.subject == sa.literal("account:") + ACCOUNTS.c.id)
+    # Also a committee whose accounts have all ended since has begun: nobody else makes its first account
+    # again.
     was_active = (ACCOUNTS.c.state == "active") | sa.exists().where(*entered)
     began = sa.select(ACCOUNTS.c.id).where(ACCOUNTS.c.side == "committee", was_active)
     if old.execute(began).first() is not None:

@@ -76,14 +76,9 @@ def _judged(
         return True, ask.say("ways.level", level=here[0].name)
     if home is not None and home in there:
         return True, ask.say("ways.building", building=home)
-    return (
-        (False, ask.say("ways.building", building=", ".join(there)))
-        if there
-        else (
-            True,
-            ask.say("ways.everybodys"),
-        )
-    )
+    if there:
+        return False, ask.say("ways.building", building=", ".join(there))
+    return True, ask.say("ways.everybodys")
 
 
 def _levels(book: RuleBook, person: RosterPerson) -> list[Level]:

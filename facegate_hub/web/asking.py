@@ -219,6 +219,10 @@ class Who:
     stays_on: bool = False
     """Whether a page that is open goes on telling news to staff who have not touched it for long."""
 
+    def entry_for(self, ask: PageAsk) -> str | None:
+        """Return where whoever asks has to log in first; None where they need not."""
+        return self.entry if ask.person is None and ask.account is None else None
+
 
 ANYBODY = Who()
 
@@ -232,9 +236,8 @@ def view(
         # Databases wait; the loop that serves all pages must not.
         ask = await run_in_threadpool(_recognised, request, office, who)
         ask.pages = pages
-        is_in = ask.person is not None or ask.account is not None
-        if who.entry is not None and not is_in:
-            return ask.to(who.entry)
+        if (entry := who.entry_for(ask)) is not None:
+            return ask.to(entry)
         if not who.is_allowed(ask):
             await run_in_threadpool(ask.refused, RefusalKind.NOT_ALLOWED)
             return ask.failed(403, message("community.refused.not_yours"))

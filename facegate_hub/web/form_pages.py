@@ -62,7 +62,8 @@ class FormPages:
             scope = {**ask.request.scope, "method": "GET", "path": path, "path_params": values}
             scope |= {"raw_path": place.path.encode(), "query_string": place.query.encode()}
             looking = replace(ask, request=Request(scope), form={}, chosen={}, files=[])
-            if not who.is_allowed(looking):
+            # The page before a log-in form may be one for people who are in; its view counts on that.
+            if who.entry_for(looking) is not None or not who.is_allowed(looking):
                 return None
             try:
                 return act(looking)

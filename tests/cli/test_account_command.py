@@ -43,7 +43,7 @@ def test_the_page_follows_at_once(folder):
         before = served.kept("ines")
         run(folder, "set", "sam", "--role", "staff", typed=f"{NEW}\n{NEW}\n")
         assert served.kept("ines") == before
-        run(folder, "set", "ines", "--role", "auditor", typed=f"{NEW}\n{NEW}\n")
+        run(folder, "set", "ines", "--role", "installer", typed=f"{NEW}\n{NEW}\n")
         assert served.kept("ines") != before
 
 

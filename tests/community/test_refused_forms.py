@@ -119,3 +119,13 @@ def test_a_page_that_somebody_may_not_see_is_not_shown_by_a_refusal(tmp_path):
     answer = guard.client.post("/visitors/none/end", data={"csrf": csrf, "why": "x"})
     assert answer.status_code == 422
     assert "technician-1" not in answer.text
+
+
+def test_a_page_for_residents_is_not_made_for_somebody_who_is_not_in(tmp_path):
+    phone = resident(new_compound(tmp_path))
+    phone.get("/enter")
+    csrf = phone.page.split('name="csrf" value="')[1].split('"')[0]
+    phone.client.headers["referer"] = f"{URL}/me"
+    answer = phone.client.post("/enter/accept", data={"csrf": csrf, "code": "AAAA-AAAA-AAAA-AAAA"})
+    assert answer.status_code == 422
+    assert 'id="refused"' not in answer.text

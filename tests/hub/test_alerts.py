@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 
 from edge.cli import app
@@ -21,11 +22,11 @@ from edge.errors import ConfigError
 from edge.events import Kind
 from edge.site.provision import Site
 from facegate_hub.alert_channels import load_alerts
-from facegate_hub.alerts import AlertSender
+from facegate_hub.alerts import AlertSender, QuietHours
 from facegate_hub.events import EventSink
 from facegate_hub.inbox import Inbox, InboxKind
 from facegate_hub.sending import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS
-from facegate_hub.tables import open_tables
+from facegate_hub.tables import ALARMS, open_tables
 from tests.hub.entries import pack
 from tests.hub.journals import Journal
 from tests.loopback import free_port
@@ -286,3 +287,39 @@ def test_a_made_up_alarm_shows_whether_it_works(tmp_path, house, hook):
     assert (result.exit_code, result.output) == (0, "webhook: taken\nmail: taken\n")
     hook.answer = 500
     assert CliRunner().invoke(app, ["hub", "--site", str(site), "alerts", "test"]).exit_code != 0
+
+
+class Listener:
+    """A channel that takes everything."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.taken: list[int] = []
+
+    def send(self, items):
+        self.taken += [one.id for one in items]
+
+
+def test_two_channels_that_note_at_the_same_moment_are_told_once_each(postgresql):
+    engine, channels = open_tables(postgresql), [Listener("webhook"), Listener("mail")]
+    row = {"device": "front", "stream": "s", "seq": 1, "kind": str(Kind.DOOR_FORCED), "at": NOON}
+    with engine.begin() as connection:
+        connection.execute(sa.insert(ALARMS).values(**row, last_at=NOON, count=1, state="open"))
+    sender = AlertSender(engine, channels, QuietHours(None, frozenset()), lambda: NOON)
+    threads = [threading.Thread(target=sender.step, args=(one,)) for one in channels]
+    waiting = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+
+    def waiting_now() -> int:
+        with engine.connect() as watch:  # one transaction sees the same all the time
+            return watch.execute(waiting).scalar_one()
+
+    with engine.begin() as desk:
+        desk.execute(sa.update(ALARMS).values(count=2))  # both have to wait for this one
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: waiting_now() == 2)
+    for thread in threads:
+        thread.join()
+    assert [sender.step(one) for one in channels] == [0, 0]
+    assert [len(one.taken) for one in channels] == [1, 1]
+    engine.dispose()

@@ -16,12 +16,14 @@ from edge.domain import Resident
 from edge.panel.app import make_app
 from edge.web.accounts import Role, new_code, plain_code
 from facegate_hub.community.book import SYSTEM
+from facegate_hub.community.schema import LEDGER
 from facegate_hub.community.uptime import meet_doors, read_doors
 from facegate_hub.community.verify import verify
 from facegate_hub.door_news import DoorNews
 from facegate_hub.tables import EVENTS, open_tables
 from tests.community.compound import new_compound
 from tests.community.web import resident
+from tests.hub.away import table_away
 from tests.panel.office import open_panel
 from tests.present import present
 
@@ -179,3 +181,23 @@ def test_residents_see_when_a_door_was_last_serviced_and_when_next(site):
     assert "(camera)" in page
     assert "overdue" in page
     assert "No service has been signed" in page
+
+
+def test_a_book_that_fails_for_a_while_loses_no_service(site):
+    for part in ("battery", "lock"):
+        site.hear("service.done", part=part, next=site.compound.book.now() + 30 * DAY)
+    with table_away(site.compound.book.engine, LEDGER), pytest.raises(sa.exc.OperationalError):
+        site.news.look()
+    assert site.news.look() == 2
+    assert site.news.look() == 0
+
+
+def test_a_name_that_is_no_text_holds_nothing_up(site):
+    now = site.compound.book.now()
+    site.hear("service.done", part="\ud800", next=now + DAY)
+    site.hear("service.done", part="lock", next=now + DAY)
+    site.news.look()
+    site.news.look()
+    site.enter()
+    site.show_code()
+    assert site.news.look() == 1

@@ -18,6 +18,7 @@ from facegate_hub.letter_budget import CARRIED_BYTES, CARRIED_PER_SECOND, Letter
 from facegate_hub.post import GREET_SECONDS, MOST_OF_SENDER, PostOffice
 from facegate_hub.service import Hub
 from facegate_hub.tables import DEVICES, LETTERS
+from tests.hub.away import table_away
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,6 +56,16 @@ def test_a_list_that_a_letter_meets_first_is_told_to_the_doors_all_the_same(post
     SharingDoors(site).accept(request, request.fingerprint, ["receives"])
     office._list._read_at = float("-inf")  # two seconds later
     office.handle_all([Message("facegate/v1/front/face/taken", taken([1]), retained=False)])
+    office.idle()
+    assert office.sent == ["facegate/v1/front/face/doors"]
+
+
+def test_a_database_that_fails_meanwhile_keeps_no_list_from_the_doors(post):
+    office, site = post
+    listed(site, "front")
+    office._list._read_at = float("-inf")
+    with table_away(office._engine, DEVICES), pytest.raises(sa.exc.OperationalError):
+        office.idle()
     office.idle()
     assert office.sent == ["facegate/v1/front/face/doors"]
 

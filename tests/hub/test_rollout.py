@@ -4,6 +4,7 @@ import json
 from functools import partial
 
 import pytest
+import sqlalchemy as sa
 
 from edge.errors import SyncError
 from edge.wire.messages import MAX_INCOMING_BYTES, Message
@@ -21,7 +22,8 @@ from edge.wire.roster import (
 from facegate_hub.devices import Attendance, known_doors
 from facegate_hub.rollout import MOST_BYTES_A_TURN, RosterServer
 from facegate_hub.roster import RosterLog
-from facegate_hub.tables import open_tables
+from facegate_hub.tables import DEVICES, open_tables
+from tests.hub.away import table_away
 from tests.hub.test_devices import Nowhere
 from tests.sync.broker import Broker
 from tests.sync.drain import FollowingDoor, property_side
@@ -123,6 +125,17 @@ def test_after_a_lost_connection_every_door_is_shown_the_head_again(engine, site
     shown = doors.turns()
     assert {opened(sent[-1][1], HEAD, Head).state.rev for sent in shown.values()} == {51}
     assert doors.turns() == {}
+
+
+def test_a_database_that_fails_meanwhile_keeps_no_removal_from_the_doors(engine, site):
+    names = meet(engine, 3)
+    server = RosterServer(engine, site)
+    doors = Doors(server)
+    doors.turns()
+    site.change(removals=["p001"])
+    with table_away(engine, DEVICES), pytest.raises(sa.exc.OperationalError):
+        server.idle()
+    assert sorted(doors.turns()) == names
 
 
 def test_a_herd_is_answered_in_turns_with_parts_that_are_made_once(engine, site):

@@ -287,6 +287,27 @@ def test_the_last_installer_stays(panel):
         panel.desk.accounts.remove("ines")
 
 
+@pytest.mark.parametrize("role", ["staff", "auditor"])
+def test_the_last_installer_stays_one(panel, role):
+    browser = panel.logged_in("ines")
+    browser.post("/accounts", do="remove", name="first")
+    answer = browser.post("/accounts", name="ines", role=role, password="another password")
+    assert answer.status_code == 422
+    assert "last installer" in answer.text
+    assert panel.desk.accounts.all()["ines"] is Role.INSTALLER
+
+
+@pytest.mark.parametrize(
+    "wish", [{"do": "remove"}, {"role": "auditor", "password": "another password"}], ids=["removed", "less"]
+)
+def test_who_takes_their_own_rights_away_has_them_no_longer(panel, wish):
+    """The session went on with the role of before, for as long as the browser was used."""
+    panel.logged_in("uwe")
+    browser = panel.logged_in("ines")
+    browser.post("/accounts", name="ines", **wish)
+    assert browser.get("/accounts").url.path == "/login"
+
+
 @pytest.mark.parametrize(
     "path",
     [

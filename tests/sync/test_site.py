@@ -1,6 +1,8 @@
 """A provisioned site: everybody is known by certificate, nobody reaches further than his own door."""
 
 import json
+import os
+import pwd
 import shutil
 import ssl
 import stat
@@ -17,6 +19,7 @@ from edge.config import load_settings
 from edge.config.mqtt import Mqtt
 from edge.errors import ConfigError
 from edge.site.authority import Authority
+from edge.site.integrations import IntegrationGrant, Integrations
 from edge.site.provision import Site, load_trusted_keys
 from edge.wire.proof import Notary
 from tests.loopback import free_port
@@ -24,6 +27,10 @@ from tests.present import present
 from tests.sync.broker import Broker, Listener
 from tests.sync.doors import Door
 from tests.waiting import wait_until
+
+
+def has_broker_account():
+    return any(one.pw_name == "mosquitto" for one in pwd.getpwall())
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +219,20 @@ def test_a_revoked_door_may_get_a_new_bundle(tmp_path):
     assert authority.is_revoked(tmp_path / "old.crt")
     assert not authority.is_revoked(new)
     authority.revoke(tmp_path / "old.crt")
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not has_broker_account(), reason="takes root and mosquitto")
+def test_the_broker_reads_the_list_of_the_revoked_whoever_wrote_it(tmp_path):
+    """Mosquitto 2 is nobody but itself when it reads it: with a list of root's own it did not start again."""
+    site = Site.create(tmp_path / "s", "x", "localhost")
+    site.add_door("front")
+    Integrations(tmp_path / "s").add(IntegrationGrant("home", ("front",)))
+    listed = tmp_path / "s" / "broker" / "crl.pem"
+    assert listed.owner() == "mosquitto"
+    site.revoke_door("front")
+    assert listed.owner() == "mosquitto"
+    Integrations(tmp_path / "s").end("home")
+    assert listed.owner() == "mosquitto"
 
 
 def test_the_list_of_the_revoked_is_never_half_written(tmp_path):

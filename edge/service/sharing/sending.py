@@ -63,6 +63,7 @@ class Sending:
             there = [door for door in self._open[consent] if door in peers and self._may_have(door)]
             if not there:
                 continue
+            # Forgotten even when too many were sent in this minute: the doors see the face listed, and ask.
             del self._open[consent]
             self._pushed = [at for at in self._pushed if now - at < MINUTE]
             own = held.get(consent)
