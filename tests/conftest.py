@@ -119,22 +119,19 @@ def postgresql(database_server):
         yield url
 
 
-@pytest.fixture(scope="session")
-def chromium_window(tmp_path_factory):
-    """Run one Chromium for this process's tests: it and its driver take a second of CPU to start."""
-    from tests.browser.chromium import chromium  # noqa: PLC0415 - most runs of a few tests need none
-
-    with chromium(tmp_path_factory.mktemp("chromium")) as window:
-        yield window
-
-
 @pytest.fixture
-def browser(chromium_window):
-    """Return the window as if it had just been opened: no cookie, no size, nothing said."""
-    from tests.browser.chromium import as_new  # noqa: PLC0415
+def browser(tmp_path_factory):
+    """Return a window as if it had just been opened; tests in a row share it, as starting takes a second."""
+    from tests.browser.window import WINDOW  # noqa: PLC0415 - most runs of a few tests need none
 
-    as_new(chromium_window)
-    return chromium_window
+    yield WINDOW.given(lambda: tmp_path_factory.mktemp("chromium"))
+    WINDOW.leave()
+
+
+def end_window():
+    """Close the window, where there is one."""
+    if (module := sys.modules.get("tests.browser.window")) is not None:
+        module.WINDOW.end()
 
 
 BY_CHANCE = "as long as a vector"
@@ -222,9 +219,11 @@ def pytest_runtest_setup(item):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item):
+def pytest_runtest_teardown(item, nextitem):
     """Fail a test whose broker carried what must not travel, once its brokers have stopped."""
     yield
+    if nextitem is None or "browser" not in nextitem.fixturenames:
+        end_window()
     ledger, (personal, nonconforming) = _ledger(), item.stash[SEEN]
     if ledger.brokers and item.get_closest_marker("nonsense"):
         del ledger.nonconforming[nonconforming:]
@@ -244,6 +243,7 @@ def pytest_testnodedown(node, error):
 
 def pytest_sessionfinish(session):
     """Fail the run for what a broker carried that outlived its test."""
+    end_window()
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["wire"] = vars(_total(session.config))
         return
