@@ -19,9 +19,9 @@ from facegate_hub.console.doors_desk import DoorsDesk
 from facegate_hub.database import put
 from facegate_hub.page.app import make_page
 from facegate_hub.tables import DEVICES, GRANTED_PASSES, PASS_END_SETS, RINGS_HEARD, open_tables
-from tests.browser.chromium import resize, served
+from tests.browser.chromium import DESKTOP, PHONE, resize, served
 from tests.community.compound import new_compound
-from tests.community.test_whole_way import WINDOWS, Staged, look
+from tests.community.test_whole_way import Staged, look
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -107,7 +107,7 @@ def expected(compound):
     note_doors(compound.book, words)
 
 
-@pytest.mark.parametrize(("size", "language"), WINDOWS)
+@pytest.mark.parametrize(("size", "language"), [(PHONE, "zh"), (DESKTOP, "en")])
 def test_who_rings_and_who_is_expected(staged, size, language):
     """The guard ends a pass, and its maker reads why."""
     resize(staged.browser, size)
