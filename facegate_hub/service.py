@@ -173,6 +173,7 @@ class Hub:
 
     def stop(self) -> None:
         """End; doors keep what was not acknowledged."""
+        # The connection first, so that nothing new comes while the parts end; last what all of them use.
         self.client.stop()
         for part in self._parts:
             part.stop()

@@ -226,6 +226,7 @@ def _save(
     given = recorded(face.consent, ledger)
     templates = templates_under(given, face.rows, face.model_id, datetime.now(UTC))
     facts = {"by": agreement.by, "templates": len(face.rows), "consent": given.id}
+    # In the journal first: what is not logged is not done.
     note(Kind.ENROL_SAVED, resident.id, **facts, **replaced_facts(face.earlier))
     store.put(resident, templates, source=source)
     end_older(ledger, given, agreement.by, SystemClock(), note.record)

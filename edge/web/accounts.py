@@ -99,8 +99,7 @@ class Accounts:
         Raises `PanelRefused` for a name or password that cannot be.
         """
         wanted = self.first_code
-        given = code.strip().upper().replace("-", "").replace(" ", "")
-        if wanted is None or not hmac.compare_digest(given.encode(), wanted.replace("-", "").encode()):
+        if wanted is None or not hmac.compare_digest(plain_code(code).encode(), plain_code(wanted).encode()):
             return False
         self.put(name, Role.INSTALLER, password)
         return True

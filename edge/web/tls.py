@@ -64,6 +64,7 @@ def public_certificate(path: Path) -> bytes:
 def given_certificate(certificate: Path, key: Path) -> tuple[Path, Path, str]:
     """Return (certificate, key, SHA-256 fingerprint) of the site's own. Raises `PanelRefused`."""
     try:
+        # Only to see whether it can be read: what serves the page would not name the setting.
         key.read_bytes()
         return certificate, key, _fingerprint(certificate)
     except OSError as error:

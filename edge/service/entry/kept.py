@@ -217,6 +217,7 @@ class KnownResidents:
 
     def _read_all(self) -> None:
         """Read everybody, however late the card answers: they are known then, should it die."""
+        # Whoever was looked up by `find` meanwhile was read later than this list.
         self._last = {**{one.id: one for one in self._store.list()}, **self._last}
         self._is_read = True
 

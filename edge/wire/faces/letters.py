@@ -157,6 +157,7 @@ def open_letter(payload: bytes, doors: DoorList) -> Letter:
     """Return a letter that a door of the list signed. Raises `SyncError` for anybody else's."""
     if len(payload) > MAX_LETTER_BYTES:
         raise SyncError(f"letter: {len(payload)} bytes; at most {MAX_LETTER_BYTES}")
+    # Read before the signature is checked, only to know with whose key it has to be checked.
     sender = parse_object(payload).get("kid")
     listed = doors.doors.get(sender) if isinstance(sender, str) else None
     if listed is None:
