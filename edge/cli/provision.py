@@ -91,7 +91,7 @@ def worker(folder: Path, numbers: tuple[int, ...]) -> None:
 @provision.command()
 @click.argument("folder", type=FOLDER)
 @click.argument("name")
-@click.option("--door", "doors", multiple=True, help="It may read this door; may be repeated.")
+@click.option("--door", "doors", multiple=True, help="A door that it may read; may be repeated.")
 @click.option("--may", default="", help="What it may ask for there, with commas: unlock,acknowledge_alarm.")
 @click.option("--hours", default="", help="When, such as: mon-fri 07:00-19:00.")
 @click.option("--per-minute", type=click.IntRange(1, 600), help="How often at most; default with --may: 6.")
@@ -102,7 +102,7 @@ def worker(folder: Path, numbers: tuple[int, ...]) -> None:
     metavar="[PREFIX]",
     help="Tell Home Assistant about these doors, under this topic prefix.",
 )
-@click.option("--end", is_flag=True, help="It may nothing any more.")
+@click.option("--end", is_flag=True, help="End it: its certificate is worthless from then on.")
 def integration(folder: Path, name: str, doors: tuple[str, ...], may: str, **options: Any) -> None:
     """Let another program of the house read doors, and ask for what --may names.
 
@@ -113,6 +113,8 @@ def integration(folder: Path, name: str, doors: tuple[str, ...], may: str, **opt
     else:
         wanted = tuple(word.strip() for word in may.split(",") if word.strip())
         GrantHours.parse(options["hours"])
+        for door in doors:
+            Site(folder).require_door(door)
         rate = options["per_minute"] or (6 if wanted else None)
         grant = IntegrationGrant(name, doors, wanted, options["hours"], rate, options["home_assistant"])
         bundle = Integrations(folder).add(grant)

@@ -176,13 +176,17 @@ class Site:
             acl.write(WORKER_ACL.format(name=name))
         return name
 
-    def revoke_door(self, door_id: str) -> Path:
-        """Make the door's certificate worthless and return the list the broker must reload."""
-        authority, bundle = Authority.open(self._folder / "ca"), self._folder / "doors" / door_id
-        if not (bundle / "door.crt").exists():
+    def require_door(self, door_id: str) -> None:
+        """Raise `ConfigError`, which names the doors there are, unless this one has a bundle."""
+        if not (self._folder / "doors" / door_id / "door.crt").exists():
             raise ConfigError(
                 f"door {door_id!r}: this site has no such door; it has {', '.join(self.doors())}"
             )
+
+    def revoke_door(self, door_id: str) -> Path:
+        """Make the door's certificate worthless and return the list the broker must reload."""
+        authority, bundle = Authority.open(self._folder / "ca"), self._folder / "doors" / door_id
+        self.require_door(door_id)
         authority.revoke(bundle / "door.crt")
         SharingDoors(self._folder).exclude_if_listed(door_id)
         revoked = self._folder / "revoked" / f"{door_id}-{secrets.token_hex(4)}"

@@ -207,6 +207,12 @@ def test_hours_that_cannot_be_are_refused_before_anything_is_made(place):
     assert not (place[0] / "integrations").exists()
 
 
+def test_a_door_that_is_not_there_is_refused_with_those_that_are(place):
+    words = ["provision", "integration", str(place[0]), "home", "--door", "frnt"]
+    assert "it has back, front" in str(CliRunner().invoke(app, words).exception)
+    assert not (place[0] / "integrations").exists()
+
+
 @pytest.mark.parametrize("door", ["app.home", "ask", "answer"])
 def test_no_door_has_the_name_of_a_program(place, door):
     with pytest.raises(ConfigError, match="not 'hub'"):
