@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def doors(place: tuple[Path, str], as_json: bool) -> None:
-    """Show every door: there or not, and how far behind its roster is.
+    """Show every door: online or not, when it was heard, and how far behind its roster is.
 
     Example: facegate hub doors
     """
@@ -35,8 +35,8 @@ def doors(place: tuple[Path, str], as_json: bool) -> None:
                 click.echo(json_line(door))
                 continue
             roster = f"roster {door.behind} revisions behind" if door.behind else "roster up to date"
-            heard = f"heard {door.seen_at}" if door.seen_at else "never heard"
-            line = f"{door.id:20} {door.availability or 'unknown':8} {roster}, {heard}"
+            heard = f"{roster}, heard {door.seen_at}" if door.seen_at else "never heard"
+            line = f"{door.id:20} {door.availability or 'unknown':8} {heard}"
             click.echo(f"{line}  {door.problem}" if door.problem else line)
 
 

@@ -199,6 +199,13 @@ def test_doors_that_were_never_heard_are_listed_and_a_restored_epoch_counts_as_b
     ]
 
 
+def test_of_a_door_that_was_never_heard_nothing_else_is_said(place, engine):
+    Site(place[0]).add_door("garage")
+    words = ["hub", "--site", str(place[0]), "--database", place[1], "doors"]
+    line = next(row for row in CliRunner().invoke(app, words).output.splitlines() if "garage" in row)
+    assert line.split() == ["garage", "unknown", "never", "heard"]
+
+
 def test_a_list_whose_numbers_a_spreadsheet_cut_removes_nobody(desk):
     there = ["0101", "0102", "1203", "5.10", "3-0101", "007", "7", "anna"]
     desk.import_people([{"id": one, "name": "P"} for one in there])
