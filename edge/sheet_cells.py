@@ -1,4 +1,4 @@
-"""What people write into the cells of a list: names of columns, yes and no, days and times of a site."""
+"""What people write into the cells of a list: yes and no, days and times of a site."""
 
 from __future__ import annotations
 
@@ -6,30 +6,10 @@ import re
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import tzinfo
-
-PEOPLE_COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        **dict.fromkeys(("id", "resident_id", "编号", "人员编号", "住户编号", "房号"), "id"),
-        **dict.fromkeys(("name", "姓名"), "name"),
-        **dict.fromkeys(("access_levels", "levels", "权限组", "权限"), "access_levels"),
-        **dict.fromkeys(
-            ("valid_from", "生效时间", "开始时间", "生效日期", "有效期起", "有效期自"), "valid_from"
-        ),
-        **dict.fromkeys(
-            ("valid_until", "失效时间", "结束时间", "失效日期", "有效期止", "有效期至"), "valid_until"
-        ),
-        **dict.fromkeys(("extended_unlock", "延长开门"), "extended_unlock"),
-        **dict.fromkeys(("consent_id", "同意书编号"), "consent_id"),
-    }
-)
-"""What a column may be called (in small letters, `_` for a blank), also as properties in China do, and
-which it is."""
 
 TRUE, FALSE = frozenset({"1", "yes", "true", "是"}), frozenset({"0", "no", "false", "否"})
 

@@ -6,12 +6,11 @@ import re
 from dataclasses import dataclass
 
 from edge.errors import SyncError
-from edge.people_rows import plain
-from edge.sheet_cells import PEOPLE_COLUMNS
+from edge.people_rows import names_columns_as
 from edge.words import message
 from edge.workbook.reading import is_workbook
 
-UTF8, GB18030 = "UTF-8", "GB18030"
+UTF8, GB18030, BIG5 = "UTF-8", "GB18030", "Big5-HKSCS"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _CHINESE = re.compile(
     "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]"  # characters
@@ -35,10 +34,10 @@ class ListEncoding:
 def encoding_of(data: bytes) -> ListEncoding:
     """Return how a list was saved. Raises `SyncError` where no guess is plausible.
 
-    What is UTF-8 throughout is UTF-8. A first line that names our columns in Chinese as GB18030 has them is
-    no guess either. Anything else is taken for GB18030 when all that is not ASCII is Chinese then, at least
-    half of its characters are common ones, and no line is Chinese as UTF-8: the text of another encoding
-    seldom is all that. Korean and Japanese text may be, so it stays a guess.
+    What is UTF-8 throughout is UTF-8. A line that names our columns in Chinese, as GB18030 or Big5 have
+    them, is no guess either. Anything else is taken for GB18030 when all that is not ASCII is Chinese then,
+    at least half of its characters are common ones, and no line is Chinese as UTF-8: the text of another
+    encoding seldom is all that. Korean and Japanese text may be, so it stays a guess.
     """
     if is_workbook(data):
         return ListEncoding("")
@@ -48,8 +47,8 @@ def encoding_of(data: bytes) -> ListEncoding:
         data.decode()
     except UnicodeDecodeError as error:
         # Before the lines are looked at: our own column names leave no doubt, whatever stands below them.
-        if _has_chinese_header(data):
-            return ListEncoding(GB18030)
+        if named := next((one for one in (GB18030, BIG5) if names_columns_as(data, one)), None):
+            return ListEncoding(named)
         if (mixed := _line_of_utf8(data)) is not None:
             raise SyncError(message("list.mixed", line=mixed)) from error
         if _is_plausible(data):
@@ -72,18 +71,6 @@ def _refusal(data: bytes, encoding: str, error: UnicodeDecodeError) -> SyncError
     line = data.count(b"\n", 0, error.start) + 1
     told = {"line": line, "encoding": encoding.lower(), "option": "--encoding gb18030"}
     return SyncError(message("list.not_text", **told))
-
-
-def _has_chinese_header(data: bytes) -> bool:
-    """Return whether the first line is no UTF-8 and names columns of ours in Chinese."""
-    lines = data.split(b"\n", 2)
-    first = lines[1] if lines[0].lower().startswith(b"sep=") and len(lines) > 1 else lines[0]
-    try:
-        first.decode()
-    except UnicodeDecodeError:
-        cells = re.split(r"[,;\t]", first.decode("gb18030", "replace"))
-        return any(not cell.isascii() and plain(cell.strip('\r" ')) in PEOPLE_COLUMNS for cell in cells)
-    return False
 
 
 def _line_of_utf8(data: bytes) -> int | None:

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-from functools import partial, reduce
+from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.errors import IdentityRefused, PanelRefused, SyncError
 from edge.identity import access_levels, person_name, resident_id, tidied
 from edge.people_rows import (
-    MOST_PEOPLE,
-    MOST_TITLES,
-    from_the_header,
+    MOST_ROWS,
+    UNREAD,
+    LeftOut,
     given_cells,
-    plain,
+    people_rows,
     require_names_as_typed,
+    text_rows,
 )
-from edge.sheet_cells import FALSE, PEOPLE_COLUMNS, TRUE, moment_in, needs_zone
+from edge.sheet_cells import FALSE, TRUE, moment_in, needs_zone
 from edge.web.cells import harmless
 from edge.wire.records import OF_THE_HUB, RECORD, parse_record
 from edge.words import message
-from edge.workbook.reading import SheetRow, is_workbook, read_workbook
+from edge.workbook.reading import is_workbook, read_workbook
 from facegate_hub.list_encoding import UTF16, encoding_of, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import TextIO
     from zoneinfo import ZoneInfo
 
@@ -41,31 +42,41 @@ REQUIRED = FIELDS - RECORD.optional
 WRITTEN = ("id", "name", *sorted(FIELDS - {"id", "name", *OF_THE_HUB}))
 MOST_MISTAKES = 10
 """Mistakes named in one message; a wrong column would otherwise fill the screen."""
-_SEPARATOR = re.compile(r"sep=([,;\t])\r?", re.IGNORECASE)
 
 Named = TypeVar("Named")
 
 
-def read_people(
-    data: bytes, encoding: str | None = None, zone: ZoneInfo | None = None
-) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class PeopleRead:
+    """What a list holds: records, lines that are nobody (titles, sums), columns that nothing is kept of."""
+
+    records: list[dict[str, Any]]
+    left_out: tuple[LeftOut, ...]
+    unread: tuple[str, ...]
+
+
+def read_people(data: bytes, encoding: str | None = None, zone: ZoneInfo | None = None) -> PeopleRead:
     """Return records from a workbook (.xlsx) or CSV with a header: id, name, and optionally other fields.
 
-    In a workbook the list may stand below its title, and of a cell it is what people see that counts.
-    Commas, semicolons or tabs separate; a byte order mark and a line `sep=;` are skipped; the header's
-    letters may be capitals; `access_levels` are separated by blanks, commas or semicolons; an empty cell
-    is a field that is not given. A time without a zone, and a plain date, are those of the site, `zone`;
-    a plain `valid_until` includes that day. `encoding` None: what `encoding_of` says. Raises `SyncError`
-    naming the lines that are wrong; then nothing of the file is to be used; `PanelRefused` for what is no
-    workbook, and where a program spoiled the names.
+    The list may stand below its title, as `people_rows` says, and of a workbook's cell it is what people see
+    that counts. Commas, semicolons or tabs separate; a byte order mark and a line `sep=;` are skipped; the
+    header's letters may be capitals; `access_levels` are separated by blanks, commas or semicolons; an empty
+    cell is a field that is not given. A time without a zone, and a plain date, are those of the site,
+    `zone`; a plain `valid_until` includes that day. `encoding` None: what `encoding_of` says. Raises
+    `SyncError` naming the lines that are wrong; then nothing of the file is to be used; `PanelRefused` for
+    what is no list, and where a program spoiled the names.
     """
     records: dict[str, dict[str, Any]] = {}
     lines: dict[str, int] = {}
     mistakes: list[Message] = []
-    lines_of = _of_workbook(data) if is_workbook(data) else _of_csv(_text(data, encoding))
-    for line, fields in lines_of:
+    sheet = read_workbook(data, MOST_ROWS).rows if is_workbook(data) else text_rows(_text(data, encoding))
+    rows = people_rows(sheet)
+    if problem := _against(rows.header):
+        raise SyncError(message("list.line", line=rows.line, why=problem))
+    for row in rows:
+        line = row.number
         try:
-            record = _record(fields(), zone)
+            record = _record(given_cells(rows.header, row), zone)
         except (SyncError, PanelRefused) as error:
             why = str(error) if error.technical else error.message
             mistakes.append(message("list.line", line=line, why=why))
@@ -77,7 +88,7 @@ def read_people(
     if mistakes:
         raise SyncError(_named(mistakes))
     require_names_as_typed([record["name"] for record in records.values()])
-    return list(records.values())
+    return PeopleRead(list(records.values()), tuple(rows.left_out), rows.unread)
 
 
 def words_beyond_ascii(records: Iterable[dict[str, Any]], most: int) -> list[str]:
@@ -117,65 +128,11 @@ def _text(data: bytes, encoding: str | None) -> str:
     return text_of(data, encoding_of(data).name if encoding is None else encoding)
 
 
-def _of_csv(text: str) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
-    """Give each line's number, and what returns its fields or raises what is wrong with it."""
-    rows = _Rows(text)
-    for line, cells in rows:
-        yield line, partial(given_cells, rows.header, SheetRow(line, cells, is_parted=True))
-
-
-def _of_workbook(data: bytes) -> Iterator[tuple[int, Callable[[], dict[str, Any]]]]:
-    """Give the same of a workbook's rows."""
-    header: list[str] | None = None
-    for row in from_the_header(read_workbook(data, MOST_PEOPLE + MOST_TITLES).rows):
-        if header is None:
-            header = _header(row.cells, row.number)
-        else:
-            yield row.number, partial(given_cells, header, row)
-    if header is None:
-        raise PanelRefused(message("list.empty"))
-
-
-def _header(cells: Sequence[str], line: int) -> list[str]:
-    """Return what the columns are. Raises `SyncError` for a list that cannot be read so."""
-    names = [plain(cell) for cell in cells]
-    header = [PEOPLE_COLUMNS.get(name, name) for name in names]
-    if problem := _against(header):
-        raise SyncError(message("list.line", line=line, why=problem))
-    return header
-
-
-class _Rows:
-    """The lines of a file as (line number, cells), without empty ones. `header` is known at once."""
-
-    def __init__(self, text: str) -> None:
-        first, _, rest = text.partition("\n")
-        separator = max(",;\t", key=first.count)
-        if told := _SEPARATOR.fullmatch(first):  # Excel's own line before the header
-            separator, text = told[1], "\n" + rest
-        self._reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        cells = self._next()
-        while cells is not None and not any(cell.strip() for cell in cells):
-            cells = self._next()
-        self.header = _header(cells or [], 1)
-
-    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        line = self._reader.line_num + 1
-        while (cells := self._next()) is not None:
-            if any(cell.strip() for cell in cells):
-                yield line, cells
-            line = self._reader.line_num + 1
-
-    def _next(self) -> list[str] | None:
-        try:
-            return next(self._reader, None)
-        except csv.Error as error:
-            raise SyncError(f"line {self._reader.line_num}: {error}") from error
-
-
-def _against(header: list[str]) -> Message | None:
+def _against(header: Sequence[str]) -> Message | None:
     """Return what is wrong with the names of the columns."""
-    named = [name for name in header if name]  # spreadsheets leave columns without anything at the end
+    named = [
+        name for name in header if name and name != UNREAD
+    ]  # spreadsheets leave columns without anything at the end
     if missing := sorted(REQUIRED - set(named)):
         return message("list.lacks", names=missing)
     if unknown := [name for name in named if name not in FIELDS]:

@@ -116,7 +116,7 @@ def test_whom_the_store_takes_the_gallery_matches(tmp_path, who):
         assert gallery.residents == 1
         assert follower.unmatched == {}
     assert parse_record({"id": who, "name": who})[0].id == who
-    (person,) = read_people(f'id,name\n"{who}",李伟\n'.encode())
+    (person,) = read_people(f'id,name\n"{who}",李伟\n'.encode()).records
     assert person["id"] == who
 
 

@@ -134,6 +134,10 @@ class PictureHealth:
             self._sampled_at = frame.time
         return self._settle(frame.time)
 
+    def reopened(self) -> None:
+        """Take note that the camera was opened anew: its first pictures do not end a frozen one."""
+        self._standing.reopened()
+
     def restart(self) -> None:
         """End any alarm: the camera was lost. The same picture as before is still a repeat."""
         self.state = self._shown = PictureState.OK

@@ -113,6 +113,7 @@ class OpenCvCamera:
         self._lag = LagMeter(self._stamps)
         self._capture: VideoSource | None = None
         self._aspect = 1.0
+        self._shape: tuple[int, ...] = ()
         self._read_at = 0.0
         self._time = float("-inf")
         self._open()
@@ -124,6 +125,8 @@ class OpenCvCamera:
         if self._clock.monotonic() - self._read_at > STALE_SECONDS:
             self._reconnect()
         image = self._grab_fresh()
+        if image.shape != self._shape and self._capture is not None:  # another resolution, other pixels
+            self._shape, self._aspect = image.shape, pixel_aspect(self._capture)
         late = self._lag.seconds
         self._time = max(self._read_at - late, self._time)
         frame = Frame(
@@ -190,7 +193,7 @@ class OpenCvCamera:
             capture.release()
             raise CameraLost(message(_why_not(self.name), name=self.name))
         self._capture = capture
-        self._aspect = pixel_aspect(capture)
+        self._shape = ()
         self._skip_backlog()
         self._lag = LagMeter(self._stamps)
 

@@ -29,6 +29,10 @@ KEPT = 8
 """What a part showed last. A hung camera's encoder brings the same few states after each whole picture; the
 seconds of a clock are ten."""
 
+UNPROVEN_SECONDS = 20.0
+"""After a stream was opened anew even a hung camera shows what it has not shown: a decoder that begins inside
+a group of pictures, and then the next whole picture, which comes within this time."""
+
 LEAST_SPREAD: Final = 16
 """Grey levels from the darkest to the brightest point of a part: darkness and glare have no noise either."""
 
@@ -46,13 +50,21 @@ class StandingPicture:
 
     def __init__(self) -> None:
         self._is_standing = False
+        self._is_reopened = False
+        self._proof_from = -np.inf
         self._looked_at = -np.inf
         self._shape: tuple[int, ...] = ()
         self._shown: list[list[int]] = []
         self._alive_at = np.empty(0)
 
+    def reopened(self) -> None:
+        """Take note that the camera was opened anew: a picture that stood still has to show that it lives."""
+        self._is_reopened = self._is_standing
+
     def observe(self, frame: Frame) -> bool:
         """Take the next frame and return whether the picture stands still, as of the last look."""
+        if self._is_reopened:
+            self._is_reopened, self._proof_from = False, frame.time + UNPROVEN_SECONDS
         if 0 <= frame.time - self._looked_at < LOOK_SECONDS:
             return self._is_standing
         self._looked_at = frame.time
@@ -60,7 +72,11 @@ class StandingPicture:
             self._shape = frame.image.shape
             self._shown = [[] for _ in range(ROWS * COLUMNS)]
             self._alive_at = np.full(ROWS * COLUMNS, frame.time)
-        self._is_standing = self._judged(self._look(frame.image, frame.time), frame.time)
+            self._proof_from = -np.inf
+        telling = self._look(frame.image, frame.time)
+        if self._looked_at >= self._proof_from:
+            self._proof_from = -np.inf
+            self._is_standing = self._judged(telling, frame.time)
         return self._is_standing
 
     def _look(self, image: Image, now: float) -> np.ndarray:
@@ -73,7 +89,7 @@ class StandingPicture:
             if shows in seen:
                 seen.remove(shows)
             else:
-                self._alive_at[index] = now
+                self._alive_at[index] = now if now >= self._proof_from else self._alive_at[index]
             seen.append(shows)
             del seen[:-KEPT]
         return telling

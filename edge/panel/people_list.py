@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import cached_property
@@ -15,25 +12,27 @@ from edge.errors import FacegateError, PanelRefused
 from edge.identity import ResidentId, access_levels, kept_spellings, person_name, resident_id, tidied
 from edge.people_rows import (
     MOST_PEOPLE,
-    MOST_TITLES,
-    from_the_header,
+    MOST_ROWS,
+    UNREAD,
+    LeftOut,
     given_cells,
-    plain,
+    names_columns_as,
+    people_rows,
     require_names_as_typed,
+    text_rows,
 )
-from edge.sheet_cells import FALSE, PEOPLE_COLUMNS, TRUE, moment_in
+from edge.sheet_cells import FALSE, TRUE, moment_in
 from edge.words import message
 from edge.workbook.reading import Sheet, SheetRow, is_workbook, read_workbook
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime, tzinfo
 
     from edge.words import Message
 
 FIELDS = frozenset({"id", "name", "access_levels", "valid_from", "valid_until", "extended_unlock"})
 
-_SEPARATOR = re.compile(r"sep=([,;\t])\r?", re.IGNORECASE)
 _BOMS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -51,7 +50,8 @@ class PeopleList:
     """What a file holds. `people` are as they will be stored; `new` and `changed` are ids among them.
 
     Who is in the list as they are already is only counted (`same`). `encoding` is how the text of a file
-    was read, "" for a workbook; `sheet` is the part of a workbook that was read.
+    was read, "" for a workbook; `sheet` is the part of a workbook that was read. `left_out` are lines that
+    are nobody (titles, sums), `unread` columns that a door has no use for.
     """
 
     people: tuple[Resident, ...]
@@ -61,6 +61,8 @@ class PeopleList:
     bad: tuple[BadRow, ...]
     encoding: str = ""
     sheet: Sheet | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,23 +89,21 @@ def read_people_list(data: bytes, rules: ListRules) -> PeopleList:
     what is no such file at all, and where a program spoiled the names.
     """
     if is_workbook(data):
-        sheet = read_workbook(data, MOST_PEOPLE + MOST_TITLES)
+        sheet = read_workbook(data, MOST_ROWS)
         return replace(_people(sheet.rows, rules), sheet=replace(sheet, rows=()))
     text, encoding = _decoded(data)
-    return replace(_people(_lines(text), rules), encoding=encoding)
+    return replace(_people(text_rows(text), rules), encoding=encoding)
 
 
 def _people(rows: Iterable[SheetRow], rules: ListRules) -> PeopleList:
     people: dict[str, Resident] = {}
     lines: dict[str, int] = {}
     bad: list[BadRow] = []
-    header: list[str] | None = None
-    for row in from_the_header(rows):
-        if header is None:
-            header = _header(row.cells)
-            continue
+    found = people_rows(rows)
+    _check_columns(found.header)
+    for row in found:
         try:
-            person = _person(given_cells(header, row), rules)
+            person = _person(given_cells(found.header, row), rules)
             if (first := lines.setdefault(person.id, row.number)) != row.number:
                 raise PanelRefused(message("list.twice", id=person.id, line=first))
             people[person.id] = person
@@ -111,11 +111,10 @@ def _people(rows: Iterable[SheetRow], rules: ListRules) -> PeopleList:
             bad.append(BadRow(row.number, ", ".join(row.cells)[:60], error.message))
         if len(lines) + len(bad) > MOST_PEOPLE:
             raise PanelRefused(message("list.too_many", most=MOST_PEOPLE))
-    if header is None:
-        raise PanelRefused(message("list.empty"))
-    if "name" in header:
+    if "name" in found.header:
         require_names_as_typed([person.name for person in people.values()])
-    return _sorted_out(people, bad, rules)
+    read = _sorted_out(people, bad, rules)
+    return replace(read, left_out=tuple(found.left_out), unread=found.unread)
 
 
 def _sorted_out(people: Mapping[str, Resident], bad: list[BadRow], rules: ListRules) -> PeopleList:
@@ -125,34 +124,11 @@ def _sorted_out(people: Mapping[str, Resident], bad: list[BadRow], rules: ListRu
     return PeopleList(wanted, new, changed, len(people) - len(wanted), tuple(bad))
 
 
-def _lines(text: str) -> Iterator[SheetRow]:
-    """Give the lines with something in them, each with its number in the file."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
-    line = 1
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise PanelRefused(message("list.broken", line=line)) from error
-        if cells is None:
-            return
-        # Excel's own first line `sep=;` is parted at the very sign it names; joined again it is known.
-        if any(cell.strip() for cell in cells) and not (line == 1 and _SEPARATOR.fullmatch(",".join(cells))):
-            yield SheetRow(line, cells, is_parted=True)
-        line = reader.line_num + 1
-
-
-def _separator(text: str) -> str:
-    first = text.partition("\n")[0]
-    told = _SEPARATOR.fullmatch(first)
-    return told[1] if told else max(",;\t", key=first.count)
-
-
 def _decoded(data: bytes) -> tuple[str, str]:
     """Return the text and how it was read; the page shows the names before anything is stored."""
     bom = next((name for mark, name in _BOMS if data.startswith(mark)), None)
     # UTF-8 first: Chinese text in GB18030 is hardly ever valid UTF-8, while the other way round it often is.
-    for encoding in (bom,) if bom else ("utf-8-sig", "gb18030"):
+    for encoding in (bom,) if bom else ("utf-8-sig", *_chinese(data)):
         try:
             return data.decode(encoding), "UTF-8" if encoding == "utf-8-sig" else encoding.upper()
         except UnicodeDecodeError:
@@ -160,17 +136,20 @@ def _decoded(data: bytes) -> tuple[str, str]:
     raise PanelRefused(message("list.unreadable"))
 
 
-def _header(cells: Sequence[str]) -> list[str]:
-    names = [plain(cell) for cell in cells]
-    known = [PEOPLE_COLUMNS.get(name, name) for name in names]
-    unknown = [cell for cell, name in zip(cells, known, strict=True) if name and name not in FIELDS]
-    if unknown:
-        raise PanelRefused(message("list.column", name=unknown[0][:40]))
-    if "id" not in known:
+def _chinese(data: bytes) -> tuple[str, ...]:
+    """Return as what text that is no UTF-8 is read: Big5, of Taiwan and Hong Kong, by its columns' names."""
+    is_big5 = names_columns_as(data, "big5hkscs") and not names_columns_as(data, "gb18030")
+    return ("big5hkscs",) if is_big5 else ("gb18030",)
+
+
+def _check_columns(header: Sequence[str]) -> None:
+    named = [name for name in header if name and name != UNREAD]
+    if "id" not in named:
         raise PanelRefused(message("list.no_id"))
-    if len({name for name in known if name}) < len([name for name in known if name]):
+    if unknown := [name for name in named if name not in FIELDS]:
+        raise PanelRefused(message("list.column", name=unknown[0][:40]))
+    if len(set(named)) < len(named):
         raise PanelRefused(message("list.column_twice"))
-    return known
 
 
 def _person(given: Mapping[str, str], rules: ListRules) -> Resident:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge.column_names import PEOPLE_COLUMNS
 from edge.errors import PanelRefused
 from edge.events import Kind
 from edge.panel.people_list import FIELDS, ListRules, read_people_list
-from edge.sheet_cells import PEOPLE_COLUMNS
 from edge.store.roster import SOURCE
 from edge.web.guard import MOST_BODY_BYTES
 from edge.words import message

@@ -40,6 +40,11 @@ class StaffNotices:
         """Take note that the picture did not jump; trouble that is over is told."""
         self._of_picture(frame, self._trouble.settle(frame.time))
 
+    def of_size(self, frame: Frame) -> None:
+        """Take note of the picture's size; another shape than before is told, and when it is over."""
+        height, width = frame.image.shape[:2]
+        self._of_picture(frame, self._trouble.note_size(width, height, frame.time))
+
     def of_turn(self, frame: Frame, track_id: int, turn: int) -> None:
         """Take note by how many degrees a face would have to be turned to be upright."""
         self._of_picture(frame, self._trouble.note_face(track_id, turn))

@@ -59,6 +59,9 @@ class PictureWatch(Protocol):
     def observe(self, frame: Frame) -> str:
         """Take a frame and return `ok`, `frozen`, `black`, `white` or `covered`."""
 
+    def reopened(self) -> None:
+        """Take note that the camera was opened anew."""
+
     def restart(self) -> None:
         """End any alarm: the camera was lost."""
 
@@ -128,6 +131,7 @@ class Capture:
             self._lose(error)
             return
         self.opened += 1
+        self._health.reopened()
         self._steady_since = self._good_at = self._clock.monotonic()
 
     def _read(self, camera: Camera) -> None:

@@ -17,6 +17,8 @@ from facegate_hub.staff import Staff
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from facegate_hub.sheets import PeopleRead
+
 
 def _zone(_context: click.Context, _parameter: click.Parameter, name: str | None) -> ZoneInfo | None:
     try:
@@ -66,7 +68,9 @@ def import_(
     """
     data = file.read()
     taken = encoding_of(data) if encoding is None else ListEncoding(encoding)
-    records = read_people(data, encoding or taken.name, zone)
+    read = read_people(data, encoding or taken.name, zone)
+    records = read.records
+    _tell_left_out(read)
     with closing(Staff(*place)) as desk:
         desk.require_known_levels(records, levels)
         renamed = desk.people.renamed(records)
@@ -79,6 +83,14 @@ def import_(
         said = "remove whoever is somebody else now (facegate hub roster remove), and import again"
         click.echo(f"warning: {len(renamed)} names changed; {said}", err=True)
     click.echo(f"{done.read} read, {done.removed} removed; the roster is at revision {done.rev}")
+
+
+def _tell_left_out(read: PeopleRead) -> None:
+    """Show which lines and columns of a list are not in what is imported."""
+    for one in read.left_out:
+        click.echo(f"left out: line {one.line}: {one.text}", err=True)
+    if read.unread:
+        click.echo(f"left out: columns {', '.join(read.unread)}", err=True)
 
 
 def _tell_guess(taken: ListEncoding, records: list[dict[str, Any]], *, changes: bool) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PAGE_ROWS = 50
 SHOWN = 20
 """Of those that an import adds or changes, as many are named."""
+MOST_LEFT_OUT = 200
+"""Of a list's lines that are nobody, as many are shown."""
 
 
 class RosterPages:
@@ -120,7 +122,8 @@ class RosterPages:
         text = ask.files[0] if ask.files else ask.form.get("text", "").encode()
         try:
             taken = encoding_of(text)
-            records = read_people(text, taken.name, ask.office.terms.zone)
+            read = read_people(text, taken.name, ask.office.terms.zone)
+            records = read.records
             known = self._desk.looking.people.some([one["id"] for one in records])
             if "sure" in ask.form:
                 require_meant(ask, self._desk.looking.people, records)
@@ -136,6 +139,8 @@ class RosterPages:
         return ask.page(
             "roster_load.html",
             read=len(records),
+            left_out=read.left_out[:MOST_LEFT_OUT],
+            unread=list(read.unread),
             taken=taken,
             guessed=words_beyond_ascii(records, SHOWN) if taken.is_guess else [],
             fresh=fresh[:SHOWN],

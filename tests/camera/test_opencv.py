@@ -51,6 +51,28 @@ class ScriptedCapture:
         self.releases += 1
 
 
+class OtherPixels(ScriptedCapture):
+    """A stream whose encoder goes over to half the columns, and says that its pixels are twice as wide."""
+
+    def read(self) -> tuple[bool, Image | None]:
+        ok, image = super().read()
+        return ok, image if image is None or not self.is_narrow else image[:, ::2]
+
+    def get(self, propId: int) -> float:  # noqa: N803 - OpenCV's name
+        told = {cv2.CAP_PROP_SAR_NUM: 2.0 if self.is_narrow else 1.0, cv2.CAP_PROP_SAR_DEN: 1.0}
+        return told.get(propId, super().get(propId))
+
+    @property
+    def is_narrow(self) -> bool:
+        return self.reads > 20
+
+
+def test_pixels_that_change_their_shape_in_mid_stream_are_made_square() -> None:
+    clock = ManualClock()
+    camera = OpenCvCamera("usb 0", lambda: OtherPixels(clock, []), clock, lambda: 0.0)
+    assert len({camera.read().image.shape for _ in range(40)}) == 1
+
+
 class Bench:
     """A camera over scripted captures, one script per opening."""
 

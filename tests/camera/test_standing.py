@@ -107,6 +107,24 @@ def test_a_hung_camera_that_was_opened_anew_stays_frozen() -> None:
     assert health.observe(frame(with_clock(scene(0, SIZE), LONG + 9), LONG + 9.0)) is PictureState.FROZEN
 
 
+def test_a_hung_stream_that_is_opened_anew_each_minute_is_frozen_once_until_it_really_lives() -> None:
+    """A decoder that begins inside a group of pictures shows for some seconds what was not shown before."""
+    health, opened = PictureHealth(), 0
+    states: list[PictureState] = []
+    for n in range(10 * 60):
+        if states and states[-1] is PictureState.FROZEN and n % 60 == 0:
+            opened = n
+            health.reopened()
+        begun = opened + n % 60 if opened and n % 60 < 12 else 0
+        states.append(health.observe(frame(with_clock(scene(begun, SIZE), n), float(n))))
+    frozen = states.index(PictureState.FROZEN)
+    assert set(states[frozen:]) == {PictureState.FROZEN}
+    assert opened > 60
+    health.reopened()
+    live = [health.observe(frame(with_clock(scene(n, SIZE), n), float(n))) for n in range(600, 660)]
+    assert live[-1] is PictureState.OK, "a camera that is well again is told within a minute"
+
+
 @pytest.mark.slow
 def test_a_recorded_entrance_is_not_standing() -> None:
     """Two minutes of a camera that hangs above a passage; in a shorter clip nothing is judged to stand."""

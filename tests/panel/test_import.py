@@ -86,7 +86,7 @@ def test_the_propertys_people_are_left_to_the_property(panel):
         (b"", "The file is empty"),
         (b"name\nAnna\n", "the number&#39;s column (id) is missing"),
         (b"id,colour\na,red\n", "Column “colour” is unknown"),
-        (b"id,id\na,b\n", "named twice"),
+        (b"id,id\na,b\n", "Two columns are the same"),
         (b'id,name\na,"never ends\n', "a quotation mark does not end"),
         (b"\x81\xff\xff id", "cannot be read"),
         ("id,name\na,鏉庝紵\nb,寮犱笁涓\ufffd\n".encode(), "The names are spoiled"),
@@ -97,6 +97,36 @@ def test_what_is_no_list_is_refused_in_words(panel, data, told):
     answer = look(panel.logged_in("sam", Role.STAFF), data)
     assert answer.status_code == 422
     assert told in answer.text
+
+
+PRINTED = (
+    ["3 號樓住戶名單", "", ""],
+    ["編號", "姓名", "電話"],
+    ["3-1203", "李偉", "13800138000"],
+    ["合計", "1", ""],
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        book_of(*PRINTED),
+        "\r\n".join(map(",".join, PRINTED)).encode("utf-8-sig"),
+        "\r\n".join(map(",".join, PRINTED)).encode("big5"),
+    ],
+    ids=["workbook", "utf-8", "big5"],
+)
+def test_titles_sums_and_telephones_are_left_out_and_shown(panel, data):
+    sam = panel.logged_in("sam", Role.STAFF)
+    page = look(sam, data)
+    assert re.findall(r"<li data-left-out>(.*?)</li>", page.text) == [
+        "Line 1: 3 號樓住戶名單",
+        "Line 4: 合計, 1",
+    ]
+    assert "Columns that are not kept: 電話" in page.text
+    assert "data-bad" not in page.text
+    stored(sam, page)
+    assert [(one.id, one.name) for one in panel.desk.residents.list()] == [("3-1203", "李偉")]
 
 
 def test_a_list_is_confirmed_by_who_looked_at_it_and_once(panel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.recognition.picture import CALM_SECONDS, PictureTrouble
+from edge.recognition.picture import CALM_SECONDS, SHAPE_SECONDS, PictureTrouble
 
 
 def test_a_camera_that_sees_only_turned_faces_says_so_and_how_to_mend_it():
@@ -37,3 +37,35 @@ def test_jumps_that_repeat_are_told_and_their_end_too():
 def test_a_cut_now_and_then_is_no_news():
     trouble = PictureTrouble()
     assert [trouble.note_jump(n * 5.0) for n in range(100)] == [None] * 100
+
+
+def sized(trouble, sizes):
+    """Return what is told of pictures of these sizes, one a second."""
+    return [news for n, (width, height) in enumerate(sizes) if (news := trouble.note_size(width, height, n))]
+
+
+def test_a_picture_that_changes_its_shape_is_told_once_and_when_it_has_it_again():
+    long = round(2 * SHAPE_SECONDS)
+    sizes = [(1920, 1080)] * 3 + [(640, 480)] * long + [(270, 480)] * long + [(640, 360)] * 3
+    assert sized(PictureTrouble(), sizes) == [
+        {"state": "reshaped", "was": "1920x1080", "now": "640x480"},
+        {"state": "ok"},
+    ]
+
+
+def test_another_size_of_the_same_shape_and_a_moment_of_another_one_are_no_news():
+    short = round(SHAPE_SECONDS) - 1
+    assert not sized(PictureTrouble(), [(1920, 1080), (1920, 1088), (1280, 720), (2560, 1440)] * 10)
+    assert not sized(PictureTrouble(), ([(640, 360)] + [(640, 480)] * short) * 10)
+
+
+def test_a_trouble_that_goes_on_is_told_again_when_another_one_ends():
+    trouble = PictureTrouble()
+    for n in range(4):
+        trouble.note_face(n, 90)
+    for n in range(20):
+        trouble.note_jump(float(n))
+    after = trouble.settle(19.0 + CALM_SECONDS)
+    assert after is not None
+    assert after["state"] == "turned"
+    assert trouble.note_face(9, 0) == {"state": "ok"}

@@ -262,6 +262,17 @@ def test_a_dead_camera_is_told_in_the_readers_language(site, data, told):
     assert not re.search(r"cannot|[:：] -", said)
 
 
+def test_a_picture_of_another_shape_is_told_until_the_door_is_started_anew(site):
+    site.look()
+    site.wrote((Kind.HEALTH_PICTURE, {"state": "reshaped", "was": "1920x1080", "now": "640x480"}))
+    section = load_settings(site.place / "c.toml").camera
+    found = picture.told(section, RecentEvents(site.data))
+    assert found.light is Light.AMBER
+    assert "1920x1080" in found.what.said("zh")
+    site.wrote((Kind.SERVICE_STARTED, {}))
+    assert picture.told(section, RecentEvents(site.data)).light is Light.GREEN
+
+
 NO_ROOM = Path("/proc")
 """A file system that has none."""
 

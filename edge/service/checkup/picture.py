@@ -59,9 +59,17 @@ def told(section: CameraSection, recent: RecentEvents) -> CheckupFinding:
     """Return what the running door last said of its camera."""
     event = recent.trouble(Kind.HEALTH_CAMERA)
     if event is None:
-        return green("camera", "running")
+        return _reshaped(recent) or green("camera", "running")
     is_plain = "detail" in event.data and "detail_code" not in event.data
     return _dead(section, str(event.data["detail"]) if is_plain else camera_problem(event.data))
+
+
+def _reshaped(recent: RecentEvents) -> CheckupFinding | None:
+    """Return that the picture has another shape since the door was started, None where it has not."""
+    event = recent.newest(Kind.HEALTH_PICTURE, Kind.SERVICE_STARTED)
+    if event is None or event.kind != Kind.HEALTH_PICTURE or event.data.get("state") != "reshaped":
+        return None
+    return amber("camera", "reshaped", was=str(event.data.get("was")), now=str(event.data.get("now")))
 
 
 def camera_problem(data: Mapping[str, Any]) -> Message:
