@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from edge.camera.check import MAX_PIXELS, validate_frame
+from edge.camera.check import MAX_PIXELS, MIN_SIDE_PX, validate_frame
 from edge.errors import FrameRefused
 from edge.words import message
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.domain import Image
+    from edge.words import Message
 
 MAX_BYTES = 64 * 1024 * 1024
 """No photo of a camera or a phone is larger: 200 megapixels as JPEG have 30 to 60 MB."""
@@ -28,6 +29,12 @@ MAX_PROGRESSIVE_PIXELS = 64_000_000
 """A progressive JPEG keeps all its coefficients until its last scan: 6 bytes a pixel at any size asked."""
 
 JPEG = b"\xff\xd8"
+_END_OF_JPEG = b"\xff\xd9"
+"""Nothing inside a picture's data looks like it (ITU-T T.81, B.1.1.5); the preview in front has its own."""
+_TRAILER_BYTES = 1 << 20
+"""What programs write behind a PNG."""
+_LAST_BLOCKS_PX = 18
+"""Blocks are 16 pixels high where colours are halved, and the next two rows take colours from them."""
 _BASELINE = frozenset({0xC0, 0xC1})
 _REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 
@@ -43,20 +50,55 @@ def decode_image(data: bytes) -> Image:
 
     A JPEG of more than 8K is returned at a half, a quarter or an eighth of its size. Raises `FrameRefused`
     for anything else: no picture, too many bytes, a header that announces more than fits (checked before
-    decoding: a small file must not fill the memory), damage that leaves nothing to show. Pictures are
-    returned as far as they decode.
+    decoding: a small file must not fill the memory), damage. Of a baseline JPEG whose end is missing, as a
+    chat or a pulled card leaves them, what is above the cut is returned: a face that is whole in it is as
+    good as any, and one that is not stands at the picture's edge. Any other picture that `is_cut_off` is
+    refused: half of a progressive one is a blurred whole.
     """
     if len(data) > MAX_BYTES:
         raise FrameRefused(message("error.picture_bytes", bytes=len(data), most=MAX_BYTES))
     width, height = image_size(data)
     flag = _flag_for(data, width, height)
+    if not is_cut_off(data):
+        return validate_frame(_decoded(data, flag))
+    if not data.startswith(JPEG) or _is_progressive(data):
+        raise FrameRefused(message("error.picture_cut_off"))
+    image = _above_the_cut(_decoded(data.rstrip(b"\0\xff") + _END_OF_JPEG, flag))
+    if image.shape[0] < MIN_SIDE_PX:
+        raise FrameRefused(message("error.picture_cut_off"))
+    return validate_frame(image)
+
+
+def is_cut_off(data: bytes) -> bool:
+    """Return whether the end of a picture's file is missing. Raises `FrameRefused` if its header is, too."""
+    if data.startswith(JPEG):
+        return data.rfind(_END_OF_JPEG) < _jpeg_frame(data)[0]
+    if data.startswith(b"\x89PNG"):
+        return b"IEND" not in data[-_TRAILER_BYTES:]
+    announced = int.from_bytes(data[4:8], "little") + 8 if data.startswith(b"RIFF") else 0
+    return announced > len(data)
+
+
+def and_its_end(data: bytes, reason: Message) -> Message:
+    """Return why a picture that was decoded is of no use; where its end is missing, that as well."""
+    return message("photo.cut_off", reason=reason) if is_cut_off(data) else reason
+
+
+def _decoded(data: bytes, flag: int) -> Image:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     except cv2.error as error:
         raise FrameRefused(message("error.picture_damaged")) from error
     if image is None:
         raise FrameRefused(message("error.picture_damaged"))
-    return validate_frame(image)
+    return np.asarray(image, dtype=np.uint8)
+
+
+def _above_the_cut(image: Image) -> Image:
+    """Return the rows that were decoded: below them each is of one colour, and the last blocks are partly."""
+    is_plain = (image == image[:, :1]).all(axis=(1, 2))
+    plain = len(is_plain) if is_plain.all() else int(np.argmin(is_plain[::-1]))
+    return image[: max(0, len(image) - plain - _LAST_BLOCKS_PX)]
 
 
 def _flag_for(data: bytes, width: int, height: int) -> int:
@@ -73,7 +115,7 @@ def _flag_for(data: bytes, width: int, height: int) -> int:
 
 
 def _is_progressive(data: bytes) -> bool:
-    return data.startswith(JPEG) and _jpeg_frame(data)[0] not in _BASELINE
+    return data.startswith(JPEG) and _jpeg_frame(data)[1] not in _BASELINE
 
 
 def image_size(data: bytes) -> tuple[int, int]:
@@ -102,12 +144,12 @@ def _bmp_size(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
-    _, width, height = _jpeg_frame(data)
+    _, _, width, height = _jpeg_frame(data)
     return width, height
 
 
-def _jpeg_frame(data: bytes) -> tuple[int, int, int]:
-    """Return the marker that begins the frame, width and height."""
+def _jpeg_frame(data: bytes) -> tuple[int, int, int, int]:
+    """Return where the frame begins, its marker, width and height."""
     offset = 2
     for _ in range(_MOST_SEGMENTS):
         if data[offset] != 0xFF:
@@ -115,7 +157,7 @@ def _jpeg_frame(data: bytes) -> tuple[int, int, int]:
         marker = data[offset + 1]
         if marker in _SOF_MARKERS:
             height, width = struct.unpack_from(">HH", data, offset + 5)
-            return marker, width, height
+            return offset, marker, width, height
         (length,) = struct.unpack_from(">H", data, offset + 2)
         # A marker may be padded with any number of FF; the length counts its own two bytes.
         offset += 1 if marker == 0xFF else 2 + max(length, 2)

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from edge.camera.file import VideoFile
-from edge.camera.image import HEAD_BYTES, decode_image, kind_of
+from edge.camera.image import HEAD_BYTES, and_its_end, decode_image, kind_of
 from edge.enrol.shots import Harvest
 from edge.errors import CameraLost, EnrolmentRefused, FrameRefused
 from edge.words import Message, message
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from edge.domain import Frame, Image
-    from edge.enrol.shots import ShotTaker
+    from edge.domain import Frame
+    from edge.enrol.shots import Shot, ShotTaker
 
 MOST_READ_BYTES = 64 * 1024 * 1024 + 1
 """One byte more than a picture may have: enough to refuse it."""
@@ -31,16 +31,24 @@ def shots_of(taker: ShotTaker, path: Path) -> Harvest:
     """Return the shots of a photo or a recording; what cannot be used is refused by the file's name."""
     source = shown(path)
     try:
-        picture = _picture_in(path)
-        if picture is None:
+        data = _picture_in(path)
+        if data is None:
             return taker.from_clip(_frames(path), source)
-        return Harvest([taker.from_image(picture, source)])
+        return Harvest([_shot_of(taker, data, source)])
     except (EnrolmentRefused, FrameRefused, CameraLost, OSError) as refusal:
         return Harvest(refused=[_named(source, refusal)])
 
 
-def _picture_in(path: Path) -> Image | None:
-    """Return the picture a file holds, None when it may be a recording."""
+def _shot_of(taker: ShotTaker, data: bytes, source: str) -> Shot:
+    picture = decode_image(data)
+    try:
+        return taker.from_image(picture, source)
+    except EnrolmentRefused as refusal:
+        raise EnrolmentRefused(and_its_end(data, refusal.message)) from refusal
+
+
+def _picture_in(path: Path) -> bytes | None:
+    """Return the bytes of the picture a file holds, None when it may be a recording."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
         kind = kind_of(head)
@@ -48,7 +56,7 @@ def _picture_in(path: Path) -> Image | None:
             return None
         if kind != "picture":
             raise FrameRefused(message("error.picture_unread", kind=kind))
-        return decode_image(head + file.read(MOST_READ_BYTES - len(head)))
+        return head + file.read(MOST_READ_BYTES - len(head))
 
 
 def _named(source: str, refusal: Exception) -> Message | str:

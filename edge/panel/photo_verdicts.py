@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge.camera.image import decode_image
+from edge.camera.image import and_its_end, decode_image
 from edge.errors import FrameRefused
 from edge.words import Message, message
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from edge.domain import Image
 
-SOURCE = "photo.number"
+SOURCE, UNREAD = "photo.number", "photo.unread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def pictures_of(files: Sequence[tuple[str, bytes]]) -> list[tuple[str | Message,
         try:
             found.append((source, decode_image(data)))
         except FrameRefused as refusal:
-            told = message("photo.unread", source=source, reason=refusal.message)
+            told = message(UNREAD, source=source, reason=refusal.message)
             raise FrameRefused(told) from refusal
     return found
 
@@ -45,9 +45,13 @@ def verdicts(files: Sequence[tuple[str, bytes]], told: Message, language: str) -
     if not spoken:
         return []
     return [
-        PhotoVerdict(name, spoken[number].said(language) if number in spoken else "")
-        for number, (name, _) in enumerate(files, 1)
+        PhotoVerdict(name, _why(data, spoken[number]).said(language) if number in spoken else "")
+        for number, (name, data) in enumerate(files, 1)
     ]
+
+
+def _why(data: bytes, told: Message) -> Message:
+    return told if told.id == UNREAD else and_its_end(data, told)
 
 
 def _by_number(told: object) -> Iterator[tuple[int, Message]]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.camera.image import MAX_BYTES, decode_image, image_size
+from edge.camera.image import MAX_BYTES, decode_image, image_size, is_cut_off
 from edge.errors import FrameRefused
 from tests.camera.scenes import scene
 
@@ -73,6 +73,37 @@ def test_what_is_no_picture_is_refused(data: bytes) -> None:
 def test_too_many_bytes_are_refused_unread() -> None:
     with pytest.raises(FrameRefused, match="the most is 67108864"):
         decode_image(bytes(MAX_BYTES + 1))
+
+
+def jpeg(image: np.ndarray, *more: int) -> bytes:
+    return cv2.imencode(".jpg", image, list(more))[1].tobytes()
+
+
+@pytest.mark.parametrize("tail", [b"", bytes(5000), b"\xff" * 5000], ids=["cut", "zeros", "ones"])
+@pytest.mark.parametrize("share", [0.4, 0.7, 0.99])
+def test_of_a_jpeg_without_its_end_what_is_above_the_cut_is_there(share: float, tail: bytes) -> None:
+    """As a chat that was broken off, or a card that was pulled, leave a photo."""
+    whole = jpeg(scene(size=(640, 480)))
+    cut = whole[: int(len(whole) * share)] + tail
+    above = decode_image(cut)
+    assert is_cut_off(cut)
+    assert not is_cut_off(whole + b"what a telephone writes behind")
+    assert np.array_equal(above, decode_image(whole)[: len(above)]), "and nothing that was made up"
+    assert len(above) >= 480 * share - 60
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
+def test_other_pictures_without_their_end_are_refused_in_words(share: float) -> None:
+    image = scene(size=(640, 480))
+    for data in (
+        jpeg(image, cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
+        *(cv2.imencode(suffix, image)[1].tobytes() for suffix in (".png", ".webp")),
+    ):
+        with pytest.raises(FrameRefused, match="The end of this file is missing"):
+            decode_image(data[: int(len(data) * share)])
+    tiny = jpeg(image)
+    with pytest.raises(FrameRefused, match="The end of this file is missing"):
+        decode_image(tiny[: int(len(tiny) * 0.05)])
 
 
 @given(st.sampled_from([b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM", b"RIFF", b""]), st.binary(max_size=200))
