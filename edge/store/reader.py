@@ -53,6 +53,13 @@ JOURNAL = Schema(
 )
 
 
+BEFORE_THE_FIRST_START = (
+    "it begins when the door is first started (facegate run). Who was enrolled before that, when and by "
+    "whom, is no event: facegate consent list and facegate enrol list tell"
+)
+"""A journal's entries bear the door's name, which only its settings know."""
+
+
 @dataclass(frozen=True, slots=True)
 class LastGrant:
     """A grant: `mark` names the entry, `at` is what the wall clock said (UTC)."""
@@ -68,6 +75,8 @@ class JournalReader:
     """
 
     def __init__(self, path: Path) -> None:
+        if path.parent.is_dir() and not path.exists():
+            raise StoreError(f"{path}: there is no journal yet; {BEFORE_THE_FIRST_START}")
         self._path = path
         self._lock = threading.Lock()
         self._connection = open_read_only(path, JOURNAL)

@@ -139,6 +139,15 @@ def test_a_missing_journal_is_one_clear_line(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_a_door_that_was_never_started_says_where_its_enrolments_are(tmp_path):
+    (tmp_path / "data").mkdir()
+    for words in (["events"], ["explain", "last"]):
+        done = facegate(*words, "--data", tmp_path / "data")
+        assert done.returncode == 1
+        assert "begins when the door is first started" in done.stderr
+        assert "facegate consent list" in done.stderr
+
+
 def test_follow_prints_events_as_they_happen(tmp_path, journal):
     """Another process commits, the line appears."""
     follower = subprocess.Popen(
