@@ -58,6 +58,14 @@ def tidied(text: str) -> str:
     return _BLANKS.sub(" ", unicodedata.normalize("NFC", seen)).strip()  # letters may have met their accents
 
 
+def narrow(text: str) -> str:
+    """Return a number or a time as it is meant, whatever keyboard typed it: w26：17：4711 is w26:17:4711.
+
+    A Chinese keyboard types wide digits, letters and signs; word processors make long dashes.
+    """
+    return tidied(text.translate(_IN_IDS))
+
+
 def is_identity(text: object) -> bool:
     """Return whether `text` may be a resident's id as it stands: 1 to 128 printable characters."""
     return isinstance(text, str) and 0 < len(text) <= MOST_ID and text.isprintable()
@@ -65,7 +73,7 @@ def is_identity(text: object) -> bool:
 
 def resident_id(text: str) -> ResidentId:
     """Return the id somebody typed, tidied, without wide signs, each dash a `-`. Raises `IdentityRefused`."""
-    tidy = _named("error.resident_id", text.translate(_IN_IDS), MOST_ID)
+    tidy = _named("error.resident_id", narrow(text), MOST_ID)
     if not {".", ".."}.isdisjoint(tidy.split("/")):  # browsers take these out of an address
         raise IdentityRefused(message("error.resident_id_dots", id=_visible(tidy)))
     return ResidentId(tidy)

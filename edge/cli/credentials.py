@@ -15,6 +15,7 @@ from edge.domain import Resident
 from edge.enrol.ways_in import WaysIn
 from edge.errors import EnrolmentRefused, StoreError
 from edge.events import Kind
+from edge.identity import narrow
 from edge.identity import resident_id as named
 from edge.lazy_group import ToldGroup
 from edge.policy.pin import check_pin, random_pin
@@ -70,9 +71,10 @@ def set_(resident_id: str, number: str, duress: bool, ask: bool, name: str, data
     Example: facegate pin set flat-1203-2 --number 1203
     """
     try:
+        number = narrow(number)
         check_pin(number, "483920")
         require_known(data, resident_id, name)
-        typed = click.prompt("PIN", hide_input=True, confirmation_prompt=True) if ask else random_pin(number)
+        typed = _asked_pin() if ask else random_pin(number)
         with WaysIn.of(data) as ways:
             ways.check_pin(resident_id, number, typed)
             # What is given is written down first: a way in that the journal does not know must not exist.
@@ -81,6 +83,10 @@ def set_(resident_id: str, number: str, duress: bool, ask: bool, name: str, data
     except EnrolmentRefused as error:
         raise EnrolmentRefused(f"{resident_id}: {error}") from error
     click.echo(f"{resident_id}: {number} * {'(as typed)' if ask else typed} #")
+
+
+def _asked_pin() -> str:
+    return narrow(click.prompt("PIN", hide_input=True, confirmation_prompt=True))
 
 
 @pin.command("list")

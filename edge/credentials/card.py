@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from edge.identity import narrow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +17,8 @@ the 26-bit one, 34 the common longer one, 37 is HID's H10304)."""
 WIEGAND_PLAIN = 32
 """Readers of MIFARE serial numbers send these 32 bits as they are, without any parity."""
 WIEGAND_SIZES = {f"w{bits}": fields for bits, fields in WIEGAND_FORMATS.items()} | {"w32": (32,)}
+_PRINTED = re.compile(r"(\d{3}), ?(\d{5})", re.ASCII)
+"""Facility code and number of a 26-bit card, as they are printed on it."""
 HEX_SIGNS = frozenset("0123456789ABCDEF")
 
 
@@ -51,13 +56,19 @@ def parse_wiegand(bits: Sequence[int]) -> Card | None:
 def card_id(text: str) -> str:
     """Return the one name of the card somebody wrote down; letters of a hex number become capitals.
 
-    Raises `ValueError` unless it is a name that some reader can give a card.
+    Signs may be wide, as a Chinese keyboard types them. 017,04711, as cards have it printed, is w26:17:4711,
+    and hid:51:E6:96:21, as telephones show a card's number, hid:51E69621. Raises `ValueError` unless it is a
+    name that some reader can give a card.
     """
-    kind, *numbers = text.strip().split(":")
-    kind = kind.lower()
-    if kind == "hid" and len(numbers) == 1 and set(numbers[0].upper()) <= HEX_SIGNS and numbers[0]:
-        return f"hid:{numbers[0].upper()}"
+    typed = narrow(text)
+    if printed := _PRINTED.fullmatch(typed):
+        typed = "w26:{}:{}".format(*printed.groups())
+    kind, *numbers = typed.split(":")
+    kind = kind.lower().strip()
+    if kind == "hid" and (typed_hex := _hex_of(numbers)):
+        return f"hid:{typed_hex}"
     sizes = WIEGAND_SIZES.get(kind)
+    numbers = [number.strip() for number in numbers]
     digits = all(number.isascii() and number.isdecimal() for number in numbers)
     if sizes is None or len(numbers) != len(sizes) or not digits:
         kinds = "w26:FACILITY:NUMBER, w34, w37, w32:NUMBER, or hid: and what the reader types"
@@ -66,6 +77,13 @@ def card_id(text: str) -> str:
         if int(number) >= 2**size:
             raise ValueError(f"{text}: {name} {number} does not fit: a {kind} card has up to {2**size - 1}")
     return ":".join([kind, *(str(int(number)) for number in numbers)])
+
+
+def _hex_of(parts: Sequence[str]) -> str:
+    """Return the digits of a number in hex, however they are set apart; empty for anything else."""
+    signs = re.sub(r"[ -]", "", "".join(parts)).upper().removeprefix("0X")
+    is_apart = len(parts) == 1 or all(len(part) == 2 for part in parts)
+    return signs if is_apart and set(signs) <= HEX_SIGNS else ""
 
 
 def _number(bits: Sequence[int]) -> int:

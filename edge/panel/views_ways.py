@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from edge.enrol.ways_in import PassWish
 from edge.errors import PanelRefused
 from edge.events import Kind
+from edge.identity import narrow
 from edge.panel.pictures import png_source
 from edge.panel.views_people import sheet
 from edge.panel.views_person import PASS_HOURS, PASS_USES, facts_of_pass, person_of, unknown_cards
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def set_pin(ask: Ask) -> Response:
     """Give a PIN and show it once."""
     person, ways = person_of(ask), _ways(ask)
-    number, chosen = ask.form.get("number", "").strip(), ask.form.get("pin", "").strip()
+    number, chosen = narrow(ask.form.get("number", "")), narrow(ask.form.get("pin", ""))
     ways.check_pin(person.id, number, chosen)
     told = {"by": ask.session.user, "method": "pin", "number": number}
     with ask.desk.doing(Kind.CREDENTIAL_GIVEN, about=person.id, **told):

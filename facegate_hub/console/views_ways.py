@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from edge.credentials.card import card_id
 from edge.errors import CommunityRefused, EnrolmentRefused, SyncError
+from edge.identity import narrow
 from edge.policy.pin import random_pin
 from edge.words import message
 from facegate_hub.console.views_doors import told
@@ -53,7 +54,7 @@ class WayPages:
 
     def pin(self, ask: PageAsk) -> Response:
         """Draw a PIN, give it, and show it this one time."""
-        person, number = self._person(ask), ask.form.get("number", "").strip()
+        person, number = self._person(ask), narrow(ask.form.get("number", ""))
         try:
             pin = random_pin(number)
         except EnrolmentRefused as error:

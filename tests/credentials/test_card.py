@@ -58,13 +58,37 @@ def test_a_cut_wire_is_no_card(length, level):
         ("hid:51e69621", "hid:51E69621"),
         ("W26:017:04711", "w26:17:4711"),
         ("w32:4294967295", "w32:4294967295"),
+        ("w26：17：4711", "w26:17:4711"),
+        ("Ｗ２６：０１７：０４７１１", "w26:17:4711"),
+        ("017,04711", "w26:17:4711"),
+        ("０１７，０４７１１", "w26:17:4711"),
+        ("hid：0009876544\u200b", "hid:0009876544"),
+        ("hid:51:E6:96:21", "hid:51E69621"),
+        ("hid:04 a1 b2 c3", "hid:04A1B2C3"),
+        ("hid:0x51E69621", "hid:51E69621"),
     ],
 )
 def test_a_card_has_one_name_however_it_is_written(written, name):
     assert card_id(written) == name
 
 
-@pytest.mark.parametrize("written", ["hid:", "hid:51g", "w26:1", "w26:256:1", "w32:4294967296", "x:1", ""])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "hid:",
+        "hid:51g",
+        "hid:1.38E+10",
+        "hid:123:4",
+        "17,4711",
+        "0001118823 017,04711",
+        "hid:0x",
+        "w26:1",
+        "w26:256:1",
+        "w32:4294967296",
+        "x:1",
+        "",
+    ],
+)
 def test_what_no_reader_gives_is_no_name(written):
     with pytest.raises(ValueError, match=r"no card is named so|does not fit"):
         card_id(written)

@@ -84,7 +84,7 @@ def test_the_propertys_people_are_left_to_the_property(panel):
         (b"PK\x03\x04 a workbook", "This workbook cannot be read"),
         (b"\xd0\xcf\x11\xe0 one of before 2007", "an old workbook"),
         (b"", "The file is empty"),
-        (b"name\nAnna\n", "the number&#39;s column (id) is missing"),
+        (b"name\nAnna\n", "No line names the number&#39;s column (id)"),
         (b"id,colour\na,red\n", "Column “colour” is unknown"),
         (b"id,id\na,b\n", "Two columns are the same"),
         (b'id,name\na,"never ends\n', "a quotation mark does not end"),
@@ -218,7 +218,7 @@ def test_a_cell_that_is_not_what_was_typed_is_a_wrong_row(panel, cell, told):
 def test_a_workbook_in_which_no_column_is_named_is_refused(panel):
     answer = look(panel.logged_in("sam", Role.STAFF), book_of(["List"], ["of people"]))
     assert answer.status_code == 422
-    assert "column (id) is missing" in answer.text
+    assert "No line names the number&#39;s column (id)" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,12 @@ def test_a_pin_is_shown_once_opens_and_is_taken_back(panel, sam):
     assert panel.events("credential.removed")[0].data["method"] == "pin"
 
 
+def test_digits_of_a_chinese_keyboard_are_digits(panel, sam):
+    sam.get("/residents/3-1203-2")
+    sam.post("/residents/3-1203-2/pin", number=" １２０３", pin="４８３９２０")
+    assert panel.desk.ways.book().match("1203", "483920") == PinMatch("3-1203-2", is_duress=False)
+
+
 @pytest.mark.parametrize(
     ("number", "pin", "told"),
     [("12a", "", "1 to 8 digits"), ("1203", "123456", "a run"), ("1203", "48", "6 to 12 digits")],
