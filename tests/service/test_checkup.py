@@ -124,6 +124,33 @@ def test_a_clock_that_cannot_be_right_is_red(site, floor, light):
     assert site.look()["clock"].light in (light, Light.GREEN if light is Light.AMBER else light)
 
 
+@pytest.mark.parametrize(
+    ("zone", "machine", "told"),
+    [
+        ("Etc/GMT+8", "UTC", "Etc/GMT-8"),
+        ("Etc/GMT-8", "Asia/Shanghai", "Etc/GMT+8"),
+        ("UTC", "Asia/Shanghai", "own clock shows"),
+        ("Asia/Shanghai", "Europe/Berlin", "own clock shows"),
+    ],
+)
+def test_a_zone_that_may_not_be_the_sites_is_told_with_both_times(site, zone, machine, told):
+    found = parts.clock(site.data, NOW, ZoneInfo(zone), ZoneInfo(machine))
+    assert found.light is Light.AMBER
+    assert told in found.what.said("en")
+    assert found.way_out is not None
+    assert "door.timezone" in found.way_out.said("zh")
+
+
+@pytest.mark.parametrize(
+    ("zone", "machine"),
+    [("Asia/Shanghai", "UTC"), ("Asia/Shanghai", "Asia/Taipei"), ("UTC", "UTC"), ("Etc/GMT", "UTC")],
+)
+def test_a_zone_that_nothing_speaks_against_is_none_of_this(site, zone, machine):
+    said = parts.clock(site.data, NOW, ZoneInfo(zone), ZoneInfo(machine)).what.said("en")
+    assert "own clock" not in said
+    assert "sign" not in said
+
+
 def test_the_clock_is_told_in_the_sites_time(site):
     """An installer compares it with their watch."""
     write_kept(site.data / CLOCK_FILE, KeptTime(NOW))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -35,6 +36,8 @@ PATIENCE_SECONDS = 4.0
 """How long broker, page and guard may take to answer."""
 INSTALL = "facegate models install"
 CONFIRM = "facegate clock --confirm"
+
+_REVERSED = re.compile(r"Etc/GMT([+-])([1-9]\d?)", re.ASCII)
 BACK_UP = "facegate backup"
 RENEW = "facegate provision renew"
 MAKE_ROOM = "journalctl --vacuum-size=100M; apt clean"
@@ -146,22 +149,41 @@ def _answers(host: str, port: int) -> bool:
     return True
 
 
-def clock(data: Path, now: datetime, zone: tzinfo) -> CheckupFinding:
-    """Return whether the time can be believed; times are told as the site's clocks show them."""
+def clock(data: Path, now: datetime, zone: tzinfo, machine: tzinfo | None = None) -> CheckupFinding:
+    """Return whether the time can be believed; times are told as the site's clocks show them.
+
+    `machine` is the zone of the machine's own clock, None for what this one has.
+    """
     kept = read_kept(data / CLOCK_FILE)
     shown = {"now": f"{now.astimezone(zone):%Y-%m-%d %H:%M}", "zone": zone_told(zone)}
     floor = "" if kept.floor is None else f"{kept.floor.astimezone(zone):%Y-%m-%d %H:%M}"
-    if kept.floor is not None and now < kept.floor:
-        return red("clock", "behind", **shown, floor=floor, command=CONFIRM)
-    if kept.floor is not None and now - kept.floor > FARTHEST_LEAP:
-        return red("clock", "ahead", **shown, floor=floor, command=CONFIRM)
+    if kept.floor is not None and not kept.floor <= now <= kept.floor + FARTHEST_LEAP:
+        off = "behind" if now < kept.floor else "ahead"
+        return red("clock", off, **shown, floor=floor, command=CONFIRM)
     if kept.disputed is not None:
         return red("clock", "disputed", **shown, command=CONFIRM)
     if kept.floor is not None and not kept.is_vouched:
         return amber("clock", "unconfirmed", **shown, command=CONFIRM)
+    if doubt := _doubtful_zone(now, zone, machine):
+        return amber("clock", doubt[0], **shown, **doubt[1])
     if not system_is_synchronised():
         return amber("clock", "unsynchronised", **shown, command=CONFIRM)
     return green("clock", "fine", **shown)
+
+
+def _doubtful_zone(now: datetime, zone: tzinfo, machine: tzinfo | None) -> tuple[str, dict[str, str]] | None:
+    """Return what speaks against the site's zone: rules by the hour would hold at other hours.
+
+    Etc/GMT+8 is eight hours west of Greenwich (POSIX counts so), and no door of China means that. A machine
+    that was given a zone has its site's; UTC is what it has without.
+    """
+    name = str(zone)
+    if meant := _REVERSED.fullmatch(name):
+        return "reversed", {"meant": f"Etc/GMT{'-' if meant[1] == '+' else '+'}{meant[2]}"}
+    here, there = now.astimezone(machine).utcoffset(), now.astimezone(zone).utcoffset()
+    if here and here != there:
+        return "elsewhere", {"here": f"{now.astimezone(machine):%H:%M}"}
+    return None
 
 
 def card(data: Path, recent: RecentEvents) -> CheckupFinding:
