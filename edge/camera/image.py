@@ -123,6 +123,8 @@ def image_size(data: bytes) -> tuple[int, int]:
 
     Raises `FrameRefused` when the header is not one of these or is cut short.
     """
+    if is_blank(data):
+        raise FrameRefused(message("error.picture_blank"))
     for magic, parse in _PARSERS.items():
         if data.startswith(magic):
             try:
@@ -130,6 +132,11 @@ def image_size(data: bytes) -> tuple[int, int]:
             except (struct.error, IndexError) as error:
                 raise FrameRefused(message("error.picture_header")) from error
     raise FrameRefused(message("error.picture_kind"))
+
+
+def is_blank(head: bytes) -> bool:
+    """Return whether nothing of a file was written: it is empty, or zeros, as pulled cards leave it."""
+    return not head[:HEAD_BYTES].strip(b"\0")
 
 
 def _png_size(data: bytes) -> tuple[int, int]:

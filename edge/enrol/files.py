@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from edge.camera.file import VideoFile
-from edge.camera.image import HEAD_BYTES, and_its_end, decode_image, kind_of
+from edge.camera.image import HEAD_BYTES, and_its_end, decode_image, is_blank, kind_of
 from edge.enrol.shots import Harvest
 from edge.errors import CameraLost, EnrolmentRefused, FrameRefused
 from edge.words import Message, message
@@ -53,7 +53,7 @@ def _picture_in(path: Path) -> bytes | None:
         head = file.read(HEAD_BYTES)
         kind = kind_of(head)
         if kind is None:
-            return None
+            return head if is_blank(head) else None
         if kind != "picture":
             raise FrameRefused(message("error.picture_unread", kind=kind))
         return head + file.read(MOST_READ_BYTES - len(head))

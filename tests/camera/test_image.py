@@ -75,6 +75,12 @@ def test_too_many_bytes_are_refused_unread() -> None:
         decode_image(bytes(MAX_BYTES + 1))
 
 
+@pytest.mark.parametrize("data", [b"", bytes(10_000)], ids=["empty", "zeros"])
+def test_a_file_of_which_nothing_was_written_is_refused_in_words(data: bytes) -> None:
+    with pytest.raises(FrameRefused, match="This file is empty"):
+        decode_image(data)
+
+
 def jpeg(image: np.ndarray, *more: int) -> bytes:
     return cv2.imencode(".jpg", image, list(more))[1].tobytes()
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from edge.enrol.files import shots_of, shown
@@ -36,6 +37,23 @@ def jpeg(scene):
 def test_a_picture_is_one_whatever_it_is_called(tmp_path, taker, jpeg, name):
     (tmp_path / name).write_bytes(jpeg)
     assert len(shots_of(taker, tmp_path / name).shots) == 1
+
+
+@pytest.mark.parametrize("data", [b"", bytes(5000)], ids=["empty", "zeros"])
+def test_a_file_of_which_nothing_was_copied_is_told_so(tmp_path, taker, data):
+    (tmp_path / "IMG_1.jpg").write_bytes(data)
+    (refusal,) = shots_of(taker, tmp_path / "IMG_1.jpg").refused
+    assert "IMG_1.jpg" in str(refusal)
+    assert "This file is empty" in str(refusal)
+
+
+def test_where_the_face_is_not_above_the_cut_the_refusal_says_that_there_is_one(tmp_path, taker):
+    noise = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
+    data = cv2.imencode(".jpg", noise)[1].tobytes()
+    for name, part in (("whole.jpg", data), ("cut.jpg", data[: len(data) // 2])):
+        (tmp_path / name).write_bytes(part)
+        (refusal,) = shots_of(taker, tmp_path / name).refused
+        assert ("The end of this file is missing" in str(refusal)) == (name == "cut.jpg")
 
 
 KINDS = [
