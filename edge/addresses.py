@@ -18,6 +18,9 @@ _TOKEN = re.compile(r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{12,}")
 """A long run of letters and digits: some cameras and recorders give out addresses that nobody can guess, and
 let in whoever knows one."""
 
+_MEANT = re.compile(r"([^@]*?\w\s*[:：]\s*[/\\／]+).*@", re.DOTALL)
+"""The beginning of what is no address, but was one to whoever typed it, up to where it logs in."""
+
 _ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 
@@ -72,9 +75,18 @@ def _escaped(text: str) -> str:
 
 
 def masked(text: str) -> str:
-    """Return `text`, without its secrets where it is an address."""
+    """Return `text`, without its secrets where it is an address, or was meant as one."""
     address = Address.parse(text)
-    return text if address is None else address.masked()
+    return _without_its_user(text) if address is None else address.masked()
+
+
+def _without_its_user(text: str) -> str:
+    """Return a text without what follows `rtsp：//` or `ffmpeg:rtsp://`, where somebody logs in there."""
+    meant = _MEANT.match(text)
+    if meant is None:
+        return text
+    place = _PLACE.match(text, meant.end())
+    return f"{meant[1]}{MASK}@{place[0] if place else '?'}"
 
 
 def public_name(source: str) -> str:
@@ -83,7 +95,7 @@ def public_name(source: str) -> str:
     Paths and queries go as well, because some cameras take the password there.
     """
     if "://" not in source:
-        return source
+        return _without_its_user(source)
     scheme, _, rest = source.partition("://")
     authority, _, path = rest.partition("/")
     try:

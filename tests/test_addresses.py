@@ -54,6 +54,11 @@ def test_what_is_escaped_already_stays(escaped):
         "rtsp://192.0.2.7:7447/5cfu39Geheim99b2c677e_0",
         "rtsps://192.0.2.7:7441/x8Kd7aGeheim99LmN2",
         "rtsp://192.0.2.7/live/8d3f9c2aGeheim99",
+        "ffmpeg:rtsp://admin:Geheim99@192.0.2.7/live#video=copy",
+        "rtsp：//admin:Geheim99@192.0.2.7/live",
+        "rtsp:/admin:Geheim99@192.0.2.7/live",
+        " rtsp:\\\\admin:Geheim99@192.0.2.7",
+        "exec:ffmpeg -i rtsp://admin:Geheim99@192.0.2.7/live",
     ],
 )
 def test_no_password_is_shown(source):
@@ -65,7 +70,8 @@ def test_no_password_is_shown(source):
 
 
 def test_what_holds_no_secret_is_shown_as_it_is():
-    for source in ("0", "/dev/video0", "picamera", "rtsp://10.0.0.8/Streaming/Channels/101", "clip.mp4"):
+    plain = ("0", "/dev/video0", "picamera", "clip.mp4", "clips/me@home.mp4", "see https://a.b/c")
+    for source in (*plain, "rtsp://10.0.0.8/Streaming/Channels/101"):
         assert masked(source) == source
 
 
@@ -83,6 +89,28 @@ def test_cameras_of_every_kind_are_understood(source):
 def test_an_address_that_no_camera_understands_is_refused(source):
     with pytest.raises(ConfigError, match=r"camera\.source"):
         check_source(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "write"),
+    [
+        ("192.0.2.7", "rtsp://"),
+        ("192.0.2.7:554/live", "rtsp://"),
+        ("video0", "/dev/video0"),
+        ("USB", "/dev/video0"),
+        ("-1", "/dev/video0"),
+        ("libcamera", "picamera"),
+        ("picamera2", "picamera"),
+        ("csi", "picamera"),
+        ("ffmpeg:rtsp://admin:Geheim99@192.0.2.7/live#video=copy", "behind the first colon"),
+        ("onvif://admin:Geheim99@192.0.2.7", "rtsp://"),
+    ],
+)
+def test_a_camera_named_as_other_programs_do_is_no_file(source, write):
+    with pytest.raises(ConfigError) as refused:
+        check_source(source)
+    assert write in str(refused.value)
+    assert "Geheim99" not in str(refused.value)
 
 
 @given(st.text(max_size=80))

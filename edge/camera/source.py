@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.addresses import Address, public_name
+from edge.addresses import Address, masked, public_name
 from edge.camera.file import open_recording
 from edge.camera.lag import Stamps
 from edge.camera.opencv import OpenCvCamera, rtsp_connector, v4l2_connector
@@ -27,6 +27,20 @@ _MISTYPED = re.compile(r"\s*(?:rtsps?|https?|rtmp|udp|file)\s*[:：]\s*[/\\／]*
 """What would be an address, with a sign wrong or missing; as a file it would be looked for without end."""
 _BARE_IPV6 = re.compile(r"\w+://(?:.*@)?[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*(?:[/?#][^@]*)?")
 """Nobody can tell whether `fe80::1:554` ends with a port."""
+_OTHERWISE = tuple(
+    (re.compile(sign, re.IGNORECASE | re.DOTALL), write)
+    for sign, write in (
+        (r"video\d+", "/dev/video0, with its number"),
+        (r"usb|webcam|camera|cam|-\d+|\d+\.\d+", "0, 1, ... or /dev/video0 for a USB camera"),
+        (r"csi|libcamera|lib camera|rpicam|raspicam|picamera\d|pi[ -]?cam", "picamera, or picamera:1"),
+        (r"(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?(?:/.*)?", "rtsp:// in front of the camera's address"),
+        (
+            r"(?:ffmpeg|exec|v4l2|onvif|gst|webrtc|dvrip|tapo|echo)[:：].*",
+            "what stands behind the first colon",
+        ),
+    )
+)
+"""Names of cameras in other programs: as a file each would be looked for without end."""
 _PICAMERA = re.compile(r"picamera(?::(\d+))?")
 
 
@@ -56,6 +70,8 @@ class CameraSpec:
 def check_source(source: str) -> None:
     """Raise `ConfigError` for an address that no camera here understands. Opens nothing."""
     address = Address.parse(source)
+    if address is None and (meant := _meant(source)):
+        raise ConfigError(f"camera.source = {masked(source)}: no camera and no file; write {meant}")
     if ("://" in source and address is None) or (address is not None and address.scheme not in RTSP):
         rule = "must be rtsp://, rtsps://, a device, picamera or a file"
         raise ConfigError(f"camera.source = {public_name(source)}: {rule}")
@@ -70,6 +86,11 @@ def check_source(source: str) -> None:
     if address is not None and not address.place:
         escapes = "write # as %23, / as %2F, ? as %3F, @ as %40 and % as %25"
         raise ConfigError(f"camera.source: user and password cannot be told from the host; {escapes}")
+
+
+def _meant(source: str) -> str:
+    """Return what somebody may have meant who named a camera as other programs do; empty for a path."""
+    return next((write for sign, write in _OTHERWISE if sign.fullmatch(source.strip())), "")
 
 
 def camera_opener(spec: CameraSpec, clock: Clock) -> Callable[[], Camera]:
