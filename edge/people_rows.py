@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from edge.column_names import PEOPLE_COLUMNS, column_name, is_unread, plain_words
 from edge.errors import PanelRefused
-from edge.sheet_cells import CellKind, spoiled, typed_cell
+from edge.sheet_cells import LAST_MOMENT, NO_END, NOTHING, CellKind, spoiled, typed_cell
 from edge.words import message
 from edge.workbook.reading import SheetRow
 
@@ -34,9 +34,11 @@ MOST_ROWS = MOST_PEOPLE + 2_000
 UNREAD = "-"
 """What a column that a door has no use for is called here."""
 
-_SEPARATOR = re.compile(r"sep=([,;\t|])\r?(?:\n|$)", re.IGNORECASE)
-_SEPARATORS = ",;\t，；|"
+_SEPARATOR = re.compile(r"sep=([,;\t])\r?(?:\n|$)", re.IGNORECASE)
+_SEPARATORS = ",;\t，；"
 """The wide ones are typed by hand, with a Chinese keyboard."""
+_DOCUMENTS = ("<", "%PDF", "{", "[")
+"""Web pages and XML, which other programs' exports call .xls; PDF, RTF, JSON."""
 _CELL_ENDS = re.compile(f"[{_SEPARATORS}]")
 _HEAD_BYTES = 8192
 
@@ -59,6 +61,8 @@ MISREAD_SHARE = 10
 """One name of ten, at least: of a list that was spoiled, half of the Chinese ones can still be told."""
 
 DAYS = frozenset({"valid_from", "valid_until"})
+ALWAYS_MEANT = frozenset({"id", "name", "extended_unlock"})
+"""In these columns a 无 is an answer, or a name."""
 
 
 def require_names_as_typed(names: Collection[str]) -> None:
@@ -141,6 +145,8 @@ def text_rows(text: str) -> Iterator[SheetRow]:
     What parts its cells is what a line `sep=;` says, else the sign with which a line of the first ones names
     most columns. Raises `PanelRefused` for a line that is no CSV, and for more lines than a list may have.
     """
+    if text.lstrip().startswith(_DOCUMENTS):
+        raise PanelRefused(message("list.document"))
     told = _SEPARATOR.match(text)
     separator = told[1] if told else max(_SEPARATORS, key=lambda sign: _most_named(text, sign))
     for count, row in enumerate(_parted(text, separator)):
@@ -231,6 +237,8 @@ def _left_out(row: SheetRow) -> LeftOut:
 def given_cells(header: Sequence[str], row: SheetRow) -> dict[str, str]:
     """Return the cells by their column's name. Raises `PanelRefused` where a cell is not what was typed."""
     given: dict[str, str] = {}
+    if row.is_parted and _is_parted_otherwise(header, row.cells):
+        raise PanelRefused(message("list.other_sign", text=row.cells[0].strip()[:40]))
     nobodys = [cell for n, cell in enumerate(row.cells) if cell.strip() and not "".join(header[n : n + 1])]
     if row.is_parted and nobodys:
         raise PanelRefused(message("list.cells_beyond", text=nobodys[0].strip()[:40]))
@@ -241,6 +249,21 @@ def given_cells(header: Sequence[str], row: SheetRow) -> dict[str, str]:
             continue
         if name and kind is not None and not (kind is CellKind.DAY and name in DAYS):
             raise PanelRefused(message(f"list.cell_{kind}", text=cell[:40]))
-        if name and cell:
-            given[name] = cell
+        if name and (meant := _meant(name, cell)):
+            given[name] = meant
     return given
+
+
+def _is_parted_otherwise(header: Sequence[str], cells: Sequence[str]) -> bool:
+    """Return whether a line's only cell holds several: 1203，李伟 in a list whose other lines have commas."""
+    return len(header) > 1 == len(cells) and any(sign in cells[0] for sign in _SEPARATORS)
+
+
+def _meant(name: str, cell: str) -> str:
+    """Return a cell without the words for nothing, and for no end, that people write; "" for an empty one."""
+    if name in ALWAYS_MEANT or not cell:
+        return cell
+    words = plain_words(cell)
+    if name in DAYS and words in NO_END:
+        return LAST_MOMENT if name == "valid_until" else ""
+    return "" if words in NOTHING else cell

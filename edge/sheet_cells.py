@@ -11,7 +11,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-TRUE, FALSE = frozenset({"1", "yes", "true", "是"}), frozenset({"0", "no", "false", "否"})
+TRUE = frozenset({"1", "y", "yes", "true", "on", "是", "√", "✓", "✔", "有"})
+FALSE = frozenset({"0", "n", "no", "false", "off", "否", "×", "✗", "✘", "无"})
+
+NO_END = frozenset(
+    {
+        "长期",
+        "长期有效",
+        "永久",
+        "永久有效",
+        "无限期",
+        "不限",
+        "不限期",
+        "forever",
+        "unlimited",
+        "no end",
+        "never",
+    }
+)
+"""What lists have for a right that does not end, in simplified signs and small letters."""
+
+LAST_MOMENT = "9999-12-31T00:00Z"
+
+NOTHING = frozenset({"-", "--", "—", "——", "–", "/", "\\", "无", "暂无", "n/a", "na", "none", "nil"})
+"""What people write into a cell that they could have left empty."""
 
 _MOMENT = re.compile(
     r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ] *(\d{1,2})[:：](\d{2})(?:[:：](\d{2}))?)?", re.ASCII

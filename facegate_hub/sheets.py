@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from edge.column_names import plain_words
 from edge.errors import IdentityRefused, PanelRefused, SyncError
 from edge.identity import access_levels, person_name, resident_id, tidied
 from edge.people_rows import (
@@ -24,7 +25,7 @@ from edge.web.cells import harmless
 from edge.wire.records import OF_THE_HUB, RECORD, parse_record
 from edge.words import message
 from edge.workbook.reading import is_workbook, read_workbook
-from facegate_hub.list_encoding import UTF16, encoding_of, text_of
+from facegate_hub.list_encoding import encoding_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -123,8 +124,6 @@ def write_events(events: Iterable[StoredEvent], out: TextIO) -> int:
 
 
 def _text(data: bytes, encoding: str | None) -> str:
-    if data.startswith(UTF16):
-        raise SyncError(message("list.utf16"))
     return text_of(data, encoding_of(data).name if encoding is None else encoding)
 
 
@@ -182,9 +181,9 @@ def _time(name: str, text: str, zone: ZoneInfo | None) -> str:
 
 
 def _truth(text: str) -> bool:
-    if text.lower() not in TRUE | FALSE:
+    if (word := plain_words(text)) not in TRUE | FALSE:
         raise SyncError(message("list.yes_or_no", text=text[:20]))
-    return text.lower() in TRUE
+    return word in TRUE
 
 
 def _named(mistakes: list[Message]) -> Message:

@@ -7,6 +7,7 @@ from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from edge.column_names import plain_words
 from edge.domain import Resident
 from edge.errors import FacegateError, PanelRefused
 from edge.identity import ResidentId, access_levels, kept_spellings, person_name, resident_id, tidied
@@ -177,9 +178,9 @@ def _person(given: Mapping[str, str], rules: ListRules) -> Resident:
 
 
 def _truth(text: str) -> bool:
-    if text.lower() not in TRUE | FALSE:
+    if (word := plain_words(text)) not in TRUE | FALSE:
         raise PanelRefused(message("list.yes_or_no", text=text[:20]))
-    return text.lower() in TRUE
+    return word in TRUE
 
 
 def _moment(given: Mapping[str, str], name: str, zone: tzinfo) -> datetime | None:

@@ -26,6 +26,7 @@ from edge.site.lives import WARNING, door_until
 from edge.words import zone_told
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, tzinfo
 
     from edge.config.settings import Settings
@@ -157,32 +158,39 @@ def clock(data: Path, now: datetime, zone: tzinfo, machine: tzinfo | None = None
     kept = read_kept(data / CLOCK_FILE)
     shown = {"now": f"{now.astimezone(zone):%Y-%m-%d %H:%M}", "zone": zone_told(zone)}
     floor = "" if kept.floor is None else f"{kept.floor.astimezone(zone):%Y-%m-%d %H:%M}"
-    if kept.floor is not None and not kept.floor <= now <= kept.floor + FARTHEST_LEAP:
-        off = "behind" if now < kept.floor else "ahead"
-        return red("clock", off, **shown, floor=floor, command=CONFIRM)
+    if kept.floor is not None and now < kept.floor:
+        return red("clock", "behind", **shown, floor=floor, command=CONFIRM)
+    if kept.floor is not None and now - kept.floor > FARTHEST_LEAP:
+        return red("clock", "ahead", **shown, floor=floor, command=CONFIRM)
     if kept.disputed is not None:
         return red("clock", "disputed", **shown, command=CONFIRM)
     if kept.floor is not None and not kept.is_vouched:
         return amber("clock", "unconfirmed", **shown, command=CONFIRM)
-    if doubt := _doubtful_zone(now, zone, machine):
-        return amber("clock", doubt[0], **shown, **doubt[1])
-    if not system_is_synchronised():
-        return amber("clock", "unsynchronised", **shown, command=CONFIRM)
-    return green("clock", "fine", **shown)
+    if doubt := _doubtful_zone(now, zone, machine, shown):
+        return doubt
+    is_set = system_is_synchronised()
+    return (
+        green("clock", "fine", **shown)
+        if is_set
+        else amber("clock", "unsynchronised", **shown, command=CONFIRM)
+    )
 
 
-def _doubtful_zone(now: datetime, zone: tzinfo, machine: tzinfo | None) -> tuple[str, dict[str, str]] | None:
-    """Return what speaks against the site's zone: rules by the hour would hold at other hours.
+def _doubtful_zone(
+    now: datetime, zone: tzinfo, machine: tzinfo | None, shown: Mapping[str, Message | str]
+) -> CheckupFinding | None:
+    """Return what speaks against the site's zone, if anything: rules by the hour would hold at other hours.
 
     Etc/GMT+8 is eight hours west of Greenwich (POSIX counts so), and no door of China means that. A machine
     that was given a zone has its site's; UTC is what it has without.
     """
-    name = str(zone)
-    if meant := _REVERSED.fullmatch(name):
-        return "reversed", {"meant": f"Etc/GMT{'-' if meant[1] == '+' else '+'}{meant[2]}"}
-    here, there = now.astimezone(machine).utcoffset(), now.astimezone(zone).utcoffset()
-    if here and here != there:
-        return "elsewhere", {"here": f"{now.astimezone(machine):%H:%M}"}
+    told = {**shown, "setting": "door.timezone", "example": "Asia/Shanghai"}
+    if meant := _REVERSED.fullmatch(str(zone)):
+        other = f"Etc/GMT{'-' if meant[1] == '+' else '+'}{meant[2]}"
+        return amber("clock", "reversed", **told, meant=other)
+    here, there = now.astimezone(machine), now.astimezone(zone)
+    if here.utcoffset() and here.utcoffset() != there.utcoffset():
+        return amber("clock", "elsewhere", **told, here=f"{here:%H:%M}")
     return None
 
 

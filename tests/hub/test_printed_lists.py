@@ -1,0 +1,154 @@
+"""Lists as properties print, export and type them: what is nobody, and what people write into cells."""
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from edge.errors import PanelRefused, SyncError
+from facegate_hub.list_encoding import ListEncoding, encoding_of
+from facegate_hub.sheets import read_people
+from tests.workbook.books import book_of
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def people_of(data, encoding=None, zone=None):
+    return read_people(data, encoding, zone).records
+
+
+def refusal(data, encoding=None):
+    with pytest.raises((SyncError, PanelRefused)) as caught:
+        read_people(data, encoding)
+    return str(caught.value)
+
+
+HEADED = (
+    ["3 號樓住戶名單", "", "", "", ""],
+    ["單位：陽光物業", "", "日期：2026-12-01", "", ""],
+    ["序號", "*編 號（必填）", "姓名", "聯絡電話", "失效日期"],
+    ["1", "3-1203", "李偉", "13800138000", "2027-03-31"],
+    ["2", "3-1204", "王芳", "13900139000", ""],
+    ["", "小計", "2人", "", ""],
+    ["序號", "*編 號（必填）", "姓名", "聯絡電話", "失效日期"],
+    ["3", "3-1205", "Total", "", ""],
+    ["合計", "3", "", "", ""],
+    ["製表人：張三", "", "審核：李四", "", ""],
+)
+"""A list as a property prints it: titles, columns' names on each page, sums, and who made it."""
+
+
+def as_text(rows, separator, encoding):
+    return "\r\n".join(separator.join(row) for row in rows).encode(encoding)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        book_of(*HEADED),
+        as_text(HEADED, ",", "utf-8-sig"),
+        as_text(HEADED, ",", "gb18030"),
+        as_text(HEADED, ",", "big5"),
+        as_text(HEADED, ";", "utf-8"),
+        as_text(HEADED, "\t", "utf-8"),
+        as_text(HEADED, "，", "utf-8"),
+        as_text(HEADED, ",", "utf-8").replace(b"\r\n", b"\r"),
+    ],
+    ids=["workbook", "excel utf-8", "gb18030", "big5", "semicolons", "tabs", "wide commas", "old mac"],
+)
+def test_what_is_nobody_in_a_printed_list_is_left_out_and_told(data):
+    read = read_people(data, zone=SHANGHAI)
+    assert [(one["id"], one["name"]) for one in read.records] == [
+        ("3-1203", "李偉"),
+        ("3-1204", "王芳"),
+        ("3-1205", "Total"),
+    ]
+    assert [one.line for one in read.left_out] == [1, 2, 6, 7, 9, 10]
+    assert read.left_out[-2].text == "合計, 3"
+    assert read.unread == ("序號", "聯絡電話")
+    assert "13800138000" not in str(read.records), "no door keeps a telephone's number"
+
+
+@pytest.mark.parametrize("mark", [",,\r\n", "\r\n\r\n", "sep=,\r\n住户名单\r\n"])
+def test_a_list_may_begin_with_nothing(mark):
+    assert people_of(f"{mark}楼栋/房号,姓名\n3-1,李伟\n".encode()) == [{"id": "3-1", "name": "李伟"}]
+
+
+@pytest.mark.parametrize(
+    ("last", "is_somebody"),
+    [
+        ("Total,", False),
+        ("Grand total:,325 people", False),
+        ("总计：325人,", False),
+        (",合计", False),
+        ("编号,姓名", False),
+        ("共 2 户 5 人,", False),
+        ("合计,=COUNTA(B2:B9)", False),
+        ("第 1 页 共 3 页,", False),
+        ("Page 1 of 3,", False),
+        ("备注：车位另计,", False),
+        ("3-1,Total", True),
+        ("total,Anna", True),
+        ("共青团,王", True),
+        ("Page,Jimmy", True),
+        ("3-2,合计", True),
+    ],
+)
+def test_a_sum_is_nobody_and_whoever_is_only_called_so_is_somebody(last, is_somebody):
+    read = read_people(f"id,name\na,Anna\n{last}\n".encode())
+    assert (len(read.records), len(read.left_out)) == ((2, 0) if is_somebody else (1, 1))
+
+
+def test_people_above_a_second_heading_are_people_and_of_two_lines_of_headings_the_finer_counts():
+    read = read_people("id,name\na,Anna\n编号,姓名,电话\nb,Bob\n".encode())
+    assert [one["id"] for one in read.records] == ["a", "b"]
+    assert [one.line for one in read.left_out] == [3]
+    merged = "编号,姓名,有效期,有效期\n编号,姓名,生效日期,失效日期\n3-1,李伟,2027-01-01,2027-12-31\n"
+    (person,) = people_of(merged.encode(), zone=SHANGHAI)
+    assert person["valid_from"] == "2027-01-01T00:00:00+08:00"
+
+
+@pytest.mark.parametrize("mark", ["utf-16-le", "utf-16-be"])
+def test_what_spreadsheets_call_unicode_text_is_read(mark):
+    data = "\ufeff编号\t姓名\r\n3-1\t李伟\r\n".encode(mark)
+    assert encoding_of(data) == ListEncoding("UTF-16")
+    assert people_of(data) == [{"id": "3-1", "name": "李伟"}]
+
+
+@pytest.mark.parametrize(
+    "data", ["<html><table><td>编号</td></table>".encode(), b'<?xml version="1.0"?>', b"%PDF-1.7"]
+)
+def test_a_document_that_is_called_a_list_is_told_so(data):
+    assert "another document" in refusal(data)
+
+
+def test_a_line_that_is_parted_by_another_sign_is_nobody_s_number():
+    assert "line 2: “1203，李伟” is not parted like the other lines" in refusal(
+        "编号,姓名\n1203，李伟\n1204,王芳\n".encode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("长期", {"valid_until": "9999-12-31T00:00Z"}),
+        ("長期有效", {"valid_until": "9999-12-31T00:00Z"}),
+        ("Forever", {"valid_until": "9999-12-31T00:00Z"}),
+        *((sign, {}) for sign in ("无", "-", "——", "/", "N/A", "")),
+    ],
+)
+def test_what_people_write_for_no_end_and_for_nothing(cell, told):
+    assert people_of(f"编号,姓名,有效期至\n1,李伟,{cell}\n".encode()) == [{"id": "1", "name": "李伟"} | told]
+    assert people_of(f"编号,姓名,生效日期\n1,无,{cell}\n".encode()) == [{"id": "1", "name": "无"}]
+
+
+@pytest.mark.parametrize(
+    ("cell", "is_slow"), [("√", True), ("Y", True), ("１", True), ("×", False), ("无", False)]
+)
+def test_what_people_write_for_yes_and_no(cell, is_slow):
+    (person,) = people_of(f"编号,姓名,延长开门\n1,李伟,{cell}\n".encode())
+    assert person["extended_unlock"] is is_slow
+
+
+def test_a_column_that_may_be_a_slip_is_refused_and_no_title_hides_it():
+    assert "line 2: column “valid_untl” is unknown" in refusal(b"List\nid,name,valid_untl\na,A,2027-01-01\n")
+    assert "栋" in refusal("楼栋,房号,姓名\n3,1203,李伟\n".encode())
