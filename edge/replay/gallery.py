@@ -42,7 +42,7 @@ NO_PICTURES = frozenset({"Thumbs.db", "desktop.ini"})
 THIS_FILE = "\0"
 """Stands in a cached refusal where the file's name belongs."""
 
-RULES_VERSION = 7
+RULES_VERSION = 8
 """Part of every cache key: raised whenever enrolment would give other shots for the same file."""
 
 

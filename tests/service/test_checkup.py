@@ -23,7 +23,7 @@ from edge.findings import Light, worst
 from edge.panel.network import BrokerState
 from edge.runtime.clock import ManualClock
 from edge.runtime.kept_time import CLOCK_FILE, KeptTime, write_kept
-from edge.service.checkup import parts, picture
+from edge.service.checkup import boot, parts, picture
 from edge.service.checkup.door import look_at
 from edge.service.checkup.inside import FRESH_SECONDS, DoorCheckup
 from edge.service.checkup.recently import RecentEvents
@@ -160,6 +160,26 @@ def test_the_clock_is_told_in_the_sites_time(site):
     found = parts.clock(site.data, NOW, ZoneInfo(settings.door.timezone))
     assert "2026-11-29 20:00" in found.what.said("en")
     assert "2026-11-29 20:00（北京时间）" in found.what.said("zh")
+
+
+@pytest.mark.parametrize(
+    ("pin", "active_high", "command_line", "is_driven"),
+    [
+        (2, True, "", True),
+        (3, True, "", True),
+        (3, False, "", False),
+        (4, True, "", False),
+        (14, True, "console=serial0,115200 console=tty1 root=x", True),
+        (14, False, "console=ttyAMA0,115200", True),
+        (14, True, "console=tty1 root=x", False),
+        (17, True, "console=serial0,115200", False),
+    ],
+)
+def test_a_line_that_the_board_drives_while_it_boots_is_known(pin, active_high, command_line, is_driven):
+    for board, expected in (("Raspberry Pi 4 Model B Rev 1.4\0", is_driven), ("", False), ("Some PC", False)):
+        assert (
+            boot.is_driven(pin, active_high=active_high, board=board, command_line=command_line) == expected
+        )
 
 
 def test_a_machine_without_a_gpio_chip_is_told_so(site):

@@ -22,6 +22,7 @@ from edge.findings import CheckupFinding, amber, green, red
 from edge.runtime.clock_trust import FARTHEST_LEAP
 from edge.runtime.kept_time import CLOCK_FILE, read_kept
 from edge.runtime.machine_time import system_is_synchronised
+from edge.service.checkup import boot
 from edge.site.lives import WARNING, door_until
 from edge.words import zone_told
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, tzinfo
 
-    from edge.config.settings import Settings
+    from edge.config.settings import LockSection, Settings
     from edge.service.checkup.recently import RecentEvents
     from edge.words import Message
 
@@ -97,7 +98,7 @@ def guard(settings: Settings, recent: RecentEvents, is_running: bool) -> Checkup
             return red(
                 "guard", "lost", socket=str(section.guard_socket), command="journalctl -u facegate-relay"
             )
-        return green("guard", "fine")
+        return _at_boot(section)
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)) as attempt:
         attempt.settimeout(PATIENCE_SECONDS)
         try:
@@ -106,6 +107,17 @@ def guard(settings: Settings, recent: RecentEvents, is_running: bool) -> Checkup
             return red(
                 "guard", "lost", socket=str(section.guard_socket), command="journalctl -u facegate-relay"
             )
+    return _at_boot(section)
+
+
+def _at_boot(section: LockSection) -> CheckupFinding:
+    """Return that the guard answers, and whether the board drives the relay's line before it does."""
+    told = boot.read(boot.MODEL), boot.read(boot.COMMAND_LINE)
+    is_high = bool(section.active_high)
+    if section.pin is not None and boot.is_driven(
+        section.pin, active_high=is_high, board=told[0], command_line=told[1]
+    ):
+        return amber("guard", "boots", setting=f"lock.pin = {section.pin}", example="lock.pin = 17")
     return green("guard", "fine")
 
 
