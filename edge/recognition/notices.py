@@ -37,11 +37,8 @@ class StaffNotices:
         self._of_picture(frame, self._trouble.note_jump(frame.time))
 
     def of_rest(self, frame: Frame) -> None:
-        """Take note that the picture did not jump; trouble that is over is told."""
+        """Take note of a picture and its size; trouble that begins with it, or is over, is told."""
         self._of_picture(frame, self._trouble.settle(frame.time))
-
-    def of_size(self, frame: Frame) -> None:
-        """Take note of the picture's size; another shape than before is told, and when it is over."""
         height, width = frame.image.shape[:2]
         self._of_picture(frame, self._trouble.note_size(width, height, frame.time))
 

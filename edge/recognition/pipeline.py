@@ -166,7 +166,6 @@ class Pipeline:
             self._notices.of_jump(frame)
             left += self._forget(frame, self._tracker.clear())
         self._notices.of_rest(frame)
-        self._notices.of_size(frame)
         # Nobody here and nothing moves: a look now and then still finds who came unnoticed.
         resting = motion is Motion.STILL and not self._visits
         if resting and frame.time - self._last_glance < 1 / self._pace.still:
