@@ -116,7 +116,7 @@ def events(
     is_tail = limit and not (since or kind or person or reason)
     if not as_json:
         click.echo(row_of("no", f"time ({zone or 'here'})", "kind", "person", "reason", "details"))
-    end = print_newest(journal, wanted, show, limit, start=newest(journal) - limit if is_tail else 0)
+    end = print_newest(journal, wanted, show, limit, start=max(0, newest(journal) - limit) if is_tail else 0)
     while follow:
         time.sleep(FOLLOW_SECONDS)
         for row in rows_after(journal, end):

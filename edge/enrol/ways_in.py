@@ -163,6 +163,16 @@ class WaysIn:
             raise EnrolmentRefused(message("error.card_taken", who=holder))
         return named
 
+    def held_card(self, card: str, resident_id: str) -> str:
+        """Return the one name of a card that this person has. Raises `EnrolmentRefused`."""
+        named = named_card(card)
+        holder = self._store.cards().get(named)
+        if holder != resident_id:
+            raise EnrolmentRefused(
+                message("error.card_taken", who=holder) if holder else message("error.card_nobody")
+            )
+        return named
+
     def take_card(self, card: str) -> str:
         """Take a card back and return who had it."""
         holder = self._store.remove_card(named_card(card))

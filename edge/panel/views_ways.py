@@ -55,8 +55,10 @@ def give_card(ask: Ask) -> Response:
 def take_card(ask: Ask) -> Response:
     """Take a card back."""
     person, ways = person_of(ask), _ways(ask)
+    # The page may have been open while somebody else got the card; the journal would name the wrong one.
+    card = ways.held_card(ask.form.get("card", ""), person.id)
     with ask.desk.doing(Kind.CREDENTIAL_REMOVED, about=person.id, by=ask.session.user, method="card"):
-        ways.take_card(ask.form.get("card", ""))
+        ways.take_card(card)
     return ask.to(f"{sheet(person.id)}#card", message("panel.card_taken", who=person.name))
 
 

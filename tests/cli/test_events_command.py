@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -86,6 +87,13 @@ def test_no_event_that_fits_is_said(tmp_path, journal):
     """And not shown as an empty success."""
     _, lines = run("--data", tmp_path, "--person", "nobody")
     assert "none of the events fits" in lines[-1]
+
+
+def test_of_a_journal_without_events_no_choice_is_blamed(tmp_path):
+    with closing(SqliteJournal(tmp_path / "journal.db", "door-1", boot="b", clock_trust=lambda: "unknown")):
+        pass
+    _, lines = run("--data", tmp_path)
+    assert not any("none of the events fits" in line for line in lines)
 
 
 def test_a_time_that_is_none_is_refused(tmp_path, journal):

@@ -102,6 +102,22 @@ def test_a_card_is_learnt_from_the_reader(panel, sam):
     assert panel.desk.ways.cards() == {}
 
 
+def test_a_page_that_was_left_open_takes_no_card_of_somebody_else(panel, sam):
+    """Nor does the journal say that somebody lost the card that another one had."""
+    panel.desk.residents.put_people([Resident("b", "Bo")])
+    panel.desk.ways.give_card("w26:17:4711", "b")
+    sam.get("/residents/3-1203-2")
+    stale = sam.post("/residents/3-1203-2/card/remove", card="w26:17:4711")
+    assert "belongs to b" in stale.text
+    assert panel.desk.ways.cards() == {"w26:17:4711": "b"}
+    assert not panel.events("credential.removed")
+    gone = sam.post("/residents/3-1203-2/card/remove", card="w26:17:4712")
+    assert "Nobody has this card" in gone.text
+    ended = sam.post("/residents/3-1203-2/pass/end", **{"pass": "00"})
+    assert 'role="alert" class="bad">' in ended.text.split('id="pass"')[1]
+    assert not panel.events("credential.removed")
+
+
 def test_a_card_of_an_hour_ago_is_not_offered(panel, sam):
     data = {"method": "card", "card": "w26:17:4711"}
     panel.desk.log.record(
