@@ -141,6 +141,8 @@ class LivenessWindow:
     """This resident's face was in doubt from afar a short while ago: it has to come near."""
     clear_since: float | None = None
     """Since when no verdict has been narrow."""
+    noted_at: float = -math.inf
+    """When the last verdict fell."""
     passed_over_at: float = -math.inf
     """When a frame of this face was last left out for another face's."""
     faults: int = 0
@@ -258,10 +260,12 @@ class LivenessWindow:
         return self.last_seen - self.narrow_since >= WINDOW_SECONDS
 
     def note(self, *, is_narrow: bool) -> None:
-        """Note what the verdict on the newest frame was."""
+        """Note what the verdict on the newest frame was; time without one is no time without doubt."""
+        was_unjudged = self.last_seen - self.noted_at > GAP_SECONDS
+        self.noted_at = self.last_seen
         if is_narrow:
             self.clear_since = None
-        elif self.clear_since is None:
+        elif self.clear_since is None or was_unjudged:
             self.clear_since = self.last_seen
 
     def is_made_up_for(self) -> bool:

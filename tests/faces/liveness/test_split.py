@@ -10,7 +10,7 @@ from edge.faces.liveness.failures import DOUBTED_SECONDS
 from edge.faces.liveness.fusion import PAIR, fuse
 from edge.faces.liveness.window import WINDOW_SECONDS
 from tests.faces.liveness.nets import ANNA, TRUSTED, Eye, Visit
-from tests.fakes.scene import Scene
+from tests.fakes.scene import Actor, Scene, axis
 
 NEAR, AFAR = 140.0, 80.0
 OPENED = (True, None)
@@ -153,6 +153,17 @@ def test_a_doubt_is_not_shaken_off(away):
         door.visit.check.reset(door.visit.track_id)
     assert OPENED not in door.said(ALIVE, WHOLE)
     assert OPENED in door.said(ALIVE, WHOLE)
+
+
+def test_time_in_which_nothing_could_be_judged_is_no_window_without_doubt():
+    """A screen is tilted between two moments in which it looks alive."""
+    door = Split()
+
+    door.said(SCREEN, 14)
+    door.said(ALIVE, WHOLE)
+    door.visit.show(Actor(0, axis(0), turned=0.6), WHOLE, width=NEAR)
+    assert OPENED not in door.said(ALIVE, 15)
+    assert OPENED in door.said(ALIVE, 15)
 
 
 def test_nor_is_one_of_the_visit_before():
