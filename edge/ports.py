@@ -115,8 +115,12 @@ class LivenessCheck(Protocol):
     def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:
         """Return the verdict for this track, or None while more frames are wanted.
 
-        `resident_id` is whom recognition takes the face for: more may be asked of some.
+        `resident_id` is whom recognition takes the face for: more may be asked of some. On this frame it need
+        not have looked again.
         """
+
+    def confirm(self, track_id: int, resident_id: str) -> None:
+        """Take it that the face of this track, which passed, was just recognised as this resident's."""
 
     def reset(self, track_id: int) -> None:
         """Forget a track: it ended, jumped, or changed identity."""

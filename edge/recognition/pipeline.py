@@ -337,11 +337,11 @@ class Pipeline:
                 self._set_doubt_aside(frame, visit)
             self._doubts.resume(visit, resident_id)
             liveness = self._liveness.assess(visit.track_id, resident_id)
-            # It wants more frames: neither a grant nor a refusal.
-            if liveness is None:
+            if liveness is None:  # it wants more frames: neither a grant nor a refusal
                 return []
             if not liveness.passed:
                 return self._not_live(frame, visit, look, faces, liveness)
+            self._liveness.confirm(visit.track_id, resident_id)
         # A resident's looks gave no stranger a chance: the hour gets them back.
         self._budget.give_back(visit.spent)
         visit.spent, visit.early_doubt = 0.0, None

@@ -59,6 +59,9 @@ class Says:
     def assess(self, track_id, resident_id=None):
         return self.answer
 
+    def confirm(self, track_id, resident_id):
+        pass
+
     def reset(self, track_id):
         pass
 

@@ -354,6 +354,9 @@ class Scripted:
         self.asked_for.append(resident_id)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
+    def confirm(self, track_id, resident_id):
+        pass
+
     def reset(self, track_id):
         self.resets.append(track_id)
 

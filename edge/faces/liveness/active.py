@@ -204,7 +204,6 @@ class ActiveCheck:
         verdict = self._passive.assess(track_id, session.resident_id)
         if verdict is None or not (verdict.passed or verdict.wants_more):
             return verdict
-        self._failures.succeed(session.resident_id, self._time)
         # There is at least one: each challenge has a turn in it (`draw_steps`).
         flatness = min(session.residuals)
         cues = {**verdict.cues, "steps": float(session.challenge.done), "relief": flatness}
@@ -239,6 +238,12 @@ class ActiveCheck:
         elif challenge.step is not None:
             number, count = challenge.done + 1, len(challenge.steps)
             self._show(Prompt(track_id, challenge.step.value, number, count, STEP_SECONDS))
+
+    def confirm(self, track_id: int, resident_id: str | None) -> None:
+        """Forget the failed tries of this resident, who answered."""
+        self._passive.confirm(track_id, resident_id)
+        if track_id in self._sessions:
+            self._failures.succeed(resident_id, self._time)
 
     def reset(self, track_id: int) -> None:
         """Forget a track, and what it was asked. An unfinished challenge counts as a failed try."""

@@ -312,7 +312,8 @@ class PassiveCheck:
             return None
         if not is_enough:
             return Liveness(False, score, Reason.SECOND_FACTOR_REQUIRED, cues)
-        self._failures.succeed(resident_id, window.last_seen)
+        if resident_id is None:  # nobody looks whose face it is
+            self._failures.succeed(None, window.last_seen)
         return Liveness(True, score, cues=cues)
 
     def _is_one_face(self, window: LivenessWindow) -> bool:
@@ -364,6 +365,16 @@ class PassiveCheck:
         if old is not None:
             self._windows[track_id] = LivenessWindow(time, time, wanted_since=time, before=old.before)
 
+    def confirm(self, track_id: int, resident_id: str | None) -> None:
+        """Forget the failures of this resident: theirs is the face that passed.
+
+        Not sooner: the track may have gone on with somebody else, whose living face would have cleared what
+        a picture of the resident, held up there before, brought about.
+        """
+        window = self._windows.get(track_id)
+        if window is not None:
+            self._failures.succeed(resident_id, window.last_seen)
+
     def reset(self, track_id: int) -> None:
         """Forget a track: it ended, jumped, or changed identity."""
         self._windows.pop(track_id, None)
@@ -401,6 +412,9 @@ class Unavailable:
     def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:  # noqa: ARG002
         """Refuse with `PAD_UNAVAILABLE`."""
         return Liveness(False, None, Reason.PAD_UNAVAILABLE)
+
+    def confirm(self, track_id: int, resident_id: str) -> None:
+        """Take note of nothing: nobody passes."""
 
     def reset(self, track_id: int) -> None:
         """Forget nothing."""

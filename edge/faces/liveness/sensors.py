@@ -173,6 +173,10 @@ class SensorCheck:
             return Liveness(False, verdict.score, Reason.PRESENTATION_ATTACK, cues)
         return Liveness(True, verdict.score, cues=cues)
 
+    def confirm(self, track_id: int, resident_id: str) -> None:
+        """Tell the inner check whose face passed."""
+        self._inner.confirm(track_id, resident_id)
+
     def reset(self, track_id: int) -> None:
         """Forget a track: it ended, jumped, or changed identity."""
         self._readings.pop(track_id, None)

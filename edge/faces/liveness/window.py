@@ -182,7 +182,7 @@ class LivenessWindow:
     def drop_before(self, index: int) -> None:
         """Forget the samples before this one: they may show something else. A new one must follow."""
         self.samples = self.samples[index:]
-        self.waiting = None
+        self.waiting = self.clear_since = None
         self.is_cut = True
 
     def is_due(self, time: float) -> bool:

@@ -71,7 +71,11 @@ class Visit:
         self.seq += round(seconds * self.fps)
 
     def assess(self) -> Liveness | None:
-        return self.check.assess(self.track_id, self.resident_id)
+        """Ask for the verdict; who passes is who they are taken for, as the pipeline then finds."""
+        said = self.check.assess(self.track_id, self.resident_id)
+        if said is not None and said.passed and self.resident_id is not None:
+            self.check.confirm(self.track_id, self.resident_id)
+        return said
 
 
 def setup(alive: dict[int, float], actors: list[Actor], **kwargs) -> SimpleNamespace:

@@ -94,6 +94,17 @@ class TestAPauseThatSomebodyElseBroughtAbout:
         assert set(door.residents.shares) == {0.5}
 
 
+def test_a_living_strangers_face_does_not_make_up_for_a_picture_held_up_before_it():
+    """Whoever holds the picture up shows their own face in its place, time and again."""
+    door = Street()
+    for _ in range(8):
+        door.see(1.2, (PHONE, 250))
+        door.see(4.5, (MALLORY, 250))
+        door.show(0.8)
+    assert door.grants == []
+    assert [one.kind for one in door.pauses][:1] == ["began"]
+
+
 class TestWhatWasSaid:
     def test_is_said_again_to_who_comes_back_and_is_refused_again(self):
         door = Street(_0=0.1)
