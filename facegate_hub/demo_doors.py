@@ -102,10 +102,10 @@ def fill_doors(site: Path, url: str, clock: ManualClock) -> None:
     doors = [_Door(door, made.add_door(door), clock) for door in DOORS]
     staff = Staff(site, url)
     try:
-        rev = staff.import_people([{"id": one, "name": name} for one, name in PEOPLE]).rev
-        _Telling(site, url, clock).tell(doors, rev)
         for door, (name, place) in DOORS.items():
             staff.name_door(door, name, place)
+        rev = staff.import_people([{"id": one, "name": name} for one, name in PEOPLE]).rev
+        _Telling(site, url, clock).tell(doors, rev)
         for item in staff.inbox.items(InboxKind.ALARMS, [InboxState.OPEN]):
             staff.hand_over(InboxKind.ALARMS, item.id, GUARD, "去现场看一下，门口有搬家的车")
         staff.signer.change("add", name=GUARD, kind="person", account=None)

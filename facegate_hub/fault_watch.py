@@ -15,8 +15,10 @@ import sqlalchemy as sa
 
 from edge.events import KINDS, Kind
 from facegate_hub.clerk import is_door
-from facegate_hub.community.uptime import meet_doors
+from facegate_hub.community.doors import NETWORK as ALL_DOORS
+from facegate_hub.community.doors import meet_doors
 from facegate_hub.database import reading
+from facegate_hub.door_names import door_names
 from facegate_hub.looking import LookingThread
 from facegate_hub.tables import DEVICES, EVENTS
 
@@ -80,7 +82,8 @@ class FaultWatch(LookingThread):
         with reading(self._engine) as connection:
             rows = connection.execute(sa.select(DEVICES.c.id, DEVICES.c.avail, DEVICES.c.heard_at)).all()
         doors = {row.id: row for row in rows if is_door(row.id)}
-        meet_doors(self._faults.book, doors)
+        names = door_names(self._engine)
+        meet_doors(self._faults.book, {door: names.get(door, "") for door in doors})
         gone = {
             door
             for door, row in doors.items()
@@ -88,8 +91,8 @@ class FaultWatch(LookingThread):
         }
         is_network = len(gone) >= LEAST_TOGETHER and 2 * len(gone) > len(doors)
         if is_network:  # what single doors said of themselves before stays as it is
-            return {("network", NETWORK): True}
-        return {("network", NETWORK): False} | {(door, AWAY): door in gone for door in doors}
+            return {(ALL_DOORS, NETWORK): True}
+        return {(ALL_DOORS, NETWORK): False} | {(door, AWAY): door in gone for door in doors}
 
     def _read(self) -> None:
         began = datetime.fromtimestamp(self._now(), UTC)

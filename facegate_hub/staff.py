@@ -27,6 +27,7 @@ from edge.words import message
 from edge.words.retold import told_of
 from facegate_hub.configuration import Configurations
 from facegate_hub.database import put, reading
+from facegate_hub.door_names import door_names
 from facegate_hub.door_rules import SentRules
 from facegate_hub.door_view import DoorView, HubView, door_view
 from facegate_hub.faces import SharedFaces
@@ -134,20 +135,11 @@ class Staff:
     def doors(self) -> list[DoorView]:
         """Return every door that was ever heard, and those provisioned here that never were, by id."""
         state = self._roster.state()
-        names = (
-            "id",
-            "avail",
-            "epoch",
-            "rev",
-            "seen_at",
-            "problem",
-            "problem_at",
-            "shut_out",
-            "unproven",
-            "state",
-        )
+        columns = ["id", "avail", "epoch", "rev", "seen_at", "problem", "problem_at", "shut_out", "unproven"]
         with reading(self._engine) as connection:
-            rows = connection.execute(sa.select(DEVICES.c.state, *(DEVICES.c[name] for name in names))).all()
+            rows = connection.execute(
+                sa.select(DEVICES.c.state, *(DEVICES.c[name] for name in columns))
+            ).all()
             called = {row.id: row for row in connection.execute(sa.select(DOORS))}
         heard = [door_view(row, state, time.time()) for row in rows]
         missing = set(self._site.doors()) - {door.id for door in heard}
@@ -159,6 +151,10 @@ class Staff:
             for door in (*heard, *never)
         ]
         return sorted(doors, key=lambda door: door.id)
+
+    def door_names(self) -> dict[str, str]:
+        """Return what people call the doors that have a name, by id."""
+        return door_names(self._engine)
 
     def name_door(self, door: str, name: str, place: str = "") -> None:
         """Let people see a door under a name, and where it is; empty: under its id again."""

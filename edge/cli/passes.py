@@ -21,6 +21,7 @@ from edge.policy.passes import (
     PassKind,
     door_marks,
     pass_public_key,
+    pasted_pass,
     public_key_of,
     public_key_text,
     read_pass,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 KINDS = [kind.name.lower() for kind in PassKind]
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+MOST_FILE_NAME = 200
+"""Bytes; the text of a pass is longer."""
 
 
 def moment(ctx: click.Context, param: click.Parameter, value: str) -> datetime:
@@ -180,16 +183,18 @@ def issue(
 
 
 @passes.command()
-@click.argument("text")
+@click.argument("words", metavar="TEXT", nargs=-1, required=True)
 @click.option("--public-key", "keys", multiple=True, required=True, help="As printed by `facegate pass key`.")
 @click.option("--door", help="Also say whether it is for this door.")
 @ZONE
-def verify(text: str, keys: tuple[str, ...], door: str | None, zone: ZoneInfo | None) -> None:
+def verify(words: tuple[str, ...], keys: tuple[str, ...], door: str | None, zone: ZoneInfo | None) -> None:
     """Check the TEXT of a pass, or a picture of it (a file name), and print what it allows.
+
+    A text is taken as a chat program hands it over: wrapped, with blanks in it, a word before it.
 
     Example: facegate pass verify visitor.png --public-key "$(cat pass.pub)"
     """
-    shown = read_pass(text_in(text), [decode_public(encoded) for encoded in keys])
+    shown = read_pass(pasted_pass(text_in(" ".join(words))), [decode_public(encoded) for encoded in keys])
     if shown is None:
         raise click.ClickException("this is no pass signed by that key")
     click.echo(f"pass {shown.id.hex()}: {shown.kind.name.lower()} of {shown.host_id}")
@@ -202,7 +207,7 @@ def verify(text: str, keys: tuple[str, ...], door: str | None, zone: ZoneInfo | 
 def text_in(text_or_file: str) -> str:
     """Return the text itself, or what a picture of the code says."""
     path = Path(text_or_file)
-    if len(text_or_file) > 200 or not path.is_file():
+    if len(os.fsencode(text_or_file)) > MOST_FILE_NAME or not path.is_file():
         return text_or_file
     found = picture_text(path)
     if found is None:

@@ -24,7 +24,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 import struct
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -38,6 +40,8 @@ BODY = struct.Struct(">BB8sIIB24s28s")
 SIGNATURE_BYTES = 64
 # Whole groups of five bytes, so Base32 needs no padding.
 TEXT_LENGTH = len(PREFIX) + (BODY.size + SIGNATURE_BYTES) * 8 // 5
+_NEVER_IN_ONE = re.compile("[^A-Z0-9:]")
+_ONE = re.compile(f"{PREFIX}[A-Z2-7]{{{TEXT_LENGTH - len(PREFIX)}}}")
 CONTEXT, SITE_CONTEXT = b"facegate pass 1", b"facegate pass 2\0"
 VERSION, SITE_VERSION = 1, 2
 KEY_BYTES = 32
@@ -126,6 +130,16 @@ def read_pass(text: str, public_keys: Iterable[bytes]) -> Pass | None:
         return None
     shown = _decode(body)
     return None if shown is None or shown.valid_until - shown.valid_from > LONGEST else shown
+
+
+def pasted_pass(text: str) -> str:
+    """Return the text of the pass in what somebody pasted, else `text` as it stands.
+
+    Chat programs wrap it, put blanks and signs without a shape into it, quote it and write a word before it.
+    """
+    signs = _NEVER_IN_ONE.sub("", unicodedata.normalize("NFKC", text).upper())
+    found = _ONE.search(signs)
+    return text if found is None else found[0]
 
 
 def public_key_of(text: str) -> bytes:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from facegate_hub.community.book import Book
     from facegate_hub.community.staff_store import StaffStore
     from facegate_hub.community.terms import Terms
-    from facegate_hub.console.doors_desk import DoorsDesk
+    from facegate_hub.console.doors_desk import DoorsDesk, SessionWatch
+    from facegate_hub.looking import LookingThread
 
 CONSOLE_PORT, PAGE_PORT = 8444, 8445
 HERE = "127.0.0.1"
@@ -95,11 +96,16 @@ def console(place: tuple[Path, str], /, page_url: str | None, database: str | No
     app = _console_app(opened, page_url or f"https://{served['host']}:{PAGE_PORT}", doors)
     code = StaffAccounts(opened.staff).first_code()
     with ExitStack() as stack:
-        for keeper in (Timekeeper(opened.staff.book, opened.terms), StaffTeller(opened.staff)):
-            keeper.start()
-            stack.callback(keeper.stop)
+        keepers: list[LookingThread] = [
+            Timekeeper(opened.staff.book, opened.terms),
+            StaffTeller(opened.staff),
+        ]
         if doors is not None:
             stack.callback(doors.close)
+            keepers.append(_session_watch(opened, doors))
+        for keeper in keepers:
+            keeper.start()
+            stack.callback(keeper.stop)
         _serve_one(opened.folder, app, code, **served)
 
 
@@ -309,7 +315,11 @@ def demo(into: Path, only_fill: bool, console_port: int, page_port: int, attache
     click.echo("what the doors say is from before the start: no hub runs here, and no door answers")
     click.echo("the browser warns of the certificate, which this machine made for itself; Ctrl-C ends")
     EndsWithParent(attached).start()
+    watch = _session_watch(opened, desk)
+    watch.start()
     _serve_all(opened.folder, doors)
+    watch.stop()
+    desk.close()
 
 
 def _filled(into: Path) -> tuple[_ForStaff, dict[str, str]]:
@@ -374,6 +384,13 @@ def _doors(place: tuple[Path, str]) -> DoorsDesk | None:
         click.echo(f"{place[0]}: not a provisioned site, so the console has no pages of doors", err=True)
         return None
     return DoorsDesk(*place)
+
+
+def _session_watch(opened: _ForStaff, doors: DoorsDesk) -> SessionWatch:
+    from facegate_hub.community.devices import Devices
+    from facegate_hub.console.doors_desk import SessionWatch
+
+    return SessionWatch(doors, Devices(opened.staff))
 
 
 def _page_app(book: Book, terms: Terms) -> Starlette:

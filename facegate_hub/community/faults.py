@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from edge.words import LANGUAGES, has, say
+from edge.words import LANGUAGES, say
 from facegate_hub.community.book import SYSTEM, Change
+from facegate_hub.community.doors import called_doors
 from facegate_hub.community.machine import (
     OPEN,
     Audience,
@@ -82,8 +83,9 @@ class Faults:
         if old is not None and self._state(old.ticket) in OPEN:
             self._set(door, rule, old.ticket, "open")
             return
-        text = "\n".join(f"{door}: {_told(rule, language)}" for language in reversed(LANGUAGES))
-        report = Report(TicketKind.FAULT, "door", text, place=door, audience=Audience.ALL)
+        name = called_doors(self.book).get(door, door)
+        text = "\n".join(f"{name}: {_told(rule, language)}" for language in reversed(LANGUAGES))
+        report = Report(TicketKind.FAULT, "door", text, place=name, audience=Audience.ALL)
         number, _ = self._tickets.report(DOOR, report)
         self._set(door, rule, number, "open")
 
@@ -117,5 +119,6 @@ class Faults:
 
 
 def _told(rule: str, language: str) -> str:
-    event = f"event.{rule}"
-    return say(event if has(event) else f"community.rule.{rule}", language)
+    """Return what is wrong: a part of the door that has a fault, or what stands for itself (`door.away`)."""
+    what = say(f"community.rule.{rule}", language)
+    return say("community.part_faulty", language, part=what) if rule.startswith("health.") else what

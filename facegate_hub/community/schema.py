@@ -207,8 +207,8 @@ FAULTS = _projection(
 )
 """One line for each door and rule: its newest ticket, and what the door says (`state`: open, cleared)."""
 
-DOORS = _projection("doors", _whole("since"))
-"""Doors by name, and since when the book knows them."""
+DOORS = _projection("doors", _whole("since"), _word("name", 200))
+"""Doors by id, since when the book knows them, and what the property calls them (None: by their id)."""
 
 PROJECTIONS: dict[str, sa.Table] = {
     table.name: table

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from facegate_hub.community.book import SYSTEM, Change
+from facegate_hub.community.book import SYSTEM
 from facegate_hub.community.schema import DOORS, FAULTS, LEDGER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -62,18 +62,6 @@ class DoorRecord:
     well_percent: int
     repair_seconds: int | None
     service: SignedService | None = None
-
-
-def meet_doors(book: Book, doors: Iterable[str]) -> int:
-    """Enter doors that the book does not know yet, and return how many that were."""
-    with book.looking() as connection:
-        known = set(connection.execute(sa.select(DOORS.c.id)).scalars())
-    fresh = sorted(set(doors) - known)
-    if fresh:
-        with book.writing() as writing:
-            for door in fresh:
-                writing.enter(SYSTEM, "door.met", f"door:{door}", Change(DOORS, door, {"since": writing.at}))
-    return len(fresh)
 
 
 def note_service(book: Book, door: str, part: str, when: tuple[int, int], event: str) -> bool:

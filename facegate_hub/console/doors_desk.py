@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 
 from edge.errors import CommunityRefused, SyncError
 from edge.words import message
+from facegate_hub.looking import LookingThread
 from facegate_hub.signer.rights import NotPermitted, Permission
 from facegate_hub.staff import Staff
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from facegate_hub.community.devices import Devices
     from facegate_hub.signer.client import Known
 
 MOST_SESSIONS = 500
+LOOK_SECONDS = 2.0
+"""Between two looks at sessions that nobody ended here: idle ones, and those that another process ended."""
 
 
 class DoorsDesk:
@@ -34,25 +38,50 @@ class DoorsDesk:
         self._url = url
         self._lock = threading.Lock()
         self._tokens: OrderedDict[str, str] = OrderedDict()
+        self._left: list[str] = []
+        """Sessions that ended here, and of which the signer has not heard yet."""
         self.looking = Staff(folder, url)
 
     def enter(self, session: str, name: str, password: str) -> None:
         """Let somebody act in a session of the console. Raises `NotPermitted` for a wrong password."""
         token = self.looking.signer.log_in(name, password)
         with self._lock:
+            if (before := self._tokens.pop(session, None)) is not None:
+                self._left.append(before)
             self._tokens[session] = token
             while len(self._tokens) > MOST_SESSIONS:
-                self._tokens.popitem(last=False)
+                self._left.append(self._tokens.popitem(last=False)[1])
+        self._tell_left()
 
     def leave(self, session: str) -> None:
-        """End what a session may do at the doors."""
+        """End what a session may do at the doors, here and at the signer."""
+        self.leave_ended(lambda one: one != session)
+
+    def leave_ended(self, lives: Callable[[str], bool]) -> None:
+        """End what sessions of the console may do that do not live any more; the signer is told at once.
+
+        A signer that is away is told at the next call.
+        """
         with self._lock:
-            token = self._tokens.pop(session, None)
-        if token is not None:
+            sessions = list(self._tokens)
+        ended = [session for session in sessions if not lives(session)]
+        with self._lock:
+            gone = [self._tokens.pop(session, None) for session in ended]
+            self._left += [token for token in gone if token is not None]
+        self._tell_left()
+
+    def _tell_left(self) -> None:
+        with self._lock:
+            left, self._left = self._left, []
+        for at, token in enumerate(left):
             try:
                 self.looking.signer.speaking_for(token).log_out()
+            except NotPermitted:
+                continue  # it has ended there by itself
             except SyncError:
-                return  # it ends by itself, unused, within half an hour
+                with self._lock:
+                    self._left += left[at:]
+                return
 
     def known(self, session: str) -> Known | None:
         """Return who acts in a session; None: nobody has said, or it was too long ago."""
@@ -81,8 +110,25 @@ class DoorsDesk:
             staff.close()
 
     def close(self) -> None:
-        """Let go of the database and the signer."""
+        """End what everybody may do, and let go of the database and the signer."""
+        self.leave_ended(lambda _: False)
         self.looking.close()
+
+
+class SessionWatch(LookingThread):
+    """Ends what somebody may do at the doors when their session of the console has ended.
+
+    By logging out, by nobody touching it, or because the account was ended or begun anew; in any process.
+    """
+
+    def __init__(self, desk: DoorsDesk, devices: Devices) -> None:
+        self._desk = desk
+        self._devices = devices
+        super().__init__("console-sessions", LOOK_SECONDS, "sessions that ended could not be looked for")
+
+    def look(self) -> None:
+        """Look over everybody who acts now."""
+        self._desk.leave_ended(lambda session: self._devices.find(session, is_use=False) is not None)
 
 
 def may_at(known: Known | None, right: Permission, door: str) -> bool:

@@ -23,9 +23,11 @@ def accounts(ask: PageAsk) -> Response:
         name = ask.form.get("name", "").strip()
         if ask.form.get("do") == "end":
             kept.end(mine, name)
+            ask.office.sessions_ended()
             return ask.to("/accounts")
         duty = chosen(Duty, ask.form.get("duty", ""), Duty.DESK)
         fresh = (name, kept.make(mine, name, duty))
+        ask.office.sessions_ended()
     side = MAKERS[mine.duty]
     duties = [duty for duty in Duty if duty in OF_SIDE[side] or duty is Duty.COMMITTEE]
     return ask.page("accounts.html", accounts=kept.all(), duties=duties, side=side, fresh=fresh, mine=mine)

@@ -116,7 +116,7 @@ class DoorPages:
             raise CommunityRefused(message("community.refused.act"))
         if kind in SURE and "sure" not in ask.form:
             return ask.page("door_sure.html", door=door, act=kind)
-        title = ask.say("door.asked", act=ask.say(f"door.act.{kind}"), door=door)
+        title = ask.say("door.asked", act=ask.say(f"door.act.{kind}"), door=ask.called(door))
         try:
             with self._desk.acting(ask.token) as staff:
                 text = staff.command(door, kind, ask.account.name if ask.account else "")

@@ -58,9 +58,10 @@ def app(ask: PageAsk) -> Response:
 
 
 def logout(ask: PageAsk) -> Response:
-    """Log out."""
+    """Log out, also of what was let act at the doors."""
     if ask.device is not None:
         ask.office.devices.end(ask.asker.doer, ask.device.id)
+        ask.office.sessions_ended()
     return ask.leave("/login")
 
 

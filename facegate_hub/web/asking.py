@@ -24,12 +24,13 @@ from edge.web.refusals import RefusalKind
 from edge.words import LANGUAGES, has, message, nearest, say, tag, zone_name
 from facegate_hub.community.book import Doer
 from facegate_hub.community.devices import RESIDENT_SECONDS
+from facegate_hub.community.doors import NETWORK
 from facegate_hub.community.duties import Right, may
 from facegate_hub.community.parts import Asker
 from facegate_hub.web.files import versioned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 
     from starlette.requests import Request
 
@@ -69,6 +70,8 @@ class PageAsk:
     at: str = ""
     """Which field the view looked at when it refused, "" for none."""
     pages: FormPages | None = None
+    names: Mapping[str, str] | None = None
+    """What people call doors, once a page has asked for it."""
 
     @contextmanager
     def about(self, name: str) -> Iterator[None]:
@@ -139,6 +142,18 @@ class PageAsk:
         """Return a message in the reader's language."""
         return text.said(self.language)
 
+    def called(self, door: str) -> str:
+        """Return what people call a door: the name that the property gave it, else its id."""
+        if door == NETWORK:
+            return self.say("door.network")
+        if self.names is None:
+            self.names = self.office.door_names()
+        return self.names.get(door, door)
+
+    def called_all(self, doors: Iterable[str]) -> str:
+        """Return what people call several doors, in one line."""
+        return ", ".join(map(self.called, doors))
+
     def local(self, at: int | None, form: str = "%Y-%m-%d %H:%M") -> str:
         """Return a moment as the compound's clocks show it; nothing for none."""
         if at is None:
@@ -153,6 +168,8 @@ class PageAsk:
             say=self.say,
             known=self.known,
             local=self.local,
+            called=self.called,
+            called_all=self.called_all,
             tag=tag,
             languages=LANGUAGES,
             own_name=lambda one: say("language.name", one),

@@ -15,6 +15,7 @@ from edge.web.logins import LoginGuard
 from edge.web.refusals import RefusalLog
 from facegate_hub.community.accounts import StaffAccounts, StaffList
 from facegate_hub.community.devices import Devices
+from facegate_hub.community.doors import called_doors
 from facegate_hub.community.entry import Invitations
 from facegate_hub.community.kept_reading import KeptReading
 from facegate_hub.community.notices import Notices
@@ -30,6 +31,8 @@ from facegate_hub.community.wall import read_wall
 from facegate_hub.web.ticket_pages import CHOICES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from edge.web.refusals import RefusalKind
     from facegate_hub.community.book import Book, Doer
     from facegate_hub.community.scores import MonthScore
@@ -66,6 +69,8 @@ class WebOffice:
     wall: KeptReading[Wall]
     scores: KeptReading[list[MonthScore]]
     doors: KeptReading[list[DoorRecord]]
+    door_names: Callable[[], Mapping[str, str]]
+    """What people call the doors that have a name, by id."""
     logins: LoginGuard
     refusals: RefusalLog
     secret: bytes
@@ -75,6 +80,8 @@ class WebOffice:
     menu: tuple[tuple[str, str, str], ...] = ()
     """Path, words, and the right that shows it."""
     store: StaffStore | None = None
+    sessions_ended: Callable[[], object] = lambda: None
+    """Called when sessions were ended here: whatever else they were let do ends as well."""
 
     @property
     def staff(self) -> StaffStore:
@@ -114,6 +121,7 @@ class WebOffice:
             wall=KeptReading(book, partial(read_wall, book), WALL_SECONDS),
             scores=KeptReading(book, partial(read_scores, book, terms), SCORES_SECONDS),
             doors=KeptReading(book, partial(read_doors, book), DOORS_SECONDS),
+            door_names=partial(called_doors, book),
             logins=LoginGuard(book.clock),
             refusals=RefusalLog(book.clock, _log_refusal),
             secret=hashlib.sha256(cookie.encode() + book.secret).digest(),

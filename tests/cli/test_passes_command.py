@@ -48,6 +48,23 @@ class TestPass:
             assert "door north: yes" in output
         assert "door south: no" in run("pass", "verify", text, "--public-key", public, "--door", "south")
 
+    @pytest.mark.parametrize(
+        "pasted",
+        [
+            lambda text: "\n".join(text[at : at + 40] for at in range(0, len(text), 40)),
+            lambda text: "> " + "\r\n> ".join(text[at : at + 76] for at in range(0, len(text), 76)),
+            lambda text: " ".join(text[at : at + 4] for at in range(0, len(text), 4)),
+            lambda text: "\u200b".join(text[at : at + 10] for at in range(0, len(text), 10)) + "\ufeff",
+            lambda text: f"您的通行码：{text.replace(':', '：')}。",
+            lambda text: f"\u2068{text.lower()}\u2069\xad",
+        ],
+    )
+    def test_a_text_that_a_chat_program_spoiled_is_read(self, site, pasted):
+        _, key, public = site
+        text = pasted(run("pass", "issue", "--key", key, "--host", "anna", "--until", "8h", "--uses", 1))
+        for words in ([text], text.split()):
+            assert "visitor of anna" in run("pass", "verify", *words, "--public-key", public)
+
     def test_a_code_that_the_door_cannot_read_is_drawn_again(self, tmp_path):
         texts = iter(["FG1:" + "A" * 3000, "FG1:" + "B" * 3000, "FG1:GOOD"])
         assert draw_readable(lambda: next(texts), tmp_path / "code.png") == "FG1:GOOD"

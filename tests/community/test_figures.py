@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from edge.cli import app
 from edge.errors import CommunityRefused
 from facegate_hub.community.book import SYSTEM
+from facegate_hub.community.doors import called_doors, meet_doors
 from facegate_hub.community.dossier import check_dossier, dossier_of
 from facegate_hub.community.faults import Faults
 from facegate_hub.community.machine import TicketAct, TicketKind
@@ -19,7 +20,7 @@ from facegate_hub.community.person import erase_person
 from facegate_hub.community.scores import read_scores
 from facegate_hub.community.surveys import Surveys
 from facegate_hub.community.tickets import Report, TicketWish
-from facegate_hub.community.uptime import DAYS, meet_doors, read_doors
+from facegate_hub.community.uptime import DAYS, read_doors
 from facegate_hub.community.verify import verify
 from tests.community.compound import RESIDENTS, new_compound
 from tests.community.test_tickets import picture
@@ -54,8 +55,8 @@ def done(compound, number, name="technician-1"):
 
 
 def test_a_door_without_a_fault_is_well_since_it_is_known(compound):
-    assert meet_doors(compound.book, ["gate", "lobby"]) == 2
-    assert meet_doors(compound.book, ["gate"]) == 0
+    assert meet_doors(compound.book, {"gate": "", "lobby": ""}) == 2
+    assert meet_doors(compound.book, {"gate": ""}) == 0
     compound.wait(days=3)
     found = read_doors(compound.book)
     assert [one.door for one in found] == ["gate", "lobby"]
@@ -67,7 +68,7 @@ def test_a_door_without_a_fault_is_well_since_it_is_known(compound):
 
 def test_faults_are_counted_once_where_they_overlap(compound):
     faults = Faults(compound.book, compound.terms)
-    meet_doors(compound.book, ["gate"])
+    meet_doors(compound.book, {"gate": ""})
     compound.wait(days=8)
     faults.update({("gate", "health.camera"): True})
     compound.wait(hours=12)
@@ -85,7 +86,7 @@ def test_faults_are_counted_once_where_they_overlap(compound):
 
 
 def test_residents_see_what_is_broken_and_since_when(compound):
-    meet_doors(compound.book, ["gate", "lobby"])
+    meet_doors(compound.book, {"gate": "", "lobby": ""})
     Faults(compound.book, compound.terms).update({("lobby", "health.camera"): True})
     phone = resident(compound, "wang")
     phone.get("/doors")
@@ -93,6 +94,29 @@ def test_residents_see_what_is_broken_and_since_when(compound):
     assert "something is broken" in phone.page
     assert 'href="/tickets/1"' in phone.page
     assert resident(compound).get("/doors", follow_redirects=False).status_code == 303
+
+
+def test_residents_read_what_the_property_calls_a_door(compound):
+    """On the page of doors, in the words of a fault's ticket, and of a fault that most doors share."""
+    meet_doors(compound.book, {"lobby-3": "", "gate-1": "南门"})
+    meet_doors(compound.book, {"lobby-3": "三号楼大堂", "gate-1": "南门"})
+    faults = Faults(compound.book, compound.terms)
+    faults.update({("lobby-3", "health.camera"): True, ("network", "site.network"): True})
+    phone = resident(compound, "wang")
+    page = phone.get("/doors").text
+    assert all(f"<b>{name}</b>" in page for name in ("三号楼大堂", "南门", "Network"))
+    assert "lobby-3" not in page
+    ticket = phone.get("/tickets/1").text
+    assert "三号楼大堂" in ticket
+    assert "lobby-3" not in ticket
+
+
+def test_a_door_that_loses_its_name_is_called_by_its_id(compound):
+    meet_doors(compound.book, {"gate-1": "南门"})
+    meet_doors(compound.book, {"gate-1": ""})
+    assert called_doors(compound.book) == {}
+    with compound.book.looking() as connection:
+        assert verify(connection, compound.book.sealer).problems == []
 
 
 def test_a_month_counts_what_was_kept_and_what_was_not(compound):

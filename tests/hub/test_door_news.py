@@ -16,8 +16,9 @@ from edge.domain import Resident
 from edge.panel.app import make_app
 from edge.web.accounts import Role, new_code, plain_code
 from facegate_hub.community.book import SYSTEM
+from facegate_hub.community.doors import meet_doors
 from facegate_hub.community.schema import LEDGER
-from facegate_hub.community.uptime import meet_doors, read_doors
+from facegate_hub.community.uptime import read_doors
 from facegate_hub.community.verify import verify
 from facegate_hub.door_news import DoorNews
 from facegate_hub.tables import EVENTS, open_tables
@@ -173,7 +174,7 @@ def test_residents_see_when_a_door_was_last_serviced_and_when_next(site):
     assert site.news.look() == 3
     site.start()
     assert site.news.look() == 0
-    meet_doors(site.compound.book, ["gate", "garage", "cellar"])
+    meet_doors(site.compound.book, dict.fromkeys(["gate", "garage", "cellar"], ""))
     found = {one.door: one.service for one in read_doors(site.compound.book)}
     assert present(found["gate"]).part == "camera"
     assert found["cellar"] is None
