@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -203,6 +203,28 @@ def code(place: tuple[Path, str], name: str, by: str, database: str | None) -> N
     if found is None:
         raise click.UsageError(f"{name!r}: there is no such account")
     click.echo(f"one-time code of {name}, at /first: {found}")
+
+
+@community.command()
+@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
+@click.option("--by", default=getpass.getuser, help="Who asks; stands in the book.")
+@database_option
+@click.pass_obj
+def flats(place: tuple[Path, str], file: TextIO, by: str, database: str | None) -> None:
+    """Make the flats of a list, one a line, such as 3-1203; those that are there stay as they are.
+
+    Example: facegate hub community flats flats.txt
+    """
+    from facegate_hub.community.book import Doer
+    from facegate_hub.community.flats import new_flats
+    from facegate_hub.community.people import PeopleRegister
+
+    register = PeopleRegister(_book(place[0], database))
+    fresh, bad = new_flats(register.flats(), file.read())
+    if bad:
+        raise click.UsageError(f"{', '.join(bad[:10])}: no building and number (3-1203); nothing was made")
+    made = register.put_flats(Doer("command", by[:60]), fresh)
+    click.echo(f"{made} flats made, {len(register.flats())} there now")
 
 
 @community.command()

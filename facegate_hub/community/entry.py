@@ -17,7 +17,8 @@ from edge.web.accounts import new_code, plain_code
 from edge.words import message
 from facegate_hub.community.book import SYSTEM, Change, Doer
 from facegate_hub.community.devices import begin_device
-from facegate_hub.community.people import NewPerson, TieKind, add_person, require_flat
+from facegate_hub.community.flats import flat_called
+from facegate_hub.community.people import NewPerson, TieKind, add_person
 from facegate_hub.community.schema import INVITATIONS, PEOPLE, TIES
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Invitations:
         """Make an invitation and return its code, which is stored nowhere. Raises `CommunityRefused`."""
         code = new_code(CODE_LETTERS)
         with self._book.writing() as writing:
-            require_flat(writing.connection, flat)
+            flat = flat_called(writing.connection, flat)
             if person is None and self._open(writing.connection, flat, writing.at) >= MOST_OPEN:
                 raise CommunityRefused(message("community.refused.invitations", most=MOST_OPEN))
             values: dict[str, str | int | None] = {"flat": flat, "kind": kind.value, "person": person}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from edge.identity import resident_id
 from edge.words import message
 from facegate_hub.community.book import Change
 from facegate_hub.community.devices import forget_holder
+from facegate_hub.community.flats import flat_called, flat_key, flats_in
 from facegate_hub.community.schema import FLATS, LEDGER, PEOPLE, TIES
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ class PeopleRegister:
                 writing.enter(by, "flat.made", f"flat:{identity}", Change(FLATS, identity, values))
         return len(new)
 
+    def flats_in(self, text: str) -> list[str]:
+        """Return the flats that a text names, as typed where there is none."""
+        with self._book.looking() as connection:
+            return flats_in(connection, text)
+
     def flats(self) -> dict[str, str]:
         """Return every flat's building, by flat."""
         with self._book.looking() as connection:
@@ -105,17 +111,17 @@ class PeopleRegister:
         with self._book.writing() as writing:
             return add_person(writing, by, new)
 
-    def require_sound(self, new: NewPerson) -> None:
-        """Raise `CommunityRefused` for whom `add` would not take."""
+    def sound_one(self, new: NewPerson) -> NewPerson:
+        """Return somebody with their flat as it is kept. Raises `CommunityRefused` as `add` does."""
         for name in ("name", "contact", "resident"):
             sound(name, str(getattr(new, name)))
         with self._book.looking() as connection:
-            require_flat(connection, new.flat)
+            return replace(new, flat=flat_called(connection, new.flat))
 
     def tie(self, by: Doer, person: str, flat: str, kind: TieKind) -> None:
         """Tie somebody to one more flat. Raises `CommunityRefused`."""
         with self._book.writing() as writing:
-            require_flat(writing.connection, flat)
+            flat = flat_called(writing.connection, flat)
             if self._one(writing.connection, person).state != "active":
                 raise CommunityRefused(message("community.refused.person"))
             _tie(writing, by, person, flat, kind)
@@ -179,13 +185,14 @@ class PeopleRegister:
 
     def search(self, wanted: str, most: int = 50) -> list[Person]:
         """Return people whose name, flat or contact holds `wanted`, at most so many; all for nothing."""
-        needle = wanted.strip().casefold()
+        needle, key = wanted.strip().casefold(), flat_key(wanted)
         # Names are sealed: there is no index to search, everybody is opened and looked at.
         with self._book.looking() as connection:
             found = [
                 person
                 for person in self._all(connection)
-                if person.state != "erased" and needle in _haystack(person)
+                if person.state != "erased"
+                and (needle in _haystack(person) or key in map(flat_key, person.flats))
             ]
         return sorted(found, key=lambda person: (person.flats, person.name or ""))[:most]
 
@@ -233,14 +240,14 @@ class PeopleRegister:
 def add_person(writing: Writing, by: Doer, new: NewPerson) -> str:
     """Add somebody within a commit and return their id. Raises `CommunityRefused`."""
     texts = {name: sound(name, str(getattr(new, name))) for name in ("name", "contact", "resident")}
-    require_flat(writing.connection, new.flat)
+    flat = flat_called(writing.connection, new.flat)
     person = new_id()
     owner = f"person:{person}"
     values: dict[str, str | int | None] = {"state": "active", "language": new.language, "since": writing.at}
     for column, text in texts.items():
         values[column] = writing.keep(text, owner) if text else None
     writing.enter(by, "person.added", owner, Change(PEOPLE, person, values))
-    _tie(writing, by, person, new.flat, new.kind)
+    _tie(writing, by, person, flat, new.kind)
     return person
 
 
@@ -261,12 +268,6 @@ def sound(name: str, text: str) -> str:
 def new_id() -> str:
     """Return a random id that says nothing, the moment it was made included."""
     return secrets.token_hex(10)
-
-
-def require_flat(connection: Connection, flat: str) -> None:
-    """Raise `CommunityRefused` for a flat that is not there."""
-    if connection.execute(sa.select(FLATS.c.id).where(FLATS.c.id == flat)).first() is None:
-        raise CommunityRefused(message("community.refused.flat", flat=flat[:32]))
 
 
 def _tie(writing: Writing, by: Doer, person: str, flat: str, kind: TieKind) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from edge.web.accounts import new_code, plain_code
 from edge.words import message
 from facegate_hub.community.book import Change, Doer
 from facegate_hub.community.duties import Right, may
+from facegate_hub.community.flats import flat_called
 from facegate_hub.community.machine import (
     OPEN,
     Audience,
@@ -26,7 +27,6 @@ from facegate_hub.community.machine import (
     steps,
 )
 from facegate_hub.community.parts import Asker, parts_in
-from facegate_hub.community.people import require_flat
 from facegate_hub.community.photos import MOST_PHOTOS, clean_photo
 from facegate_hub.community.schema import ACCOUNTS, LEDGER, TICKETS, WATCHERS
 from facegate_hub.community.shaming import require_no_debtor
@@ -132,6 +132,8 @@ class Tickets:
         photos = [clean_photo(photo) for photo in report.photos[:MOST_PHOTOS]]
         code = new_code() if asker.doer.kind == "account" else None
         with self._book.writing() as writing:
+            if report.flat is not None:
+                report = replace(report, flat=flat_called(writing.connection, report.flat))
             self._require_reportable(writing, asker, report)
             number = 1 + (writing.connection.execute(sa.select(sa.func.max(TICKETS.c.number))).scalar() or 0)
             identity = str(number)
@@ -249,8 +251,6 @@ class Tickets:
             raise CommunityRefused(message("community.refused.field"))
         if report.audience is not Audience.PRIVATE:
             require_no_debtor(f"{report.place}\n{text}")
-        if report.flat is not None:
-            require_flat(writing.connection, report.flat)
         if asker.doer.kind == "account":
             if not may(asker.duty, Right.REPORT):
                 raise CommunityRefused(message("community.refused.not_yours"))

@@ -11,6 +11,7 @@ from facegate_hub.community.duties import Right
 from facegate_hub.console import (
     views_accounts,
     views_book,
+    views_flats,
     views_login,
     views_notices,
     views_people,
@@ -64,6 +65,7 @@ PAGES: tuple[PageRow, ...] = (
     ("/tickets/{number}/step", POST, _with(Right.TICKETS), views_tickets.step),
     ("/tickets/{number}/photo/{mark}", GET, _with(Right.TICKETS), views_tickets.photo),
     ("/new", BOTH, _with(Right.REPORT), views_tickets.new),
+    ("/flats", BOTH, _with(Right.PEOPLE), views_flats.flats),
     ("/people", GET, _with(Right.PEOPLE), views_people.people),
     ("/people/{person}/change", POST, _with(Right.PEOPLE), views_people.change),
     ("/people/{person}/tie", POST, _with(Right.PEOPLE), views_people.tie),

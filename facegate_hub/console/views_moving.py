@@ -46,8 +46,7 @@ class MovingPages:
                 may_let_in=self._may_change(ask),
                 has_doors=self._desk is not None,
             )
-        somebody = _somebody(ask)
-        ask.office.register.require_sound(somebody)
+        somebody = ask.office.register.sound_one(_somebody(ask))
         if self._desk is not None and "at_doors" in ask.form:
             try:
                 somebody = replace(somebody, resident=self._let_in(ask, self._desk, somebody))

@@ -47,7 +47,7 @@ def invite(ask: PageAsk) -> Response:
     """Make an invitation and show it once, to be printed or scanned: for a person, or each of some flats."""
     kind = chosen(TieKind, ask.form.get("kind", ""), TieKind.OWNER)
     identity = ask.form.get("person") or None
-    flats = [flat for flat in ask.form.get("flat", "").replace(",", " ").split() if flat][:MOST_SLIPS]
+    flats = ask.office.register.flats_in(ask.form.get("flat", ""))[:MOST_SLIPS]
     if not flats:
         raise CommunityRefused(message("community.refused.flat", flat=""))
     slips = []

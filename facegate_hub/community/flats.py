@@ -1,0 +1,92 @@
+"""Flats as people write them: `3栋1203`, `３幢１２０３室` and `3 - 1203` are the flat 3-1203."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from edge.errors import CommunityRefused
+from edge.identity import tidied
+from edge.words import message
+from facegate_hub.community.schema import FLATS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.engine import Connection
+
+MOST_FLAT = 32
+"""Characters of a flat's number, such as 3-1203."""
+MOST_FLATS = 20_000
+_DIGITS = {sign: n for n, sign in enumerate("零一二三四五六七八九")}
+_COUNTED = re.compile("[一二三四五六七八九十]{1,3}(?=号楼|號樓|栋|棟|幢|座|单元|單元|楼|樓)")
+"""A building or staircase in Chinese numerals."""
+_BETWEEN = re.compile(r"(?:号楼|號樓|楼栋|栋|棟|幢|座|楼|樓|单元|單元|号|號|门|門|[\s#/_.\-‐-―−])+")
+_LAST = re.compile("(?:室|房|户|戶)$")
+BETWEEN_FLATS = re.compile("[,;，；、\t\r\n]+")
+"""What people write between several flats; a blank may stand inside one."""
+
+
+def flat_key(text: str) -> str:
+    """Return what all ways to write a flat have in common: building, staircase, number, with `-` between."""
+    seen = _COUNTED.sub(_counted, unicodedata.normalize("NFKC", tidied(text))).upper()
+    return _BETWEEN.sub("-", _LAST.sub("", seen.removeprefix("第"))).strip("-")
+
+
+def flat_parts(text: str) -> tuple[str, str, str] | None:
+    """Return (flat, building, number in it) of a new flat; None where building or number is missing."""
+    key = flat_key(text)
+    building, _, unit = key.partition("-")
+    if not building or not unit or len(key) > MOST_FLAT or not key.isprintable():
+        return None
+    return key, building, unit
+
+
+def known_flat(connection: Connection, typed: str) -> str | None:
+    """Return the flat that somebody typed; None where there is none, or more than one is written so."""
+    if connection.execute(sa.select(FLATS.c.id).where(FLATS.c.id == typed)).first() is not None:
+        return typed
+    key = flat_key(typed)
+    alike = [one for one in connection.execute(sa.select(FLATS.c.id)).scalars() if flat_key(one) == key]
+    return alike[0] if len(alike) == 1 else None
+
+
+def flat_called(connection: Connection, typed: str) -> str:
+    """Return the flat that somebody typed. Raises `CommunityRefused` for one that is not there."""
+    found = known_flat(connection, typed)
+    if found is None:
+        raise CommunityRefused(message("community.refused.flat", flat=typed.strip()[:32]))
+    return found
+
+
+def flats_in(connection: Connection, text: str) -> list[str]:
+    """Return the flats of a text, as typed where they are not known; blanks part them where they must."""
+    found: list[str] = []
+    for piece in BETWEEN_FLATS.split(text):
+        known = known_flat(connection, piece) if piece.strip() else None
+        found += [known] if known else [known_flat(connection, one) or one for one in piece.split()]
+    return list(dict.fromkeys(found))
+
+
+def _counted(found: re.Match[str]) -> str:
+    tens, is_ten, ones = found[0].rpartition("十")
+    if not is_ten:
+        return "".join(str(_DIGITS[sign]) for sign in found[0])
+    return str(10 * _DIGITS.get(tens, 1) + _DIGITS.get(ones, 0))
+
+
+def new_flats(known: Iterable[str], text: str) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """Return (flats of a text that are not among `known`, lines that name none), each once."""
+    keys = {flat_key(one) for one in known}
+    fresh: dict[str, tuple[str, str, str]] = {}
+    bad: list[str] = []
+    for piece in filter(str.strip, BETWEEN_FLATS.split(text)):
+        parts = flat_parts(piece)
+        if parts is None:
+            bad.append(piece.strip())
+        elif parts[0] not in keys:
+            fresh.setdefault(parts[0], parts)
+    return list(fresh.values()), bad

@@ -1,0 +1,55 @@
+"""The compound's flats: which there are, and new ones from a list, looked at before they are made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from edge.errors import CommunityRefused
+from edge.words import message
+from facegate_hub.community.flats import MOST_FLATS, new_flats
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from facegate_hub.web.asking import PageAsk
+
+SHOWN = 200
+"""Of the flats that would be made, as many are named."""
+
+
+def flats(ask: PageAsk) -> Response:
+    """Return how many flats each building has; show what a list would add, or add it."""
+    there = ask.office.register.flats()
+    if ask.request.method == "GET":
+        return _page(ask, there)
+    text = ask.form.get("flats", "")
+    fresh, bad = new_flats(there, text)
+    if len(there) + len(fresh) > MOST_FLATS:
+        raise CommunityRefused(message("community.refused.flats", most=MOST_FLATS))
+    if "sure" not in ask.form or bad or not fresh:
+        return _page(ask, there, text=text, fresh=[one for one, _, _ in fresh], bad=bad, is_asked=True)
+    ask.office.register.put_flats(ask.asker.doer, fresh)
+    return ask.to("/flats")
+
+
+def _page(
+    ask: PageAsk,
+    there: dict[str, str],
+    text: str = "",
+    fresh: list[str] | None = None,
+    bad: list[str] | None = None,
+    *,
+    is_asked: bool = False,
+) -> Response:
+    fresh, bad = fresh or [], bad or []
+    return ask.page(
+        "flats.html",
+        422 if bad else 200,
+        buildings=sorted(Counter(there.values()).items()),
+        text=text,
+        fresh=fresh[:SHOWN],
+        fresh_count=len(fresh),
+        bad=bad[:SHOWN],
+        is_asked=is_asked,
+    )

@@ -1,0 +1,119 @@
+"""Flats: made from a list before anybody can move in, and found however somebody writes them."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from edge.cli import app
+from edge.errors import CommunityRefused
+from facegate_hub.community.book import SYSTEM
+from facegate_hub.community.database import open_book
+from facegate_hub.community.flats import flat_key, flat_parts, new_flats
+from facegate_hub.community.people import NewPerson, PeopleRegister, TieKind
+from facegate_hub.community.verify import verify
+from tests.community.compound import new_compound
+from tests.community.web import staff
+
+ALIKE = (
+    *("3-1203", "3栋1203", "３栋１２０３", "3幢1203室", "3号楼1203", " 3 - 1203 ", "3#1203", "三栋1203"),
+    *("3—1203", "第3栋1203號", "3/1203", "3-1203\u200b", "3樓1203"),
+)
+
+
+@pytest.fixture
+def compound(tmp_path):
+    return new_compound(tmp_path)
+
+
+@pytest.mark.parametrize("typed", ALIKE)
+def test_a_flat_is_found_however_it_is_written(compound, typed):
+    """By whoever moves in, is invited, reports something or is looked for."""
+    desk = staff(compound, "dora")
+    desk.get("/people/new")
+    desk.send("/people/new", name="Chen", flat=typed)
+    assert desk.status == 200, desk.page
+    (found,) = [one for one in compound.register.of_flat("3-1203") if one.name == "Chen"]
+    assert found.flats == ("3-1203",)
+    desk.get("/people")
+    desk.send("/invite", flat=typed, kind="owner")
+    assert "3-1203" in desk.page
+    desk.get("/new")
+    desk.send("/new", flat=typed, text="The tap drips")
+    assert compound.tickets.sheet(compound.asker("mona"), 1).ticket.flat == "3-1203"
+    assert "Chen" in desk.get("/people", params={"q": typed}).text
+
+
+def test_letters_and_staircases_are_of_one_kind():
+    assert flat_key("a座1203") == flat_key("A-1203") == "A-1203"
+    assert flat_parts("3栋二单元1203室") == ("3-2-1203", "3", "2-1203")
+    assert flat_parts("十二栋101") == ("12-101", "12", "101")
+    assert flat_parts("二十三栋101") == ("23-101", "23", "101")
+    assert flat_parts("1203") is None
+    assert flat_parts("3-" + "9" * 40) is None
+
+
+def test_a_flat_that_two_are_written_like_is_none_of_both(compound):
+    compound.register.put_flats(SYSTEM, [("7栋1", "7", "1"), ("7-1", "7", "1")])
+    compound.register.sound_one(NewPerson("A", "7栋1", TieKind.OWNER))
+    with pytest.raises(CommunityRefused):
+        compound.register.sound_one(NewPerson("A", "7幢1", TieKind.OWNER))
+
+
+def test_several_flats_are_parted_by_lines_commas_and_blanks(compound):
+    text = "3栋 1203，3-1204\n5栋101 3-1203; 9-9"
+    assert compound.register.flats_in(text) == ["3-1203", "3-1204", "5-101", "9-9"]
+
+
+def test_the_desk_makes_flats_of_a_list_and_looks_first(compound):
+    desk = staff(compound, "dora")
+    desk.get("/people")
+    assert 'href="/flats"' in desk.page
+    desk.get("/flats")
+    desk.send("/flats", flats="6栋101\n6栋102\n3-1203\n６－１０１")
+    assert "2 new flats" in desk.page
+    assert "6-101" not in compound.register.flats()
+    desk.send("/flats", flats="6栋101\n6栋102\n3-1203", sure="1")
+    assert compound.register.flats()["6-102"] == "6"
+    assert len(compound.register.flats()) == 5
+    desk.send("/flats", flats="6幢101室")
+    assert "are there already" in desk.page
+    with compound.book.looking() as connection:
+        assert verify(connection, compound.book.sealer).problems == []
+
+
+def test_a_list_with_a_line_that_is_no_flat_makes_nothing_and_keeps_the_list(compound):
+    desk = staff(compound, "dora")
+    desk.get("/flats")
+    desk.send("/flats", flats="6-101\n<b>合计</b>\n1203", sure="1")
+    assert desk.status == 422
+    assert "2 lines name no building and number" in desk.page
+    assert "&lt;b&gt;合计&lt;/b&gt;" in desk.page
+    assert "<b>合计" not in desk.page
+    assert "6-101\n" in desk.page
+    assert "6-101" not in compound.register.flats()
+
+
+def test_who_keeps_no_people_makes_no_flats(compound):
+    assert staff(compound, "guard-1").get("/flats").status_code == 403
+
+
+def test_flats_are_made_by_a_command_too(tmp_path):
+    listed, site = tmp_path / "flats.txt", tmp_path / "site"
+    site.mkdir()
+    words = ["hub", "--site", str(site), "community", "flats", str(listed)]
+    listed.write_text("3栋1203\n3栋1204\n", "utf-8-sig")
+    assert "2 flats made, 2 there now" in CliRunner().invoke(app, words).output
+    assert "0 flats made, 2 there now" in CliRunner().invoke(app, words).output
+    listed.write_text("3栋1205\n合计\n", "utf-8")
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2
+    assert "合计" in result.output
+    book = open_book(site, None, new_compound(tmp_path).clock)
+    assert PeopleRegister(book).flats() == {"3-1203": "3", "3-1204": "3"}
+    book.engine.dispose()
+
+
+def test_a_list_names_each_flat_once():
+    fresh, bad = new_flats(["3-1"], "3栋1\n3-2,3幢2室\n\n，x")
+    assert (fresh, bad) == ([("3-2", "3", "2")], ["x"])
