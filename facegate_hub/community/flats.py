@@ -26,6 +26,8 @@ _COUNTED = re.compile("[一二三四五六七八九十]{1,3}(?=号楼|號樓|栋
 """A building or staircase in Chinese numerals."""
 _BETWEEN = re.compile(r"(?:号楼|號樓|楼栋|栋|棟|幢|座|楼|樓|单元|單元|号|號|门|門|[\s#/_.\-‐-―−])+")
 _LAST = re.compile("(?:室|房|户|戶)$")
+_NUMBER = re.compile(r".*\d.*")
+_WORDS = re.compile(r"[\w-]+")
 BETWEEN_FLATS = re.compile("[,;，；、\t\r\n]+")
 """What people write between several flats; a blank may stand inside one."""
 
@@ -40,7 +42,7 @@ def flat_parts(text: str) -> tuple[str, str, str] | None:
     """Return (flat, building, number in it) of a new flat; None where building or number is missing."""
     key = flat_key(text)
     building, _, unit = key.partition("-")
-    if not building or not unit or len(key) > MOST_FLAT or not key.isprintable():
+    if not building or not _NUMBER.fullmatch(unit) or not _WORDS.fullmatch(key) or len(key) > MOST_FLAT:
         return None
     return key, building, unit
 

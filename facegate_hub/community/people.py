@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from edge.errors import CommunityRefused
-from edge.identity import resident_id
+from edge.identity import resident_id, tidied
 from edge.words import message
 from facegate_hub.community.book import Change
 from facegate_hub.community.devices import forget_holder
 from facegate_hub.community.flats import flat_called, flat_key, flats_in
-from facegate_hub.community.schema import FLATS, LEDGER, PEOPLE, TIES
+from facegate_hub.community.schema import CONTENTS, FLATS, LEDGER, PASSES, PEOPLE, TIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,16 +118,32 @@ class PeopleRegister:
         with self._book.looking() as connection:
             return replace(new, flat=flat_called(connection, new.flat))
 
+    def namesake(self, new: NewPerson) -> str | None:
+        """Return who of this name belongs to this flat already, by id; None: nobody."""
+        name = tidied(new.name).casefold()
+        return next(
+            (one.id for one in self.of_flat(new.flat) if tidied(one.name or "").casefold() == name), None
+        )
+
     def tie(self, by: Doer, person: str, flat: str, kind: TieKind) -> None:
-        """Tie somebody to one more flat. Raises `CommunityRefused`."""
+        """Tie somebody to one more flat, also somebody who had left. Raises `CommunityRefused`."""
         with self._book.writing() as writing:
             flat = flat_called(writing.connection, flat)
-            if self._one(writing.connection, person).state != "active":
+            known = self._one(writing.connection, person)
+            if known.state == "erased":
                 raise CommunityRefused(message("community.refused.person"))
+            if flat in known.flats:
+                raise CommunityRefused(message("community.refused.tied", flat=flat))
+            if known.state == "left":  # who comes back, or was moved out by a slip, is the same person
+                back = Change(PEOPLE, person, {"state": "active"})
+                writing.enter(by, "person.back", f"person:{person}", back)
             _tie(writing, by, person, flat, kind)
 
     def end_tie(self, by: Doer, tie: str) -> None:
-        """End a tie now. Whoever has none left has left: their devices are logged out the same second."""
+        """End a tie now, and the passes that were made for that flat.
+
+        Whoever has no flat left has left: their devices are logged out the same second.
+        """
         with self._book.writing() as writing:
             row = writing.connection.execute(
                 sa.select(TIES).where(TIES.c.id == tie, TIES.c.until.is_(None))
@@ -136,6 +152,7 @@ class PeopleRegister:
                 raise CommunityRefused(message("community.refused.gone"))
             ended = Change(TIES, tie, {"until": writing.at})
             writing.enter(by, "tie.ended", f"person:{row.person}", ended, flat=row.flat)
+            _end_passes(writing, by, row.person, row.flat)
             if not self._one(writing.connection, row.person).flats:
                 left = Change(PEOPLE, row.person, {"state": "left"})
                 writing.enter(by, "person.left", f"person:{row.person}", left)
@@ -268,6 +285,17 @@ def sound(name: str, text: str) -> str:
 def new_id() -> str:
     """Return a random id that says nothing, the moment it was made included."""
     return secrets.token_hex(10)
+
+
+def _end_passes(writing: Writing, by: Doer, person: str, flat: str) -> None:
+    """End the visitor passes that somebody made for a flat which is theirs no more: its doors are told."""
+    alive = (PASSES.c.state.in_(["wished", "granted"]), PASSES.c.ends > writing.at)
+    mine = (PASSES.c.maker == person, PASSES.c.flat == flat)
+    for row in writing.connection.execute(sa.select(PASSES).where(*mine, *alive)).all():
+        if row.text:
+            writing.drop(CONTENTS.c.mark == row.text)
+        ended = Change(PASSES, row.id, {"state": "ended", "text": None})
+        writing.enter(by, "pass.ended", f"pass:{row.id}", ended)
 
 
 def _tie(writing: Writing, by: Doer, person: str, flat: str, kind: TieKind) -> None:

@@ -47,6 +47,9 @@ class MovingPages:
                 has_doors=self._desk is not None,
             )
         somebody = ask.office.register.sound_one(_somebody(ask))
+        if "namesake" not in ask.form and ask.office.register.namesake(somebody) is not None:
+            about = {"name": somebody.name.strip(), "flat": somebody.flat}
+            raise CommunityRefused(message("community.refused.namesake", **about))
         if self._desk is not None and "at_doors" in ask.form:
             try:
                 somebody = replace(somebody, resident=self._let_in(ask, self._desk, somebody))

@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 UNASKED_HEADER = "x-facegate-unasked"
 """What a page asks by itself says so: it keeps nobody logged in."""
 MOST_FILES, MOST_FIELDS = 3, 200
+NOT_SHOWN = frozenset({"csrf", "password", "pin", "card", "digits", "code", "answer"})
+"""Fields that no page shows again: secrets, and what no person typed."""
+LEAST_SHOWN = 12
+"""Characters of a text that would be missed; what is shorter was chosen, or is typed again in a moment."""
 MOST_FIELD_BYTES = 8 * 1024 * 1024
 """As much as a body: a list of 20,000 people is sent back by the page that shows what it would change, and
 a Chinese letter takes nine bytes in a form. Who is not logged in sends small bodies."""
@@ -254,7 +258,7 @@ def view(
         ask = await run_in_threadpool(_recognised, request, office, who)
         ask.pages = pages
         if (entry := who.entry_for(ask)) is not None:
-            return ask.to(entry)
+            return await _lapsed(ask, entry) if request.method == "POST" else ask.to(entry)
         if not who.is_allowed(ask):
             await run_in_threadpool(ask.refused, RefusalKind.NOT_ALLOWED)
             return ask.failed(403, message("community.refused.not_yours"))
@@ -289,6 +293,15 @@ def _recognised(request: Request, office: WebOffice, who: Who) -> PageAsk:
     if ask.person is None and ask.account is None:
         ask.device = None
     return ask
+
+
+async def _lapsed(ask: PageAsk, entry: str) -> Response:
+    """Answer a form of a browser that was logged out meanwhile: what was written is shown, not lost."""
+    if await _read_form(ask) is not None:
+        return ask.to(entry)
+    typed = {name: text for name, text in ask.form.items() if name not in NOT_SHOWN}
+    texts = [text for text in typed.values() if len(text) >= LEAST_SHOWN]
+    return ask.page("lapsed.html", 403, texts=texts, entry=entry) if texts else ask.to(entry)
 
 
 async def _read_form(ask: PageAsk) -> Response | None:

@@ -61,7 +61,7 @@ class TestPass:
     )
     def test_a_text_that_a_chat_program_spoiled_is_read(self, site, pasted):
         _, key, public = site
-        text = pasted(run("pass", "issue", "--key", key, "--host", "anna", "--until", "8h", "--uses", 1))
+        text = pasted(run("pass", "issue", "--key", key, "--host", "anna", "--until", "8h", "--uses", 0))
         for words in ([text], text.split()):
             assert "visitor of anna" in run("pass", "verify", *words, "--public-key", public)
 

@@ -7,8 +7,14 @@ from contextlib import closing
 import pytest
 import sqlalchemy as sa
 
-from facegate_hub.community.schema import PEOPLE
+from facegate_hub.community.book import SYSTEM, Change, Doer
+from facegate_hub.community.people import TieKind
+from facegate_hub.community.schema import PASSES, PEOPLE
+from facegate_hub.community.verify import verify
+from facegate_hub.community.visits import VisitorPasses
+from tests.community.compound import new_compound
 from tests.community.test_console_doors import PASSWORD, Gate
+from tests.community.web import staff
 
 pytestmark = pytest.mark.slow
 NEW = {"name": "张伟", "flat": "5-101", "kind": "tenant", "contact": "138 0013 8000"}
@@ -104,3 +110,73 @@ def test_who_may_not_change_the_doors_is_told_where_that_ends(gate):
     assert "ends under Who may enter" in desk.page
     desk.send(f"{person}/end")
     assert gate.desk.looking.people.one("5-101-1") is not None
+
+
+def test_whoever_moves_out_leaves_no_pass_behind_that_opens(tmp_path):
+    """The page is closed to them: they could not end it any more, and the desk would not know of it."""
+    compound = new_compound(tmp_path)
+    now = compound.book.now()
+    wang = compound.people["wang"]
+    shared: dict[str, str | int | None] = {
+        "maker": wang,
+        "kind": "visitor",
+        "uses": 1,
+        "wished_at": now,
+        "begins": now,
+    }
+    compound.register.put_flats(SYSTEM, [("9-1", "9", "1")])
+    compound.register.tie(SYSTEM, compound.people["wang"], "9-1", TieKind.OWNER)
+    with compound.book.writing() as writing:
+        made = (("a", "3-1203", "granted"), ("b", "3-1203", "wished"), ("c", "9-1", "granted"))
+        for name, flat, state in made:
+            row: dict[str, str | int | None] = {
+                **shared,
+                "flat": flat,
+                "state": state,
+                "pass_id": name * 16,
+                "ends": now + 7200,
+            }
+            row["text"] = writing.keep(f"FG1:{name}", f"person:{compound.people['wang']}")
+            writing.enter(SYSTEM, "pass.granted", f"pass:{name}", Change(PASSES, name, row))
+    (tie,) = [one for one in compound.register.one(compound.people["wang"]).ties if one.flat == "3-1203"]
+    compound.register.end_tie(Doer("account", "dora"), tie.id)
+    found = {one.id: one for one in VisitorPasses(compound.book, compound.terms).of_person(wang)}
+    states = {name: one.state.value for name, one in found.items()}
+    assert states == {"a": "ended", "b": "ended", "c": "granted"}
+    assert [name for name, one in found.items() if one.text] == ["c"]
+    with compound.book.looking() as connection:
+        assert verify(connection, compound.book.sealer).problems == []
+
+
+def test_who_was_moved_out_by_a_slip_comes_back_as_the_same_person(tmp_path):
+    compound = new_compound(tmp_path)
+    desk, person = staff(compound, "dora"), compound.people["wang"]
+    (tie,) = compound.register.one(person).ties
+    desk.get(f"/people/{person}")
+    desk.send(f"/people/{person}/end", tie=tie.id)
+    assert compound.register.one(person).state == "left"
+    assert "Moved out by mistake" in desk.page
+    assert 'value="3-1203"' in desk.page
+    desk.send(f"/people/{person}/tie", flat="3栋1203", kind="owner")
+    back = compound.register.one(person)
+    assert (back.state, back.flats) == ("active", ("3-1203",))
+    desk.get(f"/people/{person}")
+    desk.send(f"/people/{person}/tie", flat="3-1203", kind="owner")
+    assert desk.status == 422
+    assert compound.register.one(person).flats == ("3-1203",)
+
+
+def test_the_same_person_is_not_entered_twice_and_a_namesake_is(tmp_path):
+    """A second click, two clerks, the browser's way back: each asked the same once more."""
+    compound = new_compound(tmp_path)
+    desk = staff(compound, "dora")
+    for times in range(2):
+        desk.get("/people/new")
+        desk.send("/people/new", name="张伟" if times else " 张伟 ", flat="3-1203")
+    assert desk.status == 422
+    assert "张伟 is in 3-1203 already" in desk.page
+    desk.send("/people/new", name="张伟", flat="3-1203", namesake="1")
+    assert [one.name for one in compound.register.of_flat("3-1203")].count("张伟") == 2
+    desk.get("/people/new")
+    desk.send("/people/new", name="张伟", flat="3-1204")
+    assert desk.status == 200

@@ -28,6 +28,13 @@ for (const input of document.querySelectorAll("[data-shrink]")) {
   });
 }
 
+// What was written is kept until a page shows that it was taken: not when somebody was logged out meanwhile.
+try {
+  const sent = sessionStorage.getItem("sent");
+  const again = sent && document.querySelector(`[data-draft="${sent.replace("draft-", "")}"] textarea`);
+  if (sent && !document.querySelector("#refused, [data-unsent]") && !(again && again.value)) { localStorage.removeItem(sent); }
+  sessionStorage.removeItem("sent");
+} catch { /* a browser that keeps nothing */ }
 for (const form of document.querySelectorAll("[data-draft]")) {
   const key = "draft-" + form.dataset.draft;
   const texts = [...form.querySelectorAll("textarea, input[name=place]")];
@@ -35,9 +42,16 @@ for (const form of document.querySelectorAll("[data-draft]")) {
     const kept = JSON.parse(localStorage.getItem(key) || "{}");
     for (const one of texts) one.value ||= kept[one.name] || "";
     form.addEventListener("input", () => localStorage.setItem(key, JSON.stringify(Object.fromEntries(texts.map((one) => [one.name, one.value])))));
-    form.addEventListener("submit", () => localStorage.removeItem(key));
+    form.addEventListener("submit", () => sessionStorage.setItem("sent", key));
   } catch { /* a browser that keeps nothing */ }
 }
+
+// Two clicks are one: a form that is on its way is not sent again.
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") { return; }
+  if (Date.now() - (form.sentAt || 0) < 5000) { event.preventDefault(); } else { form.sentAt = Date.now(); }
+}, true);
 
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
