@@ -271,12 +271,13 @@ def add_person(writing: Writing, by: Doer, new: NewPerson) -> str:
 def sound(name: str, text: str) -> str:
     """Return what somebody typed about a person as it is kept.
 
-    An id is tidied as in the roster: a visitor's pass names it, and a door that does not find its host opens
-    for nobody. Raises `CommunityRefused` or `IdentityRefused` for what cannot be.
+    All of it is tidied as in the roster: a visitor's pass names the id, and a door that does not find its
+    host opens for nobody; names come with signs without a shape, as chat programs leave them. Raises
+    `CommunityRefused` or `IdentityRefused` for what cannot be.
     """
-    text = text.strip()
     if name == "resident":
-        return resident_id(text) if text else ""
+        return resident_id(text) if text.strip() else ""
+    text = tidied(text)
     if len(text) > MOST_NAME or not text.isprintable() or (name == "name" and not text):
         raise CommunityRefused(message("community.refused.name", most=MOST_NAME))
     return text

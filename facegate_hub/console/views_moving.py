@@ -44,6 +44,7 @@ class MovingPages:
                 ties=TIES,
                 given={name: asked.get(name, "")[:128] for name in ("flat", "name", "resident")},
                 may_let_in=self._may_change(ask),
+                actor=None if self._desk is None else self._desk.known(ask.token),
                 has_doors=self._desk is not None,
             )
         somebody = ask.office.register.sound_one(_somebody(ask))

@@ -180,3 +180,26 @@ def test_the_same_person_is_not_entered_twice_and_a_namesake_is(tmp_path):
     desk.get("/people/new")
     desk.send("/people/new", name="张伟", flat="3-1204")
     assert desk.status == 200
+
+
+def test_who_may_not_change_the_roster_is_told_so_and_not_to_say_who_they_are_again(gate):
+    for name, language, words in (
+        ("gao", "en", "gao may not change who may enter"),
+        ("gao", "zh", "gao 没有"),
+    ):
+        desk = acting(gate, name, language)
+        assert words in desk.get("/people/new").text
+        assert 'href="/doors?act=1"' not in desk.page
+
+
+def test_a_name_that_a_chat_program_hands_over_is_taken(tmp_path):
+    """With a direction mark before it and a blank without a width inside."""
+    compound = new_compound(tmp_path)
+    desk = staff(compound, "dora")
+    desk.get("/people/new")
+    desk.send(
+        "/people/new", name="\u202a محمد\u200b 张伟\ufeff", flat="3-1203", contact="\u202a138 0013 8000"
+    )
+    assert desk.status == 200
+    (found,) = compound.register.search("138 0013")
+    assert (found.name, found.contact) == ("محمد 张伟", "138 0013 8000")
