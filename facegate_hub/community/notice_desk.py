@@ -8,7 +8,7 @@ mails and web requests are told from here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from edge.errors import CommunityRefused
 from edge.words import message
 from facegate_hub.community.book import Change
 from facegate_hub.community.duties import Right, may
+from facegate_hub.community.flats import flat_key
 from facegate_hub.community.notices import (
     DAY,
     MOST_DAYS,
@@ -70,6 +71,8 @@ class NoticeDesk:
         if not may(by.duty, Right.WRITE_NOTICES):
             raise CommunityRefused(message("community.refused.not_yours"))
         buildings, names = self._known()
+        written = (one if one in buildings else flat_key(one) for one in draft.buildings)
+        draft = replace(draft, buildings=tuple(dict.fromkeys(written)))
         with self._store.writing() as writing:
             _require_sound(draft, writing.at, buildings)
             if draft.replaces is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def _draft(ask: PageAsk) -> NoticeDraft:
         text=form.get("text", ""),
         begins=_moment(ask, "begins") or ask.now,
         ends=_moment(ask, "ends") or 0,
-        buildings=tuple(form.get("buildings", "").replace(",", " ").replace("，", " ").split()),
+        buildings=tuple(filter(None, re.split(r"[,，、;；\s]+", form.get("buildings", "")))),
         tie=form.get("tie", ""),
         replaces=replaces or None,
     )

@@ -83,6 +83,16 @@ def test_who_sees_a_notice(compound):
     assert numbers(compound, "wang") == []
 
 
+@pytest.mark.parametrize("typed", ["3栋，5栋", "3 5", "３号楼、5幢", "3栋;5栋; 3"])
+def test_buildings_are_taken_as_people_write_them(compound, typed):
+    desk = staff(compound, "dora")
+    desk.get("/notices")
+    desk.send("/notices", title_zh="停水", text="明天", ends="2026-03-05T18:00", buildings=typed)
+    assert desk.status == 200
+    (notice,) = NoticeDesk(compound.staff).all()
+    assert notice.buildings == ("3", "5")
+
+
 def test_a_correction_is_a_new_version_and_the_old_one_stays_in_the_book(compound):
     old = shown(compound)
     new = shown(compound, title_en="No water on Thursday", replaces=str(old))
