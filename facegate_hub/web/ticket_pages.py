@@ -138,7 +138,17 @@ def ticket_page(
         aside=aside_of(sheet),
         workers=workers if ask.account else [],
         requester=names.get(sheet.ticket.requester or "", ""),
+        has_left=_has_left(ask, sheet.ticket.requester),
         **more,
+    )
+
+
+def _has_left(ask: PageAsk, requester: str | None) -> bool:
+    """Return whether staff read a ticket of somebody who moved out: nobody answers it any more."""
+    return (
+        ask.account is not None
+        and bool(requester)
+        and ask.office.register.one(requester or "").state == "left"
     )
 
 

@@ -8,8 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from facegate_hub.community.book import SYSTEM, Change, Doer
+from facegate_hub.community.machine import TicketKind
 from facegate_hub.community.people import TieKind
 from facegate_hub.community.schema import PASSES, PEOPLE
+from facegate_hub.community.tickets import Report
 from facegate_hub.community.verify import verify
 from facegate_hub.community.visits import VisitorPasses
 from tests.community.compound import new_compound
@@ -203,3 +205,15 @@ def test_a_name_that_a_chat_program_hands_over_is_taken(tmp_path):
     assert desk.status == 200
     (found,) = compound.register.search("138 0013")
     assert (found.name, found.contact) == ("محمد 张伟", "138 0013 8000")
+
+
+def test_a_ticket_of_who_moved_out_says_so_to_staff(tmp_path):
+    compound = new_compound(tmp_path)
+    person = compound.people["wang"]
+    report = Report(TicketKind.REPAIR, "water", "The tap drips", flat="3-1203", requester=person)
+    number, _ = compound.tickets.report(compound.asker("wang"), report)
+    desk = staff(compound, "dora")
+    assert ">has left<" not in desk.get(f"/tickets/{number}").text
+    (tie,) = compound.register.one(person).ties
+    compound.register.end_tie(SYSTEM, tie.id)
+    assert ">has left<" in desk.get(f"/tickets/{number}").text
