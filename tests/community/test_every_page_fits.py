@@ -42,6 +42,7 @@ NOT_SHOWN = {"/entries.csv", "/rules/schedule", "/rules/level", "/rules/days"}
 """A table that is downloaded, and forms that belong to a door: they are among `MORE`."""
 OF_ADMINISTRATOR = ("/", "/accounts", "/book", "/people")
 """Their first page, what only they see, and "not yours"; the rest is the manager's, with less on it."""
+HEAD, TWO_ROWS = "return document.querySelector('header').offsetHeight", 110
 TOO_WIDE = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -92,6 +93,8 @@ def test_no_page_of_the_console_is_wider_than_the_screen(browser, gate, tmp_path
                     enlarge(browser, size, type_size)
                     if (more := browser.execute_script(TOO_WIDE)) > 0:
                         wide[account, path, size] = more
+                    if size == PHONE:
+                        assert browser.execute_script(HEAD) <= TWO_ROWS, path
         browser.get("about:blank")
     assert wide == {}
 
