@@ -22,6 +22,8 @@ from facegate_hub.community.people import NewPerson, TieKind, add_person
 from facegate_hub.community.schema import INVITATIONS, PEOPLE, TIES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy.engine import Connection, Row
 
     from facegate_hub.community.book import Book
@@ -62,16 +64,26 @@ class Invitations:
 
     def invite(self, by: Doer, flat: str, kind: TieKind, person: str | None = None) -> str:
         """Make an invitation and return its code, which is stored nowhere. Raises `CommunityRefused`."""
-        code = new_code(CODE_LETTERS)
+        return self.invite_flats(by, [flat], kind, person)[0][1]
+
+    def invite_flats(
+        self, by: Doer, flats: Iterable[str], kind: TieKind, person: str | None = None
+    ) -> list[tuple[str, str]]:
+        """Make an invitation for each flat and return (flat, code); for all, or raises `CommunityRefused`."""
+        made = []
         with self._book.writing() as writing:
-            flat = flat_called(writing.connection, flat)
-            if person is None and self._open(writing.connection, flat, writing.at) >= MOST_OPEN:
-                raise CommunityRefused(message("community.refused.invitations", most=MOST_OPEN))
-            values: dict[str, str | int | None] = {"flat": flat, "kind": kind.value, "person": person}
-            values |= {"state": "open", "until": writing.at + VALID_DAYS * DAY}
-            made = Change(INVITATIONS, _digest(code), values)
-            writing.enter(by, "invitation.made", f"flat:{flat}", made, tie=kind.value)
-        return code
+            for typed in flats:
+                flat, code = flat_called(writing.connection, typed), new_code(CODE_LETTERS)
+                if person is None and self._open(writing.connection, flat, writing.at) >= MOST_OPEN:
+                    raise CommunityRefused(
+                        message("community.refused.invitations", most=MOST_OPEN, flat=flat)
+                    )
+                values: dict[str, str | int | None] = {"flat": flat, "kind": kind.value, "person": person}
+                values |= {"state": "open", "until": writing.at + VALID_DAYS * DAY}
+                change = Change(INVITATIONS, _digest(code), values)
+                writing.enter(by, "invitation.made", f"flat:{flat}", change, tie=kind.value)
+                made.append((flat, code))
+        return made
 
     def from_door(self, door: str, person: str, digest: str, until: int) -> bool:
         """Let a code count that a door has shown to somebody; False: it does not, or it did already.
@@ -119,15 +131,17 @@ class Invitations:
                 raise CommunityRefused(message("community.refused.code"))
             return person, begin_device(writing, Doer("person", person), arrival.device)
 
-    def withdraw(self, by: Doer, flat: str) -> int:
-        """Withdraw every open invitation of a flat and return how many."""
+    def withdraw(self, by: Doer, flats: Iterable[str]) -> int:
+        """Withdraw every open invitation of some flats and return how many. Raises `CommunityRefused`."""
+        count = 0
         with self._book.writing() as writing:
-            query = sa.select(INVITATIONS.c.id).where(*_is_open(flat, writing.at))
-            gone = list(writing.connection.execute(query).scalars())
-            for identity in gone:
-                withdrawn = Change(INVITATIONS, identity, {"state": "withdrawn"})
-                writing.enter(by, "invitation.withdrawn", f"flat:{flat}", withdrawn)
-        return len(gone)
+            for flat in [flat_called(writing.connection, typed) for typed in flats]:
+                query = sa.select(INVITATIONS.c.id).where(*_is_open(flat, writing.at))
+                for identity in list(writing.connection.execute(query).scalars()):
+                    withdrawn = Change(INVITATIONS, identity, {"state": "withdrawn"})
+                    writing.enter(by, "invitation.withdrawn", f"flat:{flat}", withdrawn)
+                    count += 1
+        return count
 
     @staticmethod
     def _open(connection: Connection, flat: str, now: int) -> int:

@@ -72,6 +72,7 @@ PAGES: tuple[PageRow, ...] = (
     ("/notices", BOTH, _with(Right.WRITE_NOTICES), views_notices.notices),
     ("/notices/{number}", POST, _with(Right.WRITE_NOTICES), views_notices.decide),
     ("/invite", POST, _with(Right.PEOPLE), views_people.invite),
+    ("/invite/withdraw", POST, _with(Right.PEOPLE), views_people.withdraw),
     ("/accounts", BOTH, _with(Right.ACCOUNTS), views_accounts.accounts),
     ("/counts", GET, _with(Right.COUNTS), views_book.counts),
     ("/book", GET, _with(Right.LEDGER), views_book.book),

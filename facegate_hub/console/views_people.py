@@ -50,8 +50,13 @@ def invite(ask: PageAsk) -> Response:
     flats = ask.office.register.flats_in(ask.form.get("flat", ""))[:MOST_SLIPS]
     if not flats:
         raise CommunityRefused(message("community.refused.flat", flat=""))
-    slips = []
-    for flat in flats:
-        code = ask.office.invitations.invite(ask.asker.doer, flat, kind, identity)
-        slips.append((flat, code, qr_picture(f"{ask.office.url}/enter#{code}")))
+    made = ask.office.invitations.invite_flats(ask.asker.doer, flats, kind, identity)
+    slips = [(flat, code, qr_picture(f"{ask.office.url}/enter#{code}")) for flat, code in made]
     return ask.page("invitations.html", slips=slips, url=f"{ask.office.url}/enter")
+
+
+def withdraw(ask: PageAsk) -> Response:
+    """Withdraw the open invitations of some flats: a slip that was lost lets nobody in."""
+    flats = ask.office.register.flats_in(ask.form.get("flat", ""))
+    count = ask.office.invitations.withdraw(ask.asker.doer, flats)
+    return ask.page("withdrawn.html", count=count, flats=flats)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
@@ -9,11 +11,13 @@ from edge.cli import app
 from edge.errors import CommunityRefused
 from facegate_hub.community.book import SYSTEM
 from facegate_hub.community.database import open_book
+from facegate_hub.community.entry import Invitations
 from facegate_hub.community.flats import flat_key, flat_parts, new_flats
 from facegate_hub.community.people import NewPerson, PeopleRegister, TieKind
 from facegate_hub.community.verify import verify
 from tests.community.compound import new_compound
 from tests.community.web import staff
+from tests.present import present
 
 ALIKE = (
     *("3-1203", "3栋1203", "３栋１２０３", "3幢1203室", "3号楼1203", " 3 - 1203 ", "3#1203", "三栋1203"),
@@ -117,3 +121,23 @@ def test_flats_are_made_by_a_command_too(tmp_path):
 def test_a_list_names_each_flat_once():
     fresh, bad = new_flats(["3-1"], "3栋1\n3-2,3幢2室\n\n，x")
     assert (fresh, bad) == ([("3-2", "3", "2")], ["x"])
+
+
+def test_slips_are_made_for_all_flats_or_for_none_and_those_that_are_lost_are_withdrawn(compound):
+    """A flat that is not there, or has three slips, used up the codes of the flats before it, unseen."""
+    desk = staff(compound, "dora")
+    for _ in range(3):
+        desk.get("/people")
+        desk.send("/invite", flat="3-1203，3-9999")
+        assert desk.status == 422
+    desk.get("/people")
+    desk.send("/invite", flat="3-1203")
+    found = present(re.search(r'class="code">([^<]+)<', desk.page))[1]
+    assert Invitations(compound.book).look(found) is not None
+    desk.get("/people")
+    desk.send("/invite/withdraw", flat="3栋1203 5-101")
+    assert "1 invitations withdrawn: 3-1203, 5-101" in desk.page
+    assert Invitations(compound.book).look(found) is None
+    desk.get("/people")
+    desk.send("/invite/withdraw", flat="9-9")
+    assert desk.status == 422
