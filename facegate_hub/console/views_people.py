@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 TIES = tuple(TieKind)
 MOST_SLIPS = 40
+MOST_FOUND = 50
 
 
 def people(ask: PageAsk) -> Response:
     """Return who was looked for."""
     wanted = tidied(ask.request.query_params.get("q", ""))[:64]
-    found = ask.office.register.search(wanted)
-    return ask.page("people.html", found=found, wanted=wanted, ties=TIES)
+    found = ask.office.register.search(wanted, MOST_FOUND + 1)
+    more = MOST_FOUND if len(found) > MOST_FOUND else 0
+    return ask.page("people.html", found=found[:MOST_FOUND], more=more, wanted=wanted, ties=TIES)
 
 
 def change(ask: PageAsk) -> Response:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from facegate_hub.community.book import SYSTEM, Change, Doer
 from facegate_hub.community.machine import TicketKind
-from facegate_hub.community.people import TieKind
+from facegate_hub.community.people import NewPerson, TieKind
 from facegate_hub.community.schema import PASSES, PEOPLE
 from facegate_hub.community.tickets import Report
 from facegate_hub.community.verify import verify
@@ -217,3 +217,14 @@ def test_a_ticket_of_who_moved_out_says_so_to_staff(tmp_path):
     (tie,) = compound.register.one(person).ties
     compound.register.end_tie(SYSTEM, tie.id)
     assert ">has left<" in desk.get(f"/tickets/{number}").text
+
+
+def test_a_list_that_shows_some_alone_says_so(tmp_path):
+    compound = new_compound(tmp_path)
+    desk = staff(compound, "dora")
+    words = "Only the first 50 are shown"
+    assert words not in desk.get("/people").text
+    for number in range(50):
+        compound.register.add(SYSTEM, NewPerson(f"Somebody {number}", "5-101", TieKind.FAMILY))
+    assert words in desk.get("/people").text
+    assert words not in desk.get("/people?q=3-1203").text
