@@ -52,6 +52,7 @@ addEventListener("submit", (event) => {
   if (form.method !== "post") { return; }
   if (Date.now() - (form.sentAt || 0) < 5000) { event.preventDefault(); } else { form.sentAt = Date.now(); }
 }, true);
+addEventListener("pageshow", () => { for (const form of document.forms) { form.sentAt = 0; } });
 
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
