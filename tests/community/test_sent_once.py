@@ -12,7 +12,7 @@ from facegate_hub.community.book import Doer
 from facegate_hub.community.devices import Devices
 from facegate_hub.community.schema import TICKETS
 from facegate_hub.page.app import COOKIE, make_page
-from tests.browser.chromium import PHONE, chromium, resize, served
+from tests.browser.chromium import PHONE, resize, served
 from tests.community.compound import new_compound
 from tests.waiting import PATIENCE
 
@@ -22,16 +22,16 @@ KEPT = "return JSON.parse(localStorage.getItem('draft-new') || '{}').text"
 
 
 @pytest.fixture
-def phone(tmp_path):
+def phone(browser, tmp_path):
     compound = new_compound(tmp_path)
     (tmp_path / "tls").mkdir()
-    app = make_page(compound.book, compound.terms)
-    with chromium(tmp_path / "chromium") as window, served(app, tmp_path / "tls") as url:
-        resize(window, PHONE)
+    with served(make_page(compound.book, compound.terms), tmp_path / "tls") as url:
+        resize(browser, PHONE)
         token = Devices(compound.book).begin(Doer("person", compound.people["wang"]), "test")
         cookie = {"name": COOKIE, "value": token, "url": url, "path": "/", "secure": True, "httpOnly": True}
-        window.execute_cdp_cmd("Network.setCookie", cookie)
-        yield compound, window, url
+        browser.execute_cdp_cmd("Network.setCookie", cookie)
+        yield compound, browser, url
+        browser.get("about:blank")
 
 
 def written(window, url):
