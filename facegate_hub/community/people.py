@@ -289,8 +289,11 @@ def new_id() -> str:
 
 
 def _end_passes(writing: Writing, by: Doer, person: str, flat: str) -> None:
-    """End the visitor passes that somebody made for a flat which is theirs no more: its doors are told."""
-    alive = (PASSES.c.state.in_(["wished", "granted"]), PASSES.c.ends > writing.at)
+    """End the visitor passes that somebody has for a flat which is theirs no more: its doors are told.
+
+    What they only wished for is refused by the hub, which says why.
+    """
+    alive = (PASSES.c.state == "granted", PASSES.c.ends > writing.at)
     mine = (PASSES.c.maker == person, PASSES.c.flat == flat)
     for row in writing.connection.execute(sa.select(PASSES).where(*mine, *alive)).all():
         if row.text:
