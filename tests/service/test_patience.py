@@ -118,6 +118,15 @@ def test_an_opening_that_was_missed_is_offered_again_ever_more_seldom(gate):
     assert len(gate.again) == 7, "who came in is not offered anything"
 
 
+def test_a_lock_that_is_away_for_days_is_tried_every_minute_to_the_end(gate):
+    """A number that doubles without a limit overflows at the 1,024th time."""
+    for n in range(1100):
+        gate.decide(Reason.GRANTED, time=n * 100.0, verdict=Verdict.GRANT)
+        gate.hears(Kind.LOCK_UNLOCK_FAILED)
+        gate.patience.step(n * 100.0 + 5.0)
+    assert gate.again[-1][1] == 1099 * 100.0 + 5.0 + 60.0
+
+
 def test_who_was_let_in_by_a_lock_that_did_not_move_is_offered_it_again(gate):
     """The relay guard was away for longer than the order may wait."""
     gate.decide(Reason.GRANTED, verdict=Verdict.GRANT)

@@ -102,7 +102,8 @@ class Patience:
         for waiting in self._take_due(time):
             waiting.reconsider(waiting.decision, time - waiting.decision.time)
         for waiting in self._take_missed():
-            delay = min(MISSED_SECONDS * 2.0**self._misses, LONGEST_MISSED_SECONDS)
+            # Five doublings are past the longest delay; of a lock away all day the 1,024th would overflow.
+            delay = min(MISSED_SECONDS * 2.0 ** min(self._misses, 5), LONGEST_MISSED_SECONDS)
             waiting.reconsider(waiting.decision, time + delay - waiting.decision.time)
             self._misses += 1
 
