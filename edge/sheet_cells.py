@@ -37,8 +37,11 @@ NOTHING = frozenset({"-", "--", "—", "——", "–", "/", "\\", "无", "暂�
 """What people write into a cell that they could have left empty."""
 
 _MOMENT = re.compile(
-    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ] *(\d{1,2})[:：](\d{2})(?:[:：](\d{2}))?)?", re.ASCII
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
+    r"(?:[T ] *(?P<half>[上下]午 *)?(\d{1,2})[:：](\d{2})(?:[:：](\d{2}))?(?P<half_after> *[AP]M)?)?",
+    re.ASCII | re.IGNORECASE,
 )
+"""A day, and a time as clocks of 24 or of 12 hours show it."""
 LAST_DAY = (9999, 12, 31)
 _HAS_ZONE = re.compile(r"(Z|[+-]\d{2}:?\d{2}|:\d{2}[+-]\d{2})$", re.IGNORECASE)
 
@@ -85,13 +88,24 @@ def needs_zone(text: str) -> bool:
     return _MOMENT.fullmatch(text) is not None or _HAS_ZONE.search(text) is None
 
 
+def _of_24(hour: int, half: str | None) -> int:
+    """Return the hour that a clock of twelve hours shows as 下午 6:00 or 6:00 PM. Raises ValueError."""
+    if half is None:
+        return hour
+    if not 1 <= hour <= 12:
+        raise ValueError(f"{hour} is no hour of a clock of twelve")
+    is_later = half.strip().upper() in {"下午", "PM"}
+    return hour % 12 + (12 if is_later else 0)
+
+
 def moment_in(text: str, zone: tzinfo, *, is_end: bool) -> datetime:
     """Return the moment that a cell names: 2027/3/31, 20270331, 2027年3月31日 9:05, 2027-03-31 24:00.
 
-    Where the text names no zone it is one of `zone`. A plain day begins the moment, and with `is_end`
-    still counts: valid until 31 March ends when 1 April begins. So does "2027/3/31 0:00", which is how
-    spreadsheets write a day into a column of times; and 9999-12-31, which lists have for no end at all, is
-    the last moment that there is a name for. Raises ValueError, `OverflowError`.
+    A clock of twelve hours says 2027/3/31 下午 6:00 or 6:00 PM. Where the text names no zone it is one of
+    `zone`. A plain day begins the moment, and with `is_end` still counts: valid until 31 March ends when
+    1 April begins. So does "2027/3/31 0:00", which is how spreadsheets write a day into a column of times;
+    and 9999-12-31, which lists have for no end at all, is the last moment that there is a name for.
+    Raises ValueError, `OverflowError`.
     """
     with suppress(ValueError):
         text = date.fromisoformat(text).isoformat()  # 20270331 and a day of a week are plain days, too
@@ -99,8 +113,9 @@ def moment_in(text: str, zone: tzinfo, *, is_end: bool) -> datetime:
     if found is None:
         at = datetime.fromisoformat(text)
         return at if at.tzinfo else at.replace(tzinfo=zone)
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
-    is_day = found[4] is None or ((hour, minute, second) == (0, 0, 0) and "T" not in text)
+    year, month, day, hour, minute, second = (int(found[n] or 0) for n in (1, 2, 3, 5, 6, 7))
+    hour = _of_24(hour, found["half"] or found["half_after"])
+    is_day = found[5] is None or ((hour, minute, second) == (0, 0, 0) and "T" not in text)
     is_day_over = (hour, minute, second) == (24, 0, 0) or (is_end and is_day)
     at = datetime(year, month, day, 0 if is_day_over else hour, minute, second, tzinfo=zone)
     return at + timedelta(days=1) if is_day_over and (year, month, day) != LAST_DAY else at

@@ -284,6 +284,10 @@ def test_a_time_without_a_zone_is_nobody_s_guess(time):
         ("2027-03-31T00:00", "2027-03-31T00:00:00+08:00"),
         ("9999/12/31", "9999-12-31T00:00:00+08:00"),
         ("2027-3-31 18：00", "2027-03-31T18:00:00+08:00"),
+        ("2027/3/31 下午 6:00", "2027-03-31T18:00:00+08:00"),
+        ("2027年3月31日 上午9:05", "2027-03-31T09:05:00+08:00"),
+        ("2027/3/31 12:30:00 PM", "2027-03-31T12:30:00+08:00"),
+        ("2027/3/31 12:30 am", "2027-03-31T00:30:00+08:00"),
     ],
 )
 def test_times_of_spreadsheets_are_the_site_s(time, at):
@@ -298,7 +302,9 @@ def test_columns_without_anything_at_the_end_are_nobody_s():
         people_of(b"id,name,\n1,A,what is this\n")
 
 
-@pytest.mark.parametrize("time", ["31/03/2027", "2027-13-01", "soon", "2027-03-31 24:01", "20271301"])
+@pytest.mark.parametrize(
+    "time", ["31/03/2027", "2027-13-01", "soon", "2027-03-31 24:01", "20271301", "2027/3/31 18:00 PM"]
+)
 def test_what_is_no_time_is_refused_by_its_line(time):
     with pytest.raises(SyncError, match="line 2: valid_until"):
         people_of(f"id,name,valid_until\na,A,{time}\n".encode(), zone=SHANGHAI)

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import numpy as np
+
+from edge.domain import Frame
+from edge.events import Kind
+from edge.recognition.notices import StaffNotices
 from edge.recognition.picture import CALM_SECONDS, SHAPE_SECONDS, PictureTrouble
 
 
@@ -69,3 +76,13 @@ def test_a_trouble_that_goes_on_is_told_again_when_another_one_ends():
     assert after is not None
     assert after["state"] == "turned"
     assert trouble.note_face(9, 0) == {"state": "ok"}
+
+
+def test_staff_are_told_by_an_event_of_the_camera_s_picture():
+    notices = StaffNotices()
+    for n in range(30):
+        size = (1080, 1920, 3) if n < 5 else (480, 640, 3)
+        notices.of_rest(Frame(np.zeros(size, np.uint8), n, float(n), datetime.now(UTC)))
+    (draft,) = notices.take()
+    assert draft.kind == Kind.HEALTH_PICTURE
+    assert draft.data == {"state": "reshaped", "was": "1920x1080", "now": "640x480"}
