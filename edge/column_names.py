@@ -11,13 +11,32 @@ from edge.identity import tidied
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PEOPLE_COLUMNS: Mapping[str, str] = MappingProxyType(
+FLAT_COLUMNS = frozenset(
+    (
+        *("flat", "flat_number", "room", "room_number"),
+        *("房号", "房间号", "室号", "门牌号", "楼栋房号", "楼栋/房号", "楼栋-房号"),
+    )
+)
+"""Of the columns that name a person's number, those in which it is a flat's."""
+
+BUILDING, UNIT, BLOCK = "楼栋", "单元", "block"
+FLAT_PARTS: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(
-            ("id", "resident_id", "person_id", "flat", "flat_number", "room", "room_number"), "id"
+            ("楼栋", "楼栋号", "栋号", "栋", "楼号", "幢号", "幢", "楼幢", "座号", "座"), BUILDING
         ),
+        **dict.fromkeys(("单元", "单元号", "门栋"), UNIT),
+        **dict.fromkeys(("block", "building", "tower"), BLOCK),
+    }
+)
+"""Columns beside a flat's that say more of where it is: 3, 2 and 1203 are 3栋2单元1203."""
+
+PEOPLE_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("id", "resident_id", "person_id"), "id"),
         **dict.fromkeys(("编号", "人员编号", "住户编号", "业主编号", "员工编号", "工号", "学号"), "id"),
-        **dict.fromkeys(("房号", "房间号", "室号", "门牌号", "楼栋房号", "楼栋/房号", "楼栋-房号"), "id"),
+        **dict.fromkeys(FLAT_COLUMNS, "id"),
+        **FLAT_PARTS,
         **dict.fromkeys(("name", "full_name", "resident_name"), "name"),
         **dict.fromkeys(("姓名", "住户姓名", "业主姓名", "户主姓名", "人员姓名", "员工姓名"), "name"),
         **dict.fromkeys(("access_levels", "levels", "权限组", "权限"), "access_levels"),

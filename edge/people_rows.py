@@ -13,7 +13,17 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from edge.column_names import PEOPLE_COLUMNS, column_name, is_unread, plain_words
+from edge.column_names import (
+    BLOCK,
+    BUILDING,
+    FLAT_COLUMNS,
+    FLAT_PARTS,
+    PEOPLE_COLUMNS,
+    UNIT,
+    column_name,
+    is_unread,
+    plain_words,
+)
 from edge.errors import PanelRefused
 from edge.sheet_cells import LAST_MOMENT, NO_END, NOTHING, CellKind, spoiled, typed_cell
 from edge.words import message
@@ -59,6 +69,10 @@ _FOOT = re.compile(
 LOST = "\N{REPLACEMENT CHARACTER}"
 MISREAD_SHARE = 10
 """One name of ten, at least: of a list that was spoiled, half of the Chinese ones can still be told."""
+
+_NAMES_BUILDING = re.compile(r"[栋幢座楼]")
+"""3栋1203 in the flat's own column: nothing is put before it."""
+_BARE_PART = re.compile(r"[\da-zA-Z一二三四五六七八九十]+")
 
 DAYS = frozenset({"valid_from", "valid_until"})
 ALWAYS_MEANT = frozenset({"id", "name", "extended_unlock"})
@@ -133,8 +147,10 @@ def people_rows(rows: Iterable[SheetRow]) -> PeopleRows:
     at = max(range(len(first)), key=lambda n: (*_fitness(first[n].cells), -n))
     names = tuple(map(column_name, first[at].cells))
     columns = [(cell.strip(), name) for cell, name in zip(first[at].cells, names, strict=True)]
-    unread = tuple(cell for cell, name in columns if is_unread(name))
-    header = tuple(UNREAD if is_unread(name) else PEOPLE_COLUMNS.get(name, cell) for cell, name in columns)
+    are_parts_read = bool(FLAT_COLUMNS & set(names))  # beside a number of their own a building says nothing
+    ignored = {name for name in names if is_unread(name) or (name in FLAT_PARTS and not are_parts_read)}
+    unread = tuple(cell for cell, name in columns if name in ignored)
+    header = tuple(UNREAD if name in ignored else PEOPLE_COLUMNS.get(name, cell) for cell, name in columns)
     titles = [_left_out(row) for row in first[:at]]
     return PeopleRows(header, first[at].number, unread, titles, chain(first[at + 1 :], below))
 
@@ -251,7 +267,24 @@ def given_cells(header: Sequence[str], row: SheetRow) -> dict[str, str]:
             raise PanelRefused(message(f"list.cell_{kind}", text=cell[:40]))
         if name and (meant := _meant(name, cell)):
             given[name] = meant
-    return given
+    return _with_whole_flat(header, given)
+
+
+def _with_whole_flat(header: Sequence[str], given: dict[str, str]) -> dict[str, str]:
+    """Put building, unit and flat of three columns together as the person's number."""
+    parts = {name: given.pop(name, "") for name in (BUILDING, UNIT, BLOCK) if name in header}
+    flat = given.get("id", "")
+    whole = tuple(f"{part}-" for part in parts.values() if part)
+    if not parts or not flat or _NAMES_BUILDING.search(flat) or flat.startswith(whole):
+        return given
+    if missing := [name for name in (BUILDING, BLOCK) if name in parts and not parts[name]]:
+        raise PanelRefused(message("list.no_building", name=missing[0], flat=flat[:40]))
+    building, unit = (
+        part + sign if _BARE_PART.fullmatch(part) else part
+        for part, sign in ((parts.get(BUILDING, ""), "栋"), (parts.get(UNIT, ""), UNIT))
+    )
+    block = f"{parts[BLOCK]}-" if BLOCK in parts else ""
+    return given | {"id": f"{block}{building}{unit}{flat}"}
 
 
 def _is_parted_otherwise(header: Sequence[str], cells: Sequence[str]) -> bool:

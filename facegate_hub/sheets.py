@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from edge.column_names import plain_words
+from edge.column_names import FLAT_PARTS, plain_words
 from edge.errors import IdentityRefused, PanelRefused, SyncError
 from edge.identity import access_levels, person_name, resident_id, tidied
 from edge.people_rows import (
@@ -134,7 +134,7 @@ def _against(header: Sequence[str]) -> Message | None:
     ]  # spreadsheets leave columns without anything at the end
     if missing := sorted(REQUIRED - set(named)):
         return message("list.lacks", names=missing)
-    if unknown := [name for name in named if name not in FIELDS]:
+    if unknown := [name for name in named if name not in {*FIELDS, *FLAT_PARTS.values()}]:
         return message("list.no_column", name=unknown[0][:40], known=sorted(FIELDS - set(OF_THE_HUB)))
     if len(set(named)) < len(named):
         return message("list.column_twice")

@@ -7,7 +7,7 @@ from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from edge.column_names import plain_words
+from edge.column_names import FLAT_PARTS, plain_words
 from edge.domain import Resident
 from edge.errors import FacegateError, PanelRefused
 from edge.identity import ResidentId, access_levels, kept_spellings, person_name, resident_id, tidied
@@ -147,7 +147,7 @@ def _check_columns(header: Sequence[str]) -> None:
     named = [name for name in header if name and name != UNREAD]
     if "id" not in named:
         raise PanelRefused(message("list.no_id"))
-    if unknown := [name for name in named if name not in FIELDS]:
+    if unknown := [name for name in named if name not in {*FIELDS, *FLAT_PARTS.values()}]:
         raise PanelRefused(message("list.column", name=unknown[0][:40]))
     if len(set(named)) < len(named):
         raise PanelRefused(message("list.column_twice"))

@@ -151,4 +151,30 @@ def test_what_people_write_for_yes_and_no(cell, is_slow):
 
 def test_a_column_that_may_be_a_slip_is_refused_and_no_title_hides_it():
     assert "line 2: column “valid_untl” is unknown" in refusal(b"List\nid,name,valid_untl\na,A,2027-01-01\n")
-    assert "栋" in refusal("楼栋,房号,姓名\n3,1203,李伟\n".encode())
+    assert "片区" in refusal("片区,房号,姓名\n3,1203,李伟\n".encode())
+
+
+@pytest.mark.parametrize(
+    ("listed", "ids"),
+    [
+        ("楼栋,单元,房号,姓名\n3,2,1203,李伟\n3栋,一单元,1204,王芳\n", ["3栋2单元1203", "3栋一单元1204"]),
+        ("栋号,房号,姓名\n5号楼,301,李伟\n3,3栋1203,王芳\n", ["5号楼301", "3栋1203"]),
+        ("Building,Flat,Name\nA,12-03,Ann\nA,A-1204,Bob\n", ["A-12-03", "A-1204"]),
+        ("編號,樓棟,姓名\n77,3,李偉\n", ["77"]),
+    ],
+    ids=["building, unit, flat", "written in part", "english", "a number of their own"],
+)
+def test_building_unit_and_flat_in_columns_of_their_own_are_one_number(listed, ids):
+    assert [one["id"] for one in people_of(listed.encode())] == ids
+
+
+def test_the_building_of_a_list_is_told_as_unread_where_people_have_numbers_of_their_own():
+    assert read_people("编号,楼栋,姓名\n77,3,李伟\n".encode()).unread == ("楼栋",)
+
+
+def test_a_flat_without_its_building_is_refused_by_its_line():
+    """Flat 101 of no building would be enrolled, and another building's 101 would be the same person."""
+    told = refusal("楼栋,房号,姓名\n3,101,李伟\n,101,王芳\n".encode())
+    assert "line 3" in told
+    assert "101" in told
+    assert "楼栋" in told

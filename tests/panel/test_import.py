@@ -63,6 +63,14 @@ def test_what_a_column_does_not_say_stays(panel):
     assert panel.desk.residents.get("z").name == "Zoe"
 
 
+def test_building_unit_and_flat_in_columns_of_their_own_are_one_number(panel):
+    sam = panel.logged_in("sam", Role.STAFF)
+    page = look(sam, "楼栋,单元,房号,姓名\n3,2,1203,李伟\n,1,101,王芳\n".encode())
+    assert "no building" in page.text
+    stored(sam, page)
+    assert [one.id for one in panel.desk.residents.list()] == ["3栋2单元1203"]
+
+
 def test_an_id_in_an_older_spelling_is_the_same_person(panel):
     panel.desk.residents.put(Resident("3–1203", "Wang"), [])
     sam = panel.logged_in("sam", Role.STAFF)
