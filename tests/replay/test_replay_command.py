@@ -35,15 +35,27 @@ def replay(site: tuple[Path, Path], tmp_path: Path, *more: str) -> list[dict[str
     return [json.loads(line) for line in result.output.splitlines() if line.startswith("{")]
 
 
-def test_the_stranger_is_denied_and_the_resident_granted(site, tmp_path):
-    *decisions, summary = replay(site, tmp_path)
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    """Where `played` left what it reckoned of the gallery."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def played(site, cache) -> list[dict[str, Any]]:
+    """The lines of one replay, for all who only read them."""
+    return replay(site, cache)
+
+
+def test_the_stranger_is_denied_and_the_resident_granted(played):
+    *decisions, summary = played
 
     assert [(d["verdict"], d["resident"]) for d in decisions] == [("deny", None), ("grant", "flat-1203")]
     assert summary["grants"] == ["flat-1203"]
 
 
-def test_every_decision_has_the_agreed_keys(site, tmp_path):
-    *decisions, _ = replay(site, tmp_path)
+def test_every_decision_has_the_agreed_keys(played):
+    *decisions, _ = played
 
     keys = {"type", "frame", "time_s", "track", "verdict", "reason", "resident", "similarity", "runner_up"}
     for decision in decisions:
@@ -51,8 +63,8 @@ def test_every_decision_has_the_agreed_keys(site, tmp_path):
         assert keys | {"threshold", "faces_in_view"} <= decision.keys()
 
 
-def test_the_summary_has_the_agreed_keys(site, tmp_path):
-    summary = replay(site, tmp_path)[-1]
+def test_the_summary_has_the_agreed_keys(played):
+    summary = played[-1]
 
     assert summary["type"] == "summary"
     keys = {"frames", "faces", "embeddings", "grants", "cpu_s", "wall_s", "stage_cpu_ms_p50"}
@@ -62,10 +74,11 @@ def test_the_summary_has_the_agreed_keys(site, tmp_path):
     assert set(summary["stage_cpu_ms_p50"]) == {"detect", "embed", "match"}
 
 
-def test_the_same_recording_gives_the_same_decisions_bit_for_bit(site, tmp_path):
-    first, *again = [replay(site, tmp_path, *more)[:-1] for more in ((), (), ("--no-cache",))]
+def test_the_same_recording_gives_the_same_decisions_bit_for_bit(site, played, cache):
+    again = [replay(site, cache, *more)[:-1] for more in ((), ("--no-cache",))]
 
-    assert all(lines == first for lines in again)
+    assert any(cache.rglob("*.*"))
+    assert all(lines == played[:-1] for lines in again)
 
 
 def test_a_gallery_may_be_given_several_times(site, tmp_path):
