@@ -68,6 +68,7 @@ def test_a_lock_that_fails_is_an_event():
 def test_whoever_a_pause_turned_away_is_looked_at_again_when_it_ends():
     visits = Visits()
     visit = visits.of(3, 0.0)
+    visit.recognise("anna")
     assert visits.grant(visit, "anna", 1.0)
     assert not visits.grant(visit, "anna", 2.0), "who was let in stands there still"
     visits.reconsider(3, "anna", 31.0)

@@ -172,6 +172,7 @@ def test_a_paused_camera_reader_gets_the_present(rtsp: RtspCamera) -> None:
     assert fresh(rtsp.url(), 2, lambda: time.sleep(3.0))
 
 
+@pytest.mark.slow
 def test_a_slow_camera_reader_gets_the_present(rtsp: RtspCamera) -> None:
     """They take 0.15 s per frame of a 15 fps camera and would be four seconds behind after seven."""
     assert fresh(rtsp.url(), 45, lambda: time.sleep(0.15))

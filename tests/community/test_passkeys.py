@@ -75,7 +75,7 @@ def test_a_key_is_made_lets_in_and_is_taken_away(phone, tmp_path, side):
         phone.execute_cdp_cmd("Network.clearBrowserCookies", {})
         person.go("/language/en?back=/passkey")
         person.press("Log in with a passkey")
-        person.wait_for("Hello, wang" if side == "page" else "Log out")
+        person.wait_for("Hello, wang" if side == "page" else "dora")
         person.go("/passkeys")
         person.press("Remove")
         person.wait_for("You have no passkey yet")
