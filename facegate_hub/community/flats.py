@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from edge.words import message
 from facegate_hub.community.schema import FLATS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from sqlalchemy.engine import Connection
 
@@ -47,18 +48,29 @@ def flat_parts(text: str) -> tuple[str, str, str] | None:
     return key, building, unit
 
 
-def known_flat(connection: Connection, typed: str) -> str | None:
-    """Return the flat that somebody typed; None where there is none, or more than one is written so."""
-    if connection.execute(sa.select(FLATS.c.id).where(FLATS.c.id == typed)).first() is not None:
-        return typed
-    key = flat_key(typed)
-    alike = [one for one in connection.execute(sa.select(FLATS.c.id)).scalars() if flat_key(one) == key]
-    return alike[0] if len(alike) == 1 else None
+class KnownFlats:
+    """The flats that there are, read once, to be found however somebody writes them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._ids = set(connection.execute(sa.select(FLATS.c.id)).scalars())
+        self._alike: defaultdict[str, list[str]] = defaultdict(list)
+        for one in self._ids:
+            self._alike[flat_key(one)].append(one)
+
+    def find(self, typed: str) -> str | None:
+        """Return the flat that is meant; None where there is none, or more than one is written so."""
+        if typed in self._ids:
+            return typed
+        alike = self._alike.get(flat_key(typed), [])
+        return alike[0] if len(alike) == 1 else None
 
 
 def flat_called(connection: Connection, typed: str) -> str:
     """Return the flat that somebody typed. Raises `CommunityRefused` for one that is not there."""
-    found = known_flat(connection, typed)
+    # Mostly as it is kept: then the others need not be read, while whoever writes waits for this commit.
+    if connection.execute(sa.select(FLATS.c.id).where(FLATS.c.id == typed)).first() is not None:
+        return typed
+    found = KnownFlats(connection).find(typed)
     if found is None:
         raise CommunityRefused(message("community.refused.flat", flat=typed.strip()[:32]))
     return found
@@ -66,22 +78,19 @@ def flat_called(connection: Connection, typed: str) -> str:
 
 def flats_in(connection: Connection, text: str) -> list[str]:
     """Return the flats of a text, as typed where they are not known; blanks part them where they must."""
+    known = KnownFlats(connection)
     found: list[str] = []
-    for piece in BETWEEN_FLATS.split(text):
-        known = known_flat(connection, piece) if piece.strip() else None
-        found += [known] if known else [known_flat(connection, one) or one for one in piece.split()]
+    for piece in filter(str.strip, BETWEEN_FLATS.split(text)):
+        whole = known.find(piece)
+        found += [whole] if whole else [known.find(one) or one for one in piece.split()]
     return list(dict.fromkeys(found))
 
 
-def _counted(found: re.Match[str]) -> str:
-    tens, is_ten, ones = found[0].rpartition("十")
-    if not is_ten:
-        return "".join(str(_DIGITS[sign]) for sign in found[0])
-    return str(10 * _DIGITS.get(tens, 1) + _DIGITS.get(ones, 0))
+def new_flats(known: Collection[str], text: str) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """Return (flats of a text that are not among `known`, lines that name none), each once.
 
-
-def new_flats(known: Iterable[str], text: str) -> tuple[list[tuple[str, str, str]], list[str]]:
-    """Return (flats of a text that are not among `known`, lines that name none), each once."""
+    Raises `CommunityRefused` where a compound would have more than `MOST_FLATS`.
+    """
     keys = {flat_key(one) for one in known}
     fresh: dict[str, tuple[str, str, str]] = {}
     bad: list[str] = []
@@ -91,4 +100,13 @@ def new_flats(known: Iterable[str], text: str) -> tuple[list[tuple[str, str, str
             bad.append(piece.strip())
         elif parts[0] not in keys:
             fresh.setdefault(parts[0], parts)
+    if len(known) + len(fresh) > MOST_FLATS:
+        raise CommunityRefused(message("community.refused.flats", most=MOST_FLATS))
     return list(fresh.values()), bad
+
+
+def _counted(found: re.Match[str]) -> str:
+    tens, is_ten, ones = found[0].rpartition("十")
+    if not is_ten:
+        return "".join(str(_DIGITS[sign]) for sign in found[0])
+    return str(10 * _DIGITS.get(tens, 1) + _DIGITS.get(ones, 0))

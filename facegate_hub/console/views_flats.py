@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from edge.errors import CommunityRefused
-from edge.words import message
-from facegate_hub.community.flats import MOST_FLATS, new_flats
+from facegate_hub.community.flats import new_flats
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -25,8 +23,6 @@ def flats(ask: PageAsk) -> Response:
         return _page(ask, there)
     text = ask.form.get("flats", "")
     fresh, bad = new_flats(there, text)
-    if len(there) + len(fresh) > MOST_FLATS:
-        raise CommunityRefused(message("community.refused.flats", most=MOST_FLATS))
     if "sure" not in ask.form or bad or not fresh:
         return _page(ask, there, text=text, fresh=[one for one, _, _ in fresh], bad=bad, is_asked=True)
     ask.office.register.put_flats(ask.asker.doer, fresh)

@@ -49,16 +49,23 @@ def invite(ask: PageAsk) -> Response:
     """Make an invitation and show it once, to be printed or scanned: for a person, or each of some flats."""
     kind = chosen(TieKind, ask.form.get("kind", ""), TieKind.OWNER)
     identity = ask.form.get("person") or None
-    flats = ask.office.register.flats_in(ask.form.get("flat", ""))[:MOST_SLIPS]
-    if not flats:
-        raise CommunityRefused(message("community.refused.flat", flat=""))
-    made = ask.office.invitations.invite_flats(ask.asker.doer, flats, kind, identity)
+    made = ask.office.invitations.invite_flats(ask.asker.doer, _flats(ask), kind, identity)
     slips = [(flat, code, qr_picture(f"{ask.office.url}/enter#{code}")) for flat, code in made]
     return ask.page("invitations.html", slips=slips, url=f"{ask.office.url}/enter")
 
 
 def withdraw(ask: PageAsk) -> Response:
     """Withdraw the open invitations of some flats: a slip that was lost lets nobody in."""
-    flats = ask.office.register.flats_in(ask.form.get("flat", ""))
+    flats = _flats(ask)
     count = ask.office.invitations.withdraw(ask.asker.doer, flats)
     return ask.page("withdrawn.html", count=count, flats=flats)
+
+
+def _flats(ask: PageAsk) -> list[str]:
+    """Return the flats that a form names. Raises `CommunityRefused` for none and for more than `MOST_SLIPS`."""
+    flats = ask.office.register.flats_in(ask.form.get("flat", ""))
+    if not flats:
+        raise CommunityRefused(message("community.refused.flat", flat=""))
+    if len(flats) > MOST_SLIPS:
+        raise CommunityRefused(message("community.refused.slips", most=MOST_SLIPS, count=len(flats)))
+    return flats

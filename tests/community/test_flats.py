@@ -138,6 +138,10 @@ def test_slips_are_made_for_all_flats_or_for_none_and_those_that_are_lost_are_wi
     desk.send("/invite/withdraw", flat="3栋1203 5-101")
     assert "1 invitations withdrawn: 3-1203, 5-101" in desk.page
     assert Invitations(compound.book).look(found) is None
+    for flat in ("9-9", "", "\n".join(f"3-{number}" for number in range(41))):
+        desk.get("/people")
+        desk.send("/invite/withdraw", flat=flat)
+        assert desk.status == 422
     desk.get("/people")
-    desk.send("/invite/withdraw", flat="9-9")
-    assert desk.status == 422
+    desk.send("/invite", flat="\n".join(f"3-{number}" for number in range(41)))
+    assert "At most 40 flats at a time; these are 41" in desk.page
