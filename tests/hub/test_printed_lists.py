@@ -4,22 +4,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge.errors import PanelRefused, SyncError
 from facegate_hub.list_encoding import ListEncoding, encoding_of
 from facegate_hub.sheets import read_people
+from tests.hub.test_sheets import people_of, refusal
 from tests.workbook.books import book_of
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-
-
-def people_of(data, encoding=None, zone=None):
-    return read_people(data, encoding, zone).records
-
-
-def refusal(data, encoding=None):
-    with pytest.raises((SyncError, PanelRefused)) as caught:
-        read_people(data, encoding)
-    return str(caught.value)
 
 
 HEADED = (

@@ -169,7 +169,7 @@ def test_who_sends_a_byte_now_and_then_holds_no_place(place, tmp_path):
     clock, path = LookedAt(), tmp_path / "signer.sock"
     server = SignerServer(place.desk, path, clock)
     server.start()
-    with closing(server_at(path)) as slow:
+    with closing(caller_at(path)) as slow:
         slow.sendall(b"{")
         wait_until(lambda: clock.looks >= 2)
         clock.seconds += LINE_SECONDS + 1
@@ -178,11 +178,11 @@ def test_who_sends_a_byte_now_and_then_holds_no_place(place, tmp_path):
     server.stop()
 
 
-def server_at(path):
-    slow = socket.socket(socket.AF_UNIX)
-    slow.settimeout(PATIENCE)
-    slow.connect(str(path))
-    return slow
+def caller_at(path):
+    caller = socket.socket(socket.AF_UNIX)
+    caller.settimeout(PATIENCE)
+    caller.connect(str(path))
+    return caller
 
 
 def test_an_answer_of_rubbish_after_a_lost_line_is_told_as_such(tmp_path):

@@ -77,7 +77,7 @@ def thinned(clip, target):
 
 
 def walk_up(data, clip):
-    """Play a clip's begin to the door's pipeline over the templates that may be matched; who is let in?"""
+    """Play a clip's beginning to the pipeline over the templates that may be matched; who is let in?"""
     models = open_models()
     rows: dict[str, list[Embedding]] = {}
     with closing(ResidentStore(data / "residents.db")) as store:

@@ -316,11 +316,6 @@ def test_a_folder_that_holds_something_is_kept(file, door, tmp_path):
     assert "locked_down" in (door / "mode.json").read_text()
 
 
-def test_of_what_a_new_device_never_had_nobody_is_warned(file, tmp_path, caplog):
-    put_back(file, tmp_path / "new")
-    assert caplog.records == []
-
-
 def test_a_folder_that_cannot_get_its_name_keeps_its_models(file, tmp_path):
     """A name that is a link to another disk takes no folder's place."""
     disk = tmp_path / "disk"
