@@ -129,9 +129,8 @@ def _text(data: bytes, encoding: str | None) -> str:
 
 def _against(header: Sequence[str]) -> Message | None:
     """Return what is wrong with the names of the columns."""
-    named = [
-        name for name in header if name and name != UNREAD
-    ]  # spreadsheets leave columns without anything at the end
+    # Without those that say nothing: spreadsheets leave some at the end.
+    named = [name for name in header if name not in {"", UNREAD}]
     if missing := sorted(REQUIRED - set(named)):
         return message("list.lacks", names=missing)
     if unknown := [name for name in named if name not in {*FIELDS, *FLAT_PARTS.values()}]:

@@ -38,14 +38,14 @@ PATIENCE_SECONDS = 4.0
 """How long broker, page and guard may take to answer."""
 INSTALL = "facegate models install"
 CONFIRM = "facegate clock --confirm"
-
-_REVERSED = re.compile(r"Etc/GMT([+-])([1-9]\d?)", re.ASCII)
 BACK_UP = "facegate backup"
 RENEW = "facegate provision renew"
 MAKE_ROOM = "journalctl --vacuum-size=100M; apt clean"
 LOW_MB, TIGHT_MB, SMALL_MB = 200, 1_000, 10_000
 """Free space: the journal's reserve is gone below the first; an update needs the second; from the third on it
 is told in gigabytes."""
+
+_REVERSED = re.compile(r"Etc/GMT([+-])([1-9]\d?)", re.ASCII)
 
 
 def models(settings: Settings, directory: Path) -> CheckupFinding:
