@@ -57,7 +57,7 @@ BEFORE_THE_FIRST_START = (
     "it begins when the door is first started (facegate run). Who was enrolled before that, when and by "
     "whom, is no event: facegate consent list and facegate enrol list tell"
 )
-"""An entry bears the door's name, which only its settings know: commands before the first start write none."""
+"""An entry bears the door's name, which only its settings know: earlier commands write none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def withdraw(ask: PageAsk) -> Response:
 
 
 def _flats(ask: PageAsk) -> list[str]:
-    """Return the flats that a form names. Raises `CommunityRefused` for none and for more than `MOST_SLIPS`."""
+    """Return the flats that a form names. Raises `CommunityRefused` for none, and for too many."""
     flats = ask.office.register.flats_in(ask.form.get("flat", ""))
     if not flats:
         raise CommunityRefused(message("community.refused.flat", flat=""))

@@ -43,7 +43,7 @@ def enrolled(panel, browser, resident_id="flat-7", **fields):
 
 
 def watch(panel, browser, frames, actor=ANNA, width=120, each=1):
-    """Put every frame, or one of `each`, before the camera until the enrolment is over; return what was said."""
+    """Put frames, one of `each`, before the camera until the enrolment is over; return what was said."""
     said = []
     for seq in range(0, frames, each):
         frame = panel.scene.frame(seq, (actor, 260, 150, width))
