@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from facegate_hub.console import (
     views_people,
     views_tickets,
 )
-from facegate_hub.console.doors_desk import SessionWatch
 from facegate_hub.console.views_alarms import AlarmPages
 from facegate_hub.console.views_audit import AuditPages
 from facegate_hub.console.views_buildings import BuildingPages
@@ -110,7 +110,7 @@ def make_console(store: StaffStore, terms: Terms, url: str, doors: DoorsDesk | N
     office = residents.for_staff(store, MENU if doors is None else (*DOOR_MENU, *MENU))
     if doors is not None:
         # Doors are called as the hub calls them: the book's copy can be written by the residents' page.
-        ended = SessionWatch(doors, Devices(store)).look
+        ended = partial(doors.leave_logged_out, Devices(store))
         office = replace(office, door_names=doors.looking.door_names, sessions_ended=ended)
     visitors, guards = VisitorPages(doors), _with(Right.VISITORS)
     gatehouse = _with(Right.VISITORS, stays_on=True)  # who rings is seen there all through a shift

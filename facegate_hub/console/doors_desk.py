@@ -70,6 +70,10 @@ class DoorsDesk:
             self._left += [token for token in gone if token is not None]
         self._tell_left()
 
+    def leave_logged_out(self, devices: Devices) -> None:
+        """End what sessions may do that the console has ended, in whatever way and in whatever process."""
+        self.leave_ended(lambda session: devices.find(session, is_use=False) is not None)
+
     def _tell_left(self) -> None:
         with self._lock:
             left, self._left = self._left, []
@@ -128,7 +132,7 @@ class SessionWatch(LookingThread):
 
     def look(self) -> None:
         """Look over everybody who acts now."""
-        self._desk.leave_ended(lambda session: self._devices.find(session, is_use=False) is not None)
+        self._desk.leave_logged_out(self._devices)
 
 
 def may_at(known: Known | None, right: Permission, door: str) -> bool:
