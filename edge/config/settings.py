@@ -78,7 +78,7 @@ LivenessNetwork = Literal["faceplugin", "silentface-2.7", "silentface-4.0", "tex
 class RecognitionSection(Section):
     """How sure the door must be, and who is near enough to mean it."""
 
-    model: Identifier = Field("sface", description="embedder of the manifest")
+    model: Identifier = Field("sface", description="face network, as in facegate models list")
     fpir: float = Field(
         1e-3,
         ge=1e-6,
