@@ -79,10 +79,10 @@ keep_freed_memory()
 
 
 def remember_digests():
-    """Reckon each password's digest once in this process: again and again it would be the same.
+    """Reckon each password's digest once in this process: it depends on nothing but password, salt and cost.
 
-    It is Python's function that remembers, what a digest costs whoever guesses is not touched, nor what it
-    is compared with. Tests log in with one password a thousand times, at 50 ms of CPU each.
+    Python's own function is replaced, and none of ours: what is asked of it, and what its answer is compared
+    with, is as ever. Tests log in with one password a thousand times, at 50 ms of CPU each.
     """
     hashlib.scrypt = cache(hashlib.scrypt)  # type: ignore[assignment]
 
