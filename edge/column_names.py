@@ -66,7 +66,8 @@ _SIMPLER = str.maketrans(
     "编号员户楼动栋间门权组时开结长电话联络系机备注证别说车与关系签书学业总计单数页制审复经办负责统报",
 )
 """Traditional signs of these words."""
-_REMARK = re.compile(r"[(（\[【][^)）\]】]*[)）\]】]$")
+_REMARK = re.compile(r"[(（\[【][^(（\[【)）\]】]*[)）\]】]$")
+"""No bracket inside: else each of a thousand that open would be followed to the cell's end."""
 
 
 def column_name(cell: str) -> str:

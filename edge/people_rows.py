@@ -56,7 +56,8 @@ _WORD_OF_SUM = (
     r"(?:(?:sub|grand)?-?totals?|(?:本页|本栋|本楼|全部)?(?:合计|小计|总计|共计|累计|总数|总人数|总户数))"
 )
 _COUNTED = r"(?:人数|户数)?:?[\d.,]*(?:人|户|名|位|people|persons|residents)?"
-_SUM = re.compile(rf"{_WORD_OF_SUM}{_COUNTED}|总?共\d+(?:人|户|名|位)(?:.?\d+(?:人|户|名|位))*")
+_SUM = re.compile(rf"{_WORD_OF_SUM}{_COUNTED}|总?共\d+(?:人|户|名|位)(?:\D?\d+(?:人|户|名|位))*")
+"""A sign between two counts is no digit: a row of `11人` would be parted in twice as many ways with each."""
 _COUNT = re.compile(rf"{_SUM.pattern}|[\d.,]+(?:人|户|名|位|套|间|people|persons|residents)?|=.*")
 """What stands beside the word for a sum: more such words, numbers, a formula."""
 _FOOT = re.compile(

@@ -28,20 +28,32 @@ _COUNTED = re.compile("[一二三四五六七八九十]{1,3}(?=号楼|號樓|栋
 _BETWEEN = re.compile(r"(?:号楼|號樓|楼栋|栋|棟|幢|座|楼|樓|单元|單元|号|號|门|門|[\s#/_.\-‐-―−])+")
 _LAST = re.compile("(?:室|房|户|戶)$")
 _NUMBER = re.compile(r".*\d.*")
+_ZEROS = re.compile(r"(?<!\d)0+(?=\d)")
+_SAME_LETTERS = str.maketrans("АВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXIJSABEZHIKMNOPTYX")
+"""Cyrillic and Greek capitals that look like Latin ones."""
 _WORDS = re.compile(r"[\w-]+")
 BETWEEN_FLATS = re.compile("[,;，；、\t\r\n]+")
 """What people write between several flats; a blank may stand inside one."""
 
 
 def flat_key(text: str) -> str:
-    """Return what all ways to write a flat have in common: building, staircase, number, with `-` between."""
+    """Return what all ways to write a flat have in common, to compare by: `flat_written` is what is kept.
+
+    It is the same for 03-0203 and 3-203, for digits of any script, and for letters that look alike.
+    """
+    seen = "".join(str(unicodedata.decimal(sign, sign)) for sign in flat_written(text))
+    return _ZEROS.sub("", seen.translate(_SAME_LETTERS))
+
+
+def flat_written(text: str) -> str:
+    """Return a flat in the one way that is kept: building, staircase, number, with `-` between."""
     seen = _COUNTED.sub(_counted, unicodedata.normalize("NFKC", tidied(text))).upper()
     return _BETWEEN.sub("-", _LAST.sub("", seen.removeprefix("第"))).strip("-")
 
 
 def flat_parts(text: str) -> tuple[str, str, str] | None:
     """Return (flat, building, number in it) of a new flat; None where building or number is missing."""
-    key = flat_key(text)
+    key = flat_written(text)
     building, _, unit = key.partition("-")
     if not building or not _NUMBER.fullmatch(unit) or not _WORDS.fullmatch(key) or len(key) > MOST_FLAT:
         return None
@@ -89,17 +101,21 @@ def flats_in(connection: Connection, text: str) -> list[str]:
 def new_flats(known: Collection[str], text: str) -> tuple[list[tuple[str, str, str]], list[str]]:
     """Return (flats of a text that are not among `known`, lines that name none), each once.
 
-    Raises `CommunityRefused` where a compound would have more than `MOST_FLATS`.
+    A building keeps the spelling of its flats: beside 3-1203 a new 03-1204 is the flat 3-1204. Raises
+    `CommunityRefused` where a compound would have more than `MOST_FLATS`.
     """
     keys = {flat_key(one) for one in known}
+    buildings = {flat_key(one): one for one in (flat.partition("-")[0] for flat in known)}
     fresh: dict[str, tuple[str, str, str]] = {}
     bad: list[str] = []
     for piece in filter(str.strip, BETWEEN_FLATS.split(text)):
         parts = flat_parts(piece)
         if parts is None:
             bad.append(piece.strip())
-        elif parts[0] not in keys:
-            fresh.setdefault(parts[0], parts)
+        elif (key := flat_key(piece)) not in keys:
+            _, building, unit = parts
+            building = buildings.setdefault(flat_key(building), building)
+            fresh.setdefault(key, (f"{building}-{unit}", building, unit))
     if len(known) + len(fresh) > MOST_FLATS:
         raise CommunityRefused(message("community.refused.flats", most=MOST_FLATS))
     return list(fresh.values()), bad

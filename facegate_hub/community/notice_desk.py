@@ -71,7 +71,8 @@ class NoticeDesk:
         if not may(by.duty, Right.WRITE_NOTICES):
             raise CommunityRefused(message("community.refused.not_yours"))
         buildings, names = self._known()
-        written = (one if one in buildings else flat_key(one) for one in draft.buildings)
+        called = {flat_key(one): one for one in buildings}
+        written = (one if one in buildings else called.get(flat_key(one), one) for one in draft.buildings)
         draft = replace(draft, buildings=tuple(dict.fromkeys(written)))
         with self._store.writing() as writing:
             _require_sound(draft, writing.at, buildings)

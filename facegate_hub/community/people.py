@@ -15,7 +15,7 @@ from edge.identity import resident_id, tidied
 from edge.words import message
 from facegate_hub.community.book import Change
 from facegate_hub.community.devices import forget_holder
-from facegate_hub.community.flats import flat_called, flat_key, flats_in
+from facegate_hub.community.flats import MOST_FLATS, flat_called, flat_key, flats_in
 from facegate_hub.community.schema import CONTENTS, FLATS, LEDGER, PASSES, PEOPLE, TIES
 
 if TYPE_CHECKING:
@@ -86,10 +86,12 @@ class PeopleRegister:
         self._book = book
 
     def put_flats(self, by: Doer, flats: Iterable[tuple[str, str, str]]) -> int:
-        """Make flats, each (id, building, unit), and return how many were new."""
+        """Make flats, each (id, building, unit), and return how many were new. Raises `CommunityRefused`."""
         with self._book.writing() as writing:
             known = set(writing.connection.execute(sa.select(FLATS.c.id)).scalars())
             new = {flat[0]: flat for flat in flats if flat[0] not in known}
+            if len(known) + len(new) > MOST_FLATS:
+                raise CommunityRefused(message("community.refused.flats", most=MOST_FLATS))
             for identity, building, unit in new.values():
                 values: dict[str, str | int | None] = {"building": building, "unit": unit}
                 writing.enter(by, "flat.made", f"flat:{identity}", Change(FLATS, identity, values))
@@ -152,7 +154,7 @@ class PeopleRegister:
                 raise CommunityRefused(message("community.refused.gone"))
             ended = Change(TIES, tie, {"until": writing.at})
             writing.enter(by, "tie.ended", f"person:{row.person}", ended, flat=row.flat)
-            _end_passes(writing, by, row.person, row.flat)
+            end_passes(writing, by, row.person, row.flat)
             if not self._one(writing.connection, row.person).flats:
                 left = Change(PEOPLE, row.person, {"state": "left"})
                 writing.enter(by, "person.left", f"person:{row.person}", left)
@@ -288,13 +290,13 @@ def new_id() -> str:
     return secrets.token_hex(10)
 
 
-def _end_passes(writing: Writing, by: Doer, person: str, flat: str) -> None:
-    """End the visitor passes that somebody has for a flat which is theirs no more: its doors are told.
+def end_passes(writing: Writing, by: Doer, person: str, flat: str | None = None) -> None:
+    """End the visitor passes that somebody has for a flat which is theirs no more (None: for any).
 
-    What they only wished for is refused by the hub, which says why.
+    Their doors are told. What they only wished for is refused by the hub, which says why.
     """
     alive = (PASSES.c.state == "granted", PASSES.c.ends > writing.at)
-    mine = (PASSES.c.maker == person, PASSES.c.flat == flat)
+    mine = (PASSES.c.maker == person, sa.true() if flat is None else PASSES.c.flat == flat)
     for row in writing.connection.execute(sa.select(PASSES).where(*mine, *alive)).all():
         if row.text:
             writing.drop(CONTENTS.c.mark == row.text)

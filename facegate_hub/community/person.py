@@ -16,6 +16,7 @@ from edge.words import message
 from facegate_hub.community.book import Change
 from facegate_hub.community.database import clear_away
 from facegate_hub.community.devices import forget_holder
+from facegate_hub.community.people import end_passes
 from facegate_hub.community.schema import CONTENTS, DEVICES, LEDGER, PEOPLE, TICKETS, TIES
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def erase_person(book: Book, by: Doer, person: str) -> int:
             Change(TIES, tie, {"until": writing.at})
             for tie in writing.connection.execute(query.order_by(TIES.c.id)).scalars()
         ]
+        end_passes(writing, by, person)
         gone = writing.drop(CONTENTS.c.owner == owner)
         blank = Change(PEOPLE, person, {"state": "erased"})
         writing.enter(by, "person.erased", owner, blank, *ended, count=gone)

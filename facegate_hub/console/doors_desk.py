@@ -97,7 +97,9 @@ class DoorsDesk:
             return self.looking.signer.speaking_for(token).who()
         except NotPermitted:
             with self._lock:
-                self._tokens.pop(session, None)
+                # Who said anew who they are meanwhile has another one, which lives.
+                if self._tokens.get(session) == token:
+                    del self._tokens[session]
             return None
 
     @contextmanager

@@ -120,3 +120,28 @@ def test_a_signer_that_was_away_is_told_when_it_is_back(gate):
     assert not is_known(gate, token)
     desk.close()
     line.close()
+
+
+def test_who_says_anew_who_they_are_while_a_page_asks_is_still_ended_by_logging_out(gate):
+    """The page's answer was about the session before: it let go of the new one, which lived on unseen."""
+    desk = DoorsDesk(gate.folder, gate.url)
+
+    class Slow(Line):
+        asked = 0
+
+        def call(self, name, token, fields):
+            if name == "who" and not self.asked:
+                self.asked += 1
+                desk.enter("browser", "gao", PASSWORD)
+            return super().call(name, token, fields)
+
+    line = Slow(open_desk(gate.folder))
+    desk.looking._given_signer = SignerClient(line)
+    desk.enter("browser", "gao", PASSWORD)
+    assert desk.known("browser") is None
+    (token,) = desk._tokens.values()
+    assert is_known(gate, token)
+    desk.leave("browser")
+    assert not is_known(gate, token)
+    desk.close()
+    line.close()

@@ -11,11 +11,13 @@ from edge.cli import app
 from edge.errors import CommunityRefused
 from facegate_hub.community.book import SYSTEM
 from facegate_hub.community.database import open_book
+from facegate_hub.community.duties import Right, may
 from facegate_hub.community.entry import Invitations
-from facegate_hub.community.flats import flat_key, flat_parts, new_flats
+from facegate_hub.community.flats import MOST_FLATS, flat_key, flat_parts, new_flats
+from facegate_hub.community.notice_desk import NoticeDesk
 from facegate_hub.community.people import NewPerson, PeopleRegister, TieKind
 from facegate_hub.community.verify import verify
-from tests.community.compound import new_compound
+from tests.community.compound import STAFF, new_compound
 from tests.community.web import staff
 from tests.present import present
 
@@ -98,8 +100,17 @@ def test_a_list_with_a_line_that_is_no_flat_makes_nothing_and_keeps_the_list(com
     assert "6-101" not in compound.register.flats()
 
 
-def test_who_keeps_no_people_makes_no_flats(compound):
-    assert staff(compound, "guard-1").get("/flats").status_code == 403
+@pytest.mark.parametrize("name", [name for name, duty in STAFF.items() if not may(duty, Right.PEOPLE)])
+def test_who_keeps_no_people_makes_no_flats_and_withdraws_nothing(compound, name):
+    Invitations(compound.book).invite(SYSTEM, "3-1203", TieKind.OWNER)
+    other = staff(compound, name)
+    assert other.get("/flats").status_code == 403
+    csrf = other.get("/passkeys").text.split('name="csrf" value="')[1].split('"')[0]
+    for path in ("/flats", "/invite", "/invite/withdraw"):
+        told = {"csrf": csrf, "flats": "9-9", "sure": "1", "flat": "3-1203"}
+        assert other.client.post(path, data=told).status_code == 403
+    assert "9-9" not in compound.register.flats()
+    assert Invitations(compound.book).withdraw(SYSTEM, ["3-1203"]) == 1
 
 
 def test_flats_are_made_by_a_command_too(tmp_path):
@@ -145,3 +156,43 @@ def test_slips_are_made_for_all_flats_or_for_none_and_those_that_are_lost_are_wi
     desk.get("/people")
     desk.send("/invite", flat="\n".join(f"3-{number}" for number in range(41)))
     assert "At most 40 flats at a time; these are 41" in desk.page
+
+
+ALSO_ALIKE = (
+    *("03-1203", "3-01203", "003栋1203", "\u0663-1203", "3-1203\u3164", "3-12\u034f03", "3栋\u00ad1203"),
+)
+
+
+@pytest.mark.parametrize("typed", ALSO_ALIKE)
+def test_no_second_flat_is_made_that_reads_like_one_that_is_there(compound, typed):
+    """One household in two flats would have two rings, two sets of notices, and slips for strangers."""
+    assert new_flats(compound.register.flats(), typed) == ([], [])
+    assert compound.register.flats_in(typed) == ["3-1203"]
+
+
+def test_letters_of_other_scripts_that_look_alike_make_no_second_flat(compound):
+    compound.register.put_flats(SYSTEM, [("A-101", "A", "101")])
+    for typed in ("\u0410-101", "\u0391\u5ea7101", "\uff21-0101"):
+        assert new_flats(compound.register.flats(), typed) == ([], [])
+
+
+def test_a_building_keeps_its_spelling(compound):
+    """Flats of `03` beside those of `3` would be a building of their own, without doors or notices."""
+    fresh, bad = new_flats(compound.register.flats(), "03-1205\n003栋0106室\n07-101\n7栋102")
+    assert (fresh, bad) == (
+        [("3-1205", "3", "1205"), ("3-0106", "3", "0106"), ("07-101", "07", "101"), ("07-102", "07", "102")],
+        [],
+    )
+    compound.register.put_flats(SYSTEM, fresh)
+    desk = staff(compound, "dora")
+    desk.get("/notices")
+    desk.send("/notices", title_zh="停水", text="明天", ends="2026-03-05T18:00", buildings="7栋, 3")
+    (notice,) = NoticeDesk(compound.staff).all()
+    assert notice.buildings == ("07", "3")
+
+
+def test_a_compound_has_only_so_many_flats_whoever_makes_them(compound):
+    many = [(f"9-{n}", "9", str(n)) for n in range(MOST_FLATS)]
+    with pytest.raises(CommunityRefused):
+        compound.register.put_flats(SYSTEM, many)
+    assert len(compound.register.flats()) == 3

@@ -18,7 +18,7 @@ from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TEXT = "The lift in house 3 stands still since seven."
-KEPT = "return JSON.parse(localStorage.getItem('draft-new') || '{}').text"
+KEPT = "return Object.keys(localStorage).map((key) => JSON.parse(localStorage[key]).text)[0] ?? null"
 
 
 @pytest.fixture
@@ -27,11 +27,15 @@ def phone(browser, tmp_path):
     (tmp_path / "tls").mkdir()
     with served(make_page(compound.book, compound.terms), tmp_path / "tls") as url:
         resize(browser, PHONE)
-        token = Devices(compound.book).begin(Doer("person", compound.people["wang"]), "test")
-        cookie = {"name": COOKIE, "value": token, "url": url, "path": "/", "secure": True, "httpOnly": True}
-        browser.execute_cdp_cmd("Network.setCookie", cookie)
+        log_in(compound, browser, url, "wang")
         yield compound, browser, url
         browser.get("about:blank")
+
+
+def log_in(compound, window, url, name):
+    token = Devices(compound.book).begin(Doer("person", compound.people[name]), "test")
+    cookie = {"name": COOKIE, "value": token, "url": url, "path": "/", "secure": True, "httpOnly": True}
+    window.execute_cdp_cmd("Network.setCookie", cookie)
 
 
 def written(window, url):
@@ -61,3 +65,13 @@ def test_what_was_written_is_kept_where_the_phone_was_logged_out_meanwhile(phone
     arrived(window, "data-unsent")
     assert TEXT in window.page_source
     assert window.execute_script(KEPT) == TEXT
+
+
+def test_who_logs_in_next_on_the_same_phone_finds_no_draft(phone):
+    compound, window, url = phone
+    written(window, url)
+    assert window.execute_script(KEPT) == TEXT
+    log_in(compound, window, url, "li")
+    window.get(f"{url}/new")
+    assert window.find_element(By.NAME, "text").get_property("value") == ""
+    assert window.execute_script(KEPT) is None

@@ -219,6 +219,7 @@ def test_erasing_a_person_takes_their_codes_along(compound, granter):
     granter.look()
     erase_person(compound.book, SYSTEM, compound.people["wang"])
     with compound.book.looking() as connection:
+        assert connection.execute(sa.select(PASSES.c.state)).scalars().all() == ["ended"]
         left = sa.select(CONTENTS.c.mark).where(CONTENTS.c.owner == f"person:{compound.people['wang']}")
         assert connection.execute(left).all() == []
         assert verify(connection, compound.book.sealer).problems == []

@@ -168,3 +168,13 @@ def test_a_flat_without_its_building_is_refused_by_its_line():
     assert "line 3" in told
     assert "101" in told
     assert "楼栋" in told
+
+
+def test_a_cell_that_is_made_to_be_read_for_hours_is_read_at_once():
+    """While a pattern tries a cell in all its ways, every other page of the process stands still."""
+    counts = ("总共1人" + "11人" * 60 + "x", "总共1人" + " 1人" * 5000 + "x")
+    hostile = (*counts, "(" * 130_000, "姓名" + "[" * 130_000)
+    for cell in hostile:
+        assert people_of(f"姓名,房号\n李伟,3-1203\n{cell[:60]},3-1204\n".encode()) != []
+        assert refusal(f"{cell},房号,{cell}\n李伟,3-1203\n".encode())
+        assert refusal(f"房号,姓名\n{cell},\n".encode())

@@ -35,8 +35,12 @@ try {
   if (sent && !document.querySelector("#refused, [data-unsent]") && !(again && again.value)) { localStorage.removeItem(sent); }
   sessionStorage.removeItem("sent");
 } catch { /* a browser that keeps nothing */ }
+// A draft is its writer's: who logs in next on the same phone finds none, and takes away what is left there.
 for (const form of document.querySelectorAll("[data-draft]")) {
   const key = "draft-" + form.dataset.draft;
+  try {
+    for (const other of Object.keys(localStorage)) { if (other.startsWith("draft-") && other !== key) { localStorage.removeItem(other); } }
+  } catch { /* a browser that keeps nothing */ }
   const texts = [...form.querySelectorAll("textarea, input[name=place]")];
   try {
     const kept = JSON.parse(localStorage.getItem(key) || "{}");
