@@ -71,9 +71,9 @@ def test_whoever_a_pause_turned_away_is_looked_at_again_when_it_ends():
     visit.recognise("anna")
     assert visits.grant(visit, "anna", 1.0)
     assert not visits.grant(visit, "anna", 2.0), "who was let in stands there still"
-    visits.reconsider(3, "anna", 31.0)
+    visits.reconsider("anna", 31.0)
     assert not visit.is_due(30.9, 0.0)
     assert visit.is_due(31.0, 0.0)
     assert visits.grant(visit, "anna", 31.0)
-    visits.reconsider(99, "anna", 40.0)
+    visits.reconsider("nobody", 40.0)
     assert hasattr(Pipeline, "reconsider")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import product
 from typing import TYPE_CHECKING
 
 import cv2
@@ -33,8 +34,10 @@ _END_OF_JPEG = b"\xff\xd9"
 """Nothing inside a picture's data looks like it (ITU-T T.81, B.1.1.5); the preview in front has its own."""
 _TRAILER_BYTES = 1 << 20
 """What programs write behind a PNG."""
-_LAST_BLOCKS_PX = 18
-"""Blocks are 16 pixels high where colours are halved, and the next two rows take colours from them."""
+_LAST_BLOCKS_PX = 34
+"""Blocks are up to 32 pixels high where colours are coarser, and the next two rows take colours from them."""
+_WAYS_UP = tuple(product((False, True), range(4)))
+"""Mirrored or not, and by how many quarters a picture may be turned: the eight that Exif knows."""
 _BASELINE = frozenset({0xC0, 0xC1})
 _REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 
@@ -63,10 +66,7 @@ def decode_image(data: bytes) -> Image:
         return validate_frame(_decoded(data, flag))
     if not data.startswith(JPEG) or _is_progressive(data):
         raise FrameRefused(message("error.picture_cut_off"))
-    image = _above_the_cut(_decoded(data.rstrip(b"\0\xff") + _END_OF_JPEG, flag))
-    if image.shape[0] < MIN_SIDE_PX:
-        raise FrameRefused(message("error.picture_cut_off"))
-    return validate_frame(image)
+    return validate_frame(_above_the_cut(data.rstrip(b"\0\xff") + _END_OF_JPEG, flag))
 
 
 def is_cut_off(data: bytes) -> bool:
@@ -94,11 +94,30 @@ def _decoded(data: bytes, flag: int) -> Image:
     return np.asarray(image, dtype=np.uint8)
 
 
-def _above_the_cut(image: Image) -> Image:
-    """Return the rows that were decoded: below them each is of one colour, and the last blocks are partly."""
+def _above_the_cut(data: bytes, flag: int) -> Image:
+    """Return what was decoded, upright. Raises `FrameRefused` where that is next to nothing.
+
+    Below the rows that were each is of one colour, and the last blocks are partly: below as the camera wrote
+    them, which is beside or above the face in a picture that was taken upright with a telephone.
+    """
+    # Which way up it is only the decoder knows. A few points tell, so that one picture at a time is held.
+    points = _decoded(data, flag)[::8, ::8].copy()
+    image = _decoded(data, flag | cv2.IMREAD_IGNORE_ORIENTATION)
+    ways = (way for way in _WAYS_UP if np.array_equal(_turned(image, *way)[::8, ::8], points))
+    way, rows = next(ways, None), _rows_above_the_cut(image)
+    if way is None or rows < MIN_SIDE_PX:
+        raise FrameRefused(message("error.picture_cut_off"))
+    return _turned(image[:rows], *way)
+
+
+def _turned(image: Image, is_mirrored: bool, quarters: int) -> Image:  # noqa: FBT001
+    return np.rot90(image[:, ::-1] if is_mirrored else image, quarters)
+
+
+def _rows_above_the_cut(image: Image) -> int:
     is_plain = (image == image[:, :1]).all(axis=(1, 2))
     plain = len(is_plain) if is_plain.all() else int(np.argmin(is_plain[::-1]))
-    return image[: max(0, len(image) - plain - _LAST_BLOCKS_PX)]
+    return len(image) - plain - _LAST_BLOCKS_PX
 
 
 def _flag_for(data: bytes, width: int, height: int) -> int:

@@ -52,6 +52,7 @@ class Spool:
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = [(file, Aside(f"spool-{place}")) for place, file in enumerate(files)]
         self._copies = 0
+        self._unread: set[Path] = set()
         self._last: list[Asked[None]] = []
 
     def add(self, draft: EventDraft) -> None:
@@ -59,7 +60,11 @@ class Spool:
         self._copies += 1
         if self._copies > MOST_COPIES:
             return
-        line = json.dumps(_told(draft), ensure_ascii=False, separators=(",", ":"), default=_plain) + "\n"
+        try:
+            line = json.dumps(_told(draft), ensure_ascii=False, separators=(",", ":"), default=_plain) + "\n"
+        except (TypeError, ValueError, RecursionError) as error:  # the journal leaves such data out
+            logger.warning("no copy can be made of %s: %s", draft.kind, error)
+            return
         self._last = [
             aside.hand_over(lambda file=file: _append(file, line))  # type: ignore[misc]
             for file, aside in self._files
@@ -72,11 +77,13 @@ class Spool:
                 asked.wait(DEADLINE_SECONDS)
 
     def clear(self) -> None:
-        """Forget every copy: all of them are stored."""
+        """Forget every copy: all of them are stored, but what could not be read at the start, which stays."""
         if not self._copies:
             return
         self._copies = 0
         for file, aside in self._files:
+            if file in self._unread:
+                continue
             aside.hand_over(lambda file=file: _remove(file))  # type: ignore[misc]
 
     def take(self, mono: float) -> list[EventDraft]:
@@ -86,10 +93,14 @@ class Spool:
         """
         found: dict[str, EventDraft] = {}
         for file, aside in self._files:
-            with suppress(OSError, TooSlow):  # nothing is there, or it cannot be had now
-                for line in aside.ask(lambda file=file: _lines(file)):  # type: ignore[misc]
-                    if (draft := _draft(line)) is not None:
-                        found[line] = draft  # by its line: each folder has a copy of the same
+            try:
+                lines = aside.ask(lambda file=file: _lines(file))  # type: ignore[misc]
+            except (OSError, TooSlow) as error:
+                logger.warning("%s cannot be read now; the next start tries again: %s", file, error)
+                self._unread.add(file)
+                continue
+            # By its line: each folder has a copy of the same.
+            found |= {line: draft for line in lines if (draft := _draft(line)) is not None}
         self._copies = len(found)
         marked = (replace(one, mono=mono, data={**one.data, RESTORED: True}) for one in found.values())
         return sorted(marked, key=lambda one: one.at)
@@ -108,13 +119,16 @@ def _plain(value: object) -> object:
 
 
 def _draft(line: str) -> EventDraft | None:
-    """Return the event of a line, None for one that a cut left half written."""
+    """Return the event of a line, None for one that a cut left half written, or a bad card changed."""
     try:
         told = json.loads(line)
-        return EventDraft(**{**told, "kind": Kind(told["kind"]), "at": datetime.fromisoformat(told["at"])})
+        draft = EventDraft(**{**told, "kind": Kind(told["kind"]), "at": datetime.fromisoformat(told["at"])})
+        is_whole = draft.at.tzinfo is not None and isinstance(draft.data, dict)
     except (ValueError, KeyError, TypeError):
+        is_whole = False
+    if not is_whole:
         logger.warning("an event that an earlier process left behind cannot be read: %.80s", line)
-        return None
+    return draft if is_whole else None
 
 
 def _append(file: Path, line: str) -> None:
@@ -132,5 +146,7 @@ def _remove(file: Path) -> None:
 
 
 def _lines(file: Path) -> list[str]:
+    if not file.parent.is_dir() or not file.exists():
+        return []
     # Not `splitlines`: JSON leaves U+2028 and U+0085 in a text as they are, and it would cut there.
     return [line for line in file.read_text(encoding="utf-8", errors="replace").split("\n") if line]

@@ -33,7 +33,8 @@ class PictureTrouble:
         self._troubles: dict[str, dict[str, Any]] = {}
         self._turned: dict[int, int] = {}
         self._size: tuple[int, int] | None = None
-        self._odd_since: float | None = None
+        self._is_odd = False
+        self._shape_since = float("-inf")
         self._jumps: deque[float] = deque(maxlen=JUMPS)
 
     def note_face(self, track_id: int, turn: int) -> dict[str, Any] | None:
@@ -54,11 +55,14 @@ class PictureTrouble:
         narrow faces, which are recognised less surely, or not at all. Nothing in the stream tells.
         """
         first = self._size = self._size or (width, height)
-        if abs(width * first[1] / (height * first[0]) - 1) <= SHAPE:
-            self._odd_since = None
-            return self._end("reshaped")
-        self._odd_since = time if self._odd_since is None else self._odd_since
-        if "reshaped" in self._troubles or time - self._odd_since < SHAPE_SECONDS:
+        is_odd = abs(width * first[1] / (height * first[0]) - 1) > SHAPE
+        if is_odd != self._is_odd:
+            self._is_odd, self._shape_since = is_odd, time
+        lasted = time - self._shape_since
+        if not is_odd:
+            # Not at once: a link that goes to and fro between two shapes is one trouble.
+            return self._end("reshaped") if lasted >= CALM_SECONDS else None
+        if "reshaped" in self._troubles or lasted < SHAPE_SECONDS:
             return None
         return self._begin("reshaped", was="x".join(map(str, first)), now=f"{width}x{height}")
 

@@ -149,7 +149,7 @@ class Pipeline:
     def reconsider(self, decision: Decision, seconds: float) -> None:
         """Decide anew about somebody recognised whom a pause turned away, `seconds` from then on."""
         if decision.resident_id is not None:
-            self._visits.reconsider(decision.track_id, decision.resident_id, decision.time + seconds)
+            self._visits.reconsider(decision.resident_id, decision.time + seconds)
 
     def _admit(self, frame: Frame, who: str) -> None:
         """Count whoever stands there recognised and proved by PIN or card who they are as let in."""

@@ -85,6 +85,8 @@ class Visit:
     granted_to: str | None = None
     let_in: str | None = None
     """Who was let in on this visit; it silences refusals until looks say that this is somebody else."""
+    is_admitted: bool = False
+    """Whether that was by PIN or card: what stands there was never found alive, and may be a picture."""
     strange_looks: int = 0
     box: Box | None = None
     """Where the face is now, in pixels."""
@@ -256,7 +258,7 @@ class Visits:
             self._by_track[track_id] = Visit(track_id, time)
         visit = self._by_track[track_id]
         # Being in view is what keeps somebody present, so every glance at the track counts, not only looks.
-        if visit.granted_to is not None:
+        if visit.granted_to is not None and not visit.is_admitted:
             self.presence.prove(visit.granted_to, time)
         elif visit.let_in is not None and not visit.strange_looks:
             self.presence.see(visit.let_in, time)
@@ -285,7 +287,7 @@ class Visits:
         is_new = not self.presence.is_here(resident_id, time)
         self.presence.prove(resident_id, time)
         visit.granted_to = visit.let_in = resident_id
-        visit.strange_looks = 0
+        visit.strange_looks, visit.is_admitted = 0, False
         return is_new
 
     def admit(self, resident_id: str, time: float) -> list[Visit]:
@@ -293,7 +295,9 @@ class Visits:
         theirs = [visit for visit in self._by_track.values() if visit.recognised == resident_id]
         for visit in theirs:
             visit.early_doubt, visit.was_covered, visit.last_look = None, False, time
+            is_alive = visit.granted_to == resident_id and not visit.is_admitted
             self.grant(visit, resident_id, time)
+            visit.is_admitted = not is_alive
         return theirs
 
     def clear_of_doubt(self, resident_id: str) -> None:
@@ -302,23 +306,26 @@ class Visits:
             if visit.doubted == resident_id != visit.claimed:
                 visit.early_doubt, visit.was_covered = None, False
 
-    def reconsider(self, track_id: int, resident_id: str, time: float) -> None:
-        """Look at this visitor again from `time` on: they were recognised, but turned away for a while."""
+    def reconsider(self, resident_id: str, time: float) -> None:
+        """Look at this resident again from `time` on: they were recognised, but stayed outside.
+
+        On whatever track their face is by now: the one that it was on may have broken, or shows another's.
+        """
         self.presence.forget(resident_id)
-        visit = self._by_track.get(track_id)
-        if visit is None or visit.recognised != resident_id:
-            return
-        if visit.granted_to == resident_id:
-            visit.granted_to = None
-            visit.next_look = time
-        else:
-            visit.ask_again(time)
+        for visit in self._by_track.values():
+            if visit.recognised != resident_id:
+                continue
+            if visit.granted_to == resident_id:
+                visit.granted_to = None
+                visit.next_look = time
+            else:
+                visit.ask_again(time)
 
     def reopen_for_those_here(self, time: float) -> None:
         """Let whoever still stands there at `time` be let in anew: the door has opened and closed."""
         for visit in self._by_track.values():
             if visit.granted_to is not None:
-                self.reconsider(visit.track_id, visit.granted_to, time)
+                self.reconsider(visit.granted_to, time)
 
     def next_look(self) -> float:
         """Return when the first of the undecided wants a look; infinity when all were let in.

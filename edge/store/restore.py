@@ -112,15 +112,12 @@ def restore(file: Path, data: Path, passphrase: str, now: datetime, wish: Restor
     empty without `wish.replace`.
     """
     data = data.absolute()
-    owner = owner_to_become(data)
-    with acting_as(owner):
-        is_taken = _is_taken(data)
-        if is_taken and not wish.replace:
-            raise StoreError(f"{data}: the folder is not empty; --replace keeps it under another name")
-        if is_taken:
-            _require_unused(data)
+    _may_replace(data, wish)
+    _bring_back(data, now)
+    is_taken = _may_replace(data, wish)
     for leftover in data.parent.glob(f".{data.name}.restoring-*"):
         shutil.rmtree(leftover, ignore_errors=True)  # of a restore that was killed: no withdrawal reaches it
+    owner = owner_to_become(data)
     stage = data.with_name(f".{data.name}.restoring-{secrets.token_hex(4)}")
     try:
         stage.mkdir(mode=0o700, parents=True)
@@ -134,6 +131,45 @@ def restore(file: Path, data: Path, passphrase: str, now: datetime, wish: Restor
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     return replace(made, set_aside=set_aside)
+
+
+def _may_replace(data: Path, wish: RestoreWish) -> bool:
+    """Return whether the folder holds something. Raises `StoreError` where that may not give way."""
+    with acting_as(owner_to_become(data)):
+        is_taken = _is_taken(data)
+        if is_taken and not wish.replace:
+            raise StoreError(f"{data}: the folder is not empty; --replace keeps it under another name")
+        if is_taken:
+            _require_unused(data)
+    return is_taken
+
+
+def _bring_back(data: Path, now: datetime) -> None:
+    """Undo what a restore that was killed had begun to rename.
+
+    Only the folder that gave up its name for it knows what was taken back since the backup. One that the door
+    began meanwhile is kept, too.
+    """
+    for gone in data.parent.glob(f".{data.name}.outgoing-*"):
+        if not gone.with_name(gone.name.replace(".outgoing-", ".restoring-")).exists():
+            gone.rename(_aside(data, now))  # the finished folder had its name already
+            continue
+        if data.exists():
+            data.rename(_aside(data, now))
+        gone.rename(data)
+    for models in data.parent.glob(f".{data.name}.models-*"):
+        if (data / MODELS).exists():
+            shutil.rmtree(models, ignore_errors=True)
+        else:
+            data.mkdir(mode=0o700, exist_ok=True)
+            models.rename(data / MODELS)
+
+
+def _aside(data: Path, now: datetime) -> Path:
+    """Return a name that is free: two folders may give way in one second, where a restore is repeated."""
+    name = f"{data.name}.replaced-{now:%Y%m%dT%H%M%SZ}"
+    free = (data.with_name(name + more) for more in ("", *(f"-{n}" for n in range(2, 100))))
+    return next(one for one in free if not one.exists())
 
 
 def _fill(reader: SealedReader, stage: Path, data: Path, now: datetime, wish: RestoreWish) -> Restored:
@@ -294,10 +330,12 @@ def _unsent(path: Path) -> int:
 
 def _put_in_place(stage: Path, data: Path, now: datetime, *, is_taken: bool) -> Path | None:
     """Give the finished folder its name; an old one keeps its content under another name."""
-    aside = data.with_name(f"{data.name}.replaced-{now:%Y%m%dT%H%M%SZ}") if is_taken else None
+    aside = _aside(data, now) if is_taken else None
+    # Until the finished folder is in its place the old one has a name that `_bring_back` finds.
+    outgoing = stage.with_name(stage.name.replace(".restoring-", ".outgoing-"))
     models = data.with_name(f".{data.name}.models-{secrets.token_hex(4)}")
     if aside is not None:
-        data.rename(aside)
+        data.rename(outgoing)
     elif (data / MODELS).is_dir():
         # The finished folder has them too. Only moved: where it cannot get its name these go back.
         (data / MODELS).rename(models)
@@ -305,10 +343,12 @@ def _put_in_place(stage: Path, data: Path, now: datetime, *, is_taken: bool) -> 
         stage.rename(data)  # also takes the place of an empty folder
     except OSError:
         if aside is not None:
-            aside.rename(data)
+            outgoing.rename(data)
         elif models.is_dir():
             models.rename(data / MODELS)
         raise
+    if aside is not None:
+        outgoing.rename(aside)
     sync_folder(data.parent)
     shutil.rmtree(models, ignore_errors=True)
     return aside

@@ -98,6 +98,32 @@ def test_of_a_jpeg_without_its_end_what_is_above_the_cut_is_there(share: float, 
     assert len(above) >= 480 * share - 60
 
 
+def taken(picture: bytes, orientation: int) -> bytes:
+    """Return a JPEG as from a telephone that was held so (Exif 2.3, 4.6.4, tag 274)."""
+    entry = struct.pack(">HHIHH", 274, 3, 1, orientation, 0)
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
+    return picture[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + picture[2:]
+
+
+@pytest.mark.parametrize("size", [(640, 480), (480, 480), (8400, 4800)])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_whichever_way_a_telephone_was_held_nothing_below_the_cut_is_taken_for_a_picture(
+    orientation: int, size: tuple[int, int]
+) -> None:
+    """Half a face beside a grey half would be enrolled as a face."""
+    upright = jpeg(cv2.resize(scene(size=(640, 480)), size))
+    whole = taken(upright, orientation)
+    above, everything = decode_image(whole[: int(len(whole) * 0.6)]), decode_image(whole)
+    height, width = above.shape[:2]
+    corners = (
+        everything[top : top + height, left : left + width]
+        for top in {0, everything.shape[0] - height}
+        for left in {0, everything.shape[1] - width}
+    )
+    assert above.shape != everything.shape
+    assert any(np.array_equal(above, corner) for corner in corners)
+
+
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
 def test_other_pictures_without_their_end_are_refused_in_words(share: float) -> None:
     image = scene(size=(640, 480))

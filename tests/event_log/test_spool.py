@@ -201,6 +201,57 @@ def test_a_text_with_a_line_end_of_its_own_is_one_event(files, sign):
     assert card.drafts[0].data["note"] == f"first{sign}second"
 
 
+def test_copies_that_cannot_be_read_now_stay_for_the_next_start(files):
+    """After a power cut the card's copy is the only one, and the card may be slow, or fail once."""
+    card = Card()
+    killed(card, files, grant(1))
+    files[0].unlink()
+    files[1].rename(files[1].with_name("away"))
+    files[1].mkdir()  # reading it fails
+    log = log_of(card, files)
+    log.restore(in_drafts(card))
+    files[1].rmdir()
+    files[1].with_name("away").rename(files[1])
+    log.record(grant(2))
+    card.is_bad = False
+    log.record(grant(3))
+    log.close()
+    later = log_of(card, files)
+    later.restore(in_drafts(card))
+    assert later.unsaved == 1
+    later.retry()
+    last = log_of(card, files)
+    last.restore(lambda _draft: False)
+    assert last.unsaved == 0, "read once, it goes"
+
+
+@pytest.mark.parametrize("harm", ['"data":null', '"data":[1]', '"at":"2026-01-05"'])
+def test_a_line_that_is_no_event_any_more_keeps_no_door_from_starting(files, harm):
+    card = Card()
+    killed(card, files, grant(1))
+    for file in files:
+        whole = file.read_text().strip()
+        name = harm.partition(":")[0]
+        start = whole.index(name)
+        end = whole.index("}", start) + 1 if name == '"data"' else whole.index(",", start)
+        file.write_text(f"\n{whole}\n\n{whole[:start]}{harm}{whole[end:]}\n")
+    log = log_of(card, files)
+    log.restore(lambda _draft: False)
+    assert log.unsaved == 1
+
+
+def test_data_of_which_no_copy_can_be_made_costs_the_copy_alone(files):
+    card = Card()
+    round_and_round: dict[str, object] = {}
+    round_and_round["again"] = round_and_round
+    told: list[EventDraft] = []
+    log = log_of(card, files)
+    log.subscribe(told.append)
+    for data in ({"by": {(1, 2): 3}}, {"by": {np.int64(1): 3}}, round_and_round):
+        assert log.record(replace(grant(1), data=data)) is None
+    assert (log.unsaved, len(told)) == (3, 3)
+
+
 def test_no_place_to_write_is_no_failure(tmp_path):
     card = Card()
     log = log_of(card, (tmp_path / "nowhere" / SPOOL_FILE,))

@@ -53,7 +53,7 @@ def sized(trouble, sizes):
 
 def test_a_picture_that_changes_its_shape_is_told_once_and_when_it_has_it_again():
     long = round(2 * SHAPE_SECONDS)
-    sizes = [(1920, 1080)] * 3 + [(640, 480)] * long + [(270, 480)] * long + [(640, 360)] * 3
+    sizes = [(1920, 1080)] * 3 + [(640, 480)] * long + [(270, 480)] * long + [(640, 360)] * 62
     assert sized(PictureTrouble(), sizes) == [
         {"state": "reshaped", "was": "1920x1080", "now": "640x480"},
         {"state": "ok"},
@@ -64,6 +64,12 @@ def test_another_size_of_the_same_shape_and_a_moment_of_another_one_are_no_news(
     short = round(SHAPE_SECONDS) - 1
     assert not sized(PictureTrouble(), [(1920, 1080), (1920, 1088), (1280, 720), (2560, 1440)] * 10)
     assert not sized(PictureTrouble(), ([(640, 360)] + [(640, 480)] * short) * 10)
+
+
+def test_a_link_that_goes_to_and_fro_between_two_shapes_is_one_trouble():
+    there, back = [(640, 480)] * 8, [(640, 360)] * 8
+    told = sized(PictureTrouble(), [(640, 360), *(there + back) * 200, *[(640, 360)] * 62])
+    assert [one["state"] for one in told] == ["reshaped", "ok"]
 
 
 def test_a_trouble_that_goes_on_is_told_again_when_another_one_ends():

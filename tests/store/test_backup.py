@@ -6,11 +6,13 @@ import io
 import json
 import os
 import shutil
+import sys
 import threading
 import unicodedata
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -460,6 +462,65 @@ def test_what_a_killed_backup_or_restore_left_behind_goes(file, door, tmp_path):
     (tmp_path / ".other.restoring-0123abcd").mkdir()
     put_back(file, tmp_path / "other")
     assert not list(tmp_path.glob(".other.*"))
+
+
+def killed_at_rename(file: Path, data: Path, number: int) -> bool:
+    """Restore in a process that ends before it renames for the n-th time; return whether it came to that."""
+    child = os.fork()
+    if child == 0:
+        left = [number]
+
+        def end(event: str, _args: object) -> None:
+            if event == "os.rename":
+                left[0] -= 1
+                if not left[0]:
+                    os._exit(9)
+
+        try:
+            sys.addaudithook(end)
+            put_back(file, data, replace=True)
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+@pytest.mark.parametrize("has_started", [False, True])
+def test_a_restore_that_is_killed_anywhere_brings_back_nobody_when_it_is_done_again(
+    file, door, tmp_path, has_started
+):
+    """Also where the door began an empty folder in between."""
+    for number in count(1):
+        data = tmp_path / "again" / str(number) / "door"
+        shutil.copytree(door, data)
+        with closing(ResidentStore(data / "residents.db")) as store:
+            store.remove("otto")
+        was_killed = killed_at_rename(file, data, number)
+        if has_started and not data.exists():
+            data.mkdir()
+            ResidentStore(data / "residents.db").close()
+        put_back(file, data, replace=True)
+        with closing(ResidentStore(data / "residents.db")) as store:
+            assert store.list() == (ANNA,), number
+        journals = [JournalReader(one) for one in data.parent.glob("door.replaced-*/journal.db")]
+        assert 5 in [reader.verify() for reader in journals], "and the old journal is kept"
+        for reader in journals:
+            reader.close()
+        assert not list(data.parent.glob(".door.*"))
+        if not was_killed:
+            break
+
+
+def test_a_restore_that_is_killed_costs_a_fresh_device_no_models(file, tmp_path):
+    for number in count(1):
+        data = tmp_path / "fresh" / str(number) / "door"
+        (data / "models").mkdir(parents=True)
+        (data / "models" / "a.onnx").write_bytes(b"weights")
+        was_killed = killed_at_rename(file, data, number)
+        put_back(file, data, replace=True)
+        assert (data / "models" / "a.onnx").read_bytes() == b"weights", number
+        assert not list(data.parent.glob(".door.*"))
+        if not was_killed:
+            break
 
 
 def test_a_door_that_runs_is_not_replaced(file, door):

@@ -53,6 +53,8 @@ class _Session:
 
     challenge: Challenge
     resident_id: str | None
+    seen_at: float
+    """When its face was last near enough to answer."""
     is_flat: bool = False
     residuals: list[float] = field(default_factory=list)
     follower: ReliefMeter | None = None
@@ -82,6 +84,7 @@ class ActiveCheck:
         """Take one frame of a track; a face that touches this one fails a running challenge."""
         self._time, self._at = frame.time, frame.at
         self._failures.pass_time(frame.time)
+        self._end_those_who_stepped_back(track_id)
         self._passive.observe(frame, face, track_id, alone)
         yaw = pose(face.landmarks)[0]
         # Smoothed over some four frames: a challenge takes this for looking straight ahead when it begins.
@@ -94,7 +97,7 @@ class ActiveCheck:
                 session.challenge.fail("another face touches this one")
 
     def _step(self, frame: Frame, face: Face, track_id: int, session: _Session) -> None:
-        challenge = session.challenge
+        challenge, session.seen_at = session.challenge, frame.time
         before = challenge.progress, challenge.done
         # Before the pose is judged: the frame that ends a turn belongs to it.
         if session.follower is not None:
@@ -174,6 +177,16 @@ class ActiveCheck:
             for other, session in self._sessions.items()
         )
 
+    def _end_those_who_stepped_back(self, seen: int) -> None:
+        """End the challenge of a face in view that is too far off to answer: the one `seen` may wait for it.
+
+        The face that is asked itself is too slow when it is seen again, and gets its next try.
+        """
+        for track_id, session in list(self._sessions.items()):
+            is_stale = not session.is_over and self._time - session.seen_at > STEP_SECONDS
+            if is_stale and track_id != seen:
+                self.reset(track_id)
+
     def _steps_after(self, verdict: Liveness, resident_id: str | None) -> int:
         """Return how many steps are asked for: more where the networks did not say yes."""
         said_yes = (verdict.passed or verdict.wants_more) and verdict.score is not None
@@ -191,7 +204,7 @@ class ActiveCheck:
 
     def _begin(self, track_id: int, resident_id: str | None, count: int, rest_yaw_deg: float) -> None:
         challenge = new_challenge(count, rest_yaw_deg, self._time, self._asking.random)
-        self._sessions[track_id] = _Session(challenge, resident_id)
+        self._sessions[track_id] = _Session(challenge, resident_id, self._time)
         self._passive.remember(track_id)
         self._show_step(track_id, challenge)
 

@@ -253,3 +253,66 @@ def test_who_passes_narrowly_from_afar_is_asked_to_come_closer_on_the_display():
     door.see(1.5, (ANNA, 250))
     assert door.grants == ["anna"]
     assert shown[-1] is None
+
+
+class TestAPictureThatStaysAfterAPin:
+    """Anna types her PIN and goes in; her picture, refused before, is still held up."""
+
+    def test_does_not_keep_her_present_for_ever(self):
+        door = Street()
+        door.see(3, (PHONE, 100))
+        door.pipeline.note_unlocked(door.now, 5.0, "anna")
+        door.see(45, (PHONE, 100))
+
+        door.see(4, (PHONE, 100), (ANNA, 380))
+
+        assert door.grants == ["anna"]
+
+    def test_opens_nothing(self):
+        door = Street()
+        door.see(3, (PHONE, 100))
+        door.pipeline.note_unlocked(door.now, 5.0, "anna")
+        door.see(45, (PHONE, 100))
+        door.pipeline.note_closed(door.now)
+        door.see(45, (PHONE, 100))
+        assert door.grants == []
+
+    def test_while_her_own_living_face_opened_before_is_known_to_be_alive(self):
+        door = Street()
+        door.see(2, (ANNA, 250))
+        door.pipeline.note_unlocked(door.now, 5.0, "anna")
+        door.see(60, (ANNA, 250))
+        door.show(0.5)
+        door.see(4, (ANNA, 250))
+        assert door.grants == ["anna"]
+
+
+@pytest.mark.parametrize("next_one", [None, BELA])
+def test_who_missed_the_opening_is_offered_it_again_on_another_track(next_one):
+    """The lock failed; meanwhile Anna's track broke, or went on with somebody else."""
+    door = Street()
+    door.see(2, (ANNA, 100))
+    granted = door.decisions[-1]
+    for _ in range(30):
+        people = [(ANNA, 400.0, 150.0, 130.0), *([(next_one, 100.0, 150.0, 130.0)] if next_one else [])]
+        door.pipeline_takes(door.scene.frame(door.seq, *people))
+    before = len(door.grants)
+
+    door.pipeline.reconsider(granted, door.now - granted.time)
+    door.see(3, (ANNA, 400), *([(next_one, 100.0)] if next_one else []))
+
+    assert door.grants[before:].count("anna") == 1
+
+
+def test_who_steps_back_in_the_middle_of_the_movements_keeps_nobody_waiting():
+    shown: list[Prompt | None] = []
+    asking = Asking(lambda who, at: True, shown.append, Random(3), lambda image, box: Depth(0.05))
+    door = Street(asking)
+    door.see(2, (ANNA, 100))
+    first = shown[-1]
+    assert first is not None
+    for n in range(8 * 15):
+        sway, width = 3.0 * math.sin(door.seq / 3), max(130.0 - 3 * n, 34.0)
+        far, near = (ANNA, 100 + sway / 3, 150.0, width), (BELA, 380 + sway, 150.0, 130.0)
+        door.pipeline_takes(door.scene.frame(door.seq, far, near))
+    assert {one.track_id for one in shown if one} - {first.track_id}, "Bela is asked"
