@@ -275,9 +275,13 @@ def _with_whole_flat(header: Sequence[str], given: dict[str, str]) -> dict[str, 
     """Put building, unit and flat of three columns together as the person's number."""
     parts = {name: given.pop(name, "") for name in (BUILDING, UNIT, BLOCK) if name in header}
     flat = given.get("id", "")
-    whole = tuple(f"{part}-" for part in parts.values() if part)
+    # Not the staircase beside a building: 2-301 of building 1, staircase 2 is not the flat 301 of building 2.
+    outer = [parts[name] for name in (BLOCK, BUILDING) if name in parts] or list(parts.values())
+    whole = tuple(f"{part}-" for part in outer if part)
     if not parts or not flat or _NAMES_BUILDING.search(flat) or flat.startswith(whole):
         return given
+    if parts.get(UNIT) and flat.startswith(f"{parts[UNIT]}-"):
+        flat = flat.removeprefix(f"{parts[UNIT]}-")
     if missing := [name for name in (BUILDING, BLOCK) if name in parts and not parts[name]]:
         raise PanelRefused(message("list.no_building", name=missing[0], flat=flat[:40]))
     building, unit = (

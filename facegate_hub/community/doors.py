@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from facegate_hub.community.book import SYSTEM, Change
 from facegate_hub.community.schema import DOORS
+from facegate_hub.community.shaming import speaks_of_debts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +22,10 @@ NETWORK = "network"
 def meet_doors(book: Book, doors: Mapping[str, str]) -> int:
     """Enter doors that the book does not know yet, or knows by another name; return how many were new.
 
-    `doors` is what the property calls each door, by id; "" where it gave it no name.
+    `doors` is what the property calls each door, by id; "" where it gave it no name. What nobody may publish
+    is no name: residents read it on their page and on the wall.
     """
+    doors = {door: "" if speaks_of_debts(name) else name for door, name in doors.items()}
     with book.looking() as connection:
         known = {row.id: row.name for row in connection.execute(sa.select(DOORS))}
     fresh = sorted(set(doors) - set(known))

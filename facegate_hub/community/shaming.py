@@ -22,7 +22,13 @@ PLACE = re.compile(
 )
 
 
+def speaks_of_debts(text: str, names: frozenset[str] = frozenset()) -> bool:
+    """Return whether a text speaks of debts and names a flat, or one of `names`."""
+    is_named = PLACE.search(text) is not None or any(name and name in text for name in names)
+    return is_named and DEBT.search(text) is not None
+
+
 def require_no_debtor(text: str, names: frozenset[str] = frozenset()) -> None:
-    """Raise `CommunityRefused` for a text that speaks of debts and names a flat, or one of `names`."""
-    if DEBT.search(text) and (PLACE.search(text) or any(name and name in text for name in names)):
+    """Raise `CommunityRefused` for a text that `speaks_of_debts`."""
+    if speaks_of_debts(text, names):
         raise CommunityRefused(message("community.refused.debtor"))

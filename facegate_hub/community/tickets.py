@@ -249,7 +249,8 @@ class Tickets:
             raise CommunityRefused(message("community.refused.text", most=MOST_TEXT))
         if report.category not in CATEGORIES or not _is_about_staff(writing.connection, report):
             raise CommunityRefused(message("community.refused.field"))
-        if report.audience is not Audience.PRIVATE:
+        # A door's own words are ours, and its name was looked at: no name may keep faults from being told.
+        if report.audience is not Audience.PRIVATE and asker.doer.kind != "system":
             require_no_debtor(f"{report.place}\n{text}")
         if asker.doer.kind == "account":
             if not may(asker.duty, Right.REPORT):

@@ -149,10 +149,11 @@ def test_a_column_that_may_be_a_slip_is_refused_and_no_title_hides_it():
     [
         ("楼栋,单元,房号,姓名\n3,2,1203,李伟\n3栋,一单元,1204,王芳\n", ["3栋2单元1203", "3栋一单元1204"]),
         ("栋号,房号,姓名\n5号楼,301,李伟\n3,3栋1203,王芳\n", ["5号楼301", "3栋1203"]),
+        ("楼栋,单元,房号,姓名\n1,2,2-301,李伟\n5,2,2-301,王芳\n", ["1栋2单元301", "5栋2单元301"]),
         ("Building,Flat,Name\nA,12-03,Ann\nA,A-1204,Bob\n", ["A-12-03", "A-1204"]),
         ("編號,樓棟,姓名\n77,3,李偉\n", ["77"]),
     ],
-    ids=["building, unit, flat", "written in part", "english", "a number of their own"],
+    ids=["building, unit, flat", "written in part", "staircase twice", "english", "a number of their own"],
 )
 def test_building_unit_and_flat_in_columns_of_their_own_are_one_number(listed, ids):
     assert [one["id"] for one in people_of(listed.encode())] == ids
