@@ -99,10 +99,9 @@ class Policy:
         patience = AGREED_SECONDS if about else SECOND_VOICE_SECONDS
         mine = (FIRST_VOICES.c.door == door, FIRST_VOICES.c.kind == kind)
         # This kind's own patience for this kind only: a command's two minutes must not end what waits for a
-        # day. Whatever is older than that goes as well, for nobody may ask about it again.
-        late = sa.and_(*mine, FIRST_VOICES.c.at < self._now() - patience)
-        over = FIRST_VOICES.c.at < self._now() - AGREED_SECONDS
-        connection.execute(sa.delete(FIRST_VOICES).where(sa.or_(late, over)))
+        # day.
+        late = FIRST_VOICES.c.at < self._now() - patience
+        connection.execute(sa.delete(FIRST_VOICES).where(*mine, late))
         other = sa.select(FIRST_VOICES.c.principal).where(*mine, FIRST_VOICES.c.principal != principal.name)
         if principal.kind == PROGRAM:
             programs = sa.select(PRINCIPALS.c.name).where(PRINCIPALS.c.kind == PROGRAM)
@@ -117,6 +116,14 @@ class Policy:
         # Both voices are used up, so that a third person begins anew and does not open with an old voice.
         connection.execute(sa.delete(FIRST_VOICES).where(*mine))
         return found
+
+    def forget_voices(self, connection: Connection) -> None:
+        """Forget whom nobody followed within a day: nobody may ask about it again.
+
+        Not at every question: a thousand PINs in one wish would look through all that waits a thousand times.
+        """
+        over = FIRST_VOICES.c.at < self._now() - AGREED_SECONDS
+        connection.execute(sa.delete(FIRST_VOICES).where(over))
 
     def rules(self) -> dict[str, str]:
         """Return what holds for the whole site, by name."""

@@ -13,7 +13,7 @@ from facegate_hub.database import insert_missing, put, reading
 from facegate_hub.signer.audit import note_wish
 from facegate_hub.signer.policy import RULES_VOICE, WAYS_VOICE
 from facegate_hub.signer.rights import NotPermitted
-from facegate_hub.signer.tables import WAY_ORDERS, WISHES
+from facegate_hub.signer.tables import FIRST_VOICES, WAY_ORDERS, WISHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from facegate_hub.signer.policy import Policy
     from facegate_hub.signer.principals import Principal
 
+MOST_WAITING = 20_000
+"""Wishes of one person that wait for a second one, each at one door: rules for 1,000 doors twenty times."""
 KEEP_ORDERS_SECONDS = 90 * 86_400.0
 """How long a door may be away and still get a PIN or card that was given meanwhile."""
 
@@ -66,11 +68,13 @@ class GrantedWishes:
     def _is_agreed(
         self, connection: Connection, principal: Principal, what: str, wishes: Iterable[tuple[str, str]]
     ) -> bool:
+        wishes = sorted(set(wishes))
+        self._require_few(connection, principal, len(wishes))
         found = [
             self._policy.partner(connection, principal, what, door, digest)
             # Every door is asked before anything is concluded: a loop that stopped at the first one without a
             # partner would have noted the first person there only.
-            for door, digest in sorted(set(wishes))
+            for door, digest in wishes
         ]
         first = next((one for one in found if one), None)
         if None not in found and first is None:
@@ -79,6 +83,14 @@ class GrantedWishes:
         said = "first-voice" if None in found else "second-voice"
         note_wish(connection, principal.name, said, about | ({"first": first} if first else {}), self._now())
         return None not in found
+
+    def _require_few(self, connection: Connection, principal: Principal, more: int) -> None:
+        """Raise `NotPermitted` where too much of somebody's waits: each PIN that is tried waits for a day."""
+        self._policy.forget_voices(connection)
+        mine = sa.select(sa.func.count()).select_from(FIRST_VOICES)
+        count = connection.execute(mine.where(FIRST_VOICES.c.principal == principal.name)).scalar_one()
+        if count + more > MOST_WAITING:
+            raise NotPermitted(message("signer.too_many_wait", name=principal.name, most=MOST_WAITING))
 
     def require(self, table: sa.Table, wish: configuration.Desired | rules.DesiredRules, body: bytes) -> None:
         """Raise `NotPermitted` unless these settings or rules are what was granted."""

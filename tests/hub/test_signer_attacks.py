@@ -25,6 +25,8 @@ from facegate_hub.signer.desk import SigningDesk
 from facegate_hub.signer.principals import MOST_FAILURES, Caller
 from facegate_hub.signer.rights import NotPermitted, Permission
 from facegate_hub.signer.server import LINE_SECONDS, SignerServer
+from facegate_hub.signer.tables import FIRST_VOICES
+from facegate_hub.signer.wishes import MOST_WAITING
 from tests.hub.test_signer import OWNER, Place
 from tests.sync.hubside import SIGNER
 from tests.waiting import PATIENCE, wait_until
@@ -124,6 +126,24 @@ def test_a_first_voice_ends_with_the_right_to_it(place, taken):
     gone = {"name": "anna"} if taken == "end" else {"grant": mine["grants"][0]["id"]}
     place.owner.change(taken, **gone)
     assert [(one.id, one.refused) for one in bob.ask(["front"], "evacuation")] == [(None, None)]
+
+
+def test_what_one_person_leaves_waiting_for_a_second_one_is_bounded(place):
+    """Each PIN that is tried is another wish, which waits for a day."""
+    clerk = place.person("anna", "admin")
+    place.owner.change("rule", name="persons.ways", value="2")
+    voice = {"door": "front", "principal": "anna", "at": place.seconds}
+    with place.engine.begin() as connection:
+        waiting = [voice | {"kind": f"ways:{number:020}"} for number in range(MOST_WAITING - 1)]
+        connection.execute(sa.insert(FIRST_VOICES), waiting)
+    assert clerk.approve_ways([("front", "a" * 64)], {}) is False
+    with pytest.raises(NotPermitted, match="wait for a second person"):
+        clerk.approve_ways([("front", "b" * 64)], {})
+    place.seconds += 86_401.0
+    assert clerk.approve_ways([("front", "b" * 64)], {}) is False
+    with place.engine.connect() as connection:
+        left = sa.select(sa.func.count()).select_from(FIRST_VOICES)
+        assert connection.execute(left).scalar_one() == 1
 
 
 def test_a_command_that_takes_two_ends_nobodys_wait_for_other_things(place):
