@@ -161,7 +161,7 @@ class RosterFollower(TopicWorker):
         self._head = self._fresh = confirmation.state
         self._fresh_at, self._fresh_mono = self._clock.now(), self._clock.monotonic()
         self._patience = FIRST_PATIENCE_SECONDS
-        self._is_confirmed()
+        self._confirm()
         # While we are behind, the changes behind this answer may still get lost: they are asked for again.
         if self._is_at(confirmation.state):
             self._asked_at = None
@@ -238,7 +238,7 @@ class RosterFollower(TopicWorker):
             self._asked_at = None
         elif self._is_at(head):
             self._asked_at = None
-            if not self._is_confirmed():
+            if not self._confirm():
                 self._ask("delta")
         else:
             # The same revision with another digest: changes cannot lead from one to the other, only all
@@ -250,8 +250,11 @@ class RosterFollower(TopicWorker):
         have = self._roster.state()
         return (have.epoch, have.rev, have.digest) == (state.epoch, state.rev, state.digest)
 
-    def _is_confirmed(self) -> bool:
-        """Say whether the property said lately that our roster is up to date; the lease counts from then."""
+    def _confirm(self) -> bool:
+        """Have the lease count from the property's last word, where our roster is what it spoke of.
+
+        Return whether that word is a recent one.
+        """
         if self._fresh is None or self._fresh_at is None:
             return False
         if self._is_at(self._fresh):
