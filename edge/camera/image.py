@@ -36,6 +36,10 @@ _TRAILER_BYTES = 1 << 20
 """What programs write behind a PNG."""
 _LAST_BLOCKS_PX = 34
 """Blocks are up to 32 pixels high where colours are coarser, and the next two rows take colours from them."""
+_LEAST_SHARE = 0.5
+"""Of a picture's rows must be there: above that is whoever stood in the background. Of 60 photos (LFW, three
+times as large) cut off at 30 to 80 % of their bytes, all 5 faces that were taken from half of the bytes or
+less were another's (similarity under 0.17 to the person's), and none of 226 from more (0.65 at least)."""
 _WAYS_UP = tuple(product((False, True), range(4)))
 """Mirrored or not, and by how many quarters a picture may be turned: the eight that Exif knows."""
 _BASELINE = frozenset({0xC0, 0xC1})
@@ -54,9 +58,9 @@ def decode_image(data: bytes) -> Image:
     A JPEG of more than 8K is returned at a half, a quarter or an eighth of its size. Raises `FrameRefused`
     for anything else: no picture, too many bytes, a header that announces more than fits (checked before
     decoding: a small file must not fill the memory), damage. Of a baseline JPEG whose end is missing, as a
-    chat or a pulled card leaves them, what is above the cut is returned: a face that is whole in it is as
-    good as any, and one that is not stands at the picture's edge. Any other picture that `is_cut_off` is
-    refused: half of a progressive one is a blurred whole.
+    chat or a pulled card leaves them, what is above the cut is returned where that is half of it or more: a
+    face that is whole in it is as good as any, and one that is not stands at the picture's edge. Any other
+    picture that `is_cut_off` is refused: half of a progressive one is a blurred whole.
     """
     if len(data) > MAX_BYTES:
         raise FrameRefused(message("error.picture_bytes", bytes=len(data), most=MAX_BYTES))
@@ -95,7 +99,7 @@ def _decoded(data: bytes, flag: int) -> Image:
 
 
 def _above_the_cut(data: bytes, flag: int) -> Image:
-    """Return what was decoded, upright. Raises `FrameRefused` where that is next to nothing.
+    """Return what was decoded, upright. Raises `FrameRefused` where that is less than half.
 
     Below the rows that were each is of one colour, and the last blocks are partly: below as the camera wrote
     them, which is beside or above the face in a picture that was taken upright with a telephone.
@@ -105,7 +109,7 @@ def _above_the_cut(data: bytes, flag: int) -> Image:
     image = _decoded(data, flag | cv2.IMREAD_IGNORE_ORIENTATION)
     ways = (way for way in _WAYS_UP if np.array_equal(_turned(image, *way)[::8, ::8], points))
     way, rows = next(ways, None), _rows_above_the_cut(image)
-    if way is None or rows < MIN_SIDE_PX:
+    if way is None or rows < max(MIN_SIDE_PX, _LEAST_SHARE * len(image)):
         raise FrameRefused(message("error.picture_cut_off"))
     return _turned(image[:rows], *way)
 

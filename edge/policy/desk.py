@@ -91,6 +91,11 @@ class CredentialDesk:
         with self._lock:
             self._seen[resident_id] = self._clock.monotonic() + FACTOR_SECONDS
 
+    def expect_no_pin(self, resident_id: str) -> None:
+        """Take note that this resident came in by whatever way: their PIN is waited for no more."""
+        with self._lock:
+            self._seen.pop(resident_id, None)
+
     def check_timeouts(self) -> list[CredentialAnswer]:
         """Return the refusals of faces whose PIN never came, each once; ask every second."""
         now = self._clock.monotonic()

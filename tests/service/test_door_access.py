@@ -150,6 +150,24 @@ def test_a_pin_that_never_comes_is_written_down(begin):
     assert site.wire.history[-1] == "journal access.denied authentication_factor_timeout"
 
 
+@pytest.mark.parametrize("way", ["card", "face"])
+def test_of_who_came_in_meanwhile_no_pin_is_waited_for(begin, way):
+    site = begin()
+    with closing(CredentialStore(site.folder / CREDENTIALS_FILE)) as store:
+        store.put_card("w26:17:4711", "bert")
+    asked = replace(grant("bert"), verdict=Verdict.DENY, reason=Reason.SECOND_FACTOR_REQUIRED)
+    site.sees(asked)
+    if way == "card":
+        site.access.present_card("w26:17:4711")
+    else:
+        site.sees(grant("bert"))
+    assert site.wire.history[-1] == "unlock 20"
+    written = list(site.wire.history)
+    site.clock.advance(30.0)
+    site.access.tick()
+    assert site.wire.history == written
+
+
 def test_strangers_before_the_camera_delay_no_resident(begin):
     site = begin()
     for _ in range(200):

@@ -75,6 +75,8 @@ class DoorAccess:
         """Count a refusal at the camera; prepare for the PIN, or for the end of a pause."""
         decision = outcome.decision
         self.patience.took(decision, reconsider)
+        if decision.verdict is Verdict.GRANT and decision.resident_id is not None:
+            self._rules.desk.expect_no_pin(decision.resident_id)
         if decision.verdict is not Verdict.DENY:
             return
         self._rules.policy.attempts.note(decision.reason, "face", decision.claimed)
@@ -106,7 +108,10 @@ class DoorAccess:
             return
         if answer.silent is not None:  # first: whatever becomes of the entry, this must not be lost
             self._events.record(answer.silent)
-        self._on_answer(answer, self._controller.enter(answer.draft, answer.rights))
+        admission = self._controller.enter(answer.draft, answer.rights)
+        if admission.reason is Reason.GRANTED and answer.draft.resident_id is not None:
+            self._rules.desk.expect_no_pin(answer.draft.resident_id)
+        self._on_answer(answer, admission)
 
     def _note(self, kind: Kind, data: dict[str, Any]) -> None:
         self._events.record(EventDraft.now(self._clock, kind, data))
