@@ -41,6 +41,9 @@ MOST_TITLES = 20
 MOST_ROWS = MOST_PEOPLE + 2_000
 """Of a file: the people, and a title, the columns' names and a sum for each page or building."""
 
+MOST_COLUMNS = 500
+"""Cells of a line in which names of columns are looked for: a line may have hundreds of thousands."""
+
 UNREAD = "-"
 """What a column that a door has no use for is called here."""
 
@@ -211,7 +214,7 @@ def _fitness(cells: Sequence[str]) -> tuple[bool, int, bool]:
 def _is_heading(cells: Iterable[str]) -> bool:
     """Return whether a row names columns, one of them a person's, and nothing else."""
     is_one_a_person_s = False
-    for cell in filter(str.strip, cells):
+    for cell in filter(str.strip, islice(cells, MOST_COLUMNS)):
         name = column_name(cell)
         is_one_a_person_s |= name in PEOPLE_COLUMNS
         if name not in PEOPLE_COLUMNS and not is_unread(name):
@@ -221,7 +224,7 @@ def _is_heading(cells: Iterable[str]) -> bool:
 
 def _named(cells: Iterable[str]) -> int:
     """Return how many columns a row names, 0 where none of them is one of a person's."""
-    names = {column_name(cell) for cell in cells} - {""}
+    names = {column_name(cell) for cell in islice(cells, MOST_COLUMNS)} - {""}
     own = {PEOPLE_COLUMNS[name] for name in names if name in PEOPLE_COLUMNS}
     return len(own) + sum(map(is_unread, names)) if own else 0
 
