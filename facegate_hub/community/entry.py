@@ -19,7 +19,7 @@ from facegate_hub.community.book import SYSTEM, Change, Doer
 from facegate_hub.community.devices import begin_device
 from facegate_hub.community.flats import flat_called
 from facegate_hub.community.people import NewPerson, TieKind, add_person
-from facegate_hub.community.schema import INVITATIONS, PEOPLE, TIES
+from facegate_hub.community.schema import INVITATIONS, LEDGER, PEOPLE, TIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +32,7 @@ DAY = 86_400
 VALID_DAYS = 7
 CODE_LETTERS = 20
 """99 bits: beyond guessing, at the page and from the digest."""
+WITHDRAWN = "invitation.withdrawn"
 MOST_OPEN = 3
 """Open invitations of one flat."""
 
@@ -93,13 +94,15 @@ class Invitations:
         with self._book.writing() as writing:
             connection = writing.connection
             known = sa.select(INVITATIONS.c.id).where(INVITATIONS.c.id == digest)
-            home, until = _home(connection, person), min(until, writing.at + VALID_DAYS * DAY)
+            made_at, home = until - VALID_DAYS * DAY, _home(connection, person)
+            until = min(until, writing.at + VALID_DAYS * DAY)
             mine = (INVITATIONS.c.person == person, INVITATIONS.c.state == "open")
             alive = sa.select(sa.func.count()).select_from(INVITATIONS)
             alive = alive.where(*mine, INVITATIONS.c.until > writing.at)
             if (
                 home is None
                 or until <= writing.at
+                or _withdrawn_at(connection, home[0]) >= made_at
                 or connection.execute(known).first() is not None
                 or connection.execute(alive).scalar_one() >= MOST_OPEN
             ):
@@ -137,10 +140,13 @@ class Invitations:
         with self._book.writing() as writing:
             for flat in [flat_called(writing.connection, typed) for typed in flats]:
                 query = sa.select(INVITATIONS.c.id).where(*_is_open(flat, writing.at))
-                for identity in list(writing.connection.execute(query).scalars()):
+                found = list(writing.connection.execute(query).scalars())
+                for identity in found:
                     withdrawn = Change(INVITATIONS, identity, {"state": "withdrawn"})
-                    writing.enter(by, "invitation.withdrawn", f"flat:{flat}", withdrawn)
-                    count += 1
+                    writing.enter(by, WITHDRAWN, f"flat:{flat}", withdrawn)
+                if not found:  # a code that a door has shown may not have been heard of yet
+                    writing.enter(by, WITHDRAWN, f"flat:{flat}")
+                count += len(found)
         return count
 
     @staticmethod
@@ -166,6 +172,13 @@ def _invitation(row: Row[tuple[object, ...]] | None, now: int) -> Invitation | N
 def _is_active(connection: Connection, person: str) -> bool:
     state = connection.execute(sa.select(PEOPLE.c.state).where(PEOPLE.c.id == person)).scalar()
     return state == "active"
+
+
+def _withdrawn_at(connection: Connection, flat: str) -> int:
+    """Return when a flat's invitations were last withdrawn, UTC seconds; -1: never."""
+    mine = (LEDGER.c.subject == f"flat:{flat}", LEDGER.c.kind == WITHDRAWN)
+    last = connection.execute(sa.select(sa.func.max(LEDGER.c.at)).where(*mine)).scalar()
+    return -1 if last is None else int(last)
 
 
 def _home(connection: Connection, person: str) -> tuple[str, str] | None:

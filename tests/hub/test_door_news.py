@@ -17,6 +17,7 @@ from edge.panel.app import make_app
 from edge.web.accounts import Role, new_code, plain_code
 from facegate_hub.community.book import SYSTEM
 from facegate_hub.community.doors import meet_doors
+from facegate_hub.community.entry import Invitations
 from facegate_hub.community.schema import LEDGER
 from facegate_hub.community.uptime import read_doors
 from facegate_hub.community.verify import verify
@@ -93,6 +94,21 @@ def test_a_code_of_a_door_lets_its_person_in_once(site):
     assert site.news.look() == 0
     assert lets_in(site, code)
     assert not lets_in(site, code)
+    with site.compound.book.looking() as connection:
+        assert verify(connection, site.compound.book.sealer).problems == []
+
+
+def test_a_code_that_was_withdrawn_before_the_hub_heard_of_it_lets_nobody_in(site):
+    """A door that is away tells of its codes when it is back: a lost one would have counted again."""
+    site.enter()
+    lost = site.show_code()
+    site.compound.clock.advance(60)
+    assert Invitations(site.compound.book).withdraw(SYSTEM, ["3-1203"]) == 0
+    site.compound.clock.advance(60)
+    new = site.show_code()
+    site.news.look()
+    assert not lets_in(site, lost)
+    assert lets_in(site, new)
     with site.compound.book.looking() as connection:
         assert verify(connection, site.compound.book.sealer).problems == []
 
