@@ -16,6 +16,9 @@ MOST_COLUMNS = 64
 MOST_ELEMENTS = 5_000
 """Of a kind that is kept: sheets, links, formats, merged ranges."""
 
+LONGEST_FORMAT = 255
+"""Signs of a number format, as spreadsheets allow. A longer one would be read for minutes."""
+
 MOST_TEXTS = 400_000
 """A list of 20,000 people in twenty columns, each cell different."""
 
@@ -68,7 +71,7 @@ class Formats(Elements):
 
     def codes(self) -> list[str]:
         """Return the format's code by the number that cells name it with."""
-        own = {int(one["numFmtId"]): one.get("formatCode", "") for one in self.found("numFmt")}
+        own = {int(one["numFmtId"]): one.get("formatCode", "")[:LONGEST_FORMAT] for one in self.found("numFmt")}
         return [own.get(one, "yyyy-mm-dd" if one in DAY_FORMATS else "") for one in self._ids]
 
     def start(self, name: str, given: dict[str, str]) -> None:

@@ -255,6 +255,18 @@ def test_what_is_no_list_is_refused(name):
     assert refusal.value.message.id == code
 
 
+def test_an_endless_number_format_holds_nobody_up():
+    """Read whole, these two million signs would take half an hour and more; a hang ends the test by its limit."""
+    styles = (
+        f'<styleSheet><numFmts><numFmt numFmtId="170" formatCode="{"[" * 2_000_000}"/></numFmts>'
+        '<cellXfs><xf numFmtId="170"/></cellXfs></styleSheet>'
+    )
+    links = LINK.format("r1", "worksheet", "worksheets/sheet1.xml") + LINK.format("r2", "styles", "s.xml")
+    parts = {"xl/_rels/workbook.xml.rels": LINKS.format(links), "xl/s.xml": styles}
+    (found,) = read_workbook(by_hand("<row><c><v>1203</v></c></row>", **parts), 100).rows
+    assert list(found.cells) == ["1203"]
+
+
 @pytest.mark.parametrize("row", ["nan", "inf", "-1", "1e9"])
 def test_numbers_that_are_no_days_are_errors(row):
     styles = '<styleSheet><cellXfs><xf numFmtId="14"/></cellXfs></styleSheet>'
