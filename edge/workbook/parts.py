@@ -71,7 +71,8 @@ class Formats(Elements):
 
     def codes(self) -> list[str]:
         """Return the format's code by the number that cells name it with."""
-        own = {int(one["numFmtId"]): one.get("formatCode", "")[:LONGEST_FORMAT] for one in self.found("numFmt")}
+        given = self.found("numFmt")
+        own = {int(one["numFmtId"]): one.get("formatCode", "")[:LONGEST_FORMAT] for one in given}
         return [own.get(one, "yyyy-mm-dd" if one in DAY_FORMATS else "") for one in self._ids]
 
     def start(self, name: str, given: dict[str, str]) -> None:

@@ -256,7 +256,7 @@ def test_what_is_no_list_is_refused(name):
 
 
 def test_an_endless_number_format_holds_nobody_up():
-    """Read whole, these two million signs would take half an hour and more; a hang ends the test by its limit."""
+    """Read whole, these two million signs take half an hour and more: the limit of a test ends it."""
     styles = (
         f'<styleSheet><numFmts><numFmt numFmtId="170" formatCode="{"[" * 2_000_000}"/></numFmts>'
         '<cellXfs><xf numFmtId="170"/></cellXfs></styleSheet>'
