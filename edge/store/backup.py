@@ -82,8 +82,9 @@ CONFIG = "config"
 NAME = re.compile(rf"(?:{OLD_JOURNALS}/[0-9a-f-]{{36}}/|{CONFIG}/)?[A-Za-z0-9][A-Za-z0-9._-]{{0,63}}")
 """What a file in a backup may be called: nothing leads out of the folder."""
 
-TRIES = 3
-"""Somebody may be erased between the copies of residents and keys; thrice in a row means damage."""
+TRIES = 20
+"""Each time somebody else may be erased between the copies of residents and keys: at a door where that goes
+on without a pause, one copy in three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +145,18 @@ def _snapshot(data: Path) -> Iterator[Path]:
     """
     folder = data / f"{SNAPSHOT}{secrets.token_hex(4)}"
     try:
-        for left in range(TRIES - 1, -1, -1):
+        lacking: set[str] = set()
+        for _ in range(TRIES):
             folder.mkdir(mode=0o700)
             _copy_all(data, folder)
             leave_out_shared(data, folder)
-            # Somebody may have been erased between the two copies: then everything is copied once more.
-            if _keys_fit(folder, is_last_try=not left):
+            before, lacking = lacking, _without_key(folder)
+            # Who was erased between the two copies is in no later one; who lacks the key twice has lost it.
+            if not lacking or lacking & before:
                 break
             shutil.rmtree(folder)
+        if lacking:
+            raise StoreError(f"the keys of {', '.join(sorted(lacking))} are missing; enrol them again first")
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -180,24 +185,12 @@ def _copy_database(source: Path, target: Path, schema: Schema) -> None:
         raise StoreError(f"{source}: the {schema.name} is damaged ({verdict}); nothing was backed up")
 
 
-def _keys_fit(folder: Path, *, is_last_try: bool) -> bool:
-    """Return whether everybody who has a template has a key here. Raises `StoreError` on the last try."""
+def _without_key(folder: Path) -> set[str]:
+    """Return who has a template here, and no key that opens it."""
     if not (folder / KEYS_FILE).exists() or not (folder / RESIDENTS_FILE).exists():
-        return True
-    try:
-        _require_keys(folder)
-    except StoreError:
-        if is_last_try:
-            raise
-        return False
-    return True
-
-
-def _require_keys(folder: Path) -> None:
+        return set()
     with closing(keyring_of(folder)) as keyring:
-        missing = _with_templates(folder / RESIDENTS_FILE) - set(keyring.people())
-    if missing:
-        raise StoreError(f"the keys of {', '.join(sorted(missing))} are missing; enrol them again first")
+        return _with_templates(folder / RESIDENTS_FILE) - set(keyring.people())
 
 
 def _with_templates(path: Path) -> set[str]:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import sqlite3
 import sys
 import threading
 import unicodedata
@@ -32,6 +33,7 @@ from edge.store.backup import DATABASES, FILES, OLD_JOURNALS, BackupWish, back_u
 from edge.store.consents import CONSENTS_FILE, ConsentLedger
 from edge.store.credentials import CredentialStore, PinRow
 from edge.store.journal import SqliteJournal
+from edge.store.keyring import KEYS_FILE
 from edge.store.ledger import LEDGER_FILE, SqliteLedger
 from edge.store.outbox import SqliteOutbox
 from edge.store.reader import JournalReader
@@ -187,6 +189,15 @@ def test_a_door_at_work_is_copied_as_of_one_moment(door, tmp_path):
             assert old.verify() >= 5
         with closing(ResidentStore(tmp_path / name / "residents.db")) as store:
             assert {"anna", "otto"} <= {found.resident_id for found in store.templates("m1")}
+
+
+def test_a_door_whose_key_of_a_face_is_lost_is_not_backed_up_as_if_it_were_whole(door, tmp_path):
+    with closing(sqlite3.connect(door / KEYS_FILE)) as keys:
+        keys.execute("DELETE FROM person_keys WHERE resident_id = 'anna'")
+        keys.commit()
+    with pytest.raises(StoreError, match="the keys of anna are missing; enrol them again first"):
+        back_up(door, tmp_path / "lost.fgb", WORDS, NOW, WISH)
+    assert not (tmp_path / "lost.fgb").exists()
 
 
 def test_nothing_of_a_person_can_be_read_in_the_file(file):
