@@ -288,12 +288,12 @@ class Pipeline:
         if len(visit.evidence.shots) > 1:
             mean = self._identifier.identify(visit.evidence.mean())
         # To see again whom an earlier look has recognised lets nobody new in: that error was paid for.
-        is_paid = visit.claimed is None or visit.claimed != mean.resident_id
-        if is_paid:
+        is_to_pay = visit.claimed is None or visit.claimed != mean.resident_id
+        if is_to_pay:
             self._spend(frame, visit)
         point = self._identifier.operating_point(visit.share)
         verdict, reason = weigh(shot_match, mean, point)
-        if is_paid and verdict is Verdict.GRANT:
+        if is_to_pay and verdict is Verdict.GRANT:
             self._give_back_look(visit)
         visit.last = Look(replace(quality, feature_norm=probe.feature_norm), mean, point, verdict, reason)
         return visit.last

@@ -83,8 +83,7 @@ NAME = re.compile(rf"(?:{OLD_JOURNALS}/[0-9a-f-]{{36}}/|{CONFIG}/)?[A-Za-z0-9][A
 """What a file in a backup may be called: nothing leads out of the folder."""
 
 TRIES = 20
-"""Each time somebody else may be erased between the copies of residents and keys: at a door where that goes
-on without a pause, one copy in three."""
+"""Each time somebody else may be erased between the copies of residents and keys."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ SCRIPT = """
     import numpy as np
     from edge.config import load_settings
     from edge.domain import Box
-    from edge.faces.liveness.light import brightened, is_colourless
+    from edge.faces.liveness.light import brightened, grain, is_colourless
     from edge.faces.liveness.load import load_nets
     from edge.service.door import DoorService
 
@@ -45,10 +45,11 @@ SCRIPT = """
     with ExitStack() as stack:
         parts, _ = DoorService(load_settings(home / "config.toml"), home / "data", os.environ).assemble(stack)
         assert parts.seeing is not None
-        # What the first visitor would wait for: whether the picture has colour, and the three scores.
+        # What the first visitor would wait for: colour and grain of the picture, and the three scores.
         picture = np.full((480, 640, 3), (90, 120, 150), np.uint8)
         face = Box(250, 120, 330, 220)
         is_colourless(picture, face)
+        grain(picture, face)
         for network in load_nets():
             network.score(brightened(picture, face), face)
         print(*sys.modules)

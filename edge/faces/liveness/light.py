@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import cv2
@@ -65,11 +66,12 @@ def _hues(colours: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _quantile(rows: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-    """Return what `share` (0..1, not 1) of the rows are below, by column; between two rows in proportion."""
+    """Return what `share` (0..1) of the rows are below, by column; between two rows in proportion."""
     # `np.quantile` and `np.median` import `numpy.ma` when first called: 16 ms while the first visitor waits.
-    below = int(share * (len(rows) - 1))
-    lower, upper = np.partition(rows, (below, below + 1), axis=0)[below : below + 2]
-    return np.asarray(lower + (share * (len(rows) - 1) - below) * (upper - lower))
+    place = share * (len(rows) - 1)
+    below, above = math.floor(place), math.ceil(place)
+    ordered = np.partition(rows, (below, above), axis=0)
+    return np.asarray(ordered[below] + (place - below) * (ordered[above] - ordered[below]))
 
 
 def gain_for(image: Image, box: Box) -> float:
@@ -101,7 +103,7 @@ def grain(image: Image, box: Box) -> float:
     # The mask makes 6 of one deviation (the root of its squares' sum); half of all values of a normal
     # distribution lie within 0.6745 deviations.
     rough = cv2.filter2D(around[..., 1], cv2.CV_32F, GRAIN_MASK)[1:-1, 1:-1]
-    return float(np.median(np.abs(rough))) / (6 * 0.6745)
+    return float(_quantile(np.abs(rough).ravel(), 0.5)) / (6 * 0.6745)
 
 
 def is_badly_lit(image: Image, box: Box, limits: GateLimits) -> bool:
