@@ -10,6 +10,7 @@ from selenium.common.exceptions import (
     ElementClickInterceptedException,
     JavascriptException,
     StaleElementReferenceException,
+    WebDriverException,
 )
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import staleness_of
@@ -76,7 +77,10 @@ class Person:
         def is_answered():
             if not self.has_script:
                 assert self._shown is not None
-                return staleness_of(self._shown)(self.browser)
+                # Asked in the moment in which the page goes, the driver has other words than "stale".
+                with suppress(WebDriverException):
+                    return staleness_of(self._shown)(self.browser)
+                return False
             with suppress(JavascriptException):  # the old page is going
                 return not self.browser.execute_script("return window.submitted")
             return False
