@@ -95,7 +95,9 @@ _TRUTHS: dict[bytes, list[Match]] = {}
 
 def _truth(residents: Mapping[str, NDArray[np.float32]], probes: NDArray[np.float32]) -> list[Match]:
     """Return what `brute_force` finds; once for all backends, for it takes longer than all of them."""
-    asked = sha256(repr(sorted(residents)).encode())
+    # Shapes too: two templates and one probe are the same bytes as one template and two probes.
+    shapes = [(name, residents[name].shape) for name in sorted(residents)]
+    asked = sha256(repr((shapes, probes.shape)).encode())
     for name in sorted(residents):
         asked.update(residents[name].tobytes())
     asked.update(probes.tobytes())

@@ -167,6 +167,12 @@ def _cases(draw: st.DrawFn) -> tuple[dict[str, np.ndarray], np.ndarray, float, f
     return residents, probes, threshold, draw(st.sampled_from([0.0, 0.05, 1.0]))
 
 
+def test_galleries_of_the_same_bytes_have_truths_of_their_own() -> None:
+    one, two = np.array([[-1.0]], np.float32), np.array([[-1.0], [-1.0]], np.float32)
+    assert_exact(matcher_of({"r00": one}, "float32"), {"r00": one}, two)
+    assert_exact(matcher_of({"r00": two}, "float32"), {"r00": two}, one)
+
+
 @every_backend
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=_cases())
