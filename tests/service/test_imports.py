@@ -39,6 +39,7 @@ SCRIPT = """
     from edge.domain import Box
     from edge.faces.liveness.light import brightened, grain, is_colourless
     from edge.faces.liveness.load import load_nets
+    from edge.faces.liveness.planarity import TurnFollower
     from edge.service.door import DoorService
 
     home = Path(sys.argv[1])
@@ -52,6 +53,12 @@ SCRIPT = """
         grain(picture, face)
         for network in load_nets():
             network.score(brightened(picture, face), face)
+        # And who is asked to turn their head: a face with corners that can be followed.
+        rows, columns = np.mgrid[:480, :640]
+        picture[(rows // 8 + columns // 8) % 2 == 0] = 40
+        turn = TurnFollower(picture, face)
+        turn.follow(picture)
+        assert turn.residual() is not None
         print(*sys.modules)
 """
 

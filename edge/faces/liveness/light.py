@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from edge.domain import Box
+from edge.faces.liveness.quantile import quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,11 +48,11 @@ def is_colourless(image: Image, box: Box) -> bool:
     """
     cells = np.asarray(cv2.resize(_points(image), (16, 12), interpolation=cv2.INTER_AREA), np.float32)
     hues = _hues(cells.reshape(-1, 3))
-    middle = _quantile(hues, 0.5)
+    middle = quantile(hues, 0.5)
     face = _face_of(image, box)
     own = _hues(np.asarray([cv2.mean(_points(face))[:3]], np.float32)) if face.size else hues[:0]
     away = np.hypot(*(hues - middle).T)
-    farthest = max(float(_quantile(away, 0.95)), *np.hypot(*(own - middle).T).tolist())
+    farthest = max(float(quantile(away, 0.95)), *np.hypot(*(own - middle).T).tolist())
     return bool(farthest <= COLOUR_SPREAD * (float(cells.mean()) + 10.0))
 
 
@@ -63,15 +63,6 @@ def _points(image: Image) -> Image:
 def _hues(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return (red - green, blue - green) of BGR rows."""
     return np.asarray(colours[:, (2, 0)] - colours[:, 1:2], np.float32)
-
-
-def _quantile(rows: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-    """Return what `share` (0..1) of the rows are below, by column; between two rows in proportion."""
-    # `np.quantile` and `np.median` import `numpy.ma` when first called: 16 ms while the first visitor waits.
-    place = share * (len(rows) - 1)
-    below, above = math.floor(place), math.ceil(place)
-    ordered = np.partition(rows, (below, above), axis=0)
-    return np.asarray(ordered[below] + (place - below) * (ordered[above] - ordered[below]))
 
 
 def gain_for(image: Image, box: Box) -> float:
@@ -103,7 +94,7 @@ def grain(image: Image, box: Box) -> float:
     # The mask makes 6 of one deviation (the root of its squares' sum); half of all values of a normal
     # distribution lie within 0.6745 deviations.
     rough = cv2.filter2D(around[..., 1], cv2.CV_32F, GRAIN_MASK)[1:-1, 1:-1]
-    return float(_quantile(np.abs(rough).ravel(), 0.5)) / (6 * 0.6745)
+    return float(quantile(np.abs(rough).ravel(), 0.5)) / (6 * 0.6745)
 
 
 def is_badly_lit(image: Image, box: Box, limits: GateLimits) -> bool:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
+from edge.faces.liveness.quantile import quantile
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -75,7 +77,7 @@ class TurnFollower:
             return None
         explained = cv2.perspectiveTransform(self._start, homography)
         errors = np.linalg.norm((explained - self._now).reshape(-1, 2), axis=1)
-        return float(np.percentile(errors, 75)) / (EYE_SHARE * FACE_PX)
+        return float(quantile(errors, 0.75)) / (EYE_SHARE * FACE_PX)
 
     def _grey(self, image: Image) -> NDArray[np.uint8]:
         """Return the square around where the face was at first, the face `FACE_PX` wide."""
