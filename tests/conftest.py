@@ -90,10 +90,17 @@ def remember_digests():
 remember_digests()
 
 settings.register_profile(
-    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], parent=settings.default
+    "any-machine",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    parent=settings.get_profile("ci") if os.environ.get("FACEGATE_CI") == "1" else settings.default,
 )
 settings.load_profile("any-machine")
-"""A slow or busy machine makes no test fail: what an example costs says nothing about what it shows."""
+"""A slow or busy machine makes no test fail: what an example costs says nothing about what it shows.
+
+In CI hypothesis draws the same examples in every run (its own profile "ci"), so that what fails there fails
+again on a developer's machine. Everywhere else it draws new ones.
+"""
 
 
 @pytest.fixture(autouse=True, scope="session")
