@@ -63,7 +63,9 @@ class AskClerk(HubClerk):
         elif permit.id is None:
             self._tell(name, AskAnswer(ask.id, ask.door, "waiting", "it takes a second person, too"))
         else:
-            enter(self._engine, [permit], ask.do, ask.args)
+            # The signer takes each id once, so only this write is repeated while the database fails: asking
+            # the signer again would answer "was asked before" to an ask that it has granted.
+            self.patiently(lambda: enter(self._engine, [permit], ask.do, ask.args))
             self._under_way[permit.id] = (name, ask, time.monotonic())
 
     def idle(self) -> None:

@@ -61,7 +61,10 @@ class Crew:
             for number, worker in self._workers.items():
                 if worker.poll() is not None:
                     LOG.error("worker %d ended (%s); starting it again", number, worker.returncode)
-                    self._workers[number] = self._launch(number)
+                    try:
+                        self._workers[number] = self._launch(number)
+                    except OSError as error:  # no memory or descriptor left: tried again at the next look
+                        LOG.error("worker %d cannot be started: %s", number, error)  # noqa: TRY400 - one line
 
 
 def launcher(folder: Path, url: str, share: str | None) -> Callable[[int], subprocess.Popen[bytes]]:

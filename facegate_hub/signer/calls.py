@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     Fields = Mapping[str, Any]
     Call = Callable[[SigningDesk, Caller, Fields], Any]
+
+LOG = logging.getLogger(__name__)
 
 MOST_RECORDS = 1000
 OWN_WORDS = frozenset(
@@ -67,6 +70,11 @@ def answer(desk: SigningDesk, caller: Caller, name: str, fields: Fields) -> dict
         return {"failed": f"{name[:60]}: {type(error).__name__}: {error}"[:300], "refused": False}
     except MISFITS:
         return {"failed": f"{name[:60]}: a value is of the wrong kind, or too large", "refused": False}
+    except sa.exc.SQLAlchemyError as error:
+        # Each call is one transaction or several: what was not committed did not happen. Were this raised,
+        # the server would drop the connection, and the client would send the same call a second time.
+        LOG.error("%s: the signer's database fails: %s", name[:60], error)  # noqa: TRY400 - one clear line
+        return {"failed": f"{name[:60]}: the signer's database fails; try again", "refused": False}
 
 
 def _ask(desk: SigningDesk, caller: Caller, fields: Fields) -> Any:

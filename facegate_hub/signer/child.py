@@ -82,4 +82,7 @@ class SignerChild:
         while self._process is not None and not self._ended.wait(LOOK_SECONDS):
             if self._process.poll() is not None:
                 LOG.error("the signer ended (%s); starting it again", self._process.returncode)
-                self._process = self._launch()
+                try:
+                    self._process = self._launch()
+                except OSError as error:  # no memory or descriptor left: tried again at the next look
+                    LOG.error("the signer cannot be started: %s", error)  # noqa: TRY400 - one clear line

@@ -23,6 +23,7 @@ from edge.wire.names import DEVICE_ID
 from edge.wire.shapes import printable
 from edge.words import message
 from facegate_hub.database import insert_missing, reading
+from facegate_hub.signer.allowance import AuditAllowance
 from facegate_hub.signer.audit import note_wish
 from facegate_hub.signer.policy import RINGS, Policy
 from facegate_hub.signer.principals import (
@@ -64,8 +65,7 @@ MOST_REFUSED = 1000
 MOST_REFUSED_VALUE = 500
 """Characters of what somebody was refused; longer values are left out."""
 MOST_DOORS = 1000
-MOST_NAME = 64
-"""As wide as the columns `principal` and `by`."""
+MOST_NAME = 64  # as wide as the columns `principal` and `by`
 RING_RATE = 3
 """How often a resident may open for who rings, in a minute."""
 MOST_NOTE, MOST_LIST = 4000, 200_000
@@ -118,6 +118,7 @@ class SigningDesk:
         self._rosters = ApprovedRosters(engine, now)
         self._wishes = GrantedWishes(engine, self.policy, now)
         self._noticed: dict[str, dict[str, object]] = {}
+        self._allowance = AuditAllowance(now)
 
     def ask(
         self, caller: Caller, doors: list[str], kind: CommandType, by: str | None, args: dict[str, float]
@@ -184,9 +185,10 @@ class SigningDesk:
         about = {**args, "door": door, "type": kind, "principal": principal.name}
         try:
             with self.engine.begin() as connection:
-                # One transaction for rate, partner, permit and audit: two requests at once cannot both be the
-                # last that the rate allows, and what cannot be noted is not granted.
+                # One transaction: two requests at once cannot both be the last that the rate allows, and
+                # what cannot be noted is not granted.
                 self.policy.require_rate(connection, principal, COMMANDS[kind], door)
+                self._allowance.take_commands(principal, 1)
                 first = self.policy.partner(connection, principal, COMMANDS[kind], door)
                 if first is None:
                     note_wish(connection, said, "first-voice", about, self._now())
@@ -232,6 +234,7 @@ class SigningDesk:
         _require_short(about, MOST_LIST if right is Permission.ROSTER else MOST_NOTE)
         try:
             self.policy.require(principal, right, door if isinstance(door, str) else None)
+            self._allowance.take_characters(principal, _length(about))
         except NotPermitted as error:
             self.note_refusal(said, {"what": what, **about, "why": str(error)})
             raise
@@ -266,8 +269,8 @@ class SigningDesk:
     def sign(self, caller: Caller, body: bytes, purpose: str) -> bytes:
         """Return a message about roster, settings, notices or ended passes, signed. For the hub.
 
-        Roster and settings must be what was asked for. Notices and ended passes open nothing: any that have
-        the form are signed, and what is new in them is written down.
+        Roster and settings must be what was asked for. Notices and ended passes open nothing: any of the
+        right form is signed, and what is new in it is noted.
         """
         self._require_hub(caller)
         # The caller names the purpose, so each body is parsed by its purpose's own rules: a roster cannot be
@@ -320,6 +323,7 @@ class SigningDesk:
         _require_short(about, MOST_LIST)
         try:
             self.policy.require(principal, Permission.ROSTER)
+            self._allowance.take_characters(principal, _length(about))
             self._rosters.approve(
                 *(before, after, principal.name),
                 lambda connection: note_wish(connection, said, what, about, self._now()),

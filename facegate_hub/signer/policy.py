@@ -93,8 +93,36 @@ class Policy:
         `about` is the digest of what both have to want. Two programs are not two people: whoever speaks for
         one of them in the hub's name speaks for all.
         """
+        return self.partners(connection, principal, right, [(door, about)])[0]
+
+    def partners(
+        self, connection: Connection, principal: Principal, right: str, wishes: list[tuple[str, str]]
+    ) -> list[str | None]:
+        """Return `partner` of each (door, digest): for all of them or, with None somewhere, for none.
+
+        Only a wish that somebody else has asked for at every door uses their voices up. Otherwise this
+        person is noted as the first one at each door: were a colleague's voice at one door used up by a wish
+        for two, each of them would wait for the other for ever.
+        """
         if self._persons(connection, right) < 2:
-            return ""
+            return [""] * len(wishes)
+        found = [self._first_voice(connection, principal, right, wish) for wish in wishes]
+        is_agreed = None not in [name for _, name in found]
+        for (door, _), (kind, _) in zip(wishes, found, strict=True):
+            mine = (FIRST_VOICES.c.door == door, FIRST_VOICES.c.kind == kind)
+            if is_agreed:
+                # Every voice goes, so that a third person begins anew and does not open with an old one.
+                connection.execute(sa.delete(FIRST_VOICES).where(*mine))
+            else:
+                voice = {"door": door, "kind": kind, "principal": principal.name, "at": self._now()}
+                put(connection, FIRST_VOICES, voice)
+        return [name if is_agreed else None for _, name in found]
+
+    def _first_voice(
+        self, connection: Connection, principal: Principal, right: str, wish: tuple[str, str]
+    ) -> tuple[str, str | None]:
+        """Return (kind of the voice, who else asked for this at this door; None: nobody)."""
+        door, about = wish
         kind = f"{right}:{about[:MOST_ABOUT]}" if about else str(right)
         patience = AGREED_SECONDS if about else SECOND_VOICE_SECONDS
         mine = (FIRST_VOICES.c.door == door, FIRST_VOICES.c.kind == kind)
@@ -108,14 +136,7 @@ class Policy:
             integration = FIRST_VOICES.c.principal.startswith(INTEGRATION, autoescape=True)
             resident = FIRST_VOICES.c.principal.startswith(RESIDENT, autoescape=True)
             other = other.where(~integration, ~resident, FIRST_VOICES.c.principal.not_in(programs))
-        found: str | None = connection.execute(other.order_by(FIRST_VOICES.c.at)).scalar()
-        if found is None:
-            voice = {"door": door, "kind": kind, "principal": principal.name, "at": self._now()}
-            put(connection, FIRST_VOICES, voice)
-            return None
-        # Both voices are used up, so that a third person begins anew and does not open with an old voice.
-        connection.execute(sa.delete(FIRST_VOICES).where(*mine))
-        return found
+        return kind, connection.execute(other.order_by(FIRST_VOICES.c.at)).scalar()
 
     def forget_voices(self, connection: Connection) -> None:
         """Forget whom nobody followed within a day: nobody may ask about it again.

@@ -98,7 +98,11 @@ class SignerServer:
                     # Most likely no descriptor is left; without a pause this loop would spin until one is.
                     threading.Event().wait(0.5)
                 continue
-            uid = _uid(caller)
+            try:
+                uid = _uid(caller)
+            except OSError:
+                caller.close()
+                continue
             with self._lock:
                 # Counted here and not in the thread that serves: a flood of connections would be let in
                 # before the first of those threads has run.
@@ -108,7 +112,21 @@ class SignerServer:
             if not has_room:
                 caller.close()
                 continue
+            self._begin_serving(caller, uid)
+
+    def _begin_serving(self, caller: socket.socket, uid: int) -> None:
+        """Serve a connection in a thread of its own; without memory for one it is closed.
+
+        An error here would end the only thread that accepts: the process would live on and serve nobody, and
+        whoever watches it would not start it again.
+        """
+        try:
             threading.Thread(target=self._serve, args=(caller, uid), name="signer-call", daemon=True).start()
+        except (RuntimeError, MemoryError) as error:
+            LOG.error("the signer's socket: no thread for a connection: %s", error)  # noqa: TRY400 - one line
+            with self._lock:
+                self._open.pop(caller, None)
+            caller.close()
 
     def _has_room(self, uid: int) -> bool:
         """Say whether one more connection of this account may be open; some places are the hub's alone."""

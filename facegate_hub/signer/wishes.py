@@ -70,12 +70,7 @@ class GrantedWishes:
     ) -> bool:
         wishes = sorted(set(wishes))
         self._require_few(connection, principal, len(wishes))
-        found = [
-            self._policy.partner(connection, principal, what, door, digest)
-            # Every door is asked before anything is concluded: a loop that stopped at the first one without a
-            # partner would have noted the first person there only.
-            for door, digest in wishes
-        ]
+        found = self._policy.partners(connection, principal, what, wishes)
         first = next((one for one in found if one), None)
         if None not in found and first is None:
             return True  # one person is enough

@@ -1,5 +1,6 @@
 """What a principal, or somebody who guesses, tries against the signer: each once was a way round its word."""
 
+import json
 import socket
 import threading
 import uuid
@@ -14,19 +15,23 @@ from edge.domain import RosterState
 from edge.errors import SyncError
 from edge.site.integrations import IntegrationGrant
 from edge.wire import notices
-from edge.wire.asks import ProgramAsk
+from edge.wire.asks import AskAnswer, ProgramAsk
 from edge.wire.commands import CommandType
+from edge.wire.messages import Message
 from edge.wire.notices import DoorNotice, NoticeSet
+from facegate_hub.asks import AskClerk
 from facegate_hub.service import hand_over_site
+from facegate_hub.signer.allowance import MOST_CHARACTERS, MOST_COMMANDS
 from facegate_hub.signer.audit import read_wishes
 from facegate_hub.signer.calls import answer
 from facegate_hub.signer.client import SignerClient, SocketLine
-from facegate_hub.signer.desk import SigningDesk
+from facegate_hub.signer.desk import MOST_REFUSALS, Permit, SigningDesk
 from facegate_hub.signer.principals import MOST_FAILURES, Caller
 from facegate_hub.signer.rights import NotPermitted, Permission
 from facegate_hub.signer.server import LINE_SECONDS, SignerServer
 from facegate_hub.signer.tables import FIRST_VOICES
 from facegate_hub.signer.wishes import MOST_WAITING
+from facegate_hub.tables import REQUESTS, open_tables
 from tests.hub.test_signer import OWNER, Place
 from tests.sync.hubside import SIGNER
 from tests.waiting import PATIENCE, wait_until
@@ -268,3 +273,101 @@ def test_a_hub_whose_signer_was_just_killed_waits_for_it():
     assert (signer.calls, len(pauses)) == (4, 3)
     with pytest.raises(SyncError):
         hand_over_site(Restarting(10**6), [], {}, pauses.append)
+
+
+def test_a_wish_for_two_doors_uses_up_no_colleagues_voice_at_one_of_them(place):
+    """Each of the two then waited for the other for ever, with a voice at one door each."""
+    anna, bob = place.person("anna", "admin"), place.person("bob", "admin")
+    place.owner.change("rule", name="persons.ways", value="2")
+    front, back = ("front", "a" * 64), ("back", "b" * 64)
+    assert not anna.approve_ways([front], {})
+    assert not bob.approve_ways([front, back], {})
+    assert anna.approve_ways([front, back], {})
+    with place.engine.connect() as connection:
+        assert connection.execute(sa.select(FIRST_VOICES)).all() == []
+
+
+@pytest.mark.parametrize("what", ["notes", "commands"])
+def test_nobody_who_may_ask_fills_the_audit_without_bound(place, what):
+    clerk = place.person("anna", "manager")
+    about = {"why": "x" * 3000}
+    if what == "notes":
+        place.desk._allowance.take_characters(place.desk.principals.principal("anna"), MOST_CHARACTERS - 10)
+        with pytest.raises(NotPermitted, match="than the audit takes"):
+            clerk.permit(Permission.EXPORT, about)
+        # Whoever has used up their notes still gives commands.
+        assert clerk.ask(["front"], CommandType.LOCKDOWN)[0].id
+    else:
+        anna = place.desk.principals.principal("anna")
+        place.desk._allowance.take_commands(anna, MOST_COMMANDS - 1)
+        assert clerk.ask(["front"], CommandType.UNLOCK)[0].id
+        assert "than the audit takes" in str(clerk.ask(["front"], CommandType.UNLOCK)[0].refused)
+    count = len(notes(place))
+    for _ in range(30):
+        with suppress(NotPermitted):
+            clerk.permit(Permission.EXPORT, about) if what == "notes" else clerk.ask(["front"], "unlock")
+    assert len(notes(place)) <= count + MOST_REFUSALS
+    place.seconds += 3600.0
+    assert clerk.permit(Permission.EXPORT, about)
+    assert clerk.ask(["front"], CommandType.UNLOCK)[0].id
+
+
+def test_a_database_of_the_signer_that_fails_is_an_answer_and_not_an_end(place):
+    """The server dropped the connection, and the client sent the same call a second time."""
+    with place.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE audit RENAME TO away")
+    found = answer(place.desk, OWNER, "permit", {"right": "export", "about": {}})
+    assert "database fails" in found["failed"]
+    with pytest.raises(SyncError, match="database fails"):
+        place.owner.permit(Permission.EXPORT, {})
+
+
+class Granting:
+    """A signer as the hub's ask clerk calls it: each id is granted once."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def ask_for(self, _name: str, ask: bytes) -> Permit:
+        identity = str(json.loads(ask)["id"])
+        if identity in self.asked:
+            raise NotPermitted(f"{identity}: was asked before; each ask needs an id of its own")
+        self.asked.append(identity)
+        return Permit("front", str(uuid.uuid4()))
+
+
+class Clerk(AskClerk):
+    """The clerk with what it tells programs, and a database that works again after the first failure."""
+
+    def __init__(self, engine: sa.Engine, signer: Granting) -> None:
+        super().__init__(engine, signer)  # type: ignore[arg-type]
+        self.told: list[AskAnswer] = []
+        self.failed = 0
+
+    def _tell(self, name: str, answer: AskAnswer) -> None:
+        self.told.append(answer)
+
+    def database_failed(self, error: Exception) -> None:
+        self.failed += 1
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE away RENAME TO requests")
+
+
+def test_an_ask_that_was_granted_waits_for_the_database_and_is_not_called_a_second_one(tmp_path):
+    engine = open_tables(f"sqlite:///{tmp_path}/hub.db")
+    clerk = Clerk(engine, Granting())
+    payload = {
+        "v": 1,
+        "id": "press-0001",
+        "door": "front",
+        "do": "unlock",
+        "at": datetime.now(UTC).isoformat(),
+    }
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE requests RENAME TO away")
+    clerk.handle_all([Message("facegate/v1/ask/home", json.dumps(payload).encode(), retained=False)])
+    assert clerk.failed == 1
+    assert clerk.told == []
+    with engine.connect() as connection:
+        assert len(connection.execute(sa.select(REQUESTS)).all()) == 1
+    engine.dispose()

@@ -66,7 +66,7 @@ def test_what_a_broker_has_against_the_door_is_told_in_the_readers_language(pane
     assert reader.get("/network").text.count("Not authorized") == 1
     reader.get("/language/zh")
     chinese = reader.get("/network").text
-    assert "hub:8883：消息服务器拒绝了本机：没有权限；请检查证书" in chinese
+    assert "hub:8883：MQTT 服务器拒绝了本机：没有权限；请检查证书" in chinese
     assert f'<span lang="en">{refused}</span>' in chinese
 
 
