@@ -112,11 +112,17 @@ class LivenessCheck(Protocol):
     def observe(self, frame: Frame, face: Face, track_id: int, alone: bool) -> None:  # noqa: FBT001
         """Take one frame of a track; `alone` is False when another face is in view."""
 
+    def is_ready(self, track_id: int, resident_id: str | None = None) -> bool:
+        """Return whether `assess` has an answer now, and count nothing against `resident_id` for it.
+
+        That is whom recognition took the face for when it last looked: by now it may be somebody else's.
+        """
+
     def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:
         """Return the verdict for this track, or None while more frames are wanted.
 
-        `resident_id` is whom recognition takes the face for: more may be asked of some. On this frame it need
-        not have looked again.
+        `resident_id` is whom recognition takes the face for, by a look at this very frame: more may be asked
+        of some, and a refusal is counted against them.
         """
 
     def confirm(self, track_id: int, resident_id: str) -> None:

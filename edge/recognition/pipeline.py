@@ -221,7 +221,7 @@ class Pipeline:
             # How often a face that comes nearer is judged again is liveness's to say.
             is_nearer = visit.is_nearer(face_scale_px(track.face))
             may_ask = time >= visit.next_look or is_nearer or visit.early_doubt is not None
-            return may_ask and self._liveness.assess(track.id, visit.claimed) is not None
+            return may_ask and self._liveness.is_ready(track.id, visit.claimed)
         return visit.is_due(time, face_scale_px(track.face))
 
     def _examine(self, frame: Frame, track: Track, visit: Visit, faces: int) -> list[Decision]:

@@ -56,6 +56,9 @@ class Says:
     def observe(self, frame, face, track_id, alone):
         pass
 
+    def is_ready(self, track_id, resident_id=None):
+        return self.assess(track_id, resident_id) is not None
+
     def assess(self, track_id, resident_id=None):
         return self.answer
 

@@ -350,6 +350,9 @@ class Scripted:
     def observe(self, frame, face, track_id, alone):
         self.seen.append((frame.seq, track_id))
 
+    def is_ready(self, track_id, resident_id=None):
+        return self.assess(track_id, resident_id) is not None
+
     def assess(self, track_id, resident_id=None):
         self.asked_for.append(resident_id)
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

@@ -113,6 +113,20 @@ class ActiveCheck:
                 self._passive.remember(track_id)
             self._show_step(track_id, challenge)
 
+    def is_ready(self, track_id: int, resident_id: str | None = None) -> bool:
+        """Return whether `assess` has something to say or to do, and count nothing against this resident."""
+        session = self._sessions.get(track_id)
+        if track_id in self._refused:
+            return True
+        if session is None or session.is_over:
+            is_ready = self._passive.is_ready(track_id, resident_id)
+            self._advise(track_id)
+            return is_ready
+        is_asking = session.challenge.progress in {ChallengeProgress.RESTING, ChallengeProgress.ASKING}
+        is_paused = self._failures.is_paused(session.resident_id, self._time)
+        is_void = not self._asking.can_ask() or self._is_too_little(session, resident_id)
+        return not is_asking or session.is_flat or is_paused or is_void
+
     def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:
         """Return the verdict on this track now, or None while frames or answers are wanted.
 

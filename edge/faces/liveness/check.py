@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.domain import Liveness, Reason
@@ -90,6 +91,14 @@ class PassiveCheck:
         if hindered is Hindrance.NOT_ALONE:
             window.restart()
 
+    def is_ready(self, track_id: int, resident_id: str | None = None) -> bool:
+        """Return whether `assess` has an answer, and count nothing against this resident yet.
+
+        A refusal stands from here on. Against whom it counts is settled by `assess`, which recognition asks
+        after another look: somebody else may have taken the place meanwhile.
+        """
+        return self._judge(track_id, resident_id) is not None
+
     def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:
         """Return the verdict on this track now, or None while more frames are wanted.
 
@@ -97,6 +106,13 @@ class PassiveCheck:
         A refusal stands until the track is reset; a pass is worked out anew each time. That nothing
         can be judged is said once, and judging goes on.
         """
+        verdict = self._judge(track_id, resident_id)
+        window = self._windows.get(track_id)
+        if verdict is None or window is None or window.uncounted is None:
+            return verdict
+        return self._count(track_id, window, resident_id, verdict)
+
+    def _judge(self, track_id: int, resident_id: str | None) -> Liveness | None:
         window = self._windows.get(track_id)
         if window is None:
             return None
@@ -110,6 +126,22 @@ class PassiveCheck:
             return None
         self._score_waiting(window)
         return self._answer(track_id, window, resident_id)
+
+    def _count(
+        self, track_id: int, window: LivenessWindow, resident_id: str | None, refusal: Liveness
+    ) -> Liveness:
+        """Count the refusal of this track against whom it was just recognised as, once."""
+        assert window.uncounted is not None  # noqa: S101 - its one caller has just seen to it
+        fused, judged_px = window.uncounted
+        window.uncounted = None
+        if self._failures.is_paused(resident_id, window.last_seen):
+            return refusal
+        self._note_doubt(track_id, window, resident_id, fused, judged_px)
+        is_early = self._failures.fail(
+            resident_id, window.last_seen, track_id, judged_px, is_near_miss=fused.is_near_miss
+        )
+        window.refusal = replace(refusal, is_early=is_early)
+        return window.refusal
 
     def _answer(self, track_id: int, window: LivenessWindow, resident_id: str | None) -> Liveness | None:
         if window.faults >= MOST_FAULTS:
@@ -236,12 +268,10 @@ class PassiveCheck:
         if window.samples[-1].is_night:
             return self._at_night(window, resident_id, cues)
         fused = fuse(window.means())
-        self._note_doubt(track_id, window, resident_id, fused)
         if not fused.is_live:
-            is_early = self._failures.fail(
-                resident_id, window.last_seen, track_id, window.judged_px(), is_near_miss=fused.is_near_miss
-            )
-            return _refused(window, fused.score, cues, is_early=is_early)
+            window.uncounted = fused, window.judged_px()
+            return _refused(window, fused.score, cues)
+        self._note_doubt(track_id, window, resident_id, fused, window.judged_px())
         latest = window.latest()
         is_narrow = _is_narrow(window, fused, latest or ())
         window.note(is_narrow=is_narrow)
@@ -260,13 +290,18 @@ class PassiveCheck:
         return self._passed(window, resident_id, fused.score, cues, is_enough=is_enough)
 
     def _note_doubt(
-        self, track_id: int, window: LivenessWindow, resident_id: str | None, fused: Fused
+        self,
+        track_id: int,
+        window: LivenessWindow,
+        resident_id: str | None,
+        fused: Fused,
+        judged_px: float,
     ) -> None:
         """Note a doubt after which only a whole window without one opens, on this track and on the next.
 
         After a doubt from afar nothing opens from there.
         """
-        is_near = window.judged_px() >= SURE_FACE_PX
+        is_near = judged_px >= SURE_FACE_PX
         is_again = self._failures.was_doubted(resident_id, window.started, track_id)
         window.is_doubted |= is_again or (is_near and fused.is_split)
         window.is_doubted_afar |= self._failures.was_doubted_afar(resident_id, window.started)
@@ -380,11 +415,11 @@ class PassiveCheck:
         self._windows.pop(track_id, None)
 
 
-def _refused(window: LivenessWindow, score: float, cues: Mapping[str, float], *, is_early: bool) -> Liveness:
+def _refused(window: LivenessWindow, score: float, cues: Mapping[str, float]) -> Liveness:
     """Refuse this track until it is forgotten; in bad light that is no accusation."""
     in_bad_light = window.is_badly_lit()
     reason = Reason.PAD_NO_RESPONSE if in_bad_light else Reason.PRESENTATION_ATTACK
-    window.refusal = Liveness(False, score, reason, {**cues, "bad_light": float(in_bad_light)}, is_early)
+    window.refusal = Liveness(False, score, reason, {**cues, "bad_light": float(in_bad_light)})
     return window.refusal
 
 
@@ -408,6 +443,10 @@ class Unavailable:
 
     def observe(self, frame: Frame, face: Face, track_id: int, alone: bool) -> None:  # noqa: FBT001
         """Look at nothing."""
+
+    def is_ready(self, track_id: int, resident_id: str | None = None) -> bool:  # noqa: ARG002
+        """Return that the answer is known."""
+        return True
 
     def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:  # noqa: ARG002
         """Refuse with `PAD_UNAVAILABLE`."""

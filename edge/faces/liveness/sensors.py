@@ -155,6 +155,10 @@ class SensorCheck:
         for sensor in self._sensors:
             readings.add(sensor.evidence(frame, face), frame.time)
 
+    def is_ready(self, track_id: int, resident_id: str | None = None) -> bool:
+        """Return whether the inner check has an answer."""
+        return self._inner.is_ready(track_id, resident_id)
+
     def assess(self, track_id: int, resident_id: str | None = None) -> Liveness | None:
         """Return the inner verdict, and a pass only when every sensor passes too.
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from edge.domain import Embedding, Face, Frame, Image, Landmarks, Liveness
+    from edge.faces.liveness.fusion import Fused
 
 INDEPENDENT_SECONDS = 0.2
 """How fast one look at a face becomes another: the scores of frames 0.1, 0.2, 0.3 and 0.5 s apart
@@ -119,6 +120,9 @@ class LivenessWindow:
     """What spoilt the newest frame."""
     refusal: Liveness | None = None
     """Set once refused; only forgetting the track takes it back."""
+    uncounted: tuple[Fused, float] | None = None
+    """What the networks said when they refused, and how wide the face was then, in pixels, until it is known
+    whose face that was."""
     wanted_since: float | None = None
     """Since when somebody has been asking for a verdict."""
     asked_at: float = -math.inf

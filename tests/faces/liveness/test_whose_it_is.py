@@ -105,6 +105,50 @@ def test_a_living_strangers_face_does_not_make_up_for_a_picture_held_up_before_i
     assert [one.kind for one in door.pauses][:1] == ["began"]
 
 
+class TestWhoTakesAResidentsPlaceWithoutAGap:
+    """They are refused by liveness, and nobody has looked whose face that is since it was Anna's."""
+
+    @pytest.mark.parametrize("next_one", [MALLORY, BELA])
+    @pytest.mark.parametrize("seconds", [0.2, 0.4, 0.8, 1.2])
+    def test_is_no_failed_visit_of_hers(self, next_one, seconds):
+        door = Street(_0=NARROWLY, _2=0.05, _3=0.05)
+        for _ in range(7):
+            door.see(seconds, (ANNA, 250))
+            door.see(1.0, (next_one, 250))
+            door.see(4.5)
+        assert {one.resident_id for one in door.pauses} <= {"bela"}
+        door.living.alive[0] = 0.95
+
+        door.see(2.5, (ANNA, 250))
+
+        assert door.grants == ["anna"]
+
+    def test_is_one_of_the_residents_whose_picture_it_is(self):
+        door = Street(_3=0.05)
+        for _ in range(5):
+            door.see(0.2, (ANNA, 250))
+            door.see(2.0, (BELA, 250))
+            door.see(4.5)
+        assert [one.resident_id for one in door.pauses] == ["bela"]
+
+    def test_is_one_of_hers_where_it_is_her_picture(self):
+        door = Street()
+        for _ in range(5):
+            door.see(0.2, (MALLORY, 250))
+            door.see(2.0, (PHONE, 250))
+            door.see(4.5)
+        assert [one.resident_id for one in door.pauses] == ["anna"]
+
+    def test_is_counted_where_a_face_covers_her_picture_for_the_look(self):
+        """Whoever hides the picture before each verdict gets none: neither a pass nor a failed visit."""
+        for shown in (0.3, 0.4, 0.47, 0.53, 0.6, 0.8):
+            door = Street()
+            for _ in range(30):
+                door.see(shown, (PHONE, 250))
+                door.see(0.13, (MALLORY, 250))
+            assert door.grants == [], shown
+
+
 class TestWhatWasSaid:
     def test_is_said_again_to_who_comes_back_and_is_refused_again(self):
         door = Street(_0=0.1)
