@@ -53,14 +53,15 @@ TRANSITIONS: dict[tuple[Phase, Stimulus], tuple[Phase, tuple[str, ...]]] = {
     (P.SHUT, S.GRANTED): (P.RELEASED, ()),
     (P.SHUT, S.ALLOWED): (P.EXIT, ()),
     (P.SHUT, S.OPENED): (P.FORCED, ("force", "time")),
-    # Somebody was let in and is expected; who does not come is told (a grant that nobody used).
+    # Somebody was let in and is expected; a grant that nobody uses becomes an event.
     (P.RELEASED, S.OPENED): (P.PASSING, ("open", "time")),
     (P.RELEASED, S.WITHDRAWN): (P.EXIT, ()),
     (P.RELEASED, S.TIME_UP): (P.SHUT, ("miss_entry",)),
-    # It may open and nobody need come: an exit button, free access, or just closed and springing back.
+    # The door may open, but nobody has to come: exit button, free access, or a door that has just closed and
+    # springs back out of its latch.
     (P.EXIT, S.GRANTED): (P.RELEASED, ()),
     (P.EXIT, S.OPENED): (P.PASSING, ("open", "time")),
-    (P.EXIT, S.TIME_UP): (P.SHUT, ()),
+    (P.EXIT, S.TIME_UP): (P.SHUT, ("forget_extension",)),
     (P.PASSING, S.GRANTED): (P.PASSING, ("time",)),
     (P.PASSING, S.ALLOWED): (P.PASSING, ("time",)),
     (P.PASSING, S.CLOSED): (P.EXIT, ("close", "clear", "relock")),
@@ -73,7 +74,7 @@ TRANSITIONS: dict[tuple[Phase, Stimulus], tuple[Phase, tuple[str, ...]]] = {
 """Every pair that changes something; a pair that is not here leaves the door as it is."""
 
 PRESSED = {Sensor.REX: Kind.DOOR_REX, Sensor.BELL: Kind.DOOR_BELL}
-"""What it means when a button fires; contact, tamper and fire have stories of their own."""
+"""The event of each button. Contact, tamper and fire are handled by methods of their own."""
 HELD = {Rung.WARNING: Kind.DOOR_HELD_WARNING, Rung.REPEAT: Kind.DOOR_HELD_REPEAT}
 
 OPEN_PHASES = frozenset({Phase.PASSING, Phase.HELD, Phase.FORCED})
@@ -125,22 +126,24 @@ class DoorMachine:
         # Never shorter than before: a second grant does not cut the first one's time.
         self._unlocked_until = max(self._unlocked_until, now + seconds)
         self._may_open_until = max(self._may_open_until, now + seconds + self._settings.grace_seconds)
-        # Who is given longer to come in is also given longer before the door counts as held.
-        self._extended = seconds > self._settings.unlock_seconds
+        # Whoever is given longer to come in is also given longer before the door counts as held, and keeps
+        # that time when somebody else is let in for the usual one meanwhile.
+        self._extended = self._extended or seconds > self._settings.unlock_seconds
         return self._apply(Stimulus.ALLOWED if self._free else Stimulus.GRANTED)
 
     def relocked(self, now: float) -> DoorStep:
         """Take note that the lock was relocked on order."""
         self._at(now)
         self._relock()
-        # Once more: relocking shortens what was granted. No tick: that asks whether these are quiet hours.
+        # Again, because relocking shortens the granted time and may end it. `tick` would do the same, but it
+        # has to be told whether these are quiet hours.
         self._at(now)
         return self._step()
 
     def withdrawn(self, now: float) -> DoorStep:
         """Take note that what `granted` said did not happen."""
         self._at(now)
-        # Before relocking: time that ran out would tell of somebody who did not come.
+        # Before relocking, which ends the time: an expected person would be reported as not having come.
         self._move(Stimulus.WITHDRAWN)
         return self.relocked(now)
 
@@ -172,7 +175,7 @@ class DoorMachine:
             self._faults[part] = why
             self._note(Kind.DOOR_FAULT, part=part, why=why, alarm=str(Alarm.DOOR_FAULT))
         if part == Sensor.CONTACT:
-            # A contact that is not read says nothing: the story begins anew with its next reading.
+            # Nothing is known of the door until the contact is read again: begin as at the start.
             self._phase = Phase.UNREAD
         self._mark(Alarm.DOOR_FAULT, bool(self._faults))
         return self._step()
@@ -199,7 +202,7 @@ class DoorMachine:
             self._climb(quiet)
         return self._step()
 
-    # What the table names.
+    # Actions that the table names.
 
     def _do_find_open(self) -> None:
         self._note(Kind.DOOR_FOUND_OPEN)
@@ -216,7 +219,7 @@ class DoorMachine:
 
     def _do_clear(self) -> None:
         self._ladder.stop()
-        self._extended = False
+        self._do_forget_extension()
         self._alarms -= {Alarm.DOOR_OPEN_TOO_LONG, Alarm.FORCED_OPEN}
         self._hush()
 
@@ -232,14 +235,17 @@ class DoorMachine:
         self._mark(Alarm.DOOR_OPEN_TOO_LONG, True)
         self._note_held(Kind.DOOR_HELD)
 
-    def _do_miss_entry(self) -> None:
+    def _do_forget_extension(self) -> None:
         self._extended = False
+
+    def _do_miss_entry(self) -> None:
+        self._do_forget_extension()
         self._note(Kind.DOOR_NO_ENTRY_AFTER_GRANTED, waited_seconds=round(self._now - self._granted_at, 3))
 
-    # How it works.
+    # Implementation.
 
     def _at(self, now: float) -> None:
-        """Come to `now`: what a tick was due to do is done first, however late it is."""
+        """Advance to `now`; permission that has run out since the last call ends first."""
         self._now = now
         if now >= self._may_open_until:
             self._move(Stimulus.TIME_UP)
@@ -273,7 +279,7 @@ class DoorMachine:
         was_free = bool(self._free)
         self._free = self._free | {why} if on else self._free - {why}
         if was_free and not self._free and self._phase in OPEN_PHASES:
-            self._ladder.start(self._now)  # it was allowed to stand open until now
+            self._ladder.start(self._now)  # the door was allowed to stand open until now
 
     def _relock(self) -> None:
         self._unlocked_until = min(self._unlocked_until, self._now)

@@ -61,6 +61,9 @@ class SupervisedDoor:
         self._on_chime = on_chime
         self._quiet = quiet
         self._guarding = threading.Lock()  # the machine and the notes that wait
+        # Held over a step of the machine and the order to the lock that belongs to it: a grant between "the
+        # door fell shut" and the relocking that follows would be relocked at once, with somebody at the door.
+        self._moving = threading.RLock()
         self._waiting: deque[Note] = deque()
 
     @property
@@ -71,19 +74,21 @@ class SupervisedDoor:
 
     def unlock(self, seconds: float) -> None:
         """Unlock now and relock by itself. Raises `LockError`; then nothing was granted."""
-        # The machine first: on a fast strike the contact may open before this returns.
-        self._take(lambda now: self._machine.granted(seconds, now))
-        try:
-            self._lock.unlock(seconds)
-        except LockError:
-            self._take(self._machine.withdrawn)
-            raise
+        with self._moving:
+            # The machine first: on a fast strike the contact may open before this returns.
+            self._take(lambda now: self._machine.granted(seconds, now))
+            try:
+                self._lock.unlock(seconds)
+            except LockError:
+                self._take(self._machine.withdrawn)
+                raise
 
     def lock(self) -> None:
         """Relock now."""
-        # The lock first: what the door's state says of it must not be ahead of the relay.
-        self._lock.lock()
-        self._take(self._machine.relocked)
+        with self._moving:
+            # The lock first: what the door's state says of it must not be ahead of the relay.
+            self._lock.lock()
+            self._take(self._machine.relocked)
 
     def close(self) -> None:
         """Leave the relay at rest and release the pins; poll no more. Safe to call twice."""
@@ -131,12 +136,13 @@ class SupervisedDoor:
         return self._machine.sensed(Sensor(change.sensor), change.active, now)
 
     def _take(self, what: Callable[[float], DoorStep]) -> None:
-        with self._guarding:
-            step = what(self._monotonic())
-            self._waiting.extend(step.notes)
-        # After the lock is released: whoever asks for the door's state does not wait for lock and chime.
-        for command in step.commands:
-            if command is DoorCommand.LOCK:
+        with self._moving:
+            with self._guarding:
+                step = what(self._monotonic())
+                self._waiting.extend(step.notes)
+            # Without `_guarding`: whoever asks for the door's state does not wait for the lock.
+            if DoorCommand.LOCK in step.commands:
                 self._lock.lock()
-            else:
+        for command in step.commands:
+            if command is not DoorCommand.LOCK:
                 self._on_chime(command is DoorCommand.CHIME)

@@ -114,11 +114,9 @@ class ConsentLedger:
         """Return every consent that was not withdrawn, by id."""
         return {consent.id: consent for consent in self._select("WHERE withdrawn_at IS NULL")}
 
-    def mark(self) -> tuple[int, int]:
+    def mark(self) -> tuple[int, int, int]:
         """Return what changes with every change, by this process or another; costs microseconds."""
-        with self._file.using() as connection:
-            (others,) = connection.execute("PRAGMA data_version").fetchone()
-            return int(others), connection.total_changes
+        return self._file.mark()
 
     def withdrawn(self) -> frozenset[str]:
         """Return the residents who have withdrawn and have no consent in force."""
@@ -230,10 +228,14 @@ class ConsentLedger:
                 connection.execute(moved, (now, was))
 
     def complete_receipt(self, resident_id: str, receipt: str) -> None:
-        """Store the later receipt, which says that every door has answered, in place of the first."""
-        sql = "UPDATE consents SET receipt = ? WHERE resident_id = ? AND receipt NOT NULL"
+        """Store the later receipt, which says that every door has answered, in place of the newest one.
+
+        Receipts of earlier withdrawals stay: each is the proof of its own.
+        """
+        first = self.receipt_of(resident_id)
+        sql = "UPDATE consents SET receipt = ? WHERE resident_id = ? AND receipt = ?"
         with self._file.writing() as connection:
-            connection.execute(sql, (receipt, resident_id))
+            connection.execute(sql, (receipt, resident_id, first))
 
     def keep_receipt(self, resident_id: str, receipt: str) -> None:
         """Store the receipt of a withdrawal beside the consents it ended."""
@@ -309,9 +311,9 @@ def erase_faces_under(store: ResidentStore, consents: Iterable[str]) -> dict[str
         for who in gone:
             connection.execute("UPDATE residents SET version = ? WHERE id = ?", (version, who))
     store.forget_old_pages()
-    faceless = sorted(who for who in gone if not store.templates_count(who))
-    if faceless:
-        store.sealer.forget_all(faceless)
+    with store.faceless(gone) as faceless:
+        if faceless:
+            store.sealer.forget_all(faceless)
     return gone
 
 
@@ -326,9 +328,11 @@ def erase_face(store: ResidentStore, resident_id: str) -> Erasure:
     """Erase every template of a resident and destroy the key; PIN and card go on working.
 
     Rows first, key last: a power cut in between leaves a key without templates, never the reverse.
+    The key stays where the person has been enrolled again in between: it opens their new face.
     """
     with store.writing() as (connection, version):
         gone = connection.execute("DELETE FROM templates WHERE resident_id = ?", (resident_id,)).rowcount
         connection.execute("UPDATE residents SET version = ? WHERE id = ?", (version, resident_id))
     store.forget_old_pages()
-    return Erasure(gone, store.sealer.forget(resident_id))
+    with store.faceless([resident_id]) as faceless:
+        return Erasure(gone, store.sealer.forget(resident_id) if faceless else None)

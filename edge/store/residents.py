@@ -356,6 +356,16 @@ class ResidentStore:
                 self.sealer.forget_all(sorted(gone))
         return tuple(sorted(gone))
 
+    @contextmanager
+    def faceless(self, people: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        """Give the block those of these people who have no template; nobody is enrolled while it runs.
+
+        For `edge.store` only: a key may be destroyed inside, as no face is sealed with it meanwhile.
+        """
+        with self._file.writing() as connection:
+            sql = "SELECT 1 FROM templates WHERE resident_id = ?"
+            yield tuple(one for one in sorted(people) if not connection.execute(sql, (one,)).fetchone())
+
     def check(self) -> None:
         """Have damage anywhere in the file found and mended: 20 ms for 5,000 people when there is none."""
         self._file.check()

@@ -124,6 +124,10 @@ class SqliteRoster:
                 found[identity] = tuple(record.get(FACES, ()))
         return found
 
+    def removed(self) -> frozenset[str]:
+        """Return whose ids were removed and not given to anybody since."""
+        return frozenset(row[0] for row in self._store.query("SELECT resident_id FROM removals"))
+
     def ids(self) -> frozenset[str]:
         """Return everybody who is in the roster."""
         return frozenset(row[0] for row in self._store.query("SELECT id FROM roster"))

@@ -72,6 +72,7 @@ class SharedDatabase:
         self._tried_at = monotonic()
         self._is_trying = self._is_closed = self._is_suspect = False
         self._inode = 0
+        self._opened_times = 0
         self._refusal: StoreError | None = None
         if is_patient:
             self._open_soon()
@@ -122,6 +123,16 @@ class SharedDatabase:
             with transaction(connection):
                 yield connection
 
+    def mark(self) -> tuple[int, int, int]:
+        """Return what changes with every change of the file, by this process or another; costs microseconds.
+
+        SQLite counts both kinds of change for each connection, from the same numbers on. A file that was
+        opened anew would seem unchanged without the first number.
+        """
+        with self.using() as connection:
+            (others,) = connection.execute("PRAGMA data_version").fetchone()
+            return self._opened_times, int(others), connection.total_changes
+
     def check(self) -> None:
         """Look for damage anywhere in the file; what is found is mended at once.
 
@@ -138,6 +149,7 @@ class SharedDatabase:
             before, self._is_suspect = self._connection, True
             # Where this raises the old connection goes on: a copy answers, a damaged file tells what it can.
             self._connection, self._problem = self._opened(), None
+            self._opened_times += 1
             if before is not None:
                 before.close()
 
@@ -216,6 +228,7 @@ class SharedDatabase:
         with self._lock:
             if copy is not None and self._connection is None:
                 self._connection = copy
+                self._opened_times += 1
 
     def _readable(self) -> sqlite3.Connection:
         """Return what can be asked now, and see to it that the file is tried again."""
@@ -251,6 +264,7 @@ class SharedDatabase:
             if fresh is None:
                 return
             before, self._connection = self._connection, fresh
+            self._opened_times += 1
             if before is not None:
                 before.close()
                 LOG.warning("%s can be %s again", self._path, "used" if problem is None else "read")

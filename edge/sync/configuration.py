@@ -9,7 +9,7 @@ from edge.broker.clerk import TopicWorker
 from edge.errors import FacegateError
 from edge.events import Kind
 from edge.sync.refusals import RetainedRefusals
-from edge.sync.retained import Authentic
+from edge.sync.retained import Authentic, NewestKept
 from edge.wire import configuration, rules
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class ConfigurationFollower(TopicWorker):
     """The part of sync that takes wishes and tells what counts; has a thread of its own (see `TopicWorker`).
 
     A message that is not for us or not signed is refused with an event (`config.refused`, `rules.refused`),
-    and so is what the keeper refuses; the same one once.
+    and so is what the keeper refuses; the same one once. A wish that the card does not take is tried again
+    every second.
     """
 
     def __init__(
@@ -86,25 +87,34 @@ class ConfigurationFollower(TopicWorker):
         self._authentic = Authentic(keys, settings.device_id, kind.purpose, kind.purpose, kind.most_bytes)
         self._kind = kind
         self._keeper = keeper
+        self._kept = NewestKept(keeper.take)
         self._refusals = RetainedRefusals(kind.refused, record, clock)
         self._told = b""
 
     def handle(self, message: Message) -> None:
         """Take one wish and tell what counts now."""
         try:
-            self._keeper.take(self._authentic.read(message.payload, self._kind.parse))
+            self._kept.take(self._authentic.read(message.payload, self._kind.parse))
         except FacegateError as error:
             self._refusals.tell(str(error))
         self.idle()
 
     def idle(self) -> None:
-        """Report the settings in force when they changed."""
+        """Try again what the card did not take, and report what counts when it changed."""
+        try:
+            self._kept.try_again()
+        except FacegateError as error:
+            self._refusals.tell(str(error))
         # Compared as bytes, once a second: whatever changes what counts, the page or the card, is told.
         report = self._keeper.reported().encode()
         if report != self._told:
             self._told = report
             self.send(self._report_topic, report, retain=True)
 
-    def opened(self, session: BrokerSession, now: float) -> None:  # noqa: ARG002 - the part's signature
-        """Report at a new connection: the broker may have forgotten."""
-        self.send(self._report_topic, self._keeper.reported().encode(), retain=True)
+    def opened(self, session: BrokerSession, now: float) -> None:
+        """Have the next `idle` report at a new connection: the broker may have forgotten.
+
+        Not here: what counts is read from the card, and the connection must not wait for a card.
+        """
+        super().opened(session, now)
+        self._told = b""

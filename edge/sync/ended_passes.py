@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from edge.broker.clerk import TopicWorker
-from edge.errors import FacegateError, StoreError
+from edge.errors import FacegateError
 from edge.events import Kind
 from edge.sync.refusals import RetainedRefusals
-from edge.sync.retained import Authentic
+from edge.sync.retained import Authentic, NewestKept
 from edge.wire.ended_passes import MAX_BYTES, PURPOSE, PassEnds
 
 if TYPE_CHECKING:
@@ -53,32 +53,19 @@ class PassEndsFollower(TopicWorker):
     ) -> None:
         super().__init__("passes", (settings.topic("pass", "ended"),))
         self._authentic = Authentic(keys, settings.device_id, "pass/ended", PURPOSE, 2 * MAX_BYTES)
-        self._keeper = keeper
+        self._kept = NewestKept(keeper.take)
         self._refusals = RetainedRefusals(Kind.PASSES_REFUSED, record, clock)
-        self._owed: PassEnds | None = None
 
     def handle(self, message: Message) -> None:
         """Take one list."""
         try:
-            self._take(self._authentic.read(message.payload, PassEnds.parse))
+            self._kept.take(self._authentic.read(message.payload, PassEnds.parse))
         except FacegateError as error:
             self._refusals.tell(str(error))
 
     def idle(self) -> None:
         """Try again what the card did not take."""
-        if (owed := self._owed) is None:
-            return
         try:
-            self._take(owed)
+            self._kept.try_again()
         except FacegateError as error:
             self._refusals.tell(str(error))
-
-    def _take(self, told: PassEnds) -> None:
-        # What is owed may be newer than what comes now: an older list, played back, must not take its place.
-        newest = told if self._owed is None or told.rev >= self._owed.rev else self._owed
-        try:
-            self._keeper.take(newest)
-        except StoreError:
-            self._owed = newest
-            raise
-        self._owed = None

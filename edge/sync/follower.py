@@ -133,6 +133,8 @@ class RosterFollower(TopicWorker):
         """Ask on a new connection, and again when an answer is overdue."""
         if self._is_new:
             self._is_new = False
+            # Before asking, which may fail on a bad card: then this one is overdue, and asked again.
+            self._asked_at = self._clock.monotonic()
             self._ask("delta")
         if self._asked_at is not None and self._clock.monotonic() - self._asked_at > self._patience:
             self._patience = min(MOST_PATIENCE_SECONDS, 2 * self._patience)

@@ -9,7 +9,7 @@ from edge.domain import EventDraft
 from edge.errors import FacegateError
 from edge.events import Kind
 from edge.sync.refusals import RetainedRefusals
-from edge.sync.retained import Authentic
+from edge.sync.retained import Authentic, NewestKept
 from edge.wire.notices import MAX_BYTES, PURPOSE, NoticeSet
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class NoticeFollower(TopicWorker):
     """The part of sync that takes notices; has a thread of its own (see `TopicWorker`).
 
     What is taken is journaled with the book's head (`notice.set`), what is refused once (`notice.refused`).
+    A set that the card does not take is tried again every second.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class NoticeFollower(TopicWorker):
         super().__init__("notices", (settings.topic("notice"),))
         self._authentic = Authentic(keys, settings.device_id, "notice", PURPOSE, 2 * MAX_BYTES)
         self._keeper = keeper
+        self._kept = NewestKept(self._keep)
         self._record = record
         self._clock = clock
         self._refusals = RetainedRefusals(Kind.NOTICE_REFUSED, record, clock)
@@ -55,12 +57,20 @@ class NoticeFollower(TopicWorker):
     def handle(self, message: Message) -> None:
         """Take one set."""
         try:
-            notices = self._authentic.read(message.payload, NoticeSet.parse)
-            is_new = self._keeper.take(notices)
+            self._kept.take(self._authentic.read(message.payload, NoticeSet.parse))
         except FacegateError as error:
             self._refusals.tell(str(error))
+
+    def idle(self) -> None:
+        """Try again what the card did not take."""
+        try:
+            self._kept.try_again()
+        except FacegateError as error:
+            self._refusals.tell(str(error))
+
+    def _keep(self, notices: NoticeSet) -> None:
+        if not self._keeper.take(notices):
             return
-        if is_new:
-            seq, digest = notices.head or (None, None)
-            data = {"rev": notices.rev, "count": len(notices.items), "entry": seq, "hash": digest}
-            self._record(EventDraft.now(self._clock, Kind.NOTICE_SET, data))
+        seq, digest = notices.head or (None, None)
+        data = {"rev": notices.rev, "count": len(notices.items), "entry": seq, "hash": digest}
+        self._record(EventDraft.now(self._clock, Kind.NOTICE_SET, data))

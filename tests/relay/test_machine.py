@@ -332,6 +332,25 @@ def test_somebody_else_let_in_starts_the_time_again() -> None:
     assert door.wait(0.5).phase is Phase.HELD
 
 
+def test_a_neighbour_who_comes_along_takes_no_time_from_whoever_was_given_longer() -> None:
+    door = Door()("closed")("granted_extended")("opened", 2)("granted", 3)
+    door.wait(40)
+    assert "door.held" not in door.kinds
+    door.wait(25)
+    assert "door.held" in door.kinds
+
+
+def test_time_that_was_given_to_one_person_is_not_left_for_the_next_one() -> None:
+    door = Door()("closed")
+    door.machine.free_access(True, door.now)
+    door("granted_extended")
+    door.wait(20)
+    door.machine.free_access(False, door.now)
+    door("rex")("opened", 1)
+    door.wait(35)
+    assert "door.held" in door.kinds
+
+
 def test_an_extended_opening_has_longer_to_close() -> None:
     door = Door()("closed")("granted_extended")("opened", 14)
     door.wait(59.5)
@@ -455,7 +474,8 @@ def test_forced_and_held_against_the_plain_reading(moves: list[tuple[str, float]
         extended = extended and (is_open or door.now < may_open_until)
         door(what)
         if what.startswith("granted"):
-            seconds, extended = (5, False) if what == "granted" else (15, True)
+            seconds = 5 if what == "granted" else 15
+            extended = extended or what == "granted_extended"
             unlocked_until = max(unlocked_until, door.now + seconds)
             may_open_until = max(may_open_until, door.now + seconds + 1)
         elif what == "rex":

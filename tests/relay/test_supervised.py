@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,10 @@ from edge.relay.machine import DoorMachine
 from edge.relay.sensors import Sensors, SensorWiring, SimulatedLevels
 from edge.relay.supervised import SupervisedDoor
 from edge.runtime.clock import ManualClock
+from tests.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WIRINGS = [
     SensorWiring(Sensor.CONTACT, 22, "nc"),
@@ -225,6 +230,50 @@ def test_an_event_the_journal_refused_is_handed_on_again() -> None:
     refusing = False
     site.wait(0.1)
     assert site.kinds == ["door.forced"]
+
+
+class PassedBy(DryRunLock):
+    """A lock at which somebody is let in while it is being relocked."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.grant: threading.Thread | None = None
+
+    def lock(self) -> None:
+        if self.grant is not None and self.grant.ident is None:
+            self.grant.start()
+            self.grant.join(0.2)  # it ends now, or it waits for this relocking
+        super().lock()
+
+
+def at_a_door_being_relocked(relock: Callable[[Site], object]) -> Site:
+    clock = ManualClock(monotonic=5000.0)
+    lock = PassedBy(clock)
+    site = Site(lock)
+    site.clock = clock
+    site.door = SupervisedDoor(
+        lock,
+        Sensors(WIRINGS, site.levels),
+        DoorMachine(DoorSettings(), clock.monotonic()),
+        clock.monotonic,
+        site.notes.append,
+    )
+    site.wait(0.1)
+    site.door.unlock(5.0)
+    site.set(Sensor.CONTACT, True)
+    lock.grant = threading.Thread(target=site.door.unlock, args=(5.0,))
+    relock(site)
+    lock.grant.join(PATIENCE)
+    return site
+
+
+@pytest.mark.parametrize(
+    "relock", [lambda site: site.set(Sensor.CONTACT, False), lambda site: site.door.lock()]
+)
+def test_a_grant_in_the_moment_of_relocking_stays_a_grant(relock: Callable[[Site], object]) -> None:
+    site = at_a_door_being_relocked(relock)
+    assert site.lock.unlocked
+    assert str(site.door.state.lock) == "unlocked"
 
 
 def test_close_leaves_the_lock_locked() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import threading
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,6 +37,7 @@ from edge.store.residents import ResidentStore
 from edge.store.sealer import file_key
 from edge.store.way_rows import CREDENTIALS_FILE, PIN_KEY_FILE
 from tests.test_controller import Sees, Wire, grant, written
+from tests.waiting import PATIENCE
 
 PRIVATE = bytes(range(32))
 PUBLIC = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
@@ -297,6 +299,29 @@ def test_a_lock_down_outlives_a_restart(begin):
     again.rules.set_mode(None)
     (outcome,) = begin().sees(grant("bert"))
     assert outcome.decision.reason is Reason.GRANTED
+
+
+class Interrupting(datetime):
+    """The end of a mode during whose writing somebody else commands another one."""
+
+    other: threading.Thread
+
+    def isoformat(self, *args: Any, **kwargs: Any) -> str:
+        if self.other.ident is None:
+            self.other.start()
+            self.other.join(0.2)  # it is done now, or waits for its turn
+        return super().isoformat(*args, **kwargs)
+
+
+def test_a_lock_down_commanded_during_another_mode_outlives_a_restart(begin):
+    site = begin()
+    until = Interrupting(2030, 1, 1, tzinfo=UTC)
+    shut = ModeState(Mode.LOCKED_DOWN, by="staff")
+    until.other = threading.Thread(target=site.rules.set_mode, args=(shut,))
+    site.rules.set_mode(ModeState(Mode.UNLOCKED, until, by="caretaker"))
+    until.other.join(PATIENCE)
+    assert site.rules.policy.modes.mode(site.clock.now()) is Mode.LOCKED_DOWN
+    assert begin().rules.policy.modes.mode(site.clock.now()) is Mode.LOCKED_DOWN
 
 
 def test_a_mode_file_that_cannot_be_read_is_no_reason_to_stay_down(tmp_path):

@@ -140,6 +140,22 @@ def test_a_removal_waits_for_no_file_of_cards(door, tmp_path):
     assert door.held() == []
 
 
+def test_a_removal_that_waited_for_the_file_of_cards_is_carried_out_after_a_restart(door, tmp_path):
+    """Else the next tenant's number opens by the former one's card."""
+    door.hear("anna", 1)
+    door.give("anna", "w26:17:1")
+    away = tmp_path / "away.db"
+    (tmp_path / "pin.key").rename(away)
+    door.change(("anna", 2, False))
+    away.rename(tmp_path / "pin.key")
+    again = EndingRoster(
+        SqliteRoster(door.store), tmp_path, UntoldWays(tmp_path, door.journal.append, ManualClock())
+    )
+    again.look_again()
+    assert door.held() == []
+    assert door.told() == [("anna", 2)]
+
+
 def test_a_change_that_does_not_arrive_is_carried_out_all_the_same(door):
     """A card that is taken back too early is given again; one that is kept too long lets somebody in."""
     door.hear("anna", 1)

@@ -162,6 +162,37 @@ def test_a_chime_never_sounds_for_longer_than_its_moment() -> None:
     assert line.moves[2:] == ["on", "off", "off"]
 
 
+class StuckLine(SilentLine):
+    """A line that cannot be driven while it is stuck."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_stuck = True
+
+    def _move(self, where: str) -> None:
+        if self.is_stuck:
+            raise RuntimeError("GPIO busy")
+        self.moves.append(where)
+
+    def energise(self) -> None:
+        self._move("on")
+
+    def rest(self) -> None:
+        self._move("off")
+
+
+def test_a_chime_that_cannot_be_driven_costs_the_door_nothing_and_is_silenced_later() -> None:
+    line = StuckLine()
+    chime = Chime(line)
+    chime.sound(10.0)
+    chime.tick(10.0 + CHIME_SECONDS)
+    chime.tick(20.0)
+    line.is_stuck = False
+    chime.tick(21.0)
+    chime.tick(22.0)
+    assert line.moves == ["off"]
+
+
 def test_a_propped_door_sounds_the_configured_chime(tmp_path: Path) -> None:
     site = Site(tmp_path, "[held]\nchime_pin = 12\n" + CONTACT)
     pins = pins_of(site.hardware)

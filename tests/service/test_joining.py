@@ -90,6 +90,28 @@ def test_a_link_that_died_is_replaced_and_said(history):
     assert problems == ["connection lost; reconnecting"]
 
 
+class Unstartable(Link):
+    """A link whose threads cannot be started, or ended."""
+
+    def start(self):
+        super().start()
+        raise RuntimeError("can't start new thread")
+
+    def stop(self):
+        super().stop()
+        raise RuntimeError("cannot join thread before it is started")
+
+
+def test_a_link_that_cannot_be_started_keeps_no_door_from_starting_and_is_tried_again(history):
+    links: list[Any] = [Unstartable(history), Link(history)]
+    one = Joining(lambda: links.pop(0), lambda _problem: None, Hasty(), look_seconds=0.001)
+    one.start()
+    wait_until(lambda: not links and history.count("start") == 2)
+    assert history == ["start", "stop", "start"]
+    assert one.state() == {"outbox": {"waiting": 0}}
+    one.stop()
+
+
 def test_who_never_joined_stops_at_once(history):
     one, _ = joining(history, *[ConfigError("no password")] * 100_000)
     one.start()

@@ -103,6 +103,13 @@ def test_a_bad_card_ends_no_lease(store, clock):
     assert lease.ended is None
 
 
+def test_who_was_enrolled_here_comes_in_on_a_bad_card_when_the_lease_is_over(store, clock):
+    lease = leased(store, clock)
+    clock.advance(8 * DAY)
+    store.close()
+    assert ends(lease, clock) == {"anna", "soon"}
+
+
 def test_a_door_with_a_lease_refuses_by_it_and_writes_it_down(tmp_path):
     """Put together as a running door is: rules, clock, journal."""
     with ExitStack() as stack:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -12,6 +14,7 @@ import pytest
 from edge.domain import Consent
 from edge.errors import StoreError
 from edge.store.consents import ConsentLedger
+from tests.waiting import wait_until
 
 AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -62,6 +65,35 @@ def test_the_mark_changes_with_every_change_by_whomever(tmp_path):
 
     assert marks[0] == marks[1]
     assert len(set(marks)) == 3
+
+
+def test_a_file_that_took_the_place_of_the_former_one_has_another_mark(tmp_path):
+    """Else who has withdrawn in it would go on being matched by a running door."""
+    path, other = tmp_path / "consents.db", tmp_path / "other"
+    with closing(ConsentLedger(path)) as ledger:
+        ledger.record(consent(1))
+    shutil.copytree(tmp_path, other)
+    with closing(ConsentLedger(other / "consents.db")) as restored:
+        restored.withdraw("anna", AT)
+    with closing(ConsentLedger(path)) as ledger:
+        before = ledger.mark()
+        assert set(ledger.in_force()) == {"c1"}
+        (other / "consents.db").replace(path)
+        wait_until(lambda: not ledger.in_force())
+        assert ledger.mark() != before
+
+
+def test_the_receipt_of_an_earlier_withdrawal_stays_when_a_later_one_is_completed(tmp_path):
+    with closing(ConsentLedger(tmp_path / "consents.db")) as ledger:
+        for number, receipt in ((1, "FGR1.first"), (2, "FGR1.second")):
+            ledger.record(consent(number))
+            ledger.withdraw("anna", AT + timedelta(days=number))
+            ledger.keep_receipt("anna", receipt)
+        ledger.complete_receipt("anna", "FGR1.all-doors")
+        assert ledger.receipt_of("anna") == "FGR1.all-doors"
+        ledger.complete_receipt("anna", "FGR1.again")
+        found = sqlite3.connect(tmp_path / "consents.db").execute("SELECT receipt FROM consents ORDER BY id")
+        assert [row[0] for row in found] == ["FGR1.first", "FGR1.again"]
 
 
 def test_the_last_use_of_a_face_never_goes_back_and_goes_with_the_consent(tmp_path):

@@ -5,20 +5,25 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from edge.domain import Resident, Template
 from edge.errors import StoreError
-from edge.store.consents import erase_face
+from edge.store.consents import erase_face, erase_faces_under
 from edge.store.contexts import context_of, record_context
 from edge.store.key_source import change_key
 from edge.store.keyring import Keyring
 from edge.store.residents import ResidentStore
 from edge.store.site_key import CREDENTIAL, NEW_CREDENTIAL, SITE_KEY_FILE, CredentialKey, KeyFile
 from tests.present import present
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 ANNA = context_of("anna", "m1")
@@ -87,6 +92,31 @@ def test_an_old_backup_of_the_residents_is_beyond_reach_after_erasure(tmp_path):
         assert np.array_equal(restored.templates_of("otto")[0].embedding, template("otto", 1).embedding)
         with pytest.raises(StoreError, match="destroyed"):
             restored.templates_of("anna")
+
+
+class Busy(ResidentStore):
+    """A store in which somebody is enrolled again while their face is being erased."""
+
+    comes: Callable[[], object] | None = None
+
+    def forget_old_pages(self) -> None:
+        super().forget_old_pages()
+        come, self.comes = self.comes, None
+        if come is not None:
+            come()
+
+
+@pytest.mark.parametrize(
+    "erase",
+    [lambda store: erase_face(store, "anna"), lambda store: erase_faces_under(store, ["signed"])],
+)
+def test_who_is_enrolled_again_while_the_former_face_is_erased_can_be_recognised(tmp_path, erase):
+    with closing(Busy(tmp_path / "residents.db")) as store:
+        store.put(Resident("anna", "Anna"), [replace(template("anna"), consent_id="signed")])
+        store.comes = lambda: store.put(Resident("anna", "Anna"), [template("anna", 1)])
+        erase(store)
+        (face,) = store.templates_of("anna")
+        assert np.array_equal(face.embedding, template("anna", 1).embedding)
 
 
 def test_erasing_the_face_keeps_the_person_and_is_followed(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge.broker.session import BrokerSession
 from edge.broker.settings import BrokerSettings
-from edge.errors import ConfigError, SyncError
+from edge.errors import ConfigError, StoreError, SyncError
 from edge.sync.configuration import ConfigurationFollower
 from edge.wire.configuration import MAX_BYTES, PURPOSE, Desired, Reported
 from edge.wire.messages import Message
@@ -73,9 +73,38 @@ def test_a_signed_wish_is_taken_and_what_counts_is_told_retained(door):
 
 
 def test_a_new_connection_is_told_without_being_asked(door):
+    for _ in range(2):
+        door.clerk.opened(door.session, 0.0)
+        door.clerk.idle()
+        door.clerk.step(door.session, 0.0)
+    assert len(door.session.sent) == 2
+
+
+def test_a_connection_neither_waits_for_what_counts_nor_ends_by_it(door):
+    """It is read from the card, on a thread that may wait; and answers of the last connection are dropped."""
+    door.clerk.send("facegate/v1/door-1/cfg/reported", b"old", retain=True)
+    door.keeper.reported = None  # whoever asks now fails
     door.clerk.opened(door.session, 0.0)
     door.clerk.step(door.session, 0.0)
-    assert len(door.session.sent) == 1
+    assert door.session.sent == []
+
+
+def test_a_wish_that_a_full_card_did_not_take_is_taken_once_it_does(door):
+    door.keeper.error = StoreError("no space left")
+    door.get(SIGNER.sign(WISH.encode(), PURPOSE))
+    assert door.keeper.taken == []
+    door.keeper.error = None
+    door.clerk.idle()
+    door.clerk.idle()
+    assert door.keeper.taken == [WISH]
+
+
+def test_a_wish_that_is_refused_is_not_tried_again(door):
+    door.keeper.error = ConfigError("revision 3: too long")
+    door.get(SIGNER.sign(WISH.encode(), PURPOSE))
+    door.keeper.error = None
+    door.clerk.idle()
+    assert door.keeper.taken == []
 
 
 @pytest.mark.parametrize(

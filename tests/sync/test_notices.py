@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from edge.broker.settings import BrokerSettings
-from edge.errors import SyncError
+from edge.errors import StoreError, SyncError
 from edge.runtime.clock import ManualClock
 from edge.service.property.notices import HeldNotices
 from edge.store.key_source import finish_renewal
@@ -144,3 +144,29 @@ def test_a_file_that_cannot_be_read_is_no_notice_and_comes_again(door):
     assert door.shown() == []
     door.tell(3, door.line())
     assert door.shown() == ["line 1"]
+
+
+class FullCard:
+    """Keeps nothing while it is full."""
+
+    def __init__(self) -> None:
+        self.is_full, self.kept = True, 0
+
+    def take(self, notices: NoticeSet) -> bool:
+        if self.is_full:
+            raise StoreError("no space left")
+        self.kept = notices.rev
+        return True
+
+
+def test_notices_that_a_full_card_did_not_take_are_taken_once_it_does(door):
+    card = FullCard()
+    door.clerk = NoticeFollower(SETTINGS, KEYS, card, door.journal.append, door.clock)
+    door.tell(4, door.line())
+    door.tell(3, door.line())  # played back meanwhile
+    door.clerk.idle()
+    card.is_full = False
+    door.clerk.idle()
+    door.clerk.idle()
+    assert card.kept == 4
+    assert [str(draft.kind) for draft in door.journal.drafts] == ["notice.refused", "notice.set"]

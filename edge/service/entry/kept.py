@@ -223,7 +223,7 @@ class KnownResidents:
 
 
 class ModeFile:
-    """The mode that was commanded, kept on disk: a power cut must not end a lock-down. One thread.
+    """The mode that was commanded, kept on disk: a power cut must not end a lock-down. One thread at a time.
 
     A mode that nobody shows to be written by this door unlocks nothing: of it, and of the journal, only a
     lock-down is believed, or else `normal`. `news` is the data of a `health.edited` event, once.

@@ -1,11 +1,12 @@
 """The roster's lease, where a site wants one: a door that hears nothing for long lets only a few in.
 
-A door whose network was cut would else let in for ever whom the property has removed since.
+Without a lease a door whose network was cut would go on letting in people whom the property has removed.
 """
 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -27,16 +28,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STANDING = "standing"
-"""The access level of those whom a dead network never keeps out: the caretaker, the fire brigade."""
+"""The access level of people who keep their rights without a network: the caretaker, the fire brigade."""
 
 
 class RosterLease:
     """Ends the rights of the property's people `days` after it last confirmed the roster. Any thread.
 
-    `find` is the roster without a lease. Who was enrolled at the door and who has the level `standing`
-    keep their rights. The lease needs the time: while that is not believed it does not end, and a
-    confirmation heard since the start counts by the monotonic clock, so that a clock set right in
-    one leap keeps nobody out. Call `look` every second; it says when the lease ends and is back.
+    `find` is the roster without a lease. People who were enrolled at the door, and those with the level
+    `standing`, keep their rights. The lease needs the time: while the clock is not believed it does not
+    end. A confirmation heard since the start counts by the monotonic clock, so that a wall clock set right
+    in one leap keeps nobody out. Call `look` every second; it says when the lease ends and is back.
     """
 
     def __init__(
@@ -50,10 +51,12 @@ class RosterLease:
         self._find = find
         self._aside = Aside("lease")
         self._roster = SqliteRoster(store)
+        self._enrolled_here: tuple[str, ...] = ()
         self._clock = clock
         self._trust = trust
         self._lease = timedelta(days=days)
         self._confirmed = self._read(None)
+        self._pending()  # known before the card may fail
         self._heard_at: float | None = None
         self._is_over = False
 
@@ -101,8 +104,7 @@ class RosterLease:
             return otherwise
 
     def _pending(self) -> tuple[str, ...]:
-        """Return who was enrolled here; on a bad card nobody is known to be, and nobody is kept out more."""
-        try:
-            return self._aside.ask(self._roster.pending)
-        except (StoreError, TooSlow):
-            return ()
+        """Return who was enrolled here, on a card that cannot be read as it was read last."""
+        with suppress(StoreError, TooSlow):
+            self._enrolled_here = self._aside.ask(self._roster.pending)
+        return self._enrolled_here

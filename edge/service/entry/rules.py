@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -116,6 +117,9 @@ class DoorRules:
         self._signed_time: datetime | None = None
         self._is_clock_right = False
         self._mode_file = ModeFile(data / MODE_FILE)
+        # One command at a time, so that mode, file and journal agree on which one was the last. Else a slow
+        # card could have an older mode written over a lock-down, or one that was read late take its place.
+        self._commanding = threading.RLock()
         kept = self._mode_file.load()
         if kept is not None:
             self.policy.modes.set(kept)
@@ -147,17 +151,17 @@ class DoorRules:
         )
 
     def set_mode(self, state: ModeState | None) -> None:
-        """Command a mode, or None for the usual one. Whoever may do so was checked by the caller."""
-        if state is None:
-            self.policy.modes.resume()
-        else:
-            self.policy.modes.set(state)
-        now = self.policy.modes.state
-        self._mode_file.save(now)
-        until = now.until.isoformat() if now.until else None
-        self._note(
-            Kind.DOOR_MODE, {"mode": str(now.mode), "by": now.by if state else "resumed", "until": until}
-        )
+        """Command a mode, or None for the usual one. The caller has checked that this person may do so."""
+        with self._commanding:
+            if state is None:
+                self.policy.modes.resume()
+            else:
+                self.policy.modes.set(state)
+            now = self.policy.modes.state
+            self._mode_file.save(now)
+            until = now.until.isoformat() if now.until else None
+            by = now.by if state else "resumed"
+            self._note(Kind.DOOR_MODE, {"mode": str(now.mode), "by": by, "until": until})
 
     def tick(self) -> bool:
         """Look at the clock; return whether the mode holds the door unlocked now."""
@@ -206,9 +210,10 @@ class DoorRules:
         return book.calendar, usual, book.passback, book.lockout
 
     def _look_at_card(self) -> None:
-        late = self._mode_file.retry()
-        if late is not None:
-            self.policy.modes.set(late)
+        with self._commanding:
+            late = self._mode_file.retry()
+            if late is not None:
+                self.policy.modes.set(late)
         for kept in (self._mode_file, self.credentials):
             if self._is_begun and kept.news is not None:
                 news, kept.news = kept.news, None

@@ -43,13 +43,15 @@ class EndingRoster:
         self._untold = untold
 
     def look_again(self) -> None:
-        """Carry out what a restored copy of the credentials does not know of, and tell what was not told.
+        """Carry out orders that the credentials file missed, and tell what was not told.
 
-        Logs what cannot be done.
+        It may be a restored copy, or could not be used when an order came. Logs what cannot be done.
         """
         try:
             self._untold.tell()
             self._end(self._roster.ways_ended())
+            # Also of people who were removed by an earlier run, while this file could not be used.
+            self._take_from(self._roster.removed())
         except StoreError as error:
             logger.error("PINs and cards that the property ended were not looked at: %s", error)  # noqa: TRY400 - one clear line
 

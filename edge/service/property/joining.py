@@ -71,25 +71,35 @@ class Joining:
                 self._try()
             elif not self._link.is_alive():
                 self._report("connection lost; reconnecting")
-                self._link.stop()
-                self._link = None
+                self._leave()
 
     def _try(self) -> None:
         try:
-            link = self._make()
+            self._link = self._make()
+            self._link.start()
         except FacegateError as error:
             self._report(str(error))
+            self._leave()
             return
-        except Exception as error:  # the thread's outermost loop
-            logger.exception("the property could not be joined in a way nobody expected")
+        except Exception as error:  # the thread's outermost loop, and a door that must start all the same
+            logger.exception("the property could not be joined for an unexpected reason")
             self._report(f"internal error: {error!r}")
+            self._leave()
             return
-        link.start()
-        self._link = link
         self._backoff.reset()
         if self._problem:
             self._problem = ""
             logger.info("joined the property after all")
+
+    def _leave(self) -> None:
+        """Stop a link that is dead or only half started, and forget it."""
+        link, self._link = self._link, None
+        if link is None:
+            return
+        try:
+            link.stop()
+        except Exception:  # its threads may not have been started: the next link must be tried all the same
+            logger.exception("the link to the property could not be stopped")
 
     def _report(self, problem: str) -> None:
         if problem != self._problem:

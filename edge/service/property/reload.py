@@ -61,11 +61,10 @@ class Reloader:
         A mistake in the rules file changes nothing: the door goes on by the rules it has. Raises
         `ConfigError` that lists every mistake.
         """
-        settings = self._configuration.now
-        book = load_book(settings)
         waiting = list(self._configuration.reported().pending)
         with self._lock:
-            if not self._rules.use(book):
+            # Read inside: opening times that arrive meanwhile must not be replaced by those read before.
+            if not self._rules.use(load_book(self._configuration.now)):
                 waiting.append("access.rules (calendar, usual mode, passback or lockout)")
         return self._start_anew(waiting) if waiting else CommandOutcome("done", say("order.reloaded"))
 

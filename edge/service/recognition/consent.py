@@ -63,7 +63,7 @@ class FollowedConsents:
         self._counted: frozenset[str] = frozenset()
         self._open = open_ledger
         self._ledger: ConsentLedger | None = None
-        self._mark: tuple[int, int] | None = None
+        self._mark: tuple[int, int, int] | None = None
         self._problem: str | None = None
         self._damage: StoreDamaged | None = None
         self._again_at = 0.0
