@@ -96,13 +96,18 @@ class StaffAccounts(StaffList):
     def make(self, by: Account, name: str, duty: Duty) -> str:
         """Make an account, or give an existing one a fresh start, and return its one-time code.
 
-        Raises `CommunityRefused` for a name that cannot be, and for a duty that is not theirs to give.
+        Raises `CommunityRefused` for a name that cannot be, for a duty that is not theirs to give, and for
+        another duty of the last account that keeps accounts of its side.
         """
         if not 0 < len(name) <= 40 or not name.isprintable() or name != name.strip():
             raise CommunityRefused(message("error.account_name"))
         with self._store.writing() as writing:
             known = _find(writing.connection, name)
             side = _side(writing.connection, by, known, duty)
+            # Nobody could give the committee's last account its duty back: the property may not.
+            is_maker_lost = known is not None and known.duty in MAKERS and duty is not known.duty
+            if is_maker_lost and known is not None and _others(writing.connection, known) == 0:
+                raise CommunityRefused(message("community.refused.last_account", name=name))
             values: dict[str, str | int | None] = {"duty": duty.value, "side": side.value}
             made = Change(ACCOUNTS, name, {**values, "state": "invited"})
             forget_holder(writing.connection, f"account:{name}")

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from edge.store.sealer import Sealer
 
 GENESIS = "0" * 64
+AT_ONCE = 500
+"""Marks in one statement: SQLite takes 32,766 values in one by default and PostgreSQL 65,535. Everybody of a
+large compound has more names and contacts than that."""
 SALT_BYTES = 16
 """A short text could be guessed from a bare hash; with the salt gone it cannot."""
 
@@ -84,14 +87,17 @@ class Writing:
     def drop(self, *conditions: sa.ColumnElement[bool]) -> int:
         """Delete contents for ever and return how many; the next entry names their marks."""
         found = list(self.connection.execute(sa.select(CONTENTS.c.mark).where(*conditions)).scalars())
-        self.connection.execute(sa.delete(CONTENTS).where(CONTENTS.c.mark.in_(found)))
+        self.connection.execute(sa.delete(CONTENTS).where(*conditions))
         self._gone += found
         return len(found)
 
-    def enter(self, actor: Doer, kind: str, subject: str, *rows: Change, **say: Any) -> int:
-        """Set rows, add the entry that says so, and return its number."""
+    def enter(self, actor: Doer, kind: str, subject: str, *rows: Change | RowRemoval, **say: Any) -> int:
+        """Set rows or take them out, add the entry that says so, and return its number."""
         for one in rows:
-            put(self.connection, one.table, {"id": one.id, **one.values})
+            if one.values is None:
+                self.connection.execute(sa.delete(one.table).where(one.table.c.id == one.id))
+            else:
+                put(self.connection, one.table, {"id": one.id, **one.values})
         body = {"rows": [[one.table.name, one.id, one.values] for one in rows], "say": say}
         body |= {"kept": self._kept, "gone": self._gone}
         # Each mark stands in one entry, the one right after it was kept or dropped: `verify` counts on that.
@@ -112,6 +118,15 @@ class Change:
     table: sa.Table
     id: str
     values: dict[str, str | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class RowRemoval:
+    """One row of a projection that is taken out; an entry holds null where a change has its values."""
+
+    table: sa.Table
+    id: str
+    values: None = None
 
 
 class LoginWriting(Protocol):
@@ -182,10 +197,12 @@ class Book:
 
     def texts(self, connection: Connection, marks: set[str]) -> dict[str, str]:
         """Return what these marks stand for; those that were erased are not among them."""
-        found = connection.execute(
-            sa.select(CONTENTS.c.mark, CONTENTS.c.sealed).where(CONTENTS.c.mark.in_(marks - {""}))
-        )
-        return {row.mark: self.sealer.open(row.sealed, row.mark.encode()).decode() for row in found}
+        wanted, found = sorted(marks - {""}), dict[str, str]()
+        for start in range(0, len(wanted), AT_ONCE):
+            some = CONTENTS.c.mark.in_(wanted[start : start + AT_ONCE])
+            for row in connection.execute(sa.select(CONTENTS.c.mark, CONTENTS.c.sealed).where(some)):
+                found[row.mark] = self.sealer.open(row.sealed, row.mark.encode()).decode()
+        return found
 
     def text(self, connection: Connection, mark: str | None) -> str | None:
         """Return what a mark stands for; None when it was erased."""

@@ -70,9 +70,14 @@ class Invitations:
     def invite_flats(
         self, by: Doer, flats: Iterable[str], kind: TieKind, person: str | None = None
     ) -> list[tuple[str, str]]:
-        """Make an invitation for each flat and return (flat, code); for all, or raises `CommunityRefused`."""
+        """Make an invitation for each flat and return (flat, code); for all, or raises `CommunityRefused`.
+
+        With `person` it is for that person alone, who has to live here.
+        """
         made = []
         with self._book.writing() as writing:
+            if person is not None and not _is_active(writing.connection, person):
+                raise CommunityRefused(message("community.refused.person"))
             for typed in flats:
                 flat, code = flat_called(writing.connection, typed), new_code(CODE_LETTERS)
                 if person is None and self._open(writing.connection, flat, writing.at) >= MOST_OPEN:

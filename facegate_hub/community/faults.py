@@ -7,6 +7,7 @@ ever gets here: which kinds of event may stands in `facegate_hub.fault_watch`.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from facegate_hub.community.terms import Terms
 
 DOOR = Asker(SYSTEM)
+MOST_KEY = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,15 @@ class Faults:
         with self.book.writing() as writing:
             values: dict[str, str | int | None] = {"door": door, "rule": rule, "ticket": str(ticket)}
             values |= {"state": state, "since": writing.at}
-            changed = Change(FAULTS, f"{door}:{rule}", values)
+            changed = Change(FAULTS, _fault_id(door, rule), values)
             kind = "ticket.faulty" if state == "open" else "ticket.cleared"
             writing.enter(SYSTEM, kind, f"ticket:{ticket}", changed, rule=rule)
+
+
+def _fault_id(door: str, rule: str) -> str:
+    """Return the key of a door's rule; PostgreSQL refuses one that is wider than its column."""
+    key = f"{door}:{rule}"
+    return key if len(key) <= MOST_KEY else f"{hashlib.sha256(door.encode()).hexdigest()[:32]}:{rule}"
 
 
 def _told(rule: str, language: str) -> str:

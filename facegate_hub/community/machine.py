@@ -69,6 +69,8 @@ class Part(StrEnum):
     """Theirs was merged into it, or they said "me too"."""
     READER = "reader"
     """A resident who sees it."""
+    WRITER = "writer"
+    """The guard who wrote it down for somebody: they see it and take no step."""
     ASSIGNEE = "assignee"
     DESK = "desk"
     MANAGER = "manager"

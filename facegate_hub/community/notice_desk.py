@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 MOST_TITLE = 120
 """Letters: three lines of big type on a display at a door."""
 MOST_TEXT = 4000
+MOST_BUILDINGS = 200
+"""Characters of all buildings that are named, with commas: as many as the book's column takes. PostgreSQL
+refuses more, and then the book would be told nothing any more of what staff do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,8 @@ def _require_sound(draft: NoticeDraft, now: int, buildings: frozenset[str]) -> N
         raise CommunityRefused(message("community.refused.ends", days=MOST_DAYS))
     if unknown := set(draft.buildings) - buildings:
         raise CommunityRefused(message("community.refused.building", building=min(unknown)[:16]))
+    if len(",".join(draft.buildings)) > MOST_BUILDINGS:
+        raise CommunityRefused(message("community.refused.buildings"))
     if draft.tie not in {"", "owner", "tenant"}:
         raise CommunityRefused(message("community.refused.field"))
 

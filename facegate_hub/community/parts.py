@@ -93,7 +93,7 @@ def _of_account(ticket: Ticket, asker: Asker) -> set[Part]:
         case Duty.MANAGER:
             found.add(Part.MANAGER)
         case Duty.GUARD if ticket.via == name:
-            found.add(Part.READER)
+            found.add(Part.WRITER)
         case Duty.COMMITTEE if _has_climbed(ticket):
             found.add(Part.COMMITTEE)
     return found

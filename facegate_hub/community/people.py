@@ -12,11 +12,13 @@ import sqlalchemy as sa
 
 from edge.errors import CommunityRefused
 from edge.identity import resident_id, tidied
-from edge.words import message
-from facegate_hub.community.book import Change
+from edge.words import LANGUAGES, message
+from facegate_hub.community.book import Change, RowRemoval
 from facegate_hub.community.devices import forget_holder
 from facegate_hub.community.flats import MOST_FLATS, flat_called, flat_key, flats_in
-from facegate_hub.community.schema import CONTENTS, FLATS, LEDGER, PASSES, PEOPLE, TIES
+from facegate_hub.community.leaving import end_codes, end_passes, end_slips
+from facegate_hub.community.machine import OPEN
+from facegate_hub.community.schema import FLATS, LEDGER, PEOPLE, TICKETS, TIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,6 +99,25 @@ class PeopleRegister:
                 writing.enter(by, "flat.made", f"flat:{identity}", Change(FLATS, identity, values))
         return len(new)
 
+    def remove_flat(self, by: Doer, typed: str) -> str:
+        """Remove a flat that was made by mistake, with its open invitations, and return which one it was.
+
+        Raises `CommunityRefused` for a flat that is not there, that somebody belongs to, or of which a ticket
+        is open: who sees that ticket is decided by the flat's building.
+        """
+        with self._book.writing() as writing:
+            flat = flat_called(writing.connection, typed)
+            lived = sa.select(TIES.c.id).where(TIES.c.flat == flat, TIES.c.until.is_(None))
+            states = TICKETS.c.state.in_([state.value for state in OPEN])
+            is_told_of = sa.select(TICKETS.c.id).where(TICKETS.c.flat == flat, states)
+            if writing.connection.execute(lived).first() is not None:
+                raise CommunityRefused(message("community.refused.flat_lived", flat=flat))
+            if (ticket := writing.connection.execute(is_told_of).scalar()) is not None:
+                raise CommunityRefused(message("community.refused.flat_ticket", flat=flat, number=ticket))
+            end_slips(writing, by, flat)
+            writing.enter(by, "flat.removed", f"flat:{flat}", RowRemoval(FLATS, flat))
+        return flat
+
     def flats_in(self, text: str) -> list[str]:
         """Return the flats that a text names, as typed where there is none."""
         with self._book.looking() as connection:
@@ -115,7 +136,7 @@ class PeopleRegister:
 
     def sound_one(self, new: NewPerson) -> NewPerson:
         """Return somebody with their flat as it is kept. Raises `CommunityRefused` as `add` does."""
-        for name in ("name", "contact", "resident"):
+        for name in ("name", "contact", "resident", "language"):
             sound(name, str(getattr(new, name)))
         with self._book.looking() as connection:
             return replace(new, flat=flat_called(connection, new.flat))
@@ -142,9 +163,10 @@ class PeopleRegister:
             _tie(writing, by, person, flat, kind)
 
     def end_tie(self, by: Doer, tie: str) -> None:
-        """End a tie now, and the passes that were made for that flat.
+        """End a tie now, with the passes and the unused invitation slips of that flat.
 
-        Whoever has no flat left has left: their devices are logged out the same second.
+        Whoever has no flat left has left: their devices are logged out in the same commit, and codes that
+        name them let nobody in.
         """
         with self._book.writing() as writing:
             row = writing.connection.execute(
@@ -155,10 +177,12 @@ class PeopleRegister:
             ended = Change(TIES, tie, {"until": writing.at})
             writing.enter(by, "tie.ended", f"person:{row.person}", ended, flat=row.flat)
             end_passes(writing, by, row.person, row.flat)
+            end_slips(writing, by, row.flat)
             if not self._one(writing.connection, row.person).flats:
                 left = Change(PEOPLE, row.person, {"state": "left"})
                 writing.enter(by, "person.left", f"person:{row.person}", left)
                 forget_holder(writing.connection, f"person:{row.person}")
+                end_codes(writing, by, row.person)
 
     def change(self, by: Doer, person: str, **values: str) -> None:
         """Change name, contact, id in the roster or language of somebody. Raises `CommunityRefused`."""
@@ -224,8 +248,9 @@ class PeopleRegister:
 
     def of_flat(self, flat: str) -> list[Person]:
         """Return who belongs to a flat now."""
+        here = sa.select(TIES.c.person).where(TIES.c.flat == flat, TIES.c.until.is_(None))
         with self._book.looking() as connection:
-            return [person for person in self._all(connection) if flat in person.flats]
+            return self._all(connection, PEOPLE.c.id.in_(here))
 
     def _one(self, connection: Connection, person: str) -> Person:
         found = self._all(connection, PEOPLE.c.id == person)
@@ -259,6 +284,7 @@ class PeopleRegister:
 def add_person(writing: Writing, by: Doer, new: NewPerson) -> str:
     """Add somebody within a commit and return their id. Raises `CommunityRefused`."""
     texts = {name: sound(name, str(getattr(new, name))) for name in ("name", "contact", "resident")}
+    sound("language", new.language)
     flat = flat_called(writing.connection, new.flat)
     person = new_id()
     owner = f"person:{person}"
@@ -279,6 +305,8 @@ def sound(name: str, text: str) -> str:
     """
     if name == "resident":
         return resident_id(text) if text.strip() else ""
+    if name == "language" and text not in LANGUAGES:
+        raise CommunityRefused(message("community.refused.field"))
     text = tidied(text)
     if len(text) > MOST_NAME or not text.isprintable() or (name == "name" and not text):
         raise CommunityRefused(message("community.refused.name", most=MOST_NAME))
@@ -288,20 +316,6 @@ def sound(name: str, text: str) -> str:
 def new_id() -> str:
     """Return a random id that says nothing, the moment it was made included."""
     return secrets.token_hex(10)
-
-
-def end_passes(writing: Writing, by: Doer, person: str, flat: str | None = None) -> None:
-    """End the visitor passes that somebody has for a flat which is theirs no more (None: for any).
-
-    Their doors are told. What they only wished for is refused by the hub, which says why.
-    """
-    alive = (PASSES.c.state == "granted", PASSES.c.ends > writing.at)
-    mine = (PASSES.c.maker == person, sa.true() if flat is None else PASSES.c.flat == flat)
-    for row in writing.connection.execute(sa.select(PASSES).where(*mine, *alive)).all():
-        if row.text:
-            writing.drop(CONTENTS.c.mark == row.text)
-        ended = Change(PASSES, row.id, {"state": "ended", "text": None})
-        writing.enter(by, "pass.ended", f"pass:{row.id}", ended)
 
 
 def _tie(writing: Writing, by: Doer, person: str, flat: str, kind: TieKind) -> None:

@@ -16,7 +16,7 @@ from edge.words import message
 from facegate_hub.community.book import Change
 from facegate_hub.community.database import clear_away
 from facegate_hub.community.devices import forget_holder
-from facegate_hub.community.people import end_passes
+from facegate_hub.community.leaving import end_codes, end_passes, end_slips
 from facegate_hub.community.schema import CONTENTS, DEVICES, LEDGER, PEOPLE, TICKETS, TIES
 
 if TYPE_CHECKING:
@@ -69,11 +69,12 @@ def erase_person(book: Book, by: Doer, person: str) -> int:
         if writing.connection.execute(known).first() is None:
             raise CommunityRefused(message("community.refused.person"))
         forget_holder(writing.connection, owner)
-        query = sa.select(TIES.c.id).where(TIES.c.person == person, TIES.c.until.is_(None))
-        ended = [
-            Change(TIES, tie, {"until": writing.at})
-            for tie in writing.connection.execute(query.order_by(TIES.c.id)).scalars()
-        ]
+        query = sa.select(TIES.c.id, TIES.c.flat).where(TIES.c.person == person, TIES.c.until.is_(None))
+        ties = writing.connection.execute(query.order_by(TIES.c.id)).all()
+        ended = [Change(TIES, tie.id, {"until": writing.at}) for tie in ties]
+        for tie in ties:
+            end_slips(writing, by, tie.flat)
+        end_codes(writing, by, person)
         end_passes(writing, by, person)
         gone = writing.drop(CONTENTS.c.owner == owner)
         blank = Change(PEOPLE, person, {"state": "erased"})

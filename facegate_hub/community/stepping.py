@@ -16,6 +16,7 @@ from facegate_hub.community.machine import (
     OPEN,
     REOPEN_DAYS,
     STOPS_CLOCK,
+    Audience,
     Cause,
     DeclineReason,
     Part,
@@ -24,7 +25,9 @@ from facegate_hub.community.machine import (
     WaitWhy,
     step_for,
 )
+from facegate_hub.community.parts import parts_in
 from facegate_hub.community.schema import ACCOUNTS, TICKETS, WATCHERS
+from facegate_hub.community.shaming import require_no_debtor
 from facegate_hub.community.ticket_clocks import (
     ANSWER,
     DONE,
@@ -34,6 +37,7 @@ from facegate_hub.community.ticket_clocks import (
     meet,
     stop,
 )
+from facegate_hub.community.ticket_row import ticket_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,7 +96,7 @@ class Stepping:
         row |= self._set_by(act, given)
         rows = [*self._moved_clocks(act, given), *self._others(act, given)]
         say: Values = {name: given[name] for name in SAID if name in given}
-        owner = f"person:{ticket.requester}" if ticket.requester else f"ticket:{ticket.id}"
+        owner = self._owner()
         if given.get("text"):
             say["text"] = self._writing.keep(given["text"], owner)
         if photos:
@@ -101,6 +105,16 @@ class Stepping:
         subject, changed = f"ticket:{ticket.id}", Change(TICKETS, ticket.id, row)
         self._writing.enter(self._asker.doer, f"ticket.{act.value}", subject, changed, *rows, **say)
 
+    def _owner(self) -> str:
+        """Return whose the words and pictures of this step are: erasing that person erases them.
+
+        A resident's are their own, also on a neighbour's ticket. Staff's are about the requester's home.
+        """
+        if self._asker.doer.kind == "person":
+            return str(self._asker.doer)
+        requester = self._ticket.requester
+        return f"person:{requester}" if requester else f"ticket:{self._ticket.id}"
+
     def _given(self, step: Step, fields: Mapping[str, str]) -> Values:
         """Return what was given, checked; refuse what lacks something or is not on a list."""
         given: Values = {name: fields[name].strip() for name in fields if fields[name].strip()}
@@ -108,6 +122,9 @@ class Stepping:
             raise CommunityRefused(message(f"community.missing.{min(missing)}"))
         if len(given.get("text", "")) > MOST_TEXT:
             raise CommunityRefused(message("community.refused.text", most=MOST_TEXT))
+        # Whoever may read the ticket reads its steps, too.
+        if self._ticket.audience is not Audience.PRIVATE:
+            require_no_debtor(given.get("text", ""))
         for name, kind in (("why", WaitWhy), ("cause", Cause), ("reason", DeclineReason)):
             if name in step.needs and given[name] not in set(kind):
                 raise CommunityRefused(message("community.refused.field"))
@@ -149,7 +166,16 @@ class Stepping:
 
     def _check_merge(self, given: Values) -> None:
         given["into"] = given["into"].lstrip("#")
-        if given["into"] == self._ticket.id or self._state_of(given["into"]) not in OPEN:
+        query = sa.select(TICKETS).where(TICKETS.c.id == given["into"], TICKETS.c.id != self._ticket.id)
+        row = self._writing.connection.execute(query).first()
+        into = None if row is None else ticket_of(row)
+        # Merging lets everybody who waits for this ticket read the other one. Staff who may not read that one
+        # themselves, such as a complaint about them, hear only that there is no such ticket.
+        if (
+            into is None
+            or into.state not in OPEN
+            or not parts_in(self._writing.connection, into, self._asker)
+        ):
             raise CommunityRefused(message("community.refused.into"))
 
     def _state_of(self, ticket: str) -> TicketState | None:

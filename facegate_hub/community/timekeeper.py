@@ -53,9 +53,9 @@ def _break_promises(writing: Writing, terms: Terms) -> int:
     count = 0
     for row in writing.connection.execute(late.order_by(CLOCKS.c.due_at, CLOCKS.c.id)).all():
         clock = TicketClock(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
-        found = writing.connection.execute(sa.select(TICKETS).where(TICKETS.c.id == clock.ticket)).one()
-        ticket = ticket_of(found)
-        if ticket.state not in OPEN:
+        found = writing.connection.execute(sa.select(TICKETS).where(TICKETS.c.id == clock.ticket)).first()
+        # A clock without its ticket is damage, which `verify` tells of: the other tickets' time goes on.
+        if found is None or (ticket := ticket_of(found)).state not in OPEN:
             continue
         if clock.breached_at is None:
             broken = Change(CLOCKS, clock.id, {"breached_at": clock.due_at})

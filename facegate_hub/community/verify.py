@@ -79,7 +79,10 @@ def _follow(check: BookCheck, row: Row[Any], state: _Replayed) -> None:
     try:
         body = json.loads(row.body)
         for table, identity, values in body["rows"]:
-            state.tables[table].setdefault(identity, {}).update(values)
+            if values is None:  # the row was taken out
+                state.tables[table].pop(identity, None)
+            else:
+                state.tables[table].setdefault(identity, {}).update(values)
         state.kept.update(body["kept"])
         state.gone.update(body["gone"])
     except (ValueError, KeyError, TypeError) as error:

@@ -66,6 +66,7 @@ PAGES: tuple[PageRow, ...] = (
     ("/tickets/{number}/photo/{mark}", GET, _with(Right.TICKETS), views_tickets.photo),
     ("/new", BOTH, _with(Right.REPORT), views_tickets.new),
     ("/flats", BOTH, _with(Right.PEOPLE), views_flats.flats),
+    ("/flats/remove", POST, _with(Right.PEOPLE), views_flats.remove),
     ("/people", GET, _with(Right.PEOPLE), views_people.people),
     ("/people/{person}/change", POST, _with(Right.PEOPLE), views_people.change),
     ("/people/{person}/tie", POST, _with(Right.PEOPLE), views_people.tie),

@@ -24,9 +24,16 @@ def flats(ask: PageAsk) -> Response:
     text = ask.form.get("flats", "")
     fresh, bad = new_flats(there, text)
     if "sure" not in ask.form or bad or not fresh:
-        return _page(ask, there, text=text, fresh=[one for one, _, _ in fresh], bad=bad, is_asked=True)
+        told = "" if bad or fresh else ask.say("flats_none_new")
+        return _page(ask, there, text, [one for one, _, _ in fresh], bad, told)
     ask.office.register.put_flats(ask.asker.doer, fresh)
     return ask.to("/flats")
+
+
+def remove(ask: PageAsk) -> Response:
+    """Remove a flat that was made by mistake."""
+    removed = ask.office.register.remove_flat(ask.asker.doer, ask.form.get("flat", "").strip())
+    return _page(ask, ask.office.register.flats(), told=ask.say("flats_removed", flat=removed))
 
 
 def _page(
@@ -35,8 +42,7 @@ def _page(
     text: str = "",
     fresh: list[str] | None = None,
     bad: list[str] | None = None,
-    *,
-    is_asked: bool = False,
+    told: str = "",
 ) -> Response:
     fresh, bad = fresh or [], bad or []
     return ask.page(
@@ -47,5 +53,5 @@ def _page(
         fresh=fresh[:SHOWN],
         fresh_count=len(fresh),
         bad=bad[:SHOWN],
-        is_asked=is_asked,
+        told=told,
     )
