@@ -307,4 +307,6 @@ def _meant(name: str, cell: str) -> str:
     words = plain_words(cell)
     if name in DAYS and words in NO_END:
         return LAST_MOMENT if name == "valid_until" else ""
-    return "" if words in NOTHING else cell
+    # "none" as somebody's level is no empty cell: that would give somebody new the level of every resident.
+    is_level = name == "access_levels" and any(map(str.isalnum, words))
+    return "" if words in NOTHING and not is_level else cell

@@ -42,6 +42,10 @@ _MOMENT = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 """A day, and a time as clocks of 24 or of 12 hours show it."""
+_REPUBLIC = re.compile(r"(?:中[华華])?民[国國] *(\d{1,3})(?= *[-/.年])", re.ASCII)
+"""A year of the Republic of China, as Taiwan counts them: 民国115年 is 2026."""
+_REPUBLIC_BEGAN = 1911
+_SHORT_YEAR = re.compile(r"\d{1,3} *[-/.年] *\d{1,2} *[-/.月] *\d{1,3}(?!\d).*", re.ASCII | re.DOTALL)
 LAST_DAY = (9999, 12, 31)
 _HAS_ZONE = re.compile(r"(Z|[+-]\d{2}:?\d{2}|:\d{2}[+-]\d{2})$", re.IGNORECASE)
 
@@ -83,9 +87,20 @@ def spoiled(text: str) -> CellKind | None:
     return next((kind for kind, sign in _SPOILED.items() if sign.fullmatch(text)), None)
 
 
+def has_short_year(text: str) -> bool:
+    """Return whether a text is a day whose year has fewer than four digits: nobody can tell which it is."""
+    return _SHORT_YEAR.fullmatch(text) is not None
+
+
+def _with_our_years(text: str) -> str:
+    """Return a text in which a year of the Republic of China that is named as one is one of ours."""
+    named = _REPUBLIC.match(text)
+    return text if named is None else f"{int(named[1]) + _REPUBLIC_BEGAN}{text[named.end() :].lstrip()}"
+
+
 def needs_zone(text: str) -> bool:
     """Return whether a time in a cell is one of the site's clock: it names no zone, or is a plain day."""
-    return _MOMENT.fullmatch(text) is not None or _HAS_ZONE.search(text) is None
+    return _MOMENT.fullmatch(_with_our_years(text)) is not None or _HAS_ZONE.search(text) is None
 
 
 def _of_24(hour: int, half: str | None) -> int:
@@ -105,8 +120,9 @@ def moment_in(text: str, zone: tzinfo, *, is_end: bool) -> datetime:
     `zone`. A plain day begins the moment, and with `is_end` still counts: valid until 31 March ends when
     1 April begins. So does "2027/3/31 0:00", which is how spreadsheets write a day into a column of times;
     and 9999-12-31, which lists have for no end at all, is the last moment that there is a name for.
-    Raises ValueError, `OverflowError`.
+    民国115年3月31日 is 2026-03-31. Raises ValueError (see `has_short_year`), `OverflowError`.
     """
+    text = _with_our_years(text)
     with suppress(ValueError):
         text = date.fromisoformat(text).isoformat()  # 20270331 and a day of a week are plain days, too
     found = _MOMENT.fullmatch(text)

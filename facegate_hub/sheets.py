@@ -20,7 +20,7 @@ from edge.people_rows import (
     require_names_as_typed,
     text_rows,
 )
-from edge.sheet_cells import FALSE, TRUE, moment_in, needs_zone
+from edge.sheet_cells import FALSE, TRUE, has_short_year, moment_in, needs_zone
 from edge.web.cells import harmless
 from edge.wire.records import OF_THE_HUB, RECORD, parse_record
 from edge.words import message
@@ -176,6 +176,8 @@ def _time(name: str, text: str, zone: ZoneInfo | None) -> str:
     try:
         return moment_in(text, zone, is_end=name == "valid_until").isoformat()
     except (ValueError, OverflowError) as error:
+        if has_short_year(text):
+            raise SyncError(message("error.time_year", text=text[:40])) from error
         raise SyncError(message("list.no_time", column=name, text=text[:40])) from error
 
 

@@ -80,10 +80,15 @@ def card_id(text: str) -> str:
 
 
 def _hex_of(parts: Sequence[str]) -> str:
-    """Return the digits of a number in hex, however they are set apart; empty for anything else."""
-    signs = re.sub(r"[ -]", "", "".join(parts)).upper().removeprefix("0X")
-    is_apart = len(parts) == 1 or all(len(part) == 2 for part in parts)
-    return signs if is_apart and set(signs) <= HEX_SIGNS else ""
+    """Return the digits of a number in hex, also of bytes that are set apart; empty for anything else.
+
+    Only bytes: 1-23 and 12-3, a facility and a number as some cards have them printed, are two cards, and
+    neither is what the reader types.
+    """
+    groups = re.split(r"[ :-]", ":".join(parts).strip())
+    is_one_name = len(groups) == 1 or all(len(group) == 2 for group in groups)
+    signs = "".join(groups).upper().removeprefix("0X")
+    return signs if is_one_name and set(signs) <= HEX_SIGNS else ""
 
 
 def _number(bits: Sequence[int]) -> int:

@@ -22,7 +22,7 @@ from edge.people_rows import (
     require_names_as_typed,
     text_rows,
 )
-from edge.sheet_cells import FALSE, TRUE, moment_in
+from edge.sheet_cells import FALSE, TRUE, has_short_year, moment_in
 from edge.words import message
 from edge.workbook.reading import Sheet, SheetRow, is_workbook, read_workbook
 
@@ -190,4 +190,5 @@ def _moment(given: Mapping[str, str], name: str, zone: tzinfo) -> datetime | Non
     try:
         return moment_in(text, zone, is_end=name == "valid_until").astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise PanelRefused(message("error.time", text=text[:40])) from error
+        refusal = "error.time_year" if has_short_year(text) else "error.time"
+        raise PanelRefused(message(refusal, text=text[:40])) from error

@@ -10,7 +10,7 @@ from edge.errors import PanelRefused
 from edge.identity import access_levels, tidied
 from edge.policy.rulebook import ANY
 from edge.policy.schedule import ALWAYS, NEVER, WEEKDAYS
-from edge.sheet_cells import moment_in
+from edge.sheet_cells import has_short_year, moment_in
 from edge.words import message
 
 if TYPE_CHECKING:
@@ -115,4 +115,5 @@ def moment(ask: Ask, name: str) -> datetime | None:
         try:
             return moment_in(text, ask.desk.zone, is_end=name == "valid_until").astimezone(UTC)
         except (ValueError, OverflowError) as error:
-            raise PanelRefused(message("error.time", text=text[:40])) from error
+            refusal = "error.time_year" if has_short_year(text) else "error.time"
+            raise PanelRefused(message(refusal, text=text[:40])) from error

@@ -147,6 +147,10 @@ _TABLES: dict[str, type[_Table]] = {
 }
 
 
+def _days_of(key: str) -> tuple[str, ...]:
+    return GROUPS_OF_DAYS.get(key, (key,))
+
+
 def _ids_meant(who: str) -> tuple[str, ...]:
     """Return the id as it is written, and as people are stored: ３栋１２０３ is 3栋1203."""
     try:
@@ -219,12 +223,11 @@ class _Builder:
                 f"schedules.{name}: the name is taken by the built-in schedule; choose another"
             )
         days: dict[str, tuple[Span, ...]] = {}
-        for key, texts in table.items():
-            spans = tuple(self._spans(f"schedules.{name}.{key}", texts))
-            # A single day named beside a group of days wins, in whatever order they are written.
-            for day in GROUPS_OF_DAYS.get(key, (key,)):
-                if day == key or day not in table:
-                    days[day] = spans
+        # The name that stands for fewer days wins, in whatever order they are written: `weekend` beside
+        # `daily`, a single day beside either.
+        for key in sorted(table, key=lambda key: -len(_days_of(key))):
+            spans = tuple(self._spans(f"schedules.{name}.{key}", table[key]))
+            days |= dict.fromkeys(_days_of(key), spans)
         return Schedule(name, MappingProxyType(days))
 
     def _spans(self, place: str, texts: list[str]) -> Iterable[Span]:

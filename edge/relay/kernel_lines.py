@@ -227,17 +227,26 @@ def _follow(wake: int) -> None:
     for fd in heard:
         poll.register(fd, select.POLLIN)
     while True:
-        ready = {fd for fd, _ in poll.poll()}
-        if wake in ready:
+        found = dict(poll.poll())
+        if found.pop(wake, 0):
             os.read(wake, 4096)
             # All of them anew: the kernel may have given the number of a freed line to another one.
             for fd in heard:
-                poll.unregister(fd)
+                _forget(poll, fd)
             heard = _heard()
             for fd in heard:
                 poll.register(fd, select.POLLIN)
-        for handle, event in _events(poll, ready - {wake}):
+        for fd, what in found.items():
+            # POLLERR or POLLHUP alone: the chip is gone, and would wake this thread over and over.
+            if not what & select.POLLIN:
+                _forget(poll, fd)
+        for handle, event in _events(poll, {fd for fd, what in found.items() if what & select.POLLIN}):
             callback.hand_on(handle, event)
+
+
+def _forget(poll: select.poll, fd: int) -> None:
+    with contextlib.suppress(KeyError):
+        poll.unregister(fd)
 
 
 def _heard() -> dict[int, tuple[int, int]]:
@@ -260,8 +269,14 @@ def _events(poll: select.poll, ready: set[int]) -> list[tuple[int, gpiod.EdgeEve
     while ready:
         with _lock:
             for fd, (handle, gpio) in _heard().items():
-                if fd in ready:
-                    request = _chips[handle].lines[gpio].request
-                    found += [(handle, event) for event in request.read_edge_events()]
+                if fd not in ready:
+                    continue
+                try:
+                    events = _chips[handle].lines[gpio].request.read_edge_events()
+                except OSError as error:  # this thread serves every line: one that fails must not end it
+                    LOG.error("GPIO%d is not heard any more: %s", gpio, error)  # noqa: TRY400 - one clear line
+                    _forget(poll, fd)
+                else:
+                    found += [(handle, event) for event in events]
         ready = {fd for fd, what in poll.poll(0) if what & select.POLLIN and fd in _heard()}
     return sorted(found, key=lambda one: one[1].timestamp_ns)

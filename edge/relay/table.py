@@ -31,13 +31,15 @@ class LockTable:
 def read_lock_table(path: Path) -> LockTable:
     """Return the relay's settings in `path`. Raises `ConfigError` that names the key and the rule."""
     try:
-        table: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))["lock"]
+        table: Any = tomllib.loads(path.read_text(encoding="utf-8-sig"))["lock"]
     except FileNotFoundError as error:
         raise ConfigError(
             f"{path}: no such file; see {placed('systemd/config.toml')} for an example"
         ) from error
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(f"{path}: no table [lock] can be read: {error}; run facegate config") from error
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: lock = {table!r}: must be a table, [lock]; run facegate config")
     if table.get("driver") == "dry-run":
         raise ConfigError(f'{path}: lock.driver = "dry-run" needs no guard; set it to "gpio" to move a relay')
     return _checked(path, table)
@@ -49,7 +51,12 @@ def _checked(path: Path, table: dict[str, Any]) -> LockTable:
         raise ConfigError(
             f"{path}: lock.{', lock.'.join(missing)} must be set: see {placed('docs/install.md')}"
         )
-    expected = {"pin": int, "active_high": bool, "pin_factory": str, "gpio_chip": int}
+    expected = {
+        "pin": int,
+        "gpio_chip": int,
+        "active_high": bool,
+        **dict.fromkeys(("pin_factory", "lock_wiring", "relay_contact", "guard_socket"), str),
+    }
     for key, kind in expected.items():
         if key in table and type(table[key]) is not kind:
             raise ConfigError(f"{path}: lock.{key} = {table[key]!r}: must be {kind.__name__}")
@@ -65,6 +72,8 @@ def _checked(path: Path, table: dict[str, Any]) -> LockTable:
 
 def _cap(path: Path, table: dict[str, Any]) -> float:
     seconds = table.get("max_unlock_seconds", 30.0)
-    if not isinstance(seconds, int | float) or not 1 <= seconds <= 60:
+    # True is an int to Python, and would be a cap of one second.
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not 1 <= seconds <= 60:
         raise ConfigError(f"{path}: lock.max_unlock_seconds = {seconds!r}: must be 1 to 60 seconds")
     return float(seconds)

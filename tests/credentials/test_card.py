@@ -66,6 +66,7 @@ def test_a_cut_wire_is_no_card(length, level):
         ("hid:51:E6:96:21", "hid:51E69621"),
         ("hid:04 a1 b2 c3", "hid:04A1B2C3"),
         ("hid:0x51E69621", "hid:51E69621"),
+        ("hid:51-e6-96-21", "hid:51E69621"),
     ],
 )
 def test_a_card_has_one_name_however_it_is_written(written, name):
@@ -82,6 +83,9 @@ def test_a_card_has_one_name_however_it_is_written(written, name):
         "17,4711",
         "0001118823 017,04711",
         "hid:0x",
+        "hid:1-23",
+        "hid:12-3",
+        "hid:0004711 51",
         "w26:1",
         "w26:256:1",
         "w32:4294967296",

@@ -382,3 +382,20 @@ def test_names_that_a_program_spoiled_are_nobody_s(names, encoding):
 )
 def test_names_that_only_look_like_it_are_read(names):
     assert [one["name"] for one in people_of(list_of(names))] == names
+
+
+@pytest.mark.parametrize("time", ["中華民國115年3月31日", "民国115/3/31", "民國 115.03.31"])
+def test_years_of_the_republic_are_read_where_they_are_named_as_such(time):
+    (person,) = people_of(f"id,name,valid_until\na,A,{time}\n".encode(), zone=SHANGHAI)
+    assert person["valid_until"] == "2026-04-01T00:00:00+08:00"
+
+
+def test_a_year_without_its_century_is_refused_with_what_to_write():
+    with pytest.raises(SyncError, match=r"27/3/31 does not say which year it is"):
+        people_of(b"id,name,valid_until\na,A,27/3/31\n", zone=SHANGHAI)
+
+
+def test_none_is_no_empty_list_of_levels():
+    (none, empty) = people_of(b"id,name,access_levels\na,A,none\nb,B,-\n")
+    assert none["access_levels"] == ["none"]
+    assert "access_levels" not in empty

@@ -63,6 +63,28 @@ def test_what_a_column_does_not_say_stays(panel):
     assert panel.desk.residents.get("z").name == "Zoe"
 
 
+def test_none_as_the_level_of_somebody_new_gives_them_no_right(panel):
+    """Left empty it is every resident's level; whoever writes none does not mean that one."""
+    sam = panel.logged_in("sam", Role.STAFF)
+    page = look(sam, "id,name,access_levels\na,A,none\nb,B,无\nc,C,-\nd,D,\n".encode())
+    assert page.text.count("data-bad") == 2
+    assert "no level “none”" in page.text
+    stored(sam, page)
+    assert {one.id: one.access_levels for one in panel.desk.residents.list()} == {
+        "c": ("resident",),
+        "d": ("resident",),
+    }
+
+
+def test_a_year_that_nobody_can_tell_is_refused_with_what_to_write(panel):
+    sam = panel.logged_in("sam", Role.STAFF)
+    page = look(sam, "id,name,valid_until\na,A,27/3/31\nb,B,116.3.31\nc,C,民国116年3月31日\n".encode())
+    assert page.text.count("Write all four digits of the year") == 2
+    stored(sam, page)
+    person = panel.desk.residents.get("c")
+    assert person.valid_until.astimezone(panel.desk.zone).isoformat()[:19] == "2027-04-01T00:00:00"
+
+
 def test_building_unit_and_flat_in_columns_of_their_own_are_one_number(panel):
     sam = panel.logged_in("sam", Role.STAFF)
     page = look(sam, "楼栋,单元,房号,姓名\n3,2,1203,李伟\n,1,101,王芳\n".encode())

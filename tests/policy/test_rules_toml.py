@@ -12,7 +12,7 @@ from edge.policy.modes import Mode
 from edge.policy.passback import PassbackKind, PassbackRule
 from edge.policy.rulebook import DisableReason, Level, RuleBook, UntrustedClock, UsualMode
 from edge.policy.rules_toml import parse_rules
-from edge.policy.schedule import ALWAYS, Span
+from edge.policy.schedule import ALWAYS, WEEKDAYS, Span
 
 FULL = """
 time_zone = "Asia/Shanghai"
@@ -355,3 +355,11 @@ def test_a_door_goes_on_with_such_names():
     forgiven: list[str] = []
     assert len(parse_rules(ODD_NAMES, forgiven=forgiven.append).levels) == 3
     assert len(forgiven) == 3
+
+
+@pytest.mark.parametrize("order", [("daily", "weekend"), ("weekend", "daily")])
+def test_of_two_names_for_a_day_the_one_for_fewer_days_counts_in_any_order(order):
+    hours = {"daily": '["07:00-22:00"]', "weekend": "[]"}
+    lines = "\n".join(f"{name} = {hours[name]}" for name in order)
+    book = parse_rules(f"[schedules.office]\n{lines}\n")
+    assert [day for day, spans in book.schedules["office"].days.items() if spans] == [*WEEKDAYS[:5]]

@@ -145,6 +145,35 @@ def test_an_edge_that_nobody_takes_well_silences_no_other_line(tmp_path: Path) -
     assert done.stdout.strip() == "True", done.stderr
 
 
+HEARD_AFTER_A_LOST_LINE = """
+import os, pathlib, threading
+from edge.relay import kernel_lines as gpio
+heard = threading.Event()
+tried = threading.Event()
+def lost():
+    tried.set()
+    raise OSError(19, "No such device")
+handle = gpio.gpiochip_open(0)
+for number in (5, 6):
+    gpio.gpio_claim_alert(handle, number, gpio.FALLING_EDGE)
+gpio._chips[handle].lines[5].request.read_edge_events = lost
+kept = [gpio.callback(handle, number, gpio.FALLING_EDGE, lambda *_: heard.set()) for number in (5, 6)]
+def fall(number):
+    with pathlib.Path(os.environ["FACEGATE_TEST_LINES"]).open("a") as log:
+        log.write(f"{{float(number)}} 0 set {{number}} 0\\n")
+fall(5)
+tried.wait({patience})
+fall(6)
+print(heard.wait({patience}))
+"""
+
+
+@pytest.mark.parametrize("library", ["stand_in_gpiod"], indirect=True)
+def test_a_line_that_can_no_longer_be_read_silences_no_other_one(tmp_path: Path) -> None:
+    done = run(HEARD_AFTER_A_LOST_LINE.format(patience=5), Lines(tmp_path))
+    assert done.stdout.strip() == "True", done.stderr
+
+
 def test_a_missing_chip_is_refused_by_number(tmp_path: Path) -> None:
     code = "from edge.relay.line import lgpio_factory; lgpio_factory(3)"
     assert "gpiochip 3 cannot be opened" in run(code, Lines(tmp_path)).stderr
