@@ -38,6 +38,8 @@ WATCHED = (
     Kind.HEALTH_CLOCK,
 )
 """Each says in `state` whether all is well again."""
+JUDGED_ANEW = (Kind.HEALTH_CAMERA, Kind.HEALTH_PICTURE, Kind.HEALTH_READER, Kind.HEALTH_CLOCK)
+"""What a door that starts tells anew where it is still wrong; what was mended while it was off is not."""
 LOOK_SECONDS = 5.0
 LASTS_SECONDS = 120.0
 """A fault that is over sooner is no work for anybody."""
@@ -96,16 +98,27 @@ class FaultWatch(LookingThread):
 
     def _read(self) -> None:
         began = datetime.fromtimestamp(self._now(), UTC)
-        wanted = (EVENTS.c.kind.in_([str(kind) for kind in WATCHED]), EVENTS.c.at >= self._since.isoformat())
+        kinds = [str(kind) for kind in (*WATCHED, Kind.SERVICE_STARTED)]
+        wanted = (EVENTS.c.kind.in_(kinds), EVENTS.c.at >= self._since.isoformat())
         query = sa.select(EVENTS.c.device, EVENTS.c.kind, EVENTS.c.at, EVENTS.c.body).where(*wanted)
         with reading(self._engine) as connection:
             rows = connection.execute(query.order_by(EVENTS.c.at, EVENTS.c.seq)).all()
         for row in rows:
-            key, known = (row.device, row.kind), self._states.get((row.device, row.kind), ("", False))
-            if row.at >= known[0] and is_door(row.device):
-                self._states[key] = (row.at, _is_faulty(row.kind, row.body))
+            if not is_door(row.device):
+                continue
+            if row.kind == Kind.SERVICE_STARTED:
+                for kind in JUDGED_ANEW:
+                    if (row.device, str(kind)) in self._states:
+                        self._note(row.device, kind, row.at, is_faulty=False)
+            else:
+                self._note(row.device, row.kind, row.at, is_faulty=_is_faulty(row.kind, row.body))
         # Doors that were away send later what happened before: a day back is looked at again each time.
         self._since = max(self._since, began - timedelta(days=1))
+
+    def _note(self, door: str, kind: str, at: str, *, is_faulty: bool) -> None:
+        """Take what a door said, unless it said something newer of the same part."""
+        if at >= self._states.get((door, kind), ("", False))[0]:
+            self._states[door, kind] = (at, is_faulty)
 
 
 def _is_faulty(kind: str, body: str) -> bool:

@@ -88,6 +88,18 @@ def check_source(source: str) -> None:
         raise ConfigError(f"camera.source: user and password cannot be told from the host; {escapes}")
 
 
+def missing_path(source: str) -> Path | None:
+    """Return the device or file that a camera's name means when nothing is there.
+
+    None for an address, for a CSI camera, and for what is there. Raises `ConfigError` like `check_source`.
+    """
+    check_source(source)
+    if Address.parse(source) is not None or _PICAMERA.fullmatch(source):
+        return None
+    path = Path(f"/dev/video{source}") if source.isdecimal() else Path(source)
+    return None if path.exists() else path
+
+
 def _meant(source: str) -> str:
     """Return what somebody may have meant who named a camera as other programs do; empty for a path."""
     return next((write for sign, write in _OTHERWISE if sign.fullmatch(source.strip())), "")

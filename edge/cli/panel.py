@@ -26,9 +26,26 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str) -> ZoneI
         raise click.BadParameter(f"{name!r} is no time zone; write one such as Asia/Shanghai") from error
 
 
+def _camera(_context: click.Context, _option: click.Parameter, source: str) -> str:
+    """Refuse a recording that is not there; a camera may be plugged in later, so say so and go on."""
+    from edge.camera.source import missing_path
+
+    path = missing_path(source)
+    if path is not None and not path.is_relative_to("/dev"):
+        known = "0, /dev/video0, rtsp://... or picamera"
+        raise click.BadParameter(f"{source}: no such file, and no camera: {known}")
+    if path is not None:
+        click.echo(f"warning: {path}: no camera there; no live view until one is plugged in", err=True)
+    return source
+
+
 @click.command()
 @click.option(
-    "--camera", default="0", show_default=True, help="0, /dev/video0, rtsp://..., picamera, a clip."
+    "--camera",
+    default="0",
+    show_default=True,
+    callback=_camera,
+    help="0, /dev/video0, rtsp://..., picamera, a clip.",
 )
 @click.option("--door", default="door", show_default=True, help="Name of this door.")
 @click.option(

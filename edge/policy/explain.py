@@ -109,8 +109,11 @@ class _Teller:
     def _label(self, name: str) -> str:
         if has(f"field.{name}"):
             return say(f"field.{name}", self._language)
-        family, dot, last = name.rpartition(".")
-        return f"{self._label(family)} · {last}" if dot else last
+        parts = name.split(".")  # a network's name has a dot of its own: silentface-2.7
+        for end in range(len(parts) - 1, 0, -1):
+            if has(f"field.{'.'.join(parts[:end])}"):
+                return f"{self._label('.'.join(parts[:end]))} · {'.'.join(parts[end:])}"
+        return " · ".join(parts)
 
     def _candidates(self) -> Iterator[str]:
         kind = f"tell.{self._event.kind}"

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from edge.camera.file import VideoFile
 from edge.camera.playback import Playback
-from edge.camera.source import CameraSpec, check_source, open_camera
+from edge.camera.source import CameraSpec, check_source, missing_path, open_camera
 from edge.errors import CameraLost, ConfigError
 from edge.runtime.clock import ManualClock
 from tests.camera.scenes import write_clip
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +33,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_kind_of_source_finds_its_camera(source: str, message: str) -> None:
     with pytest.raises(CameraLost, match=message):
         open_camera(CameraSpec(source), ManualClock())
+
+
+def test_a_recording_or_device_that_is_not_there_is_known_before_it_is_opened(clip: Path) -> None:
+    assert [missing_path(name) for name in ("rtsp://10.0.0.8/cam", "picamera:1", str(clip))] == [None] * 3
+    assert missing_path("97") == missing_path("/dev/video97") == Path("/dev/video97")
+    assert missing_path("missing.mp4") == Path("missing.mp4")
+    with pytest.raises(ConfigError, match="write rtsp://"):
+        missing_path("192.0.2.7")
 
 
 def test_an_address_of_another_kind_is_refused_without_its_password() -> None:

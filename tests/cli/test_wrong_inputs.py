@@ -66,6 +66,8 @@ WRONG = [
     ("restore {}/none.fgb --data {}/new", FAILED, "no such file"),
     ("reference nosuch", USAGE, "'events', 'reasons', 'settings'"),
     ("panel --port 99999", USAGE, "99999"),
+    ("panel --camera {}/none.mp4 --data {}/new", USAGE, "no such file, and no camera"),
+    ("panel --camera video0 --data {}/new", CONFIG, "write /dev/video0"),
     ("sharing request front {}/none/front.json --data {}/new", FAILED, "there is no folder"),
     ("hub --site {}/none run", CONFIG, "not a provisioned site"),
     ("hub nosuch", USAGE, "nosuch"),

@@ -80,6 +80,28 @@ def test_a_dead_camera_opens_one_ticket_and_ends_it_when_nobody_had_begun(site):
     assert site.states() == ["withdrawn", "new"]
 
 
+@pytest.mark.parametrize("kind", ["health.camera", "health.reader", "health.clock"])
+def test_what_was_mended_while_the_door_was_off_ends_with_its_start(site, kind):
+    """A door tells only what is wrong since it was started; its ticket stayed for good."""
+    site.hear("lost", kind=kind)
+    site.look()
+    assert site.states() == ["new"]
+    site.hear(None, kind="service.started")
+    site.look()
+    assert site.states() == ["withdrawn"]
+    site.hear("lost", kind=kind)
+    site.look()
+    assert site.states() == ["withdrawn", "new"]
+
+
+def test_a_start_says_nothing_of_locked_credentials(site):
+    """They are looked at before the door says that it starts."""
+    site.hear("unbound", kind="health.credentials")
+    site.hear(None, kind="service.started")
+    site.look()
+    assert site.states() == ["new"]
+
+
 def test_what_is_over_in_a_moment_is_no_work_for_anybody(site):
     site.hear("lost")
     site.look(after=30)

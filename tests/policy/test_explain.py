@@ -86,6 +86,18 @@ def test_a_grant_is_one_sentence_and_a_table():
     )
 
 
+def test_what_liveness_said_is_told_by_the_whole_names_of_networks_and_in_words():
+    """`silentface-2.7` was told as `silentface-2 · 7`, and what the numbers are in English alone."""
+    seen = {"silentface-2.7": 0.98, "frames": 4.0, "looks": 2.31, "threshold": 0.5}
+    assert dict(explain(event(liveness=seen), "zh").facts) == {
+        "活体检测 · silentface-2.7": "0.98",
+        "活体检测采用的画面数": "4",
+        "相当于独立观察的次数": "2.31",
+        "活体检测阈值": "0.5",
+    }
+    assert dict(explain(event(odd={"a.b": {"c": 1}})).facts) == {"odd · a · b · c": "1"}
+
+
 def test_a_refusal_told_in_chinese():
     found = explain(event("access.denied", "unknown_credential", None, "unknown", **FACE), "zh", SHANGHAI)
     assert found.at == "2026-06-01 20:00:03（北京时间）"

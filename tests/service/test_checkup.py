@@ -114,6 +114,21 @@ def test_while_the_door_runs_its_journal_tells_of_camera_and_guard(site):
     assert site.look()["service"].light is Light.AMBER
 
 
+def test_what_was_mended_while_the_door_was_off_is_not_told_of_the_door_that_runs(site):
+    """Each start looks at camera and guard anew, and tells of them only where something is wrong."""
+    site.look('[lock]\ndriver = "gpio"\npin = 17\nactive_high = true\nlock_wiring = "fail-secure"\n')
+    site.wrote((Kind.HEALTH_CAMERA, {"state": "lost", "detail": "unplugged"}), (Kind.LOCK_GUARD_LOST, {}))
+    settings = load_settings(site.place / "c.toml")
+    assert parts.guard(settings, RecentEvents(site.data), is_running=True).light is Light.RED
+    site.wrote((Kind.SERVICE_STARTED, {}))
+    recent = RecentEvents(site.data)
+    assert picture.told(settings.camera, recent).light is Light.GREEN
+    assert parts.guard(settings, recent, is_running=True).light is not Light.RED
+    site.wrote((Kind.HEALTH_CAMERA, {"state": "lost", "detail": "still"}))
+    recent.follow()
+    assert "still" in picture.told(settings.camera, recent).what.said()
+
+
 @pytest.mark.parametrize(
     ("floor", "light"),
     [(timedelta(days=-1), Light.AMBER), (timedelta(days=1), Light.RED), (timedelta(days=-4000), Light.RED)],

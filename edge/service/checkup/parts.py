@@ -93,7 +93,7 @@ def guard(settings: Settings, recent: RecentEvents, is_running: bool) -> Checkup
     if section.driver == "dry-run":
         return red("guard", "dry", setting='lock.driver = "dry-run"', wanted='lock.driver = "gpio"')
     if is_running:
-        lost = recent.newest(Kind.LOCK_GUARD_LOST, Kind.LOCK_GUARD_BACK)
+        lost = recent.since_start(Kind.LOCK_GUARD_LOST, Kind.LOCK_GUARD_BACK)
         if lost is not None and lost.kind == Kind.LOCK_GUARD_LOST:
             return red(
                 "guard", "lost", socket=str(section.guard_socket), command="journalctl -u facegate-relay"

@@ -13,6 +13,7 @@ from edge.findings import CheckupFinding, amber, green, red
 from edge.panel.picture import picture_facts
 from edge.panel.sight import reach_metres
 from edge.runtime.clock import SystemClock
+from edge.service.checkup.recently import is_bad
 from edge.words import Message, message
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def watched(section: CameraSection) -> CheckupFinding:
 
 def told(section: CameraSection, recent: RecentEvents) -> CheckupFinding:
     """Return what the running door last said of its camera."""
-    event = recent.trouble(Kind.HEALTH_CAMERA)
-    if event is None:
+    event = recent.since_start(Kind.HEALTH_CAMERA)
+    if event is None or not is_bad(event):
         return _reshaped(recent) or green("camera", "running")
     is_plain = "detail" in event.data and "detail_code" not in event.data
     return _dead(section, str(event.data["detail"]) if is_plain else camera_problem(event.data))
@@ -66,8 +67,8 @@ def told(section: CameraSection, recent: RecentEvents) -> CheckupFinding:
 
 def _reshaped(recent: RecentEvents) -> CheckupFinding | None:
     """Return that the picture has another shape since the door was started, None where it has not."""
-    event = recent.newest(Kind.HEALTH_PICTURE, Kind.SERVICE_STARTED)
-    if event is None or event.kind != Kind.HEALTH_PICTURE or event.data.get("state") != "reshaped":
+    event = recent.since_start(Kind.HEALTH_PICTURE)
+    if event is None or event.data.get("state") != "reshaped":
         return None
     return amber("camera", "reshaped", was=str(event.data.get("was")), now=str(event.data.get("now")))
 

@@ -6,14 +6,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from edge.errors import FacegateError
-from edge.events import Tone, tone_of
+from edge.events import Kind, Tone, tone_of
 from edge.store.reader import JOURNAL_FILE, JournalReader
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.domain import DoorEvent
-    from edge.events import Kind
 
 LOOK_BACK = 5_000
 """Events that are read: some days of a busy door, a tenth of a second."""
@@ -52,9 +51,21 @@ class RecentEvents:
         found = (self._newest[kind] for kind in kinds if kind in self._newest)
         return max(found, key=lambda event: event.seq, default=None)
 
+    def since_start(self, *kinds: Kind) -> DoorEvent | None:
+        """Return the newest event of these kinds that the door wrote after it was last started.
+
+        For parts that each start judges anew: what is still wrong is told again, what was mended in between
+        is not.
+        """
+        event, start = self.newest(*kinds), self.newest(Kind.SERVICE_STARTED)
+        return None if event is None or (start is not None and event.seq < start.seq) else event
+
     def trouble(self, *kinds: Kind) -> DoorEvent | None:
         """Return the newest event of these kinds while it tells of something bad, else None."""
         event = self.newest(*kinds)
-        if event is None or tone_of(event.kind, event.data.get("state")) not in (Tone.BAD, Tone.ALARM):
-            return None
-        return event
+        return event if event is not None and is_bad(event) else None
+
+
+def is_bad(event: DoorEvent) -> bool:
+    """Return whether an event tells of something bad."""
+    return tone_of(event.kind, event.data.get("state")) in (Tone.BAD, Tone.ALARM)
