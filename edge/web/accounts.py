@@ -19,6 +19,7 @@ from edge.store.shared import SharedDatabase
 from edge.words import message
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
@@ -106,18 +107,21 @@ class Accounts:
 
     def put(self, name: str, role: Role, password: str) -> None:
         """Make an account or change it. Raises `PanelRefused` naming the rule that is broken."""
-        if role is not Role.INSTALLER:
-            self._require_another_installer(name)
         if not (0 < len(name) <= 64) or not name.isprintable() or name != name.strip():
             raise PanelRefused(message("error.account_name"))
         require_good_password(name, password)
         salt = secrets.token_bytes(16)
-        self.put_back(AccountRow(name, role.value, salt, password_digest(password, salt)))
+        row = AccountRow(name, role.value, salt, password_digest(password, salt))
+        with self._file.writing() as connection:
+            # Inside the write: two installers who demote each other at once would leave none.
+            if role is not Role.INSTALLER:
+                self._require_another_installer(name)
+            self._store(connection, row)
 
     def remove(self, name: str) -> None:
         """Remove an account. Raises `PanelRefused` for the last installer: nobody could get in."""
-        self._require_another_installer(name)
         with self._file.writing() as connection:
+            self._require_another_installer(name)
             connection.execute("DELETE FROM accounts WHERE name = ?", (name,))
 
     def _require_another_installer(self, name: str) -> None:
@@ -132,8 +136,11 @@ class Accounts:
     def put_back(self, row: AccountRow) -> None:
         """Store an account as it was, with its former password and role."""
         with self._file.writing() as connection:
-            columns = (row.role, row.name, row.salt, row.digest)
-            connection.execute(PUT_ACCOUNT, self._ways.bound("accounts", columns))
+            self._store(connection, row)
+
+    def _store(self, connection: sqlite3.Connection, row: AccountRow) -> None:
+        columns = (row.role, row.name, row.salt, row.digest)
+        connection.execute(PUT_ACCOUNT, self._ways.bound("accounts", columns))
 
     def check(self, name: str, password: str) -> Role | None:
         """Return the role when name and password belong together; takes as long when they do not."""
