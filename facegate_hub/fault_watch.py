@@ -74,9 +74,12 @@ class FaultWatch(LookingThread):
             if not is_faulty:
                 self._faulty_since.pop(key, None)
                 lasting[key] = False
-            # Counted from when this hub first saw it, by our own clock: the door's may be wrong.
-            elif now - self._faulty_since.setdefault(key, now) >= LASTS_SECONDS:
-                lasting[key] = True
+            else:
+                # Counted from when this hub first saw it, by our own clock: the door's may be wrong. Never
+                # from later than now, where our own clock went back.
+                since = self._faulty_since[key] = min(now, self._faulty_since.get(key, now))
+                if now - since >= LASTS_SECONDS:
+                    lasting[key] = True
         return self._faults.update(lasting)
 
     def _away(self, now: float) -> dict[tuple[str, str], bool]:
@@ -113,7 +116,8 @@ class FaultWatch(LookingThread):
             else:
                 self._note(row.device, row.kind, row.at, is_faulty=_is_faulty(row.kind, row.body))
         # Doors that were away send later what happened before: a day back is looked at again each time.
-        self._since = max(self._since, began - timedelta(days=1))
+        # Not the later of this and the last one: a clock that went back would leave out what happens now.
+        self._since = began - timedelta(days=1)
 
     def _note(self, door: str, kind: str, at: str, *, is_faulty: bool) -> None:
         """Take what a door said, unless it said something newer of the same part."""

@@ -109,7 +109,8 @@ class NoticePost(ChannelSender[NoticeChannel, "Notice"]):
         with reading(self._engine) as connection:
             sent = {row.notice: row.at for row in connection.execute(mine)}
         due = [one for one in self._notices.shown() if one.number not in sent and channel.takes(one)]
-        is_soon = now - max(sent.values(), default=0.0) < BETWEEN_SECONDS
+        # Not before 0 either: after the clock went back the last sending lies ahead.
+        is_soon = 0.0 <= now - max(sent.values(), default=0.0) < BETWEEN_SECONDS
         is_loud = any(one.level is not NoticeLevel.INFO for one in due)
         return [] if is_soon and not is_loud else due
 

@@ -80,7 +80,7 @@ class RingBridge(LookingThread):
         for answered in self._answers():
             self._decide(answered)
         self._follow()
-        if self._now() - self._cleaned_at > CLEAN_SECONDS:
+        if not 0.0 <= self._now() - self._cleaned_at <= CLEAN_SECONDS:
             self._forget()
 
     def _hear(self) -> None:

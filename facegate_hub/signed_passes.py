@@ -86,7 +86,8 @@ class SignedPasses:
         The page counts, too, in a table that whoever takes it over can write.
         """
         theirs = sa.select(sa.func.count()).where(GRANTED_PASSES.c.host == host)
-        today = theirs.where(GRANTED_PASSES.c.granted_at > now - DAY)
+        # Up to now and not beyond: what was granted while the clock was ahead is no pass of today.
+        today = theirs.where(GRANTED_PASSES.c.granted_at.between(now - DAY, now))
         alive = theirs.where(GRANTED_PASSES.c.until > now, GRANTED_PASSES.c.ended_at.is_(None))
         limits = ((today, terms.passes_a_day, "today"), (alive, terms.passes_alive, "alive"))
         with reading(self._engine) as connection:
@@ -97,7 +98,7 @@ class SignedPasses:
 
     def count_lately(self, now: float) -> int:
         """Return how many passes were signed within a minute, for whomever."""
-        count = sa.select(sa.func.count()).where(GRANTED_PASSES.c.granted_at > now - 60)
+        count = sa.select(sa.func.count()).where(GRANTED_PASSES.c.granted_at.between(now - 60, now))
         with reading(self._engine) as connection:
             return int(connection.execute(count).scalar_one())
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Row
 
-    from facegate_hub.community.book import Book
+    from facegate_hub.community.book import Book, Writing
 
 DAY = 86_400
 VALID_DAYS = 7
@@ -79,16 +79,12 @@ class Invitations:
             if person is not None and not _is_active(writing.connection, person):
                 raise CommunityRefused(message("community.refused.person"))
             for typed in flats:
-                flat, code = flat_called(writing.connection, typed), new_code(CODE_LETTERS)
+                flat = flat_called(writing.connection, typed)
                 if person is None and self._open(writing.connection, flat, writing.at) >= MOST_OPEN:
                     raise CommunityRefused(
                         message("community.refused.invitations", most=MOST_OPEN, flat=flat)
                     )
-                values: dict[str, str | int | None] = {"flat": flat, "kind": kind.value, "person": person}
-                values |= {"state": "open", "until": writing.at + VALID_DAYS * DAY}
-                change = Change(INVITATIONS, _digest(code), values)
-                writing.enter(by, "invitation.made", f"flat:{flat}", change, tie=kind.value)
-                made.append((flat, code))
+                made.append((flat, make_invitation(writing, by, flat, kind, person)))
         return made
 
     def from_door(self, door: str, person: str, digest: str, until: int) -> bool:
@@ -158,6 +154,16 @@ class Invitations:
     def _open(connection: Connection, flat: str, now: int) -> int:
         count = sa.select(sa.func.count()).select_from(INVITATIONS).where(*_is_open(flat, now))
         return int(connection.execute(count).scalar_one())
+
+
+def make_invitation(writing: Writing, by: Doer, flat: str, kind: TieKind, person: str | None) -> str:
+    """Make an invitation within a commit and return its code; `flat` is one that there is."""
+    code = new_code(CODE_LETTERS)
+    values: dict[str, str | int | None] = {"flat": flat, "kind": kind.value, "person": person}
+    values |= {"state": "open", "until": writing.at + VALID_DAYS * DAY}
+    made = Change(INVITATIONS, _digest(code), values)
+    writing.enter(by, "invitation.made", f"flat:{flat}", made, tie=kind.value)
+    return code
 
 
 def _is_open(flat: str, now: int) -> tuple[sa.ColumnElement[bool], ...]:

@@ -264,7 +264,9 @@ class Tickets:
             self._require_few(writing, report)
 
     def _require_few(self, writing: Writing, report: Report) -> None:
-        today = (TICKETS.c.requester == report.requester, TICKETS.c.opened_at > writing.at - DAY)
+        # Up to now and not beyond: what was reported while the clock was ahead is no report of today.
+        lately = TICKETS.c.opened_at.between(writing.at - DAY + 1, writing.at)
+        today = (TICKETS.c.requester == report.requester, lately)
         alike = (TICKETS.c.kind == report.kind.value, TICKETS.c.category == report.category)
         for conditions, most in (
             (today, self._terms.tickets_a_day),

@@ -195,7 +195,8 @@ def breach(
         return "flat"
     # Once it is written, the wish that is looked at again would count against its own limit.
     others = PASSES.c.id != (own or "")
-    today = (PASSES.c.maker == maker, PASSES.c.wished_at > now - DAY, others)
+    # Up to now and not beyond: what was wished for while the clock was ahead is no wish of today.
+    today = (PASSES.c.maker == maker, PASSES.c.wished_at.between(now - DAY + 1, now), others)
     alive_states = PASSES.c.state.in_([PassState.WISHED.value, PassState.GRANTED.value])
     alive = (PASSES.c.maker == maker, PASSES.c.ends > now, alive_states, others)
     for conditions, most, why in ((today, terms.passes_a_day, "today"), (alive, terms.passes_alive, "alive")):

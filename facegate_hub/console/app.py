@@ -25,6 +25,7 @@ from facegate_hub.console.views_doors import DoorPages
 from facegate_hub.console.views_entries import EntryPages
 from facegate_hub.console.views_moving import MovingPages
 from facegate_hub.console.views_roster import RosterPages
+from facegate_hub.console.views_roster_move import RosterMovePages
 from facegate_hub.console.views_rule_forms import RuleFormPages
 from facegate_hub.console.views_rules import RulesPages
 from facegate_hub.console.views_settings import SettingPages
@@ -116,7 +117,9 @@ def make_console(store: StaffStore, terms: Terms, url: str, doors: DoorsDesk | N
     visitors, guards = VisitorPages(doors), _with(Right.VISITORS)
     gatehouse = _with(Right.VISITORS, stays_on=True)  # who rings is seen there all through a shift
     moving, desk = MovingPages(doors), _with(Right.PEOPLE)
+    listed = () if doors is None else (("/people/roster", BOTH, desk, RosterMovePages(doors).move),)
     pages = (
+        *listed,
         ("/people/new", BOTH, desk, moving.new),
         ("/people/{person}", GET, desk, moving.person),
         ("/people/{person}/end", POST, desk, moving.end_tie),

@@ -58,8 +58,7 @@ PERMIT_SECONDS = 30.0
 MOST_REFUSALS = 20
 """Refusals of one principal that are noted in a minute, and what an integration may ask beyond its rate: the
 audit is never shortened, so nobody may fill it."""
-KEEP_SECONDS = 86_400.0
-"""How long permits, and ids that were asked with, are remembered."""
+KEEP_SECONDS = 86_400.0  # for permits, and ids that were asked with
 MOST_REFUSED = 1000
 """Principals whose refusals are counted; beyond it counting begins anew."""
 MOST_REFUSED_VALUE = 500
@@ -146,10 +145,11 @@ class SigningDesk:
         asked = {"integration": name, "id": ask.id, "at": self._now()}
         with self.engine.begin() as connection:
             connection.execute(sa.delete(ASKS).where(ASKS.c.at < self._now() - KEEP_SECONDS))
-            mine = (ASKS.c.integration == name, ASKS.c.at > self._now() - 60.0)
+            # Up to now: after the clock went back, asks from before it are none of this minute.
+            mine = (ASKS.c.integration == name, ASKS.c.at.between(self._now() - 60.0, self._now()))
             count = connection.execute(sa.select(sa.func.count()).select_from(ASKS).where(*mine)).scalar()
             # Counted before anything is written: beyond its rate an ask is refused with a line in the audit,
-            # and beyond this sum with none, so that no program fills tables that are never shortened.
+            # beyond this sum with none: no program fills tables that are never shortened.
             if (count or 0) >= (grant.per_minute or 0) + MOST_REFUSALS:
                 raise NotPermitted(f"{name}: asks far more often than it may; wait a minute")
             # The id is used up in any case: a recording of the ask does nothing.
@@ -368,7 +368,7 @@ class SigningDesk:
                 for name, about in sorted(new.items()):
                     noted = {what: name, "first door": device, **about}
                     note_wish(connection, "hub", what, noted, self._now())
-        # Only after the commit: what could not be written down is written at the next attempt to sign it.
+        # After the commit: what could not be noted is noted at the next attempt to sign it.
         if len(known) >= MOST_NOTICED:
             known.clear()
         known.update({name: mark for name, (mark, _) in told.items()})

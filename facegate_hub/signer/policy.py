@@ -71,7 +71,10 @@ class Policy:
         if any(grant.per_minute is None for grant in grants):
             return
         most = max(grant.per_minute or 0 for grant in grants)
-        mine = (PERMITS.c.principal == principal.name, PERMITS.c.asked_at > self._now() - MINUTE)
+        # Up to now and not beyond: after the clock went back, what was asked before would count for as long
+        # as the clock takes to be there again.
+        now = self._now()
+        mine = (PERMITS.c.principal == principal.name, PERMITS.c.asked_at.between(now - MINUTE, now))
         count = connection.execute(sa.select(sa.func.count()).select_from(PERMITS).where(*mine)).scalar() or 0
         if count >= most:
             raise NotPermitted(message("signer.too_often", name=principal.name, count=most))

@@ -250,7 +250,10 @@ class Principals:
     def _may_try(self, name: str, now: float) -> bool:
         """Count a try before it is tried, in one statement: guesses made at once are each counted."""
         failures = sa.func.coalesce(PRINCIPALS.c.failures, 0)
-        rested = sa.func.coalesce(PRINCIPALS.c.failed_at, 0.0) <= now - WAIT_SECONDS
+        last = sa.func.coalesce(PRINCIPALS.c.failed_at, 0.0)
+        # A failure that lies ahead by more than the wait is from before the clock went back. One that lies a
+        # little ahead is a guess made at the same moment, and counts.
+        rested = (last <= now - WAIT_SECONDS) | (last > now + WAIT_SECONDS)
         mine = (PRINCIPALS.c.name == name, (failures < MOST_FAILURES) | rested)
         counted = sa.update(PRINCIPALS).where(*mine).values(failures=failures + 1, failed_at=now)
         with self._engine.begin() as connection:

@@ -1,0 +1,128 @@
+"""A clock that was ahead and is set right: nothing waits until the time that it had shown before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from edge.policy.passes import Pass, PassKind
+from edge.wire.commands import CommandType
+from facegate_hub.alerts import Alert, AlertChannel
+from facegate_hub.community.book import Change
+from facegate_hub.community.machine import TicketKind
+from facegate_hub.community.schema import PASSES, TICKETS
+from facegate_hub.community.tickets import Report
+from facegate_hub.community.visits import VisitKind, VisitorPasses, VisitWish
+from facegate_hub.sending import FIRST_RETRY_SECONDS, ChannelSender
+from facegate_hub.signed_passes import SignedPasses
+from facegate_hub.signer.principals import MOST_FAILURES
+from facegate_hub.signer.rights import NotPermitted
+from facegate_hub.signer.tables import PRINCIPALS
+from facegate_hub.tables import open_tables
+from tests.community.compound import new_compound
+from tests.hub.test_signer import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+YEAR = 365 * 86_400
+PASSWORD = "correct horse battery 9"
+
+
+class Broken:
+    """A channel that takes nothing until it is mended."""
+
+    name = "mail"
+
+    def __init__(self) -> None:
+        self.is_broken = True
+        self.taken: list[Alert] = []
+
+    def send(self, items: Sequence[Alert]) -> None:
+        if self.is_broken:
+            raise OSError("nobody listens")
+        self.taken += items
+
+
+class Sender(ChannelSender[AlertChannel, Alert]):
+    what = "alarms"
+    look_seconds = 1.0
+
+    def _due(self, channel: AlertChannel, now: float) -> Sequence[Alert]:
+        return [Alert(1, "front", "door.forced", now, 1, None)]
+
+    def _note(self, channel: AlertChannel, items: Sequence[Alert], now: float) -> None:
+        pass
+
+
+def test_an_alarm_that_failed_once_is_sent_when_the_clock_was_set_back():
+    now, channel = [2.0e9], Broken()
+    sender = Sender([channel], lambda: now[0])
+    assert sender.step(channel) == 0
+    channel.is_broken = False
+    now[0] += FIRST_RETRY_SECONDS / 2
+    assert sender.step(channel) == 0, "it waits a little"
+    now[0] -= YEAR
+    assert sender.step(channel) == 1
+
+
+def test_commands_asked_for_in_the_future_use_up_no_minute_of_now(tmp_path):
+    place = Place(tmp_path)
+    clerk = place.person("anna", "desk", per_minute=1)
+    place.seconds += YEAR
+    assert clerk.ask(["front"], CommandType.UNLOCK)[0].id
+    place.seconds -= YEAR
+    assert clerk.ask(["front"], CommandType.UNLOCK)[0].id
+    assert clerk.ask(["front"], CommandType.UNLOCK)[0].refused
+    place.engine.dispose()
+
+
+def test_wrong_passwords_of_the_future_shut_nobody_out(tmp_path):
+    place = Place(tmp_path)
+    place.person("gao")
+    place.owner.change("password", name="gao", password=PASSWORD)
+    with place.engine.begin() as connection:
+        failed = {"failures": MOST_FAILURES, "failed_at": place.seconds + YEAR}
+        connection.execute(sa.update(PRINCIPALS).where(PRINCIPALS.c.name == "gao").values(**failed))
+    with pytest.raises(NotPermitted):
+        place.owner.log_in("gao", "a wrong password")
+    assert place.desk.principals.principal("gao").name == "gao"
+    place.seconds += 61.0
+    assert place.owner.log_in("gao", PASSWORD)
+    place.engine.dispose()
+
+
+def test_passes_and_tickets_of_the_future_are_not_todays(tmp_path):
+    compound = new_compound(tmp_path)
+    zhao, now = compound.people["zhao"], compound.book.now()
+    with compound.book.writing() as writing:
+        for number in range(20):
+            values: dict[str, str | int | None] = {"maker": zhao, "state": "refused", "wished_at": now + YEAR}
+            writing.enter(
+                compound.asker("zhao").doer, "pass.wished", "pass:x", Change(PASSES, f"p{number}", values)
+            )
+    report = Report(TicketKind.REPAIR, "water", "drips", requester=zhao)
+    for _ in range(compound.terms.alike_a_day):
+        compound.tickets.report(compound.asker("zhao"), report)
+    with compound.book.engine.begin() as connection:
+        connection.execute(sa.update(TICKETS).values(opened_at=now + YEAR))
+    wish = VisitWish("5-101", VisitKind.VISITOR, now, now + 3600)
+    assert VisitorPasses(compound.book, compound.terms).wish(compound.asker("zhao"), wish)
+    compound.tickets.report(compound.asker("zhao"), report)
+
+
+def test_passes_signed_in_the_future_stop_no_pass_of_now(tmp_path):
+    engine = open_tables(f"sqlite:///{tmp_path}/hub.db")
+    signed, now = SignedPasses(engine), 1.9e9
+    at = datetime.fromtimestamp(now + YEAR, UTC)
+    for number in range(40):
+        one = Pass(number.to_bytes(8, "big"), "5-101-1", at, at + timedelta(hours=1), 1, PassKind.VISITOR, ())
+        signed.note(one, ["front"], now + YEAR)
+    assert signed.count_lately(now) == 0
+    assert signed.count_lately(now + YEAR) == 40
+    terms = new_compound(tmp_path).terms
+    assert signed.breach("5-101-1", terms, now) != "today"
+    engine.dispose()
