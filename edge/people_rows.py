@@ -60,7 +60,8 @@ _WORD_OF_SUM = (
 )
 _COUNTED = r"(?:人数|户数)?:?[\d.,]*(?:人|户|名|位|people|persons|residents)?"
 _SUM = re.compile(rf"{_WORD_OF_SUM}{_COUNTED}|总?共\d+(?:人|户|名|位)(?:\D?\d+(?:人|户|名|位))*")
-"""A sign between two counts is no digit: a row of `11人` would be parted in twice as many ways with each."""
+"""Between two counts `\\D`, not any sign: where it could be a digit, each further `11人` of a long cell would
+double the ways in which the pattern can be tried."""
 _COUNT = re.compile(rf"{_SUM.pattern}|[\d.,]+(?:人|户|名|位|套|间|people|persons|residents)?|=.*")
 """What stands beside the word for a sum: more such words, numbers, a formula."""
 _FOOT = re.compile(
@@ -278,7 +279,8 @@ def _with_whole_flat(header: Sequence[str], given: dict[str, str]) -> dict[str, 
     """Put building, unit and flat of three columns together as the person's number."""
     parts = {name: given.pop(name, "") for name in (BUILDING, UNIT, BLOCK) if name in header}
     flat = given.get("id", "")
-    # Not the staircase beside a building: 2-301 of building 1, staircase 2 is not the flat 301 of building 2.
+    # The staircase does not count where there is a building: 2-301 of building 1, staircase 2, is not flat
+    # 301 of building 2.
     outer = [parts[name] for name in (BLOCK, BUILDING) if name in parts] or list(parts.values())
     whole = tuple(f"{part}-" for part in outer if part)
     if not parts or not flat or _NAMES_BUILDING.search(flat) or flat.startswith(whole):

@@ -1,4 +1,4 @@
-"""Why there is no connection to a broker, as something to tell a person in their language."""
+"""Why there is no connection to a broker, as a message that can be shown in the reader's language."""
 
 from __future__ import annotations
 
@@ -68,12 +68,13 @@ def certificate_problem(path: Path, now: datetime | None = None) -> Message | No
 
 def _remedy(error: ssl.SSLCertVerificationError) -> Message:
     """Return what to do about a broker's certificate, by OpenSSL's number for what is wrong with it."""
+    # X509_V_ERR_* of OpenSSL's x509_vfy.h.
     match error.verify_code:
-        case 10:
+        case 10:  # CERT_HAS_EXPIRED
             return message("link_remedy.renew")
-        case 9:
+        case 9:  # CERT_NOT_YET_VALID: more often our clock is behind
             return message("link_remedy.clock")
-        case 62 | 64:
+        case 62 | 64:  # HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH
             return message("link_remedy.name")
         case _:
             return message("link_remedy.authority")

@@ -108,7 +108,7 @@ class TopicWorker:
         return not self._answers and not self._unconfirmed
 
     def opened(self, session: BrokerSession, now: float) -> None:  # noqa: ARG002 - the part's signature
-        """Carry nothing over from the last connection: what was meant then may be wrong by now."""
+        """Drop the answers of the last connection: they may be out of date."""
         self._answers.clear()
         self._unconfirmed = {}
         self._stepped_at = None
@@ -118,7 +118,7 @@ class TopicWorker:
         self._waiting.put(device_of(message.topic), message)
 
     def taken(self, mid: int, problem: str | None, now: float) -> None:  # noqa: ARG002 - the part's signature
-        """Answers are sent once; what must not be lost is an event."""
+        """Note that the broker has an answer; one that it refused is not sent again."""
         self._unconfirmed.pop(mid, None)
 
     def step(self, session: BrokerSession, now: float) -> None:

@@ -74,7 +74,7 @@ class LinkStatus:
 
 
 class SyncClient:
-    """Keeps one connection, for as long as it is started. Never blocks whoever uses the door.
+    """Keeps one connection, for as long as it is started. Never blocks somebody at the door.
 
     `boot` goes into the availability message. Reconnects by itself with full jitter, within
     `most_wait_seconds`. An error in a part ends the connection, is logged, and is tried again; the thread
@@ -183,7 +183,8 @@ class SyncClient:
         now = self._monotonic()
         while session.messages:
             self._dispatch(session.messages.popleft(), now)
-        # Every part hears of every PUBACK: ids count per connection, and each part knows its own.
+        # Every part gets every PUBACK: message ids are unique within a connection, and each part knows its
+        # own.
         while session.taken:
             mid, problem = session.taken.popleft()
             for part in self._parts:

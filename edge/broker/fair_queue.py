@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edge.wire.messages import Message
 
 ALONE = 4
-"""How many shares a sender gets while nobody else waits: whoever comes meanwhile waits for them."""
+"""How many shares a sender gets while nobody else waits; a sender that comes meanwhile waits for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class FairQueue:
         """Let a message wait. Raises `SyncError` when there is no room for it."""
         size = len(message.payload)
         with self._changed:
-            # Kept only once the message is taken: a sender that is refused leaves nothing behind.
+            # Put into the table only with its message: a refused sender must not leave an entry behind.
             mine = self._senders.get(sender) or _Sender()
             if len(mine.waiting) >= self._room.messages_each or self._count >= self._room.messages:
                 raise SyncError("too many messages at once")
@@ -85,7 +85,7 @@ class FairQueue:
 
     @property
     def is_ended(self) -> bool:
-        """Return whether whoever takes should come to an end. Any thread."""
+        """Return whether the thread that takes should end. Any thread."""
         return self._ended
 
     def qsize(self) -> int:

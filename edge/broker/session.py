@@ -91,8 +91,8 @@ class BrokerSession:
         and whose these are. Raises `TooLarge` for a message that the broker does not take; the connection
         is as good as before.
         """
-        # A broker ends the connection of whoever sends more than it announced, and the same message would be
-        # sent again on the next one, for ever.
+        # A broker ends the connection of a client that sends more than it announced (MQTT 5, 3.2.2.3.6), and
+        # the same message would be sent again on the next connection, without end.
         if (size := len(payload) + len(topic) + len(proof) + HEADER_BYTES) > self.maximum_packet:
             raise TooLarge(f"{topic}: {size} bytes; this broker takes {self.maximum_packet}")
         properties = None
@@ -105,8 +105,8 @@ class BrokerSession:
 
     def turn(self, seconds: float) -> None:
         """Wait up to `seconds` for the network and move bytes both ways."""
-        # paho prefers loop_start; but there an exception in a callback ends the thread in
-        # silence, and reconnecting has no jitter. Called without pause, loop() does the same job.
+        # paho recommends loop_start. There an exception in a callback ends paho's thread without a word, and
+        # reconnecting has no jitter. Called again and again, loop() does the same job on our thread.
         self._check(self._client.loop(seconds))
         if self._ended is not None:
             raise SyncError(self._why())

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     """(value, the file's value, the file) -> what is wrong with it, or None."""
 
 LEAST_UNLOCK_SECONDS = 3.0
-"""IEC/EN 60839-11-1, grade 1: a release is no shorter, so that nobody is locked out by a slow walk."""
+"""IEC/EN 60839-11-1, grade 1: the shortest release, so that people who walk slowly are not locked out."""
 LEAST_KEEP_DAYS = 7
 """A week in which the journal can still be read at the door itself, whatever the property wishes."""
 LIVENESS = ("off", "passive", "strict")

@@ -46,7 +46,7 @@ def parse_wiegand(bits: Sequence[int]) -> Card | None:
     fields = WIEGAND_FORMATS.get(len(bits))
     if fields is None:
         return None
-    half = (len(bits) + 1) // 2
+    half = (len(bits) + 1) // 2  # of 37 bits 19: the middle one belongs to both halves
     if sum(bits[:half]) % 2 != 0 or sum(bits[-half:]) % 2 != 1:
         return None
     end = 1 + fields[0]

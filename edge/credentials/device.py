@@ -112,18 +112,22 @@ class KeyDevice:
             raise self._lost(error) from error
         if not data:
             raise self._lost("it was closed")
+        # The kernel hands out whole events only; a pipe that stands in for the device may not.
         whole = len(data) - len(data) % EVENT.size
         keys = (self._key(*fields[2:]) for fields in EVENT.iter_unpack(data[:whole]))
         return [key for key in keys if key is not None]
 
     def _key(self, kind: int, code: int, value: int) -> str | None:
         if (kind, code) == (EV_SYN, SYN_DROPPED):
-            self._held.clear()  # a key that is held in vain would spoil every line from now on
-            return OTHER  # what is left of this line is not what was typed
+            # The release of a modifier may be among the lost events. Were it remembered as held, every later
+            # line would be refused.
+            self._held.clear()
+            return OTHER  # the rest of this line is not what was typed
         if kind != EV_KEY:
             return None
         if code in SHIFTS | CHORDS:
             (self._held.discard if value == RELEASED else self._held.add)(code)
+        # The third value, 2, is the kernel's auto-repeat of a key that is held down: not typed.
         return self._sign(code) if value == PRESSED else None
 
     def _sign(self, code: int) -> str | None:

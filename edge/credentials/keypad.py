@@ -39,7 +39,7 @@ class TypedPin:
 
 @dataclass(slots=True)
 class _Line:
-    """Keys since the line began; `seconds` is the longest life after the first or the last key."""
+    """Keys since the line began, and the times of the first and the last one (monotonic seconds)."""
 
     keys: list[str] = field(default_factory=list)
     began: float = 0.0
@@ -84,8 +84,8 @@ class Keypad:
 class Wedge:
     """Collects keys of a card reader that types like a keyboard. One thread, monotonic seconds.
 
-    A card is read whole or not at all: with a part missing, two cards would have one name. `on_refused`
-    hears why something was not taken for a card.
+    A card is read whole or not at all: with a part missing, two cards would have the same name. `on_refused`
+    gets the reason why something was not taken for a card.
     """
 
     def __init__(self, on_refused: Callable[[str], object] = lambda _why: None) -> None:
@@ -105,7 +105,8 @@ class Wedge:
             return None
         if key != ENTER:
             self._keys.append(key)
-            del self._keys[MAX_CARD_KEYS + 1 :]  # as long as is needed to refuse it
+            # One key too many is enough to refuse it: a reader that never stops must not fill the memory.
+            del self._keys[MAX_CARD_KEYS + 1 :]
             return None
         typed, self._keys = "".join(self._keys), []
         return self._card(typed, now - self._began)

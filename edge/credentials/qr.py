@@ -44,7 +44,8 @@ class QrReader:
         if frame.time < self._next:
             return None
         began = self._monotonic()
-        # A phone in dark mode shows light on dark: looked for in turn, so that a look costs no more.
+        # A phone in dark mode shows light on dark, which OpenCV does not read. Both are tried in turn, one at
+        # each look, so that a look costs no more.
         image = cv2.bitwise_not(frame.image) if self._inverts else frame.image
         text = self._decoded(image) if self._is_hinted(image) else None
         self._inverts = self._inverts if text else not self._inverts

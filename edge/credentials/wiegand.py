@@ -1,7 +1,7 @@
 """A card reader on two GPIO lines: a pulse to ground on D0 is a 0, one on D1 is a 1.
 
-The wires run outside, so whatever comes in on them may be meant ill: a frame is a card only when its
-length, its rhythm and its parity are right, and a line that never rests is no longer listened to.
+The wires run outside, so whatever arrives on them may be an attack: a frame is a card only when its length,
+timing and parity are right, and lines that never rest are closed for a while.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class WiegandWiring:
 
 @dataclass(frozen=True, slots=True)
 class BadFrame:
-    """A frame that is no card, and why in words."""
+    """A frame that is not a card, and why."""
 
     why: str
 
@@ -76,7 +76,7 @@ class WiegandFrames:
 
     def end(self) -> Card | BadFrame | None:
         """Return what the frame was, None when none had begun: call it when the lines are quiet."""
-        # By time: edges of two lines may be delivered out of order.
+        # In the order of the kernel's times: edges of two lines may be delivered out of order.
         pulses, self._pulses = sorted(self._pulses), []
         if not pulses:
             return None
@@ -191,7 +191,7 @@ class _Wire:
         try:
             self._pulses.put_nowait((self._bit, seconds))
         except queue.Full:
-            return  # the next `read` sees that it is full
+            return  # the next `read` counts 512 pulses and reports that the lines never rest
 
     def release(self) -> None:
         """Stop listening to the lines."""

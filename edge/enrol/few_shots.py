@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edge.domain import Embedding
 
 WANTED_SHOTS = 3
-"""With three different pictures hardly anybody is missed; a fourth gains little."""
+"""With three different pictures hardly anybody is missed; a fourth one gains little."""
 
 SAME_PICTURE = 0.97
 """Two shots this alike are one picture: the same file twice, or two frames of a head that did not move.

@@ -38,7 +38,7 @@ class LeavingDesk:
     def move_out(self, resident_id: str, by: str) -> None:
         """Remove a person and everything they open the door with; what is left of them is the journal.
 
-        Whoever gets the same id later has none of it. After a power cut in between it can be done again.
+        The next person with the same id has none of it. After a power cut in between it can be done again.
         Raises `JournalUnavailable` before anything is done, and `PanelRefused` for somebody whom the
         property's roster would only bring back.
         """
@@ -46,6 +46,7 @@ class LeavingDesk:
             raise PanelRefused(message("error.moved_by_property", who=resident_id))
         draft = EventDraft.now(self.clock, Kind.RESIDENT_REMOVED, {"by": by}, resident_id=resident_id)
         self.events.commit(draft)
+        # The person goes last: until then it can be seen that something is left to do, and done again.
         self.ways.take_all(resident_id)
         at = self.clock.now()
         self.elsewhere(resident_id, at)

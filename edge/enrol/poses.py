@@ -1,4 +1,4 @@
-"""How the head should be held for good templates, and how much of each pose is wanted."""
+"""Which head poses good templates need, and how many shots of each."""
 
 from __future__ import annotations
 

@@ -61,7 +61,8 @@ class RenumberingDesk:
             return
         person = self.store.get(was)
         if person is not None and self.store.get(now) is None:
-            self.store.put_people([replace(person, id=now)])  # PIN and card find their holder at once
+            # Before PIN and card move: they are refused while there is no resident of their id.
+            self.store.put_people([replace(person, id=now)])
         self.ways.renumber(was, now)
         self.consents.renumber(was, now)
         if person is not None:

@@ -202,7 +202,7 @@ class GuidedSession:
 
     def _take(self, frame: Frame, face: Face, quality: Quality, pose: Pose) -> Guidance:
         shots = self._shots[pose]
-        # Held out is seen as the door sees: once, not mirrored as well.
+        # A shot that is held out is embedded as the door does it: once, without its mirror image.
         is_template = len(shots) % 2 == 0
         shot = (
             reference_embedding(self._embedder, frame.image, face)
@@ -226,7 +226,7 @@ class GuidedSession:
 
     def _give_up_slowly(self, time: float) -> None:
         wanted = self.wanted
-        # The front is never given up: every other shot is held against it.
+        # The front is never given up: every other shot is compared with it.
         if wanted in {None, Pose.FRONT} or time - self._wanted_since < self._plan.patience_seconds:
             return
         assert wanted is not None  # noqa: S101 - just asked
@@ -294,7 +294,7 @@ def judged_by_turns(resident_id: str, shots: Sequence[Embedding], identifier: Id
 
 def _main_face(faces: Sequence[Face], image: Image) -> Face | None:
     """Return the one person the picture is about, or None when that is nobody or not clear."""
-    # The index decides between equals: faces themselves cannot be put in order.
+    # The index makes the tuples comparable where two faces are equally prominent: faces have no order.
     ranked = sorted(
         ((prominence(face, image), index, face) for index, face in enumerate(faces)),
         reverse=True,

@@ -1,8 +1,7 @@
 """The one way to write an event: to the journal, and to everybody who wants to hear of it.
 
-Two verbs and no third. `record`: it has happened; it will be stored, now or when the disk is back.
-`commit`: it may only happen when it is stored; it is stored now, or this raises and it is never
-stored. From a draft to the disk there is one step more: the journal itself.
+There are two verbs. `record` is for what has happened: it is stored now, or as soon as the disk works again.
+`commit` is for what may only happen once it is stored: it is stored now, or this raises and it never is.
 """
 
 from __future__ import annotations
@@ -68,7 +67,8 @@ class EventLog:
         self._breath = threading.Event()
         self._unsaved = UnsavedEvents() if unsaved is None else unsaved
         self._spool = Spool(()) if spool is None else spool
-        # An event waits in memory and has its copy, or neither: no copy is cleared that has just been made.
+        # Held while an event and its copy are added, and while all copies are cleared. Without it a copy
+        # could be cleared whose event has just begun to wait.
         self._keeping = threading.Lock()
         self._listeners: tuple[Listener, ...] = ()
         self._trouble: tuple[str, float] | None = None
@@ -96,7 +96,7 @@ class EventLog:
                 self._unsaved.add(draft)
                 self._spool.add(draft)
             self._complain(str(error))
-        # Told whether it is stored or not: it has happened, and the counters and the display go by it.
+        # Listeners are told whether it is stored or not: it has happened, and counters and display follow it.
         self._tell(draft)
         return event
 
@@ -151,8 +151,8 @@ class EventLog:
     def _store(self, draft: EventDraft) -> DoorEvent:
         """Store what waits in memory, then `draft`: the order of events is kept.
 
-        When very much waits, or the card is slow, `draft` goes first: nobody stands before the door for
-        a queue.
+        When very much waits, or the card is slow, `draft` goes first: a visitor must not wait at the door
+        for older events to be stored.
         """
         with self._turn():
             if self._last_seconds <= FAST_SECONDS:
@@ -176,12 +176,13 @@ class EventLog:
                 self._unsaved.back(unsaved)
                 raise
         if tally := self._unsaved.tally():
-            # Nobody could be told while it lasted; these are durable only from here on.
+            # Tells the property how many events had to wait, which it could not learn while the disk failed.
             self._append(EventDraft.now(self._clock, Kind.HEALTH_JOURNAL, dict(tally)))
             self._unsaved.settle(tally)
             self._trouble = None
         with self._keeping:
-            # While the tally was stored somebody may have lost patience: their event waits, and has a copy.
+            # While the tally was being stored another thread may have given up waiting for its turn: then its
+            # event waits in memory, and its copy must stay.
             if not len(self._unsaved):
                 self._spool.clear()
         return True
@@ -211,7 +212,7 @@ class EventLog:
             self._storing.release()
 
     def _complain(self, why: str) -> None:
-        """Log a trouble when it is news."""
+        """Log why events cannot be stored; the same reason again after a minute only."""
         now = self._clock.monotonic()
         if self._trouble is not None and self._trouble[0] == why and now < self._trouble[1]:
             return

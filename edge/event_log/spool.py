@@ -46,7 +46,7 @@ def spool_files(data: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
 class Spool:
     """Keeps copies of events that wait in memory. Any thread; only `take` and `flush` wait for a disk.
 
-    A file that cannot be written is gone without: it is a second chance, not a promise.
+    A file that cannot be written is left out: copies are a second chance, not a promise.
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
@@ -134,8 +134,9 @@ def _draft(line: str) -> EventDraft | None:
 def _append(file: Path, line: str) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        # A line end first, too: the line before may be one that a full disk or a cut left half written.
-        # Half a character, as of a file's undecodable name, becomes its escape, which JSON reads again.
+        # Begin with a line end as well: a full disk or a power cut may have left the line before half
+        # written. A lone surrogate (Python's stand-in for an undecodable byte of a file name) becomes its
+        # escape, which JSON reads back; plain UTF-8 would refuse it.
         os.write(descriptor, f"\n{line}".encode("utf-8", "backslashreplace"))
     finally:
         os.close(descriptor)

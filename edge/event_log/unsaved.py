@@ -1,8 +1,8 @@
 """Events that wait in memory while the journal cannot be written, and what becomes of them when it lasts.
 
-Entries and alarms are kept one by one, however many. Of what anybody can cause any number of
-(see `Keep.COUNTED`) only so many are kept; older ones that are alike become one event that says how
-many, and the journal is told afterwards how many are not stored one by one.
+Entries and alarms are all kept one by one. Events that anybody can cause in any number (`Keep.COUNTED`) are
+kept up to a limit; beyond it the older ones that are alike become one event with their count. The journal
+is told afterwards how many events were stored only as a count.
 """
 
 from __future__ import annotations

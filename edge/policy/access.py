@@ -114,8 +114,9 @@ class AccessRules:
     def _refuse_by_validity(self, resident: Resident, at: datetime) -> AccessRefusal | None:
         floor, moments = self.trust.floor, self.trust.moments(at)
         start, until = resident.valid_from, resident.valid_until
-        # Several moments while the clock is disputed, none while the time is not known. To be called expired,
-        # or not yet valid, somebody must be so at each of them; to be let in, valid at each of them.
+        # There are several possible times while the clock is disputed, and none while the time is not known.
+        # Somebody is called expired, or not yet valid, only if they are so at all of them, and is let in only
+        # if they are valid at all of them. Otherwise the clock is the reason of the refusal.
         if until is not None and (until <= floor or (moments and until <= min(moments))):
             rule = message("rule.valid_until", until=f"{until:%Y-%m-%d %H:%M} UTC")
             return AccessRefusal(Reason.CREDENTIAL_EXPIRED, rule)

@@ -18,12 +18,13 @@ READERS = ("face", "pin", "card", "pass")
 GUESSED = frozenset({"pin", "card"})
 """The readers at which somebody can try numbers."""
 CAMERA = "face"
-"""The reader that nobody has to touch: whoever walks past shows it a face, and claims nothing."""
+"""The reader that needs no action: everybody who walks past shows it a face, and claims no identity."""
 
 BESIDE_PAUSE_SECONDS = 300.0
-"""Between two tries beside somebody's face or card, once a day's first few were wrong. A face that waits for
-its PIN may be a picture (at night none is told apart), and a card may be found: 288 tries a day against two
-PINs of six digits are 0.06 %. Whoever mistyped that often still has the PIN alone, after its own pause."""
+"""Between two tries beside somebody's face or card, once the first few of a day were wrong. A face that waits
+for its PIN may be a picture (at night these are not told apart), and a card may have been found. 288 tries a
+day against two PINs of six digits are 0.06 %. A resident who mistyped that often can still use the PIN alone,
+after the pause of the keypad."""
 
 ATTACKS = frozenset({Reason.PRESENTATION_ATTACK, Reason.CHALLENGE_FAILED})
 """What counts at the camera. An unknown face is a passer-by: it costs its own visit and the
@@ -79,14 +80,14 @@ class Attempts:
         """Return the refusal of a reader, or of whom it was shown, or None.
 
         `claim` is the resident or the number; `is_proven` says that they were recognised and not just named.
-        A number that was hardly tried is not refused for what strangers try at others.
+        A number with hardly any wrong tries is not refused for wrong tries at other numbers.
         """
         now, proven = self._mono(), claim if is_proven else None
         more = self._needs_more(reader, claim, now)
         if more is not None:
             return more
         subjects = self._subjects(reader, claim)
-        if self._is_fresh(reader, claim, now):  # strangers at other numbers are none of its affair
+        if self._is_fresh(reader, claim, now):  # wrong tries at other numbers do not count against it
             subjects = subjects[1:]
         # Every subject is asked, so that its pause counts from now and not one after the other.
         refusals = [

@@ -1,9 +1,9 @@
 """How many wrong tries a day may bring: pauses slow guessing down, this ends it.
 
 A pause of 30 s still allows 2,880 guesses a day: 2.3 % against a flat with eight PINs of six digits, every
-day. Beyond the ceiling a number or a card alone is not looked at any more, right or wrong; whoever shows
-something else of their own besides (their face, their card, their PIN) goes on as ever. So guessing
-ends, and nobody can use it to lock a resident out.
+day. Beyond the ceiling a number or a card alone is refused, right or wrong. A resident who also shows
+something else of their own (face, card, PIN) comes in as usual. So guessing ends, and nobody can use it to
+lock a resident out.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ NEW_CARD_SECONDS = 120.0
 """How long staff who opened somebody's sheet have to hold the new card to the reader."""
 
 SAME_CARD_SECONDS, MOST_UNKNOWN_CARDS = 86_400.0, 256
-"""An unknown card that was looked at within a day is no new guess; so many are remembered."""
+"""An unknown card that was read within a day does not count as another guess; so many are remembered."""
 
 AGAIN_SECONDS = 3.0
 """When a pass that is still held up is read again after it opened nothing: a lost guard is back by then."""
@@ -124,7 +124,7 @@ class CredentialDesk:
         # A number nobody has is not written down: it may be a PIN typed in the wrong place.
         known = {"number": number} if owners else {}
         claim = number if owners else None
-        # Who shows a face or card of this number besides is no stranger, whatever strangers tried.
+        # Somebody who also shows a face or card of this number is not held up by wrong tries of strangers.
         shown = self._shown(*owners)
         besides = {who for who in shown if attempts.may_try_beside(who)}
         refusal = attempts.refuse(Method.PIN, claim)
@@ -135,7 +135,8 @@ class CredentialDesk:
             attempts.note(Reason.INCORRECT_AUTHENTICATION_FACTOR, Method.PIN, claim)
         if match is None or (refusal is not None and match.resident_id not in besides):
             attempts.note_beside(shown)
-            # Where a PIN alone is not looked at, nobody learns that it is right for somebody else.
+            # During a pause a right PIN of another person is refused like a wrong one: the answer must not
+            # tell.
             rights = refusal or _refused(Reason.INCORRECT_AUTHENTICATION_FACTOR, Message("rule.wrong_pin"))
             return self._answer(rights, Method.PIN, None, **known)
         attempts.forgive(Method.PIN, number)
@@ -151,14 +152,15 @@ class CredentialDesk:
         besides = resident_id in seen and attempts.may_try_beside(resident_id or "")
         if resident_id is None:
             attempts.note_beside(seen)
-        # During a pause no card is looked at, known or not: a hit that is promised is a hit.
+        # During a pause every card is refused alike, known or not: another answer for a known one would tell
+        # a forger which number to come back with.
         if not besides and (refusal := attempts.refuse(Method.CARD)) is not None:
             if refusal.reason is Reason.SECOND_FACTOR_REQUIRED and resident_id is not None:
                 with self._lock:  # and the PIN of the same person opens now
                     self._carded[resident_id] = self._clock.monotonic() + FACTOR_SECONDS
             return self._answer(refusal, Method.CARD, None)
         if resident_id is None:
-            # The same card again, lying at a reader that repeats it, is no other guess.
+            # Not counted again: some readers repeat a card for as long as it lies there.
             if self._is_another_card(card_id) and not self._take_new_card():
                 attempts.note(Reason.UNKNOWN_CREDENTIAL, Method.CARD)
             # Only a stranger's card is named: that of a resident is theirs, and the journal is plain text.

@@ -68,7 +68,8 @@ class DoorPolicy:
 
     def authorise(self, resident_id: str, at: datetime, method: str) -> Authorisation:
         """Return whether the resident may pass at `at` (UTC) by `method`; notes nothing until they did."""
-        # Asked right before and after the lock moves: the mode may change while the entry is stored.
+        # Asked right before and right after the lock moves: the mode may change while the entry is being
+        # stored.
         ended = partial(self._ended, resident_id, at, method)
         if self.modes.mode(at) is Mode.EVACUATION:
             return Authorisation(
@@ -79,7 +80,8 @@ class DoorPolicy:
                 ended=ended,
             )
         reader = reader_of(method)
-        # A card's number is a name, and a PIN was asked for its pause before it was looked at.
+        # Only faces are asked for a pause here. A card's number proves nobody, and the keypad's pause was
+        # asked before the PIN was compared.
         pause = self.attempts.refuse(reader, resident_id, is_proven=True) if reader == CAMERA else None
         answer = pause or self._ask_rules(resident_id, at, method)
         if not answer.allowed:

@@ -91,7 +91,7 @@ class _Teller:
                 data.pop(name, None)
             data["runner_up"] = Message("explain.nobody")
         if self._event.kind == Kind.ACCESS_DENIED and not data.get("unlock_seconds"):
-            data.pop("unlock_seconds", None)  # a refusal unlocks for no time at all
+            data.pop("unlock_seconds", None)  # always 0 for a refusal
         if self._event.kind not in ENTRIES and self._event.reason is not None:
             data.setdefault("reason", self._event.reason)
         if self._event.clock != "synced":

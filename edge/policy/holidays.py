@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 SATURDAY = WEEKDAYS.index("sat")
 
-# The library works a year out when it is first asked about a day of it, and notes first that it has: another
-# thread that asks meanwhile would be told that a holiday is none. One lock for all: calendars are shared.
+# The library computes a whole year when it is first asked about a day of it, and marks the year as done
+# before it is: a second thread that asks meanwhile would be told that a holiday is a working day. One lock
+# for all calendars, since `public_days` hands the same one to several.
 _looking = threading.Lock()
 
 

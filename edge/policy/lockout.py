@@ -44,7 +44,7 @@ FAILURES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class LockoutRule:
-    """The numbers of the rule. `switch_off` refuses an identity for good at `alarm_after`."""
+    """The numbers of the rule. `switch_off` refuses an identity from `alarm_after` on until it is cleared."""
 
     pause_after: int = FAILURES_BEFORE_PAUSE
     pause_seconds: float = PAUSE_SECONDS
@@ -104,7 +104,7 @@ class Lockout:
         with self._lock:
             tally = self._touch(subject)
             tally.total += 1
-            if now >= tally.paused_until:  # what cannot succeed is no try, and prolongs nothing
+            if now >= tally.paused_until:  # a try during a pause cannot succeed, so it does not prolong it
                 self._count(tally, now)
             return tally.total % self._rule.alarm_after == 0
 
@@ -129,7 +129,7 @@ class Lockout:
         served_at = tally.promised.get(proven)
         if served_at is not None and served_at <= now <= served_at + self._rule.forget_seconds:
             return None
-        # Promised once: tries of others, which begin the next pause, put it off no further.
+        # Promised once: the next pause, which other people's tries begin, does not put it off again.
         if served_at is None or now > served_at:
             tally.promised[proven] = tally.paused_until
         while len(tally.promised) > MAX_REMEMBERED:

@@ -91,10 +91,10 @@ class DoorModes:
             return self._state
 
     def set(self, state: ModeState) -> None:
-        """Change the mode. Whoever may command it has been checked by the caller."""
+        """Change the mode. The caller has checked that this person may do so."""
         with self._lock:
             self._state = state
-            # Whoever came in first today did so under the mode before.
+            # The first person of today came in under the former mode, and does not count for this one.
             self._opened_by_first = None
 
     def resume(self) -> None:

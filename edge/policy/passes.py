@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 PREFIX = "FG1:"
 BODY = struct.Struct(">BB8sIIB24s28s")
 SIGNATURE_BYTES = 64
-# Whole groups of five bytes, so Base32 needs no padding.
+# 135 bytes are 27 groups of five, so Base32 needs no padding: each group becomes eight signs.
 TEXT_LENGTH = len(PREFIX) + (BODY.size + SIGNATURE_BYTES) * 8 // 5
 _NEVER_IN_ONE = re.compile("[^A-Z0-9:]")
 _ONE = re.compile(f"{PREFIX}[A-Z2-7]{{{TEXT_LENGTH - len(PREFIX)}}}")

@@ -61,7 +61,7 @@ def check_pin(number: str, pin: str) -> None:
         raise EnrolmentRefused(message("error.pin_number", number=number[:40]))
     if not (pin.isascii() and pin.isdigit() and MIN_DIGITS <= len(pin) <= MAX_DIGITS):
         raise EnrolmentRefused(message("error.pin_digits", least=MIN_DIGITS, most=MAX_DIGITS))
-    # The same step all along: 111111 (0), 123456 (1) and 987654 (9, which is back by one).
+    # The same step from each digit to the next: 111111 (0), 123456 (1), 987654 (9, one back modulo ten).
     steps = {(int(b) - int(a)) % 10 for a, b in pairwise(pin)}
     if len(steps) == 1 and steps <= {0, 1, 9}:
         raise EnrolmentRefused(message("error.pin_simple"))

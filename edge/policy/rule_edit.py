@@ -132,7 +132,9 @@ def edited(text: str, edit: Edit) -> str:
         AttributeError,
     ) as error:
         raise PanelRefused(message("panel.rules_by_hand")) from error
-    if not is_right:  # whatever the library makes of an unusual file, nothing else may change
+    # The edit was done twice, in plain values and in the document with its comments. Where they differ,
+    # tomlkit did something else with an unusual file than was asked.
+    if not is_right:
         raise PanelRefused(message("panel.rules_by_hand"))
     return changed
 

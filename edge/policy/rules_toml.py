@@ -129,7 +129,7 @@ def _refusal(source: str, mistakes: Iterable[str]) -> ConfigError:
 
 
 def _mistake(item: Mapping[str, Any]) -> str:
-    # "[key]" is pydantic's word for a mistake in the name of an entry itself.
+    # pydantic adds "[key]" to the place where the name of an entry itself is wrong.
     place = ".".join(str(part) for part in item["loc"] if part != "[key]")
     if item["type"] != "extra_forbidden":
         return f"{place}: {item['msg']} (found: {item['input']!r})"
@@ -197,7 +197,7 @@ class _Builder:
         usual = {name: self._usual(name, door) for name, door in rules.doors.items()}
         strict_liveness = self._named("strict_liveness", rules.strict_liveness)
         self._check_names()
-        # Only what is written there: the defaults of a door that detects attacks are others.
+        # Only what the file says: a door that detects attacks has other defaults for the rest.
         given = rules.lockout.model_dump(exclude_unset=True)
         if self._mistakes:
             raise _refusal(source, self._mistakes)

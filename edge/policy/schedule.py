@@ -145,7 +145,7 @@ class Calendar:
         local = at.astimezone(self.zone)
         today, minute = local.date(), local.hour * 60 + local.minute
         yield from (Opening(today, span) for span in self.spans_on(schedule, today) if span.holds(minute))
-        # There is no day before the first one that Python knows.
+        # `date.min`, 1 January of year 1: the day before it cannot be represented.
         if today == date.min:
             return
         before = today - timedelta(days=1)

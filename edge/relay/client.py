@@ -57,6 +57,7 @@ class GuardedLock:
         self._lost_at: float | None = time.monotonic()
         self._heard = 0.0
         self._stopping = threading.Event()
+        # A daemon: a hung interpreter exit must not keep beating, or the guard would believe us alive.
         self._thread = threading.Thread(target=self._run, name="relay-client", daemon=True)
         self._thread.start()
 
@@ -75,8 +76,8 @@ class GuardedLock:
     def unlock(self, seconds: float) -> None:
         """Order the guard to unlock; it relocks by itself after `seconds` or its own cap.
 
-        A guard lost for less than 1.5 s is waited for by the thread; what becomes of the order is
-        then told through `on_event`. Raises `LockError` when it has been gone for longer.
+        If the guard has been lost for less than 1.5 s, the thread keeps the order and sends it once the
+        guard is back; `on_event` reports the outcome. Raises `LockError` when it has been gone for longer.
         """
         now = time.monotonic()
         with self._guarding:
@@ -89,7 +90,7 @@ class GuardedLock:
             self._send_order()
 
     def lock(self) -> None:
-        """Order the guard to relock now. Without a guard the relay is at rest already."""
+        """Order the guard to relock now. Without a guard the relay is already at rest."""
         with self._guarding:
             self._order = None
             self._send(REST)
@@ -173,8 +174,8 @@ class GuardedLock:
     def _send_order(self) -> None:
         if self._order is not None:
             seconds, _ = self._order
-            # The time of sending, not of the order: how old an order may get is for `_give_up_on_order`, and
-            # the guard refuses what then lay in its socket.
+            # The time of sending, not that of the order. `_give_up_on_order` limits how old an order may get;
+            # the guard uses this time to refuse a packet that lay in its socket for too long.
             self._send(b"%b %.3f %.6f" % (OPEN, seconds, time.monotonic()))
 
     def _send(self, packet: bytes) -> None:
@@ -211,6 +212,8 @@ class GuardedLock:
 
 
 def _connected(path: Path) -> socket.socket:
+    # SEQPACKET keeps the borders of packets, as datagrams do, and reports a peer that has gone, as streams
+    # do.
     attempt = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         attempt.setblocking(False)

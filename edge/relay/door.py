@@ -54,7 +54,7 @@ class Sensor(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where the door is in its story."""
+    """Which phase of an entry or exit the door is in."""
 
     UNREAD = "unread"
     """No contact, or not read yet."""
@@ -62,7 +62,7 @@ class Phase(StrEnum):
     RELEASED = "released"
     """Shut, and a grant lets it be opened: an entry is expected."""
     EXIT = "exit"
-    """Shut, and it may be opened though nobody must: exit button, free access, time left of a grant."""
+    """Shut, may be opened, and nobody is expected: exit button, free access, rest of a grant's time."""
     PASSING = "passing"
     """Open with permission."""
     HELD = "held"
@@ -115,8 +115,8 @@ class DoorSettings:
     """How this door behaves. Seconds; `unlock_seconds` is the normal opening, longer is extended.
 
     `exit_seconds` is how long after the exit button an opening is no break-in. `grace_seconds`
-    lets a person who pulled at the last moment be no break-in either: contact and debouncing
-    are slower than a lock.
+    covers a person who pulls at the last moment: contact and debouncing report an opening later
+    than the lock allows it.
     """
 
     unlock_seconds: float = 5.0

@@ -90,12 +90,12 @@ class Pulse:
     def _open(self, seconds: float, sent: float, now: float) -> bytes:
         if seconds <= 0:
             raise Nonsense(f"open for {seconds} s")
-        # Monotonic time is one for all processes of a machine: no honest caller sends from the future.
+        # CLOCK_MONOTONIC is the same for all processes of a machine, so a time in the future is nonsense too.
         if abs(now - sent) > STALE_SECONDS:
             return STALE
         if self._until is None:
             self._line.energise()
-        # A short order never cuts a longer one off: two residents, one of them in a wheelchair.
+        # A short order never cuts off a longer one: of two residents the second may need less time.
         self._until = max(self._until or 0.0, now + min(seconds, self._cap))
         return OPEN
 
@@ -144,13 +144,14 @@ class Guard:
         sockets = [self._stop, self._listener, *([self._caller] if self._caller else [])]
         ready, _, _ = select.select(sockets, [], [], self._wait_seconds(time.monotonic()))
         now = time.monotonic()
-        self._pulse.expire(now)  # before any packet: after a stop of this process time may be up
-        # A packet that waits is read first: who spoke while this process stood still was not silent.
+        self._pulse.expire(now)  # before any packet: the time may have run out while this process was stopped
+        # Read waiting packets before judging silence: a caller that beat while this process was stopped
+        # (SIGSTOP, a starved CPU) was not silent.
         if self._caller in ready:
             self._listen()
         if self._caller is not None and now - self._heard > SILENCE_SECONDS:
             self._drop("silent for 500 ms")
-        # The silent caller has left by now: who takes its place is not told that the guard is busy.
+        # After the silent caller was dropped, so that its successor is not told that the guard is busy.
         if self._listener in ready:
             self._greet(now)
         if now - self._told_at >= TICK_SECONDS:
@@ -169,6 +170,8 @@ class Guard:
     def _listen(self) -> None:
         assert self._caller is not None  # noqa: S101 - it was in the list of ready sockets
         try:
+            # One byte more than is allowed: the kernel cuts a longer packet off, and it would pass for a
+            # whole one.
             packet = self._caller.recv(MAX_PACKET_BYTES + 1)
             if not packet:
                 return self._drop("the caller has gone")
@@ -208,15 +211,15 @@ def listening(path: Path) -> Iterator[socket.socket]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            # The lock goes with its process, however that ends, so a socket found beside a free one is a
-            # dead guard's and may be removed.
+            # The kernel frees this lock when its process ends, however it ends. So a socket that lies beside
+            # a free lock belongs to a dead guard and may be removed.
             claim = stack.enter_context(path.with_suffix(".lock").open("w"))
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink(missing_ok=True)
             listener = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
             listener.bind(str(path))
             path.chmod(0o660)
-            listener.listen(4)
+            listener.listen(4)  # callers that connect at once: one is served, the others hear `busy`
         except BlockingIOError as error:
             raise LockError(f"{path}: another relay guard is running; stop it first") from error
         except OSError as error:
@@ -231,7 +234,8 @@ def stop_signals() -> Iterator[socket.socket]:
     readable, writable = socket.socketpair()
     writable.setblocking(False)
     with readable, writable:
-        # Python writes a byte there for each signal that has a handler, so the handler itself does nothing.
+        # Python writes a byte to this descriptor for each signal that has a handler, which ends the `select`
+        # of the guard's loop. The handler itself therefore has nothing to do.
         signal.set_wakeup_fd(writable.fileno())
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: None)

@@ -1,9 +1,8 @@
 """The ladder of a door that stays open: a local warning first, people only when it lasts.
 
-A propped-open gate is what residents complain about most, and an alarm that cries at every
-delivery is soon switched off. So: a chime at the door before the time is up, then one alarm, then
-repeats that grow in level, silence while somebody has it in hand, and a count per week that
-shows whether it is a habit.
+A propped-open gate is what residents complain about most, and an alarm that sounds at every delivery is
+soon switched off. So a chime at the door comes first, then one alarm, then repeats of a growing level. An
+acknowledgement silences them for a while. A count per week shows whether it happens regularly.
 """
 
 from __future__ import annotations
@@ -104,7 +103,7 @@ class HeldLadder:
         return since
 
     def acknowledge(self, now: float) -> None:
-        """Be silent for the snooze: somebody has it in hand."""
+        """Stay silent for the snooze: somebody is taking care of it."""
         if self.alarming:
             self._next_repeat = now + self._settings.snooze_seconds
 
@@ -114,7 +113,7 @@ class HeldLadder:
             return None
         if self._next_repeat is not None:
             return self._repeat(now) if now >= self._next_repeat else None
-        # First: a call so late that the alarm is due gives no warning any more.
+        # Before the warning: a call that comes so late that the alarm is due skips the warning.
         if now >= self._since + self._limit:
             self._alarms.append(now)
             self._next_repeat = now + self._settings.repeat_seconds

@@ -42,7 +42,7 @@ EDGES = {RISING_EDGE: Edge.RISING, FALLING_EDGE: Edge.FALLING, BOTH_EDGES: Edge.
 
 
 class error(Exception):  # noqa: N801 - lgpio's name
-    """A line or chip that cannot be had, in the kernel's words."""
+    """A line or chip that cannot be used; the text is the kernel's."""
 
 
 @dataclass
@@ -132,7 +132,8 @@ def _claim(handle: int, gpio: int, settings: gpiod.LineSettings, flags: int) -> 
     with _lock, _told(f"GPIO{gpio}"):
         settings = replace(settings, bias=PULLS[pull])
         chip = _chips[handle]
-        # A line that is ours already is changed within its request: to let it go would let the relay float.
+        # A line that is ours already is changed within its request: released in between, it would be a
+        # floating input for a moment, and an active-low relay board may pull in.
         if gpio in chip.lines:
             chip.lines[gpio].request.reconfigure_lines({gpio: settings})
             chip.lines[gpio] = _Line(chip.lines[gpio].request, settings, pull)
@@ -202,18 +203,18 @@ class callback:  # noqa: N801 - lgpio's name
     def look_again(cls) -> None:
         """Tell the thread that the set of lines has changed."""
         if cls._wake is not None:
-            # A pipe that is full wakes the thread as well.
+            # A full pipe (64 KiB of wake-ups that were not read yet) wakes the thread as well.
             with contextlib.suppress(BlockingIOError):
                 os.write(cls._wake[1], b"!")
 
     @classmethod
     def hand_on(cls, handle: int, event: gpiod.EdgeEvent) -> None:
-        """Call whoever wants this edge."""
+        """Call every callback that waits for this edge."""
         level = int(event.event_type is gpiod.EdgeEvent.Type.RISING_EDGE)
         line = (handle, event.line_offset)
         with _lock:
             wanted = [one for one in cls._active if one.line == line and level in one.levels]
-        # Outside the lock, or a callback that takes long would hold up whoever moves the relay.
+        # Outside the lock: a slow callback must not block another thread that claims or moves a line.
         for one in wanted:
             try:
                 one.func(handle, event.line_offset, level, event.timestamp_ns)

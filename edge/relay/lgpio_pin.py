@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# gpiozero imports the library that `chip` has found:
+# The order matters: `chip` puts whichever library it found under the name `lgpio`, which gpiozero imports.
 # isort: off
 from edge.relay.chip import lgpio
 from gpiozero.exc import PinInvalidFunction, PinUnknownPi

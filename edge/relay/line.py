@@ -39,7 +39,7 @@ class Wiring:
 
     `lock` says what the lock does without power: `fail-secure` (strike: locked) or `fail-safe`
     (maglock: unlocked). `contact` is the relay contact it is wired to, `no` or `nc`. `active_high`
-    is the relay board's affair alone: the level that energises the coil.
+    concerns only the relay board: it is the level that energises the coil.
 
     Raises `ConfigError` for a wiring in which the resting relay would unlock the door.
     """

@@ -1,8 +1,7 @@
 """Put the relay at rest and exit: what systemd runs after the guard has ended, however it ended.
 
-A Raspberry Pi kernel without `strict_gpiod` keeps the line of a killed guard energised, so this is
-the way to the door's being locked again, and it has to be short: no command line framework, no
-gpiozero, three calls.
+A Raspberry Pi kernel without `strict_gpiod` keeps the line of a killed guard energised. This program then
+locks the door, so it has to start fast: three library calls, without a command line framework or gpiozero.
 """
 
 from __future__ import annotations
@@ -25,6 +24,8 @@ def rest_line(table: LockTable) -> None:
         from edge.relay.chip import header_chip, lgpio  # noqa: PLC0415 - the extra `pi`
 
         handle = lgpio.gpiochip_open(header_chip() if table.chip is None else table.chip)
+        # The claim drives the level in the same call; closing keeps it on kernels that keep outputs, and
+        # turns the line into an input on others, where the relay board's pull resistor holds it at rest.
         lgpio.gpio_claim_output(handle, table.pin, int(table.wiring.resting_level))
         lgpio.gpiochip_close(handle)
     except Exception as error:  # lgpio.error derives from it

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 OBSERVED_ONLY = (Sensor.REX, Sensor.FIRE)
-"""Free egress and fire release never depend on software: the wires do it, we write it down."""
+"""Free egress and fire release never depend on software: they are wired, and the door only records them."""
 
 CHATTER_CHANGES, CHATTER_SECONDS = 20, 10.0
 """A reed contact that changes twice a second for ten seconds is loose; no door is that busy."""
@@ -116,7 +116,10 @@ class Levels(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InputChange:
-    """A debounced change, or the first reading. `fault` set: the input is broken, or (empty) well again."""
+    """A debounced change, or the first reading.
+
+    With `fault` set `active` is None: the text says what is broken, an empty one that the input works again.
+    """
 
     sensor: Sensor
     active: bool | None
@@ -157,7 +160,9 @@ class Sensors:
         if self._chatter[sensor].is_loose(now):
             return self._judge(sensor, "chatters: loose wire or magnet too far away")
         changes = self._judge(sensor, None)
-        if changes:  # well again: its level is news, whatever it was before
+        if changes:
+            # The input works again. A new debouncer reports its level as a first reading, also where it is
+            # the one from before the fault: the state machine has forgotten it.
             self._debouncers[sensor] = Debouncer(wiring.debounce_seconds)
         stable = self._debouncers[sensor].feed(active, now)
         return changes if stable is None else [*changes, InputChange(sensor, stable)]

@@ -1,6 +1,6 @@
-"""A door without hardware: the same lock, sensors and state machine, with a hand on every wire.
+"""A door without hardware: the same lock, sensors and state machine, with every input set by a key.
 
-An installer rehearses with it (`facegate simulate`), and a test can drive every state.
+Installers practise with it (`facegate simulate`), and a test can drive every state.
 """
 
 from __future__ import annotations

@@ -125,7 +125,8 @@ class SupervisedDoor:
         for change in self._sensors.poll(self._monotonic()):
             self._take(lambda now, change=change: self._sensed(change, now))  # type: ignore[misc]
         self._take(lambda now: self._machine.tick(now, quiet=self._quiet()))
-        # Without the lock: other threads only append, and this one alone takes off.
+        # Without `_guarding`: other threads only append to the deque, and only this one removes from it.
+        # Removed after `on_note` returned, so that an event which could not be recorded comes again.
         while self._waiting:
             self._on_note(self._waiting[0])
             self._waiting.popleft()

@@ -43,7 +43,7 @@ MAX_SILENCE_SECONDS = 10.0
 may reopen, skip what waited and read."""
 
 WAIT_SLICE_SECONDS = 0.5
-"""A step never waits longer, so that a lost camera is no reason for the watchdog to bite."""
+"""A step never waits longer, so that a lost camera does not look like a hung thread to the watchdog."""
 
 
 class PictureWatch(Protocol):
@@ -152,7 +152,7 @@ class Capture:
         # Other threads read it from here on.
         frame.image.setflags(write=False)
         self._good_at = self._clock.monotonic()
-        # Also of a repeat: that is how a frozen picture shows.
+        # Repeats too: they are how a frozen picture is found.
         picture = self._health.observe(frame)
         if self._health.is_repeat:
             self.repeated += 1
@@ -171,7 +171,7 @@ class Capture:
             if now - self._steady_since >= self._steady_wanted:
                 self._back_at = now
                 self._report("back")
-        # Who has heard `back` knows that the picture is well; only another state is news then.
+        # `back` also says that the picture is well, so `ok` right after it is not reported.
         elif picture != ("ok" if self.state == "back" else self.state):
             self._report(picture)
         if picture == "frozen" and now >= self._unfreeze_at:

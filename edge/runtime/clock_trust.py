@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TOLERATED_STEP_BACK = timedelta(seconds=60)
-"""NTP steps back a little after a clock that ran fast; more than this is no correction."""
+"""NTP steps a clock that ran fast back by a little; a larger step is not a correction."""
 
 SET_SECONDS = 60.0
 """A clock that comes apart from the monotonic one by more than this between two looks did not drift: somebody
@@ -38,7 +38,7 @@ LEAP = timedelta(hours=1)
 """A clock this far ahead of the floor has leapt, or the board was off: it has to prove itself."""
 
 WORTH_TELLING = timedelta(days=1)
-"""A leap further than this is told to people; every night without power is not."""
+"""A leap further than this is reported; a night without power is not."""
 
 FARTHEST_LEAP = timedelta(days=400)
 """A clock further ahead than this is wrong until a person or the property says otherwise: a board that
@@ -63,7 +63,7 @@ DOUBT_SECONDS = 90 * 86_400.0
 and a crystal has drifted by some minutes."""
 
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
-"""This program was not there before."""
+"""This program did not exist before."""
 
 CORRECTION = timedelta(days=30)
 """A first answer that was wrong was wrong by years; a clock set back by less corrects nothing."""
@@ -225,7 +225,7 @@ class TrustedTime:
             self._write(mono)
 
     def confirm(self) -> None:
-        """Take the wall clock for the truth: a person read it, or the property signed it just now."""
+        """Believe the wall clock: a person has confirmed it, or the property signed this time just now."""
         now, mono = self._clock.now(), self._clock.monotonic()
         own = OwnTime(now, mono, self._boot, is_network=True)
         self._kept = self._kept.confirmed(now, own)
@@ -389,7 +389,7 @@ class TrustedTime:
         return Leap(now, held, wanted)
 
     def _read_again(self, mono: float) -> None:
-        """Take what the card did not give at the start; what is written over it would be lost for good."""
+        """Read what the card did not give at the start, before a checkpoint overwrites it."""
         if self._unread_since is None:
             return
         kept = try_to_read(self._file)

@@ -156,7 +156,8 @@ def stamp_of(file: Path) -> tuple[int, int] | None:
         found = file.stat()
     except OSError:
         return None
-    # The inode as well: a file that replaces another within a tick of the file system's clock has its time.
+    # The inode as well: a file that replaces another within one tick of the file system's clock, some
+    # milliseconds, has the same time.
     return found.st_mtime_ns, found.st_ino
 
 

@@ -47,7 +47,7 @@ class LogLimit(logging.Filter):
                 self._windows.move_to_end(kind)
                 while len(self._windows) > MOST_KINDS:
                     self._windows.popitem(last=False)
-                # Said with the next window's first line: a filter can change a line, and write none itself.
+                # Added to the first line of the next window: a filter can change a line, but not write one.
                 if withheld:
                     record.msg = f"{record.getMessage()} ({withheld} more like this were not written)"
                     record.args = ()

@@ -76,7 +76,7 @@ class _Server(ThreadingMixIn, WSGIServer):
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log nothing: a client that left or stalled is no fault of the door."""
+        """Log nothing: a client that left or stalled is not an error of the door."""
 
 
 class _SixServer(_Server):

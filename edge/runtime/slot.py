@@ -1,4 +1,4 @@
-"""One frame deep: the newest frame wins, an old one is never handed out."""
+"""A queue of one frame: a newer frame replaces it, and one that is too old is never handed out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watchdog's ping is earned: it goes out only while every thread makes progress."""
+"""Pings systemd's watchdog, and only while every thread makes progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A thread with one rule: nothing gets out, everything is counted."""
+"""A thread that calls one function over and over: its exceptions are logged and counted, and end nothing."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ MODELS_SECONDS = 10.0
 """Between two attempts to open models that were missing, damaged or unreadable at the start."""
 
 SLOW_CARD_SECONDS = 120.0
-"""A card that is wearing out stalls for many seconds; that is no reason to start afresh."""
+"""A card that is wearing out stalls for many seconds; that is not a reason to restart the process."""
 
 HAND_OVER_SECONDS = 2.0
 """How long a clean stop waits for the property to have heard of it; systemd allows more."""
@@ -110,7 +110,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a start came across; the journal is told once the door stands."""
+    """What the start found; it is written to the journal once the door is put together."""
 
     problems: dict[str, str]
     damage: Damage | None
@@ -232,7 +232,7 @@ class DoorService:
             pipeline, rules.policy, events, hardware.door, clock, settings.journal.on_failure
         )
         access = DoorAccess(settings, rules, controller, events, clock, panel.answered)
-        # Listeners are called in this order: what an event does to the rules holds before anybody shows it.
+        # Listeners are called in this order: an event changes the rules before the display shows it.
         for heard in (rules.heard, controller.heard, access.patience.heard, panel.heard):
             events.subscribe(heard)
         events.subscribe(gate_listener(pipeline))
@@ -248,7 +248,7 @@ class DoorService:
     def _residents(self, stack: ExitStack) -> tuple[ResidentStore, _Found]:
         """Open the key and everybody who lives here, and count the starts before this one's entry."""
         problems: dict[str, str] = {}
-        # The key comes first: what an older one sealed is sealed anew before anybody reads it.
+        # The key comes first: rows that an older key sealed are sealed anew before anything reads them.
         if problem := settle_key(self._settings, self._data, self._environ):
             problems["key"] = problem[:200]
         problems |= weakening(self._data)

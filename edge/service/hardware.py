@@ -105,7 +105,7 @@ class DoorHardware:
         Each call orders a short opening: whatever dies, the door is shut `HOLD_SECONDS` later.
         """
         if is_held != self._is_held:
-            # Before the lock moves: a door that opens while the machine does not know of it is a forced one.
+            # Before the lock moves: an opening that the state machine does not expect would be a break-in.
             self.door.free_access(is_held)
             kind = Kind.DOOR_HELD_UNLOCKED if is_held else Kind.DOOR_MODE_ENDED
             self._take(Note(kind, {}))

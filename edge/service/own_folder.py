@@ -42,7 +42,8 @@ def _opened(path: Path) -> int | None:
     except OSError as error:
         problem = error
     try:
-        # A card that turned read-only: `flock` needs no right to write.
+        # The card may have turned read-only, as the kernel does after errors: `flock` needs no right to
+        # write.
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         logger.error("%s: nobody can see that a door runs here: %s", path, problem)  # noqa: TRY400

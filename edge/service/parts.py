@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TEMPLATES_WORTH_MEASURING = 1000
-"""Below, a search takes some ten microseconds whatever does it; choosing takes half a second."""
+"""With fewer, a search takes some ten microseconds with every backend; choosing one takes half a second."""
 
 
 def make_lock(section: LockSection, clock: Clock, on_event: Callable[[Kind, dict[str, Any]], None]) -> Lock:

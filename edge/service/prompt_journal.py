@@ -60,8 +60,8 @@ class PromptJournal:
             event = asked.wait(0)
         except FacegateError:
             return None
-        # Given again by `EventLog`, which keeps what it was told is not stored: this is the same event, and
-        # it is.
+        # `EventLog` was told that this draft is not stored, kept it, and gives it again. It has been stored
+        # meanwhile, so the answer is that entry.
         if slow == draft:
             return event
         self._given_up = event

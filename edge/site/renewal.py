@@ -105,7 +105,7 @@ class Renewal:
     def replace_signing_key(self) -> list[Path]:
         """Make a new key the only one at once, after a theft; return the doors' files.
 
-        A door obeys nobody until it has its new file; whoever has the old key is obeyed by none that has.
+        A door obeys nobody until it has its new file. A door that has it no longer obeys the old key.
         """
         if self._next_key().exists():
             self._next_key().unlink()  # begun before the theft: it may have been stolen, too

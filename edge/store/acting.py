@@ -54,7 +54,7 @@ def become(owner: Owner) -> None:
     _join_groups(owner)
     os.setresgid(owner.gid, owner.gid, owner.gid)
     os.setresuid(owner.uid, owner.uid, owner.uid)
-    os.environ["HOME"] = owner.home  # programs that are started keep caches there; root's is closed to them
+    os.environ["HOME"] = owner.home  # programs keep caches there, and may not write to root's
 
 
 @contextmanager
@@ -68,12 +68,14 @@ def acting_as(owner: Owner | None) -> Iterator[None]:
         return
     groups, gid = os.getgroups(), os.getegid()
     try:
+        # Groups before the user, who may not change them any more. The real uid stays root's: that is the way
+        # back.
         _join_groups(owner)
         os.setegid(owner.gid)
         os.seteuid(owner.uid)
         yield
     finally:
-        # The user first: only root may take group and groups back.
+        # The user first: only root may change group and groups.
         os.seteuid(0)
         os.setegid(gid)
         os.setgroups(groups)

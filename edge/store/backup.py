@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from edge.store.database import Schema
 
 DATABASES: Mapping[str, Schema] = {
-    # The keyring after the residents: it then has a key for everybody who has a template.
+    # The order matters: the keyring is copied after the residents, so that it has a key for each template in
+    # their copy.
     RESIDENTS_FILE: RESIDENTS,
     KEYS_FILE: KEYS,
     JOURNAL_FILE: JOURNAL,
@@ -114,7 +115,8 @@ def back_up(data: Path, file: Path, passphrase: str, now: datetime, wish: Backup
     keys and templates do not belong together.
     """
     require_backable(data, file)
-    owner = owner_to_become(data)  # the file is the caller's affair, the folder its owner's
+    # The backup file is written with the caller's rights, the folder is read with its owner's.
+    owner = owner_to_become(data)
     try:
         with whole_file(file) as out, acting_as(owner), _snapshot(data) as folder:
             _add_config(folder, wish.config)
@@ -150,7 +152,8 @@ def _snapshot(data: Path) -> Iterator[Path]:
             _copy_all(data, folder)
             leave_out_shared(data, folder)
             before, lacking = lacking, _without_key(folder)
-            # Who was erased between the two copies is in no later one; who lacks the key twice has lost it.
+            # Somebody erased between the two copies is missing in the next copies; somebody whose key is
+            # missing twice has lost it.
             if not lacking or lacking & before:
                 break
             shutil.rmtree(folder)

@@ -98,7 +98,8 @@ class ConsentLedger:
     def record(self, consent: Consent) -> None:
         """Store a new consent durably. Raises `StoreError` for an id that is taken."""
         with self._file.writing() as connection:
-            row = columns_of(consent, self._sealer)  # here: nobody changes the key meanwhile
+            # Sealed inside the transaction: the key cannot be changed until the row is committed.
+            row = columns_of(consent, self._sealer)
             connection.execute(f"INSERT INTO consents ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", row)  # noqa: S608
 
     def get(self, consent_id: str) -> Consent | None:

@@ -40,7 +40,7 @@ PASS_KEY_FILE = "pass.key"  # noqa: S105 - a file's name
 """What this door signs its own visitor passes with; no other door knows it."""
 
 EMPTIED_SECONDS = 60.0
-"""An empty file this much younger than its key was not just made: what was in it is lost."""
+"""File and key are made together. An empty file this much younger than its key has lost its content."""
 
 KEEP_USES = timedelta(days=7)
 """How long the uses of an expired pass stay: a clock set back by less revives nothing."""
@@ -116,7 +116,8 @@ class CredentialStore:
         with suppress(StoreUnavailable):
             self._file.check()
         if is_new and path.with_name(KEYS_FILE).exists():
-            # Without a mark from the beginning on nobody could tell this file from one that was emptied.
+            # A new file is marked at once. Without a mark it could not be told from one that somebody
+            # emptied.
             with suppress(StoreError), self._file.writing() as connection:
                 PASSES.seal(connection, self._ways.keyring)
 
@@ -245,7 +246,8 @@ class CredentialStore:
     def forget_ends(self, residents: Iterable[str]) -> None:
         """Forget up to which order the PINs and cards of these people, who are gone, were ended.
 
-        Whoever gets their id begins anew, also at a property whose clock has lost its years since.
+        The next person with the same id starts without history, also when the property's clock, from which
+        the numbers of its orders come, has gone back since.
         """
         with self._file.writing() as connection:
             sql = "DELETE FROM ended_ways WHERE resident_id = ?"
@@ -273,7 +275,8 @@ class CredentialStore:
             since = self._passes_count_since(connection, at)
             row = connection.execute("SELECT uses FROM pass_uses WHERE id = ?", (pass_id,)).fetchone()
             use = (row[0] if row else 0) + 1
-            # One that was taken back has `ENDED` uses: one more is too many even where any number is allowed.
+            # A pass that was taken back has `ENDED` uses, so one more is too many also where any number is
+            # allowed.
             if use > (max_uses or ENDED) or _utc(begins) < since:
                 return None
             values = (pass_id, use, _utc(until))

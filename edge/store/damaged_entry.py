@@ -22,7 +22,7 @@ MOST_NAME = 64
 
 
 def is_sendable(row: ChainRow, stream: str) -> bool:
-    """Return whether whoever receives the row can store it, be it edited: that is theirs to doubt."""
+    """Return whether a receiver can store the row; an edited one too, since the receiver checks the chain."""
     try:
         fields = json.loads(row.body)
     except (ValueError, RecursionError, TypeError):

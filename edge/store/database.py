@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_TIMEOUT_MS = 2000
-"""How long a writer waits for another process; a visitor at the door waits no longer than that."""
+"""How long a writer waits for another process: the longest that a visitor at the door waits for one."""
 
 LOOKS, PAUSE_SECONDS = 3, 0.1
 """A file counts as damaged when so many looks in a row, with pauses, found it so."""
@@ -134,6 +134,8 @@ def open_copy(
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """Run the block as one write: all of it is committed, or none of it happened."""
+    # IMMEDIATE takes the write lock now. A transaction that begins by reading and writes later fails with
+    # SQLITE_BUSY at once, without the busy timeout, when another process has written in between.
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection
@@ -147,7 +149,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def snapshot(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Run the block's questions on one state of the file, whoever changes it meanwhile."""
+    """Run the block's queries on one state of the file, whatever other connections write meanwhile."""
     connection.execute("BEGIN")
     try:
         yield connection
@@ -194,7 +196,8 @@ def quarantine(path: Path, at: datetime) -> Path:
             with suppress(OSError):
                 new.unlink()
         raise
-    # The file before its log: SQLite throws away a log without a file, and the log is kept by now.
+    # The file before its log. A log without a file is deleted by SQLite at the next opening, which does no
+    # harm: it has its new name by now. A file without its log would be opened with its last commits missing.
     for part in parts:
         path.with_name(path.name + part).unlink()
     sync_folder(path.parent)
@@ -258,7 +261,7 @@ def _create_private(path: Path) -> None:
 
 
 def _configure(connection: sqlite3.Connection, synchronous: str) -> None:
-    # Only a new file takes this: space of removed rows can be given back on a full disk.
+    # Has an effect on a new file only. Pages of removed rows can then be given back to a full disk.
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -283,7 +286,8 @@ def _migrate(
     begun = _checked_version(connection, path, schema)
     missing = [statements for statements in schema.migrations[begun:] if statements != COMPACT]
     is_doubtful = bool(begun and missing) and is_a_bit_from(begun, schema.version)
-    # Before the first step: it would be noted, and the next one fail on what is there already.
+    # Before the first step, which would commit a wrong version number; the next step would then fail on
+    # tables that exist already.
     if is_doubtful and has_tables_of(connection, schema, functions):
         raise StoreDamaged(f"{path}: the {schema.name} is damaged (version {begun} for {schema.version})")
     for version, statements in enumerate(schema.migrations[begun:], start=begun):
@@ -308,6 +312,8 @@ def _step(connection: sqlite3.Connection, path: Path, schema: Schema, version: i
 def _compact(connection: sqlite3.Connection, version: int, *, is_new: bool) -> None:
     """Write the file anew without its free space, then note that it was done."""
     if not is_new:
+        # VACUUM writes the whole file through the log; the checkpoint then empties the log, where the former
+        # pages would stay readable.
         connection.execute(*COMPACT)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     connection.execute(f"PRAGMA user_version = {version + 1}")

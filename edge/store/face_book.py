@@ -57,10 +57,11 @@ FACES = Schema(
             "CREATE INDEX reach_by_person ON reach (person)",
             "CREATE INDEX reach_by_state ON reach (state)",
         ),
-        # What is asked for at each look; the rows themselves carry faces, a page for each.
+        # A covering index for `origins`, which runs five times a second: the rows hold faces and fill a page
+        # each.
         ("CREATE INDEX held_by_origin ON held (number, consent, person)",),
-        # A place in the book is never given twice: SQLite gives the number of the last row again once that
-        # row is deleted, and what was noted in its place would be offered to nobody.
+        # AUTOINCREMENT: a place is never given twice. A plain rowid is given again once the last row is
+        # deleted, and a face noted under it would seem to have been offered already.
         (
             """CREATE TABLE placed (
                 place INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -86,7 +86,7 @@ class SqliteJournal:
                 raise JournalUnavailable(f"{self._path}: cannot store {draft.kind}: {error}") from error
 
     def disown(self, event: DoorEvent) -> None:
-        """Say with the next event that `event`, stored later than anybody waited, counted as not stored."""
+        """Have the next event say that `event` was stored too late and counted as not stored at the door."""
         with self._lock:
             self._owe(Kind.JOURNAL_LATE, {"entry": event.seq, "kind": event.kind})
 
@@ -122,7 +122,7 @@ class SqliteJournal:
             self._open_whole()
         # First what an earlier failure left open: the same draft must not be stored twice.
         event = self._settled(draft) or self._commit_somehow(draft)
-        # The journal's own news come after it: somebody waits at the door for this entry, not for those.
+        # The journal's own events come after it: a visitor waits for this entry, not for those.
         self._pay()
         return event
 
@@ -145,13 +145,14 @@ class SqliteJournal:
     def _commit(self, draft: EventDraft) -> DoorEvent:
         with transaction(self._connection):
             row = self._forge(draft)
-            # From here on a failure leaves open whether the disk took the row: `_settled` asks it later.
+            # From here on a failure does not tell whether the disk took the row: `_settled` looks later.
             self._doubtful = draft, row
             self._connection.execute(
                 "INSERT INTO events (seq, id, body, hash) VALUES (?, ?, ?, ?)",
                 (row.seq, row.id, row.body, row.hash),
             )
-            # Checked before COMMIT: rows in a file that nobody can find any more are lost.
+            # Checked before COMMIT. SQLite would go on writing to a file that was deleted, and its rows would
+            # be lost with the last descriptor.
             self._require_file()
         self._doubtful = None
         return to_event(row)
@@ -159,8 +160,8 @@ class SqliteJournal:
     def _settled(self, draft: EventDraft) -> DoorEvent | None:
         """Return the event of a draft whose commit failed and that the disk had taken all the same.
 
-        A failed fsync says nothing about what a later one carries along. Another draft than the one
-        that failed means that its owner gave it up: then an event corrects the record.
+        After a failed fsync the kernel may still write the pages later. A draft other than the one that
+        failed means that its owner gave that one up: if it was stored after all, an event says so.
         """
         if self._doubtful is None:
             return None
@@ -259,7 +260,8 @@ class SqliteJournal:
         row = self._connection.execute("SELECT hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
         if row is None:
             row = self._connection.execute("SELECT pruned_hash FROM origin").fetchone()
-        # Not the newest row: retention may have removed it, and a number is never given twice.
+        # Not the number of the newest row: retention may have removed later ones, and a number is never given
+        # twice. SQLite keeps the highest one in `sqlite_sequence`.
         return Link(last_given(self._connection), row[0])
 
     def _require_file(self) -> None:

@@ -46,7 +46,7 @@ class SqliteLedger:
             )
 
     def claim(self, command_id: str, at: datetime) -> bool:
-        """Take an id for good; False when somebody already did. Forgets ids older than 30 days."""
+        """Take an id; False when it was taken before. Forgets ids older than 30 days."""
         now = at.astimezone(UTC)
         with self._file.writing() as connection:
             connection.execute("DELETE FROM taken WHERE at < ?", ((now - KEEP).isoformat(),))

@@ -22,6 +22,7 @@ BLOCK = 1 << 20
 PLACES = ("/dev/shm", "/run/shm")  # noqa: S108 - memory, in a folder of our own that nobody else may enter
 
 _kept: dict[tuple[int, int], int] = {}
+"""Descriptors by device and inode: a name may lead to another file later."""
 _readers: Counter[tuple[int, int]] = Counter()
 """How many read of each just now."""
 _keeping = threading.Lock()

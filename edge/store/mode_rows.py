@@ -22,7 +22,7 @@ MODE_FILE: Final = "mode.json"
 """Its name inside the data folder."""
 
 SHUTTING: Final = ("locked_down", "normal")
-"""Modes that hold no door unlocked: believed whoever wrote them, so that nobody ends a lock-down."""
+"""Modes that hold no door unlocked: believed without a proof, so that an edited file ends no lock-down."""
 
 MOST_BYTES: Final = 4096
 """A mode has some 150 bytes."""
@@ -31,7 +31,7 @@ _MARK: Final = "bound"
 
 
 def read_mode(path: Path) -> dict[str, Any]:
-    """Return what the file says, whoever wrote it. Raises `OSError`, and `ValueError` for no mode at all."""
+    """Return what the file says, proven or not. Raises `OSError`, and `ValueError` when it holds no mode."""
     # Not blocking: a pipe of that name, which nobody writes to, would be waited for without end.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         return mode_of(file.read(MOST_BYTES + 1))

@@ -126,7 +126,7 @@ class SqliteOutbox:
             raise JournalUnavailable(
                 f"{self._path}: no journal has been begun here; open SqliteJournal first"
             )
-        # From now on nothing is removed from the journal that this consumer has not got.
+        # From now on retention keeps every entry that this consumer has not confirmed.
         connection.execute("INSERT OR IGNORE INTO delivery VALUES (?, 0)", (self._consumer,))
         self._stream = found[0]
         self._connection, self._inode = connection, self._path.stat().st_ino
@@ -143,6 +143,6 @@ def _readable_rows(connection: sqlite3.Connection, after_seq: int, upto: int) ->
             raise
         if upto == after_seq + 1:
             return {}
-    # Halved until the entries that cannot be read stand alone.
+    # Damage makes a whole range fail. It is halved until only the unreadable entries are left out.
     middle = (after_seq + upto) // 2
     return _readable_rows(connection, after_seq, middle) | _readable_rows(connection, middle, upto)

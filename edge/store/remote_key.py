@@ -70,7 +70,7 @@ class RemoteKey:
     def keys(self) -> Sequence[bytes]:
         """Return the keys in use, newest first; whoever asks twice has the server asked again.
 
-        Raises `KeyUnavailable` while there is none to be had.
+        Raises `KeyUnavailable` while none can be obtained.
         """
         with self._lock:
             cached = () if self._was_asked else self._cached()

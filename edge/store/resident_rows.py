@@ -85,7 +85,7 @@ TEMPLATE_COLUMNS = "resident_id, model_id, kind, consent_id, enrolled_at, sealed
 AFTER_MENDING = (
     # Nobody can tell any more whether the property's records are complete: all of them are asked for.
     "DELETE FROM roster_head",
-    # And whoever follows the changes looks at everybody again.
+    # And those that follow the changes (the gallery) look at everybody again.
     "UPDATE head SET version = version + 1",
     "UPDATE residents SET version = (SELECT version FROM head)",
 )

@@ -132,7 +132,8 @@ class ResidentStore:
         checked_resident(resident)
         given = [(template, checked_vector(resident.id, template)) for template in templates]
         with self.writing() as (connection, version):
-            # Sealed here: from here on nobody can take the key away, or change it.
+            # Sealed inside the transaction: `forget_keys` needs the same write lock, so the key stays until
+            # the rows are committed.
             rows = [self._sealed(resident.id, template, plain) for template, plain in given]
             connection.execute("DELETE FROM residents WHERE id = ?", (resident.id,))
             connection.execute("DELETE FROM removals WHERE resident_id = ?", (resident.id,))
@@ -347,7 +348,7 @@ class ResidentStore:
         Done at every start too: a power cut between erasing a person and this must not leave what
         opens old copies of the templates. For `edge.store` only.
         """
-        # As a write, so that nobody becomes a resident between this look and the end of their key.
+        # Inside a write transaction: nobody can become a resident between the query and the end of their key.
         with self._file.writing() as connection:
             gone = set(people) & set(self.sealer.people())
             if gone:
@@ -419,7 +420,7 @@ class ResidentStore:
         try:
             plain = self.sealer.open(sealed, context_of(resident_id, model_id))
         except KeyUnavailable:
-            raise  # their face is as good as ever
+            raise  # the template is intact: it can be opened once the key is there
         except StoreError as error:
             raise StoreError(f"{self._path}: resident {resident_id!r}: {error}; enrol again") from error
         at = datetime.fromisoformat(enrolled_at)

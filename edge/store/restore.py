@@ -183,7 +183,7 @@ def _fill(reader: SealedReader, stage: Path, data: Path, now: datetime, wish: Re
         *(carry_withdrawals(replaced, stage) if is_taken else ()),
         *apply_withdrawals(stage, wish.withdrawn),
     )
-    # After the withdrawals, which are carried in any case: nobody's face comes back by reviving.
+    # After the withdrawals, which are always carried over: no face comes back by `revive`.
     if is_taken and not wish.revive:
         carry_revocations(replaced, stage)
         _require_told(data, replaced)
@@ -228,7 +228,7 @@ def _require_unused(data: Path) -> None:
                 f"{data}: in use ({error}); stop the door and the panel first: systemctl stop facegate"
             ) from error
         except sqlite3.DatabaseError:
-            continue  # damaged: a reason to restore
+            continue  # damaged: that is why it is restored
 
 
 def _unpack(reader: SealedReader, stage: Path) -> BackupManifest:
@@ -238,7 +238,7 @@ def _unpack(reader: SealedReader, stage: Path) -> BackupManifest:
         while (entry := archive.next()) is not None:
             _extract(archive, entry, stage, reader.path)
     while reader.read(tarfile.RECORDSIZE):
-        pass  # only now it is known that nothing was cut off
+        pass  # the reader raises at the end of a file that was cut off
     return manifest
 
 

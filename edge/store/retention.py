@@ -34,7 +34,7 @@ STEP = 1000
 LEAST_A_DAY = 1000
 """Entries that one pruning may always remove."""
 ENOUGH_PAGES = 64
-"""With so many free pages in the file, removing more entries would not help the next event."""
+"""With so many free pages in the file the next event fits; removing more entries would not help it."""
 
 
 @dataclass(frozen=True, slots=True)

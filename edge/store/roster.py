@@ -80,7 +80,7 @@ class SqliteRoster:
             for record in records:
                 self._apply(connection, record, version)
             self._arrive(connection, target)
-        # All of them: after a damaged store was begun anew nobody else remembers who is gone.
+        # Every key without a resident: when a damaged store began anew, nothing else tells who is gone.
         self._store.forget_keys(self._store.sealer.people())
         self._store.forget_old_pages()
 
@@ -198,7 +198,7 @@ class SqliteRoster:
                 for identity, rev, sealed in rows
             ]
         except StoreError:
-            return len(rows), ""  # as good as drifted: the whole roster, sent again, heals it
+            return len(rows), ""  # counts as drifted, so the property sends the whole roster again
         return len(rows), roster_digest(records)
 
 

@@ -35,12 +35,12 @@ AGAIN_SECONDS = 2.0
 class SharedDatabase:
     """Hands a connection to the file at `path` to one thread at a time. Any thread.
 
-    On a card that cannot be written to (read-only, full, failing) a copy in memory answers questions,
-    and the file itself is tried again every two seconds, in a thread beside. `is_patient` goes on
-    without even that: every use raises `StoreUnavailable` until the file can be read. With `after_mending`
-    (statements, see `edge.store.salvage`) a damaged file is set aside, also while in use, and what can
-    be read of it goes on in a new one; without `begins_anew` only if there is anything. `at` names the
-    old one (default: now). A file that was replaced by another process is followed.
+    On a card that cannot be written to (read-only, full, failing) a copy in memory answers reads, and the
+    file itself is tried again every two seconds, in a thread of its own. With `is_patient` even a file that
+    cannot be read is no error at the start: every use raises `StoreUnavailable` until it can be read. With
+    `after_mending` (statements, see `edge.store.salvage`) a damaged file is set aside, also while in use,
+    and its readable rows go on in a new one; without `begins_anew` only if there are any. `at` names the
+    old one (default: now). When another process replaces the file, the new one is opened.
 
     SQLite's errors come out as `error` (`StoreDamaged` for damage), with a message that names `path`
     and `what` it is. Raises `StoreError` when the file is damaged, foreign or newer, or cannot be read now.
@@ -90,7 +90,7 @@ class SharedDatabase:
     def problem(self) -> str | None:
         """Why the file cannot be written to now, None when it can as far as is known. Never waits."""
         problem = self._problem
-        # Whoever holds the lock has the file tried again themselves.
+        # Not blocking: a thread that holds the lock has the file tried again itself.
         if problem is not None and self._lock.acquire(blocking=False):
             try:
                 self._try_again_beside()
@@ -188,7 +188,7 @@ class SharedDatabase:
         self._mend()
         try:
             return open_database(self._path, self._schema, functions=self._functions)
-        except StoreDamaged as error:  # a fresh look found it whole: it was read wrongly, twice
+        except StoreDamaged as error:  # `damage_of` found the file whole: it was read wrongly twice
             raise StoreUnavailable(str(error)) from error
 
     def _mend(self) -> None:
@@ -240,6 +240,7 @@ class SharedDatabase:
 
     def _was_replaced(self) -> bool:
         try:
+            # By inode: a connection goes on with the file that it opened, whatever has its name now.
             return self._path.stat().st_ino != self._inode
         except OSError:
             return False
@@ -285,10 +286,11 @@ class SharedDatabase:
         if not is_damage(error):
             is_now = isinstance(error, sqlite3.OperationalError) and self._error is StoreError
             if is_read_only(error) and self._problem is None:
-                # The card, or one wrong bit that makes the file read-only: opened afresh it is looked at.
+                # Either the card turned read-only, or one wrong bit in the header says so of the file.
+                # Opening it afresh tells which.
                 self._problem = StoreUnavailable(said)
             return StoreUnavailable(said) if is_now else self._error(said)
         if self._after_mending is not None and self._problem is None:
-            # What can be read of it answers until a fresh look has proved this wrong, or it is mended.
+            # The readable part keeps answering until a fresh look finds the file whole, or it is mended.
             self._is_suspect, self._problem, self._tried_at = True, StoreUnavailable(said), 0.0
         return StoreDamaged(said) if self._error is StoreError else self._error(said)

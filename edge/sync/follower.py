@@ -144,7 +144,7 @@ class RosterFollower(TopicWorker):
         head = Head.parse(self._keys.open(message.payload, HEAD))
         self._require_device(head.device)
         self._require_not_older(head.state)
-        # Only for what it raises: a head from before the property's last word is a recording.
+        # Called for what it raises: a head that is older than the property's last answer is a recording.
         if self._fresh is not None:
             self._is_fresh(head.state)
         self._head = head.state
@@ -157,7 +157,7 @@ class RosterFollower(TopicWorker):
         if confirmation.nonce != self._nonce:
             return  # the answer to an earlier question of ours, or a recording
         self._require_not_older(confirmation.state)
-        # Used up: the same answer played back is none.
+        # Used up: the same answer played back later has a nonce that is not ours any more.
         self._nonce = None
         self.doors_number = max(self.doors_number, confirmation.doors or 0)
         self._head = self._fresh = confirmation.state
@@ -204,7 +204,7 @@ class RosterFollower(TopicWorker):
         self._require_device(manifest.device)
         self._require_not_older(manifest.state)
         if manifest.state == self._roster.state():
-            return  # we have just that: whoever sends it again wears out the card for nothing
+            return  # already there: storing the same roster again would only wear out the card
         if not self._is_fresh(manifest.state):
             return
         self._manifest, self._parts = manifest, {}
@@ -264,9 +264,9 @@ class RosterFollower(TopicWorker):
         return self._clock.monotonic() - self._fresh_mono < CONFIRMED_SECONDS
 
     def _is_fresh(self, state: RosterState) -> bool:
-        """Say whether this is no recording: not older than the property's answer to a nonce of ours.
+        """Return whether this is not a recording: not older than the property's answer to a nonce of ours.
 
-        Without such an answer we ask for one, and for this again behind it.
+        Without such an answer we ask for one. What was sent is asked for again after it.
         """
         fresh = self._fresh
         if fresh is None:

@@ -76,12 +76,12 @@ class CommandGate:
         self._unlocks: deque[float] = deque(maxlen=UNLOCKS_PER_MINUTE)
 
     def admit(self, message: Message) -> Command:
-        """Return the command to execute now; its id is taken for good."""
+        """Return the command to execute now; its id is never accepted again."""
         command = self._authentic(message)
         if command.device != self._device:
             raise CommandRefused(CommandRefusal.OTHER_DEVICE, f"it is for {command.device}", command.id)
-        # Asked first and claimed last: a command that is played back must not use up a nonce or count for the
-        # rate, and one that is refused must not be remembered as carried out.
+        # The id is looked up first and claimed last. A command that is played back must not use up a nonce or
+        # count for the rate, and a refused one must not be remembered as carried out.
         if self._ledger.is_known(command.id):
             raise CommandRefused(CommandRefusal.DUPLICATE, "it was taken before", command.id)
         self._require_fresh(command)

@@ -19,7 +19,7 @@ LINK_SECONDS = 15.0
 """Without any PUBACK a connection is given up: a bad mobile line takes 6 s for one."""
 FIRST_PATIENCE_SECONDS = 3.0
 MOST_PATIENCE_SECONDS = 60.0
-"""Silence before sending again; doubled each time, so that a missing hub is not shouted at."""
+"""Silence before sending again; doubled each time, so that a hub that is down is not flooded."""
 
 
 @dataclass(slots=True)

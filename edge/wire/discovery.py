@@ -46,7 +46,7 @@ DIAGNOSTICS = {
     "roster": ("People in the roster", "{{ value_json.roster.count if value_json.roster else 0 }}"),
     "waiting": ("Events not sent yet", "{{ value_json.outbox.waiting if value_json.outbox else 0 }}"),
 }
-"""Sensors for whoever keeps the door running: (name, template) by entity."""
+"""Sensors for the people who keep the door running: (name, template) by entity."""
 
 
 @dataclass(frozen=True, slots=True)

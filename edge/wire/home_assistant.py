@@ -6,7 +6,7 @@ from edge.wire.compound import Table
 from edge.wire.shapes import Text
 
 PREFIX = "homeassistant"
-"""Home Assistant's default; whoever changed it there cannot use this."""
+"""Home Assistant's default; where it was changed there, this cannot be used."""
 
 ENTITY = Table(
     {

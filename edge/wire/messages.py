@@ -151,7 +151,7 @@ def batch(entries: list[tuple[int, str]]) -> tuple[int, bytes]:
 
     One entry travels as an object, several as an array of objects; `entries` is not empty.
     """
-    taken, size = 0, 2
+    taken, size = 0, 2  # the brackets of an array; each entry adds a comma
     for _, text in entries[:MAX_BATCH_EVENTS]:
         size += len(text.encode()) + 1
         if taken and size > MAX_BATCH_BYTES:

@@ -12,7 +12,7 @@ DAY_FORMATS = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(
 Chinese, Japanese and Korean ones (ECMA-376, 18.8.30)."""
 
 SURE_DIGITS = 10**15
-"""Spreadsheets keep fifteen digits: whoever typed more into a number's cell has lost the rest."""
+"""Spreadsheets keep fifteen digits of a number (IEEE 754 doubles); further ones that were typed are lost."""
 
 _ZERO = datetime(1899, 12, 30)  # noqa: DTZ001 - what the clocks of whoever typed it show
 """From 1 March 1900 on: before, spreadsheets count a 29 February 1900 that never was."""

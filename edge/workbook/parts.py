@@ -111,7 +111,7 @@ class _Texts:
             self._pieces.append(text)
 
     def _taken(self) -> str:
-        # Signs that XML cannot hold are written so: _x000D_ for a carriage return.
+        # Characters that XML cannot hold are escaped (ECMA-376, ST_Xstring): _x000D_ is a carriage return.
         text = _ESCAPED.sub(lambda sign: chr(int(sign[1], 16)), "".join(self._pieces))
         self._pieces.clear()
         return text

@@ -61,7 +61,8 @@ class Housekeeping:
     def step(self) -> None:
         """Do what is due."""
         ran = self._ran_seconds()
-        # More than a day ahead cannot be: then the running time went back, with a clock file that was lost.
+        # Due more than a day from now is impossible, unless the running time went back: the file that keeps
+        # it was lost. Then the chores are due at once.
         if ran < self._due_at <= ran + DAY_SECONDS:
             return
         # Set before the work: a chore that fails, or takes the process along, is tried tomorrow and not at

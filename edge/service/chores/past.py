@@ -36,7 +36,7 @@ NEWEST = 20_000
 def ages_seconds(journal: Path, kind: str, now: datetime, within_seconds: float) -> list[float]:
     """Return the ages of the events of `kind` that are not older than `within_seconds`.
 
-    Empty when there is no journal that can be read soon: a count for people is no reason to stay down.
+    Empty when no journal can be read soon: a door must not wait for a count that only people read.
     """
     try:
         events = Aside("past").ask(lambda: _events(journal, kind))
@@ -62,7 +62,7 @@ def wrong_tries(journal: Path, now: datetime) -> list[WrongTry]:
         if reader is None or event.data.get("method") != reader or age > DAY_SECONDS:
             continue
         number = event.data.get("number")
-        # The same card again is no other guess.
+        # The same unknown card shown again counts as one try.
         found[reader, card or event.seq] = WrongTry(reader, number if isinstance(number, str) else None, age)
     return list(found.values())
 

@@ -15,7 +15,7 @@ WAY_OUT = "facegate clock shows why; once the time is right: facegate clock --co
 
 
 class ClockNews:
-    """Says once that nobody stands behind a clock, or that it is far off, and once that it is right again.
+    """Says once that a clock is unconfirmed or far off, and once that it is right again.
 
     One thread.
     """

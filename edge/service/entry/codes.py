@@ -1,4 +1,4 @@
-"""Looks for visitor passes in the camera's pictures, beside the recognition and never in its way."""
+"""Looks for visitor passes in the camera's pictures, in a thread that never delays recognition."""
 
 from __future__ import annotations
 

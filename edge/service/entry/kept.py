@@ -1,4 +1,4 @@
-"""What a door keeps on its card beside the journal, and goes on without when the card is bad."""
+"""What a door keeps on its card beside the journal, and goes on without when the card fails."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ class KnownResidents:
 
     def _read_all(self) -> None:
         """Read everybody, however late the card answers: they are known then, should it die."""
-        # Whoever was looked up by `find` meanwhile was read later than this list.
+        # `find` may have read somebody while this list was on its way: what it found is newer.
         self._last = {**{one.id: one for one in self._store.list()}, **self._last}
         self._is_read = True
 
@@ -225,8 +225,8 @@ class KnownResidents:
 class ModeFile:
     """The mode that was commanded, kept on disk: a power cut must not end a lock-down. One thread at a time.
 
-    A mode that nobody shows to be written by this door unlocks nothing: of it, and of the journal, only a
-    lock-down is believed, or else `normal`. `news` is the data of a `health.edited` event, once.
+    A mode that is not proven to be written by this door unlocks nothing: of such a file, and of the journal,
+    only a lock-down or `normal` is believed. `news` is the data of a `health.edited` event, given once.
     """
 
     def __init__(self, path: Path) -> None:

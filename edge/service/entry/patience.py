@@ -1,7 +1,7 @@
-"""Who was recognised and still stands outside: looked at again as soon as the door may open for them.
+"""Residents who were recognised and still stand outside: looked at again once the door may open for them.
 
-One visit, one decision, would else leave a resident standing there whose schedule opens in a minute,
-whose clock is set meanwhile, whose rights the caretaker is just putting right, or who missed the opening.
+A visit normally ends with one decision. That would leave a resident waiting whose schedule opens in a
+minute, whose rights the caretaker is just correcting, or who missed the opening.
 """
 
 from __future__ import annotations

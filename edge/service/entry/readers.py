@@ -33,7 +33,7 @@ REOPEN_SECONDS = 2.0
 """Between two tries to open a reader that was lost."""
 
 STEADY_SECONDS = 5.0
-"""A reader that stays open this long is back; one that flaps stays lost in the journal."""
+"""A reader that stays open this long is reported as back; one that comes and goes stays reported as lost."""
 
 NOISE_SECONDS = 60.0
 """At most one event about noise in this time, with a count: anybody can touch wires outside."""

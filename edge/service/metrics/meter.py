@@ -32,7 +32,7 @@ DECISION_BOUNDS_SECONDS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 1
 """From one look at a fast board to a visitor who stands there and is not recognised."""
 OUTCOMES = ("granted", "denied")
 PASSING_BY = frozenset(str(flaw) for flaw in Flaw)
-"""Reasons of those whose face was never good enough to be compared: how long they were seen is no wait."""
+"""Reasons of visitors whose face was never good enough to compare: they did not wait for an answer."""
 COMMIT_BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 """Around the goal of 25 ms for an event that is durable before the relay moves."""
 

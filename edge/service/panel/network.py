@@ -27,7 +27,7 @@ def network_reader(
 
 
 def own_addresses() -> tuple[str, ...]:
-    """Return this device's address on the network and its name; only the name while there is no network."""
+    """Return this device's network address and its name; without a network only the name."""
     name = socket.gethostname()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

@@ -156,7 +156,8 @@ class RemoteCommands:
         mode = MODES[command.type]
         self._rules.set_mode(None if mode is None else ModeState(mode, None, command.by))
         if mode is Mode.LOCKED_DOWN:
-            # The mode alone lets nobody in any more; whoever has just been let in finds the door shut, too.
+            # The mode refuses everybody from now on. The order also ends an opening that was granted just
+            # before.
             self._door.lock()
         now = self._rules.policy.modes.mode(self._clock.now())
         held = self._rules.policy.modes.is_held_unlocked(self._clock.now())
@@ -188,8 +189,7 @@ class RemoteCommands:
 
     def _finish(self, waiting: _Waiting, outcome: CommandOutcome) -> None:
         with self._guarding:
-            # Somebody else was quicker: event, `tick` and failure may all come, and a command is answered
-            # once.
+            # An event, `tick` and a failure may all end the same command; the first of them answers it.
             if waiting not in self._waiting:
                 return
             self._waiting.remove(waiting)

@@ -61,8 +61,8 @@ class EndingRoster:
 
     def apply(self, changes: Sequence[RosterChange], target: RosterState) -> None:
         """Make these changes and reach `target`, or raise `RosterDrift`."""
-        # The order counts: after a crash in between the change is asked for again, and taking back twice is
-        # no harm.
+        # First the ways in, then the roster: after a crash in between the change is asked for again, and
+        # taking back twice does no harm. The other way round the door would say that it has heard of it.
         self._end(_ended(changes))
         self._take_from(one.id for one in changes if one.resident is None)
         self._roster.apply(changes, target)

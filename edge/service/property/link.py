@@ -58,7 +58,7 @@ logger = logging.getLogger(__name__)
 
 JOURNAL_FILE = "journal.db"
 STUCK_SECONDS = 120.0
-"""Looking a name up may take half a minute when no name server answers; longer is no waiting."""
+"""Looking up a name takes up to half a minute when no name server answers; longer silence is a hang."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,8 @@ class HeldNotices:
             self._keep(replace(self._set, items=left))
         except StoreError as error:
             logger.warning("%s", error)
-            # Gone from memory all the same: on a bad card an old notice would come back only after a restart.
+            # Forgotten in memory all the same. The file still has it, so a restart without a known time shows
+            # it again.
             self._set = replace(self._set, items=left)
 
     def _keep(self, notices: NoticeSet) -> None:

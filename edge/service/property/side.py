@@ -181,7 +181,7 @@ class PropertySide:
     def hand_over(self, seconds: float) -> None:
         """Wait until every event has arrived at the property, or `seconds` are over: before a clean stop.
 
-        Else a stop would look like a crash from there.
+        Without it a clean stop would look like a crash to the property.
         """
         until = self._door.clock.monotonic() + seconds
         while self.link is not None and self._door.clock.monotonic() < until:

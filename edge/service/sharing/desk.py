@@ -64,8 +64,8 @@ class SharingDesk:
         body = make_body(unsigned, rows, secrets.token_bytes(SALT_BYTES))
         certificate = replace(unsigned, commitment=commitment_of(body)).signed(signing_key(ties.book))
         held = HeldFace(consent.id, consent.resident_id, unsigned.model, certificate, None)
-        # Before the face is held: when this is cut short, no face lies here of which nobody knows where it
-        # was to go.
+        # First where the face is to go, then the face: cut short in between, nothing is sent, and no face
+        # lies here without its destinations.
         ties.book.expect(Reach(consent.id, door, held.person, PENDING) for door in consent.doors)
         ties.book.hold([(held, body)])
         ties.tell(Kind.FACE_OFFERED, held.person, consent=consent.id, doors=list(consent.doors))

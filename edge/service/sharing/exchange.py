@@ -120,7 +120,8 @@ class FaceExchange:
         self._lease.look()
         now = self._ties.clock.monotonic()
         is_remembering = now >= self._remind_at
-        # They change when anything here does: five times a second there is no time to read more.
+        # Cheap marks that change with every change of book, consents or residents: this runs five times a
+        # second.
         mark = (self._ties.book.mark(), self._ties.consents.mark(), self._ties.store.version())
         is_relisted = self._register.refresh()
         is_news = is_relisted or is_remembering or mark != self._mark

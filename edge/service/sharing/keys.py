@@ -60,7 +60,7 @@ class ReceivingKeys:
         return self.destroy(old) or is_due
 
     def destroy(self, numbers: Iterable[int]) -> bool:
-        """Destroy these keys for good; say whether another one had to be made for what comes next."""
+        """Destroy these keys; return whether a new one had to be made for what comes next."""
         gone = set(numbers) & self._read().keys()
         if not gone:
             return False

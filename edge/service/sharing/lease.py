@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edge.service.sharing.ties import SharingTies
 
 LEASE_SECONDS = 7 * 86_400.0
-"""Of the door's running time: whoever sets a clock neither ends it nor prolongs it."""
+"""Of the door's running time, so that setting a clock neither ends nor prolongs it."""
 CONFIRMED = "confirmed"
 
 

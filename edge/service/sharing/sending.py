@@ -63,7 +63,8 @@ class Sending:
             there = [door for door in self._open[consent] if door in peers and self._may_have(door)]
             if not there:
                 continue
-            # Forgotten even when too many were sent in this minute: the doors see the face listed, and ask.
+            # Removed even when this minute's share is used up: the doors see that the face is listed, and ask
+            # for it.
             del self._open[consent]
             self._pushed = [at for at in self._pushed if now - at < MINUTE]
             own = held.get(consent)
@@ -83,8 +84,8 @@ class Sending:
         if not missing or room <= 0:
             return
         open_ones = missing - self._ties.consents.ended()
-        # Those never sent come first: the property may refuse to list some, and these would take all the room
-        # each time.
+        # Certificates that were never sent come first. Those that the property refuses to list stay missing,
+        # and would otherwise take all the room every time.
         sent = sorted(open_ones, key=lambda one: (one in self._ever_sent, one))[:room]
         self._sent_certificates.update(sent)
         self._ever_sent.update(sent)
