@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("demo-out"), show_default=True
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("demo-out"),
+    show_default=True,
+    help="Folder for video and contact sheet.",
 )
 @click.option("--camera", default=None, help="Live instead: 0, /dev/video0, rtsp://... (60 seconds).")
 @click.option("--video", type=RECORDING, help="Your own recording.")
@@ -41,7 +45,13 @@ if TYPE_CHECKING:
     help="Your residents: a folder with one folder per person (with --camera or --video).",
 )
 @click.option("--seconds", default=60.0, show_default=True, help="How long a live camera is watched.")
-@click.option("--liveness", type=click.Choice(["off", "passive", "strict"]), default="off", show_default=True)
+@click.option(
+    "--liveness",
+    type=click.Choice(["off", "passive", "strict"]),
+    default="off",
+    show_default=True,
+    help="Attack detection (photos, phones).",
+)
 def demo(
     out: Path,
     camera: str | None,

@@ -28,7 +28,14 @@ COLOURS = {"green": "green", "amber": "yellow", "red": "red"}
     type=click.Path(file_okay=False, path_type=Path),
     help="The door's data folder. [default: the one in the settings]",
 )
-@click.option("--language", "-l", type=click.Choice(LANGUAGES), default=LANGUAGES[0], show_default=True)
+@click.option(
+    "--language",
+    "-l",
+    type=click.Choice(LANGUAGES),
+    default=LANGUAGES[0],
+    show_default=True,
+    help="Language of what is told.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with every finding.")
 def doctor(config: Path, data: Path | None, language: str, as_json: bool) -> None:
     """Check everything this door needs: camera, models, guard, inputs, clock, disk, broker, people.

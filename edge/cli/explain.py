@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 @click.command()
 @data_option
 @click.argument("event")
-@click.option("--language", "-l", type=click.Choice(LANGUAGES), default="en", show_default=True)
+@click.option(
+    "--language",
+    "-l",
+    type=click.Choice(LANGUAGES),
+    default="en",
+    show_default=True,
+    help="Language of what is told.",
+)
 @zone_option
 @json_option
 def explain(data: Path, event: str, language: str, zone: tzinfo | None, as_json: bool) -> None:

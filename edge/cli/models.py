@@ -78,15 +78,38 @@ def install(names: tuple[str, ...], with_demo: bool, folder: Path | None) -> Non
 @models.command()
 @click.argument("origin", metavar="FILE|URL")
 @click.option("--sha256", required=True, help="SHA-256 of the file, 64 digits.")
-@click.option("--kind", type=click.Choice(["embedder"]), default="embedder", show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice(["embedder"]),
+    default="embedder",
+    show_default=True,
+    help="What the network does; so far only making faces into numbers.",
+)
 @click.option("--name", help="What to call it; by default as its file.")
 @click.option(
     "--aligner", default="arcface112", show_default=True, help="arcface and the side in pixels, dlib150."
 )
-@click.option("--colour", type=click.Choice(["rgb", "bgr"]), default="rgb", show_default=True)
+@click.option(
+    "--colour",
+    type=click.Choice(["rgb", "bgr"]),
+    default="rgb",
+    show_default=True,
+    help="Order of the colours that it is fed.",
+)
 @click.option("--subtract", type=float, default=0.0, show_default=True, help="From each value 0..255.")
-@click.option("--divide", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True)
-@click.option("--licence", default="not stated", show_default=True)
+@click.option(
+    "--divide",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="What each value is divided by afterwards.",
+)
+@click.option(
+    "--licence",
+    default="not stated",
+    show_default=True,
+    help="Under what terms it may be used; shown in `facegate models list`.",
+)
 @click.option(
     "--training", default="not stated", show_default=True, help="What is known of what it was trained on."
 )

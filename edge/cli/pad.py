@@ -37,12 +37,15 @@ def pad() -> None:
 @click.option(
     "--camera", default="0", show_default=True, help="0, /dev/video0, rtsp://..., picamera, a file."
 )
-@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(1, 60))
+@click.option(
+    "--seconds", default=5.0, show_default=True, type=click.FloatRange(1, 60), help="How long it records."
+)
 @click.option(
     "--folder",
     default="pad-recordings",
     show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of all recordings.",
 )
 @click.option(
     "--size", default="640x480", show_default=True, help="Wanted width x height of a USB or CSI camera."

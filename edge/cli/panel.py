@@ -51,7 +51,9 @@ def _camera(_context: click.Context, _option: click.Parameter, source: str) -> s
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0: the LAN."
 )
-@click.option("--port", default=8443, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--port", default=8443, show_default=True, type=click.IntRange(1, 65535), help="Port of the page."
+)
 @click.option(
     "--model", default="sface", show_default=True, help="Face network, as in `facegate models list`."
 )

@@ -135,7 +135,15 @@ def key(file: Path, site: str) -> None:
 @passes.command()
 @click.option("--key", "key_file", type=click.Path(path_type=Path), required=True, help="The signing key.")
 @click.option("--host", type=RESIDENT_ID, required=True, help="Who invites: a resident's id, up to 28 bytes.")
-@click.option("--from", "begin", callback=moment, metavar="TIME", default="now", show_default=True)
+@click.option(
+    "--from",
+    "begin",
+    callback=moment,
+    metavar="TIME",
+    default="now",
+    show_default=True,
+    help="When it begins to count: now, 90m, 8h, or an ISO time.",
+)
 @click.option(
     "--until", "end", callback=moment, metavar="TIME", required=True, help="8h, 2d, or an ISO time."
 )
@@ -143,7 +151,13 @@ def key(file: Path, site: str) -> None:
 @click.option(
     "--door", "doors", multiple=True, help="A door's id, up to six; with --uses 0 every door when left out."
 )
-@click.option("--kind", type=click.Choice(KINDS), default="visitor", show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default="visitor",
+    show_default=True,
+    help="Who comes; noted with each use.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Write the QR code as PNG.")
 @ZONE
 def issue(

@@ -162,7 +162,13 @@ def acl(folder: Path) -> None:
 @provision.command()
 @click.argument("folder", type=FOLDER)
 @click.option("--user", help="Account that is to have the key alone; made by the installer, needs root.")
-@click.option("--home", type=FOLDER, default=Path("/var/lib/facegate-signer"), show_default=True)
+@click.option(
+    "--home",
+    type=FOLDER,
+    default=Path("/var/lib/facegate-signer"),
+    show_default=True,
+    help="The signer's folder.",
+)
 def signer(folder: Path, user: str | None, home: Path) -> None:
     """Keep the signing key apart: in the signer's own folder, with --user for an account of its own.
 

@@ -19,7 +19,14 @@ INPUTS = ("contact", "rex", "tamper", "fire", "bell")
 
 @click.command()
 @click.argument("what", type=click.Choice(["events", "reasons", "settings"]))
-@click.option("--language", "-l", type=click.Choice(LANGUAGES), default=LANGUAGES[0], show_default=True)
+@click.option(
+    "--language",
+    "-l",
+    type=click.Choice(LANGUAGES),
+    default=LANGUAGES[0],
+    show_default=True,
+    help="Language of the table.",
+)
 def reference(what: str, language: str) -> None:
     """Print a table of the documentation: every event, every reason or every setting.
 

@@ -48,6 +48,12 @@ host_option = click.option(
 )
 
 
+def port_option(flag: str, usual: int, what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return the option that says on which port `what` is served."""
+    ports = click.IntRange(1, 65535)
+    return click.option(flag, default=usual, show_default=True, type=ports, help=f"Port of {what}.")
+
+
 @dataclass(frozen=True, slots=True)
 class _ForStaff:
     """What staff keep of a site, with its book, and its terms; `folder` is theirs alone."""
@@ -77,7 +83,7 @@ def _for_staff(site: Path, database: str | None) -> _ForStaff:
 
 @click.command()
 @host_option
-@click.option("--port", default=CONSOLE_PORT, show_default=True, type=click.IntRange(1, 65535))
+@port_option("--port", CONSOLE_PORT, "the console")
 @click.option("--page-url", help="Where residents reach their page; default: https://HOST:8445.")
 @database_option
 @attached_option
@@ -111,7 +117,7 @@ def console(place: tuple[Path, str], /, page_url: str | None, database: str | No
 
 @click.command()
 @host_option
-@click.option("--port", default=PAGE_PORT, show_default=True, type=click.IntRange(1, 65535))
+@port_option("--port", PAGE_PORT, "the page")
 @database_option
 @attached_option
 @click.pass_obj
@@ -299,10 +305,16 @@ def erase(place: tuple[Path, str], identity: str, by: str, database: str | None)
 
 
 @community.command()
-@click.option("--into", type=click.Path(file_okay=False, path_type=Path), default=Path("demo-out/compound"))
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("demo-out/compound"),
+    show_default=True,
+    help="Folder to fill; one that a demo has filled is shown again.",
+)
 @click.option("--only-fill", is_flag=True, help="Fill, verify and tell what there is; serve nothing.")
-@click.option("--console-port", default=CONSOLE_PORT, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--page-port", default=PAGE_PORT, show_default=True, type=click.IntRange(1, 65535))
+@port_option("--console-port", CONSOLE_PORT, "the console")
+@port_option("--page-port", PAGE_PORT, "the page")
 @attached_option
 def demo(into: Path, only_fill: bool, console_port: int, page_port: int, attached: int | None) -> None:
     """Fill a folder with a compound that does not exist, and open its console and page on this machine.

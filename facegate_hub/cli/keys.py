@@ -27,7 +27,9 @@ def keys() -> None:
 
 @keys.command()
 @click.option("--listen", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104
-@click.option("--port", default=8470, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--port", default=8470, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on."
+)
 @click.option("--host", "hosts", multiple=True, help="Name or address at which doors reach it.")
 @click.pass_obj
 def serve(place: tuple[Path, str], listen: str, port: int, hosts: tuple[str, ...]) -> None:

@@ -62,7 +62,13 @@ def principal() -> None:
 
 @principal.command(name="add")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(KINDS), default="person", show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default="person",
+    show_default=True,
+    help="Somebody, or a program of the house.",
+)
 @click.option("--account", help="Their account on this machine: then they need no token.")
 @click.option("--role", type=click.Choice(list(ROLES)), help="What they may; more with `grant`.")
 @click.option("--doors", default="*", show_default=True, help="A door, a group as @lobby, or * for all.")
@@ -83,7 +89,13 @@ def add(
 
 @principal.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(list(ROLES)), default="none", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(list(ROLES)),
+    default="none",
+    show_default=True,
+    help="A set of rights by name; none: those of --may alone.",
+)
 @click.option("--may", help=f"Rights beside the role's, with commas: {', '.join(Permission)}.")
 @click.option("--doors", default="*", show_default=True, help="A door, a group as @lobby, or * for all.")
 @click.option("--hours", default="", help="When, such as: mon-fri 07:00-19:00, sat 09:00-12:00.")
@@ -134,7 +146,7 @@ def token(place: tuple[Path, str], name: str) -> None:
 
 @principal.command()
 @click.argument("name")
-@click.password_option()
+@click.password_option(help="Asked for, twice, when left out; what is typed here others can see.")
 @click.pass_obj
 def password(place: tuple[Path, str], name: str, password: str) -> None:
     """Let somebody log in at the console; asks for the password.

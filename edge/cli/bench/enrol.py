@@ -13,7 +13,13 @@ import click
 @click.option(
     "--model", default="sface", show_default=True, help="Face network, as in `facegate models list`."
 )
-@click.option("--liveness", type=click.Choice(["passive", "off"]), default="passive", show_default=True)
+@click.option(
+    "--liveness",
+    type=click.Choice(["passive", "off"]),
+    default="passive",
+    show_default=True,
+    help="Enrol only living people; off: do not look.",
+)
 def enrol(clips: tuple[Path, ...], model: str, liveness: Literal["passive", "off"]) -> None:
     """Enrol the person of each of CLIPS by the panel's guided session; nothing is stored.
 

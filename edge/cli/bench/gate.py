@@ -22,7 +22,13 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--strangers", type=FOLDER, help="Recordings of people who are not enrolled.")
 @click.option("--shown", type=FOLDER, help="Recordings of screens, named after the resident they show.")
 @click.option("--gallery", "galleries", multiple=True, type=FOLDER, help="Others to enrol, as in replay.")
-@click.option("--liveness", type=click.Choice(["off", "passive"]), default="passive", show_default=True)
+@click.option(
+    "--liveness",
+    type=click.Choice(["off", "passive"]),
+    default="passive",
+    show_default=True,
+    help="Attack detection.",
+)
 @click.option("--nets", help="Liveness networks, comma-separated; by default the best set installed.")
 @click.option(
     "--weak",
@@ -31,7 +37,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     show_default=True,
     help="What the yes of one network alone is worth; ask wants a PIN, which nobody types here.",
 )
-@click.option("--fpir", type=RATE, default=1e-3, show_default=True)
+@click.option("--fpir", type=RATE, default=1e-3, show_default=True, help="Strangers let in per visit.")
 @click.option("--only", default="", help="Scenes whose name holds this.")
 @click.option("--short", is_flag=True, help="One of each kind, no hours.")
 @click.option("--report", type=click.Path(path_type=Path), help="Folder for a table and a plot.")

@@ -33,15 +33,35 @@ def bench() -> None:
 
 @click.command()
 @click.argument("clip", type=RECORDING)
-@click.option("--gallery", "galleries", multiple=True, required=True, type=click.Path(path_type=Path))
-@click.option("--fpir", type=RATE, default=1e-3, show_default=True)
+@click.option(
+    "--gallery",
+    "galleries",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder with one folder of photos or clips per resident; may be repeated.",
+)
+@click.option("--fpir", type=RATE, default=1e-3, show_default=True, help="Strangers let in per visit.")
 @click.option("--rounds", default=3, show_default=True, help="Fresh processes, ours and theirs in turn.")
-@click.option("--liveness", type=click.Choice(["off", "passive", "strict"]), default="off", show_default=True)
+@click.option(
+    "--liveness",
+    type=click.Choice(["off", "passive", "strict"]),
+    default="off",
+    show_default=True,
+    help="Attack detection.",
+)
 @click.option("--peer-script", type=click.Path(exists=True, path_type=Path), help="A script of peers to run.")
 @click.option("--peer-models", type=click.Path(exists=True, path_type=Path), help="Their model files.")
 @click.option("--peer-pad", type=click.Path(exists=True, path_type=Path), help="People to pad theirs with.")
 @click.option("--peer-person", "people", multiple=True, help="NAME or NAME@FRAME:X,Y: who is where.")
-@click.option("--peer", "peers", multiple=True, default=("P3",), show_default=True)
+@click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    default=("P3",),
+    show_default=True,
+    help="Peer of the script to run; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def video(
     clip: Path,
@@ -98,7 +118,14 @@ def video(
 
 @click.command()
 @click.argument("clip", type=RECORDING)
-@click.option("--gallery", "galleries", multiple=True, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--gallery",
+    "galleries",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder with one folder of photos or clips per resident; may be repeated.",
+)
 @click.option("--minutes", default=30.0, show_default=True, help="Minutes of recording to show.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def soak(clip: Path, galleries: tuple[Path, ...], minutes: float, as_json: bool) -> None:

@@ -16,9 +16,25 @@ SIZES = (500, 10_000, 100_000)
 
 
 @click.command()
-@click.option("--templates", "sizes", multiple=True, type=click.IntRange(2), default=SIZES, show_default=True)
+@click.option(
+    "--templates",
+    "sizes",
+    multiple=True,
+    type=click.IntRange(2),
+    default=SIZES,
+    show_default=True,
+    help="Sizes of the gallery; may be repeated.",
+)
 @click.option("--dim", default=128, show_default=True, help="Length of a synthetic embedding.")
-@click.option("--probes", "batches", multiple=True, type=click.IntRange(1), default=(1, 4), show_default=True)
+@click.option(
+    "--probes",
+    "batches",
+    multiple=True,
+    type=click.IntRange(1),
+    default=(1, 4),
+    show_default=True,
+    help="Faces that are searched for at once; may be repeated.",
+)
 @click.option("--gallery", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Real people.")
 @click.option("--video", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Real probes.")
 @click.option("--seconds", default=5.0, show_default=True, help="Time per size and batch.")

@@ -15,7 +15,13 @@ from edge.cli.recording import RECORDING
 @click.command()
 @click.argument("clip", type=RECORDING)
 @click.option("--seconds", default=20.0, show_default=True, help="Per phase; there are five.")
-@click.option("--liveness", type=click.Choice(["off", "passive"]), default="off", show_default=True)
+@click.option(
+    "--liveness",
+    type=click.Choice(["off", "passive"]),
+    default="off",
+    show_default=True,
+    help="Attack detection.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def panel(clip: Path, seconds: float, liveness: str, as_json: bool) -> None:
     """Measure the CPU of `facegate run` on CLIP without a panel, unwatched, and with one viewer of each kind.

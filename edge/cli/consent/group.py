@@ -33,7 +33,13 @@ def consent() -> None:
 
 
 @consent.command()
-@click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True)
+@click.option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    default="en",
+    show_default=True,
+    help="Language of the notice.",
+)
 @click.option("--greeting", is_flag=True, help="The one for being welcomed by name.")
 @click.option("--sign", is_flag=True, help="The line for a sign beside the camera.")
 @click.option(
@@ -121,7 +127,13 @@ def list_(missing: bool, as_json: bool, data: Path) -> None:
 @consent.command()
 @click.argument("resident_id", type=RESIDENT_ID)
 @click.option("--by", default=getpass.getuser, show_default="your login", help="Who takes it down.")
-@click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True)
+@click.option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    default="en",
+    show_default=True,
+    help="Language of the receipt.",
+)
 @data_option
 def withdraw(resident_id: str, by: str, language: str, data: Path) -> None:
     """End RESIDENT_ID's consents: templates erased, key destroyed; prints the signed receipt to keep.

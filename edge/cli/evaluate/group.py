@@ -65,7 +65,12 @@ def evaluate() -> None:
 
 @click.command()
 @IMAGES
-@click.option("--pairs", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--pairs",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Pairs of photos, as LFW's pairs.txt has them.",
+)
 @MODEL
 @JSON
 def verification(images: Path, pairs: Path, model: str, as_json: bool) -> None:
@@ -91,7 +96,12 @@ def verification(images: Path, pairs: Path, model: str, as_json: bool) -> None:
 
 @click.command("open-set")
 @IMAGES
-@click.option("--protocol", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--protocol",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV file: path, identity, role.",
+)
 @click.option("--fpir", type=RATE, default=1e-3, show_default=True, help="Wanted rate of strangers let in.")
 @click.option("--gates", is_flag=True, help="Enrol only photos that are good enough, as the door does.")
 @click.option(
